@@ -1,0 +1,223 @@
+"""One Aircall account as the exporter knows it: fed with what was read, it gives the board.
+
+Plain data in one thread's hands: no sockets, no clock. Every time comes in with the data.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from exporter.account import rows
+from exporter.account.board import Board
+from exporter.account.calls import LOOK_BACK, CallBook, CallsToRead
+from exporter.account.directory import Directory, Team, teams_of
+from exporter.account.period import Period
+from exporter.account.presence import PresenceBook
+from exporter.account.totals import Totals, answer_bounds
+from exporter.aircall.objects import (
+    KINDS,
+    Availability,
+    Call,
+    Kind,
+    Number,
+    Page,
+    Ref,
+    User,
+    decode_objects,
+)
+from exporter.aircall.objects import Team as ApiTeam
+from exporter.config import Settings
+
+LEAST_PATIENCE = 60.0
+"""Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
+
+
+class Account:
+    """What is known of the account, dataset by dataset."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.directory = Directory()
+        self.presence = PresenceBook()
+        self.book = CallBook()
+        self.period = Period(settings.queue_wait.critical)
+        self.totals = Totals(answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical))
+        self.known: set[str] = set()
+        self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
+        self.patience = LEAST_PATIENCE
+        self._server_now = 0.0
+        self._counted_from: float | None = None
+        self._uncounted_for_teams: list[Call] = []
+        self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+
+    def configure(self, settings: Settings) -> None:
+        """Follow a changed configuration, keeping everything known."""
+        self.settings = settings
+        self.period = Period(settings.queue_wait.critical)
+        for call in self.book.calls.values():
+            self._put_into_period(call)
+
+    # What was read -------------------------------------------------------------------------------
+
+    def saw_users(self, page: Page[User]) -> None:
+        self.malformed["user"] += page.malformed
+        for user in page.items:
+            self.directory.add_user(user)
+
+    def read_users(self, ids: set[int]) -> None:
+        """All users have been read: whoever is not among `ids` has left."""
+        left = self.directory.users.keys() - ids
+        for user_id in left:
+            del self.directory.users[user_id]
+        self.presence.keep(self.presence.users.keys() - left)
+        self.known.add("users")
+
+    def saw_teams(self, page: Page[ApiTeam]) -> None:
+        self.malformed["team"] += page.malformed
+        for team in page.items:
+            self.directory.add_team(team.id, team.name, self.ids(team.users, "user"))
+
+    def read_teams(self, ids: set[int]) -> None:
+        """All teams have been read."""
+        for team_id in self.directory.members.keys() - ids:
+            del self.directory.members[team_id]
+        self.known.add("teams")
+
+    def saw_numbers(self, page: Page[Number]) -> None:
+        self.malformed["number"] += page.malformed
+        for number in page.items:
+            self.directory.add_number(number)
+
+    def read_numbers(self, ids: set[int]) -> None:
+        """All numbers have been read."""
+        for number_id in self.directory.numbers.keys() - ids:
+            del self.directory.numbers[number_id]
+        self.known.add("numbers")
+
+    def read_assignments(
+        self, assigned: Mapping[int, frozenset[int]], user_ids: frozenset[int], number_ids: frozenset[int]
+    ) -> None:
+        """Who answers which number has been read whole, for these users and numbers."""
+        self.directory.assigned = assigned
+        self._mapped_ids = user_ids, number_ids
+        self.known.add("assignments")
+
+    def saw_availabilities(self, page: Page[Availability], at: float) -> None:
+        self.malformed["availability"] += page.malformed
+        for seen in page.items:
+            self.presence.saw(seen.id, seen.availability, at, self.patience)
+
+    def read_availabilities(self, ids: set[int]) -> None:
+        """All availabilities have been read: nobody else is there."""
+        self.presence.keep(ids)
+        self.known.add("availabilities")
+
+    def saw_calls(self, page: Page[Call], at: float) -> None:
+        self.malformed["call"] += page.malformed
+        for call in page.items:
+            self.saw_call(call, at)
+
+    def saw_call(self, call: Call, at: float) -> None:
+        """Take in a call, and count it once it is done.
+
+        Counting begins with the activity period at the exporter's start: a call that was over before
+        that was found in looking back for calls that still go on.
+        """
+        was_known = call.id in self.book.calls
+        newly_done = self.book.saw(call, at)
+        self._put_into_period(call)
+        if not newly_done:
+            return
+        if was_known or self._counted_from is None or call.started_at >= self._counted_from:
+            self.totals.count(call)
+            self._uncounted_for_teams.append(call)
+
+    def read_calls(self, begun: float) -> None:
+        """The calls up to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
+        self.book.completed(begun)
+        self.known.add("calls")
+
+    def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
+        """The ids of nested objects, those that cannot be read counted and left out."""
+        refs, malformed = decode_objects(raws, Ref)
+        self.malformed[kind] += malformed
+        return frozenset(ref.id for ref in refs)
+
+    # What to read --------------------------------------------------------------------------------
+
+    def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
+        """Slide the activity period up to now, and choose what the next poll of calls reads."""
+        start = self._slide(server_now)
+        if self._counted_from is None:
+            self._counted_from = start
+        in_call = (user for user, seen in self.presence.users.items() if seen.state == "in_call")
+        return self.book.to_read(int(start), now, in_call)
+
+    def _slide(self, server_now: float) -> float:
+        self._server_now = server_now
+        start = server_now - self.settings.activity_period
+        self.period.slide(start)
+        read_to = server_now if self.book.read_to is None else self.book.read_to
+        self.book.forget(min(server_now, read_to) - max(self.settings.activity_period, LOOK_BACK))
+        return start
+
+    def _put_into_period(self, call: Call) -> None:
+        if call.phase == "done" and call.started_at >= self._server_now - self.settings.activity_period:
+            self.period.put(call)
+
+    @property
+    def strangers(self) -> frozenset[tuple[str, int]]:
+        """Users and numbers that turned up in availabilities or calls before any list named them."""
+        live = self.book.live_calls()
+        in_calls = {call.user.id for call in live if call.user} | self.period.users.keys()
+        numbers = {call.number.id for call in live if call.number} | self.period.numbers.keys()
+        return self.directory.strangers(in_calls | self.presence.users.keys(), numbers)
+
+    @property
+    def assignments_outdated(self) -> bool:
+        """Whether there are users or numbers that the assignments were not read for."""
+        users, numbers = self._mapped_ids
+        return not (self.directory.users.keys() <= users and self.directory.numbers.keys() <= numbers)
+
+    # What to show --------------------------------------------------------------------------------
+
+    def board(self, server_ahead: float) -> Board:
+        """The board as of what has been read up to now."""
+        settings, directory = self.settings, self.directory
+        facts = rows.Facts(settings, directory, self.presence.users, self.period, self.book.live_calls())
+        strange = self.strangers
+        users = (
+            directory.users.keys() | facts.presence.keys() | {id_ for kind, id_ in strange if kind == "user"}
+        )
+        numbers = (
+            directory.numbers.keys() | facts.waiting.keys() | {n for kind, n in strange if kind == "number"}
+        )
+        teams = teams_of(directory, users, settings.teams, settings.map_users_to_numbers)
+        self._count_for_teams(teams)
+        user_rows = rows.user_rows(facts, teams)
+        return Board(
+            settings=settings,
+            known=frozenset(self.known),
+            server_ahead=server_ahead,
+            users=user_rows,
+            teams=rows.team_rows(facts, teams),
+            numbers=rows.number_rows(facts, sorted(numbers)),
+            queue=rows.queue(facts),
+            counters=rows.counter_values(self.totals, facts, teams, user_rows)
+            if "calls" in self.known
+            else None,
+            malformed={kind: self.malformed[kind] for kind in KINDS},
+        )
+
+    def _count_for_teams(self, teams: tuple[Team, ...]) -> None:
+        """Count the calls that are done for their teams, as soon as it can be told which those are."""
+        mapped = self.settings.map_users_to_numbers
+        if not self.known >= {"users", "teams"} | ({"assignments"} if mapped else set()):
+            return
+        for call in self._uncounted_for_teams:
+            if call.outcome == "missed":
+                concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
+            else:
+                concerned = [t for t in teams if call.user and call.user.id in t.members]
+            self.totals.count_for_teams(call, [team.label.id for team in concerned])
+        self._uncounted_for_teams.clear()

@@ -1,0 +1,147 @@
+"""The board: what a supervisor sees at one moment, computed from what the account knows.
+
+A board is never edited: each poll makes a new one. Where the tutorial decides a rule (inferred missed
+calls, the SLA, the queue's levels, "Single Users"), the function that holds it says so.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exporter.account.directory import Named
+from exporter.account.presence import State
+from exporter.account.totals import Spread, Sum
+from exporter.aircall.objects import Direction
+from exporter.config import Caller, Settings
+
+CallCounts = Mapping[tuple[str, str], int]
+"""Calls by direction and outcome; a pair that cannot be told is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingCall:
+    """A caller in the queue. `since` is UNIX seconds on Aircall's clock."""
+
+    id: str
+    number: Named
+    caller: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentCall:
+    """The call that a user talks in. `since` (when it was answered) is UNIX seconds on Aircall's clock."""
+
+    direction: Direction
+    number: Named
+    caller: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user on the board. Averages are seconds over the period, none where there is no call to average."""
+
+    user: Named
+    time_zone: str
+    language: str
+    teams: tuple[Named, ...]
+    numbers: tuple[Named, ...]
+    state: State
+    since: float | None
+    seconds: Mapping[State, float]
+    calls: CallCounts
+    average_answer: float | None
+    average_call: float | None
+    sla_breached: bool | None
+    waiting: int | None
+    current: CurrentCall | None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRow:
+    """A team on the board."""
+
+    team: Named
+    users: Mapping[State, int]
+    calls: CallCounts
+    average_answer: float | None
+    sla_breached: bool | None
+    service_level: float | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRow:
+    """A number on the board. `users` are the assigned ones by state, none while assignments are unknown."""
+
+    number: Named
+    digits: str
+    country: str
+    time_zone: str
+    users: Mapping[State, int] | None
+    calls: CallCounts
+    missed: Mapping[str, int]
+    average_answer: float | None
+    sla_breached: bool | None
+    service_level: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CounterValues:
+    """The counters with the names as they are known now; only there once the calls have been read whole."""
+
+    calls: Mapping[tuple[Named, Named, str, str], int]
+    missed: Mapping[tuple[Named, str], int]
+    teams: Mapping[tuple[Named, str, str], int]
+    number_answer: Mapping[Named, Spread]
+    number_talk: Mapping[tuple[Named, str], Spread]
+    user_answer: Mapping[Named, Sum]
+    user_talk: Mapping[tuple[Named, str], Sum]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything served, as of one moment.
+
+    `known` names the datasets that have been read once; `server_ahead` is by how many seconds Aircall's
+    clock leads ours, so that waits can be told at any later moment without asking anybody.
+    """
+
+    settings: Settings
+    known: frozenset[str]
+    server_ahead: float
+    users: tuple[UserRow, ...]
+    teams: tuple[TeamRow, ...]
+    numbers: tuple[NumberRow, ...]
+    queue: tuple[WaitingCall, ...]
+    counters: CounterValues | None
+    malformed: Mapping[str, int]
+
+
+def exceeds(value: float | None, sla: float) -> bool | None:
+    """Whether an average time to answer breaks the SLA: above it, not at it; none where the SLA is off.
+
+    Tutorial, "SLA": a user whose average waiting time exceeds the configured one.
+    """
+    if sla <= 0:
+        return None
+    return value is not None and value > sla
+
+
+def wait_level(seconds: float, warning: float, critical: float) -> int:
+    """0 (green) up to `warning` seconds, 1 (yellow) where they are exceeded, 2 (red) where `critical` is
+    (tutorial, "Inbound Calls Queue")."""
+    return (seconds > warning) + (seconds > critical)
+
+
+def shown_caller(raw_digits: str | None, how: Caller) -> str:
+    """The caller's number as labels may show it; masked keeps the last three digits and the length."""
+    if how == "hidden":
+        return "hidden"
+    text = raw_digits or "unknown"
+    if how == "full" or text in ("anonymous", "unknown"):
+        return text
+    if not re.fullmatch(r"[-+ ()./0-9]*", text):
+        return "***"  # a SIP address, say, of which any part may be a name
+    return re.sub(r"[0-9](?=(?:[^0-9]*[0-9]){3})", "*", text)

@@ -1,0 +1,111 @@
+"""The activity period: finished calls summed up by user and by number, call by call.
+
+All sums are of whole seconds and whole calls, so that a million calls in and out leave no trace.
+Averages and shares are divided last, from the sums.
+"""
+
+import heapq
+from dataclasses import astuple, dataclass, field
+
+from exporter.aircall.objects import Call
+
+NO_REASON = "unknown"
+"""The missed-call reason where Aircall gives none."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over finished calls: counts, and whole seconds."""
+
+    inbound_answered: int = 0
+    inbound_missed: int = 0
+    outbound_answered: int = 0
+    outbound_unanswered: int = 0
+    answered_in_time: int = 0
+    answer_seconds: int = 0
+    call_seconds: int = 0
+
+    def count(self, call: Call, in_time: float, sign: int = 1) -> None:
+        """Count `call` in (`sign` 1) or out (-1).
+
+        In time is an answer within `in_time` seconds, that second included.
+        """
+        setattr(self, (kind := f"{call.direction}_{call.outcome}"), getattr(self, kind) + sign)
+        self.call_seconds += sign * call.seconds
+        if kind == "inbound_answered":
+            self.answer_seconds += sign * call.seconds_to_answer
+            self.answered_in_time += sign * (call.seconds_to_answer <= in_time)
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def finished(self) -> int:
+        return self.inbound_answered + self.inbound_missed + self.outbound_answered + self.outbound_unanswered
+
+    @property
+    def average_answer(self) -> float | None:
+        """Seconds to answer an inbound call, none where none was answered."""
+        return self.answer_seconds / self.inbound_answered if self.inbound_answered else None
+
+    @property
+    def average_call(self) -> float | None:
+        """Seconds of a call from start to end, none where there is no call."""
+        return self.call_seconds / self.finished if self.finished else None
+
+    def service_level(self, missed: int) -> float | None:
+        """The share of inbound calls, the `missed` ones included, that were answered in time."""
+        inbound = self.inbound_answered + missed
+        return self.answered_in_time / inbound if inbound else None
+
+
+@dataclass
+class Period:
+    """The finished calls whose `started_at` lies in the period, and their sums.
+
+    `in_time` is the service level's threshold in seconds. What a call adds is taken out again when the
+    period slides past it, or when the call is read anew with other contents.
+    """
+
+    in_time: float
+    users: dict[int, Tally] = field(default_factory=dict)
+    numbers: dict[int, Tally] = field(default_factory=dict)
+    reasons: dict[int, dict[str, int]] = field(default_factory=dict)
+    total: Tally = field(default_factory=Tally)
+    _calls: dict[int, Call] = field(default_factory=dict)
+    _by_start: list[tuple[int, int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def put(self, call: Call) -> None:
+        """Count a finished call, or count it anew."""
+        known = self._calls.get(call.id)
+        if known == call:
+            return
+        if known is not None:
+            self._count(known, -1)
+        if known is None or known.started_at != call.started_at:
+            heapq.heappush(self._by_start, (call.started_at, call.id))
+        self._calls[call.id] = call
+        self._count(call, 1)
+
+    def slide(self, start: float) -> None:
+        """Let go of the calls that started before `start` (UNIX seconds, Aircall's clock)."""
+        while self._by_start and self._by_start[0][0] < start:
+            started_at, call_id = heapq.heappop(self._by_start)
+            call = self._calls.get(call_id)
+            if call is not None and call.started_at == started_at:
+                self._count(call, -1)
+                del self._calls[call_id]
+
+    def _count(self, call: Call, sign: int) -> None:
+        self.total.count(call, self.in_time, sign)
+        if call.user is not None:
+            self.users.setdefault(call.user.id, Tally()).count(call, self.in_time, sign)
+        if call.number is not None:
+            self.numbers.setdefault(call.number.id, Tally()).count(call, self.in_time, sign)
+            if (call.direction, call.outcome) == ("inbound", "missed"):
+                reasons = self.reasons.setdefault(call.number.id, {})
+                reason = call.missed_call_reason or NO_REASON
+                reasons[reason] = reasons.get(reason, 0) + sign

@@ -1,0 +1,65 @@
+"""Who is doing what, since when, and for how long in all, as far as it was observed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+State = Literal["available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown"]
+
+STATES: tuple[State, ...] = get_args(State)
+STATE_CODES: dict[State, int] = {
+    "offline": 0,
+    "available": 1,
+    "do_not_disturb": 2,
+    "in_call": 3,
+    "after_call_work": 4,
+    "unknown": 5,
+}
+
+
+@dataclass
+class Presence:
+    """One user's state.
+
+    `since` and `observed_at` are UNIX seconds on our clock, `seconds` is the time spent in each state.
+    """
+
+    state: State
+    since: float
+    observed_at: float
+    seconds: dict[State, float] = field(default_factory=lambda: dict.fromkeys(STATES, 0.0))
+
+    def observe(self, state: State, at: float, patience: float) -> None:
+        """See the user in `state` at `at`.
+
+        The time since he was last looked at went to the state that he was seen in then; where that is
+        longer ago than `patience` seconds nobody can say what he did, and it counts as unknown.
+        """
+        gap = max(0.0, at - self.observed_at)
+        self.seconds[self.state if gap <= patience else "unknown"] += gap
+        if state != self.state:
+            self.state, self.since = state, at
+        self.observed_at = max(at, self.observed_at)
+
+
+class PresenceBook:
+    """The presence of every user that Aircall lists, by user id."""
+
+    def __init__(self) -> None:
+        self.users: dict[int, Presence] = {}
+        self.strange_words: set[str] = set()
+
+    def saw(self, user_id: int, word: str, at: float, patience: float) -> None:
+        """Take in one user's availability; a word that Aircall added later reads as ``unknown``."""
+        state: State = next((state for state in STATES if state == word), "unknown")
+        if state != word:
+            self.strange_words.add(word)
+        if user_id in self.users:
+            self.users[user_id].observe(state, at, patience)
+        else:
+            self.users[user_id] = Presence(state, at, at)
+
+    def keep(self, user_ids: Iterable[int]) -> None:
+        """Forget whoever is not among `user_ids`."""
+        kept = set(user_ids)
+        self.users = {user_id: presence for user_id, presence in self.users.items() if user_id in kept}

@@ -1,0 +1,135 @@
+"""The HTTP client: one session, one credential, one host."""
+
+import time
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from exporter import __version__
+from exporter.aircall.endpoints import Get
+from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
+from exporter.aircall.headers import Headers, read_headers
+from exporter.aircall.objects import InvalidAnswerError
+from exporter.config import is_loopback
+
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 10.0
+"""Seconds without a byte."""
+DEADLINE = 20.0
+"""Seconds for a whole answer, however steadily it drips."""
+LARGEST_ANSWER = 16 * 2**20
+"""Bytes; a page of 50 calls with everything in it has some 200 kB."""
+
+_BY_STATUS = {
+    401: CredentialError,
+    403: CredentialError,
+    404: NotFoundError,
+    410: NotFoundError,
+    429: ThrottledError,
+}
+
+
+class ClientMetrics:
+    """What the client counts of its own work."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.requests = Counter(
+            "aircall_api_requests",
+            "Requests made to Aircall's API, by the endpoint's path and the answer's status"
+            " (or timeout, connection, invalid).",
+            ["endpoint", "code"],
+            registry=registry,
+        )
+        self.duration = Histogram(
+            "aircall_api_request_duration_seconds",
+            "How long Aircall's API took to answer.",
+            ["endpoint"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+            registry=registry,
+        )
+
+
+class Client:
+    """Asks Aircall. Makes each request once: when to try again is the poller's to decide."""
+
+    def __init__(self, base_url: str, api_id: str, api_token: str, metrics: ClientMetrics) -> None:
+        self._base_url = base_url
+        self._metrics = metrics
+        self._session = requests.Session()
+        self._session.auth = (api_id, api_token)
+        self._session.headers["User-Agent"] = f"aircall-exporter/{__version__}"
+        self._session.headers["Accept"] = "application/json"
+        if is_loopback(urlsplit(base_url).hostname or ""):
+            self._session.trust_env = False  # a proxy has no way to this machine's loopback
+
+    def close(self) -> None:
+        self._session.close()
+
+    def get(self, get: Get[T]) -> tuple[T, Headers]:
+        """Make one request; gives what the answer holds, and its headers.
+
+        Raises ApiError or one of its kinds. No text of theirs holds the credential or a query.
+        """
+        code, started, headers = "connection", time.monotonic(), Headers()
+        try:
+            response, body = self._fetch(get)
+            headers, code = read_headers(response.headers), str(response.status_code)
+            if response.status_code != 200:
+                kind = _BY_STATUS.get(response.status_code, ApiError)
+                raise kind(code, f"{get.path}: {_refusal(response)}", headers)
+            return get.decode(body), headers
+        except requests.Timeout:
+            code = "timeout"
+            raise ApiError(code, f"{get.path}: no answer in time") from None
+        except requests.RequestException as error:
+            raise ApiError(code, f"{get.path}: {_reason(error)}") from None
+        except InvalidAnswerError as error:
+            code = "invalid"
+            raise ApiError(code, f"{get.path}: {error}", headers) from None
+        finally:
+            self._metrics.requests.labels(get.template, code).inc()
+            self._metrics.duration.labels(get.template).observe(time.monotonic() - started)
+
+    def _fetch(self, get: Get[T]) -> tuple[requests.Response, bytes]:
+        deadline = time.monotonic() + DEADLINE
+        with self._session.get(
+            self._base_url + get.path,
+            params=list(get.query),
+            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            allow_redirects=False,  # the credential goes to the configured host and nowhere else
+            stream=True,
+        ) as response:
+            body = bytearray()
+            for chunk in response.iter_content(64 * 1024):
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise InvalidAnswerError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+                if time.monotonic() > deadline:
+                    raise requests.Timeout
+            return response, bytes(body)
+
+
+def _refusal(response: requests.Response) -> str:
+    target = urlsplit(response.headers.get("Location", "")).hostname
+    follow = f", a redirect to {target} that is not followed" if response.is_redirect and target else ""
+    return f"answered {response.status_code}{follow}"
+
+
+def _reason(error: requests.RequestException) -> str:
+    """The failure in a few words; requests' own texts hold addresses of objects and whole URLs."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS connection failed"
+    cause: BaseException | None = error
+    while cause is not None:
+        if "NameResolution" in type(cause).__name__:
+            return "the host's name cannot be resolved"
+        arguments = [argument for argument in cause.args if isinstance(argument, BaseException)]
+        reason = getattr(cause, "reason", None)
+        cause = reason if isinstance(reason, BaseException) else next(iter(arguments), None)
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return "the answer broke off"
+    return "no connection"

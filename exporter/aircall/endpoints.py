@@ -1,0 +1,133 @@
+"""The requests that the exporter makes, as data: where to ask, for what, and how to read the answer."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from exporter.aircall.objects import (
+    Availability,
+    Call,
+    InvalidAnswerError,
+    Number,
+    NumberUsers,
+    Page,
+    Ref,
+    Team,
+    User,
+    UserNumbers,
+    decode_object,
+    decode_page,
+)
+
+T = TypeVar("T")
+
+PER_PAGE = 50
+"""The most objects that a page of Aircall's holds (API reference, "Pagination")."""
+
+QUERY_CAP = 10_000
+"""The most calls that one query gives, silently (API reference, "Calls")."""
+
+
+@dataclass(frozen=True)
+class Get(Generic[T]):
+    """One GET request. `template` is the path with ``:id`` for `id`; it names the endpoint in metrics."""
+
+    template: str
+    decode: Callable[[bytes], T]
+    id: int | None = None
+    query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def path(self) -> str:
+        return self.template if self.id is None else self.template.replace(":id", str(self.id))
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What came back, and when (UNIX seconds, our clock) it was asked for: it is at least that old."""
+
+    value: T
+    at: float
+
+
+Apply = Callable[[Page[T], float], None]
+"""Takes in a page, and the time (UNIX seconds, our clock) at which it was asked for."""
+
+Asking = Generator[Get[Any], Answer[Any], T]
+"""Work that yields requests and is sent their answers: whoever drives it decides when each goes out."""
+
+
+def ask(get: Get[T]) -> Asking[Answer[T]]:
+    """Ask one thing. `NotFoundError` is raised here where Aircall says 404 or 410."""
+    return (yield get)
+
+
+def each_page(get: Get[Page[T]], apply: Apply[T]) -> Asking[None]:
+    """Follow `next_page_link` from `get` on, handing each page and its time to `apply`.
+
+    Only the link's query is taken: the host and path stay ours, wherever a link may point.
+    Raises InvalidAnswerError where the links lead round in a circle.
+    """
+    seen: set[str] = set()
+    while True:
+        answer = yield from ask(get)
+        page: Page[T] = answer.value
+        apply(page, answer.at)
+        link = page.next_page_link
+        if not link:
+            return
+        if link in seen:
+            raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
+        seen.add(link)
+        get = replace(get, query=tuple(parse_qsl(urlsplit(link).query, keep_blank_values=True)))
+
+
+def _list(
+    template: str, key: str, kind: type[T], *query: tuple[str, str], id_: int | None = None
+) -> Get[Page[T]]:
+    per_page = ("per_page", str(PER_PAGE))
+    return Get(template, lambda body: decode_page(body, key, kind), id_, (*query, per_page))
+
+
+def _object(template: str, key: str, kind: type[T], id_: int) -> Get[T | None]:
+    return Get(template, lambda body: decode_object(body, key, kind), id_)
+
+
+def users(version: str) -> Get[Page[User]]:
+    return _list(f"/{version}/users", "users", User)
+
+
+def teams() -> Get[Page[Team]]:
+    return _list("/v1/teams", "teams", Team)
+
+
+def numbers() -> Get[Page[Number]]:
+    return _list("/v1/numbers", "numbers", Number)
+
+
+def availabilities() -> Get[Page[Availability]]:
+    return _list("/v1/users/availabilities", "users", Availability)
+
+
+def calls(since: int, until: int | None = None) -> Get[Page[Call]]:
+    """Calls that started from `since` up to and with `until` (UNIX seconds), newest first."""
+    bounds = [("from", str(since))] + ([] if until is None else [("to", str(until))])
+    return _list("/v1/calls", "calls", Call, ("order", "desc"), *bounds)
+
+
+def call(id_: int) -> Get[Call | None]:
+    return _object("/v1/calls/:id", "call", Call, id_)
+
+
+def number_users(id_: int) -> Get[NumberUsers | None]:
+    return _object("/v1/numbers/:id", "number", NumberUsers, id_)
+
+
+def user_numbers(id_: int) -> Get[Page[Ref]]:
+    return _list("/v2/users/:id/numbers", "numbers", Ref, id_=id_)
+
+
+def user_with_numbers(id_: int) -> Get[UserNumbers | None]:
+    """The v1 way to a user's numbers, for accounts without v2."""
+    return _object("/v1/users/:id", "user", UserNumbers, id_)

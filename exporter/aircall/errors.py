@@ -1,0 +1,27 @@
+"""What can go wrong between us and Aircall: the outside's failures, turned into a few of ours at the door."""
+
+from exporter.aircall.headers import Headers
+
+
+class ApiError(Exception):
+    """A request that brought no usable answer.
+
+    `code` is the answer's status, or `timeout`, `connection`, `invalid`.
+    """
+
+    def __init__(self, code: str, problem: str, headers: Headers | None = None) -> None:
+        super().__init__(problem)
+        self.code = code
+        self.headers = headers or Headers()
+
+
+class CredentialError(ApiError):
+    """401 or 403: there are no scopes, so the credential is wrong (API reference, "Authentication")."""
+
+
+class NotFoundError(ApiError):
+    """404 or 410: the object, or the endpoint, is not there (any more)."""
+
+
+class ThrottledError(ApiError):
+    """429: the company's limit is used up, by us or by its other integrations."""

@@ -1,0 +1,192 @@
+"""Aircall's objects, as far as the exporter reads them, decoded one by one.
+
+A field that is not named here cannot break an object; an object that cannot be read is left out and
+counted, and costs nothing but itself. Timestamps are UNIX seconds, UTC (API reference, "Calls").
+"""
+
+import json
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+
+Id = Annotated[int, msgspec.Meta(ge=0)]
+Timestamp = Annotated[int, msgspec.Meta(ge=0, lt=10**11)]
+Direction = Literal["inbound", "outbound"]
+Kind = Literal["call", "user", "team", "number", "availability"]
+
+KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """An object nested in another: only its id is relied on, since nested objects are abridged."""
+
+    id: Id
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A call, at whatever point of its journey it was read."""
+
+    id: Id
+    direction: Direction
+    status: str
+    started_at: Timestamp
+    answered_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    missed_call_reason: str | None = None
+    raw_digits: str | None = None
+    user: Ref | None = None
+    number: Ref | None = None
+
+    @property
+    def phase(self) -> Literal["initial", "answered", "done"]:
+        """Where on its journey the call is; a status unknown to us is read from the timestamps."""
+        if self.status == "done" or self.ended_at is not None:
+            return "done"
+        if self.status == "answered" or self.answered_at is not None:
+            return "answered"
+        return "initial"
+
+    @property
+    def outcome(self) -> Literal["answered", "missed", "unanswered"]:
+        """How a finished call went."""
+        if self.answered_at is not None and self.missed_call_reason is None:
+            return "answered"
+        return "missed" if self.direction == "inbound" else "unanswered"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a caller is in the queue now; an outbound call that rings is an agent dialling."""
+        return self.direction == "inbound" and self.phase == "initial"
+
+    @property
+    def seconds_to_answer(self) -> int:
+        """`answered_at - started_at`; 0 for a call that nobody answered."""
+        return 0 if self.answered_at is None else max(0, self.answered_at - self.started_at)
+
+    @property
+    def seconds_talked(self) -> int:
+        """`ended_at - answered_at`; 0 for a call that nobody answered or that goes on."""
+        if self.answered_at is None or self.ended_at is None:
+            return 0
+        return max(0, self.ended_at - self.answered_at)
+
+    @property
+    def seconds(self) -> int:
+        """`ended_at - started_at`, ringing included: what the API calls `duration`."""
+        return 0 if self.ended_at is None else max(0, self.ended_at - self.started_at)
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user, from the v1 or the v2 list."""
+
+    id: Id
+    name: str | None = None
+    time_zone: str | None = None
+    language: str | None = None
+
+
+class Team(msgspec.Struct, frozen=True):
+    """A team; `users` holds each member's object, read on its own."""
+
+    id: Id
+    users: tuple[msgspec.Raw, ...]
+    name: str | None = None
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A phone number of the company."""
+
+    id: Id
+    name: str | None = None
+    digits: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
+
+
+class Availability(msgspec.Struct, frozen=True):
+    """What one user is doing now, in Aircall's word."""
+
+    id: Id
+    availability: str
+
+
+class NumberUsers(msgspec.Struct, frozen=True):
+    """Who answers a number (`GET /v1/numbers/:id`)."""
+
+    users: tuple[msgspec.Raw, ...]
+
+
+class UserNumbers(msgspec.Struct, frozen=True):
+    """Which numbers a user answers (`GET /v1/users/:id`, retired with v1 users)."""
+
+    numbers: tuple[msgspec.Raw, ...]
+
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list: what could be read, how many objects could not, and the next page's link."""
+
+    items: tuple[T, ...]
+    malformed: int
+    next_page_link: str | None
+
+
+class InvalidAnswerError(Exception):
+    """The answer is not JSON, or not of the shape that the endpoint promises."""
+
+
+class _Meta(msgspec.Struct):
+    next_page_link: str | None = None
+
+
+def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
+    """Decode a list answer, whose objects stand under `key`. Raises InvalidAnswerError."""
+    fields = _fields(body)
+    try:
+        raws = msgspec.json.decode(fields[key], type=list[msgspec.Raw])
+        meta = msgspec.json.decode(fields["meta"], type=_Meta) if "meta" in fields else _Meta()
+    except KeyError:
+        raise InvalidAnswerError(f"the answer has no list of {key}") from None
+    except msgspec.DecodeError as error:
+        raise InvalidAnswerError(f"the list of {key} cannot be read: {error}") from None
+    items, malformed = decode_objects(raws, kind)
+    return Page(items, malformed, meta.next_page_link)
+
+
+def decode_object(body: bytes, key: str, kind: type[T]) -> T | None:
+    """Decode a single-object answer; none where that object cannot be read. Raises InvalidAnswerError."""
+    fields = _fields(body)
+    if key not in fields:
+        raise InvalidAnswerError(f"the answer has no {key}")
+    items, _ = decode_objects([fields[key]], kind)
+    return items[0] if items else None
+
+
+def decode_objects(raws: Any, kind: type[T]) -> tuple[tuple[T, ...], int]:
+    """Decode objects one by one; also how many could not be."""
+    items: list[T] = []
+    malformed = 0
+    for raw in raws:
+        try:
+            items.append(msgspec.json.decode(raw, type=kind))
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            malformed += 1
+    return tuple(items), malformed
+
+
+def _fields(body: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        try:
+            return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(_mended(body), type=dict[str, msgspec.Raw])
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswerError(f"the answer is not a JSON object: {error}") from None
+
+
+def _mended(body: bytes) -> bytes:
+    """The same JSON with unpaired surrogates and broken UTF-8 replaced: no broken name costs a page."""
+    text = json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False)
+    return text.encode("utf-8", "replace")

@@ -1,0 +1,166 @@
+"""The command line: `aircall-exporter`, with flags as Prometheus' own exporters spell them."""
+
+import argparse
+import platform
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+import structlog
+
+from exporter import __version__
+from exporter.config import Aircall, ConfigError, Settings, load
+from exporter.durations import Duration
+from exporter.logs import LEVELS, configure_logs
+from exporter.service import Service
+from exporter.web import application
+from exporter.webserver import ListenError, WebServer, bind
+
+log = structlog.get_logger()
+
+DEFAULT_ADDRESS = ":9979"
+
+DEMO_SLA = Duration(8)
+"""So that the simulated account shows a name in red now and then."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}, see --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All flags and commands. A wrong one exits with 2 and one line."""
+    common = _Parser(add_help=False, allow_abbrev=False)
+    common.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        default=DEFAULT_ADDRESS,
+        metavar="ADDRESS",
+        help="address to serve on (default: %(default)s)",
+    )
+    common.add_argument(
+        "--log.level", dest="log_level", default="info", choices=LEVELS, help="least severity"
+    )
+    common.add_argument(
+        "--log.format",
+        dest="log_format",
+        default="logfmt",
+        choices=("logfmt", "json"),
+        help="form of a log line",
+    )
+    main_parser = _Parser(
+        prog="aircall-exporter",
+        description="Prometheus exporter for Aircall.",
+        epilog="The credential comes from the configuration file, or from AIRCALL_API_ID and AIRCALL_API_TOKEN"
+        " (or ..._FILE with a path).",
+        parents=[common],
+        allow_abbrev=False,
+    )
+    main_parser.add_argument("--config.file", dest="config", metavar="FILE", help="configuration file (YAML)")
+    main_parser.add_argument(
+        "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
+    )
+    main_parser.add_argument("--version", action="version", version=version())
+    commands = main_parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    demo = commands.add_parser(
+        "demo", help="serve a simulated Aircall account, no configuration needed", parents=[common]
+    )
+    demo.add_argument("--users", type=int, default=24, help="users of the account (default: %(default)s)")
+    demo.add_argument(
+        "--calls-per-hour", type=float, default=180.0, help="calls when it is busy (default: %(default)s)"
+    )
+    demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
+    check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
+    check.add_argument("file", metavar="FILE")
+    return main_parser
+
+
+def version() -> str:
+    return f"aircall-exporter, version {__version__} (python {platform.python_version()})"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code: 0 fine, 1 cannot run, 2 wrong flags or configuration."""
+    arguments = parser().parse_args(argv)
+    try:
+        if arguments.command == "check-config":
+            load(arguments.file)
+            print(f"{arguments.file}: fine")
+            return 0
+        if arguments.command == "demo":
+            return _demo(arguments)
+        settings = load(arguments.config)
+        configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
+        _serve(arguments, Service(settings))
+    except ConfigError as error:
+        print(f"aircall-exporter: {error}", file=sys.stderr)
+        return 2
+    except ListenError as error:
+        print(f"aircall-exporter: --web.listen-address: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from exporter.demo.server import SimulatedAircall  # noqa: PLC0415 (a live account needs none of it)
+    from exporter.demo.simulation import SimulatedAccount  # noqa: PLC0415
+
+    configure_logs(arguments.log_level, arguments.log_format)
+    account = SimulatedAccount(arguments.users, arguments.calls_per_hour, arguments.seed, start=time.time())
+    with SimulatedAircall(account, clock=time.time) as aircall:
+        settings = Settings(
+            aircall=Aircall(api_id=aircall.api_id, api_token=aircall.api_token, base_url=aircall.base_url),
+            sla=DEMO_SLA,
+        )
+        arguments.config, arguments.lifecycle = None, False
+        _serve(arguments, Service(settings))
+    return 0
+
+
+def _serve(arguments: argparse.Namespace, service: Service) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
+    stop = threading.Event()
+
+    def reload() -> None:
+        settings = load(arguments.config)
+        configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
+        service.configure(settings)
+        log.info("the configuration is reloaded", file=arguments.config)
+
+    def hang_up(*_: object) -> None:
+        try:
+            reload()
+        except ConfigError as error:
+            log.error("the configuration is not reloaded", problem=str(error))
+
+    is_demo = arguments.command == "demo"
+    listener = bind(arguments.listen)
+    server = WebServer(application(service, reload if arguments.lifecycle else None), listener)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if is_demo else hang_up)
+    log.info("starting", version=__version__, listening=f"{listener.getsockname()[0]}:{server.port}")
+    service.start()
+    server.start()
+    if is_demo:
+        print(_where_to_look(server.port), flush=True)
+    stop.wait()
+    log.info("stopping")
+    server.stop()
+    service.stop()
+
+
+def _where_to_look(port: int) -> str:
+    return f"""
+A simulated Aircall account is being exported. Where to look:
+
+  http://127.0.0.1:{port}/          what is served, and how fresh it is
+  http://127.0.0.1:{port}/metrics   the metrics
+  docker compose up                 the same with Prometheus, Alertmanager and Grafana
+
+Ctrl-C ends it.
+"""

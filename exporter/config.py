@@ -1,0 +1,280 @@
+"""The configuration file: its keys, their defaults, and what is said when one of them is wrong.
+
+The reference for users is docs/configuration.md, which a test holds against the classes below.
+"""
+
+import difflib
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import yaml
+
+from exporter.durations import Duration, parse_duration
+
+API_HISTORY = Duration(182 * 86400)
+"""How far back Aircall's call history reaches, in seconds (API reference: six months)."""
+
+Caller = Literal["full", "masked", "hidden"]
+
+
+class ConfigError(Exception):
+    """One line for the person who wrote the file: where, what was found, what is wanted."""
+
+    def __init__(self, source: str, path: str, problem: str) -> None:
+        super().__init__(": ".join(part for part in (source, path, problem) if part))
+
+
+class Aircall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom to ask, as whom, and how often."""
+
+    api_id: str = ""
+    api_token: str = ""
+    api_token_file: str = ""
+    base_url: str = "https://api.aircall.io"
+    requests_per_minute: Literal["auto"] | float = "auto"
+    budget_share: float = 0.8
+
+    def __repr__(self) -> str:
+        return f"Aircall(base_url={self.base_url!r}, credential hidden)"
+
+
+class QueueWait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From when on a waiting caller turns yellow, and red."""
+
+    warning: Duration = Duration(10)
+    critical: Duration = Duration(20)
+
+
+class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How often each dataset is to be read."""
+
+    calls: Duration = Duration(10)
+    availabilities: Duration = Duration(10)
+    users: Duration = Duration(4 * 3600)
+    teams: Duration = Duration(8 * 3600)
+    numbers: Duration = Duration(8 * 3600)
+    assignments: Duration = Duration(8 * 3600)
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file. Durations are seconds."""
+
+    aircall: Aircall = Aircall()
+    activity_period: Duration = Duration(15 * 60)
+    sla: Duration = Duration(0)
+    queue_wait: QueueWait = QueueWait()
+    refresh: Refresh = Refresh()
+    teams: tuple[str, ...] = ()
+    map_users_to_numbers: bool = True
+    caller: Caller = "full"
+
+
+def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the file at `path` (none: defaults only), then the credential and address from `environ`.
+
+    Raises ConfigError, whose text is one line naming file, key, what was found and what is wanted.
+    """
+    source = path or "configuration"
+    settings = _convert(_read(path) if path else {}, source)
+    settings = _with_environment(settings, source, environ)
+    _check(settings, source)
+    return settings
+
+
+def _read(path: str) -> object:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, "", "is not UTF-8 text") from None
+    try:
+        return yaml.load(text, Loader=_UniqueKeyLoader) or {}  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(path, where, f"is not valid YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML allows a key once; PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Duration:
+        return parse_duration(value)
+    raise NotImplementedError(kind)
+
+
+def _convert(raw: object, source: str) -> Settings:
+    try:
+        return msgspec.convert(raw, Settings, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        path = place.strip("`").removeprefix(".")
+        unknown = re.search(r"unknown field `(.*)`", reason)
+        if unknown:
+            key = unknown[1]
+            path = f"{path}.{key}".strip(".")
+            raise ConfigError(source, path, f"unknown key{_similar(key, path)}") from None
+        raise ConfigError(source, path, _mismatch(path, _at(raw, path), reason)) from None
+
+
+_WANTED = {
+    "aircall.requests_per_minute": "auto or a number",
+    "caller": "full, masked or hidden",
+}
+_TYPES = {
+    "object": "a mapping of keys",
+    "array": "a list",
+    "str": "text",
+    "bool": "true or false",
+    "float": "a number",
+}
+
+
+def _mismatch(path: str, found: object, reason: str) -> str:
+    expected = re.match(r"Expected `(\w+)`", reason)
+    wanted = _WANTED.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
+    secret = path in ("aircall.api_id", "aircall.api_token")
+    shown = f"a {type(found).__name__}" if secret else _short(found)
+    return f"found {shown}, wanted {wanted}"
+
+
+def _short(value: object) -> str:
+    text = str(value) if isinstance(value, Duration) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _at(raw: object, path: str) -> object:
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(raw, Mapping):
+            raw = raw.get(step)
+        elif isinstance(raw, list) and step.isdigit():
+            raw = raw[int(step)]
+    return raw
+
+
+def _similar(key: str, path: str) -> str:
+    section: Any = Settings
+    for step in path.split(".")[:-1]:
+        section = msgspec.structs.fields(section)[_field_names(section).index(step)].type
+    known = _field_names(section)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _field_names(section: type[msgspec.Struct]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(section)]
+
+
+def _with_environment(settings: Settings, source: str, environ: Mapping[str, str]) -> Settings:
+    aircall = settings.aircall
+    if aircall.api_token and aircall.api_token_file:
+        raise ConfigError(source, "aircall.api_token_file", "is set beside api_token, wanted only one")
+    token = aircall.api_token
+    if aircall.api_token_file:
+        token = _secret(aircall.api_token_file, source, "aircall.api_token_file")
+    aircall = msgspec.structs.replace(
+        aircall,
+        api_id=_from_environment("AIRCALL_API_ID", environ) or aircall.api_id,
+        api_token=_from_environment("AIRCALL_API_TOKEN", environ) or token,
+        base_url=(environ.get("AIRCALL_BASE_URL") or aircall.base_url).rstrip("/"),
+    )
+    return msgspec.structs.replace(settings, aircall=aircall)
+
+
+def _from_environment(name: str, environ: Mapping[str, str]) -> str:
+    value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    if value and file:
+        raise ConfigError("environment", f"{name}_FILE", f"is set beside {name}, wanted only one")
+    return _secret(file, "environment", f"{name}_FILE") if file else value
+
+
+def _secret(file: str, source: str, path: str) -> str:
+    try:
+        secret = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(source, path, f"found {file}, which cannot be read: {reason}") from None
+    if not secret:
+        raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")
+    return secret
+
+
+def _check(settings: Settings, source: str) -> None:
+    aircall, wait = settings.aircall, settings.queue_wait
+
+    def require(holds: bool, path: str, problem: str) -> None:
+        if not holds:
+            raise ConfigError(source, path, problem)
+
+    def wanted(holds: bool, path: str, found: object, what: str) -> None:
+        require(holds, path, f"found {_short(found)}, wanted {what}")
+
+    for key in ("api_id", "api_token"):
+        secret, variable = getattr(aircall, key), f"AIRCALL_{key.upper()}"
+        missing = f"missing; set it here, or in the environment as {variable} or {variable}_FILE"
+        require(bool(secret), f"aircall.{key}", missing)
+        odd = "holds a space, a line break or a sign outside ASCII, wanted the key as Aircall shows it"
+        require(re.fullmatch(r"[!-~]+", secret) is not None, f"aircall.{key}", odd)
+    require(":" not in aircall.api_id, "aircall.api_id", "holds a colon, wanted the API ID without the token")
+    problem = _address_problem(aircall.base_url)
+    wanted(not problem, "aircall.base_url", aircall.base_url, problem)
+    share, rate = aircall.budget_share, aircall.requests_per_minute
+    wanted(0 < share <= 1, "aircall.budget_share", share, "a share above 0 and up to 1")
+    if rate != "auto":
+        enough = math.isfinite(rate) and rate * share >= 2
+        wanted(enough, "aircall.requests_per_minute", rate, "auto, or enough to leave us 2 a minute")
+    period = settings.activity_period
+    wanted(0 < period <= API_HISTORY, "activity_period", period, "more than 0s and at most 182d")
+    at_most = f"at most queue_wait.critical ({wait.critical})"
+    wanted(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
+    for dataset in Refresh.__struct_fields__:
+        interval = getattr(settings.refresh, dataset)
+        wanted(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")
+
+
+def _address_problem(address: str) -> str:
+    """Say what is wanted of the API's address, or nothing where it is fine."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "an address such as https://api.aircall.io"
+    if parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment:
+        return "an address such as https://api.aircall.io"
+    if parts.username is not None or parts.password is not None:
+        return "an address without a user or password in it"
+    if parts.scheme == "http" and not is_loopback(host):
+        return "https (plain http only to a loopback address)"
+    return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` (a name or an address) can only be this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

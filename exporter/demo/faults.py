@@ -1,0 +1,90 @@
+"""Misbehaviour on demand: what the simulated API answers instead of what it should."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request about to be answered, and what can be done with it."""
+
+    path: str
+    proper_answer: Callable[[], Response]
+    drop_connection: Callable[[], None]
+
+
+Respond = Callable[[Exchange], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Answers every request whose path `match` accepts by `respond`, for as long as it is in the list."""
+
+    match: Callable[[str], bool]
+    respond: Respond
+
+
+def answer(status: int, body: bytes = b"", content_type: str = "application/json", **headers: str) -> Respond:
+    """Answer with this and nothing else: an error, a web page instead of JSON, a redirect."""
+
+    async def respond(_: Exchange) -> Response:
+        return Response(body, status, headers, media_type=content_type)
+
+    return respond
+
+
+async def cut_off(exchange: Exchange) -> Response:
+    """Answer with the first half of the JSON, as if it were all."""
+    body = bytes(exchange.proper_answer().body)
+    return Response(body[: len(body) // 2], media_type="application/json")
+
+
+async def close_connection(exchange: Exchange) -> Response:
+    """Close the connection without an answer."""
+    exchange.drop_connection()
+    await asyncio.sleep(0)  # lets the server notice that nobody is there to be answered
+    return Response()
+
+
+def edited(change: Callable[[Any], object]) -> Respond:
+    """Answer what is proper, after `change` has worked on the decoded JSON in place."""
+
+    async def respond(exchange: Exchange) -> Response:
+        proper = exchange.proper_answer()
+        content = msgspec.json.decode(bytes(proper.body))
+        change(content)
+        return Response(msgspec.json.encode(content), proper.status_code, media_type="application/json")
+
+    return respond
+
+
+def malformed(*objects: Any) -> Respond:
+    """Put `objects` in front of each list's items: nulls, wrong types, objects without an id."""
+
+    def add(content: Any) -> None:
+        for value in content.values():
+            if isinstance(value, list):
+                value[:0] = objects
+
+    return edited(add)
+
+
+@dataclass
+class Hang:
+    """Answers only once `released` is set; `reached` says that a request has come so far."""
+
+    reached: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    async def __call__(self, exchange: Exchange) -> Response:
+        """Wait, then answer what is proper by then."""
+        self.reached.set()
+        while not self.released.is_set():  # a blocking wait would hold up everyone else's requests
+            await asyncio.sleep(0.01)
+        return exchange.proper_answer()

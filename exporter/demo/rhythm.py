@@ -1,0 +1,50 @@
+"""The company's day: when callers call and when numbers are open. Hours are 0 to 24, company time."""
+
+from itertools import pairwise
+from math import pi, sin
+
+DAY = 86_400.0
+MID_MORNING = 10.5
+
+_BUSYNESS = (
+    (0.0, 0.04), (6.0, 0.04), (8.0, 0.5), (9.0, 0.95), (11.0, 1.1), (12.5, 0.8), (14.0, 1.0), (16.0, 1.05),
+    (18.0, 0.5), (20.0, 0.15), (24.0, 0.04),
+)  # fmt: skip
+PEAK = 1.6
+"""No moment is busier than this."""
+
+
+class CompanyClock:
+    """The company's time of day, given a moment (UNIX seconds) at which it is mid-morning there."""
+
+    def __init__(self, mid_morning: float) -> None:
+        self._mid_morning = mid_morning
+        self._midnight = mid_morning - MID_MORNING * 3600
+
+    def midnight(self, at: float) -> float:
+        """The last midnight up to `at`; both in UNIX seconds."""
+        return at - (at - self._midnight) % DAY
+
+    def hour(self, at: float) -> float:
+        """The hour of the day at `at` (UNIX seconds)."""
+        return (at - self._midnight) % DAY / 3600
+
+    def busyness(self, at: float) -> float:
+        """How many calls there are at `at` (UNIX seconds), 1 being an ordinary working hour.
+
+        Callers come in waves, a few minutes long: without these no queue would ever build up.
+        """
+        minutes = (at - self._mid_morning) / 60
+        waves = 1 + 0.3 * sin(2 * pi * minutes / 13 + 2) + 0.12 * sin(2 * pi * minutes / 39 + 1)
+        return _between(_BUSYNESS, self.hour(at)) * waves
+
+    def is_open(self, opening: tuple[float, float] | None, at: float) -> bool:
+        """Whether a number with these opening hours (none: always open) is open at `at` (UNIX seconds)."""
+        return opening is None or opening[0] <= self.hour(at) < opening[1]
+
+
+def _between(points: tuple[tuple[float, float], ...], x: float) -> float:
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x <= x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return points[-1][1]

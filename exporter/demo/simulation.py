@@ -1,0 +1,30 @@
+"""The simulated account as a whole: a company, its phones, and the people who use them."""
+
+from exporter.demo.company import found_company
+from exporter.demo.life import Life
+from exporter.demo.switchboard import Switchboard
+
+
+class SimulatedAccount(Switchboard):
+    """A company's account at Aircall, from `start - history` (UNIX seconds) on.
+
+    It is mid-morning at the company at `start`, and by then `history` seconds of its life have passed.
+    `users` people work there, who make and get about `calls_per_hour` calls together while it is day;
+    with 0 nobody does anything of his own accord, everyone is available, and all that happens is what
+    the switchboard's methods are told. The same arguments give the same calls, in whatever steps the
+    account is advanced.
+    """
+
+    def __init__(
+        self,
+        users: int = 24,
+        calls_per_hour: float = 180.0,
+        seed: int = 1,
+        start: float = 1_780_000_000,
+        history: float = 8 * 3600,
+    ) -> None:
+        super().__init__(begin=start - history)
+        found_company(self, users, seed)
+        if calls_per_hour > 0:
+            Life(self, calls_per_hour=calls_per_hour, seed=seed, mid_morning=start).begin()
+        self.advance(start)

@@ -1,0 +1,80 @@
+"""The landing page: what is served, and how fresh it is."""
+
+from html import escape
+
+from exporter import __version__
+from exporter.durations import Duration
+from exporter.status import Snapshot
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="refresh" content="10">
+<title>aircall-exporter</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #ddd; }}
+</style>
+</head>
+<body>
+<h1>aircall-exporter</h1>
+<p>Version {version}. {state}</p>
+<p><a href="metrics">Metrics</a> · <a href="-/ready">Ready?</a> · <a href="-/healthy">Healthy?</a></p>
+<h2>On the board</h2>
+<p>{board}</p>
+<h2>How fresh it is</h2>
+<table>
+<tr><th>Dataset</th><th>Age</th><th>Read every</th><th>Asked for</th><th>Last reading</th></tr>
+{datasets}
+</table>
+<h2>Request budget</h2>
+<p>{budget}</p>
+</body>
+</html>
+"""
+
+
+def landing_page(snapshot: Snapshot, now: float) -> str:
+    """The page as HTML; `now` is UNIX time on our clock."""
+    status, board = snapshot.status, snapshot.board
+    if status.credential_rejected:
+        state = "<strong>Aircall rejects the credential.</strong> Check the API ID and token."
+    elif snapshot.missing:
+        state = f"Starting; not read yet: {', '.join(snapshot.missing)}."
+    elif status.up:
+        state = "Aircall answers, the board is up to date."
+    else:
+        state = "<strong>Aircall cannot be read at present.</strong> The last good values are served."
+    rows = "\n".join(
+        "<tr>"
+        + "".join(
+            f"<td>{escape(cell)}</td>"
+            for cell in (
+                name,
+                "not read yet" if polling.as_of is None else _seconds(now - polling.as_of),
+                _seconds(polling.interval),
+                str(polling.target),
+                "worked" if polling.working else "failed" if polling.as_of else "–",
+            )
+        )
+        + "</tr>"
+        for name, polling in status.datasets.items()
+    )
+    left = (
+        "" if status.remaining is None else f"; Aircall says that {status.remaining} are left in this minute"
+    )
+    return _PAGE.format(
+        version=escape(__version__),
+        state=state,
+        board=f"{len(board.users)} users, {len(board.teams)} teams, {len(board.numbers)} numbers;"
+        f" {len(board.queue)} callers waiting.",
+        datasets=rows,
+        budget=f"{status.budget:g} of the company's {status.limit:g} requests a minute{left}.",
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return str(Duration(max(0, round(seconds))))

@@ -1,0 +1,50 @@
+"""A lane: one dataset's way through the poller, from one reading to the next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.aircall.endpoints import Asking, Get
+
+
+@dataclass
+class Lane:
+    """What is read, where its reading stands, and when it goes on. Times are UNIX seconds, our clock."""
+
+    begin: Callable[[float], Asking[None]]
+    due: float = 0.0
+    asked: bool = False
+    """Whether somebody wants it read before it is due."""
+    read: Asking[None] | None = None
+    pending: Get[Any] | None = None
+    """The request that the reading waits for; it stays while it fails, so no work in hand is lost."""
+    retry_at: float = 0.0
+    started: float = 0.0
+    requests: int = 0
+    cost: float = 1.0
+    """Requests that one reading takes."""
+    as_of: float | None = None
+    """When what is known now was asked for; none before it was read once."""
+    failures: int = 0
+    failing_since: float | None = None
+
+    @property
+    def working(self) -> bool:
+        """Whether the last reading worked."""
+        return self.as_of is not None and self.failing_since is None
+
+    @property
+    def ready_at(self) -> float:
+        """When the next request of this lane may go out."""
+        return self.retry_at if self.read is not None or self.asked else max(self.due, self.retry_at)
+
+    def start(self, now: float, interval: float) -> None:
+        """Begin a reading. Raises StopIteration where there is nothing to ask."""
+        self.started, self.due, self.asked = now, now + interval, False
+        self.retry_at, self.requests, self.failures = 0.0, 0, 0
+        self.read = self.begin(now)
+        self.pending = next(self.read)
+
+    def drop(self) -> None:
+        """End the reading, whether it came to its end or not."""
+        self.read = self.pending = None

@@ -1,0 +1,124 @@
+"""The settings in force, and the exporter itself."""
+
+import platform
+from collections.abc import Iterator
+
+from prometheus_client.core import Metric
+
+from exporter import __version__
+from exporter.account.board import Board
+from exporter.metrics.family import Family
+from exporter.status import Snapshot, Status
+
+ACTIVITY_PERIOD = Family("aircall_activity_period_seconds", "gauge", "How far back calls are summed up.")
+SLA = Family("aircall_sla_seconds", "gauge", "Average time to answer that nobody may exceed; 0 is off.")
+QUEUE_WAIT = Family(
+    "aircall_queue_wait_threshold_seconds",
+    "gauge",
+    "Wait of a caller from which on the queue is yellow (warning) and red (critical).",
+    ("level",),
+)
+UP = Family("aircall_up", "gauge", "1 while the last poll of calls and of availabilities both worked.")
+BUILD = Family(
+    "aircall_exporter_build_info", "gauge", "The exporter's version; the value is 1.", ("version", "python")
+)
+AGE = Family("aircall_dataset_age_seconds", "gauge", "How old the data is that is served now.", ("dataset",))
+INTERVAL = Family(
+    "aircall_poll_interval_seconds",
+    "gauge",
+    "How often the dataset is read, as far as the budget allows.",
+    ("dataset",),
+)
+TARGET_INTERVAL = Family(
+    "aircall_poll_target_interval_seconds", "gauge", "How often the dataset should be read.", ("dataset",)
+)
+LIMIT = Family(
+    "aircall_api_limit_requests_per_minute", "gauge", "The company's rate limit, as far as it is known."
+)
+BUDGET = Family("aircall_api_budget_requests_per_minute", "gauge", "The exporter's own part of the limit.")
+REMAINING = Family(
+    "aircall_api_remaining_requests",
+    "gauge",
+    "Requests left to the company in this minute, as Aircall said last; absent until it did.",
+)
+REJECTED = Family(
+    "aircall_api_credential_rejected", "gauge", "1 while Aircall rejects the API ID or token, else 0."
+)
+MALFORMED = Family(
+    "aircall_malformed_objects_total",
+    "counter",
+    "Objects in Aircall's answers that could not be read and were left out.",
+    ("kind",),
+)
+
+FAMILIES = (
+    ACTIVITY_PERIOD,
+    SLA,
+    QUEUE_WAIT,
+    UP,
+    BUILD,
+    AGE,
+    INTERVAL,
+    TARGET_INTERVAL,
+    LIMIT,
+    BUDGET,
+    REMAINING,
+    REJECTED,
+    MALFORMED,
+)
+
+
+def collect(snapshot: Snapshot) -> Iterator[Metric]:
+    """Expose settings and state::
+
+    aircall_activity_period_seconds 900
+    aircall_sla_seconds 0
+    aircall_queue_wait_threshold_seconds{level="critical"} 20
+    aircall_up 1
+    aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
+    aircall_poll_interval_seconds{dataset="calls"} 10
+    aircall_poll_target_interval_seconds{dataset="calls"} 10
+    aircall_api_limit_requests_per_minute 60
+    aircall_api_budget_requests_per_minute 48
+    aircall_api_remaining_requests 37
+    aircall_api_credential_rejected 0
+    aircall_malformed_objects_total{kind="call"} 0
+    """
+    yield from _settings(snapshot.board)
+    yield from _state(snapshot.status)
+    yield _malformed(snapshot.board)
+
+
+def collect_moving(status: Status, now: float) -> Iterator[Metric]:
+    """Expose what changes with the clock; `now` is UNIX time::
+
+    aircall_dataset_age_seconds{dataset="calls"} 4.2
+    """
+    yield AGE.gauge(
+        ((name,), max(0.0, now - polling.as_of))
+        for name, polling in status.datasets.items()
+        if polling.as_of is not None
+    )
+
+
+def _settings(board: Board) -> Iterator[Metric]:
+    settings = board.settings
+    yield ACTIVITY_PERIOD.gauge([((), settings.activity_period)])
+    yield SLA.gauge([((), settings.sla)])
+    levels = {"warning": settings.queue_wait.warning, "critical": settings.queue_wait.critical}
+    yield QUEUE_WAIT.gauge(((level,), seconds) for level, seconds in levels.items())
+
+
+def _state(status: Status) -> Iterator[Metric]:
+    yield UP.gauge([((), status.up)])
+    yield BUILD.gauge([((__version__, platform.python_version()), 1)])
+    yield INTERVAL.gauge(((name,), polling.interval) for name, polling in status.datasets.items())
+    yield TARGET_INTERVAL.gauge(((name,), polling.target) for name, polling in status.datasets.items())
+    yield LIMIT.gauge([((), status.limit)])
+    yield BUDGET.gauge([((), status.budget)])
+    yield REMAINING.gauge([] if status.remaining is None else [((), status.remaining)])
+    yield REJECTED.gauge([((), status.credential_rejected)])
+
+
+def _malformed(board: Board) -> Metric:
+    return MALFORMED.counter(((kind,), count) for kind, count in board.malformed.items())

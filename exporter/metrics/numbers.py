@@ -1,0 +1,132 @@
+"""Numbers, and the queue of callers on them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from prometheus_client.core import Metric
+
+from exporter.account.board import Board, NumberRow, wait_level
+from exporter.metrics.family import Family, LabelValues
+
+_NUMBER = ("number_id", "number")
+
+USERS = Family(
+    "aircall_number_users",
+    "gauge",
+    "Users assigned to the number by the state they are in; absent while assignments are unknown.",
+    (*_NUMBER, "state"),
+)
+CALLS = Family(
+    "aircall_number_calls",
+    "gauge",
+    "Finished calls on the number in the activity period.",
+    (*_NUMBER, "direction", "outcome"),
+)
+MISSED_CALLS = Family(
+    "aircall_number_missed_calls",
+    "gauge",
+    "Calls missed on the number in the activity period, by the reason that Aircall gives.",
+    (*_NUMBER, "reason"),
+)
+AVERAGE_ANSWER = Family(
+    "aircall_number_average_answer_seconds",
+    "gauge",
+    "Average time to answer the number's inbound calls of the activity period; absent without any.",
+    _NUMBER,
+)
+SLA_BREACHED = Family(
+    "aircall_number_sla_breached",
+    "gauge",
+    "1 where the number's average time to answer exceeds the SLA, else 0; absent while the SLA is off.",
+    _NUMBER,
+)
+SERVICE_LEVEL = Family(
+    "aircall_number_service_level_ratio",
+    "gauge",
+    "Share of the number's inbound calls of the activity period, missed ones included, that were answered"
+    " within queue_wait.critical; absent without any.",
+    _NUMBER,
+)
+QUEUE_CALLS = Family("aircall_queue_calls", "gauge", "Inbound calls waiting on the number now.", _NUMBER)
+LONGEST_WAIT = Family(
+    "aircall_queue_longest_wait_seconds",
+    "gauge",
+    "How long the caller who waits longest on the number has been waiting; 0 where nobody waits.",
+    _NUMBER,
+)
+CALL_WAIT = Family(
+    "aircall_queue_call_wait_seconds",
+    "gauge",
+    "How long this caller has been waiting.",
+    (*_NUMBER, "call_id", "caller"),
+)
+CALL_WAIT_LEVEL = Family(
+    "aircall_queue_call_wait_level",
+    "gauge",
+    "0 while the caller's wait is fine, 1 once it exceeds queue_wait.warning, 2 once it exceeds"
+    " queue_wait.critical.",
+    (*_NUMBER, "call_id", "caller"),
+)
+
+FAMILIES = (
+    USERS,
+    CALLS,
+    MISSED_CALLS,
+    AVERAGE_ANSWER,
+    SLA_BREACHED,
+    SERVICE_LEVEL,
+    QUEUE_CALLS,
+    LONGEST_WAIT,
+    CALL_WAIT,
+    CALL_WAIT_LEVEL,
+)
+
+
+def collect(board: Board) -> Iterator[Metric]:
+    """Expose what changes with a poll::
+
+    aircall_number_users{number_id="1234",number="French Office",state="available"} 2
+    aircall_number_calls{number_id="1234",number="French Office",direction="inbound",outcome="missed"} 1
+    aircall_number_missed_calls{number_id="1234",number="French Office",reason="no_available_agent"} 1
+    aircall_number_average_answer_seconds{number_id="1234",number="French Office"} 9
+    aircall_number_sla_breached{number_id="1234",number="French Office"} 0
+    aircall_number_service_level_ratio{number_id="1234",number="French Office"} 0.8
+    aircall_queue_calls{number_id="1234",number="French Office"} 2
+    """
+    counted = board.numbers if "calls" in board.known else ()
+    present = board.numbers if "availabilities" in board.known else ()
+    waiting = Counter(call.number.id for call in board.queue)
+
+    def each(value: Callable[[NumberRow], float | None]) -> Iterator[tuple[LabelValues, float]]:
+        return ((row.number, number) for row in counted if (number := value(row)) is not None)
+
+    yield USERS.gauge(((*row.number, state), n) for row in present for state, n in (row.users or {}).items())
+    yield CALLS.gauge(((*row.number, *kind), n) for row in counted for kind, n in row.calls.items())
+    yield MISSED_CALLS.gauge(
+        ((*row.number, reason), n) for row in counted for reason, n in row.missed.items()
+    )
+    yield AVERAGE_ANSWER.gauge(each(lambda row: row.average_answer))
+    yield SLA_BREACHED.gauge(each(lambda row: row.sla_breached))
+    yield SERVICE_LEVEL.gauge(each(lambda row: row.service_level))
+    yield QUEUE_CALLS.gauge(each(lambda row: waiting[row.number.id]))
+
+
+def collect_moving(board: Board, server_now: float) -> Iterator[Metric]:
+    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock::
+
+    aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4
+    aircall_queue_call_wait_seconds{number_id="1234",number="French Office",call_id="987",caller="+33…"} 23.4
+    aircall_queue_call_wait_level{number_id="1234",number="French Office",call_id="987",caller="+33…"} 2
+    """
+    limits = board.settings.queue_wait
+    longest = {row.number: 0.0 for row in board.numbers} if "calls" in board.known else {}
+    waits: list[tuple[LabelValues, float]] = []
+    for call in board.queue:
+        wait = max(0.0, server_now - call.since)
+        waits.append(((*call.number, call.id, call.caller), wait))
+        longest[call.number] = max(longest.get(call.number, 0.0), wait)
+    yield LONGEST_WAIT.gauge(longest.items())
+    yield CALL_WAIT.gauge(waits)
+    yield CALL_WAIT_LEVEL.gauge(
+        (labels, wait_level(wait, limits.warning, limits.critical)) for labels, wait in waits
+    )

@@ -1,0 +1,151 @@
+"""Users: one series for each membership, so that a board of one team needs no join."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client.core import Metric
+
+from exporter.account.board import Board, UserRow
+from exporter.account.presence import STATE_CODES, STATES
+from exporter.metrics.family import Family, LabelValues
+
+_USER = ("user_id", "user", "team_id", "team")
+
+AVAILABILITY = Family(
+    "aircall_user_availability",
+    "gauge",
+    "1 for the state that the user is in now, 0 for the others.",
+    (*_USER, "state"),
+)
+AVAILABILITY_CODE = Family(
+    "aircall_user_availability_code",
+    "gauge",
+    "The user's state as a number: "
+    + ", ".join(f"{code} {state}" for state, code in STATE_CODES.items())
+    + ".",
+    _USER,
+)
+AVAILABILITY_CHANGED = Family(
+    "aircall_user_availability_changed_timestamp_seconds",
+    "gauge",
+    "Since when (UNIX time) the user is in this state, as far as it was observed.",
+    _USER,
+)
+AVAILABILITY_SECONDS = Family(
+    "aircall_user_availability_seconds_total",
+    "counter",
+    "Time that the user spent in each state, as far as it was observed; time without data is unknown.",
+    (*_USER, "state"),
+)
+CALLS = Family(
+    "aircall_user_calls",
+    "gauge",
+    "Finished calls of the user in the activity period. Inbound missed calls are inferred: each counts for"
+    " every user assigned to the number; absent while assignments are unknown.",
+    (*_USER, "direction", "outcome"),
+)
+AVERAGE_ANSWER = Family(
+    "aircall_user_average_answer_seconds",
+    "gauge",
+    "Average time to answer the user's inbound calls of the activity period; absent without any.",
+    _USER,
+)
+AVERAGE_CALL = Family(
+    "aircall_user_average_call_seconds",
+    "gauge",
+    "Average length of the user's finished calls of the activity period, with ringing; absent without any.",
+    _USER,
+)
+SLA_BREACHED = Family(
+    "aircall_user_sla_breached",
+    "gauge",
+    "1 where the user's average time to answer exceeds the SLA, else 0; absent while the SLA is off.",
+    _USER,
+)
+CURRENT_CALL = Family(
+    "aircall_user_current_call_seconds",
+    "gauge",
+    "How long the user has been talking in the present call, since it was answered.",
+    (*_USER, "direction", "number_id", "number", "caller"),
+)
+WAITING_CALLS = Family(
+    "aircall_user_waiting_calls",
+    "gauge",
+    "Calls in the queue that the user could pick up, by assignment; absent while assignments are unknown.",
+    _USER,
+)
+
+FAMILIES = (
+    AVAILABILITY,
+    AVAILABILITY_CODE,
+    AVAILABILITY_CHANGED,
+    AVAILABILITY_SECONDS,
+    CALLS,
+    AVERAGE_ANSWER,
+    AVERAGE_CALL,
+    SLA_BREACHED,
+    CURRENT_CALL,
+    WAITING_CALLS,
+)
+
+
+def collect(board: Board) -> Iterator[Metric]:
+    """Expose what changes with a poll::
+
+    aircall_user_availability{user_id="456",user="John Doe",team_id="678",team="Global Sales",state="…"} 1
+    aircall_user_availability_code{…} 3
+    aircall_user_availability_changed_timestamp_seconds{…} 1.619005327e+09
+    aircall_user_availability_seconds_total{…,state="in_call"} 120
+    aircall_user_calls{…,direction="inbound",outcome="missed"} 2
+    aircall_user_average_answer_seconds{…} 7.5
+    aircall_user_average_call_seconds{…} 184.2
+    aircall_user_sla_breached{…} 0
+    aircall_user_waiting_calls{…} 1
+    """
+    calls_known = "calls" in board.known
+    seen = [row for row in board.users if row.since is not None or "availabilities" in board.known]
+    counted = board.users if calls_known else ()
+    yield AVAILABILITY.gauge(
+        ((*labels, state), float(row.state == state))
+        for labels, row in _memberships(seen)
+        for state in STATES
+    )
+    yield AVAILABILITY_CODE.gauge(_each(seen, lambda row: STATE_CODES[row.state]))
+    yield AVAILABILITY_CHANGED.gauge(_each(seen, lambda row: row.since))
+    yield AVAILABILITY_SECONDS.counter(
+        ((*labels, state), seconds)
+        for labels, row in _memberships(seen)
+        for state, seconds in row.seconds.items()
+    )
+    yield CALLS.gauge(
+        ((*labels, *kind), count)
+        for labels, row in _memberships(counted)
+        for kind, count in row.calls.items()
+    )
+    yield AVERAGE_ANSWER.gauge(_each(counted, lambda row: row.average_answer))
+    yield AVERAGE_CALL.gauge(_each(counted, lambda row: row.average_call))
+    yield SLA_BREACHED.gauge(_each(counted, lambda row: row.sla_breached))
+    yield WAITING_CALLS.gauge(_each(counted, lambda row: row.waiting))
+
+
+def collect_moving(board: Board, server_now: float) -> Iterator[Metric]:
+    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock::
+
+    aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61
+    """
+    yield CURRENT_CALL.gauge(
+        ((*labels, call.direction, *call.number, call.caller), max(0.0, server_now - call.since))
+        for labels, row in _memberships(board.users)
+        if (call := row.current) is not None
+    )
+
+
+def _memberships(rows: Iterable[UserRow]) -> Iterator[tuple[LabelValues, UserRow]]:
+    for row in rows:
+        for team in row.teams:
+            yield (*row.user, *team), row
+
+
+def _each(
+    rows: Iterable[UserRow], value: Callable[[UserRow], float | None]
+) -> Iterator[tuple[LabelValues, float]]:
+    return ((labels, number) for labels, row in _memberships(rows) if (number := value(row)) is not None)

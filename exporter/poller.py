@@ -1,0 +1,314 @@
+"""The poller: the only one that decides when. One request at a time, each from the budget."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from exporter import reads, schedule
+from exporter.account.account import LEAST_PATIENCE, Account
+from exporter.aircall.budget import RequestBudget
+from exporter.aircall.client import Client
+from exporter.aircall.clock import ServerClock
+from exporter.aircall.endpoints import Answer, Asking
+from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
+from exporter.aircall.headers import Headers
+from exporter.aircall.objects import InvalidAnswerError
+from exporter.clock import Clock
+from exporter.config import Settings
+from exporter.lane import Lane
+from exporter.schedule import DATASETS, DIRECTORY, LIVE
+from exporter.status import Polling, Snapshot, Status
+
+log = structlog.get_logger()
+
+PAST = "past calls"
+"""The lane beside the datasets that reads what lies before the activity period, when there is time."""
+
+RETRY = 30.0
+"""Seconds after which a failed request is made again, unless its dataset is due sooner."""
+
+CREDENTIAL_RETRY = 60.0
+"""Seconds between requests while the credential is rejected."""
+
+PATIENCE = 2
+"""Failures of one request after which its reading begins anew."""
+
+
+class PollerMetrics:
+    """What the poller counts of its own work."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.polls = Counter(
+            "aircall_polls",
+            "Readings of a dataset, by whether they worked.",
+            ["dataset", "result"],
+            registry=registry,
+        )
+        for dataset in DATASETS:
+            for result in ("success", "error"):
+                self.polls.labels(dataset, result)
+        self.throttled = Counter(
+            "aircall_api_throttled",
+            "Requests that Aircall refused because the company's rate limit was used up (429).",
+            registry=registry,
+        )
+
+
+class Poller:
+    """Reads the account's datasets, each as often as it should be and the budget allows.
+
+    `step` makes at most one request and says when to come again, so that a thread can drive it in real
+    time and a test in any other. A failed request is made again here and nowhere else.
+    """
+
+    def __init__(self, settings: Settings, client: Client, registry: CollectorRegistry, clock: Clock) -> None:
+        self.account = Account(settings)
+        self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
+        self._settings = settings
+        self._client = client
+        self._clock = clock
+        self._metrics = PollerMetrics(registry)
+        self._server_clock = ServerClock()
+        self._credential_rejected = False
+        self._paused_until = 0.0
+        self._known_strangers: frozenset[tuple[str, int]] = frozenset()
+        self._gap: tuple[int, int] | None = None
+        self._gaps: list[tuple[int, int]] = []
+        account, users = self.account, reads.UserApi()
+        self._lanes: dict[str, Lane] = {
+            "calls": Lane(self._read_calls),
+            "availabilities": Lane(lambda _: reads.availabilities(account)),
+            "users": Lane(lambda _: reads.users(account, users)),
+            "teams": Lane(lambda _: reads.teams(account)),
+            "numbers": Lane(lambda _: reads.numbers(account)),
+            "assignments": Lane(lambda _: reads.assignments(account, users)),
+            PAST: Lane(lambda _: reads.past_calls(account, *self._gaps[0])),
+        }
+        self._intervals: dict[str, float] = {}
+        self._stretch()
+
+    # What the outside asks for -------------------------------------------------------------------
+
+    def configure(self, settings: Settings, client: Client) -> None:
+        """Follow a changed configuration, keeping everything known."""
+        self._settings, self._client = settings, client
+        self.account.configure(settings)
+        self.budget.configure(settings.aircall.budget_share, _limit(settings))
+        self._paused_until = 0.0
+        self._stretch()
+        for name, interval in self._intervals.items():
+            lane = self._lanes[name]
+            lane.due = min(lane.due, lane.started + interval)
+
+    def refresh(self) -> None:
+        """Read users, teams, numbers and assignments again (the tutorial's "Clear Cache")."""
+        for name in (*DIRECTORY, "assignments"):
+            self._lanes[name].asked = True
+
+    def snapshot(self) -> Snapshot:
+        """Everything that is served, as of now."""
+        datasets = {
+            name: Polling(
+                as_of=self._lanes[name].as_of,
+                interval=interval,
+                target=getattr(self._settings.refresh, name),
+                working=self._lanes[name].working,
+            )
+            for name, interval in self._intervals.items()
+        }
+        budget = self.budget
+        return Snapshot(
+            self.account.board(self._server_clock.ahead),
+            Status(
+                datasets,
+                budget.limit,
+                budget.requests_per_minute,
+                budget.remaining,
+                self._credential_rejected,
+            ),
+        )
+
+    # One step ------------------------------------------------------------------------------------
+
+    def step(self) -> float:
+        """Make the next request, if one is due and the budget has room; gives the time to come again."""
+        now = self._clock()
+        ready = max(self.budget.ready_at(now), self._paused_until)
+        if ready > now:
+            return ready
+        lanes = self._readable()
+        name = next((name for name in lanes if self._lanes[name].ready_at <= now), None)
+        if name is None:
+            return min(self._lanes[name].ready_at for name in lanes)
+        self._go_on(name, now)
+        return self._clock()
+
+    def _readable(self) -> list[str]:
+        """The lanes with something to ask, in the order in which they are served."""
+        lanes = [*LIVE, *DIRECTORY]
+        if not self._server_clock.known:
+            lanes = [
+                *reversed(LIVE),
+                *DIRECTORY,
+            ]  # calls are asked for by Aircall's time: any answer tells it
+        if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
+            lanes.append("assignments")
+        if self._gaps:
+            lanes.append(PAST)
+        return lanes
+
+    def _go_on(self, name: str, now: float) -> None:
+        lane = self._lanes[name]
+        if lane.read is None:
+            with self._reading(name, now):
+                lane.start(now, self._intervals.get(name, 0.0))
+        if lane.read is None or lane.pending is None:
+            return
+        self.budget.spend(now)
+        lane.requests += 1
+        try:
+            value, headers = self._client.get(lane.pending)
+        except ApiError as error:
+            self._hear(error.headers, now)
+            self._refused(name, error)
+            return
+        self._hear(headers, now)
+        if self._credential_rejected:
+            self._credential_rejected = False
+            log.info("Aircall accepts the credential again")
+        lane.failures = 0
+        with self._reading(name, now):
+            lane.pending = lane.read.send(Answer(value, now))
+
+    @contextmanager
+    def _reading(self, name: str, now: float) -> Iterator[None]:
+        """Run a piece of a reading: it may come to its end, or make no sense of what came."""
+        try:
+            yield
+        except StopIteration:
+            self._finished(name)
+        except (InvalidAnswerError, NotFoundError) as error:
+            self._lanes[name].drop()
+            self._failed(name, str(error), now)
+
+    def _finished(self, name: str) -> None:
+        lane = self._lanes[name]
+        lane.drop()
+        if lane.failing_since is not None:
+            log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
+        lane.failing_since, lane.as_of = None, lane.started
+        if name == PAST:
+            self._gaps.pop(0)
+            return
+        self._metrics.polls.labels(name, "success").inc()
+        lane.cost = 0.7 * lane.cost + 0.3 * lane.requests if name == "calls" else lane.requests
+        if name == "calls" and self._gap is not None:
+            self._gaps.append(self._gap)
+        self._read_early()
+        self._stretch()
+        lane.due = lane.started + self._intervals[name]
+
+    # When it goes wrong --------------------------------------------------------------------------
+
+    def _refused(self, name: str, error: ApiError) -> None:
+        lane, now = self._lanes[name], self._clock()
+        if isinstance(error, ThrottledError):
+            self._metrics.throttled.inc()
+            until = self.budget.throttled(error.headers, now, self._server_clock.ahead)
+            log.warning("the company's rate limit is used up", waiting=f"{until - now:.0f}s")
+            return
+        if isinstance(error, NotFoundError) and lane.read is not None:
+            with self._reading(name, now):
+                lane.pending = lane.read.throw(error)
+            return
+        lane.failures += 1
+        if lane.failures >= PATIENCE:
+            lane.drop()
+        if isinstance(error, CredentialError):
+            self._rejected(error, now)
+        self._failed(name, str(error), now)
+
+    def _rejected(self, error: CredentialError, now: float) -> None:
+        self._paused_until = now + CREDENTIAL_RETRY
+        if not self._credential_rejected:
+            log.error(
+                "Aircall rejects the credential: check aircall.api_id and aircall.api_token",
+                answer=error.code,
+                trying_again=f"every {CREDENTIAL_RETRY:.0f}s",
+            )
+        self._credential_rejected = True
+
+    def _failed(self, name: str, problem: str, now: float) -> None:
+        lane = self._lanes[name]
+        if lane.failing_since is None:
+            lane.failing_since = now
+            if not self._credential_rejected:
+                log.warning("reading failed, the last good values stay", what=name, problem=problem)
+        lane.retry_at = now + min(RETRY, self._intervals.get(name, RETRY))
+        if name in DATASETS:
+            self._metrics.polls.labels(name, "error").inc()
+
+    def _hear(self, headers: Headers, sent: float) -> None:
+        received, before = self._clock(), self.budget.limit
+        if headers.date is not None:
+            self._server_clock.observe(headers.date, sent, received)
+        self.budget.learn(headers, received, self._server_clock.ahead)
+        if self.budget.limit != before:
+            self._stretch()
+            log.info(
+                "Aircall announced the company's limit",
+                limit=f"{self.budget.limit:g}/min",
+                ours=f"{self.budget.requests_per_minute:g}/min",
+            )
+
+    # What to read, and how often -----------------------------------------------------------------
+
+    def _read_calls(self, now: float) -> Asking[None]:
+        server_now = now + self._server_clock.ahead
+        todo = self.account.calls_to_read(now, server_now)
+        earliest = int(server_now - self._settings.activity_period)
+        self._gap = self.account.book.gap(earliest, server_now)
+        return reads.calls(self.account, todo, now, server_now)
+
+    def _read_early(self) -> None:
+        """Read the directory early where somebody turned up whom it does not know; once for each."""
+        strangers = self.account.strangers - self._known_strangers
+        if strangers and set(DIRECTORY) <= self.account.known:
+            self._known_strangers |= strangers
+            log.info("somebody unknown turned up, reading the directory early", unknown=len(strangers))
+            for name in DIRECTORY:
+                self._lanes[name].asked = True
+        if self.account.assignments_outdated:
+            self._lanes["assignments"].asked = True
+
+    def _stretch(self) -> None:
+        """Set the intervals in force from what the datasets cost and the budget allows."""
+        refresh = self._settings.refresh
+        polled = [n for n in DATASETS if n != "assignments" or self._settings.map_users_to_numbers]
+        now = self._clock()
+        backlog = any(self._lanes[name].ready_at <= now for name in self._readable() if name not in LIVE)
+        was_short = self._short
+        self._intervals = schedule.intervals(
+            {name: self._lanes[name].cost for name in polled},
+            {name: float(getattr(refresh, name)) for name in polled},
+            self.budget.sustained,
+            schedule.background_share(self.account.known, backlog),
+        )
+        self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
+        if self._short and not was_short and set(DIRECTORY) <= self.account.known:
+            log.warning(
+                "the budget is too small for every target, intervals are stretched",
+                **{name: f"{self._intervals[name]:.0f}s" for name in LIVE},
+            )
+
+    @property
+    def _short(self) -> bool:
+        refresh = self._settings.refresh
+        return any(interval > 1.1 * getattr(refresh, name) for name, interval in self._intervals.items())
+
+
+def _limit(settings: Settings) -> float | None:
+    asked = settings.aircall.requests_per_minute
+    return None if asked == "auto" else asked

@@ -1,0 +1,173 @@
+"""How each dataset is read: which requests, in which order, and what becomes of the answers.
+
+A read is a generator that yields requests and is sent their answers (`endpoints.Asking`). It neither
+sends nor waits: the poller drives it, one request at a time, between those of the other reads.
+"""
+
+from collections.abc import Iterable
+
+from exporter.account.account import Account
+from exporter.account.calls import CallsToRead
+from exporter.aircall import endpoints
+from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
+from exporter.aircall.errors import NotFoundError
+from exporter.aircall.objects import Availability, Call, Number, Page, Ref, Team, User
+
+
+class UserApi:
+    """Which version of the users' endpoints this account answers: v2, or the retired v1."""
+
+    def __init__(self) -> None:
+        self.version = "v2"
+
+    def turn(self) -> None:
+        self.version = "v1" if self.version == "v2" else "v2"
+
+
+def availabilities(account: Account) -> Asking[None]:
+    """What every user is doing now."""
+    ids: set[int] = set()
+
+    def apply(page: Page[Availability], at: float) -> None:
+        account.saw_availabilities(page, at)
+        ids.update(seen.id for seen in page.items)
+
+    yield from each_page(endpoints.availabilities(), apply)
+    account.read_availabilities(ids)
+
+
+def users(account: Account, api: UserApi) -> Asking[None]:
+    """All users, by the version that worked last, else by the other one."""
+    ids: set[int] = set()
+
+    def apply(page: Page[User], _: float) -> None:
+        account.saw_users(page)
+        ids.update(user.id for user in page.items)
+
+    try:
+        yield from each_page(endpoints.users(api.version), apply)
+    except NotFoundError:
+        api.turn()
+        yield from each_page(endpoints.users(api.version), apply)
+    account.read_users(ids)
+
+
+def teams(account: Account) -> Asking[None]:
+    """All teams and their members."""
+    ids: set[int] = set()
+
+    def apply(page: Page[Team], _: float) -> None:
+        account.saw_teams(page)
+        ids.update(team.id for team in page.items)
+
+    yield from each_page(endpoints.teams(), apply)
+    account.read_teams(ids)
+
+
+def numbers(account: Account) -> Asking[None]:
+    """All numbers."""
+    ids: set[int] = set()
+
+    def apply(page: Page[Number], _: float) -> None:
+        account.saw_numbers(page)
+        ids.update(number.id for number in page.items)
+
+    yield from each_page(endpoints.numbers(), apply)
+    account.read_numbers(ids)
+
+
+def assignments(account: Account, api: UserApi) -> Asking[None]:
+    """Who answers which number: one request for each number or for each user, whichever are fewer.
+
+    A user or number that is gone when its turn comes answers nothing.
+    """
+    user_ids = frozenset(account.directory.users)
+    number_ids = frozenset(account.directory.numbers)
+    if len(number_ids) <= len(user_ids):
+        assigned = yield from _by_number(account, number_ids)
+    else:
+        assigned = yield from _by_user(account, api, user_ids, number_ids)
+    account.read_assignments(assigned, user_ids, number_ids)
+
+
+def _by_number(account: Account, number_ids: frozenset[int]) -> Asking[dict[int, frozenset[int]]]:
+    assigned: dict[int, frozenset[int]] = {}
+    for number_id in sorted(number_ids):
+        try:
+            answer = yield from ask(endpoints.number_users(number_id))
+        except NotFoundError:
+            continue
+        if answer.value is None:
+            account.malformed["number"] += 1
+        else:
+            assigned[number_id] = account.ids(answer.value.users, "user")
+    return assigned
+
+
+def _by_user(
+    account: Account, api: UserApi, user_ids: frozenset[int], number_ids: Iterable[int]
+) -> Asking[dict[int, frozenset[int]]]:
+    assigned: dict[int, set[int]] = {number_id: set() for number_id in number_ids}
+    for user_id in sorted(user_ids):
+        found: list[int] = []
+
+        def apply(page: Page[Ref], _: float, found: list[int] = found) -> None:
+            account.malformed["number"] += page.malformed
+            found.extend(ref.id for ref in page.items)
+
+        try:
+            if api.version == "v2":
+                yield from each_page(endpoints.user_numbers(user_id), apply)
+            else:
+                answer = yield from ask(endpoints.user_with_numbers(user_id))
+                if answer.value is None:
+                    account.malformed["user"] += 1
+                else:
+                    found.extend(account.ids(answer.value.numbers, "number"))
+        except NotFoundError:
+            continue
+        for number_id in found:
+            assigned.setdefault(number_id, set()).add(user_id)
+    return {number_id: frozenset(ids) for number_id, ids in assigned.items()}
+
+
+def calls(account: Account, todo: CallsToRead, now: float, server_now: float) -> Asking[None]:
+    """What can have changed among the calls: the recent ones, and the older live ones by their id.
+
+    The time is now on our clock, `server_now` the same moment on Aircall's.
+    """
+    yield from _window(todo.since, None, account.saw_calls)
+    account.read_calls(server_now)
+    unlisted = account.book.unread(todo.since, now)
+    for call_id in dict.fromkeys((*todo.ids, *unlisted)):
+        try:
+            answer = yield from ask(endpoints.call(call_id))
+        except NotFoundError:
+            account.book.vanished(call_id)
+            continue
+        if answer.value is None:
+            account.malformed["call"] += 1
+        else:
+            account.saw_call(answer.value, answer.at)
+
+
+def past_calls(account: Account, since: int, until: int) -> Asking[None]:
+    """The calls that started from `since` to `until` (UNIX seconds)."""
+    yield from _window(since, until, account.saw_calls)
+
+
+def _window(since: int, until: int | None, apply: endpoints.Apply[Call]) -> Asking[None]:
+    """All calls of a stretch of time, newest first, also where they are more than one query gives."""
+    while True:
+        count, oldest = 0, until
+
+        def counting(page: Page[Call], at: float) -> None:
+            nonlocal count, oldest
+            count += len(page.items) + page.malformed
+            oldest = min((call.started_at for call in page.items), default=oldest)
+            apply(page, at)
+
+        yield from each_page(endpoints.calls(since, until), counting)
+        if count < QUERY_CAP or oldest is None:
+            return
+        until = oldest if oldest != until else oldest - 1

@@ -1,0 +1,102 @@
+"""The exporter as it runs: a thread that polls, and the snapshot that it leaves for whoever asks."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from exporter.aircall.client import Client, ClientMetrics
+from exporter.clock import Clock, steady_clock
+from exporter.config import Settings
+from exporter.metrics.collector import SnapshotCollector
+from exporter.poller import Poller
+from exporter.schedule import DATASETS
+from exporter.status import Snapshot
+
+log = structlog.get_logger()
+
+STUMBLE = 5.0
+"""Seconds to wait after an error that nobody foresaw."""
+
+
+class Service:
+    """Polls in a thread of its own; `latest` is always whole, never edited, and costs nobody a wait."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        disable_created_metrics()  # they would double the exporter's own series, and nobody asks for them
+        self.clock = clock or steady_clock()
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._client_metrics = ClientMetrics(self.registry)
+        self._client = self._new_client(settings)
+        self._poller = Poller(settings, self._client, self.registry, self.clock)
+        self.latest: Snapshot = self._poller.snapshot()
+        self.registry.register(SnapshotCollector(lambda: self.latest, self.clock))
+        self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+
+    def start(self) -> None:
+        settings, status = self.latest.board.settings, self.latest.status
+        log.info(
+            "polling Aircall",
+            url=settings.aircall.base_url,
+            budget=f"{status.budget:g} of {status.limit:g} requests/min",
+            **{name: str(getattr(settings.refresh, name)) for name in DATASETS},
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask nothing more; a request that hangs is left behind."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(0.5)
+        self._client.close()
+
+    def refresh(self) -> None:
+        """Read users, teams, numbers and assignments again, as soon as the budget allows."""
+        self._wish(self._poller.refresh)
+
+    def configure(self, settings: Settings) -> None:
+        """Go on with other settings, keeping everything known."""
+
+        def apply() -> None:
+            self._client.close()
+            self._client = self._new_client(settings)
+            self._poller.configure(settings, self._client)
+            self.latest = self._poller.snapshot()
+
+        self._wish(apply)
+
+    def _wish(self, wish: Callable[[], None]) -> None:
+        self._wishes.put(wish)
+        self._wake.set()
+
+    def _new_client(self, settings: Settings) -> Client:
+        aircall = settings.aircall
+        return Client(aircall.base_url, aircall.api_id, aircall.api_token, self._client_metrics)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                while not self._wishes.empty():
+                    self._wishes.get()()
+                come_again = self._poller.step()
+                self.latest = self._poller.snapshot()
+            except Exception:  # nothing but a signal ends the exporter
+                log.exception("an error that nobody foresaw, going on")
+                come_again = self.clock() + STUMBLE
+            self._wake.wait(max(0.0, come_again - self.clock()))

@@ -1,0 +1,74 @@
+"""What is served over HTTP, on the paths that Prometheus users expect."""
+
+import gzip
+from collections.abc import Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.config import ConfigError
+from exporter.landing import landing_page
+from exporter.metrics.exposition import expose
+from exporter.service import Service
+
+Reload = Callable[[], None]
+"""Reads the configuration again and puts it in force. Raises ConfigError."""
+
+
+def application(service: Service, reload: Reload | None) -> Starlette:
+    """The exporter's pages; `reload` is none where the lifecycle API is not enabled."""
+
+    def metrics(request: Request) -> Response:
+        body, content_type = expose(service.registry, request.headers.get("accept", ""))
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if accepts_gzip(request.headers):
+            body = gzip.compress(body, compresslevel=3, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return Response(body, headers=headers)
+
+    def landing(_: Request) -> Response:
+        return HTMLResponse(landing_page(service.latest, service.clock()))
+
+    def healthy(_: Request) -> Response:
+        return PlainTextResponse("aircall-exporter is healthy.\n")
+
+    def ready(_: Request) -> Response:
+        missing = service.latest.missing
+        if missing:
+            return PlainTextResponse(f"Not ready, not read yet: {', '.join(missing)}.\n", 503)
+        return PlainTextResponse("aircall-exporter is ready.\n")
+
+    def refresh(_: Request) -> Response:
+        service.refresh()
+        return PlainTextResponse("Users, teams, numbers and assignments are being read again.\n")
+
+    def reloading(_: Request) -> Response:
+        if reload is None:
+            return PlainTextResponse("Lifecycle API is not enabled, see --web.enable-lifecycle.\n", 403)
+        try:
+            reload()
+        except ConfigError as error:
+            return PlainTextResponse(f"failed to reload the configuration: {error}\n", 500)
+        return PlainTextResponse("The configuration is reloaded.\n")
+
+    return Starlette(
+        routes=[
+            Route("/", landing),
+            Route("/metrics", metrics),
+            Route("/-/healthy", healthy),
+            Route("/-/ready", ready),
+            Route("/-/refresh", refresh, methods=["POST"]),
+            Route("/-/reload", reloading, methods=["POST"]),
+        ]
+    )
+
+
+def accepts_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether the client takes gzip; one that says `q=0` does not."""
+    for coding in headers.get("accept-encoding", "").lower().split(","):
+        name, _, quality = coding.strip().partition(";")
+        if name.strip() == "gzip":
+            return quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

@@ -1,0 +1,65 @@
+"""An HTTP server in a thread, on a socket that was bound before: a taken address is told at once."""
+
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp
+
+STOP_SECONDS = 1
+"""How long requests in progress are waited for when the server stops."""
+
+
+class ListenError(Exception):
+    """The address cannot be listened on."""
+
+
+def bind(address: str) -> socket.socket:
+    """Listen on `address`, such as ``0.0.0.0:9979``, ``:9979`` or ``[::1]:0``. Raises ListenError."""
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not port.isdigit() or int(port) > 65535:
+        raise ListenError(f"{address}: wanted an address such as 0.0.0.0:9979 or :9979")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, int(port)))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ListenError(f"{address}: cannot listen there: {error.strerror or error}") from None
+    return listener
+
+
+class WebServer:
+    """Serves an ASGI application on a bound socket until it is stopped."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+        self._listener = listener
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listener]}, name="web", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is in progress, within a second."""
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS + 1)
+        self._listener.close()
