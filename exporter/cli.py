@@ -23,6 +23,9 @@ log = structlog.get_logger()
 
 DEFAULT_ADDRESS = ":9979"
 
+CALLS_PER_USER = 7.5
+"""Calls an hour that keep a simulated user busy, and let a queue build up now and then."""
+
 DEMO_SLA = Duration(8)
 """So that the simulated account shows a name in red now and then."""
 
@@ -55,12 +58,19 @@ def parser() -> argparse.ArgumentParser:
     main_parser = _Parser(
         prog="aircall-exporter",
         description="Prometheus exporter for Aircall.",
-        epilog="The credential comes from the configuration file, or from AIRCALL_API_ID and AIRCALL_API_TOKEN"
-        " (or ..._FILE with a path).",
+        epilog="The credential comes from the configuration file, or from AIRCALL_API_ID and"
+        " AIRCALL_API_TOKEN (or ..._FILE with a path).",
         parents=[common],
         allow_abbrev=False,
     )
     main_parser.add_argument("--config.file", dest="config", metavar="FILE", help="configuration file (YAML)")
+    main_parser.add_argument(
+        "--storage.path",
+        dest="storage",
+        metavar="DIRECTORY",
+        default="data/",
+        help="directory for what outlives a restart; nothing is kept there yet (default: %(default)s)",
+    )
     main_parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
@@ -69,14 +79,32 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo", help="serve a simulated Aircall account, no configuration needed", parents=[common]
     )
-    demo.add_argument("--users", type=int, default=24, help="users of the account (default: %(default)s)")
+    demo.add_argument("--users", type=_positive, default=24, help="users (default: %(default)s)")
     demo.add_argument(
-        "--calls-per-hour", type=float, default=180.0, help="calls when it is busy (default: %(default)s)"
+        "--calls-per-hour",
+        type=_not_negative,
+        help=f"calls when it is busy (default: {CALLS_PER_USER} for each user)",
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE")
     return main_parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted at least 1")
+    return int(text)
+
+
+def _not_negative(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted 0 or more")
+    return value
 
 
 def version() -> str:
@@ -110,7 +138,9 @@ def _demo(arguments: argparse.Namespace) -> int:
     from exporter.demo.simulation import SimulatedAccount  # noqa: PLC0415
 
     configure_logs(arguments.log_level, arguments.log_format)
-    account = SimulatedAccount(arguments.users, arguments.calls_per_hour, arguments.seed, start=time.time())
+    users = arguments.users
+    calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
+    account = SimulatedAccount(users, calls, arguments.seed, start=time.time())
     with SimulatedAircall(account, clock=time.time) as aircall:
         settings = Settings(
             aircall=Aircall(api_id=aircall.api_id, api_token=aircall.api_token, base_url=aircall.base_url),

@@ -97,7 +97,8 @@ def _read(path: str) -> object:
     except UnicodeDecodeError:
         raise ConfigError(path, "", "is not UTF-8 text") from None
     try:
-        return yaml.load(text, Loader=_UniqueKeyLoader) or {}  # noqa: S506
+        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506
+        return {} if content is None else content
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -158,7 +159,7 @@ def _mismatch(path: str, found: object, reason: str) -> str:
     expected = re.match(r"Expected `(\w+)`", reason)
     wanted = _WANTED.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
     secret = path in ("aircall.api_id", "aircall.api_token")
-    shown = f"a {type(found).__name__}" if secret else _short(found)
+    shown = "something else" if secret else _short(found)
     return f"found {shown}, wanted {wanted}"
 
 

@@ -18,9 +18,6 @@ class Duration(float):
             text += f"{count}{unit}" if count else ""
         return text or "0s"
 
-    def __repr__(self) -> str:
-        return f"Duration({self})"
-
 
 def parse_duration(text: object) -> Duration:
     """Read a duration such as ``10s``, ``1h30m`` or ``0``.

@@ -36,7 +36,7 @@ class Lane:
     @property
     def ready_at(self) -> float:
         """When the next request of this lane may go out."""
-        return self.retry_at if self.read is not None or self.asked else max(self.due, self.retry_at)
+        return self.retry_at if self.read is not None or self.asked else self.due
 
     def start(self, now: float, interval: float) -> None:
         """Begin a reading. Raises StopIteration where there is nothing to ask."""

@@ -109,25 +109,24 @@ class Poller:
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
-        datasets = {
-            name: Polling(
-                as_of=self._lanes[name].as_of,
-                interval=interval,
-                target=getattr(self._settings.refresh, name),
-                working=self._lanes[name].working,
-            )
-            for name, interval in self._intervals.items()
-        }
-        budget = self.budget
-        return Snapshot(
-            self.account.board(self._server_clock.ahead),
-            Status(
-                datasets,
-                budget.limit,
-                budget.requests_per_minute,
-                budget.remaining,
-                self._credential_rejected,
-            ),
+        return Snapshot(self.account.board(self._server_clock.ahead), self.status())
+
+    def status(self) -> Status:
+        """How the polling goes."""
+        return Status(
+            datasets={
+                name: Polling(
+                    as_of=self._lanes[name].as_of,
+                    interval=interval,
+                    target=getattr(self._settings.refresh, name),
+                    working=self._lanes[name].working,
+                )
+                for name, interval in self._intervals.items()
+            },
+            limit=self.budget.limit,
+            budget=self.budget.requests_per_minute,
+            remaining=self.budget.remaining,
+            credential_rejected=self._credential_rejected,
         )
 
     # One step ------------------------------------------------------------------------------------
@@ -192,6 +191,10 @@ class Poller:
         except (InvalidAnswerError, NotFoundError) as error:
             self._lanes[name].drop()
             self._failed(name, str(error), now)
+        except Exception:
+            self._lanes[name].drop()
+            self._failed(name, "an error of the exporter's own", now)
+            raise
 
     def _finished(self, name: str) -> None:
         lane = self._lanes[name]
@@ -246,7 +249,7 @@ class Poller:
             lane.failing_since = now
             if not self._credential_rejected:
                 log.warning("reading failed, the last good values stay", what=name, problem=problem)
-        lane.retry_at = now + min(RETRY, self._intervals.get(name, RETRY))
+        lane.retry_at = lane.due = now + min(RETRY, self._intervals.get(name, RETRY))
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
 

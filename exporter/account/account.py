@@ -45,8 +45,10 @@ class Account:
         self.known: set[str] = set()
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
-        self._server_now = 0.0
-        self._counted_from: float | None = None
+        self.as_of = 0.0
+        """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
+        self.counted_from: float | None = None
+        """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
         self._uncounted_for_teams: list[Call] = []
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
@@ -128,7 +130,7 @@ class Account:
         self._put_into_period(call)
         if not newly_done:
             return
-        if was_known or self._counted_from is None or call.started_at >= self._counted_from:
+        if was_known or self.counted_from is None or call.started_at >= self.counted_from:
             self.totals.count(call)
             self._uncounted_for_teams.append(call)
 
@@ -148,13 +150,16 @@ class Account:
     def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
         """Slide the activity period up to now, and choose what the next poll of calls reads."""
         start = self._slide(server_now)
-        if self._counted_from is None:
-            self._counted_from = start
-        in_call = (user for user, seen in self.presence.users.items() if seen.state == "in_call")
-        return self.book.to_read(int(start), now, in_call)
+        if self.counted_from is None:
+            self.counted_from = start
+        return self.book.to_read(int(start), now, self._hung_up)
+
+    def _hung_up(self, call: Call, since: float) -> bool:
+        seen = self.presence.users.get(call.user.id) if call.user else None
+        return seen is None or (seen.state != "in_call" and seen.observed_at > since)
 
     def _slide(self, server_now: float) -> float:
-        self._server_now = server_now
+        self.as_of = server_now
         start = server_now - self.settings.activity_period
         self.period.slide(start)
         read_to = server_now if self.book.read_to is None else self.book.read_to
@@ -162,7 +167,7 @@ class Account:
         return start
 
     def _put_into_period(self, call: Call) -> None:
-        if call.phase == "done" and call.started_at >= self._server_now - self.settings.activity_period:
+        if call.phase == "done" and call.started_at >= self.as_of - self.settings.activity_period:
             self.period.put(call)
 
     @property

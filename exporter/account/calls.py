@@ -1,7 +1,7 @@
 """The calls: those going on now, followed by id to their end, and those of late, kept to be counted once."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.aircall.endpoints import PER_PAGE
@@ -13,8 +13,12 @@ OVERLAP = 60
 LOOK_BACK = 2 * 3600
 """Seconds before the exporter's start in which calls that still go on are looked for."""
 
-RECHECK = 60.0
+RECHECK = 600.0
 """Seconds after which a call is looked at again although nothing speaks for its end."""
+
+
+HungUp = Callable[[Call, float], bool]
+"""Whether the user of a call was seen out of any call since a given time (UNIX seconds, our clock)."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +112,17 @@ class CallBook:
         """How many of the calls known started at `start` or later."""
         return len(self._starts) - bisect_left(self._starts, (start, -1))
 
-    def to_read(self, earliest: int, now: float, in_call: Iterable[int]) -> CallsToRead:
+    def to_read(self, earliest: int, now: float, hung_up: HungUp) -> CallsToRead:
         """Choose what the next poll reads: the least number of requests that misses nothing.
 
         New calls are those since the newest one up to which all were read; nothing before `earliest`
         (UNIX seconds, Aircall's clock) is paged. A live call is read again while it rings, when its user
-        is no longer among `in_call` (the availabilities, read anyway, tell that the call is over) or
-        talks in a newer call, and when it was not looked at for a minute. Each such call older than the
-        new ones is either reached by paging back to it or asked for by its id, whichever is cheaper.
+        has `hung_up` (the availabilities, read anyway, tell) or talks in a newer call, and when it was
+        not looked at for long. Each such call older than the new ones is either reached by paging back
+        to it or asked for by its id, whichever is cheaper.
         """
         since = earliest if self.newest is None else max(earliest, self.newest - OVERLAP)
-        doubtful = sorted(self._doubtful(now, frozenset(in_call)), key=lambda call: -call.started_at)
+        doubtful = sorted(self._doubtful(now, hung_up), key=lambda call: -call.started_at)
         older = [call for call in doubtful if call.started_at < since]
         choices = [self._choice(since, older)]
         for position, call in enumerate(older, 1):
@@ -130,12 +134,12 @@ class CallBook:
         pages = self.started_since(since) // PER_PAGE + 1
         return CallsToRead(since, tuple(call.id for call in older), pages + len(older))
 
-    def _doubtful(self, now: float, talking: frozenset[int]) -> Iterator[Call]:
+    def _doubtful(self, now: float, hung_up: HungUp) -> Iterator[Call]:
         latest = current_calls(self.live_calls())
         for call_id, seen_at in self.live.items():
             call = self.calls[call_id]
-            goes_on = call.user is not None and call.user.id in talking and latest.get(call.user.id) == call
-            if not goes_on or now - seen_at >= RECHECK:
+            goes_on = call.user is not None and latest.get(call.user.id) == call
+            if not goes_on or now - seen_at >= RECHECK or hung_up(call, seen_at):
                 yield call
 
 

@@ -55,9 +55,8 @@ TALK_BOUNDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 
 def answer_bounds(warning: float, critical: float) -> tuple[float, ...]:
     """Buckets for the time to answer: the queue's own thresholds among round seconds."""
-    return tuple(
-        sorted({2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, warning, critical} - {0.0})
-    )
+    round_seconds = {2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0}
+    return tuple(sorted(round_seconds | {float(warning), float(critical)} - {0.0}))
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """The HTTP client: one session, one credential, one host."""
 
 import time
+from collections.abc import Iterator
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -82,11 +83,9 @@ class Client:
                 kind = _BY_STATUS.get(response.status_code, ApiError)
                 raise kind(code, f"{get.path}: {_refusal(response)}", headers)
             return get.decode(body), headers
-        except requests.Timeout:
-            code = "timeout"
-            raise ApiError(code, f"{get.path}: no answer in time") from None
         except requests.RequestException as error:
-            raise ApiError(code, f"{get.path}: {_reason(error)}") from None
+            code, problem = _failure(error)
+            raise ApiError(code, f"{get.path}: {problem}") from None
         except InvalidAnswerError as error:
             code = "invalid"
             raise ApiError(code, f"{get.path}: {error}", headers) from None
@@ -119,17 +118,23 @@ def _refusal(response: requests.Response) -> str:
     return f"answered {response.status_code}{follow}"
 
 
-def _reason(error: requests.RequestException) -> str:
-    """The failure in a few words; requests' own texts hold addresses of objects and whole URLs."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return "the TLS connection failed"
-    cause: BaseException | None = error
-    while cause is not None:
-        if "NameResolution" in type(cause).__name__:
-            return "the host's name cannot be resolved"
-        arguments = [argument for argument in cause.args if isinstance(argument, BaseException)]
-        reason = getattr(cause, "reason", None)
-        cause = reason if isinstance(reason, BaseException) else next(iter(arguments), None)
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return "the answer broke off"
-    return "no connection"
+def _failure(error: requests.RequestException) -> tuple[str, str]:
+    """The failure's code and a few words; requests' own texts hold whole URLs and addresses of objects."""
+    kinds = {type(cause).__name__ for cause in _causes(error)}
+    if kinds & {"Timeout", "ConnectTimeout", "ReadTimeout", "ReadTimeoutError"}:
+        return "timeout", "no answer in time"
+    if "SSLError" in kinds:
+        return "connection", "the TLS connection failed"
+    if "NameResolutionError" in kinds:
+        return "connection", "the host's name cannot be resolved"
+    if kinds & {"ChunkedEncodingError", "ContentDecodingError"}:
+        return "connection", "the answer broke off"
+    return "connection", "no connection"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was made of: requests wraps urllib3's, as an argument or as `reason`."""
+    yield error
+    for inner in (*error.args, getattr(error, "reason", None)):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)

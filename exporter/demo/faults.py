@@ -17,6 +17,8 @@ class Exchange:
     path: str
     proper_answer: Callable[[], Response]
     drop_connection: Callable[[], None]
+    nobody_waits: Callable[[], bool]
+    """Whether the server is about to stop, and an answer would be in vain."""
 
 
 Respond = Callable[[Exchange], Awaitable[Response]]
@@ -85,6 +87,6 @@ class Hang:
     async def __call__(self, exchange: Exchange) -> Response:
         """Wait, then answer what is proper by then."""
         self.reached.set()
-        while not self.released.is_set():  # a blocking wait would hold up everyone else's requests
-            await asyncio.sleep(0.01)
+        while not (self.released.is_set() or exchange.nobody_waits()):
+            await asyncio.sleep(0.01)  # a blocking wait would hold up everyone else's requests
         return exchange.proper_answer()

@@ -21,7 +21,7 @@ class Life:
 
     def __init__(self, board: Switchboard, calls_per_hour: float, seed: int, mid_morning: float) -> None:
         self._board = board
-        self._random = Random(seed)  # noqa: S311 a simulation
+        self._random = Random(f"everyday {seed}")  # noqa: S311 a simulation
         self._clock = CompanyClock(mid_morning)
         self._reception = Reception(board, self._random, self._clock)
         self._shifts = Shifts(board, self._random, self._clock, on_free=self._reception.serve)

@@ -1,5 +1,6 @@
 """An ASGI application served on a loopback port of this machine, in a thread."""
 
+import asyncio
 import socket
 import threading
 
@@ -11,7 +12,10 @@ LOOPBACK = "127.0.0.1"
 
 
 class LoopbackServer(uvicorn.Server):
-    """Serves `app` from `start` to `stop`. Raises OSError where `port` (0: a free one) is taken."""
+    """Serves `app` from `start` to `stop`. Raises OSError where `port` (0: a free one) is taken.
+
+    Unlike uvicorn by itself it stops within milliseconds, so that each test can have its own.
+    """
 
     def __init__(self, app: ASGIApp, port: int) -> None:
         super().__init__(
@@ -19,6 +23,7 @@ class LoopbackServer(uvicorn.Server):
                 app,
                 http="h11",
                 ws="none",
+                loop="asyncio",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -30,12 +35,16 @@ class LoopbackServer(uvicorn.Server):
         # Named as TCP, unlike create_server does: else asyncio leaves Nagle's delay of 40 ms on.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind((LOOPBACK, port))
-        self._serving = threading.Event()
+        try:
+            self._listener.bind((LOOPBACK, port))
+        except OSError:
+            self._listener.close()
+            raise
+        self.base_url = f"http://{LOOPBACK}:{self._listener.getsockname()[1]}"
         self._thread = threading.Thread(
             target=self.run, args=([self._listener],), name="loopback", daemon=True
         )
-        self.base_url = f"http://{LOOPBACK}:{self._listener.getsockname()[1]}"
+        self._serving = threading.Event()
 
     def start(self) -> None:
         """Serve; returns as soon as requests are answered."""
@@ -43,17 +52,35 @@ class LoopbackServer(uvicorn.Server):
         self._serving.wait()
 
     def stop(self) -> None:
-        """End all connections and the thread, whatever requests are still unanswered."""
-        self.should_exit = self.force_exit = True
+        """Close all connections, whatever requests are still unanswered, and end the thread."""
+        self.should_exit = True
+        self._loop.call_soon_threadsafe(self._leave.set)
         self._thread.join()
 
     def drop(self, client: object) -> None:
-        """Close the connection of the client at this address, (host, port), at once."""
+        """Close the connection of the client at this address, (host, port), without an answer."""
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol) and connection.client == client:
                 connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn starts up, and then tell the thread that waits in `start`."""
+        """Start up, and then tell the thread that waits in `start`."""
+        self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self._serving.set()
+
+    async def main_loop(self) -> None:
+        """Wait to be stopped."""
+        await self._leave.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, hang up on everyone, and give requests a moment to notice."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, H11Protocol):
+                connection.transport.abort()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=1)

@@ -23,7 +23,7 @@ class Reception:
     def __init__(self, board: Switchboard, random: Random, clock: CompanyClock) -> None:
         self._board, self._random, self._clock = board, random, clock
         self.conversations = Conversations(board, random, on_free=self.serve)
-        self._queues: dict[int, dict[int, SimulatedCall]] = {}
+        self._queues: dict[SimulatedNumber, dict[int, SimulatedCall]] = {}
         """By number, calls by id that ring on nobody, oldest first; numbers without any are left out."""
         self._ringing_on: set[int] = set()
         self._declined: dict[int, set[int]] = {}
@@ -52,22 +52,23 @@ class Reception:
             return
         waiting = [
             call
-            for number_id, queue in self._queues.items()
-            if user.id in self._board.numbers[number_id].user_ids
+            for number, queue in self._queues.items()
+            if user.id in number.user_ids
             for call in queue.values()
             if user.id not in self._declined[call.id]
         ]
         if waiting:
             call = min(waiting, key=lambda call: call.id)
-            self._leave_queue(call)
+            self._unqueue(call)
             self._ring(call, user)
 
     def _queue(self, call: SimulatedCall) -> None:
         if call.status != "initial":
             return
         self._declined[call.id] = set()
-        patience = min(9 + self._random.expovariate(1 / 80), LONGEST_WAIT)
-        self._board.schedule(self._board.now + patience, partial(self._lose_patience, call))
+        patience = 9 + self._random.expovariate(1 / 80)
+        end = partial(self._leave_queue, call, abandons=patience < LONGEST_WAIT)
+        self._board.schedule(self._board.now + min(patience, LONGEST_WAIT), end)
         self._offer(call)
 
     def _offer(self, call: SimulatedCall) -> None:
@@ -79,7 +80,7 @@ class Reception:
             users = [self._board.users[id_] for id_ in free]
             self._ring(call, min(users, key=lambda user: (user.wrap_up_until, user.id)))
         else:
-            self._queues.setdefault(number.id, {})[call.id] = call
+            self._queues.setdefault(number, {})[call.id] = call
 
     def _is_free(self, user_id: int) -> bool:
         return user_id not in self._ringing_on and self._board.is_available(user_id)
@@ -103,15 +104,14 @@ class Reception:
             self._offer(call)
             self.serve(user)
 
-    def _lose_patience(self, call: SimulatedCall) -> None:
+    def _leave_queue(self, call: SimulatedCall, abandons: bool) -> None:
         if call.status != "initial":
             return
-        if self._board.now - call.started_at < LONGEST_WAIT:
-            reason = "abandoned_in_classic"
+        self._unqueue(call)
+        if abandons:
+            self._give_up(call, "abandoned_in_classic")
         else:
-            reason = "agents_did_not_answer" if self._declined[call.id] else "no_available_agent"
-        self._leave_queue(call)
-        self._give_up(call, reason)
+            self._give_up(call, "agents_did_not_answer" if self._declined[call.id] else "no_available_agent")
 
     def _give_up(self, call: SimulatedCall, reason: str) -> None:
         if call.status == "initial":
@@ -119,8 +119,9 @@ class Reception:
             self._board.miss(call.id, reason, voicemail=voicemail)
             self._declined.pop(call.id, None)
 
-    def _leave_queue(self, call: SimulatedCall) -> None:
-        queue = self._queues.get(call.number_id or 0, {})
-        queue.pop(call.id, None)
-        if not queue:
-            self._queues.pop(call.number_id or 0, None)
+    def _unqueue(self, call: SimulatedCall) -> None:
+        if call.number in self._queues:
+            queue = self._queues[call.number]
+            queue.pop(call.id, None)
+            if not queue:
+                del self._queues[call.number]

@@ -61,7 +61,7 @@ class SimulatedAircall:
     faults: list[Fault] = field(default_factory=list)
     """The first whose `match` accepts a request's path answers it."""
     requests: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=100_000))
-    """The latest requests, oldest first, those not yet answered included."""
+    """The latest requests, oldest first, those not yet answered included; look at a copy while it serves."""
     base_url: str = field(default="", init=False)
     """Where it serves, once entered: `http://127.0.0.1:<port>`."""
 
@@ -136,6 +136,7 @@ class SimulatedAircall:
             path=request.url.path,
             proper_answer=lambda: self._well(request, endpoint),
             drop_connection=lambda: self._server.drop(request.client),
+            nobody_waits=lambda: self._server.should_exit,
         )
         for fault in list(self.faults):
             if fault.match(exchange.path):

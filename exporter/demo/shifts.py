@@ -66,7 +66,7 @@ class Shifts:
         lunch = begin + 0.45 * (end - begin) + random.uniform(-0.4, 0.6)
         hour, eaten = begin, False
         yield _Change(hour, "available")
-        while (pause := hour + 0.15 + random.expovariate(1.1)) < end - 0.3:
+        while (pause := hour + 0.15 + random.expovariate(0.9)) < end - 0.3:
             if pause >= lunch and not eaten:
                 substatus, minutes, eaten = "Out for lunch", 40, True
             else:

@@ -1,0 +1,20 @@
+FROM python:3.13.14-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter exporter
+RUN python -m venv /opt/aircall-exporter \
+ && /opt/aircall-exporter/bin/pip install --no-cache-dir --disable-pip-version-check .
+
+FROM python:3.13.14-slim
+RUN useradd --uid 9979 --no-create-home --shell /usr/sbin/nologin aircall \
+ && install -d -o aircall -g aircall /data
+COPY --from=build /opt/aircall-exporter /opt/aircall-exporter
+ENV PATH=/opt/aircall-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 9979
+WORKDIR /data
+VOLUME /data
+EXPOSE 9979
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+  CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:9979/-/healthy', timeout=3)"]
+ENTRYPOINT ["aircall-exporter"]
+CMD ["--web.listen-address=0.0.0.0:9979", "--storage.path=/data"]

@@ -1,0 +1,34 @@
+import pytest
+
+from exporter.account.board import exceeds, shown_caller, wait_level
+
+
+@pytest.mark.parametrize(
+    ("average", "sla", "breached"),
+    [(10.0, 10, False), (10.01, 10, True), (None, 10, False), (10.0, 0, None), (None, 0, None)],
+)
+def test_the_sla_is_broken_above_it_not_at_it(
+    average: float | None, sla: float, breached: bool | None
+) -> None:
+    assert exceeds(average, sla) is breached
+
+
+@pytest.mark.parametrize(("wait", "level"), [(0, 0), (10, 0), (10.001, 1), (20, 1), (20.001, 2), (3600, 2)])
+def test_a_threshold_is_passed_when_it_is_exceeded(wait: float, level: int) -> None:
+    assert wait_level(wait, 10, 20) == level
+
+
+@pytest.mark.parametrize(
+    ("digits", "full", "masked"),
+    [
+        ("+33 6 11 11 33 33", "+33 6 11 11 33 33", "+** * ** ** *3 33"),
+        ("anonymous", "anonymous", "anonymous"),
+        ("112", "112", "112"),
+        (None, "unknown", "unknown"),
+        ("sip:john.doe@example.com", "sip:john.doe@example.com", "***"),
+    ],
+)
+def test_callers_are_shown_as_the_configuration_says(digits: str | None, full: str, masked: str) -> None:
+    assert shown_caller(digits, "full") == full
+    assert shown_caller(digits, "masked") == masked
+    assert shown_caller(digits, "hidden") == "hidden"

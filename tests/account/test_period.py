@@ -1,0 +1,69 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.account.period import Period, Tally
+from exporter.aircall.objects import Call, Ref
+
+START = 1_780_000_000
+IN_TIME = 20
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Call:
+    """A finished call among few ids, so that calls are changed as well as added."""
+    started_at = START + draw(st.integers(0, 100))
+    answered_at = draw(st.none() | st.integers(0, 40).map(lambda wait: started_at + wait))
+    return Call(
+        id=draw(st.integers(1, 8)),
+        direction=draw(st.sampled_from(["inbound", "outbound"])),
+        status="done",
+        started_at=started_at,
+        answered_at=answered_at,
+        ended_at=(answered_at or started_at) + draw(st.integers(0, 500)),
+        missed_call_reason=None if answered_at else draw(st.sampled_from([None, "abandoned_in_ivr"])),
+        user=draw(st.none() | st.integers(1, 2).map(Ref)),
+        number=draw(st.none() | st.integers(1, 2).map(Ref)),
+    )
+
+
+def counted(period: Period) -> dict[str, object]:
+    """The sums, without the entries that came back to nothing."""
+    return {
+        "users": {id_: tally for id_, tally in period.users.items() if tally != Tally()},
+        "numbers": {id_: tally for id_, tally in period.numbers.items() if tally != Tally()},
+        "reasons": {
+            id_: {reason: n for reason, n in reasons.items() if n}
+            for id_, reasons in period.reasons.items()
+            if any(reasons.values())
+        },
+    }
+
+
+@given(st.lists(calls() | st.integers(0, 120).map(lambda age: START + age)))
+def test_adding_changing_and_sliding_equal_counting_anew(events: list[Call | int]) -> None:
+    period, current = Period(IN_TIME), {}
+    for event in events:
+        if isinstance(event, Call):
+            period.put(event)
+            current[event.id] = event
+        else:
+            period.slide(event)
+            current = {id_: call for id_, call in current.items() if call.started_at >= event}
+    anew = Period(IN_TIME)
+    for call in current.values():
+        anew.put(call)
+    assert counted(period) == counted(anew)
+    assert len(period) == len(current)
+
+
+def test_the_second_of_the_threshold_is_in_time() -> None:
+    period = Period(IN_TIME)
+    for wait in (19, 20, 21):
+        period.put(Call(wait, "inbound", "done", START, START + wait, START + 60, number=Ref(1)))
+    assert period.numbers[1].service_level(missed=1) == 2 / 4
+
+
+def test_nothing_to_average_is_nothing() -> None:
+    assert Tally().average_answer is None
+    assert Tally().average_call is None
+    assert Tally().service_level(0) is None

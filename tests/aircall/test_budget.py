@@ -1,0 +1,118 @@
+from bisect import bisect_right
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.aircall.budget import UNKNOWN_RESET, RequestBudget
+from exporter.aircall.headers import Headers, read_headers
+
+NOW = 1_780_000_000.0
+
+
+@given(
+    limit=st.floats(3, 1000),
+    share=st.floats(0.1, 1),
+    pauses=st.lists(st.floats(0, 90), min_size=1, max_size=300),
+)
+def test_no_sliding_minute_holds_more_than_the_budget(
+    limit: float, share: float, pauses: list[float]
+) -> None:
+    budget = RequestBudget(share, limit)
+    now, sent = NOW, []
+    for pause in pauses:
+        now = max(now + pause, budget.ready_at(now + pause))
+        budget.spend(now)
+        sent.append(now)
+    for position, start in enumerate(sent):
+        assert bisect_right(sent, start + 60) - position <= budget.requests_per_minute + 1e-6
+
+
+@given(limit=st.floats(10, 1000))
+def test_an_eager_poller_gets_nearly_all_of_it(limit: float) -> None:
+    budget = RequestBudget(1, limit)
+    now, sent = NOW, 0
+    while now < NOW + 600:
+        now = max(now, budget.ready_at(now)) + 1e-6
+        budget.spend(now)
+        sent += 1
+    assert sent >= 0.9 * 10 * limit
+
+
+def test_the_board_never_stands_still_for_long() -> None:
+    budget = RequestBudget(0.8, 60)
+    now, longest = NOW, 0.0
+    for _ in range(500):
+        ready = max(now, budget.ready_at(now))
+        longest = max(longest, ready - now)
+        now = ready
+        budget.spend(now)
+    assert longest < 60 / budget.sustained + 0.01
+
+
+def test_the_limit_is_sixty_until_aircall_announces_another() -> None:
+    budget = RequestBudget(0.8)
+    assert (budget.limit, budget.requests_per_minute) == (60, 48)
+    budget.learn(Headers(limit=120), NOW)
+    assert (budget.limit, budget.requests_per_minute) == (120, 96)
+    budget.learn(Headers(), NOW)
+    assert budget.limit == 120
+
+
+def test_a_limit_that_is_set_is_never_above_what_aircall_announces() -> None:
+    budget = RequestBudget(0.5, 100)
+    assert budget.limit == 100
+    budget.learn(Headers(limit=120), NOW)
+    assert budget.limit == 100
+    budget.learn(Headers(limit=60), NOW)
+    assert budget.limit == 60
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        (Headers(reset=NOW + 17), 17),
+        (Headers(reset=NOW - 5), UNKNOWN_RESET),
+        (Headers(reset=NOW + 86400), UNKNOWN_RESET),
+        (Headers(reset=NOW - 5, retry_after=8), 8),
+        (Headers(), UNKNOWN_RESET),
+    ],
+)
+def test_after_a_429_nothing_goes_out_until_the_reset(headers: Headers, wait: float) -> None:
+    budget = RequestBudget(0.8)
+    assert budget.throttled(headers, NOW) == NOW + wait
+    assert budget.ready_at(NOW) == NOW + wait
+    assert budget.ready_at(NOW + wait) == NOW + wait
+
+
+def test_the_reset_is_told_on_aircalls_clock() -> None:
+    budget = RequestBudget(0.8)
+    assert budget.throttled(Headers(reset=NOW + 600 + 20), NOW, server_ahead=600) == NOW + 20
+
+
+def test_a_limit_used_up_by_others_is_respected_before_a_429() -> None:
+    budget = RequestBudget(0.8)
+    budget.learn(Headers(limit=60, remaining=0, reset=NOW + 12), NOW)
+    assert budget.ready_at(NOW) == NOW + 12
+    assert budget.remaining == 0
+
+
+@pytest.mark.parametrize("text", ["1780000012", "1780000012000"])
+def test_the_reset_may_be_seconds_or_milliseconds(text: str) -> None:
+    assert read_headers({"X-AircallApi-Reset": text}).reset == 1780000012
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["X-AircallApi-Limit", "X-AircallApi-Remaining", "X-AircallApi-Reset", "Retry-After", "Date"]
+        ),
+        st.text(),
+    )
+)
+def test_no_header_breaks_anything(headers: dict[str, str]) -> None:
+    budget = RequestBudget(0.8)
+    read = read_headers(headers)
+    budget.learn(read, NOW)
+    assert budget.throttled(read, NOW) > NOW
+    assert budget.requests_per_minute > 0

@@ -1,0 +1,166 @@
+import gzip
+import socket
+import threading
+
+import pytest
+import requests
+import responses
+from prometheus_client import CollectorRegistry
+
+from exporter.aircall import client as client_module
+from exporter.aircall import endpoints
+from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
+
+URL = "https://api.aircall.io"
+EMPTY = {"meta": {"next_page_link": None}, "teams": []}
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def client(registry: CollectorRegistry):
+    client = Client(URL, "the-id", "the-token", ClientMetrics(registry))
+    yield client
+    client.close()
+
+
+@responses.activate
+def test_the_credential_is_in_the_header_and_never_in_the_url(client: Client) -> None:
+    responses.get(f"{URL}/v1/teams", json=EMPTY)
+    client.get(endpoints.teams())
+    request = responses.calls[0].request
+    assert request.headers["Authorization"] == requests.auth._basic_auth_str("the-id", "the-token")
+    assert request.url == f"{URL}/v1/teams?per_page=50"
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, CredentialError),
+        (403, CredentialError),
+        (404, NotFoundError),
+        (410, NotFoundError),
+        (429, ThrottledError),
+        (400, ApiError),
+        (500, ApiError),
+        (503, ApiError),
+    ],
+)
+def test_refusals(client: Client, registry: CollectorRegistry, status: int, kind: type[ApiError]) -> None:
+    headers = {"X-AircallApi-Limit": "60", "X-AircallApi-Reset": "1780000000"}
+    responses.get(f"{URL}/v1/numbers/7", status=status, headers=headers)
+    with pytest.raises(kind) as refused:
+        client.get(endpoints.number_users(7))
+    assert type(refused.value) is kind
+    assert refused.value.code == str(status)
+    assert (refused.value.headers.limit, refused.value.headers.reset) == (60, 1780000000)
+    labels = {"endpoint": "/v1/numbers/:id", "code": str(status)}
+    assert registry.get_sample_value("aircall_api_requests_total", labels) == 1
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (requests.ConnectTimeout("https://the-id:the-token@api"), "timeout"),
+        (requests.ReadTimeout("the-token"), "timeout"),
+        (requests.ConnectionError("the-token"), "connection"),
+        (requests.exceptions.SSLError("the-token"), "connection"),
+        (requests.exceptions.ChunkedEncodingError("the-token"), "connection"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_failures_name_no_secret(
+    client: Client, registry: CollectorRegistry, failure: Exception, code: str
+) -> None:
+    responses.get(f"{URL}/v1/teams", body=failure)
+    with pytest.raises(ApiError) as failed:
+        client.get(endpoints.teams())
+    assert failed.value.code == code
+    assert "the-token" not in str(failed.value)
+    assert failed.value.__suppress_context__
+    assert (
+        registry.get_sample_value("aircall_api_requests_total", {"endpoint": "/v1/teams", "code": code}) == 1
+    )
+
+
+@responses.activate
+@pytest.mark.parametrize("target", ["https://elsewhere.example/v1/teams", f"{URL}/v2/teams"])
+def test_a_redirect_is_not_followed(client: Client, target: str) -> None:
+    responses.get(f"{URL}/v1/teams", status=307, headers={"Location": target})
+    with pytest.raises(ApiError, match="redirect to"):
+        client.get(endpoints.teams())
+    assert len(responses.calls) == 1
+
+
+def test_a_host_that_does_not_exist(registry: CollectorRegistry) -> None:
+    client = Client("https://no-such-host.invalid", "the-id", "the-token", ClientMetrics(registry))
+    with pytest.raises(ApiError) as failed:
+        client.get(endpoints.teams())
+    assert failed.value.code == "connection"
+
+
+class OneAnswer:
+    """A server that sends what it is told, byte for byte, and then does nothing more."""
+
+    def __init__(self, *parts: bytes, close: bool) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._parts, self._close = parts, close
+        self._done = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        with connection:
+            connection.recv(65536)
+            for part in self._parts:
+                connection.sendall(part)
+            if not self._close:
+                self._done.wait(30)
+
+    def close(self) -> None:
+        self._done.set()
+        self._listener.close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def ask(server: OneAnswer, registry: CollectorRegistry) -> str:
+    client = Client(server.url, "the-id", "the-token", ClientMetrics(registry))
+    try:
+        with pytest.raises(ApiError) as failed:
+            client.get(endpoints.teams())
+        return failed.value.code
+    finally:
+        client.close()
+        server.close()
+
+
+def test_a_body_that_never_comes(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.2)
+    server = OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=False)
+    assert ask(server, registry) == "timeout"
+
+
+def test_a_body_that_breaks_off(registry: CollectorRegistry) -> None:
+    assert ask(OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=True), registry) == "connection"
+
+
+def test_a_body_that_drips_for_ever(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "DEADLINE", -1.0)
+    chunks = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+    assert ask(OneAnswer(chunks, close=False), registry) == "timeout"
+
+
+def test_a_body_that_is_far_too_large(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 10_000)
+    packed = gzip.compress(b" " * 5_000_000)
+    head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: " + str(len(packed)).encode() + b"\r\n\r\n"
+    assert ask(OneAnswer(head + packed, close=True), registry) == "invalid"

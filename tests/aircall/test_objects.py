@@ -1,0 +1,134 @@
+"""Any JSON in, no surprise out: one bad object costs that object."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.aircall.objects import (
+    Availability,
+    Call,
+    InvalidAnswerError,
+    Number,
+    Team,
+    User,
+    decode_page,
+)
+
+GOOD = {"id": 1, "direction": "inbound", "status": "initial", "started_at": 1_619_005_321}
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+fields = st.sampled_from(
+    [
+        "id",
+        "direction",
+        "status",
+        "started_at",
+        "answered_at",
+        "ended_at",
+        "raw_digits",
+        "user",
+        "number",
+        "users",
+        "name",
+    ]
+)
+
+
+def page(*objects: Any, key: str = "calls") -> bytes:
+    return json.dumps({"meta": {"next_page_link": None}, key: objects}).encode()
+
+
+@given(st.lists(anything | st.dictionaries(fields, anything, max_size=6), max_size=5), st.booleans())
+def test_the_good_objects_of_a_page_all_count(bad: list[Any], last: bool) -> None:
+    objects = [*bad, GOOD] if last else [GOOD, *bad]
+    read = decode_page(page(*objects), "calls", Call)
+    assert read.items[-1 if last else 0].id == 1
+    assert len(read.items) + read.malformed == len(objects)
+
+
+@given(st.binary() | anything.map(lambda value: json.dumps(value).encode()))
+def test_whatever_comes_is_a_page_or_an_invalid_answer(body: bytes) -> None:
+    for kind, key in (
+        (Call, "calls"),
+        (User, "users"),
+        (Team, "teams"),
+        (Number, "numbers"),
+        (Availability, "users"),
+    ):
+        with suppress(InvalidAnswerError):
+            decode_page(body, key, kind)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": None},
+        {"id": "12"},
+        {"id": -1},
+        {"id": True},
+        {"direction": "sideways"},
+        {"status": None},
+        {"started_at": None},
+        {"started_at": "yesterday"},
+        {"started_at": 10**30},
+        {"answered_at": "soon"},
+        {"user": "John"},
+        {"user": {"name": "John"}},
+        {"number": 5},
+    ],
+    ids=str,
+)
+def test_a_call_with_a_wrong_field_is_left_out(change: dict[str, Any]) -> None:
+    read = decode_page(page(GOOD | change, GOOD), "calls", Call)
+    assert (len(read.items), read.malformed) == (1, 1)
+
+
+def test_fields_that_nobody_uses_break_nothing() -> None:
+    odd = {"created_at": "20120-01-02T09:01:58.000Z", "email": 5, "direct_link": [], "tags": None, "new": {}}
+    assert decode_page(page(GOOD | odd), "calls", Call).malformed == 0
+    assert decode_page(page({"id": 2, "name": "Vera"} | odd, key="users"), "users", User).malformed == 0
+
+
+def test_ids_beyond_what_a_float_can_tell_apart() -> None:
+    ids = [2**53, 2**53 + 1, 2**64 + 1]
+    read = decode_page(page(*(GOOD | {"id": id_} for id_ in ids)), "calls", Call)
+    assert [call.id for call in read.items] == ids
+
+
+def test_a_broken_name_costs_no_page() -> None:
+    names = [b'"\\ud83d"', b'"\xff"', b'"\\ud83d\\ude00"']
+    body = b",".join(b'{"id": %d, "name": %s}' % (id_, name) for id_, name in enumerate(names, 1))
+    body = b'{"users": [' + body + b"]}"
+    read = decode_page(body, "users", User)
+    assert [user.id for user in read.items] == [1, 2, 3]
+    for user in read.items:
+        (user.name or "").encode("utf-8")
+
+
+def test_deep_nesting_is_an_invalid_answer() -> None:
+    with pytest.raises(InvalidAnswerError):
+        decode_page(b'{"calls":' + b"[" * 100_000, "calls", Call)
+
+
+@pytest.mark.parametrize(
+    ("status", "times", "phase"),
+    [
+        ("initial", {}, "initial"),
+        ("answered", {"answered_at": 5}, "answered"),
+        ("done", {"ended_at": 9}, "done"),
+        ("something_new", {}, "initial"),
+        ("something_new", {"answered_at": 5}, "answered"),
+        ("something_new", {"answered_at": 5, "ended_at": 9}, "done"),
+    ],
+)
+def test_a_status_added_later_is_read_from_the_timestamps(
+    status: str, times: dict[str, int], phase: str
+) -> None:
+    assert Call(1, "inbound", status, 1, **times).phase == phase

@@ -1,0 +1,267 @@
+"""The simulated API keeps Aircall's rules: who may ask, what a list looks like, what each endpoint says."""
+
+import pytest
+import requests
+
+from exporter.demo.server import SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+
+START = 1_780_000_020
+
+
+def ids(page, key):
+    return [thing["id"] for thing in page[key]]
+
+
+def stage(account, count, every=1):
+    """So many missed calls, one each `every` seconds up to the start."""
+    number = next(iter(account.numbers))
+    for index in range(count):
+        at = START - (count - index) * every
+        account.miss(account.ring_in(number, "anonymous", at=at).id, "no_available_agent", at=at)
+
+
+def test_the_credential(aircall, client):
+    url = aircall.base_url + "/v1/ping"
+    nobody = requests.get(url, timeout=5)
+    assert (nobody.status_code, nobody.json()) == (401, {"message": "Unauthorized"})
+    stranger = requests.get(url, auth=("demo", "guess"), timeout=5)
+    assert (stranger.status_code, stranger.json()) == (403, {"message": "Forbidden"})
+    assert client.get("/v1/ping").json() == {"ping": "pong"}
+
+
+def test_a_list_is_paged_by_links_that_keep_the_query(aircall, client, account):
+    stage(account, 45)
+    pages = list(client.pages(f"/v1/calls?order=desc&from={START - 44}&per_page=20"))
+    assert [page["meta"]["count"] for page in pages] == [20, 20, 4]
+    assert [page["meta"]["current_page"] for page in pages] == [1, 2, 3]
+    assert {page["meta"]["total"] for page in pages} == {44}
+    assert pages[0]["meta"]["previous_page_link"] is None
+    link = pages[1]["meta"]["previous_page_link"]
+    assert link.startswith(aircall.base_url)
+    assert client.session.get(link, timeout=5).json() == pages[0]
+    started = [call["started_at"] for page in pages for call in page["calls"]]
+    assert started == list(range(START - 1, START - 45, -1))
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"), [("", 20), ("?per_page=50", 50), ("?per_page=500", 50), ("?per_page=7", 7)]
+)
+def test_page_sizes(client, account, asked, count):
+    stage(account, 60)
+    page = client.get(f"/v1/calls{asked}").json()
+    assert (page["meta"]["per_page"], len(page["calls"])) == (count, count)
+
+
+def test_a_page_that_is_no_number_is_refused(client):
+    assert client.get("/v1/users?page=two").status_code == 400
+
+
+def test_calls_end_silently_after_ten_thousand(client, account):
+    stage(account, 10_030)
+    last = client.get("/v1/calls?per_page=50&page=200").json()
+    assert len(last["calls"]) == 50
+    assert last["meta"]["next_page_link"] is None
+    assert last["meta"]["total"] == 10_030
+    assert client.get("/v1/calls?per_page=50&page=201").json()["calls"] == []
+    oldest_missing = client.get("/v1/calls?order=desc&per_page=50&page=200").json()["calls"][-1]
+    assert oldest_missing["started_at"] == START - 10_000
+
+
+def test_from_and_to_include_their_seconds(client, account):
+    stage(account, 10)
+    page = client.get(f"/v1/calls?from={START - 5}&to={START - 3}").json()
+    assert [call["started_at"] for call in page["calls"]] == [START - 5, START - 4, START - 3]
+
+
+def test_a_call_shows_its_journey(client, account, clock):
+    user_id, number_id = next(iter(account.users)), next(iter(account.numbers))
+    call = account.ring_in(number_id, "+33 6 39 98 00 01", at=START)
+
+    def shown():
+        return client.get(f"/v1/calls/{call.id}").json()["call"]
+
+    ringing = shown()
+    assert (ringing["status"], ringing["user"], ringing["answered_at"]) == ("initial", None, None)
+    account.answer(call.id, user_id, at=START + 8)
+    talking = shown()
+    assert (talking["status"], talking["answered_at"], talking["ended_at"]) == ("answered", START + 8, None)
+    assert talking["user"]["id"] == user_id
+    account.hang_up(call.id, at=START + 60)
+    account.tag(call.id, "VIP", at=START + 70)
+    done = shown()
+    assert (done["status"], done["ended_at"], done["duration"]) == ("done", START + 60, 60)
+    assert [tag["name"] for tag in done["tags"]] == ["VIP"]
+    assert done["recording"].endswith(".mp3")
+    assert done["number"]["id"] == number_id
+    assert ringing.keys() == talking.keys() == done.keys()
+    assert client.get("/v1/calls").json()["calls"] == [done]
+
+
+def test_a_search_narrows_calls_down(client, account):
+    user_id = next(iter(account.users))
+    out = account.dial(user_id, None, "+33 6 39 98 00 01", at=START)
+    account.hang_up(out.id, at=START + 9)
+    account.tag(out.id, "Callback")
+    stage(account, 3)
+
+    def found(query):
+        return ids(client.get(f"/v1/calls/search?{query}").json(), "calls")
+
+    assert found(f"user_id={user_id}") == [out.id]
+    assert found("direction=outbound") == [out.id]
+    assert found("phone_number=%2B33639980001") == [out.id]
+    assert found("tags[]=VIP&tags[]=Callback") == [out.id]
+    assert found("tags[]=VIP") == []
+    assert len(found("direction=inbound")) == 3
+    assert found(f"direction=inbound&from={START}") == []
+
+
+def test_users_in_both_versions(client, account):
+    user_id = next(iter(account.users))
+    assert client.get("/v1/users").json()["users"] == client.get("/v2/users").json()["users"]
+    v1, v2 = client.get(f"/v1/users/{user_id}").json(), client.get(f"/v2/users/{user_id}").json()
+    numbers = v1["user"].pop("numbers")
+    assert v1 == v2
+    assert client.get(f"/v2/users/{user_id}/numbers").json()["numbers"] == numbers
+    assert ids({"numbers": numbers}, "numbers") == [number.id for number in account.numbers_of(user_id)]
+
+
+def test_names_of_any_text_survive(client, account):
+    account.users[456_001].name = 'Back\\slash "quoted"\nנועה 🎧'
+    assert client.get("/v2/users/456001").json()["user"]["name"] == 'Back\\slash "quoted"\nנועה 🎧'
+
+
+def test_the_broken_date_of_the_documentation_is_served(client):
+    users = [user for page in client.pages("/v2/users") for user in page["users"]]
+    assert "20120-01-02T09:01:58.000Z" in {user["created_at"] for user in users}
+
+
+def test_an_older_account_has_no_v2(aircall, client):
+    aircall.v2 = False
+    assert client.get("/v2/users").status_code == 404
+    assert client.get("/v2/users/456001/numbers").status_code == 404
+    assert client.get("/v1/users").status_code == 200
+
+
+def test_retired_v1_users(aircall, client):
+    aircall.v1_users = False
+    assert client.get("/v1/users?page=1").status_code == 410
+    assert client.get("/v1/users/456001").status_code == 410
+    assert client.put("/v1/users/456001", {"availability_status": "available"}).status_code == 410
+    assert client.get("/v1/users/availabilities").status_code == 200
+    assert client.get("/v1/users/456001/availability").status_code == 200
+    assert client.get("/v2/users").status_code == 200
+
+
+def test_availabilities(client, account):
+    account.set_availability(456_003, "do_not_disturb")
+    listed = {
+        user["id"]: user["availability"]
+        for page in client.pages("/v1/users/availabilities")
+        for user in page["users"]
+    }
+    assert listed == {id_: account.availability(id_) for id_ in account.users}
+    assert client.get("/v1/users/456003/availability").json() == {"availability": "do_not_disturb"}
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_switching_a_user(client, account, version):
+    path = f"/{version}/users/456003"
+    assert client.put(path, {"availability_status": "unavailable"}).json()["user"]["available"] is False
+    assert account.availability(456_003) == "do_not_disturb"
+    client.put(path, {"availability_status": "available"})
+    assert account.availability(456_003) == "available"
+    for nonsense in ({"availability_status": "asleep"}, {}, []):
+        assert client.put(path, nonsense).status_code == 400
+
+
+def test_an_offline_user_stays_offline_when_switched(client, account):
+    account.set_availability(456_003, "offline")
+    answer = client.put("/v2/users/456003", {"availability_status": "unavailable"}).json()
+    assert answer["user"]["availability_status"] == "unavailable"
+    assert account.availability(456_003) == "offline"
+
+
+def test_teams_hold_their_members(client, account):
+    for team in client.get("/v1/teams").json()["teams"]:
+        assert ids(team, "users") == sorted(account.teams[team["id"]].user_ids)
+        assert client.get(f"/v1/teams/{team['id']}").json()["team"] == team
+
+
+def test_only_a_single_number_says_who_answers_it(client, account):
+    numbers = client.get("/v1/numbers").json()["numbers"]
+    assert all("users" not in number for number in numbers)
+    number_id = numbers[0]["id"]
+    number = client.get(f"/v1/numbers/{number_id}").json()["number"]
+    assert set(ids(number, "users")) == account.assigned(number_id)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/users/1",
+        "/v2/users/1/numbers",
+        "/v1/users/1/availability",
+        "/v1/teams/1",
+        "/v1/numbers/1",
+        "/v1/calls/1",
+        "/v1/nothing",
+        "/",
+    ],
+)
+def test_what_is_unknown_is_not_found(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["error"] == "Not Found"
+
+
+def test_a_deleted_user_stays_in_his_calls(client, account):
+    call = account.dial(456_003, None, "anonymous", at=START)
+    account.remove_user(456_003)
+    assert client.get("/v2/users/456003").status_code == 404
+    assert client.get(f"/v1/calls/{call.id}").json()["call"]["user"]["id"] == 456_003
+
+
+def test_each_request_lets_the_account_live_on(client, account, clock):
+    clock.now = START + 33.5
+    client.get("/v1/ping")
+    assert account.now == START + 33.5
+
+
+def test_aircalls_clock_may_be_ahead(client, aircall, account, clock):
+    aircall.clock_skew = 90
+    assert client.get("/v1/ping").headers["Date"] == "Thu, 28 May 2026 20:28:30 GMT"
+    call = account.ring_in(None, "anonymous")
+    assert call.started_at == START + 90
+
+
+def test_requests_are_logged(client, aircall, clock):
+    client.get("/v1/calls?order=desc")
+    client.get("/v1/teams/1")
+    first, second = aircall.requests
+    assert (first.time, first.method, first.path, first.query, first.status) == (
+        START, "GET", "/v1/calls", "order=desc", 200,
+    )  # fmt: skip
+    assert (second.path, second.status) == ("/v1/teams/1", 404)
+
+
+def test_ten_thousand_users_and_fifty_thousand_calls_are_servable(clock):
+    account = SimulatedAccount(users=10_000, calls_per_hour=0, start=START)
+    stage(account, 50_000, every=0)
+    with SimulatedAircall(account, clock, rate_limit=10_000) as aircall, requests.Session() as session:
+        session.auth = (aircall.api_id, aircall.api_token)
+        for path in (
+            "/v1/calls?order=desc&page=200",
+            "/v1/users/availabilities?page=200",
+            "/v1/teams?page=10",
+        ):
+            answer = session.get(f"{aircall.base_url}{path}&per_page=50", timeout=5)
+            assert answer.status_code == 200
+            assert answer.elapsed.total_seconds() < 0.5
+
+
+def test_a_taken_port_is_said(aircall, account):
+    taken = int(aircall.base_url.rsplit(":", 1)[1])
+    with pytest.raises(OSError, match="in use"), SimulatedAircall(account, port=taken):
+        pass

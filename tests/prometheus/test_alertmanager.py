@@ -1,0 +1,211 @@
+"""Who hears of what, and what stays silent because of what, asked of the real Alertmanager."""
+
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE = ROOT / "prometheus/alertmanager.yml"
+CONFIG: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+ALERTS: list[dict[str, Any]] = [
+    rule
+    for group in yaml.safe_load((ROOT / "prometheus/rules/alerts.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+
+Labels = dict[str, str]
+
+
+def known_labels() -> set[str]:
+    """Collect the labels that alerts have, as the rules' unit tests see them."""
+    return {"alertname"} | {
+        label
+        for file in (ROOT / "prometheus/tests").glob("*.yml")
+        for test in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]
+        for check in test.get("alert_rule_test", [])
+        for expected in check.get("exp_alerts", [])
+        for label in expected["exp_labels"]
+    }
+
+
+def labels_of(alert: str, instance: str) -> Labels:
+    """Turn `AircallDataStale/warning dataset=calls` into the labels that the rule gives that alert."""
+    head, *pairs = alert.split()
+    name, _, severity = head.partition("/")
+    static = next(
+        rule["labels"]
+        for rule in ALERTS
+        if rule["alert"] == name and severity in ("", rule["labels"]["severity"])
+    )
+    about = dict(pair.split("=") for pair in pairs)
+    return {"alertname": name, "job": "aircall", "instance": instance, **static, **about}
+
+
+@pytest.fixture(scope="module")
+def alertmanager(alertmanager_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        [
+            alertmanager_binary,
+            f"--config.file={FILE}",
+            f"--storage.path={tmp_path_factory.mktemp('alertmanager')}",
+            f"--web.listen-address={address}",
+            "--cluster.listen-address=",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: answers(f"http://{address}/-/ready"), "Alertmanager is ready")
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.ConnectionError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.05)
+
+
+def test_alertmanager_accepts_the_configuration(amtool: Callable[..., str]) -> None:
+    amtool("check-config", FILE)
+
+
+def test_the_commented_receivers_and_routes_work(amtool: Callable[..., str], tmp_path: Path) -> None:
+    text = re.sub(r"^( *)# ( *(?:- )?\w+:.*)$", r"\1\2", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    without_teams, _, _ = text.partition("    msteamsv2_configs:")  # Alertmanager 0.28; Debian's may be older
+    file = tmp_path / "alertmanager.yml"
+    file.write_text(without_teams, encoding="utf-8")
+    amtool("check-config", file)
+
+    receivers = {receiver["name"]: set(receiver) - {"name"} for receiver in yaml.safe_load(text)["receivers"]}
+    assert receivers == {
+        "supervisors": {"slack_configs"},
+        "on-call": {"pagerduty_configs", "webhook_configs"},
+        "digest": {"email_configs"},
+        "sales-lead": {"msteamsv2_configs"},
+    }
+    labels = ["area=calls", "severity=warning", "team=Sales"]
+    sales = amtool("config", "routes", "test", f"--config.file={file}", *labels)
+    assert sales.split() == ["sales-lead"]
+
+
+@pytest.mark.parametrize(
+    ("alert", "receiver"),
+    [
+        ("AircallCallerWaits/critical number=Sales", "supervisors"),
+        ("AircallTeamOverSLA team=Sales", "supervisors"),
+        ("AircallUserOverSLA user=Ada", "digest"),
+        ("AircallUnreachable", "on-call"),
+        ("AircallMalformedObjects kind=call", "digest"),
+    ],
+)
+def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str) -> None:
+    labels = [f"{name}={value}" for name, value in labels_of(alert, "exporter").items()]
+    assert amtool("config", "routes", "test", f"--config.file={FILE}", *labels).split() == [receiver]
+
+
+@pytest.mark.parametrize(
+    ("firing", "silenced"),
+    [
+        pytest.param(
+            ["AircallExporterDown"],
+            ["AircallDataStale/warning dataset=users", "AircallThrottled", "AircallTeamOverSLA team_id=10"],
+            id="exporter-down-silences-all-else",
+        ),
+        pytest.param(
+            ["AircallUnreachable"],
+            ["AircallDataStale/critical dataset=calls", "AircallNobodyAvailable/critical number_id=7"],
+            id="unreachable-silences-stale-data-and-the-board",
+        ),
+        pytest.param(
+            ["AircallCredentialRejected"],
+            ["AircallUnreachable", "AircallDataStale/warning dataset=teams", "AircallTeamOverSLA team_id=10"],
+            id="rejected-credential-is-the-cause",
+        ),
+        pytest.param(
+            ["AircallDataStale/warning dataset=availabilities"],
+            ["AircallCallerWaits/critical number_id=7", "AircallNumberMissedShareHigh/warning number_id=7"],
+            id="stale-live-data-silence-the-board",
+        ),
+        pytest.param(
+            ["AircallDataStale/warning dataset=users", "AircallCallerWaits/critical number_id=7"],
+            [],
+            id="stale-users-do-not",
+        ),
+        pytest.param(
+            ["AircallCallerWaits/critical number_id=7", "AircallCallerWaits/warning number_id=8"],
+            ["AircallCallerWaits/warning number_id=7"],
+            id="critical-silences-warning-of-the-same-number",
+        ),
+        pytest.param(
+            ["AircallNobodyAvailable/critical number_id=7", "AircallCallerWaits/critical number_id=8"],
+            ["AircallCallerWaits/critical number_id=7"],
+            id="nobody-there-explains-waiting",
+        ),
+        pytest.param(
+            ["AircallNobodyAvailable/warning number_id=7", "AircallCallerWaits/critical number_id=7"],
+            [],
+            id="everybody-busy-does-not-hide-a-long-wait",
+        ),
+    ],
+)
+def test_an_alert_is_silenced_by_its_cause(
+    alertmanager: str, request: pytest.FixtureRequest, firing: list[str], silenced: list[str]
+) -> None:
+    here = request.node.callspec.id
+    suppressed = [labels_of(alert, here) for alert in silenced]
+    active = [labels_of(alert, here) for alert in firing]
+    active += [labels_of(alert, f"{here}, another company {n}") for n, alert in enumerate(silenced)]
+    alerts = [{"labels": labels} for labels in active + suppressed]
+    requests.post(f"{alertmanager}/api/v2/alerts", json=alerts, timeout=5).raise_for_status()
+
+    def as_expected() -> bool:
+        shown = requests.get(f"{alertmanager}/api/v2/alerts", timeout=5).json()
+        by_state = {
+            state: [alert["labels"] for alert in shown if alert["status"]["state"] == state]
+            for state in ("active", "suppressed")
+        }
+        return all(labels in by_state["active"] for labels in active) and all(
+            labels in by_state["suppressed"] for labels in suppressed
+        )
+
+    wait_for(as_expected, f"{firing} heard, {silenced} silenced")
+
+
+def test_inhibition_and_routes_speak_of_alerts_and_labels_that_exist() -> None:
+    names = {alert["alert"] for alert in ALERTS}
+    matchers = [
+        matcher
+        for rule in CONFIG["inhibit_rules"]
+        for matcher in rule["source_matchers"] + rule["target_matchers"]
+    ]
+    matchers += re.findall(r"^ *- matchers: \[(.*)\]", FILE.read_text(encoding="utf-8"), re.MULTILINE)
+    for matcher in matchers:
+        label, _, value = re.match(r'(\w+)(=~|!=|!~|=)"(.*)"$', matcher).groups()  # type: ignore[union-attr]
+        assert label in known_labels(), matcher
+        if label == "alertname":
+            assert set(value.split("|")) <= names, matcher
+    for rule in CONFIG["inhibit_rules"]:
+        assert set(rule["equal"]) <= known_labels()
+    assert set(CONFIG["route"]["group_by"]) <= known_labels()

@@ -1,0 +1,59 @@
+"""A plain recount of the simulated account's calls: slow, plain, and without the exporter's code."""
+
+from collections.abc import Iterable
+from statistics import fmean
+
+from exporter.demo.calls import SimulatedCall
+from exporter.demo.simulation import SimulatedAccount
+
+PERIOD = 900
+CRITICAL = 20
+
+
+def finished(account: SimulatedAccount, now: float, period: float = PERIOD) -> list[SimulatedCall]:
+    """The finished calls that started in the last `period` seconds."""
+    return [
+        call
+        for call in account.calls.values()
+        if call.ended_at is not None and call.started_at >= now - period
+    ]
+
+
+def count(calls: Iterable[SimulatedCall], direction: str, outcome: str) -> int:
+    if (direction, outcome) == ("inbound", "missed"):
+        return sum(call.direction == "inbound" and call.missed_call_reason is not None for call in calls)
+    answered = outcome == "answered"
+    return sum(
+        call.direction == direction
+        and call.missed_call_reason is None
+        and (call.answered_at is not None) == answered
+        for call in calls
+    )
+
+
+def average_answer(calls: Iterable[SimulatedCall]) -> float | None:
+    waits = [
+        call.answered_at - call.started_at
+        for call in calls
+        if call.direction == "inbound" and call.answered_at is not None
+    ]
+    return fmean(waits) if waits else None
+
+
+def average_call(calls: Iterable[SimulatedCall]) -> float | None:
+    lengths = [call.ended_at - call.started_at for call in calls if call.ended_at is not None]
+    return fmean(lengths) if lengths else None
+
+
+def service_level(answered: Iterable[SimulatedCall], missed: int) -> float | None:
+    waits = [
+        call.answered_at - call.started_at
+        for call in answered
+        if call.direction == "inbound" and call.answered_at is not None
+    ]
+    in_time = sum(wait <= CRITICAL for wait in waits)
+    return in_time / (len(waits) + missed) if waits or missed else None
+
+
+def missed_on(calls: Iterable[SimulatedCall], number_ids: set[int]) -> int:
+    return count([call for call in calls if call.number_id in number_ids], "inbound", "missed")

@@ -1,0 +1,75 @@
+"""Writes the reference pages that are made from the code (`make docs`); a test compares the committed ones."""
+
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from exporter.aircall.client import ClientMetrics
+from exporter.metrics import counters, itself, numbers, teams, users, who
+from exporter.metrics.family import Family
+from exporter.poller import PollerMetrics
+
+METRICS = Path(__file__).parents[1] / "docs" / "metrics.md"
+
+_INTRODUCTION = """# Metrics
+
+What `/metrics` serves, for everyone who writes PromQL, boards or alerts. Written by `make docs` from the code.
+
+- Ids are text; `user`, `team` and `number` are the display names, beside their ids. Two users may share a name, never an id.
+- **In the activity period** means: finished calls that started within the last `activity_period` (15 minutes unless configured), as of
+  the last poll of calls.
+- `direction` is `inbound` or `outbound`; `outcome` is `answered` or `missed` for inbound calls, `answered` or `unanswered` for
+  outbound ones. `state` is `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work` or `unknown`.
+- Where something is counted and there is nothing, the value is 0. Averages and ratios over nothing are absent.
+- A user in two teams has a series for each: sum over users with `max without (team_id, team)` first, or use the families without
+  team labels, in which each call stands once.
+- Waits, lengths of present calls and ages are as of the scrape, everything else as of the last poll. When Aircall cannot be
+  reached the last good values stay, the ages grow and `aircall_up` is 0.
+- Counters begin, at each start of the exporter, with the calls of the activity period, all at once and before the first sample.
+- In OpenMetrics, `aircall_team_calls_total` has no type, because its family name would be that of the gauge `aircall_team_calls`.
+"""
+
+_SECTIONS = {
+    "Who is who": who.FAMILIES,
+    "Users": users.FAMILIES,
+    "Teams": teams.FAMILIES,
+    "Numbers and the queue": numbers.FAMILIES,
+    "Counters": counters.FAMILIES,
+    "Settings in force, and the exporter itself": itself.FAMILIES,
+}
+
+
+def metrics_page() -> str:
+    """The page docs/metrics.md, as it should be."""
+    sections = dict(_SECTIONS)
+    sections["Settings in force, and the exporter itself"] += _counted_by_the_exporter()
+    return _INTRODUCTION + "".join(
+        f"\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
+        + "".join(map(_row, families))
+        for title, families in sections.items()
+    )
+
+
+def _row(family: Family) -> str:
+    labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
+    return f"| `{family.name}` | {family.kind} | {labels} | {family.help} |\n"
+
+
+def _counted_by_the_exporter() -> tuple[Family, ...]:
+    registry = CollectorRegistry()
+    client, poller = ClientMetrics(registry), PollerMetrics(registry)
+    instruments: list[MetricWrapperBase] = [*vars(client).values(), *vars(poller).values()]
+    return tuple(
+        Family(
+            f"{metric._name}_total" if metric._type == "counter" else metric._name,
+            metric._type,
+            metric._documentation,
+            tuple(metric._labelnames),
+        )
+        for metric in instruments
+    )
+
+
+if __name__ == "__main__":
+    METRICS.write_text(metrics_page(), encoding="utf-8")

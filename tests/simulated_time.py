@@ -1,0 +1,94 @@
+"""The exporter against the simulated account, over real HTTP, in a time that runs as fast as it can."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from exporter.aircall.client import Client, ClientMetrics
+from exporter.config import Aircall, Settings
+from exporter.demo.server import SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+from exporter.metrics.collector import SnapshotCollector
+from exporter.poller import Poller
+from tests.scrape import Scrape
+
+NOON = 1_780_000_000.0
+LATENCY = 0.1
+"""Seconds of simulated time that a request takes."""
+
+
+class SimulatedTime:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Polled:
+    """A poller that lives in simulated time, and what it would serve."""
+
+    def __init__(self, aircall: SimulatedAircall, time: SimulatedTime, **settings: Any) -> None:
+        self.aircall, self.account, self.time = aircall, aircall.account, time
+        api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
+        self.settings = Settings(aircall=api, **settings)
+        self.registry = CollectorRegistry()
+        self.client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(self.registry))
+        self.poller = Poller(self.settings, self.client, self.registry, time)
+        self.registry.register(SnapshotCollector(self.poller.snapshot, time))
+
+    def step(self, until: float) -> None:
+        """Let the poller do one thing, and go to where it wants to be asked again."""
+        come_again = self.poller.step()
+        self.time.now = min(until, come_again) if come_again > self.time.now else self.time.now + LATENCY
+
+    def live(self, seconds: float) -> None:
+        """Let `seconds` go by."""
+        until = self.time.now + seconds
+        while self.time.now < until:
+            self.step(until)
+
+    def live_until_complete(self, within: float = 600) -> None:
+        """Let time go by until every dataset has been read."""
+        until = self.time.now + within
+        while len(self.poller.account.known) < 6:
+            assert self.time.now < until, f"only {self.poller.account.known} after {within} s"
+            self.step(until)
+
+    def freeze(self) -> None:
+        """Let the account stand still while the exporter's time goes on, and have it read once more."""
+        now = self.time.now
+        self.aircall.clock = lambda: now
+        self.poll()
+
+    def poll(self) -> None:
+        """Let time go by until calls and availabilities have both been read anew from now on."""
+        begun = self.time.now
+        while any(
+            (polling.as_of or 0) < begun
+            for name, polling in self.poller.status().datasets.items()
+            if name in ("calls", "availabilities")
+        ):
+            self.step(self.time.now + 60)
+
+    def scrape(self) -> Scrape:
+        return Scrape.of(self.registry)
+
+
+@contextmanager
+def polled(
+    account: SimulatedAccount, *, served: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Polled]:
+    """Serve `account` with the given properties of the API, and poll it with the given settings."""
+    served = served or {}
+    time = SimulatedTime(account.now - served.get("clock_skew", 0))
+    with SimulatedAircall(account, clock=time, **served) as aircall:
+        world = Polled(aircall, time, **settings)
+        try:
+            yield world
+        finally:
+            world.client.close()

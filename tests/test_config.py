@@ -1,0 +1,195 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config import ConfigError, Settings, load
+from exporter.durations import Duration, parse_duration
+
+CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write a configuration file; gives its path."""
+
+    def write(text: str) -> str:
+        path = tmp_path / "aircall.yml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_nothing_but_the_credential_is_needed(file) -> None:
+    assert load(None, CREDENTIAL).activity_period == 900
+    assert load(file(""), CREDENTIAL).refresh.users == 4 * 3600
+    assert load(file("aircall: {api_id: a, api_token: b}"), {}).aircall.api_id == "a"
+
+
+def test_every_key(file, tmp_path) -> None:
+    (tmp_path / "token").write_text("from-the-file\n")
+    settings = load(
+        file(f"""
+aircall:
+  api_id: an-id
+  api_token_file: {tmp_path}/token
+  base_url: http://127.0.0.1:8080/
+  requests_per_minute: 120
+  budget_share: 0.5
+activity_period: 1h30m
+sla: 12s
+queue_wait: {{warning: 5s, critical: 1m}}
+refresh: {{calls: 5s, availabilities: 6s, users: 1h, teams: 2h, numbers: 3h, assignments: 1d}}
+teams: [Support, Single Users]
+map_users_to_numbers: false
+caller: masked
+"""),
+        {},
+    )
+    assert settings.aircall.api_token == "from-the-file"
+    assert settings.aircall.base_url == "http://127.0.0.1:8080"
+    assert (settings.aircall.requests_per_minute, settings.aircall.budget_share) == (120, 0.5)
+    assert (settings.activity_period, settings.sla, settings.queue_wait.critical) == (5400, 12, 60)
+    assert (settings.refresh.calls, settings.refresh.assignments) == (5, 86400)
+    assert settings.teams == ("Support", "Single Users")
+    assert (settings.map_users_to_numbers, settings.caller) == (False, "masked")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("slaa: 5s", "slaa: unknown key, did you mean sla?"),
+        ("aircall: {token: x}", "aircall.token: unknown key, did you mean api_token?"),
+        ("refresh: {zzz: 5s}", "refresh.zzz: unknown key; known here: calls, availabilities, users"),
+        ("sla: 12", "sla: found 12, wanted a duration such as 10s, 15m or 1h30m"),
+        ("sla: soon", 'sla: found "soon", wanted a duration'),
+        ("sla: null", "sla: found null, wanted a duration"),
+        ("queue_wait: 10s", 'queue_wait: found "10s", wanted a mapping of keys'),
+        (
+            "queue_wait: {warning: 30s}",
+            "queue_wait.warning: found 30s, wanted at most queue_wait.critical (20s)",
+        ),
+        ("activity_period: 0s", "activity_period: found 0s, wanted more than 0s"),
+        ("activity_period: 1y", "activity_period: found 365d, wanted more than 0s and at most 182d"),
+        ("refresh: {calls: 0s}", "refresh.calls: found 0s, wanted at least 1s"),
+        ("refresh: {calls: [10s]}", 'refresh.calls: found ["10s"], wanted a duration'),
+        ("teams: Support", 'teams: found "Support", wanted a list'),
+        ("teams: [1]", "teams[0]: found 1, wanted text"),
+        ("map_users_to_numbers: 1", "map_users_to_numbers: found 1, wanted true or false"),
+        ("caller: none", 'caller: found "none", wanted full, masked or hidden'),
+        ("aircall: {requests_per_minute: many}", 'found "many", wanted auto or a number'),
+        ("aircall: {requests_per_minute: 1}", "found 1.0, wanted auto, or enough"),
+        ("aircall: {requests_per_minute: .inf}", "aircall.requests_per_minute: found"),
+        ("aircall: {budget_share: 0}", "aircall.budget_share: found 0.0, wanted a share above 0"),
+        ("aircall: {budget_share: .nan}", "aircall.budget_share: found"),
+        (
+            "aircall: {base_url: 'http://api.aircall.io'}",
+            "wanted https (plain http only to a loopback address)",
+        ),
+        ("aircall: {base_url: 'https://a:b@api.aircall.io'}", "without a user or password"),
+        ("aircall: {base_url: 'ftp://x'}", "wanted an address such as https://api.aircall.io"),
+        ("aircall: {base_url: 'https://[::1'}", "wanted an address such as https://api.aircall.io"),
+        ("aircall: {api_id: 5}", "aircall.api_id: found something else, wanted text"),
+        ("aircall: {api_token: x, api_token_file: y}", "aircall.api_token_file: is set beside api_token"),
+        ("aircall: {api_token_file: /no/such}", "found /no/such, which cannot be read: No such file"),
+        ("[]", "found [], wanted a mapping of keys"),
+        ("just text", "wanted a mapping of keys"),
+        ("sla: 5s\nsla: 6s", "line 2, column 1: is not valid YAML: the key sla is there twice"),
+        ("sla: [", "line 1, column 7: is not valid YAML"),
+        ("sla: !!python/object:os.system {}", "is not valid YAML"),
+        ("sla: \x00", "is not valid YAML"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(file, text: str, said: str) -> None:
+    path = file(text)
+    with pytest.raises(ConfigError) as wrong:
+        load(path, CREDENTIAL)
+    assert said in str(wrong.value)
+    assert str(wrong.value).startswith(f"{path}: ")
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_missing_credential_says_where_it_can_be_set() -> None:
+    with pytest.raises(
+        ConfigError, match=r"aircall.api_token: missing; set it here, .* AIRCALL_API_TOKEN_FILE"
+    ):
+        load(None, {"AIRCALL_API_ID": "id"})
+
+
+def test_files_that_cannot_be_read(tmp_path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        load(str(tmp_path / "none.yml"), CREDENTIAL)
+    (tmp_path / "latin.yml").write_bytes(b"teams: [\xff]")
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        load(str(tmp_path / "latin.yml"), CREDENTIAL)
+
+
+def test_the_environment_goes_before_the_file(file, tmp_path) -> None:
+    path = file("aircall: {api_id: file, api_token: file, base_url: 'https://file.example'}")
+    (tmp_path / "secret").write_text("from-file\n")
+    environ = {
+        "AIRCALL_API_ID": "env",
+        "AIRCALL_API_TOKEN_FILE": str(tmp_path / "secret"),
+        "AIRCALL_BASE_URL": "https://env.example",
+    }
+    aircall = load(path, environ).aircall
+    assert (aircall.api_id, aircall.api_token, aircall.base_url) == (
+        "env",
+        "from-file",
+        "https://env.example",
+    )
+    with pytest.raises(ConfigError, match="AIRCALL_API_ID_FILE: is set beside AIRCALL_API_ID"):
+        load(None, CREDENTIAL | {"AIRCALL_API_ID_FILE": "x"})
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nbreak", "é", "id:token\r"])
+def test_a_credential_that_cannot_be_one_is_not_printed(token: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        load(None, CREDENTIAL | {"AIRCALL_API_TOKEN": token})
+    assert token not in str(wrong.value)
+
+
+def test_settings_hide_the_credential() -> None:
+    assert "the-token" not in repr(load(None, CREDENTIAL | {"AIRCALL_API_TOKEN": "the-token"}))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["aircall", "sla", "calls", "teams", "warning", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*Settings.__struct_fields__, "x"]), anything, max_size=5))
+def test_any_content_is_settings_or_one_line(tmp_path_factory, content: dict) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "aircall.yml"
+    path.write_bytes(msgspec.yaml.encode(content))
+    try:
+        load(str(path), CREDENTIAL)
+    except ConfigError as wrong:
+        assert "\n" not in str(wrong)
+
+
+@given(st.integers(0, 10**12))
+def test_durations_are_read_as_they_are_written(milliseconds: int) -> None:
+    duration = Duration(milliseconds / 1000)
+    assert parse_duration(str(duration)) == pytest.approx(duration)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1d12h", 129600), ("500ms", 0.5), ("0", 0), ("1w", 604800)])
+def test_durations_as_prometheus_writes_them(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10", "10 s", "-5s", "1m1h", "s", "1.5h", "10S", True, 5, None, [], "١s"]
+)
+def test_anything_else_is_no_duration(text: object) -> None:
+    with pytest.raises(ValueError, match="a duration such as"):
+        parse_duration(text)
