@@ -82,6 +82,7 @@ def test_teams(world: Polled, scrape: Scrape) -> None:
             value = scrape.value("aircall_team_calls", team_id=team, direction=direction, outcome=outcome)
             assert value == recount.count(own, direction, outcome)
         assert scrape.value("aircall_team_calls", team_id=team, outcome="missed") == missed
+        assert scrape.sum("aircall_team_missed_calls", team_id=team) == missed
         answer = recount.average_answer(own)
         assert scrape.value("aircall_team_average_answer_seconds", team_id=team) == answer
         level = recount.service_level(own, missed)

@@ -54,6 +54,8 @@ class Account:
 
     def configure(self, settings: Settings) -> None:
         """Follow a changed configuration, keeping everything known."""
+        if settings.activity_period > self.settings.activity_period:
+            self.book.begin_anew()
         self.settings = settings
         self.period = Period(settings.queue_wait.critical)
         for call in self.book.calls.values():

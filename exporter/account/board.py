@@ -60,11 +60,12 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class TeamRow:
-    """A team on the board."""
+    """A team on the board. `missed` is by reason, empty while assignments are unknown."""
 
     team: Named
     users: Mapping[State, int]
     calls: CallCounts
+    missed: Mapping[str, int]
     average_answer: float | None
     sla_breached: bool | None
     service_level: float | None

@@ -49,6 +49,10 @@ class CallBook:
         if self._starts:
             self.newest = self._starts[-1][0]
 
+    def begin_anew(self) -> None:
+        """Read everything from its beginning, without forgetting what is known."""
+        self.newest = self.read_to = None
+
     def gap(self, earliest: int, begun: float) -> tuple[int, int] | None:
         """What a poll that reads from `earliest` on, begun at `begun`, leaves unread behind it.
 

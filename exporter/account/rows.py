@@ -70,6 +70,13 @@ class Facts:
         tallies = self.period.numbers
         return sum(tallies[number].inbound_missed for number in number_ids if number in tallies)
 
+    def reasons_on(self, number_ids: Iterable[int]) -> dict[str, int]:
+        """Missed calls on these numbers by reason, with a 0 for each that Aircall's reference lists."""
+        reasons = Counter(dict.fromkeys(MISSED_REASONS, 0))
+        for number_id in number_ids:
+            reasons.update(self.period.reasons.get(number_id, {}))
+        return reasons
+
     def states(self, user_ids: Iterable[int]) -> dict[State, int]:
         """How many of these users are in each state."""
         states = dict.fromkeys(STATES, 0)
@@ -142,6 +149,7 @@ def team_rows(facts: Facts, teams: Iterable[Team]) -> tuple[TeamRow, ...]:
             team=team.label,
             users=facts.states(team.members),
             calls=_counts(tally, missed),
+            missed={} if team.numbers is None else facts.reasons_on(team.numbers),
             average_answer=tally.average_answer,
             sla_breached=exceeds(tally.average_answer, facts.settings.sla),
             service_level=None if missed is None else tally.service_level(missed),
@@ -164,7 +172,7 @@ def number_rows(facts: Facts, number_ids: Iterable[int]) -> tuple[NumberRow, ...
             time_zone=known.time_zone or "",
             users=None if facts.assigned is None else facts.states(facts.assigned.get(number_id, ())),
             calls=_counts(tally, tally.inbound_missed),
-            missed=dict.fromkeys(MISSED_REASONS, 0) | facts.period.reasons.get(number_id, {}),
+            missed=facts.reasons_on([number_id]),
             average_answer=tally.average_answer,
             sla_breached=exceeds(tally.average_answer, facts.settings.sla),
             service_level=tally.service_level(tally.inbound_missed),

@@ -54,7 +54,7 @@ FAMILIES = (CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, CALL_TALK, USER_ANSWER
 
 
 def collect(board: Board) -> Iterator[Metric]:
-    """Expose the counters, once the calls have been read whole: so none of them leaps while they are::
+    """Expose the counters, once the calls have been read whole: so none of them leaps while they are:
 
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
     aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3

@@ -69,7 +69,7 @@ FAMILIES = (
 
 
 def collect(snapshot: Snapshot) -> Iterator[Metric]:
-    """Expose settings and state::
+    """Expose settings and state:
 
     aircall_activity_period_seconds 900
     aircall_sla_seconds 0
@@ -90,7 +90,7 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
 
 
 def collect_moving(status: Status, now: float) -> Iterator[Metric]:
-    """Expose what changes with the clock; `now` is UNIX time::
+    """Expose what changes with the clock; `now` is UNIX time:
 
     aircall_dataset_age_seconds{dataset="calls"} 4.2
     """

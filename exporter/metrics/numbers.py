@@ -83,7 +83,7 @@ FAMILIES = (
 
 
 def collect(board: Board) -> Iterator[Metric]:
-    """Expose what changes with a poll::
+    """Expose what changes with a poll:
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
     aircall_number_calls{number_id="1234",number="French Office",direction="inbound",outcome="missed"} 1
@@ -112,7 +112,7 @@ def collect(board: Board) -> Iterator[Metric]:
 
 
 def collect_moving(board: Board, server_now: float) -> Iterator[Metric]:
-    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock::
+    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock:
 
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4
     aircall_queue_call_wait_seconds{number_id="1234",number="French Office",call_id="987",caller="+33…"} 23.4

@@ -19,6 +19,13 @@ CALLS = Family(
     " is assigned to; absent while assignments are unknown.",
     (*_TEAM, "direction", "outcome"),
 )
+MISSED_CALLS = Family(
+    "aircall_team_missed_calls",
+    "gauge",
+    "Calls of the activity period missed on numbers that a member is assigned to, each once, by the reason"
+    " that Aircall gives; absent while assignments are unknown.",
+    (*_TEAM, "reason"),
+)
 AVERAGE_ANSWER = Family(
     "aircall_team_average_answer_seconds",
     "gauge",
@@ -45,14 +52,15 @@ WAITING_CALLS = Family(
     _TEAM,
 )
 
-FAMILIES = (USERS, CALLS, AVERAGE_ANSWER, SLA_BREACHED, SERVICE_LEVEL, WAITING_CALLS)
+FAMILIES = (USERS, CALLS, MISSED_CALLS, AVERAGE_ANSWER, SLA_BREACHED, SERVICE_LEVEL, WAITING_CALLS)
 
 
 def collect(board: Board) -> Iterator[Metric]:
-    """Expose the teams::
+    """Expose the teams:
 
     aircall_team_users{team_id="678",team="Global Sales",state="available"} 3
     aircall_team_calls{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
+    aircall_team_missed_calls{team_id="678",team="Global Sales",reason="no_available_agent"} 1
     aircall_team_average_answer_seconds{team_id="678",team="Global Sales"} 8.25
     aircall_team_sla_breached{team_id="678",team="Global Sales"} 0
     aircall_team_service_level_ratio{team_id="678",team="Global Sales"} 0.9
@@ -66,6 +74,7 @@ def collect(board: Board) -> Iterator[Metric]:
 
     yield USERS.gauge(((*row.team, state), n) for row in present for state, n in row.users.items())
     yield CALLS.gauge(((*row.team, *kind), n) for row in counted for kind, n in row.calls.items())
+    yield MISSED_CALLS.gauge(((*row.team, reason), n) for row in counted for reason, n in row.missed.items())
     yield AVERAGE_ANSWER.gauge(each(lambda row: row.average_answer))
     yield SLA_BREACHED.gauge(each(lambda row: row.sla_breached))
     yield SERVICE_LEVEL.gauge(each(lambda row: row.service_level))

@@ -89,7 +89,7 @@ FAMILIES = (
 
 
 def collect(board: Board) -> Iterator[Metric]:
-    """Expose what changes with a poll::
+    """Expose what changes with a poll:
 
     aircall_user_availability{user_id="456",user="John Doe",team_id="678",team="Global Sales",state="…"} 1
     aircall_user_availability_code{…} 3
@@ -128,7 +128,7 @@ def collect(board: Board) -> Iterator[Metric]:
 
 
 def collect_moving(board: Board, server_now: float) -> Iterator[Metric]:
-    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock::
+    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock:
 
     aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61
     """

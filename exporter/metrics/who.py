@@ -36,7 +36,7 @@ FAMILIES = (USER, USER_TEAM, USER_NUMBER, NUMBER)
 
 
 def collect(board: Board) -> Iterator[Metric]:
-    """Expose who is who::
+    """Expose who is who:
 
     aircall_user_info{user_id="456",user="John Doe",time_zone="America/New_York",language="en-US"} 1
     aircall_user_team_info{user_id="456",user="John Doe",team_id="678",team="Global Sales"} 1
