@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -64,6 +64,25 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assignments: Duration = Duration(8 * 3600)
 
 
+class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group of people that Aircall does not know, by names or ids: all of these together."""
+
+    name: str
+    users: tuple[str | int, ...] = ()
+    teams: tuple[str | int, ...] = ()
+    numbers: tuple[str | int, ...] = ()
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is marked on the board when it is exceeded; 0 is off."""
+
+    average_call: Duration = Duration(0)
+    in_call: Duration = Duration(0)
+    after_call_work: Duration = Duration(0)
+    do_not_disturb: Duration = Duration(0)
+    missed_share: float = 0.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Durations are seconds."""
 
@@ -73,6 +92,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue_wait: QueueWait = QueueWait()
     refresh: Refresh = Refresh()
     teams: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    thresholds: Thresholds = Thresholds()
     map_users_to_numbers: bool = True
     caller: Caller = "full"
 
@@ -152,11 +173,12 @@ _TYPES = {
     "str": "text",
     "bool": "true or false",
     "float": "a number",
+    "int | str": "a name or an id",
 }
 
 
 def _mismatch(path: str, found: object, reason: str) -> str:
-    expected = re.match(r"Expected `(\w+)`", reason)
+    expected = re.match(r"Expected `([^`]+)`", reason)
     wanted = _WANTED.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
     secret = path in ("aircall.api_id", "aircall.api_token")
     shown = "something else" if secret else _short(found)
@@ -180,7 +202,10 @@ def _at(raw: object, path: str) -> object:
 def _similar(key: str, path: str) -> str:
     section: Any = Settings
     for step in path.split(".")[:-1]:
-        section = msgspec.structs.fields(section)[_field_names(section).index(step)].type
+        name, _, index = step.partition("[")
+        section = msgspec.structs.fields(section)[_field_names(section).index(name)].type
+        if index:
+            section = get_args(section)[0]
     known = _field_names(section)
     close = difflib.get_close_matches(key, known, n=1)
     return f", did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
@@ -252,6 +277,23 @@ def _check(settings: Settings, source: str) -> None:
     wanted(0 < period <= API_HISTORY, "activity_period", period, "more than 0s and at most 182d")
     at_most = f"at most queue_wait.critical ({wait.critical})"
     wanted(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
+    share = settings.thresholds.missed_share
+    wanted(0 <= share < 1, "thresholds.missed_share", share, "a share from 0 (off) to below 1")
+    names: set[str] = set()
+    for position, group in enumerate(settings.groups):
+        path = f"groups[{position}]"
+        wanted(
+            bool(group.name.strip()) and group.name not in names,
+            f"{path}.name",
+            group.name,
+            "a name of its own",
+        )
+        require(
+            bool(group.users or group.teams or group.numbers),
+            path,
+            "is empty, wanted users, teams or numbers",
+        )
+        names.add(group.name)
     for dataset in Refresh.__struct_fields__:
         interval = getattr(settings.refresh, dataset)
         wanted(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")

@@ -73,6 +73,7 @@ class Poller:
         self._server_clock = ServerClock()
         self._credential_rejected = False
         self._paused_until = 0.0
+        self._known_misspelt: tuple[str, ...] = ()
         self._known_strangers: frozenset[tuple[str, int]] = frozenset()
         self._gap: tuple[int, int] | None = None
         self._gaps: list[tuple[int, int]] = []
@@ -283,6 +284,12 @@ class Poller:
             log.info("somebody unknown turned up, reading the directory early", unknown=len(strangers))
             for name in DIRECTORY:
                 self._lanes[name].asked = True
+        misspelt = self.account.unknown_names
+        if misspelt and misspelt != self._known_misspelt:
+            log.warning(
+                "the configuration names somebody whom Aircall does not know", names="; ".join(misspelt)
+            )
+        self._known_misspelt = misspelt
         if self.account.assignments_outdated:
             self._lanes["assignments"].asked = True
 

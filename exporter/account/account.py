@@ -10,9 +10,10 @@ from typing import Any
 from exporter.account import rows
 from exporter.account.board import Board
 from exporter.account.calls import LOOK_BACK, CallBook, CallsToRead
-from exporter.account.directory import Directory, Team, teams_of
+from exporter.account.directory import Directory
 from exporter.account.period import Period
 from exporter.account.presence import PresenceBook
+from exporter.account.teams import Team, teams_of, unknown_names
 from exporter.account.totals import Totals, answer_bounds
 from exporter.aircall.objects import (
     KINDS,
@@ -186,6 +187,13 @@ class Account:
         users, numbers = self._mapped_ids
         return not (self.directory.users.keys() <= users and self.directory.numbers.keys() <= numbers)
 
+    @property
+    def unknown_names(self) -> tuple[str, ...]:
+        """Names and ids in the configuration that nobody has, once the directory has been read."""
+        if not {"users", "teams", "numbers"} <= self.known:
+            return ()
+        return tuple(unknown_names(self.directory, self.settings))
+
     # What to show --------------------------------------------------------------------------------
 
     def board(self, server_ahead: float) -> Board:
@@ -199,7 +207,7 @@ class Account:
         numbers = (
             directory.numbers.keys() | facts.waiting.keys() | {n for kind, n in strange if kind == "number"}
         )
-        teams = teams_of(directory, users, settings.teams, settings.map_users_to_numbers)
+        teams = teams_of(directory, users, settings)
         self._count_for_teams(teams)
         user_rows = rows.user_rows(facts, teams)
         return Board(

@@ -67,6 +67,7 @@ class TeamRow:
     calls: CallCounts
     missed: Mapping[str, int]
     average_answer: float | None
+    average_call: float | None
     sla_breached: bool | None
     service_level: float | None
     waiting: int | None
@@ -84,6 +85,7 @@ class NumberRow:
     calls: CallCounts
     missed: Mapping[str, int]
     average_answer: float | None
+    average_call: float | None
     sla_breached: bool | None
     service_level: float | None
 

@@ -1,7 +1,7 @@
 """Who is who: users, teams, numbers and how they belong together (the tutorial's "data repository")."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from exporter.aircall.objects import Number, User
 
@@ -63,43 +63,11 @@ class Directory:
             ("number", id_) for id_ in number_ids if id_ not in self._number_names
         )
 
-
-class Team(NamedTuple):
-    """A team as the board shows it. `numbers` are those that a member answers, none while that is unknown."""
-
-    label: Named
-    members: frozenset[int]
-    numbers: frozenset[int] | None
-
-
-def numbers_of(assigned: Mapping[int, frozenset[int]]) -> dict[int, set[int]]:
-    """Turn number → users into user → numbers."""
-    numbers: dict[int, set[int]] = {}
-    for number_id, user_ids in assigned.items():
-        for user_id in user_ids:
-            numbers.setdefault(user_id, set()).add(number_id)
-    return numbers
-
-
-def teams_of(
-    directory: Directory, user_ids: Iterable[int], only: tuple[str, ...], mapped: bool
-) -> tuple[Team, ...]:
-    """The teams on the board, "Single Users" last, restricted to the names in `only` where there are any.
-
-    `user_ids` are all users on the board; those who are in no team are the single ones, whichever
-    teams are shown. `mapped` says whether numbers are to be told by their assigned users.
-    """
-    users = frozenset(user_ids)
-    numbers = numbers_of(directory.assigned) if mapped and directory.assigned is not None else None
-    in_a_team = frozenset[int]().union(*directory.members.values())
-    groups = [(directory.team(team_id), members & users) for team_id, members in directory.members.items()]
-    groups.append((SINGLE_USERS, users - in_a_team))
-    return tuple(
-        Team(
-            label,
-            members,
-            None if numbers is None else frozenset(n for user in members for n in numbers.get(user, ())),
-        )
-        for label, members in groups
-        if not only or label.name in only
-    )
+    def find(self, kind: Literal["users", "teams", "numbers"], wanted: str | int) -> set[int]:
+        """The ids of all users, teams or numbers of this name or id; none where there is none."""
+        present, names = {
+            "users": (self.users.keys(), self._user_names),
+            "teams": (self.members.keys(), self._team_names),
+            "numbers": (self.numbers.keys(), self._number_names),
+        }[kind]
+        return {id_ for id_ in present if str(wanted) == str(id_) or wanted == names.get(id_)}

@@ -71,7 +71,6 @@ class Period:
     users: dict[int, Tally] = field(default_factory=dict)
     numbers: dict[int, Tally] = field(default_factory=dict)
     reasons: dict[int, dict[str, int]] = field(default_factory=dict)
-    total: Tally = field(default_factory=Tally)
     _calls: dict[int, Call] = field(default_factory=dict)
     _by_start: list[tuple[int, int]] = field(default_factory=list)
 
@@ -100,12 +99,17 @@ class Period:
                 del self._calls[call_id]
 
     def _count(self, call: Call, sign: int) -> None:
-        self.total.count(call, self.in_time, sign)
         if call.user is not None:
-            self.users.setdefault(call.user.id, Tally()).count(call, self.in_time, sign)
+            self._count_for(self.users, call.user.id, call, sign)
         if call.number is not None:
-            self.numbers.setdefault(call.number.id, Tally()).count(call, self.in_time, sign)
+            self._count_for(self.numbers, call.number.id, call, sign)
             if (call.direction, call.outcome) == ("inbound", "missed"):
                 reasons = self.reasons.setdefault(call.number.id, {})
                 reason = call.missed_call_reason or NO_REASON
                 reasons[reason] = reasons.get(reason, 0) + sign
+
+    def _count_for(self, tallies: dict[int, Tally], id_: int, call: Call, sign: int) -> None:
+        tally = tallies.setdefault(id_, Tally())
+        tally.count(call, self.in_time, sign)
+        if not tally.finished:
+            del tallies[id_]

@@ -17,9 +17,10 @@ from exporter.account.board import (
     shown_caller,
 )
 from exporter.account.calls import current_calls
-from exporter.account.directory import SINGLE_USERS, Directory, Named, Team, numbers_of
+from exporter.account.directory import SINGLE_USERS, Directory, Named
 from exporter.account.period import Period, Tally
 from exporter.account.presence import STATES, Presence, State
+from exporter.account.teams import GROUP_PREFIX, Team, group_label, numbers_of
 from exporter.account.totals import TALK_BOUNDS, Spread, Sum, Totals
 from exporter.aircall.objects import Call, Number, User
 from exporter.config import Caller, Settings
@@ -151,6 +152,7 @@ def team_rows(facts: Facts, teams: Iterable[Team]) -> tuple[TeamRow, ...]:
             calls=_counts(tally, missed),
             missed={} if team.numbers is None else facts.reasons_on(team.numbers),
             average_answer=tally.average_answer,
+            average_call=tally.average_call,
             sla_breached=exceeds(tally.average_answer, facts.settings.sla),
             service_level=None if missed is None else tally.service_level(missed),
             waiting=facts.waiting_on(team.numbers),
@@ -174,6 +176,7 @@ def number_rows(facts: Facts, number_ids: Iterable[int]) -> tuple[NumberRow, ...
             calls=_counts(tally, tally.inbound_missed),
             missed=facts.reasons_on([number_id]),
             average_answer=tally.average_answer,
+            average_call=tally.average_call,
             sla_breached=exceeds(tally.average_answer, facts.settings.sla),
             service_level=tally.service_level(tally.inbound_missed),
         )
@@ -206,10 +209,8 @@ def counter_values(
     for (user_id, number_id, *rest), count in totals.calls.items():
         calls[(name(user_id), directory.number(number_id), rest[0], rest[1])] = count
     by_team = {(team, *kind): 0 for team in shown for kind in _counts(NOBODY, 0 if mapped else None)}
-    labels = {team.id: team for team in (SINGLE_USERS, *map(directory.team, directory.members))}
     for (team_id, *rest), count in totals.teams.items():
-        label = labels.get(team_id) or directory.team(int(team_id))
-        by_team[label, rest[0], rest[1]] = count
+        by_team[_team_label(team_id, directory), rest[0], rest[1]] = count
     return CounterValues(
         calls=calls,
         missed={(number, reason): 0 for number in numbers for reason in MISSED_REASONS}
@@ -231,6 +232,14 @@ def counter_values(
             (name(user), way): Sum(done.count, done.seconds) for (user, way), done in totals.user_talk.items()
         },
     )
+
+
+def _team_label(team_id: str, directory: Directory) -> Named:
+    if team_id == SINGLE_USERS.id:
+        return SINGLE_USERS
+    if team_id.startswith(GROUP_PREFIX):
+        return group_label(team_id.removeprefix(GROUP_PREFIX))
+    return directory.team(int(team_id))
 
 
 def _copy(spread: Spread) -> Spread:

@@ -26,13 +26,12 @@ class SnapshotCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         snapshot, now = self._latest(), self._clock()
         board = snapshot.board
-        server_now = now + board.server_ahead
         yield from who.collect(board)
         yield from users.collect(board)
-        yield from users.collect_moving(board, server_now)
+        yield from users.collect_moving(board, now)
         yield from teams.collect(board)
         yield from numbers.collect(board)
-        yield from numbers.collect_moving(board, server_now)
+        yield from numbers.collect_moving(board, now)
         yield from counters.collect(board)
         yield from itself.collect(snapshot)
         yield from itself.collect_moving(snapshot.status, now)

@@ -18,6 +18,19 @@ QUEUE_WAIT = Family(
     "Wait of a caller from which on the queue is yellow (warning) and red (critical).",
     ("level",),
 )
+THRESHOLD_SECONDS = Family(
+    "aircall_threshold_seconds",
+    "gauge",
+    "A threshold of the configuration, in seconds; 0 is off. kpi is average_call, in_call, after_call_work or"
+    " do_not_disturb.",
+    ("kpi",),
+)
+THRESHOLD_RATIO = Family(
+    "aircall_threshold_ratio",
+    "gauge",
+    "A threshold of the configuration, as a share; 0 is off. kpi is missed_share.",
+    ("kpi",),
+)
 UP = Family("aircall_up", "gauge", "1 while the last poll of calls and of availabilities both worked.")
 BUILD = Family(
     "aircall_exporter_build_info", "gauge", "The exporter's version; the value is 1.", ("version", "python")
@@ -55,6 +68,8 @@ FAMILIES = (
     ACTIVITY_PERIOD,
     SLA,
     QUEUE_WAIT,
+    THRESHOLD_SECONDS,
+    THRESHOLD_RATIO,
     UP,
     BUILD,
     AGE,
@@ -74,6 +89,8 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
     aircall_activity_period_seconds 900
     aircall_sla_seconds 0
     aircall_queue_wait_threshold_seconds{level="critical"} 20
+    aircall_threshold_seconds{kpi="average_call"} 300
+    aircall_threshold_ratio{kpi="missed_share"} 0
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
     aircall_poll_interval_seconds{dataset="calls"} 10
@@ -107,6 +124,10 @@ def _settings(board: Board) -> Iterator[Metric]:
     yield SLA.gauge([((), settings.sla)])
     levels = {"warning": settings.queue_wait.warning, "critical": settings.queue_wait.critical}
     yield QUEUE_WAIT.gauge(((level,), seconds) for level, seconds in levels.items())
+    thresholds = settings.thresholds
+    kpis = ("average_call", "in_call", "after_call_work", "do_not_disturb")
+    yield THRESHOLD_SECONDS.gauge(((kpi,), getattr(thresholds, kpi)) for kpi in kpis)
+    yield THRESHOLD_RATIO.gauge([(("missed_share",), thresholds.missed_share)])
 
 
 def _state(status: Status) -> Iterator[Metric]:

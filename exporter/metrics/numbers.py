@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import Metric
 
 from exporter.account.board import Board, NumberRow, wait_level
+from exporter.account.marks import call_marks
 from exporter.metrics.family import Family, LabelValues
 
 _NUMBER = ("number_id", "number")
@@ -33,6 +34,19 @@ AVERAGE_ANSWER = Family(
     "gauge",
     "Average time to answer the number's inbound calls of the activity period; absent without any.",
     _NUMBER,
+)
+AVERAGE_CALL = Family(
+    "aircall_number_average_call_seconds",
+    "gauge",
+    "Average length of the number's finished calls of the activity period, with ringing; absent without any.",
+    _NUMBER,
+)
+THRESHOLD_EXCEEDED = Family(
+    "aircall_number_threshold_exceeded",
+    "gauge",
+    "1 where a threshold of the configuration is exceeded for the number, else 0; only for those that are"
+    " set. kpi is average_call or missed_share.",
+    (*_NUMBER, "kpi"),
 )
 SLA_BREACHED = Family(
     "aircall_number_sla_breached",
@@ -73,6 +87,8 @@ FAMILIES = (
     CALLS,
     MISSED_CALLS,
     AVERAGE_ANSWER,
+    AVERAGE_CALL,
+    THRESHOLD_EXCEEDED,
     SLA_BREACHED,
     SERVICE_LEVEL,
     QUEUE_CALLS,
@@ -89,6 +105,8 @@ def collect(board: Board) -> Iterator[Metric]:
     aircall_number_calls{number_id="1234",number="French Office",direction="inbound",outcome="missed"} 1
     aircall_number_missed_calls{number_id="1234",number="French Office",reason="no_available_agent"} 1
     aircall_number_average_answer_seconds{number_id="1234",number="French Office"} 9
+    aircall_number_average_call_seconds{…} 184.2
+    aircall_number_threshold_exceeded{…,kpi="average_call"} 0
     aircall_number_sla_breached{number_id="1234",number="French Office"} 0
     aircall_number_service_level_ratio{number_id="1234",number="French Office"} 0.8
     aircall_queue_calls{number_id="1234",number="French Office"} 2
@@ -106,19 +124,25 @@ def collect(board: Board) -> Iterator[Metric]:
         ((*row.number, reason), n) for row in counted for reason, n in row.missed.items()
     )
     yield AVERAGE_ANSWER.gauge(each(lambda row: row.average_answer))
+    yield AVERAGE_CALL.gauge(each(lambda row: row.average_call))
+    yield THRESHOLD_EXCEEDED.gauge(
+        ((*row.number, kpi), float(exceeded))
+        for row in counted
+        for kpi, exceeded in call_marks(row, board.settings.thresholds)
+    )
     yield SLA_BREACHED.gauge(each(lambda row: row.sla_breached))
     yield SERVICE_LEVEL.gauge(each(lambda row: row.service_level))
     yield QUEUE_CALLS.gauge(each(lambda row: waiting[row.number.id]))
 
 
-def collect_moving(board: Board, server_now: float) -> Iterator[Metric]:
-    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock:
+def collect_moving(board: Board, now: float) -> Iterator[Metric]:
+    """Expose what changes with the clock; `now` is UNIX time on our clock:
 
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4
     aircall_queue_call_wait_seconds{number_id="1234",number="French Office",call_id="987",caller="+33…"} 23.4
     aircall_queue_call_wait_level{number_id="1234",number="French Office",call_id="987",caller="+33…"} 2
     """
-    limits = board.settings.queue_wait
+    limits, server_now = board.settings.queue_wait, now + board.server_ahead
     longest = {row.number: 0.0 for row in board.numbers} if "calls" in board.known else {}
     waits: list[tuple[LabelValues, float]] = []
     for call in board.queue:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import Metric
 
 from exporter.account.board import Board, TeamRow
+from exporter.account.marks import call_marks
 from exporter.metrics.family import Family, LabelValues
 
 _TEAM = ("team_id", "team")
@@ -32,6 +33,19 @@ AVERAGE_ANSWER = Family(
     "Average time to answer the team's inbound calls of the activity period; absent without any.",
     _TEAM,
 )
+AVERAGE_CALL = Family(
+    "aircall_team_average_call_seconds",
+    "gauge",
+    "Average length of the team's finished calls of the activity period, with ringing; absent without any.",
+    _TEAM,
+)
+THRESHOLD_EXCEEDED = Family(
+    "aircall_team_threshold_exceeded",
+    "gauge",
+    "1 where a threshold of the configuration is exceeded for the team, else 0; only for those that are"
+    " set. kpi is average_call or missed_share.",
+    (*_TEAM, "kpi"),
+)
 SLA_BREACHED = Family(
     "aircall_team_sla_breached",
     "gauge",
@@ -52,7 +66,17 @@ WAITING_CALLS = Family(
     _TEAM,
 )
 
-FAMILIES = (USERS, CALLS, MISSED_CALLS, AVERAGE_ANSWER, SLA_BREACHED, SERVICE_LEVEL, WAITING_CALLS)
+FAMILIES = (
+    USERS,
+    CALLS,
+    MISSED_CALLS,
+    AVERAGE_ANSWER,
+    AVERAGE_CALL,
+    THRESHOLD_EXCEEDED,
+    SLA_BREACHED,
+    SERVICE_LEVEL,
+    WAITING_CALLS,
+)
 
 
 def collect(board: Board) -> Iterator[Metric]:
@@ -62,6 +86,8 @@ def collect(board: Board) -> Iterator[Metric]:
     aircall_team_calls{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
     aircall_team_missed_calls{team_id="678",team="Global Sales",reason="no_available_agent"} 1
     aircall_team_average_answer_seconds{team_id="678",team="Global Sales"} 8.25
+    aircall_team_average_call_seconds{…} 184.2
+    aircall_team_threshold_exceeded{…,kpi="average_call"} 0
     aircall_team_sla_breached{team_id="678",team="Global Sales"} 0
     aircall_team_service_level_ratio{team_id="678",team="Global Sales"} 0.9
     aircall_team_waiting_calls{team_id="678",team="Global Sales"} 1
@@ -76,6 +102,12 @@ def collect(board: Board) -> Iterator[Metric]:
     yield CALLS.gauge(((*row.team, *kind), n) for row in counted for kind, n in row.calls.items())
     yield MISSED_CALLS.gauge(((*row.team, reason), n) for row in counted for reason, n in row.missed.items())
     yield AVERAGE_ANSWER.gauge(each(lambda row: row.average_answer))
+    yield AVERAGE_CALL.gauge(each(lambda row: row.average_call))
+    yield THRESHOLD_EXCEEDED.gauge(
+        ((*row.team, kpi), float(exceeded))
+        for row in counted
+        for kpi, exceeded in call_marks(row, board.settings.thresholds)
+    )
     yield SLA_BREACHED.gauge(each(lambda row: row.sla_breached))
     yield SERVICE_LEVEL.gauge(each(lambda row: row.service_level))
     yield WAITING_CALLS.gauge(each(lambda row: row.waiting))

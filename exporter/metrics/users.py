@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from prometheus_client.core import Metric
 
 from exporter.account.board import Board, UserRow
+from exporter.account.marks import user_marks
 from exporter.account.presence import STATE_CODES, STATES
 from exporter.metrics.family import Family, LabelValues
 
@@ -67,6 +68,13 @@ CURRENT_CALL = Family(
     "How long the user has been talking in the present call, since it was answered.",
     (*_USER, "direction", "number_id", "number", "caller"),
 )
+THRESHOLD_EXCEEDED = Family(
+    "aircall_user_threshold_exceeded",
+    "gauge",
+    "1 where a threshold of the configuration is exceeded for the user, else 0; only for those that are"
+    " set. kpi is average_call, missed_share, in_call, after_call_work or do_not_disturb.",
+    (*_USER, "kpi"),
+)
 WAITING_CALLS = Family(
     "aircall_user_waiting_calls",
     "gauge",
@@ -84,6 +92,7 @@ FAMILIES = (
     AVERAGE_CALL,
     SLA_BREACHED,
     CURRENT_CALL,
+    THRESHOLD_EXCEEDED,
     WAITING_CALLS,
 )
 
@@ -127,11 +136,18 @@ def collect(board: Board) -> Iterator[Metric]:
     yield WAITING_CALLS.gauge(_each(counted, lambda row: row.waiting))
 
 
-def collect_moving(board: Board, server_now: float) -> Iterator[Metric]:
-    """Expose what changes with the clock; `server_now` is UNIX time on Aircall's clock:
+def collect_moving(board: Board, now: float) -> Iterator[Metric]:
+    """Expose what changes with the clock; `now` is UNIX time on our clock:
 
     aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61
     """
+    server_now = now + board.server_ahead
+    counted = board.users if "calls" in board.known else ()
+    yield THRESHOLD_EXCEEDED.gauge(
+        ((*labels, kpi), float(exceeded))
+        for labels, row in _memberships(counted)
+        for kpi, exceeded in user_marks(row, board.settings.thresholds, now)
+    )
     yield CURRENT_CALL.gauge(
         ((*labels, call.direction, *call.number, call.caller), max(0.0, server_now - call.since))
         for labels, row in _memberships(board.users)

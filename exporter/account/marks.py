@@ -1,0 +1,42 @@
+"""What is marked on the board because it exceeds a threshold of the configuration.
+
+The tutorial asks for it ("Should we define thresholds for certain KPIs and highlight them when they are
+exceeded"). A mark says of one KPI whether it is above its threshold, not at it; where there is nothing
+to compare it is not.
+"""
+
+from collections.abc import Iterator
+
+from exporter.account.board import CallCounts, NumberRow, TeamRow, UserRow
+from exporter.config import Thresholds
+
+Mark = tuple[str, bool]
+"""A KPI's name, as in the configuration, and whether its threshold is exceeded."""
+
+
+def user_marks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[Mark]:
+    """The marks of a user at `now` (UNIX seconds, our clock); only those whose threshold is set."""
+    yield from call_marks(row, thresholds)
+    in_state = now - row.since if row.since is not None else 0.0
+    for state in ("in_call", "after_call_work", "do_not_disturb"):
+        limit = getattr(thresholds, state)
+        if limit:
+            yield state, row.state == state and in_state > limit
+
+
+def call_marks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[Mark]:
+    """The marks that follow from the calls of the activity period."""
+    if thresholds.average_call:
+        yield "average_call", (row.average_call or 0.0) > thresholds.average_call
+    share = missed_share(row.calls)
+    if thresholds.missed_share and share is not None:
+        yield "missed_share", share > thresholds.missed_share
+
+
+def missed_share(calls: CallCounts) -> float | None:
+    """Missed calls among the inbound ones, 0 where there are none; nothing while missed ones are unknown."""
+    missed = calls.get(("inbound", "missed"))
+    if missed is None:
+        return None
+    inbound = missed + calls["inbound", "answered"]
+    return missed / inbound if inbound else 0.0
