@@ -30,7 +30,7 @@ def availabilities(account: Account) -> Asking[None]:
 
     def apply(page: Page[Availability], at: float) -> None:
         account.saw_availabilities(page, at)
-        ids.update(seen.id for seen in page.items)
+        ids.update(page.ids)
 
     yield from each_page(endpoints.availabilities(), apply)
     account.read_availabilities(ids)
@@ -42,7 +42,7 @@ def users(account: Account, api: UserApi) -> Asking[None]:
 
     def apply(page: Page[User], _: float) -> None:
         account.saw_users(page)
-        ids.update(user.id for user in page.items)
+        ids.update(page.ids)
 
     try:
         yield from each_page(endpoints.users(api.version), apply)
@@ -58,7 +58,7 @@ def teams(account: Account) -> Asking[None]:
 
     def apply(page: Page[Team], _: float) -> None:
         account.saw_teams(page)
-        ids.update(team.id for team in page.items)
+        ids.update(page.ids)
 
     yield from each_page(endpoints.teams(), apply)
     account.read_teams(ids)
@@ -70,7 +70,7 @@ def numbers(account: Account) -> Asking[None]:
 
     def apply(page: Page[Number], _: float) -> None:
         account.saw_numbers(page)
-        ids.update(number.id for number in page.items)
+        ids.update(page.ids)
 
     yield from each_page(endpoints.numbers(), apply)
     account.read_numbers(ids)

@@ -104,6 +104,26 @@ def test_one_bad_object_costs_that_object(account: SimulatedAccount, junk: objec
             assert scrape.value("aircall_malformed_objects_total", kind=kind) >= 1
 
 
+def test_what_is_known_of_an_object_outlives_its_bad_copy(world: Polled, account: SimulatedAccount) -> None:
+    user = next(iter(account.users.values()))
+    known = world.scrape().all("aircall_user_availability_seconds_total", user_id=user.id)
+    assert known
+
+    def spoil(content: dict) -> None:
+        for listed in content["users"]:
+            if listed["id"] == user.id:
+                listed["name"] = listed["availability"] = {}
+
+    world.aircall.faults.append(Fault(lambda path: "/users" in path, faults.edited(spoil)))
+    world.poller.refresh()
+    world.live(60)
+    scrape = world.scrape()
+    assert scrape.value("aircall_malformed_objects_total", kind="user") == 1
+    assert scrape.value("aircall_malformed_objects_total", kind="availability") >= 5
+    assert scrape.labels("aircall_user_info", "user", user_id=user.id) == {user.name}
+    assert scrape.all("aircall_user_availability_seconds_total", user_id=user.id).keys() == known.keys()
+
+
 def test_pages_that_lead_in_a_circle_are_noticed(world: Polled) -> None:
     def back_to_the_first(content: dict) -> None:
         content["meta"]["next_page_link"] = (

@@ -50,8 +50,11 @@ class Facts:
 
     @cached_property
     def assigned(self) -> Mapping[int, frozenset[int]] | None:
-        """Number → users, none where that is unknown or not wanted."""
-        return self.directory.assigned if self.settings.map_users_to_numbers else None
+        """Number → those of its users who are still there, none where that is unknown or not wanted."""
+        if self.directory.assigned is None or not self.settings.map_users_to_numbers:
+            return None
+        there = self.directory.users.keys() | self.presence.keys()
+        return {number_id: users & there for number_id, users in self.directory.assigned.items()}
 
     @cached_property
     def waiting(self) -> Mapping[int, int]:

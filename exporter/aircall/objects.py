@@ -126,10 +126,15 @@ T = TypeVar("T")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list: what could be read, how many objects could not, and the next page's link."""
+    """One page of a list: what could be read, how many objects could not, and the next page's link.
+
+    `ids` are those of all objects on it, also of the unreadable ones where they have one: they are
+    there, and what was known of them stays.
+    """
 
     items: tuple[T, ...]
     malformed: int
+    ids: frozenset[int]
     next_page_link: str | None
 
 
@@ -152,7 +157,8 @@ def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
     except msgspec.DecodeError as error:
         raise InvalidAnswerError(f"the list of {key} cannot be read: {error}") from None
     items, malformed = decode_objects(raws, kind)
-    return Page(items, malformed, meta.next_page_link)
+    refs, _ = decode_objects(raws, Ref)
+    return Page(items, malformed, frozenset(ref.id for ref in refs), meta.next_page_link)
 
 
 def decode_object(body: bytes, key: str, kind: type[T]) -> T | None:
