@@ -26,6 +26,9 @@ class Lane:
     as_of: float | None = None
     """When what is known now was asked for; none before it was read once."""
     failures: int = 0
+    """How often the pending request has failed."""
+    restarts: int = 0
+    """How often the reading began anew since it last came to its end."""
     failing_since: float | None = None
 
     @property

@@ -29,6 +29,9 @@ PAST = "past calls"
 RETRY = 30.0
 """Seconds after which a failed request is made again, unless its dataset is due sooner."""
 
+LONGEST_RETRY = 300.0
+"""Seconds that this grows to, twofold each time that a reading fails anew."""
+
 CREDENTIAL_RETRY = 60.0
 """Seconds between requests while the credential is rejected."""
 
@@ -87,6 +90,7 @@ class Poller:
             "assignments": Lane(lambda _: reads.assignments(account, users)),
             PAST: Lane(lambda _: reads.past_calls(account, *self._gaps[0])),
         }
+        self._told_of_stretching = False
         self._intervals: dict[str, float] = {}
         self._stretch()
 
@@ -152,7 +156,7 @@ class Poller:
             lanes = [
                 *reversed(LIVE),
                 *DIRECTORY,
-            ]  # calls are asked for by Aircall's time: any answer tells it
+            ]  # calls are asked for by Aircall's time, which any answer tells
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             lanes.append("assignments")
         if self._gaps:
@@ -202,7 +206,7 @@ class Poller:
         lane.drop()
         if lane.failing_since is not None:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
-        lane.failing_since, lane.as_of = None, lane.started
+        lane.failing_since, lane.restarts, lane.as_of = None, 0, lane.started
         if name == PAST:
             self._gaps.pop(0)
             return
@@ -229,6 +233,7 @@ class Poller:
             return
         lane.failures += 1
         if lane.failures >= PATIENCE:
+            lane.restarts += 1
             lane.drop()
         if isinstance(error, CredentialError):
             self._rejected(error, now)
@@ -250,7 +255,8 @@ class Poller:
             lane.failing_since = now
             if not self._credential_rejected:
                 log.warning("reading failed, the last good values stay", what=name, problem=problem)
-        lane.retry_at = lane.due = now + min(RETRY, self._intervals.get(name, RETRY))
+        patience = min(LONGEST_RETRY, RETRY * 2**lane.restarts)
+        lane.retry_at = lane.due = now + min(patience, self._intervals.get(name, patience))
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
 
@@ -299,7 +305,6 @@ class Poller:
         polled = [n for n in DATASETS if n != "assignments" or self._settings.map_users_to_numbers]
         now = self._clock()
         backlog = any(self._lanes[name].ready_at <= now for name in self._readable() if name not in LIVE)
-        was_short = self._short
         self._intervals = schedule.intervals(
             {name: self._lanes[name].cost for name in polled},
             {name: float(getattr(refresh, name)) for name in polled},
@@ -307,16 +312,18 @@ class Poller:
             schedule.background_share(self.account.known, backlog),
         )
         self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
-        if self._short and not was_short and set(DIRECTORY) <= self.account.known:
+        self._tell_of_stretching(max(self._intervals[name] / getattr(refresh, name) for name in LIVE))
+
+    def _tell_of_stretching(self, stretch: float) -> None:
+        """Say once that intervals are longer than asked for, and again only after they were not."""
+        if stretch <= 1.0 or not set(DIRECTORY) <= self.account.known:
+            self._told_of_stretching = False
+        elif stretch > 1.2 and not self._told_of_stretching:
+            self._told_of_stretching = True
             log.warning(
                 "the budget is too small for every target, intervals are stretched",
                 **{name: f"{self._intervals[name]:.0f}s" for name in LIVE},
             )
-
-    @property
-    def _short(self) -> bool:
-        refresh = self._settings.refresh
-        return any(interval > 1.1 * getattr(refresh, name) for name, interval in self._intervals.items())
 
 
 def _limit(settings: Settings) -> float | None:

@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from exporter.config import QueueWait, Refresh
+from exporter.config import QueueWait, Refresh, Thresholds
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from exporter.metrics.collector import FAMILIES
@@ -26,6 +26,7 @@ QUICK = {
     "refresh": Refresh(calls=Duration(2), availabilities=Duration(2)),
     "queue_wait": QueueWait(warning=Duration(1), critical=Duration(2)),
     "sla": Duration(1),
+    "thresholds": Thresholds(average_call=Duration(1)),
 }
 
 
