@@ -20,6 +20,8 @@ class Lane:
     """The request that the reading waits for; it stays while it fails, so no work in hand is lost."""
     retry_at: float = 0.0
     started: float = 0.0
+    asked_at: float = 0.0
+    """When the last request went out."""
     requests: int = 0
     cost: float = 1.0
     """Requests that one reading takes."""

@@ -90,6 +90,7 @@ class Poller:
             "assignments": Lane(lambda _: reads.assignments(account, users)),
             PAST: Lane(lambda _: reads.past_calls(account, *self._gaps[0])),
         }
+        self._turns = schedule.Turns()
         self._told_of_stretching = False
         self._intervals: dict[str, float] = {}
         self._stretch()
@@ -142,26 +143,29 @@ class Poller:
         ready = max(self.budget.ready_at(now), self._paused_until)
         if ready > now:
             return ready
-        lanes = self._readable()
-        name = next((name for name in lanes if self._lanes[name].ready_at <= now), None)
+        readable = self._readable()
+        name = self._turns.next(
+            {name: lane.asked_at for name, lane in readable.items() if lane.ready_at <= now},
+            schedule.background_share(self.account.known, backlog=True),
+        )
         if name is None:
-            return min(self._lanes[name].ready_at for name in lanes)
+            return min(lane.ready_at for lane in readable.values())
         self._go_on(name, now)
         return self._clock()
 
-    def _readable(self) -> list[str]:
+    def _readable(self) -> dict[str, Lane]:
         """The lanes with something to ask, in the order in which they are served."""
-        lanes = [*LIVE, *DIRECTORY]
+        names = [*LIVE, *DIRECTORY]
         if not self._server_clock.known:
-            lanes = [
+            names = [
                 *reversed(LIVE),
                 *DIRECTORY,
             ]  # calls are asked for by Aircall's time, which any answer tells
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
-            lanes.append("assignments")
+            names.append("assignments")
         if self._gaps:
-            lanes.append(PAST)
-        return lanes
+            names.append(PAST)
+        return {name: self._lanes[name] for name in names}
 
     def _go_on(self, name: str, now: float) -> None:
         lane = self._lanes[name]
@@ -171,6 +175,7 @@ class Poller:
         if lane.read is None or lane.pending is None:
             return
         self.budget.spend(now)
+        lane.asked_at = now
         lane.requests += 1
         try:
             value, headers = self._client.get(lane.pending)
@@ -304,7 +309,7 @@ class Poller:
         refresh = self._settings.refresh
         polled = [n for n in DATASETS if n != "assignments" or self._settings.map_users_to_numbers]
         now = self._clock()
-        backlog = any(self._lanes[name].ready_at <= now for name in self._readable() if name not in LIVE)
+        backlog = any(lane.ready_at <= now for name, lane in self._readable().items() if name not in LIVE)
         self._intervals = schedule.intervals(
             {name: self._lanes[name].cost for name in polled},
             {name: float(getattr(refresh, name)) for name in polled},

@@ -58,3 +58,32 @@ def background_share(known: Iterable[str], backlog: bool) -> float:
     if not set(DIRECTORY) <= set(known):
         return SHARE_AT_START
     return SHARE_WITH_BACKLOG if backlog else 0.0
+
+
+class Turns:
+    """Whose turn it is to make the next request, among those that are due.
+
+    Live datasets come first and take turns, so that a long reading of one never holds up the other. The
+    rest fills the gaps between them; where there are none, it still gets its share of the requests.
+    """
+
+    def __init__(self) -> None:
+        self._owed = 0.0
+
+    def next(self, due: Mapping[str, float], share: float) -> str | None:
+        """The name whose turn it is, of those `due` with the time (UNIX seconds) of their last request.
+
+        `share` is the part of all requests, from 0 to below 1, that what is not live gets at least.
+        """
+        live = [name for name in due if name in LIVE]
+        rest = next((name for name in due if name not in LIVE), None)
+        if not live:
+            return rest
+        if rest is None:
+            self._owed = 0.0
+        elif self._owed >= 1:
+            self._owed -= 1
+            return rest
+        else:
+            self._owed += share / (1 - share)
+        return min(live, key=lambda name: due[name])

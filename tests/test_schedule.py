@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.schedule import DATASETS, LIVE, SHARE_AT_START, background_share, intervals
+from exporter.schedule import DATASETS, LIVE, SHARE_AT_START, Turns, background_share, intervals
 
 TARGETS = {
     "calls": 10,
@@ -51,3 +51,26 @@ def test_names_come_before_speed_at_the_start() -> None:
     assert background_share({"users", "teams"}, backlog=True) == SHARE_AT_START
     assert 0 < background_share({"users", "teams", "numbers"}, backlog=True) < SHARE_AT_START
     assert background_share({"users", "teams", "numbers"}, backlog=False) == 0
+
+
+def take_turns(names: list[str], share: float, requests: int) -> dict[str, int]:
+    """How many of so many requests each gets, when all of them are due all the time."""
+    turns, last, served = Turns(), dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
+    for moment in range(1, requests + 1):
+        name = turns.next(last, share)
+        last[name] = moment
+        served[name] += 1
+    return served
+
+
+def test_live_datasets_take_turns_and_the_rest_gets_its_share() -> None:
+    served = take_turns(["calls", "availabilities", "users", "teams"], 0.1, 1000)
+    assert served["calls"] == pytest.approx(450, abs=2)
+    assert served["availabilities"] == pytest.approx(450, abs=2)
+    assert served["users"] == pytest.approx(100, abs=2)
+    assert served["teams"] == 0
+
+
+def test_the_rest_has_everything_where_nothing_live_is_due() -> None:
+    assert take_turns(["users", "teams"], 0.1, 10) == {"users": 10, "teams": 0}
+    assert Turns().next({}, 0.1) is None

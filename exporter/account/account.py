@@ -159,7 +159,9 @@ class Account:
 
     def _hung_up(self, call: Call, since: float) -> bool:
         seen = self.presence.users.get(call.user.id) if call.user else None
-        return seen is None or (seen.state != "in_call" and seen.observed_at > since)
+        if seen is None:
+            return "availabilities" in self.known
+        return seen.state != "in_call" and seen.observed_at > since
 
     def _slide(self, server_now: float) -> float:
         self.as_of = server_now
