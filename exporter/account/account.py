@@ -14,7 +14,7 @@ from exporter.account.directory import Directory
 from exporter.account.period import Period
 from exporter.account.presence import PresenceBook
 from exporter.account.teams import Team, teams_of, unknown_names
-from exporter.account.totals import Totals, answer_bounds
+from exporter.account.totals import Totals, answer_bounds, increments, team_increments
 from exporter.aircall.objects import (
     KINDS,
     Availability,
@@ -42,7 +42,8 @@ class Account:
         self.presence = PresenceBook()
         self.book = CallBook()
         self.period = Period(settings.queue_wait.critical)
-        self.totals = Totals(answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical))
+        self.totals = Totals()
+        self._answer_bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         self.known: set[str] = set()
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
@@ -134,7 +135,7 @@ class Account:
         if not newly_done:
             return
         if was_known or self.counted_from is None or call.started_at >= self.counted_from:
-            self.totals.count(call)
+            self.totals.add(call, increments(call, self._answer_bounds))
             self._uncounted_for_teams.append(call)
 
     def read_calls(self, begun: float) -> None:
@@ -220,7 +221,7 @@ class Account:
             teams=rows.team_rows(facts, teams),
             numbers=rows.number_rows(facts, sorted(numbers)),
             queue=rows.queue(facts),
-            counters=rows.counter_values(self.totals, facts, teams, user_rows)
+            counters=rows.counter_values(self.totals, self._answer_bounds, facts, teams, user_rows)
             if "calls" in self.known
             else None,
             malformed={kind: self.malformed[kind] for kind in KINDS},
@@ -236,5 +237,5 @@ class Account:
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
             else:
                 concerned = [t for t in teams if call.user and call.user.id in t.members]
-            self.totals.count_for_teams(call, [team.label.id for team in concerned])
+            self.totals.add(call, team_increments(call, (team.label.id for team in concerned)))
         self._uncounted_for_teams.clear()

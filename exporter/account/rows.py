@@ -1,7 +1,7 @@
 """The rows of the board, from the account's parts."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -188,53 +188,44 @@ def number_rows(facts: Facts, number_ids: Iterable[int]) -> tuple[NumberRow, ...
 
 
 def counter_values(
-    totals: Totals, facts: Facts, teams: Iterable[Team], users: tuple[UserRow, ...]
+    totals: Totals, bounds: tuple[float, ...], facts: Facts, teams: Iterable[Team], users: tuple[UserRow, ...]
 ) -> CounterValues:
     """The counters under today's names, with a 0 for whatever can be counted but was not yet.
 
     A counter that first shows up at 1 has lost that one to every `increase()`: so numbers, teams,
-    and users with their numbers start at 0.
+    and users with their numbers start at 0. `bounds` are the buckets of the time to answer.
     """
     nobody = Named("", "")
-    directory = facts.directory
+    user, number = _named(facts.directory.user), _named(facts.directory.number)
     mapped = facts.settings.map_users_to_numbers
-
-    def name(user_id: int | None) -> Named:
-        return nobody if user_id is None else directory.user(user_id)
-
-    numbers = [directory.number(number_id) for number_id in directory.numbers]
-    shown = [team.label for team in teams]
-    calls = {(nobody, number, "inbound", "missed"): 0 for number in numbers}
-    for row in users:
-        for number in row.numbers:
-            for kind in (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unanswered")):
-                calls[(row.user, number, *kind)] = 0
-    for (user_id, number_id, *rest), count in totals.calls.items():
-        calls[(name(user_id), directory.number(number_id), rest[0], rest[1])] = count
-    by_team = {(team, *kind): 0 for team in shown for kind in _counts(NOBODY, 0 if mapped else None)}
-    for (team_id, *rest), count in totals.teams.items():
-        by_team[_team_label(team_id, directory), rest[0], rest[1]] = count
+    numbers = [facts.directory.number(number_id) for number_id in facts.directory.numbers]
+    ways = ("inbound", "outbound")
+    kinds = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unanswered"))
     return CounterValues(
-        calls=calls,
-        missed={(number, reason): 0 for number in numbers for reason in MISSED_REASONS}
-        | {(directory.number(number), reason): count for (number, reason), count in totals.missed.items()},
-        teams=by_team,
-        number_answer={number: Spread(totals.answer_bounds) for number in numbers}
-        | {directory.number(number): _copy(spread) for number, spread in totals.number_answer.items()},
-        number_talk={
-            (number, way): Spread(TALK_BOUNDS) for number in numbers for way in ("inbound", "outbound")
-        }
+        calls={(nobody, each, "inbound", "missed"): 0 for each in numbers}
+        | {(row.user, each, *kind): 0 for row in users for each in row.numbers for kind in kinds}
+        | {(user(u), number(n), way, outcome): count for (u, n, way, outcome), count in totals.of("calls")},
+        missed={(each, reason): 0 for each in numbers for reason in MISSED_REASONS}
+        | {(number(n), reason): count for (n, reason), count in totals.of("missed_calls")},
+        teams={(team.label, *kind): 0 for team in teams for kind in _counts(NOBODY, 0 if mapped else None)}
         | {
-            (directory.number(number), way): _copy(spread)
-            for (number, way), spread in totals.number_talk.items()
+            (_team_label(team, facts.directory), way, outcome): count
+            for (team, way, outcome), count in totals.of("team_calls")
         },
+        number_answer={each: Spread(dict.fromkeys(bounds, 0)) for each in numbers}
+        | {number(n): spread for (n,), spread in totals.spreads("answer", bounds).items()},
+        number_talk={(each, way): Spread(dict.fromkeys(TALK_BOUNDS, 0)) for each in numbers for way in ways}
+        | {(number(n), way): spread for (n, way), spread in totals.spreads("talk", TALK_BOUNDS).items()},
         user_answer={row.user: Sum() for row in users}
-        | {name(user): Sum(done.count, done.seconds) for user, done in totals.user_answer.items()},
-        user_talk={(row.user, way): Sum() for row in users for way in ("inbound", "outbound")}
-        | {
-            (name(user), way): Sum(done.count, done.seconds) for (user, way), done in totals.user_talk.items()
-        },
+        | {user(u): total for (u,), total in totals.sums("user_answer").items()},
+        user_talk={(row.user, way): Sum() for row in users for way in ways}
+        | {(user(u), way): total for (u, way), total in totals.sums("user_talk").items()},
     )
+
+
+def _named(name: Callable[[int], Named]) -> Callable[[str], Named]:
+    """Turn a key's id into a label; none for a call without one."""
+    return lambda id_: name(int(id_)) if id_ else Named("", "")
 
 
 def _team_label(team_id: str, directory: Directory) -> Named:
@@ -243,10 +234,6 @@ def _team_label(team_id: str, directory: Directory) -> Named:
     if team_id.startswith(GROUP_PREFIX):
         return group_label(team_id.removeprefix(GROUP_PREFIX))
     return directory.team(int(team_id))
-
-
-def _copy(spread: Spread) -> Spread:
-    return Spread(spread.bounds, list(spread.buckets), dict(spread.exemplars), spread.sum)
 
 
 def _counts(tally: Tally, missed: int | None) -> CallCounts:

@@ -1,17 +1,24 @@
-"""What only ever grows: each finished call counted once over all series of a counter."""
+"""What only ever grows: each finished call counted once over all series of a counter.
 
+A total is a whole number under a key: the family, then the ids that it is counted for (empty for a call
+without user or number). So totals add up, whatever they count, and are kept as rows.
+"""
+
+import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exporter.account.period import NO_REASON
 from exporter.aircall.objects import Call
 
+Key = tuple[str, ...]
+
 
 class Exemplar(NamedTuple):
-    """The last call that fell into a bucket."""
+    """The last call that fell into a bucket; `at` is UNIX seconds."""
 
     call_id: str
     seconds: int
@@ -20,21 +27,11 @@ class Exemplar(NamedTuple):
 
 @dataclass
 class Spread:
-    """A histogram of whole seconds: how many fell into each bucket (by upper bound), and their sum."""
+    """A histogram of whole seconds: how many fell into each bucket, by upper bound, and their sum."""
 
-    bounds: tuple[float, ...]
-    buckets: list[int] = field(default_factory=list)
-    exemplars: dict[int, Exemplar] = field(default_factory=dict)
+    buckets: dict[float, int] = field(default_factory=dict)
+    exemplars: dict[float, Exemplar] = field(default_factory=dict)
     sum: int = 0
-
-    def __post_init__(self) -> None:
-        self.buckets = self.buckets or [0] * (len(self.bounds) + 1)
-
-    def observe(self, seconds: int, call: Call) -> None:
-        bucket = bisect_left(self.bounds, seconds)
-        self.buckets[bucket] += 1
-        self.sum += seconds
-        self.exemplars[bucket] = Exemplar(str(call.id), seconds, call.ended_at or call.started_at)
 
 
 @dataclass
@@ -44,54 +41,84 @@ class Sum:
     count: int = 0
     seconds: int = 0
 
-    def observe(self, seconds: int) -> None:
-        self.count += 1
-        self.seconds += seconds
 
-
-TALK_BOUNDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
+TALK_BOUNDS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, math.inf)
 """Seconds: from a word to an hour."""
 
 
 def answer_bounds(warning: float, critical: float) -> tuple[float, ...]:
     """Buckets for the time to answer: the queue's own thresholds among round seconds."""
-    round_seconds = {2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0}
+    round_seconds = {2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, math.inf}
     return tuple(sorted(round_seconds | {float(warning), float(critical)} - {0.0}))
 
 
-@dataclass
+def increments(call: Call, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int]]:
+    """What a call that is done adds; `bounds` are the buckets of the time to answer."""
+    user = str(call.user.id) if call.user else ""
+    number = str(call.number.id) if call.number else ""
+    way, outcome = call.direction, call.outcome
+    yield ("calls", user, number, way, outcome), 1
+    if outcome == "missed":
+        yield ("missed_calls", number, call.missed_call_reason or NO_REASON), 1
+    if outcome == "answered":
+        talked = call.seconds_talked
+        yield ("talk_bucket", number, way, _bucket(talked, TALK_BOUNDS)), 1
+        yield ("talk_sum", number, way), talked
+        if user:
+            yield ("user_talk_count", user, way), 1
+            yield ("user_talk_sum", user, way), talked
+    if outcome == "answered" and way == "inbound":
+        waited = call.seconds_to_answer
+        yield ("answer_bucket", number, _bucket(waited, bounds)), 1
+        yield ("answer_sum", number), waited
+        if user:
+            yield ("user_answer_count", user), 1
+            yield ("user_answer_sum", user), waited
+
+
+def team_increments(call: Call, team_ids: Iterable[str]) -> Iterator[tuple[Key, int]]:
+    """What a call that is done adds to the teams that it concerns."""
+    for team_id in team_ids:
+        yield ("team_calls", team_id, call.direction, call.outcome), 1
+
+
+def _bucket(seconds: int, bounds: tuple[float, ...]) -> str:
+    return repr(bounds[bisect_left(bounds, seconds)])
+
+
 class Totals:
-    """The counters, keyed by ids (none for a call without user or number)."""
+    """All totals, and the last call that fell into each bucket."""
 
-    answer_bounds: tuple[float, ...]
-    calls: Counter[tuple[int | None, int | None, str, str]] = field(default_factory=Counter)
-    missed: Counter[tuple[int | None, str]] = field(default_factory=Counter)
-    teams: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    number_answer: dict[int | None, Spread] = field(default_factory=dict)
-    number_talk: dict[tuple[int | None, str], Spread] = field(default_factory=dict)
-    user_answer: dict[int, Sum] = field(default_factory=dict)
-    user_talk: dict[tuple[int, str], Sum] = field(default_factory=dict)
+    def __init__(self, counts: Iterable[tuple[Key, int]] = ()) -> None:
+        self.counts: Counter[Key] = Counter(dict(counts))
+        self._exemplars: dict[Key, Exemplar] = {}
 
-    def count(self, call: Call) -> None:
-        """Count a call that is done, once."""
-        user_id = call.user.id if call.user else None
-        number_id = call.number.id if call.number else None
-        self.calls[user_id, number_id, call.direction, call.outcome] += 1
-        if call.outcome == "missed":
-            self.missed[number_id, call.missed_call_reason or NO_REASON] += 1
-        if call.outcome != "answered":
-            return
-        talk = self.number_talk.setdefault((number_id, call.direction), Spread(TALK_BOUNDS))
-        talk.observe(call.seconds_talked, call)
-        if user_id is not None:
-            self.user_talk.setdefault((user_id, call.direction), Sum()).observe(call.seconds_talked)
-        if call.direction == "inbound":
-            answer = self.number_answer.setdefault(number_id, Spread(self.answer_bounds))
-            answer.observe(call.seconds_to_answer, call)
-            if user_id is not None:
-                self.user_answer.setdefault(user_id, Sum()).observe(call.seconds_to_answer)
+    def add(self, call: Call, added: Iterable[tuple[Key, int]]) -> None:
+        """Add what a call adds."""
+        for key, count in added:
+            self.counts[key] += count
+            if key[0] in ("answer_bucket", "talk_bucket"):
+                seconds = call.seconds_to_answer if key[0] == "answer_bucket" else call.seconds_talked
+                self._exemplars[key] = Exemplar(str(call.id), seconds, call.ended_at or call.started_at)
 
-    def count_for_teams(self, call: Call, team_ids: Sequence[str]) -> None:
-        """Count a call once for each of the teams that it concerns."""
-        for team_id in team_ids:
-            self.teams[team_id, call.direction, call.outcome] += 1
+    def of(self, family: str) -> Iterator[tuple[Key, int]]:
+        """The totals of one family, by the rest of their keys."""
+        return ((key[1:], count) for key, count in self.counts.items() if key[0] == family)
+
+    def spreads(self, name: str, bounds: tuple[float, ...]) -> dict[Key, Spread]:
+        """The histograms under `name`, by ids. Buckets that were counted under earlier bounds stay."""
+        spreads: dict[Key, Spread] = {}
+        for (*ids, bound), count in self.of(f"{name}_bucket"):
+            spread = spreads.setdefault(tuple(ids), Spread(dict.fromkeys(bounds, 0)))
+            spread.buckets[float(bound)] = count
+            exemplar = self._exemplars.get((f"{name}_bucket", *ids, bound))
+            if exemplar:
+                spread.exemplars[float(bound)] = exemplar
+        for ids_, seconds in self.of(f"{name}_sum"):
+            spreads[ids_].sum = seconds
+        return spreads
+
+    def sums(self, name: str) -> dict[Key, Sum]:
+        """The sums under `name`, by ids."""
+        counts = dict(self.of(f"{name}_count"))
+        return {ids: Sum(counts[ids], seconds) for ids, seconds in self.of(f"{name}_sum")}

@@ -56,10 +56,10 @@ class Family:
 def _buckets(spread: Spread) -> list[tuple[str, float] | tuple[str, float, Exemplar]]:
     buckets: list[tuple[str, float] | tuple[str, float, Exemplar]] = []
     below = 0
-    for position, bound in enumerate((*spread.bounds, math.inf)):
-        below += spread.buckets[position]
+    for bound in sorted(spread.buckets):
+        below += spread.buckets[bound]
         upper = "+Inf" if bound == math.inf else repr(bound)
-        last = spread.exemplars.get(position)
+        last = spread.exemplars.get(bound)
         if last is None:
             buckets.append((upper, below))
         else:
