@@ -7,11 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import structlog
 
 from exporter import __version__
+from exporter.archive.store import Archive, ArchiveError, sqlite_url
 from exporter.config import Aircall, ConfigError, Settings, load
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
@@ -69,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         dest="storage",
         metavar="DIRECTORY",
         default="data/",
-        help="directory for what outlives a restart; nothing is kept there yet (default: %(default)s)",
+        help="directory for the call archive (default: %(default)s)",
     )
     main_parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
@@ -123,10 +125,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _demo(arguments)
         settings = load(arguments.config)
         configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
-        _serve(arguments, Service(settings))
+        archive = Archive(settings.storage.url or sqlite_url(arguments.storage))
+        _serve(arguments, Service(settings, archive))
     except ConfigError as error:
         print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2
+    except ArchiveError as error:
+        print(f"aircall-exporter: --storage.path: {error}", file=sys.stderr)
+        return 1
     except ListenError as error:
         print(f"aircall-exporter: --web.listen-address: {error}", file=sys.stderr)
         return 1
@@ -141,13 +147,13 @@ def _demo(arguments: argparse.Namespace) -> int:
     users = arguments.users
     calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
     account = SimulatedAccount(users, calls, arguments.seed, start=time.time())
-    with SimulatedAircall(account, clock=time.time) as aircall:
+    with TemporaryDirectory() as storage, SimulatedAircall(account, clock=time.time) as aircall:
         settings = Settings(
             aircall=Aircall(api_id=aircall.api_id, api_token=aircall.api_token, base_url=aircall.base_url),
             sla=DEMO_SLA,
         )
         arguments.config, arguments.lifecycle = None, False
-        _serve(arguments, Service(settings))
+        _serve(arguments, Service(settings, Archive(sqlite_url(storage))))
     return 0
 
 

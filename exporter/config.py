@@ -64,6 +64,13 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     assignments: Duration = Duration(8 * 3600)
 
 
+class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where calls and counters are kept, and for how long; 0 is for ever."""
+
+    url: str = ""
+    retention: Duration = Duration(180 * 86400)
+
+
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A group of people that Aircall does not know, by names or ids: all of these together."""
 
@@ -94,6 +101,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     teams: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     thresholds: Thresholds = Thresholds()
+    storage: Storage = Storage()
     map_users_to_numbers: bool = True
     caller: Caller = "full"
 

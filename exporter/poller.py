@@ -1,6 +1,6 @@
 """The poller: the only one that decides when. One request at a time, each from the budget."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from exporter import reads, schedule
 from exporter.account.account import LEAST_PATIENCE, Account
+from exporter.account.calls import OVERLAP
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
@@ -15,6 +16,7 @@ from exporter.aircall.endpoints import Answer, Asking
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import InvalidAnswerError
+from exporter.archive.records import Addition, Batch, Memory, Progress
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.lane import Lane
@@ -66,12 +68,23 @@ class Poller:
     time and a test in any other. A failed request is made again here and nowhere else.
     """
 
-    def __init__(self, settings: Settings, client: Client, registry: CollectorRegistry, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: Client,
+        registry: CollectorRegistry,
+        clock: Clock,
+        save: Callable[[Batch], None],
+    ) -> None:
+        """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
         self._settings = settings
         self._client = client
         self._clock = clock
+        self._save = save
+        self._archived_to: int | None = None
+        self._first_read_from: int | None = None
         self._metrics = PollerMetrics(registry)
         self._server_clock = ServerClock()
         self._credential_rejected = False
@@ -113,6 +126,31 @@ class Poller:
         for name in (*DIRECTORY, "assignments"):
             self._lanes[name].asked = True
 
+    def restore(self, memory: Memory) -> None:
+        """Go on from what the archive remembers, and read what went by since it was written."""
+        self.account.restore(memory)
+        if memory.progress is not None:
+            self._gaps.extend(memory.progress.gaps)
+            self._archived_to = int(memory.progress.read_to) - OVERLAP
+            self._resume()
+
+    def counted(self, additions: list[Addition]) -> None:
+        """Add to the counters what the archive has saved."""
+        self.account.counted(additions)
+
+    def _resume(self) -> None:
+        if self._archived_to is None or self._first_read_from is None or "calls" not in self.account.known:
+            return
+        if self._archived_to < self._first_read_from:
+            self._gaps.append((self._archived_to, self._first_read_from - 1))
+        self._archived_to = None
+
+    def _progress(self) -> Progress | None:
+        read_to = self.account.book.read_to
+        if read_to is None or self.account.totals is None:
+            return None
+        return Progress(read_to, self.account.counted_from, tuple(self._gaps))
+
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
         return Snapshot(self.account.board(self._server_clock.ahead), self.status())
@@ -151,6 +189,10 @@ class Poller:
         if name is None:
             return min(lane.ready_at for lane in readable.values())
         self._go_on(name, now)
+        batch = self.account.take_batch()
+        batch.progress = self._progress()
+        if batch:
+            self._save(batch)
         return self._clock()
 
     def _readable(self) -> dict[str, Lane]:
@@ -163,7 +205,7 @@ class Poller:
             ]  # calls are asked for by Aircall's time, which any answer tells
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
-        if self._gaps:
+        if self._gaps and self.account.totals is not None:
             names.append(PAST)
         return {name: self._lanes[name] for name in names}
 
@@ -219,6 +261,7 @@ class Poller:
         lane.cost = 0.7 * lane.cost + 0.3 * lane.requests if name == "calls" else lane.requests
         if name == "calls" and self._gap is not None:
             self._gaps.append(self._gap)
+        self._resume()
         self._read_early()
         self._stretch()
         lane.due = lane.started + self._intervals[name]
@@ -285,6 +328,8 @@ class Poller:
         todo = self.account.calls_to_read(now, server_now)
         earliest = int(server_now - self._settings.activity_period)
         self._gap = self.account.book.gap(earliest, server_now)
+        if self._first_read_from is None:
+            self._first_read_from = earliest
         return reads.calls(self.account, todo, now, server_now)
 
     def _read_early(self) -> None:

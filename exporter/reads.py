@@ -11,7 +11,7 @@ from exporter.account.calls import CallsToRead
 from exporter.aircall import endpoints
 from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
-from exporter.aircall.objects import Availability, Call, Number, Page, Ref, Team, User
+from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, Team, User
 
 
 class UserApi:
@@ -145,10 +145,7 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
         except NotFoundError:
             account.book.vanished(call_id)
             continue
-        if answer.value is None:
-            account.malformed["call"] += 1
-        else:
-            account.saw_call(answer.value, answer.at)
+        account.saw_calls(answer.value, answer.at)
 
 
 def past_calls(account: Account, since: int, until: int) -> Asking[None]:
@@ -156,15 +153,15 @@ def past_calls(account: Account, since: int, until: int) -> Asking[None]:
     yield from _window(since, until, account.saw_calls)
 
 
-def _window(since: int, until: int | None, apply: endpoints.Apply[Call]) -> Asking[None]:
+def _window(since: int, until: int | None, apply: endpoints.Apply[ReadCall]) -> Asking[None]:
     """All calls of a stretch of time, newest first, also where they are more than one query gives."""
     while True:
         count, oldest = 0, until
 
-        def counting(page: Page[Call], at: float) -> None:
+        def counting(page: Page[ReadCall], at: float) -> None:
             nonlocal count, oldest
             count += len(page.items) + page.malformed
-            oldest = min((call.started_at for call in page.items), default=oldest)
+            oldest = min((item.call.started_at for item in page.items), default=oldest)
             apply(page, at)
 
         yield from each_page(endpoints.calls(since, until), counting)

@@ -14,8 +14,11 @@ from prometheus_client import (
 )
 
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.archive.store import Archive
+from exporter.archive.writer import ArchiveWriter
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
+from exporter.metrics.archive import ArchiveCollector
 from exporter.metrics.collector import SnapshotCollector
 from exporter.poller import Poller
 from exporter.schedule import DATASETS
@@ -33,7 +36,7 @@ SHARE_FOR_SNAPSHOTS = 0.1
 class Service:
     """Polls in a thread of its own; `latest` is always whole, never edited, and costs nobody a wait."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, settings: Settings, archive: Archive, clock: Clock | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double our own series
         self.clock = clock or steady_clock()
         self.registry = CollectorRegistry()
@@ -42,9 +45,17 @@ class Service:
         GCCollector(registry=self.registry)
         self._client_metrics = ClientMetrics(self.registry)
         self._client = self._new_client(settings)
-        self._poller = Poller(settings, self._client, self.registry, self.clock)
+        self._writer = ArchiveWriter(
+            archive,
+            self.clock,
+            on_loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
+            on_saved=lambda added: self._wish(lambda: self._poller.counted(added)),
+            retention=lambda: self.latest.board.settings.storage.retention,
+        )
+        self._poller = Poller(settings, self._client, self.registry, self.clock, self._writer.submit)
         self.latest: Snapshot = self._poller.snapshot()
         self.registry.register(SnapshotCollector(lambda: self.latest, self.clock))
+        self.registry.register(ArchiveCollector(self._writer.status, self.clock))
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopping = False
@@ -59,6 +70,7 @@ class Service:
             budget=f"{status.budget:g} of {status.limit:g} requests/min",
             **{name: str(getattr(settings.refresh, name)) for name in DATASETS},
         )
+        self._writer.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -67,6 +79,7 @@ class Service:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(0.5)
+        self._writer.stop()
         self._client.close()
 
     def refresh(self) -> None:

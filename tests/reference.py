@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.aircall.client import ClientMetrics
-from exporter.metrics import counters, itself, numbers, teams, users, who
+from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family
 from exporter.poller import PollerMetrics
 
@@ -26,7 +26,8 @@ What `/metrics` serves, for everyone who writes PromQL, boards or alerts. Writte
   team labels, in which each call stands once.
 - Waits, lengths of present calls and ages are as of the scrape, everything else as of the last poll. When Aircall cannot be
   reached the last good values stay, the ages grow and `aircall_up` is 0.
-- Counters begin, at each start of the exporter, with the calls of the activity period, all at once and before the first sample.
+- Counters begin with the activity period before the exporter's first start, and go on over restarts: what went by in between is
+  read and counted, each call once. They appear once the calls have been read whole.
 - In OpenMetrics, `aircall_team_calls_total` has no type, because its family name would be that of the gauge `aircall_team_calls`.
 """
 
@@ -36,6 +37,7 @@ _SECTIONS = {
     "Teams": teams.FAMILIES,
     "Numbers and the queue": numbers.FAMILIES,
     "Counters": counters.FAMILIES,
+    "The call archive": archive.FAMILIES,
     "Settings in force, and the exporter itself": itself.FAMILIES,
 }
 

@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+from exporter.archive.store import Archive, sqlite_url
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
@@ -67,9 +69,9 @@ def running(
     **settings: Any,
 ) -> Iterator[Running]:
     """Serve `account`, and an exporter of it, until the block is left."""
-    with SimulatedAircall(account, **(served or {})) as aircall:
+    with TemporaryDirectory() as storage, SimulatedAircall(account, **(served or {})) as aircall:
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
-        service = Service(Settings(aircall=api, **settings))
+        service = Service(Settings(aircall=api, **settings), Archive(sqlite_url(storage)))
         server = WebServer(application(service, reload), bind("127.0.0.1:0"))
         service.start()
         server.start()

@@ -7,6 +7,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.archive.records import Batch
+from exporter.archive.store import Archive
+from exporter.archive.writer import ArchiveWriter
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
@@ -32,18 +35,32 @@ class SimulatedTime:
 class Polled:
     """A poller that lives in simulated time, and what it would serve."""
 
-    def __init__(self, aircall: SimulatedAircall, time: SimulatedTime, **settings: Any) -> None:
+    def __init__(
+        self, aircall: SimulatedAircall, time: SimulatedTime, archive: Archive, **settings: Any
+    ) -> None:
         self.aircall, self.account, self.time = aircall, aircall.account, time
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         self.settings = Settings(aircall=api, **settings)
         self.registry = CollectorRegistry()
         self.client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(self.registry))
-        self.poller = Poller(self.settings, self.client, self.registry, time)
+        self.poller = Poller(self.settings, self.client, self.registry, time, self._submit)
+        self.writer = ArchiveWriter(
+            archive,
+            time,
+            on_loaded=self.poller.restore,
+            on_saved=self.poller.counted,
+            retention=lambda: self.settings.storage.retention,
+        )
         self.registry.register(SnapshotCollector(self.poller.snapshot, time))
+
+    def _submit(self, batch: Batch) -> None:
+        self.writer.submit(batch)
 
     def step(self, until: float) -> None:
         """Let the poller do one thing, and go to where it wants to be asked again."""
+        self.writer.step()
         come_again = self.poller.step()
+        self.writer.step()
         self.time.now = min(until, come_again) if come_again > self.time.now else self.time.now + LATENCY
 
     def live(self, seconds: float) -> None:
@@ -81,14 +98,19 @@ class Polled:
 
 @contextmanager
 def polled(
-    account: SimulatedAccount, *, served: dict[str, Any] | None = None, **settings: Any
+    account: SimulatedAccount,
+    *,
+    served: dict[str, Any] | None = None,
+    archive: Archive | None = None,
+    **settings: Any,
 ) -> Iterator[Polled]:
     """Serve `account` with the given properties of the API, and poll it with the given settings."""
     served = served or {}
     time = SimulatedTime(account.now - served.get("clock_skew", 0))
     with SimulatedAircall(account, clock=time, **served) as aircall:
-        world = Polled(aircall, time, **settings)
+        world = Polled(aircall, time, archive or Archive("sqlite://"), **settings)
         try:
             yield world
         finally:
             world.client.close()
+            world.writer.stop()

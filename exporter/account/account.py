@@ -3,12 +3,13 @@
 Plain data in one thread's hands: no sockets, no clock. Every time comes in with the data.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exporter.account import rows
-from exporter.account.board import Board
+from exporter.account.board import Board, shown_caller
 from exporter.account.calls import LOOK_BACK, CallBook, CallsToRead
 from exporter.account.directory import Directory
 from exporter.account.period import Period
@@ -19,14 +20,17 @@ from exporter.aircall.objects import (
     KINDS,
     Availability,
     Call,
+    CallDetails,
     Kind,
     Number,
     Page,
+    ReadCall,
     Ref,
     User,
     decode_objects,
 )
 from exporter.aircall.objects import Team as ApiTeam
+from exporter.archive.records import Addition, Batch, Memory, Record
 from exporter.config import Settings
 
 LEAST_PATIENCE = 60.0
@@ -42,16 +46,19 @@ class Account:
         self.presence = PresenceBook()
         self.book = CallBook()
         self.period = Period(settings.queue_wait.critical)
-        self.totals = Totals()
+        self.totals: Totals | None = None
+        """None until the archive has told what was counted before."""
         self._answer_bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         self.known: set[str] = set()
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
-        self.counted_from: float | None = None
+        self.counted_from = math.inf
         """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
         self._uncounted_for_teams: list[Call] = []
+        self._batch = Batch()
+        self._saved_names: dict[tuple[str, str], str] = {}
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
     def configure(self, settings: Settings) -> None:
@@ -118,24 +125,26 @@ class Account:
         self.presence.keep(ids)
         self.known.add("availabilities")
 
-    def saw_calls(self, page: Page[Call], at: float) -> None:
+    def saw_calls(self, page: Page[ReadCall], at: float) -> None:
         self.malformed["call"] += page.malformed
-        for call in page.items:
-            self.saw_call(call, at)
+        for call, details in page.items:
+            self._saw_call(call, details, at)
 
-    def saw_call(self, call: Call, at: float) -> None:
-        """Take in a call, and count it once it is done.
+    def _saw_call(self, call: Call, details: CallDetails, at: float) -> None:
+        """Take in a call, and have it counted once it is done.
 
-        Counting begins with the activity period at the exporter's start: a call that was over before
-        that was found in looking back for calls that still go on.
+        Counting begins with the activity period at the exporter's first start: a call that was over
+        before that was found in looking back for calls that still go on. Whether a call was counted at
+        an earlier start, the archive knows.
         """
         was_known = call.id in self.book.calls
         newly_done = self.book.saw(call, at)
         self._put_into_period(call)
-        if not newly_done:
-            return
-        if was_known or self.counted_from is None or call.started_at >= self.counted_from:
-            self.totals.add(call, increments(call, self._answer_bounds))
+        caller = shown_caller(call.raw_digits, self.settings.caller)
+        self._batch.records[call.id] = Record(self.book.calls[call.id], details, caller)
+        if newly_done and (was_known or call.started_at >= self.counted_from):
+            added = tuple(increments(call, self._answer_bounds))
+            self._batch.additions.append(Addition(call, "counted", added))
             self._uncounted_for_teams.append(call)
 
     def read_calls(self, begun: float) -> None:
@@ -154,7 +163,7 @@ class Account:
     def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
         """Slide the activity period up to now, and choose what the next poll of calls reads."""
         start = self._slide(server_now)
-        if self.counted_from is None:
+        if math.isinf(self.counted_from):
             self.counted_from = start
         return self.book.to_read(int(start), now, self._hung_up)
 
@@ -203,15 +212,9 @@ class Account:
         """The board as of what has been read up to now."""
         settings, directory = self.settings, self.directory
         facts = rows.Facts(settings, directory, self.presence.users, self.period, self.book.live_calls())
-        strange = self.strangers
-        users = (
-            directory.users.keys() | facts.presence.keys() | {id_ for kind, id_ in strange if kind == "user"}
-        )
-        numbers = (
-            directory.numbers.keys() | facts.waiting.keys() | {n for kind, n in strange if kind == "number"}
-        )
-        teams = teams_of(directory, users, settings)
-        self._count_for_teams(teams)
+        strange = {id_ for kind, id_ in self.strangers if kind == "number"}
+        numbers = directory.numbers.keys() | facts.waiting.keys() | strange
+        teams = self._teams()
         user_rows = rows.user_rows(facts, teams)
         return Board(
             settings=settings,
@@ -222,20 +225,54 @@ class Account:
             numbers=rows.number_rows(facts, sorted(numbers)),
             queue=rows.queue(facts),
             counters=rows.counter_values(self.totals, self._answer_bounds, facts, teams, user_rows)
-            if "calls" in self.known
+            if self.totals is not None and "calls" in self.known
             else None,
             malformed={kind: self.malformed[kind] for kind in KINDS},
         )
 
-    def _count_for_teams(self, teams: tuple[Team, ...]) -> None:
+    # What to keep --------------------------------------------------------------------------------
+
+    def take_batch(self) -> Batch:
+        """What is to be saved since this was asked last."""
+        self._count_for_teams()
+        batch, self._batch = self._batch, Batch()
+        batch.names = {
+            key: name for key, name in self.directory.names() if self._saved_names.get(key) != name
+        }
+        self._saved_names |= batch.names
+        return batch
+
+    def restore(self, memory: Memory) -> None:
+        """Go on from what the archive remembers."""
+        self.totals = Totals(memory.totals)
+        self._saved_names |= memory.names
+        self.directory.remember(memory.names)
+        self._uncounted_for_teams.extend(memory.uncounted_for_teams)
+        if memory.progress is not None:
+            self.counted_from = min(self.counted_from, memory.progress.counted_from)
+
+    def counted(self, additions: Iterable[Addition]) -> None:
+        """Add to the totals what the archive has saved."""
+        if self.totals is not None:
+            for addition in additions:
+                self.totals.add(addition.call, addition.increments)
+
+    def _count_for_teams(self) -> None:
         """Count the calls that are done for their teams, as soon as it can be told which those are."""
         mapped = self.settings.map_users_to_numbers
         if not self.known >= {"users", "teams"} | ({"assignments"} if mapped else set()):
             return
+        teams = self._teams() if self._uncounted_for_teams else ()
         for call in self._uncounted_for_teams:
             if call.outcome == "missed":
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
             else:
                 concerned = [t for t in teams if call.user and call.user.id in t.members]
-            self.totals.add(call, team_increments(call, (team.label.id for team in concerned)))
+            added = tuple(team_increments(call, (team.label.id for team in concerned)))
+            self._batch.additions.append(Addition(call, "counted_for_teams", added))
         self._uncounted_for_teams.clear()
+
+    def _teams(self) -> tuple[Team, ...]:
+        strange = {id_ for kind, id_ in self.strangers if kind == "user"}
+        users = self.directory.users.keys() | self.presence.users.keys() | strange
+        return teams_of(self.directory, users, self.settings)

@@ -1,6 +1,6 @@
 """Who is who: users, teams, numbers and how they belong together (the tutorial's "data repository")."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from exporter.aircall.objects import Number, User
@@ -56,6 +56,22 @@ class Directory:
         if number_id is None:
             return Named("", "")
         return Named(str(number_id), self._number_names.get(number_id) or f"number {number_id}")
+
+    def names(self) -> Iterator[tuple[tuple[str, str], str]]:
+        """All names that were ever seen, by kind (user, team, number) and id."""
+        for kind, names in self._names_by_kind().items():
+            for id_, name in names.items():
+                yield (kind, str(id_)), name
+
+    def remember(self, names: Mapping[tuple[str, str], str]) -> None:
+        """Take in names that were seen at an earlier start; what was read since goes before."""
+        by_kind = self._names_by_kind()
+        for (kind, id_), name in names.items():
+            if kind in by_kind:
+                by_kind[kind].setdefault(int(id_), name)
+
+    def _names_by_kind(self) -> dict[str, dict[int, str]]:
+        return {"user": self._user_names, "team": self._team_names, "number": self._number_names}
 
     def strangers(self, user_ids: Iterable[int], number_ids: Iterable[int]) -> frozenset[tuple[str, int]]:
         """Those of the users and numbers seen elsewhere that no list of Aircall's has named yet."""

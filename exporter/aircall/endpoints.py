@@ -7,15 +7,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 from exporter.aircall.objects import (
     Availability,
-    Call,
     InvalidAnswerError,
     Number,
     NumberUsers,
     Page,
+    ReadCall,
     Ref,
     Team,
     User,
     UserNumbers,
+    decode_call,
+    decode_calls,
     decode_object,
     decode_page,
 )
@@ -83,11 +85,8 @@ def each_page(get: Get[Page[T]], apply: Apply[T]) -> Asking[None]:
         get = replace(get, query=tuple(parse_qsl(urlsplit(link).query, keep_blank_values=True)))
 
 
-def _list(
-    template: str, key: str, kind: type[T], *query: tuple[str, str], id_: int | None = None
-) -> Get[Page[T]]:
-    per_page = ("per_page", str(PER_PAGE))
-    return Get(template, lambda body: decode_page(body, key, kind), id_, (*query, per_page))
+def _list(template: str, key: str, kind: type[T], id_: int | None = None) -> Get[Page[T]]:
+    return Get(template, lambda body: decode_page(body, key, kind), id_, (("per_page", str(PER_PAGE)),))
 
 
 def _object(template: str, key: str, kind: type[T], id_: int) -> Get[T | None]:
@@ -110,14 +109,15 @@ def availabilities() -> Get[Page[Availability]]:
     return _list("/v1/users/availabilities", "users", Availability)
 
 
-def calls(since: int, until: int | None = None) -> Get[Page[Call]]:
+def calls(since: int, until: int | None = None) -> Get[Page[ReadCall]]:
     """Calls that started from `since` up to and with `until` (UNIX seconds), newest first."""
     bounds = [("from", str(since))] + ([] if until is None else [("to", str(until))])
-    return _list("/v1/calls", "calls", Call, ("order", "desc"), *bounds)
+    query = (("order", "desc"), *bounds, ("per_page", str(PER_PAGE)))
+    return Get("/v1/calls", decode_calls, query=query)
 
 
-def call(id_: int) -> Get[Call | None]:
-    return _object("/v1/calls/:id", "call", Call, id_)
+def call(id_: int) -> Get[Page[ReadCall]]:
+    return Get("/v1/calls/:id", decode_call, id_)
 
 
 def number_users(id_: int) -> Get[NumberUsers | None]:

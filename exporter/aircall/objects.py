@@ -5,7 +5,8 @@ counted, and costs nothing but itself. Timestamps are UNIX seconds, UTC (API ref
 """
 
 import json
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -74,6 +75,55 @@ class Call(msgspec.Struct, frozen=True):
     def seconds(self) -> int:
         """`ended_at - started_at`, ringing included: what the API calls `duration`."""
         return 0 if self.ended_at is None else max(0, self.ended_at - self.started_at)
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A tag on a call."""
+
+    name: str
+
+
+class Comment(msgspec.Struct, frozen=True):
+    """A comment on a call; `posted_at` is ISO 8601 text or UNIX seconds."""
+
+    content: str
+    posted_at: str | int | None = None
+
+    @property
+    def time(self) -> int | None:
+        """When it was posted, in UNIX seconds, where that can be read."""
+        if not isinstance(self.posted_at, str):
+            return self.posted_at
+        try:
+            return int(datetime.fromisoformat(self.posted_at).timestamp())
+        except ValueError:
+            return None
+
+
+class CallDetails(msgspec.Struct, frozen=True):
+    """What else is known of a call. Details that cannot be read are left out and cost no call."""
+
+    tags: tuple[Tag, ...] | None = None
+    comments: tuple[Comment, ...] | None = None
+    teams: tuple[Ref, ...] | None = None
+    asset: str | None = None
+    recording: str | None = None
+    voicemail: str | None = None
+
+    @property
+    def tag_names(self) -> frozenset[str]:
+        return frozenset(tag.name for tag in self.tags or ())
+
+    @property
+    def team_ids(self) -> frozenset[int]:
+        return frozenset(team.id for team in self.teams or ())
+
+
+class ReadCall(NamedTuple):
+    """A call and its details."""
+
+    call: Call
+    details: CallDetails
 
 
 class User(msgspec.Struct, frozen=True):
@@ -148,6 +198,32 @@ class _Meta(msgspec.Struct):
 
 def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
     """Decode a list answer, whose objects stand under `key`. Raises InvalidAnswerError."""
+    raws, next_page_link = _list(body, key)
+    items, malformed = decode_objects(raws, kind)
+    return Page(items, malformed, _ids(raws), next_page_link)
+
+
+def decode_calls(body: bytes) -> Page[ReadCall]:
+    """Decode a list of calls with their details. Raises InvalidAnswerError."""
+    raws, next_page_link = _list(body, "calls")
+    return _calls(raws, next_page_link)
+
+
+def decode_call(body: bytes) -> Page[ReadCall]:
+    """Decode a single call as a page of one, or of none if it is unreadable. Raises InvalidAnswerError."""
+    return _calls([_field(body, "call")], None)
+
+
+def _calls(raws: list[msgspec.Raw], next_page_link: str | None) -> Page[ReadCall]:
+    items = []
+    for raw in raws:
+        (calls, _), (details, _) = decode_objects([raw], Call), decode_objects([raw], CallDetails)
+        if calls:
+            items.append(ReadCall(calls[0], details[0] if details else CallDetails()))
+    return Page(tuple(items), len(raws) - len(items), _ids(raws), next_page_link)
+
+
+def _list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
     fields = _fields(body)
     try:
         raws = msgspec.json.decode(fields[key], type=list[msgspec.Raw])
@@ -156,17 +232,24 @@ def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
         raise InvalidAnswerError(f"the answer has no list of {key}") from None
     except msgspec.DecodeError as error:
         raise InvalidAnswerError(f"the list of {key} cannot be read: {error}") from None
-    items, malformed = decode_objects(raws, kind)
+    return raws, meta.next_page_link
+
+
+def _ids(raws: list[msgspec.Raw]) -> frozenset[int]:
     refs, _ = decode_objects(raws, Ref)
-    return Page(items, malformed, frozenset(ref.id for ref in refs), meta.next_page_link)
+    return frozenset(ref.id for ref in refs)
+
+
+def _field(body: bytes, key: str) -> msgspec.Raw:
+    fields = _fields(body)
+    if key not in fields:
+        raise InvalidAnswerError(f"the answer has no {key}")
+    return fields[key]
 
 
 def decode_object(body: bytes, key: str, kind: type[T]) -> T | None:
     """Decode a single-object answer; none where that object cannot be read. Raises InvalidAnswerError."""
-    fields = _fields(body)
-    if key not in fields:
-        raise InvalidAnswerError(f"the answer has no {key}")
-    items, _ = decode_objects([fields[key]], kind)
+    items, _ = decode_objects([_field(body, key)], kind)
     return items[0] if items else None
 
 

@@ -1,0 +1,76 @@
+"""What goes into the archive, and what comes out of it at a start."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from exporter.account.totals import Key
+from exporter.aircall.objects import Call, CallDetails
+
+Stage = Literal["counted", "counted_for_teams"]
+"""A call adds to the totals twice: by itself, and for its teams once they can be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A call as it was read last. `caller` is the other side's number as it may be kept."""
+
+    call: Call
+    details: CallDetails
+    caller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What a call that is done adds to the totals at one stage; the archive lets it do so once."""
+
+    call: Call
+    stage: Stage
+    increments: tuple[tuple[Key, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far reading has come. UNIX seconds on Aircall's clock.
+
+    All calls up to `read_to` have been read but those that started in one of the `gaps` (first and last
+    second); the totals begin with calls from `counted_from` on.
+    """
+
+    read_to: float
+    counted_from: float
+    gaps: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass
+class Batch:
+    """What is to be saved together: all of it or nothing."""
+
+    records: dict[int, Record] = field(default_factory=dict)
+    additions: list[Addition] = field(default_factory=list)
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    progress: Progress | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.additions or self.names or self.progress)
+
+    def add(self, later: "Batch") -> None:
+        """Take in what came later."""
+        self.records |= later.records
+        self.additions += later.additions
+        self.names |= later.names
+        self.progress = later.progress or self.progress
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the archive remembers at a start.
+
+    The totals, the progress (none at the very first start), names by kind and id, and the calls that are
+    counted but not yet for their teams.
+    """
+
+    totals: Iterable[tuple[Key, int]] = ()
+    progress: Progress | None = None
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    uncounted_for_teams: tuple[Call, ...] = ()

@@ -1,0 +1,225 @@
+"""The archive itself: one database, SQLite or PostgreSQL, and one transaction for each batch."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, make_url, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from exporter.account.totals import Key
+from exporter.aircall.objects import Call, Ref
+from exporter.archive import schema
+from exporter.archive.records import Addition, Batch, Memory, Progress, Record
+
+CONNECT_SECONDS = 5
+"""How long a connection to a database server may take."""
+
+_CHILDREN = (schema.tags, schema.comments, schema.teams)
+
+
+class ArchiveError(Exception):
+    """The database cannot be opened, read or written now; trying again later may work."""
+
+
+def sqlite_url(directory: str) -> str:
+    """The archive in a directory. Creates the directory; raises ArchiveError where that cannot be."""
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"{directory}: cannot be created: {error.strerror}") from None
+    return f"sqlite:///{Path(directory) / 'archive.sqlite'}"
+
+
+class Archive:
+    """Saves batches and remembers them. Every method raises ArchiveError where the database fails."""
+
+    def __init__(self, url: str) -> None:
+        """Take the database at `url` (SQLAlchemy's form); it is opened by the first use."""
+        parsed = make_url(url)
+        options: dict[str, Any] = {"pool_pre_ping": True}
+        if parsed.get_backend_name() == "postgresql":
+            options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+        self._engine: Engine = create_engine(parsed, **options)
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _prepare_sqlite)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def load(self) -> Memory:
+        """Open the archive, creating or lifting its tables, and tell what it remembers."""
+        try:
+            with self._engine.begin() as connection:
+                schema.prepare(connection)
+                return Memory(
+                    totals=[
+                        (tuple(msgspec.json.decode(row.key)), row.value)
+                        for row in connection.execute(select(schema.totals))
+                    ],
+                    progress=_progress(connection),
+                    names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
+                    uncounted_for_teams=tuple(_uncounted_for_teams(connection)),
+                )
+        except (SQLAlchemyError, schema.NewerArchiveError) as error:
+            raise ArchiveError(_words(error)) from error
+
+    def save(self, batch: Batch) -> list[Addition]:
+        """Save a batch; gives those of its additions that had not been counted before, now in the totals."""
+        try:
+            with self._engine.begin() as connection:
+                self._put_calls(connection, batch.records.values())
+                fresh = [
+                    addition
+                    for addition in batch.additions
+                    if self._counts_for_the_first_time(connection, addition)
+                ]
+                self._add_to_totals(connection, fresh)
+                self._put(
+                    connection,
+                    schema.names,
+                    [{"kind": kind, "id": id_, "name": name} for (kind, id_), name in batch.names.items()],
+                )
+                if batch.progress is not None:
+                    value = msgspec.json.encode(batch.progress).decode()
+                    self._put(connection, schema.state, [{"name": "progress", "value": value}])
+                return fresh
+        except SQLAlchemyError as error:
+            raise ArchiveError(_words(error)) from error
+
+    def remove(self, before: int, most: int = 500) -> int:
+        """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
+        old = select(schema.calls.c.id).where(schema.calls.c.started_at < before).limit(most)
+        try:
+            with self._engine.begin() as connection:
+                return connection.execute(delete(schema.calls).where(schema.calls.c.id.in_(old))).rowcount
+        except SQLAlchemyError as error:
+            raise ArchiveError(_words(error)) from error
+
+    def _put_calls(self, connection: Connection, records: Iterable[Record]) -> None:
+        records = list(records)
+        ids = [record.call.id for record in records]
+        self._put(
+            connection,
+            schema.calls,
+            [_row(record) for record in records],
+            keep=("counted", "counted_for_teams"),
+        )
+        for child in _CHILDREN if ids else ():
+            connection.execute(delete(child).where(child.c.call_id.in_(ids)))
+        for child, rows in zip(_CHILDREN, _children(records), strict=True):
+            self._put(connection, child, rows)
+
+    def _counts_for_the_first_time(self, connection: Connection, addition: Addition) -> bool:
+        calls, stage = schema.calls, schema.calls.c[addition.stage]
+        marked = update(calls).where(calls.c.id == addition.call.id, ~stage).values({stage: True})
+        return connection.execute(marked).rowcount == 1
+
+    def _add_to_totals(self, connection: Connection, additions: list[Addition]) -> None:
+        added: Counter[Key] = Counter()
+        for addition in additions:
+            for key, count in addition.increments:
+                added[key] += count
+        rows = [{"key": msgspec.json.encode(key).decode(), "value": value} for key, value in added.items()]
+        if rows:
+            insert = self._insert(schema.totals)
+            value = schema.totals.c.value + insert.excluded.value
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["key"], set_={"value": value}), rows
+            )
+
+    def _put(
+        self, connection: Connection, table: Table, rows: list[dict[str, Any]], keep: tuple[str, ...] = ()
+    ) -> None:
+        """Insert rows, or change those that are there; columns to `keep` stay as they were."""
+        if not rows:
+            return
+        insert, keys = self._insert(table), [column.name for column in table.primary_key]
+        changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in keep}
+        statement = (
+            insert.on_conflict_do_update(index_elements=keys, set_=changed)
+            if changed
+            else insert.on_conflict_do_nothing()
+        )
+        connection.execute(statement, rows)
+
+    def _insert(self, table: Table) -> Any:
+        return (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    call, details = record.call, record.details
+    return {
+        "id": call.id,
+        "direction": call.direction,
+        "status": call.phase,
+        "outcome": call.outcome if call.phase == "done" else None,
+        "missed_call_reason": call.missed_call_reason,
+        "started_at": call.started_at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "user_id": call.user.id if call.user else None,
+        "number_id": call.number.id if call.number else None,
+        "caller": record.caller,
+        "asset": details.asset,
+        "recorded": details.recording is not None,
+        "voicemail": details.voicemail is not None,
+        "counted": False,
+        "counted_for_teams": False,
+    }
+
+
+def _children(records: list[Record]) -> tuple[list[dict[str, Any]], ...]:
+    """The rows of tags, comments and teams."""
+    return (
+        [{"call_id": r.call.id, "name": name} for r in records for name in sorted(r.details.tag_names)],
+        [
+            {
+                "call_id": r.call.id,
+                "position": position,
+                "posted_at": comment.time,
+                "content": comment.content,
+            }
+            for r in records
+            for position, comment in enumerate(r.details.comments or ())
+        ],
+        [{"call_id": r.call.id, "team_id": str(id_)} for r in records for id_ in sorted(r.details.team_ids)],
+    )
+
+
+def _progress(connection: Connection) -> Progress | None:
+    value = connection.scalar(select(schema.state.c.value).where(schema.state.c.name == "progress"))
+    return None if value is None else msgspec.json.decode(value, type=Progress)
+
+
+def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:
+    calls = schema.calls.c
+    for row in connection.execute(select(schema.calls).where(calls.counted, ~calls.counted_for_teams)):
+        yield Call(
+            row.id,
+            row.direction,
+            row.status,
+            row.started_at,
+            row.answered_at,
+            row.ended_at,
+            row.missed_call_reason,
+            row.caller,
+            None if row.user_id is None else Ref(row.user_id),
+            None if row.number_id is None else Ref(row.number_id),
+        )
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _words(error: Exception) -> str:
+    """The database's own words, without the statement and its parameters, which hold callers' numbers."""
+    origin = getattr(error, "orig", None)
+    return " ".join(str(origin or error).split())

@@ -1,0 +1,149 @@
+"""Saves what the poller read, in a thread of its own: a database that is away never holds up the board."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from exporter.archive.records import Addition, Batch, Memory
+from exporter.archive.store import Archive, ArchiveError
+from exporter.clock import Clock
+
+log = structlog.get_logger()
+
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 30.0
+"""Seconds between tries while the database is away; twofold each time."""
+
+RETENTION_INTERVAL = 60.0
+"""Seconds between two looks for calls that are past their retention."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """How many calls wait to be saved, and since when (UNIX seconds, our clock)."""
+
+    waiting: int
+    waiting_since: float | None
+    working: bool
+
+
+class ArchiveWriter:
+    """Collects batches and saves them in order.
+
+    `on_loaded` is called once, when the archive could be opened, `on_saved` after each batch with what
+    it added to the totals; both in the writer's thread. Nothing is ever given up: what cannot be saved
+    now waits, and what is lost when the process dies is read from Aircall again at the next start.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        clock: Clock,
+        on_loaded: Callable[[Memory], None],
+        on_saved: Callable[[list[Addition]], None],
+        retention: Callable[[], float],
+    ) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._on_loaded, self._on_saved, self._retention = on_loaded, on_saved, retention
+        self._loaded = False
+        self._lock = threading.Lock()
+        self._pending = Batch()
+        self._pending_since: float | None = None
+        self._failing_since: float | None = None
+        self._retry = FIRST_RETRY
+        self._retry_at = 0.0
+        self._next_removal = 0.0
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Save what waits, if that is a matter of a second."""
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(1)
+        self._archive.close()
+
+    def submit(self, batch: Batch) -> None:
+        """Have a batch saved."""
+        with self._lock:
+            self._pending.add(batch)
+            if self._pending_since is None:
+                self._pending_since = self._clock()
+        self._wake.set()
+
+    def status(self) -> ArchiveStatus:
+        with self._lock:
+            waiting = len(self._pending.records)
+            since = self._pending_since if waiting else None
+        return ArchiveStatus(waiting, since, self._loaded and self._failing_since is None)
+
+    def step(self) -> None:
+        """Do what is to be done now; after a failure, not before it is time to try again."""
+        if self._clock() < self._retry_at:
+            return
+        try:
+            if not self._loaded:
+                memory = self._archive.load()
+                self._loaded = True
+                self._on_loaded(memory)
+            self._save()
+            self._remove()
+        except ArchiveError as error:
+            self._failed(error)
+        else:
+            if self._failing_since is not None:
+                log.info("the archive works again", after=f"{self._clock() - self._failing_since:.0f}s")
+            self._failing_since, self._retry, self._retry_at = None, FIRST_RETRY, 0.0
+
+    def _save(self) -> None:
+        with self._lock:
+            batch, since = self._pending, self._pending_since
+            self._pending, self._pending_since = Batch(), None
+        if not batch:
+            return
+        try:
+            added = self._archive.save(batch)
+        except ArchiveError:
+            with self._lock:
+                batch.add(self._pending)
+                self._pending, self._pending_since = batch, since
+            raise
+        self._on_saved(added)
+
+    def _remove(self) -> None:
+        now, retention = self._clock(), self._retention()
+        if now < self._next_removal or not retention:
+            return
+        removed = self._archive.remove(int(now - retention))
+        self._next_removal = now + (1.0 if removed else RETENTION_INTERVAL)
+
+    def _failed(self, error: ArchiveError) -> None:
+        now = self._clock()
+        if self._failing_since is None:
+            self._failing_since = now
+            log.error(
+                "the archive cannot be written, the board goes on and the counters wait", problem=str(error)
+            )
+        self._retry_at = now + self._retry
+        self._retry = min(LONGEST_RETRY, 2 * self._retry)
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                self.step()
+            except Exception:  # nothing but a signal ends the exporter
+                log.exception("an error that nobody foresaw in the archive, going on")
+                self._retry_at = self._clock() + LONGEST_RETRY
+            waiting = self._retry_at - self._clock() if self._retry_at else RETENTION_INTERVAL
+            self._wake.wait(max(0.0, waiting))
+        if self._loaded and self._failing_since is None:
+            self.step()
