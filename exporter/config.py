@@ -287,6 +287,8 @@ def _check(settings: Settings, source: str) -> None:
     wanted(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
     share = settings.thresholds.missed_share
     wanted(0 <= share < 1, "thresholds.missed_share", share, "a share from 0 (off) to below 1")
+    kept = settings.storage.retention
+    wanted(kept == 0 or kept >= 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
     names: set[str] = set()
     for position, group in enumerate(settings.groups):
         path = f"groups[{position}]"

@@ -13,6 +13,7 @@ from exporter.archive.writer import ArchiveWriter
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
+from exporter.metrics.archive import ArchiveCollector
 from exporter.metrics.collector import SnapshotCollector
 from exporter.poller import Poller
 from tests.scrape import Scrape
@@ -52,6 +53,7 @@ class Polled:
             retention=lambda: self.settings.storage.retention,
         )
         self.registry.register(SnapshotCollector(self.poller.snapshot, time))
+        self.registry.register(ArchiveCollector(self.writer.status, time))
 
     def _submit(self, batch: Batch) -> None:
         self.writer.submit(batch)

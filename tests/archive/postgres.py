@@ -1,0 +1,78 @@
+"""A real PostgreSQL server of the tests' own, in a temporary directory."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.prometheus.test_end_to_end import free_address
+
+DEBIAN = Path("/usr/lib/postgresql")
+
+
+def _tool(name: str) -> str:
+    found = shutil.which(name) or next(map(str, sorted(DEBIAN.glob(f"*/bin/{name}"), reverse=True)), None)
+    if found is None:
+        pytest.fail(f"{name} is missing: apt install postgresql", pytrace=False)
+    return found
+
+
+class Postgres:
+    """A server that can be stopped and started again. It refuses to run as root, so root lends it a user."""
+
+    def __init__(self, directory: Path) -> None:
+        self._user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+        self._directory = directory / "data"
+        self.address = free_address()
+        if self._user:
+            shutil.chown(directory, "postgres", "postgres")
+        options = ("--no-sync", "--auth=trust", "--username=aircall", "--encoding=UTF8")
+        self._run("initdb", *options, "-D", self._directory)
+        self.start()
+
+    def start(self) -> None:
+        host, port = self.address.split(":")
+        settings = {
+            "listen_addresses": host,
+            "port": port,
+            "fsync": "off",
+            "unix_socket_directories": self._directory,
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        self._run(
+            "pg_ctl", "-D", self._directory, "-o", options, "-l", self._directory / "log", "-w", "start"
+        )
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", self._directory, "-m", "immediate", "-w", "stop")
+
+    def database(self, name: str) -> str:
+        """Create an empty database; gives its URL."""
+        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        return self._url(name)
+
+    def _url(self, name: str) -> str:
+        return f"postgresql+psycopg://aircall@{self.address}/{name}"
+
+    def _run(self, tool: str, *arguments: object) -> None:
+        command = [_tool(tool), *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._user)
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        server = Postgres(Path(directory))
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -1,0 +1,249 @@
+"""Every call kept as Aircall tells it, and counted once, over restarts."""
+
+import pytest
+from sqlalchemy import create_engine, select
+
+from exporter.archive import schema
+from exporter.archive.store import Archive, ArchiveError, sqlite_url
+from exporter.config import Storage
+from exporter.demo.calls import SimulatedCall
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from tests.archive.postgres import Postgres
+from tests.simulated_time import NOON, polled
+
+
+def rows(database: str, table: str = "calls") -> list:
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        found = connection.execute(select(schema.metadata.tables[table])).all()
+    engine.dispose()
+    return found
+
+
+def finished(account: SimulatedAccount, since: float = NOON - 900) -> list[SimulatedCall]:
+    return [c for c in account.calls.values() if c.ended_at is not None and c.started_at >= since]
+
+
+def live(database: str, account: SimulatedAccount, seconds: float, **settings) -> float:
+    """Run an exporter for `seconds` of simulated time; gives its counted calls at the end."""
+    with polled(account, archive=Archive(database), **settings) as world:
+        world.live(seconds)
+        return world.scrape().sum("aircall_calls_total")
+
+
+@pytest.fixture
+def busy() -> SimulatedAccount:
+    return SimulatedAccount(users=24, calls_per_hour=240, seed=5, start=NOON)
+
+
+def test_calls_are_kept_as_aircall_tells_them(database: str, busy: SimulatedAccount) -> None:
+    with polled(busy, archive=Archive(database)) as world:
+        world.live_until_complete()
+        world.live(1200)
+        world.freeze()
+    kept = {row.id: row for row in rows(database)}
+    tags: dict[int, set[str]] = {}
+    for row in rows(database, "call_tags"):
+        tags.setdefault(row.call_id, set()).add(row.name)
+    comments: dict[int, list[str]] = {}
+    for row in sorted(rows(database, "call_comments"), key=lambda row: row.position):
+        comments.setdefault(row.call_id, []).append(row.content)
+    expected = [c for c in busy.calls.values() if c.started_at >= NOON - 900]
+    assert len(expected) > 100
+    for call in expected:
+        row = kept[call.id]
+        assert (row.direction, row.status, row.missed_call_reason) == (
+            call.direction,
+            call.status,
+            call.missed_call_reason,
+        )
+        assert (row.started_at, row.answered_at, row.ended_at) == (
+            call.started_at,
+            call.answered_at,
+            call.ended_at,
+        )
+        assert (row.user_id, row.number_id, row.caller) == (call.user_id, call.number_id, call.raw_digits)
+        assert (row.recorded, row.voicemail) == (call.recorded, call.voicemail)
+        assert row.counted == (call.ended_at is not None)
+        if call.ended_at is not None and call.ended_at < NOON + 600:
+            assert row.counted_for_teams
+    names = {(row.kind, row.id): row.name for row in rows(database, "names")}
+    for user in busy.users.values():
+        assert names["user", str(user.id)] == user.name
+
+
+def test_counters_go_on_over_restarts(database: str, busy: SimulatedAccount) -> None:
+    first = live(database, busy, 300)
+    assert first > 20
+    with polled(busy, archive=Archive(database)) as world:
+        world.live_until_complete()
+        assert world.scrape().sum("aircall_calls_total") >= first
+        world.live(300)
+        world.freeze()
+        since = world.poller.account.counted_from
+        scrape = world.scrape()
+    calls = finished(busy, since)
+    extra = [c for c in busy.calls.values() if c.started_at < since and c.ended_at and c.ended_at > NOON + 60]
+    assert len(calls) <= scrape.sum("aircall_calls_total") <= len(calls) + len(extra)
+    kept = [row for row in rows(database) if row.counted]
+    assert scrape.sum("aircall_calls_total") == len(kept)
+    talked = [row for row in kept if row.answered_at is not None]
+    assert scrape.sum("aircall_call_talk_seconds_count") == len(talked)
+    assert scrape.sum("aircall_call_talk_seconds_sum") == sum(
+        row.ended_at - row.answered_at for row in talked
+    )
+
+
+def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    before = live(database, account, 120)
+    assert before == 0
+    for minute in range(1, 301):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + 120 + 60 * minute)
+        account.miss(call.id, "short_abandoned", at=NOON + 125 + 60 * minute)
+    assert live(database, account, 120) == 300
+    assert live(database, account, 120) == 300
+    assert live(database, account, 120, activity_period=Duration(6 * 3600)) == 300
+
+
+def test_a_crash_at_any_step_loses_and_doubles_nothing(database: str) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=400, seed=7, start=NOON)
+    for steps in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
+        with polled(account, archive=Archive(database)) as world:
+            save = world.writer.submit
+            for position in range(steps):
+                world.step(world.time.now + 30)
+                if position == steps - 2:
+                    world.poller._save = lambda batch: None  # what this step brings dies with the process
+            world.poller._save = save
+            world.writer._pending.__init__()
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        world.live(120)
+        world.freeze()
+        counted_from = world.poller.account.counted_from
+        total = world.scrape().sum("aircall_calls_total")
+    kept = {row.id for row in rows(database) if row.counted}
+    assert {call.id for call in finished(account, counted_from)} <= kept
+    assert total == len(kept)
+    assert {row.id for row in rows(database)} <= account.calls.keys()
+
+
+def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(call.id, user, at=world.time.now + 5)
+        account.hang_up(call.id, at=world.time.now + 30)
+        world.live(30)
+        account.tag(call.id, "VIP")
+        account.comment(call.id, "called back")
+        world.live(30)
+        assert world.scrape().sum("aircall_calls_total") == 1
+    assert [row.name for row in rows(database, "call_tags")] == ["VIP"]
+    assert [row.content for row in rows(database, "call_comments")] == ["called back"]
+
+
+def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    with polled(account, archive=Archive(database), storage=Storage(retention=Duration(86400))) as world:
+        world.live_until_complete()
+        for position in range(600):
+            call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now + position / 100)
+            account.tag(call.id, "old")
+            account.miss(call.id, "short_abandoned")
+        world.live(120)
+        assert len(rows(database)) == 600
+        world.time.now += 86400
+        world.live(60)
+        assert world.scrape().sum("aircall_calls_total") == 600
+    assert rows(database) == rows(database, "call_tags") == []
+    assert live(database, account, 120) == 600
+
+
+def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:
+    database = postgres_server.database("away")
+    account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        before = world.scrape()
+        assert before.value("aircall_archive_up") == 1
+        postgres_server.stop()
+        try:
+            world.live(600)
+            during = world.scrape()
+        finally:
+            postgres_server.start()
+        assert during.value("aircall_archive_up") == 0
+        assert during.value("aircall_archive_lag_seconds") > 500
+        assert during.value("aircall_archive_waiting_calls") > 10
+        assert during.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert during.sum("aircall_calls_total") == before.sum("aircall_calls_total")
+        world.live(60)
+        world.freeze()
+        after = world.scrape()
+        assert (after.value("aircall_archive_up"), after.value("aircall_archive_waiting_calls")) == (1, 0)
+        kept = {row.id for row in rows(database) if row.counted}
+        assert {call.id for call in finished(account, world.poller.account.counted_from)} <= kept
+        assert after.sum("aircall_calls_total") == len(kept)
+
+
+def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
+    archive = Archive(database)
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        with archive._engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        world.live(600)
+        assert world.scrape().value("aircall_archive_up") == 0
+        assert world.scrape().value("aircall_up") == 1
+        with archive._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        world.live(60)
+        world.freeze()
+        kept = {row.id for row in rows(database) if row.counted}
+        assert world.scrape().sum("aircall_calls_total") == len(kept)
+        assert {call.id for call in finished(account, world.poller.account.counted_from)} <= kept
+
+
+def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
+    hidden = tmp_path / "not yet"
+    with polled(account, archive=Archive(f"sqlite:///{hidden}/archive.sqlite")) as world:
+        world.live_until_complete()
+        assert not world.scrape().all("aircall_calls_total")
+        assert world.scrape().all("aircall_user_calls")
+        hidden.mkdir()
+        world.live(60)
+        assert world.scrape().sum("aircall_calls_total") > 0
+
+
+def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
+    archive = Archive(database)
+    archive.load()
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(schema.state.update().values(value="99"))
+    engine.dispose()
+    with pytest.raises(ArchiveError, match="is of version 99, this exporter knows up to 1"):
+        archive.load()
+
+
+def test_a_directory_that_cannot_be(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchiveError, match="cannot be created"):
+        sqlite_url(str(tmp_path / "file" / "data"))
+
+
+def test_hidden_callers_are_hidden_in_the_archive_too(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
+    live(database, account, 120, caller="hidden")
+    assert {row.caller for row in rows(database)} == {"hidden"}
