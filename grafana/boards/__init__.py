@@ -1,0 +1,15 @@
+"""The Grafana boards as code: `python -m grafana.boards` writes `grafana/dashboards/*.json`."""
+
+from collections.abc import Callable
+
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from grafana.boards import health, numbers, service, teams, wallboard
+
+BOARDS: tuple[Callable[[], Dashboard], ...] = (
+    wallboard.board,
+    numbers.board,
+    teams.board,
+    service.board,
+    health.board,
+)

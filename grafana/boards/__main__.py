@@ -1,0 +1,12 @@
+"""Writes the dashboards' JSON files. Run it from the repository's root after a change to a board."""
+
+from pathlib import Path
+
+from grafana.boards import BOARDS
+from grafana.boards.rendering import render
+
+DASHBOARDS = Path(__file__).parents[1] / "dashboards"
+
+for build in BOARDS:
+    board = build()
+    (DASHBOARDS / f"{board.uid}.json").write_text(render(board), encoding="utf-8")

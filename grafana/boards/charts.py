@@ -1,0 +1,215 @@
+"""Charts and tables of the history boards."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from grafana_foundation_sdk.builders import barchart, heatmap, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders.common import (
+    StackingConfig,
+    VizLegendOptions,
+    VizTooltipOptions,
+)
+from grafana_foundation_sdk.builders.dashboard import FieldColor
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models.dashboard import (
+    DataTransformerConfig,
+    DynamicConfigValue,
+    FieldColorModeId,
+)
+
+from grafana.boards.palette import Sign
+from grafana.boards.panels import Frame, framed, sorted_by
+
+C = TypeVar("C", timeseries.Panel, barchart.Panel)
+
+# A series of this legend is a limit or another period: a dashed line, not data of its own.
+DASHED = "/limit|threshold|earlier|budget|asked for/"
+
+
+def lines(frame: Frame, *queries: Dataquery, shown: Sequence[Sign] = ()) -> timeseries.Panel:
+    """Lines over time."""
+    return _coloured(
+        framed(timeseries.Panel(), frame, queries)
+        .line_width(2)
+        .fill_opacity(0)
+        .show_points(common.VisibilityMode.NEVER)
+        .axis_soft_min(0)
+        .legend(_legend())
+        .tooltip(_tooltip())
+        .override_by_regexp(
+            DASHED,
+            [DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [8, 8]})],
+        ),
+        shown,
+    )
+
+
+def bars(frame: Frame, shown: Sequence[Sign], *queries: Dataquery) -> timeseries.Panel:
+    """Counts over time, stacked; each bar counts what fell into it."""
+    return _coloured(
+        framed(timeseries.Panel(), frame, queries)
+        .interval("5m")
+        .draw_style(common.GraphDrawStyle.BARS)
+        .stacking(StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
+        .fill_opacity(80)
+        .line_width(0)
+        .axis_soft_min(0)
+        .legend(_legend())
+        .tooltip(_tooltip()),
+        shown,
+    )
+
+
+def by_name(frame: Frame, shown: Sequence[Sign], query: Dataquery, name: str, column: str) -> barchart.Panel:
+    """A stacked bar per name, its parts by column."""
+    return _coloured(
+        framed(barchart.Panel(), frame, [query])
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="groupingToMatrix",
+                options={
+                    "columnField": column,
+                    "rowField": name,
+                    "valueField": "Value",
+                    "emptyValue": "zero",
+                },
+            )
+        )
+        .with_transformation(sorted_by(rf"{name}\{column}"))
+        .orientation(common.VizOrientation.HORIZONTAL)
+        .stacking(common.StackingMode.NORMAL)
+        .show_value(common.VisibilityMode.NEVER)
+        .x_tick_label_max_length(24)
+        .legend(_legend())
+        .tooltip(_tooltip()),
+        shown,
+    )
+
+
+def by_clock(
+    frame: Frame, shown: Sequence[Sign], queries: Iterable[Dataquery], time_format: str
+) -> barchart.Panel:
+    """Sums by what the clock or the calendar said."""
+    return _coloured(
+        framed(barchart.Panel(), frame, queries)
+        .interval("1h")
+        .with_transformation(DataTransformerConfig(id_val="joinByField", options={"byField": "Time"}))
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="formatTime",
+                options={"timeField": "Time", "outputFormat": time_format, "useTimezone": True},
+            )
+        )
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="groupBy",
+                options={
+                    "fields": {
+                        "Time": {"aggregations": [], "operation": "groupby"},
+                        **{
+                            name: {"aggregations": ["sum"], "operation": "aggregate"}
+                            for name in (sign.code for sign in shown)
+                        },
+                    }
+                },
+            )
+        )
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="renameByRegex", options={"regex": "(.*) \\(sum\\)", "renamePattern": "$1"}
+            )
+        )
+        .with_transformation(sorted_by("Time"))
+        .x_field("Time")
+        .x_tick_label_max_length(10)
+        .stacking(common.StackingMode.NORMAL)
+        .legend(_legend())
+        .tooltip(_tooltip()),
+        shown,
+    )
+
+
+def spread(frame: Frame, query: Dataquery) -> heatmap.Panel:
+    """How many fell into which bucket, over time."""
+    return (
+        framed(heatmap.Panel(), frame, [query])
+        .interval("5m")
+        .calculate(False)
+        .y_axis(heatmap.YAxisConfig().unit("s"))
+        .color(heatmap.HeatmapColorOptions().scheme("Blues").steps(32))
+        .cell_gap(1)
+        .show_legend()
+    )
+
+
+def timeline(frame: Frame, *queries: Dataquery) -> statetimeline.Panel:
+    """A band per series, coloured by state."""
+    return (
+        framed(statetimeline.Panel(), frame, queries)
+        .merge_values(True)
+        .show_value(common.VisibilityMode.AUTO)
+        .row_height(0.9)
+        .line_width(0)
+        .fill_opacity(90)
+        .legend(_legend())
+        .tooltip(_tooltip())
+    )
+
+
+def columns(frame: Frame, key: str, named: Mapping[str, Dataquery]) -> table.Panel:
+    """A row per `key`, a column per query."""
+    renamed = {f"Value #{ref}": name for ref, name in zip("ABCDEFGHIJKLMNOP", named, strict=False)}
+    hidden = ("Time", f"{key}_id", "instance")
+    return (
+        framed(table.Panel(), frame, named.values())
+        .with_transformation(DataTransformerConfig(id_val="merge", options={}))
+        .with_transformation(
+            DataTransformerConfig(
+                id_val="organize",
+                options={
+                    "excludeByName": dict.fromkeys(hidden, True),
+                    "renameByName": {key: key.capitalize(), **renamed},
+                    "indexByName": {name: index for index, name in enumerate((key, *renamed))},
+                },
+            )
+        )
+        .with_transformation(sorted_by(key.capitalize()))
+        .decimals(0)
+        .override_by_field_type("number", [DynamicConfigValue(id_val="noValue", value="–")])
+    )
+
+
+def units(panel: table.Panel, **named: str) -> table.Panel:
+    """The units of columns that differ from the table's, by name with `_` for blanks."""
+    for name, unit in named.items():
+        panel = panel.override_by_name(
+            name.replace("_", " "), [DynamicConfigValue(id_val="unit", value=unit)]
+        )
+    return panel
+
+
+def _coloured(panel: C, shown: Sequence[Sign]) -> C:
+    for sign in shown:
+        colour = FieldColor().mode(FieldColorModeId.FIXED).fixed_color(sign.colour).build()
+        panel = panel.override_by_name(
+            sign.code,
+            [
+                DynamicConfigValue(id_val="color", value=colour),
+                DynamicConfigValue(id_val="displayName", value=sign.text),
+            ],
+        )
+    return panel
+
+
+def _legend() -> VizLegendOptions:
+    return (
+        VizLegendOptions()
+        .show_legend(True)
+        .display_mode(common.LegendDisplayMode.LIST)
+        .placement(common.LegendPlacement.BOTTOM)
+    )
+
+
+def _tooltip() -> VizTooltipOptions:
+    return VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)

@@ -1,0 +1,224 @@
+"""The exporter itself: for whoever runs it."""
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
+
+from grafana.boards.board import Page, history
+from grafana.boards.charts import bars, lines
+from grafana.boards.palette import BRIGHT_RED, GREEN, LEVELS, NO_DATA, YELLOW
+from grafana.boards.panels import Frame, over_time
+from grafana.boards.promql import EXPORTER, number
+from grafana.boards.tile import COMPANY, level, tile, tiles
+
+PAGE = Page(
+    "aircall-exporter",
+    "Aircall · Exporter",
+    "Request budget, age of the data, errors and cost of the exporter",
+)
+
+LIVE = f'{EXPORTER}, dataset=~"calls|availabilities"'
+
+
+def _total(counter: str, labels: str = "", window: str = "$__range") -> str:
+    return f"sum(increase({counter}{{{EXPORTER}{labels}}}[{window}]))"
+
+
+def _verdicts() -> Builder[Panel]:
+    up = f"min(aircall_up{{{EXPORTER}}})"
+    errors = _total("aircall_polls_total", ', result="error"')
+    throttled = _total("aircall_api_throttled_total")
+    malformed = _total("aircall_malformed_objects_total")
+    rejected = f"max(aircall_api_credential_rejected{{{EXPORTER}}})"
+
+    def events(caption: str, measure: str) -> str:
+        said = number("said", f"round({measure})", COMPANY, default="–")
+        return tile(caption, measure, up, said, level(f"({measure} > bool 0.5)"))
+
+    def verdict(caption: str, measure: str, if_one: str, otherwise: str, judged: str) -> str:
+        said = number("said", f"({measure} == 1)", COMPANY, if_one, default=otherwise)
+        return tile(caption, measure, up, said, level(judged))
+
+    return tiles(
+        Frame(
+            title="Is all well?",
+            description="Aircall: whether the last polls of calls and availabilities worked. API key: "
+            "whether Aircall accepts it. Then, over the time range: polls that failed, requests "
+            "that Aircall refused for being too many (429), objects that could not be read and "
+            "were left out. Good: yes, accepted, and 0.",
+            unit="string",
+            empty="No data: is the exporter running, and scraped?",
+            width=24,
+            height=4,
+            base=NO_DATA,
+        ),
+        [
+            tile("Aircall answers", up, up, number("said", up, COMPANY), level(f"2 * ({up} < bool 1)")),
+            tile(
+                "API key rejected", rejected, up, number("said", rejected, COMPANY), level(f"2 * {rejected}")
+            ),
+            events("Failed polls", errors),
+            events("Throttled", throttled),
+            events("Unreadable objects", malformed),
+        ],
+        LEVELS,
+        caption_size=17,
+        text_size=38,
+    )
+
+
+def _budget() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Requests per minute, and the budget",
+            description="Requests to Aircall by endpoint, the exporter's budget, and the company's limit. "
+            "Good: all endpoints together below the budget; the rest of the limit is left to "
+            "other integrations.",
+            unit="reqpm",
+            empty="No requests in this time range",
+            width=12,
+            height=9,
+        ),
+        over_time(
+            f"60 * sum by (endpoint) (rate(aircall_api_requests_total{{{EXPORTER}}}[$__rate_interval]))",
+            "{{endpoint}}",
+        ),
+        over_time(f"max(aircall_api_budget_requests_per_minute{{{EXPORTER}}})", "budget"),
+        over_time(f"max(aircall_api_limit_requests_per_minute{{{EXPORTER}}})", "company limit"),
+        over_time(f"min(aircall_api_remaining_requests{{{EXPORTER}}})", "remaining"),
+    )
+
+
+def _age() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Age of each dataset, in poll intervals",
+            description="How many of its poll intervals ago each dataset was read. Good: about 1. From 3 on "
+            "polls are missing.",
+            unit="short",
+            empty="No data in this time range",
+            width=12,
+            height=9,
+            base=GREEN,
+            steps=((3, YELLOW), (12, BRIGHT_RED)),
+        ),
+        over_time(
+            f"max by (dataset) (aircall_dataset_age_seconds{{{EXPORTER}}}"
+            f" / aircall_poll_interval_seconds{{{EXPORTER}}})",
+            "{{dataset}}",
+        ),
+    )
+
+
+def _interval() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Poll intervals of the live data",
+            description="How often calls and availabilities are read, and how often that was asked for "
+            "(dashed). Good: the same. Longer: the budget does not allow more.",
+            unit="s",
+            empty="No data in this time range",
+            width=12,
+            height=8,
+        ),
+        *(
+            over_time(
+                f"max by (dataset) (aircall_poll_{kind}_seconds{{{LIVE}}})",
+                legend,
+            )
+            for kind, legend in (
+                ("interval", "{{dataset}}"),
+                ("target_interval", "{{dataset}} asked for"),
+            )
+        ),
+    )
+
+
+def _failures() -> Builder[Panel]:
+    return bars(
+        Frame(
+            title="Requests that failed",
+            description="Answers of Aircall other than success, by code: an HTTP status, or timeout, "
+            "connection, invalid. Good: none.",
+            unit="short",
+            empty="No request failed",
+            width=12,
+            height=8,
+        ),
+        (),
+        over_time(
+            f'sum by (code) (increase(aircall_api_requests_total{{{EXPORTER}, code!~"2.."}}[$__interval]))',
+            "{{code}}",
+        ),
+    )
+
+
+def _latency() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Time that Aircall takes to answer",
+            description="95 of 100 requests to an endpoint were answered within this time. Good: well below "
+            "a second.",
+            unit="s",
+            empty="No requests in this time range",
+            width=12,
+            height=8,
+            base=GREEN,
+            steps=((1, YELLOW), (5, BRIGHT_RED)),
+        ),
+        over_time(
+            "histogram_quantile(0.95, sum by (endpoint, le) (rate("
+            f"aircall_api_request_duration_seconds_bucket{{{EXPORTER}}}[$__rate_interval]))) > 0",
+            "{{endpoint}}",
+        ),
+    )
+
+
+def _scrape() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Time that a scrape takes",
+            description="How long Prometheus waits for the exporter's answer. Good: far below a second, "
+            "however slow Aircall is.",
+            unit="s",
+            empty="No data: is the exporter scraped?",
+            width=6,
+            height=8,
+            base=GREEN,
+            steps=((1, YELLOW), (5, BRIGHT_RED)),
+        ),
+        over_time(f"scrape_duration_seconds{{{EXPORTER}}} and on (instance) aircall_up", "{{instance}}"),
+    )
+
+
+def _series() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Series per scrape",
+            description="How many series the exporter gives Prometheus to keep. It grows with users, teams "
+            "and numbers.",
+            unit="short",
+            empty="No data: is the exporter scraped?",
+            width=6,
+            height=8,
+        ),
+        over_time(
+            f"scrape_samples_post_metric_relabeling{{{EXPORTER}}} and on (instance) aircall_up",
+            "{{instance}}",
+        ),
+    )
+
+
+def board() -> Dashboard:
+    """Grafana's JSON model of it."""
+    return (
+        history(PAGE, "now-3h", "exporter")
+        .with_panel(_verdicts())
+        .with_panel(_budget())
+        .with_panel(_age())
+        .with_panel(_interval())
+        .with_panel(_failures())
+        .with_panel(_latency())
+        .with_panel(_scrape())
+        .with_panel(_series())
+        .build()
+    )

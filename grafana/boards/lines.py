@@ -1,0 +1,29 @@
+"""A tile for every Aircall number: its queue now, and its calls of the period."""
+
+from grafana.boards.promql import NUMBER, clock, described, number, sentence
+from grafana.boards.waiting import LINE
+
+
+def lines() -> str:
+    """The numbers, `caption` and `text` on each."""
+    calls = f'aircall_number_calls{{{NUMBER}, direction="inbound", outcome="%s"}}'
+    longest = f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"
+    texts = (
+        number("level", f"max by ({LINE}) (aircall_queue_call_wait_level{{{NUMBER}}})", LINE, default="calm"),
+        number("waiting", f"aircall_queue_calls{{{NUMBER}}} > 0", LINE, "$1 waiting", default="Nobody waits"),
+        clock("wait", longest, LINE),
+        number("answered", calls % "answered", LINE, "answered $1"),
+        number("missed", calls % "missed", LINE, "missed $1"),
+        number("answer", f"round(aircall_number_average_answer_seconds{{{NUMBER}}})", LINE, "⌀ $1 s"),
+        number("late", f"aircall_number_sla_breached{{{NUMBER}}}", LINE, "‼", "1"),
+        number(
+            "kept",
+            f"round(100 * aircall_number_service_level_ratio{{{NUMBER}}})",
+            LINE,
+            "service level $1%",
+        ),
+    )
+    told = described(f"aircall_queue_calls{{{NUMBER}}}", f"aircall_queue_calls{{{NUMBER}}}", texts)
+    told = sentence(told, "about", "answered", "missed", "answer", "late", "kept")
+    told = sentence(told, "text", "level", "about", separator="|")
+    return sentence(told, "caption", "waiting", "wait")

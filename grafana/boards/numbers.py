@@ -1,0 +1,53 @@
+"""The wallboard by number: the same users under the numbers that they answer."""
+
+from grafana_foundation_sdk.builders.stat import Panel
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from grafana.boards import overview
+from grafana.boards.board import Page, live
+from grafana.boards.lines import lines
+from grafana.boards.palette import LEVELS, NO_DATA, PICK_UP, STATES
+from grafana.boards.panels import Frame, sorted_by
+from grafana.boards.people import ON_NUMBER, users
+from grafana.boards.tile import tiles
+
+PAGE = Page(
+    "aircall-numbers",
+    "Aircall · Wallboard by number",
+    "Who waits on which Aircall number, and who is there to answer it",
+)
+
+
+def _number() -> Panel:
+    frame = Frame(
+        title="$number",
+        description="First the number itself: who waits, and its inbound calls of the activity period: "
+        "answered, missed, average time to answer ⌀ (‼: above the SLA), service level. ▲ yellow "
+        "and ‼ red: a caller waits beyond the thresholds of `queue_wait`. Then every user "
+        "assigned to the number: state and for how long, or the length of the current call, ↓ "
+        "inbound or ↑ outbound. ‼ before the name: the user's average time to answer is above "
+        "the SLA. ☎ PICK UP: available, and a call that the user could take is waiting.",
+        unit="string",
+        empty="No data",
+        width=24,
+        height=18,
+        base=NO_DATA,
+    )
+    return (
+        tiles(
+            frame,
+            [lines(), users(ON_NUMBER)],
+            (PICK_UP, *STATES, *LEVELS),
+            caption_size=18,
+            text_size=14,
+        )
+        .with_transformation(sorted_by("user"))
+        .repeat("number")
+        .repeat_direction("h")
+        .max_per_row(6)
+    )
+
+
+def board() -> Dashboard:
+    """Grafana's JSON model of it."""
+    return live(PAGE, *overview.panels(ON_NUMBER), _number())

@@ -1,0 +1,135 @@
+"""The panels that both wallboards begin with: queue, users, calls of the period, age of the data."""
+
+from grafana_foundation_sdk.builders.stat import Panel
+
+from grafana.boards.palette import LEVELS, NO_DATA, STATES, plain
+from grafana.boards.panels import Frame, sorted_by
+from grafana.boards.people import Group
+from grafana.boards.promql import EXPORTER, NUMBER
+from grafana.boards.tile import count, level, minutes, percent, state, tile, tiles
+from grafana.boards.waiting import callers
+
+# Levels that no setting of the exporter knows. The share of missed calls is that of the alerts.
+SERVICE_LEVEL = (0.8, 0.6)
+MISSED_SHARE = (0.25, 0.5)
+
+
+def panels(group: Group) -> tuple[Panel, ...]:
+    """Two rows of the grid's full width."""
+    return (_queue(), _people(group), _period(), _freshness(), _callers())
+
+
+def _summary(title: str, width: int, description: str, queries: list[str]) -> Panel:
+    frame = Frame(
+        title=title,
+        description=description,
+        unit="string",
+        empty="No data",
+        width=width,
+        height=4,
+        base=NO_DATA,
+    )
+    return tiles(frame, queries, (*plain(*STATES), *LEVELS), caption_size=17, text_size=38)
+
+
+def _queue() -> Panel:
+    waiting = f"sum(aircall_queue_calls{{{NUMBER}}})"
+    longest = f"max(aircall_queue_longest_wait_seconds{{{NUMBER}}})"
+    wait_level = level(f"max(aircall_queue_call_wait_level{{{NUMBER}}})")
+    return _summary(
+        "Queue now",
+        5,
+        "Inbound calls that ring and that nobody has answered yet, and how long the first of them has been "
+        "waiting. Good: 0. Green below the first threshold of `queue_wait`, ▲ yellow from there, ‼ red from "
+        "the second.",
+        [
+            tile("Waiting now", waiting, waiting, count(waiting), wait_level),
+            tile("Longest wait", longest, waiting, minutes(f"({longest} > 0)"), wait_level),
+        ],
+    )
+
+
+def _people(group: Group) -> Panel:
+    def tile_of(code: str, word: str) -> str:
+        everyone = f"count({group.of('availability_code', '')})"
+        users = group.of("availability", f', state="{code}"')
+        there = f"count(max by (instance, user_id) ({users}) == 1)"
+        return tile(word, there, everyone, count(there), state(code, there))
+
+    return _summary(
+        "Users now",
+        9,
+        "How many users are in which state, each user once, in however many teams. Offline: not signed in "
+        "to the phone. Good: enough available to answer whoever calls next.",
+        [tile_of(sign.code, sign.text) for sign in STATES if sign.code != "unknown"],
+    )
+
+
+def _period() -> Panel:
+    inbound = f'{NUMBER}, direction="inbound"'
+    answered = f'sum(aircall_number_calls{{{inbound}, outcome="answered"}})'
+    missed = f'sum(aircall_number_calls{{{inbound}, outcome="missed"}})'
+    share = f"{missed} / ({answered} + {missed} > 0)"
+    answer = _weighted("average_answer_seconds", f'{inbound}, outcome="answered"')
+    sla = f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)"
+    kept = _weighted("service_level_ratio", inbound)
+    return _summary(
+        "Inbound calls, activity period",
+        8,
+        "Calls that ended and began within the last `activity_period` (15 minutes unless set otherwise). "
+        "Missed: ▲ above 25 % of the calls, ‼ above 50 %. Time to answer: the average; ‼ above `sla`, where "
+        "one is set. Service level: share of the calls answered within the second threshold of "
+        "`queue_wait`, missed calls counted as not; ▲ below 80 %, ‼ below 60 %.",
+        [
+            tile("Answered", answered, answered, count(answered), level("(vector(0) > 0)")),
+            tile("Missed", missed, missed, count(missed), level(_above(share, MISSED_SHARE))),
+            tile("Time to answer", answer, answered, minutes(answer), level(f"2 * ({answer} > bool {sla})")),
+            tile("Service level", kept, answered, percent(kept), level(_below(kept, SERVICE_LEVEL))),
+        ],
+    )
+
+
+def _freshness() -> Panel:
+    live = f'{EXPORTER}, dataset=~"calls|availabilities"'
+    age = f"max(aircall_dataset_age_seconds{{{live}}})"
+    late = f"max(aircall_dataset_age_seconds{{{live}}} / aircall_poll_interval_seconds{{{live}}})"
+    return _summary(
+        "Data",
+        2,
+        "How old the calls and states on this board are. Good: no more than a poll interval or two. ‼ red: "
+        "three polls in a row have failed or are missing, and the board stands still; the Exporter board "
+        "shows why.",
+        [tile("Age", age, age, minutes(age), level(f"2 * ({late} > bool 3)"))],
+    )
+
+
+def _callers() -> Panel:
+    frame = Frame(
+        title="Callers waiting",
+        description="The callers who have been waiting longest: for how long, who calls, which Aircall "
+        "number, and after → the assigned users who are available, the one free for longest "
+        "first. ▲ yellow and ‼ red from the thresholds of `queue_wait`. Good: nobody is "
+        "waiting.",
+        unit="string",
+        empty="No data: is the exporter running?",
+        width=24,
+        height=4,
+        base=NO_DATA,
+    )
+    panel = tiles(frame, [callers()], LEVELS, caption_size=26, text_size=20)
+    return panel.with_transformation(sorted_by("Value", descending=True))
+
+
+def _weighted(average: str, calls: str) -> str:
+    """The average over all calls: each number's average by its number of calls, divided last."""
+    weight = f"sum by (instance, number_id) (aircall_number_calls{{{calls}}})"
+    by_number = f"aircall_number_{average}{{{NUMBER}}} * on (instance, number_id) {weight}"
+    return f"(sum({by_number}) / (sum(aircall_number_calls{{{calls}}}) > 0))"
+
+
+def _above(expr: str, limits: tuple[float, float]) -> str:
+    return " + ".join(f"({expr} > bool {limit})" for limit in limits)
+
+
+def _below(expr: str, limits: tuple[float, float]) -> str:
+    return " + ".join(f"({expr} < bool {limit})" for limit in limits)

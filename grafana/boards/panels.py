@@ -1,0 +1,93 @@
+"""What no panel may go without, and the queries of panels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.cog import variants
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    DataTransformerConfig,
+    Threshold,
+    ThresholdsMode,
+)
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from grafana.boards.palette import NEUTRAL
+from grafana.boards.variables import SOURCE
+
+Step = tuple[float, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What a panel says about itself. Width and height are in Grafana's grid of 24 columns."""
+
+    title: str
+    description: str
+    unit: str
+    empty: str
+    width: int
+    height: int
+    base: str = NEUTRAL
+    steps: tuple[Step, ...] = ()
+
+
+class _Panel(Protocol):
+    def title(self, title: str) -> Self: ...
+    def description(self, description: str) -> Self: ...
+    def datasource(self, datasource: DataSourceRef) -> Self: ...
+    def span(self, w: int) -> Self: ...
+    def height(self, h: int) -> Self: ...
+    def unit(self, unit: str) -> Self: ...
+    def no_value(self, no_value: str) -> Self: ...
+    def thresholds(self, thresholds: Builder[model.ThresholdsConfig]) -> Self: ...
+    def with_target(self, target: Builder[variants.Dataquery]) -> Self: ...
+
+
+P = TypeVar("P", bound=_Panel)
+
+
+def framed(panel: P, frame: Frame, queries: Iterable[Dataquery]) -> P:
+    """The panel with all that it owes its readers."""
+    steps = [Threshold(value=None, color=frame.base)]
+    steps += [Threshold(value=value, color=colour) for value, colour in frame.steps]
+    panel = (
+        panel.title(frame.title)
+        .description(frame.description)
+        .datasource(SOURCE)
+        .span(frame.width)
+        .height(frame.height)
+        .unit(frame.unit)
+        .no_value(frame.empty)
+        .thresholds(ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
+    )
+    for ref, query in zip("ABCDEFGHIJKLMNOP", queries, strict=False):
+        panel = panel.with_target(query.ref_id(ref).datasource(SOURCE))
+    return panel
+
+
+def now(expr: str) -> Dataquery:
+    """The values at the end of the time range, as a table of labels."""
+    return Dataquery().expr(expr).instant().format(PromQueryFormat.TABLE)
+
+
+def over_time(expr: str, legend: str) -> Dataquery:
+    """The values over the time range, each series under its legend."""
+    return Dataquery().expr(expr).range().legend_format(legend).format(PromQueryFormat.TIME_SERIES)
+
+
+def buckets(expr: str) -> Dataquery:
+    """A histogram's buckets over the time range."""
+    return Dataquery().expr(expr).range().legend_format("{{le}}").format(PromQueryFormat.HEATMAP)
+
+
+def sorted_by(field: str, *, descending: bool = False) -> DataTransformerConfig:
+    """Prometheus promises no order: without this, tiles and rows change places at every refresh."""
+    return DataTransformerConfig(
+        id_val="sortBy", options={"fields": {}, "sort": [{"field": field, "desc": descending}]}
+    )

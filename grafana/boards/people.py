@@ -1,0 +1,109 @@
+"""A tile for every user: name, state, current call, the calls of the period."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from grafana.boards.promql import (
+    NUMBER,
+    TEAM,
+    Text,
+    clock,
+    constant,
+    described,
+    number,
+    reworded,
+    sentence,
+    span,
+)
+
+SOME = "([1-9].*)"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Whom a board shows together: `of` gives a family's series of them, one for each set of `keys`."""
+
+    keys: str
+    of: Callable[[str, str], str]
+
+
+def _of_team(family: str, labels: str) -> str:
+    return f"aircall_user_{family}{{{TEAM}{labels}}}"
+
+
+def _of_number(family: str, labels: str) -> str:
+    return (
+        f"(max without (team_id, team) ({_of_team(family, labels)})"
+        f" and on (instance, user_id) aircall_user_number_info{{{NUMBER}}})"
+    )
+
+
+IN_TEAM = Group("instance, user_id, team_id", _of_team)
+ON_NUMBER = Group("instance, user_id", _of_number)
+
+
+def users(group: Group, details: Callable[[Group], list[Text]] | None = None) -> str:
+    """The users of the group, `caption` and `text` on each."""
+    keys, of = group.keys, group.of
+    available = of("availability", ', state="available"')
+    can_pick_up = f"{available} == 1 and on ({keys}) {of('waiting_calls', '')} > 0"
+    subjects = f"{constant(can_pick_up, 'state', 'pick_up')} or on ({keys}) {of('availability', '')} == 1"
+    since = f"time() - {of('availability_changed_timestamp_seconds', '')} unless on ({keys}) {_call(group)}"
+    texts = [
+        span("since", since, keys),
+        clock("length", f"max by ({keys}) ({_call(group)})", keys),
+        Text("towards", _towards(group), keys),
+        Text("alert", constant(_over_a_limit(group), "alert", "‼\u00a0"), keys),
+        *(details(group) if details else ()),
+    ]
+    told = described(subjects, of("availability_code", ""), texts)
+    told = sentence(told, "period", "in", "out", "missed", "answer", "sla", "over")
+    told = reworded(told, "period", "· $1", "period", " *([^ ].*)")
+    told = sentence(told, "about", "since", "length", "towards", "call", "period")
+    told = sentence(told, "text", "state", "about", separator="|")
+    return sentence(told, "caption", "alert", "user", separator="")
+
+
+def details(group: Group) -> list[Text]:
+    """With whom the user talks, and the calls of the period."""
+    keys, of = group.keys, group.of
+    return [
+        Text("call", sentence(_towards(group), "call", "caller", "number"), keys),
+        _calls("in", of("calls", ', direction="inbound", outcome="answered"'), keys),
+        _calls("out", of("calls", ', direction="outbound"'), keys),
+        _calls("missed", of("calls", ', direction="inbound", outcome="missed"'), keys),
+        number("answer", f"round({of('average_answer_seconds', '')})", keys, "⌀\u00a0$1\u00a0s"),
+        Text("sla", constant(f"{of('sla_breached', '')} == 1", "sla", "‼"), keys),
+        Text(
+            "over",
+            reworded(
+                f"topk by ({keys}) (1, {of('threshold_exceeded', '')} == 1)", "over", "‼\u00a0$1", "kpi"
+            ),
+            keys,
+        ),
+    ]
+
+
+def _over_a_limit(group: Group) -> str:
+    exceeded = group.of("threshold_exceeded", "")
+    return (
+        f"({group.of('sla_breached', '')} == 1 or on ({group.keys}) max by ({group.keys}) ({exceeded}) == 1)"
+    )
+
+
+def _calls(word: str, calls: str, keys: str) -> Text:
+    return number(word, f"sum by ({keys}) ({calls})", keys, f"{word}\u00a0$1", SOME)
+
+
+def _call(group: Group) -> str:
+    # States and calls are read one after the other: a call that is still listed beside such a state is over.
+    over = group.of("availability", ', state=~"available|after_call_work"')
+    return f"({group.of('current_call_seconds', '')} unless on ({group.keys}) {over} == 1)"
+
+
+def _towards(group: Group) -> str:
+    """The call that has lasted longest, should there be two, with its direction as an arrow."""
+    call = f"topk by ({group.keys}) (1, {_call(group)}) ^ 0"
+    return reworded(
+        reworded(call, "towards", "↓", "direction", "inbound"), "towards", "↑", "direction", "outbound"
+    )

@@ -1,0 +1,195 @@
+"""Queue and service level over time."""
+
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
+
+from grafana.boards.board import Page, history
+from grafana.boards.charts import bars, by_clock, columns, lines, spread, units
+from grafana.boards.palette import ANSWERED, BRIGHT_RED, GREEN, MISSED, RED, YELLOW, Sign
+from grafana.boards.panels import Frame, buckets, now, over_time
+from grafana.boards.promql import EXPORTER, NUMBER
+
+PAGE = Page(
+    "aircall-queue",
+    "Aircall · Queue and service level",
+    "Calls offered, answered and missed, waits and service level of numbers over any time",
+)
+
+QUIET = "No inbound calls in this time range"
+INBOUND = f'{NUMBER}, direction="inbound"'
+ON_A_NUMBER = f'{INBOUND}, number_id!=""'
+THRESHOLD = f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="%s"}})'
+
+
+def _each(counter: str, labels: str, of: str, window: str = "$__interval") -> str:
+    return f"sum by ({of}) (increase({counter}{{{labels}}}[{window}]))"
+
+
+def _in_time() -> str:
+    """Calls of each number that were answered within the critical threshold: the bucket that ends there."""
+    limit = (
+        f'label_replace(count_values("limit", {THRESHOLD % "critical"}), "le", "$1.0", "limit", "([0-9]+)")'
+    )
+    limit = f'label_replace({limit}, "le", "$1", "limit", "([0-9]*[.][0-9]+)")'
+    counted = _each("aircall_call_answer_seconds_bucket", NUMBER, "number_id, number, le", "$__range")
+    return f"sum by (number_id, number) ({counted} and on (le) {limit})"
+
+
+def _offered() -> Builder[Panel]:
+    return bars(
+        Frame(
+            title="Inbound calls, answered and missed",
+            description="Inbound calls of the chosen numbers, counted when they ended. Together: the calls "
+            "offered.",
+            unit="short",
+            empty=QUIET,
+            width=12,
+            height=8,
+        ),
+        (ANSWERED, MISSED),
+        over_time(_each("aircall_calls_total", INBOUND, "outcome"), "{{outcome}}"),
+    )
+
+
+def _missed() -> Builder[Panel]:
+    return bars(
+        Frame(
+            title="Missed calls by reason",
+            description="Why nobody answered, as Aircall says: no available agent, the caller gave up "
+            "(abandoned or short abandoned), agents did not answer, out of opening hours. Good: "
+            "none, or only out of opening hours.",
+            unit="short",
+            empty="No call was missed in this time range",
+            width=12,
+            height=8,
+        ),
+        (),
+        over_time(_each("aircall_missed_calls_total", NUMBER, "reason"), "{{reason}}"),
+    )
+
+
+def _answer() -> Builder[Panel]:
+    return spread(
+        Frame(
+            title="Time to answer",
+            description="How many calls were answered after how many seconds; the darker, the more. Good: "
+            "dark only at the bottom.",
+            unit="short",
+            empty="No call was answered in this time range",
+            width=12,
+            height=9,
+        ),
+        buckets(_each("aircall_call_answer_seconds_bucket", NUMBER, "le")),
+    )
+
+
+def _longest() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Longest wait",
+            description="The longest that any caller of a number was waiting, at each time. The dashed "
+            "thresholds are those of `queue_wait`. Good: below the first.",
+            unit="s",
+            empty="No data in this time range",
+            width=12,
+            height=9,
+        ),
+        over_time(
+            f"max by (number) (max_over_time(aircall_queue_longest_wait_seconds{{{NUMBER}}}[$__interval]))",
+            "{{number}}",
+        ),
+        over_time(THRESHOLD % "warning", "warning threshold"),
+        over_time(THRESHOLD % "critical", "critical threshold"),
+        shown=(
+            Sign("warning threshold", YELLOW, "warning threshold"),
+            Sign("critical threshold", BRIGHT_RED, "critical threshold"),
+        ),
+    )
+
+
+def _numbers() -> Builder[Panel]:
+    answered = _each(
+        "aircall_calls_total", f'{ON_A_NUMBER}, outcome="answered"', "number_id, number", "$__range"
+    )
+    total = _each("aircall_calls_total", ON_A_NUMBER, "number_id, number", "$__range")
+    numbers = columns(
+        Frame(
+            title="Numbers in this time range",
+            description="Offered: inbound calls. Missed: of them, nobody answered. Time to answer: average "
+            "of the answered. Service level: share of the offered that was answered within the "
+            "second threshold of `queue_wait` as it is now.",
+            unit="short",
+            empty=QUIET,
+            width=24,
+            height=9,
+        ),
+        "number",
+        {
+            "Offered": now(total),
+            "Answered": now(answered),
+            "Missed": now(
+                _each(
+                    "aircall_calls_total", f'{ON_A_NUMBER}, outcome="missed"', "number_id, number", "$__range"
+                )
+            ),
+            "Time to answer": now(
+                f"{_each('aircall_call_answer_seconds_sum', NUMBER, 'number_id, number', '$__range')} / "
+                f"({_each('aircall_call_answer_seconds_count', NUMBER, 'number_id, number', '$__range')} > 0)"
+            ),
+            "Service level": now(f"{_in_time()} / ({total} > 0)"),
+        },
+    )
+    return units(numbers, Time_to_answer="s", Service_level="percentunit")
+
+
+def _service() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Service level by number",
+            description="Share of the activity period's inbound calls that were answered within the second "
+            "threshold of `queue_wait`; missed calls count as not. Good: above 80 %.",
+            unit="percentunit",
+            empty=QUIET,
+            width=8,
+            height=9,
+            base=RED,
+            steps=((0.6, YELLOW), (0.8, GREEN)),
+        ),
+        over_time(f"max by (number) (aircall_number_service_level_ratio{{{NUMBER}}})", "{{number}}"),
+    )
+
+
+def _pattern(title: str, what: str, time_format: str) -> Builder[Panel]:
+    return by_clock(
+        Frame(
+            title=title,
+            description=f"Inbound calls of the time range by {what}, in the board's time zone. Choose "
+            "whole weeks to compare fairly. Where missed calls stand out, more users are needed.",
+            unit="short",
+            empty=QUIET,
+            width=8,
+            height=9,
+        ),
+        (ANSWERED, MISSED),
+        [
+            over_time(_each("aircall_calls_total", f'{INBOUND}, outcome="{outcome}"', "outcome"), outcome)
+            for outcome in ("answered", "missed")
+        ],
+        time_format,
+    )
+
+
+def board() -> Dashboard:
+    """Grafana's JSON model of it."""
+    return (
+        history(PAGE, "now-7d", "calls")
+        .with_panel(_offered())
+        .with_panel(_missed())
+        .with_panel(_answer())
+        .with_panel(_longest())
+        .with_panel(_numbers())
+        .with_panel(_service())
+        .with_panel(_pattern("Calls by hour of day", "hour of day", "HH:00"))
+        .with_panel(_pattern("Calls by day of week", "day of week", "E ddd"))
+        .build()
+    )

@@ -1,0 +1,279 @@
+"""Teams and users over time: what the team lead opens on Monday."""
+
+from grafana_foundation_sdk.builders.dashboard import CustomVariable
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOption
+
+from grafana.boards.board import Page, history
+from grafana.boards.charts import bars, by_name, columns, lines, timeline, units
+from grafana.boards.palette import (
+    ANSWERED,
+    GREEN,
+    GREY,
+    MISSED,
+    NEUTRAL,
+    OUTBOUND,
+    RED,
+    STATES,
+    UNANSWERED,
+    Sign,
+    state_codes,
+)
+from grafana.boards.panels import Frame, now, over_time
+from grafana.boards.promql import EXPORTER, TEAM, sentence
+
+PAGE = Page(
+    "aircall-teams",
+    "Aircall · Teams and users",
+    "Calls, time to answer, states and occupancy of teams and users over any time",
+)
+
+QUIET = "No calls in this time range"
+MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
+SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
+ONCE = "max without (team_id, team)"
+
+
+def _told_apart(expr: str) -> str:
+    """Users of the same name with their id behind it."""
+    users = f"group by (user_id, user) (aircall_user_info{{{EXPORTER}}})"
+    namesakes = f"(count by (user) ({users}) > 1)"
+    numbered = sentence(f"({expr} and on (user) {namesakes})", "user", "user", "user_id")
+    return f"({numbered} or ({expr} unless on (user) {namesakes}))"
+
+
+def _total(counter: str, labels: str = "") -> str:
+    """A user's counter over the time range, for the users of the chosen teams."""
+    counted = f"sum by (user_id, user) (increase({counter}{{{EXPORTER}{labels}}}[$__range]))"
+    return f"({counted} and on (user_id) {MEMBERS})"
+
+
+def _seconds(states: str) -> str:
+    """Seconds of each user in the states, over the time range."""
+    spent = f'aircall_user_availability_seconds_total{{{TEAM}, state=~"{states}"}}'
+    return f"sum by (user_id, user) ({ONCE} (increase({spent}[$__range])))"
+
+
+def _made() -> str:
+    return f'increase(aircall_calls_total{{{EXPORTER}, user_id!=""}}[$__range])'
+
+
+def _column(expr: str) -> Dataquery:
+    return now(_told_apart(expr))
+
+
+def _team_calls(labels: str, of: str = "direction, outcome") -> str:
+    return f"sum by ({of}) (increase(aircall_team_calls_total{{{TEAM}{labels}}}[$__interval]))"
+
+
+def _calls() -> Builder[Panel]:
+    return bars(
+        Frame(
+            title="Calls over time",
+            description="Calls of the chosen teams, counted when they ended: inbound answered and missed, "
+            "outbound answered and not. A call that touches two chosen teams counts for both; "
+            "inbound missed calls are those of the numbers that a team is assigned to.",
+            unit="short",
+            empty=QUIET,
+            width=12,
+            height=8,
+        ),
+        (ANSWERED, MISSED, OUTBOUND, UNANSWERED),
+        over_time(_team_calls(', direction="inbound"', "outcome"), "{{outcome}}"),
+        over_time(_team_calls(', direction="outbound", outcome="answered"', "direction"), "{{direction}}"),
+        over_time(_team_calls(', direction="outbound", outcome="unanswered"', "outcome"), "{{outcome}}"),
+    )
+
+
+def _compared() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Calls in the last hour, and $compare earlier",
+            description="All calls of the chosen teams per hour, as a line, and the same hours $compare "
+            "earlier, dashed. Choose how much earlier at the top. Without data that old there "
+            "is no dashed line.",
+            unit="short",
+            empty=QUIET,
+            width=12,
+            height=8,
+        ),
+        over_time(f"sum by (team) (increase(aircall_team_calls_total{{{TEAM}}}[1h]))", "{{team}}"),
+        over_time(
+            f"sum by (team) (increase(aircall_team_calls_total{{{TEAM}}}[1h] offset $compare))",
+            "{{team}} $compare earlier",
+        ),
+    )
+
+
+def _answer() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Time to answer by team",
+            description="Average time until an inbound call was answered, over the activity period before "
+            "each point. Good: below the dashed SLA limit, which is only there where `sla` is "
+            "set.",
+            unit="s",
+            empty="No call was answered in this time range",
+            width=8,
+            height=8,
+        ),
+        over_time(f"max by (team) (aircall_team_average_answer_seconds{{{TEAM}}})", "{{team}}"),
+        over_time(f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)", "SLA limit"),
+    )
+
+
+def _kept() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Users within the SLA",
+            description="Share of the team's users whose average time to answer was within `sla`. Good: 100 "
+            "%. Only where `sla` is set.",
+            unit="percentunit",
+            empty="No SLA is set",
+            width=8,
+            height=8,
+            steps=((0.8, GREEN),),
+            base=RED,
+        ),
+        over_time(f"1 - avg by (team) (aircall_user_sla_breached{{{TEAM}}})", "{{team}}"),
+    )
+
+
+def _service() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Service level by team",
+            description="Share of the activity period's inbound calls that were answered within the second "
+            "threshold of `queue_wait`; missed calls count as not. Good: above 80 %.",
+            unit="percentunit",
+            empty=QUIET,
+            width=8,
+            height=8,
+            steps=((0.8, GREEN),),
+            base=RED,
+        ),
+        over_time(f"max by (team) (aircall_team_service_level_ratio{{{TEAM}}})", "{{team}}"),
+    )
+
+
+def _states() -> Builder[Panel]:
+    return timeline(
+        Frame(
+            title="States of users",
+            description="The state of each user at each time: available green, in a call orange, after-call "
+            "work yellow, do not disturb red, offline grey. Point at a band for its beginning "
+            "and end.",
+            unit="short",
+            empty="No users in this time range",
+            width=24,
+            height=18,
+        ),
+        over_time(
+            _told_apart(f"max by (user_id, user) (aircall_user_availability_code{{{TEAM}}})"), "{{user}}"
+        ),
+    ).mappings(state_codes())
+
+
+def _spent() -> Builder[Panel]:
+    return by_name(
+        Frame(
+            title="Time in each state",
+            description="How the time range was spent by each user, as far as the exporter watched.",
+            unit="s",
+            empty="No users in this time range",
+            width=12,
+            height=16,
+        ),
+        STATES,
+        now(
+            _told_apart(
+                f"sum by (user_id, user, state) ({ONCE} (increase("
+                f'aircall_user_availability_seconds_total{{{TEAM}, state!="unknown"}}[$__range])))'
+            )
+        ),
+        "user",
+        "state",
+    )
+
+
+def _by_user() -> Builder[Panel]:
+    return by_name(
+        Frame(
+            title="Calls of each user",
+            description="Calls that ended in the time range: inbound that the user answered, outbound "
+            "answered and not. Missed calls have no user in Aircall.",
+            unit="short",
+            empty=QUIET,
+            width=12,
+            height=16,
+        ),
+        (
+            Sign("inbound answered", GREEN, "inbound answered"),
+            Sign("outbound answered", NEUTRAL, "outbound answered"),
+            Sign("outbound unanswered", GREY, "outbound, not answered"),
+        ),
+        now(
+            _told_apart(
+                f"sum by (user_id, user, call) ({sentence(_made(), 'call', 'direction', 'outcome')}"
+                f" and on (user_id) {MEMBERS})"
+            )
+        ),
+        "user",
+        "call",
+    )
+
+
+def _users() -> Builder[Panel]:
+    talk = _total("aircall_user_talk_seconds_sum")
+    talks = _total("aircall_user_talk_seconds_count")
+    answered = _total("aircall_user_answer_seconds_count")
+    users = columns(
+        Frame(
+            title="Users in this time range",
+            description="Answered: inbound calls answered. Time to answer and call length: averages. "
+            "Talking: time in calls. Occupancy: share of the time not offline that was spent in "
+            "calls; 60 to 85 % is usual, far more wears people out.",
+            unit="short",
+            empty="No users in this time range",
+            width=24,
+            height=14,
+        ),
+        "user",
+        {
+            "Answered": _column(answered),
+            "Outbound": _column(_total("aircall_calls_total", ', direction="outbound"')),
+            "Time to answer": _column(f"{_total('aircall_user_answer_seconds_sum')} / ({answered} > 0)"),
+            "Call length": _column(f"{talk} / ({talks} > 0)"),
+            "Talking": _column(talk),
+            "Not offline": _column(_seconds(SIGNED_IN)),
+            "Occupancy": _column(f"{_seconds('in_call')} / ({_seconds(SIGNED_IN)} > 0)"),
+        },
+    )
+    return units(
+        users, Time_to_answer="s", Call_length="s", Talking="s", Not_offline="s", Occupancy="percentunit"
+    )
+
+
+def board() -> Dashboard:
+    """Grafana's JSON model of it."""
+    compare = (
+        CustomVariable("compare")
+        .label("Compare with")
+        .values("1d,7d,28d")
+        .current(VariableOption(selected=True, text="7d", value="7d"))
+    )
+    return (
+        history(PAGE, "now-24h", "calls")
+        .with_variable(compare)
+        .with_panel(_calls())
+        .with_panel(_compared())
+        .with_panel(_answer())
+        .with_panel(_kept())
+        .with_panel(_service())
+        .with_panel(_users())
+        .with_panel(_states())
+        .with_panel(_spent())
+        .with_panel(_by_user())
+        .build()
+    )

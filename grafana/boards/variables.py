@@ -1,0 +1,68 @@
+"""What a viewer can choose, in every board's address under the same names, so that links keep it."""
+
+from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable
+from grafana_foundation_sdk.models.dashboard import (
+    DataSourceRef,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+)
+
+SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+EVERYTHING = ".*"
+
+
+def datasource() -> DatasourceVariable:
+    """Which Prometheus."""
+    return DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def _choice(name: str, label: str, description: str, query: str) -> QueryVariable:
+    """One, several or all of what the query finds, anew at every refresh, so that a TV needs no reload."""
+    return (
+        QueryVariable(name)
+        .label(label)
+        .description(description)
+        .datasource(SOURCE)
+        .query({"query": query, "refId": name})
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(EVERYTHING)
+        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
+
+
+def instance() -> QueryVariable:
+    """Which exporter: one Aircall company each."""
+    return _choice(
+        "instance",
+        "Exporter",
+        "Each exporter serves one Aircall company. Choose one where several are scraped.",
+        "label_values(aircall_up, instance)",
+    )
+
+
+def team() -> QueryVariable:
+    """Teams by name, users without a team last."""
+    # An invisible character before the shown name, not in the value, sorts it behind all others.
+    teams = 'group by (team) (aircall_user_team_info{instance=~"$instance"})'
+    titled = f'label_replace({teams}, "title", "$1", "team", "(.*)")'
+    titled = f'label_replace({titled}, "title", "\u2060Single Users", "team", "Single Users")'
+    return _choice(
+        "team",
+        "Team",
+        "Only the users of these teams. Single Users are those without a team.",
+        f"query_result({titled})",
+    ).regex(r'/\{team="(?<value>.*)",title="(?<text>.*)"\} /')
+
+
+def number() -> QueryVariable:
+    """Aircall numbers by name."""
+    return _choice(
+        "number",
+        "Number",
+        "Only the calls of these Aircall numbers.",
+        'label_values(aircall_number_info{instance=~"$instance"}, number)',
+    )

@@ -1,0 +1,45 @@
+"""The wallboard: who waits, who is there, team by team, for a screen on the wall."""
+
+from grafana_foundation_sdk.builders.stat import Panel
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from grafana.boards import overview
+from grafana.boards.board import Page, live
+from grafana.boards.palette import NO_DATA, PICK_UP, STATES
+from grafana.boards.panels import Frame, sorted_by
+from grafana.boards.people import IN_TEAM, details, users
+from grafana.boards.tile import tiles
+
+PAGE = Page(
+    "aircall-wallboard",
+    "Aircall · Wallboard",
+    "Who waits, who is there, and how the last minutes went, team by team",
+)
+
+
+def _team() -> Panel:
+    frame = Frame(
+        title="$team",
+        description="Every user of the team: state and for how long; in a call, how long it has been going "
+        "on, ↓ inbound or ↑ outbound, the other party, the Aircall number. Then the calls of "
+        "the activity period: answered inbound, outbound, missed (on all numbers that the user "
+        "is assigned to), average time to answer ⌀. ‼ before the name: that average is above "
+        "the SLA. ☎ PICK UP: available, and a call that the user could take is waiting.",
+        unit="string",
+        empty="No data, or no users in this team",
+        width=24,
+        height=18,
+        base=NO_DATA,
+    )
+    return (
+        tiles(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES), caption_size=18, text_size=14)
+        .with_transformation(sorted_by("user"))
+        .repeat("team")
+        .repeat_direction("h")
+        .max_per_row(6)
+    )
+
+
+def board() -> Dashboard:
+    """Grafana's JSON model of it."""
+    return live(PAGE, *overview.panels(IN_TEAM), _team())
