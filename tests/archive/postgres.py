@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.prometheus.test_end_to_end import free_address
+from tests.stack import free_address
 
 DEBIAN = Path("/usr/lib/postgresql")
 

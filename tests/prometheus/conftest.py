@@ -1,20 +1,14 @@
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.stack import program
+
 ROOT = Path(__file__).resolve().parents[2]
 
 Run = Callable[..., str]
-
-
-def _find(package: str, *names: str) -> str:
-    for name in names:
-        if path := shutil.which(name):
-            return path
-    pytest.fail(f"{names[0]} is missing: apt install {package}", pytrace=False)
 
 
 def _runner(tool: str) -> Run:
@@ -30,19 +24,14 @@ def _runner(tool: str) -> Run:
 
 @pytest.fixture(scope="session")
 def promtool() -> Run:
-    return _runner(_find("prometheus", "promtool"))
+    return _runner(program("prometheus", "promtool"))
 
 
 @pytest.fixture(scope="session")
 def amtool() -> Run:
-    return _runner(_find("prometheus-alertmanager", "amtool"))
+    return _runner(program("prometheus-alertmanager", "amtool"))
 
 
 @pytest.fixture(scope="session")
 def alertmanager_binary() -> str:
-    return _find("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager")
-
-
-@pytest.fixture(scope="session")
-def prometheus_binary() -> str:
-    return _find("prometheus", "prometheus")
+    return program("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager")
