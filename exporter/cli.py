@@ -14,12 +14,14 @@ import structlog
 
 from exporter import __version__
 from exporter.archive.store import Archive, ArchiveError, sqlite_url
-from exporter.config import Aircall, ConfigError, Settings, load
+from exporter.config import Aircall, Settings, load
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
 from exporter.service import Service
 from exporter.web import application
+from exporter.webconfig import NO_WEB_CONFIG, load_web_config
 from exporter.webserver import ListenError, WebServer, bind
+from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
 
@@ -46,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
         default=DEFAULT_ADDRESS,
         metavar="ADDRESS",
         help="address to serve on (default: %(default)s)",
+    )
+    common.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        metavar="FILE",
+        help="TLS and passwords for the web side (YAML)",
     )
     common.add_argument(
         "--log.level", dest="log_level", default="info", choices=LEVELS, help="least severity"
@@ -174,8 +182,9 @@ def _serve(arguments: argparse.Namespace, service: Service) -> None:
             log.error("the configuration is not reloaded", problem=str(error))
 
     is_demo = arguments.command == "demo"
+    web_config = load_web_config(arguments.web_config) if arguments.web_config else NO_WEB_CONFIG
     listener = bind(arguments.listen)
-    server = WebServer(application(service, reload if arguments.lifecycle else None), listener)
+    server = WebServer(application(service, reload if arguments.lifecycle else None), listener, web_config)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN if is_demo else hang_up)

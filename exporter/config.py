@@ -3,33 +3,30 @@
 The reference for users is docs/configuration.md, which a test holds against the classes below.
 """
 
-import difflib
-import json
 import math
 import os
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 
-from exporter.durations import Duration, parse_duration
+from exporter import yamlfile
+from exporter.durations import Duration
+from exporter.yamlfile import ConfigError, Texts
 
 API_HISTORY = Duration(182 * 86400)
 """How far back Aircall's call history reaches, in seconds (API reference: six months)."""
 
 Caller = Literal["full", "masked", "hidden"]
 
-
-class ConfigError(Exception):
-    """One line for the person who wrote the file: where, what was found, what is wanted."""
-
-    def __init__(self, source: str, path: str, problem: str) -> None:
-        super().__init__(": ".join(part for part in (source, path, problem) if part))
+_TEXTS = Texts(
+    wanted={"aircall.requests_per_minute": "auto or a number", "caller": "full, masked or hidden"},
+    secret=frozenset({"aircall.api_id", "aircall.api_token"}),
+)
 
 
 class Aircall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,115 +109,10 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     Raises ConfigError, whose text is one line naming file, key, what was found and what is wanted.
     """
     source = path or "configuration"
-    settings = _convert(_read(path) if path else {}, source)
+    settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
     settings = _with_environment(settings, source, environ)
     _check(settings, source)
     return settings
-
-
-def _read(path: str) -> object:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(path, "", "is not UTF-8 text") from None
-    try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506
-        return {} if content is None else content
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(path, where, f"is not valid YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML allows a key once; PyYAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _decode(kind: type, value: object) -> object:
-    if kind is Duration:
-        return parse_duration(value)
-    raise NotImplementedError(kind)
-
-
-def _convert(raw: object, source: str) -> Settings:
-    try:
-        return msgspec.convert(raw, Settings, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        path = place.strip("`").removeprefix(".")
-        unknown = re.search(r"unknown field `(.*)`", reason)
-        if unknown:
-            key = unknown[1]
-            path = f"{path}.{key}".strip(".")
-            raise ConfigError(source, path, f"unknown key{_similar(key, path)}") from None
-        raise ConfigError(source, path, _mismatch(path, _at(raw, path), reason)) from None
-
-
-_WANTED = {
-    "aircall.requests_per_minute": "auto or a number",
-    "caller": "full, masked or hidden",
-}
-_TYPES = {
-    "object": "a mapping of keys",
-    "array": "a list",
-    "str": "text",
-    "bool": "true or false",
-    "float": "a number",
-    "int | str": "a name or an id",
-}
-
-
-def _mismatch(path: str, found: object, reason: str) -> str:
-    expected = re.match(r"Expected `([^`]+)`", reason)
-    wanted = _WANTED.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
-    secret = path in ("aircall.api_id", "aircall.api_token")
-    shown = "something else" if secret else _short(found)
-    return f"found {shown}, wanted {wanted}"
-
-
-def _short(value: object) -> str:
-    text = str(value) if isinstance(value, Duration) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _at(raw: object, path: str) -> object:
-    for step in re.findall(r"[^.\[\]]+", path):
-        if isinstance(raw, Mapping):
-            raw = raw.get(step)
-        elif isinstance(raw, list) and step.isdigit():
-            raw = raw[int(step)]
-    return raw
-
-
-def _similar(key: str, path: str) -> str:
-    section: Any = Settings
-    for step in path.split(".")[:-1]:
-        name, _, index = step.partition("[")
-        section = msgspec.structs.fields(section)[_field_names(section).index(name)].type
-        if index:
-            section = get_args(section)[0]
-    known = _field_names(section)
-    close = difflib.get_close_matches(key, known, n=1)
-    return f", did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
-
-
-def _field_names(section: type[msgspec.Struct]) -> list[str]:
-    return [field.name for field in msgspec.structs.fields(section)]
 
 
 def _with_environment(settings: Settings, source: str, environ: Mapping[str, str]) -> Settings:
@@ -265,7 +157,7 @@ def _check(settings: Settings, source: str) -> None:
             raise ConfigError(source, path, problem)
 
     def wanted(holds: bool, path: str, found: object, what: str) -> None:
-        require(holds, path, f"found {_short(found)}, wanted {what}")
+        require(holds, path, f"found {yamlfile.short(found)}, wanted {what}")
 
     for key in ("api_id", "api_token"):
         secret, variable = getattr(aircall, key), f"AIRCALL_{key.upper()}"
@@ -288,7 +180,7 @@ def _check(settings: Settings, source: str) -> None:
     share = settings.thresholds.missed_share
     wanted(0 <= share < 1, "thresholds.missed_share", share, "a share from 0 (off) to below 1")
     kept = settings.storage.retention
-    wanted(kept == 0 or kept >= 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
+    wanted(not 0 < kept < 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
     names: set[str] = set()
     for position, group in enumerate(settings.groups):
         path = f"groups[{position}]"

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter.config import ConfigError
 from exporter.landing import landing_page
 from exporter.metrics.exposition import expose
 from exporter.service import Service
+from exporter.yamlfile import ConfigError
 
 Reload = Callable[[], None]
 """Reads the configuration again and puts it in force. Raises ConfigError."""

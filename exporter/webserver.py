@@ -6,6 +6,9 @@ import threading
 import uvicorn
 from starlette.types import ASGIApp
 
+from exporter.webconfig import NO_WEB_CONFIG, WebConfig
+from exporter.websecurity import BasicAuth, FreshCertificate, ResponseHeaders
+
 STOP_SECONDS = 1
 """How long requests in progress are waited for when the server stops."""
 
@@ -35,8 +38,15 @@ def bind(address: str) -> socket.socket:
 class WebServer:
     """Serves an ASGI application on a bound socket until it is stopped."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, config: WebConfig = NO_WEB_CONFIG) -> None:
+        """Serve `app` behind what `config` asks for: TLS, passwords, headers."""
         self._listener = listener
+        if config.basic_auth_users:
+            app = BasicAuth(app, config.basic_auth_users)
+        if config.http_server_config.headers:
+            app = ResponseHeaders(app, config.http_server_config.headers)
+        tls = config.tls_server_config
+        certificate = FreshCertificate(tls) if tls else None
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -44,6 +54,7 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
         )

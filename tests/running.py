@@ -12,6 +12,7 @@ from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.service import Service
 from exporter.web import Reload, application
+from exporter.webconfig import NO_WEB_CONFIG, WebConfig
 from exporter.webserver import WebServer, bind
 from tests.scrape import Scrape
 
@@ -66,13 +67,14 @@ def running(
     *,
     reload: Reload | None = None,
     served: dict[str, Any] | None = None,
+    web_config: WebConfig = NO_WEB_CONFIG,
     **settings: Any,
 ) -> Iterator[Running]:
     """Serve `account`, and an exporter of it, until the block is left."""
     with TemporaryDirectory() as storage, SimulatedAircall(account, **(served or {})) as aircall:
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         service = Service(Settings(aircall=api, **settings), Archive(sqlite_url(storage)))
-        server = WebServer(application(service, reload), bind("127.0.0.1:0"))
+        server = WebServer(application(service, reload), bind("127.0.0.1:0"), web_config)
         service.start()
         server.start()
         try:

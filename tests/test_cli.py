@@ -102,6 +102,8 @@ def test_version_and_help() -> None:
         "--web.enable-lifecycle",
         "--log.level",
         "--log.format",
+        "--web.config.file",
+        "--storage.path",
     ):
         assert flag in run("--help").stdout
     assert "--calls-per-hour" in run("demo", "--help").stdout

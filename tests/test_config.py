@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import ConfigError, Settings, load
+from exporter.config import Settings, load
 from exporter.durations import Duration, parse_duration
+from exporter.yamlfile import ConfigError
 
 CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 

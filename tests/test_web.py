@@ -8,9 +8,9 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.config import ConfigError
 from exporter.demo.faults import Fault, Hang
 from exporter.demo.simulation import SimulatedAccount
+from exporter.yamlfile import ConfigError
 from tests.running import Running, eventually, running
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -101,8 +101,8 @@ def test_what_is_not_there_and_what_may_not_be_done(exporter: Running) -> None:
 
 def test_not_ready_says_what_is_missing() -> None:
     hang = Hang()
-    with running(now_account(calls_per_hour=0)) as exporter:
-        exporter.aircall.faults.append(Fault(lambda path: path == "/v1/teams", hang))
+    faults = [Fault(lambda path: path == "/v1/teams", hang)]
+    with running(now_account(calls_per_hour=0), served={"faults": faults}) as exporter:
         assert hang.reached.wait(10)
         answer = get(exporter, "/-/ready")
         assert answer.status_code == 503

@@ -1,0 +1,141 @@
+"""YAML files for people: read into types, and when something is wrong, one line that says what and where."""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import msgspec
+import yaml
+
+from exporter.durations import Duration, parse_duration
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What to say of single keys, by path: what is wanted of them, and whose values are never shown."""
+
+    wanted: Mapping[str, str]
+    secret: frozenset[str] = frozenset()
+
+
+NO_TEXTS = Texts({})
+
+
+class ConfigError(Exception):
+    """One line for the person who wrote the file: where, what was found, what is wanted."""
+
+    def __init__(self, source: str, path: str, problem: str) -> None:
+        super().__init__(": ".join(part for part in (source, path, problem) if part))
+
+
+def read(path: str) -> object:
+    """The content of a YAML file, an empty mapping where it is empty. Raises ConfigError."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, "", "is not UTF-8 text") from None
+    try:
+        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506
+        return {} if content is None else content
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(path, where, f"is not valid YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML allows a key once; PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Duration:
+        return parse_duration(value)
+    raise NotImplementedError(kind)
+
+
+def convert(raw: object, kind: type[T], source: str, texts: Texts = NO_TEXTS) -> T:
+    """Read a file's content into a type. Raises ConfigError with the key's path."""
+    try:
+        return msgspec.convert(raw, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        path = place.strip("`").removeprefix(".")
+        unknown = re.search(r"unknown field `(.*)`", reason)
+        if unknown:
+            key = unknown[1]
+            path = f"{path}.{key}".strip(".")
+            raise ConfigError(source, path, f"unknown key{_similar(kind, key, path)}") from None
+        raise ConfigError(source, path, _mismatch(path, _at(raw, path), reason, texts)) from None
+
+
+_TYPES = {
+    "object": "a mapping of keys",
+    "array": "a list",
+    "str": "text",
+    "bool": "true or false",
+    "float": "a number",
+    "int | str": "a name or an id",
+}
+
+
+def _mismatch(path: str, found: object, reason: str, texts: Texts) -> str:
+    expected = re.match(r"Expected `([^`]+)`", reason)
+    wanted = texts.wanted.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
+    shown = "something else" if path in texts.secret else short(found)
+    return f"found {shown}, wanted {wanted}"
+
+
+def short(value: object) -> str:
+    """A value as an error shows it."""
+    text = str(value) if isinstance(value, Duration) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _at(raw: object, path: str) -> object:
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(raw, Mapping):
+            raw = raw.get(step)
+        elif isinstance(raw, list) and step.isdigit():
+            raw = raw[int(step)]
+    return raw
+
+
+def _similar(kind: type[msgspec.Struct], key: str, path: str) -> str:
+    section = kind
+    for step in re.findall(r"[a-z_]+", path)[:-1]:
+        section = _section(section.__annotations__[step])
+    known = _field_names(section)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _section(kind: Any) -> type[msgspec.Struct]:
+    """The struct in an annotation such as `Struct | None` or `tuple[Struct, ...]`."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    return next(_section(inner) for inner in get_args(kind) if inner not in (type(None), ...))
+
+
+def _field_names(section: type[msgspec.Struct]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(section)]
