@@ -7,14 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import structlog
 
 from exporter import __version__
+from exporter.archive import command
 from exporter.archive.store import Archive, ArchiveError, sqlite_url
-from exporter.config import Aircall, Settings, load
+from exporter.config import Aircall, Settings, load, storage_url
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
 from exporter.service import Service
@@ -96,6 +98,8 @@ def parser() -> argparse.ArgumentParser:
         help=f"calls when it is busy (default: {CALLS_PER_USER} for each user)",
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
+    calls = commands.add_parser("calls", help="search the calls that are kept")
+    command.add_flags(calls)
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE")
     return main_parser
@@ -122,19 +126,14 @@ def version() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit code: 0 fine, 1 cannot run, 2 wrong flags or configuration."""
+    """Run the command line; gives the exit code: 0 fine, 1 cannot run, 2 wrong flags or configuration.
+
+    A search (`calls`) gives 0 where something was found, 1 where nothing was, 2 where it cannot search.
+    """
     arguments = parser().parse_args(argv)
+    commands = {"check-config": _check_config, "demo": _demo, "calls": _calls, None: _run}
     try:
-        if arguments.command == "check-config":
-            load(arguments.file)
-            print(f"{arguments.file}: fine")
-            return 0
-        if arguments.command == "demo":
-            return _demo(arguments)
-        settings = load(arguments.config)
-        configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
-        archive = Archive(settings.storage.url or sqlite_url(arguments.storage))
-        _serve(arguments, Service(settings, archive))
+        return commands[arguments.command](arguments)
     except ConfigError as error:
         print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2
@@ -144,7 +143,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ListenError as error:
         print(f"aircall-exporter: --web.listen-address: {error}", file=sys.stderr)
         return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
+    _serve(arguments, Service(settings, Archive(settings.storage.url or sqlite_url(arguments.storage))))
     return 0
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    load(arguments.file)
+    print(f"{arguments.file}: fine")
+    return 0
+
+
+def _calls(arguments: argparse.Namespace) -> int:
+    try:
+        url = storage_url(arguments.config) or sqlite_url(arguments.storage, create=False)
+        with closing(Archive(url)) as archive:
+            return command.run(arguments, archive, time.time())
+    except (ArchiveError, ValueError) as error:
+        print(f"aircall-exporter: calls: {error}", file=sys.stderr)
+        return 2
 
 
 def _demo(arguments: argparse.Namespace) -> int:

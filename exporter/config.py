@@ -115,6 +115,11 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def storage_url(path: str | None) -> str:
+    """The archive's database in the file at `path`, empty where none is set; needs no credential."""
+    return yamlfile.convert(yamlfile.read(path), Settings, path, _TEXTS).storage.url if path else ""
+
+
 def _with_environment(settings: Settings, source: str, environ: Mapping[str, str]) -> Settings:
     aircall = settings.aircall
     if aircall.api_token and aircall.api_token_file:

@@ -6,6 +6,8 @@ cannot be honoured here is refused, never passed over.
 
 import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -16,14 +18,17 @@ from exporter.yamlfile import ConfigError, Texts
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS12", "TLS13"]
-HEADERS = (
-    "X-Frame-Options",
-    "X-Content-Type-Options",
-    "X-XSS-Protection",
-    "Strict-Transport-Security",
-    "Content-Security-Policy",
-)
-"""The headers that the toolkit lets one set."""
+HEADERS: dict[str, tuple[str, ...]] = {
+    "X-Frame-Options": ("deny", "sameorigin"),
+    "X-Content-Type-Options": ("nosniff",),
+    "X-XSS-Protection": (),
+    "Strict-Transport-Security": (),
+    "Content-Security-Policy": (),
+}
+"""The headers that the toolkit lets one set, and the values that each may have; none means any."""
+
+BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+"""A hash that can be checked: a cost of 4 to 31, then a salt of 128 bits and 184 bits of the hash."""
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CLIENT_AUTH = {
@@ -36,8 +41,21 @@ _TEXTS = Texts(
         "tls_server_config.client_auth_type": ", ".join(_CLIENT_AUTH),
         "tls_server_config.min_version": "TLS12 or TLS13",
         "tls_server_config.max_version": "TLS12 or TLS13",
-    }
+    },
+    secret=frozenset({"basic_auth_users"}),
 )
+_REASONS = {
+    "KEY_VALUES_MISMATCH": "it does not belong to the certificate",
+    "NO_CERTIFICATE_OR_CRL_FOUND": "it holds no certificate in PEM",
+}
+
+
+class TlsError(Exception):
+    """A file that TLS needs cannot be used: `key` is the one that names it, the text says why."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(problem)
+        self.key = key
 
 
 class TlsServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,14 +91,10 @@ def load_web_config(path: str) -> WebConfig:
     """Read the file. Raises ConfigError, whose text is one line."""
     config = yamlfile.convert(yamlfile.read(path), WebConfig, path, _TEXTS)
     for user, hashed in config.basic_auth_users.items():
-        if not re.fullmatch(r"\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}", hashed):
+        if not BCRYPT.fullmatch(hashed):
             raise ConfigError(path, f"basic_auth_users.{user}", "is not a bcrypt hash, wanted one ($2y$...)")
     for name, value in config.http_server_config.headers.items():
-        problem = (
-            f"is not a header to be set here; known: {', '.join(HEADERS)}" if name not in HEADERS else ""
-        )
-        if problem or not (value.isascii() and value.isprintable()):
-            problem = problem or "holds a line break or a sign outside ASCII"
+        if problem := _header_problem(name, value):
             raise ConfigError(path, f"http_server_config.headers.{name}", problem)
     tls = config.tls_server_config
     if tls is None:
@@ -101,18 +115,48 @@ def load_web_config(path: str) -> WebConfig:
     )
     try:
         tls_context(tls)
-    except (OSError, ssl.SSLError) as error:
-        reason = getattr(error, "reason", None) or error.strerror or error
-        raise ConfigError(path, "tls_server_config", f"certificate or key cannot be used: {reason}") from None
+    except TlsError as error:
+        raise ConfigError(path, f"tls_server_config.{error.key}", str(error)) from None
     return msgspec.structs.replace(config, tls_server_config=tls)
 
 
+def _header_problem(name: str, value: str) -> str:
+    """What is wrong with a header, or nothing where it is fine. An empty value leaves the header out."""
+    if name not in HEADERS:
+        return f"is not a header to be set here; known: {', '.join(HEADERS)}"
+    if not (value.isascii() and value.isprintable()) or value != value.strip():
+        return "holds a line break, a sign outside ASCII, or a space around it"
+    values = HEADERS[name]
+    if value and values and value not in values:
+        return f"found {yamlfile.short(value)}, wanted {' or '.join(values)}"
+    return ""
+
+
 def tls_context(tls: TlsServer) -> ssl.SSLContext:
-    """A server's context with the files as they are now. Raises OSError or ssl.SSLError."""
+    """A server's context with the files as they are now. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
-    context.load_cert_chain(tls.cert_file, tls.key_file)
+    with _naming("cert_file", tls.cert_file):  # alone first, so that what comes next can only be the key
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(tls.cert_file)
+    with _naming("key_file", tls.key_file):
+        Path(tls.key_file).read_bytes()  # says why it cannot be read, which load_cert_chain does not
+        # Without a password given, OpenSSL would ask for one on the terminal, and wait.
+        context.load_cert_chain(tls.cert_file, tls.key_file, password="")
     context.verify_mode = _CLIENT_AUTH[tls.client_auth_type]
     if tls.client_ca_file:
-        context.load_verify_locations(tls.client_ca_file)
+        with _naming("client_ca_file", tls.client_ca_file):
+            context.load_verify_locations(tls.client_ca_file)
     return context
+
+
+@contextmanager
+def _naming(key: str, file: str) -> Iterator[None]:
+    """Turn what goes wrong with `file` into a TlsError that names it."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        unnamed = "it is no PEM file, or wants a password"
+        reason = _REASONS.get(error.reason, error.reason) if error.reason else unnamed
+        raise TlsError(key, f"found {file}, which cannot be used: {reason}") from None
+    except OSError as error:
+        raise TlsError(key, f"found {file}, which cannot be read: {error.strerror}") from None

@@ -1,11 +1,10 @@
 """What stands between a client and the pages: the certificate, the password, the headers."""
 
+import asyncio
 import base64
-import binascii
 import hashlib
 import secrets
 import ssl
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,12 +15,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.webconfig import TlsServer, tls_context
+from exporter.webconfig import TlsError, TlsServer, tls_context
 
 log = structlog.get_logger()
-
-NOBODY = b"$2b$10$abcdefghijklmnopqrstuuPZc0pzRVGDUJ2r0ZDIFPE1v8KHtBJ6C"
-"""A hash that no password has: checking it makes an unknown user take as long as a known one."""
 
 
 class FreshCertificate:
@@ -30,8 +26,7 @@ class FreshCertificate:
     def __init__(self, tls: TlsServer) -> None:
         self._tls = tls
         self._seen = self._stamps()
-        self._current = tls_context(tls)
-        self.context = tls_context(tls)
+        self.context = self._current = tls_context(tls)
         self.context.sni_callback = self._renew
 
     def _renew(self, connection: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
@@ -41,27 +36,33 @@ class FreshCertificate:
             try:
                 self._current = tls_context(self._tls)
                 log.info("the certificate is renewed", file=self._tls.cert_file)
-            except (OSError, ssl.SSLError) as error:
-                log.error("the new certificate cannot be used, the old one stays", problem=str(error))
+            except TlsError as error:
+                log.error(
+                    "the new certificate cannot be used, the old one stays", key=error.key, problem=str(error)
+                )
         connection.context = self._current
 
-    def _stamps(self) -> tuple[int, ...]:
+    def _stamps(self) -> tuple[tuple[int, int, int], ...]:
+        """What tells one content of the files from another; empty where one is missing."""
         files = (self._tls.cert_file, self._tls.key_file, self._tls.client_ca_file)
         try:
-            return tuple(Path(file).stat().st_mtime_ns for file in files if file)
+            found = [Path(file).stat() for file in files if file]
         except OSError:
             return ()
+        return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in found)
 
 
 class BasicAuth:
-    """Lets in who knows a password (HTTP Basic, RFC 7617). `users` are bcrypt hashes by name."""
+    """Lets in who knows a password (HTTP Basic, RFC 7617). `users` are bcrypt hashes by name, at least one."""
 
     def __init__(self, app: ASGIApp, users: Mapping[str, str]) -> None:
         self._app = app
         self._users = {name: hashed.encode() for name, hashed in users.items()}
         self._salt = secrets.token_bytes(16)
-        self._let_in: set[bytes] = set()
-        self._lock = threading.Lock()
+        self._costliest = max(self._users.values(), key=lambda hashed: hashed[4:6])
+        self._let_in: dict[str, bytes] = {}
+        # One at a time, and waiting outside the threads that answer scrapes: guessing cannot hold them up.
+        self._one_at_a_time = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or await self._allowed(Headers(scope=scope).get("authorization", "")):
@@ -72,30 +73,42 @@ class BasicAuth:
         await refusal(scope, receive, send)
 
     async def _allowed(self, authorization: str) -> bool:
-        seen = hashlib.sha256(self._salt + authorization.encode()).digest()
-        return seen in self._let_in or await run_in_threadpool(self._check, authorization, seen)
-
-    def _check(self, authorization: str, seen: bytes) -> bool:
-        scheme, _, credentials = authorization.partition(" ")
-        try:
-            name, _, password = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        given = _credentials(authorization)
+        if given is None:
             return False
-        hashed = self._users.get(name, NOBODY)
-        with self._lock:  # one at a time: guessing must not take the scrape's share of the processor
-            right = bcrypt.checkpw(password.encode()[:72], hashed)
-        if scheme.lower() != "basic" or not right or name not in self._users:
+        name, password = given
+        seen = hashlib.sha256(self._salt + password).digest()
+        if secrets.compare_digest(self._let_in.get(name, b""), seen):
+            return True
+        hashed = self._users.get(
+            name, self._costliest
+        )  # a name that is not there takes as long as one that is
+        async with self._one_at_a_time:
+            right = await run_in_threadpool(bcrypt.checkpw, password, hashed)
+        if not right or name not in self._users:
             return False
-        self._let_in.add(seen)
+        self._let_in[name] = seen
         return True
 
 
+def _credentials(authorization: str) -> tuple[str, bytes] | None:
+    """Name and password; none where the header is anything else. bcrypt reads 72 bytes of a password."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (name, password.encode()[:72]) if colon else None
+
+
 class ResponseHeaders:
-    """Puts headers on every answer."""
+    """Puts headers on every answer, those without a value left out."""
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         self._app = app
-        self._headers = headers
+        self._headers = {name: value for name, value in headers.items() if value}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:

@@ -54,6 +54,7 @@ class WebServer:
                 access_log=False,
                 server_header=False,
                 lifespan="off",
+                ws="none",
                 ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )

@@ -79,8 +79,14 @@ def convert(raw: object, kind: type[T], source: str, texts: Texts = NO_TEXTS) ->
     try:
         return msgspec.convert(raw, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        path = place.strip("`").removeprefix(".")
+        reason, _, place = str(error).partition(" - at `")
+        odd_key = place.startswith("key` in ")
+        path = place.removeprefix("key` in `").strip("`").removeprefix("$").removeprefix(".")
+        if odd_key:
+            raise ConfigError(source, path, "has a key that is not text, wanted it in quotes") from None
+        missing = re.search(r"missing required field `(.*)`", reason)
+        if missing:
+            raise ConfigError(source, f"{path}.{missing[1]}".strip("."), "missing") from None
         unknown = re.search(r"unknown field `(.*)`", reason)
         if unknown:
             key = unknown[1]
@@ -102,8 +108,16 @@ _TYPES = {
 def _mismatch(path: str, found: object, reason: str, texts: Texts) -> str:
     expected = re.match(r"Expected `([^`]+)`", reason)
     wanted = texts.wanted.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
-    shown = "something else" if path in texts.secret else short(found)
+    shown = "something else" if found and _holds_secret(path, texts.secret) else short(found)
     return f"found {shown}, wanted {wanted}"
+
+
+def _holds_secret(path: str, secrets: frozenset[str]) -> bool:
+    """Whether the value at `path` is, is within, or has within it, one that is never shown."""
+    return any(
+        not path or secret == path or secret.startswith(f"{path}.") or path.startswith(f"{secret}[")
+        for secret in secrets
+    )
 
 
 def short(value: object) -> str:

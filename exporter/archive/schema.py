@@ -34,6 +34,7 @@ calls = Table(
     Column("user_id", BigInteger),
     Column("number_id", BigInteger),
     Column("caller", Text, comment="as the configuration lets it be shown"),
+    Column("caller_digits", Text, nullable=False, comment="its digits alone, to be searched for"),
     Column("asset", Text, comment="the page of the recording or voicemail in Aircall"),
     Column("recorded", Boolean, nullable=False),
     Column("voicemail", Boolean, nullable=False),

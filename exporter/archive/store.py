@@ -1,7 +1,8 @@
 """The archive itself: one database, SQLite or PostgreSQL, and one transaction for each batch."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,25 @@ from exporter.account.totals import Key
 from exporter.aircall.objects import Call, Ref
 from exporter.archive import schema
 from exporter.archive.records import Addition, Batch, Memory, Progress, Record
+from exporter.archive.search import Criteria, FoundCall, search
 
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
 
-_CHILDREN = (schema.tags, schema.comments, schema.teams)
+_CHILDREN = (schema.tags, schema.comments)
 
 
 class ArchiveError(Exception):
     """The database cannot be opened, read or written now; trying again later may work."""
 
 
-def sqlite_url(directory: str) -> str:
-    """The archive in a directory. Creates the directory; raises ArchiveError where that cannot be."""
+def sqlite_url(directory: str, create: bool = True) -> str:
+    """The archive in a directory.
+
+    Raises ArchiveError where the directory cannot be created or, without `create`, has no archive.
+    """
+    if not create and not (Path(directory) / "archive.sqlite").exists():
+        raise ArchiveError(f"{directory}: has no call archive; name the exporter's --storage.path")
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -78,6 +85,7 @@ class Archive:
                     if self._counts_for_the_first_time(connection, addition)
                 ]
                 self._add_to_totals(connection, fresh)
+                self._put(connection, schema.teams, list(_team_rows(fresh)))
                 self._put(
                     connection,
                     schema.names,
@@ -87,6 +95,14 @@ class Archive:
                     value = msgspec.json.encode(batch.progress).decode()
                     self._put(connection, schema.state, [{"name": "progress", "value": value}])
                 return fresh
+        except SQLAlchemyError as error:
+            raise ArchiveError(_words(error)) from error
+
+    def search(self, criteria: Criteria) -> Iterator[FoundCall]:
+        """The calls that match, newest first. Raises ArchiveError also where there is no archive yet."""
+        try:
+            with self._engine.connect() as connection:
+                yield from search(connection, criteria)
         except SQLAlchemyError as error:
             raise ArchiveError(_words(error)) from error
 
@@ -164,6 +180,7 @@ def _row(record: Record) -> dict[str, Any]:
         "user_id": call.user.id if call.user else None,
         "number_id": call.number.id if call.number else None,
         "caller": record.caller,
+        "caller_digits": "".join(re.findall("[0-9]+", record.caller)),
         "asset": details.asset,
         "recorded": details.recording is not None,
         "voicemail": details.voicemail is not None,
@@ -173,7 +190,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 
 def _children(records: list[Record]) -> tuple[list[dict[str, Any]], ...]:
-    """The rows of tags, comments and teams."""
+    """The rows of tags and comments."""
     return (
         [{"call_id": r.call.id, "name": name} for r in records for name in sorted(r.details.tag_names)],
         [
@@ -186,8 +203,15 @@ def _children(records: list[Record]) -> tuple[list[dict[str, Any]], ...]:
             for r in records
             for position, comment in enumerate(r.details.comments or ())
         ],
-        [{"call_id": r.call.id, "team_id": str(id_)} for r in records for id_ in sorted(r.details.team_ids)],
     )
+
+
+def _team_rows(additions: Iterable[Addition]) -> Iterator[dict[str, Any]]:
+    """Which teams a call concerns is told by the totals that it adds to."""
+    for addition in additions:
+        for (family, *ids), _ in addition.increments:
+            if family == "team_calls":
+                yield {"call_id": addition.call.id, "team_id": ids[0]}
 
 
 def _progress(connection: Connection) -> Progress | None:
