@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, tzinfo
-from typing import TextIO
 
 import msgspec
 from rich.console import Console
@@ -44,9 +43,9 @@ def as_json(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:
         print(msgspec.json.encode(_row(call, zone)).decode())
 
 
-def as_csv(calls: Iterable[FoundCall], zone: tzinfo | None, out: TextIO = sys.stdout) -> None:
+def as_csv(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:
     """Print CSV with a header. A text that a spreadsheet would take for a formula gets a quote before it."""
-    writer = csv.DictWriter(out, [field.name for field in fields(FoundCall)], lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, [field.name for field in fields(FoundCall)], lineterminator="\n")
     writer.writeheader()
     for call in calls:
         row = _row(call, zone) | {"tags": ", ".join(call.tags), "comments": " / ".join(call.comments)}
