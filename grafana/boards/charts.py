@@ -94,6 +94,7 @@ def by_clock(
     return _coloured(
         framed(barchart.Panel(), frame, queries)
         .interval("1h")
+        .max_data_points(10_000)  # or Grafana takes steps of several hours on long time ranges
         .with_transformation(DataTransformerConfig(id_val="joinByField", options={"byField": "Time"}))
         .with_transformation(
             DataTransformerConfig(

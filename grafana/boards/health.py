@@ -52,10 +52,8 @@ def _verdicts() -> Builder[Panel]:
             base=NO_DATA,
         ),
         [
-            tile("Aircall answers", up, up, number("said", up, COMPANY), level(f"2 * ({up} < bool 1)")),
-            tile(
-                "API key rejected", rejected, up, number("said", rejected, COMPANY), level(f"2 * {rejected}")
-            ),
+            verdict("Aircall answers", up, "yes", "no", f"2 * ({up} < bool 1)"),
+            verdict("API key", rejected, "rejected", "accepted", f"2 * {rejected}"),
             events("Failed polls", errors),
             events("Throttled", throttled),
             events("Unreadable objects", malformed),

@@ -22,7 +22,7 @@ def _number() -> Panel:
     frame = Frame(
         title="$number",
         description="First the number itself: who waits, and its inbound calls of the activity period: "
-        "answered, missed, average time to answer ⌀ (‼: above the SLA), service level. ▲ yellow "
+        "answered, missed, average time to answer ⌀ (‼: above the SLA), service level. ! yellow "
         "and ‼ red: a caller waits beyond the thresholds of `queue_wait`. Then every user "
         "assigned to the number: state and for how long, or the length of the current call, ↓ "
         "inbound or ↑ outbound. ‼ before the name: the user's average time to answer is above "

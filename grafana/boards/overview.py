@@ -40,7 +40,7 @@ def _queue() -> Panel:
         "Queue now",
         5,
         "Inbound calls that ring and that nobody has answered yet, and how long the first of them has been "
-        "waiting. Good: 0. Green below the first threshold of `queue_wait`, ▲ yellow from there, ‼ red from "
+        "waiting. Good: 0. Green up to the first threshold of `queue_wait`, ! yellow above it, ‼ red above "
         "the second.",
         [
             tile("Waiting now", waiting, waiting, count(waiting), wait_level),
@@ -77,9 +77,9 @@ def _period() -> Panel:
         "Inbound calls, activity period",
         8,
         "Calls that ended and began within the last `activity_period` (15 minutes unless set otherwise). "
-        "Missed: ▲ above 25 % of the calls, ‼ above 50 %. Time to answer: the average; ‼ above `sla`, where "
+        "Missed: ! above 25 % of the calls, ‼ above 50 %. Time to answer: the average; ‼ above `sla`, where "
         "one is set. Service level: share of the calls answered within the second threshold of "
-        "`queue_wait`, missed calls counted as not; ▲ below 80 %, ‼ below 60 %.",
+        "`queue_wait`, missed calls counted as not; ! below 80 %, ‼ below 60 %.",
         [
             tile("Answered", answered, answered, count(answered), level("(vector(0) > 0)")),
             tile("Missed", missed, missed, count(missed), level(_above(share, MISSED_SHARE))),
@@ -108,7 +108,7 @@ def _callers() -> Panel:
         title="Callers waiting",
         description="The callers who have been waiting longest: for how long, who calls, which Aircall "
         "number, and after → the assigned users who are available, the one free for longest "
-        "first. ▲ yellow and ‼ red from the thresholds of `queue_wait`. Good: nobody is "
+        "first. ! yellow and ‼ red above the thresholds of `queue_wait`. Good: nobody is "
         "waiting.",
         unit="string",
         empty="No data: is the exporter running?",

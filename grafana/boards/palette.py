@@ -43,7 +43,7 @@ PICK_UP = Sign("pick_up", BRIGHT_GREEN, "☎ PICK UP")
 LEVELS = (
     Sign("calm", CALM, ""),
     Sign("0", GREEN, ""),
-    Sign("1", YELLOW, "▲"),
+    Sign("1", YELLOW, "!"),
     Sign("2", BRIGHT_RED, "‼"),
 )
 

@@ -25,6 +25,11 @@ def _each(counter: str, labels: str, of: str, window: str = "$__interval") -> st
     return f"sum by ({of}) (increase({counter}{{{labels}}}[{window}]))"
 
 
+def _of_the_hour(outcome: str) -> str:
+    """Calls of the hour that begins at each point."""
+    return f'sum(increase(aircall_calls_total{{{INBOUND}, outcome="{outcome}"}}[1h] offset -1h))'
+
+
 def _in_time() -> str:
     """Calls of each number that were answered within the critical threshold: the bucket that ends there."""
     limit = (
@@ -171,10 +176,7 @@ def _pattern(title: str, what: str, time_format: str) -> Builder[Panel]:
             height=9,
         ),
         (ANSWERED, MISSED),
-        [
-            over_time(_each("aircall_calls_total", f'{INBOUND}, outcome="{outcome}"', "outcome"), outcome)
-            for outcome in ("answered", "missed")
-        ],
+        [over_time(_of_the_hour(outcome), outcome) for outcome in ("answered", "missed")],
         time_format,
     )
 

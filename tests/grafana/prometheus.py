@@ -1,0 +1,47 @@
+"""Asks Prometheus what Grafana would ask it."""
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+Sample = dict[str, Any]
+
+# What Grafana puts in for its own variables, over the seconds that a test lasts.
+BUILT_IN = {"__range": "1m", "__interval": "30s", "__rate_interval": "30s", "compare": "10s"}
+ALL = ".*"
+
+
+def filled_in(expr: str, chosen: Mapping[str, str]) -> str:
+    """The expression with the variables' values: what is not chosen is All."""
+    values = {"instance": ALL, "team": ALL, "number": ALL, **BUILT_IN, **chosen}
+    return re.sub(r"\$(\w+)", lambda found: values.get(found[1], found[0]), expr)
+
+
+class Prometheus:
+    """A running server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def query(self, expr: str, **chosen: str) -> list[Sample]:
+        return self._ask("query", query=filled_in(expr, chosen))
+
+    def query_range(self, expr: str, **chosen: str) -> list[Sample]:
+        end = time.time()
+        return self._ask("query_range", query=filled_in(expr, chosen), start=end - 30, end=end, step=5)
+
+    def label_values(self, label: str, match: str) -> list[str]:
+        answer = requests.get(
+            f"{self.url}/api/v1/label/{label}/values", params={"match[]": filled_in(match, {})}, timeout=10
+        )
+        values: list[str] = answer.json()["data"]
+        return values
+
+    def _ask(self, how: str, **parameters: object) -> list[Sample]:
+        answer = requests.post(f"{self.url}/api/v1/{how}", data=parameters, timeout=30).json()
+        assert answer["status"] == "success", f"{answer.get('error')}\n{parameters['query']}"
+        found: list[Sample] = answer["data"]["result"]
+        return found

@@ -1,0 +1,178 @@
+"""What the tiles of the wallboards say, beside what has happened in the account."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from exporter.config import QueueWait
+from exporter.demo.calls import SimulatedCall
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from grafana.boards import palette
+from tests.grafana.boards import panel
+from tests.grafana.conftest import QUICK, scraped
+from tests.grafana.prometheus import Prometheus
+from tests.running import eventually, running
+
+WALLBOARDS = ("aircall-wallboard", "aircall-numbers")
+CALLER = "+33 1 22 33 44 55"
+WORDS = {
+    "available": "Available",
+    "in_call": "In a call",
+    "after_call_work": "After-call work",
+    "do_not_disturb": "Do not disturb",
+    "offline": "Offline",
+}
+
+
+@dataclass
+class Wall:
+    """A wallboard's tiles, and the account behind them."""
+
+    account: SimulatedAccount
+    prometheus: Prometheus
+
+    def tiles(self, uid: str, title: str, **chosen: str) -> dict[str, tuple[str, str]]:
+        """Words and colour of each tile of a panel, by caption."""
+        shown = panel(uid, title)
+        return {
+            sample["metric"]["caption"].replace("\u00a0", " "): shown.shown(sample["metric"]["text"])
+            for target in shown.targets
+            for sample in self.prometheus.query(target["expr"], **chosen)
+        }
+
+
+@pytest.fixture(scope="module")
+def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
+    """A quiet account: one call was answered after 12 seconds, one was missed, and nobody calls now."""
+    start = time.time() - 300
+    account = SimulatedAccount(users=12, calls_per_hour=0, start=start)
+    number = next(number for number in account.numbers.values() if len(number.user_ids) > 3)
+    user = min(number.user_ids)
+    answered = account.ring_in(number.id, CALLER, at=start + 10)
+    account.answer(answered.id, user, at=start + 22)
+    account.hang_up(answered.id, at=start + 60)
+    missed = account.ring_in(number.id, CALLER, at=start + 100)
+    account.miss(missed.id, "no_available_agent", at=start + 130)
+    account.advance(time.time())
+    queue_wait = QueueWait(warning=Duration(10), critical=Duration(20))
+    with (
+        running(account, refresh=QUICK, sla=Duration(8), queue_wait=queue_wait) as exporter,
+        scraped(exporter, tmp_path_factory.mktemp("quiet")) as prometheus,
+    ):
+        wall = Wall(account, prometheus)
+        eventually(lambda: len(wall.tiles("aircall-numbers", "Users now")) == len(WORDS))
+        yield wall
+
+
+@pytest.fixture
+def waiting(wall: Wall) -> Iterator[SimulatedCall]:
+    """Two callers wait on a number where one of the users has gone into do not disturb."""
+    number = next(number for number in wall.account.numbers.values() if len(number.user_ids) > 3)
+    wall.account.set_availability(max(number.user_ids), "do_not_disturb")
+    first = wall.account.ring_in(number.id, CALLER)
+    second = wall.account.ring_in(number.id, "anonymous")
+    eventually(lambda: wall.tiles("aircall-wallboard", "Queue now")["Waiting now"][0].endswith("2"))
+    eventually(lambda: wall.tiles("aircall-wallboard", "Users now")["Do not disturb"][0] == "1")
+    yield first
+    wall.account.miss(first.id, "abandoned_in_classic")
+    wall.account.miss(second.id, "abandoned_in_classic")
+    wall.account.set_availability(max(number.user_ids), "available")
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_when_nobody_waits_the_board_says_so_and_is_calm(wall: Wall, uid: str) -> None:
+    assert wall.tiles(uid, "Callers waiting") == {
+        "Nobody is waiting": ("Every caller has been taken care of", palette.CALM)
+    }
+    assert wall.tiles(uid, "Queue now") == {
+        "Waiting now": ("0", palette.CALM),
+        "Longest wait": ("–", palette.CALM),
+    }
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_the_period_is_that_of_the_account(wall: Wall, uid: str) -> None:
+    assert wall.tiles(uid, "Inbound calls, activity period") == {
+        "Answered": ("1", palette.CALM),
+        "Missed": ("! 1", palette.YELLOW),
+        "Time to answer": ("‼ 0:12", palette.BRIGHT_RED),
+        "Service level": ("‼ 50%", palette.BRIGHT_RED),
+    }
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_a_user_counts_once_in_however_many_teams(wall: Wall, uid: str) -> None:
+    states = Counter(wall.account.availability(user) for user in wall.account.users)
+    shown = wall.tiles(uid, "Users now")
+    assert {caption: int(words) for caption, (words, _) in shown.items()} == {
+        word: states[state] for state, word in WORDS.items()
+    }
+
+
+def test_every_membership_has_its_tile(wall: Wall) -> None:
+    expr = panel("aircall-wallboard", "$team").targets[0]["expr"]
+    members = {(m["user_id"], m["team"]) for m in (each["metric"] for each in wall.prometheus.query(expr))}
+    expected = {(str(user), team.name) for team in wall.account.teams.values() for user in team.user_ids}
+    in_a_team = {user for user, _ in expected}
+    expected |= {(str(user), "Single Users") for user in wall.account.users if str(user) not in in_a_team}
+    assert members == expected
+
+
+def test_who_waits_and_who_could_pick_up(wall: Wall, waiting: SimulatedCall) -> None:
+    number = waiting.number
+    assert number
+    names = {user: wall.account.users[user].name for user in number.user_ids}
+    free = {names[user] for user in number.user_ids if wall.account.is_available(user)}
+    callers = wall.tiles("aircall-wallboard", "Callers waiting")
+    assert {caption.split(maxsplit=1)[1] for caption in callers} == {CALLER, "anonymous"}
+    for words, _ in callers.values():
+        line, who = words.split(" → ")
+        assert line.endswith(number.name)
+        assert {name.strip() for name in who.split(" +")[0].split(",")} <= free
+    picking_up = {
+        caption.removeprefix("‼ ")
+        for caption, (words, colour) in wall.tiles("aircall-numbers", "$number", number=number.name).items()
+        if "PICK UP" in words and colour == palette.BRIGHT_GREEN
+    }
+    assert picking_up == free
+
+
+def test_a_number_says_how_it_does(wall: Wall, waiting: SimulatedCall) -> None:
+    assert waiting.number
+    tiles = wall.tiles("aircall-numbers", "$number", number=waiting.number.name)
+    (words,) = (words for caption, (words, _) in tiles.items() if caption.startswith("2 waiting "))
+    assert "answered 1 missed 1 ⌀ 12 s" in words
+    assert "service level 50%" in words
+
+
+def test_a_wait_turns_yellow_and_red_at_the_thresholds(wall: Wall, waiting: SimulatedCall) -> None:
+    def longest() -> tuple[str, str]:
+        return wall.tiles("aircall-wallboard", "Queue now")["Longest wait"]
+
+    for sign, colour in (("! ", palette.YELLOW), ("‼ ", palette.BRIGHT_RED)):
+        eventually(lambda colour=colour: longest()[1] == colour, within=40)  # type: ignore[misc]
+        assert longest()[0].startswith(sign)
+
+
+def test_a_user_in_a_call_shows_with_whom(wall: Wall) -> None:
+    number = next(number for number in wall.account.numbers.values() if len(number.user_ids) > 3)
+    user = wall.account.users[min(number.user_ids)]
+    call = wall.account.ring_in(number.id, CALLER)
+    wall.account.answer(call.id, user.id)
+    try:
+
+        def shown() -> tuple[str, str]:
+            tiles = wall.tiles("aircall-wallboard", "$team")
+            return next(tile for caption, tile in tiles.items() if caption.endswith(user.name))
+
+        eventually(lambda: shown()[0].startswith("In a call") and CALLER in shown()[0])
+        words, colour = shown()
+        assert colour == palette.ORANGE
+        assert f"↓ {CALLER} {number.name} · in 1" in words
+        assert "⌀ 12 s ‼" in words
+    finally:
+        wall.account.hang_up(call.id)
