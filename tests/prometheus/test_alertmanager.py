@@ -116,6 +116,9 @@ def test_the_commented_receivers_and_routes_work(amtool: Callable[..., str], tmp
         ("AircallCallerWaits/critical number=Sales", "supervisors"),
         ("AircallTeamOverSLA team=Sales", "supervisors"),
         ("AircallUserOverSLA user=Ada", "digest"),
+        ("AircallUserTooLong user=Ada", "supervisors"),
+        ("AircallTeamAverageCallLong team=Sales", "digest"),
+        ("AircallDataMissing dataset=teams", "on-call"),
         ("AircallUnreachable", "on-call"),
         ("AircallMalformedObjects kind=call", "digest"),
     ],
@@ -135,7 +138,11 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
         ),
         pytest.param(
             ["AircallUnreachable"],
-            ["AircallDataStale/critical dataset=calls", "AircallNobodyAvailable/critical number_id=7"],
+            [
+                "AircallDataStale/critical dataset=calls",
+                "AircallDataMissing dataset=teams",
+                "AircallNobodyAvailable/critical number_id=7",
+            ],
             id="unreachable-silences-stale-data-and-the-board",
         ),
         pytest.param(
@@ -145,7 +152,12 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
         ),
         pytest.param(
             ["AircallDataStale/warning dataset=availabilities"],
-            ["AircallCallerWaits/critical number_id=7", "AircallNumberMissedShareHigh/warning number_id=7"],
+            [
+                "AircallCallerWaits/critical number_id=7",
+                "AircallNumberMissedShareHigh/warning number_id=7",
+                "AircallUserTooLong user_id=1",
+                "AircallNumberAverageCallLong number_id=7",
+            ],
             id="stale-live-data-silence-the-board",
         ),
         pytest.param(
@@ -157,6 +169,11 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
             ["AircallCallerWaits/critical number_id=7", "AircallCallerWaits/warning number_id=8"],
             ["AircallCallerWaits/warning number_id=7"],
             id="critical-silences-warning-of-the-same-number",
+        ),
+        pytest.param(
+            ["AircallTeamMissedShareHigh/critical team_id=10", "AircallUserTooLong user_id=1 kpi=in_call"],
+            ["AircallTeamMissedShareHigh/warning team_id=10"],
+            id="critical-silences-warning-of-the-same-team",
         ),
         pytest.param(
             ["AircallNobodyAvailable/critical number_id=7", "AircallCallerWaits/critical number_id=8"],

@@ -1,5 +1,6 @@
 """Rules, their unit tests and their runbook: none has an alert that the others do not know."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,9 +33,8 @@ each_alert = pytest.mark.parametrize(
 
 
 def exposed_names() -> frozenset[str]:
-    """Give the names of all families, as docs/metrics.md lists them; none while there is no such page."""
-    page = ROOT / "docs/metrics.md"
-    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    """Give the names of all families, as docs/metrics.md lists them."""
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
     return frozenset(re.findall(r"`(aircall_\w+)", text))
 
 
@@ -96,6 +96,23 @@ def test_alert_tells_whom_it_concerns_what_happened_and_where_to_look(alert: dic
     assert anchor == alert["alert"].lower()
 
 
+@each_alert
+def test_alert_links_to_the_board_that_shows_it(alert: dict[str, Any]) -> None:
+    link = alert["annotations"]["dashboard"]
+    uid = re.match(r"/d/([\w-]+)", link)[1]  # type: ignore[index]
+    board = json.loads((ROOT / f"grafana/dashboards/{uid}.json").read_text(encoding="utf-8"))
+    chosen = set(re.findall(r"var-(\w+)=", link))
+    assert chosen <= {variable["name"] for variable in board["templating"]["list"]}
+    assert "instance" in chosen
+    if alert["labels"]["area"] == "exporter":
+        assert uid == "aircall-exporter"
+    else:
+        assert (uid, *sorted(chosen - {"instance"})) in {
+            ("aircall-numbers", "number"),
+            ("aircall-wallboard", "team"),
+        }
+
+
 def test_runbook_has_one_section_per_alert() -> None:
     sections = re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)
     assert sorted(sections) == sorted({alert["alert"] for alert in ALERTS})
@@ -108,10 +125,7 @@ def test_one_poll_cannot_flap_an_alert_that_reaches_people(alert: dict[str, Any]
 
 @pytest.mark.parametrize("expression", [*(rule["expr"] for rule in RULES), *runbook_queries()])
 def test_rules_and_runbook_ask_for_metrics_that_exist(expression: str) -> None:
-    exposed = exposed_names()
-    if not exposed:
-        pytest.skip("docs/metrics.md does not exist yet")
-    assert names_in(expression) <= exposed | RECORDED
+    assert names_in(expression) <= exposed_names() | RECORDED
 
 
 def test_queries_of_the_runbook_are_valid(promtool: Callable[..., str], tmp_path: Path) -> None:
