@@ -22,7 +22,7 @@ from exporter.logs import LEVELS, configure_logs
 from exporter.service import Service
 from exporter.web import application
 from exporter.webconfig import NO_WEB_CONFIG, load_web_config
-from exporter.webserver import ListenError, WebServer, bind
+from exporter.webserver import AddressError, ListenError, WebServer, bind
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--web.config.file",
         dest="web_config",
+        default=argparse.SUPPRESS,  # else the default of `demo` would undo what stands before it
         metavar="FILE",
         help="TLS and passwords for the web side (YAML)",
     )
@@ -130,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A search (`calls`) gives 0 where something was found, 1 where nothing was, 2 where it cannot search.
     """
-    arguments = parser().parse_args(argv)
+    arguments = parser().parse_args(argv, argparse.Namespace(web_config=None))
     commands = {"check-config": _check_config, "demo": _demo, "calls": _calls, None: _run}
     try:
         return commands[arguments.command](arguments)
@@ -142,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except ListenError as error:
         print(f"aircall-exporter: --web.listen-address: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, AddressError) else 1
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -213,20 +214,21 @@ def _serve(arguments: argparse.Namespace, service: Service) -> None:
     service.start()
     server.start()
     if is_demo:
-        print(_where_to_look(server.port), flush=True)
+        scheme = "https" if web_config.tls_server_config else "http"
+        print(_where_to_look(f"{scheme}://127.0.0.1:{server.port}"), flush=True)
     stop.wait()
     log.info("stopping")
     server.stop()
     service.stop()
 
 
-def _where_to_look(port: int) -> str:
+def _where_to_look(url: str) -> str:
     return f"""
 A simulated Aircall account is being exported. Where to look:
 
-  http://127.0.0.1:{port}/          what is served, and how fresh it is
-  http://127.0.0.1:{port}/metrics   the metrics
-  docker compose up                 the same with Prometheus, Alertmanager and Grafana
+  {url}/          what is served, and how fresh it is
+  {url}/metrics   the metrics
+  {"docker compose up":{len(url) + 11}}the same with Prometheus, Alertmanager and Grafana
 
 Ctrl-C ends it.
 """

@@ -25,7 +25,7 @@ Caller = Literal["full", "masked", "hidden"]
 
 _TEXTS = Texts(
     wanted={"aircall.requests_per_minute": "auto or a number", "caller": "full, masked or hidden"},
-    secret=frozenset({"aircall.api_id", "aircall.api_token"}),
+    secret=frozenset({"aircall.api_id", "aircall.api_token", "aircall.api_token_file"}),
 )
 
 
@@ -111,7 +111,7 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     source = path or "configuration"
     settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
     settings = _with_environment(settings, source, environ)
-    _check(settings, source)
+    _check(settings, source, bool(environ.get("AIRCALL_BASE_URL")))
     return settings
 
 
@@ -148,13 +148,14 @@ def _secret(file: str, source: str, path: str) -> str:
         secret = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(source, path, f"found {file}, which cannot be read: {reason}") from None
+        shown = f"found {file}, which" if "/" in file else "names a file that"  # else a token, perhaps
+        raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
     if not secret:
         raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")
     return secret
 
 
-def _check(settings: Settings, source: str) -> None:
+def _check(settings: Settings, source: str, address_given: bool) -> None:
     aircall, wait = settings.aircall, settings.queue_wait
 
     def require(holds: bool, path: str, problem: str) -> None:
@@ -172,7 +173,10 @@ def _check(settings: Settings, source: str) -> None:
         require(re.fullmatch(r"[!-~]+", secret) is not None, f"aircall.{key}", odd)
     require(":" not in aircall.api_id, "aircall.api_id", "holds a colon, wanted the API ID without the token")
     problem = _address_problem(aircall.base_url)
-    wanted(not problem, "aircall.base_url", aircall.base_url, problem)
+    if problem:
+        where = ("environment", "AIRCALL_BASE_URL") if address_given else (source, "aircall.base_url")
+        shown = "an address" if "@" in aircall.base_url else yamlfile.short(aircall.base_url)
+        raise ConfigError(*where, f"found {shown}, wanted {problem}")
     share, rate = aircall.budget_share, aircall.requests_per_minute
     wanted(0 < share <= 1, "aircall.budget_share", share, "a share above 0 and up to 1")
     if rate != "auto":

@@ -42,12 +42,12 @@ def landing_page(snapshot: Snapshot, now: float) -> str:
     status, board = snapshot.status, snapshot.board
     if status.credential_rejected:
         state = "<strong>Aircall rejects the credential.</strong> Check the API ID and token."
+    elif any(polling.failing for polling in status.datasets.values()) and not status.up:
+        state = "<strong>Aircall cannot be read at present.</strong> The last good values are served."
     elif snapshot.missing:
         state = f"Starting; not read yet: {', '.join(snapshot.missing)}."
-    elif status.up:
-        state = "Aircall answers, the board is up to date."
     else:
-        state = "<strong>Aircall cannot be read at present.</strong> The last good values are served."
+        state = "Aircall answers, the board is up to date."
     rows = "\n".join(
         "<tr>"
         + "".join(
@@ -57,7 +57,7 @@ def landing_page(snapshot: Snapshot, now: float) -> str:
                 "not read yet" if polling.as_of is None else _seconds(now - polling.as_of),
                 _seconds(polling.interval),
                 str(polling.target),
-                "worked" if polling.working else "failed" if polling.as_of else "–",
+                "failed" if polling.failing else "worked" if polling.working else "–",
             )
         )
         + "</tr>"
@@ -69,8 +69,8 @@ def landing_page(snapshot: Snapshot, now: float) -> str:
     return _PAGE.format(
         version=escape(__version__),
         state=state,
-        board=f"{len(board.users)} users, {len(board.teams)} teams, {len(board.numbers)} numbers;"
-        f" {len(board.queue)} callers waiting.",
+        board=f"Users: {len(board.users)}, teams: {len(board.teams)}, numbers: {len(board.numbers)},"
+        f" callers waiting: {len(board.queue)}.",
         datasets=rows,
         budget=f"{status.budget:g} of the company's {status.limit:g} requests a minute{left}.",
     )

@@ -20,6 +20,8 @@ class Lane:
     """The request that the reading waits for; it stays while it fails, so no work in hand is lost."""
     retry_at: float = 0.0
     started: float = 0.0
+    scheduled: float = 0.0
+    """When the present or last reading should have begun: a little lateness must not add up."""
     asked_at: float = 0.0
     """When the last request went out."""
     requests: int = 0
@@ -34,6 +36,11 @@ class Lane:
     failing_since: float | None = None
 
     @property
+    def expected_cost(self) -> float:
+        """Requests of a reading, as far as can be told while the present one goes on."""
+        return max(self.cost, self.requests) if self.read is not None else self.cost
+
+    @property
     def working(self) -> bool:
         """Whether the last reading worked."""
         return self.as_of is not None and self.failing_since is None
@@ -45,7 +52,9 @@ class Lane:
 
     def start(self, now: float, interval: float) -> None:
         """Begin a reading. Raises StopIteration where there is nothing to ask."""
-        self.started, self.due, self.asked = now, now + interval, False
+        on_time = self.asked is False and self.due > 0 and now - self.due < interval
+        self.scheduled = self.due if on_time else now
+        self.started, self.due, self.asked = now, self.scheduled + interval, False
         self.retry_at, self.requests, self.failures = 0.0, 0, 0
         self.read = self.begin(now)
         self.pending = next(self.read)

@@ -17,6 +17,7 @@ def configure_logs(level: str, form: LogFormat, secrets: Iterable[str] = ()) -> 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        _as_go_exporters_say_it,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("msg"),
@@ -31,7 +32,7 @@ def configure_logs(level: str, form: LogFormat, secrets: Iterable[str] = ()) -> 
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _in_order, renderer],
         )
     )
     root = logging.getLogger()
@@ -49,6 +50,17 @@ def configure_logs(level: str, form: LogFormat, secrets: Iterable[str] = ()) -> 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _as_go_exporters_say_it(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    if event["level"] == "warning":
+        event["level"] = "warn"
+    return event
+
+
+def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    first = {key: event.pop(key) for key in ("ts", "level", "msg") if key in event}
+    return {**first, **event}
 
 
 class _Redactor:

@@ -112,6 +112,8 @@ class Poller:
 
     def configure(self, settings: Settings, client: Client) -> None:
         """Follow a changed configuration, keeping everything known."""
+        if settings.aircall.base_url != self._settings.aircall.base_url:
+            self.refresh()
         self._settings, self._client = settings, client
         self.account.configure(settings)
         self.budget.configure(settings.aircall.budget_share, _limit(settings))
@@ -134,9 +136,9 @@ class Poller:
             self._archived_to = int(memory.progress.read_to) - OVERLAP
             self._resume()
 
-    def counted(self, additions: list[Addition]) -> None:
-        """Add to the counters what the archive has saved."""
-        self.account.counted(additions)
+    def counted(self, additions: list[Addition], complete: bool) -> None:
+        """Add to the counters what the archive has saved, `complete` once the first reading of calls was."""
+        self.account.counted(additions, complete)
 
     def _resume(self) -> None:
         if self._archived_to is None or self._first_read_from is None or "calls" not in self.account.known:
@@ -164,6 +166,7 @@ class Poller:
                     interval=interval,
                     target=getattr(self._settings.refresh, name),
                     working=self._lanes[name].working,
+                    failing=self._lanes[name].failing_since is not None,
                 )
                 for name, interval in self._intervals.items()
             },
@@ -219,6 +222,8 @@ class Poller:
         self.budget.spend(now)
         lane.asked_at = now
         lane.requests += 1
+        if lane.requests > lane.cost:
+            self._stretch()
         try:
             value, headers = self._client.get(lane.pending)
         except ApiError as error:
@@ -264,7 +269,7 @@ class Poller:
         self._resume()
         self._read_early()
         self._stretch()
-        lane.due = lane.started + self._intervals[name]
+        lane.due = lane.scheduled + self._intervals[name]
 
     # When it goes wrong --------------------------------------------------------------------------
 
@@ -356,7 +361,7 @@ class Poller:
         now = self._clock()
         backlog = any(lane.ready_at <= now for name, lane in self._readable().items() if name not in LIVE)
         self._intervals = schedule.intervals(
-            {name: self._lanes[name].cost for name in polled},
+            {name: self._lanes[name].expected_cost for name in polled},
             {name: float(getattr(refresh, name)) for name in polled},
             self.budget.sustained,
             schedule.background_share(self.account.known, backlog),

@@ -13,7 +13,7 @@ DATASETS = (*LIVE, *DIRECTORY, "assignments")
 """In the order in which they are served where several are due."""
 
 SHARE_AT_START = 0.5
-"""Share of the budget for the rest while users, teams and numbers are not known yet: a board needs names."""
+"""Share of the budget for the rest once live data are there and names are not: a board needs both."""
 
 SHARE_WITH_BACKLOG = 0.1
 """Share of the budget that the rest is sure of while it has work to do."""
@@ -55,7 +55,7 @@ def even_shares(wanted: Mapping[str, float], available: float) -> dict[str, floa
 
 def background_share(known: Iterable[str], backlog: bool) -> float:
     """The share of the budget kept for what is not live, `backlog` saying whether it has work to do."""
-    if not set(DIRECTORY) <= set(known):
+    if set(LIVE) <= set(known) and not set(DIRECTORY) <= set(known):
         return SHARE_AT_START
     return SHARE_WITH_BACKLOG if backlog else 0.0
 

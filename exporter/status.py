@@ -15,6 +15,7 @@ class Polling:
     interval: float
     target: float
     working: bool
+    failing: bool
 
 
 @dataclass(frozen=True, slots=True)

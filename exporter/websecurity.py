@@ -53,7 +53,7 @@ class FreshCertificate:
 
 
 class BasicAuth:
-    """Lets in who knows a password (HTTP Basic, RFC 7617). `users` are bcrypt hashes by name, at least one."""
+    """Lets in who knows a password (HTTP Basic, RFC 7617). `users` are bcrypt hashes by name."""
 
     def __init__(self, app: ASGIApp, users: Mapping[str, str]) -> None:
         self._app = app

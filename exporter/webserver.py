@@ -17,12 +17,16 @@ class ListenError(Exception):
     """The address cannot be listened on."""
 
 
+class AddressError(ListenError):
+    """The address is none."""
+
+
 def bind(address: str) -> socket.socket:
     """Listen on `address`, such as ``0.0.0.0:9979``, ``:9979`` or ``[::1]:0``. Raises ListenError."""
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not port.isdigit() or int(port) > 65535:
-        raise ListenError(f"{address}: wanted an address such as 0.0.0.0:9979 or :9979")
+        raise AddressError(f"{address}: wanted an address such as 0.0.0.0:9979 or :9979")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -48,9 +48,22 @@ def read(path: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(path, where, f"is not valid YAML: {error.problem or error.context}") from None
+        raise ConfigError(path, where, f"is not valid YAML: {_problem(error)}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong, without what stands there: it may be a token that wants quotes."""
+    if isinstance(error, _DoubleKeyError):
+        return str(error.problem)
+    if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError):
+        return "a value that begins with *, & or ! wants quotes around it"
+    return re.sub(r"'[^']{2,}'", "...", str(error.problem or error.context))
+
+
+class _DoubleKeyError(yaml.constructor.ConstructorError):
+    """A key that is there twice."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -61,7 +74,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
+                    raise _DoubleKeyError(
                         problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
                     )
                 seen.add(key.value)
@@ -87,11 +100,11 @@ def convert(raw: object, kind: type[T], source: str, texts: Texts = NO_TEXTS) ->
         missing = re.search(r"missing required field `(.*)`", reason)
         if missing:
             raise ConfigError(source, f"{path}.{missing[1]}".strip("."), "missing") from None
-        unknown = re.search(r"unknown field `(.*)`", reason)
+        unknown = re.search(r"unknown field `(.*)`", reason, re.DOTALL)
         if unknown:
-            key = unknown[1]
-            path = f"{path}.{key}".strip(".")
-            raise ConfigError(source, path, f"unknown key{_similar(kind, key, path)}") from None
+            key = " ".join(unknown[1].split())
+            whole = f"{path}.{key}".strip(".")
+            raise ConfigError(source, whole, f"unknown key{_similar(kind, key, path)}") from None
         raise ConfigError(source, path, _mismatch(path, _at(raw, path), reason, texts)) from None
 
 
@@ -135,9 +148,9 @@ def _at(raw: object, path: str) -> object:
     return raw
 
 
-def _similar(kind: type[msgspec.Struct], key: str, path: str) -> str:
+def _similar(kind: type[msgspec.Struct], key: str, section_path: str) -> str:
     section = kind
-    for step in re.findall(r"[a-z_]+", path)[:-1]:
+    for step in re.findall(r"[a-z_]+", section_path):
         section = _section(section.__annotations__[step])
     known = _field_names(section)
     close = difflib.get_close_matches(key, known, n=1)

@@ -116,7 +116,7 @@ def test_version_and_help() -> None:
         (["--log.level=loud"], 2, "invalid choice: 'loud'"),
         (["check-config"], 2, "required: FILE"),
         (["check-config", "/no/such.yml"], 2, "/no/such.yml: cannot be read: No such file or directory"),
-        (["demo", "--web.listen-address=nonsense"], 1, "nonsense: wanted an address such as 0.0.0.0:9979"),
+        (["demo", "--web.listen-address=nonsense"], 2, "nonsense: wanted an address such as 0.0.0.0:9979"),
         (["demo", "--web.listen-address=192.0.2.1:9979"], 1, "192.0.2.1:9979: cannot listen there"),
         (["demo", "--users=0"], 2, "--users: found 0, wanted at least 1"),
         (

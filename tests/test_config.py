@@ -161,6 +161,30 @@ def test_a_credential_that_cannot_be_one_is_not_printed(token: str) -> None:
     assert token not in str(wrong.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'aircall: {api_token: SECRETTOK}\n"a\\nb": 1',
+        "aircall: {api_token: SECRETTOK}\n1: 2",
+        "aircall: {api_token: SECRETTOK, 1: 2}",
+        "aircall: [api_token, SECRETTOK]",
+        "aircall: 'a:SECRETTOK'",
+        "- api_token: SECRETTOK",
+        "aircall: {base_url: 'https://u:SECRETTOK@api.aircall.io'}",
+        "aircall: {api_token_file: SECRETTOK}",
+        "aircall: {api_token: *SECRETTOK}",
+        "aircall: {api_token: !SECRETTOK x}",
+        "aircall: {api_token: [SECRETTOK]}",
+        "aircall: {api_token: 'SECRETTOK}",
+    ],
+)
+def test_no_error_prints_a_token(file, text: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        load(file(text), CREDENTIAL)
+    assert "SECRETTOK" not in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
 def test_settings_hide_the_credential() -> None:
     assert "the-token" not in repr(load(None, CREDENTIAL | {"AIRCALL_API_TOKEN": "the-token"}))
 

@@ -48,9 +48,14 @@ def test_no_plan_spends_more_than_the_budget(cost: dict[str, float], budget: flo
 
 
 def test_names_come_before_speed_at_the_start() -> None:
-    assert background_share({"users", "teams"}, backlog=True) == SHARE_AT_START
-    assert 0 < background_share({"users", "teams", "numbers"}, backlog=True) < SHARE_AT_START
-    assert background_share({"users", "teams", "numbers"}, backlog=False) == 0
+    live = set(LIVE)
+    assert background_share(live | {"users", "teams"}, backlog=True) == SHARE_AT_START
+    assert 0 < background_share(set(DATASETS), backlog=True) < SHARE_AT_START
+    assert background_share(set(DATASETS), backlog=False) == 0
+
+
+def test_live_data_come_before_names() -> None:
+    assert 0 < background_share({"calls", "users"}, backlog=True) < SHARE_AT_START
 
 
 def take_turns(names: list[str], share: float, requests: int) -> dict[str, int]:

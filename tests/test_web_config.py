@@ -1,10 +1,12 @@
 """TLS, passwords and headers, as every exporter's: over real connections, with real certificates."""
 
+import os
 import socket
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 import requests
+import structlog
 import yaml
 
 from exporter.demo.simulation import SimulatedAccount
@@ -19,9 +22,17 @@ from exporter.webconfig import load_web_config
 from exporter.yamlfile import ConfigError
 from tests.running import Running, eventually, running
 from tests.stack import free_address, program, served
+from tests.test_cli import process
 
 PASSWORD = "correct horse"
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+CA_USE = "-addext keyUsage=critical,keyCertSign,cRLSign"
+LEAF = """\
+subjectAltName=IP:127.0.0.1
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+"""
+"""With what RFC 5280 demands: clients from Python 3.13 on insist on it."""
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 
 
@@ -30,16 +41,20 @@ class Authority:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._openssl("req -x509 -days 2 -subj", "/CN=Test CA", "-keyout ca.key -out ca.pem", NEW_KEY)
+        self._openssl("req -x509 -days 2 -subj", "/CN=Test CA", "-keyout ca.key -out ca.pem", NEW_KEY, CA_USE)
 
     def issue(self, name: str, common_name: str) -> None:
         """Write NAME.pem and NAME.key, valid for 127.0.0.1."""
         self._openssl("req -subj", f"/CN={common_name}", f"-keyout {name}.key -out {name}.csr", NEW_KEY)
-        (self.directory / "san").write_text("subjectAltName=IP:127.0.0.1\n")
+        (self.directory / "san").write_text(LEAF)
         signed = (
             f"-in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out {name}.pem"
         )
         self._openssl("x509 -req", signed)
+
+    def lock(self, name: str, locked: str) -> None:
+        """Write the key of `name` once more, as LOCKED.key behind a password."""
+        self._openssl(f"ec -aes256 -passout pass:secret -in {name}.key -out {locked}.key")
 
     def _openssl(self, *words: str) -> None:
         """Run openssl; what begins with a slash is one word."""
@@ -80,6 +95,7 @@ def common_name(exporter: Running, authority: Authority) -> str:
     """The name in the certificate that is served to a new connection."""
     host, port = exporter.url.removeprefix("http://").split(":")
     context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
     with context.wrap_socket(socket.create_connection((host, int(port))), server_hostname=host) as peer:
         return dict(pair[0] for pair in peer.getpeercert()["subject"])["commonName"]
 
@@ -105,7 +121,11 @@ def test_a_changed_certificate_is_served_to_the_next_connection(authority: Autho
         authority.issue("changing", "second")
         assert common_name(one, authority) == "second"
         (authority.directory / "changing.pem").write_text("nonsense")
-        assert common_name(one, authority) == "second"
+        with structlog.testing.capture_logs() as logs:
+            assert [common_name(one, authority) for _ in range(3)] == ["second"] * 3
+        assert [(line["log_level"], line["key"]) for line in logs] == [("error", "cert_file")]
+        authority.issue("changing", "third")
+        assert common_name(one, authority) == "third"
 
 
 def test_client_certificates(authority: Authority) -> None:
@@ -115,6 +135,25 @@ def test_client_certificates(authority: Authority) -> None:
         assert requests.get(f"{secure(strict)}/metrics", verify=ca, cert=known, timeout=5).status_code == 200
         with pytest.raises((requests.exceptions.SSLError, requests.exceptions.ConnectionError)):
             requests.get(f"{secure(strict)}/metrics", verify=ca, timeout=5)
+
+
+def test_a_client_certificate_of_another_authority(authority: Authority, tmp_path: Path) -> None:
+    other = Authority(tmp_path)
+    other.issue("client", "stranger")
+    trusted = authority.directory / "clients.pem"
+    trusted.write_text((authority.directory / "ca.pem").read_text())
+    content = {
+        "tls_server_config": TLS
+        | {"client_auth_type": "VerifyClientCertIfGiven", "client_ca_file": trusted.name}
+    }
+    with exporter(authority, content) as lenient:
+        url, ca = f"{secure(lenient)}/-/healthy", str(authority.directory / "ca.pem")
+        stranger = (str(tmp_path / "client.pem"), str(tmp_path / "client.key"))
+        assert requests.get(url, verify=ca, timeout=5).status_code == 200
+        with pytest.raises(requests.exceptions.ConnectionError):
+            requests.get(url, verify=ca, cert=stranger, timeout=5)
+        trusted.write_text((tmp_path / "ca.pem").read_text())
+        assert requests.get(url, verify=ca, cert=stranger, timeout=5).status_code == 200
 
 
 def test_passwords(authority: Authority) -> None:
@@ -134,11 +173,79 @@ def test_passwords(authority: Authority) -> None:
         assert requests.post(f"{guarded.url}/-/refresh", timeout=5).status_code == 401
 
 
+class Checks:
+    """Stands in for bcrypt's check: says what was checked, and waits where it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hashes: list[str] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+        self._check = bcrypt.checkpw
+        monkeypatch.setattr(bcrypt, "checkpw", self)
+
+    def __call__(self, password: bytes, hashed: bytes) -> bool:
+        self.hashes.append(hashed.decode())
+        self.begun.set()
+        assert self.go_on.wait(20)
+        return self._check(password, hashed)
+
+
+def test_a_password_is_checked_once_and_an_unknown_user_takes_as_long_as_any(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costly = bcrypt.hashpw(b"other", bcrypt.gensalt(5)).decode()
+    checks = Checks(monkeypatch)
+    with exporter(authority, {"basic_auth_users": {"prometheus": HASH, "admin": costly}}) as guarded:
+        for _ in range(3):
+            requests.get(f"{guarded.url}/metrics", auth=("prometheus", PASSWORD), timeout=5)
+        assert checks.hashes == [HASH]
+        requests.get(f"{guarded.url}/metrics", auth=("nobody", PASSWORD), timeout=5)
+        assert checks.hashes == [HASH, costly]
+        requests.get(f"{guarded.url}/metrics", auth=("admin", PASSWORD), timeout=5)
+        assert checks.hashes == [HASH, costly, costly]
+
+
+def test_guessing_does_not_hold_up_a_scrape(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = Checks(monkeypatch)
+    with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded:
+
+        def get(password: str) -> int:
+            return requests.get(
+                f"{guarded.url}/metrics", auth=("prometheus", password), timeout=15
+            ).status_code
+
+        assert get(PASSWORD) == 200
+        checks.begun.clear()
+        checks.go_on.clear()
+        guesses = [threading.Thread(target=get, args=("guess",)) for _ in range(60)]
+        for guess in guesses:
+            guess.start()
+        assert checks.begun.wait(5)
+        assert get(PASSWORD) == 200
+        checks.go_on.set()
+        for guess in guesses:
+            guess.join(15)
+        assert len(checks.hashes) == 61
+
+
+def test_a_header_that_is_not_text_is_refused_like_any(authority: Authority) -> None:
+    with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded:
+        host, port = guarded.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic \xe9\xff\r\n\r\n")
+            assert raw.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
 def test_headers(authority: Authority) -> None:
     headers = {"X-Frame-Options": "deny", "Strict-Transport-Security": "max-age=31536000"}
-    with exporter(authority, {"http_server_config": {"headers": headers}}) as framed:
-        answer = requests.get(f"{framed.url}/-/healthy", timeout=5)
-        assert headers.items() <= answer.headers.items()
+    blank = {"X-Content-Type-Options": ""}
+    content = {"http_server_config": {"headers": headers | blank}, "basic_auth_users": {"prometheus": HASH}}
+    with exporter(authority, content) as framed:
+        for password, status in ((PASSWORD, 200), ("wrong", 401)):
+            answer = requests.get(f"{framed.url}/-/healthy", auth=("prometheus", password), timeout=5)
+            assert answer.status_code == status
+            assert headers.items() <= answer.headers.items()
+            assert not blank.keys() & answer.headers.keys()
 
 
 def test_a_real_prometheus_with_all_of_it(authority: Authority, tmp_path: Path) -> None:
@@ -178,11 +285,22 @@ def test_a_real_prometheus_with_all_of_it(authority: Authority, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("tls_server_config: {cert_file: a}", "tls_server_config"),
+        ("tls_server_config: {cert_file: a}", "tls_server_config.key_file: missing"),
         (
-            {"tls_server_config": {"cert_file": "no", "key_file": "no"}},
-            "cannot be used: No such file or directory",
+            {"tls_server_config": TLS | {"cert_file": "no"}},
+            "no, which cannot be read: No such file or directory",
         ),
+        ({"tls_server_config": TLS | {"cert_file": "ca.key"}}, "cert_file: found"),
+        ({"tls_server_config": TLS | {"key_file": "no"}}, "no, which cannot be read: No such file"),
+        ({"tls_server_config": TLS | {"key_file": "client.key"}}, "it does not belong to the certificate"),
+        ({"tls_server_config": TLS | {"key_file": "ca.pem"}}, "it is no PEM file, or wants a password"),
+        ({"tls_server_config": TLS | {"key_file": "locked.key"}}, "it is no PEM file, or wants a password"),
+        ({"tls_server_config": MUTUAL | {"client_ca_file": "ca.key"}}, "client_ca_file: found"),
+        (
+            {"tls_server_config": TLS | {"client_auth_type": "RequestClientCert"}},
+            'found "RequestClientCert", wanted NoClientCert, VerifyClientCertIfGiven',
+        ),
+        ({"rate_limit": {"burst": 1}}, "rate_limit: unknown key"),
         ({"tls_server_config": TLS | {"cipher_suites": []}}, "tls_server_config.cipher_suites: unknown key"),
         ({"tls_server_config": TLS | {"min_version": "TLS10"}}, 'found "TLS10", wanted TLS12 or TLS13'),
         (
@@ -195,13 +313,19 @@ def test_a_real_prometheus_with_all_of_it(authority: Authority, tmp_path: Path) 
         ),
         ({"tls_server_config": TLS | {"client_ca_file": "ca.pem"}}, "client_ca_file: is set, but"),
         ({"basic_auth_users": {"me": "plain"}}, "basic_auth_users.me: is not a bcrypt hash"),
+        ({"basic_auth_users": {"me": HASH.replace("$04$", "$99$")}}, "basic_auth_users.me: is not a bcrypt"),
+        ({"basic_auth_users": HASH}, "basic_auth_users: found something else, wanted a mapping of keys"),
+        ({"basic_auth_users": {7: HASH}}, "basic_auth_users: has a key that is not text"),
+        ({"basic_auth_users": {"me": [HASH]}}, "found something else, wanted text"),
+        ([HASH], "found something else, wanted a mapping of keys"),
+        ({"http_server_config": {"headers": {"X-Frame-Options": "no"}}}, "wanted deny or sameorigin"),
         ({"http_server_config": {"headers": {"X-Other": "1"}}}, "headers.X-Other: is not a header to be set"),
         ({"http_server_config": {"headers": {"X-Frame-Options": "a\r\nb: c"}}}, "holds a line break"),
         ({"basic_auth": {}}, "basic_auth: unknown key, did you mean basic_auth_users?"),
     ],
-    ids=str,
 )
 def test_what_is_wrong_is_said_in_one_line(authority: Authority, content: object, said: str) -> None:
+    authority.lock("server", "locked")
     path = written(authority.directory, content)
     with pytest.raises(ConfigError) as wrong:
         load_web_config(path)
@@ -209,12 +333,37 @@ def test_what_is_wrong_is_said_in_one_line(authority: Authority, content: object
     assert str(wrong.value).startswith(f"{path}: ")
     assert "\n" not in str(wrong.value)
     assert "plain" not in str(wrong.value)
+    assert HASH[:12] not in str(wrong.value)
 
 
-def test_the_command_takes_the_file(authority: Authority, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["demo", "FLAG"], ["FLAG", "demo"], ["FLAG"]], ids=" ".join)
+def test_a_wrong_file_stops_the_start(arguments: list[str], tmp_path: Path) -> None:
     path = written(tmp_path, {"basic_auth_users": {"me": "plain"}})
-    flags = [f"--web.config.file={path}", "--web.listen-address=127.0.0.1:0"]
-    command = [sys.executable, "-m", "exporter", "demo", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    flags = [f"--web.config.file={path}" if each == "FLAG" else each for each in arguments]
+    credential = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
+    command = [sys.executable, "-m", "exporter", *flags]
+    done = subprocess.run(
+        [*command, "--web.listen-address=127.0.0.1:0"],
+        env=os.environ | credential | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "basic_auth_users.me: is not a bcrypt hash" in done.stderr
+    assert f"{path}: basic_auth_users.me: is not a bcrypt hash" in done.stderr
+
+
+def test_the_demo_serves_securely_too(authority: Authority) -> None:
+    path = written(authority.directory, {"tls_server_config": TLS, "basic_auth_users": {"me": HASH}})
+    with process("demo", "--users=3", f"--web.config.file={path}") as demo:
+        url, ca = demo.url.replace("http://", "https://"), str(authority.directory / "ca.pem")
+        right = eventually(
+            lambda: requests.get(f"{url}/metrics", auth=("me", PASSWORD), verify=ca, timeout=5)
+        )
+        assert right.status_code == 200
+        assert requests.get(f"{url}/metrics", verify=ca, timeout=5).status_code == 401
+        demo.process.terminate()
+        assert demo.process.wait(5) == 0
+        assert f"{url}/metrics" in demo.process.stdout.read()

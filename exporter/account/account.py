@@ -48,6 +48,8 @@ class Account:
         self.period = Period(settings.queue_wait.critical)
         self.totals: Totals | None = None
         """None until the archive has told what was counted before."""
+        self.totals_complete = False
+        """Whether all calls of the first reading are in: before, a counter would leap while it is read."""
         self._answer_bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         self.known: set[str] = set()
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
@@ -88,7 +90,7 @@ class Account:
     def saw_teams(self, page: Page[ApiTeam]) -> None:
         self.malformed["team"] += page.malformed
         for team in page.items:
-            self.directory.add_team(team.id, team.name, self.ids(team.users, "user"))
+            self.directory.add_team(team.id, team.name, self.ids(team.users or (), "user"))
 
     def read_teams(self, ids: set[int]) -> None:
         """All teams have been read."""
@@ -225,7 +227,7 @@ class Account:
             numbers=rows.number_rows(facts, sorted(numbers)),
             queue=rows.queue(facts),
             counters=rows.counter_values(self.totals, self._answer_bounds, facts, teams, user_rows)
-            if self.totals is not None and "calls" in self.known
+            if self.totals is not None and self.totals_complete
             else None,
             malformed={kind: self.malformed[kind] for kind in KINDS},
         )
@@ -251,8 +253,9 @@ class Account:
         if memory.progress is not None:
             self.counted_from = min(self.counted_from, memory.progress.counted_from)
 
-    def counted(self, additions: Iterable[Addition]) -> None:
-        """Add to the totals what the archive has saved."""
+    def counted(self, additions: Iterable[Addition], complete: bool) -> None:
+        """Add to the totals what the archive has saved, `complete` once the calls had been read whole."""
+        self.totals_complete = self.totals_complete or complete
         if self.totals is not None:
             for addition in additions:
                 self.totals.add(addition.call, addition.increments)

@@ -31,7 +31,8 @@ class Tally:
         In time is an answer within `in_time` seconds, that second included.
         """
         setattr(self, (kind := f"{call.direction}_{call.outcome}"), getattr(self, kind) + sign)
-        self.call_seconds += sign * call.seconds
+        if kind != "inbound_missed":
+            self.call_seconds += sign * call.seconds
         if kind == "inbound_answered":
             self.answer_seconds += sign * call.seconds_to_answer
             self.answered_in_time += sign * (call.seconds_to_answer <= in_time)
@@ -50,8 +51,9 @@ class Tally:
 
     @property
     def average_call(self) -> float | None:
-        """Seconds of a call from start to end, none where there is no call."""
-        return self.call_seconds / self.finished if self.finished else None
+        """Seconds of a call from start to end, missed ones left out; none where there is no call."""
+        held = self.finished - self.inbound_missed
+        return self.call_seconds / held if held else None
 
     def service_level(self, missed: int) -> float | None:
         """The share of inbound calls, the `missed` ones included, that were answered in time."""

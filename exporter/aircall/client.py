@@ -6,6 +6,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporter import __version__
@@ -83,7 +84,7 @@ class Client:
                 kind = _BY_STATUS.get(response.status_code, ApiError)
                 raise kind(code, f"{get.path}: {_refusal(response)}", headers)
             return get.decode(body), headers
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             code, problem = _failure(error)
             raise ApiError(code, f"{get.path}: {problem}") from None
         except InvalidAnswerError as error:
@@ -103,7 +104,7 @@ class Client:
             stream=True,
         ) as response:
             body = bytearray()
-            for chunk in response.iter_content(64 * 1024):
+            while chunk := response.raw.read1(64 * 1024, decode_content=True):
                 body += chunk
                 if len(body) > LARGEST_ANSWER:
                     raise InvalidAnswerError(f"the answer is larger than {LARGEST_ANSWER} bytes")
@@ -118,7 +119,7 @@ def _refusal(response: requests.Response) -> str:
     return f"answered {response.status_code}{follow}"
 
 
-def _failure(error: requests.RequestException) -> tuple[str, str]:
+def _failure(error: Exception) -> tuple[str, str]:
     """The failure's code and a few words; requests' own texts hold whole URLs and addresses of objects."""
     kinds = {type(cause).__name__ for cause in _causes(error)}
     if kinds & {"Timeout", "ConnectTimeout", "ReadTimeout", "ReadTimeoutError"}:
@@ -127,7 +128,13 @@ def _failure(error: requests.RequestException) -> tuple[str, str]:
         return "connection", "the TLS connection failed"
     if "NameResolutionError" in kinds:
         return "connection", "the host's name cannot be resolved"
-    if kinds & {"ChunkedEncodingError", "ContentDecodingError"}:
+    if kinds & {
+        "ChunkedEncodingError",
+        "ContentDecodingError",
+        "IncompleteRead",
+        "DecodeError",
+        "InvalidChunkLength",
+    }:
         return "connection", "the answer broke off"
     return "connection", "no connection"
 

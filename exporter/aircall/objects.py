@@ -139,7 +139,7 @@ class Team(msgspec.Struct, frozen=True):
     """A team; `users` holds each member's object, read on its own."""
 
     id: Id
-    users: tuple[msgspec.Raw, ...]
+    users: tuple[msgspec.Raw, ...] | None = None
     name: str | None = None
 
 

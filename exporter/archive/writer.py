@@ -33,8 +33,9 @@ class ArchiveWriter:
     """Collects batches and saves them in order.
 
     `on_loaded` is called once, when the archive could be opened, `on_saved` after each batch with what
-    it added to the totals; both in the writer's thread. Nothing is ever given up: what cannot be saved
-    now waits, and what is lost when the process dies is read from Aircall again at the next start.
+    it added to the totals, and whether all calls up to some moment are in now; both in the writer's
+    thread. Nothing is ever given up: what cannot be saved now waits, and what is lost when the process
+    dies is read from Aircall again at the next start.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class ArchiveWriter:
         archive: Archive,
         clock: Clock,
         on_loaded: Callable[[Memory], None],
-        on_saved: Callable[[list[Addition]], None],
+        on_saved: Callable[[list[Addition], bool], None],
         retention: Callable[[], float],
     ) -> None:
         self._archive = archive
@@ -116,7 +117,7 @@ class ArchiveWriter:
                 batch.add(self._pending)
                 self._pending, self._pending_since = batch, since
             raise
-        self._on_saved(added)
+        self._on_saved(added, batch.progress is not None)
 
     def _remove(self) -> None:
         now, retention = self._clock(), self._retention()

@@ -108,10 +108,10 @@ def test_a_host_that_does_not_exist(registry: CollectorRegistry) -> None:
 class OneAnswer:
     """A server that sends what it is told, byte for byte, and then does nothing more."""
 
-    def __init__(self, *parts: bytes, close: bool) -> None:
+    def __init__(self, *parts: bytes, close: bool, pause: float = 0.0) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._parts, self._close = parts, close
+        self._parts, self._close, self._pause = parts, close, pause
         self._done = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -121,6 +121,8 @@ class OneAnswer:
             connection.recv(65536)
             for part in self._parts:
                 connection.sendall(part)
+                if self._done.wait(self._pause):
+                    return
             if not self._close:
                 self._done.wait(30)
 
@@ -153,10 +155,16 @@ def test_a_body_that_breaks_off(registry: CollectorRegistry) -> None:
     assert ask(OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=True), registry) == "connection"
 
 
-def test_a_body_that_drips_for_ever(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "DEADLINE", -1.0)
-    chunks = HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
-    assert ask(OneAnswer(chunks, close=False), registry) == "timeout"
+@pytest.mark.parametrize(
+    ("header", "drop"),
+    [(b"Content-Length: 100000\r\n\r\n", b" "), (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")],
+)
+def test_a_body_that_drips_for_ever(
+    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, header: bytes, drop: bytes
+) -> None:
+    monkeypatch.setattr(client_module, "DEADLINE", 0.5)
+    dripping = OneAnswer(HEAD + header, *[drop] * 400, close=False, pause=0.05)
+    assert ask(dripping, registry) == "timeout"
 
 
 def test_a_body_that_is_far_too_large(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,7 @@ def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) 
         world.live(120)
         assert len(rows(database)) == 600
         world.time.now += 86400
-        world.live(60)
+        world.live(180)
         assert world.scrape().sum("aircall_calls_total") == 600
     assert rows(database) == rows(database, "call_tags") == []
     assert live(database, account, 120) == 600
