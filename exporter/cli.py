@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import structlog
+from msgspec import structs
 
 from exporter import __version__
 from exporter.archive import command
@@ -31,6 +32,9 @@ DEFAULT_ADDRESS = ":9979"
 
 CALLS_PER_USER = 7.5
 """Calls an hour that keep a simulated user busy, and let a queue build up now and then."""
+
+SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
+"""Stands in where a configuration is tried on the simulated account."""
 
 DEMO_SLA = Duration(8)
 """So that the simulated account shows a name in red now and then."""
@@ -178,11 +182,12 @@ def _demo(arguments: argparse.Namespace) -> int:
     calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
     account = SimulatedAccount(users, calls, arguments.seed, start=time.time())
     with TemporaryDirectory() as storage, SimulatedAircall(account, clock=time.time) as aircall:
-        settings = Settings(
-            aircall=Aircall(api_id=aircall.api_id, api_token=aircall.api_token, base_url=aircall.base_url),
-            sla=DEMO_SLA,
-        )
-        arguments.config, arguments.lifecycle = None, False
+        api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
+        if arguments.config:
+            settings = structs.replace(load(arguments.config, SIMULATED_CREDENTIAL), aircall=api)
+        else:
+            settings = Settings(aircall=api, sla=DEMO_SLA)
+        arguments.lifecycle = False
         _serve(arguments, Service(settings, Archive(sqlite_url(storage))))
     return 0
 

@@ -222,3 +222,11 @@ def test_the_demo_needs_nothing() -> None:
         demo.process.terminate()
         assert demo.process.wait(5) == 0
         assert f"{demo.url}/metrics" in demo.process.stdout.read()
+
+
+def test_a_configuration_can_be_tried_on_the_simulated_account(tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("sla: 33s\n")
+    with process(f"--config.file={file}", "demo") as demo:
+        eventually(lambda: requests.get(f"{demo.url}/-/ready", timeout=5).status_code == 200)
+        assert Scrape.at(demo.url).value("aircall_sla_seconds") == 33

@@ -38,7 +38,7 @@ AVERAGE_ANSWER = Family(
 AVERAGE_CALL = Family(
     "aircall_number_average_call_seconds",
     "gauge",
-    "Average length of the number's finished calls of the activity period, with ringing; absent without any.",
+    "Average length of the number's calls of the activity period, with ringing, missed ones left out.",
     _NUMBER,
 )
 THRESHOLD_EXCEEDED = Family(

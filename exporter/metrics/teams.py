@@ -36,7 +36,7 @@ AVERAGE_ANSWER = Family(
 AVERAGE_CALL = Family(
     "aircall_team_average_call_seconds",
     "gauge",
-    "Average length of the team's finished calls of the activity period, with ringing; absent without any.",
+    "Average length of the team's calls of the activity period, with ringing, missed ones left out.",
     _TEAM,
 )
 THRESHOLD_EXCEEDED = Family(

@@ -81,13 +81,14 @@ def test_exporter_runs_on(tmp_path: Path, api_id: str, arguments: str) -> None:
     assert run_in_shell("exporter", tmp_path, "aircall-exporter", AIRCALL_API_ID=api_id) == arguments
 
 
-def test_exporter_reads_the_settings_that_are_mounted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("api_id", ["", "abc"])
+def test_exporter_reads_the_settings_that_are_mounted(tmp_path: Path, api_id: str) -> None:
     settings = tmp_path / "aircall.yml"
     settings.write_text("sla: 20s\n", encoding="utf-8")
     arguments = run_in_shell(
-        "exporter", tmp_path, "aircall-exporter", {"/etc/aircall.yml": str(settings)}, AIRCALL_API_ID="abc"
+        "exporter", tmp_path, "aircall-exporter", {"/etc/aircall.yml": str(settings)}, AIRCALL_API_ID=api_id
     )
-    assert arguments.endswith(f" --storage.path=/data --config.file={settings}")
+    assert arguments.startswith(f"--config.file={settings} ")
 
 
 def test_grafana_never_starts_with_its_well_known_password(tmp_path: Path) -> None:
