@@ -104,6 +104,7 @@ class Poller:
             PAST: Lane(lambda _: reads.past_calls(account, *self._gaps[0])),
         }
         self._turns = schedule.Turns()
+        self._told_of: set[str] = set()
         self._told_of_stretching = False
         self._intervals: dict[str, float] = {}
         self._stretch()
@@ -192,6 +193,7 @@ class Poller:
         if name is None:
             return min(lane.ready_at for lane in readable.values())
         self._go_on(name, now)
+        self._tell_of_oddities()
         batch = self.account.take_batch()
         batch.progress = self._progress()
         if batch:
@@ -270,6 +272,16 @@ class Poller:
         self._read_early()
         self._stretch()
         lane.due = lane.scheduled + self._intervals[name]
+
+    def _tell_of_oddities(self) -> None:
+        """Say once of each kind of thing that Aircall sends and that cannot be read as it should."""
+        for kind, count in self.account.malformed.items():
+            if count and kind not in self._told_of:
+                self._told_of.add(kind)
+                log.warning("some objects cannot be read and are left out", kind=kind)
+        for word in self.account.presence.strange_words - self._told_of:
+            self._told_of.add(word)
+            log.warning("a new word for an availability, shown as unknown", word=word)
 
     # When it goes wrong --------------------------------------------------------------------------
 

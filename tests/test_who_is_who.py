@@ -1,6 +1,7 @@
 """Users, teams and numbers that come, go, move, and are called strange things."""
 
 import pytest
+import structlog
 
 from exporter.demo.faults import Fault, edited
 from exporter.demo.simulation import SimulatedAccount
@@ -155,7 +156,10 @@ def test_only_some_teams(account: SimulatedAccount) -> None:
 def test_an_availability_that_aircall_adds_later_is_unknown(world: Polled, account: SimulatedAccount) -> None:
     user = next(iter(account.users))
     account.set_availability(user, "on_the_moon", at=world.time.now)
-    world.poll()
+    with structlog.testing.capture_logs() as logs:
+        world.poll()
+        world.poll()
+    assert [line["word"] for line in logs if "word" in line] == ["on_the_moon"]
     scrape = world.scrape()
     assert set(scrape.all("aircall_user_availability_code", user_id=user).values()) == {5}
     assert set(scrape.all("aircall_user_availability", user_id=user, state="unknown").values()) == {1}
