@@ -15,7 +15,7 @@ DATASETS = (*LIVE, *DIRECTORY, "assignments")
 SHARE_AT_START = 0.5
 """Share of the budget for the rest once live data are there and names are not: a board needs both."""
 
-SHARE_WITH_BACKLOG = 0.1
+SHARE_WITH_BACKLOG = 0.2
 """Share of the budget that the rest is sure of while it has work to do."""
 
 

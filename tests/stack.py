@@ -109,7 +109,7 @@ def stack(account: SimulatedAccount, **settings: Any) -> Iterator[Stack]:
     with ExitStack() as running_now:
         receiver = Receiver()
         running_now.callback(receiver.close)
-        exporter = running_now.enter_context(running(account, **QUICK | settings))
+        exporter = running_now.enter_context(running(account, served={"rate_limit": 600}, **QUICK | settings))
         alerts, server = free_address(), free_address()
         directory = Path(running_now.enter_context(tempfile.TemporaryDirectory()))
         config = yaml.safe_load((ROOT / "prometheus/alertmanager.yml").read_text())

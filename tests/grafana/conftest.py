@@ -64,7 +64,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A call centre with more calls than it can take, watched until calls have ended and callers wait."""
     account = SimulatedAccount(calls_per_hour=1200, start=time.time())
     with (
-        running(account, refresh=QUICK, sla=Duration(8)) as exporter,
+        running(account, served={"rate_limit": 600}, refresh=QUICK, sla=Duration(8)) as exporter,
         scraped(exporter, tmp_path_factory.mktemp("busy")) as prometheus,
     ):
         for something in SEEN:

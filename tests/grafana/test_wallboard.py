@@ -60,7 +60,9 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
     account.advance(time.time())
     queue_wait = QueueWait(warning=Duration(10), critical=Duration(20))
     with (
-        running(account, refresh=QUICK, sla=Duration(8), queue_wait=queue_wait) as exporter,
+        running(
+            account, served={"rate_limit": 600}, refresh=QUICK, sla=Duration(8), queue_wait=queue_wait
+        ) as exporter,
         scraped(exporter, tmp_path_factory.mktemp("quiet")) as prometheus,
     ):
         wall = Wall(account, prometheus)
