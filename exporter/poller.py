@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from exporter import reads, schedule
 from exporter.account.account import LEAST_PATIENCE, Account
-from exporter.account.calls import OVERLAP
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
@@ -20,6 +19,8 @@ from exporter.archive.records import Addition, Batch, Memory, Progress
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.lane import Lane
+from exporter.metrics.polling import PollerMetrics
+from exporter.past import Past
 from exporter.schedule import DATASETS, DIRECTORY, LIVE
 from exporter.status import Polling, Snapshot, Status
 
@@ -39,26 +40,6 @@ CREDENTIAL_RETRY = 60.0
 
 PATIENCE = 2
 """Failures of one request after which its reading begins anew."""
-
-
-class PollerMetrics:
-    """What the poller counts of its own work."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.polls = Counter(
-            "aircall_polls",
-            "Readings of a dataset, by whether they worked.",
-            ["dataset", "result"],
-            registry=registry,
-        )
-        for dataset in DATASETS:
-            for result in ("success", "error"):
-                self.polls.labels(dataset, result)
-        self.throttled = Counter(
-            "aircall_api_throttled",
-            "Requests that Aircall refused because the company's rate limit was used up (429).",
-            registry=registry,
-        )
 
 
 class Poller:
@@ -83,16 +64,13 @@ class Poller:
         self._client = client
         self._clock = clock
         self._save = save
-        self._archived_to: int | None = None
-        self._first_read_from: int | None = None
         self._metrics = PollerMetrics(registry)
         self._server_clock = ServerClock()
         self._credential_rejected = False
         self._paused_until = 0.0
         self._known_misspelt: tuple[str, ...] = ()
         self._known_strangers: frozenset[tuple[str, int]] = frozenset()
-        self._gap: tuple[int, int] | None = None
-        self._gaps: list[tuple[int, int]] = []
+        self._past = Past()
         account, users = self.account, reads.UserApi()
         self._lanes: dict[str, Lane] = {
             "calls": Lane(self._read_calls),
@@ -101,7 +79,7 @@ class Poller:
             "teams": Lane(lambda _: reads.teams(account)),
             "numbers": Lane(lambda _: reads.numbers(account)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
-            PAST: Lane(lambda _: reads.past_calls(account, *self._gaps[0])),
+            PAST: Lane(lambda _: reads.past_calls(account, *self._past.gaps[0])),
         }
         self._turns = schedule.Turns()
         self._told_of: set[str] = set()
@@ -133,26 +111,17 @@ class Poller:
         """Go on from what the archive remembers, and read what went by since it was written."""
         self.account.restore(memory)
         if memory.progress is not None:
-            self._gaps.extend(memory.progress.gaps)
-            self._archived_to = int(memory.progress.read_to) - OVERLAP
-            self._resume()
+            self._past.restore(memory.progress)
 
     def counted(self, additions: list[Addition], complete: bool) -> None:
         """Add to the counters what the archive has saved, `complete` once the first reading of calls was."""
         self.account.counted(additions, complete)
 
-    def _resume(self) -> None:
-        if self._archived_to is None or self._first_read_from is None or "calls" not in self.account.known:
-            return
-        if self._archived_to < self._first_read_from:
-            self._gaps.append((self._archived_to, self._first_read_from - 1))
-        self._archived_to = None
-
     def _progress(self) -> Progress | None:
         read_to = self.account.book.read_to
         if read_to is None or self.account.totals is None:
             return None
-        return Progress(read_to, self.account.counted_from, tuple(self._gaps))
+        return Progress(read_to, self.account.counted_from, tuple(self._past.gaps))
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
@@ -210,7 +179,7 @@ class Poller:
             ]  # calls are asked for by Aircall's time, which any answer tells
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
-        if self._gaps and self.account.totals is not None:
+        if self._past.gaps and self.account.totals is not None:
             names.append(PAST)
         return {name: self._lanes[name] for name in names}
 
@@ -262,13 +231,12 @@ class Poller:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
         lane.failing_since, lane.restarts, lane.as_of = None, 0, lane.started
         if name == PAST:
-            self._gaps.pop(0)
+            self._past.gaps.pop(0)
             return
         self._metrics.polls.labels(name, "success").inc()
         lane.cost = 0.7 * lane.cost + 0.3 * lane.requests if name == "calls" else lane.requests
-        if name == "calls" and self._gap is not None:
-            self._gaps.append(self._gap)
-        self._resume()
+        if name == "calls":
+            self._past.polled()
         self._read_early()
         self._stretch()
         lane.due = lane.scheduled + self._intervals[name]
@@ -344,9 +312,7 @@ class Poller:
         server_now = now + self._server_clock.ahead
         todo = self.account.calls_to_read(now, server_now)
         earliest = int(server_now - self._settings.activity_period)
-        self._gap = self.account.book.gap(earliest, server_now)
-        if self._first_read_from is None:
-            self._first_read_from = earliest
+        self._past.begun(earliest, self.account.book.gap(earliest, server_now))
         return reads.calls(self.account, todo, now, server_now)
 
     def _read_early(self) -> None:

@@ -8,7 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from exporter.aircall.client import ClientMetrics
 from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family
-from exporter.poller import PollerMetrics
+from exporter.metrics.polling import PollerMetrics
 
 METRICS = Path(__file__).parents[1] / "docs" / "metrics.md"
 
