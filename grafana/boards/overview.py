@@ -2,10 +2,10 @@
 
 from grafana_foundation_sdk.builders.stat import Panel
 
-from grafana.boards.palette import LEVELS, NO_DATA, STATES, plain
+from grafana.boards.palette import LEVELS, NO_DATA, OVER, STATES, plain
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import Group
-from grafana.boards.promql import EXPORTER, NUMBER
+from grafana.boards.promql import EXPORTER, NUMBER, TEAM, constant, described, number, sentence
 from grafana.boards.tile import count, level, minutes, percent, state, tile, tiles
 from grafana.boards.waiting import callers
 
@@ -16,7 +16,7 @@ MISSED_SHARE = (0.25, 0.5)
 
 def panels(group: Group) -> tuple[Panel, ...]:
     """Two rows of the grid's full width."""
-    return (_queue(), _people(group), _period(), _freshness(), _callers())
+    return (_queue(), _people(group), _period(), _freshness(), _callers(), _over_sla())
 
 
 def _summary(title: str, width: int, description: str, queries: list[str]) -> Panel:
@@ -112,11 +112,38 @@ def _callers() -> Panel:
         "waiting.",
         unit="string",
         empty="No data: is the exporter running?",
-        width=24,
+        width=17,
         height=4,
         base=NO_DATA,
     )
     panel = tiles(frame, [callers()], LEVELS, caption_size=26, text_size=20)
+    return panel.with_transformation(sorted_by("Value", descending=True))
+
+
+def _over_sla() -> Panel:
+    frame = Frame(
+        title="Over the SLA",
+        description="Users whose average time to answer in the activity period is above `sla`: the slowest "
+        "first, four at most. Good: nobody.",
+        unit="string",
+        empty="No data",
+        width=7,
+        height=4,
+        base=NO_DATA,
+    )
+    user = "instance, user_id"
+    breached = f"max by ({user}, user) (aircall_user_sla_breached{{{TEAM}}}) == 1"
+    answer = f"max by ({user}) (aircall_user_average_answer_seconds{{{TEAM}}})"
+    slowest = f"topk(4, {answer} * on ({user}) group_left (user) ({breached}))"
+    told = described(slowest, slowest, [number("said", f"round({answer})", user, "over|⌀\u00a0$1\u00a0s")])
+    told = sentence(sentence(told, "text", "said"), "caption", "user")
+    sla = f"max(aircall_sla_seconds{{{EXPORTER}}})"
+    calm = [
+        constant(constant(f"{sla} {when}", "caption", caption), "text", "calm|")
+        for when, caption in (("> 0", "Everybody is within the SLA"), ("== 0", "No SLA is set"))
+    ]
+    expr = f"{told}\nor on ()\n({calm[0]} or {calm[1]})"
+    panel = tiles(frame, [expr], (OVER, *LEVELS), caption_size=17, text_size=18)
     return panel.with_transformation(sorted_by("Value", descending=True))
 
 

@@ -40,6 +40,7 @@ MISSED = Sign("missed", RED, "missed")
 OUTBOUND = Sign("outbound", NEUTRAL, "outbound")
 UNANSWERED = Sign("unanswered", GREY, "outbound, not answered")
 PICK_UP = Sign("pick_up", BRIGHT_GREEN, "☎ PICK UP")
+OVER = Sign("over", RED, "‼")
 LEVELS = (
     Sign("calm", CALM, ""),
     Sign("0", GREEN, ""),
