@@ -15,7 +15,7 @@ from exporter.aircall.endpoints import Answer, Asking
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import InvalidAnswerError
-from exporter.archive.records import Addition, Batch, Memory, Progress
+from exporter.archive.records import Batch, Memory, Progress
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.lane import Lane
@@ -112,10 +112,6 @@ class Poller:
         self.account.restore(memory)
         if memory.progress is not None:
             self._past.restore(memory.progress)
-
-    def counted(self, additions: list[Addition], complete: bool) -> None:
-        """Add to the counters what the archive has saved, `complete` once the first reading of calls was."""
-        self.account.counted(additions, complete)
 
     def _progress(self) -> Progress | None:
         read_to = self.account.book.read_to

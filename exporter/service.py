@@ -49,7 +49,9 @@ class Service:
             archive,
             self.clock,
             on_loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
-            on_saved=lambda added, complete: self._wish(lambda: self._poller.counted(added, complete)),
+            on_saved=lambda added, complete: self._wish(
+                lambda: self._poller.account.counted(added, complete)
+            ),
             retention=lambda: self.latest.board.settings.storage.retention,
         )
         self._poller = Poller(settings, self._client, self.registry, self.clock, self._writer.submit)

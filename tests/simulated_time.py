@@ -49,7 +49,7 @@ class Polled:
             archive,
             time,
             on_loaded=self.poller.restore,
-            on_saved=self.poller.counted,
+            on_saved=self.poller.account.counted,
             retention=lambda: self.settings.storage.retention,
         )
         self.registry.register(SnapshotCollector(self.poller.snapshot, time))

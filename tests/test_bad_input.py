@@ -11,11 +11,6 @@ from tests.simulated_time import NOON, Polled, polled
 
 
 @pytest.fixture
-def account() -> SimulatedAccount:
-    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-
-
-@pytest.fixture
 def world(account: SimulatedAccount):
     with polled(account) as world:
         number = next(iter(account.numbers))

@@ -6,19 +6,6 @@ from exporter.demo.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 
-@pytest.fixture
-def account() -> SimulatedAccount:
-    """A quiet company: everyone is available, and nothing happens but what a test lets happen."""
-    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-
-
-@pytest.fixture
-def world(account: SimulatedAccount):
-    with polled(account) as world:
-        world.live_until_complete()
-        yield world
-
-
 def some_number(account: SimulatedAccount) -> tuple[int, list[int]]:
     """A number, and the users who answer it."""
     number = next(number for number in account.numbers.values() if number.user_ids)

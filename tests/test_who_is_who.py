@@ -8,18 +8,6 @@ from exporter.demo.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 
-@pytest.fixture
-def account() -> SimulatedAccount:
-    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-
-
-@pytest.fixture
-def world(account: SimulatedAccount):
-    with polled(account) as world:
-        world.live_until_complete()
-        yield world
-
-
 def test_a_user_who_is_not_listed_yet_is_called_by_his_id(world: Polled, account: SimulatedAccount) -> None:
     team = next(iter(account.teams.values()))
     user = account.add_user("Ada Lovelace", team_ids=[team.id])

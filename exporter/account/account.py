@@ -60,7 +60,6 @@ class Account:
         """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
         self._uncounted_for_teams: list[Call] = []
         self._batch = Batch()
-        self._saved_names: dict[tuple[str, str], str] = {}
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
     def configure(self, settings: Settings) -> None:
@@ -238,16 +237,12 @@ class Account:
         """What is to be saved since this was asked last."""
         self._count_for_teams()
         batch, self._batch = self._batch, Batch()
-        batch.names = {
-            key: name for key, name in self.directory.names() if self._saved_names.get(key) != name
-        }
-        self._saved_names |= batch.names
+        batch.names = self.directory.take_new_names()
         return batch
 
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers."""
         self.totals = Totals(memory.totals)
-        self._saved_names |= memory.names
         self.directory.remember(memory.names)
         self._uncounted_for_teams.extend(memory.uncounted_for_teams)
         if memory.progress is not None:

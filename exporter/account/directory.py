@@ -1,6 +1,6 @@
 """Who is who: users, teams, numbers and how they belong together (the tutorial's "data repository")."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from exporter.aircall.objects import Number, User
@@ -31,18 +31,19 @@ class Directory:
         self._user_names: dict[int, str] = {}
         self._team_names: dict[int, str] = {}
         self._number_names: dict[int, str] = {}
+        self._new_names: dict[tuple[str, str], str] = {}
 
     def add_user(self, user: User) -> None:
         self.users[user.id] = user
-        self._user_names[user.id] = user.name or f"user {user.id}"
+        self._learn("user", user.id, user.name or f"user {user.id}")
 
     def add_team(self, team_id: int, name: str | None, members: Iterable[int]) -> None:
         self.members[team_id] = frozenset(members)
-        self._team_names[team_id] = name or f"team {team_id}"
+        self._learn("team", team_id, name or f"team {team_id}")
 
     def add_number(self, number: Number) -> None:
         self.numbers[number.id] = number
-        self._number_names[number.id] = number.name or f"number {number.id}"
+        self._learn("number", number.id, number.name or f"number {number.id}")
 
     def user(self, user_id: int) -> Named:
         """The user's id and name; ``user <id>`` until the directory knows him."""
@@ -57,11 +58,15 @@ class Directory:
             return Named("", "")
         return Named(str(number_id), self._number_names.get(number_id) or f"number {number_id}")
 
-    def names(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """All names that were ever seen, by kind (user, team, number) and id."""
-        for kind, names in self._names_by_kind().items():
-            for id_, name in names.items():
-                yield (kind, str(id_)), name
+    def take_new_names(self) -> dict[tuple[str, str], str]:
+        """Names that are new or changed since this was asked last, by kind (user, team, number) and id."""
+        new, self._new_names = self._new_names, {}
+        return new
+
+    def _learn(self, kind: str, id_: int, name: str) -> None:
+        names = self._names_by_kind()[kind]
+        if names.get(id_) != name:
+            names[id_] = self._new_names[kind, str(id_)] = name
 
     def remember(self, names: Mapping[tuple[str, str], str]) -> None:
         """Take in names that were seen at an earlier start; what was read since goes before."""

@@ -105,7 +105,6 @@ class CallDetails(msgspec.Struct, frozen=True):
 
     tags: tuple[Tag, ...] | None = None
     comments: tuple[Comment, ...] | None = None
-    teams: tuple[Ref, ...] | None = None
     asset: str | None = None
     recording: str | None = None
     voicemail: str | None = None
@@ -113,10 +112,6 @@ class CallDetails(msgspec.Struct, frozen=True):
     @property
     def tag_names(self) -> frozenset[str]:
         return frozenset(tag.name for tag in self.tags or ())
-
-    @property
-    def team_ids(self) -> frozenset[int]:
-        return frozenset(team.id for team in self.teams or ())
 
 
 class ReadCall(NamedTuple):
