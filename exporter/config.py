@@ -62,9 +62,10 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where calls and counters are kept, and for how long; 0 is for ever."""
+    """Where calls and counters are kept, how far back they reach at first, and how long (0 is for ever)."""
 
     url: str = ""
+    backfill: Duration = Duration(86400)
     retention: Duration = Duration(180 * 86400)
 
 
@@ -190,6 +191,8 @@ def _check(settings: Settings, source: str, address_given: bool) -> None:
     wanted(0 <= share < 1, "thresholds.missed_share", share, "a share from 0 (off) to below 1")
     kept = settings.storage.retention
     wanted(not 0 < kept < 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
+    backfill, reach = settings.storage.backfill, Duration(min(kept or API_HISTORY, API_HISTORY))
+    wanted(backfill <= reach, "storage.backfill", backfill, f"at most {reach}, as far as calls are kept")
     names: set[str] = set()
     for position, group in enumerate(settings.groups):
         path = f"groups[{position}]"

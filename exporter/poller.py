@@ -1,6 +1,6 @@
 """The poller: the only one that decides when. One request at a time, each from the budget."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -15,19 +15,20 @@ from exporter.aircall.endpoints import Answer, Asking
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import InvalidAnswerError
-from exporter.archive.records import Batch, Memory, Progress
+from exporter.archive.records import Batch, Memory
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.lane import Lane
 from exporter.metrics.polling import PollerMetrics
-from exporter.past import Past
+from exporter.remarks import Remarks
 from exporter.schedule import DATASETS, DIRECTORY, LIVE
 from exporter.status import Polling, Snapshot, Status
 
 log = structlog.get_logger()
 
-PAST = "past calls"
-"""The lane beside the datasets that reads what lies before the activity period, when there is time."""
+EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
+"""The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
+those that somebody asked for by hand. They are read when there is time, in this order."""
 
 RETRY = 30.0
 """Seconds after which a failed request is made again, unless its dataset is due sooner."""
@@ -60,6 +61,8 @@ class Poller:
         """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
+        self.served: Collection[str] = (*DATASETS, *ARCHIVE)
+        """What is read at all."""
         self._settings = settings
         self._client = client
         self._clock = clock
@@ -68,9 +71,8 @@ class Poller:
         self._server_clock = ServerClock()
         self._credential_rejected = False
         self._paused_until = 0.0
-        self._known_misspelt: tuple[str, ...] = ()
         self._known_strangers: frozenset[tuple[str, int]] = frozenset()
-        self._past = Past()
+        self._remarks = Remarks()
         account, users = self.account, reads.UserApi()
         self._lanes: dict[str, Lane] = {
             "calls": Lane(self._read_calls),
@@ -79,11 +81,11 @@ class Poller:
             "teams": Lane(lambda _: reads.teams(account)),
             "numbers": Lane(lambda _: reads.numbers(account)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
-            PAST: Lane(lambda _: reads.past_calls(account, *self._past.gaps[0])),
+            EDITS: Lane(lambda now: reads.late_edits(account, now + self._server_clock.ahead)),
+            PAST: Lane(lambda _: reads.past_calls(account, account.history.missing[-1])),
+            WISHED: Lane(lambda _: reads.past_calls(account, account.history.wished[-1])),
         }
         self._turns = schedule.Turns()
-        self._told_of: set[str] = set()
-        self._told_of_stretching = False
         self._intervals: dict[str, float] = {}
         self._stretch()
 
@@ -110,14 +112,6 @@ class Poller:
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers, and read what went by since it was written."""
         self.account.restore(memory)
-        if memory.progress is not None:
-            self._past.restore(memory.progress)
-
-    def _progress(self) -> Progress | None:
-        read_to = self.account.book.read_to
-        if read_to is None or self.account.totals is None:
-            return None
-        return Progress(read_to, self.account.counted_from, tuple(self._past.gaps))
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
@@ -158,9 +152,9 @@ class Poller:
         if name is None:
             return min(lane.ready_at for lane in readable.values())
         self._go_on(name, now)
-        self._tell_of_oddities()
+        self._remarks.oddities(self.account)
+        self._remarks.past(self.account.history.seconds_missing, now)
         batch = self.account.take_batch()
-        batch.progress = self._progress()
         if batch:
             self._save(batch)
         return self._clock()
@@ -175,9 +169,16 @@ class Poller:
             ]  # calls are asked for by Aircall's time, which any answer tells
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
-        if self._past.gaps and self.account.totals is not None:
-            names.append(PAST)
-        return {name: self._lanes[name] for name in names}
+        names += (name for name, todo in self._for_the_archive().items() if todo)
+        return {name: self._lanes[name] for name in names if name in self.served}
+
+    def _for_the_archive(self) -> dict[str, object]:
+        """What each lane for the archive would read now; nothing as long as there is none."""
+        account = self.account
+        if account.totals is None:
+            return {}
+        edits = self._server_clock.known and account.edits(self._clock() + self._server_clock.ahead)
+        return {EDITS: edits, PAST: account.history.missing, WISHED: account.history.wished}
 
     def _go_on(self, name: str, now: float) -> None:
         lane = self._lanes[name]
@@ -226,26 +227,13 @@ class Poller:
         if lane.failing_since is not None:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
         lane.failing_since, lane.restarts, lane.as_of = None, 0, lane.started
-        if name == PAST:
-            self._past.gaps.pop(0)
+        if name not in DATASETS:
             return
         self._metrics.polls.labels(name, "success").inc()
         lane.cost = 0.7 * lane.cost + 0.3 * lane.requests if name == "calls" else lane.requests
-        if name == "calls":
-            self._past.polled()
         self._read_early()
         self._stretch()
         lane.due = lane.scheduled + self._intervals[name]
-
-    def _tell_of_oddities(self) -> None:
-        """Say once of each kind of thing that Aircall sends and that cannot be read as it should."""
-        for kind, count in self.account.malformed.items():
-            if count and kind not in self._told_of:
-                self._told_of.add(kind)
-                log.warning("some objects cannot be read and are left out", kind=kind)
-        for word in self.account.presence.strange_words - self._told_of:
-            self._told_of.add(word)
-            log.warning("a new word for an availability, shown as unknown", word=word)
 
     # When it goes wrong --------------------------------------------------------------------------
 
@@ -307,8 +295,6 @@ class Poller:
     def _read_calls(self, now: float) -> Asking[None]:
         server_now = now + self._server_clock.ahead
         todo = self.account.calls_to_read(now, server_now)
-        earliest = int(server_now - self._settings.activity_period)
-        self._past.begun(earliest, self.account.book.gap(earliest, server_now))
         return reads.calls(self.account, todo, now, server_now)
 
     def _read_early(self) -> None:
@@ -319,40 +305,26 @@ class Poller:
             log.info("somebody unknown turned up, reading the directory early", unknown=len(strangers))
             for name in DIRECTORY:
                 self._lanes[name].asked = True
-        misspelt = self.account.unknown_names
-        if misspelt and misspelt != self._known_misspelt:
-            log.warning(
-                "the configuration names somebody whom Aircall does not know", names="; ".join(misspelt)
-            )
-        self._known_misspelt = misspelt
+        self._remarks.names(self.account.unknown_names)
         if self.account.assignments_outdated:
             self._lanes["assignments"].asked = True
 
     def _stretch(self) -> None:
         """Set the intervals in force from what the datasets cost and the budget allows."""
         refresh = self._settings.refresh
+        targets = {name: float(getattr(refresh, name)) for name in DATASETS}
         polled = [n for n in DATASETS if n != "assignments" or self._settings.map_users_to_numbers]
         now = self._clock()
         backlog = any(lane.ready_at <= now for name, lane in self._readable().items() if name not in LIVE)
         self._intervals = schedule.intervals(
             {name: self._lanes[name].expected_cost for name in polled},
-            {name: float(getattr(refresh, name)) for name in polled},
+            {name: targets[name] for name in polled},
             self.budget.sustained,
             schedule.background_share(self.account.known, backlog),
         )
         self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
-        self._tell_of_stretching(max(self._intervals[name] / getattr(refresh, name) for name in LIVE))
-
-    def _tell_of_stretching(self, stretch: float) -> None:
-        """Say once that intervals are longer than asked for, and again only after they were not."""
-        if stretch <= 1.0 or not set(DIRECTORY) <= self.account.known:
-            self._told_of_stretching = False
-        elif stretch > 1.2 and not self._told_of_stretching:
-            self._told_of_stretching = True
-            log.warning(
-                "the budget is too small for every target, intervals are stretched",
-                **{name: f"{self._intervals[name]:.0f}s" for name in LIVE},
-            )
+        complete = set(DIRECTORY) <= self.account.known
+        self._remarks.stretching(self._intervals, targets, complete)
 
 
 def _limit(settings: Settings) -> float | None:

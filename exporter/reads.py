@@ -12,6 +12,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
 from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, Team, User
+from exporter.archive.records import Span
 
 
 class UserApi:
@@ -137,7 +138,7 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
     The time is now on our clock, `server_now` the same moment on Aircall's.
     """
     yield from _window(todo.since, None, account.saw_calls)
-    account.read_calls(server_now)
+    account.read_calls(todo.since, server_now)
     unlisted = account.book.unread(todo.since, now)
     for call_id in dict.fromkeys((*todo.ids, *unlisted)):
         try:
@@ -148,9 +149,26 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
         account.saw_calls(answer.value, answer.at)
 
 
-def past_calls(account: Account, since: int, until: int) -> Asking[None]:
-    """The calls that started from `since` to `until` (UNIX seconds)."""
-    yield from _window(since, until, account.saw_calls)
+def past_calls(account: Account, span: Span) -> Asking[None]:
+    """The calls of a span, newest first; what has been read stays read when this breaks off."""
+    since, until = span
+
+    def apply(page: Page[ReadCall], at: float) -> None:
+        account.saw_calls(page, at)
+        oldest = min((item.call.started_at for item in page.items), default=until)
+        account.history.read(max(since, oldest + 1), until)
+
+    yield from _window(since, until, apply)
+    account.history.read(since, until)
+
+
+def late_edits(account: Account, server_now: float) -> Asking[None]:
+    """Calls of some age once more: tags, comments, assignee and recordings change after the end."""
+    due = account.edits(server_now)
+    if due is not None:
+        step, span = due
+        yield from _window(*span, account.saw_calls)
+        account.history.edits_read(step, span[1])
 
 
 def _window(since: int, until: int | None, apply: endpoints.Apply[ReadCall]) -> Asking[None]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from exporter.account import rows
 from exporter.account.board import Board, shown_caller
-from exporter.account.calls import LOOK_BACK, CallBook, CallsToRead
+from exporter.account.calls import LOOK_BACK, OVERLAP, CallBook, CallsToRead
 from exporter.account.directory import Directory
+from exporter.account.history import History
 from exporter.account.period import Period
 from exporter.account.presence import PresenceBook
 from exporter.account.teams import Team, teams_of, unknown_names
@@ -30,8 +31,8 @@ from exporter.aircall.objects import (
     decode_objects,
 )
 from exporter.aircall.objects import Team as ApiTeam
-from exporter.archive.records import Addition, Batch, Memory, Record
-from exporter.config import Settings
+from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Span
+from exporter.config import API_HISTORY, Settings
 
 LEAST_PATIENCE = 60.0
 """Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
@@ -45,6 +46,7 @@ class Account:
         self.directory = Directory()
         self.presence = PresenceBook()
         self.book = CallBook()
+        self.history = History()
         self.period = Period(settings.queue_wait.critical)
         self.totals: Totals | None = None
         """None until the archive has told what was counted before."""
@@ -58,6 +60,8 @@ class Account:
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.counted_from = math.inf
         """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
+        self._backfill: float | None = None
+        self._were_live: frozenset[int] = frozenset()
         self._uncounted_for_teams: list[Call] = []
         self._batch = Batch()
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
@@ -138,9 +142,11 @@ class Account:
         before that was found in looking back for calls that still go on. Whether a call was counted at
         an earlier start, the archive knows.
         """
-        was_known = call.id in self.book.calls
+        was_known = call.id in self.book.calls or call.id in self._were_live
         newly_done = self.book.saw(call, at)
         self._put_into_period(call)
+        if call.started_at < self.oldest_kept:
+            return  # the archive would remove it again
         caller = shown_caller(call.raw_digits, self.settings.caller)
         self._batch.records[call.id] = Record(self.book.calls[call.id], details, caller)
         if newly_done and (was_known or call.started_at >= self.counted_from):
@@ -148,9 +154,10 @@ class Account:
             self._batch.additions.append(Addition(call, "counted", added))
             self._uncounted_for_teams.append(call)
 
-    def read_calls(self, begun: float) -> None:
-        """The calls up to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
+    def read_calls(self, since: int, begun: float) -> None:
+        """The calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
         self.book.completed(begun)
+        self.history.read(since, int(begun) - OVERLAP)
         self.known.add("calls")
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
@@ -166,7 +173,22 @@ class Account:
         start = self._slide(server_now)
         if math.isinf(self.counted_from):
             self.counted_from = start
+        backfill = self.settings.storage.backfill
+        if self._backfill != backfill:
+            self._backfill = backfill
+            self.history.want(int(server_now - max(backfill, LOOK_BACK)))
+        self.history.forget(self.oldest_kept)
         return self.book.to_read(int(start), now, self._hung_up)
+
+    @property
+    def oldest_kept(self) -> int:
+        """The earliest start (UNIX seconds, Aircall's clock) of a call that Aircall and the archive keep."""
+        retention = self.settings.storage.retention
+        return int(self.as_of - (min(retention, API_HISTORY) if retention else API_HISTORY))
+
+    def edits(self, server_now: float) -> tuple[int, Span] | None:
+        """Which calls are to be read again now for late edits, and at which age that is."""
+        return self.history.edits(int(server_now), self.oldest_kept)
 
     def _hung_up(self, call: Call, since: float) -> bool:
         seen = self.presence.users.get(call.user.id) if call.user else None
@@ -238,6 +260,9 @@ class Account:
         self._count_for_teams()
         batch, self._batch = self._batch, Batch()
         batch.names = self.directory.take_new_names()
+        if self.totals is not None and self.history.covered:
+            history = self.history
+            batch.progress = Progress(self.counted_from, history.covered, history.wanted_from, history.swept)
         return batch
 
     def restore(self, memory: Memory) -> None:
@@ -245,8 +270,10 @@ class Account:
         self.totals = Totals(memory.totals)
         self.directory.remember(memory.names)
         self._uncounted_for_teams.extend(memory.uncounted_for_teams)
+        self._were_live = frozenset(memory.live)
         if memory.progress is not None:
             self.counted_from = min(self.counted_from, memory.progress.counted_from)
+            self.history.restore(memory.progress, min(memory.live.values(), default=None))
 
     def counted(self, additions: Iterable[Addition], complete: bool) -> None:
         """Add to the totals what the archive has saved, `complete` once the calls had been read whole."""

@@ -53,15 +53,6 @@ class CallBook:
         """Read everything from its beginning, without forgetting what is known."""
         self.newest = self.read_to = None
 
-    def gap(self, earliest: int, begun: float) -> tuple[int, int] | None:
-        """What a poll that reads from `earliest` on, begun at `begun`, leaves unread behind it.
-
-        At first that is the time in which calls may have begun that still go on, later what went by
-        while Aircall could not be read. First and last second, UNIX time on Aircall's clock.
-        """
-        since = int(begun - LOOK_BACK if self.read_to is None else self.read_to - OVERLAP)
-        return (since, earliest - 1) if since < earliest else None
-
     def saw(self, call: Call, at: float) -> bool:
         """Take in a call as read at `at`; says whether it is news that this call is done.
 

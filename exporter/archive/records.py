@@ -7,6 +7,9 @@ from typing import Literal
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, CallDetails
 
+Span = tuple[int, int]
+"""A stretch of time: its first and its last second, in UNIX seconds on Aircall's clock."""
+
 Stage = Literal["counted", "counted_for_teams"]
 """A call adds to the totals twice: by itself, and for its teams once they can be told."""
 
@@ -33,13 +36,15 @@ class Addition:
 class Progress:
     """How far reading has come. UNIX seconds on Aircall's clock.
 
-    All calls up to `read_to` have been read but those that started in one of the `gaps` (first and last
-    second); the totals begin with calls from `counted_from` on.
+    `covered` is when all calls began that have been read, `wanted_from` since when all of them should be;
+    `swept` is for each age at which calls are read again up to which start they were. The totals begin
+    with calls from `counted_from` on.
     """
 
-    read_to: float
     counted_from: float
-    gaps: tuple[tuple[int, int], ...] = ()
+    covered: tuple[Span, ...] = ()
+    wanted_from: int | None = None
+    swept: tuple[int, ...] = ()
 
 
 @dataclass
@@ -66,11 +71,12 @@ class Batch:
 class Memory:
     """What the archive remembers at a start.
 
-    The totals, the progress (none at the very first start), names by kind and id, and the calls that are
-    counted but not yet for their teams.
+    The totals, the progress (none at the very first start), names by kind and id, the calls that are
+    counted but not yet for their teams, and by id when those began that were going on at the end.
     """
 
     totals: Iterable[tuple[Key, int]] = ()
     progress: Progress | None = None
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
     uncounted_for_teams: tuple[Call, ...] = ()
+    live: Mapping[int, int] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, make_url, select, update
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -19,6 +19,9 @@ from exporter.archive.search import Criteria, FoundCall, search
 
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
+
+LONGEST_CALL = 12 * 3600
+"""Seconds after which a call that was never seen to end is not looked for any more."""
 
 _CHILDREN = (schema.tags, schema.comments)
 
@@ -70,6 +73,7 @@ class Archive:
                     progress=_progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
                     uncounted_for_teams=tuple(_uncounted_for_teams(connection)),
+                    live=_live(connection),
                 )
         except (SQLAlchemyError, schema.NewerArchiveError) as error:
             raise ArchiveError(_words(error)) from error
@@ -79,10 +83,12 @@ class Archive:
         try:
             with self._engine.begin() as connection:
                 self._put_calls(connection, batch.records.values())
+                removed_before = _removed_before(connection) if batch.additions else 0
                 fresh = [
                     addition
                     for addition in batch.additions
-                    if self._counts_for_the_first_time(connection, addition)
+                    if addition.call.started_at >= removed_before
+                    and self._counts_for_the_first_time(connection, addition)
                 ]
                 self._add_to_totals(connection, fresh)
                 self._put(connection, schema.teams, list(_team_rows(fresh)))
@@ -107,11 +113,18 @@ class Archive:
             raise ArchiveError(_words(error)) from error
 
     def remove(self, before: int, most: int = 500) -> int:
-        """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
+        """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many.
+
+        Whether one of them was counted is then known no more, so none of that time is counted any more.
+        """
         old = select(schema.calls.c.id).where(schema.calls.c.started_at < before).limit(most)
         try:
             with self._engine.begin() as connection:
-                return connection.execute(delete(schema.calls).where(schema.calls.c.id.in_(old))).rowcount
+                removed = connection.execute(delete(schema.calls).where(schema.calls.c.id.in_(old))).rowcount
+                if removed:
+                    value = str(max(before, _removed_before(connection)))
+                    self._put(connection, schema.state, [{"name": "removed_before", "value": value}])
+                return removed
         except SQLAlchemyError as error:
             raise ArchiveError(_words(error)) from error
 
@@ -234,6 +247,22 @@ def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:
             None if row.user_id is None else Ref(row.user_id),
             None if row.number_id is None else Ref(row.number_id),
         )
+
+
+def _removed_before(connection: Connection) -> int:
+    value = connection.scalar(select(schema.state.c.value).where(schema.state.c.name == "removed_before"))
+    return 0 if value is None else int(value)
+
+
+def _live(connection: Connection) -> dict[int, int]:
+    """The calls that were going on when they were read last, save those that Aircall has forgotten to end."""
+    calls = schema.calls.c
+    newest = connection.scalar(select(func.max(calls.started_at))) or 0
+    going_on = calls.started_at >= newest - LONGEST_CALL, calls.status != "done"
+    return {
+        row.id: row.started_at
+        for row in connection.execute(select(calls.id, calls.started_at).where(*going_on))
+    }
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

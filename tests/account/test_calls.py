@@ -1,8 +1,6 @@
 """What a poll of calls reads: the least that misses nothing."""
 
-import pytest
-
-from exporter.account.calls import LOOK_BACK, OVERLAP, RECHECK, CallBook
+from exporter.account.calls import OVERLAP, RECHECK, CallBook
 from exporter.aircall.objects import Call, Ref
 
 NOW = 1_780_000_000
@@ -86,17 +84,3 @@ def test_old_calls_are_forgotten_and_live_ones_are_not() -> None:
     known.forget(NOW - 7200)
     assert set(known.calls) == {1, 3}
     assert known.started_since(0) == 2
-
-
-@pytest.mark.parametrize(
-    ("read_to", "gap"),
-    [
-        (None, (NOW - LOOK_BACK, NOW - 901)),
-        (NOW - 30, None),
-        (NOW - 5000, (NOW - 5000 - OVERLAP, NOW - 901)),
-    ],
-)
-def test_what_a_poll_leaves_unread_behind_it(read_to: float | None, gap: tuple[int, int] | None) -> None:
-    known = CallBook()
-    known.read_to = read_to
-    assert known.gap(NOW - 900, NOW) == gap

@@ -37,7 +37,7 @@ class Kept:
                 self.account.tag(call.id, ("VIP", "100%", "O'Hara")[position % 3])
                 self.account.comment(call.id, ("called back", "a_b", "Ünïcode")[position % 3])
             world.freeze()
-            world.poller.account.book.begin_anew()
+            world.poller.account.history.covered = ()
             world.poll()
             world.live(60)
         self.archive = Archive(database)

@@ -1,0 +1,115 @@
+"""What of the past has been read, what is still wanted, and what is to be read again.
+
+A span is a stretch of time, its first and its last second, in UNIX seconds on Aircall's clock. Spans in a
+tuple are in order and neither overlap nor touch.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exporter.archive.records import Progress, Span
+
+AGES = tuple(300 * 4**step for step in range(6))
+"""Seconds after a call began at which it is read again, for late edits: five minutes, twenty, and ever
+more seldom, the last time after three and a half days."""
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same time in as few spans as possible."""
+    merged: list[Span] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def without(wanted: Span, spans: Iterable[Span]) -> tuple[Span, ...]:
+    """What of `wanted` lies in none of the ordered `spans`."""
+    first, last = wanted
+    left = []
+    for begin, end in spans:
+        if begin > first:
+            left.append((first, min(begin - 1, last)))
+        first = max(first, end + 1)
+    return tuple(span for span in (*left, (first, last)) if span[0] <= span[1])
+
+
+@dataclass
+class History:
+    """Which calls of the past are known. Without an archive's memory, none is."""
+
+    covered: tuple[Span, ...] = ()
+    """When all calls began that have been read, each once at least."""
+    wanted_from: int | None = None
+    """The second since which no call may be missing."""
+    wishes: tuple[Span, ...] = ()
+    """What was asked for by hand besides."""
+    swept: tuple[int, ...] = ()
+    """For each of `AGES`, up to which start calls have been read again at that age."""
+
+    def read(self, first: int, last: int) -> None:
+        """All calls that began from `first` to `last` have been read."""
+        if first <= last:
+            self.covered = joined((*self.covered, (first, last)))
+
+    def want(self, since: int) -> None:
+        """No call that began at `since` or later may be missing."""
+        self.wanted_from = since if self.wanted_from is None else min(self.wanted_from, since)
+
+    def restore(self, progress: Progress, live_since: int | None) -> None:
+        """Go on from an earlier run; from `live_since` on there are calls that were going on at its end."""
+        known = progress.covered
+        if live_since is not None:
+            known = tuple((a, min(b, live_since - 1)) for a, b in known if a < live_since)
+        self.covered = joined((*self.covered, *known))
+        if progress.wanted_from is not None:
+            self.want(progress.wanted_from)
+        self.swept = progress.swept
+
+    def forget(self, before: int) -> None:
+        """Calls that began before `before` are kept no longer, and not to be read."""
+        self.covered = tuple((max(a, before), b) for a, b in self.covered if b >= before)
+        self.wishes = tuple((max(a, before), b) for a, b in self.wishes if b >= before)
+        if self.wanted_from is not None:
+            self.wanted_from = max(self.wanted_from, before)
+
+    @property
+    def missing(self) -> tuple[Span, ...]:
+        """What is wanted, lies before the present and has not been read."""
+        if not self.covered or self.wanted_from is None:
+            return ()
+        return without((self.wanted_from, self.covered[-1][1]), self.covered)
+
+    @property
+    def wished(self) -> tuple[Span, ...]:
+        """What was asked for by hand and has not been read."""
+        return joined(span for wish in self.wishes for span in without(wish, self.covered))
+
+    @property
+    def seconds_missing(self) -> int:
+        """How much of the past is still to be read."""
+        return sum(last - first + 1 for first, last in (*self.missing, *self.wished))
+
+    @property
+    def complete_from(self) -> int | None:
+        """The start since which, up to the present, all calls have been read."""
+        return self.covered[-1][0] if self.covered else None
+
+    def edits(self, now: int, oldest: int) -> tuple[int, Span] | None:
+        """The next span to be read again for late edits, and which of `AGES` that is; none if none is due.
+
+        A span is due once its calls are half as old again as the age. What a long absence left behind is
+        left to the next age, where it is that old already.
+        """
+        self.swept = self.swept or tuple(now - age for age in AGES)
+        for step, age in enumerate(AGES):
+            first, last = max(self.swept[step] + 1, now - 4 * age, oldest), now - age
+            if last - first >= age // 2:
+                return step, (first, last)
+        return None
+
+    def edits_read(self, step: int, last: int) -> None:
+        """Calls up to the start `last` have been read again at an age."""
+        self.swept = (*self.swept[:step], last, *self.swept[step + 1 :])

@@ -1,0 +1,69 @@
+"""What is worth saying of the polling, once: a log line that repeats itself is read by nobody."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from exporter.account.account import Account
+from exporter.schedule import LIVE
+
+log = structlog.get_logger()
+
+STRETCHED = 1.2
+"""How many times its target a live interval has to be before that is worth a word."""
+
+PAST_REMARK = 60.0
+"""Seconds between two words on how much of the past is still to be read."""
+
+
+class Remarks:
+    """Says what is odd or new, each thing once."""
+
+    def __init__(self) -> None:
+        self._told_of: set[str] = set()
+        self._stretching = False
+        self._misspelt: tuple[str, ...] = ()
+        self._missing = 0
+        self._missing_told_at = 0.0
+
+    def oddities(self, account: Account) -> None:
+        """What Aircall sends and cannot be read as it should be."""
+        for kind, count in account.malformed.items():
+            if count and kind not in self._told_of:
+                self._told_of.add(kind)
+                log.warning("some objects cannot be read and are left out", kind=kind)
+        for word in account.presence.strange_words - self._told_of:
+            self._told_of.add(word)
+            log.warning("a new word for an availability, shown as unknown", word=word)
+
+    def names(self, misspelt: tuple[str, ...]) -> None:
+        """Names in the configuration that nobody has."""
+        if misspelt and misspelt != self._misspelt:
+            log.warning(
+                "the configuration names somebody whom Aircall does not know", names="; ".join(misspelt)
+            )
+        self._misspelt = misspelt
+
+    def stretching(
+        self, intervals: Mapping[str, float], targets: Mapping[str, float], complete: bool
+    ) -> None:
+        """Intervals that are longer than asked for, and again only after they were not."""
+        stretch = max(intervals[name] / targets[name] for name in LIVE)
+        if stretch <= 1.0 or not complete:
+            self._stretching = False
+        elif stretch > STRETCHED and not self._stretching:
+            self._stretching = True
+            log.warning(
+                "the budget is too small for every target, intervals are stretched",
+                **{name: f"{intervals[name]:.0f}s" for name in LIVE},
+            )
+
+    def past(self, missing: int, now: float) -> None:
+        """How many seconds of past calls are still to be read, every minute and when there are none left."""
+        if missing and now - self._missing_told_at >= PAST_REMARK:
+            self._missing_told_at = now
+            log.info("reading past calls", hours_left=round(missing / 3600, 1))
+        elif self._missing and not missing:
+            self._missing_told_at = 0.0
+            log.info("past calls have been read")
+        self._missing = missing

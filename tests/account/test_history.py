@@ -1,0 +1,81 @@
+"""Which of the past is read, and when it is read again, held against sets of single seconds."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.account.history import AGES, History, joined, without
+from exporter.archive.records import Progress, Span
+
+NOW = 1_780_000_000
+DAY = 86_400
+
+spans = st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+
+
+def seconds(several: tuple[Span, ...]) -> set[int]:
+    return {second for first, last in several for second in range(first, last + 1)}
+
+
+def in_order(several: tuple[Span, ...]) -> bool:
+    return all(a[1] + 1 < b[0] for a, b in pairwise(several))
+
+
+@given(st.lists(spans).map(tuple), spans)
+def test_spans_are_sets_of_seconds(some: tuple[Span, ...], wanted: Span) -> None:
+    assert seconds(joined(some)) == seconds(some)
+    assert in_order(joined(some))
+    left = without(wanted, joined(some))
+    assert seconds(left) == seconds((wanted,)) - seconds(some)
+    assert in_order(left)
+
+
+@given(st.lists(spans, min_size=1), st.integers(0, 60), spans, st.integers(0, 70))
+def test_what_is_missing_is_what_is_wanted_and_was_not_read(
+    read: list[Span], wanted_from: int, wish: Span, before: int
+) -> None:
+    history = History(wishes=(wish,))
+    history.want(wanted_from)
+    for span in read:
+        history.read(*span)
+    newest = max(seconds(history.covered))
+    assert seconds(history.missing) == set(range(wanted_from, newest + 1)) - seconds(tuple(read))
+    assert seconds(history.wished) == seconds((wish,)) - seconds(tuple(read))
+    missing = seconds(history.missing) | seconds(history.wished)
+    history.forget(before)
+    left = {second for second in missing if second >= before}
+    if history.covered:
+        assert seconds(history.missing) | seconds(history.wished) == left
+
+
+def test_what_went_on_at_the_end_of_the_last_run_is_read_again() -> None:
+    history = History()
+    history.read(NOW - 900, NOW)
+    progress = Progress(0.0, covered=((NOW - DAY, NOW - 5000),), wanted_from=NOW - DAY)
+    history.restore(progress, live_since=NOW - 6000)
+    assert history.missing == ((NOW - 6000, NOW - 901),)
+    assert history.seconds_missing == 5100
+    assert history.complete_from == NOW - 900
+
+
+def test_a_call_is_read_again_at_every_age_and_ever_more_seldom() -> None:
+    history, read_at = History(), []
+    for now in range(NOW, NOW + 6 * DAY, 60):
+        while (due := history.edits(now, oldest=0)) is not None:
+            step, (first, last) = due
+            if first <= NOW <= last:
+                read_at.append(now - NOW)
+            history.edits_read(step, last)
+    assert len(read_at) == len(AGES)
+    assert all(age <= at <= 1.5 * age + 60 for age, at in zip(AGES, read_at, strict=True))
+
+
+def test_after_a_long_absence_nothing_is_read_again_twice() -> None:
+    history = History(swept=tuple(NOW - age for age in AGES))
+    swept = []
+    while (due := history.edits(NOW + 30 * DAY, oldest=NOW + 29 * DAY)) is not None:
+        swept.append(due[1])
+        history.edits_read(due[0], due[1][1])
+    assert sum(last - first + 1 for first, last in swept) == len(seconds(tuple(swept))) + len(swept) - 1
+    assert min(first for first, _ in swept) >= NOW + 29 * DAY
