@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 from msgspec import structs
 
-from exporter import __version__
+from exporter import __version__, backfill
 from exporter.archive import command
 from exporter.archive.store import Archive, ArchiveError, sqlite_url
 from exporter.config import Aircall, Settings, load, storage_url
@@ -105,6 +105,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
     calls = commands.add_parser("calls", help="search the calls that are kept")
     command.add_flags(calls)
+    past = commands.add_parser("backfill", help="read past calls into the archive")
+    backfill.add_flags(past)
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE")
     return main_parser
@@ -136,7 +138,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     A search (`calls`) gives 0 where something was found, 1 where nothing was, 2 where it cannot search.
     """
     arguments = parser().parse_args(argv, argparse.Namespace(web_config=None))
-    commands = {"check-config": _check_config, "demo": _demo, "calls": _calls, None: _run}
+    commands = {
+        "check-config": _check_config,
+        "demo": _demo,
+        "calls": _calls,
+        "backfill": _backfill,
+        None: _run,
+    }
     try:
         return commands[arguments.command](arguments)
     except ConfigError as error:
@@ -170,6 +178,17 @@ def _calls(arguments: argparse.Namespace) -> int:
             return command.run(arguments, archive, time.time())
     except (ArchiveError, ValueError) as error:
         print(f"aircall-exporter: calls: {error}", file=sys.stderr)
+        return 2
+
+
+def _backfill(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    configure_logs("warning", arguments.log_format, [settings.aircall.api_token])
+    try:
+        with closing(Archive(settings.storage.url or sqlite_url(arguments.storage))) as archive:
+            return backfill.run(arguments, settings, archive)
+    except ValueError as error:
+        print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
         return 2
 
 

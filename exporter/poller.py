@@ -15,7 +15,7 @@ from exporter.aircall.endpoints import Answer, Asking
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import InvalidAnswerError
-from exporter.archive.records import Batch, Memory
+from exporter.archive.records import Batch, Memory, Span
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.lane import Lane
@@ -56,7 +56,7 @@ class Poller:
         client: Client,
         registry: CollectorRegistry,
         clock: Clock,
-        save: Callable[[Batch], None],
+        save: Callable[[Batch], object],
     ) -> None:
         """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
@@ -113,6 +113,10 @@ class Poller:
         """Go on from what the archive remembers, and read what went by since it was written."""
         self.account.restore(memory)
 
+    def wish(self, spans: tuple[Span, ...]) -> None:
+        """Read these spans of the past besides, in place of those asked for before."""
+        self.account.history.wishes = spans
+
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
         return Snapshot(self.account.board(self._server_clock.ahead), self.status())
@@ -134,6 +138,8 @@ class Poller:
             budget=self.budget.requests_per_minute,
             remaining=self.budget.remaining,
             credential_rejected=self._credential_rejected,
+            complete_from=self.account.history.complete_from,
+            seconds_missing=self.account.history.seconds_missing,
         )
 
     # One step ------------------------------------------------------------------------------------

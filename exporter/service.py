@@ -15,7 +15,7 @@ from prometheus_client import (
 
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter
+from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
 from exporter.metrics.archive import ArchiveCollector
@@ -48,9 +48,10 @@ class Service:
         self._writer = ArchiveWriter(
             archive,
             self.clock,
-            on_loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
-            on_saved=lambda added, complete: self._wish(
-                lambda: self._poller.account.counted(added, complete)
+            Listener(
+                loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
+                saved=lambda added, whole: self._wish(lambda: self._poller.account.counted(added, whole)),
+                wished=lambda spans: self._wish(lambda: self._poller.wish(spans)),
             ),
             retention=lambda: self.latest.board.settings.storage.retention,
         )

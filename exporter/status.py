@@ -27,6 +27,10 @@ class Status:
     budget: float
     remaining: int | None
     credential_rejected: bool
+    complete_from: int | None
+    """The start (UNIX seconds, Aircall's clock) since which all calls have been read; none before that."""
+    seconds_missing: int
+    """How much of the past is still to be read."""
 
     @property
     def up(self) -> bool:

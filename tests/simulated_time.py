@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.archive.records import Batch
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter
+from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
@@ -48,8 +48,7 @@ class Polled:
         self.writer = ArchiveWriter(
             archive,
             time,
-            on_loaded=self.poller.restore,
-            on_saved=self.poller.account.counted,
+            Listener(self.poller.restore, self.poller.account.counted, self.poller.wish),
             retention=lambda: self.settings.storage.retention,
         )
         self.registry.register(SnapshotCollector(self.poller.snapshot, time))

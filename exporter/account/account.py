@@ -170,7 +170,7 @@ class Account:
 
     def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
         """Slide the activity period up to now, and choose what the next poll of calls reads."""
-        start = self._slide(server_now)
+        start = self.slide(server_now)
         if math.isinf(self.counted_from):
             self.counted_from = start
         backfill = self.settings.storage.backfill
@@ -196,7 +196,8 @@ class Account:
             return "availabilities" in self.known
         return seen.state != "in_call" and seen.observed_at > since
 
-    def _slide(self, server_now: float) -> float:
+    def slide(self, server_now: float) -> float:
+        """Move the activity period's end up to now (UNIX seconds, Aircall's clock); gives its start."""
         self.as_of = server_now
         start = server_now - self.settings.activity_period
         self.period.slide(start)
@@ -262,7 +263,8 @@ class Account:
         batch.names = self.directory.take_new_names()
         if self.totals is not None and self.history.covered:
             history = self.history
-            batch.progress = Progress(self.counted_from, history.covered, history.wanted_from, history.swept)
+            counted_from = None if math.isinf(self.counted_from) else self.counted_from
+            batch.progress = Progress(counted_from, history.covered, history.wanted_from, history.swept)
         return batch
 
     def restore(self, memory: Memory) -> None:
@@ -272,7 +274,7 @@ class Account:
         self._uncounted_for_teams.extend(memory.uncounted_for_teams)
         self._were_live = frozenset(memory.live)
         if memory.progress is not None:
-            self.counted_from = min(self.counted_from, memory.progress.counted_from)
+            self.counted_from = min(self.counted_from, memory.progress.counted_from or math.inf)
             self.history.restore(memory.progress, min(memory.live.values(), default=None))
 
     def counted(self, additions: Iterable[Addition], complete: bool) -> None:

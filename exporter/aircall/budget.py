@@ -26,6 +26,8 @@ class RequestBudget:
     def __init__(self, share: float, limit: float | None = None) -> None:
         """Take `share` (0 to 1) of `limit` requests a minute, or of what is announced where that is none."""
         self.share = share
+        self.spent = 0
+        """Requests so far."""
         self.remaining: int | None = None
         self._asked_limit = limit
         self._announced_limit: float | None = None
@@ -70,6 +72,7 @@ class RequestBudget:
         """Take one request from the budget, at `now`."""
         self._fill(now)
         self._tokens -= 1
+        self.spent += 1
 
     def learn(self, headers: Headers, now: float, server_ahead: float = 0.0) -> None:
         """Believe an answer's headers; `server_ahead` is by how many seconds Aircall's clock leads ours."""

@@ -38,10 +38,10 @@ class Progress:
 
     `covered` is when all calls began that have been read, `wanted_from` since when all of them should be;
     `swept` is for each age at which calls are read again up to which start they were. The totals begin
-    with calls from `counted_from` on.
+    with calls from `counted_from` on, none as long as nothing was counted.
     """
 
-    counted_from: float
+    counted_from: float | None = None
     covered: tuple[Span, ...] = ()
     wanted_from: int | None = None
     swept: tuple[int, ...] = ()

@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, make_url, select, update
@@ -14,8 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, Ref
 from exporter.archive import schema
-from exporter.archive.records import Addition, Batch, Memory, Progress, Record
+from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Span
 from exporter.archive.search import Criteria, FoundCall, search
+
+T = TypeVar("T")
 
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
@@ -101,6 +103,42 @@ class Archive:
                     value = msgspec.json.encode(batch.progress).decode()
                     self._put(connection, schema.state, [{"name": "progress", "value": value}])
                 return fresh
+        except SQLAlchemyError as error:
+            raise ArchiveError(_words(error)) from error
+
+    def progress(self) -> Progress | None:
+        """How far reading has come."""
+        return self._read(_progress)
+
+    def wishes(self) -> tuple[Span, ...]:
+        """What was asked for by hand."""
+        value = self._read(lambda connection: _state(connection, "wishes"))
+        return () if value is None else msgspec.json.decode(value, type=tuple[Span, ...])
+
+    def set_wishes(self, spans: tuple[Span, ...]) -> None:
+        """Ask for spans of the past, in place of what was asked for before."""
+        self._set("wishes", msgspec.json.encode(spans).decode())
+
+    def served_at(self) -> float | None:
+        """When an exporter last gave a sign of life (UNIX seconds)."""
+        value = self._read(lambda connection: _state(connection, "served_at"))
+        return None if value is None else float(value)
+
+    def set_served(self, at: float) -> None:
+        """Give a sign of life."""
+        self._set("served_at", str(at))
+
+    def _read(self, look: Callable[[Connection], T]) -> T:
+        try:
+            with self._engine.connect() as connection:
+                return look(connection)
+        except SQLAlchemyError as error:
+            raise ArchiveError(_words(error)) from error
+
+    def _set(self, name: str, value: str) -> None:
+        try:
+            with self._engine.begin() as connection:
+                self._put(connection, schema.state, [{"name": name, "value": value}])
         except SQLAlchemyError as error:
             raise ArchiveError(_words(error)) from error
 
@@ -227,8 +265,12 @@ def _team_rows(additions: Iterable[Addition]) -> Iterator[dict[str, Any]]:
                 yield {"call_id": addition.call.id, "team_id": ids[0]}
 
 
+def _state(connection: Connection, name: str) -> str | None:
+    return connection.scalar(select(schema.state.c.value).where(schema.state.c.name == name))
+
+
 def _progress(connection: Connection) -> Progress | None:
-    value = connection.scalar(select(schema.state.c.value).where(schema.state.c.name == "progress"))
+    value = _state(connection, "progress")
     return None if value is None else msgspec.json.decode(value, type=Progress)
 
 
@@ -250,8 +292,7 @@ def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:
 
 
 def _removed_before(connection: Connection) -> int:
-    value = connection.scalar(select(schema.state.c.value).where(schema.state.c.name == "removed_before"))
-    return 0 if value is None else int(value)
+    return int(_state(connection, "removed_before") or 0)
 
 
 def _live(connection: Connection) -> dict[int, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from exporter.archive.records import Addition, Batch, Memory
+from exporter.archive.records import Addition, Batch, Memory, Span
 from exporter.archive.store import Archive, ArchiveError
 from exporter.clock import Clock
 
@@ -15,6 +15,9 @@ log = structlog.get_logger()
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 30.0
 """Seconds between tries while the database is away; twofold each time."""
+
+BEAT = 5.0
+"""Seconds between two signs of life, which tell other commands on the archive that an exporter runs."""
 
 RETENTION_INTERVAL = 60.0
 """Seconds between two looks for calls that are past their retention."""
@@ -29,12 +32,24 @@ class ArchiveStatus:
     working: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told of the archive, in the writer's thread.
+
+    `loaded` once, when the archive could be opened; `saved` after each batch, with what it added to the
+    totals and whether all calls up to some moment are in now; `wished` now and then, with what was asked
+    for by hand.
+    """
+
+    loaded: Callable[[Memory], None]
+    saved: Callable[[list[Addition], bool], None]
+    wished: Callable[[tuple[Span, ...]], None]
+
+
 class ArchiveWriter:
     """Collects batches and saves them in order.
 
-    `on_loaded` is called once, when the archive could be opened, `on_saved` after each batch with what
-    it added to the totals, and whether all calls up to some moment are in now; both in the writer's
-    thread. Nothing is ever given up: what cannot be saved now waits, and what is lost when the process
+    Nothing is ever given up: what cannot be saved now waits, and what is lost when the process
     dies is read from Aircall again at the next start.
     """
 
@@ -42,13 +57,12 @@ class ArchiveWriter:
         self,
         archive: Archive,
         clock: Clock,
-        on_loaded: Callable[[Memory], None],
-        on_saved: Callable[[list[Addition], bool], None],
+        listener: Listener,
         retention: Callable[[], float],
     ) -> None:
         self._archive = archive
         self._clock = clock
-        self._on_loaded, self._on_saved, self._retention = on_loaded, on_saved, retention
+        self._listener, self._retention = listener, retention
         self._loaded = False
         self._lock = threading.Lock()
         self._pending = Batch()
@@ -57,6 +71,7 @@ class ArchiveWriter:
         self._retry = FIRST_RETRY
         self._retry_at = 0.0
         self._next_removal = 0.0
+        self._next_beat = 0.0
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
@@ -94,8 +109,9 @@ class ArchiveWriter:
             if not self._loaded:
                 memory = self._archive.load()
                 self._loaded = True
-                self._on_loaded(memory)
+                self._listener.loaded(memory)
             self._save()
+            self._beat()
             self._remove()
         except ArchiveError as error:
             self._failed(error)
@@ -117,7 +133,14 @@ class ArchiveWriter:
                 batch.add(self._pending)
                 self._pending, self._pending_since = batch, since
             raise
-        self._on_saved(added, batch.progress is not None)
+        self._listener.saved(added, batch.progress is not None)
+
+    def _beat(self) -> None:
+        now = self._clock()
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT
+            self._archive.set_served(now)
+            self._listener.wished(self._archive.wishes())
 
     def _remove(self) -> None:
         now, retention = self._clock(), self._retention()
@@ -144,7 +167,8 @@ class ArchiveWriter:
             except Exception:  # nothing but a signal ends the exporter
                 log.exception("an error that nobody foresaw in the archive, going on")
                 self._retry_at = self._clock() + LONGEST_RETRY
-            waiting = self._retry_at - self._clock() if self._retry_at else RETENTION_INTERVAL
+            waiting = self._retry_at - self._clock() if self._retry_at else BEAT
             self._wake.wait(max(0.0, waiting))
         if self._loaded and self._failing_since is None:
             self.step()
+            self._archive.set_served(0)

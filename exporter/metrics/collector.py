@@ -6,7 +6,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from exporter.clock import Clock
-from exporter.metrics import counters, itself, numbers, teams, users, who
+from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family
 from exporter.status import Snapshot
 
@@ -33,5 +33,6 @@ class SnapshotCollector(Collector):
         yield from numbers.collect(board)
         yield from numbers.collect_moving(board, now)
         yield from counters.collect(board)
+        yield from archive.collect(snapshot.status)
         yield from itself.collect(snapshot)
         yield from itself.collect_moving(snapshot.status, now)

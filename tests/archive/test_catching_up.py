@@ -155,3 +155,17 @@ def test_calls_that_were_removed_are_neither_read_nor_counted_again(
         until_nothing_is_missing(world)
         assert len(kept(database)) == 20
         assert world.scrape().sum("aircall_calls_total") == 20
+
+
+def test_metrics_tell_how_far_back_calls_reach(quiet: SimulatedAccount) -> None:
+    with polled(quiet, storage=Storage(backfill=Duration(5 * HOUR))) as world:
+        world.poll()
+        scrape = world.scrape()
+        complete_from = scrape.value("aircall_archive_complete_from_timestamp_seconds")
+        assert complete_from == pytest.approx(NOON - 900, abs=10)
+        assert scrape.value("aircall_archive_missing_seconds") == pytest.approx(4.75 * HOUR, abs=10)
+        until_nothing_is_missing(world)
+        scrape = world.scrape()
+        complete_from = scrape.value("aircall_archive_complete_from_timestamp_seconds")
+        assert complete_from == pytest.approx(NOON - 5 * HOUR, abs=10)
+        assert scrape.value("aircall_archive_missing_seconds") == 0

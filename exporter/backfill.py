@@ -1,0 +1,180 @@
+"""The command `aircall-exporter backfill`: reads a stretch of the past into the archive, by hand.
+
+Where an exporter runs on the same archive, the command leaves the reading to it and watches: the request
+budget is one. Else it reads by itself. Either way what has been read stays read, so that the same command
+given again goes on where it was.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from exporter.account.calls import OVERLAP
+from exporter.account.history import without
+from exporter.aircall.client import Client, ClientMetrics
+from exporter.archive.command import moment
+from exporter.archive.records import Span
+from exporter.archive.store import Archive
+from exporter.archive.writer import BEAT
+from exporter.clock import Clock, steady_clock
+from exporter.config import API_HISTORY, Settings
+from exporter.durations import Duration
+from exporter.poller import WISHED, Poller
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+"""Exit codes; 2 is a wrong flag or configuration."""
+
+SILENCE = 4 * BEAT
+"""Seconds without a sign of life after which no exporter is taken to run on the archive."""
+
+LOOK = 1.0
+"""Seconds between two looks at what the running exporter has read."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The stretch of time."""
+    when = "2026-11-23, 2026-11-23T14:30 (local unless --utc), 30d (that long ago) or now"
+    parser.add_argument("--from", dest="since", required=True, metavar="TIME", help=when)
+    parser.add_argument("--to", dest="until", default="now", metavar="TIME", help="the same (default: now)")
+    parser.add_argument("--utc", action="store_true", help="times are UTC")
+
+
+def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> int:
+    """Read what is missing; gives the exit code. Raises ArchiveError, and ValueError on a wrong time."""
+    now, zone = time.time(), UTC if arguments.utc else None
+    span = wanted(
+        moment(arguments.since, now, zone),
+        moment(arguments.until, now, zone),
+        settings.storage.retention,
+        now,
+    )
+    archive.load()
+    with _bar(span) as bar:
+        try:
+            while _left(archive, span):
+                if _is_served(archive):
+                    _watch(archive, span, bar)
+                elif not _read(archive, settings, span, bar):
+                    bar.say("Aircall rejects the credential: check aircall.api_id and aircall.api_token")
+                    return FAILED
+        except KeyboardInterrupt:
+            bar.say("interrupted; the same command goes on where it was")
+            return INTERRUPTED
+        bar.show(0, 0)
+        bar.say("all calls of that time are in the archive")
+    return DONE
+
+
+def wanted(since: int, until: int, retention: Duration, now: float) -> Span:
+    """The span to be read, up to the present. Raises ValueError where it is none or reaches too far back."""
+    until = min(until, int(now) - OVERLAP)
+    if since >= until:
+        raise ValueError("--from: found a time that is not before --to")
+    reach = Duration(min(retention or API_HISTORY, API_HISTORY))
+    if since < now - reach:
+        why = "as storage.retention keeps calls" if reach < API_HISTORY else "as Aircall's history reaches"
+        raise ValueError(f"--from: found a time longer ago than {reach}, {why}")
+    return since, until
+
+
+def time_left(todo: int, done: int, spent: float) -> float | None:
+    """Seconds that `todo` seconds of past still take if `done` of them took `spent`; none where none did."""
+    return spent * todo / done if done > 0 else None
+
+
+def _left(archive: Archive, span: Span) -> int:
+    progress = archive.progress()
+    return _length(without(span, progress.covered if progress else ()))
+
+
+def _length(spans: tuple[Span, ...]) -> int:
+    return sum(last - first + 1 for first, last in spans)
+
+
+def _is_served(archive: Archive) -> bool:
+    seen = archive.served_at()
+    return seen is not None and abs(time.time() - seen) < SILENCE
+
+
+def _watch(archive: Archive, span: Span, bar: "_Bar") -> None:
+    """Ask the running exporter for the span, and look on until it has it, or runs no more."""
+    bar.say("an exporter runs on this archive: it reads, as its budget allows")
+    begun, first = time.monotonic(), _left(archive, span)
+    archive.set_wishes((*archive.wishes(), span))
+    try:
+        while (left := _left(archive, span)) and _is_served(archive):
+            bar.show(left, time_left(left, first - left, time.monotonic() - begun))
+            time.sleep(LOOK)
+    finally:
+        archive.set_wishes(tuple(wish for wish in archive.wishes() if wish != span))
+
+
+def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> bool:
+    """Read until nothing is left or an exporter has come; gives whether Aircall accepts the credential."""
+    clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
+    client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
+    poller = Poller(settings, client, registry, clock, archive.save)
+    poller.served = (WISHED,)
+    poller.restore(archive.load())
+    poller.wish((span,))
+    history, budget = poller.account.history, poller.budget
+    first = _length(history.wished)
+    try:
+        while history.wished and not _is_served(archive):
+            poller.account.slide(clock())
+            come_again = poller.step()
+            if poller.status().credential_rejected:
+                return False
+            left = _length(history.wished)
+            spent = 60 * budget.spent / budget.sustained
+            bar.show(left, time_left(left, first - left, spent))
+            _sleep_until(come_again, clock)
+    finally:
+        client.close()
+    return True
+
+
+def _sleep_until(at: float, clock: Clock) -> None:
+    time.sleep(max(0.0, at - clock()))
+
+
+class _Bar:
+    """How far it has come: a bar on a terminal, a line every tenth of the way elsewhere."""
+
+    def __init__(self, console: Console, progress: Progress, span: Span) -> None:
+        self._console, self._progress = console, progress
+        self._total = span[1] - span[0] + 1
+        self._tenths = -1
+        days = " to ".join(f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M}" for at in span)
+        self._task = progress.add_task(days, total=self._total, left="")
+
+    def show(self, left: int, seconds: float | None) -> None:
+        """`left` seconds of past are to be read, which takes about `seconds`, none where nobody can say."""
+        done, told = self._total - left, "" if seconds is None else f"about {Duration(round(seconds))} left"
+        self._progress.update(self._task, completed=done, left=told)
+        tenths = 10 * done // self._total
+        if not self._console.is_terminal and tenths > self._tenths:
+            self._tenths = tenths
+            self._console.print(f"{10 * tenths} % read" + (f", {told}" if left and told else ""))
+
+    def say(self, words: str) -> None:
+        self._console.print(f"aircall-exporter: backfill: {words}", soft_wrap=True)
+
+
+@contextmanager
+def _bar(span: Span) -> Iterator[_Bar]:
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield _Bar(console, progress, span)

@@ -1,0 +1,121 @@
+"""The command that reads the past by hand, as it is run by people and scripts."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.archive.store import Archive, sqlite_url
+from exporter.backfill import time_left, wanted
+from exporter.config import Storage
+from exporter.demo.server import SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from tests.archive.test_archive import rows
+from tests.running import eventually, running
+
+DAY = 86_400
+CALLS = 900
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    number = next(iter(account.numbers))
+    for position in range(CALLS):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=time.time() - 3 * DAY + 60 * position)
+        account.miss(call.id, "short_abandoned", at=call.started_at + 5)
+    return account
+
+
+@pytest.fixture
+def aircall(account: SimulatedAccount) -> Iterator[SimulatedAircall]:
+    with SimulatedAircall(account, rate_limit=6000) as aircall:
+        yield aircall
+
+
+def command(storage: Path, url: str, *arguments: str, token: str = "demo-token") -> subprocess.Popen[str]:
+    credential = {"AIRCALL_API_ID": "demo", "AIRCALL_API_TOKEN": token, "AIRCALL_BASE_URL": url}
+    run = [sys.executable, "-m", "exporter", f"--storage.path={storage}", "backfill", *arguments]
+    return subprocess.Popen(run, env=os.environ | credential, stderr=subprocess.PIPE, text=True)
+
+
+def said(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+def kept(storage: Path) -> set[int]:
+    return {row.id for row in rows(sqlite_url(str(storage)))}
+
+
+def test_it_reads_what_is_missing_and_then_nothing(tmp_path: Path, aircall: SimulatedAircall) -> None:
+    code, words = said(command(tmp_path, aircall.base_url, "--from=4d"))
+    assert (code, words.splitlines()[-1]) == (
+        0,
+        "aircall-exporter: backfill: all calls of that time are in the archive",
+    )
+    assert "% read, about " in words
+    assert kept(tmp_path) == set(aircall.account.calls)
+    asked = len(aircall.requests)
+    assert said(command(tmp_path, aircall.base_url, "--from=3d", "--to=1h"))[0] == 0
+    assert len(aircall.requests) == asked
+
+
+def test_interrupted_it_goes_on_where_it_was(tmp_path: Path, aircall: SimulatedAircall) -> None:
+    aircall.rate_limit = 200
+    first = command(tmp_path, aircall.base_url, "--from=4d")
+    eventually(lambda: len(aircall.requests) >= 8)
+    first.send_signal(signal.SIGINT)
+    code, words = said(first)
+    assert (code, "interrupted; the same command goes on where it was" in words) == (130, True)
+    before, known = len(aircall.requests), len(kept(tmp_path))
+    assert 0 < known < CALLS
+    assert said(command(tmp_path, aircall.base_url, "--from=4d"))[0] == 0
+    assert len(aircall.requests) - before <= (CALLS - known) / 50 + 2
+    assert kept(tmp_path) == set(aircall.account.calls)
+
+
+def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccount) -> None:
+    storage = Storage(backfill=Duration(0))
+    with running(account, served={"rate_limit": 6000}, directory=tmp_path, storage=storage) as exporter:
+        exporter.until_ready()
+        code, words = said(command(tmp_path, exporter.aircall.base_url, "--from=4d", token="wrong"))
+        assert (code, "an exporter runs on this archive" in words) == (0, True)
+    assert kept(tmp_path) == set(account.calls)
+    assert Archive(sqlite_url(str(tmp_path))).wishes() == ()
+
+
+def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall) -> None:
+    code, words = said(command(tmp_path, aircall.base_url, "--from=4d", token="wrong"))
+    assert (code, "Aircall rejects the credential: check aircall.api_id" in words) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--from=1d", "--to=2d"], "--from: found a time that is not before --to"),
+        (["--from=300d"], "--from: found a time longer ago than 180d, as storage.retention keeps calls"),
+        (["--from=soon"], "found soon, wanted a time such as"),
+    ],
+)
+def test_a_wrong_time_is_refused(
+    tmp_path: Path, aircall: SimulatedAircall, flags: list[str], problem: str
+) -> None:
+    code, words = said(command(tmp_path, aircall.base_url, *flags))
+    assert (code, words.count("\n"), problem in words) == (2, 1, True)
+    assert not aircall.requests
+
+
+def test_a_span_ends_before_calls_may_still_turn_up() -> None:
+    assert wanted(1000, 9000, Duration(0), now=5000) == (1000, 4940)
+
+
+def test_the_time_left_is_told_from_what_was_done() -> None:
+    assert time_left(todo=300, done=100, spent=20) == 60
+    assert time_left(todo=300, done=0, spent=20) is None
