@@ -79,7 +79,7 @@ class Poller:
             "teams": Lane(lambda _: reads.teams(account)),
             "numbers": Lane(lambda _: reads.numbers(account)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
-            PAST: Lane(lambda _: reads.past_calls(account, *self._past.gaps[0])),
+            PAST: Lane(lambda _: reads.past(account, self._past)),
         }
         self._turns = schedule.Turns()
         self._told_of: set[str] = set()
@@ -117,7 +117,7 @@ class Poller:
         read_to = self.account.book.read_to
         if read_to is None or self.account.totals is None:
             return None
-        return Progress(read_to, self.account.counted_from, tuple(self._past.gaps))
+        return Progress(read_to, self.account.counted_from, self._past.gaps)
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
@@ -175,7 +175,7 @@ class Poller:
             ]  # calls are asked for by Aircall's time, which any answer tells
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
-        if self._past.gaps and self.account.totals is not None:
+        if (self._past.gaps or self.account.left_open) and self.account.totals is not None:
             names.append(PAST)
         return {name: self._lanes[name] for name in names}
 
@@ -227,7 +227,6 @@ class Poller:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
         lane.failing_since, lane.restarts, lane.as_of = None, 0, lane.started
         if name == PAST:
-            self._past.gaps.pop(0)
             return
         self._metrics.polls.labels(name, "success").inc()
         lane.cost = 0.7 * lane.cost + 0.3 * lane.requests if name == "calls" else lane.requests

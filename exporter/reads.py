@@ -12,6 +12,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
 from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, Team, User
+from exporter.past import Past
 
 
 class UserApi:
@@ -140,17 +141,29 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
     account.read_calls(server_now)
     unlisted = account.book.unread(todo.since, now)
     for call_id in dict.fromkeys((*todo.ids, *unlisted)):
-        try:
-            answer = yield from ask(endpoints.call(call_id))
-        except NotFoundError:
-            account.book.vanished(call_id)
-            continue
+        yield from _call(account, call_id)
+
+
+def past(account: Account, past: Past) -> Asking[None]:
+    """The latest gap; where there is none, how the calls ended that an earlier start had seen going on."""
+    if past.gaps:
+        since, until = past.gaps[0]
+        yield from _window(since, until, account.saw_calls)
+        past.read(since, until)
+        return
+    while account.left_open:
+        call_id = min(account.left_open)
+        yield from _call(account, call_id)
+        account.left_open.discard(call_id)
+
+
+def _call(account: Account, call_id: int) -> Asking[None]:
+    try:
+        answer = yield from ask(endpoints.call(call_id))
+    except NotFoundError:
+        account.lost_call(call_id)
+    else:
         account.saw_calls(answer.value, answer.at)
-
-
-def past_calls(account: Account, since: int, until: int) -> Asking[None]:
-    """The calls that started from `since` to `until` (UNIX seconds)."""
-    yield from _window(since, until, account.saw_calls)
 
 
 def _window(since: int, until: int | None, apply: endpoints.Apply[ReadCall]) -> Asking[None]:

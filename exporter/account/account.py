@@ -58,6 +58,8 @@ class Account:
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.counted_from = math.inf
         """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
+        self.left_open: set[int] = set()
+        """Calls that went on when an earlier start read them last, and that were not read since."""
         self._uncounted_for_teams: list[Call] = []
         self._batch = Batch()
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
@@ -138,7 +140,8 @@ class Account:
         before that was found in looking back for calls that still go on. Whether a call was counted at
         an earlier start, the archive knows.
         """
-        was_known = call.id in self.book.calls
+        was_known = call.id in self.book.calls or call.id in self.left_open
+        self.left_open.discard(call.id)
         newly_done = self.book.saw(call, at)
         self._put_into_period(call)
         caller = shown_caller(call.raw_digits, self.settings.caller)
@@ -147,6 +150,12 @@ class Account:
             added = tuple(increments(call, self._answer_bounds))
             self._batch.additions.append(Addition(call, "counted", added))
             self._uncounted_for_teams.append(call)
+
+    def lost_call(self, call_id: int) -> None:
+        """Aircall knows this call no more."""
+        self.book.vanished(call_id)
+        self.left_open.discard(call_id)
+        self._batch.vanished.add(call_id)
 
     def read_calls(self, begun: float) -> None:
         """The calls up to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
@@ -245,6 +254,7 @@ class Account:
         self.totals = Totals(memory.totals)
         self.directory.remember(memory.names)
         self._uncounted_for_teams.extend(memory.uncounted_for_teams)
+        self.left_open |= memory.left_open - self.book.calls.keys()
         if memory.progress is not None:
             self.counted_from = min(self.counted_from, memory.progress.counted_from)
 

@@ -49,16 +49,19 @@ class Batch:
     records: dict[int, Record] = field(default_factory=dict)
     additions: list[Addition] = field(default_factory=list)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
+    vanished: set[int] = field(default_factory=set)
+    """Calls that went on when they were read last, and that Aircall knows no more."""
     progress: Progress | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.additions or self.names or self.progress)
+        return bool(self.records or self.additions or self.names or self.vanished or self.progress)
 
     def add(self, later: "Batch") -> None:
         """Take in what came later."""
         self.records |= later.records
         self.additions += later.additions
         self.names |= later.names
+        self.vanished = (self.vanished - later.records.keys()) | later.vanished
         self.progress = later.progress or self.progress
 
 
@@ -66,11 +69,12 @@ class Batch:
 class Memory:
     """What the archive remembers at a start.
 
-    The totals, the progress (none at the very first start), names by kind and id, and the calls that are
-    counted but not yet for their teams.
+    The totals, the progress (none at the very first start), names by kind and id, the calls that are
+    counted but not yet for their teams, and the ids of those that went on when they were read last.
     """
 
     totals: Iterable[tuple[Key, int]] = ()
     progress: Progress | None = None
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
     uncounted_for_teams: tuple[Call, ...] = ()
+    left_open: frozenset[int] = frozenset()

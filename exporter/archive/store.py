@@ -21,6 +21,7 @@ CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
 
 _CHILDREN = (schema.tags, schema.comments)
+_GOES_ON = schema.calls.c.status != "done"
 
 
 class ArchiveError(Exception):
@@ -70,6 +71,7 @@ class Archive:
                     progress=_progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
                     uncounted_for_teams=tuple(_uncounted_for_teams(connection)),
+                    left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
                 )
         except (SQLAlchemyError, schema.NewerArchiveError) as error:
             raise ArchiveError(_words(error)) from error
@@ -86,6 +88,9 @@ class Archive:
                 ]
                 self._add_to_totals(connection, fresh)
                 self._put(connection, schema.teams, list(_team_rows(fresh)))
+                if batch.vanished:
+                    gone = schema.calls.c.id.in_(batch.vanished)
+                    connection.execute(delete(schema.calls).where(gone, _GOES_ON))
                 self._put(
                     connection,
                     schema.names,

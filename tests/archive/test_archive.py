@@ -108,6 +108,29 @@ def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) 
     assert live(database, account, 120, activity_period=Duration(6 * 3600)) == 300
 
 
+def test_a_call_that_went_on_when_the_exporter_stopped_is_counted_however_late(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    long_before = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 3600)
+    account.answer(long_before.id, user, at=NOON - 3590)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        answered = account.ring_in(number, "+33 1 22 22 22 22", at=world.time.now)
+        forgotten = account.ring_in(number, "+33 1 33 33 33 33", at=world.time.now)
+        world.live(20)
+    account.miss(answered.id, "short_abandoned", at=NOON + 7200)
+    account.hang_up(long_before.id, at=NOON + 7200)
+    account.calls.pop(forgotten.id)
+    account.calls.chronological.remove(forgotten)
+    account.advance(NOON + 5 * 3600)
+    assert live(database, account, 60) == 2
+    assert {row.id: (row.status, row.counted) for row in rows(database)} == {
+        long_before.id: ("done", True),
+        answered.id: ("done", True),
+    }
+    assert live(database, account, 60) == 2
+
+
 def test_a_crash_at_any_step_loses_and_doubles_nothing(database: str) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=400, seed=7, start=NOON)
     for steps in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
