@@ -174,7 +174,7 @@ class Account:
         """Slide the activity period up to now, and choose what the next poll of calls reads."""
         start = self._slide(server_now)
         if math.isinf(self.counted_from):
-            self.counted_from = start
+            self.counted_from = math.floor(start)  # with the whole second that the first page begins in
         return self.book.to_read(int(start), now, self._hung_up)
 
     def _hung_up(self, call: Call, since: float) -> bool:

@@ -249,6 +249,24 @@ def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> No
         assert world.scrape().sum("aircall_calls_total") > 0
 
 
+def test_no_call_falls_between_two_starts_while_the_archive_is_away(tmp_path) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    directory, away = tmp_path / "data", tmp_path / "away"
+    directory.mkdir()
+    database = f"sqlite:///{directory}/archive.sqlite"
+    live(database, account, 60)
+    number = next(iter(account.numbers))
+    at = NOON + 120  # the very second in which the activity period of the next start begins
+    account.miss(account.ring_in(number, "+33 1 11 11 11 11", at=at).id, "short_abandoned", at=at + 5)
+    account.advance(at + 900)
+    directory.rename(away)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        away.rename(directory)
+        world.live(60)
+        assert world.scrape().sum("aircall_calls_total") == 1
+
+
 def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
     archive = Archive(database)
     archive.load()
