@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, Ref
-from exporter.archive import schema
-from exporter.archive.records import Addition, Batch, Memory, Progress, Record
+from exporter.archive import retention, schema, state
+from exporter.archive.records import Addition, Batch, Memory, Record
 from exporter.archive.search import Criteria, FoundCall, search
 
 CONNECT_SECONDS = 5
@@ -68,7 +68,7 @@ class Archive:
                         (tuple(msgspec.json.decode(row.key)), row.value)
                         for row in connection.execute(select(schema.totals))
                     ],
-                    progress=_progress(connection),
+                    progress=state.progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
                     uncounted_for_teams=tuple(_uncounted_for_teams(connection)),
                     left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
@@ -97,8 +97,7 @@ class Archive:
                     [{"kind": kind, "id": id_, "name": name} for (kind, id_), name in batch.names.items()],
                 )
                 if batch.progress is not None:
-                    value = msgspec.json.encode(batch.progress).decode()
-                    self._put(connection, schema.state, [{"name": "progress", "value": value}])
+                    state.write(connection, state.PROGRESS, batch.progress)
                 return fresh
         except SQLAlchemyError as error:
             raise ArchiveError(_words(error)) from error
@@ -113,20 +112,20 @@ class Archive:
 
     def remove(self, before: int, most: int = 500) -> int:
         """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
-        old = select(schema.calls.c.id).where(schema.calls.c.started_at < before).limit(most)
         try:
             with self._engine.begin() as connection:
-                return connection.execute(delete(schema.calls).where(schema.calls.c.id.in_(old))).rowcount
+                return retention.remove(connection, before, most)
         except SQLAlchemyError as error:
             raise ArchiveError(_words(error)) from error
 
     def _put_calls(self, connection: Connection, records: Iterable[Record]) -> None:
         records = list(records)
         ids = [record.call.id for record in records]
+        removed_to = retention.removed_to(connection) if ids else 0
         self._put(
             connection,
             schema.calls,
-            [_row(record) for record in records],
+            [_row(record, removed_to) for record in records],
             keep=("counted", "counted_for_teams"),
         )
         for child in _CHILDREN if ids else ():
@@ -171,7 +170,7 @@ class Archive:
         return (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: Record, removed_to: int) -> dict[str, Any]:
     call, details = record.call, record.details
     return {
         "id": call.id,
@@ -189,8 +188,8 @@ def _row(record: Record) -> dict[str, Any]:
         "asset": details.asset,
         "recorded": details.recording is not None,
         "voicemail": details.voicemail is not None,
-        "counted": False,
-        "counted_for_teams": False,
+        "counted": call.started_at < removed_to,
+        "counted_for_teams": call.started_at < removed_to,
     }
 
 
@@ -217,11 +216,6 @@ def _team_rows(additions: Iterable[Addition]) -> Iterator[dict[str, Any]]:
         for (family, *ids), _ in addition.increments:
             if family == "team_calls":
                 yield {"call_id": addition.call.id, "team_id": ids[0]}
-
-
-def _progress(connection: Connection) -> Progress | None:
-    value = connection.scalar(select(schema.state.c.value).where(schema.state.c.name == "progress"))
-    return None if value is None else msgspec.json.decode(value, type=Progress)
 
 
 def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:

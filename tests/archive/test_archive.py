@@ -189,6 +189,34 @@ def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) 
     assert live(database, account, 120) == 600
 
 
+def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    kept_for = {
+        "activity_period": Duration(5 * 86400),
+        "storage": Storage(retention=Duration(86400)),
+    }
+    for day in range(4):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + day * 86400)
+        account.miss(call.id, "short_abandoned", at=NOON + day * 86400 + 5)
+        account.advance(NOON + day * 86400 + 60)
+        assert live(database, account, 180, **kept_for) == day + 1
+    assert len(rows(database)) == 1
+
+
+def test_calls_that_were_missed_out_on_are_counted_before_they_are_removed(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    kept_for = {"storage": Storage(retention=Duration(86400))}
+    live(database, account, 60, **kept_for)
+    for hour in range(2, 72):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + hour * 3600)
+        account.miss(call.id, "short_abandoned", at=NOON + hour * 3600 + 5)
+    account.advance(NOON + 72 * 3600)
+    assert live(database, account, 240, **kept_for) == 70
+    assert 20 < len(rows(database)) < 25
+
+
 def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:
     database = postgres_server.database("away")
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
