@@ -49,8 +49,8 @@ class Service:
             archive,
             self.clock,
             on_loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
-            on_saved=lambda added, complete: self._wish(
-                lambda: self._poller.account.counted(added, complete)
+            on_saved=lambda saved, complete: self._wish(
+                lambda: self._poller.account.counted(saved, complete)
             ),
             retention=lambda: self.latest.board.settings.storage.retention,
         )

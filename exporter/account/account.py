@@ -30,7 +30,7 @@ from exporter.aircall.objects import (
     decode_objects,
 )
 from exporter.aircall.objects import Team as ApiTeam
-from exporter.archive.records import Addition, Batch, Memory, Record
+from exporter.archive.records import Addition, Batch, Memory, Record, Saved
 from exporter.config import Settings
 
 LEAST_PATIENCE = 60.0
@@ -258,12 +258,13 @@ class Account:
         if memory.progress is not None:
             self.counted_from = min(self.counted_from, memory.progress.counted_from)
 
-    def counted(self, additions: Iterable[Addition], complete: bool) -> None:
-        """Add to the totals what the archive has saved, `complete` once the calls had been read whole."""
+    def counted(self, saved: Saved, complete: bool) -> None:
+        """Take over the totals as the archive has them, `complete` once the calls had been read whole."""
         self.totals_complete = self.totals_complete or complete
         if self.totals is not None:
-            for addition in additions:
-                self.totals.add(addition.call, addition.increments)
+            self.totals.counts.update(saved.totals)
+            for addition in saved.additions:
+                self.totals.exemplify(addition.call, addition.increments)
 
     def _count_for_teams(self) -> None:
         """Count the calls that are done for their teams, as soon as it can be told which those are."""

@@ -66,6 +66,18 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """What saving a batch came to.
+
+    The additions that had not been counted before, and the totals as they are now of everything that the
+    batch could add to: also where an earlier try had worked and could not tell.
+    """
+
+    additions: tuple[Addition, ...]
+    totals: Mapping[Key, int]
+
+
+@dataclass(frozen=True)
 class Memory:
     """What the archive remembers at a start.
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, Ref
 from exporter.archive import retention, schema, state
-from exporter.archive.records import Addition, Batch, Memory, Record
+from exporter.archive.records import Addition, Batch, Memory, Record, Saved
 from exporter.archive.search import Criteria, FoundCall, search
 
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
+
+KEYS_AT_A_TIME = 500
+"""Totals that are asked for in one statement, whose parameters databases limit."""
 
 _CHILDREN = (schema.tags, schema.comments)
 _GOES_ON = schema.calls.c.status != "done"
@@ -65,8 +69,7 @@ class Archive:
                 schema.prepare(connection)
                 return Memory(
                     totals=[
-                        (tuple(msgspec.json.decode(row.key)), row.value)
-                        for row in connection.execute(select(schema.totals))
+                        (_as_key(row.key), row.value) for row in connection.execute(select(schema.totals))
                     ],
                     progress=state.progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
@@ -76,16 +79,16 @@ class Archive:
         except (SQLAlchemyError, schema.NewerArchiveError) as error:
             raise ArchiveError(_words(error)) from error
 
-    def save(self, batch: Batch) -> list[Addition]:
-        """Save a batch; gives those of its additions that had not been counted before, now in the totals."""
+    def save(self, batch: Batch) -> Saved:
+        """Save a batch, all of it or nothing."""
         try:
             with self._engine.begin() as connection:
                 self._put_calls(connection, batch.records.values())
-                fresh = [
+                fresh = tuple(
                     addition
                     for addition in batch.additions
                     if self._counts_for_the_first_time(connection, addition)
-                ]
+                )
                 self._add_to_totals(connection, fresh)
                 self._put(connection, schema.teams, list(_team_rows(fresh)))
                 if batch.vanished:
@@ -98,7 +101,7 @@ class Archive:
                 )
                 if batch.progress is not None:
                     state.write(connection, state.PROGRESS, batch.progress)
-                return fresh
+                return Saved(fresh, _totals(connection, batch.additions))
         except SQLAlchemyError as error:
             raise ArchiveError(_words(error)) from error
 
@@ -138,12 +141,12 @@ class Archive:
         marked = update(calls).where(calls.c.id == addition.call.id, ~stage).values({stage: True})
         return connection.execute(marked).rowcount == 1
 
-    def _add_to_totals(self, connection: Connection, additions: list[Addition]) -> None:
+    def _add_to_totals(self, connection: Connection, additions: Iterable[Addition]) -> None:
         added: Counter[Key] = Counter()
         for addition in additions:
             for key, count in addition.increments:
                 added[key] += count
-        rows = [{"key": msgspec.json.encode(key).decode(), "value": value} for key, value in added.items()]
+        rows = [{"key": _as_text(key), "value": value} for key, value in added.items()]
         if rows:
             insert = self._insert(schema.totals)
             value = schema.totals.c.value + insert.excluded.value
@@ -216,6 +219,24 @@ def _team_rows(additions: Iterable[Addition]) -> Iterator[dict[str, Any]]:
         for (family, *ids), _ in addition.increments:
             if family == "team_calls":
                 yield {"call_id": addition.call.id, "team_id": ids[0]}
+
+
+def _totals(connection: Connection, additions: Iterable[Addition]) -> dict[Key, int]:
+    """The totals as they are now that these could add to."""
+    keys = iter({_as_text(key) for addition in additions for key, _ in addition.increments})
+    found: dict[Key, int] = {}
+    while some := list(islice(keys, KEYS_AT_A_TIME)):
+        query = select(schema.totals).where(schema.totals.c.key.in_(some))
+        found |= {_as_key(row.key): row.value for row in connection.execute(query)}
+    return found
+
+
+def _as_text(key: Key) -> str:
+    return msgspec.json.encode(key).decode()
+
+
+def _as_key(text: str) -> Key:
+    return tuple(msgspec.json.decode(text))
 
 
 def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from exporter.archive.records import Addition, Batch, Memory
+from exporter.archive.records import Batch, Memory, Saved
 from exporter.archive.store import Archive, ArchiveError
 from exporter.clock import Clock
 
@@ -33,9 +33,9 @@ class ArchiveWriter:
     """Collects batches and saves them in order.
 
     `on_loaded` is called once, when the archive could be opened, `on_saved` after each batch with what
-    it added to the totals, and whether all calls up to some moment are in now; both in the writer's
-    thread. Nothing is ever given up: what cannot be saved now waits, and what is lost when the process
-    dies is read from Aircall again at the next start.
+    came of it, and whether all calls up to some moment are in now; both in the writer's thread. Nothing
+    is ever given up: what cannot be saved now waits, and what is lost when the process dies is read from
+    Aircall again at the next start.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ArchiveWriter:
         archive: Archive,
         clock: Clock,
         on_loaded: Callable[[Memory], None],
-        on_saved: Callable[[list[Addition], bool], None],
+        on_saved: Callable[[Saved, bool], None],
         retention: Callable[[], float],
     ) -> None:
         self._archive = archive
@@ -111,13 +111,13 @@ class ArchiveWriter:
         if not batch:
             return
         try:
-            added = self._archive.save(batch)
+            saved = self._archive.save(batch)
         except ArchiveError:
             with self._lock:
                 batch.add(self._pending)
                 self._pending, self._pending_since = batch, since
             raise
-        self._on_saved(added, batch.progress is not None)
+        self._on_saved(saved, batch.progress is not None)
 
     def _remove(self) -> None:
         now, retention = self._clock(), self._retention()

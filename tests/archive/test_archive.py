@@ -265,6 +265,30 @@ def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
         assert {call.id for call in finished(account, world.poller.account.counted_from)} <= kept
 
 
+def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_counters(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
+    archive = Archive(database)
+    dialect = archive._engine.dialect
+    commit, broken = dialect.do_commit, []
+
+    def commit_and_break(connection: object) -> None:
+        commit(connection)
+        broken.append(connection)
+        monkeypatch.undo()
+        raise dialect.loaded_dbapi.OperationalError("the connection is lost")
+
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        account.advance(world.time.now + 300)
+        monkeypatch.setattr(dialect, "do_commit", commit_and_break)
+        world.live(300)
+        world.freeze()
+        assert broken
+        assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database))
+
+
 def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
     hidden = tmp_path / "not yet"
