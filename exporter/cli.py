@@ -4,7 +4,6 @@ import argparse
 import platform
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -212,8 +211,10 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _serve(arguments: argparse.Namespace, service: Service) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again."""
-    stop = threading.Event()
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+
+    Signals are waited for, not handled: a handler's word is lost where it comes just before the wait.
+    """
 
     def reload() -> None:
         settings = load(arguments.config)
@@ -221,7 +222,7 @@ def _serve(arguments: argparse.Namespace, service: Service) -> None:
         service.configure(settings)
         log.info("the configuration is reloaded", file=arguments.config)
 
-    def hang_up(*_: object) -> None:
+    def hang_up() -> None:
         try:
             reload()
         except ConfigError as error:
@@ -231,16 +232,20 @@ def _serve(arguments: argparse.Namespace, service: Service) -> None:
     web_config = load_web_config(arguments.web_config) if arguments.web_config else NO_WEB_CONFIG
     listener = bind(arguments.listen)
     server = WebServer(application(service, reload if arguments.lifecycle else None), listener, web_config)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    signal.signal(signal.SIGHUP, signal.SIG_IGN if is_demo else hang_up)
+    signals = {signal.SIGTERM, signal.SIGINT}
+    if is_demo:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    else:
+        signals.add(signal.SIGHUP)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     log.info("starting", version=__version__, listening=f"{listener.getsockname()[0]}:{server.port}")
     service.start()
     server.start()
     if is_demo:
         scheme = "https" if web_config.tls_server_config else "http"
         print(_where_to_look(f"{scheme}://127.0.0.1:{server.port}"), flush=True)
-    stop.wait()
+    while signal.sigwait(signals) == signal.SIGHUP:
+        hang_up()
     log.info("stopping")
     server.stop()
     service.stop()

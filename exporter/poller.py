@@ -82,7 +82,7 @@ class Poller:
             "numbers": Lane(lambda _: reads.numbers(account)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
             EDITS: Lane(lambda now: reads.late_edits(account, now + self._server_clock.ahead)),
-            PAST: Lane(lambda _: reads.past_calls(account, account.history.missing[-1])),
+            PAST: Lane(lambda _: reads.past(account)),
             WISHED: Lane(lambda _: reads.past_calls(account, account.history.wished[-1])),
         }
         self._turns = schedule.Turns()
@@ -184,7 +184,8 @@ class Poller:
         if account.totals is None:
             return {}
         edits = self._server_clock.known and account.edits(self._clock() + self._server_clock.ahead)
-        return {EDITS: edits, PAST: account.history.missing, WISHED: account.history.wished}
+        past = account.history.missing or account.left_open
+        return {EDITS: edits, PAST: past, WISHED: account.history.wished}
 
     def _go_on(self, name: str, now: float) -> None:
         lane = self._lanes[name]

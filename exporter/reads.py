@@ -141,12 +141,18 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
     account.read_calls(todo.since, server_now)
     unlisted = account.book.unread(todo.since, now)
     for call_id in dict.fromkeys((*todo.ids, *unlisted)):
-        try:
-            answer = yield from ask(endpoints.call(call_id))
-        except NotFoundError:
-            account.book.vanished(call_id)
-            continue
-        account.saw_calls(answer.value, answer.at)
+        yield from _call(account, call_id)
+
+
+def past(account: Account) -> Asking[None]:
+    """What is missing, the latest first; then how the calls ended that an earlier run left open."""
+    if account.history.missing:
+        yield from past_calls(account, account.history.missing[-1])
+        return
+    while account.left_open:
+        call_id = min(account.left_open)
+        yield from _call(account, call_id)
+        account.left_open.discard(call_id)
 
 
 def past_calls(account: Account, span: Span) -> Asking[None]:
@@ -169,6 +175,15 @@ def late_edits(account: Account, server_now: float) -> Asking[None]:
         step, span = due
         yield from _window(*span, account.saw_calls)
         account.history.edits_read(step, span[1])
+
+
+def _call(account: Account, call_id: int) -> Asking[None]:
+    try:
+        answer = yield from ask(endpoints.call(call_id))
+    except NotFoundError:
+        account.lost_call(call_id)
+    else:
+        account.saw_calls(answer.value, answer.at)
 
 
 def _window(since: int, until: int | None, apply: endpoints.Apply[ReadCall]) -> Asking[None]:

@@ -50,7 +50,7 @@ class Service:
             self.clock,
             Listener(
                 loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
-                saved=lambda added, whole: self._wish(lambda: self._poller.account.counted(added, whole)),
+                saved=lambda saved, whole: self._wish(lambda: self._poller.account.counted(saved, whole)),
                 wished=lambda spans: self._wish(lambda: self._poller.wish(spans)),
             ),
             retention=lambda: self.latest.board.settings.storage.retention,

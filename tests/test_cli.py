@@ -1,15 +1,10 @@
 """The command as its users run it: a process with flags, signals and exit codes."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 import requests
@@ -17,64 +12,9 @@ import requests
 from exporter.demo.faults import Fault, Hang
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
+from tests.process import credential, process, run
 from tests.running import eventually
 from tests.scrape import Scrape
-
-COMMAND = [sys.executable, "-m", "exporter"]
-
-
-def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        env=os.environ | environ,
-        check=False,
-    )
-
-
-class Process:
-    """A running exporter; `url` is where it serves, `lines` what it logged."""
-
-    def __init__(self, *arguments: str, **environ: str) -> None:
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments, "--web.listen-address=127.0.0.1:0"],
-            stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | environ,
-        )
-        self.lines: list[str] = []
-        self._grew = threading.Condition()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.url = "http://" + self.logged(r"listening\W+(127[0-9.:]+)")[1]
-
-    def _read(self) -> None:
-        for line in self.process.stderr:
-            with self._grew:
-                self.lines.append(line)
-                self._grew.notify_all()
-
-    def logged(self, pattern: str) -> re.Match[str]:
-        """Wait for a log line that matches."""
-
-        def found() -> re.Match[str] | None:
-            return next((match for line in self.lines if (match := re.search(pattern, line))), None)
-
-        with self._grew:
-            assert self._grew.wait_for(lambda: found() is not None, 20), self.lines
-            return found()
-
-
-@contextmanager
-def process(*arguments: str, **environ: str) -> Iterator[Process]:
-    started = Process(*arguments, **environ)
-    try:
-        yield started
-    finally:
-        started.process.kill()
-        started.process.wait()
 
 
 @pytest.fixture
@@ -85,11 +25,7 @@ def aircall() -> Iterator[SimulatedAircall]:
 
 @pytest.fixture
 def environ(aircall: SimulatedAircall) -> dict[str, str]:
-    return {
-        "AIRCALL_API_ID": aircall.api_id,
-        "AIRCALL_API_TOKEN": aircall.api_token,
-        "AIRCALL_BASE_URL": aircall.base_url,
-    }
+    return credential(aircall)
 
 
 def test_version_and_help() -> None:

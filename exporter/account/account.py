@@ -31,7 +31,7 @@ from exporter.aircall.objects import (
     decode_objects,
 )
 from exporter.aircall.objects import Team as ApiTeam
-from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Span
+from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
 from exporter.config import API_HISTORY, Settings
 
 LEAST_PATIENCE = 60.0
@@ -60,8 +60,9 @@ class Account:
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.counted_from = math.inf
         """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
+        self.left_open: set[int] = set()
+        """Calls that went on when an earlier run read them last, and that were not read since."""
         self._backfill: float | None = None
-        self._were_live: frozenset[int] = frozenset()
         self._uncounted_for_teams: list[Call] = []
         self._batch = Batch()
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
@@ -142,17 +143,22 @@ class Account:
         before that was found in looking back for calls that still go on. Whether a call was counted at
         an earlier start, the archive knows.
         """
-        was_known = call.id in self.book.calls or call.id in self._were_live
+        was_known = call.id in self.book.calls or call.id in self.left_open
+        self.left_open.discard(call.id)
         newly_done = self.book.saw(call, at)
         self._put_into_period(call)
-        if call.started_at < self.oldest_kept:
-            return  # the archive would remove it again
         caller = shown_caller(call.raw_digits, self.settings.caller)
         self._batch.records[call.id] = Record(self.book.calls[call.id], details, caller)
         if newly_done and (was_known or call.started_at >= self.counted_from):
             added = tuple(increments(call, self._answer_bounds))
             self._batch.additions.append(Addition(call, "counted", added))
             self._uncounted_for_teams.append(call)
+
+    def lost_call(self, call_id: int) -> None:
+        """Aircall knows this call no more."""
+        self.book.vanished(call_id)
+        self.left_open.discard(call_id)
+        self._batch.vanished.add(call_id)
 
     def read_calls(self, since: int, begun: float) -> None:
         """The calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
@@ -172,7 +178,7 @@ class Account:
         """Slide the activity period up to now, and choose what the next poll of calls reads."""
         start = self.slide(server_now)
         if math.isinf(self.counted_from):
-            self.counted_from = start
+            self.counted_from = math.floor(start)  # with the whole second that the first page begins in
         backfill = self.settings.storage.backfill
         if self._backfill != backfill:
             self._backfill = backfill
@@ -272,17 +278,18 @@ class Account:
         self.totals = Totals(memory.totals)
         self.directory.remember(memory.names)
         self._uncounted_for_teams.extend(memory.uncounted_for_teams)
-        self._were_live = frozenset(memory.live)
+        self.left_open |= memory.left_open - self.book.calls.keys()
         if memory.progress is not None:
             self.counted_from = min(self.counted_from, memory.progress.counted_from or math.inf)
-            self.history.restore(memory.progress, min(memory.live.values(), default=None))
+            self.history.restore(memory.progress, memory.removed_to)
 
-    def counted(self, additions: Iterable[Addition], complete: bool) -> None:
-        """Add to the totals what the archive has saved, `complete` once the calls had been read whole."""
+    def counted(self, saved: Saved, complete: bool) -> None:
+        """Take over the totals as the archive has them, `complete` once the calls had been read whole."""
         self.totals_complete = self.totals_complete or complete
         if self.totals is not None:
-            for addition in additions:
-                self.totals.add(addition.call, addition.increments)
+            self.totals.counts.update(saved.totals)
+            for addition in saved.additions:
+                self.totals.exemplify(addition.call, addition.increments)
 
     def _count_for_teams(self) -> None:
         """Count the calls that are done for their teams, as soon as it can be told which those are."""

@@ -36,6 +36,11 @@ def without(wanted: Span, spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(span for span in (*left, (first, last)) if span[0] <= span[1])
 
 
+def missing(covered: tuple[Span, ...], wanted_from: int | None) -> tuple[Span, ...]:
+    """What since `wanted_from` lies between or before what is `covered`."""
+    return without((wanted_from, covered[-1][1]), covered) if covered and wanted_from is not None else ()
+
+
 @dataclass
 class History:
     """Which calls of the past are known. Without an archive's memory, none is."""
@@ -58,29 +63,24 @@ class History:
         """No call that began at `since` or later may be missing."""
         self.wanted_from = since if self.wanted_from is None else min(self.wanted_from, since)
 
-    def restore(self, progress: Progress, live_since: int | None) -> None:
-        """Go on from an earlier run; from `live_since` on there are calls that were going on at its end."""
-        known = progress.covered
-        if live_since is not None:
-            known = tuple((a, min(b, live_since - 1)) for a, b in known if a < live_since)
-        self.covered = joined((*self.covered, *known))
+    def restore(self, progress: Progress, removed_to: int) -> None:
+        """Go on from an earlier run; calls that began before `removed_to` were read, and are kept no more."""
+        self.covered = joined((*self.covered, *_since(removed_to, progress.covered)))
         if progress.wanted_from is not None:
-            self.want(progress.wanted_from)
+            self.want(max(progress.wanted_from, removed_to))
         self.swept = progress.swept
 
     def forget(self, before: int) -> None:
-        """Calls that began before `before` are kept no longer, and not to be read."""
-        self.covered = tuple((max(a, before), b) for a, b in self.covered if b >= before)
-        self.wishes = tuple((max(a, before), b) for a, b in self.wishes if b >= before)
-        if self.wanted_from is not None:
-            self.wanted_from = max(self.wanted_from, before)
+        """Calls that began before `before` are kept no longer, once they have all been read and counted."""
+        if self.wanted_from is None or without((self.wanted_from, before), self.covered):
+            return
+        self.covered = _since(before, self.covered)
+        self.wanted_from = max(self.wanted_from, before)
 
     @property
     def missing(self) -> tuple[Span, ...]:
         """What is wanted, lies before the present and has not been read."""
-        if not self.covered or self.wanted_from is None:
-            return ()
-        return without((self.wanted_from, self.covered[-1][1]), self.covered)
+        return missing(self.covered, self.wanted_from)
 
     @property
     def wished(self) -> tuple[Span, ...]:
@@ -113,3 +113,7 @@ class History:
     def edits_read(self, step: int, last: int) -> None:
         """Calls up to the start `last` have been read again at an age."""
         self.swept = (*self.swept[:step], last, *self.swept[step + 1 :])
+
+
+def _since(first: int, spans: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple((max(begin, first), end) for begin, end in spans if end >= first)

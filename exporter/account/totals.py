@@ -6,7 +6,6 @@ without user or number). So totals add up, whatever they count, and are kept as 
 
 import math
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -90,13 +89,12 @@ class Totals:
     """All totals, and the last call that fell into each bucket."""
 
     def __init__(self, counts: Iterable[tuple[Key, int]] = ()) -> None:
-        self.counts: Counter[Key] = Counter(dict(counts))
+        self.counts: dict[Key, int] = dict(counts)
         self._exemplars: dict[Key, Exemplar] = {}
 
-    def add(self, call: Call, added: Iterable[tuple[Key, int]]) -> None:
-        """Add what a call adds."""
-        for key, count in added:
-            self.counts[key] += count
+    def exemplify(self, call: Call, added: Iterable[tuple[Key, int]]) -> None:
+        """Let a call stand for the buckets that it was added to."""
+        for key, _ in added:
             if key[0] in ("answer_bucket", "talk_bucket"):
                 seconds = call.seconds_to_answer if key[0] == "answer_bucket" else call.seconds_talked
                 self._exemplars[key] = Exemplar(str(call.id), seconds, call.ended_at or call.started_at)

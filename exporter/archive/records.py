@@ -54,17 +54,32 @@ class Batch:
     records: dict[int, Record] = field(default_factory=dict)
     additions: list[Addition] = field(default_factory=list)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
+    vanished: set[int] = field(default_factory=set)
+    """Calls that went on when they were read last, and that Aircall knows no more."""
     progress: Progress | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.additions or self.names or self.progress)
+        return bool(self.records or self.additions or self.names or self.vanished or self.progress)
 
     def add(self, later: "Batch") -> None:
         """Take in what came later."""
         self.records |= later.records
         self.additions += later.additions
         self.names |= later.names
+        self.vanished = (self.vanished - later.records.keys()) | later.vanished
         self.progress = later.progress or self.progress
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What saving a batch came to.
+
+    The additions that had not been counted before, and the totals as they are now of everything that the
+    batch could add to: also where an earlier try had worked and could not tell.
+    """
+
+    additions: tuple[Addition, ...]
+    totals: Mapping[Key, int]
 
 
 @dataclass(frozen=True)
@@ -72,11 +87,13 @@ class Memory:
     """What the archive remembers at a start.
 
     The totals, the progress (none at the very first start), names by kind and id, the calls that are
-    counted but not yet for their teams, and by id when those began that were going on at the end.
+    counted but not yet for their teams, and the ids of those that went on when they were read last;
+    `removed_to` is up to which start (UNIX seconds) calls were past their retention.
     """
 
     totals: Iterable[tuple[Key, int]] = ()
     progress: Progress | None = None
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
     uncounted_for_teams: tuple[Call, ...] = ()
-    live: Mapping[int, int] = field(default_factory=dict)
+    left_open: frozenset[int] = frozenset()
+    removed_to: int = 0

@@ -2,19 +2,21 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, make_url, select, update
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, make_url, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, Ref
-from exporter.archive import schema
-from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Span
+from exporter.archive import retention, schema, state
+from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
 from exporter.archive.search import Criteria, FoundCall, search
 
 T = TypeVar("T")
@@ -22,10 +24,11 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
 
-LONGEST_CALL = 12 * 3600
-"""Seconds after which a call that was never seen to end is not looked for any more."""
+KEYS_AT_A_TIME = 500
+"""Totals that are asked for in one statement, whose parameters databases limit."""
 
 _CHILDREN = (schema.tags, schema.comments)
+_GOES_ON = schema.calls.c.status != "done"
 
 
 class ArchiveError(Exception):
@@ -64,115 +67,95 @@ class Archive:
 
     def load(self) -> Memory:
         """Open the archive, creating or lifting its tables, and tell what it remembers."""
-        try:
-            with self._engine.begin() as connection:
-                schema.prepare(connection)
-                return Memory(
-                    totals=[
-                        (tuple(msgspec.json.decode(row.key)), row.value)
-                        for row in connection.execute(select(schema.totals))
-                    ],
-                    progress=_progress(connection),
-                    names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
-                    uncounted_for_teams=tuple(_uncounted_for_teams(connection)),
-                    live=_live(connection),
-                )
-        except (SQLAlchemyError, schema.NewerArchiveError) as error:
-            raise ArchiveError(_words(error)) from error
+        with self._connection() as connection:
+            schema.prepare(connection)
+            return Memory(
+                totals=[(_as_key(row.key), row.value) for row in connection.execute(select(schema.totals))],
+                progress=state.progress(connection),
+                names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
+                uncounted_for_teams=tuple(_uncounted_for_teams(connection)),
+                left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
+                removed_to=retention.removed_to(connection),
+            )
 
-    def save(self, batch: Batch) -> list[Addition]:
-        """Save a batch; gives those of its additions that had not been counted before, now in the totals."""
-        try:
-            with self._engine.begin() as connection:
-                self._put_calls(connection, batch.records.values())
-                removed_before = _removed_before(connection) if batch.additions else 0
-                fresh = [
-                    addition
-                    for addition in batch.additions
-                    if addition.call.started_at >= removed_before
-                    and self._counts_for_the_first_time(connection, addition)
-                ]
-                self._add_to_totals(connection, fresh)
-                self._put(connection, schema.teams, list(_team_rows(fresh)))
-                self._put(
-                    connection,
-                    schema.names,
-                    [{"kind": kind, "id": id_, "name": name} for (kind, id_), name in batch.names.items()],
-                )
-                if batch.progress is not None:
-                    value = msgspec.json.encode(batch.progress).decode()
-                    self._put(connection, schema.state, [{"name": "progress", "value": value}])
-                return fresh
-        except SQLAlchemyError as error:
-            raise ArchiveError(_words(error)) from error
+    def save(self, batch: Batch) -> Saved:
+        """Save a batch, all of it or nothing."""
+        with self._connection() as connection:
+            self._put_calls(connection, batch.records.values())
+            fresh = tuple(
+                addition
+                for addition in batch.additions
+                if self._counts_for_the_first_time(connection, addition)
+            )
+            self._add_to_totals(connection, fresh)
+            self._put(connection, schema.teams, list(_team_rows(fresh)))
+            if batch.vanished:
+                gone = schema.calls.c.id.in_(batch.vanished)
+                connection.execute(delete(schema.calls).where(gone, _GOES_ON))
+            self._put(
+                connection,
+                schema.names,
+                [{"kind": kind, "id": id_, "name": name} for (kind, id_), name in batch.names.items()],
+            )
+            if batch.progress is not None:
+                state.write(connection, state.PROGRESS, batch.progress)
+            return Saved(fresh, _totals(connection, batch.additions))
 
     def progress(self) -> Progress | None:
         """How far reading has come."""
-        return self._read(_progress)
+        return self._noted(state.PROGRESS, Progress)
 
     def wishes(self) -> tuple[Span, ...]:
         """What was asked for by hand."""
-        value = self._read(lambda connection: _state(connection, "wishes"))
-        return () if value is None else msgspec.json.decode(value, type=tuple[Span, ...])
+        return self._noted(state.WISHES, tuple[Span, ...]) or ()
 
     def set_wishes(self, spans: tuple[Span, ...]) -> None:
         """Ask for spans of the past, in place of what was asked for before."""
-        self._set("wishes", msgspec.json.encode(spans).decode())
+        self._note(state.WISHES, spans)
 
     def served_at(self) -> float | None:
         """When an exporter last gave a sign of life (UNIX seconds)."""
-        value = self._read(lambda connection: _state(connection, "served_at"))
-        return None if value is None else float(value)
+        return self._noted(state.SERVED_AT, float)
 
     def set_served(self, at: float) -> None:
         """Give a sign of life."""
-        self._set("served_at", str(at))
+        self._note(state.SERVED_AT, at)
 
-    def _read(self, look: Callable[[Connection], T]) -> T:
-        try:
-            with self._engine.connect() as connection:
-                return look(connection)
-        except SQLAlchemyError as error:
-            raise ArchiveError(_words(error)) from error
+    def _noted(self, name: str, kind: type[T]) -> T | None:
+        with self._connection() as connection:
+            return state.read(connection, name, kind)
 
-    def _set(self, name: str, value: str) -> None:
+    def _note(self, name: str, value: object) -> None:
+        with self._connection() as connection:
+            state.write(connection, name, value)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """One transaction. Raises ArchiveError."""
         try:
             with self._engine.begin() as connection:
-                self._put(connection, schema.state, [{"name": name, "value": value}])
-        except SQLAlchemyError as error:
+                yield connection
+        except (SQLAlchemyError, schema.NewerArchiveError) as error:
             raise ArchiveError(_words(error)) from error
 
     def search(self, criteria: Criteria) -> Iterator[FoundCall]:
         """The calls that match, newest first. Raises ArchiveError also where there is no archive yet."""
-        try:
-            with self._engine.connect() as connection:
-                yield from search(connection, criteria)
-        except SQLAlchemyError as error:
-            raise ArchiveError(_words(error)) from error
+        with self._connection() as connection:
+            yield from search(connection, criteria)
 
     def remove(self, before: int, most: int = 500) -> int:
-        """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many.
-
-        Whether one of them was counted is then known no more, so none of that time is counted any more.
-        """
-        old = select(schema.calls.c.id).where(schema.calls.c.started_at < before).limit(most)
-        try:
-            with self._engine.begin() as connection:
-                removed = connection.execute(delete(schema.calls).where(schema.calls.c.id.in_(old))).rowcount
-                if removed:
-                    value = str(max(before, _removed_before(connection)))
-                    self._put(connection, schema.state, [{"name": "removed_before", "value": value}])
-                return removed
-        except SQLAlchemyError as error:
-            raise ArchiveError(_words(error)) from error
+        """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
+        with self._connection() as connection:
+            return retention.remove(connection, before, most)
 
     def _put_calls(self, connection: Connection, records: Iterable[Record]) -> None:
         records = list(records)
         ids = [record.call.id for record in records]
+        removed_to = retention.removed_to(connection) if ids else 0
         self._put(
             connection,
             schema.calls,
-            [_row(record) for record in records],
+            [_row(record, removed_to) for record in records],
             keep=("counted", "counted_for_teams"),
         )
         for child in _CHILDREN if ids else ():
@@ -185,12 +168,12 @@ class Archive:
         marked = update(calls).where(calls.c.id == addition.call.id, ~stage).values({stage: True})
         return connection.execute(marked).rowcount == 1
 
-    def _add_to_totals(self, connection: Connection, additions: list[Addition]) -> None:
+    def _add_to_totals(self, connection: Connection, additions: Iterable[Addition]) -> None:
         added: Counter[Key] = Counter()
         for addition in additions:
             for key, count in addition.increments:
                 added[key] += count
-        rows = [{"key": msgspec.json.encode(key).decode(), "value": value} for key, value in added.items()]
+        rows = [{"key": _as_text(key), "value": value} for key, value in added.items()]
         if rows:
             insert = self._insert(schema.totals)
             value = schema.totals.c.value + insert.excluded.value
@@ -217,7 +200,7 @@ class Archive:
         return (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: Record, removed_to: int) -> dict[str, Any]:
     call, details = record.call, record.details
     return {
         "id": call.id,
@@ -235,8 +218,8 @@ def _row(record: Record) -> dict[str, Any]:
         "asset": details.asset,
         "recorded": details.recording is not None,
         "voicemail": details.voicemail is not None,
-        "counted": False,
-        "counted_for_teams": False,
+        "counted": call.started_at < removed_to,
+        "counted_for_teams": call.started_at < removed_to,
     }
 
 
@@ -265,13 +248,22 @@ def _team_rows(additions: Iterable[Addition]) -> Iterator[dict[str, Any]]:
                 yield {"call_id": addition.call.id, "team_id": ids[0]}
 
 
-def _state(connection: Connection, name: str) -> str | None:
-    return connection.scalar(select(schema.state.c.value).where(schema.state.c.name == name))
+def _totals(connection: Connection, additions: Iterable[Addition]) -> dict[Key, int]:
+    """The totals as they are now that these could add to."""
+    keys = iter({_as_text(key) for addition in additions for key, _ in addition.increments})
+    found: dict[Key, int] = {}
+    while some := list(islice(keys, KEYS_AT_A_TIME)):
+        query = select(schema.totals).where(schema.totals.c.key.in_(some))
+        found |= {_as_key(row.key): row.value for row in connection.execute(query)}
+    return found
 
 
-def _progress(connection: Connection) -> Progress | None:
-    value = _state(connection, "progress")
-    return None if value is None else msgspec.json.decode(value, type=Progress)
+def _as_text(key: Key) -> str:
+    return msgspec.json.encode(key).decode()
+
+
+def _as_key(text: str) -> Key:
+    return tuple(msgspec.json.decode(text))
 
 
 def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:
@@ -289,21 +281,6 @@ def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:
             None if row.user_id is None else Ref(row.user_id),
             None if row.number_id is None else Ref(row.number_id),
         )
-
-
-def _removed_before(connection: Connection) -> int:
-    return int(_state(connection, "removed_before") or 0)
-
-
-def _live(connection: Connection) -> dict[int, int]:
-    """The calls that were going on when they were read last, save those that Aircall has forgotten to end."""
-    calls = schema.calls.c
-    newest = connection.scalar(select(func.max(calls.started_at))) or 0
-    going_on = calls.started_at >= newest - LONGEST_CALL, calls.status != "done"
-    return {
-        row.id: row.started_at
-        for row in connection.execute(select(calls.id, calls.started_at).where(*going_on))
-    }
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from exporter.archive.records import Addition, Batch, Memory, Span
+from exporter.archive.records import Batch, Memory, Saved, Span
 from exporter.archive.store import Archive, ArchiveError
 from exporter.clock import Clock
 
@@ -36,13 +36,13 @@ class ArchiveStatus:
 class Listener:
     """Who is told of the archive, in the writer's thread.
 
-    `loaded` once, when the archive could be opened; `saved` after each batch, with what it added to the
-    totals and whether all calls up to some moment are in now; `wished` now and then, with what was asked
+    `loaded` once, when the archive could be opened; `saved` after each batch, with what came of it and
+    whether all calls up to some moment are in now; `wished` now and then, with what was asked
     for by hand.
     """
 
     loaded: Callable[[Memory], None]
-    saved: Callable[[list[Addition], bool], None]
+    saved: Callable[[Saved, bool], None]
     wished: Callable[[tuple[Span, ...]], None]
 
 
@@ -127,13 +127,13 @@ class ArchiveWriter:
         if not batch:
             return
         try:
-            added = self._archive.save(batch)
+            saved = self._archive.save(batch)
         except ArchiveError:
             with self._lock:
                 batch.add(self._pending)
                 self._pending, self._pending_since = batch, since
             raise
-        self._listener.saved(added, batch.progress is not None)
+        self._listener.saved(saved, batch.progress is not None)
 
     def _beat(self) -> None:
         now = self._clock()

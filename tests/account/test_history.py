@@ -42,21 +42,21 @@ def test_what_is_missing_is_what_is_wanted_and_was_not_read(
     newest = max(seconds(history.covered))
     assert seconds(history.missing) == set(range(wanted_from, newest + 1)) - seconds(tuple(read))
     assert seconds(history.wished) == seconds((wish,)) - seconds(tuple(read))
-    missing = seconds(history.missing) | seconds(history.wished)
+    missing = history.missing
     history.forget(before)
-    left = {second for second in missing if second >= before}
-    if history.covered:
-        assert seconds(history.missing) | seconds(history.wished) == left
+    assert history.missing == missing
 
 
-def test_what_went_on_at_the_end_of_the_last_run_is_read_again() -> None:
+def test_what_went_by_since_the_last_run_is_missing() -> None:
     history = History()
     history.read(NOW - 900, NOW)
     progress = Progress(0.0, covered=((NOW - DAY, NOW - 5000),), wanted_from=NOW - DAY)
-    history.restore(progress, live_since=NOW - 6000)
-    assert history.missing == ((NOW - 6000, NOW - 901),)
-    assert history.seconds_missing == 5100
+    history.restore(progress, removed_to=NOW - 7200)
+    assert history.missing == ((NOW - 4999, NOW - 901),)
+    assert history.seconds_missing == 4099
     assert history.complete_from == NOW - 900
+    history.want(NOW - 2 * DAY)
+    assert history.missing[0] == (NOW - 2 * DAY, NOW - 7201)
 
 
 def test_a_call_is_read_again_at_every_age_and_ever_more_seldom() -> None:

@@ -108,6 +108,29 @@ def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) 
     assert live(database, account, 120, activity_period=Duration(6 * 3600)) == 300
 
 
+def test_a_call_that_went_on_when_the_exporter_stopped_is_counted_however_late(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    long_before = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 3600)
+    account.answer(long_before.id, user, at=NOON - 3590)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        answered = account.ring_in(number, "+33 1 22 22 22 22", at=world.time.now)
+        forgotten = account.ring_in(number, "+33 1 33 33 33 33", at=world.time.now)
+        world.live(20)
+    account.miss(answered.id, "short_abandoned", at=NOON + 7200)
+    account.hang_up(long_before.id, at=NOON + 7200)
+    account.calls.pop(forgotten.id)
+    account.calls.chronological.remove(forgotten)
+    account.advance(NOON + 5 * 3600)
+    assert live(database, account, 60) == 2
+    assert {row.id: (row.status, row.counted) for row in rows(database)} == {
+        long_before.id: ("done", True),
+        answered.id: ("done", True),
+    }
+    assert live(database, account, 60) == 2
+
+
 def test_a_crash_at_any_step_loses_and_doubles_nothing(database: str) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=400, seed=7, start=NOON)
     for steps in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
@@ -166,6 +189,34 @@ def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) 
     assert live(database, account, 120) == 600
 
 
+def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    kept_for = {
+        "activity_period": Duration(5 * 86400),
+        "storage": Storage(retention=Duration(86400)),
+    }
+    for day in range(4):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + day * 86400)
+        account.miss(call.id, "short_abandoned", at=NOON + day * 86400 + 5)
+        account.advance(NOON + day * 86400 + 60)
+        assert live(database, account, 180, **kept_for) == day + 1
+    assert len(rows(database)) == 1
+
+
+def test_calls_that_were_missed_out_on_are_counted_before_they_are_removed(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    kept_for = {"storage": Storage(retention=Duration(86400))}
+    live(database, account, 60, **kept_for)
+    for hour in range(2, 72):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + hour * 3600)
+        account.miss(call.id, "short_abandoned", at=NOON + hour * 3600 + 5)
+    account.advance(NOON + 72 * 3600)
+    assert live(database, account, 240, **kept_for) == 70
+    assert 20 < len(rows(database)) < 25
+
+
 def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:
     database = postgres_server.database("away")
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
@@ -214,6 +265,30 @@ def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
         assert {call.id for call in finished(account, world.poller.account.counted_from)} <= kept
 
 
+def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_counters(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
+    archive = Archive(database)
+    dialect = archive._engine.dialect
+    commit, broken = dialect.do_commit, []
+
+    def commit_and_break(connection: object) -> None:
+        commit(connection)
+        broken.append(connection)
+        monkeypatch.undo()
+        raise dialect.loaded_dbapi.OperationalError("the connection is lost")
+
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        account.advance(world.time.now + 300)
+        monkeypatch.setattr(dialect, "do_commit", commit_and_break)
+        world.live(300)
+        world.freeze()
+        assert broken
+        assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database))
+
+
 def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
     hidden = tmp_path / "not yet"
@@ -224,6 +299,24 @@ def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> No
         hidden.mkdir()
         world.live(60)
         assert world.scrape().sum("aircall_calls_total") > 0
+
+
+def test_no_call_falls_between_two_starts_while_the_archive_is_away(tmp_path) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    directory, away = tmp_path / "data", tmp_path / "away"
+    directory.mkdir()
+    database = f"sqlite:///{directory}/archive.sqlite"
+    live(database, account, 60)
+    number = next(iter(account.numbers))
+    at = NOON + 120  # the very second in which the activity period of the next start begins
+    account.miss(account.ring_in(number, "+33 1 11 11 11 11", at=at).id, "short_abandoned", at=at + 5)
+    account.advance(at + 900)
+    directory.rename(away)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        away.rename(directory)
+        world.live(60)
+        assert world.scrape().sum("aircall_calls_total") == 1
 
 
 def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:

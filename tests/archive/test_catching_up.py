@@ -96,24 +96,6 @@ def test_a_longer_reach_reads_what_is_missing_and_nothing_twice(
         assert len(pages) <= 2
 
 
-def test_a_call_that_went_on_over_a_restart_is_followed_to_its_end(
-    database: str, quiet: SimulatedAccount
-) -> None:
-    number, user = next((number.id, min(number.user_ids)) for number in quiet.numbers.values())
-    call = quiet.ring_in(number, "+33 1 11 11 11 11", at=NOON - 4 * HOUR)
-    quiet.answer(call.id, user, at=NOON - 4 * HOUR + 5)
-    with polled(quiet, archive=Archive(database), storage=Storage(backfill=Duration(5 * HOUR))) as world:
-        until_nothing_is_missing(world)
-        assert world.scrape().all("aircall_user_current_call_seconds")
-    quiet.hang_up(call.id, at=NOON + 600)
-    with polled(quiet, archive=Archive(database), storage=Storage(backfill=Duration(0))) as world:
-        world.time.now = NOON + 1200
-        until_nothing_is_missing(world)
-        assert world.scrape().sum("aircall_calls_total") == 1
-    (row,) = rows(database)
-    assert (row.status, row.ended_at) == ("done", NOON + 600)
-
-
 def test_late_edits_reach_the_archive(database: str, quiet: SimulatedAccount) -> None:
     seldom = Refresh(calls=Duration(1200), availabilities=Duration(1200))
     with polled(quiet, archive=Archive(database), refresh=seldom) as world:

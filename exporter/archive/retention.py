@@ -1,0 +1,34 @@
+"""Calls past their retention are removed in small steps, and stay counted.
+
+With a call goes the mark that it was counted, yet it may be read again: at a start whose activity period
+reaches back further. So the archive notes up to where calls were removed, and takes those before for
+counted. It removes none that is still to be counted, nor where calls are still to be read.
+"""
+
+from sqlalchemy import Connection, delete, or_, select
+
+from exporter.account.history import missing
+from exporter.archive import state
+from exporter.archive.schema import calls
+
+_REMOVED_TO = "removed_to"
+
+
+def remove(connection: Connection, before: int, most: int) -> int:
+    """Remove up to `most` calls that started before `before` (UNIX seconds); gives how many."""
+    progress = state.progress(connection)
+    if progress is None:
+        return 0
+    unread = (first for first, _ in missing(progress.covered, progress.wanted_from))
+    before = min((before, *unread, *(last for _, last in progress.covered[-1:])))
+    is_settled = or_(~calls.c.counted, calls.c.counted_for_teams)
+    old = select(calls.c.id).where(calls.c.started_at < before, calls.c.status == "done", is_settled)
+    removed = connection.execute(delete(calls).where(calls.c.id.in_(old.limit(most)))).rowcount
+    if removed:
+        state.write(connection, _REMOVED_TO, max(before, removed_to(connection)))
+    return removed
+
+
+def removed_to(connection: Connection) -> int:
+    """Calls that started before this (UNIX seconds) are as good as counted."""
+    return state.read(connection, _REMOVED_TO, int) or 0
