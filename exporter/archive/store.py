@@ -1,44 +1,27 @@
 """The archive itself: one database, SQLite or PostgreSQL, and one transaction for each batch."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, make_url, select, update
+from sqlalchemy import Connection, Engine, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, Ref
 from exporter.archive import schema
+from exporter.archive.criteria import Criteria
+from exporter.archive.database import archive_errors, engine_for, searching
+from exporter.archive.lift import prepare, require_current
 from exporter.archive.records import Addition, Batch, Memory, Progress, Record
-from exporter.archive.search import Criteria, FoundCall, search
+from exporter.archive.search import FoundCall, search
+from exporter.archive.words import digits, words
 
-CONNECT_SECONDS = 5
-"""How long a connection to a database server may take."""
+T = TypeVar("T", str, str | None)
 
 _CHILDREN = (schema.tags, schema.comments)
-
-
-class ArchiveError(Exception):
-    """The database cannot be opened, read or written now; trying again later may work."""
-
-
-def sqlite_url(directory: str, create: bool = True) -> str:
-    """The archive in a directory.
-
-    Raises ArchiveError where the directory cannot be created or, without `create`, has no archive.
-    """
-    if not create and not (Path(directory) / "archive.sqlite").exists():
-        raise ArchiveError(f"{directory}: has no call archive; name the exporter's --storage.path")
-    try:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArchiveError(f"{directory}: cannot be created: {error.strerror}") from None
-    return f"sqlite:///{Path(directory) / 'archive.sqlite'}"
 
 
 class Archive:
@@ -46,22 +29,16 @@ class Archive:
 
     def __init__(self, url: str) -> None:
         """Take the database at `url` (SQLAlchemy's form); it is opened by the first use."""
-        parsed = make_url(url)
-        options: dict[str, Any] = {"pool_pre_ping": True}
-        if parsed.get_backend_name() == "postgresql":
-            options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
-        self._engine: Engine = create_engine(parsed, **options)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _prepare_sqlite)
+        self._engine: Engine = engine_for(url)
 
     def close(self) -> None:
         self._engine.dispose()
 
     def load(self) -> Memory:
         """Open the archive, creating or lifting its tables, and tell what it remembers."""
-        try:
+        with archive_errors():
+            prepare(self._engine)
             with self._engine.begin() as connection:
-                schema.prepare(connection)
                 return Memory(
                     totals=[
                         (tuple(msgspec.json.decode(row.key)), row.value)
@@ -71,49 +48,45 @@ class Archive:
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
                     uncounted_for_teams=tuple(_uncounted_for_teams(connection)),
                 )
-        except (SQLAlchemyError, schema.NewerArchiveError) as error:
-            raise ArchiveError(_words(error)) from error
 
     def save(self, batch: Batch) -> list[Addition]:
         """Save a batch; gives those of its additions that had not been counted before, now in the totals."""
-        try:
-            with self._engine.begin() as connection:
-                self._put_calls(connection, batch.records.values())
-                fresh = [
-                    addition
-                    for addition in batch.additions
-                    if self._counts_for_the_first_time(connection, addition)
-                ]
-                self._add_to_totals(connection, fresh)
-                self._put(connection, schema.teams, list(_team_rows(fresh)))
-                self._put(
-                    connection,
-                    schema.names,
-                    [{"kind": kind, "id": id_, "name": name} for (kind, id_), name in batch.names.items()],
-                )
-                if batch.progress is not None:
-                    value = msgspec.json.encode(batch.progress).decode()
-                    self._put(connection, schema.state, [{"name": "progress", "value": value}])
-                return fresh
-        except SQLAlchemyError as error:
-            raise ArchiveError(_words(error)) from error
+        with archive_errors(), self._engine.begin() as connection:
+            self._put_calls(connection, batch.records.values())
+            fresh = [
+                addition
+                for addition in batch.additions
+                if self._counts_for_the_first_time(connection, addition)
+            ]
+            self._add_to_totals(connection, fresh)
+            self._put(connection, schema.teams, list(_team_rows(fresh)))
+            self._put(
+                connection,
+                schema.names,
+                [{"kind": kind, "id": id_, "name": _text(name)} for (kind, id_), name in batch.names.items()],
+            )
+            if batch.progress is not None:
+                value = msgspec.json.encode(batch.progress).decode()
+                self._put(connection, schema.state, [{"name": "progress", "value": value}])
+            return fresh
 
     def search(self, criteria: Criteria) -> Iterator[FoundCall]:
         """The calls that match, newest first. Raises ArchiveError also where there is no archive yet."""
-        try:
-            with self._engine.connect() as connection:
-                yield from search(connection, criteria)
-        except SQLAlchemyError as error:
-            raise ArchiveError(_words(error)) from error
+        with self.searching() as connection:
+            yield from search(connection, criteria)
+
+    @contextmanager
+    def searching(self) -> Iterator[Connection]:
+        """A connection for searches. Raises ArchiveError also where there is no archive yet."""
+        with archive_errors(), searching(self._engine) as connection:
+            require_current(connection)
+            yield connection
 
     def remove(self, before: int, most: int = 500) -> int:
         """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
         old = select(schema.calls.c.id).where(schema.calls.c.started_at < before).limit(most)
-        try:
-            with self._engine.begin() as connection:
-                return connection.execute(delete(schema.calls).where(schema.calls.c.id.in_(old))).rowcount
-        except SQLAlchemyError as error:
-            raise ArchiveError(_words(error)) from error
+        with archive_errors(), self._engine.begin() as connection:
+            return connection.execute(delete(schema.calls).where(schema.calls.c.id.in_(old))).rowcount
 
     def _put_calls(self, connection: Connection, records: Iterable[Record]) -> None:
         records = list(records)
@@ -168,42 +141,55 @@ class Archive:
 
 def _row(record: Record) -> dict[str, Any]:
     call, details = record.call, record.details
+    caller, reason = _text(record.caller), _text(call.missed_call_reason)
     return {
         "id": call.id,
         "direction": call.direction,
         "status": call.phase,
         "outcome": call.outcome if call.phase == "done" else None,
-        "missed_call_reason": call.missed_call_reason,
+        "missed_call_reason": reason,
         "started_at": call.started_at,
         "answered_at": call.answered_at,
         "ended_at": call.ended_at,
         "user_id": call.user.id if call.user else None,
         "number_id": call.number.id if call.number else None,
-        "caller": record.caller,
-        "caller_digits": "".join(re.findall("[0-9]+", record.caller)),
-        "asset": details.asset,
+        "caller": caller,
+        "caller_digits": digits(caller),
+        "asset": _text(details.asset),
         "recorded": details.recording is not None,
         "voicemail": details.voicemail is not None,
         "counted": False,
         "counted_for_teams": False,
+        "assigned_to_id": details.assigned_to_id,
+        "words": words(caller, reason, _tags(record), (content for _, content in _comments(record))),
     }
+
+
+def _tags(record: Record) -> list[str]:
+    return sorted({_text(name) for name in record.details.tag_names})
+
+
+def _comments(record: Record) -> Iterator[tuple[int | None, str]]:
+    """When each was posted, and what it says."""
+    for comment in record.details.comments or ():
+        yield comment.time, _text(comment.content)
 
 
 def _children(records: list[Record]) -> tuple[list[dict[str, Any]], ...]:
     """The rows of tags and comments."""
     return (
-        [{"call_id": r.call.id, "name": name} for r in records for name in sorted(r.details.tag_names)],
+        [{"call_id": r.call.id, "name": name} for r in records for name in _tags(r)],
         [
-            {
-                "call_id": r.call.id,
-                "position": position,
-                "posted_at": comment.time,
-                "content": comment.content,
-            }
+            {"call_id": r.call.id, "position": position, "posted_at": posted_at, "content": content}
             for r in records
-            for position, comment in enumerate(r.details.comments or ())
+            for position, (posted_at, content) in enumerate(_comments(r))
         ],
     )
+
+
+def _text(text: T) -> T:
+    """A text without the one sign that PostgreSQL takes in none; none stays none."""
+    return text.replace("\x00", "") if text else text
 
 
 def _team_rows(additions: Iterable[Addition]) -> Iterator[dict[str, Any]]:
@@ -234,16 +220,3 @@ def _uncounted_for_teams(connection: Connection) -> Iterable[Call]:
             None if row.user_id is None else Ref(row.user_id),
             None if row.number_id is None else Ref(row.number_id),
         )
-
-
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _words(error: Exception) -> str:
-    """The database's own words, without the statement and its parameters, which hold callers' numbers."""
-    origin = getattr(error, "orig", None)
-    return " ".join(str(origin or error).split())
