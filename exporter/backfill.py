@@ -9,7 +9,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from prometheus_client import CollectorRegistry
 from rich.console import Console
@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from exporter.account.calls import OVERLAP
 from exporter.account.history import without
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.archive.command import moment
+from exporter.archive.reading import moment
 from exporter.archive.records import Span
 from exporter.archive.store import Archive
 from exporter.archive.writer import BEAT
@@ -26,6 +26,7 @@ from exporter.clock import Clock, steady_clock
 from exporter.config import API_HISTORY, Settings
 from exporter.durations import Duration
 from exporter.poller import WISHED, Poller
+from exporter.yamlfile import short
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; 2 is a wrong flag or configuration."""
@@ -48,12 +49,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> int:
     """Read what is missing; gives the exit code. Raises ArchiveError, and ValueError on a wrong time."""
     now, zone = time.time(), UTC if arguments.utc else None
-    span = wanted(
-        moment(arguments.since, now, zone),
-        moment(arguments.until, now, zone),
-        settings.storage.retention,
-        now,
-    )
+    since = _moment("--from", arguments.since, now, zone)
+    until = _moment("--to", arguments.until, now, zone)
+    span = wanted(since, until, settings.storage.retention, now)
     archive.load()
     with _bar(span) as bar:
         try:
@@ -69,6 +67,13 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
         bar.show(0, 0)
         bar.say("all calls of that time are in the archive")
     return DONE
+
+
+def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
+    try:
+        return moment(text, now, zone)
+    except ValueError as error:
+        raise ValueError(f"{flag}: found {short(text)}, wanted {error}") from None
 
 
 def wanted(since: int, until: int, retention: Duration, now: float) -> Span:

@@ -15,7 +15,8 @@ from msgspec import structs
 
 from exporter import __version__, backfill
 from exporter.archive import command
-from exporter.archive.store import Archive, ArchiveError, sqlite_url
+from exporter.archive.database import ArchiveError, sqlite_url
+from exporter.archive.store import Archive
 from exporter.config import Aircall, Settings, load, storage_url
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs

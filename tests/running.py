@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from exporter.archive.store import Archive, sqlite_url
+from exporter.archive.database import sqlite_url
+from exporter.archive.store import Archive
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.archive.store import Archive, sqlite_url
+from exporter.archive.database import sqlite_url
+from exporter.archive.store import Archive
 from exporter.backfill import time_left, wanted
 from exporter.config import Storage
 from exporter.demo.server import SimulatedAircall

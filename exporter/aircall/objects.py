@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-Id = Annotated[int, msgspec.Meta(ge=0)]
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[int, msgspec.Meta(ge=0, lt=10**11)]
 Direction = Literal["inbound", "outbound"]
 Kind = Literal["call", "user", "team", "number", "availability"]
@@ -92,11 +92,11 @@ class Comment(msgspec.Struct, frozen=True):
     @property
     def time(self) -> int | None:
         """When it was posted, in UNIX seconds, where that can be read."""
-        if not isinstance(self.posted_at, str):
-            return self.posted_at
         try:
-            return int(datetime.fromisoformat(self.posted_at).timestamp())
-        except ValueError:
+            if isinstance(self.posted_at, str):
+                return int(datetime.fromisoformat(self.posted_at).timestamp())
+            return msgspec.convert(self.posted_at, Timestamp)
+        except (ValueError, OverflowError):
             return None
 
 
@@ -108,6 +108,15 @@ class CallDetails(msgspec.Struct, frozen=True):
     asset: str | None = None
     recording: str | None = None
     voicemail: str | None = None
+    assigned_to: Any = None
+    """A user, abridged; whatever else may stand there costs no other detail."""
+
+    @property
+    def assigned_to_id(self) -> int | None:
+        try:
+            return msgspec.convert(self.assigned_to, Ref).id
+        except msgspec.ValidationError:
+            return None
 
     @property
     def tag_names(self) -> frozenset[str]:

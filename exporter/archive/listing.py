@@ -3,15 +3,16 @@
 import csv
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, fields
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
+from msgspec import structs
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter.archive.search import FoundCall
+from exporter.archive.search import FoundCall, FoundTotals
+from exporter.durations import Duration
 
 _COLUMNS = ("started", "direction", "outcome", "user", "number", "caller", "answered in", "talk", "tags")
 
@@ -25,7 +26,7 @@ def as_table(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:
         cells = (
             _time(call.started_at, zone),
             call.direction,
-            call.missed_call_reason or call.outcome,
+            call.missed_call_reason or call.outcome or call.status,
             call.user,
             call.number,
             call.caller,
@@ -45,15 +46,32 @@ def as_json(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:
 
 def as_csv(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:
     """Print CSV with a header. A text that a spreadsheet would take for a formula gets a quote before it."""
-    writer = csv.DictWriter(sys.stdout, [field.name for field in fields(FoundCall)], lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, FoundCall.__struct_fields__, lineterminator="\n")
     writer.writeheader()
     for call in calls:
-        row = _row(call, zone) | {"tags": ", ".join(call.tags), "comments": " / ".join(call.comments)}
+        row = _row(call, zone) | {
+            "teams": ", ".join(call.teams),
+            "tags": ", ".join(call.tags),
+            "comments": " / ".join(call.comments),
+        }
         writer.writerow({key: _harmless(value) for key, value in row.items()})
 
 
+def in_words(totals: FoundTotals) -> str:
+    """All that matched, in a line."""
+    average = totals.average_seconds_to_answer
+    return (
+        f"{totals.calls} calls, {totals.inbound} inbound, {totals.outbound} outbound:"
+        f" {totals.answered} answered, {totals.missed} missed, {totals.unanswered} unanswered;"
+        f" talked for {Duration(totals.seconds_talked)}"
+        + ("" if average is None else f", answered in {average:.0f}s on average")
+    )
+
+
 def _row(call: FoundCall, zone: tzinfo | None) -> dict[str, object]:
-    return asdict(call) | {"started_at": _time(call.started_at, zone)}
+    times = {name: getattr(call, name) for name in ("started_at", "answered_at", "ended_at")}
+    shown = {name: None if at is None else _time(at, zone) for name, at in times.items()}
+    return structs.asdict(call) | shown
 
 
 def _harmless(value: object) -> object:

@@ -1,22 +1,10 @@
 """The archive's tables, the same on SQLite and PostgreSQL.
 
 Ids are Aircall's, times UNIX seconds, UTC. A call is one row, as it was read last; what it has several
-of (tags, comments, teams) is in tables of its own.
+of (tags, comments, teams) is in tables of its own. Whoever changes a table here adds a step to `lift`.
 """
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    MetaData,
-    Table,
-    Text,
-    insert,
-    select,
-)
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -40,9 +28,25 @@ calls = Table(
     Column("voicemail", Boolean, nullable=False),
     Column("counted", Boolean, nullable=False, comment="whether it is in the totals"),
     Column("counted_for_teams", Boolean, nullable=False),
-    Index("calls_by_start", "started_at", "id"),
+    Column("assigned_to_id", BigInteger, comment="the user who is to follow it up"),
+    Column("caller_hash", Text, comment="tells callers apart where the number is not kept whole"),
+    Column("words", Text, nullable=False, server_default="", comment="what free text is searched in, folded"),
+    Index(
+        "calls_by_start",
+        "started_at",
+        "id",
+        # what most criteria and the totals look at, so that even a long period is read from the index alone
+        "direction",
+        "outcome",
+        "missed_call_reason",
+        "answered_at",
+        "ended_at",
+        "recorded",
+        "voicemail",
+    ),
     Index("calls_by_user", "user_id", "started_at"),
     Index("calls_by_number", "number_id", "started_at"),
+    Index("calls_by_caller_hash", "caller_hash", "started_at"),
 )
 
 
@@ -91,27 +95,3 @@ state = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False, comment="JSON"),
 )
-
-VERSION = 1
-"""The version of these tables; a file of an older one is lifted by `_LIFTS` when it is opened."""
-
-_LIFTS: dict[int, str] = {}
-"""From each older version to the next: the SQL that changes its tables."""
-
-
-class NewerArchiveError(Exception):
-    """The archive was written by a newer exporter."""
-
-
-def prepare(connection: Connection) -> None:
-    """Create the tables, or lift those of an older version. Raises NewerArchiveError."""
-    metadata.create_all(connection)
-    version = connection.scalar(select(state.c.value).where(state.c.name == "version"))
-    if version is None:
-        connection.execute(insert(state).values(name="version", value=str(VERSION)))
-        return
-    if int(version) > VERSION:
-        raise NewerArchiveError(f"is of version {version}, this exporter knows up to {VERSION}")
-    for step in range(int(version), VERSION):
-        connection.exec_driver_sql(_LIFTS[step])
-    connection.execute(state.update().where(state.c.name == "version").values(value=str(VERSION)))

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from exporter.archive.database import ArchiveError
 from exporter.archive.records import Batch, Memory, Saved, Span
-from exporter.archive.store import Archive, ArchiveError
+from exporter.archive.store import Archive
 from exporter.clock import Clock
 
 log = structlog.get_logger()

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from exporter.aircall.objects import (
     Availability,
     Call,
+    Comment,
     InvalidAnswerError,
     Number,
     Team,
     User,
+    decode_calls,
     decode_page,
 )
 
@@ -97,9 +99,32 @@ def test_fields_that_nobody_uses_break_nothing() -> None:
 
 
 def test_ids_beyond_what_a_float_can_tell_apart() -> None:
-    ids = [2**53, 2**53 + 1, 2**64 + 1]
+    ids = [2**53, 2**53 + 1, 2**63 - 1]
     read = decode_page(page(*(GOOD | {"id": id_} for id_ in ids)), "calls", Call)
     assert [call.id for call in read.items] == ids
+
+
+def test_an_id_that_no_database_holds_costs_its_object() -> None:
+    read = decode_page(page(GOOD | {"id": 2**63}, GOOD), "calls", Call)
+    assert ([call.id for call in read.items], read.malformed) == ([1], 1)
+
+
+@pytest.mark.parametrize(
+    ("assigned_to", "read"),
+    [({"id": 456, "name": "Ada"}, 456), (None, None), ("Ada", None), ({"id": "456"}, None), ([], None)],
+)
+def test_an_odd_assignee_costs_no_other_detail(assigned_to: Any, read: int | None) -> None:
+    call = GOOD | {"assigned_to": assigned_to, "tags": [{"name": "VIP"}]}
+    details = decode_calls(page(call)).items[0].details
+    assert (details.assigned_to_id, details.tag_names) == (read, {"VIP"})
+
+
+@pytest.mark.parametrize(
+    ("posted_at", "read"),
+    [("2026-05-28T20:26:40.000Z", 1_780_000_000), (1_780_000_000, 1_780_000_000), ("soon", None), (-1, None)],
+)
+def test_when_a_comment_was_posted(posted_at: str | int, read: int | None) -> None:
+    assert Comment("called back", posted_at).time == read
 
 
 def test_a_broken_name_costs_no_page() -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -16,8 +16,15 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database, once on either kind."""
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes empty databases, of either kind once; gives their URLs."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/archive.sqlite"
-    return request.getfixturevalue("postgres_server").database(f"test{next(_numbers)}")
+        return lambda: f"sqlite:///{tmp_path}/archive{next(_numbers)}.sqlite"
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return lambda: server.database(f"test{next(_numbers)}")
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> str:
+    """The URL of an empty database, once on either kind."""
+    return new_database()

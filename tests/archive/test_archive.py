@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import create_engine, select
 
 from exporter.archive import schema
-from exporter.archive.store import Archive, ArchiveError, sqlite_url
+from exporter.archive.database import ArchiveError, sqlite_url
+from exporter.archive.store import Archive
 from exporter.config import Storage
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.simulation import SimulatedAccount
@@ -171,6 +172,30 @@ def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: st
     assert [row.content for row in rows(database, "call_comments")] == ["called back"]
 
 
+def test_a_call_says_who_is_to_follow_it_up(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.assign(call.id, user)
+        world.live(30)
+    assert [row.assigned_to_id for row in rows(database)] == [user]
+
+
+def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    with polled(account, archive=Archive(database)) as world:
+        call = account.ring_in(number, "+33 1 11\x00 11 11 11", at=world.time.now)
+        account.tag(call.id, "V\x00IP")
+        account.comment(call.id, "called\x00 back")
+        world.live_until_complete()
+        world.live(30)
+        assert world.scrape().value("aircall_archive_up") == 1
+    assert [row.words for row in rows(database)] == ["+33 1 11 11 11 11\n33111111111\nvip\ncalled back"]
+
+
 def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
@@ -326,7 +351,7 @@ def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
     with engine.begin() as connection:
         connection.execute(schema.state.update().values(value="99"))
     engine.dispose()
-    with pytest.raises(ArchiveError, match="is of version 99, this exporter knows up to 1"):
+    with pytest.raises(ArchiveError, match="is of version 99, this exporter knows up to 2"):
         archive.load()
 
 

@@ -1,0 +1,132 @@
+"""What a search may ask for, the same for the command, the API and whoever calls the library.
+
+Criteria are AND-ed, the options within one criterion OR-ed, and one that is left out does not count; only
+the period is mandatory.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.yamlfile import short
+
+Kind = Literal["time", "duration", "truth", "choice", "text"]
+
+LAST_MOMENT = 253_402_300_799
+"""The end of the year 9999, in UNIX seconds."""
+
+MOST_VALUES = 500
+MOST_SIGNS = 1000
+"""How many options a criterion may have, and how long a text may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A criterion as users name it (`longer_than`, or `--longer-than` as a flag), and its field."""
+
+    name: str
+    field: str
+    kind: Kind
+    meaning: str
+    example: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def several(self) -> bool:
+        """Whether it may be given several times, and one of them has to hold."""
+        return self.kind in ("text", "choice")
+
+
+PARAMETERS = (
+    Parameter("from", "since", "time", "calls that started at this time or later", "2026-11-23T14:30"),
+    Parameter("to", "until", "time", "calls that started at this time or earlier; now if left out", "1h"),
+    Parameter("user", "users", "text", "calls of this user, by id or name", "Ada Lovelace"),
+    Parameter("team", "teams", "text", "calls that count for this team, by id or name", "Sales"),
+    Parameter("number", "numbers", "text", "calls on this number, by id or name", "Support"),
+    Parameter("direction", "directions", "choice", "by direction", "inbound", ("inbound", "outbound")),
+    Parameter("asset", "assets", "choice", "with one of these", "recording", ("recording", "voicemail")),
+    Parameter("missed", "missed", "truth", "only missed calls, or none of them", "true"),
+    Parameter("reason", "reasons", "text", "by why they were missed", "no_available_agent"),
+    Parameter("longer_than", "longer_than", "duration", "by length, ringing included", "5m"),
+    Parameter("shorter_than", "shorter_than", "duration", "by length, ringing included", "30s"),
+    Parameter("tag", "tags", "text", "with this tag", "VIP"),
+    Parameter("caller", "callers", "text", "by digits of the other side's number, or anonymous", "33122"),
+    Parameter("text", "texts", "text", "anywhere: caller, names, reason, tags, comments", "refund"),
+)
+
+
+class CriterionError(ValueError):
+    """A criterion that cannot be searched by; says its parameter, what was found and what is wanted."""
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"{parameter}: {problem}")
+        self.parameter, self.problem = parameter, problem
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What is searched for. Times are UNIX seconds, lengths seconds; people and numbers are ids or names.
+
+    Raises CriterionError where a value is not of its parameter's kind, or from no database could hold.
+    """
+
+    since: int
+    until: int
+    users: tuple[str, ...] = ()
+    teams: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    missed: bool | None = None
+    reasons: tuple[str, ...] = ()
+    longer_than: int | None = None
+    shorter_than: int | None = None
+    tags: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    """Digits of the number, or `anonymous`."""
+    texts: tuple[str, ...] = ()
+    """Found anywhere: caller, user, number, reason, tags, comments."""
+
+    def __post_init__(self) -> None:
+        for parameter in PARAMETERS:
+            value = getattr(self, parameter.field)
+            values = value if parameter.several else () if value is None else (value,)
+            if len(values) > MOST_VALUES:
+                problem = f"found {len(values)} options, wanted at most {MOST_VALUES}"
+                raise CriterionError(parameter.name, problem)
+            for each in values:
+                wanted = _wanted(parameter, each)
+                if wanted:
+                    raise CriterionError(parameter.name, f"found {short(each)}, wanted {wanted}")
+        if self.since > self.until:
+            raise CriterionError("to", "is before from, wanted a later time")
+
+
+def _wanted(parameter: Parameter, value: object) -> str:
+    """What is wanted instead, where a value is wrong."""
+    match parameter.kind:
+        case "text":
+            return _wanted_text(value)
+        case "choice":
+            return "" if value in parameter.options else " or ".join(parameter.options)
+        case "truth":
+            return "" if isinstance(value, bool) else "true or false"
+        case "time":
+            return "" if _is_whole(value) else "a time from 1970 to 9999"
+        case "duration":
+            return "" if _is_whole(value) else "a duration of at most 8000y"
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= LAST_MOMENT
+
+
+def _wanted_text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        return "a text"
+    if len(value) > MOST_SIGNS:
+        return f"at most {MOST_SIGNS} signs"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "text that is Unicode"
+    return "a text without NUL" if "\x00" in value else ""

@@ -1,0 +1,90 @@
+"""The edge to the database: where it is, how it is connected to, and its failures as ArchiveError."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import SQLAlchemyError
+
+CONNECT_SECONDS = 5
+"""How long a connection to a database server may take."""
+
+SEARCH_SECONDS = 20
+"""How long PostgreSQL may take over one statement of a search."""
+
+_SEARCHING = {
+    "statement_timeout": f"{SEARCH_SECONDS}s",
+    # An index page costs what any page costs: the default takes the disk for one that has to seek, and
+    # reads whole tables instead.
+    "random_page_cost": "1.1",
+    # A plan made for any period and any text would suit none.
+    "plan_cache_mode": "force_custom_plan",
+}
+"""PostgreSQL's settings for a transaction that searches."""
+
+
+class ArchiveError(Exception):
+    """The database cannot be opened, read or written now; trying again later may work."""
+
+
+def sqlite_url(directory: str, create: bool = True) -> str:
+    """The archive in a directory.
+
+    Raises ArchiveError where the directory cannot be created or, without `create`, has no archive.
+    """
+    if not create and not (Path(directory) / "archive.sqlite").exists():
+        raise ArchiveError(f"{directory}: has no call archive; name the exporter's --storage.path")
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"{directory}: cannot be created: {error.strerror}") from None
+    return f"sqlite:///{Path(directory) / 'archive.sqlite'}"
+
+
+def engine_for(url: str) -> Engine:
+    """The database at `url` (SQLAlchemy's form), connected to by the first use."""
+    parsed = make_url(url)
+    options: dict[str, Any] = {"pool_pre_ping": True}
+    if parsed.get_backend_name() == "postgresql":
+        options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    engine = create_engine(parsed, **options)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction, tables that it creates or changes included."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # else Python begins only with the first row
+        yield connection
+
+
+@contextmanager
+def searching(engine: Engine) -> Iterator[Connection]:
+    """A connection that reads only, and not for ever."""
+    with engine.connect().execution_options(postgresql_readonly=True) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(*(func.set_config(*each, True) for each in _SEARCHING.items())))
+        yield connection
+
+
+@contextmanager
+def archive_errors() -> Iterator[None]:
+    """Turn the database's failures into ArchiveError, without statements and parameters: these hold
+    callers' numbers."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise ArchiveError(" ".join(str(getattr(error, "orig", None) or error).split())) from error
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,76 @@
+"""Texts from a command line or from a query, read as criteria."""
+
+import difflib
+import math
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, tzinfo
+from typing import Any
+
+from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError, Parameter
+from exporter.durations import parse_duration
+from exporter.yamlfile import short
+
+TIME = "a time such as 2026-11-23, 2026-11-23T14:30, 2h (that long ago), now or UNIX seconds"
+"""The forms that a time may take."""
+
+
+def read_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo | None) -> Criteria:
+    """The criteria in texts by their parameters' names; without `to`, up to now.
+
+    A time without an offset is told in `zone`, none being the local one. Raises CriterionError.
+    """
+    for name in given:
+        if name not in _NAMES:
+            raise CriterionError(name, f"unknown parameter{_similar(name)}")
+    fields: dict[str, Any] = {}
+    for parameter in PARAMETERS:
+        texts = given.get(parameter.name) or ["now"] * (parameter.name == "to")
+        if parameter.name == "from" and not texts:
+            raise CriterionError("from", f"missing, wanted {TIME}")
+        if parameter.several:
+            fields[parameter.field] = tuple(texts)
+        elif len(texts) > 1:
+            raise CriterionError(parameter.name, f"found {len(texts)} times, wanted once")
+        elif texts:
+            fields[parameter.field] = _read(parameter, texts[0], now, zone)
+    return Criteria(**fields)
+
+
+def moment(text: str, now: float, zone: tzinfo | None) -> int:
+    """A time as UNIX seconds. Raises ValueError where `text` is none; `zone` is none for local time."""
+    if text == "now":
+        return int(now)
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
+        return int(float(text))
+    with suppress(ValueError):
+        return int(max(0.0, now - parse_duration(text)))
+    if re.match(r"[0-9]{4}-", text):
+        with suppress(ValueError, OverflowError):
+            read = datetime.fromisoformat(text)
+            return int((read if read.tzinfo else read.replace(tzinfo=zone)).timestamp())
+    raise ValueError(TIME)
+
+
+_NAMES = [parameter.name for parameter in PARAMETERS]
+_TRUTHS = {"true": True, "false": False}
+
+
+def _similar(name: str) -> str:
+    close = difflib.get_close_matches(name, _NAMES, n=1)
+    return f", did you mean {close[0]}?" if close else f"; known are {', '.join(_NAMES)}"
+
+
+def _read(parameter: Parameter, text: str, now: float, zone: tzinfo | None) -> object:
+    try:
+        match parameter.kind:
+            case "time":
+                return moment(text, now, zone)
+            case "duration":
+                seconds = parse_duration(text)
+                return math.ceil(seconds) if parameter.name == "shorter_than" else math.floor(seconds)
+            case _:
+                return _TRUTHS.get(text, text)
+    except ValueError as error:
+        raise CriterionError(parameter.name, f"found {short(text)}, wanted {error}") from None

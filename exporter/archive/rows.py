@@ -1,0 +1,98 @@
+"""Records as rows of the archive's tables, and back."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Row as DatabaseRow
+
+from exporter.aircall.objects import Call, Ref
+from exporter.archive.records import Addition, Record
+from exporter.archive.words import digits, words
+
+T = TypeVar("T", str, str | None)
+
+Row = dict[str, Any]
+
+
+def call_row(record: Record, removed_to: int) -> Row:
+    """A call's row; one that started before `removed_to` (UNIX seconds) is counted."""
+    call, details = record.call, record.details
+    caller, reason = _text(record.caller), _text(call.missed_call_reason)
+    return {
+        "id": call.id,
+        "direction": call.direction,
+        "status": call.phase,
+        "outcome": call.outcome if call.phase == "done" else None,
+        "missed_call_reason": reason,
+        "started_at": call.started_at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "user_id": call.user.id if call.user else None,
+        "number_id": call.number.id if call.number else None,
+        "caller": caller,
+        "caller_digits": digits(caller),
+        "asset": _text(details.asset),
+        "recorded": details.recording is not None,
+        "voicemail": details.voicemail is not None,
+        "counted": call.started_at < removed_to,
+        "counted_for_teams": call.started_at < removed_to,
+        "assigned_to_id": details.assigned_to_id,
+        "words": words(caller, reason, _tags(record), (content for _, content in _comments(record))),
+    }
+
+
+def _tags(record: Record) -> list[str]:
+    return sorted({_text(name) for name in record.details.tag_names})
+
+
+def _comments(record: Record) -> Iterator[tuple[int | None, str]]:
+    """When each was posted, and what it says."""
+    for comment in record.details.comments or ():
+        yield comment.time, _text(comment.content)
+
+
+def tag_rows(records: Iterable[Record]) -> list[Row]:
+    return [{"call_id": r.call.id, "name": name} for r in records for name in _tags(r)]
+
+
+def comment_rows(records: Iterable[Record]) -> list[Row]:
+    return [
+        {"call_id": r.call.id, "position": position, "posted_at": posted_at, "content": content}
+        for r in records
+        for position, (posted_at, content) in enumerate(_comments(r))
+    ]
+
+
+def _text(text: T) -> T:
+    """A text without the one sign that PostgreSQL takes in none; none stays none."""
+    return text.replace("\x00", "") if text else text
+
+
+def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:
+    return [{"kind": kind, "id": id_, "name": _text(name)} for (kind, id_), name in names.items()]
+
+
+def team_rows(additions: Iterable[Addition]) -> list[Row]:
+    """Which teams a call concerns is told by the totals that it adds to."""
+    return [
+        {"call_id": addition.call.id, "team_id": ids[0]}
+        for addition in additions
+        for (family, *ids), _ in addition.increments
+        if family == "team_calls"
+    ]
+
+
+def call_of(row: DatabaseRow[Any]) -> Call:
+    """The call of a row, as far as counting needs it."""
+    return Call(
+        row.id,
+        row.direction,
+        row.status,
+        row.started_at,
+        row.answered_at,
+        row.ended_at,
+        row.missed_call_reason,
+        row.caller,
+        None if row.user_id is None else Ref(row.user_id),
+        None if row.number_id is None else Ref(row.number_id),
+    )

@@ -1,0 +1,22 @@
+-- The tables as version 1 made them on PostgreSQL; SQLite knows no comments.
+CREATE TABLE calls (id BIGINT NOT NULL, direction TEXT NOT NULL, status TEXT NOT NULL, outcome TEXT, missed_call_reason TEXT, started_at BIGINT NOT NULL, answered_at BIGINT, ended_at BIGINT, user_id BIGINT, number_id BIGINT, caller TEXT, caller_digits TEXT NOT NULL, asset TEXT, recorded BOOLEAN NOT NULL, voicemail BOOLEAN NOT NULL, counted BOOLEAN NOT NULL, counted_for_teams BOOLEAN NOT NULL, PRIMARY KEY (id));
+CREATE INDEX calls_by_start ON calls (started_at, id);
+CREATE INDEX calls_by_user ON calls (user_id, started_at);
+CREATE INDEX calls_by_number ON calls (number_id, started_at);
+COMMENT ON COLUMN calls.status IS 'initial, answered or done';
+COMMENT ON COLUMN calls.outcome IS 'answered, missed or unanswered; none while the call goes on';
+COMMENT ON COLUMN calls.caller IS 'as the configuration lets it be shown';
+COMMENT ON COLUMN calls.caller_digits IS 'its digits alone, to be searched for';
+COMMENT ON COLUMN calls.asset IS 'the page of the recording or voicemail in Aircall';
+COMMENT ON COLUMN calls.counted IS 'whether it is in the totals';
+CREATE TABLE names (kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (kind, id));
+COMMENT ON COLUMN names.kind IS 'user, team or number';
+CREATE TABLE totals (key TEXT NOT NULL, value BIGINT NOT NULL, PRIMARY KEY (key));
+COMMENT ON COLUMN totals.key IS 'family and ids, as a JSON list';
+CREATE TABLE state (name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name));
+COMMENT ON COLUMN state.value IS 'JSON';
+CREATE TABLE call_tags (call_id BIGINT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (call_id, name), FOREIGN KEY(call_id) REFERENCES calls (id) ON DELETE CASCADE);
+CREATE INDEX call_tags_by_name ON call_tags (name, call_id);
+CREATE TABLE call_comments (call_id BIGINT NOT NULL, position BIGINT NOT NULL, posted_at BIGINT, content TEXT NOT NULL, PRIMARY KEY (call_id, position), FOREIGN KEY(call_id) REFERENCES calls (id) ON DELETE CASCADE);
+CREATE TABLE call_teams (call_id BIGINT NOT NULL, team_id TEXT NOT NULL, PRIMARY KEY (call_id, team_id), FOREIGN KEY(call_id) REFERENCES calls (id) ON DELETE CASCADE);
+CREATE INDEX call_teams_by_team ON call_teams (team_id, call_id);
