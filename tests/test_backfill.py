@@ -102,7 +102,7 @@ def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall
     [
         (["--from=1d", "--to=2d"], "--from: found a time that is not before --to"),
         (["--from=300d"], "--from: found a time longer ago than 180d, as storage.retention keeps calls"),
-        (["--from=soon"], "found soon, wanted a time such as"),
+        (["--from=soon"], '--from: found "soon", wanted a time such as'),
     ],
 )
 def test_a_wrong_time_is_refused(
