@@ -20,7 +20,7 @@ def lines() -> str:
             "kept",
             f"round(100 * aircall_number_service_level_ratio{{{NUMBER}}})",
             LINE,
-            "service level $1%",
+            "in time $1%",
         ),
     )
     told = described(f"aircall_queue_calls{{{NUMBER}}}", f"aircall_queue_calls{{{NUMBER}}}", texts)

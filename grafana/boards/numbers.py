@@ -9,7 +9,7 @@ from grafana.boards.lines import lines
 from grafana.boards.palette import LEVELS, NO_DATA, PICK_UP, STATES
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import ON_NUMBER, users
-from grafana.boards.tile import tiles
+from grafana.boards.tile import stacked
 
 PAGE = Page(
     "aircall-numbers",
@@ -22,25 +22,19 @@ def _number() -> Panel:
     frame = Frame(
         title="$number",
         description="First the number itself: who waits, and its inbound calls of the activity period: "
-        "answered, missed, average time to answer ⌀ (‼: above the SLA), service level. ! yellow "
-        "and ‼ red: a caller waits beyond the thresholds of `queue_wait`. Then every user "
-        "assigned to the number: state and for how long, or the length of the current call, ↓ "
-        "inbound or ↑ outbound. ‼ before the name: the user's average time to answer is above "
+        "answered, missed, average time to answer ⌀ (‼: above the SLA), share answered in time "
+        "(service level). ! yellow and ‼ red: a caller waits beyond the thresholds of "
+        "`queue_wait`. Then every user assigned to the number, with the time in the present "
+        "state or call; ↓ inbound or ↑ outbound. ‼ before the name: the user's average time to answer is above "
         "the SLA. ☎ PICK UP: available, and a call that the user could take is waiting.",
         unit="string",
         empty="No data",
         width=24,
-        height=18,
+        height=20,
         base=NO_DATA,
     )
     return (
-        tiles(
-            frame,
-            [lines(), users(ON_NUMBER)],
-            (PICK_UP, *STATES, *LEVELS),
-            caption_size=18,
-            text_size=14,
-        )
+        stacked(frame, [lines(), users(ON_NUMBER)], (PICK_UP, *STATES, *LEVELS))
         .with_transformation(sorted_by("user"))
         .repeat("number")
         .repeat_direction("h")

@@ -18,6 +18,14 @@ from grafana.boards.promql import (
 
 SOME = "([1-9].*)"
 
+TOO_MUCH = {
+    "average_call": "long calls",
+    "in_call": "long call",
+    "after_call_work": "long wrap-up",
+    "do_not_disturb": "long pause",
+}
+"""What is said of a user who exceeds a threshold; too many missed calls get a sign beside their number."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -57,31 +65,35 @@ def users(group: Group, details: Callable[[Group], list[Text]] | None = None) ->
         *(details(group) if details else ()),
     ]
     told = described(subjects, of("availability_code", ""), texts)
-    told = sentence(told, "period", "in", "out", "missed", "answer", "sla", "over")
+    told = sentence(told, "period", "in", "out", "missed", "many", "answer", "sla", "over")
     told = reworded(told, "period", "· $1", "period", " *([^ ].*)")
-    told = sentence(told, "about", "since", "length", "towards", "call", "period")
+    told = sentence(told, "about", "towards", "call", "period")
     told = sentence(told, "text", "state", "about", separator="|")
-    return sentence(told, "caption", "alert", "user", separator="")
+    told = sentence(told, "for", "since", "length", separator="")
+    return sentence(sentence(told, "who", "alert", "user", separator=""), "caption", "who", "for")
 
 
 def details(group: Group) -> list[Text]:
     """With whom the user talks, and the calls of the period."""
     keys, of = group.keys, group.of
+    many_missed = of("threshold_exceeded", ', kpi="missed_share"')
     return [
         Text("call", sentence(_towards(group), "call", "caller", "number"), keys),
         _calls("in", of("calls", ', direction="inbound", outcome="answered"'), keys),
         _calls("out", of("calls", ', direction="outbound"'), keys),
         _calls("missed", of("calls", ', direction="inbound", outcome="missed"'), keys),
+        Text("many", constant(f"{many_missed} == 1", "many", "‼"), keys),
         number("answer", f"round({of('average_answer_seconds', '')})", keys, "⌀\u00a0$1\u00a0s"),
         Text("sla", constant(f"{of('sla_breached', '')} == 1", "sla", "‼"), keys),
-        Text(
-            "over",
-            reworded(
-                f"topk by ({keys}) (1, {of('threshold_exceeded', '')} == 1)", "over", "‼\u00a0$1", "kpi"
-            ),
-            keys,
-        ),
+        Text("over", _over(f"topk by ({keys}) (1, {of('threshold_exceeded', '')} == 1)"), keys),
     ]
+
+
+def _over(exceeded: str) -> str:
+    """Which threshold of the configuration is exceeded, in words."""
+    for kpi, words in TOO_MUCH.items():
+        exceeded = reworded(exceeded, "over", f"·\u00a0{words}", "kpi", kpi)
+    return exceeded
 
 
 def _over_a_limit(group: Group) -> str:

@@ -8,7 +8,7 @@ from grafana.boards.board import Page, live
 from grafana.boards.palette import NO_DATA, PICK_UP, STATES
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import IN_TEAM, details, users
-from grafana.boards.tile import tiles
+from grafana.boards.tile import stacked
 
 PAGE = Page(
     "aircall-wallboard",
@@ -20,19 +20,20 @@ PAGE = Page(
 def _team() -> Panel:
     frame = Frame(
         title="$team",
-        description="Every user of the team: state and for how long; in a call, how long it has been going "
-        "on, ↓ inbound or ↑ outbound, the other party, the Aircall number. Then the calls of "
+        description="Every user of the team, with the time in the present state or call. Below, the state; "
+        "in a call, ↓ inbound or ↑ outbound, the other party, the Aircall number. Then the calls of "
         "the activity period: answered inbound, outbound, missed (on all numbers that the user "
-        "is assigned to), average time to answer ⌀. ‼ before the name: that average is above "
-        "the SLA. ☎ PICK UP: available, and a call that the user could take is waiting.",
+        "is assigned to), average time to answer ⌀. ‼ before the name: a limit is exceeded, and "
+        "‼ behind the figure or a word at the end says which. ☎ PICK UP: available, and a "
+        "call that the user could take is waiting.",
         unit="string",
         empty="No data, or no users in this team",
         width=24,
-        height=18,
+        height=20,
         base=NO_DATA,
     )
     return (
-        tiles(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES), caption_size=18, text_size=14)
+        stacked(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES))
         .with_transformation(sorted_by("user"))
         .repeat("team")
         .repeat_direction("h")
