@@ -6,9 +6,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
-from grafana.boards.palette import ANSWERED, BRIGHT_RED, GREEN, MISSED, RED, YELLOW, Sign
+from grafana.boards.limits import SERVICE_LEVEL, queue_wait
+from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, YELLOW, Sign
 from grafana.boards.panels import Frame, buckets, now, over_time
-from grafana.boards.promql import EXPORTER, NUMBER
+from grafana.boards.promql import NUMBER
 
 PAGE = Page(
     "aircall-queue",
@@ -19,7 +20,6 @@ PAGE = Page(
 QUIET = "No inbound calls in this time range"
 INBOUND = f'{NUMBER}, direction="inbound"'
 ON_A_NUMBER = f'{INBOUND}, number_id!=""'
-THRESHOLD = f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="%s"}})'
 
 
 def _each(counter: str, labels: str, of: str) -> str:
@@ -39,7 +39,7 @@ def _of_the_hour(outcome: str) -> str:
 def _in_time() -> str:
     """Calls of each number that were answered within the critical threshold: the bucket that ends there."""
     limit = (
-        f'label_replace(count_values("limit", {THRESHOLD % "critical"}), "le", "$1.0", "limit", "([0-9]+)")'
+        f'label_replace(count_values("limit", {queue_wait("critical")}), "le", "$1.0", "limit", "([0-9]+)")'
     )
     limit = f'label_replace({limit}, "le", "$1", "limit", "([0-9]*[.][0-9]+)")'
     counted = _total("aircall_call_answer_seconds_bucket", NUMBER, "number_id, number, le")
@@ -109,8 +109,8 @@ def _longest() -> Builder[Panel]:
             f"max by (number) (max_over_time(aircall_queue_longest_wait_seconds{{{NUMBER}}}[$__interval]))",
             "{{number}}",
         ),
-        over_time(THRESHOLD % "warning", "warning threshold"),
-        over_time(THRESHOLD % "critical", "critical threshold"),
+        over_time(queue_wait("warning"), "warning threshold"),
+        over_time(queue_wait("critical"), "critical threshold"),
         shown=(
             Sign("warning threshold", YELLOW, "warning threshold"),
             Sign("critical threshold", BRIGHT_RED, "critical threshold"),
@@ -148,15 +148,15 @@ def _service() -> Builder[Panel]:
         Frame(
             title="Service level by number",
             description="Share of the activity period's inbound calls that were answered within the second "
-            "threshold of `queue_wait`; missed calls count as not. Good: above 80 %.",
+            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed "
+            "threshold, `thresholds.service_level`.",
             unit="percentunit",
             empty=QUIET,
             width=8,
             height=9,
-            base=RED,
-            steps=((0.6, YELLOW), (0.8, GREEN)),
         ),
         over_time(f"max by (number) (aircall_number_service_level_ratio{{{NUMBER}}})", "{{number}}"),
+        over_time(SERVICE_LEVEL, "service level threshold"),
     )
 
 

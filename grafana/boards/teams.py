@@ -8,6 +8,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOp
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_name, columns, lines, timeline, units
 from grafana.boards.counted import average, in_each, in_range
+from grafana.boards.limits import SERVICE_LEVEL, SLA
 from grafana.boards.palette import (
     ANSWERED,
     GREEN,
@@ -15,7 +16,6 @@ from grafana.boards.palette import (
     MISSED,
     NEUTRAL,
     OUTBOUND,
-    RED,
     STATES,
     UNANSWERED,
     Sign,
@@ -125,7 +125,7 @@ def _answer() -> Builder[Panel]:
             height=8,
         ),
         over_time(f"max by (team) (aircall_team_average_answer_seconds{{{TEAM}}})", "{{team}}"),
-        over_time(f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)", "SLA limit"),
+        over_time(SLA, "SLA limit"),
     )
 
 
@@ -139,8 +139,6 @@ def _kept() -> Builder[Panel]:
             empty="No SLA is set",
             width=8,
             height=8,
-            steps=((0.8, GREEN),),
-            base=RED,
         ),
         over_time(f"1 - avg by (team) (aircall_user_sla_breached{{{TEAM}}})", "{{team}}"),
     )
@@ -151,15 +149,15 @@ def _service() -> Builder[Panel]:
         Frame(
             title="Service level by team",
             description="Share of the activity period's inbound calls that were answered within the second "
-            "threshold of `queue_wait`; missed calls count as not. Good: above 80 %.",
+            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed "
+            "threshold, `thresholds.service_level`.",
             unit="percentunit",
             empty=QUIET,
             width=8,
             height=8,
-            steps=((0.8, GREEN),),
-            base=RED,
         ),
         over_time(f"max by (team) (aircall_team_service_level_ratio{{{TEAM}}})", "{{team}}"),
+        over_time(SERVICE_LEVEL, "service level threshold"),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from exporter.config import Group
+from exporter.config import Group, Thresholds
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.faults import Fault, Respond, answer, close_connection, cut_off, malformed
 from exporter.demo.simulation import SimulatedAccount
@@ -31,7 +31,12 @@ def busy() -> Company:
         Group("Desk", users=(users[0].id, users[-1].id)),
         Group("By number", numbers=(numbers[1].name,)),
     )
-    return Company("busy", account, every=10, settings={"sla": Duration(8), "groups": groups})
+    settings = {
+        "sla": Duration(8),
+        "groups": groups,
+        "thresholds": Thresholds(missed_share=0.3, service_level=0.5),
+    }
+    return Company("busy", account, every=10, settings=settings)
 
 
 HOURS = 50
