@@ -79,13 +79,14 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is marked on the board when it is exceeded; 0 is off."""
+    """What is marked on the board when it is exceeded, the service level when it is not reached; 0 is off."""
 
     average_call: Duration = Duration(0)
     in_call: Duration = Duration(0)
     after_call_work: Duration = Duration(0)
     do_not_disturb: Duration = Duration(0)
     missed_share: float = 0.0
+    service_level: float = 0.8
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +190,8 @@ def _check(settings: Settings, source: str, address_given: bool) -> None:
     wanted(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
     share = settings.thresholds.missed_share
     wanted(0 <= share < 1, "thresholds.missed_share", share, "a share from 0 (off) to below 1")
+    share = settings.thresholds.service_level
+    wanted(0 <= share <= 1, "thresholds.service_level", share, "a share from 0 (off) to 1")
     kept = settings.storage.retention
     wanted(not 0 < kept < 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
     backfill, reach = settings.storage.backfill, Duration(min(kept or API_HISTORY, API_HISTORY))

@@ -19,6 +19,20 @@ def finished(account: SimulatedAccount, now: float, period: float = PERIOD) -> l
     ]
 
 
+def in_period(account: SimulatedAccount, now: float) -> list[SimulatedCall]:
+    """The calls that a board of that moment sums up: those of the period that had ended."""
+    return [call for call in finished(account, now) if call.ended_at is not None and call.ended_at <= now]
+
+
+def kind(call: SimulatedCall) -> str:
+    """A finished call's outcome, as bars are named."""
+    if call.missed_call_reason is not None:
+        return "missed"
+    if call.direction == "inbound":
+        return "answered"
+    return "unanswered" if call.answered_at is None else "outbound"
+
+
 def count(calls: Iterable[SimulatedCall], direction: str, outcome: str) -> int:
     if (direction, outcome) == ("inbound", "missed"):
         return sum(call.direction == "inbound" and call.missed_call_reason is not None for call in calls)

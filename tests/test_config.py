@@ -87,6 +87,7 @@ caller: masked
         ("groups: [{name: A, user: [1]}]", "groups[0].user: unknown key, did you mean users?"),
         ("storage: {retention: 1h}", "storage.retention: found 1h, wanted at least 1d, or 0s for ever"),
         ("thresholds: {missed_share: 20}", "thresholds.missed_share: found 20.0, wanted a share from 0"),
+        ("thresholds: {service_level: 80}", "thresholds.service_level: found 80.0, wanted a share from 0"),
         ("map_users_to_numbers: 1", "map_users_to_numbers: found 1, wanted true or false"),
         ("caller: none", 'caller: found "none", wanted full, masked or hidden'),
         ("aircall: {requests_per_minute: many}", 'found "many", wanted auto or a number'),

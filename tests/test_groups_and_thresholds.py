@@ -93,6 +93,26 @@ def test_calls_are_marked_above_the_threshold(account: SimulatedAccount) -> None
         assert scrape.value("aircall_number_threshold_exceeded", **share_of_number) == marked
 
 
+def test_a_service_level_is_marked_below_the_threshold(account: SimulatedAccount) -> None:
+    number, quiet = list(account.numbers.values())[:2]
+    user = min(number.user_ids)
+    for wait, at in ((20, NOON), (21, NOON + 100)):
+        call = account.ring_in(number.id, "+33 1 11 11 11 11", at=at)
+        account.answer(call.id, user, at=at + wait)
+        account.hang_up(call.id, at=at + 60)
+    for threshold, marked in ((0.51, 1), (0.5, 0), (0.0, None)):
+        with polled(account, thresholds=Thresholds(service_level=threshold)) as world:
+            world.live_until_complete()
+            scrape = world.scrape()
+        kpi = {"kpi": "service_level"}
+        assert scrape.value("aircall_number_threshold_exceeded", number_id=number.id, **kpi) == marked
+        assert scrape.value("aircall_number_threshold_exceeded", number_id=quiet.id, **kpi) == (marked and 0)
+        teams = {team.id for team in account.teams.values() if user in team.user_ids}
+        for team in teams:
+            assert scrape.value("aircall_team_threshold_exceeded", team_id=team, **kpi) == marked
+        assert scrape.value("aircall_threshold_ratio", **kpi) == threshold
+
+
 def test_without_thresholds_nothing_is_marked(account: SimulatedAccount) -> None:
     with polled(account) as world:
         world.live_until_complete()

@@ -114,6 +114,23 @@ def test_a_transferred_call_is_the_receivers(world: Polled, account: SimulatedAc
     assert world.scrape().labels("aircall_user_current_call_seconds", "user_id") == {str(users[1])}
 
 
+def test_what_may_be_counted_next_is_there_as_0_before(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    elsewhere = next(user for user in account.users if user not in users)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    account.answer(call.id, users[0], at=world.time.now + 5)
+    account.transfer(call.id, elsewhere, at=world.time.now + 30)
+    account.ring_in(None, "+33 2 22 22 22 22", at=world.time.now + 30)
+    world.live(60)
+    talked = {"user_id": elsewhere, "number_id": number, "direction": "inbound", "outcome": "answered"}
+    nobody = {"user_id": "", "number_id": "", "direction": "inbound", "outcome": "missed"}
+    for labels in (talked, nobody):
+        assert world.scrape().value("aircall_calls_total", **labels) == 0
+    account.hang_up(call.id, at=world.time.now)
+    world.poll()
+    assert world.scrape().value("aircall_calls_total", **talked) == 1
+
+
 def test_missed_calls_count_for_all_who_answer_the_number(world: Polled, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)

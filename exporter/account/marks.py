@@ -1,8 +1,8 @@
 """What is marked on the board because it exceeds a threshold of the configuration.
 
 The tutorial asks for it ("Should we define thresholds for certain KPIs and highlight them when they are
-exceeded"). A mark says of one KPI whether it is above its threshold, not at it; where there is nothing
-to compare it is not.
+exceeded"). A mark says of one KPI whether it is above its threshold, not at it, or below it where more is
+better; where there is nothing to compare it is not.
 """
 
 from collections.abc import Iterator
@@ -31,6 +31,14 @@ def call_marks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> It
     share = missed_share(row.calls)
     if thresholds.missed_share and share is not None:
         yield "missed_share", share > thresholds.missed_share
+
+
+def group_marks(row: TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[Mark]:
+    """The marks of a team or number: those of its calls, and of its service level."""
+    yield from call_marks(row, thresholds)
+    if thresholds.service_level:
+        level = row.service_level
+        yield "service_level", level is not None and level < thresholds.service_level
 
 
 def missed_share(calls: CallCounts) -> float | None:

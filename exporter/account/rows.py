@@ -193,17 +193,24 @@ def counter_values(
     """The counters under today's names, with a 0 for whatever can be counted but was not yet.
 
     A counter that first shows up at 1 has lost that one to every `increase()`: so numbers, teams,
-    and users with their numbers start at 0. `bounds` are the buckets of the time to answer.
+    users with their numbers, and whoever is in a call on another number (a transfer, say) start at 0.
+    `bounds` are the buckets of the time to answer.
     """
     nobody = Named("", "")
     user, number = _named(facts.directory.user), _named(facts.directory.number)
     mapped = facts.settings.map_users_to_numbers
-    numbers = [facts.directory.number(number_id) for number_id in facts.directory.numbers]
+    going_on = [
+        (user(str(call.user.id) if call.user else ""), number(str(call.number.id) if call.number else ""))
+        for call in facts.live
+    ]
+    numbers = {facts.directory.number(number_id) for number_id in facts.directory.numbers}
+    numbers |= {on for _, on in going_on}
+    pairs = {(row.user, each) for row in users for each in row.numbers} | set(going_on)
     ways = ("inbound", "outbound")
     kinds = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unanswered"))
     return CounterValues(
         calls={(nobody, each, "inbound", "missed"): 0 for each in numbers}
-        | {(row.user, each, *kind): 0 for row in users for each in row.numbers for kind in kinds}
+        | {(*pair, *kind): 0 for pair in pairs for kind in kinds}
         | {(user(u), number(n), way, outcome): count for (u, n, way, outcome), count in totals.of("calls")},
         missed={(each, reason): 0 for each in numbers for reason in MISSED_REASONS}
         | {(number(n), reason): count for (n, reason), count in totals.of("missed_calls")},

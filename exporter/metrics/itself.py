@@ -28,7 +28,7 @@ THRESHOLD_SECONDS = Family(
 THRESHOLD_RATIO = Family(
     "aircall_threshold_ratio",
     "gauge",
-    "A threshold of the configuration, as a share; 0 is off. kpi is missed_share.",
+    "A threshold of the configuration, as a share; 0 is off. kpi is missed_share or service_level.",
     ("kpi",),
 )
 UP = Family("aircall_up", "gauge", "1 while the last poll of calls and of availabilities both worked.")
@@ -90,7 +90,7 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
     aircall_sla_seconds 0
     aircall_queue_wait_threshold_seconds{level="critical"} 20
     aircall_threshold_seconds{kpi="average_call"} 300
-    aircall_threshold_ratio{kpi="missed_share"} 0
+    aircall_threshold_ratio{kpi="service_level"} 0.8
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
     aircall_poll_interval_seconds{dataset="calls"} 10
@@ -127,7 +127,8 @@ def _settings(board: Board) -> Iterator[Metric]:
     thresholds = settings.thresholds
     kpis = ("average_call", "in_call", "after_call_work", "do_not_disturb")
     yield THRESHOLD_SECONDS.gauge(((kpi,), getattr(thresholds, kpi)) for kpi in kpis)
-    yield THRESHOLD_RATIO.gauge([(("missed_share",), thresholds.missed_share)])
+    shares = ("missed_share", "service_level")
+    yield THRESHOLD_RATIO.gauge(((kpi,), getattr(thresholds, kpi)) for kpi in shares)
 
 
 def _state(status: Status) -> Iterator[Metric]:

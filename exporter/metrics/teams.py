@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import Metric
 
 from exporter.account.board import Board, TeamRow
-from exporter.account.marks import call_marks
+from exporter.account.marks import group_marks
 from exporter.metrics.family import Family, LabelValues
 
 _TEAM = ("team_id", "team")
@@ -42,8 +42,8 @@ AVERAGE_CALL = Family(
 THRESHOLD_EXCEEDED = Family(
     "aircall_team_threshold_exceeded",
     "gauge",
-    "1 where a threshold of the configuration is exceeded for the team, else 0; only for those that are"
-    " set. kpi is average_call or missed_share.",
+    "1 where a threshold of the configuration is exceeded for the team (service_level: not reached),"
+    " else 0; only for those that are set. kpi is average_call, missed_share or service_level.",
     (*_TEAM, "kpi"),
 )
 SLA_BREACHED = Family(
@@ -106,7 +106,7 @@ def collect(board: Board) -> Iterator[Metric]:
     yield THRESHOLD_EXCEEDED.gauge(
         ((*row.team, kpi), float(exceeded))
         for row in counted
-        for kpi, exceeded in call_marks(row, board.settings.thresholds)
+        for kpi, exceeded in group_marks(row, board.settings.thresholds)
     )
     yield SLA_BREACHED.gauge(each(lambda row: row.sla_breached))
     yield SERVICE_LEVEL.gauge(each(lambda row: row.service_level))

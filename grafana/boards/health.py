@@ -5,6 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, lines
+from grafana.boards.counted import in_each, in_range
 from grafana.boards.palette import BRIGHT_RED, GREEN, LEVELS, NO_DATA, YELLOW
 from grafana.boards.panels import Frame, over_time
 from grafana.boards.promql import EXPORTER, number
@@ -19,8 +20,8 @@ PAGE = Page(
 LIVE = f'{EXPORTER}, dataset=~"calls|availabilities"'
 
 
-def _total(counter: str, labels: str = "", window: str = "$__range") -> str:
-    return f"sum(increase({counter}{{{EXPORTER}{labels}}}[{window}]))"
+def _total(counter: str, labels: str = "") -> str:
+    return f"sum({in_range(f'{counter}{{{EXPORTER}{labels}}}')})"
 
 
 def _verdicts() -> Builder[Panel]:
@@ -31,8 +32,8 @@ def _verdicts() -> Builder[Panel]:
     rejected = f"max(aircall_api_credential_rejected{{{EXPORTER}}})"
 
     def events(caption: str, measure: str) -> str:
-        said = number("said", f"round({measure})", COMPANY, default="–")
-        return tile(caption, measure, up, said, level(f"({measure} > bool 0.5)"))
+        said = number("said", measure, COMPANY, default="–")
+        return tile(caption, measure, up, said, level(f"({measure} > bool 0)"))
 
     def verdict(caption: str, measure: str, if_one: str, otherwise: str, judged: str) -> str:
         said = number("said", f"({measure} == 1)", COMPANY, if_one, default=otherwise)
@@ -132,6 +133,9 @@ def _interval() -> Builder[Panel]:
 
 
 def _failures() -> Builder[Panel]:
+    failed = f'aircall_api_requests_total{{{EXPORTER}, code!~"2.."}}'
+    # A code is there from its first failure on: where the exporter was there without it, it began at 0.
+    first = f"{failed} and on (instance) aircall_up{{{EXPORTER}}} offset $__interval"
     return bars(
         Frame(
             title="Requests that failed",
@@ -143,10 +147,7 @@ def _failures() -> Builder[Panel]:
             height=8,
         ),
         (),
-        over_time(
-            f'sum by (code) (increase(aircall_api_requests_total{{{EXPORTER}, code!~"2.."}}[$__interval]))',
-            "{{code}}",
-        ),
+        over_time(f"sum by (code) ({in_each(failed, otherwise=first)})", "{{code}}"),
     )
 
 

@@ -1,6 +1,6 @@
 """A tile for every Aircall number: its queue now, and its calls of the period."""
 
-from grafana.boards.promql import NUMBER, clock, described, number, sentence
+from grafana.boards.promql import NUMBER, Text, clock, described, number, sentence
 from grafana.boards.waiting import LINE
 
 
@@ -14,6 +14,7 @@ def lines() -> str:
         clock("wait", longest, LINE),
         number("answered", calls % "answered", LINE, "answered $1"),
         number("missed", calls % "missed", LINE, "missed $1"),
+        _mark("many", "missed_share"),
         number("answer", f"round(aircall_number_average_answer_seconds{{{NUMBER}}})", LINE, "⌀ $1 s"),
         number("late", f"aircall_number_sla_breached{{{NUMBER}}}", LINE, "‼", "1"),
         number(
@@ -22,8 +23,14 @@ def lines() -> str:
             LINE,
             "in time $1%",
         ),
+        _mark("low", "service_level"),
     )
     told = described(f"aircall_queue_calls{{{NUMBER}}}", f"aircall_queue_calls{{{NUMBER}}}", texts)
-    told = sentence(told, "about", "answered", "missed", "answer", "late", "kept")
+    told = sentence(told, "about", "answered", "missed", "many", "answer", "late", "kept", "low")
     told = sentence(told, "text", "level", "about", separator="|")
     return sentence(told, "caption", "waiting", "wait")
+
+
+def _mark(label: str, kpi: str) -> Text:
+    """‼ where the number is beyond a threshold of the configuration."""
+    return number(label, f'aircall_number_threshold_exceeded{{{NUMBER}, kpi="{kpi}"}}', LINE, "‼", "1")

@@ -25,8 +25,8 @@ def _number() -> Panel:
         "answered, missed, average time to answer ⌀ (‼: above the SLA), share answered in time "
         "(service level). ! yellow and ‼ red: a caller waits beyond the thresholds of "
         "`queue_wait`. Then every user assigned to the number, with the time in the present "
-        "state or call; ↓ inbound or ↑ outbound. ‼ before the name: the user's average time to answer is above "
-        "the SLA. ☎ PICK UP: available, and a call that the user could take is waiting.",
+        "state or call; ↓ inbound or ↑ outbound. ‼ before the name: the user's average time to "
+        "answer is above the SLA. ☎ PICK UP: available, and a call that the user could take is waiting.",
         unit="string",
         empty="No data",
         width=24,

@@ -2,16 +2,13 @@
 
 from grafana_foundation_sdk.builders.stat import Panel
 
+from grafana.boards.limits import MISSED_SHARE, SERVICE_LEVEL, SLA
 from grafana.boards.palette import LEVELS, NO_DATA, OVER, STATES, plain
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import Group
 from grafana.boards.promql import EXPORTER, NUMBER, TEAM, constant, described, number, sentence
 from grafana.boards.tile import count, level, minutes, percent, state, tile, tiles
 from grafana.boards.waiting import callers
-
-# Levels that no setting of the exporter knows. The share of missed calls is that of the alerts.
-SERVICE_LEVEL = (0.8, 0.6)
-MISSED_SHARE = (0.25, 0.5)
 
 
 def panels(group: Group) -> tuple[Panel, ...]:
@@ -69,22 +66,22 @@ def _period() -> Panel:
     inbound = f'{NUMBER}, direction="inbound"'
     answered = f'sum(aircall_number_calls{{{inbound}, outcome="answered"}})'
     missed = f'sum(aircall_number_calls{{{inbound}, outcome="missed"}})'
-    share = f"{missed} / ({answered} + {missed} > 0)"
     answer = _weighted("average_answer_seconds", f'{inbound}, outcome="answered"')
-    sla = f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)"
     kept = _weighted("service_level_ratio", inbound)
     return _summary(
         "Inbound calls, activity period",
         8,
         "Calls that ended and began within the last `activity_period` (15 minutes unless set otherwise). "
-        "Missed: ! above 25 % of the calls, ‼ above 50 %. Time to answer: the average; ‼ above `sla`, where "
-        "one is set. Service level: share of the calls answered within the second threshold of "
-        "`queue_wait`, missed calls counted as not; ! below 80 %, ‼ below 60 %.",
+        "Missed: ! where they are more than `thresholds.missed_share` (25 % unless set otherwise) of the "
+        "calls within opening hours, ‼ where they are more than half as well. Time to answer: the average; ‼ "
+        "above `sla`, where one is set. Service level: share of the calls answered within the second "
+        "threshold of `queue_wait`, missed calls counted as not; ! below `thresholds.service_level`, ‼ below "
+        "three quarters of it.",
         [
             tile("Answered", answered, answered, count(answered), level("(vector(0) > 0)")),
-            tile("Missed", missed, missed, count(missed), level(_above(share, MISSED_SHARE))),
-            tile("Time to answer", answer, answered, minutes(answer), level(f"2 * ({answer} > bool {sla})")),
-            tile("Service level", kept, answered, percent(kept), level(_below(kept, SERVICE_LEVEL))),
+            tile("Missed", missed, missed, count(missed), level(_missed_level(answered))),
+            tile("Time to answer", answer, answered, minutes(answer), level(f"2 * ({answer} > bool {SLA})")),
+            tile("Service level", kept, answered, percent(kept), level(_service_level(kept))),
         ],
     )
 
@@ -154,9 +151,15 @@ def _weighted(average: str, calls: str) -> str:
     return f"(sum({by_number}) / (sum(aircall_number_calls{{{calls}}}) > 0))"
 
 
-def _above(expr: str, limits: tuple[float, float]) -> str:
-    return " + ".join(f"({expr} > bool {limit})" for limit in limits)
+def _missed_level(answered: str) -> str:
+    """As the alerts judge the share of missed calls: nobody is meant to answer out of opening hours."""
+    missed = f'sum(aircall_number_missed_calls{{{NUMBER}, reason!="out_of_opening_hours"}})'
+    share = f"({missed} / ({answered} + {missed} > 0))"
+    return f"({share} > bool {MISSED_SHARE}) * (1 + ({share} > bool 0.5))"
 
 
-def _below(expr: str, limits: tuple[float, float]) -> str:
-    return " + ".join(f"({expr} < bool {limit})" for limit in limits)
+def _service_level(kept: str) -> str:
+    """In whole percents, as it is shown."""
+    return " + ".join(
+        f"(round(100 * {kept}) < bool round({percent} * {SERVICE_LEVEL}))" for percent in (100, 75)
+    )

@@ -5,9 +5,11 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, columns, lines, spread, units
-from grafana.boards.palette import ANSWERED, BRIGHT_RED, GREEN, MISSED, RED, YELLOW, Sign
+from grafana.boards.counted import average, in_each, in_range
+from grafana.boards.limits import SERVICE_LEVEL, queue_wait
+from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, YELLOW, Sign
 from grafana.boards.panels import Frame, buckets, now, over_time
-from grafana.boards.promql import EXPORTER, NUMBER
+from grafana.boards.promql import NUMBER
 
 PAGE = Page(
     "aircall-queue",
@@ -18,25 +20,29 @@ PAGE = Page(
 QUIET = "No inbound calls in this time range"
 INBOUND = f'{NUMBER}, direction="inbound"'
 ON_A_NUMBER = f'{INBOUND}, number_id!=""'
-THRESHOLD = f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="%s"}})'
 
 
-def _each(counter: str, labels: str, of: str, window: str = "$__interval") -> str:
-    return f"sum by ({of}) (increase({counter}{{{labels}}}[{window}]))"
+def _each(counter: str, labels: str, of: str) -> str:
+    return f"sum by ({of}) ({in_each(f'{counter}{{{labels}}}')})"
+
+
+def _total(counter: str, labels: str, of: str = "number_id, number") -> str:
+    return f"sum by ({of}) ({in_range(f'{counter}{{{labels}}}')})"
 
 
 def _of_the_hour(outcome: str) -> str:
     """Calls of the hour that begins at each point."""
-    return f'sum(increase(aircall_calls_total{{{INBOUND}, outcome="{outcome}"}}[1h] offset -1h))'
+    calls = f'aircall_calls_total{{{INBOUND}, outcome="{outcome}"}}'
+    return f"sum({in_each(calls, '1h', since='', until='offset -1h')})"
 
 
 def _in_time() -> str:
     """Calls of each number that were answered within the critical threshold: the bucket that ends there."""
     limit = (
-        f'label_replace(count_values("limit", {THRESHOLD % "critical"}), "le", "$1.0", "limit", "([0-9]+)")'
+        f'label_replace(count_values("limit", {queue_wait("critical")}), "le", "$1.0", "limit", "([0-9]+)")'
     )
     limit = f'label_replace({limit}, "le", "$1", "limit", "([0-9]*[.][0-9]+)")'
-    counted = _each("aircall_call_answer_seconds_bucket", NUMBER, "number_id, number, le", "$__range")
+    counted = _total("aircall_call_answer_seconds_bucket", NUMBER, "number_id, number, le")
     return f"sum by (number_id, number) ({counted} and on (le) {limit})"
 
 
@@ -103,8 +109,8 @@ def _longest() -> Builder[Panel]:
             f"max by (number) (max_over_time(aircall_queue_longest_wait_seconds{{{NUMBER}}}[$__interval]))",
             "{{number}}",
         ),
-        over_time(THRESHOLD % "warning", "warning threshold"),
-        over_time(THRESHOLD % "critical", "critical threshold"),
+        over_time(queue_wait("warning"), "warning threshold"),
+        over_time(queue_wait("critical"), "critical threshold"),
         shown=(
             Sign("warning threshold", YELLOW, "warning threshold"),
             Sign("critical threshold", BRIGHT_RED, "critical threshold"),
@@ -113,10 +119,7 @@ def _longest() -> Builder[Panel]:
 
 
 def _numbers() -> Builder[Panel]:
-    answered = _each(
-        "aircall_calls_total", f'{ON_A_NUMBER}, outcome="answered"', "number_id, number", "$__range"
-    )
-    total = _each("aircall_calls_total", ON_A_NUMBER, "number_id, number", "$__range")
+    total = _total("aircall_calls_total", ON_A_NUMBER)
     numbers = columns(
         Frame(
             title="Numbers in this time range",
@@ -131,16 +134,9 @@ def _numbers() -> Builder[Panel]:
         "number",
         {
             "Offered": now(total),
-            "Answered": now(answered),
-            "Missed": now(
-                _each(
-                    "aircall_calls_total", f'{ON_A_NUMBER}, outcome="missed"', "number_id, number", "$__range"
-                )
-            ),
-            "Time to answer": now(
-                f"{_each('aircall_call_answer_seconds_sum', NUMBER, 'number_id, number', '$__range')} / "
-                f"({_each('aircall_call_answer_seconds_count', NUMBER, 'number_id, number', '$__range')} > 0)"
-            ),
+            "Answered": now(_total("aircall_calls_total", f'{ON_A_NUMBER}, outcome="answered"')),
+            "Missed": now(_total("aircall_calls_total", f'{ON_A_NUMBER}, outcome="missed"')),
+            "Time to answer": now(average("aircall_call_answer_seconds", NUMBER, "number_id, number")),
             "Service level": now(f"{_in_time()} / ({total} > 0)"),
         },
     )
@@ -152,15 +148,15 @@ def _service() -> Builder[Panel]:
         Frame(
             title="Service level by number",
             description="Share of the activity period's inbound calls that were answered within the second "
-            "threshold of `queue_wait`; missed calls count as not. Good: above 80 %.",
+            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed "
+            "threshold, `thresholds.service_level`.",
             unit="percentunit",
             empty=QUIET,
             width=8,
             height=9,
-            base=RED,
-            steps=((0.6, YELLOW), (0.8, GREEN)),
         ),
         over_time(f"max by (number) (aircall_number_service_level_ratio{{{NUMBER}}})", "{{number}}"),
+        over_time(SERVICE_LEVEL, "service level threshold"),
     )
 
 

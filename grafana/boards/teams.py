@@ -7,6 +7,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOp
 
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_name, columns, lines, timeline, units
+from grafana.boards.counted import average, in_each, in_range
+from grafana.boards.limits import SERVICE_LEVEL, SLA
 from grafana.boards.palette import (
     ANSWERED,
     GREEN,
@@ -14,7 +16,6 @@ from grafana.boards.palette import (
     MISSED,
     NEUTRAL,
     OUTBOUND,
-    RED,
     STATES,
     UNANSWERED,
     Sign,
@@ -45,8 +46,13 @@ def _told_apart(expr: str) -> str:
 
 def _total(counter: str, labels: str = "") -> str:
     """A user's counter over the time range, for the users of the chosen teams."""
-    counted = f"sum by (user_id, user) (increase({counter}{{{EXPORTER}{labels}}}[$__range]))"
+    counted = f"sum by (user_id, user) ({in_range(f'{counter}{{{EXPORTER}{labels}}}')})"
     return f"({counted} and on (user_id) {MEMBERS})"
+
+
+def _average(family: str) -> str:
+    """A user's average over the time range, for the users of the chosen teams."""
+    return f"({average(family, EXPORTER, 'user_id, user')} and on (user_id) {MEMBERS})"
 
 
 def _seconds(states: str) -> str:
@@ -55,38 +61,41 @@ def _seconds(states: str) -> str:
     return f"sum by (user_id, user) ({ONCE} (increase({spent}[$__range])))"
 
 
-def _made() -> str:
-    return f'increase(aircall_calls_total{{{EXPORTER}, user_id!=""}}[$__range])'
-
-
 def _column(expr: str) -> Dataquery:
     return now(_told_apart(expr))
 
 
-def _team_calls(labels: str, of: str = "direction, outcome") -> str:
-    return f"sum by ({of}) (increase(aircall_team_calls_total{{{TEAM}{labels}}}[$__interval]))"
-
-
 def _calls() -> Builder[Panel]:
+    numbers = f"(aircall_user_number_info{{{EXPORTER}}} and on (instance, user_id) {MEMBERS})"
+
+    def counted(direction: str, outcome: str, whose: str) -> Dataquery:
+        calls = f'aircall_calls_total{{{EXPORTER}, direction="{direction}", outcome="{outcome}"}}'
+        legend = "outbound" if (direction, outcome) == ("outbound", "answered") else outcome
+        return over_time(f"sum({in_each(calls)} and on {whose})", legend)
+
+    users = f"(instance, user_id) {MEMBERS}"
     return bars(
         Frame(
             title="Calls over time",
-            description="Calls of the chosen teams, counted when they ended: inbound answered and missed, "
-            "outbound answered and not. A call that touches two chosen teams counts for both; "
-            "inbound missed calls are those of the numbers that a team is assigned to.",
+            description="Calls of the users of the chosen teams, counted when they ended: inbound answered "
+            "and missed, outbound answered and not. Missed are those on the numbers that these users are "
+            "assigned to. Each call counts once, in however many teams.",
             unit="short",
             empty=QUIET,
             width=12,
             height=8,
         ),
         (ANSWERED, MISSED, OUTBOUND, UNANSWERED),
-        over_time(_team_calls(', direction="inbound"', "outcome"), "{{outcome}}"),
-        over_time(_team_calls(', direction="outbound", outcome="answered"', "direction"), "{{direction}}"),
-        over_time(_team_calls(', direction="outbound", outcome="unanswered"', "outcome"), "{{outcome}}"),
+        counted("inbound", "answered", users),
+        counted("inbound", "missed", f"(instance, number_id) {numbers}"),
+        counted("outbound", "answered", users),
+        counted("outbound", "unanswered", users),
     )
 
 
 def _compared() -> Builder[Panel]:
+    calls = f"aircall_team_calls_total{{{TEAM}}}"
+    earlier = in_each(calls, "1h", since="offset ${compare}1h", until="offset $compare")
     return lines(
         Frame(
             title="Calls in the last hour, and $compare earlier",
@@ -98,11 +107,8 @@ def _compared() -> Builder[Panel]:
             width=12,
             height=8,
         ),
-        over_time(f"sum by (team) (increase(aircall_team_calls_total{{{TEAM}}}[1h]))", "{{team}}"),
-        over_time(
-            f"sum by (team) (increase(aircall_team_calls_total{{{TEAM}}}[1h] offset $compare))",
-            "{{team}} $compare earlier",
-        ),
+        over_time(f"sum by (team) ({in_each(calls, '1h')})", "{{team}}"),
+        over_time(f"sum by (team) ({earlier})", "{{team}} $compare earlier"),
     )
 
 
@@ -119,7 +125,7 @@ def _answer() -> Builder[Panel]:
             height=8,
         ),
         over_time(f"max by (team) (aircall_team_average_answer_seconds{{{TEAM}}})", "{{team}}"),
-        over_time(f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)", "SLA limit"),
+        over_time(SLA, "SLA limit"),
     )
 
 
@@ -133,8 +139,6 @@ def _kept() -> Builder[Panel]:
             empty="No SLA is set",
             width=8,
             height=8,
-            steps=((0.8, GREEN),),
-            base=RED,
         ),
         over_time(f"1 - avg by (team) (aircall_user_sla_breached{{{TEAM}}})", "{{team}}"),
     )
@@ -145,15 +149,15 @@ def _service() -> Builder[Panel]:
         Frame(
             title="Service level by team",
             description="Share of the activity period's inbound calls that were answered within the second "
-            "threshold of `queue_wait`; missed calls count as not. Good: above 80 %.",
+            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed "
+            "threshold, `thresholds.service_level`.",
             unit="percentunit",
             empty=QUIET,
             width=8,
             height=8,
-            steps=((0.8, GREEN),),
-            base=RED,
         ),
         over_time(f"max by (team) (aircall_team_service_level_ratio{{{TEAM}}})", "{{team}}"),
+        over_time(SERVICE_LEVEL, "service level threshold"),
     )
 
 
@@ -198,6 +202,7 @@ def _spent() -> Builder[Panel]:
 
 
 def _by_user() -> Builder[Panel]:
+    made = in_range(f'aircall_calls_total{{{EXPORTER}, user_id!=""}}')
     return by_name(
         Frame(
             title="Calls of each user",
@@ -215,7 +220,7 @@ def _by_user() -> Builder[Panel]:
         ),
         now(
             _told_apart(
-                f"sum by (user_id, user, call) ({sentence(_made(), 'call', 'direction', 'outcome')}"
+                f"sum by (user_id, user, call) ({sentence(made, 'call', 'direction', 'outcome')}"
                 f" and on (user_id) {MEMBERS})"
             )
         ),
@@ -225,9 +230,6 @@ def _by_user() -> Builder[Panel]:
 
 
 def _users() -> Builder[Panel]:
-    talk = _total("aircall_user_talk_seconds_sum")
-    talks = _total("aircall_user_talk_seconds_count")
-    answered = _total("aircall_user_answer_seconds_count")
     users = columns(
         Frame(
             title="Users in this time range",
@@ -241,11 +243,11 @@ def _users() -> Builder[Panel]:
         ),
         "user",
         {
-            "Answered": _column(answered),
+            "Answered": _column(_total("aircall_user_answer_seconds_count")),
             "Outbound": _column(_total("aircall_calls_total", ', direction="outbound"')),
-            "Time to answer": _column(f"{_total('aircall_user_answer_seconds_sum')} / ({answered} > 0)"),
-            "Call length": _column(f"{talk} / ({talks} > 0)"),
-            "Talking": _column(talk),
+            "Time to answer": _column(_average("aircall_user_answer_seconds")),
+            "Call length": _column(_average("aircall_user_talk_seconds")),
+            "Talking": _column(_total("aircall_user_talk_seconds_sum")),
             "Not offline": _column(_seconds(SIGNED_IN)),
             "Occupancy": _column(f"{_seconds('in_call')} / ({_seconds(SIGNED_IN)} > 0)"),
         },

@@ -25,6 +25,12 @@ class Panel:
     def targets(self) -> list[dict[str, Any]]:
         return list(self.model["targets"])
 
+    @property
+    def least_step(self) -> int:
+        """Seconds between two points, at the least."""
+        interval = self.model.get("interval") or "0s"
+        return int(interval[:-1]) * {"s": 1, "m": 60, "h": 3600}[interval[-1]]
+
     def shown(self, text: str) -> tuple[str, str]:
         """What the panel's mappings make of a text: words and colour."""
         for mapping in self.model["fieldConfig"]["defaults"]["mappings"]:

@@ -1,72 +1,73 @@
-"""A real Prometheus that scrapes an exporter of a simulated account."""
+"""Real Prometheus servers: one that scrapes an exporter now, and some that remember hours of companies."""
 
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import requests
 
 from exporter.config import Refresh
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from tests.grafana import companies
+from tests.grafana.boards import Panel
+from tests.grafana.history import Company, Scrapes, remembering
 from tests.grafana.prometheus import Prometheus
-from tests.running import Running, eventually, running
+from tests.grafana.view import Line, View
+from tests.running import Running
+from tests.stack import free_address, program, served
 
 QUICK = Refresh(calls=Duration(2), availabilities=Duration(2))
-
-# What takes its time to happen in an account.
-SEEN = (
-    "aircall_user_number_info",
-    "aircall_team_service_level_ratio",
-    "sum(increase(aircall_missed_calls_total[1m])) > 0",
-    "sum(increase(aircall_user_answer_seconds_count[1m])) > 0",
-    "sum(increase(aircall_user_talk_seconds_count[1m])) > 0",
-)
 
 
 @contextmanager
 def scraped(exporter: Running, directory: Path) -> Iterator[Prometheus]:
     """A Prometheus that asks the exporter every second."""
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.fail("prometheus is missing: apt install prometheus", pytrace=False)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    target = exporter.url.removeprefix("http://")
+    address, target = free_address(), exporter.url.removeprefix("http://")
     (directory / "prometheus.yml").write_text(
         "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
         f"scrape_configs: [{{job_name: aircall, static_configs: [{{targets: ['{target}']}}]}}]\n"
     )
-    command = [
-        binary,
+    with served(
+        program("prometheus", "prometheus"),
         "--config.file=prometheus.yml",
         "--storage.tsdb.path=data",
         f"--web.listen-address={address}",
-    ]
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=directory, stdout=log, stderr=log)
-        try:
-            eventually(lambda: requests.get(f"http://{address}/-/ready", timeout=2).ok)
-            yield Prometheus(f"http://{address}")
-        finally:
-            process.terminate()
-            process.wait(10)
+        directory=directory,
+        ready=f"http://{address}/-/ready",
+    ):
+        yield Prometheus(f"http://{address}")
+
+
+@dataclass(frozen=True)
+class Past:
+    """What was: the companies, and for each a Prometheus that remembers them all."""
+
+    busy: Company
+    days: Company
+    troubled: Company
+    urls: Mapping[str, str]
+
+    def view(self, company: Company, begin: float, end: float, **chosen: str) -> View:
+        """A board on the company, from `begin` to `end` (UNIX seconds)."""
+        return View(Prometheus(self.urls[company.name]), begin, end, {"instance": company.name, **chosen})
+
+    def bars(self, company: Company, panel: Panel, **chosen: str) -> dict[str, Line]:
+        """A panel's bars of five minutes each, the first beginning and the last ending at a quiet moment."""
+        step = 300
+        moments = companies.quiet(company, step)
+        chosen = {name: value for name, value in chosen.items() if value != "All"}
+        return self.view(company, moments[0] + step, moments[-1], **chosen).lines(panel, step)
 
 
 @pytest.fixture(scope="session")
-def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A call centre with more calls than it can take, watched until calls have ended and callers wait."""
-    account = SimulatedAccount(calls_per_hour=1200, start=time.time())
-    with (
-        running(account, served={"rate_limit": 600}, refresh=QUICK, sla=Duration(8)) as exporter,
-        scraped(exporter, tmp_path_factory.mktemp("busy")) as prometheus,
-    ):
-        for something in SEEN:
-            eventually(lambda expr=something: prometheus.query(expr), within=120)  # type: ignore[misc]
-        yield prometheus
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
+    """Three companies at once, so that a panel that mixes them up shows wrong numbers."""
+    scrapes = Scrapes(tmp_path_factory.mktemp("past"))
+    busy, days, troubled = companies.busy(), companies.days(), companies.troubled()
+    scrapes.watch(busy, 2400, 1800)
+    scrapes.watch(days, companies.HOURS * companies.HOUR)
+    scrapes.watch(troubled, 1200)
+    data = scrapes.filled()
+    with remembering(data, patience=1.5 * busy.every) as often, remembering(data, 1.5 * days.every) as seldom:
+        yield Past(busy, days, troubled, {"busy": often, "troubled": often, "days": seldom})

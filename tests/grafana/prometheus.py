@@ -9,7 +9,7 @@ import requests
 
 Sample = dict[str, Any]
 
-# What Grafana puts in for its own variables, over the seconds that a test lasts.
+# What Grafana puts in for its own variables, where a test does not look at a time range.
 BUILT_IN = {"__range": "1m", "__interval": "30s", "__rate_interval": "30s", "compare": "10s"}
 ALL = ".*"
 
@@ -17,7 +17,7 @@ ALL = ".*"
 def filled_in(expr: str, chosen: Mapping[str, str]) -> str:
     """The expression with the variables' values: what is not chosen is All."""
     values = {"instance": ALL, "team": ALL, "number": ALL, **BUILT_IN, **chosen}
-    return re.sub(r"\$(\w+)", lambda found: values.get(found[1], found[0]), expr)
+    return re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda found: values.get(found[1] or found[2], found[0]), expr)
 
 
 class Prometheus:
@@ -26,16 +26,17 @@ class Prometheus:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def query(self, expr: str, **chosen: str) -> list[Sample]:
-        return self._ask("query", query=filled_in(expr, chosen))
+    def query(self, expr: str, at: float | None = None, **chosen: str) -> list[Sample]:
+        return self._ask("query", query=filled_in(expr, chosen), time=time.time() if at is None else at)
 
-    def query_range(self, expr: str, **chosen: str) -> list[Sample]:
-        end = time.time()
-        return self._ask("query_range", query=filled_in(expr, chosen), start=end - 30, end=end, step=5)
+    def query_range(self, expr: str, start: float, end: float, step: float, **chosen: str) -> list[Sample]:
+        return self._ask("query_range", query=filled_in(expr, chosen), start=start, end=end, step=step)
 
-    def label_values(self, label: str, match: str) -> list[str]:
+    def label_values(self, label: str, match: str, **chosen: str) -> list[str]:
         answer = requests.get(
-            f"{self.url}/api/v1/label/{label}/values", params={"match[]": filled_in(match, {})}, timeout=10
+            f"{self.url}/api/v1/label/{label}/values",
+            params={"match[]": filled_in(match, chosen)},
+            timeout=10,
         )
         values: list[str] = answer.json()["data"]
         return values

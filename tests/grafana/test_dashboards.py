@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from grafana.boards import BOARDS
-from grafana.boards.rare import MAY_BE_EMPTY
 from grafana.boards.rendering import render
 from tests.grafana.boards import DASHBOARDS, Panel, boards, panels
 
@@ -106,10 +105,6 @@ def test_no_colour_goes_without_a_word_or_sign(panel: Panel) -> None:
     for mapping in panel.model["fieldConfig"]["defaults"].get("mappings") or []:
         if mapping["type"] == "regex" and "value" not in mapping["options"]["pattern"]:
             assert "$1" in mapping["options"]["result"]["text"]
-
-
-def test_a_panel_is_declared_empty_only_where_there_is_one() -> None:
-    assert set(MAY_BE_EMPTY) <= {(panel.uid, panel.title) for panel in panels()}
 
 
 def test_alerts_lead_to_boards_and_choices_that_exist() -> None:

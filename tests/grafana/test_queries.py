@@ -1,13 +1,14 @@
-"""Every query of every board, asked of a real Prometheus that watches a busy account."""
+"""Every query of every board, asked of a real Prometheus that remembers three companies."""
 
 import re
 from typing import Any
 
 import pytest
 
-from grafana.boards.rare import MAY_BE_EMPTY
 from tests.grafana.boards import Panel, boards, panels
-from tests.grafana.prometheus import Prometheus
+from tests.grafana.conftest import Past
+from tests.grafana.history import Company
+from tests.grafana.view import View
 
 QUERIES = [(panel, target) for panel in panels() for target in panel.targets]
 VARIABLES = [
@@ -18,49 +19,54 @@ VARIABLES = [
 ]
 
 
-@pytest.mark.parametrize(("panel", "target"), QUERIES, ids=[f"{p}, {t['refId']}" for p, t in QUERIES])
-def test_a_query_brings_data(busy: Prometheus, panel: Panel, target: dict[str, Any]) -> None:
-    ask = busy.query if target.get("instant") else busy.query_range
-    found = ask(target["expr"])
-    assert found or (panel.uid, panel.title) in MAY_BE_EMPTY
+def view(past: Past, company: Company, **chosen: str) -> View:
+    """A board on all that is known of the company."""
+    return past.view(company, company.scrapes[0], company.scrapes[-1], compare="1d", **chosen)
 
 
 @pytest.mark.parametrize(("panel", "target"), QUERIES, ids=[f"{p}, {t['refId']}" for p, t in QUERIES])
-def test_a_query_runs_for_one_team_and_one_number(
-    busy: Prometheus, panel: Panel, target: dict[str, Any]
-) -> None:
-    busy.query(target["expr"], team="Support", number="French Office")
+def test_a_query_brings_data(past: Past, panel: Panel, target: dict[str, Any]) -> None:
+    step = max(60, panel.least_step)
+    assert any(view(past, each).ask(target, step) for each in (past.busy, past.days, past.troubled))
+
+
+@pytest.mark.parametrize(("panel", "target"), QUERIES, ids=[f"{p}, {t['refId']}" for p, t in QUERIES])
+def test_a_query_runs_for_one_team_and_one_number(past: Past, panel: Panel, target: dict[str, Any]) -> None:
+    view(past, past.busy, team="Support", number="French Office").ask(target, max(60, panel.least_step))
 
 
 @pytest.mark.parametrize(("uid", "variable"), VARIABLES, ids=[f"{uid}, {v['name']}" for uid, v in VARIABLES])
-def test_a_variable_offers_choices(busy: Prometheus, uid: str, variable: dict[str, Any]) -> None:
-    assert offered(busy, variable)
+def test_a_variable_offers_choices(past: Past, uid: str, variable: dict[str, Any]) -> None:
+    assert offered(past, variable)
 
 
-def test_single_users_are_the_last_team(busy: Prometheus) -> None:
+def test_groups_are_teams_and_single_users_the_last_of_them(past: Past) -> None:
     variable = next(variable for _, variable in VARIABLES if variable["name"] == "team")
-    teams = [value for _, value in sorted(offered(busy, variable), key=lambda each: each[0].lower())]
-    assert teams == ["Billing", "Onboarding", "Sales", "Support", "Single Users"]
+    teams = [value for _, value in sorted(offered(past, variable), key=lambda each: each[0].lower())]
+    assert teams == ["Billing", "By number", "Desk", "Onboarding", "Sales", "Support", "Single Users"]
 
 
-def test_the_alerts_drawn_into_a_board_are_a_query(busy: Prometheus) -> None:
+def test_the_alerts_drawn_into_a_board_are_a_query(past: Past) -> None:
     for board in boards():
         for annotation in board["annotations"].get("list", []):
-            busy.query_range(annotation["expr"])
+            view(past, past.busy).ask(annotation, 60)
 
 
-def offered(prometheus: Prometheus, variable: dict[str, Any]) -> list[tuple[str, str]]:
+def offered(past: Past, variable: dict[str, Any]) -> list[tuple[str, str]]:
     """Text and value of each choice, as Grafana finds them."""
     query = variable["query"]["query"]
     if looked_up := re.fullmatch(r"label_values\((.*), (\w+)\)", query):
-        return [(value, value) for value in prometheus.label_values(looked_up[2], looked_up[1])]
+        found = view(past, past.busy).prometheus.label_values(
+            looked_up[2], looked_up[1], instance=past.busy.name
+        )
+        return [(value, value) for value in found]
     asked = re.fullmatch(r"query_result\((.*)\)", query)
     assert asked
     pattern = variable["regex"].strip("/").replace("(?<", "(?P<")
-    found = []
-    for sample in prometheus.query(asked[1]):
+    choices = []
+    for sample in view(past, past.busy).ask({"expr": asked[1], "instant": True}):
         labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample["metric"].items()))
         match = re.search(pattern, f"{{{labels}}} 1 0")
         assert match
-        found.append((match["text"], match["value"]))
-    return found
+        choices.append((match["text"], match["value"]))
+    return choices

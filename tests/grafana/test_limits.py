@@ -1,0 +1,71 @@
+"""Boards judge by the thresholds of the exporter's configuration, not by numbers of their own."""
+
+import pytest
+
+from exporter.demo.calls import SimulatedCall
+from grafana.boards import palette
+from tests import recount
+from tests.grafana.boards import panel
+from tests.grafana.companies import settled
+from tests.grafana.conftest import Past
+
+COLOURS = {None: palette.CALM, 0: palette.GREEN, 1: palette.YELLOW, 2: palette.BRIGHT_RED}
+
+
+def on_a_number(calls: list[SimulatedCall]) -> list[SimulatedCall]:
+    return [call for call in calls if call.direction == "inbound" and call.number is not None]
+
+
+def missed_level(calls: list[SimulatedCall], threshold: float) -> int | None:
+    """2 above half of the calls as well; out of opening hours nobody is meant to answer."""
+    offered = [call for call in calls if call.missed_call_reason != "out_of_opening_hours"]
+    if not offered:
+        return None
+    share = recount.count(offered, "inbound", "missed") / len(offered)
+    return (share > threshold) + (share > max(threshold, 0.5))
+
+
+def service_level(calls: list[SimulatedCall], threshold: float) -> int | None:
+    """2 below three quarters of what is aimed at."""
+    kept = recount.service_level(calls, recount.count(calls, "inbound", "missed"))
+    return None if kept is None else sum(round(100 * kept) < part * threshold for part in (100, 75))
+
+
+@pytest.mark.parametrize("uid", ["aircall-wallboard", "aircall-numbers"])
+def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) -> None:
+    thresholds = past.busy.settings["thresholds"]
+    seen = set()
+    for now in settled(past.busy):
+        calls = on_a_number(recount.in_period(past.busy.account, now))
+        tiles = past.view(past.busy, now - recount.PERIOD, now).tiles(
+            panel(uid, "Inbound calls, activity period")
+        )
+        for caption, level in (
+            ("Missed", missed_level(calls, thresholds.missed_share)),
+            ("Service level", service_level(calls, thresholds.service_level)),
+        ):
+            assert tiles[caption][1] == COLOURS[level], (caption, now)
+            seen.add((caption, level))
+    assert {("Missed", 0), ("Missed", 1), ("Service level", 0), ("Service level", 1)} <= seen
+
+
+@pytest.mark.parametrize(
+    ("uid", "title", "legend", "limit"),
+    [
+        ("aircall-teams", "Service level by team", "service level threshold", 0.5),
+        ("aircall-queue", "Service level by number", "service level threshold", 0.5),
+        ("aircall-teams", "Time to answer by team", "SLA limit", 8),
+    ],
+)
+def test_a_limit_is_a_dashed_line(past: Past, uid: str, title: str, legend: str, limit: float) -> None:
+    shown = panel(uid, title)
+    end = past.busy.scrapes[-1]
+    assert set(past.view(past.busy, end - 900, end).lines(shown, 60)[legend].values()) == {limit}
+    without = past.view(past.days, past.days.scrapes[0], past.days.scrapes[-1]).lines(shown, 3600)
+    assert (legend in without) is (legend != "SLA limit")
+    (dashed,) = (
+        override["matcher"]["options"]
+        for override in shown.model["fieldConfig"]["overrides"]
+        if override["matcher"]["id"] == "byRegexp"
+    )
+    assert any(word in legend for word in dashed.strip("/").split("|"))

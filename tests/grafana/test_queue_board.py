@@ -1,0 +1,153 @@
+"""The board of queue and service level, beside what has happened in the companies."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from pytest import approx
+
+from exporter.demo.calls import SimulatedCall
+from tests import recount
+from tests.grafana import companies
+from tests.grafana.boards import panel
+from tests.grafana.companies import counted_whole, ended, settled, whole
+from tests.grafana.conftest import Past
+from tests.grafana.history import Company
+
+UID = "aircall-queue"
+
+
+def is_inbound(call: SimulatedCall) -> bool:
+    return call.direction == "inbound"
+
+
+def is_on(call: SimulatedCall, name: str) -> bool:
+    return name == "All" or (call.number is not None and call.number.name == name)
+
+
+def finished(company: Company) -> list[tuple[SimulatedCall, int]]:
+    """The inbound calls that are over, and when they ended."""
+    calls = company.account.calls.values()
+    return [(call, call.ended_at) for call in calls if is_inbound(call) and call.ended_at is not None]
+
+
+@pytest.mark.parametrize("number", ["UK Office", "All"])
+def test_each_call_offered_is_in_one_bar(past: Past, number: str) -> None:
+    bars = past.bars(past.busy, panel(UID, "Inbound calls, answered and missed"), number=number)
+    assert set(bars) == {"answered", "missed"}
+    for outcome, counts in bars.items():
+        calls = [each for each in finished(past.busy) if is_on(each[0], number)]
+        moments = [ended_at for call, ended_at in calls if recount.kind(call) == outcome]
+        counted_whole(counts, moments, past.busy.late)
+
+
+def test_each_missed_call_is_in_one_bar_under_its_reason(past: Past) -> None:
+    bars = past.bars(past.busy, panel(UID, "Missed calls by reason"))
+    reasons = {call.missed_call_reason for call, _ in finished(past.busy)} - {None}
+    assert len(reasons) > 2
+    assert set(bars) >= reasons
+    for reason, counts in bars.items():
+        moments = [ended_at for call, ended_at in finished(past.busy) if call.missed_call_reason == reason]
+        counted_whole(counts, moments, past.busy.late)
+
+
+def test_each_answered_call_is_in_the_buckets_that_it_belongs_to(past: Past) -> None:
+    buckets = past.bars(past.busy, panel(UID, "Time to answer"))
+    waits = [
+        (call.answered_at - call.started_at, ended_at)
+        for call, ended_at in finished(past.busy)
+        if call.answered_at is not None
+    ]
+    assert len({bound for bound in buckets if any(wait <= float(bound) for wait, _ in waits)}) > 5
+    for bound, counts in buckets.items():
+        moments = [ended_at for wait, ended_at in waits if wait <= float(bound)]
+        counted_whole(counts, moments, past.busy.late)
+
+
+def test_the_longest_wait_is_that_of_the_callers(past: Past) -> None:
+    step = 60
+    begin, end = whole(past.busy)
+    lines = past.view(past.busy, begin, end).lines(panel(UID, "Longest wait"), step)
+    longest = 0.0
+    for number in past.busy.account.numbers.values():
+        for now, shown in lines[number.name].items():
+            scrapes = [at for at in past.busy.scrapes if now - step <= at <= now]
+            least, most = 0.0, 0.0
+            for call in past.busy.account.calls.values():
+                if is_inbound(call) and call.number is number:
+                    over = call.answered_at or call.ended_at or end
+                    # A call is seen with the next poll, and so is its end.
+                    seen = [at for at in scrapes if call.started_at + past.busy.every + 2 <= at < over]
+                    perhaps = [at for at in scrapes if call.started_at <= at < over + past.busy.every + 2]
+                    least = max([least, *(at - call.started_at for at in seen)])
+                    most = max([most, *(at - call.started_at for at in perhaps)])
+            assert least - 1 <= shown <= most + 1, (number.name, now)
+            longest = max(longest, shown)
+    assert longest > 30
+    assert set(lines["warning threshold"].values()) == {10}
+    assert set(lines["critical threshold"].values()) == {20}
+
+
+def test_the_table_of_numbers(past: Past) -> None:
+    view = past.view(past.busy, *whole(past.busy))
+    table = view.table(panel(UID, "Numbers in this time range"), "number")
+    assert set(table["Offered"]) == {number.name for number in past.busy.account.numbers.values()}
+    for number in past.busy.account.numbers.values():
+        calls = [
+            call
+            for call in ended(past.busy, view.begin, view.end)
+            if is_inbound(call) and call.number is number
+        ]
+        row = {column: values.get(number.name) for column, values in table.items()}
+        missed = recount.count(calls, "inbound", "missed")
+        assert row["Offered"] == len(calls)
+        assert row["Answered"] == recount.count(calls, "inbound", "answered")
+        assert row["Missed"] == missed
+        answer = recount.average_answer(calls)
+        assert row["Time to answer"] == (None if answer is None else approx(answer, rel=1e-3))
+        assert row["Service level"] == recount.service_level(calls, missed)
+
+
+def test_the_service_level_is_that_of_the_activity_period_before_each_moment(past: Past) -> None:
+    moments = settled(past.busy)
+    lines = past.view(past.busy, moments[0], moments[-1]).lines(panel(UID, "Service level by number"), 20)
+    for number in past.busy.account.numbers.values():
+        for now in moments:
+            calls = [call for call in recount.in_period(past.busy.account, now) if call.number is number]
+            expected = recount.service_level(calls, recount.count(calls, "inbound", "missed"))
+            assert lines.get(number.name, {}).get(now) == expected, (number.name, now)
+
+
+@pytest.mark.parametrize(
+    ("title", "of"), [("Calls by hour of day", "%H:00"), ("Calls by day of week", "%w %a")]
+)
+def test_the_pattern_adds_up_the_hours_of_the_same_name(past: Past, title: str, of: str) -> None:
+    def name(at: float) -> str:
+        return datetime.fromtimestamp(at, UTC).strftime(of)
+
+    begin = companies.TODAY - 48 * companies.HOUR
+    pattern = panel(UID, title)
+    (time_format,) = (
+        t["options"]["outputFormat"] for t in pattern.model["transformations"] if t["id"] == "formatTime"
+    )
+    assert time_format == {"%H:00": "HH:00", "%w %a": "E ddd"}[of]
+    shown = {
+        outcome: sum_by(name, hours)
+        for outcome, hours in past.view(past.days, begin, companies.TODAY)
+        .lines(pattern, companies.HOUR)
+        .items()
+    }
+    for outcome, sums in shown.items():
+        calls = (
+            call for call in ended(past.days, begin, past.days.scrapes[-1]) if recount.kind(call) == outcome
+        )
+        assert sums == Counter(name(call.ended_at or 0) for call in calls)
+    assert set(shown) == {"answered", "missed"}
+
+
+def sum_by(name: Callable[[float], str], hours: dict[float, float]) -> Counter[str]:
+    sums: Counter[str] = Counter()
+    for at, count in hours.items():
+        sums[name(at)] += count
+    return +sums

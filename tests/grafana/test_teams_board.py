@@ -1,0 +1,174 @@
+"""The board of teams and users, beside what has happened in the companies."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+
+import pytest
+from pytest import approx
+
+from exporter.demo.calls import SimulatedCall
+from exporter.demo.directory import SimulatedUser
+from grafana.boards.palette import STATE_CODES
+from tests import recount
+from tests.grafana import companies
+from tests.grafana.boards import panel
+from tests.grafana.companies import counted_whole, ended, settled, teams, whole
+from tests.grafana.conftest import Past
+from tests.grafana.history import Company
+from tests.grafana.view import View
+
+UID = "aircall-teams"
+SIGNED_IN = ("available", "in_call", "after_call_work", "do_not_disturb")
+SLA = 8
+
+
+def shown_name(company: Company, user: SimulatedUser) -> str:
+    """Users of the same name have their id behind it."""
+    namesakes = Counter(each.name for each in company.account.users.values())
+    return f"{user.name} {user.id}" if namesakes[user.name] > 1 else user.name
+
+
+def of(calls: Iterable[SimulatedCall], members: set[int], company: Company) -> list[SimulatedCall]:
+    """Those of the calls that the members took part in, or that were missed on a number of theirs."""
+    answered = {number.id for number in company.account.numbers.values() if number.user_ids & members}
+    return [
+        call
+        for call in calls
+        if call.user_id in members or (call.missed_call_reason is not None and call.number_id in answered)
+    ]
+
+
+@pytest.mark.parametrize("team", ["Support", "Single Users", "By number", "All"])
+def test_each_call_is_in_one_bar_and_once(past: Past, team: str) -> None:
+    members = teams(past.busy)
+    chosen = members[team] if team != "All" else set().union(*members.values())
+    bars = past.bars(past.busy, panel(UID, "Calls over time"), team=team)
+    assert set(bars) == {"answered", "missed", "outbound", "unanswered"}
+    for name, counts in bars.items():
+        calls = of(past.busy.account.calls.values(), chosen, past.busy)
+        moments = [call.ended_at for call in calls if call.ended_at and recount.kind(call) == name]
+        counted_whole(counts, moments, past.busy.late)
+
+
+def test_the_last_hour_stands_beside_the_same_hour_a_day_earlier(past: Past) -> None:
+    begin = companies.TODAY - 24 * companies.HOUR
+    view = past.view(past.days, begin, companies.TODAY, compare="1d")
+    lines = view.lines(panel(UID, "Calls in the last hour, and $compare earlier"), companies.HOUR)
+    for team, members in teams(past.days).items():
+        for name, ago in ((team, 0), (f"{team} 1d earlier", 24 * companies.HOUR)):
+            for at, count in lines[name].items():
+                calls = ended(past.days, at - ago - companies.HOUR, at - ago)
+                assert count == len(of(calls, members, past.days)), (name, at)
+    assert len(lines) == 2 * len(teams(past.days))
+    assert any(lines[team] != lines[f"{team} 1d earlier"] for team in teams(past.days))
+
+
+Kpi = Callable[[list[SimulatedCall], set[int], Company], float | None]
+
+
+def answer(calls: list[SimulatedCall], members: set[int], _: Company) -> float | None:
+    return recount.average_answer([call for call in calls if call.user_id in members])
+
+
+def service_level(calls: list[SimulatedCall], members: set[int], company: Company) -> float | None:
+    own = of(calls, members, company)
+    return recount.service_level(own, recount.count(own, "inbound", "missed"))
+
+
+def within_sla(calls: list[SimulatedCall], members: set[int], _: Company) -> float | None:
+    averages = [recount.average_answer([call for call in calls if call.user_id == user]) for user in members]
+    return sum((average or 0) <= SLA for average in averages) / len(members) if members else None
+
+
+@pytest.mark.parametrize(
+    ("title", "kpi"),
+    [
+        ("Time to answer by team", answer),
+        ("Users within the SLA", within_sla),
+        ("Service level by team", service_level),
+    ],
+)
+def test_a_kpi_is_that_of_the_activity_period_before_each_moment(past: Past, title: str, kpi: Kpi) -> None:
+    moments = settled(past.busy)
+    assert len(moments) > 10
+    lines = past.view(past.busy, moments[0], moments[-1]).lines(panel(UID, title), 20)
+    for team, members in teams(past.busy).items():
+        for now in moments:
+            expected = kpi(recount.in_period(past.busy.account, now), members, past.busy)
+            assert lines.get(team, {}).get(now) == maybe(expected), (team, now)
+
+
+def test_the_calls_of_each_user(past: Past) -> None:
+    view = past.view(past.busy, *whole(past.busy))
+    shown = view.parts(panel(UID, "Calls of each user"))
+    words = {
+        "answered": "inbound answered",
+        "outbound": "outbound answered",
+        "unanswered": "outbound unanswered",
+    }
+    for user in past.busy.account.users.values():
+        own = Counter(
+            recount.kind(call) for call in ended(past.busy, view.begin, view.end) if call.user_id == user.id
+        )
+        for name, word in words.items():
+            assert shown[shown_name(past.busy, user), word] == own[name]
+
+
+def test_the_table_of_users(past: Past) -> None:
+    view = past.view(past.busy, *whole(past.busy))
+    table = view.table(panel(UID, "Users in this time range"), "user")
+    spent = time_in_states(past.busy, view)
+    for user in past.busy.account.users.values():
+        calls = [call for call in ended(past.busy, view.begin, view.end) if call.user_id == user.id]
+        talks = [call.ended_at - call.answered_at for call in calls if call.answered_at is not None]
+        row = {column: values.get(shown_name(past.busy, user)) for column, values in table.items()}
+        assert row["Answered"] == recount.count(calls, "inbound", "answered")
+        assert row["Outbound"] == sum(call.direction == "outbound" for call in calls)
+        assert row["Time to answer"] == maybe(recount.average_answer(calls))
+        # `increase` goes on from the first and last scrape to the ends of the time range.
+        assert row["Call length"] == (approx(sum(talks) / len(talks), rel=1e-3) if talks else None)
+        assert row["Talking"] == approx(sum(talks), rel=2 * past.busy.every / (view.end - view.begin))
+        signed_in = sum(spent[user.id][state] for state in SIGNED_IN)
+        assert row["Not offline"] == approx(signed_in, abs=2 * past.busy.late)
+        expected = spent[user.id]["in_call"] / signed_in if signed_in else None
+        assert row["Occupancy"] == (None if expected is None else approx(expected, abs=0.02))
+
+
+def maybe(value: float | None) -> object:
+    return None if value is None else approx(value)
+
+
+def time_in_states(company: Company, view: View) -> dict[int, Counter[str]]:
+    """Seconds of each user in each state: whatever Aircall said goes on until it was asked again."""
+    spent: dict[int, Counter[str]] = {user: Counter() for user in company.account.users}
+    for life in company.states:
+        for (since, states), (until, _) in pairwise(life):
+            seconds = max(0.0, min(until, view.end) - max(since, view.begin))
+            for user, state in states.items():
+                spent[user][state] += seconds
+    return spent
+
+
+def test_time_in_each_state(past: Past) -> None:
+    view = past.view(past.busy, *whole(past.busy))
+    shown = view.parts(panel(UID, "Time in each state"))
+    spent = time_in_states(past.busy, view)
+    assert {state for states in spent.values() for state in states} == {*SIGNED_IN, "offline"}
+    for user in past.busy.account.users.values():
+        for state in (*SIGNED_IN, "offline"):
+            assert shown[shown_name(past.busy, user), state] == approx(
+                spent[user.id][state], abs=past.busy.late
+            ), (user.name, state)
+
+
+def test_the_states_of_each_user(past: Past) -> None:
+    begin, end = whole(past.busy)
+    lines = past.view(past.busy, begin, end).lines(panel(UID, "States of users"), 20)
+    said = [each for life in past.busy.states for each in life]
+    for now in lines[next(iter(lines))]:
+        scrape = max(at for at in past.busy.scrapes if at <= now)
+        _, states = max((each for each in said if each[0] <= scrape), key=lambda each: each[0])
+        for user in past.busy.account.users.values():
+            assert STATE_CODES[int(lines[shown_name(past.busy, user)][now])] == states[user.id]
+    assert len(lines) == len(past.busy.account.users)
