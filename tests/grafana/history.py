@@ -15,7 +15,8 @@ from typing import Any, TextIO
 import msgspec
 from starlette.responses import Response
 
-from exporter.archive.store import Archive, sqlite_url
+from exporter.archive.database import sqlite_url
+from exporter.archive.store import Archive
 from exporter.config import Refresh
 from exporter.demo.faults import Exchange, Fault
 from exporter.demo.server import LoggedRequest
