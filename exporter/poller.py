@@ -1,5 +1,6 @@
 """The poller: the only one that decides when. One request at a time, each from the budget."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,7 @@ from exporter.aircall.objects import InvalidAnswerError
 from exporter.archive.records import Batch, Memory, Span
 from exporter.clock import Clock
 from exporter.config import Settings
+from exporter.errand import Errand
 from exporter.lane import Lane
 from exporter.metrics.polling import PollerMetrics
 from exporter.remarks import Remarks
@@ -29,6 +31,9 @@ log = structlog.get_logger()
 EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
 """The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
 those that somebody asked for by hand. They are read when there is time, in this order."""
+
+ERRANDS = "errands"
+"""The lane of single calls for which somebody waits; it comes before all that is not live."""
 
 RETRY = 30.0
 """Seconds after which a failed request is made again, unless its dataset is due sooner."""
@@ -61,7 +66,7 @@ class Poller:
         """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
-        self.served: Collection[str] = (*DATASETS, *ARCHIVE)
+        self.served: Collection[str] = (*DATASETS, ERRANDS, *ARCHIVE)
         """What is read at all."""
         self._settings = settings
         self._client = client
@@ -73,6 +78,7 @@ class Poller:
         self._paused_until = 0.0
         self._known_strangers: frozenset[tuple[str, int]] = frozenset()
         self._remarks = Remarks()
+        self._errands: deque[Errand] = deque()
         account, users = self.account, reads.UserApi()
         self._lanes: dict[str, Lane] = {
             "calls": Lane(self._read_calls),
@@ -81,6 +87,7 @@ class Poller:
             "teams": Lane(lambda _: reads.teams(account)),
             "numbers": Lane(lambda _: reads.numbers(account)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
+            ERRANDS: Lane(lambda _: reads.errands(account, self._errands)),
             EDITS: Lane(lambda now: reads.late_edits(account, now + self._server_clock.ahead)),
             PAST: Lane(lambda _: reads.past(account)),
             WISHED: Lane(lambda _: reads.past_calls(account, account.history.wished[-1])),
@@ -112,6 +119,10 @@ class Poller:
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers, and read what went by since it was written."""
         self.account.restore(memory)
+
+    def run(self, errand: Errand) -> None:
+        """Read one call for somebody who waits for it."""
+        self._errands.append(errand)
 
     def wish(self, spans: tuple[Span, ...]) -> None:
         """Read these spans of the past besides, in place of those asked for before."""
@@ -167,12 +178,8 @@ class Poller:
 
     def _readable(self) -> dict[str, Lane]:
         """The lanes with something to ask, in the order in which they are served."""
-        names = [*LIVE, *DIRECTORY]
-        if not self._server_clock.known:
-            names = [
-                *reversed(LIVE),
-                *DIRECTORY,
-            ]  # calls are asked for by Aircall's time, which any answer tells
+        live = LIVE if self._server_clock.known else LIVE[::-1]  # calls are asked for by Aircall's time
+        names = [*live, *([ERRANDS] if self._errands else []), *DIRECTORY]
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
         names += (name for name, todo in self._for_the_archive().items() if todo)

@@ -4,6 +4,7 @@ A read is a generator that yields requests and is sent their answers (`endpoints
 sends nor waits: the poller drives it, one request at a time, between those of the other reads.
 """
 
+from collections import deque
 from collections.abc import Iterable
 
 from exporter.account.account import Account
@@ -13,6 +14,7 @@ from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
 from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, Team, User
 from exporter.archive.records import Span
+from exporter.errand import Errand
 
 
 class UserApi:
@@ -142,6 +144,23 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
     unlisted = account.book.unread(todo.since, now)
     for call_id in dict.fromkeys((*todo.ids, *unlisted)):
         yield from _call(account, call_id)
+
+
+def errands(account: Account, waiting: deque[Errand]) -> Asking[None]:
+    """The calls for which somebody waits, one by one; an errand stays in line until it is done."""
+    while waiting:
+        errand = waiting[0]
+        found = None
+        if errand.still_wanted:
+            try:
+                answer = yield from ask(endpoints.call(errand.call_id))
+            except NotFoundError:
+                account.lost_call(errand.call_id)
+            else:
+                account.saw_calls(answer.value, answer.at)
+                found = next(iter(answer.value.items), None)
+        waiting.popleft()
+        errand.done(found)
 
 
 def past(account: Account) -> Asking[None]:

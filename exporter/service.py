@@ -14,10 +14,12 @@ from prometheus_client import (
 )
 
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.objects import ReadCall
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
+from exporter.errand import Errand, Errands
 from exporter.metrics.archive import ArchiveCollector
 from exporter.metrics.collector import SnapshotCollector
 from exporter.poller import Poller
@@ -28,6 +30,12 @@ log = structlog.get_logger()
 
 STUMBLE = 5.0
 """Seconds to wait after an error that nobody foresaw."""
+
+ERRAND_SECONDS = 15.0
+"""How long somebody waits for a single call."""
+
+MOST_ERRANDS = 5
+"""How many may wait for one at a time."""
 
 SHARE_FOR_SNAPSHOTS = 0.1
 """Part of the time that may go into making snapshots; for most companies one takes a few milliseconds."""
@@ -59,6 +67,7 @@ class Service:
         self.latest: Snapshot = self._poller.snapshot()
         self.registry.register(SnapshotCollector(lambda: self.latest, self.clock))
         self.registry.register(ArchiveCollector(self._writer.status, self.clock))
+        self._errands = Errands(MOST_ERRANDS)
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopping = False
@@ -88,6 +97,17 @@ class Service:
     def refresh(self) -> None:
         """Read users, teams, numbers and assignments again, as soon as the budget allows."""
         self._wish(self._poller.refresh)
+
+    def call(self, call_id: int) -> ReadCall | None:
+        """One call as Aircall tells it now, out of the request budget; none where Aircall has no such call.
+
+        Raises TimeoutError where it does not come within a quarter of a minute, BusyError where too many
+        are waited for already.
+        """
+        with self._errands:
+            errand = Errand(call_id)
+            self._wish(lambda: self._poller.run(errand))
+            return errand.wait(ERRAND_SECONDS)
 
     def configure(self, settings: Settings) -> None:
         """Go on with other settings, keeping everything known."""

@@ -135,9 +135,8 @@ class AircallApi:
         return positions[::-1] if request.query_params.get("order") == "desc" else positions
 
     def _call_payload(self, call: SimulatedCall) -> Payload:
-        return call_payload(
-            call, [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]
-        )
+        teams = [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]
+        return call_payload(call, teams, self._account.now)
 
     def _team_payload(self, team: SimulatedTeam) -> Payload:
         return team_payload(team, self._members(team))

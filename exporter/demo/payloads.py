@@ -70,9 +70,15 @@ def number_payload(number: SimulatedNumber) -> Payload:
     }
 
 
-def call_payload(call: SimulatedCall, teams: list[SimulatedTeam]) -> Payload:
-    """A call at this point of its journey; `teams` are those that it was distributed to."""
+LINK_SECONDS = 3600
+"""How long a direct link to a recording or voicemail works."""
+
+
+def call_payload(call: SimulatedCall, teams: list[SimulatedTeam], now: float) -> Payload:
+    """A call at this point of its journey; `teams` are those that it was distributed to,
+    `now` (UNIX seconds) is when the payload is made."""
     asset = f"{ASSETS}/{call.id}" if call.recorded or call.voicemail else None
+    expires = f"Expires={int(now) + LINK_SECONDS}"
     return {
         "id": call.id,
         "sid": f"CA{call.id:032x}",
@@ -84,8 +90,8 @@ def call_payload(call: SimulatedCall, teams: list[SimulatedTeam]) -> Payload:
         "answered_at": call.answered_at,
         "ended_at": call.ended_at,
         "duration": call.duration,
-        "voicemail": f"{asset}/voicemail.mp3" if call.voicemail else None,
-        "recording": f"{asset}/recording.mp3" if call.recorded else None,
+        "voicemail": f"{asset}/voicemail.mp3?{expires}" if call.voicemail else None,
+        "recording": f"{asset}/recording.mp3?{expires}" if call.recorded else None,
         "asset": f"{asset}/play" if asset else None,
         "raw_digits": call.raw_digits,
         "user": _nested(call.user),

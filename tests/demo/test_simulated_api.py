@@ -92,7 +92,7 @@ def test_a_call_shows_its_journey(client, account, clock):
     done = shown()
     assert (done["status"], done["ended_at"], done["duration"]) == ("done", START + 60, 60)
     assert [tag["name"] for tag in done["tags"]] == ["VIP"]
-    assert done["recording"].endswith(".mp3")
+    assert ".mp3?Expires=" in done["recording"]
     assert done["number"]["id"] == number_id
     assert ringing.keys() == talking.keys() == done.keys()
     assert client.get("/v1/calls").json()["calls"] == [done]

@@ -19,7 +19,7 @@ def living(seed, *, history=HOUR, **arguments):
 
 
 def told(account):
-    return [call_payload(call, []) for call in account.calls.values()], [
+    return [call_payload(call, [], account.now) for call in account.calls.values()], [
         account.availability(user_id) for user_id in account.users
     ]
 
