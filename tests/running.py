@@ -69,13 +69,17 @@ def running(
     reload: Reload | None = None,
     served: dict[str, Any] | None = None,
     web_config: WebConfig = NO_WEB_CONFIG,
+    archive: Archive | None = None,
+    api: bool = False,
     **settings: Any,
 ) -> Iterator[Running]:
     """Serve `account`, and an exporter of it, until the block is left."""
     with TemporaryDirectory() as storage, SimulatedAircall(account, **(served or {})) as aircall:
-        api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
-        service = Service(Settings(aircall=api, **settings), Archive(sqlite_url(storage)))
-        server = WebServer(application(service, reload), bind("127.0.0.1:0"), web_config)
+        aircall_api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
+        archive = archive or Archive(sqlite_url(storage))
+        service = Service(Settings(aircall=aircall_api, **settings), archive)
+        pages = application(service, reload, archive if api else None)
+        server = WebServer(pages, bind("127.0.0.1:0"), web_config)
         service.start()
         server.start()
         try:
