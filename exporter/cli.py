@@ -63,6 +63,13 @@ def parser() -> argparse.ArgumentParser:
         help="TLS and passwords for the web side (YAML)",
     )
     common.add_argument(
+        "--web.enable-api",
+        dest="api",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="serve the kept calls to other tools, as GET /api/v1/calls",
+    )
+    common.add_argument(
         "--log.level", dest="log_level", default="info", choices=LEVELS, help="least severity"
     )
     common.add_argument(
@@ -137,7 +144,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A search (`calls`) gives 0 where something was found, 1 where nothing was, 2 where it cannot search.
     """
-    arguments = parser().parse_args(argv, argparse.Namespace(web_config=None))
+    arguments = parser().parse_args(argv, argparse.Namespace(web_config=None, api=False))
     commands = {
         "check-config": _check_config,
         "demo": _demo,
@@ -161,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
-    _serve(arguments, Service(settings, Archive(settings.storage.url or sqlite_url(arguments.storage))))
+    _serve(arguments, settings, Archive(settings.storage.url or sqlite_url(arguments.storage)))
     return 0
 
 
@@ -207,15 +214,16 @@ def _demo(arguments: argparse.Namespace) -> int:
         else:
             settings = Settings(aircall=api, sla=DEMO_SLA)
         arguments.lifecycle = False
-        _serve(arguments, Service(settings, Archive(sqlite_url(storage))))
+        _serve(arguments, settings, Archive(sqlite_url(storage)))
     return 0
 
 
-def _serve(arguments: argparse.Namespace, service: Service) -> None:
+def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 
     Signals are waited for, not handled: a handler's word is lost where it comes just before the wait.
     """
+    service = Service(settings, archive)
 
     def reload() -> None:
         settings = load(arguments.config)
@@ -232,19 +240,23 @@ def _serve(arguments: argparse.Namespace, service: Service) -> None:
     is_demo = arguments.command == "demo"
     web_config = load_web_config(arguments.web_config) if arguments.web_config else NO_WEB_CONFIG
     listener = bind(arguments.listen)
-    server = WebServer(application(service, reload if arguments.lifecycle else None), listener, web_config)
+    pages = application(service, reload if arguments.lifecycle else None, archive if arguments.api else None)
+    server = WebServer(pages, listener, web_config)
     signals = {signal.SIGTERM, signal.SIGINT}
     if is_demo:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     else:
         signals.add(signal.SIGHUP)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    log.info("starting", version=__version__, listening=f"{listener.getsockname()[0]}:{server.port}")
+    host = listener.getsockname()[0]
+    log.info("starting", version=__version__, listening=f"{host}:{server.port}")
+    if arguments.api and web_config.lets_anybody_in(host):
+        log.warning("the calls API is open to whoever reaches it: set basic_auth_users in --web.config.file")
     service.start()
     server.start()
     if is_demo:
         scheme = "https" if web_config.tls_server_config else "http"
-        print(_where_to_look(f"{scheme}://127.0.0.1:{server.port}"), flush=True)
+        print(_where_to_look(f"{scheme}://127.0.0.1:{server.port}", arguments.api), flush=True)
     while signal.sigwait(signals) == signal.SIGHUP:
         hang_up()
     log.info("stopping")
@@ -252,13 +264,14 @@ def _serve(arguments: argparse.Namespace, service: Service) -> None:
     service.stop()
 
 
-def _where_to_look(url: str) -> str:
+def _where_to_look(url: str, with_api: bool) -> str:
+    calls = f"  {url}/api/v1/calls?from=1h\n" if with_api else ""
     return f"""
 A simulated Aircall account is being exported. Where to look:
 
   {url}/          what is served, and how fresh it is
   {url}/metrics   the metrics
-  {"docker compose up":{len(url) + 11}}the same with Prometheus, Alertmanager and Grafana
+{calls}  {"docker compose up":{len(url) + 11}}the same with Prometheus, Alertmanager and Grafana
 
 Ctrl-C ends it.
 """

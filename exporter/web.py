@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from exporter.api.routes import api
+from exporter.archive.store import Archive
 from exporter.landing import landing_page
 from exporter.metrics.exposition import expose
 from exporter.service import Service
@@ -17,8 +19,8 @@ Reload = Callable[[], None]
 """Reads the configuration again and puts it in force. Raises ConfigError."""
 
 
-def application(service: Service, reload: Reload | None) -> Starlette:
-    """The exporter's pages; `reload` is none where the lifecycle API is not enabled."""
+def application(service: Service, reload: Reload | None, searched: Archive | None = None) -> Starlette:
+    """The exporter's pages; `reload` and `searched` are none where their APIs are not enabled."""
 
     def metrics(request: Request) -> Response:
         body, content_type = expose(service.registry, request.headers.get("accept", ""))
@@ -61,6 +63,7 @@ def application(service: Service, reload: Reload | None) -> Starlette:
             Route("/-/ready", ready),
             Route("/-/refresh", refresh, methods=["POST"]),
             Route("/-/reload", reloading, methods=["POST"]),
+            api(searched, service.call),
         ]
     )
 

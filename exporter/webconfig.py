@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from exporter import yamlfile
+from exporter.config import is_loopback
 from exporter.yamlfile import ConfigError, Texts
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
@@ -82,6 +83,12 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_server_config: TlsServer | None = None
     http_server_config: HttpServer = HttpServer()
     basic_auth_users: dict[str, str] = {}
+
+    def lets_anybody_in(self, host: str) -> bool:
+        """Whether other machines reach who listens on `host`, without password or certificate."""
+        tls = self.tls_server_config
+        certified = tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
+        return not (self.basic_auth_users or certified or is_loopback(host))
 
 
 NO_WEB_CONFIG = WebConfig()

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
@@ -70,14 +69,17 @@ def running(
     reload: Reload | None = None,
     served: dict[str, Any] | None = None,
     web_config: WebConfig = NO_WEB_CONFIG,
-    directory: Path | None = None,
+    archive: Archive | None = None,
+    api: bool = False,
     **settings: Any,
 ) -> Iterator[Running]:
-    """Serve `account`, and an exporter of it that keeps calls in `directory`, until the block is left."""
-    with TemporaryDirectory() as passing, SimulatedAircall(account, **(served or {})) as aircall:
-        api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
-        service = Service(Settings(aircall=api, **settings), Archive(sqlite_url(str(directory or passing))))
-        server = WebServer(application(service, reload), bind("127.0.0.1:0"), web_config)
+    """Serve `account`, and an exporter of it that keeps calls in `archive`, until the block is left."""
+    with TemporaryDirectory() as storage, SimulatedAircall(account, **(served or {})) as aircall:
+        aircall_api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
+        archive = archive or Archive(sqlite_url(storage))
+        service = Service(Settings(aircall=aircall_api, **settings), archive)
+        pages = application(service, reload, archive if api else None)
+        server = WebServer(pages, bind("127.0.0.1:0"), web_config)
         service.start()
         server.start()
         try:

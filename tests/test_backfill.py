@@ -84,7 +84,9 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path, aircall: SimulatedA
 
 def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccount) -> None:
     storage = Storage(backfill=Duration(0))
-    with running(account, served={"rate_limit": 6000}, directory=tmp_path, storage=storage) as exporter:
+    with running(
+        account, served={"rate_limit": 6000}, archive=Archive(sqlite_url(str(tmp_path))), storage=storage
+    ) as exporter:
         exporter.until_ready()
         code, words = said(command(tmp_path, exporter.aircall.base_url, "--from=4d", token="wrong"))
         assert (code, "an exporter runs on this archive" in words) == (0, True)

@@ -39,6 +39,7 @@ def test_version_and_help() -> None:
         "--log.level",
         "--log.format",
         "--web.config.file",
+        "--web.enable-api",
         "--storage.path",
     ):
         assert flag in run("--help").stdout
@@ -158,6 +159,17 @@ def test_the_demo_needs_nothing() -> None:
         demo.process.terminate()
         assert demo.process.wait(5) == 0
         assert f"{demo.url}/metrics" in demo.process.stdout.read()
+
+
+def test_the_calls_are_served_where_that_is_enabled(environ: dict[str, str], tmp_path) -> None:
+    storage = f"--storage.path={tmp_path}"
+    with process(storage, **environ) as exporter:
+        assert requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=5).status_code == 403
+    with process(storage, "--web.enable-api", **environ) as exporter:
+        eventually(lambda: requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=5).status_code == 200)
+        assert not [line for line in exporter.lines if "open to whoever" in line]
+    with process("--web.enable-api", "demo", "--calls-per-hour=600") as demo:
+        eventually(lambda: requests.get(f"{demo.url}/api/v1/calls?from=1h", timeout=5).json().get("calls"))
 
 
 def test_a_configuration_can_be_tried_on_the_simulated_account(tmp_path) -> None:

@@ -7,6 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from exporter.api.answers import Calls, ListedCall
+from exporter.api.openapi import openapi
+from exporter.archive.criteria import PARAMETERS
 from exporter.cli import parser
 from exporter.config import Settings, load
 from exporter.durations import Duration
@@ -54,3 +57,38 @@ def test_the_example_is_what_is_in_force_without_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", re.findall(r"--[a-z.-]+", parser().format_help()))
 def test_every_flag_is_documented(line: str) -> None:
     assert f"`{line}`" in CONFIGURATION
+
+
+API = (DOCS / "api.md").read_text(encoding="utf-8")
+
+
+def test_the_parameters_of_the_api_are_documented_and_no_others() -> None:
+    described = openapi()["paths"]["/api/v1/calls"]["get"]["parameters"]
+    named = re.findall(r"^\| (`.*?`) \| ", API, re.MULTILINE)
+    assert re.findall(r"`([a-z_]+)`", " ".join(named)) == [parameter["name"] for parameter in described]
+
+
+def test_the_answer_of_the_api_is_documented_as_it_is() -> None:
+    example = re.search(r"```json\n(.*?)```", API, re.DOTALL)
+    assert example
+    answer = msgspec.json.decode(example[1].encode(), type=Calls)
+    assert msgspec.json.decode(example[1].encode()) == msgspec.json.decode(msgspec.json.encode(answer))
+    for listed in answer.calls:
+        assert listed.duration == (listed.ended_at or 0) - listed.started_at
+
+
+def test_the_description_of_the_api_is_whole() -> None:
+    description = msgspec.json.encode(openapi()).decode()
+    schemas = openapi()["components"]["schemas"]
+    assert set(re.findall(r"#/components/schemas/(\w+)", description)) == schemas.keys()
+    assert schemas["ListedCall"]["properties"].keys() == set(ListedCall.__struct_fields__)
+    assert {parameter.name for parameter in PARAMETERS} | {"limit", "cursor"} == {
+        parameter["name"] for parameter in openapi()["paths"]["/api/v1/calls"]["get"]["parameters"]
+    }
+
+
+def test_the_flags_of_a_search_are_documented_and_no_others() -> None:
+    archive = (DOCS / "archive.md").read_text(encoding="utf-8")
+    documented = re.findall(r"`--([a-z-]+)`", "".join(re.findall(r"^\| (`--.*?) \| ", archive, re.MULTILINE)))
+    flags = [parameter.name.replace("_", "-") for parameter in PARAMETERS]
+    assert sorted(documented) == sorted([*flags, "no-missed", "format", "limit", "utc"])

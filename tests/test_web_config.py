@@ -367,3 +367,25 @@ def test_the_demo_serves_securely_too(authority: Authority) -> None:
         demo.process.terminate()
         assert demo.process.wait(5) == 0
         assert f"{url}/metrics" in demo.process.stdout.read()
+
+
+@pytest.mark.parametrize(
+    ("config", "host", "anybody"),
+    [
+        ({}, "0.0.0.0", True),
+        ({}, "::", True),
+        ({}, "192.0.2.1", True),
+        ({}, "127.0.0.1", False),
+        ({}, "::1", False),
+        ({"basic_auth_users": {"grafana": HASH}}, "0.0.0.0", False),
+        ({"tls_server_config": {"cert_file": "server.pem", "key_file": "server.key"}}, "0.0.0.0", True),
+    ],
+)
+def test_who_gets_in_without_a_password(authority: Authority, config: dict, host: str, anybody: bool) -> None:
+    assert load_web_config(written(authority.directory, config)).lets_anybody_in(host) == anybody
+
+
+def test_a_certificate_that_is_asked_for_keeps_others_out(authority: Authority) -> None:
+    tls = {"cert_file": "server.pem", "key_file": "server.key", "client_ca_file": "ca.pem"}
+    config = {"tls_server_config": tls | {"client_auth_type": "RequireAndVerifyClientCert"}}
+    assert not load_web_config(written(authority.directory, config)).lets_anybody_in("0.0.0.0")

@@ -42,9 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
     """Search and print; gives the exit code. Raises ArchiveError, and ValueError on a wrong criterion."""
     zone = UTC if arguments.utc else None
-    given = {parameter.name: getattr(arguments, parameter.name) for parameter in PARAMETERS}
-    if arguments.missed is not None:
-        given["missed"] = [str(arguments.missed).lower()]
+    given = {parameter.name: _texts(getattr(arguments, parameter.name)) for parameter in PARAMETERS}
     try:
         criteria = read_criteria({name: texts for name, texts in given.items() if texts}, now, zone)
     except CriterionError as error:
@@ -59,6 +57,13 @@ def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
 
 def _metavar(parameter: Parameter) -> str:
     return (parameter.name if parameter.kind == "text" else parameter.kind).upper()
+
+
+def _texts(values: list[str] | bool | None) -> list[str]:
+    if isinstance(values, bool):
+        return [str(values).lower()]
+    # argparse drops a value that is two dashes, and leaves an empty list in its place
+    return [value if isinstance(value, str) else "--" for value in values or ()]
 
 
 def _flag(name: str) -> str:

@@ -74,7 +74,7 @@ def _is_caller(wanted: str) -> ColumnElement[bool]:
     number = digits(wanted)
     found = calls.c.caller_digits.contains(number) if number else calls.c.caller == wanted
     text = number or fold(wanted)
-    return and_(_holds(text), found) if _NARROWING.search(text) else found
+    return and_(found, _holds(text)) if _NARROWING.search(text) else found
 
 
 def _has_text(connection: Connection, texts: Sequence[str]) -> Iterator[ColumnElement[bool]]:

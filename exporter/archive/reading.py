@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from typing import Any
@@ -21,9 +21,6 @@ def read_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo |
 
     A time without an offset is told in `zone`, none being the local one. Raises CriterionError.
     """
-    for name in given:
-        if name not in _NAMES:
-            raise CriterionError(name, f"unknown parameter{_similar(name)}")
     fields: dict[str, Any] = {}
     for parameter in PARAMETERS:
         texts = given.get(parameter.name) or ["now"] * (parameter.name == "to")
@@ -36,6 +33,15 @@ def read_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo |
         elif texts:
             fields[parameter.field] = _read(parameter, texts[0], now, zone)
     return Criteria(**fields)
+
+
+def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise CriterionError for a name that is not known."""
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f", did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
+            raise CriterionError(short(name).strip('"'), f"unknown parameter{hint}")
 
 
 def moment(text: str, now: float, zone: tzinfo | None) -> int:
@@ -53,13 +59,7 @@ def moment(text: str, now: float, zone: tzinfo | None) -> int:
     raise ValueError(TIME)
 
 
-_NAMES = [parameter.name for parameter in PARAMETERS]
 _TRUTHS = {"true": True, "false": False}
-
-
-def _similar(name: str) -> str:
-    close = difflib.get_close_matches(name, _NAMES, n=1)
-    return f", did you mean {close[0]}?" if close else f"; known are {', '.join(_NAMES)}"
 
 
 def _read(parameter: Parameter, text: str, now: float, zone: tzinfo | None) -> object:

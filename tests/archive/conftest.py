@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.archive.kept import Kept
 from tests.archive.postgres import Postgres, postgres
 
 _numbers = count()
@@ -28,3 +29,12 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
 def database(new_database: Callable[[], str]) -> str:
     """The URL of an empty database, once on either kind."""
     return new_database()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kept_archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """An archive of a busy while, once on either kind of database."""
+    if request.param == "sqlite":
+        return Kept(f"sqlite:///{tmp_path_factory.mktemp('kept')}/archive.sqlite")
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return Kept(server.database("kept"))

@@ -1,0 +1,1 @@
+"""The HTTP API to the kept calls, for other tools."""

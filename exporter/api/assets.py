@@ -1,0 +1,56 @@
+"""`GET /api/v1/calls/{id}/recording` and `/voicemail`: a way to listen that always works.
+
+Aircall's direct links die within the hour, so none is kept: Aircall is asked for a fresh one, out of the
+request budget, and the browser is sent there.
+"""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from exporter.aircall.objects import ReadCall
+from exporter.api.answers import problem
+from exporter.errand import BusyError
+
+LookUp = Callable[[int], ReadCall | None]
+"""Asks Aircall for a call; none where there is no such call. Raises TimeoutError and BusyError."""
+
+ASSETS = ("recording", "voicemail")
+
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
+class Assets:
+    """Leads to what there is to listen to."""
+
+    def __init__(self, look_up: LookUp) -> None:
+        self._look_up = look_up
+
+    async def answer(self, request: Request) -> Response:
+        call_id, asset = request.path_params["id"], request.path_params["asset"]
+        if asset not in ASSETS:
+            return problem(404, f"found {asset!r}, wanted {' or '.join(ASSETS)}")
+        try:
+            found = await run_in_threadpool(self._look_up, call_id)
+        except BusyError:
+            return problem(503, "too many recordings are being asked for, try again in a moment")
+        except TimeoutError:
+            return problem(504, "Aircall did not answer in time, try again in a moment")
+        link = getattr(found.details, asset) if found else None
+        if link is None:
+            return problem(404, f"call {call_id} has no {asset}")
+        if not leads_to_the_web(link):
+            return problem(502, f"Aircall's link to the {asset} is none that a browser could follow")
+        return RedirectResponse(link, 302, _HEADERS)
+
+
+def leads_to_the_web(link: str) -> bool:
+    """Whether a link is http or https with a host: nothing that would run in the browser instead."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and link.isprintable()

@@ -1,0 +1,45 @@
+"""`GET /api/v1/calls`: the search of the command `calls`, for other tools."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from exporter.api.answers import Calls, json_answer, listed, problem
+from exporter.api.query import Cursor, Query, read_query
+from exporter.api.searches import Searches
+from exporter.archive.criteria import CriterionError
+from exporter.archive.database import ArchiveError
+from exporter.archive.search import page, totals
+from exporter.archive.store import Archive
+
+
+class CallSearch:
+    """Answers searches of an archive."""
+
+    def __init__(
+        self, archive: Archive, searches: Searches | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._archive, self._searches, self._clock = archive, searches or Searches(), clock
+
+    async def answer(self, request: Request) -> Response:
+        try:
+            query = read_query(request.query_params.multi_items(), self._clock())
+            return json_answer(await self._searches.run(lambda: self._search(query)))
+        except CriterionError as error:
+            return problem(400, str(error))
+        except ArchiveError as error:
+            return problem(503, f"the archive cannot be searched now: {error}")
+        except TimeoutError:
+            return problem(503, "the search took too long, narrow the period or try again later")
+
+    def _search(self, query: Query) -> bytes:
+        cursor = query.cursor
+        with self._archive.searching() as connection:
+            found = page(connection, query.criteria, query.limit + 1, cursor.place if cursor else None)
+            matched = cursor.totals if cursor else totals(connection, query.criteria)
+        shown, more = found[: query.limit], found[query.limit :]
+        following = query.next(Cursor(shown[-1].started_at, shown[-1].id, matched)) if more else None
+        return msgspec.json.encode(Calls(tuple(map(listed, shown)), matched, following))

@@ -1,0 +1,107 @@
+"""`GET /api/v1/openapi.json`: the API as OpenAPI describes it, from the table of parameters."""
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from exporter import __version__
+from exporter.api.answers import Calls, Problem
+from exporter.api.assets import ASSETS
+from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
+from exporter.archive.criteria import PARAMETERS, Kind, Parameter
+from exporter.archive.reading import TIME
+
+_SCHEMAS: dict[Kind, dict[str, Any]] = {
+    "time": {"type": "string", "description": TIME},
+    "duration": {"type": "string", "description": "a duration such as 10s, 15m or 1h30m"},
+    "truth": {"type": "boolean"},
+    "choice": {"type": "string"},
+    "text": {"type": "string"},
+}
+
+
+def description(_: Request) -> Response:
+    return Response(msgspec.json.encode(openapi()), media_type="application/json")
+
+
+def openapi() -> dict[str, Any]:
+    """The description, version 3.1."""
+    (calls, problem), schemas = msgspec.json.schema_components(
+        (Calls, Problem), ref_template="#/components/schemas/{name}"
+    )
+    problems = {
+        "400": "A parameter is unknown or malformed; the error names it.",
+        "503": "The archive is away, or the search took too long.",
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "aircall-exporter", "version": __version__},
+        "paths": {
+            PATH: {
+                "get": {
+                    "summary": "Search the kept calls, newest first.",
+                    "description": "Different parameters must all hold; of one that is repeated, one must.",
+                    "parameters": [*map(_parameter, PARAMETERS), *_PAGING],
+                    "responses": {
+                        "200": _response("A page of the calls that match, and the totals of all.", calls),
+                        **{code: _response(meaning, problem) for code, meaning in problems.items()},
+                    },
+                }
+            },
+            **{f"{PATH}/{{id}}/{asset}": _listening(asset, problem) for asset in ASSETS},
+        },
+        "components": {"schemas": schemas},
+    }
+
+
+def _listening(asset: str, problem: dict[str, Any]) -> dict[str, Any]:
+    problems = {
+        "404": f"There is no such call, or it has no {asset}.",
+        "502": "Aircall's link is none that a browser could follow.",
+        "503": "Too many recordings are being asked for.",
+        "504": "Aircall did not answer in time.",
+    }
+    return {
+        "get": {
+            "summary": f"Listen to the {asset} of a call.",
+            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+            "responses": {
+                "302": {"description": f"The {asset}, by a link that Aircall has just given."},
+                **{code: _response(meaning, problem) for code, meaning in problems.items()},
+            },
+        }
+    }
+
+
+_PAGING = [
+    {
+        "name": LIMIT,
+        "in": "query",
+        "description": "Calls on a page.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": HIGHEST_LIMIT, "default": DEFAULT_LIMIT},
+    },
+    {
+        "name": CURSOR,
+        "in": "query",
+        "description": "Where to go on: the answer's `next` has it.",
+        "schema": {"type": "string"},
+    },
+]
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    schema = _SCHEMAS[parameter.kind] | ({"enum": parameter.options} if parameter.options else {})
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.meaning,
+        "required": parameter.name == "from",
+        "schema": {"type": "array", "items": schema} if parameter.several else schema,
+        "example": [parameter.example] if parameter.several else parameter.example,
+    }
+
+
+def _response(meaning: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": meaning, "content": {"application/json": {"schema": schema}}}

@@ -1,0 +1,94 @@
+"""The query of a search: criteria, how much of a page, and where to go on."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+
+from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError
+from exporter.archive.reading import read_criteria, refuse_unknown
+from exporter.archive.search import FoundTotals, Place
+from exporter.yamlfile import short
+
+PATH = "/api/v1/calls"
+
+DEFAULT_LIMIT = 100
+HIGHEST_LIMIT = 1000
+"""Calls on a page."""
+
+LIMIT, CURSOR = "limit", "cursor"
+"""The parameters that are no criteria."""
+
+_Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The last call of a page, and the totals, which thus are counted once and hold for all pages."""
+
+    started_at: _Whole
+    id: _Whole
+    totals: FoundTotals
+
+    @property
+    def place(self) -> Place:
+        return Place(self.started_at, self.id)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for. `texts` are the criteria as they were given."""
+
+    criteria: Criteria
+    limit: int
+    cursor: Cursor | None
+    texts: Mapping[str, Sequence[str]]
+
+    def next(self, cursor: Cursor) -> str:
+        """The address of the page behind a cursor; its period stays where this one's is now."""
+        period = {"from": self.criteria.since, "to": self.criteria.until}
+        going_on = {LIMIT: self.limit, CURSOR: _text(cursor)}
+        return f"{PATH}?{urlencode({**self.texts, **period, **going_on}, doseq=True)}"
+
+
+def read_query(items: Iterable[tuple[str, str]], now: float) -> Query:
+    """Read a query's names and values. Raises CriterionError."""
+    given: dict[str, list[str]] = {}
+    for name, value in items:
+        given.setdefault(name, []).append(value)
+    refuse_unknown(given, [*(parameter.name for parameter in PARAMETERS), LIMIT, CURSOR])
+    limit, cursor = _once(given, LIMIT), _once(given, CURSOR)
+    return Query(
+        read_criteria(given, now, UTC),
+        DEFAULT_LIMIT if limit is None else _limit(limit),
+        None if cursor is None else _cursor(cursor),
+        given,
+    )
+
+
+def _once(given: dict[str, list[str]], name: str) -> str | None:
+    values = given.pop(name, [])
+    if len(values) > 1:
+        raise CriterionError(name, f"found {len(values)} times, wanted once")
+    return values[0] if values else None
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 5 and 1 <= int(text) <= HIGHEST_LIMIT):
+        raise CriterionError(LIMIT, f"found {short(text)}, wanted 1 to {HIGHEST_LIMIT}")
+    return int(text)
+
+
+def _text(cursor: Cursor) -> str:
+    return base64.urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
+
+
+def _cursor(text: str) -> Cursor:
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return msgspec.msgpack.decode(raw, type=Cursor)
+    except (ValueError, msgspec.MsgspecError):
+        raise CriterionError(CURSOR, f"found {short(text)}, wanted one from an answer's next") from None

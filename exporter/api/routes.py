@@ -1,0 +1,28 @@
+"""The paths of the API under `/api/v1`."""
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from exporter.api.assets import Assets, LookUp
+from exporter.api.calls import CallSearch
+from exporter.api.openapi import description
+from exporter.archive.store import Archive
+
+
+def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
+    """The API to `archive`, none where it is not enabled; `look_up` asks Aircall for a call."""
+    if archive is None:
+        return Route("/api/v1/{path:path}", _disabled)
+    return Mount(
+        "/api/v1",
+        routes=[
+            Route("/calls", CallSearch(archive).answer),
+            Route("/calls/{id:int}/{asset}", Assets(look_up).answer),
+            Route("/openapi.json", description),
+        ],
+    )
+
+
+def _disabled(_: Request) -> Response:
+    return PlainTextResponse("The calls API is not enabled, see --web.enable-api.\n", 403)

@@ -1,0 +1,43 @@
+"""Searches in threads of their own, a few at a time: no client can hold up the scrapes with them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Thread
+from typing import TypeVar
+
+AT_ONCE = 2
+"""Searches that go on at the same time; more wait."""
+
+PATIENCE = 30.0
+"""Seconds that a search may take, waiting included."""
+
+T = TypeVar("T")
+
+
+class Searches:
+    """Runs searches. One that takes too long is left behind, and counts until it is over."""
+
+    def __init__(self, at_once: int = AT_ONCE, patience: float = PATIENCE) -> None:
+        self._free = asyncio.Semaphore(at_once)
+        self._patience = patience
+
+    async def run(self, search: Callable[[], T]) -> T:
+        """What `search` gives, or raises. Raises TimeoutError where that takes too long."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._patience):
+            await self._free.acquire()
+            found: Future[T] = Future()
+            # Not one of a pool's threads: the process may end without waiting for it.
+            Thread(target=self._search, args=(search, found, loop), name="search", daemon=True).start()
+            return await asyncio.wrap_future(found)
+
+    def _search(self, search: Callable[[], T], found: "Future[T]", loop: asyncio.AbstractEventLoop) -> None:
+        if found.set_running_or_notify_cancel():
+            try:
+                found.set_result(search())
+            except BaseException as error:
+                found.set_exception(error)
+        with suppress(RuntimeError):  # the server has stopped meanwhile
+            loop.call_soon_threadsafe(self._free.release)

@@ -1,0 +1,89 @@
+"""The three ways to search: as a library, by the command, over HTTP."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+from urllib.parse import quote
+
+import requests
+import yaml
+from starlette.applications import Starlette
+
+from exporter.api.routes import api
+from exporter.archive.store import Archive
+from exporter.cli import main
+from exporter.webserver import WebServer, bind
+
+Texts = Iterable[tuple[str, str]]
+
+
+class Printed(NamedTuple):
+    """What the command gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(url: str, *arguments: str) -> Printed:
+    """Run `aircall-exporter calls` on the archive at `url`."""
+    with TemporaryDirectory() as directory:
+        file = Path(directory) / "aircall.yml"
+        file.write_text(yaml.safe_dump({"storage": {"url": url}}))
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                code = main([f"--config.file={file}", "calls", *arguments])
+            except SystemExit as left:
+                code = int(left.code or 0)
+    return Printed(code, out.getvalue(), err.getvalue())
+
+
+def flags(texts: Texts) -> list[str]:
+    """A query's names and values as flags."""
+    return [
+        ("--missed" if value == "true" else "--no-missed")
+        if name == "missed" and value in ("true", "false")
+        else f"--{name.replace('_', '-')}={value}"
+        for name, value in texts
+    ]
+
+
+def found_by_command(url: str, texts: Texts) -> list[int]:
+    printed = command(url, *flags(texts), "--utc", "--format=json")
+    ids = [json.loads(line)["id"] for line in printed.out.splitlines()]
+    assert (printed.code, printed.err) == (0 if ids else 1, "")
+    return ids
+
+
+@contextmanager
+def served(archive: Archive | None) -> Iterator[str]:
+    """Serve the API to an archive; gives its address."""
+    server = WebServer(Starlette(routes=[api(archive, lambda _: None)]), bind("127.0.0.1:0"))
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.stop()
+
+
+def query(texts: Texts) -> str:
+    """Names and values as a query, halves of surrogate pairs included."""
+    return "&".join(f"{quote(name)}={quote(value.encode('utf-8', 'surrogatepass'))}" for name, value in texts)
+
+
+def ask(address: str, texts: Texts) -> requests.Response:
+    return requests.get(f"{address}/api/v1/calls?{query(texts)}", timeout=30)
+
+
+def pages(address: str, texts: Texts) -> Iterator[dict]:
+    """The answers for all pages, one after the other."""
+    answer = ask(address, texts).json()
+    yield answer
+    while answer["next"]:
+        answer = requests.get(address + answer["next"], timeout=30).json()
+        yield answer
