@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
+    VariableHide,
     VariableOption,
     VariableRefresh,
     VariableSort,
@@ -56,6 +57,25 @@ def team() -> QueryVariable:
         "Only the users of these teams. Single Users are those without a team.",
         f"query_result({titled})",
     ).regex(r'/\{team="(?<value>.*)",title="(?<text>.*)"\} /')
+
+
+def recorded(name: str, rule: str, counter: str) -> QueryVariable:
+    """The series of a recording rule, if it was there when the time range began, or else what it sums up.
+
+    So a board asks Prometheus for little where the rules are loaded, and shows the same where they are not.
+    """
+    # `or` compares labels without names: of the two there is always one.
+    since = f'group by (__name__) ({rule}{{instance=~"$instance"}} offset $__range)'
+    query = f'{since} or group by (__name__) ({counter}{{instance=~"$instance"}})'
+    return (
+        QueryVariable(name)
+        .description("The series that the board's counts are made of.")
+        .datasource(SOURCE)
+        .query({"query": f"query_result({query})", "refId": name})
+        .regex(r"/^([\w:]+)/")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .hide(VariableHide.HIDE_VARIABLE)
+    )
 
 
 def number() -> QueryVariable:
