@@ -45,6 +45,7 @@ def blank(page: Page) -> Dashboard:
         .readonly()
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .with_variable(variables.datasource())
+        .with_variable(variables.job())
         .with_variable(variables.instance())
         .with_variable(variables.team())
         .with_variable(variables.number())

@@ -72,7 +72,7 @@ def _budget() -> Builder[Panel]:
             description="Requests to Aircall by endpoint, the exporter's budget, and the company's limit. "
             "Good: all endpoints together below the budget; the rest of the limit is left to "
             "other integrations.",
-            unit="reqpm",
+            unit="short",
             empty="No requests in this time range",
             width=12,
             height=9,
@@ -185,7 +185,10 @@ def _scrape() -> Builder[Panel]:
             base=GREEN,
             steps=((1, YELLOW), (5, BRIGHT_RED)),
         ),
-        over_time(f"scrape_duration_seconds{{{EXPORTER}}} and on (instance) aircall_up", "{{instance}}"),
+        over_time(
+            f"scrape_duration_seconds{{{EXPORTER}}} and on (instance) aircall_up{{{EXPORTER}}}",
+            "{{instance}}",
+        ),
     )
 
 
@@ -201,7 +204,7 @@ def _series() -> Builder[Panel]:
             height=8,
         ),
         over_time(
-            f"scrape_samples_post_metric_relabeling{{{EXPORTER}}} and on (instance) aircall_up",
+            f"scrape_samples_post_metric_relabeling{{{EXPORTER}}} and on (instance) aircall_up{{{EXPORTER}}}",
             "{{instance}}",
         ),
     )

@@ -8,7 +8,7 @@ together, `label_join` makes the sentence.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-EXPORTER = 'instance=~"$instance"'
+EXPORTER = 'job=~"$job", instance=~"$instance"'
 TEAM = f'{EXPORTER}, team=~"$team"'
 NUMBER = f'{EXPORTER}, number=~"$number"'
 

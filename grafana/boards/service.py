@@ -10,6 +10,7 @@ from grafana.boards.limits import SERVICE_LEVEL, queue_wait
 from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, YELLOW, Sign
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER
+from grafana.boards.variables import recorded
 
 PAGE = Page(
     "aircall-queue",
@@ -17,6 +18,8 @@ PAGE = Page(
     "Calls offered, answered and missed, waits and service level of numbers over any time",
 )
 
+# Of the numbers, whoever took part: by user there are many times as many series.
+CALLS = "$calls"
 QUIET = "No inbound calls in this time range"
 INBOUND = f'{NUMBER}, direction="inbound"'
 ON_A_NUMBER = f'{INBOUND}, number_id!=""'
@@ -32,7 +35,7 @@ def _total(counter: str, labels: str, of: str = "number_id, number") -> str:
 
 def _of_the_hour(outcome: str) -> str:
     """Calls of the hour that begins at each point."""
-    calls = f'aircall_calls_total{{{INBOUND}, outcome="{outcome}"}}'
+    calls = f'{CALLS}{{{INBOUND}, outcome="{outcome}"}}'
     return f"sum({in_each(calls, '1h', since='', until='offset -1h')})"
 
 
@@ -58,7 +61,7 @@ def _offered() -> Builder[Panel]:
             height=8,
         ),
         (ANSWERED, MISSED),
-        over_time(_each("aircall_calls_total", INBOUND, "outcome"), "{{outcome}}"),
+        over_time(_each(CALLS, INBOUND, "outcome"), "{{outcome}}"),
     )
 
 
@@ -119,7 +122,7 @@ def _longest() -> Builder[Panel]:
 
 
 def _numbers() -> Builder[Panel]:
-    total = _total("aircall_calls_total", ON_A_NUMBER)
+    total = _total(CALLS, ON_A_NUMBER)
     numbers = columns(
         Frame(
             title="Numbers in this time range",
@@ -134,8 +137,8 @@ def _numbers() -> Builder[Panel]:
         "number",
         {
             "Offered": now(total),
-            "Answered": now(_total("aircall_calls_total", f'{ON_A_NUMBER}, outcome="answered"')),
-            "Missed": now(_total("aircall_calls_total", f'{ON_A_NUMBER}, outcome="missed"')),
+            "Answered": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="answered"')),
+            "Missed": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="missed"')),
             "Time to answer": now(average("aircall_call_answer_seconds", NUMBER, "number_id, number")),
             "Service level": now(f"{_in_time()} / ({total} > 0)"),
         },
@@ -181,6 +184,7 @@ def board() -> Dashboard:
     """Grafana's JSON model of it."""
     return (
         history(PAGE, "now-7d", "calls")
+        .with_variable(recorded("calls", "number:aircall_calls_total:sum", "aircall_calls_total"))
         .with_panel(_offered())
         .with_panel(_missed())
         .with_panel(_answer())

@@ -22,7 +22,7 @@ def busy() -> Company:
 
     Two users are namesakes, one is in no team, some are in two, and there are groups.
     """
-    account = SimulatedAccount(users=12, calls_per_hour=150, start=NOON)
+    account = SimulatedAccount(users=12, calls_per_hour=120, start=NOON)
     users, numbers = list(account.users.values()), list(account.numbers.values())
     users[-1].name = users[4].name
     for team in account.teams.values():

@@ -1,6 +1,6 @@
 """Real Prometheus servers: one that scrapes an exporter now, and some that remember hours of companies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from exporter.config import Refresh
 from exporter.durations import Duration
 from tests.grafana import companies
 from tests.grafana.boards import Panel
-from tests.grafana.history import Company, Scrapes, remembering
+from tests.grafana.history import Company, Scrapes, record, remembering
 from tests.grafana.prometheus import Prometheus
 from tests.grafana.view import Line, View
 from tests.running import Running
@@ -41,16 +41,25 @@ def scraped(exporter: Running, directory: Path) -> Iterator[Prometheus]:
 
 @dataclass(frozen=True)
 class Past:
-    """What was: the companies, and for each a Prometheus that remembers them all."""
+    """What was: the companies, and Prometheus servers that remember them all.
+
+    `often` is for those that are scraped every ten seconds, `seldom` for the others; `recorded` has the
+    recording rules' series as well.
+    """
 
     busy: Company
     days: Company
     troubled: Company
-    urls: Mapping[str, str]
+    often: Prometheus
+    seldom: Prometheus
+    recorded: Prometheus
 
     def view(self, company: Company, begin: float, end: float, **chosen: str) -> View:
         """A board on the company, from `begin` to `end` (UNIX seconds)."""
-        return View(Prometheus(self.urls[company.name]), begin, end, {"instance": company.name, **chosen})
+        prometheus = self.seldom if company is self.days else self.often
+        if chosen.get("calls", "").endswith(":sum"):
+            prometheus = self.recorded
+        return View(prometheus, begin, end, {"instance": company.name, **chosen})
 
     def bars(self, company: Company, panel: Panel, **chosen: str) -> dict[str, Line]:
         """A panel's bars of five minutes each, the first beginning and the last ending at a quiet moment."""
@@ -69,5 +78,10 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     scrapes.watch(days, companies.HOURS * companies.HOUR)
     scrapes.watch(troubled, 1200)
     data = scrapes.filled()
-    with remembering(data, patience=1.5 * busy.every) as often, remembering(data, 1.5 * days.every) as seldom:
-        yield Past(busy, days, troubled, {"busy": often, "troubled": often, "days": seldom})
+    with (
+        remembering(data, patience=1.5 * busy.every) as often,
+        remembering(data, patience=1.5 * days.every) as seldom,
+    ):
+        record(often, busy, data)
+        with remembering(data, patience=1.5 * busy.every) as recorded:
+            yield Past(busy, days, troubled, *map(Prometheus, (often, seldom, recorded)))

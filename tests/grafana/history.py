@@ -23,7 +23,7 @@ from exporter.demo.server import LoggedRequest
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.simulated_time import Polled, polled
-from tests.stack import free_address, program, served
+from tests.stack import ROOT, free_address, program, served
 
 PHASE = 3.7
 """Seconds after the round ones at which scrapes are made: in real life too they keep step with nothing."""
@@ -51,8 +51,8 @@ class Company:
 
     @property
     def late(self) -> float:
-        """Within how many seconds the end of a call is in a scrape: it is polled, read, and scraped."""
-        return 2 * self.every + 5
+        """Within how many seconds the end of a call is on a board: it is polled, read, scraped, recorded."""
+        return 3 * self.every + 5
 
     async def witness(self, exchange: Exchange) -> Response:
         """Answer what is proper, and remember it."""
@@ -144,6 +144,20 @@ def _text(labels: Mapping[str, str]) -> str:
 def _quoted(value: str) -> str:
     """OpenMetrics escapes as JSON does."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def record(url: str, company: Company, data: Path) -> None:
+    """Add to the database what the recording rules would have made of the company, found at `url`."""
+    subprocess.run(
+        [
+            program("prometheus", "promtool"), "tsdb", "create-blocks-from", "rules",
+            f"--url={url}", f"--output-dir={data}", f"--eval-interval={company.every}s",
+            f"--start={company.scrapes[0]:.0f}", f"--end={company.scrapes[-1]:.0f}",
+            ROOT / "prometheus/rules/recording.yml",
+        ],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -43,11 +43,13 @@ def test_a_board_can_be_found_and_left_again(board: dict[str, Any]) -> None:
 @every_board
 def test_a_board_lets_choose_the_same_things_as_the_others(board: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
-    assert [*variables][:4] == ["datasource", "instance", "team", "number"]
-    for name in ("instance", "team", "number"):
+    everything = {"job": ".+", "instance": ".+", "team": ".*", "number": ".*"}
+    assert [*variables][:5] == ["datasource", *everything]
+    for name, all_value in everything.items():
         assert variables[name]["datasource"] == SOURCE
         assert variables[name]["multi"]
         assert variables[name]["includeAll"]
+        assert variables[name]["allValue"] == all_value
 
 
 @every_board
@@ -97,7 +99,8 @@ def test_a_panel_asks_the_chosen_data_source(panel: Panel) -> None:
     assert len(refs) == len(set(refs))
     for target in panel.targets:
         assert target["datasource"] == SOURCE
-        assert "$instance" in target["expr"]
+        for selector in re.findall(r"(?<!\$)\{[^{}]+\}", target["expr"]):
+            assert selector.startswith('{job=~"$job", instance=~"$instance"'), selector
 
 
 @every_panel

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.grafana.boards import Panel, boards, panels
+from tests.grafana.companies import whole
 from tests.grafana.conftest import Past
 from tests.grafana.history import Company
 from tests.grafana.view import View
@@ -37,13 +38,30 @@ def test_a_query_runs_for_one_team_and_one_number(past: Past, panel: Panel, targ
 
 @pytest.mark.parametrize(("uid", "variable"), VARIABLES, ids=[f"{uid}, {v['name']}" for uid, v in VARIABLES])
 def test_a_variable_offers_choices(past: Past, uid: str, variable: dict[str, Any]) -> None:
-    assert offered(past, variable)
+    assert offered(view(past, past.busy), variable)
 
 
 def test_groups_are_teams_and_single_users_the_last_of_them(past: Past) -> None:
     variable = next(variable for _, variable in VARIABLES if variable["name"] == "team")
-    teams = [value for _, value in sorted(offered(past, variable), key=lambda each: each[0].lower())]
+    teams = [
+        value
+        for _, value in sorted(offered(view(past, past.busy), variable), key=lambda each: each[0].lower())
+    ]
     assert teams == ["Billing", "By number", "Desk", "Onboarding", "Sales", "Support", "Single Users"]
+
+
+def test_counts_are_made_of_recorded_series_where_these_go_back_far_enough(past: Past) -> None:
+    variable = next(variable for _, variable in VARIABLES if variable["name"] == "calls")
+    raw, recorded = "aircall_calls_total", "number:aircall_calls_total:sum"
+    begin, end = whole(past.busy)
+    for since, source, name in (
+        (begin, raw, raw),
+        (begin, recorded, recorded),
+        (begin - 7200, recorded, raw),
+    ):
+        view = past.view(past.busy, since, end, calls=source)
+        assert [value for _, value in offered(view, variable)] == [name]
+    assert (variable["hide"], variable.get("multi", False)) == (2, False)
 
 
 def test_the_alerts_drawn_into_a_board_are_a_query(past: Past) -> None:
@@ -52,21 +70,20 @@ def test_the_alerts_drawn_into_a_board_are_a_query(past: Past) -> None:
             view(past, past.busy).ask(annotation, 60)
 
 
-def offered(past: Past, variable: dict[str, Any]) -> list[tuple[str, str]]:
+def offered(view: View, variable: dict[str, Any]) -> list[tuple[str, str]]:
     """Text and value of each choice, as Grafana finds them."""
     query = variable["query"]["query"]
     if looked_up := re.fullmatch(r"label_values\((.*), (\w+)\)", query):
-        found = view(past, past.busy).prometheus.label_values(
-            looked_up[2], looked_up[1], instance=past.busy.name
-        )
+        found = view.prometheus.label_values(looked_up[2], looked_up[1], **view.chosen)
         return [(value, value) for value in found]
     asked = re.fullmatch(r"query_result\((.*)\)", query)
     assert asked
     pattern = variable["regex"].strip("/").replace("(?<", "(?P<")
     choices = []
-    for sample in view(past, past.busy).ask({"expr": asked[1], "instant": True}):
+    for sample in view.ask({"expr": asked[1], "instant": True}):
+        name = sample["metric"].pop("__name__", "")
         labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample["metric"].items()))
-        match = re.search(pattern, f"{{{labels}}} 1 0")
+        match = re.search(pattern, f"{name}{{{labels}}} 1 0")
         assert match
-        choices.append((match["text"], match["value"]))
+        choices.append((match["text"], match["value"]) if match.groupdict() else (match[1], match[1]))
     return choices

@@ -11,6 +11,7 @@ import requests
 from exporter.demo.simulation import SimulatedAccount
 from exporter.metrics import archive
 from exporter.metrics.collector import FAMILIES
+from tests.prometheus.test_rules import RECORDED
 from tests.running import eventually
 from tests.stack import Stack, program, stack, stage_a_busy_moment
 
@@ -29,6 +30,18 @@ def test_every_family_comes_back_through_promql(busy: Stack, family: Any) -> Non
     found = busy.query(family.name + suffix)
     assert found
     assert set(family.labels) | {"__name__", "job", "instance"} >= set(found[0]["metric"])
+
+
+UNREAD = "there until a dataset has been read for the first time"
+MAY_BE_EMPTY = {
+    "dataset:aircall_poll_interval_seconds:unread": UNREAD,
+    "company:aircall_number_names:unread": UNREAD,
+}
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED - MAY_BE_EMPTY.keys()))
+def test_every_recording_rule_brings_data(busy: Stack, name: str) -> None:
+    eventually(lambda: busy.query(name))
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,13 @@ def test_every_recording_rule_is_tested() -> None:
     assert asked >= RECORDED
 
 
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_a_recording_rule_is_there_for_alerts_or_boards(name: str) -> None:
+    asking = [rule["expr"] for rule in RULES]
+    asking += [file.read_text(encoding="utf-8") for file in (ROOT / "grafana/dashboards").glob("*.json")]
+    assert any(re.search(rf"(?<![\w:]){name}(?![\w:])", expression) for expression in asking)
+
+
 @each_alert
 def test_alert_tells_whom_it_concerns_what_happened_and_where_to_look(alert: dict[str, Any]) -> None:
     annotations = alert["annotations"]
