@@ -48,13 +48,13 @@ def require_current(connection: Connection) -> None:
     """Raise ArchiveError unless the tables are those of this version."""
     version = _version(connection)
     if version < VERSION:
-        raise ArchiveError(f"is still of version {version}; the exporter lifts it when it starts")
+        raise ArchiveError(f"the archive is of version {version}, the exporter lifts it when it starts")
 
 
 def _version(connection: Connection) -> int:
-    version = int(_state(connection)["version"])
+    version = int(_state(connection).get("version", 0))
     if version > VERSION:
-        raise ArchiveError(f"is of version {version}, this exporter knows up to {VERSION}")
+        raise ArchiveError(f"the archive is of version {version}, this exporter knows up to {VERSION}")
     return version
 
 
@@ -173,7 +173,7 @@ def _by_call(rows: Iterable[Any]) -> Mapping[int, list[str]]:
 def _index_words(engine: Engine) -> None:
     """Have PostgreSQL index what free text is searched in, where its owner lets us.
 
-    SQLite needs no such index: it reads a million calls' words in less than half a second.
+    SQLite needs no such index: it reads a million calls' words in about half a second.
     """
     if engine.dialect.name != "postgresql":
         return

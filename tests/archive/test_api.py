@@ -25,6 +25,7 @@ from exporter.archive.search import FoundTotals
 from exporter.archive.store import Archive
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
+from tests.archive.kept import PERIOD as KEPT
 from tests.archive.kept import SINCE, UNTIL, Kept
 from tests.archive.postgres import Postgres
 from tests.archive.ways import ask, pages, served
@@ -65,6 +66,14 @@ def test_a_page_is_as_long_as_asked_for(kept_archive: Kept, address: str) -> Non
     assert (len(whole["calls"]), whole["next"]) == (expected, None)
     exactly = ask(address, [*PERIOD, ("limit", str(expected))]).json()
     assert (len(exactly["calls"]), exactly["next"]) == (expected, None)
+
+
+def test_pages_of_any_length_hold_each_call_once(kept_archive: Kept, address: str) -> None:
+    expected = [call.id for call in kept_archive.matching(KEPT)]
+    assert len({call.started_at for call in kept_archive.calls}) < len(expected), "some begin together"
+    for limit in (1, 7):
+        answers = pages(address, [*PERIOD, ("limit", str(limit))])
+        assert [call["id"] for answer in answers for call in answer["calls"]] == expected
 
 
 def test_calls_that_arrive_meanwhile_shift_nothing(new_database: Callable[[], str]) -> None:

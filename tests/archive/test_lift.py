@@ -11,9 +11,11 @@ from structlog.testing import capture_logs
 
 from exporter.archive import lift, schema
 from exporter.archive.criteria import Criteria
+from exporter.archive.database import ArchiveError
 from exporter.archive.records import Progress
 from exporter.archive.store import Archive
 from tests.archive.postgres import Postgres
+from tests.archive.ways import command
 
 VERSION_1 = Path(__file__).with_name("version1.sql").read_text(encoding="utf-8")
 CALLS = 7
@@ -126,6 +128,14 @@ def test_a_lifted_archive_is_like_a_new_one(new_database: Callable[[], str]) -> 
     )
     found = Archive(database).search(Criteria(START, START + 10, texts=("CALLED BACK",)))
     assert [call.id for call in found] == [3]
+
+
+def test_an_archive_that_is_not_lifted_yet_is_not_searched(database: str) -> None:
+    make_version_1(database)
+    with pytest.raises(ArchiveError, match="of version 1, the exporter lifts it when it starts"):
+        list(Archive(database).search(Criteria(START, START)))
+    printed = command(database, f"--from={START}", "--format=json")
+    assert (printed.code, printed.out, printed.err.count("\n")) == (2, "", 1)
 
 
 CHANGES = ("ALTER", "COMMENT", "UPDATE", "DELETE", "INSERT", "DROP", "CREATE")
