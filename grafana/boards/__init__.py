@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.boards import health, numbers, service, teams, wallboard
+from grafana.boards import calls, health, numbers, service, teams, wallboard
 
 BOARDS: tuple[Callable[[], Dashboard], ...] = (
     wallboard.board,
     numbers.board,
     teams.board,
     service.board,
+    calls.board,
     health.board,
 )

@@ -34,8 +34,8 @@ def boards() -> DashboardLink:
     )
 
 
-def blank(page: Page) -> Dashboard:
-    """A board with everything but its panels."""
+def bare(page: Page) -> Dashboard:
+    """A board with neither choices nor panels."""
     return (
         Dashboard(page.title)
         .uid(page.uid)
@@ -44,12 +44,19 @@ def blank(page: Page) -> Dashboard:
         .timezone("browser")
         .readonly()
         .tooltip(DashboardCursorSync.CROSSHAIR)
+        .link(boards())
+    )
+
+
+def blank(page: Page) -> Dashboard:
+    """A board with everything but its panels."""
+    return (
+        bare(page)
         .with_variable(variables.datasource())
         .with_variable(variables.job())
         .with_variable(variables.instance())
         .with_variable(variables.team())
         .with_variable(variables.number())
-        .link(boards())
     )
 
 

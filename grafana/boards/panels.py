@@ -49,17 +49,25 @@ class _Panel(Protocol):
     def with_target(self, target: Builder[variants.Dataquery]) -> Self: ...
 
 
+class Query(Protocol):
+    """A query of whatever data source."""
+
+    def ref_id(self, ref_id: str) -> Self: ...
+    def datasource(self, datasource: DataSourceRef) -> Self: ...
+    def build(self) -> variants.Dataquery: ...
+
+
 P = TypeVar("P", bound=_Panel)
 
 
-def framed(panel: P, frame: Frame, queries: Iterable[Dataquery]) -> P:
+def framed(panel: P, frame: Frame, queries: Iterable[Query], source: DataSourceRef = SOURCE) -> P:
     """The panel with all that it owes its readers."""
     steps = [Threshold(value=None, color=frame.base)]
     steps += [Threshold(value=value, color=colour) for value, colour in frame.steps]
     panel = (
         panel.title(frame.title)
         .description(frame.description)
-        .datasource(SOURCE)
+        .datasource(source)
         .span(frame.width)
         .height(frame.height)
         .unit(frame.unit)
@@ -67,7 +75,7 @@ def framed(panel: P, frame: Frame, queries: Iterable[Dataquery]) -> P:
         .thresholds(ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
     )
     for ref, query in zip("ABCDEFGHIJKLMNOP", queries, strict=False):
-        panel = panel.with_target(query.ref_id(ref).datasource(SOURCE))
+        panel = panel.with_target(query.ref_id(ref).datasource(source))
     return panel
 
 

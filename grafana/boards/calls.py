@@ -1,0 +1,185 @@
+"""The call history: single calls, searched as in the tutorial's "Advanced Search"."""
+
+from grafana_foundation_sdk.builders import stat, table
+from grafana_foundation_sdk.builders.common import ReduceDataOptions
+from grafana_foundation_sdk.builders.dashboard import CustomVariable, Dashboard
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.common import BigValueGraphMode, BigValueTextMode
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, VariableOption
+
+from grafana.boards import archive
+from grafana.boards.archive import SqlQuery, matching
+from grafana.boards.board import Page, bare
+from grafana.boards.palette import GREEN, GREY, NEUTRAL, RED
+from grafana.boards.panels import Frame, framed
+
+PAGE = Page(
+    "aircall-calls",
+    "Aircall · Call history",
+    "Single calls, searched by every criterion, with a way to listen to them",
+)
+
+SHOWN = 500
+"""Calls in the table at most; the totals are of all."""
+
+
+def _between(since: str, until: str) -> str:
+    """Seconds between two moments of a call, none where one has not come (of `greatest` that would be 0)."""
+    return f"CASE WHEN c.{since}_at + c.{until}_at > 0 THEN greatest(c.{until}_at - c.{since}_at, 0) END"
+
+
+TOTALS = f"""
+SELECT count(*) AS "Calls",
+  count(*) FILTER (WHERE c.direction = 'inbound') AS "Inbound",
+  count(*) FILTER (WHERE c.direction = 'outbound') AS "Outbound",
+  count(*) FILTER (WHERE c.outcome = 'answered') AS "Answered",
+  count(*) FILTER (WHERE c.outcome = 'missed') AS "Missed",
+  count(*) FILTER (WHERE c.outcome = 'unanswered') AS "Not answered",
+  coalesce(sum(greatest(c.ended_at - c.answered_at, 0)) FILTER (WHERE c.outcome = 'answered'), 0) AS "Talked",
+  avg(greatest(c.answered_at - c.started_at, 0))
+    FILTER (WHERE c.outcome = 'answered' AND c.direction = 'inbound') AS "Time to answer"
+FROM calls c
+WHERE {matching()}
+""".strip()
+
+CALLS = f"""
+SELECT to_timestamp(c.started_at) AS "Started",
+  c.direction AS "Direction",
+  coalesce(c.outcome, c.status) AS "Outcome",
+  coalesce(c.missed_call_reason, '') AS "Missed because",
+  coalesce(u.name, 'user ' || c.user_id, '') AS "User",
+  coalesce(n.name, 'number ' || c.number_id, '') AS "Number",
+  c.caller AS "External number",
+  {_between("started", "answered")} AS "Time to answer",
+  {_between("answered", "ended")} AS "Talked",
+  {_between("started", "ended")} AS "Duration",
+  (SELECT string_agg(t.name, ', ' ORDER BY t.name) FROM call_tags t WHERE t.call_id = c.id) AS "Tags",
+  (SELECT string_agg(t.content, ' / ' ORDER BY t.position) FROM call_comments t WHERE t.call_id = c.id)
+    AS "Comments",
+  coalesce(a.name, 'user ' || c.assigned_to_id, '') AS "Assigned to",
+  CASE WHEN c.recorded THEN 'recording' WHEN c.voicemail THEN 'voicemail' ELSE '' END AS "Listen",
+  coalesce(c.asset, '') AS "In Aircall",
+  c.id::text AS "Call"
+FROM (SELECT * FROM calls c
+WHERE {matching()}
+ORDER BY c.started_at DESC, c.id DESC LIMIT {SHOWN}) c
+LEFT JOIN names u ON u.kind = 'user' AND u.id = c.user_id::text
+LEFT JOIN names n ON n.kind = 'number' AND n.id = c.number_id::text
+LEFT JOIN names a ON a.kind = 'user' AND a.id = c.assigned_to_id::text
+ORDER BY c.started_at DESC, c.id DESC
+""".strip()
+
+
+def _totals() -> stat.Panel:
+    frame = Frame(
+        title="What matches",
+        description="All calls that match, also those beyond the table's end: how many, by direction and "
+        "outcome, the time talked in all of them, and the average time until an inbound call was answered.",
+        unit="short",
+        empty="–",
+        width=24,
+        height=4,
+    )
+    panel = framed(stat.Panel(), frame, [SqlQuery(TOTALS)], archive.ARCHIVE)
+    panel = (
+        panel.reduce_options(ReduceDataOptions().values(False).fields("/.*/").calcs(["lastNotNull"]))
+        .graph_mode(BigValueGraphMode.NONE)
+        .text_mode(BigValueTextMode.VALUE_AND_NAME)
+        .decimals(0)
+    )
+    for name in ("Talked", "Time to answer"):
+        panel = panel.override_by_name(name, [DynamicConfigValue(id_val="unit", value="dtdurations")])
+    return panel
+
+
+def _calls() -> table.Panel:
+    frame = Frame(
+        title="Calls",
+        description=f"The {SHOWN} newest calls that match. Listen plays the recording or voicemail by a link "
+        "that Aircall has just given to the exporter; In Aircall opens its page there, behind Aircall's "
+        "login. A click on a user or number narrows the search to it. To save the table as CSV: Inspect, "
+        "Data in the panel's menu.",
+        unit="short",
+        empty="No call matches",
+        width=24,
+        height=22,
+    )
+    panel = framed(table.Panel(), frame, [SqlQuery(CALLS)], archive.ARCHIVE).filterable(True)
+    for name in ("Time to answer", "Talked", "Duration"):
+        panel = panel.override_by_name(name, _settings(unit="dtdurations", width=110))
+    keep = "${__url_time_range}&${archive:queryparam}&${exporter:queryparam}"
+    for name, variable in (("User", "user"), ("Number", "number")):
+        link = _link(
+            f"Only {name.lower()} ${{__value.text}}", f"/d/{PAGE.uid}?{keep}&var-{variable}=${{__value.raw}}"
+        )
+        panel = panel.override_by_name(name, _settings(links=link))
+    listen = _link("Play it", "${exporter}/api/v1/calls/${__data.fields.Call}/${__value.raw}", new_tab=True)
+    panel = panel.override_by_name("Listen", _settings(links=listen, width=90))
+    page = _link("Open its page in Aircall", "${__value.raw}", new_tab=True)
+    panel = panel.override_by_name("In Aircall", _settings(links=page, width=120))
+    return panel.override_by_name("Started", _settings(width=170)).override_by_name(
+        "Outcome",
+        _settings(mappings=_outcomes(), width=110, **{"custom.cellOptions": {"type": "color-text"}}),
+    )
+
+
+def _settings(width: int | None = None, **settings: object) -> list[DynamicConfigValue]:
+    if width is not None:
+        settings["custom.width"] = width
+    return [DynamicConfigValue(id_val=name, value=value) for name, value in settings.items()]
+
+
+def _link(title: str, url: str, *, new_tab: bool = False) -> list[dict[str, object]]:
+    return [{"title": title, "url": url, "targetBlank": new_tab}]
+
+
+def _outcomes() -> list[model.ValueMapping]:
+    colours = {"answered": GREEN, "missed": RED, "unanswered": GREY, "initial": NEUTRAL}
+    words = {"unanswered": "not answered", "initial": "rings"}
+    return [
+        model.ValueMap(
+            options={
+                outcome: model.ValueMappingResult(text=words.get(outcome, outcome), color=colour, index=index)
+                for index, (outcome, colour) in enumerate(colours.items())
+            }
+        )
+    ]
+
+
+def _missed() -> CustomVariable:
+    return (
+        CustomVariable("missed")
+        .label("Missed")
+        .description("Only missed calls, or none of them.")
+        .values("any,only missed : missed,none of them : others")
+        .current(VariableOption(selected=True, text="any", value="any"))
+    )
+
+
+def board() -> model.Dashboard:
+    """Grafana's JSON model of it."""
+    board: Dashboard = bare(PAGE).time("now-24h", "now").with_variable(archive.archive())
+    for variable in (
+        archive.chosen("user", "User", "Only the calls of these users.", archive.named("user")),
+        archive.chosen("team", "Team", "Only calls that counted for these teams.", archive.TEAMS),
+        archive.chosen(
+            "number", "Number", "Only the calls of these Aircall numbers.", archive.named("number")
+        ),
+        archive.options("direction", "Direction", "Only calls in this direction.", "inbound", "outbound"),
+        _missed(),
+        archive.chosen("reason", "Missed because", "Only calls that were missed for this.", archive.REASONS),
+        archive.written("longer", "Longer than", "Such as 90s, 5m or 1h30m, ringing included."),
+        archive.written("shorter", "Shorter than", "Such as 90s, 5m or 1h30m, ringing included."),
+        archive.options(
+            "asset", "With", "Only calls with one of these to listen to.", "recording", "voicemail"
+        ),
+        archive.chosen("tag", "Tag", "Only calls with one of these tags.", archive.TAGS),
+        archive.written(
+            "caller", "External number", "Some digits of it, however it is written, or anonymous."
+        ),
+        archive.written("text", "Text", "Anywhere: external number, user, number, reason, tags, comments."),
+        archive.written("call", "Call", "One call by its id, whenever it was.", shown=False),
+        archive.exporter(),
+    ):
+        board = board.with_variable(variable)
+    return board.with_panel(_totals()).with_panel(_calls()).build()
