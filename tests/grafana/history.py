@@ -122,16 +122,7 @@ class Scrapes:
         for file in self._files.values():
             file.write("# EOF\n")
             file.close()
-            command = [
-                program("prometheus", "promtool"),
-                "tsdb",
-                "create-blocks-from",
-                "openmetrics",
-                file.name,
-                data,
-            ]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr
+            _promtool("openmetrics", file.name, data)
             Path(file.name).unlink()
         return data
 
@@ -148,16 +139,21 @@ def _quoted(value: str) -> str:
 
 def record(url: str, company: Company, data: Path) -> None:
     """Add to the database what the recording rules would have made of the company, found at `url`."""
-    subprocess.run(
-        [
-            program("prometheus", "promtool"), "tsdb", "create-blocks-from", "rules",
-            f"--url={url}", f"--output-dir={data}", f"--eval-interval={company.every}s",
-            f"--start={company.scrapes[0]:.0f}", f"--end={company.scrapes[-1]:.0f}",
-            ROOT / "prometheus/rules/recording.yml",
-        ],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
+    _promtool(
+        "rules",
+        f"--url={url}",
+        f"--output-dir={data}",
+        f"--eval-interval={company.every}s",
+        f"--start={company.scrapes[0]:.0f}",
+        f"--end={company.scrapes[-1]:.0f}",
+        ROOT / "prometheus/rules/recording.yml",
+    )
+
+
+def _promtool(*arguments: str | Path) -> None:
+    command = [program("prometheus", "promtool"), "tsdb", "create-blocks-from", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @contextmanager
