@@ -17,7 +17,7 @@ from exporter import __version__, backfill
 from exporter.archive import command
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Aircall, Settings, load, storage_url
+from exporter.config import Aircall, Settings, Storage, load, storage_url
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
 from exporter.service import Service
@@ -212,9 +212,9 @@ def _demo(arguments: argparse.Namespace) -> int:
         if arguments.config:
             settings = structs.replace(load(arguments.config, SIMULATED_CREDENTIAL), aircall=api)
         else:
-            settings = Settings(aircall=api, sla=DEMO_SLA)
+            settings = Settings(aircall=api, sla=DEMO_SLA, storage=Storage(url=storage_url(None)))
         arguments.lifecycle = False
-        _serve(arguments, settings, Archive(sqlite_url(storage)))
+        _serve(arguments, settings, Archive(settings.storage.url or sqlite_url(storage), simulated=True))
     return 0
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from exporter import yamlfile
+from exporter.archive.database import url_problem
 from exporter.durations import Duration
 from exporter.yamlfile import ConfigError, Texts
 
@@ -25,7 +26,7 @@ Caller = Literal["full", "masked", "hidden"]
 
 _TEXTS = Texts(
     wanted={"aircall.requests_per_minute": "auto or a number", "caller": "full, masked or hidden"},
-    secret=frozenset({"aircall.api_id", "aircall.api_token", "aircall.api_token_file"}),
+    secret=frozenset({"aircall.api_id", "aircall.api_token", "aircall.api_token_file", "storage.url"}),
 )
 
 
@@ -65,8 +66,12 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where calls and counters are kept, how far back they reach at first, and how long (0 is for ever)."""
 
     url: str = ""
+    """May hold a password."""
     backfill: Duration = Duration(86400)
     retention: Duration = Duration(180 * 86400)
+
+    def __repr__(self) -> str:
+        return f"Storage(backfill={self.backfill!r}, retention={self.retention!r}, url hidden)"
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,14 +117,23 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """
     source = path or "configuration"
     settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
-    settings = _with_environment(settings, source, environ)
+    storage = msgspec.structs.replace(settings.storage, url=storage_url(path, environ))
+    settings = _with_environment(msgspec.structs.replace(settings, storage=storage), source, environ)
     _check(settings, source, bool(environ.get("AIRCALL_BASE_URL")))
     return settings
 
 
-def storage_url(path: str | None) -> str:
-    """The archive's database in the file at `path`, empty where none is set; needs no credential."""
-    return yamlfile.convert(yamlfile.read(path), Settings, path, _TEXTS).storage.url if path else ""
+def storage_url(path: str | None, environ: Mapping[str, str] = os.environ) -> str:
+    """The archive's database as configured, empty where none is; needs no credential."""
+    source = path or "configuration"
+    settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
+    url = _from_environment("AIRCALL_STORAGE_URL", environ) or settings.storage.url
+    if url and (problem := url_problem(url)):
+        where = (
+            ("environment", "AIRCALL_STORAGE_URL") if url != settings.storage.url else (source, "storage.url")
+        )
+        raise ConfigError(*where, problem)
+    return url
 
 
 def _with_environment(settings: Settings, source: str, environ: Mapping[str, str]) -> Settings:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
@@ -41,6 +41,20 @@ def sqlite_url(directory: str, create: bool = True) -> str:
     except OSError as error:
         raise ArchiveError(f"{directory}: cannot be created: {error.strerror}") from None
     return f"sqlite:///{Path(directory) / 'archive.sqlite'}"
+
+
+def url_problem(url: str) -> str:
+    """What is wrong with the address of a database; nothing where it is fine. No text of it is repeated."""
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect().import_dbapi()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        return "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall"
+    except ImportError:
+        return "needs a driver that is not installed: pip install 'aircall-exporter[postgres]'"
+    if parsed.get_backend_name() not in ("postgresql", "sqlite"):
+        return "is of a kind that is not supported, wanted postgresql+psycopg:// or sqlite://"
+    return ""
 
 
 def engine_for(url: str) -> Engine:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from exporter.account.totals import Key
-from exporter.archive import retention, rows, schema, state
+from exporter.archive import owner, retention, rows, schema, state
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import archive_errors, engine_for, searching
 from exporter.archive.lift import prepare, require_current
@@ -30,9 +30,13 @@ _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schem
 class Archive:
     """Saves batches and remembers them. Every method raises ArchiveError where the database fails."""
 
-    def __init__(self, url: str) -> None:
-        """Take the database at `url` (SQLAlchemy's form); it is opened by the first use."""
+    def __init__(self, url: str, simulated: bool = False) -> None:
+        """Take the database at `url` (SQLAlchemy's form); it is opened by the first use.
+
+        An archive of a `simulated` account is emptied by whoever loads it next.
+        """
         self._engine: Engine = engine_for(url)
+        self._simulated = simulated
 
     def close(self) -> None:
         self._engine.dispose()
@@ -42,6 +46,7 @@ class Archive:
         with archive_errors():
             prepare(self._engine)
             with self._engine.begin() as connection:
+                owner.claim(connection, self._simulated)
                 return Memory(
                     totals=[
                         (_as_key(row.key), row.value) for row in connection.execute(select(schema.totals))

@@ -11,11 +11,16 @@ from grafana.boards import BOARDS
 from grafana.boards.rendering import render
 from tests.grafana.boards import DASHBOARDS, Panel, boards, panels
 
-UIDS = {"aircall-wallboard", "aircall-numbers", "aircall-teams", "aircall-queue", "aircall-exporter"}
+METRICS = {"aircall-wallboard", "aircall-numbers", "aircall-teams", "aircall-queue", "aircall-exporter"}
+UIDS = METRICS | {"aircall-calls"}
 CORE = {"stat", "timeseries", "table", "state-timeline", "heatmap", "barchart"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+ARCHIVE = {"type": "grafana-postgresql-datasource", "uid": "${archive}"}
 
 every_board = pytest.mark.parametrize("board", boards(), ids=lambda board: str(board["uid"]))
+every_board_of_metrics = pytest.mark.parametrize(
+    "board", [each for each in boards() if each["uid"] in METRICS], ids=lambda board: str(board["uid"])
+)
 every_panel = pytest.mark.parametrize("panel", list(panels()), ids=str)
 
 
@@ -25,7 +30,7 @@ def test_the_committed_files_are_those_that_the_code_gives() -> None:
     assert committed == given, "run `python -m grafana.boards`"
 
 
-def test_there_are_five_boards() -> None:
+def test_there_are_six_boards() -> None:
     assert {board["uid"] for board in boards()} == UIDS
 
 
@@ -40,7 +45,7 @@ def test_a_board_can_be_found_and_left_again(board: dict[str, Any]) -> None:
     assert link["keepTime"]
 
 
-@every_board
+@every_board_of_metrics
 def test_a_board_lets_choose_the_same_things_as_the_others(board: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
     everything = {"job": ".+", "instance": ".+", "team": ".*", "number": ".*"}
@@ -52,7 +57,7 @@ def test_a_board_lets_choose_the_same_things_as_the_others(board: dict[str, Any]
         assert variables[name]["allValue"] == all_value
 
 
-@every_board
+@every_board_of_metrics
 def test_a_live_board_refreshes_itself_and_looks_back_as_far_as_the_period(board: dict[str, Any]) -> None:
     live = board["uid"] in ("aircall-wallboard", "aircall-numbers")
     assert (board["refresh"] == "10s") is live
@@ -93,13 +98,14 @@ def test_a_panel_says_what_it_shows(panel: Panel) -> None:
 
 @every_panel
 def test_a_panel_asks_the_chosen_data_source(panel: Panel) -> None:
-    assert panel.model["datasource"] == SOURCE
+    source = SOURCE if panel.uid in METRICS else ARCHIVE
+    assert panel.model["datasource"] == source
     assert panel.targets
     refs = [target["refId"] for target in panel.targets]
     assert len(refs) == len(set(refs))
     for target in panel.targets:
-        assert target["datasource"] == SOURCE
-        for selector in re.findall(r"(?<!\$)\{[^{}]+\}", target["expr"]):
+        assert target["datasource"] == source
+        for selector in re.findall(r"(?<!\$)\{[^{}]+\}", target.get("expr", "")):
             assert selector.startswith('{job=~"$job", instance=~"$instance"'), selector
 
 

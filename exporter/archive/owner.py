@@ -1,0 +1,35 @@
+"""Whose calls an archive holds: a real account's, or the simulated one's, never both."""
+
+from sqlalchemy import Connection, delete, exists, select
+
+from exporter.archive import state
+from exporter.archive.database import ArchiveError
+from exporter.archive.schema import calls, metadata
+from exporter.archive.schema import state as notes
+
+_SIMULATED = "simulated"
+
+
+def claim(connection: Connection, simulated: bool) -> None:
+    """Take the archive for a real or a `simulated` account.
+
+    Simulated calls are worth nothing later, and another simulation gives other calls the same ids: so they
+    are removed. Raises ArchiveError where a simulated account would be mixed with a real one.
+    """
+    held = state.read(connection, _SIMULATED, bool) or False
+    if held:
+        _empty(connection)
+    elif simulated and _is_used(connection):
+        raise ArchiveError("the archive holds a real account's calls, a simulated one needs its own database")
+    if held or simulated:
+        state.write(connection, _SIMULATED, simulated)
+
+
+def _is_used(connection: Connection) -> bool:
+    return state.progress(connection) is not None or bool(connection.scalar(select(exists(calls.c.id))))
+
+
+def _empty(connection: Connection) -> None:
+    for table in reversed(metadata.sorted_tables):
+        every = delete(table)
+        connection.execute(every.where(notes.c.name != "version") if table is notes else every)
