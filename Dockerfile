@@ -3,7 +3,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 RUN python -m venv /opt/aircall-exporter \
- && /opt/aircall-exporter/bin/pip install --no-cache-dir --disable-pip-version-check .
+ && /opt/aircall-exporter/bin/pip install --no-cache-dir --disable-pip-version-check '.[postgres]'
 
 FROM python:3.13.14-slim
 RUN useradd --uid 9979 --no-create-home --shell /usr/sbin/nologin aircall \

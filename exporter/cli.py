@@ -17,7 +17,7 @@ from exporter import __version__, backfill
 from exporter.archive import command
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Aircall, Settings, Storage, load, storage_url
+from exporter.config import Aircall, Settings, load, storage_url
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
 from exporter.service import Service
@@ -207,14 +207,16 @@ def _demo(arguments: argparse.Namespace) -> int:
     users = arguments.users
     calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
     account = SimulatedAccount(users, calls, arguments.seed, start=time.time())
-    with TemporaryDirectory() as storage, SimulatedAircall(account, clock=time.time) as aircall:
+    with TemporaryDirectory() as passing, SimulatedAircall(account, clock=time.time) as aircall:
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         if arguments.config:
-            settings = structs.replace(load(arguments.config, SIMULATED_CREDENTIAL), aircall=api)
+            settings = load(arguments.config, SIMULATED_CREDENTIAL)
         else:
-            settings = Settings(aircall=api, sla=DEMO_SLA, storage=Storage(url=storage_url(None)))
+            settings = Settings(sla=DEMO_SLA)
+        storage = structs.replace(settings.storage, url=storage_url(arguments.config))
+        settings = structs.replace(settings, aircall=api, storage=storage)
         arguments.lifecycle = False
-        _serve(arguments, settings, Archive(settings.storage.url or sqlite_url(storage), simulated=True))
+        _serve(arguments, settings, Archive(settings.storage.url or sqlite_url(passing), simulated=True))
     return 0
 
 

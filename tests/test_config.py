@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -229,3 +231,39 @@ def test_durations_as_prometheus_writes_them(text: str, seconds: float) -> None:
 def test_anything_else_is_no_duration(text: object) -> None:
     with pytest.raises(ValueError, match="a duration such as"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (
+            "nonsense",
+            "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall",
+        ),
+        ("postgresql+psycopg://u:secret@h:port/d", "is no address of a database"),
+        ("mariadb+nothing://u:secret@h/d", "is no address of a database"),
+        ("mssql+pyodbc://u:secret@h/d", "needs a driver that is not installed"),
+    ],
+)
+def test_an_archive_that_cannot_be_is_refused_without_its_password(
+    tmp_path: Path, url: str, problem: str
+) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text(f"storage: {{url: '{url}'}}\n", encoding="utf-8")
+    for environ, where in (
+        ({}, f"{file}: storage.url: "),
+        ({"AIRCALL_STORAGE_URL": url + "x"}, "environment: "),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            load(str(file), CREDENTIAL | environ)
+        assert str(refused.value).startswith(where)
+        assert problem in str(refused.value)
+        assert "secret" not in str(refused.value)
+
+
+def test_the_archive_may_come_from_the_environment(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("sqlite:////tmp/elsewhere.sqlite\n", encoding="utf-8")
+    settings = load(None, CREDENTIAL | {"AIRCALL_STORAGE_URL_FILE": str(secret)})
+    assert settings.storage.url == "sqlite:////tmp/elsewhere.sqlite"
+    assert "elsewhere" not in repr(settings)

@@ -28,6 +28,25 @@ def _between(since: str, until: str) -> str:
     return f"CASE WHEN c.{since}_at + c.{until}_at > 0 THEN greatest(c.{until}_at - c.{since}_at, 0) END"
 
 
+WIDTHS = {
+    "Started": 155,
+    "Direction": 95,
+    "Outcome": 105,
+    "Missed because": 145,
+    "User": 165,
+    "Number": 145,
+    "External number": 150,
+    "Time to answer": 130,
+    "Talked": 90,
+    "Duration": 95,
+    "Tags": 120,
+    "Assigned to": 125,
+    "Listen": 90,
+    "In Aircall": 95,
+}
+"""Of the columns, in pixels of a screen that is 1920 wide; comments have the rest."""
+
+
 TOTALS = f"""
 SELECT count(*) AS "Calls",
   count(*) FILTER (WHERE c.direction = 'inbound') AS "Inbound",
@@ -58,7 +77,7 @@ SELECT to_timestamp(c.started_at) AS "Started",
     AS "Comments",
   coalesce(a.name, 'user ' || c.assigned_to_id, '') AS "Assigned to",
   CASE WHEN c.recorded THEN 'recording' WHEN c.voicemail THEN 'voicemail' ELSE '' END AS "Listen",
-  coalesce(c.asset, '') AS "In Aircall",
+  coalesce(c.asset, '#') AS "In Aircall",
   c.id::text AS "Call"
 FROM (SELECT * FROM calls c
 WHERE {matching()}
@@ -88,7 +107,7 @@ def _totals() -> stat.Panel:
         .decimals(0)
     )
     for name in ("Talked", "Time to answer"):
-        panel = panel.override_by_name(name, [DynamicConfigValue(id_val="unit", value="dtdurations")])
+        panel = panel.override_by_name(name, [DynamicConfigValue(id_val="unit", value="dtdhms")])
     return panel
 
 
@@ -105,32 +124,52 @@ def _calls() -> table.Panel:
         height=22,
     )
     panel = framed(table.Panel(), frame, [SqlQuery(CALLS)], archive.ARCHIVE).filterable(True)
+    panel = panel.override_by_regexp(
+        ".*", _settings(noValue="\u00a0")
+    )  # an empty cell is not an empty search
+    for name, width in WIDTHS.items():
+        panel = panel.override_by_name(name, _settings(**{"custom.width": width}))
     for name in ("Time to answer", "Talked", "Duration"):
-        panel = panel.override_by_name(name, _settings(unit="dtdurations", width=110))
+        panel = panel.override_by_name(name, _settings(unit="dthms"))
     keep = "${__url_time_range}&${archive:queryparam}&${exporter:queryparam}"
     for name, variable in (("User", "user"), ("Number", "number")):
-        link = _link(
-            f"Only {name.lower()} ${{__value.text}}", f"/d/{PAGE.uid}?{keep}&var-{variable}=${{__value.raw}}"
+        only = f"/d/{PAGE.uid}?{keep}&var-{variable}=${{__value.raw:percentencode}}"
+        panel = panel.override_by_name(name, _settings(links=_link(f"Only this {name.lower()}", only)))
+    play = "${exporter}/api/v1/calls/${__data.fields.Call}/${__value.raw}"
+    return (
+        panel.override_by_name("Listen", _settings(links=_link("Play it", play, new_tab=True)))
+        .override_by_name(
+            "In Aircall",
+            _settings(
+                links=_link("Open its page in Aircall", "${__value.raw}", new_tab=True), mappings=_page()
+            ),
         )
-        panel = panel.override_by_name(name, _settings(links=link))
-    listen = _link("Play it", "${exporter}/api/v1/calls/${__data.fields.Call}/${__value.raw}", new_tab=True)
-    panel = panel.override_by_name("Listen", _settings(links=listen, width=90))
-    page = _link("Open its page in Aircall", "${__value.raw}", new_tab=True)
-    panel = panel.override_by_name("In Aircall", _settings(links=page, width=120))
-    return panel.override_by_name("Started", _settings(width=170)).override_by_name(
-        "Outcome",
-        _settings(mappings=_outcomes(), width=110, **{"custom.cellOptions": {"type": "color-text"}}),
+        .override_by_name("Outcome", _settings(mappings=_outcomes()))
+        .override_by_name(
+            "Outcome", [DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"})]
+        )
+        .override_by_name("Call", [DynamicConfigValue(id_val="custom.hidden", value=True)])
     )
 
 
-def _settings(width: int | None = None, **settings: object) -> list[DynamicConfigValue]:
-    if width is not None:
-        settings["custom.width"] = width
+def _settings(**settings: object) -> list[DynamicConfigValue]:
     return [DynamicConfigValue(id_val=name, value=value) for name, value in settings.items()]
 
 
 def _link(title: str, url: str, *, new_tab: bool = False) -> list[dict[str, object]]:
     return [{"title": title, "url": url, "targetBlank": new_tab}]
+
+
+def _page() -> list[model.ValueMapping]:
+    """A word for the address; a link of no text where there is none, since a table wants an address."""
+    return [
+        model.RegexMap(
+            options=model.DashboardRegexMapOptions(
+                pattern=pattern, result=model.ValueMappingResult(text=text, index=index)
+            )
+        )
+        for index, (pattern, text) in enumerate((("^#$", "\u00a0"), ("^.+$", "open")))
+    ]
 
 
 def _outcomes() -> list[model.ValueMapping]:

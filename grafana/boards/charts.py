@@ -9,10 +9,11 @@ from grafana_foundation_sdk.builders.common import (
     VizLegendOptions,
     VizTooltipOptions,
 )
-from grafana_foundation_sdk.builders.dashboard import FieldColor
+from grafana_foundation_sdk.builders.dashboard import DashboardLink, FieldColor
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardLinkType,
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
@@ -22,6 +23,9 @@ from grafana.boards.palette import Sign
 from grafana.boards.panels import Frame, framed, sorted_by
 
 C = TypeVar("C", timeseries.Panel, barchart.Panel)
+
+CALLS = "/d/aircall-calls?${__url_time_range}"
+CHOSEN = f"{CALLS}&${{team:queryparam}}&${{number:queryparam}}"
 
 # A series of this legend is a limit or another period: a dashed line, not data of its own.
 DASHED = "/limit|threshold|earlier|budget|asked for/"
@@ -65,6 +69,7 @@ def by_name(frame: Frame, shown: Sequence[Sign], query: Dataquery, name: str, co
     """A stacked bar per name, its parts by column."""
     return _coloured(
         framed(barchart.Panel(), frame, [query])
+        .links([calls_behind()])
         .with_transformation(
             DataTransformerConfig(
                 id_val="groupingToMatrix",
@@ -135,6 +140,7 @@ def spread(frame: Frame, query: Dataquery) -> heatmap.Panel:
     """How many fell into which bucket, over time."""
     return (
         framed(heatmap.Panel(), frame, [query])
+        .links([calls_behind()])
         .interval("5m")
         .calculate(False)
         .y_axis(heatmap.YAxisConfig().unit("s"))
@@ -178,7 +184,18 @@ def columns(frame: Frame, key: str, named: Mapping[str, Dataquery]) -> table.Pan
         .with_transformation(sorted_by(key.capitalize()))
         .decimals(0)
         .override_by_field_type("number", [DynamicConfigValue(id_val="noValue", value="–")])
+        .override_by_name(key.capitalize(), [DynamicConfigValue(id_val="links", value=_calls_of(key))])
     )
+
+
+def calls_behind() -> DashboardLink:
+    """From a panel to the calls that it counts."""
+    return DashboardLink("The calls behind it").type(DashboardLinkType.LINK).url(CHOSEN)
+
+
+def _calls_of(key: str) -> list[dict[str, str]]:
+    """From a row to the calls of its user or number."""
+    return [{"title": f"Calls of this {key}", "url": f"{CALLS}&var-{key}=${{__value.raw:percentencode}}"}]
 
 
 def units(panel: table.Panel, **named: str) -> table.Panel:

@@ -90,8 +90,9 @@ def over_time(expr: str, legend: str) -> Dataquery:
 
 
 def buckets(expr: str) -> Dataquery:
-    """A histogram's buckets over the time range."""
-    return Dataquery().expr(expr).range().legend_format("{{le}}").format(PromQueryFormat.HEATMAP)
+    """A histogram's buckets over the time range, with the calls that stand for them."""
+    query = Dataquery().expr(expr).range().legend_format("{{le}}").format(PromQueryFormat.HEATMAP)
+    return query.exemplar(True)
 
 
 def sorted_by(field: str, *, descending: bool = False) -> DataTransformerConfig:

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 
 from grafana.boards.board import Page, history
-from grafana.boards.charts import bars, by_clock, columns, lines, spread, units
+from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import SERVICE_LEVEL, queue_wait
 from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, YELLOW, Sign
@@ -62,7 +62,7 @@ def _offered() -> Builder[Panel]:
         ),
         (ANSWERED, MISSED),
         over_time(_each(CALLS, INBOUND, "outcome"), "{{outcome}}"),
-    )
+    ).links([calls_behind()])
 
 
 def _missed() -> Builder[Panel]:
@@ -79,7 +79,7 @@ def _missed() -> Builder[Panel]:
         ),
         (),
         over_time(_each("aircall_missed_calls_total", NUMBER, "reason"), "{{reason}}"),
-    )
+    ).links([calls_behind()])
 
 
 def _answer() -> Builder[Panel]:

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOption
 
 from grafana.boards.board import Page, history
-from grafana.boards.charts import bars, by_name, columns, lines, timeline, units
+from grafana.boards.charts import bars, by_name, calls_behind, columns, lines, timeline, units
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import SERVICE_LEVEL, SLA
 from grafana.boards.palette import (
@@ -90,7 +90,7 @@ def _calls() -> Builder[Panel]:
         counted("inbound", "missed", f"(instance, number_id) {numbers}"),
         counted("outbound", "answered", users),
         counted("outbound", "unanswered", users),
-    )
+    ).links([calls_behind()])
 
 
 def _compared() -> Builder[Panel]:

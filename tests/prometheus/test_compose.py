@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-PINNED = re.compile(r":v?\d+\.\d+\.\d+(-slim)?$")
+PINNED = re.compile(r":v?\d+\.\d+(\.\d+)?(-slim)?$")
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -25,7 +25,7 @@ def interpolated(text: str, **settings: str) -> str:
 
 
 def test_the_stack_is_complete() -> None:
-    assert set(SERVICES) == {"exporter", "prometheus", "alertmanager", "grafana"}
+    assert set(SERVICES) == {"exporter", "archive", "prometheus", "alertmanager", "grafana"}
 
 
 @each_service
@@ -48,7 +48,7 @@ def test_services_are_locked_down_and_come_back(name: str) -> None:
 
 @each_service
 def test_ports_are_open_on_this_machine_only(name: str) -> None:
-    for port in SERVICES[name]["ports"]:
+    for port in SERVICES[name].get("ports", ()):
         assert interpolated(port).startswith("127.0.0.1:")
 
 
@@ -72,13 +72,26 @@ def test_every_setting_of_the_stack_is_in_the_example() -> None:
 @pytest.mark.parametrize(
     ("api_id", "arguments"),
     [
-        ("", "demo --web.listen-address=0.0.0.0:9979"),
+        ("", "demo --web.enable-api --web.listen-address=0.0.0.0:9979"),
         ("abc", "--web.listen-address=0.0.0.0:9979 --storage.path=/data"),
     ],
     ids=["simulated-account-without-a-credential", "real-account-with-one"],
 )
 def test_exporter_runs_on(tmp_path: Path, api_id: str, arguments: str) -> None:
     assert run_in_shell("exporter", tmp_path, "aircall-exporter", AIRCALL_API_ID=api_id) == arguments
+
+
+def test_a_real_accounts_calls_are_served_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    asked = run_in_shell(
+        "exporter", tmp_path, "aircall-exporter", AIRCALL_API_ID="a", AIRCALL_ENABLE_API="true"
+    )
+    assert "--web.enable-api" in asked.split()
+
+
+def test_the_archive_is_out_of_reach_from_outside() -> None:
+    assert "ports" not in SERVICES["archive"]
+    assert SERVICES["archive"]["networks"] == ["archive"]
+    assert COMPOSE["networks"]["archive"] == {"internal": True}
 
 
 @pytest.mark.parametrize("api_id", ["", "abc"])
