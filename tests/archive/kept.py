@@ -46,9 +46,9 @@ class Kept:
         return all(
             (
                 wanted.since <= call.started_at <= wanted.until,
-                not wanted.users or {str(call.user_id), names[0]} & set(wanted.users) - {""},
+                not wanted.users or {str(call.user_id or ""), names[0]} & set(wanted.users) - {""},
                 not wanted.teams or self._teams(call) & set(wanted.teams),
-                not wanted.numbers or {str(call.number_id), names[1]} & set(wanted.numbers) - {""},
+                not wanted.numbers or {str(call.number_id or ""), names[1]} & set(wanted.numbers) - {""},
                 not wanted.directions or call.direction in wanted.directions,
                 not wanted.assets
                 or ("recording" in wanted.assets and call.recorded)

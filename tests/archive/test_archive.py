@@ -8,6 +8,7 @@ from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
 from exporter.config import Storage
 from exporter.demo.calls import SimulatedCall
+from exporter.demo.faults import Fault, answer
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.archive.postgres import Postgres
@@ -132,27 +133,36 @@ def test_a_call_that_went_on_when_the_exporter_stopped_is_counted_however_late(d
     assert live(database, account, 60) == 2
 
 
-def test_a_crash_at_any_step_loses_and_doubles_nothing(database: str) -> None:
-    account = SimulatedAccount(users=12, calls_per_hour=400, seed=7, start=NOON)
-    for steps in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89):
-        with polled(account, archive=Archive(database)) as world:
-            save = world.writer.submit
-            for position in range(steps):
-                world.step(world.time.now + 30)
-                if position == steps - 2:
-                    world.poller._save = lambda batch: None  # what this step brings dies with the process
-            world.poller._save = save
-            world.writer._pending.__init__()
+def test_a_crash_right_after_a_long_standstill_leaves_no_gap(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
         world.live_until_complete()
-        world.live(120)
-        world.freeze()
-        counted_from = world.poller.account.counted_from
-        total = world.scrape().sum("aircall_calls_total")
-    kept = {row.id for row in rows(database) if row.counted}
-    assert {call.id for call in finished(account, counted_from)} <= kept
-    assert total == len(kept)
-    assert {row.id for row in rows(database)} <= account.calls.keys()
+        goes_on = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(goes_on.id, user, at=world.time.now + 5)
+        world.live(60)
+        for minute in range(300):
+            at = world.time.now + 60 * minute
+            account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
+        world.time.now = resumed = account.now + 60
+        while world.poller.account.book.read_to < resumed:
+            world.step(world.time.now + 60)
+    assert live(database, account, 300) == 300
+
+
+def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    live(database, account, 60)
+    for minute in range(2, 300):
+        at = NOON + 60 * minute
+        account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
+    with polled(account, archive=Archive(database)) as world:
+        world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", answer(503)))
+        world.live(5 * 3600)
+        world.aircall.faults.clear()
+        world.live(300)
+        assert world.scrape().sum("aircall_calls_total") == 298
 
 
 def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: str) -> None:
