@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from exporter.archive.criteria import Criteria
 from tests.grafana.boards import board, panel
 
 UID = "aircall-calls"
@@ -39,6 +40,27 @@ def filled(
 
     statement = re.sub(r"\$\{(\w+):sqlstring\}", value, statement)
     return re.sub(r"\$__unixEpochFilter\((.*?)\)", rf"\1 >= {period[0]} AND \1 <= {period[1]}", statement)
+
+
+def choices(criteria: Criteria) -> dict[str, str | tuple[str, ...]]:
+    """What is to be chosen and written on the board for a search."""
+    several = {
+        "user": criteria.users,
+        "team": criteria.teams,
+        "number": criteria.numbers,
+        "direction": criteria.directions,
+        "asset": criteria.assets,
+        "reason": criteria.reasons,
+        "tag": criteria.tags,
+    }
+    single = {
+        "missed": {None: "any", True: "missed", False: "others"}[criteria.missed],
+        "longer": "" if criteria.longer_than is None else f"{criteria.longer_than}s",
+        "shorter": "" if criteria.shorter_than is None else f"{criteria.shorter_than}",
+        "caller": next(iter(criteria.callers), ""),
+        "text": next(iter(criteria.texts), ""),
+    }
+    return {name: values for name, values in several.items() if values} | single
 
 
 def statement(title: str) -> str:
