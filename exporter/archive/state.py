@@ -10,7 +10,7 @@ from exporter.archive.schema import state
 
 T = TypeVar("T")
 
-PROGRESS, WISHES, SERVED_AT = "progress", "wishes", "served_at"
+PROGRESS, WISHES, SERVED_AT, CALLER_KEY = "progress", "wishes", "served_at", "caller_key"
 
 
 def progress(connection: Connection) -> Progress | None:

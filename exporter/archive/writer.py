@@ -10,6 +10,7 @@ from exporter.archive.database import ArchiveError
 from exporter.archive.records import Batch, Memory, Saved, Span
 from exporter.archive.store import Archive
 from exporter.clock import Clock
+from exporter.config import Settings
 
 log = structlog.get_logger()
 
@@ -59,11 +60,11 @@ class ArchiveWriter:
         archive: Archive,
         clock: Clock,
         listener: Listener,
-        retention: Callable[[], float],
+        settings: Callable[[], Settings],
     ) -> None:
         self._archive = archive
         self._clock = clock
-        self._listener, self._retention = listener, retention
+        self._listener, self._settings = listener, settings
         self._loaded = False
         self._lock = threading.Lock()
         self._pending = Batch()
@@ -144,7 +145,7 @@ class ArchiveWriter:
             self._listener.wished(self._archive.wishes())
 
     def _remove(self) -> None:
-        now, retention = self._clock(), self._retention()
+        now, retention = self._clock(), self._settings().storage.retention
         if now < self._next_removal or not retention:
             return
         removed = self._archive.remove(int(now - retention))

@@ -1,0 +1,158 @@
+"""Callers who are masked or hidden: nobody reads their numbers, whoever knows one finds its calls."""
+
+import json
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, select
+
+from exporter.archive import schema
+from exporter.archive.criteria import Criteria
+from exporter.archive.database import ArchiveError
+from exporter.archive.keyfile import KeyFile, key_file
+from exporter.archive.store import Archive
+from exporter.config import Storage, load_storage
+from exporter.demo.simulation import SimulatedAccount
+from exporter.yamlfile import ConfigError
+from tests.archive.ways import ask, command, served
+from tests.simulated_time import NOON, polled
+
+PERIOD = {"since": int(NOON) - 900, "until": int(NOON) + 10_000}
+
+
+def contents(database: str) -> str:
+    """All that the tables hold."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        tables = [connection.execute(select(table)).all() for table in schema.metadata.sorted_tables]
+    engine.dispose()
+    return str(tables)
+
+
+def digits(number: str) -> str:
+    return re.sub(r"\D", "", number)
+
+
+class Kept:
+    """A busy while whose callers are kept masked or hidden."""
+
+    def __init__(self, database: str, directory: Path, how: str) -> None:
+        self.database, self.how = database, how
+        self.key_file = key_file("", str(directory))
+        self.account = SimulatedAccount(users=12, calls_per_hour=300, seed=5, start=NOON)
+        with polled(self.account, archive=Archive(database, self.key_file), caller=how) as world:
+            world.live_until_complete()
+            world.live(120)
+            world.freeze()
+        self.archive = Archive(database, self.key_file)
+        self.calls = [c for c in self.account.calls.values() if c.started_at >= PERIOD["since"]]
+
+    def found(self, caller: str) -> set[int]:
+        return {call.id for call in self.archive.search(Criteria(**PERIOD, callers=(caller,)))}
+
+
+@pytest.fixture(params=["masked", "hidden"])
+def kept(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Kept:
+    return Kept(database, tmp_path, request.param)
+
+
+def test_a_whole_number_finds_its_calls_however_it_is_written(kept: Kept) -> None:
+    numbers = {call.raw_digits for call in kept.calls} - {"anonymous"}
+    assert len(numbers) > 50
+    for number in numbers:
+        expected = {call.id for call in kept.calls if call.raw_digits == number}
+        assert kept.found(number) == kept.found(digits(number)) == kept.found(f"({number})") == expected
+
+
+def test_part_of_a_number_finds_only_what_is_shown(kept: Kept) -> None:
+    number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
+    assert kept.found(digits(number)[:-1]) == set()
+    same_end = {c.id for c in kept.calls if digits(c.raw_digits)[-3:] == digits(number)[-3:]}
+    assert kept.found(digits(number)[-3:]) == (same_end if kept.how == "masked" else set())
+
+
+def test_no_table_holds_a_number_or_the_key(kept: Kept) -> None:
+    held = contents(kept.database)
+    for call in kept.calls:
+        if call.raw_digits != "anonymous":
+            assert call.raw_digits not in held
+            assert digits(call.raw_digits) not in held
+    assert kept.key_file.path.read_text().strip() not in held
+
+
+def test_the_command_and_the_api_find_them_too(kept: Kept, tmp_path: Path) -> None:
+    number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
+    expected = kept.found(number)
+    asked = ["--from", str(PERIOD["since"]), "--to", str(PERIOD["until"]), "--caller", number]
+    printed = command(kept.database, *asked, "--format=json", storage=tmp_path)
+    assert {json.loads(line)["id"] for line in printed.out.splitlines()} == expected
+    with served(kept.archive) as address:
+        given = [("from", str(PERIOD["since"])), ("to", str(PERIOD["until"])), ("caller", number)]
+        assert {call["id"] for call in ask(address, given).json()["calls"]} == expected
+
+
+def test_the_key_is_made_once_for_the_exporter_alone(kept: Kept) -> None:
+    path = kept.key_file.path
+    before = path.read_text()
+    assert re.fullmatch(r"[0-9a-f]{64}\n", before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    kept.archive.load()
+    assert path.read_text() == before
+    assert [each.name for each in path.parent.iterdir() if each.name.startswith("tmp")] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.unlink(), "cannot be read: No such file or directory"),
+        (lambda path: path.write_text("another key, of which nobody knows a thing"), "is another key than"),
+        (lambda path: path.write_text("short"), "holds 5 signs, wanted at least 32"),
+    ],
+)
+def test_with_another_key_the_archive_is_left_alone(
+    database: str, tmp_path: Path, change: Callable[[Path], object], said: str
+) -> None:
+    kept = Kept(database, tmp_path, "hidden")
+    before = contents(database)
+    change(kept.key_file.path)
+    with pytest.raises(ArchiveError, match=said):
+        kept.archive.load()
+    with pytest.raises(ArchiveError, match=said):
+        kept.found("+33 1 22 33 44 55")
+    printed = command(database, "--from=1", "--caller=3312233", storage=tmp_path)
+    assert (printed.code, printed.out, said in printed.err) == (2, "", True)
+    assert list(kept.archive.search(Criteria(**PERIOD)))
+    assert contents(database) == before
+
+
+def test_a_key_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchiveError, match=r"caller\.key: cannot be made: .*storage\.key_file"):
+        Archive("sqlite://", key_file("", str(tmp_path / "file"))).load()
+
+
+def test_a_key_of_ones_own_is_not_made(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "mine", made_here=False)
+    with pytest.raises(ArchiveError, match="mine cannot be read"):
+        Archive("sqlite://", file).load()
+    (tmp_path / "mine").write_text("x" * 32)
+    Archive("sqlite://", file).load()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "which cannot be read: No such file"), ("short", "which holds 5 signs, wanted at least 32")],
+)
+def test_a_configured_key_is_looked_at_before_the_start(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_text(content)
+    (tmp_path / "aircall.yml").write_text(f"storage: {{key_file: {tmp_path}/key}}\n")
+    with pytest.raises(ConfigError, match=f"storage.key_file: found .*, {said}"):
+        load_storage(str(tmp_path / "aircall.yml"), {})
+    (tmp_path / "key").write_text("x" * 32)
+    assert load_storage(str(tmp_path / "aircall.yml"), {}) == Storage(key_file=f"{tmp_path}/key")
