@@ -6,6 +6,9 @@ from exporter.account.board import shown_caller
 from exporter.archive.keyfile import CallerKey
 from exporter.archive.records import Record
 
+FORGOTTEN = "forgotten"
+"""Stands in the place of a caller who is to be forgotten."""
+
 
 @dataclass(frozen=True)
 class Callers:

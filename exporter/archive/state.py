@@ -10,7 +10,8 @@ from exporter.archive.schema import state
 
 T = TypeVar("T")
 
-PROGRESS, WISHES, SERVED_AT, CALLER_KEY = "progress", "wishes", "served_at", "caller_key"
+PROGRESS, WISHES, SERVED_AT = "progress", "wishes", "served_at"
+CALLER_KEY, CALLERS = "caller_key", "callers"
 
 
 def progress(connection: Connection) -> Progress | None:

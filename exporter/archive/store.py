@@ -12,14 +12,15 @@ from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from exporter.account.totals import Key
-from exporter.archive import callerkey, owner, retention, rows, schema, state
+from exporter.archive import callerkey, hiding, owner, retention, rows, schema, state
 from exporter.archive.callers import Callers
 from exporter.archive.criteria import Criteria
-from exporter.archive.database import archive_errors, engine_for, searching, writing
+from exporter.archive.database import archive_errors, engine_for, scrub, searching, writing
 from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
 from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
 from exporter.archive.search import FoundCall, search
+from exporter.config import Caller
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class Archive:
     def save(self, batch: Batch) -> Saved:
         """Save a batch, all of it or nothing."""
         with archive_errors(), writing(self._engine) as connection:
+            hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
             fresh = tuple(
                 addition
@@ -140,6 +142,16 @@ class Archive:
         """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
         with archive_errors(), self._engine.begin() as connection:
             return retention.remove(connection, before, most)
+
+    def hide(self, how: Caller) -> hiding.Pass:
+        """Hide callers who were kept when more was shown of them, a piece of the calls at a time."""
+        with archive_errors(), writing(self._engine) as connection:
+            return hiding.hide(connection, how, self._key)
+
+    def scrub(self) -> bool:
+        """Let go of what was overwritten or removed; gives whether nobody stood in the way."""
+        with archive_errors():
+            return scrub(self._engine)
 
     def _put_calls(self, connection: Connection, records: list[Record]) -> None:
         if not records:

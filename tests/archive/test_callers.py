@@ -6,15 +6,20 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import create_engine, select
+from structlog.testing import capture_logs
 
-from exporter.archive import schema
+from exporter.account.board import shown_caller
+from exporter.aircall.objects import Call, CallDetails, Comment, Tag
+from exporter.archive import hiding, schema
 from exporter.archive.criteria import Criteria
-from exporter.archive.database import ArchiveError
+from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.keyfile import KeyFile, key_file
+from exporter.archive.records import Batch, Record
 from exporter.archive.store import Archive
-from exporter.config import Storage, load_storage
+from exporter.config import Caller, Storage, load_storage
 from exporter.demo.simulation import SimulatedAccount
 from exporter.yamlfile import ConfigError
 from tests.archive.ways import ask, command, served
@@ -39,7 +44,7 @@ def digits(number: str) -> str:
 class Kept:
     """A busy while whose callers are kept masked or hidden."""
 
-    def __init__(self, database: str, directory: Path, how: str) -> None:
+    def __init__(self, database: str, directory: Path, how: Caller) -> None:
         self.database, self.how = database, how
         self.key_file = key_file("", str(directory))
         self.account = SimulatedAccount(users=12, calls_per_hour=300, seed=5, start=NOON)
@@ -156,3 +161,124 @@ def test_a_configured_key_is_looked_at_before_the_start(
         load_storage(str(tmp_path / "aircall.yml"), {})
     (tmp_path / "key").write_text("x" * 32)
     assert load_storage(str(tmp_path / "aircall.yml"), {}) == Storage(key_file=f"{tmp_path}/key")
+
+
+NUMBERS = (
+    "+33 1 22 33 44 55",
+    "0033 (0)1-22.33",
+    "112",
+    "anonymous",
+    None,
+    "sip:ada@example.com",
+    "+1 (555) 01",
+)
+
+
+def records(shown: Caller) -> dict[int, Record]:
+    """Calls with all kinds of callers, tagged and commented on."""
+    details = CallDetails(
+        tags=(Tag("VIP"), Tag("Größe")), comments=(Comment("called  back"), Comment("twice"))
+    )
+    return {
+        id_: Record(Call(id_, "inbound", "done", int(NOON), raw_digits=number), details, shown)
+        for id_, number in enumerate(NUMBERS * 3)
+    }
+
+
+def rows(database: str) -> list:
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        found = connection.execute(select(schema.calls).order_by(schema.calls.c.id)).all()
+    engine.dispose()
+    return found
+
+
+def saved(database: str, directory: Path, *shown: Caller) -> Archive:
+    """An archive in which the same calls were saved, shown otherwise each time."""
+    archive = Archive(database, key_file("", str(directory)))
+    archive.load()
+    for each in shown:
+        archive.save(Batch(records=records(each)))
+    return archive
+
+
+def hide(archive: Archive, how: Caller) -> tuple[int, int]:
+    """Hide all there is to hide; gives in how many pieces, and how many calls have been changed."""
+    for piece in range(100):
+        left, changed = archive.hide(how)
+        if not left:
+            return piece, changed
+    raise AssertionError("no end of it")
+
+
+@pytest.mark.parametrize(("before", "after"), [("full", "masked"), ("full", "hidden"), ("masked", "hidden")])
+def test_hidden_later_is_as_if_hidden_at_once(
+    new_database: Callable[[], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: Caller,
+    after: Caller,
+) -> None:
+    monkeypatch.setattr(hiding, "PIECE", 4)
+    database, strict = new_database(), new_database()
+    archive = saved(database, tmp_path, before)
+    saved(strict, tmp_path, after)
+    pieces, changed = hide(archive, after)
+    assert pieces == 6
+    assert 0 < changed <= len(NUMBERS) * 3
+    assert rows(database) == rows(strict)
+    assert hide(archive, after) == hide(archive, before) == (0, 0)
+    assert rows(database) == rows(strict)
+
+
+def test_hiding_begins_anew_where_more_is_shown_meanwhile(
+    new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hiding, "PIECE", 4)
+    database, strict = new_database(), new_database()
+    archive = saved(database, tmp_path, "full")
+    saved(strict, tmp_path, "masked")
+    for _ in range(4):
+        archive.hide("masked")
+    archive.save(Batch(records=records("full")))
+    hide(archive, "masked")
+    assert rows(database) == rows(strict)
+
+
+def test_hidden_callers_stay_hidden_where_more_may_be_shown_again(database: str, tmp_path: Path) -> None:
+    archive = saved(database, tmp_path, "hidden")
+    hide(archive, "hidden")
+    hidden = rows(database)
+    shown = {id_ + 1000: record for id_, record in records("full").items()}
+    archive.save(Batch(records={id_: replaced(record, id_) for id_, record in shown.items()}))
+    hide(archive, "masked")
+    assert rows(database)[: len(hidden)] == hidden
+    assert {row.caller for row in rows(database)[len(hidden) :]} == {
+        shown_caller(number, "masked") for number in NUMBERS
+    }
+
+
+def replaced(record: Record, id_: int) -> Record:
+    return Record(msgspec.structs.replace(record.call, id=id_), record.details, record.shown)
+
+
+def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:
+    database = sqlite_url(str(tmp_path))
+    kept = Kept(database, tmp_path, "full")
+    written = {call.raw_digits for call in kept.account.calls.values()} - {"anonymous"}
+    assert found_in(tmp_path, written) == written
+    with (
+        capture_logs() as logs,
+        polled(kept.account, archive=Archive(database, kept.key_file), caller="masked") as world,
+    ):
+        world.live(30)
+        assert found_in(tmp_path, written) == set()
+    said = [line for line in logs if line["event"] == "callers kept before are hidden too now"]
+    assert [line["caller"] for line in said] == ["masked"]
+    assert kept.found(min(written))
+
+
+def found_in(directory: Path, numbers: set[str]) -> set[str]:
+    """The numbers that stand in any file, as they are or as digits alone."""
+    held = b"".join(file.read_bytes() for file in directory.iterdir())
+    return {number for number in numbers if number.encode() in held or digits(number).encode() in held}
