@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from random import Random
 
+from msgspec.structs import replace
 from sqlalchemy import create_engine, insert
 
 from exporter.aircall.objects import Call, CallDetails, Comment, Direction, Ref, Tag
@@ -93,7 +94,8 @@ def _history(calls: int) -> Iterator[tuple[Record, set[str]]]:
             voicemail=page if missed and random.random() < 0.3 else None,
         )
         teams = {number, 3 * number, 7 * number} if user is None else {user, 7 * user}
-        yield Record(call, details, _caller(random)), {str(1 + team % TEAMS_IN_ALL) for team in teams}
+        call = replace(call, raw_digits=_caller(random))
+        yield Record(call, details, "full"), {str(1 + team % TEAMS_IN_ALL) for team in teams}
 
 
 def _caller(random: Random) -> str:

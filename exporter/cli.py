@@ -16,8 +16,9 @@ from msgspec import structs
 from exporter import __version__, backfill
 from exporter.archive import command
 from exporter.archive.database import ArchiveError, sqlite_url
+from exporter.archive.keyfile import key_file
 from exporter.archive.store import Archive
-from exporter.config import Aircall, Settings, load, storage_url
+from exporter.config import Aircall, Settings, Storage, load, load_storage
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
 from exporter.service import Service
@@ -168,7 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
-    _serve(arguments, settings, Archive(settings.storage.url or sqlite_url(arguments.storage)))
+    _serve(arguments, settings, _archive(settings.storage, arguments.storage))
     return 0
 
 
@@ -180,8 +181,7 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
 def _calls(arguments: argparse.Namespace) -> int:
     try:
-        url = storage_url(arguments.config) or sqlite_url(arguments.storage, create=False)
-        with closing(Archive(url)) as archive:
+        with closing(_kept_archive(arguments)) as archive:
             return command.run(arguments, archive, time.time())
     except (ArchiveError, ValueError) as error:
         print(f"aircall-exporter: calls: {error}", file=sys.stderr)
@@ -192,7 +192,7 @@ def _backfill(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs("warning", arguments.log_format, [settings.aircall.api_token])
     try:
-        with closing(Archive(settings.storage.url or sqlite_url(arguments.storage))) as archive:
+        with closing(_archive(settings.storage, arguments.storage)) as archive:
             return backfill.run(arguments, settings, archive)
     except ValueError as error:
         print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
@@ -213,11 +213,23 @@ def _demo(arguments: argparse.Namespace) -> int:
             settings = load(arguments.config, SIMULATED_CREDENTIAL)
         else:
             settings = Settings(sla=DEMO_SLA)
-        storage = structs.replace(settings.storage, url=storage_url(arguments.config))
-        settings = structs.replace(settings, aircall=api, storage=storage)
+        settings = structs.replace(settings, aircall=api, storage=load_storage(arguments.config))
         arguments.lifecycle = False
-        _serve(arguments, settings, Archive(settings.storage.url or sqlite_url(passing), simulated=True))
+        _serve(arguments, settings, _archive(settings.storage, passing, simulated=True))
     return 0
+
+
+def _archive(storage: Storage, directory: str, simulated: bool = False) -> Archive:
+    """The archive as configured, or else in a directory; its key as configured, or else there too."""
+    url = storage.url or sqlite_url(directory)
+    return Archive(url, key_file(storage.key_file, directory), simulated)
+
+
+def _kept_archive(arguments: argparse.Namespace) -> Archive:
+    """An archive that is there; needs no credential."""
+    storage = load_storage(arguments.config)
+    url = storage.url or sqlite_url(arguments.storage, create=False)
+    return Archive(url, key_file(storage.key_file, arguments.storage))
 
 
 def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> None:

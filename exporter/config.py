@@ -16,6 +16,7 @@ import msgspec
 
 from exporter import yamlfile
 from exporter.archive.database import url_problem
+from exporter.archive.keyfile import key_problem
 from exporter.durations import Duration
 from exporter.yamlfile import ConfigError, Texts
 
@@ -67,11 +68,13 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     url: str = ""
     """May hold a password."""
+    key_file: str = ""
     backfill: Duration = Duration(86400)
     retention: Duration = Duration(180 * 86400)
 
     def __repr__(self) -> str:
-        return f"Storage(backfill={self.backfill!r}, retention={self.retention!r}, url hidden)"
+        kept = f"backfill={self.backfill!r}, retention={self.retention!r}"
+        return f"Storage(key_file={self.key_file!r}, {kept}, url hidden)"
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -117,14 +120,14 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """
     source = path or "configuration"
     settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
-    storage = msgspec.structs.replace(settings.storage, url=storage_url(path, environ))
+    storage = load_storage(path, environ)
     settings = _with_environment(msgspec.structs.replace(settings, storage=storage), source, environ)
     _check(settings, source, bool(environ.get("AIRCALL_BASE_URL")))
     return settings
 
 
-def storage_url(path: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """The archive's database as configured, empty where none is; needs no credential."""
+def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> Storage:
+    """Where the archive is, for what needs no credential. Raises ConfigError."""
     source = path or "configuration"
     settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
     url = _from_environment("AIRCALL_STORAGE_URL", environ) or settings.storage.url
@@ -133,7 +136,10 @@ def storage_url(path: str | None, environ: Mapping[str, str] = os.environ) -> st
             ("environment", "AIRCALL_STORAGE_URL") if url != settings.storage.url else (source, "storage.url")
         )
         raise ConfigError(*where, problem)
-    return url
+    key_file = settings.storage.key_file
+    if key_file and (problem := key_problem(Path(key_file))):
+        raise ConfigError(source, "storage.key_file", f"found {key_file}, which {problem}")
+    return msgspec.structs.replace(settings.storage, url=url)
 
 
 def _with_environment(settings: Settings, source: str, environ: Mapping[str, str]) -> Settings:

@@ -61,7 +61,7 @@ class Service:
                 saved=lambda saved, whole: self._wish(lambda: self._poller.account.counted(saved, whole)),
                 wished=lambda spans: self._wish(lambda: self._poller.wish(spans)),
             ),
-            retention=lambda: self.latest.board.settings.storage.retention,
+            settings=lambda: self.latest.board.settings,
         )
         self._poller = Poller(settings, self._client, self.registry, self.clock, self._writer.submit)
         self.latest: Snapshot = self._poller.snapshot()

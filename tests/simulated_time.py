@@ -49,7 +49,7 @@ class Polled:
             archive,
             time,
             Listener(self.poller.restore, self.poller.account.counted, self.poller.wish),
-            retention=lambda: self.settings.storage.retention,
+            settings=lambda: self.settings,
         )
         self.registry.register(SnapshotCollector(self.poller.snapshot, time))
         self.registry.register(ArchiveCollector(self.writer.status, time))

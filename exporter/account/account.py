@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exporter.account import rows
-from exporter.account.board import Board, shown_caller
+from exporter.account.board import Board
 from exporter.account.calls import LOOK_BACK, OVERLAP, CallBook, CallsToRead
 from exporter.account.directory import Directory
 from exporter.account.history import History
@@ -147,8 +147,7 @@ class Account:
         self.left_open.discard(call.id)
         newly_done = self.book.saw(call, at)
         self._put_into_period(call)
-        caller = shown_caller(call.raw_digits, self.settings.caller)
-        self._batch.records[call.id] = Record(self.book.calls[call.id], details, caller)
+        self._batch.records[call.id] = Record(self.book.calls[call.id], details, self.settings.caller)
         if newly_done and (was_known or call.started_at >= self.counted_from):
             added = tuple(increments(call, self._answer_bounds))
             self._batch.additions.append(Addition(call, "counted", added))

@@ -38,8 +38,9 @@ class CallSearch:
     def _search(self, query: Query) -> bytes:
         cursor = query.cursor
         with self._archive.searching() as connection:
-            found = page(connection, query.criteria, query.limit + 1, cursor.place if cursor else None)
-            matched = cursor.totals if cursor else totals(connection, query.criteria)
+            criteria = self._archive.hashed(connection, query.criteria)
+            found = page(connection, criteria, query.limit + 1, cursor.place if cursor else None)
+            matched = cursor.totals if cursor else totals(connection, criteria)
         shown, more = found[: query.limit], found[query.limit :]
         following = query.next(Cursor(shown[-1].started_at, shown[-1].id, matched)) if more else None
         return msgspec.json.encode(Calls(tuple(map(listed, shown)), matched, following))

@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
     except CriterionError as error:
         raise ValueError(f"{_flag(error.parameter)}: {error.problem}") from None
     with archive.searching() as connection:
+        criteria = archive.hashed(connection, criteria)
         counted = _Counted(search(connection, criteria), arguments.limit)
         _SHOWN[arguments.format](counted, zone)
         if arguments.format == "table":

@@ -45,7 +45,8 @@ def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnEle
     if criteria.tags:
         yield calls.c.id.in_(select(tags.c.call_id).where(tags.c.name.in_(criteria.tags)))
     if criteria.callers:
-        yield or_(*map(_is_caller, criteria.callers))
+        is_told = calls.c.caller_hash.in_(criteria.caller_hashes)
+        yield or_(*map(_is_caller, criteria.callers), *([is_told] if criteria.caller_hashes else []))
     if criteria.texts:
         yield or_(*_has_text(connection, [fold(text) for text in criteria.texts]))
 

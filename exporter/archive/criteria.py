@@ -83,6 +83,8 @@ class Criteria:
     tags: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
     """Digits of the number, or `anonymous`."""
+    caller_hashes: tuple[str, ...] = ()
+    """The same numbers as the archive's key tells them; filled in by the archive."""
     texts: tuple[str, ...] = ()
     """Found anywhere: caller, user, number, reason, tags, comments."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, CallDetails
+from exporter.config import Caller
 
 Span = tuple[int, int]
 """A stretch of time: its first and its last second, in UNIX seconds on Aircall's clock."""
@@ -16,11 +17,11 @@ Stage = Literal["counted", "counted_for_teams"]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A call as it was read last. `caller` is the other side's number as it may be kept."""
+    """A call as it was read last, and how its caller may be `shown`."""
 
     call: Call
     details: CallDetails
-    caller: str
+    shown: Caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row as DatabaseRow
 
 from exporter.aircall.objects import Call, Ref
+from exporter.archive.callers import Callers
 from exporter.archive.records import Addition, Record
 from exporter.archive.words import digits, words
 
@@ -14,10 +15,10 @@ T = TypeVar("T", str, str | None)
 Row = dict[str, Any]
 
 
-def call_row(record: Record, removed_to: int) -> Row:
+def call_row(record: Record, callers: Callers, removed_to: int) -> Row:
     """A call's row; one that started before `removed_to` (UNIX seconds) is counted."""
     call, details = record.call, record.details
-    caller, reason = _text(record.caller), _text(call.missed_call_reason)
+    caller, reason = _text(callers.shown(record)), _text(call.missed_call_reason)
     return {
         "id": call.id,
         "direction": call.direction,
@@ -31,6 +32,7 @@ def call_row(record: Record, removed_to: int) -> Row:
         "number_id": call.number.id if call.number else None,
         "caller": caller,
         "caller_digits": digits(caller),
+        "caller_hash": callers.hash(record),
         "asset": _text(details.asset),
         "recorded": details.recording is not None,
         "voicemail": details.voicemail is not None,

@@ -131,10 +131,10 @@ def _seconds(
 
 def _found(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[FoundCall]:
     ids = [row.id for row in rows]
-    tagged = _several(connection, select(tags.c.call_id, tags.c.name).where(tags.c.call_id.in_(ids)))
+    tagged = several(connection, select(tags.c.call_id, tags.c.name).where(tags.c.call_id.in_(ids)))
     told = select(comments.c.call_id, comments.c.content).where(comments.c.call_id.in_(ids))
-    commented = _several(connection, told.order_by(comments.c.position))
-    counted = _several(connection, select(teams.c.call_id, teams.c.team_id).where(teams.c.call_id.in_(ids)))
+    commented = several(connection, told.order_by(comments.c.position))
+    counted = several(connection, select(teams.c.call_id, teams.c.team_id).where(teams.c.call_id.in_(ids)))
     named = {(row.kind, row.id): row.name for row in connection.execute(select(names))} if rows else {}
     for row in rows:
         answered_at, ended_at = row.answered_at, row.ended_at
@@ -165,7 +165,7 @@ def _found(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[FoundCa
         )
 
 
-def _several(connection: Connection, query: Select[Any]) -> dict[int, list[str]]:
+def several(connection: Connection, query: Select[Any]) -> dict[int, list[str]]:
     """What each call has several of."""
     several: dict[int, list[str]] = {}
     for row in connection.execute(query):

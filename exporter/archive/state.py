@@ -11,6 +11,7 @@ from exporter.archive.schema import state
 T = TypeVar("T")
 
 PROGRESS, WISHES, SERVED_AT = "progress", "wishes", "served_at"
+CALLER_KEY, CALLERS = "caller_key", "callers"
 
 
 def progress(connection: Connection) -> Progress | None:

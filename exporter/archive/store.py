@@ -3,20 +3,24 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, delete, select, update
+from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from exporter.account.totals import Key
-from exporter.archive import owner, retention, rows, schema, state
+from exporter.archive import callerkey, hiding, owner, retention, rows, schema, state
+from exporter.archive.callers import Callers
 from exporter.archive.criteria import Criteria
-from exporter.archive.database import archive_errors, engine_for, searching
+from exporter.archive.database import archive_errors, engine_for, scrub, searching, writing
+from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
 from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
 from exporter.archive.search import FoundCall, search
+from exporter.config import Caller
 
 T = TypeVar("T")
 
@@ -30,12 +34,15 @@ _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schem
 class Archive:
     """Saves batches and remembers them. Every method raises ArchiveError where the database fails."""
 
-    def __init__(self, url: str, simulated: bool = False) -> None:
+    def __init__(self, url: str, key_file: KeyFile | None = None, simulated: bool = False) -> None:
         """Take the database at `url` (SQLAlchemy's form); it is opened by the first use.
 
-        An archive of a `simulated` account is emptied by whoever loads it next.
+        `key_file` has the key that callers are hashed with; without one, those who are masked or hidden
+        cannot be told apart. An archive of a `simulated` account is emptied by whoever loads it next.
         """
         self._engine: Engine = engine_for(url)
+        self._key_file = key_file
+        self._key: CallerKey | None = None
         self._simulated = simulated
 
     def close(self) -> None:
@@ -45,8 +52,10 @@ class Archive:
         """Open the archive, creating or lifting its tables, and tell what it remembers."""
         with archive_errors():
             prepare(self._engine)
-            with self._engine.begin() as connection:
+            with writing(self._engine) as connection:
                 owner.claim(connection, self._simulated)
+                if self._key_file is not None:
+                    self._key = callerkey.claim(connection, self._key_file)
                 return Memory(
                     totals=[
                         (_as_key(row.key), row.value) for row in connection.execute(select(schema.totals))
@@ -60,7 +69,8 @@ class Archive:
 
     def save(self, batch: Batch) -> Saved:
         """Save a batch, all of it or nothing."""
-        with archive_errors(), self._engine.begin() as connection:
+        with archive_errors(), writing(self._engine) as connection:
+            hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
             fresh = tuple(
                 addition
@@ -108,7 +118,7 @@ class Archive:
     def search(self, criteria: Criteria) -> Iterator[FoundCall]:
         """The calls that match, newest first. Raises ArchiveError also where there is no archive yet."""
         with self.searching() as connection:
-            yield from search(connection, criteria)
+            yield from search(connection, self.hashed(connection, criteria))
 
     @contextmanager
     def searching(self) -> Iterator[Connection]:
@@ -117,16 +127,38 @@ class Archive:
             require_current(connection)
             yield connection
 
+    def hashed(self, connection: Connection, criteria: Criteria) -> Criteria:
+        """The same criteria, which find callers also where they are told by a hash.
+
+        Raises ArchiveError where there are such callers, and not the key that they are hashed with.
+        """
+        any_hash = select(exists().where(schema.calls.c.caller_hash.is_not(None)))
+        if not criteria.callers or self._key_file is None or not connection.scalar(any_hash):
+            return criteria
+        key = callerkey.key_of(connection, self._key_file)
+        return replace(criteria, caller_hashes=tuple(filter(None, map(key.hash, criteria.callers))))
+
     def remove(self, before: int, most: int = 500) -> int:
         """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
         with archive_errors(), self._engine.begin() as connection:
             return retention.remove(connection, before, most)
 
+    def hide(self, how: Caller) -> hiding.Pass:
+        """Hide callers who were kept when more was shown of them, a piece of the calls at a time."""
+        with archive_errors(), writing(self._engine) as connection:
+            return hiding.hide(connection, how, self._key)
+
+    def scrub(self) -> bool:
+        """Let go of what was overwritten or removed; gives whether nobody stood in the way."""
+        with archive_errors():
+            return scrub(self._engine)
+
     def _put_calls(self, connection: Connection, records: list[Record]) -> None:
         if not records:
             return
         ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
-        put = [rows.call_row(record, removed_to) for record in records]
+        callers = Callers(self._key)
+        put = [rows.call_row(record, callers, removed_to) for record in records]
         self._put(connection, schema.calls, put, keep=("counted", "counted_for_teams"))
         for table, children in ((schema.tags, rows.tag_rows), (schema.comments, rows.comment_rows)):
             connection.execute(delete(table).where(table.c.call_id.in_(ids)))

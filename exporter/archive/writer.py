@@ -10,6 +10,7 @@ from exporter.archive.database import ArchiveError
 from exporter.archive.records import Batch, Memory, Saved, Span
 from exporter.archive.store import Archive
 from exporter.clock import Clock
+from exporter.config import Caller, Settings
 
 log = structlog.get_logger()
 
@@ -21,7 +22,7 @@ BEAT = 5.0
 """Seconds between two signs of life, which tell other commands on the archive that an exporter runs."""
 
 RETENTION_INTERVAL = 60.0
-"""Seconds between two looks for calls that are past their retention."""
+"""Seconds between two looks for calls that are past their retention, or show too much of their caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,11 @@ class ArchiveWriter:
         archive: Archive,
         clock: Clock,
         listener: Listener,
-        retention: Callable[[], float],
+        settings: Callable[[], Settings],
     ) -> None:
         self._archive = archive
         self._clock = clock
-        self._listener, self._retention = listener, retention
+        self._listener, self._settings = listener, settings
         self._loaded = False
         self._lock = threading.Lock()
         self._pending = Batch()
@@ -71,7 +72,8 @@ class ArchiveWriter:
         self._failing_since: float | None = None
         self._retry = FIRST_RETRY
         self._retry_at = 0.0
-        self._next_removal = 0.0
+        self._next_removal = self._next_hiding = 0.0
+        self._to_scrub = False
         self._next_beat = 0.0
         self._wake = threading.Event()
         self._stopping = False
@@ -111,7 +113,9 @@ class ArchiveWriter:
                 memory = self._archive.load()
                 self._loaded = True
                 self._listener.loaded(memory)
+            how = self._settings().caller  # before saving: what was read while another held is saved by then
             self._save()
+            self._hide(how)
             self._beat()
             self._remove()
         except ArchiveError as error:
@@ -143,8 +147,19 @@ class ArchiveWriter:
             self._archive.set_served(now)
             self._listener.wished(self._archive.wishes())
 
+    def _hide(self, how: Caller) -> None:
+        now = self._clock()
+        if now >= self._next_hiding:
+            left, changed = self._archive.hide(how)
+            self._next_hiding = now + (1.0 if left else RETENTION_INTERVAL)
+            if changed:
+                log.info("callers kept before are hidden too now", caller=how, calls=changed)
+                self._to_scrub = True
+        if self._to_scrub:
+            self._to_scrub = not self._archive.scrub()
+
     def _remove(self) -> None:
-        now, retention = self._clock(), self._retention()
+        now, retention = self._clock(), self._settings().storage.retention
         if now < self._next_removal or not retention:
             return
         removed = self._archive.remove(int(now - retention))

@@ -88,7 +88,7 @@ def test_calls_that_arrive_meanwhile_shift_nothing(new_database: Callable[[], st
             seen += [call["id"] for call in page["calls"]]
             totals.append(page["totals"])
             call = Call(number + 1, "inbound", "done", END, None, END)
-            archive.save(Batch(records={call.id: Record(call, CallDetails(), "anonymous")}))
+            archive.save(Batch(records={call.id: Record(call, CallDetails(), "full")}))
         assert seen == expected
         assert len(totals) > 3
         assert all(each == totals[0] for each in totals)

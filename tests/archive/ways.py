@@ -29,15 +29,16 @@ class Printed(NamedTuple):
     err: str
 
 
-def command(url: str, *arguments: str) -> Printed:
-    """Run `aircall-exporter calls` on the archive at `url`."""
+def command(url: str, *arguments: str, name: str = "calls", storage: Path | None = None) -> Printed:
+    """Run a command of `aircall-exporter` on the archive at `url`, its key being in `storage`."""
     with TemporaryDirectory() as directory:
         file = Path(directory) / "aircall.yml"
         file.write_text(yaml.safe_dump({"storage": {"url": url}}))
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
             try:
-                code = main([f"--config.file={file}", "calls", *arguments])
+                place = [f"--storage.path={storage or directory}", f"--config.file={file}"]
+                code = main([*place, name, *arguments])
             except SystemExit as left:
                 code = int(left.code or 0)
     return Printed(code, out.getvalue(), err.getvalue())

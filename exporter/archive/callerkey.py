@@ -1,0 +1,31 @@
+"""Which key an archive's callers are hashed with: always the same, else nobody would be found again."""
+
+import hmac
+
+from sqlalchemy import Connection
+
+from exporter.archive import state
+from exporter.archive.database import ArchiveError
+from exporter.archive.keyfile import CallerKey, KeyFile
+
+
+def claim(connection: Connection, file: KeyFile) -> CallerKey:
+    """The key of an archive that is being opened; the first one holds from then on. Raises ArchiveError."""
+    if state.read(connection, state.CALLER_KEY, str) is None:
+        file.make()
+        state.write(connection, state.CALLER_KEY, file.read().fingerprint)
+    return key_of(connection, file)
+
+
+def key_of(connection: Connection, file: KeyFile) -> CallerKey:
+    """The key that an archive's callers are hashed with. Raises ArchiveError where the file is another."""
+    noted = state.read(connection, state.CALLER_KEY, str)
+    if noted is None:
+        raise ArchiveError("the archive has no caller key yet; the exporter makes it when it starts")
+    key = file.read()
+    if not hmac.compare_digest(key.fingerprint, noted):
+        raise ArchiveError(
+            f"{file.path}: is another key than the one that the archive's callers are hashed with;"
+            " put that one back, or name it by storage.key_file"
+        )
+    return key
