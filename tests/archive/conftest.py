@@ -22,7 +22,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
     if request.param == "sqlite":
         return lambda: f"sqlite:///{tmp_path}/archive{next(_numbers)}.sqlite"
     server: Postgres = request.getfixturevalue("postgres_server")
-    return lambda: server.database(f"test{next(_numbers)}")
+    return lambda: server.database("test")
 
 
 @pytest.fixture

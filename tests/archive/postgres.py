@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ class Postgres:
     def __init__(self, directory: Path) -> None:
         self._user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
         self._directory = directory / "data"
+        self._numbers = count()
         self.address = free_address()
         if self._user:
             shutil.chown(directory, "postgres", "postgres")
@@ -53,7 +55,8 @@ class Postgres:
         self._run("pg_ctl", "-D", self._directory, "-m", "immediate", "-w", "stop")
 
     def database(self, name: str) -> str:
-        """Create an empty database; gives its URL."""
+        """Create an empty database, whose name begins so; gives its URL."""
+        name = f"{name}{next(self._numbers)}"
         engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text(f'CREATE DATABASE "{name}"'))

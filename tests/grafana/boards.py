@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+METRICS = {"aircall-wallboard", "aircall-numbers", "aircall-teams", "aircall-queue", "aircall-exporter"}
+"""The boards that ask Prometheus; the call history asks the archive."""
+
 DASHBOARDS = Path(__file__).resolve().parents[2] / "grafana" / "dashboards"
 
 

@@ -9,9 +9,8 @@ import yaml
 
 from grafana.boards import BOARDS
 from grafana.boards.rendering import render
-from tests.grafana.boards import DASHBOARDS, Panel, boards, panels
+from tests.grafana.boards import DASHBOARDS, METRICS, Panel, boards, panels
 
-METRICS = {"aircall-wallboard", "aircall-numbers", "aircall-teams", "aircall-queue", "aircall-exporter"}
 UIDS = METRICS | {"aircall-calls"}
 CORE = {"stat", "timeseries", "table", "state-timeline", "heatmap", "barchart"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
