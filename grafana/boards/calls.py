@@ -64,7 +64,7 @@ WHERE {matching()}
 CALLS = f"""
 SELECT to_timestamp(c.started_at) AS "Started",
   c.direction AS "Direction",
-  coalesce(c.outcome, c.status) AS "Outcome",
+  coalesce(c.outcome, CASE c.status WHEN 'initial' THEN 'rings' ELSE 'talks' END) AS "Outcome",
   coalesce(c.missed_call_reason, '') AS "Missed because",
   coalesce(u.name, 'user ' || c.user_id, '') AS "User",
   coalesce(n.name, 'number ' || c.number_id, '') AS "Number",
@@ -173,8 +173,8 @@ def _page() -> list[model.ValueMapping]:
 
 
 def _outcomes() -> list[model.ValueMapping]:
-    colours = {"answered": GREEN, "missed": RED, "unanswered": GREY, "initial": NEUTRAL}
-    words = {"unanswered": "not answered", "initial": "rings"}
+    colours = {"answered": GREEN, "missed": RED, "unanswered": GREY, "rings": NEUTRAL, "talks": NEUTRAL}
+    words = {"unanswered": "not answered"}
     return [
         model.ValueMap(
             options={
