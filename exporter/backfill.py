@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
 
 def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
     try:
-        return moment(text, now, zone)
+        return moment(text, now, zone, last=flag == "--to")
     except ValueError as error:
         raise ValueError(f"{flag}: found {short(text)}, wanted {error}") from None
 

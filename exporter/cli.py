@@ -1,6 +1,7 @@
 """The command line: `aircall-exporter`, with flags as Prometheus' own exporters spell them."""
 
 import argparse
+import os
 import platform
 import signal
 import sys
@@ -29,7 +30,18 @@ from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
 
-DEFAULT_ADDRESS = ":9979"
+_DEFAULTS = {
+    "listen": ":9979",
+    "web_config": None,
+    "api": False,
+    "storage": None,
+    "log_level": "info",
+    "log_format": "logfmt",
+}
+"""Of the flags that may stand before and behind a command."""
+
+STORAGE = "data/"
+"""The directory of the archive, unless one is named."""
 
 CALLS_PER_USER = 7.5
 """Calls an hour that keep a simulated user busy, and let a queue build up now and then."""
@@ -48,18 +60,17 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """All flags and commands. A wrong one exits with 2 and one line."""
-    common = _Parser(add_help=False, allow_abbrev=False)
+    # Without defaults: those of a command would undo what stands before it.
+    common = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     common.add_argument(
         "--web.listen-address",
         dest="listen",
-        default=DEFAULT_ADDRESS,
         metavar="ADDRESS",
-        help="address to serve on (default: %(default)s)",
+        help=f"address to serve on (default: {_DEFAULTS['listen']})",
     )
     common.add_argument(
         "--web.config.file",
         dest="web_config",
-        default=argparse.SUPPRESS,  # else the default of `demo` would undo what stands before it
         metavar="FILE",
         help="TLS and passwords for the web side (YAML)",
     )
@@ -67,18 +78,17 @@ def parser() -> argparse.ArgumentParser:
         "--web.enable-api",
         dest="api",
         action="store_true",
-        default=argparse.SUPPRESS,
         help="serve the kept calls to other tools, as GET /api/v1/calls",
     )
     common.add_argument(
-        "--log.level", dest="log_level", default="info", choices=LEVELS, help="least severity"
+        "--storage.path",
+        dest="storage",
+        metavar="DIRECTORY",
+        help=f"directory for the call archive (default: {STORAGE}, of `demo` a passing one)",
     )
+    common.add_argument("--log.level", dest="log_level", choices=LEVELS, help="least severity")
     common.add_argument(
-        "--log.format",
-        dest="log_format",
-        default="logfmt",
-        choices=("logfmt", "json"),
-        help="form of a log line",
+        "--log.format", dest="log_format", choices=("logfmt", "json"), help="form of a log line"
     )
     main_parser = _Parser(
         prog="aircall-exporter",
@@ -89,13 +99,6 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     main_parser.add_argument("--config.file", dest="config", metavar="FILE", help="configuration file (YAML)")
-    main_parser.add_argument(
-        "--storage.path",
-        dest="storage",
-        metavar="DIRECTORY",
-        default="data/",
-        help="directory for the call archive (default: %(default)s)",
-    )
     main_parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
     )
@@ -145,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     A search (`calls`) gives 0 where something was found, 1 where nothing was, 2 where it cannot search.
     """
-    arguments = parser().parse_args(argv, argparse.Namespace(web_config=None, api=False))
+    arguments = parser().parse_args(argv, argparse.Namespace(**_DEFAULTS))
     commands = {
         "check-config": _check_config,
         "demo": _demo,
@@ -155,6 +158,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         return commands[arguments.command](arguments)
+    except BrokenPipeError:  # `| head` has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except ConfigError as error:
         print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2
@@ -169,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
-    _serve(arguments, settings, _archive(settings.storage, arguments.storage))
+    _serve(arguments, settings, _archive(settings.storage, arguments.storage or STORAGE))
     return 0
 
 
@@ -192,7 +198,7 @@ def _backfill(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs("warning", arguments.log_format, [settings.aircall.api_token])
     try:
-        with closing(_archive(settings.storage, arguments.storage)) as archive:
+        with closing(_archive(settings.storage, arguments.storage or STORAGE)) as archive:
             return backfill.run(arguments, settings, archive)
     except ValueError as error:
         print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
@@ -215,7 +221,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             settings = Settings(sla=DEMO_SLA)
         settings = structs.replace(settings, aircall=api, storage=load_storage(arguments.config))
         arguments.lifecycle = False
-        _serve(arguments, settings, _archive(settings.storage, passing, simulated=True))
+        _serve(arguments, settings, _archive(settings.storage, arguments.storage or passing, simulated=True))
     return 0
 
 
@@ -228,8 +234,9 @@ def _archive(storage: Storage, directory: str, simulated: bool = False) -> Archi
 def _kept_archive(arguments: argparse.Namespace) -> Archive:
     """An archive that is there; needs no credential."""
     storage = load_storage(arguments.config)
-    url = storage.url or sqlite_url(arguments.storage, create=False)
-    return Archive(url, key_file(storage.key_file, arguments.storage))
+    directory = arguments.storage or STORAGE
+    url = storage.url or sqlite_url(directory, create=False)
+    return Archive(url, key_file(storage.key_file, directory))
 
 
 def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> None:

@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Callable, Mapping
 
+import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -14,6 +15,8 @@ from exporter.landing import landing_page
 from exporter.metrics.exposition import expose
 from exporter.service import Service
 from exporter.yamlfile import ConfigError
+
+log = structlog.get_logger()
 
 Reload = Callable[[], None]
 """Reads the configuration again and puts it in force. Raises ConfigError."""
@@ -52,6 +55,7 @@ def application(service: Service, reload: Reload | None, searched: Archive | Non
         try:
             reload()
         except ConfigError as error:
+            log.error("the configuration is not reloaded", problem=str(error))
             return PlainTextResponse(f"failed to reload the configuration: {error}\n", 500)
         return PlainTextResponse("The configuration is reloaded.\n")
 

@@ -47,6 +47,15 @@ def test_version_and_help() -> None:
 
 
 @pytest.mark.parametrize(
+    "flag", ["--web.listen-address=nonsense", "--log.level=loud", "--web.config.file=/no/such.yml"]
+)
+def test_a_flag_holds_before_a_command_and_behind_it(flag: str) -> None:
+    before, behind = run(flag, "demo"), run("demo", flag)
+    assert before.returncode == behind.returncode == 2
+    assert before.stderr.splitlines()[-1].split(": ")[-1] == behind.stderr.splitlines()[-1].split(": ")[-1]
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["--no-such-flag"], 2, "unrecognized arguments: --no-such-flag, see --help"),

@@ -241,8 +241,9 @@ def test_anything_else_is_no_duration(text: object) -> None:
             "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall",
         ),
         ("postgresql+psycopg://u:secret@h:port/d", "is no address of a database"),
-        ("mariadb+nothing://u:secret@h/d", "is no address of a database"),
-        ("mssql+pyodbc://u:secret@h/d", "needs a driver that is not installed"),
+        ("postgresql+nothing://u:secret@h/d", "is no address of a database"),
+        ("postgresql+psycopg2://u:secret@h/d", "needs a driver that is not installed"),
+        ("mysql://u:secret@h/d", "is of a kind that is not supported"),
     ],
 )
 def test_an_archive_that_cannot_be_is_refused_without_its_password(

@@ -38,7 +38,13 @@ class Parameter:
 
 PARAMETERS = (
     Parameter("from", "since", "time", "calls that started at this time or later", "2026-11-23T14:30"),
-    Parameter("to", "until", "time", "calls that started at this time or earlier; now if left out", "1h"),
+    Parameter(
+        "to",
+        "until",
+        "time",
+        "calls that started at this time or on this day, or earlier; now if left out",
+        "1h",
+    ),
     Parameter("user", "users", "text", "calls of this user, by id or name", "Ada Lovelace"),
     Parameter("team", "teams", "text", "calls that count for this team, by id or name", "Sales"),
     Parameter("number", "numbers", "text", "calls on this number, by id or name", "Support"),

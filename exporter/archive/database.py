@@ -47,13 +47,13 @@ def url_problem(url: str) -> str:
     """What is wrong with the address of a database; nothing where it is fine. No text of it is repeated."""
     try:
         parsed = make_url(url)
+        if parsed.get_backend_name() not in ("postgresql", "sqlite"):
+            return "is of a kind that is not supported, wanted postgresql+psycopg:// or sqlite://"
         parsed.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
         return "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall"
     except ImportError:
-        return "needs a driver that is not installed: pip install 'aircall-exporter[postgres]'"
-    if parsed.get_backend_name() not in ("postgresql", "sqlite"):
-        return "is of a kind that is not supported, wanted postgresql+psycopg:// or sqlite://"
+        return "needs a driver that is not installed; it comes with the exporter's extra `postgres`"
     return ""
 
 

@@ -14,6 +14,9 @@ from rich.text import Text
 from exporter.archive.search import FoundCall, FoundTotals
 from exporter.durations import Duration
 
+WIDE = 400
+"""Signs of a table's line that goes to a file or another command."""
+
 _COLUMNS = ("started", "direction", "outcome", "user", "number", "caller", "answered in", "talk", "tags")
 
 
@@ -24,7 +27,7 @@ def as_table(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:
         table.add_column(column)
     for call in calls:
         cells = (
-            _time(call.started_at, zone),
+            _time(call.started_at, zone)[:19],
             call.direction,
             call.missed_call_reason or call.outcome or call.status,
             call.user,
@@ -35,7 +38,10 @@ def as_table(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:
             ", ".join(call.tags),
         )
         table.add_row(*(Text(_printable(cell)) for cell in cells))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDE  # whoever reads a pipe folds lines himself
+    console.print(table)
 
 
 def as_json(calls: Iterable[FoundCall], zone: tzinfo | None) -> None:

@@ -1,11 +1,14 @@
 """Whose calls an archive holds: a real account's, or the simulated one's, never both."""
 
+import structlog
 from sqlalchemy import Connection, delete, exists, select
 
 from exporter.archive import state
 from exporter.archive.database import ArchiveError
 from exporter.archive.schema import calls, metadata
 from exporter.archive.schema import state as notes
+
+log = structlog.get_logger()
 
 _SIMULATED = "simulated"
 
@@ -18,6 +21,8 @@ def claim(connection: Connection, simulated: bool) -> None:
     """
     held = state.read(connection, _SIMULATED, bool) or False
     if held:
+        if not simulated:
+            log.warning("the archive held a simulated account's calls, which are removed")
         _empty(connection)
     elif simulated and _is_used(connection):
         raise ArchiveError("the archive holds a real account's calls, a simulated one needs its own database")

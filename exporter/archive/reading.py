@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError, Parameter
@@ -44,8 +44,11 @@ def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
             raise CriterionError(short(name).strip('"'), f"unknown parameter{hint}")
 
 
-def moment(text: str, now: float, zone: tzinfo | None) -> int:
-    """A time as UNIX seconds. Raises ValueError where `text` is none; `zone` is none for local time."""
+def moment(text: str, now: float, zone: tzinfo | None, last: bool = False) -> int:
+    """A time as UNIX seconds, of a day its first second or its `last`; `zone` is none for local time.
+
+    Raises ValueError where `text` is none.
+    """
     if text == "now":
         return int(now)
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
@@ -55,7 +58,9 @@ def moment(text: str, now: float, zone: tzinfo | None) -> int:
     if re.match(r"[0-9]{4}-", text):
         with suppress(ValueError, OverflowError):
             read = datetime.fromisoformat(text)
-            return int((read if read.tzinfo else read.replace(tzinfo=zone)).timestamp())
+            whole_day = last and re.fullmatch(r"[0-9-]{10}", text)
+            end = read + timedelta(days=1, seconds=-1) if whole_day else read
+            return int((end if end.tzinfo else end.replace(tzinfo=zone)).timestamp())
     raise ValueError(TIME)
 
 
@@ -66,7 +71,7 @@ def _read(parameter: Parameter, text: str, now: float, zone: tzinfo | None) -> o
     try:
         match parameter.kind:
             case "time":
-                return moment(text, now, zone)
+                return moment(text, now, zone, last=parameter.name == "to")
             case "duration":
                 seconds = parse_duration(text)
                 return math.ceil(seconds) if parameter.name == "shorter_than" else math.floor(seconds)

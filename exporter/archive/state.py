@@ -10,7 +10,7 @@ from exporter.archive.schema import state
 
 T = TypeVar("T")
 
-PROGRESS, WISHES, SERVED_AT = "progress", "wishes", "served_at"
+PROGRESS, WISHES, SERVED = "progress", "wishes", "served"
 CALLER_KEY, CALLERS = "caller_key", "callers"
 
 

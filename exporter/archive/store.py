@@ -1,11 +1,12 @@
 """The archive itself: one database, SQLite or PostgreSQL, and one transaction for each batch."""
 
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
@@ -31,6 +32,13 @@ _GOES_ON = schema.calls.c.status != "done"
 _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schema.calls.c.counted_for_teams)
 
 
+class Served(NamedTuple):
+    """When an exporter was there (UNIX seconds), and which."""
+
+    at: float
+    by: str
+
+
 class Archive:
     """Saves batches and remembers them. Every method raises ArchiveError where the database fails."""
 
@@ -44,6 +52,7 @@ class Archive:
         self._key_file = key_file
         self._key: CallerKey | None = None
         self._simulated = simulated
+        self._name = secrets.token_hex(8)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -101,11 +110,14 @@ class Archive:
 
     def served_at(self) -> float | None:
         """When an exporter last gave a sign of life (UNIX seconds)."""
-        return self._noted(state.SERVED_AT, float)
+        served = self._noted(state.SERVED, Served)
+        return None if served is None else served.at
 
-    def set_served(self, at: float) -> None:
-        """Give a sign of life."""
-        self._note(state.SERVED_AT, at)
+    def serve(self, at: float, since: float) -> bool:
+        """Give a sign of life; whether no other exporter has given one `since` (UNIX seconds)."""
+        served = self._noted(state.SERVED, Served)
+        self._note(state.SERVED, Served(at, self._name))
+        return served is None or served.by == self._name or served.at <= since
 
     def _noted(self, name: str, kind: type[T]) -> T | None:
         with archive_errors(), self._engine.begin() as connection:

@@ -75,6 +75,8 @@ class ArchiveWriter:
         self._next_removal = self._next_hiding = 0.0
         self._to_scrub = False
         self._next_beat = 0.0
+        self._beat_at: float | None = None
+        self._told_of_another = False
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
@@ -143,8 +145,10 @@ class ArchiveWriter:
     def _beat(self) -> None:
         now = self._clock()
         if now >= self._next_beat:
-            self._next_beat = now + BEAT
-            self._archive.set_served(now)
+            if not self._archive.serve(now, since=self._beat_at or now) and not self._told_of_another:
+                self._told_of_another = True
+                log.error("another exporter runs on this archive: each account needs an archive of its own")
+            self._beat_at, self._next_beat = now, now + BEAT
             self._listener.wished(self._archive.wishes())
 
     def _hide(self, how: Caller) -> None:
@@ -187,4 +191,4 @@ class ArchiveWriter:
             self._wake.wait(max(0.0, waiting))
         if self._loaded and self._failing_since is None:
             self.step()
-            self._archive.set_served(0)
+            self._archive.serve(0, since=self._clock())

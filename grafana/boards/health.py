@@ -30,6 +30,7 @@ def _verdicts() -> Builder[Panel]:
     throttled = _total("aircall_api_throttled_total")
     malformed = _total("aircall_malformed_objects_total")
     rejected = f"max(aircall_api_credential_rejected{{{EXPORTER}}})"
+    saving = f"min(aircall_archive_up{{{EXPORTER}}})"
 
     def events(caption: str, measure: str) -> str:
         said = number("said", measure, COMPANY, default="–")
@@ -43,9 +44,9 @@ def _verdicts() -> Builder[Panel]:
         Frame(
             title="Is all well?",
             description="Aircall: whether the last polls of calls and availabilities worked. API key: "
-            "whether Aircall accepts it. Then, over the time range: polls that failed, requests "
-            "that Aircall refused for being too many (429), objects that could not be read and "
-            "were left out. Good: yes, accepted, and 0.",
+            "whether Aircall accepts it. Call archive: whether calls can be saved. Then, over the time "
+            "range: polls that failed, requests that Aircall refused for being too many (429), objects "
+            "that could not be read and were left out. Good: yes, accepted, saving, and 0.",
             unit="string",
             empty="No data: is the exporter running, and scraped?",
             width=24,
@@ -55,6 +56,7 @@ def _verdicts() -> Builder[Panel]:
         [
             verdict("Aircall answers", up, "yes", "no", f"2 * ({up} < bool 1)"),
             verdict("API key", rejected, "rejected", "accepted", f"2 * {rejected}"),
+            verdict("Call archive", saving, "saving", "away", f"2 * ({saving} < bool 1)"),
             events("Failed polls", errors),
             events("Throttled", throttled),
             events("Unreadable objects", malformed),

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from exporter.archive import listing
 from exporter.archive.search import FoundCall
 from tests.archive.kept import PERIOD, SINCE, UNTIL, Kept
 from tests.archive.ways import command
+from tests.process import COMMAND
 from tests.test_cli import run
 
 DAY = (f"--from={SINCE}", f"--to={UNTIL}", "--utc")
@@ -104,3 +106,14 @@ def test_nothing_in_a_call_becomes_a_formula_or_a_command(capsys: pytest.Capture
     assert row["tags"].startswith("'-x")
     listing.as_table([evil], UTC)
     assert "\x1b[2J" not in capsys.readouterr().out
+
+
+def test_a_reader_who_has_had_enough_ends_it_quietly(kept_archive: Kept, tmp_path: Path) -> None:
+    (tmp_path / "aircall.yml").write_text(f"storage: {{url: '{kept_archive.url}'}}\n")
+    command = [*COMMAND, f"--config.file={tmp_path / 'aircall.yml'}", "calls", *DAY, "--format=csv"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

@@ -1,6 +1,8 @@
 """A real account's calls and simulated ones are never mixed."""
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
@@ -29,3 +31,26 @@ def test_a_real_accounts_calls_stay(database: str) -> None:
     with pytest.raises(ArchiveError, match="holds a real account's calls, a simulated one needs its own"):
         Archive(database, simulated=True).load()
     assert len([row for row in rows(database) if row.counted]) == counted
+
+
+def test_two_exporters_on_one_archive_are_told_of(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    with capture_logs() as logged, polled(account, archive=Archive(database)) as first:
+        first.live(60)
+        with polled(account, archive=Archive(database)) as second:
+            second.live(60)
+        assert not logged_errors(logged)
+        with polled(account, archive=Archive(database)) as third:
+            for _ in range(10):
+                first.live(7)
+                third.time.now = first.time.now
+                third.live(7)
+                first.time.now = third.time.now
+    assert (
+        logged_errors(logged)
+        == ["another exporter runs on this archive: each account needs an archive of its own"] * 2
+    )
+
+
+def logged_errors(logged: list[EventDict]) -> list[str]:
+    return [str(line["event"]) for line in logged if line["log_level"] == "error"]

@@ -52,6 +52,7 @@ def test_all_is_well_but_for_what_has_gone_wrong(past: Past, asked: list[Request
     assert shown == {
         "Aircall answers": "yes",
         "API key": "accepted",
+        "Call archive": "saving",
         "Failed polls": str(failed),
         "Throttled": str(codes["429"]),
         "Unreadable objects": str(2 * len(pages)),

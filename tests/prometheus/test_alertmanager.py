@@ -92,7 +92,7 @@ def test_alertmanager_accepts_the_configuration(amtool: Callable[..., str]) -> N
 
 
 def test_the_commented_receivers_and_routes_work(amtool: Callable[..., str], tmp_path: Path) -> None:
-    text = re.sub(r"^( *)# ( *(?:- )?\w+:.*)$", r"\1\2", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^( *)#( *(?:- )?\w+:.*)$", r"\1\2", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     without_teams, _, _ = text.partition("    msteamsv2_configs:")  # Alertmanager 0.28; Debian's may be older
     file = tmp_path / "alertmanager.yml"
     file.write_text(without_teams, encoding="utf-8")
