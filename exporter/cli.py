@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 from msgspec import structs
 
-from exporter import __version__, backfill
+from exporter import __version__, backfill, forget
 from exporter.archive import command
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.keyfile import key_file
@@ -116,6 +116,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
     calls = commands.add_parser("calls", help="search the calls that are kept")
     command.add_flags(calls)
+    person = commands.add_parser("forget", help="remove a caller from the kept calls")
+    forget.add_flags(person)
     past = commands.add_parser("backfill", help="read past calls into the archive")
     backfill.add_flags(past)
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
@@ -146,13 +148,15 @@ def version() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code: 0 fine, 1 cannot run, 2 wrong flags or configuration.
 
-    A search (`calls`) gives 0 where something was found, 1 where nothing was, 2 where it cannot search.
+    What works on the kept calls (`calls`, `forget`) gives 0 where there were some, 1 where there were none,
+    2 where it cannot look.
     """
     arguments = parser().parse_args(argv, argparse.Namespace(**_DEFAULTS))
     commands = {
         "check-config": _check_config,
         "demo": _demo,
-        "calls": _calls,
+        "calls": _on_the_archive,
+        "forget": _on_the_archive,
         "backfill": _backfill,
         None: _run,
     }
@@ -185,12 +189,13 @@ def _check_config(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _calls(arguments: argparse.Namespace) -> int:
+def _on_the_archive(arguments: argparse.Namespace) -> int:
+    run = {"calls": command.run, "forget": forget.run}[arguments.command]
     try:
         with closing(_kept_archive(arguments)) as archive:
-            return command.run(arguments, archive, time.time())
+            return run(arguments, archive, time.time())
     except (ArchiveError, ValueError) as error:
-        print(f"aircall-exporter: calls: {error}", file=sys.stderr)
+        print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
         return 2
 
 

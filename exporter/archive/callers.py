@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from exporter.account.board import shown_caller
+from exporter.aircall.objects import CallDetails
+from exporter.archive.database import ArchiveError
 from exporter.archive.keyfile import CallerKey
 from exporter.archive.records import Record
 
@@ -15,6 +19,21 @@ class Callers:
     """What an archive does with the callers that it is given. Without a key, nothing is hashed."""
 
     key: CallerKey | None
+    forgotten: frozenset[str]
+    """Hashes of those of whom nothing is kept."""
+
+    def kept(self, record: Record) -> Record:
+        """What may be kept of a call: of one with a caller who is to be forgotten, nothing that is his.
+
+        Raises ArchiveError where nobody can tell who that is.
+        """
+        if not self.forgotten:
+            return record
+        if self.key is None:
+            raise ArchiveError("callers are to be forgotten, and there is no key that tells them")
+        if self.key.hash(record.call.raw_digits) not in self.forgotten:
+            return record
+        return Record(replace(record.call, raw_digits=FORGOTTEN), CallDetails(), "full")
 
     def shown(self, record: Record) -> str:
         """The caller as it may be shown."""

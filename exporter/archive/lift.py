@@ -22,7 +22,7 @@ from exporter.archive.words import words
 
 log = structlog.get_logger()
 
-VERSION = 2
+VERSION = 3
 """The version of the tables in `schema`."""
 
 PIECE = 2000
@@ -154,7 +154,23 @@ _WORDS_INDEX_OF_POSTGRESQL = (
     f"CREATE INDEX {_WORDS_INDEX} ON calls USING gin (words gin_trgm_ops)",
 )
 
-_STEPS: dict[int, Step] = {1: _to_2}
+
+def _to_3(connection: Connection, _: int | None) -> None:
+    """Callers who are to be forgotten."""
+    _execute(connection, _TABLES_OF_3)
+    if connection.dialect.name == "postgresql":
+        _execute(connection, _COMMENTS_OF_3)
+
+
+_TABLES_OF_3 = (
+    "CREATE TABLE forgotten ("
+    "caller_hash TEXT NOT NULL, forgotten_at BIGINT NOT NULL, PRIMARY KEY (caller_hash))",
+)
+_COMMENTS_OF_3 = (
+    "COMMENT ON COLUMN forgotten.caller_hash IS 'of a caller whose calls are kept without him'",
+)
+
+_STEPS: dict[int, Step] = {1: _to_2, 2: _to_3}
 """From each older version to the next."""
 
 

@@ -83,6 +83,12 @@ names = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
 )
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("caller_hash", Text, primary_key=True, comment="of a caller whose calls are kept without him"),
+    Column("forgotten_at", BigInteger, nullable=False),
+)
 totals = Table(
     "totals",
     metadata,

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from exporter.account.totals import Key
-from exporter.archive import callerkey, hiding, owner, retention, rows, schema, state
+from exporter.archive import callerkey, forgetting, hiding, owner, retention, rows, schema, state
 from exporter.archive.callers import Callers
 from exporter.archive.criteria import Criteria
-from exporter.archive.database import archive_errors, engine_for, scrub, searching, writing
+from exporter.archive.database import ArchiveError, archive_errors, engine_for, scrub, searching, writing
 from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
 from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
@@ -145,10 +145,15 @@ class Archive:
         Raises ArchiveError where there are such callers, and not the key that they are hashed with.
         """
         any_hash = select(exists().where(schema.calls.c.caller_hash.is_not(None)))
-        if not criteria.callers or self._key_file is None or not connection.scalar(any_hash):
+        if not criteria.callers or not connection.scalar(any_hash):
             return criteria
-        key = callerkey.key_of(connection, self._key_file)
+        key = self._key_of(connection)
         return replace(criteria, caller_hashes=tuple(filter(None, map(key.hash, criteria.callers))))
+
+    def _key_of(self, connection: Connection) -> CallerKey:
+        if self._key_file is None:
+            raise ArchiveError("the archive's callers are told by a key, and none is given")
+        return callerkey.key_of(connection, self._key_file)
 
     def remove(self, before: int, most: int = 500) -> int:
         """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
@@ -158,7 +163,20 @@ class Archive:
     def hide(self, how: Caller) -> hiding.Pass:
         """Hide callers who were kept when more was shown of them, a piece of the calls at a time."""
         with archive_errors(), writing(self._engine) as connection:
+            forgetting.hold(connection)
             return hiding.hide(connection, how, self._key)
+
+    def calls_of(self, number: str) -> int:
+        """How many calls of a caller are kept."""
+        with archive_errors(), self._engine.begin() as connection:
+            require_current(connection)
+            return forgetting.count(connection, self._key_of(connection), number)
+
+    def forget(self, number: str, at: int) -> int:
+        """Forget a caller from `at` (UNIX seconds) on; gives how many calls have been changed."""
+        with archive_errors(), writing(self._engine) as connection:
+            require_current(connection)
+            return forgetting.forget(connection, self._key_of(connection), number, at)
 
     def scrub(self) -> bool:
         """Let go of what was overwritten or removed; gives whether nobody stood in the way."""
@@ -169,7 +187,8 @@ class Archive:
         if not records:
             return
         ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
-        callers = Callers(self._key)
+        callers = Callers(self._key, forgetting.hold(connection))
+        records = list(map(callers.kept, records))
         put = [rows.call_row(record, callers, removed_to) for record in records]
         self._put(connection, schema.calls, put, keep=("counted", "counted_for_teams"))
         for table, children in ((schema.tags, rows.tag_rows), (schema.comments, rows.comment_rows)):

@@ -38,6 +38,7 @@ class Company:
         self.database = database
         self._moved_to, self._requests, self._pace = self.start, 0, seconds_per_request
         self._config = directory / "aircall.yml"
+        self.flags = (f"--config.file={self._config}", f"--storage.path={directory}")
         config = {
             "storage": {"url": database},
             "activity_period": "1m",
@@ -58,7 +59,7 @@ class Company:
 
     def exporter(self) -> AbstractContextManager[Process]:
         """An exporter of this account, until the block is left."""
-        return process(f"--config.file={self._config}", **credential(self.aircall))
+        return process(*self.flags, **credential(self.aircall))
 
     def read_whole(self, exporter: Process) -> Scrape:
         """Let the account stand still until everything is read and saved; gives a scrape of that."""

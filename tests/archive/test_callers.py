@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
 from exporter.account.board import shown_caller
 from exporter.aircall.objects import Call, CallDetails, Comment, Tag
-from exporter.archive import hiding, schema
+from exporter.archive import hiding
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.keyfile import KeyFile, key_file
@@ -22,23 +22,11 @@ from exporter.archive.store import Archive
 from exporter.config import Caller, Storage, load_storage
 from exporter.demo.simulation import SimulatedAccount
 from exporter.yamlfile import ConfigError
+from tests.archive.tables import digits, found_in, tables
 from tests.archive.ways import ask, command, served
 from tests.simulated_time import NOON, polled
 
 PERIOD = {"since": int(NOON) - 900, "until": int(NOON) + 10_000}
-
-
-def contents(database: str) -> str:
-    """All that the tables hold."""
-    engine = create_engine(database)
-    with engine.connect() as connection:
-        tables = [connection.execute(select(table)).all() for table in schema.metadata.sorted_tables]
-    engine.dispose()
-    return str(tables)
-
-
-def digits(number: str) -> str:
-    return re.sub(r"\D", "", number)
 
 
 class Kept:
@@ -80,7 +68,7 @@ def test_part_of_a_number_finds_only_what_is_shown(kept: Kept) -> None:
 
 
 def test_no_table_holds_a_number_or_the_key(kept: Kept) -> None:
-    held = contents(kept.database)
+    held = str(tables(kept.database))
     for call in kept.calls:
         if call.raw_digits != "anonymous":
             assert call.raw_digits not in held
@@ -121,7 +109,7 @@ def test_with_another_key_the_archive_is_left_alone(
     database: str, tmp_path: Path, change: Callable[[Path], object], said: str
 ) -> None:
     kept = Kept(database, tmp_path, "hidden")
-    before = contents(database)
+    before = tables(database)
     change(kept.key_file.path)
     with pytest.raises(ArchiveError, match=said):
         kept.archive.load()
@@ -130,7 +118,20 @@ def test_with_another_key_the_archive_is_left_alone(
     printed = command(database, "--from=1", "--caller=3312233", storage=tmp_path)
     assert (printed.code, printed.out, said in printed.err) == (2, "", True)
     assert list(kept.archive.search(Criteria(**PERIOD)))
-    assert contents(database) == before
+    assert tables(database) == before
+
+
+def test_a_key_that_is_lost_for_good_is_replaced_as_the_docs_say(database: str, tmp_path: Path) -> None:
+    kept = Kept(database, tmp_path, "hidden")
+    kept.key_file.path.unlink()
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM forgotten"))
+        connection.execute(text("UPDATE calls SET caller_hash = NULL"))
+        connection.execute(text("DELETE FROM state WHERE name = 'caller_key'"))
+    engine.dispose()
+    kept.archive.load()
+    assert kept.key_file.path.exists()
 
 
 def test_a_key_that_cannot_be_made_is_said(tmp_path: Path) -> None:
@@ -185,14 +186,6 @@ def records(shown: Caller) -> dict[int, Record]:
     }
 
 
-def rows(database: str) -> list:
-    engine = create_engine(database)
-    with engine.connect() as connection:
-        found = connection.execute(select(schema.calls).order_by(schema.calls.c.id)).all()
-    engine.dispose()
-    return found
-
-
 def saved(database: str, directory: Path, *shown: Caller) -> Archive:
     """An archive in which the same calls were saved, shown otherwise each time."""
     archive = Archive(database, key_file("", str(directory)))
@@ -226,9 +219,9 @@ def test_hidden_later_is_as_if_hidden_at_once(
     pieces, changed = hide(archive, after)
     assert pieces == 6
     assert 0 < changed <= len(NUMBERS) * 3
-    assert rows(database) == rows(strict)
+    assert tables(database)["calls"] == tables(strict)["calls"]
     assert hide(archive, after) == hide(archive, before) == (0, 0)
-    assert rows(database) == rows(strict)
+    assert tables(database)["calls"] == tables(strict)["calls"]
 
 
 def test_hiding_begins_anew_where_more_is_shown_meanwhile(
@@ -242,18 +235,18 @@ def test_hiding_begins_anew_where_more_is_shown_meanwhile(
         archive.hide("masked")
     archive.save(Batch(records=records("full")))
     hide(archive, "masked")
-    assert rows(database) == rows(strict)
+    assert tables(database)["calls"] == tables(strict)["calls"]
 
 
 def test_hidden_callers_stay_hidden_where_more_may_be_shown_again(database: str, tmp_path: Path) -> None:
     archive = saved(database, tmp_path, "hidden")
     hide(archive, "hidden")
-    hidden = rows(database)
+    hidden = tables(database)["calls"]
     shown = {id_ + 1000: record for id_, record in records("full").items()}
     archive.save(Batch(records={id_: replaced(record, id_) for id_, record in shown.items()}))
     hide(archive, "masked")
-    assert rows(database)[: len(hidden)] == hidden
-    assert {row.caller for row in rows(database)[len(hidden) :]} == {
+    assert tables(database)["calls"][: len(hidden)] == hidden
+    assert {row.caller for row in tables(database)["calls"][len(hidden) :]} == {
         shown_caller(number, "masked") for number in NUMBERS
     }
 
@@ -276,9 +269,3 @@ def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:
     said = [line for line in logs if line["event"] == "callers kept before are hidden too now"]
     assert [line["caller"] for line in said] == ["masked"]
     assert kept.found(min(written))
-
-
-def found_in(directory: Path, numbers: set[str]) -> set[str]:
-    """The numbers that stand in any file, as they are or as digits alone."""
-    held = b"".join(file.read_bytes() for file in directory.iterdir())
-    return {number for number in numbers if number.encode() in held or digits(number).encode() in held}

@@ -77,6 +77,7 @@ def contents(database: str) -> dict[str, list[dict[str, Any]]]:
                 if row.get("name") not in ("version", "lifted", "progress")
             ]
             for table in schema.metadata.sorted_tables
+            if table is not schema.forgotten
         }
 
 

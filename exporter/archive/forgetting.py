@@ -1,0 +1,60 @@
+"""Forgetting a caller: his calls stay, so that figures stay true, and nothing in them is his any more.
+
+The hash of his number is noted: what is read of him later, or again, is kept without him too.
+"""
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, update
+
+from exporter.archive.callers import FORGOTTEN
+from exporter.archive.keyfile import CallerKey
+from exporter.archive.schema import calls, comments, forgotten, state, tags
+from exporter.archive.words import digits, words
+
+_LOCK = select(state.c.name).where(state.c.name == "version")
+"""Whoever forgets somebody locks this row, and whoever saves calls lets nobody else do so."""
+
+_NOTHING_OF_HIM = {
+    "caller": FORGOTTEN,
+    "caller_digits": "",
+    "caller_hash": None,
+    "assigned_to_id": None,
+    "asset": None,
+    "recorded": False,
+    "voicemail": False,
+}
+
+
+def hold(connection: Connection) -> frozenset[str]:
+    """The hashes of all who are to be forgotten; nobody is added before the transaction ends."""
+    connection.execute(_LOCK.with_for_update(read=True))
+    return frozenset(connection.scalars(select(forgotten.c.caller_hash)))
+
+
+def count(connection: Connection, key: CallerKey, number: str) -> int:
+    """How many calls of a caller are kept."""
+    return connection.scalar(select(func.count()).where(_is_his(key, number))) or 0
+
+
+def forget(connection: Connection, key: CallerKey, number: str, at: int) -> int:
+    """Forget a caller from now on, `at` being UNIX seconds; gives how many calls have been changed."""
+    connection.execute(_LOCK.with_for_update())
+    told = key.hash(number)
+    if told not in set(connection.scalars(select(forgotten.c.caller_hash))):
+        connection.execute(insert(forgotten).values(caller_hash=told, forgotten_at=at))
+    his = select(calls.c.id, calls.c.missed_call_reason).where(_is_his(key, number)).order_by(calls.c.id)
+    changes = [
+        {"call": row.id, "left": words(FORGOTTEN, row.missed_call_reason, (), ())}
+        for row in connection.execute(his)
+    ]
+    if changes:
+        change = update(calls).where(calls.c.id == bindparam("call"))
+        connection.execute(change.values(words=bindparam("left"), **_NOTHING_OF_HIM), changes)
+        for table in (tags, comments):
+            connection.execute(delete(table).where(table.c.call_id == bindparam("call")), changes)
+    return len(changes)
+
+
+def _is_his(key: CallerKey, number: str) -> ColumnElement[bool]:
+    """By the hash; or by the digits where all of them are shown."""
+    shown = and_(calls.c.caller_digits == digits(number), ~calls.c.caller.contains("*"))
+    return or_(calls.c.caller_hash == key.hash(number), shown)

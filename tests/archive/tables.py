@@ -1,0 +1,34 @@
+"""What an archive holds, looked at past the exporter: in its tables, and in its files."""
+
+import re
+from pathlib import Path
+
+from sqlalchemy import Row, create_engine, select
+
+from exporter.archive import schema
+
+
+def tables(database: str) -> dict[str, list]:
+    """The rows of all tables, by their names, in an order of their own."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        found = {
+            table.name: sorted(connection.execute(select(table)).all(), key=_in_order)
+            for table in schema.metadata.sorted_tables
+        }
+    engine.dispose()
+    return found
+
+
+def _in_order(row: Row) -> list[str]:
+    return [f"{cell!s:>20}" for cell in row]
+
+
+def digits(number: str) -> str:
+    return re.sub(r"\D", "", number)
+
+
+def found_in(directory: Path, numbers: set[str]) -> set[str]:
+    """The numbers that stand in any file, as they are or as digits alone."""
+    held = b"".join(file.read_bytes() for file in directory.iterdir())
+    return {number for number in numbers if number.encode() in held or digits(number).encode() in held}
