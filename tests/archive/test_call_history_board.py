@@ -131,3 +131,4 @@ def test_every_choice_goes_by_an_index(many: Connection, name: str, query: str) 
     text = filled(query, (wanted.since, wanted.until), choices(wanted))
     plan = "\n".join(row["QUERY PLAN"] for row in asked(many, f"EXPLAIN {text}"))
     assert not re.search(READS_ALL, plan), plan
+    assert not re.search(r"Filter: .*SubPlan", plan), plan  # looked through again for every call
