@@ -158,7 +158,7 @@ class Poller:
     def step(self) -> float:
         """Make the next request, if one is due and the budget has room; gives the time to come again."""
         now = self._clock()
-        ready = max(self.budget.ready_at(now), self._paused_until)
+        ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
             return ready
         readable = self._readable()
