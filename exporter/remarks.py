@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import structlog
 
 from exporter.account.account import Account
-from exporter.schedule import LIVE
+from exporter.schedule import BOARD
 
 log = structlog.get_logger()
 
@@ -48,14 +48,14 @@ class Remarks:
         self, intervals: Mapping[str, float], targets: Mapping[str, float], complete: bool
     ) -> None:
         """Intervals that are longer than asked for, and again only after they were not."""
-        stretch = max(intervals[name] / targets[name] for name in LIVE)
+        stretch = max(intervals[name] / targets[name] for name in BOARD)
         if stretch <= 1.0 or not complete:
             self._stretching = False
         elif stretch > STRETCHED and not self._stretching:
             self._stretching = True
             log.warning(
                 "the budget is too small for every target, intervals are stretched",
-                **{name: f"{intervals[name]:.0f}s" for name in LIVE},
+                **{name: f"{intervals[name]:.0f}s" for name in BOARD},
             )
 
     def past(self, missing: int, now: float) -> None:
