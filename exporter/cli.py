@@ -20,6 +20,7 @@ from exporter.archive.store import Archive
 from exporter.config import Aircall, Settings, Storage, load, storage_url
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
+from exporter.planner import command as planner
 from exporter.service import Service
 from exporter.web import application
 from exporter.webconfig import NO_WEB_CONFIG, load_web_config
@@ -34,7 +35,7 @@ CALLS_PER_USER = 7.5
 """Calls an hour that keep a simulated user busy, and let a queue build up now and then."""
 
 SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
-"""Stands in where a configuration is tried on the simulated account."""
+"""Stands in where a configuration is used without asking Aircall."""
 
 DEMO_SLA = Duration(8)
 """So that the simulated account shows a name in red now and then."""
@@ -114,6 +115,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_flags(calls)
     past = commands.add_parser("backfill", help="read past calls into the archive")
     backfill.add_flags(past)
+    planning = commands.add_parser("plan", help="say how fresh a board a company of some size can have")
+    planner.add_flags(planning)
+    planning.add_argument(
+        "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="refresh and the rest"
+    )
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE")
     return main_parser
@@ -150,6 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "demo": _demo,
         "calls": _calls,
         "backfill": _backfill,
+        "plan": _plan,
         None: _run,
     }
     try:
@@ -196,6 +203,15 @@ def _backfill(arguments: argparse.Namespace) -> int:
             return backfill.run(arguments, settings, archive)
     except ValueError as error:
         print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
+        return 2
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config, SIMULATED_CREDENTIAL)
+    try:
+        return planner.run(arguments, settings)
+    except ValueError as error:
+        print(f"aircall-exporter: plan: {error}", file=sys.stderr)
         return 2
 
 

@@ -343,6 +343,8 @@ class Poller:
         self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
         complete = set(DIRECTORY) <= self.account.known
         self._remarks.stretching(self._intervals, schedule.targets(self._settings), complete)
+        if complete and set(BOARD) <= self.account.known:
+            self._remarks.plan(reckoning.size(self.account), self._settings, self.budget.limit)
 
 
 def _limit(settings: Settings) -> float | None:

@@ -8,6 +8,7 @@ from exporter.account.account import Account
 from exporter.config import Settings
 from exporter.costs import Cost
 from exporter.lane import Lane
+from exporter.planner.plan import Company
 from exporter.schedule import ENDINGS
 
 _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS: costs.endings}
@@ -25,6 +26,17 @@ def intervals(
         budget,
         _archive_demand(account),
         schedule.share_for_rest(account.known),
+    )
+
+
+def size(account: Account) -> Company:
+    """How large the account is, as far as it is known by now."""
+    directory = account.directory
+    return Company(
+        users=len(directory.users),
+        teams=len(directory.members),
+        numbers=len(directory.numbers),
+        calls_per_hour=3600 * account.book.per_second,
     )
 
 

@@ -69,9 +69,14 @@ class RequestBudget:
         return math.floor(self.requests_per_minute + 1e-9)
 
     @property
+    def burst(self) -> float:
+        """Requests that may go out at once after a while without any."""
+        return max(1.0, self._most / 12)
+
+    @property
     def _saved_up(self) -> float:
         """By how many seconds a request may be ahead of the even pace."""
-        return max(0.0, self._most / 12 - 1) * 60 / self.sustained
+        return (self.burst - 1) * 60 / self.sustained
 
     @property
     def ready_at(self) -> float:
