@@ -53,9 +53,7 @@ CASES = (
     Case(500, 3000, 60, 1800),
     Case(500, 3000, 240, 1800),
     Case(2000, 12_000, 60, 3600),
-    Case(2000, 12_000, 600, 900),
     Case(10_000, 60_000, 60, 3600),
-    Case(10_000, 60_000, 600, 900),
 )
 
 
@@ -125,9 +123,7 @@ def main() -> None:
     for cells in against_the_tutorial(Case(500, 3000, 60, 1800)):
         print(as_row(cells), flush=True)
     seconds = mapping_seconds(Case(500, 3000, 60, 0))
-    print(
-        f"\nThe tutorial's mapping of 500 users to numbers alone takes {seconds:.0f} s at 60 requests a minute."
-    )
+    print(f"\nThe tutorial's mapping of users to numbers takes {seconds:.0f} s at 60 requests a minute.")
     print(
         "\n| company, limit | requests a minute | most in a minute | queue | availabilities | ends of calls"
         " | first board | assignments |\n| --- | --: | --: | --: | --: | --: | --: | --: |"

@@ -142,7 +142,8 @@ def _first_read(company: Company, settings: Settings, limit: float, latency: flo
     period = costs.call_pages(company.calls_per_second * settings.activity_period)
     lists = _lists(company, settings)
     availabilities = lists.pop("availabilities")
-    todo = {"calls": math.ceil(period), "availabilities": availabilities, ENDINGS: 0} | lists
+    todo: dict[str, float] = {"calls": math.ceil(period), "availabilities": availabilities, ENDINGS: 0}
+    todo |= lists
     needs = {ENDINGS: set(BOARD), "assignments": {"users", "numbers"}}
     due = dict.fromkeys(todo, 0.0)
     known = {ENDINGS: 0.0}
@@ -162,5 +163,5 @@ def _first_read(company: Company, settings: Settings, limit: float, latency: flo
             share = schedule.share_for_rest(known)
             interval = schedule.intervals(cost, targets, budget.sustained, math.inf, share)[name]
             due[name] = max(now, due[name] + interval)
-            todo[name] = max(1, round(cost[name](interval)))
+            todo[name] += cost[name](interval)
     return known
