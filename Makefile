@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format docs boards clean
+.PHONY: demo test check bench format docs boards clean
 
 demo: $(VENV)/installed  ## a simulated account, exported: nothing else is needed
 	$(BIN)/aircall-exporter demo
@@ -19,6 +19,9 @@ check: $(VENV)/developing  ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+bench: $(VENV)/developing  ## the tables of docs/performance.md; takes its time
+	$(BIN)/python -m bench
 
 format: $(VENV)/developing
 	$(BIN)/ruff check --fix

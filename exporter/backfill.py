@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from exporter.account.calls import OVERLAP
+from exporter.account.calls import LATE
 from exporter.account.history import without
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.archive.reading import moment
@@ -78,7 +78,7 @@ def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
 
 def wanted(since: int, until: int, retention: Duration, now: float) -> Span:
     """The span to be read, up to the present. Raises ValueError where it is none or reaches too far back."""
-    until = min(until, int(now) - OVERLAP)
+    until = min(until, int(now) - LATE)
     if since >= until:
         raise ValueError("--from: found a time that is not before --to")
     reach = Duration(min(retention or API_HISTORY, API_HISTORY))

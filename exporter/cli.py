@@ -22,6 +22,7 @@ from exporter.archive.store import Archive
 from exporter.config import Aircall, Settings, Storage, load, load_storage
 from exporter.durations import Duration
 from exporter.logs import LEVELS, configure_logs
+from exporter.planner import command as planner
 from exporter.service import Service
 from exporter.web import application
 from exporter.webconfig import NO_WEB_CONFIG, load_web_config
@@ -47,7 +48,7 @@ CALLS_PER_USER = 7.5
 """Calls an hour that keep a simulated user busy, and let a queue build up now and then."""
 
 SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
-"""Stands in where a configuration is tried on the simulated account."""
+"""Stands in where a configuration is used without asking Aircall."""
 
 DEMO_SLA = Duration(8)
 """So that the simulated account shows a name in red now and then."""
@@ -120,6 +121,11 @@ def parser() -> argparse.ArgumentParser:
     forget.add_flags(person)
     past = commands.add_parser("backfill", help="read past calls into the archive")
     backfill.add_flags(past)
+    planning = commands.add_parser("plan", help="say how fresh a board a company of some size can have")
+    planner.add_flags(planning)
+    planning.add_argument(
+        "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="refresh and the rest"
+    )
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE")
     return main_parser
@@ -158,6 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "calls": _on_the_archive,
         "forget": _on_the_archive,
         "backfill": _backfill,
+        "plan": _plan,
         None: _run,
     }
     try:
@@ -207,6 +214,15 @@ def _backfill(arguments: argparse.Namespace) -> int:
             return backfill.run(arguments, settings, archive)
     except ValueError as error:
         print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
+        return 2
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config, SIMULATED_CREDENTIAL)
+    try:
+        return planner.run(arguments, settings)
+    except ValueError as error:
+        print(f"aircall-exporter: plan: {error}", file=sys.stderr)
         return 2
 
 

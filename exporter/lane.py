@@ -6,6 +6,9 @@ from typing import Any
 
 from exporter.aircall.endpoints import Asking, Get
 
+LEARNING = 0.1
+"""How much one reading counts in what is known of its cost."""
+
 
 @dataclass
 class Lane:
@@ -22,11 +25,13 @@ class Lane:
     started: float = 0.0
     scheduled: float = 0.0
     """When the present or last reading should have begun: a little lateness must not add up."""
-    asked_at: float = 0.0
-    """When the last request went out."""
+    elapsed: float = 0.0
+    """Seconds from the beginning of the reading before to that of the present or last one."""
     requests: int = 0
     cost: float = 1.0
-    """Requests that one reading takes."""
+    """Requests that the last reading took."""
+    surplus: float = 1.0
+    """How many times the requests that were reckoned with readings took of late."""
     as_of: float | None = None
     """When what is known now was asked for; none before it was read once."""
     failures: int = 0
@@ -54,10 +59,15 @@ class Lane:
         """Begin a reading. Raises StopIteration where there is nothing to ask."""
         on_time = self.asked is False and self.due > 0 and now - self.due < interval
         self.scheduled = self.due if on_time else now
+        self.elapsed = now - self.started
         self.started, self.due, self.asked = now, self.scheduled + interval, False
         self.retry_at, self.requests, self.failures = 0.0, 0, 0
         self.read = self.begin(now)
         self.pending = next(self.read)
+
+    def learn(self, reckoned: float) -> None:
+        """Compare what the reading took with what was `reckoned` with."""
+        self.surplus += LEARNING * (self.requests / max(1.0, reckoned) - self.surplus)
 
     def drop(self) -> None:
         """End the reading, whether it came to its end or not."""

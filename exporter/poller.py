@@ -7,8 +7,9 @@ from contextlib import contextmanager
 import structlog
 from prometheus_client import CollectorRegistry
 
-from exporter import reads, schedule
+from exporter import reads, reckoning, schedule
 from exporter.account.account import LEAST_PATIENCE, Account
+from exporter.account.calls import Neighbours
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
@@ -23,7 +24,7 @@ from exporter.errand import Errand
 from exporter.lane import Lane
 from exporter.metrics.polling import PollerMetrics
 from exporter.remarks import Remarks
-from exporter.schedule import DATASETS, DIRECTORY, LIVE
+from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS
 from exporter.status import Polling, Snapshot, Status
 
 log = structlog.get_logger()
@@ -66,7 +67,7 @@ class Poller:
         """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
-        self.served: Collection[str] = (*DATASETS, ERRANDS, *ARCHIVE)
+        self.served: Collection[str] = (*DATASETS, ENDINGS, ERRANDS, *ARCHIVE)
         """What is read at all."""
         self._settings = settings
         self._client = client
@@ -87,6 +88,7 @@ class Poller:
             "teams": Lane(lambda _: reads.teams(account)),
             "numbers": Lane(lambda _: reads.numbers(account)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
+            ENDINGS: Lane(lambda now: reads.endings(account, self._endings(now), now)),
             ERRANDS: Lane(lambda _: reads.errands(account, self._errands)),
             EDITS: Lane(lambda now: reads.late_edits(account, now + self._server_clock.ahead)),
             PAST: Lane(lambda _: reads.past(account)),
@@ -144,6 +146,7 @@ class Poller:
                     failing=self._lanes[name].failing_since is not None,
                 )
                 for name, interval in self._intervals.items()
+                if name in DATASETS
             },
             limit=self.budget.limit,
             budget=self.budget.requests_per_minute,
@@ -158,13 +161,13 @@ class Poller:
     def step(self) -> float:
         """Make the next request, if one is due and the budget has room; gives the time to come again."""
         now = self._clock()
-        ready = max(self.budget.ready_at(now), self._paused_until)
+        ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
             return ready
-        readable = self._readable()
+        readable = self._readable(now)
         name = self._turns.next(
-            {name: lane.asked_at for name, lane in readable.items() if lane.ready_at <= now},
-            schedule.background_share(self.account.known, backlog=True),
+            [name for name, lane in readable.items() if lane.ready_at <= now],
+            schedule.share_for_rest(self.account.known),
         )
         if name is None:
             return min(lane.ready_at for lane in readable.values())
@@ -176,21 +179,26 @@ class Poller:
             self._save(batch)
         return self._clock()
 
-    def _readable(self) -> dict[str, Lane]:
+    def _readable(self, now: float) -> dict[str, Lane]:
         """The lanes with something to ask, in the order in which they are served."""
-        live = LIVE if self._server_clock.known else LIVE[::-1]  # calls are asked for by Aircall's time
-        names = [*live, *([ERRANDS] if self._errands else []), *DIRECTORY]
+        names = [
+            *(BOARD if self._server_clock.known else BOARD[::-1])
+        ]  # calls are asked for by Aircall's time
+        ends = self._lanes[ENDINGS]
+        if ends.read is not None or (ends.due <= now and self._endings(now)):
+            names.append(ENDINGS)
+        names += [*([ERRANDS] if self._errands else []), *DIRECTORY]
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
-        names += (name for name, todo in self._for_the_archive().items() if todo)
+        names += (name for name, todo in self._for_the_archive(now).items() if todo)
         return {name: self._lanes[name] for name in names if name in self.served}
 
-    def _for_the_archive(self) -> dict[str, object]:
+    def _for_the_archive(self, now: float) -> dict[str, object]:
         """What each lane for the archive would read now; nothing as long as there is none."""
         account = self.account
         if account.totals is None:
             return {}
-        edits = self._server_clock.known and account.edits(self._clock() + self._server_clock.ahead)
+        edits = self._server_clock.known and account.edits(now + self._server_clock.ahead)
         past = account.history.missing or account.left_open
         return {EDITS: edits, PAST: past, WISHED: account.history.wished}
 
@@ -202,7 +210,6 @@ class Poller:
         if lane.read is None or lane.pending is None:
             return
         self.budget.spend(now)
-        lane.asked_at = now
         lane.requests += 1
         if lane.requests > lane.cost:
             self._stretch()
@@ -240,14 +247,16 @@ class Poller:
         lane.drop()
         if lane.failing_since is not None:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
-        lane.failing_since, lane.restarts, lane.as_of = None, 0, lane.started
-        if name not in DATASETS:
-            return
-        self._metrics.polls.labels(name, "success").inc()
-        lane.cost = 0.7 * lane.cost + 0.3 * lane.requests if name == "calls" else lane.requests
-        self._read_early()
-        self._stretch()
-        lane.due = lane.scheduled + self._intervals[name]
+        first = lane.as_of is None
+        lane.failing_since, lane.restarts, lane.as_of, lane.cost = None, 0, lane.started, lane.requests
+        if not first:
+            reckoning.learn(name, lane, self.account)
+        if name in DATASETS:
+            self._metrics.polls.labels(name, "success").inc()
+            self._read_early()
+        if name in self._intervals:
+            self._stretch()
+            lane.due = lane.scheduled + self._intervals[name]
 
     # When it goes wrong --------------------------------------------------------------------------
 
@@ -311,6 +320,9 @@ class Poller:
         todo = self.account.calls_to_read(now, server_now)
         return reads.calls(self.account, todo, now, server_now)
 
+    def _endings(self, now: float) -> list[Neighbours]:
+        return self.account.endings(now, self._intervals["calls"])
+
     def _read_early(self) -> None:
         """Read the directory early where somebody turned up whom it does not know; once for each."""
         strangers = self.account.strangers - self._known_strangers
@@ -325,20 +337,14 @@ class Poller:
 
     def _stretch(self) -> None:
         """Set the intervals in force from what the datasets cost and the budget allows."""
-        refresh = self._settings.refresh
-        targets = {name: float(getattr(refresh, name)) for name in DATASETS}
-        polled = [n for n in DATASETS if n != "assignments" or self._settings.map_users_to_numbers]
-        now = self._clock()
-        backlog = any(lane.ready_at <= now for name, lane in self._readable().items() if name not in LIVE)
-        self._intervals = schedule.intervals(
-            {name: self._lanes[name].expected_cost for name in polled},
-            {name: targets[name] for name in polled},
-            self.budget.sustained,
-            schedule.background_share(self.account.known, backlog),
+        self._intervals = reckoning.intervals(
+            self._settings, self.account, self._lanes, self.budget.sustained
         )
         self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
         complete = set(DIRECTORY) <= self.account.known
-        self._remarks.stretching(self._intervals, targets, complete)
+        self._remarks.stretching(self._intervals, schedule.targets(self._settings), complete)
+        if complete and set(BOARD) <= self.account.known:
+            self._remarks.plan(reckoning.size(self.account), self._settings, self.budget.limit)
 
 
 def _limit(settings: Settings) -> float | None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from exporter.account.account import Account
-from exporter.account.calls import CallsToRead
+from exporter.account.calls import CallsToRead, Neighbours
 from exporter.aircall import endpoints
 from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
@@ -135,7 +135,7 @@ def _by_user(
 
 
 def calls(account: Account, todo: CallsToRead, now: float, server_now: float) -> Asking[None]:
-    """What can have changed among the calls: the recent ones, and the older live ones by their id.
+    """What can have changed in the queue: the calls of late, and older ones that wait by their id.
 
     The time is now on our clock, `server_now` the same moment on Aircall's.
     """
@@ -144,6 +144,15 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
     unlisted = account.book.unread(todo.since, now)
     for call_id in dict.fromkeys((*todo.ids, *unlisted)):
         yield from _call(account, call_id)
+
+
+def endings(account: Account, to_look_at: list[Neighbours], now: float) -> Asking[None]:
+    """The calls in progress that may be over, those that began close together in one request."""
+    for neighbours in to_look_at:
+        if len(neighbours.calls) > 1:
+            yield from _window(neighbours.since, neighbours.until, account.saw_calls)
+        for call_id in account.book.not_seen(neighbours.calls, now):
+            yield from _call(account, call_id)
 
 
 def errands(account: Account, waiting: deque[Errand]) -> Asking[None]:

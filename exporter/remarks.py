@@ -5,7 +5,11 @@ from collections.abc import Mapping
 import structlog
 
 from exporter.account.account import Account
-from exporter.schedule import LIVE
+from exporter.config import Settings
+from exporter.planner.advice import advice
+from exporter.planner.command import in_words
+from exporter.planner.plan import Company, plan
+from exporter.schedule import BOARD
 
 log = structlog.get_logger()
 
@@ -23,6 +27,7 @@ class Remarks:
         self._told_of: set[str] = set()
         self._stretching = False
         self._misspelt: tuple[str, ...] = ()
+        self._planned_for: tuple[Settings, float] | None = None
         self._missing = 0
         self._missing_told_at = 0.0
 
@@ -48,15 +53,36 @@ class Remarks:
         self, intervals: Mapping[str, float], targets: Mapping[str, float], complete: bool
     ) -> None:
         """Intervals that are longer than asked for, and again only after they were not."""
-        stretch = max(intervals[name] / targets[name] for name in LIVE)
+        stretch = max(intervals[name] / targets[name] for name in BOARD)
         if stretch <= 1.0 or not complete:
             self._stretching = False
         elif stretch > STRETCHED and not self._stretching:
             self._stretching = True
             log.warning(
                 "the budget is too small for every target, intervals are stretched",
-                **{name: f"{intervals[name]:.0f}s" for name in LIVE},
+                **{name: f"{intervals[name]:.0f}s" for name in BOARD},
             )
+
+    def plan(self, company: Company, settings: Settings, limit: float) -> None:
+        """What the account at hand can have, once its size is known, and again where the limit is another."""
+        if self._planned_for == (settings, limit):
+            return
+        self._planned_for = settings, limit
+        planned = plan(company, settings, limit)
+        log.info(
+            "what this account can have",
+            users=company.users,
+            numbers=company.numbers,
+            calls_per_hour=round(company.calls_per_hour),
+            requests=f"{planned.requests:.0f} of {planned.budget:.0f}/min",
+            **{
+                name: f"every {in_words(reading.interval)}, {in_words(reading.worst_age)} old at most"
+                for name, reading in planned.readings.items()
+                if name in BOARD
+            },
+        )
+        for change in advice(planned, settings):
+            log.info("the budget is short; one way out", advice=change)
 
     def past(self, missing: int, now: float) -> None:
         """How many seconds of past calls are still to be read, every minute and when there are none left."""

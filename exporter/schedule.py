@@ -4,86 +4,142 @@ Live data comes first. What is left of the budget goes to the rest, in the order
 does not suffice, intervals stretch, and say so (`aircall_poll_interval_seconds`).
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 
-LIVE = ("calls", "availabilities")
+from exporter.config import Settings
+from exporter.costs import Cost
+
+ENDINGS = "endings"
+"""The lane of calls in progress that may be over; what it brings belongs to the dataset of calls."""
+
+WEIGHTS = {"calls": 3, "availabilities": 3, ENDINGS: 1}
+"""How live data share what is left of the budget once new calls are read, where it does not suffice."""
+
+LIVE = tuple(WEIGHTS)
+BOARD = ("calls", "availabilities")
 DIRECTORY = ("users", "teams", "numbers")
 
-DATASETS = (*LIVE, *DIRECTORY, "assignments")
+DATASETS = (*BOARD, *DIRECTORY, "assignments")
 """In the order in which they are served where several are due."""
 
 SHARE_AT_START = 0.5
 """Share of the budget for the rest once live data are there and names are not: a board needs both."""
 
-SHARE_WITH_BACKLOG = 0.2
+SHARE_FOR_REST = 0.2
 """Share of the budget that the rest is sure of while it has work to do."""
+
+LONGEST_INTERVAL = 86_400.0
+"""Seconds beyond which nothing is stretched, however little there is for it."""
 
 
 def intervals(
-    costs: Mapping[str, float],
+    costs: Mapping[str, Cost],
     targets: Mapping[str, float],
     budget: float,
-    background_share: float = 0.0,
+    archive: float = 0.0,
+    share_for_rest: float = SHARE_FOR_REST,
 ) -> dict[str, float]:
     """How often (every so many seconds) each dataset is read, given what it costs.
 
-    `costs` are requests for one reading, `targets` seconds, `budget` requests a minute that can go on
-    for ever, `background_share` the least part of it that what is not live gets. No interval is shorter
-    than its target. Live datasets that ask for more than there is share it evenly: what one does not
-    need, the other has.
+    `targets` are seconds, `budget` requests a minute that can go on for ever, `archive` requests a
+    minute for reading past calls and late edits, `share_for_rest` the part of the budget that what is
+    not live is sure of, if it needs so much. No interval is shorter than its target.
+
+    Live data that ask for more than there is share it by their `WEIGHTS`: what one does not need, the
+    others have. What new calls cost however seldom one asks comes first, for who does not keep up with
+    them has no board at all.
     """
-    wanted = {dataset: 60 * costs[dataset] / targets[dataset] for dataset in costs}
+    wanted = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
     rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
-    reserved = max(background_share * budget, min(rest, SHARE_WITH_BACKLOG * budget))
-    live = even_shares({d: rate for d, rate in wanted.items() if d in LIVE}, budget - reserved)
-    stretch = max(1.0, rest / (budget - sum(live.values()))) if rest else 1.0
-    rates = {dataset: live.get(dataset, rate / stretch) for dataset, rate in wanted.items()}
+    reserved = min(rest + archive, share_for_rest * budget)
+    live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
+    least = {dataset: rate(costs[dataset], LONGEST_INTERVAL) for dataset in live}
+    shares = live_shares(live, least, budget - reserved)
+    found = {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
+    left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
+    stretch = max(1.0, rest / left) if left > 0 else math.inf
     return {
-        dataset: max(targets[dataset], 60 * costs[dataset] / rate) if rate > 0 else targets[dataset]
-        for dataset, rate in rates.items()
+        dataset: found.get(dataset, min(LONGEST_INTERVAL, targets[dataset] * stretch)) for dataset in costs
     }
 
 
-def even_shares(wanted: Mapping[str, float], available: float) -> dict[str, float]:
-    """Share `available` evenly among what is `wanted`, giving nobody more than he wants."""
+def targets(settings: Settings) -> dict[str, float]:
+    """Every how many seconds each is to be read: the datasets, and the calls that may be over."""
+    read = [name for name in DATASETS if name != "assignments" or settings.map_users_to_numbers]
+    asked = {name: float(getattr(settings.refresh, name)) for name in read}
+    return asked | {ENDINGS: asked["calls"]}
+
+
+def rate(cost: Cost, interval: float) -> float:
+    """Requests a minute for readings every `interval` seconds."""
+    return 60 * cost(interval) / interval
+
+
+def live_shares(
+    wanted: Mapping[str, float], least: Mapping[str, float], available: float
+) -> dict[str, float]:
+    """Requests a minute for each live dataset: the `least` that it needs to keep up, and more."""
+    needed = sum(least.values())
+    if needed >= available:
+        return {dataset: available * part / needed for dataset, part in least.items()}
+    more = weighted_shares({d: wanted[d] - least[d] for d in wanted}, available - needed)
+    return {dataset: least[dataset] + more[dataset] for dataset in wanted}
+
+
+def weighted_shares(wanted: Mapping[str, float], available: float) -> dict[str, float]:
+    """Share `available` by the `WEIGHTS` among what is `wanted`, giving nobody more than he wants."""
     shares: dict[str, float] = {}
-    for served, dataset in enumerate(sorted(wanted, key=lambda dataset: wanted[dataset])):
+    waiting = sorted(wanted, key=lambda dataset: wanted[dataset] / WEIGHTS[dataset])
+    for position, dataset in enumerate(waiting):
         left = available - sum(shares.values())
-        shares[dataset] = min(wanted[dataset], left / (len(wanted) - served))
+        weight = sum(WEIGHTS[other] for other in waiting[position:])
+        shares[dataset] = min(wanted[dataset], left * WEIGHTS[dataset] / weight)
     return shares
 
 
-def background_share(known: Iterable[str], backlog: bool) -> float:
-    """The share of the budget kept for what is not live, `backlog` saying whether it has work to do."""
-    if set(LIVE) <= set(known) and not set(DIRECTORY) <= set(known):
-        return SHARE_AT_START
-    return SHARE_WITH_BACKLOG if backlog else 0.0
+def _interval(cost: Cost, target: float, share: float) -> float:
+    """The shortest interval, from the target on, that costs no more than a share (requests a minute)."""
+    if rate(cost, target) <= share:
+        return target
+    short, long = target, max(target, LONGEST_INTERVAL)
+    while long - short > 0.001 * short:
+        middle = math.sqrt(short * long)
+        if rate(cost, middle) > share:
+            short = middle
+        else:
+            long = middle
+    return long
+
+
+def share_for_rest(known: Iterable[str]) -> float:
+    """The share of the budget that is kept for what is not live."""
+    waits_for_names = set(BOARD) <= set(known) and not set(DIRECTORY) <= set(known)
+    return SHARE_AT_START if waits_for_names else SHARE_FOR_REST
 
 
 class Turns:
     """Whose turn it is to make the next request, among those that are due.
 
-    Live datasets come first and take turns, so that a long reading of one never holds up the other. The
-    rest fills the gaps between them; where there are none, it still gets its share of the requests.
+    Live datasets come first, in their order: none is due more often than its share allows. The rest
+    fills the gaps between them; where there are none, it still gets its share of the requests.
     """
 
     def __init__(self) -> None:
         self._owed = 0.0
 
-    def next(self, due: Mapping[str, float], share: float) -> str | None:
-        """The name whose turn it is, of those `due` with the time (UNIX seconds) of their last request.
+    def next(self, due: Collection[str], share: float) -> str | None:
+        """The name whose turn it is, of those `due`, which are in the order in which they are served.
 
         `share` is the part of all requests, from 0 to below 1, that what is not live gets at least.
         """
-        live = [name for name in due if name in LIVE]
+        live = next((name for name in due if name in LIVE), None)
         rest = next((name for name in due if name not in LIVE), None)
-        if not live:
-            return rest
-        if rest is None:
+        if live is None or rest is None:
             self._owed = 0.0
-        elif self._owed >= 1:
+            return live or rest
+        if self._owed >= 1:
             self._owed -= 1
             return rest
-        else:
-            self._owed += share / (1 - share)
-        return min(live, key=lambda name: due[name])
+        self._owed += share / (1 - share)
+        return live

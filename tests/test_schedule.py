@@ -2,11 +2,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.schedule import DATASETS, LIVE, SHARE_AT_START, Turns, background_share, intervals
+from exporter import costs
+from exporter.costs import Cost
+from exporter.schedule import (
+    BOARD,
+    DATASETS,
+    ENDINGS,
+    LIVE,
+    SHARE_AT_START,
+    SHARE_FOR_REST,
+    Turns,
+    intervals,
+    rate,
+    share_for_rest,
+)
 
 TARGETS = {
     "calls": 10,
     "availabilities": 10,
+    ENDINGS: 10,
     "users": 14400,
     "teams": 28800,
     "numbers": 28800,
@@ -14,68 +28,107 @@ TARGETS = {
 }
 
 
-def costs(**given: float) -> dict[str, float]:
-    return dict.fromkeys(DATASETS, 1.0) | given
+def reading(calls_per_second: float = 0.0, **lists: float) -> dict[str, Cost]:
+    """An account of so many calls, whose lists take so many requests."""
+    found = {name: costs.constant(lists.get(name, 1)) for name in DATASETS}
+    return found | {"calls": costs.calls(calls_per_second), ENDINGS: costs.endings(calls_per_second)}
+
+
+def requests(
+    cost: dict[str, Cost], planned: dict[str, float], names: tuple[str, ...] = (*LIVE, *DATASETS)
+) -> float:
+    return sum(rate(cost[name], planned[name]) for name in set(names))
 
 
 def test_a_small_company_gets_what_it_asks_for() -> None:
-    assert intervals(costs(), TARGETS, 44) == TARGETS
+    assert intervals(reading(0.05), TARGETS, 44) == TARGETS
 
 
-def test_live_datasets_share_what_there_is_evenly() -> None:
-    stretched = intervals(costs(calls=20, availabilities=40), TARGETS, 48)
-    assert stretched["calls"] == pytest.approx(50, rel=0.01)
-    assert stretched["availabilities"] == pytest.approx(100, rel=0.01)
+def test_live_data_share_what_there_is_and_the_queue_comes_first() -> None:
+    cost = reading(0.8, availabilities=10)
+    planned = intervals(cost, TARGETS, 44)
+    assert planned["calls"] == 10
+    assert planned["calls"] < planned["availabilities"] < planned[ENDINGS]
+    assert requests(cost, planned) == pytest.approx(44, rel=0.01)
 
 
-def test_what_one_does_not_need_the_other_has() -> None:
-    stretched = intervals(costs(calls=1, availabilities=200), TARGETS, 48)
-    assert stretched["calls"] == 10
-    assert stretched["availabilities"] == pytest.approx(200 * 60 / (48 - 6), rel=0.01)
+def test_what_one_does_not_need_the_others_have() -> None:
+    planned = intervals(reading(0.0, availabilities=200), TARGETS, 48)
+    assert planned["calls"] == 10
+    assert planned["availabilities"] == pytest.approx(200 * 60 / (48 - 6), rel=0.01)
 
 
-@given(
-    st.fixed_dictionaries({name: st.floats(0, 500) for name in DATASETS}),
-    st.floats(1, 500),
-    st.sampled_from([0.0, 0.1, 0.5]),
+def test_who_cannot_have_everything_keeps_up_with_new_calls_first() -> None:
+    cost = reading(10, availabilities=200)
+    planned = intervals(cost, TARGETS, 47, archive=120)
+    new_calls = 60 * 10 / 50
+    assert rate(cost["calls"], planned["calls"]) > new_calls
+    assert planned["calls"] < planned["availabilities"]
+
+
+sizes = st.fixed_dictionaries(
+    {"calls_per_second": st.floats(0, 5)} | {name: st.floats(0, 500) for name in DATASETS if name != "calls"}
 )
-def test_no_plan_spends_more_than_the_budget(cost: dict[str, float], budget: float, share: float) -> None:
-    planned = intervals(cost, TARGETS, budget, share)
-    assert sum(60 * cost[name] / planned[name] for name in DATASETS) <= budget * (1 + 1e-9)
-    assert all(planned[name] >= TARGETS[name] for name in DATASETS)
-    live = sum(60 * cost[name] / planned[name] for name in LIVE)
-    assert live <= budget * (1 - share) * (1 + 1e-9) or live == 0
+
+
+@given(sizes, st.floats(20, 500), st.sampled_from([0.0, 5.0, 1000.0]), st.sampled_from([0.2, 0.5]))
+def test_no_plan_spends_more_than_the_budget(
+    size: dict[str, float], budget: float, archive: float, share: float
+) -> None:
+    cost = reading(**size)
+    planned = intervals(cost, TARGETS, budget, archive, share)
+    assert all(planned[name] >= TARGETS[name] for name in TARGETS)
+    assert requests(cost, planned) <= budget * (1 + 1e-6)
+    rest = min(share * budget, archive)
+    assert requests(cost, planned, LIVE) <= (budget - rest) * (1 + 1e-6)
+
+
+@given(sizes, st.floats(20, 500), st.floats(1, 3), st.sampled_from([0.0, 5.0, 1000.0]))
+def test_with_more_budget_nothing_is_staler(
+    size: dict[str, float], budget: float, more: float, archive: float
+) -> None:
+    cost = reading(**size)
+    less_often = intervals(cost, TARGETS, budget, archive)
+    more_often = intervals(cost, TARGETS, budget * more, archive)
+    assert all(more_often[name] <= less_often[name] * 1.01 for name in TARGETS)
+
+
+@given(sizes, st.floats(20, 500))
+def test_no_budget_is_left_while_anything_is_stretched(size: dict[str, float], budget: float) -> None:
+    cost = reading(**size)
+    planned = intervals(cost, TARGETS, budget, archive=1000)
+    if any(planned[name] > TARGETS[name] * 1.01 for name in LIVE):
+        assert requests(cost, planned, LIVE) >= 0.98 * (1 - SHARE_FOR_REST) * budget
 
 
 def test_names_come_before_speed_at_the_start() -> None:
-    live = set(LIVE)
-    assert background_share(live | {"users", "teams"}, backlog=True) == SHARE_AT_START
-    assert 0 < background_share(set(DATASETS), backlog=True) < SHARE_AT_START
-    assert background_share(set(DATASETS), backlog=False) == 0
+    live = set(BOARD)
+    assert share_for_rest(live | {"users", "teams"}) == SHARE_AT_START
+    assert share_for_rest(DATASETS) == SHARE_FOR_REST < SHARE_AT_START
 
 
 def test_live_data_come_before_names() -> None:
-    assert 0 < background_share({"calls", "users"}, backlog=True) < SHARE_AT_START
+    assert share_for_rest({"calls", "users"}) < SHARE_AT_START
 
 
 def take_turns(names: list[str], share: float, requests: int) -> dict[str, int]:
     """How many of so many requests each gets, when all of them are due all the time."""
-    turns, last, served = Turns(), dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
-    for moment in range(1, requests + 1):
-        name = turns.next(last, share)
-        last[name] = moment
+    turns, served = Turns(), dict.fromkeys(names, 0)
+    for _ in range(requests):
+        name = turns.next(names, share)
+        assert name is not None
         served[name] += 1
     return served
 
 
-def test_live_datasets_take_turns_and_the_rest_gets_its_share() -> None:
+def test_the_first_that_is_due_is_served_and_the_rest_gets_its_share() -> None:
     served = take_turns(["calls", "availabilities", "users", "teams"], 0.1, 1000)
-    assert served["calls"] == pytest.approx(450, abs=2)
-    assert served["availabilities"] == pytest.approx(450, abs=2)
+    assert served["calls"] == pytest.approx(900, abs=2)
+    assert served["availabilities"] == 0
     assert served["users"] == pytest.approx(100, abs=2)
     assert served["teams"] == 0
 
 
 def test_the_rest_has_everything_where_nothing_live_is_due() -> None:
     assert take_turns(["users", "teams"], 0.1, 10) == {"users": 10, "teams": 0}
-    assert Turns().next({}, 0.1) is None
+    assert Turns().next([], 0.1) is None

@@ -10,7 +10,7 @@ from typing import Any
 
 from exporter.account import rows
 from exporter.account.board import Board
-from exporter.account.calls import LOOK_BACK, OVERLAP, CallBook, CallsToRead
+from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
 from exporter.account.directory import Directory
 from exporter.account.history import History
 from exporter.account.period import Period
@@ -161,8 +161,8 @@ class Account:
 
     def read_calls(self, since: int, begun: float) -> None:
         """The calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
-        self.book.completed(begun)
-        self.history.read(since, int(begun) - OVERLAP)
+        self.book.completed(since, begun)
+        self.history.read(max(since - LATE, int(self.book.whole_from)), int(begun) - LATE)
         self.known.add("calls")
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
@@ -183,7 +183,15 @@ class Account:
             self._backfill = backfill
             self.history.want(int(server_now - max(backfill, LOOK_BACK)))
         self.history.forget(self.oldest_kept)
-        return self.book.to_read(int(start), now, self._hung_up)
+        return self.book.to_read(int(start), server_now, now, self._hung_up)
+
+    def endings(self, now: float, next_poll: float) -> list[Neighbours]:
+        """The calls in progress that may be over, by the requests that it takes to look at them.
+
+        Those that a poll of calls within `next_poll` seconds reads anyway are left to it.
+        """
+        doubtful = self.book.doubtful(now, self._hung_up)
+        return self.book.neighbours(self.book.beyond_next_poll(doubtful, next_poll), now)
 
     @property
     def oldest_kept(self) -> int:

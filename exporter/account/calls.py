@@ -1,14 +1,21 @@
 """The calls: those going on now, followed by id to their end, and those of late, kept to be counted once."""
 
+import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.objects import Call
 
-OVERLAP = 60
-"""Seconds before the newest known call that are read again, for calls that turn up late."""
+LATE = 60
+"""Seconds after their start within which calls may turn up."""
+
+OVERLAP = 15
+"""Seconds before the newest known call that are read again in any case; `LATE` where the pages have room."""
+
+RATE_SPAN = 900
+"""Seconds over which it is counted how many calls there are."""
 
 LOOK_BACK = 2 * 3600
 """Seconds before the exporter's start in which calls that still go on are looked for."""
@@ -16,6 +23,9 @@ LOOK_BACK = 2 * 3600
 RECHECK = 600.0
 """Seconds after which a call is looked at again although nothing speaks for its end."""
 
+
+MOST_LOOKS = 20
+"""Requests for calls that may be over in one reading; the next one takes up what is left."""
 
 HungUp = Callable[[Call, float], bool]
 """Whether the user of a call was seen out of any call since a given time (UNIX seconds, our clock)."""
@@ -30,6 +40,21 @@ class CallsToRead:
     requests: int
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """Calls in progress that one request finds, as they began close together; the latest first."""
+
+    calls: tuple[Call, ...]
+
+    @property
+    def since(self) -> int:
+        return self.calls[-1].started_at
+
+    @property
+    def until(self) -> int:
+        return self.calls[0].started_at
+
+
 class CallBook:
     """Every call read in the last hours, each as it was read last, by id."""
 
@@ -41,10 +66,14 @@ class CallBook:
         """The newest start (UNIX seconds, Aircall's clock) up to which all calls have been read."""
         self.read_to: float | None = None
         """When the last reading that was complete began (UNIX seconds, Aircall's clock)."""
+        self.whole_from = math.inf
+        """The start (UNIX seconds, Aircall's clock) from which on no call is missing here."""
         self._starts: list[tuple[int, int]] = []
 
-    def completed(self, begun: float) -> None:
-        """All calls up to `begun` (UNIX seconds, Aircall's clock) have been read."""
+    def completed(self, since: int, begun: float) -> None:
+        """All calls from `since` up to `begun` (UNIX seconds, Aircall's clock) have been read."""
+        if self.newest is None or since > self.newest:
+            self.whole_from = since
         self.read_to = begun
         if self._starts:
             self.newest = self._starts[-1][0]
@@ -79,6 +108,7 @@ class CallBook:
     def forget(self, before: float) -> None:
         """Let go of the finished calls that started before `before` (UNIX seconds, Aircall's clock)."""
         cut = bisect_left(self._starts, (int(before), -1))
+        self.whole_from = max(self.whole_from, before)
         if cut == 0:
             return
         kept = []
@@ -107,35 +137,101 @@ class CallBook:
         """How many of the calls known started at `start` or later."""
         return len(self._starts) - bisect_left(self._starts, (start, -1))
 
-    def to_read(self, earliest: int, now: float, hung_up: HungUp) -> CallsToRead:
-        """Choose what the next poll reads: the least number of requests that misses nothing.
+    @property
+    def per_second(self) -> float:
+        """How many calls begin in a second, of late; 0 before any were read."""
+        if self.read_to is None or self.read_to <= self.whole_from:
+            return 0.0
+        span = min(RATE_SPAN, self.read_to - self.whole_from)
+        return self.started_since(int(self.read_to - span)) / max(span, 60)
 
-        New calls are those since the newest one up to which all were read; nothing before `earliest`
-        (UNIX seconds, Aircall's clock) is paged. A live call is read again while it rings, when its user
-        has `hung_up` (the availabilities, read anyway, tell) or talks in a newer call, and when it was
-        not looked at for long. Each such call older than the new ones is either reached by paging back
-        to it or asked for by its id, whichever is cheaper.
+    def to_read(self, earliest: int, server_now: float, now: float, hung_up: HungUp) -> CallsToRead:
+        """Choose what the next poll reads: new calls, and how it went on with the callers who waited.
+
+        New calls are those since the newest one up to which all were read, and since `earliest` (UNIX
+        seconds, as `server_now` on Aircall's clock). A waiting call older than these is either reached by
+        paging back to it or asked for by its id, whichever is cheaper. Where the pages then have room,
+        they go back further, to calls that turned up late or may be over.
         """
-        since = earliest if self.newest is None else max(earliest, self.newest - OVERLAP)
-        doubtful = sorted(self._doubtful(now, hung_up), key=lambda call: -call.started_at)
-        older = [call for call in doubtful if call.started_at < since]
-        choices = [self._choice(since, older)]
+        if self.newest is None or self.read_to is None:
+            return CallsToRead(earliest, (), self._pages(earliest, 0))
+        since = max(earliest, self.newest - OVERLAP)
+        expected = at_most(self.per_second * max(0.0, server_now - self.read_to))
+        older = sorted(
+            (call for call in self.live_calls() if call.waiting and call.started_at < since),
+            key=lambda call: -call.started_at,
+        )
+        choices = [self._choice(since, expected, older)]
         for position, call in enumerate(older, 1):
-            if call.started_at >= earliest:
-                choices.append(self._choice(call.started_at, older[position:]))
-        return min(choices, key=lambda choice: choice.requests)
+            if call.started_at >= self.whole_from:
+                choices.append(self._choice(call.started_at, expected, older[position:]))
+        choice = min(choices, key=lambda choice: choice.requests)
+        pages = choice.requests - len(choice.ids)
+        for start in (self.newest - LATE, *(call.started_at for call in self.doubtful(now, hung_up))):
+            if self.whole_from <= start < since and self._pages(start, expected) <= pages:
+                since = start
+        since = min(since, choice.since)
+        return CallsToRead(since, tuple(i for i in choice.ids if self.calls[i].started_at < since), pages)
 
-    def _choice(self, since: int, older: list[Call]) -> CallsToRead:
-        pages = self.started_since(since) // PER_PAGE + 1
-        return CallsToRead(since, tuple(call.id for call in older), pages + len(older))
+    def _choice(self, since: int, expected: float, older: list[Call]) -> CallsToRead:
+        requests = self._pages(since, expected) + len(older)
+        return CallsToRead(since, tuple(call.id for call in older), requests)
 
-    def _doubtful(self, now: float, hung_up: HungUp) -> Iterator[Call]:
+    def _pages(self, since: int, expected: float) -> int:
+        return max(1, math.ceil((self.started_since(since) + expected) / PER_PAGE))
+
+    def doubtful(self, now: float, hung_up: HungUp) -> list[Call]:
+        """The calls that may have gone on without us, callers who wait left out; the latest first.
+
+        Those are calls whose user has `hung_up` (the availabilities, read anyway, tell) or talks in a
+        newer call, outbound ones that ring, and those that were not looked at for long.
+        """
         latest = current_calls(self.live_calls())
+        found = []
         for call_id, seen_at in self.live.items():
             call = self.calls[call_id]
             goes_on = call.user is not None and latest.get(call.user.id) == call
-            if not goes_on or now - seen_at >= RECHECK or hung_up(call, seen_at):
-                yield call
+            if not call.waiting and (not goes_on or now - seen_at >= RECHECK or hung_up(call, seen_at)):
+                found.append(call)
+        return sorted(found, key=lambda call: (-call.started_at, call.id))
+
+    def beyond_next_poll(self, calls: Iterable[Call], seconds: float) -> list[Call]:
+        """Those of the calls that a poll `seconds` from now does not read anyway, on its first page."""
+        expected = at_most(self.per_second * seconds)
+        return [
+            call
+            for call in calls
+            if call.started_at < self.whole_from or self._pages(call.started_at, expected) > 1
+        ]
+
+    def neighbours(self, calls: Iterable[Call], now: float) -> list[Neighbours]:
+        """These calls, the latest first, in as few groups as there need be requests to read them.
+
+        Those groups come first whose calls were not looked at for the longest time, all calls together;
+        of many groups, the last ones are left for later.
+        """
+        groups: list[list[Call]] = []
+        for call in calls:
+            known = call.started_at >= self.whole_from
+            if known and groups and self._on_one_page(call, groups[-1][0]):
+                groups[-1].append(call)
+            else:
+                groups.append([call])
+        groups.sort(key=lambda group: -sum(now - self.live[call.id] for call in group))
+        return [Neighbours(tuple(group)) for group in groups[:MOST_LOOKS]]
+
+    def _on_one_page(self, first: Call, last: Call) -> bool:
+        between = self.started_since(first.started_at) - self.started_since(last.started_at + 1)
+        return between <= PER_PAGE
+
+    def not_seen(self, calls: Iterable[Call], since: float) -> list[int]:
+        """The ids of those calls that go on and were last looked at before `since` (our clock)."""
+        return [call.id for call in calls if self.live.get(call.id, since) < since]
+
+
+def at_most(calls: float) -> float:
+    """How many calls there hardly are more than, where there are so many on average."""
+    return calls + 2 * math.sqrt(calls)
 
 
 def current_calls(live: Iterable[Call]) -> dict[int, Call]:

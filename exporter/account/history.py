@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from exporter.archive.records import Progress, Span
 
-AGES = tuple(300 * 4**step for step in range(6))
-"""Seconds after a call began at which it is read again, for late edits: five minutes, twenty, and ever
-more seldom, the last time after three and a half days."""
+OLDER = 6
+AGES = tuple(300 * OLDER**step for step in range(5))
+"""Seconds after a call began at which it is read again, for late edits: five minutes, half an hour, and ever
+more seldom, the last time after four and a half days."""
 
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -105,7 +106,7 @@ class History:
         """
         self.swept = self.swept or tuple(now - age for age in AGES)
         for step, age in enumerate(AGES):
-            first, last = max(self.swept[step] + 1, now - 4 * age, oldest), now - age
+            first, last = max(self.swept[step] + 1, now - OLDER * age, oldest), now - age
             if last - first >= age // 2:
                 return step, (first, last)
         return None

@@ -1,5 +1,8 @@
 """How many requests we allow ourselves, and when the next one may go out."""
 
+import math
+from collections import deque
+
 from exporter.aircall.headers import Headers
 
 FIRST_LIMIT = 60.0
@@ -14,13 +17,17 @@ LATEST_RESET = 120.0
 LEAST_BUDGET = 2.0
 """Requests a minute below which nothing could be polled at all."""
 
+WINDOW = 61.0
+"""Seconds in which no more goes out than in a minute is allowed: what arrives may lie closer together than
+what was sent."""
+
 
 class RequestBudget:
-    """Never more than `requests_per_minute` requests in any 60 seconds.
+    """Never more than `requests_per_minute` requests in any 60 seconds, and as many where they are wanted.
 
-    A bucket of `burst` tokens that fills with what the burst leaves of the budget: whichever 60 seconds
-    one looks at, they hold at most the burst that was saved up before plus what trickled in since. A
-    small burst is what keeps the board moving: no minute is spent at once, so none is waited for.
+    Each request waits until the one a whole budget before it is a minute old: that keeps the limit,
+    whatever came in between. And they go out at an even pace, but for a small burst that is saved up
+    while nothing is asked: no minute is spent at once, so none is waited for.
     """
 
     def __init__(self, share: float, limit: float | None = None) -> None:
@@ -32,13 +39,14 @@ class RequestBudget:
         self._asked_limit = limit
         self._announced_limit: float | None = None
         self._blocked_until = 0.0
-        self._tokens = self.burst
-        self._filled_at = 0.0
+        self._sent: deque[float] = deque()
+        """When the requests of the last `WINDOW` went out."""
+        self._even_at = -math.inf
+        """When the next request would go out, had all gone out at an even pace."""
 
     def configure(self, share: float, limit: float | None) -> None:
         """Follow a changed configuration, keeping what was learned and spent."""
         self.share, self._asked_limit = share, limit
-        self._tokens = min(self._tokens, self.burst)
 
     @property
     def limit(self) -> float:
@@ -52,34 +60,42 @@ class RequestBudget:
         return max(LEAST_BUDGET, self.limit * self.share)
 
     @property
-    def burst(self) -> float:
-        """Requests that may go out at once."""
-        return max(1.0, self.requests_per_minute / 12)
+    def sustained(self) -> float:
+        """Requests a minute that can go on for ever: whole ones, as no minute holds a part of one."""
+        return self._most * 60 / WINDOW
 
     @property
-    def sustained(self) -> float:
-        """Requests a minute that can go on for ever."""
-        return self.requests_per_minute - self.burst
+    def _most(self) -> int:
+        return math.floor(self.requests_per_minute + 1e-9)
 
-    def ready_at(self, now: float) -> float:
-        """The earliest time (UNIX seconds) at which a request may go out; `now` or before means at once."""
-        self._fill(now)
-        missing = 1 - self._tokens
-        refilled = now + missing * 60 / self.sustained if missing > 0 else now
-        return max(refilled, self._blocked_until)
+    @property
+    def burst(self) -> float:
+        """Requests that may go out at once after a while without any."""
+        return max(1.0, self._most / 12)
+
+    @property
+    def _saved_up(self) -> float:
+        """By how many seconds a request may be ahead of the even pace."""
+        return (self.burst - 1) * 60 / self.sustained
+
+    @property
+    def ready_at(self) -> float:
+        """The earliest time (UNIX seconds) at which a request may go out; the past means at once."""
+        return max(self._even_at - self._saved_up, self._room_at, self._blocked_until)
 
     def spend(self, now: float) -> None:
         """Take one request from the budget, at `now`."""
-        self._fill(now)
-        self._tokens -= 1
+        # where the minute was full until just now, nothing has been saved up since
+        self._even_at = max(self._even_at, now, self._room_at + self._saved_up) + 60 / self.sustained
+        self._sent.append(now)
+        while self._sent[0] < now - WINDOW:
+            self._sent.popleft()
         self.spent += 1
 
     def learn(self, headers: Headers, now: float, server_ahead: float = 0.0) -> None:
         """Believe an answer's headers; `server_ahead` is by how many seconds Aircall's clock leads ours."""
         if headers.limit is not None:
-            self._fill(now)
             self._announced_limit = float(headers.limit)
-            self._tokens = min(self._tokens, self.burst)
         if headers.remaining is not None:
             self.remaining = headers.remaining
             reset = _believable(headers, now, server_ahead)
@@ -93,9 +109,10 @@ class RequestBudget:
         self._blocked_until = now + UNKNOWN_RESET if reset is None else reset
         return self._blocked_until
 
-    def _fill(self, now: float) -> None:
-        self._tokens = min(self.burst, self._tokens + max(0.0, now - self._filled_at) * self.sustained / 60)
-        self._filled_at = now
+    @property
+    def _room_at(self) -> float:
+        """When the last minute has, or had, room for one more."""
+        return self._sent[-self._most] + WINDOW if len(self._sent) >= self._most else -math.inf
 
 
 def _believable(headers: Headers, now: float, server_ahead: float) -> float | None:

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Engine, delete, insert, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from exporter.account.calls import OVERLAP
+from exporter.account.calls import LATE
 from exporter.account.history import joined, without
 from exporter.archive.database import ArchiveError, writing
 from exporter.archive.schema import metadata, state
@@ -118,7 +118,7 @@ def _lift_progress(connection: Connection) -> None:
     if kept is None:
         return
     old = json.loads(kept)
-    read = int(old["counted_from"]), int(old["read_to"]) - OVERLAP
+    read = int(old["counted_from"]), int(old["read_to"]) - LATE
     covered = without(read, joined((first, last) for first, last in old["gaps"]))
     new = {"counted_from": old["counted_from"], "covered": covered, "wanted_from": read[0]}
     connection.execute(update(state).where(row).values(value=json.dumps(new)))

@@ -1,6 +1,20 @@
 """What a poll of calls reads: the least that misses nothing."""
 
-from exporter.account.calls import OVERLAP, RECHECK, CallBook
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.account.calls import (
+    LATE,
+    MOST_LOOKS,
+    OVERLAP,
+    RECHECK,
+    CallBook,
+    CallsToRead,
+    HungUp,
+    Neighbours,
+)
+from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.objects import Call, Ref
 
 NOW = 1_780_000_000
@@ -14,11 +28,15 @@ def done(id_: int, age: int) -> Call:
     return Call(id_, "inbound", "done", NOW - age, NOW - age + 5, NOW - age + 60, user=Ref(id_))
 
 
-def book(*calls: Call, seen_at: float = NOW) -> CallBook:
+def waiting(id_: int, age: int) -> Call:
+    return Call(id_, "inbound", "initial", NOW - age)
+
+
+def book(*calls: Call, since: int = NOW - 900) -> CallBook:
     filled = CallBook()
     for call in calls:
-        filled.saw(call, seen_at)
-    filled.completed(NOW)
+        filled.saw(call, NOW)
+    filled.completed(since, NOW)
     return filled
 
 
@@ -30,44 +48,89 @@ def everybody(call: Call, since: float) -> bool:
     return True
 
 
+def to_read(known: CallBook, hung_up: HungUp = nobody) -> CallsToRead:
+    return known.to_read(NOW - 900, NOW, NOW, hung_up)
+
+
+def ids(groups: list[Neighbours]) -> list[set[int]]:
+    return [{call.id for call in group.calls} for group in groups]
+
+
+BUSY = [done(id_, 4 * id_ - 3000) for id_ in range(751, 1000)]
+"""A call every four seconds for a quarter of an hour: a page holds those of 200 seconds."""
+
+
 def test_at_first_the_whole_period() -> None:
-    assert CallBook().to_read(NOW - 900, NOW, nobody).since == NOW - 900
+    assert to_read(CallBook()).since == NOW - 900
 
 
 def test_later_only_what_is_new_and_a_little_more() -> None:
-    todo = book(done(1, 30), talking(2, 20)).to_read(NOW - 900, NOW, nobody)
-    assert (todo.since, todo.ids, todo.requests) == (NOW - 20 - OVERLAP, (), 1)
+    todo = to_read(book(done(1, 200), talking(2, 20), *(done(id_, 90) for id_ in range(3, 60))))
+    assert (todo.since, todo.ids, todo.requests) == (NOW - 20 - LATE, (), 1)
+    crowded = to_read(book(*(done(id_, id_ // 2) for id_ in range(300))))
+    assert crowded.since == NOW - OVERLAP
+
+
+def test_a_page_that_is_read_anyway_goes_back_to_where_calls_may_be_over() -> None:
+    known = book(talking(1, 700), done(2, 10))
+    assert to_read(known).since == NOW - 10 - LATE
+    assert to_read(known, everybody).since == NOW - 700
+    assert known.beyond_next_poll(known.doubtful(NOW, everybody), 10) == []
 
 
 def test_a_talk_is_left_alone_until_its_user_hangs_up() -> None:
     known = book(talking(1, 700), done(2, 10))
-    assert known.to_read(NOW - 900, NOW, nobody).ids == ()
-    assert known.to_read(NOW - 900, NOW, everybody).requests == 1
-    assert known.to_read(NOW - 900, NOW + RECHECK, nobody).since == NOW - 700
+    assert known.doubtful(NOW, nobody) == []
+    assert ids(known.neighbours(known.doubtful(NOW, everybody), NOW + 10)) == [{1}]
+    assert [call.id for call in known.doubtful(NOW + RECHECK, nobody)] == [1]
 
 
-def test_one_old_call_among_many_is_asked_for_by_its_id() -> None:
-    known = book(talking(1, 700), *(done(id_, 600 - id_) for id_ in range(2, 202)), done(999, 10))
-    todo = known.to_read(NOW - 900, NOW, everybody)
-    assert (todo.since, todo.ids) == (NOW - 10 - OVERLAP, (1,))
+def test_a_caller_who_waits_for_long_is_asked_for_by_id_or_reached_by_paging() -> None:
+    todo = to_read(book(waiting(9000, 700), *BUSY))
+    assert todo.ids == (9000,)
+    todo = to_read(book(*(waiting(9000 + id_, 230) for id_ in range(4)), *BUSY))
+    assert (todo.ids, todo.since, todo.requests) == ((), NOW - 230, 2)
 
 
-def test_many_old_calls_are_cheaper_to_page_back_to() -> None:
-    known = book(*(talking(id_, 700 - id_) for id_ in range(1, 41)), done(999, 10))
-    todo = known.to_read(NOW - 900, NOW, everybody)
-    assert (todo.since, todo.ids, todo.requests) == (NOW - 699, (), 1)
-
-
-def test_calls_from_before_the_period_are_never_paged_to() -> None:
-    known = book(*(talking(id_, 5000 - id_) for id_ in range(1, 4)), done(999, 10))
-    todo = known.to_read(NOW - 900, NOW, everybody)
+def test_callers_from_before_what_is_known_are_never_paged_to() -> None:
+    todo = to_read(book(*(waiting(id_, 5000 - id_) for id_ in range(1, 4)), done(999, 10)))
     assert todo.since >= NOW - 900
     assert set(todo.ids) == {1, 2, 3}
 
 
+def test_calls_that_may_be_over_and_began_close_together_are_one_request() -> None:
+    known = book(
+        *(talking(id_, age) for id_, age in ((1, 880), (2, 700), (3, 600), (4, 520), (5, 120))), *BUSY
+    )
+    doubtful = known.doubtful(NOW, everybody)
+    assert ids(known.neighbours(doubtful, NOW + 10)) == [{2, 3, 4}, {5}, {1}]
+    assert [call.id for call in known.beyond_next_poll(doubtful, 10)] == [4, 3, 2, 1]
+
+
+@given(st.lists(st.integers(1, 3600), max_size=80), st.lists(st.integers(1, 3600), max_size=300))
+def test_no_call_is_looked_at_twice_and_no_request_needs_a_second_page(
+    doubtful: list[int], others: list[int]
+) -> None:
+    calls = [talking(9000 + position, age) for position, age in enumerate(doubtful)]
+    known = book(*calls, *(done(position, age) for position, age in enumerate(others)))
+    groups = known.neighbours(known.doubtful(NOW, everybody), NOW + 10)
+    looked_at = sorted(call.id for group in groups for call in group.calls)
+    assert looked_at == [call.id for call in calls] or len(groups) == MOST_LOOKS
+    assert len(set(looked_at)) == len(looked_at)
+    for group in groups:
+        found = [age for age in (*doubtful, *others) if group.since <= NOW - age <= group.until]
+        assert len(group.calls) == 1 or len(found) <= PER_PAGE
+        assert len(group.calls) == 1 or group.since >= known.whole_from
+
+
 def test_of_two_talks_of_one_user_the_older_one_is_looked_at() -> None:
-    known = book(talking(1, 700, user=7), talking(2, 100, user=7), *(done(id_, 600) for id_ in range(3, 153)))
-    assert known.to_read(NOW - 900, NOW, nobody).ids == (1,)
+    known = book(talking(1, 700, user=7), talking(2, 100, user=7))
+    assert [call.id for call in known.doubtful(NOW, nobody)] == [1]
+
+
+def test_calls_of_late_say_how_many_there_are() -> None:
+    assert book(*BUSY).per_second == pytest.approx(1 / 4, rel=0.02)
+    assert CallBook().per_second == 0
 
 
 def test_what_is_done_stays_done() -> None:

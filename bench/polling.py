@@ -1,0 +1,248 @@
+"""How fresh the board is for its requests: `python -m bench.polling` prints tables for docs/performance.md.
+
+The exporter, and the tutorial's tracker, against the simulated account over real HTTP in simulated time: what
+is measured is requests and ages, not this machine. Takes some minutes, most of them for the largest company.
+"""
+
+import logging
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from statistics import mean
+
+import structlog
+
+from bench.tutorial import AVAILABILITIES, CALLS, Tracker
+from exporter import reckoning
+from exporter.aircall.budget import RequestBudget
+from exporter.archive.records import Batch
+from exporter.archive.store import Archive
+from exporter.config import Settings
+from exporter.demo.server import SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+from exporter.planner.plan import Plan, plan
+from exporter.schedule import BOARD, ENDINGS
+from tests.simulated_time import LATENCY, NOON, Polled, SimulatedTime
+
+HISTORY = 2 * 3600
+"""Seconds that an account has lived before the exporter starts."""
+
+SETTLED = 900
+"""Seconds from when everything has been read until it is measured."""
+
+NO_LIMIT = 100_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A company, the limit of its requests a minute, and for how many seconds it is looked at."""
+
+    users: int
+    calls_per_hour: int
+    limit: int
+    seconds: int
+
+    def account(self) -> SimulatedAccount:
+        return SimulatedAccount(self.users, self.calls_per_hour, seed=3, start=NOON, history=HISTORY)
+
+
+CASES = (
+    Case(50, 375, 60, 1800),
+    Case(500, 3000, 60, 1800),
+    Case(500, 3000, 240, 1800),
+    Case(2000, 12_000, 60, 3600),
+    Case(10_000, 60_000, 60, 3600),
+)
+
+
+class Exporter(Polled):
+    """The exporter in simulated time; what it asks from `since` on is kept, and how old things get."""
+
+    def __init__(self, aircall: SimulatedAircall, time: SimulatedTime) -> None:
+        self.since = float("inf")
+        self.requests: Counter[str] = Counter()
+        """By lane."""
+        self.ages: dict[str, list[float]] = {name: [] for name in BOARD}
+        """Second by second."""
+        self.until_counted: list[float] = []
+        """From each call's end, in seconds."""
+        self.known_after: dict[str, float] = {}
+        super().__init__(aircall, time, Archive("sqlite://"))
+        self._go_on = self.poller._go_on
+        self.poller._go_on = self._counted  # type: ignore[method-assign]
+
+    def _counted(self, name: str, now: float) -> None:
+        if now >= self.since:
+            self.requests[name] += 1
+        self._go_on(name, now)
+
+    def _submit(self, batch: Batch) -> None:
+        super()._submit(batch)
+        ends = [addition.call.ended_at for addition in batch.additions if addition.stage == "counted"]
+        self.until_counted += [self.time.now - at for at in ends if at is not None and at >= self.since]
+
+    def start(self) -> None:
+        """Until everything has been read, and then some."""
+        begun = self.time.now
+        while len(self.known_after) < 6:
+            self.step(self.time.now + 60)
+            for name in self.poller.account.known - self.known_after.keys():
+                self.known_after[name] = self.time.now - begun
+        self.live(SETTLED)
+
+    def measure(self, seconds: int) -> None:
+        self.since = self.time.now
+        for second in range(seconds):
+            self.live(self.since + second + 1 - self.time.now)
+            for name, polling in self.poller.status().datasets.items():
+                if name in self.ages and polling.as_of is not None:
+                    self.ages[name].append(self.time.now - polling.as_of)
+
+    def plan(self, limit: float) -> Plan:
+        """What the planner says of the account at hand."""
+        company = replace(reckoning.size(self.poller.account), calls_per_hour=self.calls_per_hour)
+        return plan(company, Settings(), limit, LATENCY)
+
+    @property
+    def times(self) -> list[float]:
+        return [request.time for request in self.aircall.requests]
+
+    @property
+    def calls_per_hour(self) -> float:
+        """Of the account, while it was measured."""
+        calls = self.account.calls.started_between(int(self.since), int(self.time.now))
+        return 3600 * len(calls) / (self.time.now - self.since)
+
+
+def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    print("| | calls, age | requests a minute for calls | for availabilities | in all |")
+    print("| --- | --: | --: | --: | --: |")
+    for cells in against_the_tutorial(Case(500, 3000, 60, 1800)):
+        print(as_row(cells), flush=True)
+    seconds = mapping_seconds(Case(500, 3000, 60, 0))
+    print(f"\nThe tutorial's mapping of users to numbers takes {seconds:.0f} s at 60 requests a minute.")
+    print(
+        "\n| company, limit | requests a minute | most in a minute | queue | availabilities | ends of calls"
+        " | first board | assignments |\n| --- | --: | --: | --: | --: | --: | --: | --: |"
+    )
+    for case in CASES:
+        print(as_row(case_cells(case)), flush=True)
+
+
+def case_cells(case: Case) -> Iterator[str]:
+    """How a company fares, planned and measured."""
+    with running(case) as exporter:
+        exporter.start()
+        exporter.measure(case.seconds)
+        planned = exporter.plan(case.limit)
+        refused = sum(request.status == 429 for request in exporter.aircall.requests)
+        budget = exporter.poller.budget
+        yield f"{case.users} users, {case.calls_per_hour} calls/h, {case.limit}/min"
+        yield f"{planned.requests:.1f} / {60 * exporter.requests.total() / case.seconds:.1f}"
+        yield f"{most_in_a_minute(exporter.times)} of {budget.requests_per_minute:g}, {refused} refused"
+        for name in BOARD:
+            reading, ages = planned.readings[name], exporter.ages[name]
+            pages = reading.requests * reading.interval / 60
+            yield (
+                f"{reading.mean_age:.1f} / {mean(ages):.1f},"
+                f" {reading.age(0.95):.1f} / {percentile(ages, 95):.1f},"
+                f" {60 * pages / budget.sustained:.1f}"
+            )
+        ends = exporter.until_counted
+        yield (
+            f"{planned.readings[ENDINGS].mean_age:.0f} / {mean(ends):.0f},"
+            f" {planned.readings[ENDINGS].age(0.95):.0f} / {percentile(ends, 95):.0f}"
+        )
+        first = {name: at for name, at in exporter.known_after.items() if name != "assignments"}
+        yield f"{planned.first_board:.0f} / {max(first.values()):.0f}"
+        yield f"{planned.first_read['assignments']:.0f} / {exporter.known_after['assignments']:.0f}"
+
+
+def against_the_tutorial(case: Case) -> Iterator[Iterator[str]]:
+    """The requests of both for calls of the same age, and what the tutorial's way has within the limit."""
+    with running(case) as exporter:
+        exporter.start()
+        exporter.live(3 * SETTLED)
+        exporter.measure(case.seconds)
+        interval = exporter.poller.status().datasets["calls"].interval
+        minutes, ages = case.seconds / 60, exporter.ages["calls"]
+        for_calls = {lane: exporter.requests[lane] / minutes for lane in ("calls", ENDINGS, "late edits")}
+        availabilities = exporter.requests["availabilities"] / minutes
+        details = ", ".join(f"{lane} {rate:.1f}" for lane, rate in for_calls.items())
+        yield iter(
+            (
+                f"the exporter, limit {case.limit}",
+                age_words(ages),
+                f"{sum(for_calls.values()):.1f} ({details})",
+                f"{availabilities:.1f}",
+                f"{exporter.requests.total() / minutes:.1f}",
+            )
+        )
+    tracker = track(case, NO_LIMIT, interval)
+    as_old = interval - 2 * (mean(tracker.ages(CALLS)) - mean(ages))
+    for limit, interval, words in (
+        (NO_LIMIT, as_old, f"the tutorial, every {as_old:.1f} s, without a limit"),
+        (case.limit, 0.0, f"the tutorial, as often as {case.limit} requests a minute allow"),
+    ):
+        tracker = track(case, limit, interval)
+        yield iter((words, age_words(tracker.ages(CALLS)), *tutorial_rates(tracker)))
+
+
+def mapping_seconds(case: Case) -> float:
+    """How long the tutorial's board stands still until it knows who answers which number."""
+    time = SimulatedTime()
+    with SimulatedAircall(case.account(), clock=time, rate_limit=case.limit) as aircall:
+        Tracker(aircall, time, RequestBudget(1, case.limit)).map_users()
+    return time.now - NOON
+
+
+def track(case: Case, limit: int, interval: float) -> Tracker:
+    """Let the tutorial's tracker run."""
+    time = SimulatedTime()
+    with SimulatedAircall(case.account(), clock=time, rate_limit=limit) as aircall:
+        tracker = Tracker(aircall, time, RequestBudget(1, limit))
+        tracker.refresh_every(interval, case.seconds)
+    return tracker
+
+
+def tutorial_rates(tracker: Tracker) -> Iterator[str]:
+    paths = Counter(request.path for request in tracker.aircall.requests)
+    minutes = (tracker.time.now - NOON) / 60
+    calls, availabilities = paths[CALLS] / minutes, paths[AVAILABILITIES] / minutes
+    yield from (f"{calls:.1f}", f"{availabilities:.1f}", f"{calls + availabilities:.1f}")
+
+
+@contextmanager
+def running(case: Case) -> Iterator[Exporter]:
+    time = SimulatedTime()
+    with SimulatedAircall(case.account(), clock=time, rate_limit=case.limit) as aircall:
+        exporter = Exporter(aircall, time)
+        try:
+            yield exporter
+        finally:
+            exporter.client.close()
+            exporter.writer.stop()
+
+
+def most_in_a_minute(times: Sequence[float]) -> int:
+    """The most requests that any sliding 60 seconds hold."""
+    return max(bisect_right(times, start + 60) - position for position, start in enumerate(times))
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    return sorted(values)[len(values) * percent // 100]
+
+
+def age_words(ages: Sequence[float]) -> str:
+    return f"{mean(ages):.1f} s on average, {percentile(ages, 95):.1f} at most for 95 %"
+
+
+def as_row(cells: Iterator[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()

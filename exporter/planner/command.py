@@ -1,0 +1,124 @@
+"""The command `aircall-exporter plan`: what a company of a given size can have, as a table."""
+
+import argparse
+import math
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+from rich.console import Console
+from rich.table import Table
+
+from exporter.aircall.budget import FIRST_LIMIT, LEAST_BUDGET
+from exporter.config import Settings
+from exporter.durations import Duration
+from exporter.planner.advice import advice
+from exporter.planner.plan import Company, Plan, plan
+from exporter.schedule import ENDINGS, LIVE
+
+USERS_PER_TEAM, USERS_PER_NUMBER = 12, 16
+"""What is usual, where nobody says."""
+
+WORDS = {ENDINGS: "ends of calls"}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """The company's size, and its limit."""
+    for name, what in (
+        ("users", "users"),
+        ("numbers", f"phone numbers (default: one for {USERS_PER_NUMBER} users)"),
+        ("teams", f"teams (default: one for {USERS_PER_TEAM} users)"),
+    ):
+        parser.add_argument(f"--{name}", required=name == "users", type=_count, metavar="N", help=what)
+    parser.add_argument("--calls-per-hour", required=True, type=_rate, metavar="N", help="in a busy hour")
+    limit = f"the company's limit (default: as configured, else {FIRST_LIMIT:g})"
+    parser.add_argument("--requests-per-minute", type=_rate, metavar="N", help=limit)
+    share = "our part of it, from 0 to 1 (default: as configured)"
+    parser.add_argument("--budget-share", type=_share, metavar="SHARE", help=share)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Print the plan; gives the exit code. Raises ValueError where the limit is too small to plan with."""
+    aircall = settings.aircall
+    if arguments.budget_share is not None:
+        settings = replace(settings, aircall=replace(aircall, budget_share=arguments.budget_share))
+    configured = FIRST_LIMIT if aircall.requests_per_minute == "auto" else aircall.requests_per_minute
+    limit = configured if arguments.requests_per_minute is None else arguments.requests_per_minute
+    if limit * settings.aircall.budget_share < LEAST_BUDGET:
+        raise ValueError(
+            f"--requests-per-minute: found {limit:g}, wanted enough to leave us {LEAST_BUDGET:g}"
+        )
+    company = Company(
+        arguments.users,
+        math.ceil(arguments.users / USERS_PER_TEAM) if arguments.teams is None else arguments.teams,
+        math.ceil(arguments.users / USERS_PER_NUMBER) if arguments.numbers is None else arguments.numbers,
+        arguments.calls_per_hour,
+    )
+    _show(plan(company, settings, limit), settings)
+    return 0
+
+
+def _show(planned: Plan, settings: Settings) -> None:
+    console, company = Console(highlight=False), planned.company
+    share = settings.aircall.budget_share
+    console.print(
+        f"{company.users} users, {company.teams} teams, {company.numbers} numbers,"
+        f" {company.calls_per_hour:g} calls an hour;"
+        f" {planned.limit:g} requests a minute, {share:g} of them ours\n",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "requests/min", "every", "asked for", "age on average", "at most"):
+        table.add_column(column, justify="right" if column else "left")
+    for name in (*LIVE, *(name for name in planned.readings if name not in LIVE)):
+        reading = planned.readings[name]
+        times = (reading.interval, reading.target, reading.mean_age, reading.worst_age)
+        table.add_row(WORDS.get(name, name), f"{reading.requests:.1f}", *map(in_words, times))
+    short = planned.late_edits < 0.99 * planned.late_edits_wanted
+    wanted = f" of {planned.late_edits_wanted:.1f}" if short else ""
+    table.add_row("late edits", f"{planned.late_edits:.1f}{wanted}")
+    table.add_row("all", f"{planned.requests:.1f} of {planned.budget:.1f}")
+    console.print(table)
+    for line in ("", *_start(planned), *_changes(planned, settings)):
+        console.print(line, soft_wrap=True)
+
+
+def _start(planned: Plan) -> Iterator[str]:
+    yield f"The first complete board is there {in_words(planned.first_board)} after the start."
+    if "assignments" in planned.first_read:
+        yield f"Who answers which number is known after {in_words(planned.first_read['assignments'])}."
+
+
+def _changes(planned: Plan, settings: Settings) -> Iterator[str]:
+    changes = list(advice(planned, settings))
+    if changes:
+        yield "\nThe budget is short. What can be done about it, one or the other:"
+        yield from (f"- {change}" for change in changes)
+
+
+def in_words(seconds: float) -> str:
+    """A duration in whole seconds, and in whole minutes from an hour on."""
+    step = 60 if seconds >= 3600 else 1
+    return str(Duration(max(1, round(seconds / step)) * step))
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted 1 or more")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted 0 or more")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _rate(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted a share above 0 and up to 1")
+    return value

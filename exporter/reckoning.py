@@ -1,0 +1,65 @@
+"""How often the datasets of an account at hand are read: what they cost, as far as it is known by now."""
+
+import math
+from collections.abc import Callable, Mapping
+
+from exporter import costs, schedule
+from exporter.account.account import Account
+from exporter.config import Settings
+from exporter.costs import Cost
+from exporter.lane import Lane
+from exporter.planner.plan import Company
+from exporter.schedule import ENDINGS
+
+_MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS: costs.endings}
+"""What costs the more the longer it was left alone, given how many calls begin in a second."""
+
+
+def intervals(
+    settings: Settings, account: Account, lanes: Mapping[str, Lane], budget: float
+) -> dict[str, float]:
+    """Every how many seconds each is read, out of `budget` requests a minute that can go on for ever."""
+    wanted = schedule.targets(settings)
+    return schedule.intervals(
+        {name: _cost(name, lanes[name], account) for name in wanted},
+        wanted,
+        budget,
+        _archive_demand(account),
+        schedule.share_for_rest(account.known),
+    )
+
+
+def size(account: Account) -> Company:
+    """How large the account is, as far as it is known by now."""
+    directory = account.directory
+    return Company(
+        users=len(directory.users),
+        teams=len(directory.members),
+        numbers=len(directory.numbers),
+        calls_per_hour=3600 * account.book.per_second,
+    )
+
+
+def learn(name: str, lane: Lane, account: Account) -> None:
+    """Compare what a reading took with what was reckoned with."""
+    if name in _MODELS:
+        lane.learn(_MODELS[name](account.book.per_second)(lane.elapsed))
+
+
+def _cost(name: str, lane: Lane, account: Account) -> Cost:
+    if name in _MODELS and "calls" in account.known:
+        model = _MODELS[name](account.book.per_second)
+        return lambda interval: lane.surplus * model(interval)
+    if name == "assignments" and lane.as_of is None:
+        directory = account.directory
+        return costs.constant(costs.assignments(len(directory.users), len(directory.numbers)))
+    return costs.constant(lane.expected_cost)
+
+
+def _archive_demand(account: Account) -> float:
+    """Requests a minute that the archive could do with."""
+    if account.totals is None:
+        return 0.0
+    if account.history.missing or account.history.wished:
+        return math.inf
+    return costs.late_edits(account.book.per_second)
