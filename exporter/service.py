@@ -20,8 +20,7 @@ from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
 from exporter.errand import Errand, Errands
-from exporter.metrics.archive import ArchiveCollector
-from exporter.metrics.collector import SnapshotCollector
+from exporter.metrics.exposition import Exposition
 from exporter.poller import Poller
 from exporter.schedule import DATASETS
 from exporter.status import Snapshot
@@ -37,8 +36,11 @@ ERRAND_SECONDS = 15.0
 MOST_ERRANDS = 5
 """How many may wait for one at a time."""
 
+QUICK_SNAPSHOT = 0.1
+"""Seconds; a snapshot that takes no longer is made after every answer."""
+
 SHARE_FOR_SNAPSHOTS = 0.1
-"""Part of the time that may go into making snapshots; for most companies one takes a few milliseconds."""
+"""Part of the time that may go into the others: those of very large companies while names are read."""
 
 
 class Service:
@@ -47,11 +49,11 @@ class Service:
     def __init__(self, settings: Settings, archive: Archive, clock: Clock | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double our own series
         self.clock = clock or steady_clock()
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        self._client_metrics = ClientMetrics(self.registry)
+        registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        self._client_metrics = ClientMetrics(registry)
         self._client = self._new_client(settings)
         self._writer = ArchiveWriter(
             archive,
@@ -63,10 +65,9 @@ class Service:
             ),
             settings=lambda: self.latest.board.settings,
         )
-        self._poller = Poller(settings, self._client, self.registry, self.clock, self._writer.submit)
+        self._poller = Poller(settings, self._client, registry, self.clock, self._writer.submit)
         self.latest: Snapshot = self._poller.snapshot()
-        self.registry.register(SnapshotCollector(lambda: self.latest, self.clock))
-        self.registry.register(ArchiveCollector(self._writer.status, self.clock))
+        self.exposition = Exposition(self.latest, registry, self._writer.status, self.clock)
         self._errands = Errands(MOST_ERRANDS)
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
@@ -123,8 +124,10 @@ class Service:
     def _publish(self) -> None:
         begun = self.clock()
         self.latest = self._poller.snapshot()
+        self.exposition.renew(self.latest)
         done = self.clock()
-        self._next_snapshot = done + (done - begun) * (1 / SHARE_FOR_SNAPSHOTS - 1)
+        took = done - begun
+        self._next_snapshot = done + (took * (1 / SHARE_FOR_SNAPSHOTS - 1) if took > QUICK_SNAPSHOT else 0)
 
     def _wish(self, wish: Callable[[], None]) -> None:
         self._wishes.put(wish)

@@ -1,6 +1,5 @@
 """What is served over HTTP, on the paths that Prometheus users expect."""
 
-import gzip
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -12,7 +11,6 @@ from starlette.routing import Route
 from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.landing import landing_page
-from exporter.metrics.exposition import expose
 from exporter.service import Service
 from exporter.yamlfile import ConfigError
 
@@ -25,11 +23,12 @@ Reload = Callable[[], None]
 def application(service: Service, reload: Reload | None, searched: Archive | None = None) -> Starlette:
     """The exporter's pages; `reload` and `searched` are none where their APIs are not enabled."""
 
-    def metrics(request: Request) -> Response:
-        body, content_type = expose(service.registry, request.headers.get("accept", ""))
+    async def metrics(request: Request) -> Response:
+        # A millisecond of work: a thread of its own would cost more, and memory besides.
+        zipped = accepts_gzip(request.headers)
+        body, content_type = service.exposition.expose(request.headers.get("accept", ""), zipped)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if accepts_gzip(request.headers):
-            body = gzip.compress(body, compresslevel=3, mtime=0)
+        if zipped:
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers)
 

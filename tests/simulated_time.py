@@ -13,9 +13,8 @@ from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
-from exporter.metrics.archive import ArchiveCollector
-from exporter.metrics.collector import SnapshotCollector
 from exporter.poller import Poller
+from tests.plain import PlainCollector
 from tests.scrape import Scrape
 
 NOON = 1_780_000_000.0
@@ -42,17 +41,18 @@ class Polled:
         self.aircall, self.account, self.time = aircall, aircall.account, time
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         self.settings = Settings(aircall=api, **settings)
-        self.registry = CollectorRegistry()
-        self.client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(self.registry))
-        self.poller = Poller(self.settings, self.client, self.registry, time, self._submit)
+        self.instruments = CollectorRegistry()
+        self.client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(self.instruments))
+        self.poller = Poller(self.settings, self.client, self.instruments, time, self._submit)
         self.writer = ArchiveWriter(
             archive,
             time,
             Listener(self.poller.restore, self.poller.account.counted, self.poller.wish),
             settings=lambda: self.settings,
         )
-        self.registry.register(SnapshotCollector(self.poller.snapshot, time))
-        self.registry.register(ArchiveCollector(self.writer.status, time))
+        self.registry = CollectorRegistry()
+        self.registry.register(PlainCollector(self.poller.snapshot, self.writer.status, time))
+        self.registry.register(self.instruments)
 
     def _submit(self, batch: Batch) -> None:
         self.writer.submit(batch)

@@ -5,17 +5,19 @@ Plain data in one thread's hands: no sockets, no clock. Every time comes in with
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
-from exporter.account import rows
-from exporter.account.board import Board
+from exporter.account.board import Board, Counters
 from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
 from exporter.account.directory import Directory
 from exporter.account.history import History
+from exporter.account.making import Making, Touched
 from exporter.account.period import Period
 from exporter.account.presence import PresenceBook
-from exporter.account.teams import Team, teams_of, unknown_names
+from exporter.account.roster import Roster
+from exporter.account.rows import Facts, queue
+from exporter.account.teams import unknown_names
 from exporter.account.totals import Totals, answer_bounds, increments, team_increments
 from exporter.aircall.objects import (
     KINDS,
@@ -66,6 +68,8 @@ class Account:
         self._uncounted_for_teams: list[Call] = []
         self._batch = Batch()
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+        self._touched = Touched()
+        self._making = Making()
 
     def configure(self, settings: Settings) -> None:
         """Follow a changed configuration, keeping everything known."""
@@ -86,8 +90,7 @@ class Account:
     def read_users(self, ids: set[int]) -> None:
         """All users have been read: whoever is not among `ids` has left."""
         left = self.directory.users.keys() - ids
-        for user_id in left:
-            del self.directory.users[user_id]
+        self.directory.keep("users", ids)
         self.presence.keep(self.presence.users.keys() - left)
         self.known.add("users")
 
@@ -98,8 +101,7 @@ class Account:
 
     def read_teams(self, ids: set[int]) -> None:
         """All teams have been read."""
-        for team_id in self.directory.members.keys() - ids:
-            del self.directory.members[team_id]
+        self.directory.keep("teams", ids)
         self.known.add("teams")
 
     def saw_numbers(self, page: Page[Number]) -> None:
@@ -109,15 +111,14 @@ class Account:
 
     def read_numbers(self, ids: set[int]) -> None:
         """All numbers have been read."""
-        for number_id in self.directory.numbers.keys() - ids:
-            del self.directory.numbers[number_id]
+        self.directory.keep("numbers", ids)
         self.known.add("numbers")
 
     def read_assignments(
         self, assigned: Mapping[int, frozenset[int]], user_ids: frozenset[int], number_ids: frozenset[int]
     ) -> None:
         """Who answers which number has been read whole, for these users and numbers."""
-        self.directory.assigned = assigned
+        self.directory.assign(assigned)
         self._mapped_ids = user_ids, number_ids
         self.known.add("assignments")
 
@@ -125,9 +126,11 @@ class Account:
         self.malformed["availability"] += page.malformed
         for seen in page.items:
             self.presence.saw(seen.id, seen.availability, at, self.patience)
+            self._touched.users.add(seen.id)
 
     def read_availabilities(self, ids: set[int]) -> None:
         """All availabilities have been read: nobody else is there."""
+        self._touched.users |= self.presence.users.keys() - ids
         self.presence.keep(ids)
         self.known.add("availabilities")
 
@@ -145,7 +148,9 @@ class Account:
         """
         was_known = call.id in self.book.calls or call.id in self.left_open
         self.left_open.discard(call.id)
+        self._touched.by_call(self.book.calls.get(call.id))
         newly_done = self.book.saw(call, at)
+        self._touched.by_call(call)
         self._put_into_period(call)
         self._batch.records[call.id] = Record(self.book.calls[call.id], details, self.settings.caller)
         if newly_done and (was_known or call.started_at >= self.counted_from):
@@ -155,6 +160,7 @@ class Account:
 
     def lost_call(self, call_id: int) -> None:
         """Aircall knows this call no more."""
+        self._touched.by_call(self.book.calls.get(call_id))
         self.book.vanished(call_id)
         self.left_open.discard(call_id)
         self._batch.vanished.add(call_id)
@@ -213,22 +219,33 @@ class Account:
         """Move the activity period's end up to now (UNIX seconds, Aircall's clock); gives its start."""
         self.as_of = server_now
         start = server_now - self.settings.activity_period
-        self.period.slide(start)
+        for call in self.period.slide(start):
+            self._touched.by_call(call)
         read_to = server_now if self.book.read_to is None else self.book.read_to
         self.book.forget(min(server_now, read_to) - max(self.settings.activity_period, LOOK_BACK))
         return start
 
     def _put_into_period(self, call: Call) -> None:
         if call.phase == "done" and call.started_at >= self.as_of - self.settings.activity_period:
-            self.period.put(call)
+            self._touched.by_call(self.period.put(call))
 
     @property
     def strangers(self) -> frozenset[tuple[str, int]]:
         """Users and numbers that turned up in availabilities or calls before any list named them."""
+        users, numbers = self._strangers()
+        return frozenset(("user", id_) for id_ in users) | frozenset(("number", id_) for id_ in numbers)
+
+    def _strangers(self) -> tuple[Set[int], Set[int]]:
         live = self.book.live_calls()
-        in_calls = {call.user.id for call in live if call.user} | self.period.users.keys()
-        numbers = {call.number.id for call in live if call.number} | self.period.numbers.keys()
-        return self.directory.strangers(in_calls | self.presence.users.keys(), numbers)
+        in_calls = {call.user.id for call in live if call.user}
+        on = {call.number.id for call in live if call.number}
+        known = self.directory
+        return (
+            known.strange_users(in_calls)
+            | known.strange_users(self.period.users.keys())
+            | known.strange_users(self.presence.users.keys()),
+            known.strange_numbers(on) | known.strange_numbers(self.period.numbers.keys()),
+        )
 
     @property
     def assignments_outdated(self) -> bool:
@@ -246,25 +263,39 @@ class Account:
     # What to show --------------------------------------------------------------------------------
 
     def board(self, server_ahead: float) -> Board:
-        """The board as of what has been read up to now."""
-        settings, directory = self.settings, self.directory
-        facts = rows.Facts(settings, directory, self.presence.users, self.period, self.book.live_calls())
-        strange = {id_ for kind, id_ in self.strangers if kind == "number"}
-        numbers = directory.numbers.keys() | facts.waiting.keys() | strange
-        teams = self._teams()
-        user_rows = rows.user_rows(facts, teams)
+        """The board as of what has been read up to now; costs what has changed since the last one."""
+        facts = Facts(self._roster(), self.presence.users, self.period, self.book.live_calls())
+        made = self._making.rows(facts, self._touched)
+        counters = Counters()
+        if self.totals is not None and self.totals_complete:
+            counters = self._making.counters(facts, self._touched, self.totals, self._answer_bounds)
+        self._touched.clear()
         return Board(
-            settings=settings,
+            settings=self.settings,
             known=frozenset(self.known),
             server_ahead=server_ahead,
-            users=user_rows,
-            teams=rows.team_rows(facts, teams),
-            numbers=rows.number_rows(facts, sorted(numbers)),
-            queue=rows.queue(facts),
-            counters=rows.counter_values(self.totals, self._answer_bounds, facts, teams, user_rows)
-            if self.totals is not None and self.totals_complete
-            else None,
+            users=made.users,
+            teams=made.teams,
+            numbers=made.numbers,
+            queue=queue(facts),
+            counters=counters,
             malformed={kind: self.malformed[kind] for kind in KINDS},
+        )
+
+    def _roster(self) -> Roster:
+        directory = self.directory
+        strange_users, strange_numbers = self._strangers()
+        waited_on = {call.number.id for call in self.book.live_calls() if call.waiting and call.number}
+        present = frozenset(directory.users.keys() | self.presence.users.keys())
+        return self._making.roster(
+            Roster(
+                directory,
+                directory.version,
+                self.settings,
+                present,
+                users=present | strange_users,
+                numbers=frozenset(directory.numbers.keys() | waited_on | strange_numbers),
+            )
         )
 
     # What to keep --------------------------------------------------------------------------------
@@ -294,7 +325,7 @@ class Account:
         """Take over the totals as the archive has them, `complete` once the calls had been read whole."""
         self.totals_complete = self.totals_complete or complete
         if self.totals is not None:
-            self.totals.counts.update(saved.totals)
+            self._touched.totals |= self.totals.update(saved.totals.items())
             for addition in saved.additions:
                 self.totals.exemplify(addition.call, addition.increments)
 
@@ -303,7 +334,7 @@ class Account:
         mapped = self.settings.map_users_to_numbers
         if not self.known >= {"users", "teams"} | ({"assignments"} if mapped else set()):
             return
-        teams = self._teams() if self._uncounted_for_teams else ()
+        teams = self._roster().teams if self._uncounted_for_teams else ()
         for call in self._uncounted_for_teams:
             if call.outcome == "missed":
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
@@ -312,8 +343,3 @@ class Account:
             added = tuple(team_increments(call, (team.label.id for team in concerned)))
             self._batch.additions.append(Addition(call, "counted_for_teams", added))
         self._uncounted_for_teams.clear()
-
-    def _teams(self) -> tuple[Team, ...]:
-        strange = {id_ for kind, id_ in self.strangers if kind == "user"}
-        users = self.directory.users.keys() | self.presence.users.keys() | strange
-        return teams_of(self.directory, users, self.settings)

@@ -1,7 +1,8 @@
 """The board: what a supervisor sees at one moment, computed from what the account knows.
 
-A board is never edited: each poll makes a new one. Where the tutorial decides a rule (inferred missed
-calls, the SLA, the queue's levels, "Single Users"), the function that holds it says so.
+A board is never edited: each poll makes a new one, which takes over the rows that nothing happened to.
+Where the tutorial decides a rule (inferred missed calls, the SLA, the queue's levels, "Single Users"), the
+function that holds it says so.
 """
 
 import re
@@ -88,19 +89,45 @@ class NumberRow:
     average_call: float | None
     sla_breached: bool | None
     service_level: float | None
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
-class CounterValues:
-    """The counters with the names as they are known now; only there once the calls have been read whole."""
+class UserCounters:
+    """What was counted for a user, or for nobody. `calls` are by number, direction and outcome, `talk` by
+    direction; the time to answer is none where it is counted for nobody."""
 
-    calls: Mapping[tuple[Named, Named, str, str], int]
-    missed: Mapping[tuple[Named, str], int]
-    teams: Mapping[tuple[Named, str, str], int]
-    number_answer: Mapping[Named, Spread]
-    number_talk: Mapping[tuple[Named, str], Spread]
-    user_answer: Mapping[Named, Sum]
-    user_talk: Mapping[tuple[Named, str], Sum]
+    user: Named
+    calls: Mapping[tuple[Named, str, str], int]
+    answer: Sum | None
+    talk: Mapping[str, Sum]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCounters:
+    """What was counted for a number, or for none. `missed` is by reason, `talk` by direction."""
+
+    number: Named
+    missed: Mapping[str, int]
+    answer: Spread | None
+    talk: Mapping[str, Spread]
+
+
+@dataclass(frozen=True, slots=True)
+class TeamCounters:
+    """What was counted for a team."""
+
+    team: Named
+    calls: CallCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The counters with the names as they are known now; empty until the calls have been read whole."""
+
+    users: tuple[UserCounters, ...] = ()
+    numbers: tuple[NumberCounters, ...] = ()
+    teams: tuple[TeamCounters, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +145,7 @@ class Board:
     teams: tuple[TeamRow, ...]
     numbers: tuple[NumberRow, ...]
     queue: tuple[WaitingCall, ...]
-    counters: CounterValues | None
+    counters: Counters
     malformed: Mapping[str, int]
 
 

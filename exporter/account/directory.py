@@ -1,9 +1,11 @@
 """Who is who: users, teams, numbers and how they belong together (the tutorial's "data repository")."""
 
-from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Set
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from exporter.aircall.objects import Number, User
+
+T = TypeVar("T")
 
 
 class Named(NamedTuple):
@@ -24,6 +26,8 @@ class Directory:
     """
 
     def __init__(self) -> None:
+        self.version = 0
+        """Another number after each change."""
         self.users: dict[int, User] = {}
         self.numbers: dict[int, Number] = {}
         self.members: dict[int, frozenset[int]] = {}
@@ -34,16 +38,33 @@ class Directory:
         self._new_names: dict[tuple[str, str], str] = {}
 
     def add_user(self, user: User) -> None:
-        self.users[user.id] = user
+        self._put(self.users, user.id, user)
         self._learn("user", user.id, user.name or f"user {user.id}")
 
     def add_team(self, team_id: int, name: str | None, members: Iterable[int]) -> None:
-        self.members[team_id] = frozenset(members)
+        self._put(self.members, team_id, frozenset(members))
         self._learn("team", team_id, name or f"team {team_id}")
 
     def add_number(self, number: Number) -> None:
-        self.numbers[number.id] = number
+        self._put(self.numbers, number.id, number)
         self._learn("number", number.id, number.name or f"number {number.id}")
+
+    def assign(self, assigned: Mapping[int, frozenset[int]]) -> None:
+        """Say anew who answers which number."""
+        self.assigned = assigned
+        self.version += 1
+
+    def keep(self, kind: Literal["users", "teams", "numbers"], ids: Iterable[int]) -> None:
+        """Let go of everybody of a kind who is not among `ids`."""
+        by_kind: dict[str, dict[int, Any]] = {
+            "users": self.users,
+            "teams": self.members,
+            "numbers": self.numbers,
+        }
+        present = by_kind[kind]
+        for id_ in present.keys() - ids:
+            del present[id_]
+            self.version += 1
 
     def user(self, user_id: int) -> Named:
         """The user's id and name; ``user <id>`` until the directory knows him."""
@@ -63,13 +84,20 @@ class Directory:
         new, self._new_names = self._new_names, {}
         return new
 
+    def _put(self, known: dict[int, T], id_: int, told: T) -> None:
+        if known.get(id_) != told:
+            known[id_] = told
+            self.version += 1
+
     def _learn(self, kind: str, id_: int, name: str) -> None:
         names = self._names_by_kind()[kind]
         if names.get(id_) != name:
             names[id_] = self._new_names[kind, str(id_)] = name
+            self.version += 1
 
     def remember(self, names: Mapping[tuple[str, str], str]) -> None:
         """Take in names that were seen at an earlier start; what was read since goes before."""
+        self.version += 1
         by_kind = self._names_by_kind()
         for (kind, id_), name in names.items():
             if kind in by_kind:
@@ -78,11 +106,13 @@ class Directory:
     def _names_by_kind(self) -> dict[str, dict[int, str]]:
         return {"user": self._user_names, "team": self._team_names, "number": self._number_names}
 
-    def strangers(self, user_ids: Iterable[int], number_ids: Iterable[int]) -> frozenset[tuple[str, int]]:
-        """Those of the users and numbers seen elsewhere that no list of Aircall's has named yet."""
-        return frozenset(("user", id_) for id_ in user_ids if id_ not in self._user_names) | frozenset(
-            ("number", id_) for id_ in number_ids if id_ not in self._number_names
-        )
+    def strange_users(self, user_ids: Set[int]) -> Set[int]:
+        """Those of the users seen elsewhere that no list of Aircall's has named yet."""
+        return user_ids - self._user_names.keys()
+
+    def strange_numbers(self, number_ids: Set[int]) -> Set[int]:
+        """Those of the numbers seen elsewhere that no list of Aircall's has named yet."""
+        return number_ids - self._number_names.keys()
 
     def find(self, kind: Literal["users", "teams", "numbers"], wanted: str | int) -> set[int]:
         """The ids of all users, teams or numbers of this name or id; none where there is none."""

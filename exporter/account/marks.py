@@ -5,6 +5,7 @@ exceeded"). A mark says of one KPI whether it is above its threshold, not at it,
 better; where there is nothing to compare it is not.
 """
 
+import math
 from collections.abc import Iterator
 
 from exporter.account.board import CallCounts, NumberRow, TeamRow, UserRow
@@ -13,15 +14,26 @@ from exporter.config import Thresholds
 Mark = tuple[str, bool]
 """A KPI's name, as in the configuration, and whether its threshold is exceeded."""
 
+_TIMED = ("in_call", "after_call_work", "do_not_disturb")
+"""States in which nobody should be for long."""
+
 
 def user_marks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[Mark]:
     """The marks of a user at `now` (UNIX seconds, our clock); only those whose threshold is set."""
     yield from call_marks(row, thresholds)
     in_state = now - row.since if row.since is not None else 0.0
-    for state in ("in_call", "after_call_work", "do_not_disturb"):
+    for state in _TIMED:
         limit = getattr(thresholds, state)
         if limit:
             yield state, row.state == state and in_state > limit
+
+
+def next_mark(row: UserRow, thresholds: Thresholds, now: float) -> float:
+    """When (UNIX seconds, our clock) a mark of the user changes by the clock alone; infinite for never."""
+    limit = getattr(thresholds, row.state) if row.state in _TIMED else 0.0
+    if not limit or row.since is None or now - row.since > limit:
+        return math.inf
+    return row.since + limit
 
 
 def call_marks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[Mark]:

@@ -5,7 +5,7 @@ Averages and shares are divided last, from the sums.
 """
 
 import heapq
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 
 from exporter.aircall.objects import Call
 
@@ -37,8 +37,10 @@ class Tally:
             self.answer_seconds += sign * call.seconds_to_answer
             self.answered_in_time += sign * (call.seconds_to_answer <= in_time)
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+    def add(self, other: "Tally", sign: int = 1) -> None:
+        """Take the other's sums in (`sign` 1) or out (-1)."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
 
     @property
     def finished(self) -> int:
@@ -79,26 +81,30 @@ class Period:
     def __len__(self) -> int:
         return len(self._calls)
 
-    def put(self, call: Call) -> None:
-        """Count a finished call, or count it anew."""
+    def put(self, call: Call) -> Call | None:
+        """Count a finished call, or count it anew; gives it as it was counted before."""
         known = self._calls.get(call.id)
         if known == call:
-            return
+            return known
         if known is not None:
             self._count(known, -1)
         if known is None or known.started_at != call.started_at:
             heapq.heappush(self._by_start, (call.started_at, call.id))
         self._calls[call.id] = call
         self._count(call, 1)
+        return known
 
-    def slide(self, start: float) -> None:
-        """Let go of the calls that started before `start` (UNIX seconds, Aircall's clock)."""
+    def slide(self, start: float) -> list[Call]:
+        """Let go of the calls that started before `start` (UNIX seconds, Aircall's clock), and give them."""
+        gone = []
         while self._by_start and self._by_start[0][0] < start:
             started_at, call_id = heapq.heappop(self._by_start)
             call = self._calls.get(call_id)
             if call is not None and call.started_at == started_at:
                 self._count(call, -1)
                 del self._calls[call_id]
+                gone.append(call)
+        return gone
 
     def _count(self, call: Call, sign: int) -> None:
         if call.user is not None:

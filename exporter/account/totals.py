@@ -8,12 +8,31 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from exporter.account.period import NO_REASON
 from exporter.aircall.objects import Call
 
 Key = tuple[str, ...]
+Kind = Literal["user", "number", "team"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Owner = tuple[Kind, str]
+"""Whom a total is counted for: the first id in its key, empty for nobody."""
+
+_OWNERS: dict[str, Kind] = {
+    "calls": "user",
+    "user_answer_count": "user",
+    "user_answer_sum": "user",
+    "user_talk_count": "user",
+    "user_talk_sum": "user",
+    "missed_calls": "number",
+    "answer_bucket": "number",
+    "answer_sum": "number",
+    "talk_bucket": "number",
+    "talk_sum": "number",
+    "team_calls": "team",
+}
+"""What the first id of each family is."""
 
 
 class Exemplar(NamedTuple):
@@ -86,11 +105,22 @@ def _bucket(seconds: int, bounds: tuple[float, ...]) -> str:
 
 
 class Totals:
-    """All totals, and the last call that fell into each bucket."""
+    """All totals by whom they are counted for, and the last call that fell into each bucket."""
 
     def __init__(self, counts: Iterable[tuple[Key, int]] = ()) -> None:
-        self.counts: dict[Key, int] = dict(counts)
+        self._owned: dict[Owner, dict[Key, int]] = {}
         self._exemplars: dict[Key, Exemplar] = {}
+        self.update(counts)
+
+    def update(self, counts: Iterable[tuple[Key, int]]) -> set[Owner]:
+        """Take over what these totals are now; gives whom they are counted for."""
+        owners = set()
+        for key, count in counts:
+            if key[0] in _OWNERS:
+                owner = _OWNERS[key[0]], key[1]
+                self._owned.setdefault(owner, {})[key] = count
+                owners.add(owner)
+        return owners
 
     def exemplify(self, call: Call, added: Iterable[tuple[Key, int]]) -> None:
         """Let a call stand for the buckets that it was added to."""
@@ -99,24 +129,28 @@ class Totals:
                 seconds = call.seconds_to_answer if key[0] == "answer_bucket" else call.seconds_talked
                 self._exemplars[key] = Exemplar(str(call.id), seconds, call.ended_at or call.started_at)
 
-    def of(self, family: str) -> Iterator[tuple[Key, int]]:
-        """The totals of one family, by the rest of their keys."""
-        return ((key[1:], count) for key, count in self.counts.items() if key[0] == family)
+    def owners(self, kind: Kind) -> Iterator[str]:
+        """The ids of all users, numbers or teams that something was counted for; empty for nobody."""
+        return (id_ for owner_kind, id_ in self._owned if owner_kind == kind)
 
-    def spreads(self, name: str, bounds: tuple[float, ...]) -> dict[Key, Spread]:
-        """The histograms under `name`, by ids. Buckets that were counted under earlier bounds stay."""
+    def of(self, owner: Owner, family: str) -> Iterator[tuple[Key, int]]:
+        """An owner's totals of one family, by what stands behind the id in their keys."""
+        return ((key[2:], count) for key, count in self._owned.get(owner, {}).items() if key[0] == family)
+
+    def spreads(self, owner: Owner, name: str, bounds: tuple[float, ...]) -> dict[Key, Spread]:
+        """The histograms under `name`. Buckets that were counted under earlier bounds stay."""
         spreads: dict[Key, Spread] = {}
-        for (*ids, bound), count in self.of(f"{name}_bucket"):
-            spread = spreads.setdefault(tuple(ids), Spread(dict.fromkeys(bounds, 0)))
+        for (*rest, bound), count in self.of(owner, f"{name}_bucket"):
+            spread = spreads.setdefault(tuple(rest), Spread(dict.fromkeys(bounds, 0)))
             spread.buckets[float(bound)] = count
-            exemplar = self._exemplars.get((f"{name}_bucket", *ids, bound))
+            exemplar = self._exemplars.get((f"{name}_bucket", owner[1], *rest, bound))
             if exemplar:
                 spread.exemplars[float(bound)] = exemplar
-        for ids_, seconds in self.of(f"{name}_sum"):
-            spreads[ids_].sum = seconds
+        for rest_, seconds in self.of(owner, f"{name}_sum"):
+            spreads[rest_].sum = seconds
         return spreads
 
-    def sums(self, name: str) -> dict[Key, Sum]:
-        """The sums under `name`, by ids."""
-        counts = dict(self.of(f"{name}_count"))
-        return {ids: Sum(counts[ids], seconds) for ids, seconds in self.of(f"{name}_sum")}
+    def sums(self, owner: Owner, name: str) -> dict[Key, Sum]:
+        """The sums under `name`."""
+        counts = dict(self.of(owner, f"{name}_count"))
+        return {rest: Sum(counts[rest], seconds) for rest, seconds in self.of(owner, f"{name}_sum")}

@@ -1,13 +1,9 @@
 """The call archive."""
 
-from collections.abc import Callable, Iterator
-
-from prometheus_client.core import Metric
-from prometheus_client.registry import Collector
+from collections.abc import Iterator
 
 from exporter.archive.writer import ArchiveStatus
-from exporter.clock import Clock
-from exporter.metrics.family import Family
+from exporter.metrics.family import Family, Sample
 from exporter.status import Status
 
 UP = Family("aircall_archive_up", "gauge", "1 while calls can be saved, 0 while the database is away.")
@@ -33,31 +29,24 @@ MISSING = Family(
 FAMILIES = (UP, LAG, WAITING, COMPLETE_FROM, MISSING)
 
 
-def collect(status: Status) -> Iterator[Metric]:
+def of_past(status: Status) -> Iterator[Sample]:
     """Expose how far back the calls reach:
 
     aircall_archive_complete_from_timestamp_seconds 1767225600
     aircall_archive_missing_seconds 0
     """
-    yield COMPLETE_FROM.gauge([] if status.complete_from is None else [((), status.complete_from)])
-    yield MISSING.gauge([((), status.seconds_missing)])
+    yield COMPLETE_FROM, (), status.complete_from
+    yield MISSING, (), status.seconds_missing
 
 
-class ArchiveCollector(Collector):
-    """Expose how far the archive is behind:
+def of_writer(status: ArchiveStatus, now: float) -> Iterator[Sample]:
+    """Expose how far the archive is behind; `now` is UNIX time on our clock:
 
     aircall_archive_up 1
     aircall_archive_lag_seconds 0
     aircall_archive_waiting_calls 0
     """
-
-    def __init__(self, status: Callable[[], ArchiveStatus], clock: Clock) -> None:
-        self._status = status
-        self._clock = clock
-
-    def collect(self) -> Iterator[Metric]:
-        status = self._status()
-        since = status.waiting_since
-        yield UP.gauge([((), status.working)])
-        yield LAG.gauge([((), 0.0 if since is None else max(0.0, self._clock() - since))])
-        yield WAITING.gauge([((), status.waiting)])
+    since = status.waiting_since
+    yield UP, (), status.working
+    yield LAG, (), 0.0 if since is None else max(0.0, now - since)
+    yield WAITING, (), status.waiting

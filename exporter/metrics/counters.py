@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import Metric
-
-from exporter.account.board import Board
-from exporter.metrics.family import Family
+from exporter.account.board import NumberCounters, TeamCounters, UserCounters
+from exporter.metrics.family import Family, Sample
 
 CALLS = Family(
     "aircall_calls_total",
@@ -50,29 +48,44 @@ USER_TALK = Family(
     ("user_id", "user", "direction"),
 )
 
+OF_USER = (CALLS, USER_ANSWER, USER_TALK)
+OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_TALK)
+OF_TEAM = (TEAM_CALLS,)
 FAMILIES = (CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, CALL_TALK, USER_ANSWER, USER_TALK)
 
 
-def collect(board: Board) -> Iterator[Metric]:
-    """Expose the counters, once the calls have been read whole: so none of them leaps while they are:
+def of_user(row: UserCounters) -> Iterator[Sample]:
+    """Expose what was counted for a user:
 
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
-    aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
-    aircall_team_calls_total{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
-    aircall_call_answer_seconds_bucket{number_id="1234",number="French Office",le="10.0"} 9
-    aircall_call_talk_seconds_bucket{number_id="1234",number="French Office",direction="inbound",le="60.0"} 4
     aircall_user_answer_seconds_sum{user_id="456",user="John Doe"} 41
     aircall_user_talk_seconds_count{user_id="456",user="John Doe",direction="inbound"} 7
     """
-    counters = board.counters
-    if counters is None:
-        return
-    yield CALLS.counter(((*user, *number, *kind), n) for (user, number, *kind), n in counters.calls.items())
-    yield MISSED_CALLS.counter(((*number, reason), n) for (number, reason), n in counters.missed.items())
-    yield TEAM_CALLS.counter(((*team, *kind), n) for (team, *kind), n in counters.teams.items())
-    yield CALL_ANSWER.histogram(counters.number_answer.items())
-    yield CALL_TALK.histogram(
-        ((*number, way), spread) for (number, way), spread in counters.number_talk.items()
-    )
-    yield USER_ANSWER.summary(counters.user_answer.items())
-    yield USER_TALK.summary(((*user, way), total) for (user, way), total in counters.user_talk.items())
+    for (number, *kind), count in row.calls.items():
+        yield CALLS, (*row.user, *number, *kind), count
+    yield USER_ANSWER, row.user, row.answer
+    for way, total in row.talk.items():
+        yield USER_TALK, (*row.user, way), total
+
+
+def of_number(row: NumberCounters) -> Iterator[Sample]:
+    """Expose what was counted for a number:
+
+    aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
+    aircall_call_answer_seconds_bucket{number_id="1234",number="French Office",le="10.0"} 9
+    aircall_call_talk_seconds_bucket{number_id="1234",number="French Office",direction="inbound",le="60.0"} 4
+    """
+    for reason, count in row.missed.items():
+        yield MISSED_CALLS, (*row.number, reason), count
+    yield CALL_ANSWER, row.number, row.answer
+    for way, spread in row.talk.items():
+        yield CALL_TALK, (*row.number, way), spread
+
+
+def of_team(row: TeamCounters) -> Iterator[Sample]:
+    """Expose what was counted for a team:
+
+    aircall_team_calls_total{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
+    """
+    for kind, count in row.calls.items():
+        yield TEAM_CALLS, (*row.team, *kind), count

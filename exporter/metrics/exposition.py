@@ -1,37 +1,124 @@
-"""The two text formats, chosen by what the client accepts."""
+"""What `/metrics` answers, with as little work at a scrape as there can be.
 
-from collections.abc import Iterator
+What changes with a poll only is made into text once, as soon as there is a snapshot: the rows that are new,
+and compressed those families that came out otherwise than before. A scrape adds what moves with the
+clock, and what the client library counts of itself.
+"""
+
+import re
+import threading
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric, UnknownMetricFamily
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
+
+from exporter.archive.writer import ArchiveStatus
+from exporter.clock import Clock
+from exporter.metrics.family import Family
+from exporter.metrics.packing import Packed, Piece, packed
+from exporter.metrics.rendering import FORMATS, Format, SectionText, header
+from exporter.metrics.sections import MOVING, SECTIONS, moving
+from exporter.metrics.text import sample_lines
+from exporter.status import Snapshot
+
+LATELY = 300.0
+"""Seconds for which a format is made ahead for each snapshot after somebody asked for it."""
 
 
-def expose(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """Render all metrics in the best format that an `Accept` header allows; gives body and content type."""
-    encode, content_type = choose_encoder(accept)
-    openmetrics = content_type.startswith("application/openmetrics-text")
-    return encode(_DistinctNames(registry) if openmetrics else registry), content_type
+class _Page:
+    """A snapshot's text without what moves; true until a time (UNIX seconds, our clock)."""
+
+    def __init__(self, snapshot: Snapshot, pieces: dict[Format, list[Piece]], until: float) -> None:
+        self.snapshot, self.until = snapshot, until
+        self._pieces = pieces
+        self._plain: dict[Format, bytes] = {}
+        self._packed: dict[Format, Packed] = {}
+        self._lock = threading.Lock()
+
+    def plain(self, form: Format) -> bytes:
+        with self._lock:
+            if form not in self._plain:
+                self._plain[form] = b"".join(piece.text for piece in self._pieces[form])
+            return self._plain[form]
+
+    def packed(self, form: Format) -> Packed:
+        with self._lock:
+            if form not in self._packed:
+                self._packed[form] = packed(self._pieces[form])
+            return self._packed[form]
+
+    def make(self, form: Format, zipped: bool) -> object:
+        """Have it ready."""
+        return self.packed(form) if zipped else self.plain(form)
 
 
-class _DistinctNames(Collector):
-    """OpenMetrics drops `_total` from a counter's family name, which may then be another family's.
+class Exposition:
+    """The latest snapshot's text. A scrape waits for nobody, and nothing is made twice."""
 
-    Such a counter (`aircall_team_calls_total` beside the gauge `aircall_team_calls`) is served under its
-    full name, without a type; its samples are the same in both formats.
-    """
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        registry: CollectorRegistry,
+        writer: Callable[[], ArchiveStatus],
+        clock: Clock,
+    ) -> None:
+        """Begin with a snapshot. `registry` has what is counted by the client library's own instruments."""
+        self.registry = registry
+        self.writer = writer
+        self._clock = clock
+        self._sections = [SectionText(section) for section in SECTIONS]
+        self._asked: dict[tuple[Format, bool], float] = {}
+        self._lock = threading.Lock()
+        self._page = self._rendered(snapshot, anew=True)
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+    def renew(self, snapshot: Snapshot) -> None:
+        """Serve this snapshot from now on."""
+        with self._lock:
+            self._render(snapshot)
 
-    def collect(self) -> Iterator[Metric]:
-        families = list(self._registry.collect())
-        taken = {family.name for family in families if family.type != "counter"}
-        for family in families:
-            if family.type == "counter" and family.name in taken:
-                renamed = UnknownMetricFamily(f"{family.name}_total", family.documentation)
-                renamed.samples = family.samples
-                yield renamed
-            else:
-                yield family
+    def expose(self, accept: str, zipped: bool) -> tuple[bytes, str]:
+        """Everything in the best format that an `Accept` header allows, as gzip where it is to be `zipped`;
+        gives body and content type."""
+        encode, content_type = choose_encoder(_WITHOUT_ESCAPES.sub("escaping=underscores", accept))
+        form: Format = "openmetrics" if content_type.startswith("application/openmetrics-text") else "text"
+        page, now = self._page, self._clock()
+        self._asked[form, zipped] = now
+        if now > page.until:
+            page = self._still_true(now)
+        rest = self._moving(page.snapshot, form, now) + encode(self.registry)
+        if zipped:
+            return page.packed(form).closed(rest), content_type
+        return page.plain(form) + rest, content_type
+
+    def _still_true(self, now: float) -> _Page:
+        with self._lock:
+            if now > self._page.until:
+                self._render(self._page.snapshot)
+            return self._page
+
+    def _render(self, snapshot: Snapshot) -> None:
+        before, now = self._page.snapshot.board, self._clock()
+        same = before.known == snapshot.board.known and before.settings is snapshot.board.settings
+        page = self._rendered(snapshot, anew=not same)
+        for (form, zipped), asked_at in tuple(self._asked.items()):
+            if now - asked_at <= LATELY:
+                page.make(form, zipped)
+        self._page = page
+
+    def _rendered(self, snapshot: Snapshot, anew: bool) -> _Page:
+        now = self._clock()
+        until = min([section.renew(snapshot.board, now, anew) for section in self._sections])
+        pieces = {
+            form: [piece for section in self._sections for piece in section.pieces(form)] for form in FORMATS
+        }
+        return _Page(snapshot, pieces, until)
+
+    def _moving(self, snapshot: Snapshot, form: Format, now: float) -> bytes:
+        lines: dict[Family, list[str]] = {family: [header(family, form)] for family in MOVING}
+        for sample in moving(snapshot, self.writer(), now):
+            lines[sample[0]].append(sample_lines(sample, exemplars=form == "openmetrics"))
+        return "".join(["".join(of_family) for of_family in lines.values()]).encode()
+
+
+_WITHOUT_ESCAPES = re.compile(r"escaping\s*=\s*(dots|values)\b")
+"""Ways to write names that are no plain words. Ours are, and are served as they are."""

@@ -3,12 +3,11 @@
 import platform
 from collections.abc import Iterator
 
-from prometheus_client.core import Metric
-
 from exporter import __version__
 from exporter.account.board import Board
-from exporter.metrics.family import Family
-from exporter.status import Snapshot, Status
+from exporter.config import Settings
+from exporter.metrics.family import Family, Sample
+from exporter.status import Status
 
 ACTIVITY_PERIOD = Family("aircall_activity_period_seconds", "gauge", "How far back calls are summed up.")
 SLA = Family("aircall_sla_seconds", "gauge", "Average time to answer that nobody may exceed; 0 is off.")
@@ -83,64 +82,54 @@ FAMILIES = (
 )
 
 
-def collect(snapshot: Snapshot) -> Iterator[Metric]:
-    """Expose settings and state:
+def of_settings(settings: Settings) -> Iterator[Sample]:
+    """Expose the settings in force:
 
     aircall_activity_period_seconds 900
     aircall_sla_seconds 0
     aircall_queue_wait_threshold_seconds{level="critical"} 20
     aircall_threshold_seconds{kpi="average_call"} 300
     aircall_threshold_ratio{kpi="service_level"} 0.8
+    """
+    yield ACTIVITY_PERIOD, (), settings.activity_period
+    yield SLA, (), settings.sla
+    yield QUEUE_WAIT, ("warning",), settings.queue_wait.warning
+    yield QUEUE_WAIT, ("critical",), settings.queue_wait.critical
+    for kpi in ("average_call", "in_call", "after_call_work", "do_not_disturb"):
+        yield THRESHOLD_SECONDS, (kpi,), getattr(settings.thresholds, kpi)
+    for kpi in ("missed_share", "service_level"):
+        yield THRESHOLD_RATIO, (kpi,), getattr(settings.thresholds, kpi)
+
+
+def of_status(status: Status, now: float) -> Iterator[Sample]:
+    """Expose how the exporter is doing; `now` is UNIX time on our clock:
+
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
+    aircall_dataset_age_seconds{dataset="calls"} 4.2
     aircall_poll_interval_seconds{dataset="calls"} 10
     aircall_poll_target_interval_seconds{dataset="calls"} 10
     aircall_api_limit_requests_per_minute 60
     aircall_api_budget_requests_per_minute 48
     aircall_api_remaining_requests 37
     aircall_api_credential_rejected 0
+    """
+    yield UP, (), status.up
+    yield BUILD, (__version__, platform.python_version()), 1
+    for name, polling in status.datasets.items():
+        yield AGE, (name,), None if polling.as_of is None else max(0.0, now - polling.as_of)
+        yield INTERVAL, (name,), polling.interval
+        yield TARGET_INTERVAL, (name,), polling.target
+    yield LIMIT, (), status.limit
+    yield BUDGET, (), status.budget
+    yield REMAINING, (), status.remaining
+    yield REJECTED, (), status.credential_rejected
+
+
+def of_malformed(board: Board) -> Iterator[Sample]:
+    """Expose what could not be read:
+
     aircall_malformed_objects_total{kind="call"} 0
     """
-    yield from _settings(snapshot.board)
-    yield from _state(snapshot.status)
-    yield _malformed(snapshot.board)
-
-
-def collect_moving(status: Status, now: float) -> Iterator[Metric]:
-    """Expose what changes with the clock; `now` is UNIX time:
-
-    aircall_dataset_age_seconds{dataset="calls"} 4.2
-    """
-    yield AGE.gauge(
-        ((name,), max(0.0, now - polling.as_of))
-        for name, polling in status.datasets.items()
-        if polling.as_of is not None
-    )
-
-
-def _settings(board: Board) -> Iterator[Metric]:
-    settings = board.settings
-    yield ACTIVITY_PERIOD.gauge([((), settings.activity_period)])
-    yield SLA.gauge([((), settings.sla)])
-    levels = {"warning": settings.queue_wait.warning, "critical": settings.queue_wait.critical}
-    yield QUEUE_WAIT.gauge(((level,), seconds) for level, seconds in levels.items())
-    thresholds = settings.thresholds
-    kpis = ("average_call", "in_call", "after_call_work", "do_not_disturb")
-    yield THRESHOLD_SECONDS.gauge(((kpi,), getattr(thresholds, kpi)) for kpi in kpis)
-    shares = ("missed_share", "service_level")
-    yield THRESHOLD_RATIO.gauge(((kpi,), getattr(thresholds, kpi)) for kpi in shares)
-
-
-def _state(status: Status) -> Iterator[Metric]:
-    yield UP.gauge([((), status.up)])
-    yield BUILD.gauge([((__version__, platform.python_version()), 1)])
-    yield INTERVAL.gauge(((name,), polling.interval) for name, polling in status.datasets.items())
-    yield TARGET_INTERVAL.gauge(((name,), polling.target) for name, polling in status.datasets.items())
-    yield LIMIT.gauge([((), status.limit)])
-    yield BUDGET.gauge([((), status.budget)])
-    yield REMAINING.gauge([] if status.remaining is None else [((), status.remaining)])
-    yield REJECTED.gauge([((), status.credential_rejected)])
-
-
-def _malformed(board: Board) -> Metric:
-    return MALFORMED.counter(((kind,), count) for kind, count in board.malformed.items())
+    for kind, count in board.malformed.items():
+        yield MALFORMED, (kind,), count

@@ -1,13 +1,10 @@
 """Numbers, and the queue of callers on them."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-
-from prometheus_client.core import Metric
+from collections.abc import Iterator
 
 from exporter.account.board import Board, NumberRow, wait_level
 from exporter.account.marks import group_marks
-from exporter.metrics.family import Family, LabelValues
+from exporter.metrics.family import Family, Sample
 
 _NUMBER = ("number_id", "number")
 
@@ -82,7 +79,7 @@ CALL_WAIT_LEVEL = Family(
     (*_NUMBER, "call_id", "caller"),
 )
 
-FAMILIES = (
+POLLED = (
     USERS,
     CALLS,
     MISSED_CALLS,
@@ -92,13 +89,12 @@ FAMILIES = (
     SLA_BREACHED,
     SERVICE_LEVEL,
     QUEUE_CALLS,
-    LONGEST_WAIT,
-    CALL_WAIT,
-    CALL_WAIT_LEVEL,
 )
+MOVING = (LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)
+FAMILIES = (*POLLED, *MOVING)
 
 
-def collect(board: Board) -> Iterator[Metric]:
+def of_number(row: NumberRow, board: Board) -> Iterator[Sample]:
     """Expose what changes with a poll:
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
@@ -111,31 +107,24 @@ def collect(board: Board) -> Iterator[Metric]:
     aircall_number_service_level_ratio{number_id="1234",number="French Office"} 0.8
     aircall_queue_calls{number_id="1234",number="French Office"} 2
     """
-    counted = board.numbers if "calls" in board.known else ()
-    present = board.numbers if "availabilities" in board.known else ()
-    waiting = Counter(call.number.id for call in board.queue)
-
-    def each(value: Callable[[NumberRow], float | None]) -> Iterator[tuple[LabelValues, float]]:
-        return ((row.number, number) for row in counted if (number := value(row)) is not None)
-
-    yield USERS.gauge(((*row.number, state), n) for row in present for state, n in (row.users or {}).items())
-    yield CALLS.gauge(((*row.number, *kind), n) for row in counted for kind, n in row.calls.items())
-    yield MISSED_CALLS.gauge(
-        ((*row.number, reason), n) for row in counted for reason, n in row.missed.items()
-    )
-    yield AVERAGE_ANSWER.gauge(each(lambda row: row.average_answer))
-    yield AVERAGE_CALL.gauge(each(lambda row: row.average_call))
-    yield THRESHOLD_EXCEEDED.gauge(
-        ((*row.number, kpi), float(exceeded))
-        for row in counted
-        for kpi, exceeded in group_marks(row, board.settings.thresholds)
-    )
-    yield SLA_BREACHED.gauge(each(lambda row: row.sla_breached))
-    yield SERVICE_LEVEL.gauge(each(lambda row: row.service_level))
-    yield QUEUE_CALLS.gauge(each(lambda row: waiting[row.number.id]))
+    if "availabilities" in board.known:
+        for state, count in (row.users or {}).items():
+            yield USERS, (*row.number, state), count
+    if "calls" in board.known:
+        for kind, count in row.calls.items():
+            yield CALLS, (*row.number, *kind), count
+        for reason, count in row.missed.items():
+            yield MISSED_CALLS, (*row.number, reason), count
+        yield AVERAGE_ANSWER, row.number, row.average_answer
+        yield AVERAGE_CALL, row.number, row.average_call
+        for kpi, exceeded in group_marks(row, board.settings.thresholds):
+            yield THRESHOLD_EXCEEDED, (*row.number, kpi), exceeded
+        yield SLA_BREACHED, row.number, row.sla_breached
+        yield SERVICE_LEVEL, row.number, row.service_level
+        yield QUEUE_CALLS, row.number, row.waiting
 
 
-def collect_moving(board: Board, now: float) -> Iterator[Metric]:
+def moving(board: Board, now: float) -> Iterator[Sample]:
     """Expose what changes with the clock; `now` is UNIX time on our clock:
 
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4
@@ -144,13 +133,11 @@ def collect_moving(board: Board, now: float) -> Iterator[Metric]:
     """
     limits, server_now = board.settings.queue_wait, now + board.server_ahead
     longest = {row.number: 0.0 for row in board.numbers} if "calls" in board.known else {}
-    waits: list[tuple[LabelValues, float]] = []
     for call in board.queue:
         wait = max(0.0, server_now - call.since)
-        waits.append(((*call.number, call.id, call.caller), wait))
         longest[call.number] = max(longest.get(call.number, 0.0), wait)
-    yield LONGEST_WAIT.gauge(longest.items())
-    yield CALL_WAIT.gauge(waits)
-    yield CALL_WAIT_LEVEL.gauge(
-        (labels, wait_level(wait, limits.warning, limits.critical)) for labels, wait in waits
-    )
+        caller = (*call.number, call.id, call.caller)
+        yield CALL_WAIT, caller, wait
+        yield CALL_WAIT_LEVEL, caller, wait_level(wait, limits.warning, limits.critical)
+    for number, wait in longest.items():
+        yield LONGEST_WAIT, number, wait

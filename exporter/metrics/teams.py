@@ -1,12 +1,10 @@
 """Teams: each call once, however many members it touches."""
 
-from collections.abc import Callable, Iterator
-
-from prometheus_client.core import Metric
+from collections.abc import Iterator
 
 from exporter.account.board import Board, TeamRow
 from exporter.account.marks import group_marks
-from exporter.metrics.family import Family, LabelValues
+from exporter.metrics.family import Family, Sample
 
 _TEAM = ("team_id", "team")
 
@@ -79,8 +77,8 @@ FAMILIES = (
 )
 
 
-def collect(board: Board) -> Iterator[Metric]:
-    """Expose the teams:
+def of_team(row: TeamRow, board: Board) -> Iterator[Sample]:
+    """Expose a team:
 
     aircall_team_users{team_id="678",team="Global Sales",state="available"} 3
     aircall_team_calls{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
@@ -92,22 +90,18 @@ def collect(board: Board) -> Iterator[Metric]:
     aircall_team_service_level_ratio{team_id="678",team="Global Sales"} 0.9
     aircall_team_waiting_calls{team_id="678",team="Global Sales"} 1
     """
-    present = board.teams if "availabilities" in board.known else ()
-    counted = board.teams if "calls" in board.known else ()
-
-    def each(value: Callable[[TeamRow], float | None]) -> Iterator[tuple[LabelValues, float]]:
-        return ((row.team, number) for row in counted if (number := value(row)) is not None)
-
-    yield USERS.gauge(((*row.team, state), n) for row in present for state, n in row.users.items())
-    yield CALLS.gauge(((*row.team, *kind), n) for row in counted for kind, n in row.calls.items())
-    yield MISSED_CALLS.gauge(((*row.team, reason), n) for row in counted for reason, n in row.missed.items())
-    yield AVERAGE_ANSWER.gauge(each(lambda row: row.average_answer))
-    yield AVERAGE_CALL.gauge(each(lambda row: row.average_call))
-    yield THRESHOLD_EXCEEDED.gauge(
-        ((*row.team, kpi), float(exceeded))
-        for row in counted
-        for kpi, exceeded in group_marks(row, board.settings.thresholds)
-    )
-    yield SLA_BREACHED.gauge(each(lambda row: row.sla_breached))
-    yield SERVICE_LEVEL.gauge(each(lambda row: row.service_level))
-    yield WAITING_CALLS.gauge(each(lambda row: row.waiting))
+    if "availabilities" in board.known:
+        for state, count in row.users.items():
+            yield USERS, (*row.team, state), count
+    if "calls" in board.known:
+        for kind, count in row.calls.items():
+            yield CALLS, (*row.team, *kind), count
+        for reason, count in row.missed.items():
+            yield MISSED_CALLS, (*row.team, reason), count
+        yield AVERAGE_ANSWER, row.team, row.average_answer
+        yield AVERAGE_CALL, row.team, row.average_call
+        for kpi, exceeded in group_marks(row, board.settings.thresholds):
+            yield THRESHOLD_EXCEEDED, (*row.team, kpi), exceeded
+        yield SLA_BREACHED, row.team, row.sla_breached
+        yield SERVICE_LEVEL, row.team, row.service_level
+        yield WAITING_CALLS, row.team, row.waiting

@@ -1,13 +1,11 @@
 """Users: one series for each membership, so that a board of one team needs no join."""
 
-from collections.abc import Callable, Iterable, Iterator
-
-from prometheus_client.core import Metric
+from collections.abc import Iterator
 
 from exporter.account.board import Board, UserRow
 from exporter.account.marks import user_marks
 from exporter.account.presence import STATE_CODES, STATES
-from exporter.metrics.family import Family, LabelValues
+from exporter.metrics.family import Family, LabelValues, Sample
 
 _USER = ("user_id", "user", "team_id", "team")
 
@@ -82,7 +80,7 @@ WAITING_CALLS = Family(
     _USER,
 )
 
-FAMILIES = (
+POLLED = (
     AVAILABILITY,
     AVAILABILITY_CODE,
     AVAILABILITY_CHANGED,
@@ -91,14 +89,15 @@ FAMILIES = (
     AVERAGE_ANSWER,
     AVERAGE_CALL,
     SLA_BREACHED,
-    CURRENT_CALL,
     THRESHOLD_EXCEEDED,
     WAITING_CALLS,
 )
+MOVING = (CURRENT_CALL,)
+FAMILIES = (*POLLED, *MOVING)
 
 
-def collect(board: Board) -> Iterator[Metric]:
-    """Expose what changes with a poll:
+def of_user(row: UserRow, board: Board, now: float) -> Iterator[Sample]:
+    """Expose what changes with a poll, and the thresholds as of `now` (UNIX time on our clock):
 
     aircall_user_availability{user_id="456",user="John Doe",team_id="678",team="Global Sales",state="…"} 1
     aircall_user_availability_code{…} 3
@@ -108,60 +107,45 @@ def collect(board: Board) -> Iterator[Metric]:
     aircall_user_average_answer_seconds{…} 7.5
     aircall_user_average_call_seconds{…} 184.2
     aircall_user_sla_breached{…} 0
+    aircall_user_threshold_exceeded{…,kpi="in_call"} 0
     aircall_user_waiting_calls{…} 1
     """
-    calls_known = "calls" in board.known
-    seen = [row for row in board.users if row.since is not None or "availabilities" in board.known]
-    counted = board.users if calls_known else ()
-    yield AVAILABILITY.gauge(
-        ((*labels, state), float(row.state == state))
-        for labels, row in _memberships(seen)
-        for state in STATES
-    )
-    yield AVAILABILITY_CODE.gauge(_each(seen, lambda row: STATE_CODES[row.state]))
-    yield AVAILABILITY_CHANGED.gauge(_each(seen, lambda row: row.since))
-    yield AVAILABILITY_SECONDS.counter(
-        ((*labels, state), seconds)
-        for labels, row in _memberships(seen)
-        for state, seconds in row.seconds.items()
-    )
-    yield CALLS.gauge(
-        ((*labels, *kind), count)
-        for labels, row in _memberships(counted)
-        for kind, count in row.calls.items()
-    )
-    yield AVERAGE_ANSWER.gauge(_each(counted, lambda row: row.average_answer))
-    yield AVERAGE_CALL.gauge(_each(counted, lambda row: row.average_call))
-    yield SLA_BREACHED.gauge(_each(counted, lambda row: row.sla_breached))
-    yield WAITING_CALLS.gauge(_each(counted, lambda row: row.waiting))
+    for team in row.teams:
+        user = (*row.user, *team)
+        if row.since is not None or "availabilities" in board.known:
+            yield from _presence(user, row)
+        if "calls" in board.known:
+            yield from _calls(user, row)
+            for kpi, exceeded in user_marks(row, board.settings.thresholds, now):
+                yield THRESHOLD_EXCEEDED, (*user, kpi), exceeded
 
 
-def collect_moving(board: Board, now: float) -> Iterator[Metric]:
+def _presence(user: LabelValues, row: UserRow) -> Iterator[Sample]:
+    for state in STATES:
+        yield AVAILABILITY, (*user, state), row.state == state
+    yield AVAILABILITY_CODE, user, STATE_CODES[row.state]
+    yield AVAILABILITY_CHANGED, user, row.since
+    for state, seconds in row.seconds.items():
+        yield AVAILABILITY_SECONDS, (*user, state), seconds
+
+
+def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:
+    for kind, count in row.calls.items():
+        yield CALLS, (*user, *kind), count
+    yield AVERAGE_ANSWER, user, row.average_answer
+    yield AVERAGE_CALL, user, row.average_call
+    yield SLA_BREACHED, user, row.sla_breached
+    yield WAITING_CALLS, user, row.waiting
+
+
+def moving(board: Board, now: float) -> Iterator[Sample]:
     """Expose what changes with the clock; `now` is UNIX time on our clock:
 
     aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61
     """
     server_now = now + board.server_ahead
-    counted = board.users if "calls" in board.known else ()
-    yield THRESHOLD_EXCEEDED.gauge(
-        ((*labels, kpi), float(exceeded))
-        for labels, row in _memberships(counted)
-        for kpi, exceeded in user_marks(row, board.settings.thresholds, now)
-    )
-    yield CURRENT_CALL.gauge(
-        ((*labels, call.direction, *call.number, call.caller), max(0.0, server_now - call.since))
-        for labels, row in _memberships(board.users)
-        if (call := row.current) is not None
-    )
-
-
-def _memberships(rows: Iterable[UserRow]) -> Iterator[tuple[LabelValues, UserRow]]:
-    for row in rows:
-        for team in row.teams:
-            yield (*row.user, *team), row
-
-
-def _each(
-    rows: Iterable[UserRow], value: Callable[[UserRow], float | None]
-) -> Iterator[tuple[LabelValues, float]]:
-    return ((labels, number) for labels, row in _memberships(rows) if (number := value(row)) is not None)
+    for row in board.users:
+        if (call := row.current) is not None:
+            seconds = max(0.0, server_now - call.since)
+            for team in row.teams:
+                yield CURRENT_CALL, (*row.user, *team, call.direction, *call.number, call.caller), seconds

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import Metric
-
-from exporter.account.board import Board
-from exporter.metrics.family import Family
+from exporter.account.board import NumberRow, UserRow
+from exporter.metrics.family import Family, Sample
 
 USER = Family(
     "aircall_user_info",
@@ -35,15 +33,23 @@ NUMBER = Family(
 FAMILIES = (USER, USER_TEAM, USER_NUMBER, NUMBER)
 
 
-def collect(board: Board) -> Iterator[Metric]:
-    """Expose who is who:
+def of_user(row: UserRow) -> Iterator[Sample]:
+    """Expose who a user is:
 
     aircall_user_info{user_id="456",user="John Doe",time_zone="America/New_York",language="en-US"} 1
     aircall_user_team_info{user_id="456",user="John Doe",team_id="678",team="Global Sales"} 1
     aircall_user_number_info{user_id="456",user="John Doe",number_id="1234",number="French Office"} 1
+    """
+    yield USER, (*row.user, row.time_zone, row.language), 1
+    for team in row.teams:
+        yield USER_TEAM, (*row.user, *team), 1
+    for number in row.numbers:
+        yield USER_NUMBER, (*row.user, *number), 1
+
+
+def of_number(row: NumberRow) -> Iterator[Sample]:
+    """Expose what a number is:
+
     aircall_number_info{number_id="1234",number="French Office",digits="+33 1 76 11 11 11",country="FR",…} 1
     """
-    yield USER.gauge(((*row.user, row.time_zone, row.language), 1) for row in board.users)
-    yield USER_TEAM.gauge(((*row.user, *team), 1) for row in board.users for team in row.teams)
-    yield USER_NUMBER.gauge(((*row.user, *number), 1) for row in board.users for number in row.numbers)
-    yield NUMBER.gauge(((*row.number, row.digits, row.country, row.time_zone), 1) for row in board.numbers)
+    yield NUMBER, (*row.number, row.digits, row.country, row.time_zone), 1

@@ -9,8 +9,7 @@ import pytest
 import requests
 
 from exporter.demo.simulation import SimulatedAccount
-from exporter.metrics import archive
-from exporter.metrics.collector import FAMILIES
+from exporter.metrics.sections import FAMILIES
 from tests.prometheus.test_rules import RECORDED
 from tests.running import eventually
 from tests.stack import Stack, program, stack, stage_a_busy_moment
@@ -24,7 +23,7 @@ def busy() -> Iterator[Stack]:
         yield started
 
 
-@pytest.mark.parametrize("family", (*FAMILIES, *archive.FAMILIES), ids=lambda family: family.name)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_every_family_comes_back_through_promql(busy: Stack, family: Any) -> None:
     suffix = "_count" if family.kind in ("histogram", "summary") else ""
     found = busy.query(family.name + suffix)

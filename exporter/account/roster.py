@@ -1,0 +1,71 @@
+"""The roster: who is on the board, and how they belong together. It stays the same from poll to poll."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from exporter.account.directory import Directory
+from exporter.account.teams import Team, numbers_of, teams_of
+from exporter.config import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Roster:
+    """Users and numbers on the board, and what follows from the directory for them.
+
+    `present` are the users that Aircall lists; `users` has those besides that turned up before any list
+    named them, `numbers` likewise. Made anew whenever the directory, these or the settings change, so
+    two boards with the same roster show the same people under the same names.
+    """
+
+    directory: Directory
+    version: int
+    settings: Settings
+    present: frozenset[int]
+    users: frozenset[int]
+    numbers: frozenset[int]
+
+    def same_as(self, other: "Roster") -> bool:
+        """Whether nothing has changed from one to the other."""
+        return (
+            self.version == other.version
+            and self.settings is other.settings
+            and self.present == other.present
+            and self.users == other.users
+            and self.numbers == other.numbers
+        )
+
+    @cached_property
+    def teams(self) -> tuple[Team, ...]:
+        """The teams on the board."""
+        return teams_of(self.directory, self.users, self.settings)
+
+    @cached_property
+    def assigned(self) -> Mapping[int, frozenset[int]] | None:
+        """Number → those of its users who are still there, none where that is unknown or not wanted."""
+        if self.directory.assigned is None or not self.settings.map_users_to_numbers:
+            return None
+        return {number: users & self.present for number, users in self.directory.assigned.items()}
+
+    @cached_property
+    def answers(self) -> Mapping[int, set[int]] | None:
+        """User → the numbers that he answers, none where that is unknown or not wanted."""
+        return None if self.assigned is None else numbers_of(self.assigned)
+
+    @cached_property
+    def teams_of_user(self) -> Mapping[int, list[Team]]:
+        """User → his teams, for every user with a row."""
+        teams: dict[int, list[Team]] = {}
+        for team in self.teams:
+            for user_id in team.members:
+                teams.setdefault(user_id, []).append(team)
+        return teams
+
+    @cached_property
+    def teams_on_number(self) -> Mapping[int, list[Team]]:
+        """Number → the teams of which a member answers it."""
+        teams: dict[int, list[Team]] = {}
+        for team in self.teams:
+            for number_id in team.numbers or ():
+                teams.setdefault(number_id, []).append(team)
+        return teams

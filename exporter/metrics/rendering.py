@@ -1,0 +1,100 @@
+"""The text of sections, kept from snapshot to snapshot: a row that is the same keeps its lines."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from exporter.account.board import Board
+from exporter.metrics.family import Family, Sample
+from exporter.metrics.packing import Piece
+from exporter.metrics.sections import FAMILIES, Section
+from exporter.metrics.text import openmetrics_header, sample_lines, text_header
+
+Format = Literal["text", "openmetrics"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+_GAUGES = {family.name for family in FAMILIES if family.kind != "counter"}
+
+
+def header(family: Family, form: Format) -> str:
+    """What goes before a family's samples.
+
+    OpenMetrics drops `_total` from a counter's family name, which may then be another family's. Such a
+    counter (`aircall_team_calls_total` beside the gauge `aircall_team_calls`) is served under its full
+    name, without a type; its samples are the same in both formats.
+    """
+    if form == "text":
+        return text_header(family)
+    clashes = family.kind == "counter" and family.name.removesuffix("_total") in _GAUGES
+    return openmetrics_header(family, typed=not clashes)
+
+
+@dataclass(frozen=True, slots=True)
+class _RowText:
+    """A row's lines by family, in either format, and until when (UNIX seconds, our clock) they are true."""
+
+    row: object
+    until: float
+    text: tuple[bytes, ...]
+    openmetrics: tuple[bytes, ...]
+
+
+class SectionText:
+    """A section as text."""
+
+    def __init__(self, section: Section) -> None:
+        self._section = section
+        self._rows: dict[int, _RowText] = {}
+        self._headers = {
+            (family, form): Piece([header(family, form).encode()])
+            for family in section.families
+            for form in FORMATS
+        }
+        self._pieces: dict[tuple[Family, Format], Piece] = {}
+
+    def renew(self, board: Board, now: float, anew: bool) -> float:
+        """Make the lines of new rows, or all of them `anew`; gives until when they are true."""
+        before, self._rows = {} if anew else self._rows, {}
+        until = math.inf
+        for row in self._section.rows(board):
+            made = before.get(id(row))
+            if made is None or made.until < now:
+                made = self._made(row, board, now)
+            self._rows[id(row)] = made
+            until = min(until, made.until)
+        for place, family in enumerate(self._section.families):
+            self._put(family, "text", [made.text[place] for made in self._rows.values()])
+            if family.kind == "histogram":
+                self._put(family, "openmetrics", [made.openmetrics[place] for made in self._rows.values()])
+        return until
+
+    def pieces(self, form: Format) -> list[Piece]:
+        """All of it; a piece that has not changed is the same as before."""
+        return [
+            piece
+            for family in self._section.families
+            for piece in (
+                self._headers[family, form],
+                self._pieces.get((family, form)) or self._pieces[family, "text"],
+            )
+        ]
+
+    def _put(self, family: Family, form: Format, lines: list[bytes]) -> None:
+        known = self._pieces.get((family, form))
+        if known is None or known.lines != lines:
+            self._pieces[family, form] = Piece(lines)
+
+    def _made(self, row: object, board: Board, now: float) -> _RowText:
+        samples: dict[Family, list[Sample]] = {family: [] for family in self._section.families}
+        for sample in self._section.samples(row, board, now):
+            samples[sample[0]].append(sample)
+        text = tuple(_lines(of_family, exemplars=False) for of_family in samples.values())
+        openmetrics = tuple(
+            _lines(of_family, exemplars=True) if family.kind == "histogram" else lines
+            for (family, of_family), lines in zip(samples.items(), text, strict=True)
+        )
+        return _RowText(row, self._section.until(row, board, now), text, openmetrics)
+
+
+def _lines(samples: list[Sample], exemplars: bool) -> bytes:
+    return "".join([sample_lines(sample, exemplars) for sample in samples]).encode()

@@ -1,0 +1,74 @@
+"""Families and samples as text. A sample's lines are the same in both formats, but for exemplars."""
+
+import math
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+from prometheus_client.utils import floatToGoString
+
+from exporter.account.totals import Exemplar, Spread, Sum
+from exporter.metrics.family import Family, LabelValues, Sample
+
+
+def text_header(family: Family) -> str:
+    """What goes before a family's samples in Prometheus' text format."""
+    help_ = family.help.replace("\\", r"\\").replace("\n", r"\n")
+    return f"# HELP {family.name} {help_}\n# TYPE {family.name} {family.kind}\n"
+
+
+def openmetrics_header(family: Family, typed: bool = True) -> str:
+    """What goes before a family's samples in OpenMetrics, which drops `_total` from a counter's family.
+
+    Where that would be another family's name the counter is not `typed`, under its full name.
+    """
+    name = family.name.removesuffix("_total") if typed else family.name
+    return f"# HELP {name} {_escaped(family.help)}\n# TYPE {name} {family.kind if typed else 'unknown'}\n"
+
+
+def sample_lines(sample: Sample, exemplars: bool) -> str:
+    """The lines of a sample, with `exemplars` (OpenMetrics) or without; empty where it says nothing."""
+    family, values, value = sample
+    if value is None:
+        return ""
+    if isinstance(value, Spread):
+        return "".join(_spread(family, values, value, exemplars))
+    if isinstance(value, Sum):
+        labels = _labels(family.labels, values)
+        count, seconds = _go(value.count), _go(value.seconds)
+        return f"{family.name}_count{labels} {count}\n{family.name}_sum{labels} {seconds}\n"
+    return f"{family.name}{_labels(family.labels, values)} {_go(value)}\n"
+
+
+def _spread(family: Family, values: LabelValues, spread: Spread, exemplars: bool) -> Iterator[str]:
+    names, below = (*family.labels, "le"), 0
+    for bound in sorted(spread.buckets):
+        below += spread.buckets[bound]
+        upper = "+Inf" if bound == math.inf else repr(bound)
+        last = spread.exemplars.get(bound) if exemplars else None
+        yield f"{family.name}_bucket{_labels(names, (*values, upper))} {_go(below)}{_exemplar(last)}\n"
+    labels = _labels(family.labels, values)
+    yield f"{family.name}_count{labels} {_go(below)}\n{family.name}_sum{labels} {_go(spread.sum)}\n"
+
+
+def _exemplar(last: Exemplar | None) -> str:
+    return "" if last is None else f' # {{call_id="{last.call_id}"}} {_go(last.seconds)} {last.at}'
+
+
+@lru_cache(maxsize=4096)
+def _labels(names: tuple[str, ...], values: LabelValues) -> str:
+    if not names:
+        return ""
+    return "{" + ",".join([f'{name}="{_escaped(values[place])}"' for name, place in _order(names)]) + "}"
+
+
+@cache
+def _order(names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((name, place) for place, name in enumerate(names)))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def _go(value: float) -> str:
+    return str(floatToGoString(value))  # type: ignore[no-untyped-call]

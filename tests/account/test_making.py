@@ -1,0 +1,177 @@
+"""A board that takes over what has not changed is the board made anew."""
+
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.account.account import Account
+from exporter.account.board import Board
+from exporter.aircall.objects import Availability, Call, CallDetails, Number, Page, ReadCall, Ref, User
+from exporter.archive.records import Memory, Saved
+from exporter.config import Group, Settings
+
+START = 1_780_000_000
+SETTINGS = Settings(sla=10, groups=(Group(name="Desk", users=(1, "user 3"), numbers=(2,)),))
+ids = st.integers(1, 4)
+states = st.sampled_from(["available", "in_call", "offline", "something new"])
+Event = Callable[[Account], object]
+
+
+def page(items):
+    return Page(tuple(items), 0, frozenset(getattr(item, "id", 0) for item in items), None)
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Call:
+    """A call at any point of its journey, among few ids, so that calls are changed as well as added."""
+    started_at = START + draw(st.integers(-1000, 100))
+    answered_at = draw(st.none() | st.integers(0, 40).map(lambda wait: started_at + wait))
+    ended_at = draw(st.none() | st.integers(0, 500).map(lambda length: (answered_at or started_at) + length))
+    missed = ended_at is not None and answered_at is None
+    return Call(
+        id=draw(st.integers(1, 4)),
+        direction=draw(st.sampled_from(["inbound", "outbound"])),
+        status="done" if ended_at else "answered" if answered_at else "initial",
+        started_at=started_at,
+        answered_at=answered_at,
+        ended_at=ended_at,
+        missed_call_reason=draw(st.sampled_from([None, "abandoned_in_ivr", "new"])) if missed else None,
+        raw_digits=draw(st.sampled_from(["+33 6 11 11 33 33", "anonymous"])),
+        user=draw(st.none() | ids.map(Ref)),
+        number=draw(st.none() | ids.map(Ref)),
+    )
+
+
+def read_users(found: set[int]) -> Event:
+    def event(account: Account) -> None:
+        account.saw_users(page([User(id_, f"User {id_}") for id_ in found]))
+        account.read_users(found)
+
+    return event
+
+
+def read_teams(members: dict[int, frozenset[int]]) -> Event:
+    def event(account: Account) -> None:
+        for team_id, users in members.items():
+            account.directory.add_team(team_id, f"Team {team_id}", users)
+        account.read_teams(set(members))
+
+    return event
+
+
+def read_numbers(found: set[int]) -> Event:
+    def event(account: Account) -> None:
+        account.saw_numbers(page([Number(id_, f"Number {id_}") for id_ in found]))
+        account.read_numbers(found)
+
+    return event
+
+
+def read_availabilities(seen: dict[int, str], at: int, whole: bool) -> Event:
+    def event(account: Account) -> None:
+        account.saw_availabilities(page([Availability(*pair) for pair in seen.items()]), START + at)
+        if whole:
+            account.read_availabilities(set(seen))
+
+    return event
+
+
+def read_calls(found: list[Call]) -> Event:
+    def event(account: Account) -> None:
+        account.saw_calls(page([ReadCall(call, CallDetails()) for call in found]), START)
+        account.read_calls(START - 900, START)
+
+    return event
+
+
+def saved(account: Account) -> None:
+    """Count what is new, as the archive does."""
+    batch, totals = account.take_batch(), account.archived
+    for addition in batch.additions:
+        for key, count in addition.increments:
+            totals[key] = totals.get(key, 0) + count
+    changed = {key: totals[key] for addition in batch.additions for key, _ in addition.increments}
+    account.counted(Saved(tuple(batch.additions), changed), complete="calls" in account.known)
+
+
+events = st.one_of(
+    *[st.lists(calls(), min_size=1, max_size=4).map(read_calls)] * 3,
+    *[st.integers(0, 900).map(lambda later: lambda account: account.slide(START + later))] * 2,
+    st.sets(ids).map(read_users),
+    st.dictionaries(ids, st.frozensets(ids), max_size=3).map(read_teams),
+    st.sets(ids).map(read_numbers),
+    st.dictionaries(ids, st.frozensets(ids)).map(
+        lambda assigned: lambda account: account.read_assignments(assigned, frozenset(), frozenset())
+    ),
+    st.builds(read_availabilities, st.dictionaries(ids, states), st.integers(0, 100), st.booleans()),
+    st.integers(1, 4).map(lambda call_id: lambda account: account.lost_call(call_id)),
+    st.just(saved),
+    st.sampled_from([0, 30]).map(
+        lambda sla: (
+            lambda account: account.configure(
+                Settings(sla=sla, groups=SETTINGS.groups, map_users_to_numbers=bool(sla))
+            )
+        )
+    ),
+)
+
+
+class Counting(Account):
+    def __init__(self) -> None:
+        super().__init__(SETTINGS)
+        self.archived: dict = {}
+        self.restore(Memory())
+        self.counted_from = START - 900
+        self.slide(START)
+
+
+def shown(board: Board) -> list[object]:
+    """All that a board shows; counters in any order."""
+    counters = board.counters
+    return [
+        board.users,
+        board.teams,
+        board.numbers,
+        board.queue,
+        {row.user: row for row in counters.users},
+        {row.number: row for row in counters.numbers},
+        {row.team: row for row in counters.teams},
+        board.malformed,
+    ]
+
+
+KNOWN: list[Event] = [
+    read_users({1, 2, 3}),
+    read_teams({1: frozenset({1, 2}), 2: frozenset({2, 4})}),
+    read_numbers({1, 2, 3}),
+    lambda account: account.read_assignments(
+        {1: frozenset({1, 2}), 2: frozenset({2, 3})}, frozenset({1, 2, 3}), frozenset({1, 2, 3})
+    ),
+    read_availabilities({1: "available", 2: "in_call"}, 0, True),
+    read_calls([]),
+    saved,
+]
+
+
+@given(st.lists(events, max_size=10))
+@settings(max_examples=300, deadline=None)
+def test_what_is_taken_over_is_what_would_be_made_anew(happened: list[Event]) -> None:
+    watched, looked_at_once = Counting(), Counting()
+    for event in (*KNOWN, *happened):
+        event(watched)
+        event(looked_at_once)
+        watched.board(0.0)
+    assert shown(watched.board(0.0)) == shown(looked_at_once.board(0.0))
+
+
+def test_a_row_that_nothing_happened_to_is_the_same_one() -> None:
+    account = Counting()
+    for event in (read_users({1, 2}), read_numbers({1, 2}), read_availabilities({1: "available"}, 0, False)):
+        event(account)
+    before = account.board(0.0)
+    call = Call(1, "inbound", "done", START - 60, START - 50, START - 10, user=Ref(1), number=Ref(1))
+    read_calls([call])(account)
+    after = account.board(0.0)
+    assert [a is b for a, b in zip(before.users, after.users, strict=True)] == [False, True]
+    assert [a is b for a, b in zip(before.numbers, after.numbers, strict=True)] == [False, True]

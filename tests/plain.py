@@ -1,0 +1,101 @@
+"""The exposition as prometheus-client makes it: every family anew at each scrape, and every line of it."""
+
+import math
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    Exemplar,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+    UnknownMetricFamily,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from exporter.account.totals import Spread
+from exporter.archive.writer import ArchiveStatus
+from exporter.clock import Clock
+from exporter.metrics.family import Family, Sample
+from exporter.metrics.sections import FAMILIES, SECTIONS, moving
+from exporter.status import Snapshot
+
+KINDS = {
+    "gauge": GaugeMetricFamily,
+    "counter": CounterMetricFamily,
+    "histogram": HistogramMetricFamily,
+    "summary": SummaryMetricFamily,
+}
+
+
+class PlainCollector(Collector):
+    """All families of a snapshot."""
+
+    def __init__(
+        self, latest: Callable[[], Snapshot], writer: Callable[[], ArchiveStatus], clock: Clock
+    ) -> None:
+        self._latest, self._writer, self._clock = latest, writer, clock
+
+    def collect(self) -> Iterator[Metric]:
+        return metrics(self._samples())
+
+    def _samples(self) -> Iterator[Sample]:
+        snapshot, now = self._latest(), self._clock()
+        for section in SECTIONS:
+            for row in section.rows(snapshot.board):
+                yield from section.samples(row, snapshot.board, now)
+        yield from moving(snapshot, self._writer(), now)
+
+
+def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) -> Iterator[Metric]:
+    """The families with these samples."""
+    made = {family: KINDS[family.kind](family.name, family.help, labels=family.labels) for family in families}
+    for family, labels, value in samples:
+        if value is None:
+            continue
+        metric = made[family]
+        if isinstance(metric, HistogramMetricFamily):
+            metric.add_metric(labels, buckets=list(buckets(value)), sum_value=value.sum)
+        elif isinstance(metric, SummaryMetricFamily):
+            metric.add_metric(labels, count_value=value.count, sum_value=value.seconds)
+        else:
+            metric.add_metric(labels, value)
+    return iter(made.values())
+
+
+def buckets(spread: Spread) -> Iterator[tuple]:
+    below = 0
+    for bound in sorted(spread.buckets):
+        below += spread.buckets[bound]
+        upper = "+Inf" if bound == math.inf else repr(bound)
+        last = spread.exemplars.get(bound)
+        exemplar = () if last is None else (Exemplar({"call_id": last.call_id}, last.seconds, last.at),)
+        yield (upper, below, *exemplar)
+
+
+class DistinctNames(Collector):
+    """Counters whose name in OpenMetrics would be another family's, untyped under their full names."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        families = list(self._registry.collect())
+        taken = {family.name for family in families if family.type != "counter"}
+        for family in families:
+            if family.type == "counter" and family.name in taken:
+                renamed = UnknownMetricFamily(f"{family.name}_total", family.documentation)
+                renamed.samples = family.samples
+                yield renamed
+            else:
+                yield family
+
+
+def plain(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Body and content type, by prometheus-client."""
+    encode, content_type = choose_encoder(accept)
+    openmetrics = content_type.startswith("application/openmetrics-text")
+    return encode(DistinctNames(registry) if openmetrics else registry), content_type
