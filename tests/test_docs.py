@@ -10,9 +10,9 @@ import pytest
 from exporter.api.answers import Calls, ListedCall
 from exporter.api.openapi import openapi
 from exporter.archive.criteria import PARAMETERS
-from exporter.cli import parser
 from exporter.config import Settings, load
 from exporter.durations import Duration
+from exporter.flags import parser
 from tests.reference import METRICS, metrics_page
 
 DOCS = Path(__file__).parents[1] / "docs"
