@@ -59,7 +59,7 @@ def hide(connection: Connection, how: Caller, key: CallerKey | None) -> Pass:
     if noted.goal != how:
         noted = _Noted(noted.shown, how)
     found = select(calls).where(calls.c.id > noted.reached).order_by(calls.c.id).limit(PIECE)
-    rows = connection.execute(found).all()
+    rows = connection.execute(found.with_for_update()).all()
     if not rows:
         _write(connection, _Noted(how))
         return Pass(False, noted.changed)

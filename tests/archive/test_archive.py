@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, select
 from exporter.archive import schema
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Storage
+from exporter.config import Refresh, Storage
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.faults import Fault, answer
 from exporter.demo.simulation import SimulatedAccount
@@ -157,11 +157,12 @@ def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
     for minute in range(2, 300):
         at = NOON + 60 * minute
         account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
-    with polled(account, archive=Archive(database)) as world:
+    seldom = Refresh(calls=Duration(300), availabilities=Duration(300))
+    with polled(account, archive=Archive(database), refresh=seldom) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", answer(503)))
         world.live(5 * 3600)
         world.aircall.faults.clear()
-        world.live(300)
+        world.live(600)
         assert world.scrape().sum("aircall_calls_total") == 298
 
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from bench.history import fill
 from bench.queries import SEARCHES, criteria, plans
-from exporter.archive.store import Archive
+from exporter.archive.store import ANY_HASH, Archive
 from tests.archive.postgres import Postgres
 
 READS_ALL = r"Seq Scan on calls\b|\bSCAN calls\b"
@@ -35,8 +36,22 @@ def test_every_search_goes_by_an_index(archive: Archive, name: str, days: int) -
         assert not re.search(READS_ALL, plan), plan
 
 
-def test_a_scan_would_be_seen(archive: Archive) -> None:
+@pytest.mark.parametrize("days", [7, 30, 180])
+def test_a_caller_who_is_told_by_a_hash_is_found_by_an_index(archive: Archive, days: int) -> None:
+    hashed = replace(criteria("caller, whole", days), caller_hashes=("0" * 64,))
+    for plan in plans(archive, hashed):
+        assert not re.search(READS_ALL, plan), plan
+    assert not re.search(READS_ALL, explained(archive, str(ANY_HASH.compile(**LITERAL))))
+
+
+LITERAL = {"compile_kwargs": {"literal_binds": True}}
+
+
+def explained(archive: Archive, statement: str) -> str:
     with archive.searching() as connection:
         explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-        plan = connection.exec_driver_sql(f"{explain} SELECT * FROM calls WHERE asset = ''").all()
-    assert re.search(READS_ALL, str(plan))
+        return str(connection.exec_driver_sql(f"{explain} {statement}").all())
+
+
+def test_a_scan_would_be_seen(archive: Archive) -> None:
+    assert re.search(READS_ALL, explained(archive, "SELECT * FROM calls WHERE asset = ''"))
