@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format docs boards clean
+.PHONY: demo test check format docs boards bench clean
 
 demo: $(VENV)/installed  ## a simulated account, exported: nothing else is needed
 	$(BIN)/aircall-exporter demo
@@ -29,6 +29,12 @@ docs: $(VENV)/developing  ## write the reference pages that are made from the co
 
 boards: $(VENV)/developing  ## write grafana/dashboards from grafana/boards
 	$(BIN)/python -m grafana.boards
+
+bench: $(VENV)/developing  ## measure what docs/performance.md says; some take minutes
+	$(BIN)/python -m bench.scrape
+	$(BIN)/python -m bench.polls
+	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.archive_search
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
