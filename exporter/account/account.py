@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
+from msgspec.structs import replace
+
 from exporter.account.board import Board, Counters
 from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
 from exporter.account.directory import Directory
@@ -146,13 +148,17 @@ class Account:
         before that was found in looking back for calls that still go on. Whether a call was counted at
         an earlier start, the archive knows.
         """
+        caller = call.raw_digits
+        if call.phase == "done":  # who called is shown of calls that go on, and kept by the archive
+            call = replace(call, raw_digits=None)
         was_known = call.id in self.book.calls or call.id in self.left_open
         self.left_open.discard(call.id)
         self._touched.by_call(self.book.calls.get(call.id))
         newly_done = self.book.saw(call, at)
         self._touched.by_call(call)
         self._put_into_period(call)
-        self._batch.records[call.id] = Record(self.book.calls[call.id], details, self.settings.caller)
+        as_read = replace(self.book.calls[call.id], raw_digits=caller)
+        self._batch.records[call.id] = Record(as_read, details, self.settings.caller)
         if newly_done and (was_known or call.started_at >= self.counted_from):
             added = tuple(increments(call, self._answer_bounds))
             self._batch.additions.append(Addition(call, "counted", added))

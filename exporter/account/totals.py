@@ -5,6 +5,7 @@ without user or number). So totals add up, whatever they count, and are kept as 
 """
 
 import math
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -118,7 +119,11 @@ class Totals:
         for key, count in counts:
             if key[0] in _OWNERS:
                 owner = _OWNERS[key[0]], key[1]
-                self._owned.setdefault(owner, {})[key] = count
+                owned = self._owned.setdefault(owner, {})
+                if key in owned:
+                    owned[key] = count
+                else:
+                    owned[tuple(map(sys.intern, key))] = count  # a few words, in ten thousands of keys
                 owners.add(owner)
         return owners
 

@@ -5,7 +5,9 @@ counted, and costs nothing but itself. Timestamps are UNIX seconds, UTC (API ref
 """
 
 import json
+import sys
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -18,13 +20,13 @@ Kind = Literal["call", "user", "team", "number", "availability"]
 KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
 
 
-class Ref(msgspec.Struct, frozen=True):
+class Ref(msgspec.Struct, frozen=True, gc=False):
     """An object nested in another: only its id is relied on, since nested objects are abridged."""
 
     id: Id
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """A call, at whatever point of its journey it was read."""
 
     id: Id
@@ -223,8 +225,24 @@ def _calls(raws: list[msgspec.Raw], next_page_link: str | None) -> Page[ReadCall
     for raw in raws:
         (calls, _), (details, _) = decode_objects([raw], Call), decode_objects([raw], CallDetails)
         if calls:
-            items.append(ReadCall(calls[0], details[0] if details else CallDetails()))
+            items.append(ReadCall(_sharing(calls[0]), details[0] if details else CallDetails()))
     return Page(tuple(items), len(raws) - len(items), _ids(raws), next_page_link)
+
+
+def _sharing(call: Call) -> Call:
+    """The same call, holding in common with all others what many have: tens of thousands are kept."""
+    return msgspec.structs.replace(
+        call,
+        status=sys.intern(call.status),
+        missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason),
+        user=call.user and _shared(call.user),
+        number=call.number and _shared(call.number),
+    )
+
+
+@lru_cache(maxsize=2**15)
+def _shared(ref: Ref) -> Ref:
+    return ref
 
 
 def _list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:

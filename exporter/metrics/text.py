@@ -54,7 +54,7 @@ def _exemplar(last: Exemplar | None) -> str:
     return "" if last is None else f' # {{call_id="{last.call_id}"}} {_go(last.seconds)} {last.at}'
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _labels(names: tuple[str, ...], values: LabelValues) -> str:
     if not names:
         return ""

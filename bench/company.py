@@ -1,0 +1,152 @@
+"""A company at work whose API answers from memory: what is measured is the exporter, and nothing else.
+
+Calls come at a steady rate, so that in every poll the same few begin, end, and slide out of the activity
+period, however many there are in it.
+"""
+
+from random import Random
+from typing import TypeVar, cast
+
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from exporter.account.totals import Key
+from exporter.aircall.client import Client
+from exporter.aircall.endpoints import PER_PAGE, Get
+from exporter.aircall.headers import Headers
+from exporter.aircall.objects import Availability, Number, Page, User, decode_calls
+from exporter.archive.records import Batch, Memory, Saved
+from exporter.archive.writer import ArchiveStatus
+from exporter.config import Settings
+from exporter.demo.calls import Direction, SimulatedCall
+from exporter.demo.payloads import call_payload
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from exporter.metrics.exposition import Exposition
+from exporter.poller import Poller
+
+NOON = 1_780_000_000.0
+POLL_SECONDS = 10
+CALLS_A_POLL = 3
+GOING_ON = 5 * CALLS_A_POLL
+TALK_SECONDS = 60
+
+T = TypeVar("T")
+
+
+class Company:
+    """A company of so many `users`, and an exporter that knows it, with so many `calls` in its period."""
+
+    def __init__(self, users: int, calls: int) -> None:
+        self.now = NOON
+        self.account = SimulatedAccount(users=users, calls_per_hour=0, start=NOON, history=0)
+        self._random = Random(1)  # noqa: S311 (nothing here is a secret)
+        self._next_id = 3_000_000_000
+        self._live: list[SimulatedCall] = []
+        self._changed: list[SimulatedCall] = []
+        self._totals: dict[Key, int] = {}
+        period = calls * POLL_SECONDS / CALLS_A_POLL
+        registry = CollectorRegistry()
+        self.poller = Poller(
+            Settings(activity_period=Duration(period), sla=Duration(8)),
+            cast("Client", self),
+            registry,
+            lambda: self.now,
+            self._save,
+        )
+        self.poller.served = ("calls",)
+        self.poller.restore(Memory())
+        self._read_directory()
+        self.poller.account.slide(self.now)
+        self.poller.account.counted_from = 0.0
+        for position in range(calls):
+            self._begin(int(NOON - period + position * POLL_SECONDS / CALLS_A_POLL))
+            if position >= GOING_ON:
+                self._end(self._live[0])
+                self._changed.append(self._live.pop(0))
+            if len(self._changed) >= PER_PAGE:
+                self._take_in()
+        self._take_in()
+        self.poller.account.read_calls(int(NOON - max(period, 2 * 86400)), NOON)
+        self.exposition = Exposition(self.poller.snapshot(), registry, _idle, lambda: self.now)
+
+    def go_on(self) -> None:
+        """Let time go by until the next poll, in which three calls are new and three others ended."""
+        self.now += POLL_SECONDS
+        self._changed = list(self._live)
+        for _ in range(CALLS_A_POLL):
+            self._begin(int(self.now) - 1)
+            self._end(self._live.pop(0))
+        self._answer = self._page()
+
+    def poll(self) -> None:
+        """What the exporter does for a poll, from the answer to the text that is scraped."""
+        self.poller.step()
+        self.exposition.renew(self.poller.snapshot())
+
+    def get(self, get: Get[T]) -> tuple[T, Headers]:
+        """Answer as Aircall's client would; the poller asks for nothing but calls."""
+        return get.decode(self._answer), Headers(date=self.now)
+
+    def _begin(self, at: int) -> None:
+        number = self._random.choice(list(self.account.numbers.values()))
+        user = self.account.users[self._random.choice(sorted(number.user_ids))]
+        ways: tuple[Direction, ...] = ("inbound", "inbound", "outbound")
+        way = self._random.choice(ways)
+        call = SimulatedCall(self._next_id, way, at, f"+33 6 {self._next_id % 10**8:08}", number, user)
+        if self._random.random() < 0.8:
+            call.answered_at = at + self._random.randint(1, 40)
+        elif way == "inbound":
+            call.user = None
+        self._next_id += 3
+        self._live.append(call)
+        self._changed.append(call)
+
+    def _end(self, call: SimulatedCall) -> None:
+        call.ended_at = (call.answered_at or call.started_at) + TALK_SECONDS
+        if call.direction == "inbound" and call.answered_at is None:
+            call.missed_call_reason = "no_available_agent"
+
+    def _page(self) -> bytes:
+        calls = [call_payload(call, [], self.now) for call in self._changed]
+        return msgspec.json.encode({"meta": {"next_page_link": None}, "calls": calls})
+
+    def _take_in(self) -> None:
+        self.poller.account.saw_calls(decode_calls(self._page()), self.now)
+        self._save(self.poller.account.take_batch())
+        self._changed.clear()
+
+    def _save(self, batch: Batch) -> None:
+        """Count as the archive does, and tell it as soon."""
+        changed = {}
+        for addition in batch.additions:
+            for key, count in addition.increments:
+                changed[key] = self._totals[key] = self._totals.get(key, 0) + count
+        self.poller.account.counted(Saved(tuple(batch.additions), changed), complete=True)
+
+    def _read_directory(self) -> None:
+        account, company = self.poller.account, self.account
+        users = [User(user.id, user.name, user.time_zone, user.language) for user in company.users.values()]
+        numbers = [
+            Number(each.id, each.name, each.digits, each.country, each.time_zone)
+            for each in company.numbers.values()
+        ]
+        account.saw_users(_page(users))
+        account.read_users(set(company.users))
+        for team in company.teams.values():
+            account.directory.add_team(team.id, team.name, team.user_ids)
+        account.read_teams(set(company.teams))
+        account.saw_numbers(_page(numbers))
+        account.read_numbers(set(company.numbers))
+        assigned = {each.id: frozenset(each.user_ids) for each in company.numbers.values()}
+        account.read_assignments(assigned, frozenset(company.users), frozenset(company.numbers))
+        account.saw_availabilities(_page([Availability(id_, "available") for id_ in company.users]), NOON)
+        account.read_availabilities(set(company.users))
+
+
+def _page(items: list[T]) -> Page[T]:
+    return Page(tuple(items), 0, frozenset(), None)
+
+
+def _idle() -> ArchiveStatus:
+    return ArchiveStatus(working=True, waiting=0, waiting_since=None)

@@ -1,0 +1,90 @@
+"""How much memory the exporter takes: `python -m bench.memory` prints a table for docs/performance.md.
+
+The exporter runs as its users run it, a process of its own with an archive on disk, reads a large company
+over HTTP and is scraped as Prometheus does it, every few seconds.
+"""
+
+import argparse
+import re
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from exporter.demo.server import SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+from tests.process import Process, credential, process
+from tests.scrape import Scrape
+
+USERS, CALLS = 2_000, 50_000
+CALLS_PER_HOUR = 24_000
+HOURS = 4
+"""Long enough for so many calls."""
+
+MOST = 150
+"""Megabytes that may be resident."""
+REQUESTS_PER_MINUTE = 600
+"""Many times what Aircall allows: it would take a quarter of an hour to read so many calls."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60, help="how long to watch (default: %(default)s)")
+    arguments = parser.parse_args()
+    now = time.time()
+    account = SimulatedAccount(USERS, CALLS_PER_HOUR, start=now, history=HOURS * 3600)
+    starts = sorted(call.started_at for call in account.calls.values())
+    period = int(now - starts[-CALLS])
+    aircall = SimulatedAircall(account, rate_limit=REQUESTS_PER_MINUTE)
+    with TemporaryDirectory() as directory, aircall:
+        config = Path(directory) / "aircall.yml"
+        config.write_text(f"activity_period: {period}s\n")
+        flags = (f"--config.file={config}", f"--storage.path={directory}")
+        with process(*flags, **credential(aircall)) as exporter:
+            begun = time.monotonic()
+            calls = until_read(exporter)
+            read = resident(exporter)
+            print(f"read in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+            seen = [read, *watch(exporter, arguments.seconds)]
+            peak = memory(exporter, "VmHWM")
+    print("| users | calls in the period | once read, MB | median, MB | at most, MB |")
+    print("| --: | --: | --: | --: | --: |")
+    print(f"| {USERS:,} | {calls:,.0f} | {read:.0f} | {sorted(seen)[len(seen) // 2]:.0f} | {peak:.0f} |")
+    return 0 if peak < MOST else 1
+
+
+def until_read(exporter: Process) -> float:
+    """Wait until everything has been read; gives the number of calls in the period."""
+    while True:
+        scrape = Scrape.at(exporter.url)
+        calls = scrape.sum("aircall_number_calls")
+        whole = scrape.value("aircall_dataset_age_seconds", dataset="assignments") is not None
+        if whole and calls > 0.95 * CALLS and scrape.sum("aircall_calls_total") > 0.95 * CALLS:
+            return calls
+        time.sleep(2)
+
+
+def watch(exporter: Process, seconds: float) -> list[float]:
+    """Megabytes resident, scrape by scrape."""
+    until, seen = time.monotonic() + seconds, []
+    while time.monotonic() < until:
+        Scrape.at(exporter.url)
+        seen.append(resident(exporter))
+        time.sleep(5)
+    return seen
+
+
+def resident(exporter: Process) -> float:
+    return memory(exporter, "VmRSS")
+
+
+def memory(exporter: Process, what: str) -> float:
+    """Megabytes, as Linux counts them."""
+    status = Path(f"/proc/{exporter.process.pid}/status").read_text(encoding="ascii")
+    found = re.search(rf"{what}:\s+(\d+) kB", status)
+    assert found, status  # noqa: S101 (any Linux says so)
+    return int(found[1]) / 1000
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""What a poll costs: `python -m bench.polls` prints a table for docs/performance.md.
+
+Three calls begin, three end and three slide out of the activity period in each poll, whatever is in it: from
+the answer to the text that is scraped. The companies take turns, so that whatever else the machine does
+falls on all of them alike.
+"""
+
+import argparse
+import gc
+import statistics
+import sys
+import time
+
+from bench.company import Company
+
+USERS = 500
+CALLS = (1_000, 10_000, 50_000)
+FLAT = 1.2
+"""How many times as much the largest may take."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.polls", description=__doc__)
+    parser.add_argument("--polls", type=int, default=300, help="default: %(default)s")
+    arguments = parser.parse_args()
+    companies = {calls: Company(USERS, calls) for calls in CALLS}
+    taken: dict[int, list[float]] = {calls: [] for calls in CALLS}
+    for company in companies.values():
+        company.exposition.expose("", zipped=True)
+    gc.collect()
+    for _ in range(arguments.polls):
+        for calls, company in companies.items():
+            company.go_on()
+            begun = time.process_time()
+            company.poll()
+            taken[calls].append((time.process_time() - begun) * 1000)
+    print("| calls in the period | median, ms | quartiles, ms | mean, ms |\n| --: | --: | --: | --: |")
+    for calls, each in taken.items():
+        low, median, high = statistics.quantiles(each)
+        print(f"| {calls:,} | {median:.2f} | {low:.2f} to {high:.2f} | {statistics.fmean(each):.2f} |")
+    medians = [statistics.median(each) for each in taken.values()]
+    flat = max(medians) <= FLAT * min(medians)
+    if not flat:
+        print(f"not flat within {FLAT - 1:.0%}", file=sys.stderr)
+    return 0 if flat else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""What a scrape costs: `python -m bench.scrape` prints a table for docs/performance.md.
+
+The same snapshot of a company at work is scraped from prometheus-client, which makes every family and every
+line anew, and from the exporter: over HTTP, each with its own server, and inside the process. They take
+turns, so that whatever else the machine does falls on both alike.
+"""
+
+import argparse
+import gzip
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest, start_wsgi_server
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.registry import Collector
+
+from exporter.archive.store import Archive
+from exporter.config import Settings
+from exporter.demo.simulation import SimulatedAccount
+from exporter.service import Service
+from exporter.status import Snapshot
+from exporter.web import application
+from exporter.webserver import WebServer, bind
+from tests.plain import PlainCollector, plain
+from tests.scrape import Labels, Scrape
+from tests.simulated_time import NOON, polled
+
+USERS = 720
+"""So many have some 32,000 series."""
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+FASTER = 30
+"""How many times as fast the exporter is to answer."""
+
+Answer = Callable[[], bytes]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.scrape", description=__doc__)
+    parser.add_argument("--scrapes", type=int, default=25, help="default: %(default)s")
+    arguments = parser.parse_args()
+    with served(snapshot()) as (service, theirs, port, their_port):
+        series = compared(service, theirs)
+        made = Made(theirs)
+        ways: dict[str, tuple[Answer, Answer]] = {
+            "over HTTP, text": (over_http(their_port, "identity"), over_http(port, "identity")),
+            "over HTTP, gzip": (over_http(their_port, "gzip"), over_http(port, "gzip")),
+            "in the process, text": (
+                lambda: plain(theirs, "")[0],
+                lambda: service.exposition.expose("", zipped=False)[0],
+            ),
+            "in the process, gzip": (
+                lambda: gzip.compress(plain(theirs, "")[0]),
+                lambda: service.exposition.expose("", zipped=True)[0],
+            ),
+            "in the process, text, its families made beforehand": (
+                lambda: generate_latest(made),
+                lambda: service.exposition.expose("", zipped=False)[0],
+            ),
+            "in the process, OpenMetrics": (
+                lambda: plain(theirs, OPENMETRICS)[0],
+                lambda: service.exposition.expose(OPENMETRICS, zipped=False)[0],
+            ),
+        }
+        print(f"{series:,} series:\n")
+        print("| scrape | prometheus-client, ms | exporter, ms | times as fast | kB |")
+        print("| --- | --: | --: | --: | --: |")
+        slow = [name for name, pair in ways.items() if row(name, *pair, arguments.scrapes) < FASTER]
+    for name in slow:
+        print(f"{name}: not {FASTER} times as fast", file=sys.stderr)
+    return 1 if slow else 0
+
+
+class Made(Collector):
+    """Families that were made before, so that only their lines are still to be written."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._families = list(registry.collect())
+
+    def collect(self) -> list[Metric]:
+        return self._families
+
+
+def row(name: str, theirs: Answer, ours: Answer, times: int) -> float:
+    """Print a line of the table; gives how many times as fast the exporter is."""
+    ours()  # as any scrape but the first
+    taken = [(timed(theirs), timed(ours)) for _ in range(times)]
+    (them, their_spread), (us, our_spread) = (spread(each) for each in zip(*taken, strict=True))
+    size = len(ours()) / 1000
+    figures = f"{them:.0f} ({their_spread}) | {us:.1f} ({our_spread}) | {them / us:.0f} | {size:,.0f}"
+    print(f"| {name} | {figures} |", flush=True)
+    return them / us
+
+
+def timed(answer: Answer) -> float:
+    """Milliseconds."""
+    begun = time.perf_counter()
+    answer()
+    return (time.perf_counter() - begun) * 1000
+
+
+def spread(taken: tuple[float, ...]) -> tuple[float, str]:
+    """The median, and the quartiles beside it."""
+    low, median, high = statistics.quantiles(taken)
+    return median, f"{low:.1f} to {high:.1f}"
+
+
+def snapshot() -> Snapshot:
+    """A company in the middle of a busy morning."""
+    account = SimulatedAccount(users=USERS, calls_per_hour=6 * USERS, history=3600)
+    with polled(account, served={"rate_limit": 6000}, sla=8) as world:
+        world.live_until_complete()
+        world.live(60)
+        return world.poller.snapshot()
+
+
+@contextmanager
+def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int, int]]:
+    """The exporter's pages with this snapshot, and the same from prometheus-client; gives both ports."""
+    service = Service(Settings(), Archive("sqlite://"), lambda: NOON + 3600)
+    service.latest = snapshot
+    service.exposition.renew(snapshot)
+    theirs = CollectorRegistry()
+    theirs.register(PlainCollector(lambda: snapshot, service.exposition.writer, service.clock))
+    theirs.register(service.exposition.registry)
+    server = WebServer(application(service, None), bind("127.0.0.1:0"))
+    server.start()
+    their_server, _ = start_wsgi_server(0, "127.0.0.1", theirs)
+    try:
+        yield service, theirs, server.port, their_server.server_port
+    finally:
+        their_server.shutdown()
+        server.stop()
+
+
+def over_http(port: int, coding: str) -> Answer:
+    def answer() -> bytes:
+        connection = HTTPConnection("127.0.0.1", port)
+        connection.request("GET", "/metrics", headers={"Accept-Encoding": coding})
+        body = connection.getresponse().read()
+        connection.close()
+        return body
+
+    return answer
+
+
+def compared(service: Service, theirs: CollectorRegistry) -> int:
+    """See that both say the same in both formats; gives how many series that is."""
+    for accept, parse in (("", parse_text), (OPENMETRICS, parse_openmetrics)):
+        body, _ = service.exposition.expose(accept, zipped=False)
+        ours = steady(Scrape(parse(body.decode())))
+        assert ours == steady(Scrape(parse(plain(theirs, accept)[0].decode())))  # noqa: S101 (a check)
+    return sum(len(series) for series in ours.values())
+
+
+def steady(scrape: Scrape) -> dict[str, dict[Labels, float]]:
+    """Everything but what the process itself is doing."""
+    return {name: of for name, of in scrape.samples.items() if not re.match("process_|python_", name)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
