@@ -83,7 +83,7 @@ def memory(exporter: Process, what: str) -> float:
     status = Path(f"/proc/{exporter.process.pid}/status").read_text(encoding="ascii")
     found = re.search(rf"{what}:\s+(\d+) kB", status)
     assert found, status  # noqa: S101 (any Linux says so)
-    return int(found[1]) / 1000
+    return int(found[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":
