@@ -5,7 +5,7 @@ import platform
 from collections.abc import Sequence
 from typing import NoReturn
 
-from exporter import __version__, backfill, forget
+from exporter import __version__, amounts, backfill, forget
 from exporter.archive import command
 from exporter.logs import LEVELS
 from exporter.planner import command as planner
@@ -81,10 +81,10 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo", help="serve a simulated Aircall account, no configuration needed", parents=[common]
     )
-    demo.add_argument("--users", type=_positive, default=24, help="users (default: %(default)s)")
+    demo.add_argument("--users", type=amounts.count, default=24, help="users (default: %(default)s)")
     demo.add_argument(
         "--calls-per-hour",
-        type=_not_negative,
+        type=amounts.rate,
         help=f"calls when it is busy (default: {CALLS_PER_USER} for each user)",
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
@@ -102,22 +102,6 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE")
     return main_parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted at least 1")
-    return int(text)
-
-
-def _not_negative(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted 0 or more")
-    return value
 
 
 def version() -> str:

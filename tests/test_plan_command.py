@@ -54,7 +54,7 @@ def test_it_plans_with_the_configuration(capsys: pytest.CaptureFixture[str], tmp
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (("--users=0", "--calls-per-hour=1"), "--users: found 0, wanted 1 or more"),
+        (("--users=0", "--calls-per-hour=1"), "--users: found 0, wanted at least 1"),
         (("--users=5", "--calls-per-hour=many"), "--calls-per-hour: found many, wanted 0 or more"),
         (("--users=5", "--calls-per-hour=1", "--budget-share=2"), "--budget-share: found 2, wanted a share"),
         (("--users=5",), "--calls-per-hour"),

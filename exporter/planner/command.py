@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
+from exporter import amounts
 from exporter.aircall.budget import FIRST_LIMIT, LEAST_BUDGET
 from exporter.config import Settings
 from exporter.durations import Duration
@@ -28,12 +29,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         ("numbers", f"phone numbers (default: one for {USERS_PER_NUMBER} users)"),
         ("teams", f"teams (default: one for {USERS_PER_TEAM} users)"),
     ):
-        parser.add_argument(f"--{name}", required=name == "users", type=_count, metavar="N", help=what)
-    parser.add_argument("--calls-per-hour", required=True, type=_rate, metavar="N", help="in a busy hour")
+        parser.add_argument(f"--{name}", required=name == "users", type=amounts.count, metavar="N", help=what)
+    parser.add_argument(
+        "--calls-per-hour", required=True, type=amounts.rate, metavar="N", help="in a busy hour"
+    )
     limit = f"the company's limit (default: as configured, else {FIRST_LIMIT:g})"
-    parser.add_argument("--requests-per-minute", type=_rate, metavar="N", help=limit)
+    parser.add_argument("--requests-per-minute", type=amounts.rate, metavar="N", help=limit)
     share = "our part of it, from 0 to 1 (default: as configured)"
-    parser.add_argument("--budget-share", type=_share, metavar="SHARE", help=share)
+    parser.add_argument("--budget-share", type=amounts.share, metavar="SHARE", help=share)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -99,26 +102,3 @@ def in_words(seconds: float) -> str:
     """A duration in whole seconds, and in whole minutes from an hour on."""
     step = 60 if seconds >= 3600 else 1
     return str(Duration(max(1, round(seconds / step)) * step))
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted 1 or more")
-    return int(text)
-
-
-def _rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted 0 or more")
-    return value
-
-
-def _share(text: str) -> float:
-    value = _rate(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted a share above 0 and up to 1")
-    return value

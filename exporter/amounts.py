@@ -1,0 +1,31 @@
+"""Amounts on a command line. What is none raises argparse's error, which names the flag."""
+
+import argparse
+
+MOST = 1_000_000
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted at least 1")
+    return int(text)
+
+
+def rate(text: str) -> float:
+    """So many an hour or a minute."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= MOST:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted 0 or more")
+    return value
+
+
+def share(text: str) -> float:
+    """A part of a whole."""
+    value = rate(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"found {text}, wanted a share above 0 and up to 1")
+    return value
