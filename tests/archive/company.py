@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, create_engine, inspect, select
 
-from exporter.account.calls import OVERLAP
+from exporter.account.calls import LATE
 from exporter.account.history import missing
 from exporter.archive import schema, state
 from exporter.archive.records import Progress
@@ -67,7 +67,7 @@ class Company:
 
         def nothing_is_left() -> bool:
             progress = self.progress()
-            is_read = progress is not None and progress.covered[-1][1] >= int(self.now()) - OVERLAP
+            is_read = progress is not None and progress.covered[-1][1] >= int(self.now()) - LATE
             is_whole = is_read and not missing(progress.covered, progress.wanted_from)
             return is_whole and self._open() == {row.id for row in self.rows() if row.status != "done"}
 
