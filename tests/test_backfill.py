@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.backfill import time_left, wanted
 from exporter.config import Storage
+from exporter.demo.faults import Fault, Hang
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.archive.test_archive import rows
-from tests.running import eventually, running
+from tests.running import running
 
 DAY = 86_400
 CALLS = 900
@@ -69,13 +71,15 @@ def test_it_reads_what_is_missing_and_then_nothing(tmp_path: Path, aircall: Simu
 
 
 def test_interrupted_it_goes_on_where_it_was(tmp_path: Path, aircall: SimulatedAircall) -> None:
-    aircall.rate_limit = 60
+    requests, sixth = count(1), Hang()
+    aircall.faults.append(Fault(lambda _: next(requests) == 6, sixth))
     first = command(tmp_path, aircall.base_url, "--from=4d")
-    eventually(lambda: len(aircall.requests) >= 5)
+    assert sixth.reached.wait(60)
     first.send_signal(signal.SIGINT)
     code, words = said(first)
+    sixth.released.set()
+    aircall.faults.clear()
     assert (code, "interrupted; the same command goes on where it was" in words) == (130, True)
-    aircall.rate_limit = 6000
     before, known = len(aircall.requests), len(kept(tmp_path))
     assert 0 < known < CALLS
     assert said(command(tmp_path, aircall.base_url, "--from=4d"))[0] == 0
