@@ -84,6 +84,7 @@ def reader(url: str) -> Iterator[Connection]:
     engine = create_engine(url)
     with engine.connect() as connection:
         connection.exec_driver_sql("SET random_page_cost = 1.1")
+        connection.exec_driver_sql("SET enable_seqscan = off")
         yield connection
     engine.dispose()
 

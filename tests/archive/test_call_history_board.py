@@ -119,7 +119,8 @@ def many(postgres_server: Postgres) -> Iterator[Connection]:
     fill(url, calls=20_000)
     engine = create_engine(url)
     with engine.connect() as connection:
-        connection.exec_driver_sql("SET random_page_cost = 1.1")  # as the reader's role has it
+        connection.exec_driver_sql("SET random_page_cost = 1.1")  # as the reader's role has it, and
+        connection.exec_driver_sql("SET enable_seqscan = off")
         yield connection
     engine.dispose()
 

@@ -32,6 +32,7 @@ def test_the_reader_reads_and_changes_nothing(postgres_server: Postgres) -> None
     with engine.connect() as connection:
         assert asked(connection, filled(statement("Calls"), (0, 1), {})) == []
         assert asked(connection, "SHOW random_page_cost") == [{"random_page_cost": "1.1"}]
+        assert asked(connection, "SHOW enable_seqscan") == [{"enable_seqscan": "off"}]
     for change in (
         "DELETE FROM calls",
         "UPDATE totals SET value = 0",
