@@ -45,7 +45,18 @@ def aircall(account: SimulatedAccount) -> Iterator[SimulatedAircall]:
 def command(storage: Path, url: str, *arguments: str, token: str = "demo-token") -> subprocess.Popen[str]:
     credential = {"AIRCALL_API_ID": "demo", "AIRCALL_API_TOKEN": token, "AIRCALL_BASE_URL": url}
     run = [sys.executable, "-m", "exporter", f"--storage.path={storage}", "backfill", *arguments]
-    return subprocess.Popen(run, env=os.environ | credential, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        run,
+        env=os.environ | credential,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interruptions,  # noqa: PLW1509 (nothing but a system call)
+    )
+
+
+def _hear_interruptions() -> None:
+    """A process of a shell's background, as tests may be, hears none and hands that down."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def said(process: subprocess.Popen[str]) -> tuple[int, str]:
