@@ -24,7 +24,7 @@ from exporter.errand import Errand
 from exporter.lane import Lane
 from exporter.metrics.polling import PollerMetrics
 from exporter.remarks import Remarks
-from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS
+from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE
 from exporter.status import Polling, Snapshot, Status
 
 log = structlog.get_logger()
@@ -185,7 +185,7 @@ class Poller:
             *(BOARD if self._server_clock.known else BOARD[::-1])
         ]  # calls are asked for by Aircall's time
         ends = self._lanes[ENDINGS]
-        if ends.read is not None or (ends.due <= now and self._endings(now)):
+        if ends.read is not None or (ends.due <= now and self._may_end(now)):
             names.append(ENDINGS)
         names += [*([ERRANDS] if self._errands else []), *DIRECTORY]
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
@@ -320,6 +320,9 @@ class Poller:
         todo = self.account.calls_to_read(now, server_now)
         return reads.calls(self.account, todo, now, server_now)
 
+    def _may_end(self, now: float) -> bool:
+        return any(self.account.may_be_over(now, self._intervals["calls"]))
+
     def _endings(self, now: float) -> list[Neighbours]:
         return self.account.endings(now, self._intervals["calls"])
 
@@ -340,6 +343,10 @@ class Poller:
         self._intervals = reckoning.intervals(
             self._settings, self.account, self._lanes, self.budget.sustained
         )
+        for name in LIVE:
+            lane = self._lanes[name]
+            if lane.read is None and lane.failing_since is None:
+                lane.due = min(lane.due, lane.scheduled + self._intervals[name])
         self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
         complete = set(DIRECTORY) <= self.account.known
         self._remarks.stretching(self._intervals, schedule.targets(self._settings), complete)

@@ -50,10 +50,13 @@ def _cost(name: str, lane: Lane, account: Account) -> Cost:
     if name in _MODELS and "calls" in account.known:
         model = _MODELS[name](account.book.per_second)
         return lambda interval: lane.surplus * model(interval)
-    if name == "assignments" and lane.as_of is None:
-        directory = account.directory
-        return costs.constant(costs.assignments(len(directory.users), len(directory.numbers)))
-    return costs.constant(lane.expected_cost)
+    directory, requests = account.directory, lane.expected_cost
+    if lane.as_of is None:
+        if name == "assignments":
+            requests = costs.assignments(len(directory.users), len(directory.numbers))
+        elif name == "availabilities":  # as many as users, whoever was read first
+            requests = max(requests, costs.list_pages(len(directory.users)))
+    return costs.constant(requests)
 
 
 def _archive_demand(account: Account) -> float:

@@ -5,7 +5,7 @@ does not suffice, intervals stretch, and say so (`aircall_poll_interval_seconds`
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from exporter.config import Settings
 from exporter.costs import Cost
@@ -24,13 +24,14 @@ DATASETS = (*BOARD, *DIRECTORY, "assignments")
 """In the order in which they are served where several are due."""
 
 SHARE_AT_START = 0.5
-"""Share of the budget for the rest once live data are there and names are not: a board needs both."""
+"""The same share once live data are there and names are not: a board needs both."""
 
 SHARE_FOR_REST = 0.2
-"""Share of the budget that the rest is sure of while it has work to do."""
+"""Share of what new calls leave of the budget that the rest is sure of while it has work to do."""
 
 LONGEST_INTERVAL = 86_400.0
-"""Seconds beyond which nothing is stretched, however little there is for it."""
+LONGEST_LIVE_INTERVAL = 3600.0
+"""Seconds beyond which nothing is stretched, and nothing live, however little there is for it."""
 
 
 def intervals(
@@ -43,8 +44,8 @@ def intervals(
     """How often (every so many seconds) each dataset is read, given what it costs.
 
     `targets` are seconds, `budget` requests a minute that can go on for ever, `archive` requests a
-    minute for reading past calls and late edits, `share_for_rest` the part of the budget that what is
-    not live is sure of, if it needs so much. No interval is shorter than its target.
+    minute for reading past calls and late edits, `share_for_rest` the part of what new calls leave that
+    what is not live is sure of, if it needs so much. No interval is shorter than its target.
 
     Live data that ask for more than there is share it by their `WEIGHTS`: what one does not need, the
     others have. What new calls cost however seldom one asks comes first, for who does not keep up with
@@ -52,9 +53,9 @@ def intervals(
     """
     wanted = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
     rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
-    reserved = min(rest + archive, share_for_rest * budget)
     live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
-    least = {dataset: rate(costs[dataset], LONGEST_INTERVAL) for dataset in live}
+    least = {dataset: rate(costs[dataset], LONGEST_LIVE_INTERVAL) for dataset in live}
+    reserved = min(rest + archive, share_for_rest * max(0.0, budget - sum(least.values())))
     shares = live_shares(live, least, budget - reserved)
     found = {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
@@ -102,7 +103,7 @@ def _interval(cost: Cost, target: float, share: float) -> float:
     """The shortest interval, from the target on, that costs no more than a share (requests a minute)."""
     if rate(cost, target) <= share:
         return target
-    short, long = target, max(target, LONGEST_INTERVAL)
+    short, long = target, max(target, LONGEST_LIVE_INTERVAL)
     while long - short > 0.001 * short:
         middle = math.sqrt(short * long)
         if rate(cost, middle) > share:
@@ -118,28 +119,32 @@ def share_for_rest(known: Iterable[str]) -> float:
     return SHARE_AT_START if waits_for_names else SHARE_FOR_REST
 
 
+SURE_OF_TURNS = {"availabilities": 0.15, ENDINGS: 0.05}
+"""Share of the turns that live data have while those before them are due all the time."""
+
+
 class Turns:
     """Whose turn it is to make the next request, among those that are due.
 
-    Live datasets come first, in their order: none is due more often than its share allows. The rest
-    fills the gaps between them; where there are none, it still gets its share of the requests.
+    They are served in their order, live data first: none of these is due more often than its share
+    allows. But a reading of many pages holds up nobody: whoever comes later has some turns meanwhile.
     """
 
     def __init__(self) -> None:
-        self._owed = 0.0
+        self._owed: dict[str, float] = {}
 
-    def next(self, due: Collection[str], share: float) -> str | None:
+    def next(self, due: Sequence[str], share: float) -> str | None:
         """The name whose turn it is, of those `due`, which are in the order in which they are served.
 
-        `share` is the part of all requests, from 0 to below 1, that what is not live gets at least.
+        `share` is the part of the turns, from 0 to below 1, that what is not live gets at least.
         """
-        live = next((name for name in due if name in LIVE), None)
+        if not due:
+            return None
         rest = next((name for name in due if name not in LIVE), None)
-        if live is None or rest is None:
-            self._owed = 0.0
-            return live or rest
-        if self._owed >= 1:
-            self._owed -= 1
-            return rest
-        self._owed += share / (1 - share)
-        return live
+        later = [name for name in due[1:] if name in LIVE or name == rest]
+        sure = {name: SURE_OF_TURNS.get(name, share) for name in later}
+        self._owed = {name: self._owed.get(name, 0.0) + part for name, part in sure.items()}
+        chosen = next((name for name in reversed(later) if self._owed[name] >= 1), due[0])
+        if chosen in self._owed:
+            self._owed[chosen] -= 1
+        return chosen

@@ -24,7 +24,7 @@ companies = st.builds(
 )
 
 
-@given(companies, st.integers(10, 600), st.booleans())
+@given(companies, st.integers(20, 600), st.booleans())
 def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
     company: Company, limit: int, mapped: bool
 ) -> None:

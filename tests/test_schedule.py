@@ -9,6 +9,7 @@ from exporter.schedule import (
     DATASETS,
     ENDINGS,
     LIVE,
+    LONGEST_LIVE_INTERVAL,
     SHARE_AT_START,
     SHARE_FOR_REST,
     Turns,
@@ -79,8 +80,14 @@ def test_no_plan_spends_more_than_the_budget(
     planned = intervals(cost, TARGETS, budget, archive, share)
     assert all(planned[name] >= TARGETS[name] for name in TARGETS)
     assert requests(cost, planned) <= budget * (1 + 1e-6)
-    rest = min(share * budget, archive)
+    least = requests(cost, dict.fromkeys(LIVE, LONGEST_LIVE_INTERVAL), LIVE)
+    rest = min(share * (budget - least), archive)
     assert requests(cost, planned, LIVE) <= (budget - rest) * (1 + 1e-6)
+
+
+def test_whoever_cannot_even_keep_up_is_polled_now_and_then() -> None:
+    planned = intervals(reading(100, availabilities=200), TARGETS, 47, archive=1000)
+    assert max(planned[name] for name in LIVE) <= LONGEST_LIVE_INTERVAL
 
 
 @given(sizes, st.floats(20, 500), st.floats(1, 3), st.sampled_from([0.0, 5.0, 1000.0]))
@@ -121,11 +128,12 @@ def take_turns(names: list[str], share: float, requests: int) -> dict[str, int]:
     return served
 
 
-def test_the_first_that_is_due_is_served_and_the_rest_gets_its_share() -> None:
-    served = take_turns(["calls", "availabilities", "users", "teams"], 0.1, 1000)
-    assert served["calls"] == pytest.approx(900, abs=2)
-    assert served["availabilities"] == 0
-    assert served["users"] == pytest.approx(100, abs=2)
+def test_the_first_that_is_due_is_served_and_nobody_is_held_up() -> None:
+    served = take_turns(["calls", "availabilities", ENDINGS, "users", "teams"], 0.2, 1000)
+    assert served["calls"] == pytest.approx(600, abs=2)
+    assert served["availabilities"] == pytest.approx(150, abs=2)
+    assert served[ENDINGS] == pytest.approx(50, abs=2)
+    assert served["users"] == pytest.approx(200, abs=2)
     assert served["teams"] == 0
 
 

@@ -5,7 +5,7 @@ Plain data in one thread's hands: no sockets, no clock. Every time comes in with
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from msgspec.structs import replace
@@ -197,13 +197,16 @@ class Account:
         self.history.forget(self.oldest_kept)
         return self.book.to_read(int(start), server_now, now, self._hung_up)
 
-    def endings(self, now: float, next_poll: float) -> list[Neighbours]:
-        """The calls in progress that may be over, by the requests that it takes to look at them.
+    def may_be_over(self, now: float, next_poll: float) -> Iterator[Call]:
+        """The calls in progress that may be over, but for those that a poll of calls reads anyway.
 
-        Those that a poll of calls within `next_poll` seconds reads anyway are left to it.
+        That is the one within `next_poll` seconds.
         """
-        doubtful = self.book.doubtful(now, self._hung_up)
-        return self.book.neighbours(self.book.beyond_next_poll(doubtful, next_poll), now)
+        return self.book.beyond_next_poll(self.book.doubtful(now, self._hung_up), next_poll)
+
+    def endings(self, now: float, next_poll: float) -> list[Neighbours]:
+        """The same calls, by the requests that it takes to look at them."""
+        return self.book.neighbours(self.may_be_over(now, next_poll), now)
 
     @property
     def oldest_kept(self) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.aircall.endpoints import PER_PAGE
@@ -167,7 +167,10 @@ class CallBook:
                 choices.append(self._choice(call.started_at, expected, older[position:]))
         choice = min(choices, key=lambda choice: choice.requests)
         pages = choice.requests - len(choice.ids)
-        for start in (self.newest - LATE, *(call.started_at for call in self.doubtful(now, hung_up))):
+        for start in (
+            self.newest - LATE,
+            *sorted(call.started_at for call in self.doubtful(now, hung_up))[::-1],
+        ):
             if self.whole_from <= start < since and self._pages(start, expected) <= pages:
                 since = start
         since = min(since, choice.since)
@@ -180,38 +183,34 @@ class CallBook:
     def _pages(self, since: int, expected: float) -> int:
         return max(1, math.ceil((self.started_since(since) + expected) / PER_PAGE))
 
-    def doubtful(self, now: float, hung_up: HungUp) -> list[Call]:
-        """The calls that may have gone on without us, callers who wait left out; the latest first.
+    def doubtful(self, now: float, hung_up: HungUp) -> Iterator[Call]:
+        """The calls that may have gone on without us, callers who wait left out.
 
         Those are calls whose user has `hung_up` (the availabilities, read anyway, tell) or talks in a
         newer call, outbound ones that ring, and those that were not looked at for long.
         """
         latest = current_calls(self.live_calls())
-        found = []
         for call_id, seen_at in self.live.items():
             call = self.calls[call_id]
             goes_on = call.user is not None and latest.get(call.user.id) == call
             if not call.waiting and (not goes_on or now - seen_at >= RECHECK or hung_up(call, seen_at)):
-                found.append(call)
-        return sorted(found, key=lambda call: (-call.started_at, call.id))
+                yield call
 
-    def beyond_next_poll(self, calls: Iterable[Call], seconds: float) -> list[Call]:
+    def beyond_next_poll(self, calls: Iterable[Call], seconds: float) -> Iterator[Call]:
         """Those of the calls that a poll `seconds` from now does not read anyway, on its first page."""
         expected = at_most(self.per_second * seconds)
-        return [
-            call
-            for call in calls
-            if call.started_at < self.whole_from or self._pages(call.started_at, expected) > 1
-        ]
+        for call in calls:
+            if call.started_at < self.whole_from or self._pages(call.started_at, expected) > 1:
+                yield call
 
     def neighbours(self, calls: Iterable[Call], now: float) -> list[Neighbours]:
-        """These calls, the latest first, in as few groups as there need be requests to read them.
+        """These calls in as few groups as there need be requests to read them.
 
         Those groups come first whose calls were not looked at for the longest time, all calls together;
         of many groups, the last ones are left for later.
         """
         groups: list[list[Call]] = []
-        for call in calls:
+        for call in sorted(calls, key=lambda call: (-call.started_at, call.id)):
             known = call.started_at >= self.whole_from
             if known and groups and self._on_one_page(call, groups[-1][0]):
                 groups[-1].append(call)
