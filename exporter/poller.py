@@ -96,6 +96,7 @@ class Poller:
         }
         self._turns = schedule.Turns()
         self._intervals: dict[str, float] = {}
+        self._free = 1.0
         self._stretch()
 
     # What the outside asks for -------------------------------------------------------------------
@@ -168,6 +169,7 @@ class Poller:
         name = self._turns.next(
             [name for name, lane in readable.items() if lane.ready_at <= now],
             schedule.share_for_rest(self.account.known),
+            self._free,
         )
         if name is None:
             return min(lane.ready_at for lane in readable.values())
@@ -343,6 +345,8 @@ class Poller:
         self._intervals = reckoning.intervals(
             self._settings, self.account, self._lanes, self.budget.sustained
         )
+        costs = reckoning.costs_now(self._settings, self.account, self._lanes)
+        self._free = schedule.free(costs, self.budget.sustained)
         for name in LIVE:
             lane = self._lanes[name]
             if lane.read is None and lane.failing_since is None:

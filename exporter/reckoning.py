@@ -19,14 +19,18 @@ def intervals(
     settings: Settings, account: Account, lanes: Mapping[str, Lane], budget: float
 ) -> dict[str, float]:
     """Every how many seconds each is read, out of `budget` requests a minute that can go on for ever."""
-    wanted = schedule.targets(settings)
     return schedule.intervals(
-        {name: _cost(name, lanes[name], account) for name in wanted},
-        wanted,
+        costs_now(settings, account, lanes),
+        schedule.targets(settings),
         budget,
         _archive_demand(account),
         schedule.share_for_rest(account.known),
     )
+
+
+def costs_now(settings: Settings, account: Account, lanes: Mapping[str, Lane]) -> dict[str, Cost]:
+    """What a reading of each costs."""
+    return {name: _cost(name, lanes[name], account) for name in schedule.targets(settings)}
 
 
 def size(account: Account) -> Company:

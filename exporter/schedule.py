@@ -54,8 +54,8 @@ def intervals(
     wanted = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
     rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
     live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
+    reserved = min(rest + archive, share_for_rest * budget * free(costs, budget))
     least = {dataset: rate(costs[dataset], LONGEST_LIVE_INTERVAL) for dataset in live}
-    reserved = min(rest + archive, share_for_rest * max(0.0, budget - sum(least.values())))
     shares = live_shares(live, least, budget - reserved)
     found = {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
@@ -75,6 +75,12 @@ def targets(settings: Settings) -> dict[str, float]:
 def rate(cost: Cost, interval: float) -> float:
     """Requests a minute for readings every `interval` seconds."""
     return 60 * cost(interval) / interval
+
+
+def free(costs: Mapping[str, Cost], budget: float) -> float:
+    """The part of the budget that is not needed to keep up with live data, however seldom they are read."""
+    needed = sum(rate(cost, LONGEST_LIVE_INTERVAL) for name, cost in costs.items() if name in LIVE)
+    return max(0.0, 1 - needed / budget)
 
 
 def live_shares(
@@ -122,6 +128,9 @@ def share_for_rest(known: Iterable[str]) -> float:
 SURE_OF_TURNS = {"availabilities": 0.15, ENDINGS: 0.05}
 """Share of the turns that live data have while those before them are due all the time."""
 
+LEAST_FREE = 0.25
+"""What counts as free in any case, so that nobody waits for ever."""
+
 
 class Turns:
     """Whose turn it is to make the next request, among those that are due.
@@ -133,16 +142,17 @@ class Turns:
     def __init__(self) -> None:
         self._owed: dict[str, float] = {}
 
-    def next(self, due: Sequence[str], share: float) -> str | None:
+    def next(self, due: Sequence[str], share: float, free: float = 1.0) -> str | None:
         """The name whose turn it is, of those `due`, which are in the order in which they are served.
 
-        `share` is the part of the turns, from 0 to below 1, that what is not live gets at least.
+        `share` is the part of the turns, from 0 to below 1, that what is not live gets at least; this and
+        the others' part are less where only a `free` part of the budget is not needed to keep up.
         """
         if not due:
             return None
         rest = next((name for name in due if name not in LIVE), None)
         later = [name for name in due[1:] if name in LIVE or name == rest]
-        sure = {name: SURE_OF_TURNS.get(name, share) for name in later}
+        sure = {name: max(free, LEAST_FREE) * SURE_OF_TURNS.get(name, share) for name in later}
         self._owed = {name: self._owed.get(name, 0.0) + part for name, part in sure.items()}
         chosen = next((name for name in reversed(later) if self._owed[name] >= 1), due[0])
         if chosen in self._owed:

@@ -146,12 +146,13 @@ def _first_read(company: Company, settings: Settings, limit: float, latency: flo
     todo |= lists
     needs = {ENDINGS: set(BOARD), "assignments": {"users", "numbers"}}
     due = dict.fromkeys(todo, 0.0)
+    free = schedule.free(cost, budget.sustained)
     known = {ENDINGS: 0.0}
     now = 0.0
     while len(known) < len(todo):
         now = max(now, budget.ready_at)
         ready = [name for name in todo if due[name] <= now and needs.get(name, set()) <= known.keys()]
-        name = turns.next(ready, schedule.share_for_rest(known))
+        name = turns.next(ready, schedule.share_for_rest(known), free)
         if name is None:
             now = min(at for at in due.values() if at > now)
             continue
