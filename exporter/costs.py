@@ -6,6 +6,7 @@ same however often they are read, calls cost the more the longer they were left 
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import NormalDist
 
 from exporter.account.calls import MOST_LOOKS, OVERLAP, at_most
@@ -17,14 +18,22 @@ Cost = Callable[[float], float]
 RINGING = 12.0
 """Seconds for which a call rings, on average."""
 
+INBOUND = 0.7
+"""Share of the calls in which a caller waits."""
+
 POLL = 10.0
 """Seconds from one poll of calls to the next, near enough to say how far back a page of calls reaches."""
 
-SPREAD = ((0.8, 250.0), (0.2, 1500.0))
-"""Over how many seconds the starts of calls that end now are spread: most within some minutes, few widely."""
-
-ENDING_SHARE = 0.8
+ANSWERED = 0.76
 """Share of the calls that are answered, and have to be looked at once more after they ended."""
+
+LENGTH, LENGTH_SPREAD = 190.0, 0.85
+"""Seconds that half of the answered calls are shorter than, and the standard deviation of the logarithm."""
+
+LONGEST, SLICES = 7200.0, 24
+"""Seconds: hardly a call is longer. In so many slices the ages up to that are looked at."""
+
+_LENGTH = NormalDist(math.log(LENGTH), LENGTH_SPREAD)
 
 
 def constant(requests: float) -> Cost:
@@ -48,19 +57,21 @@ def call_pages(calls: float) -> float:
 
 
 def calls(per_second: float) -> Cost:
-    """A poll of calls: those since the one before, and those that rang then.
+    """A poll of calls: those since the one before, and those that waited then.
 
-    What rings for long is reached by paging back so many seconds, or asked for one by one, whichever is
-    cheaper.
+    Who waits for long is reached by paging back to him, or asked for by himself, whichever is cheaper.
     """
 
     def cost(interval: float) -> float:
-        return min(
-            call_pages(1 + per_second * (interval + back)) + per_second * RINGING * math.exp(-back / RINGING)
-            for back in range(OVERLAP, 91, 15)
-        )
+        new = at_most(per_second * interval)
+        least = call_pages(new + per_second * OVERLAP)
+        return min(least + more + beyond(PER_PAGE * (least + more) - new) for more in range(4))
 
-    return cost
+    def beyond(calls: float) -> float:
+        """How many waited that began before the last so many."""
+        return per_second * INBOUND * RINGING * math.exp(-calls / per_second / RINGING)
+
+    return cost if per_second else constant(1)
 
 
 def endings(per_second: float) -> Cost:
@@ -69,18 +80,32 @@ def endings(per_second: float) -> Cost:
     One request finds all among fifty neighbours: hardly more than one call where few have ended, and many
     where one waited until many had.
     """
-    reach = max(0.0, PER_PAGE - at_most(POLL * per_second)) / per_second if per_second else 0.0
+    if not per_second:
+        return constant(0)
+    span = PER_PAGE / per_second
+    youngest = reach(per_second)
+    ages = [youngest + (LONGEST - youngest) * (step / SLICES) ** 2 for step in range(SLICES + 1)]
+    slices = [(older - newer, (older + newer) / 2) for newer, older in pairwise(ages)]
 
     def cost(interval: float) -> float:
-        def requests(share: float, spread: float) -> float:
-            beyond = max(0.0, 1 - reach / spread)
-            ended = beyond * share * ENDING_SHARE * per_second * interval
-            among_fifty = share * ENDING_SHARE * PER_PAGE * interval / (spread + interval)
-            return ended / (1 + among_fifty)
+        def ended(age: float) -> float:
+            """How many of the calls that began in a second so long ago have ended since the last look."""
+            return ANSWERED * per_second * (over_by(age) - over_by(age - interval))
 
-        return min(MOST_LOOKS, sum(requests(share, spread) for share, spread in SPREAD))
+        looks = (seconds * ended(age) / (1 + span * ended(age)) for seconds, age in slices)
+        return min(MOST_LOOKS, sum(looks))
 
     return cost
+
+
+def reach(per_second: float) -> float:
+    """How many seconds back the page of calls reaches that is read anyway."""
+    return max(0.0, PER_PAGE - at_most(POLL * per_second)) / per_second if per_second else math.inf
+
+
+def over_by(age: float) -> float:
+    """The share of the calls that are answered which are over so many seconds after they began."""
+    return _LENGTH.cdf(math.log(age)) if age > 0 else 0.0
 
 
 def late_edits(per_second: float) -> float:

@@ -8,7 +8,7 @@ from exporter.account.account import Account
 from exporter.config import Settings
 from exporter.costs import Cost
 from exporter.lane import Lane
-from exporter.planner.plan import Company
+from exporter.planner.company import Company
 from exporter.schedule import ENDINGS
 
 _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS: costs.endings}

@@ -8,7 +8,8 @@ from exporter.account.account import Account
 from exporter.config import Settings
 from exporter.planner.advice import advice
 from exporter.planner.command import in_words
-from exporter.planner.plan import Company, plan
+from exporter.planner.company import Company
+from exporter.planner.plan import plan
 from exporter.schedule import BOARD
 
 log = structlog.get_logger()

@@ -11,7 +11,8 @@ from exporter.config import Aircall, Refresh, Settings
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from exporter.planner.advice import advice
-from exporter.planner.plan import Company, plan
+from exporter.planner.company import Company
+from exporter.planner.plan import plan
 from exporter.schedule import BOARD, LIVE
 from tests.simulated_time import LATENCY, NOON, polled
 

@@ -7,7 +7,8 @@ from exporter import costs, schedule
 from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
 from exporter.durations import Duration
-from exporter.planner.plan import LATENCY, Company, Plan, model
+from exporter.planner.company import Company, model
+from exporter.planner.plan import LATENCY, Plan
 from exporter.schedule import BOARD
 
 ON_TARGET = 1.05

@@ -13,7 +13,8 @@ from exporter.aircall.budget import FIRST_LIMIT, LEAST_BUDGET
 from exporter.config import Settings
 from exporter.durations import Duration
 from exporter.planner.advice import advice
-from exporter.planner.plan import Company, Plan, plan
+from exporter.planner.company import Company
+from exporter.planner.plan import Plan, plan
 from exporter.schedule import ENDINGS, LIVE
 
 USERS_PER_TEAM, USERS_PER_NUMBER = 12, 16
