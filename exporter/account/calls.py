@@ -1,10 +1,10 @@
 """The calls: those going on now, followed by id to their end, and those of late, kept to be counted once."""
 
 import math
-from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from exporter.account.bystart import ByStart
 from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.objects import Call
 
@@ -68,15 +68,15 @@ class CallBook:
         """When the last reading that was complete began (UNIX seconds, Aircall's clock)."""
         self.whole_from = math.inf
         """The start (UNIX seconds, Aircall's clock) from which on no call is missing here."""
-        self._starts: list[tuple[int, int]] = []
+        self._starts = ByStart()
 
     def completed(self, since: int, begun: float) -> None:
         """All calls from `since` up to `begun` (UNIX seconds, Aircall's clock) have been read."""
         if self.newest is None or since > self.newest:
             self.whole_from = since
         self.read_to = begun
-        if self._starts:
-            self.newest = self._starts[-1][0]
+        if self._starts.newest is not None:
+            self.newest = self._starts.newest
 
     def begin_anew(self) -> None:
         """Read everything from its beginning, without forgetting what is known."""
@@ -92,7 +92,7 @@ class CallBook:
         if known is not None and known.phase == "done" and not done:
             return False
         if known is None or known.started_at != call.started_at:
-            insort(self._starts, (call.started_at, call.id))
+            self._starts.put(call.started_at, call.id)
         self.calls[call.id] = call
         if done:
             self.live.pop(call.id, None)
@@ -107,20 +107,15 @@ class CallBook:
 
     def forget(self, before: float) -> None:
         """Let go of the finished calls that started before `before` (UNIX seconds, Aircall's clock)."""
-        cut = bisect_left(self._starts, (int(before), -1))
         self.whole_from = max(self.whole_from, before)
-        if cut == 0:
-            return
-        kept = []
-        for started_at, call_id in self._starts[:cut]:
+        for started_at, call_id in self._starts.take_before(int(before)):
             call = self.calls.get(call_id)
             if call is None or call.started_at != started_at:
                 continue
             if call_id in self.live:
-                kept.append((started_at, call_id))
+                self._starts.put(started_at, call_id)
             else:
                 del self.calls[call_id]
-        self._starts[:cut] = kept
 
     def unread(self, since: int, before: float) -> list[int]:
         """Live calls that the pages from `since` on should have held, last seen before `before`."""
@@ -135,7 +130,7 @@ class CallBook:
 
     def started_since(self, start: int) -> int:
         """How many of the calls known started at `start` or later."""
-        return len(self._starts) - bisect_left(self._starts, (start, -1))
+        return self._starts.since(start)
 
     @property
     def per_second(self) -> float:

@@ -4,9 +4,9 @@ All sums are of whole seconds and whole calls, so that a million calls in and ou
 Averages and shares are divided last, from the sums.
 """
 
-import heapq
 from dataclasses import dataclass, field
 
+from exporter.account.bystart import ByStart
 from exporter.aircall.objects import Call
 
 NO_REASON = "unknown"
@@ -76,7 +76,7 @@ class Period:
     numbers: dict[int, Tally] = field(default_factory=dict)
     reasons: dict[int, dict[str, int]] = field(default_factory=dict)
     _calls: dict[int, Call] = field(default_factory=dict)
-    _by_start: list[tuple[int, int]] = field(default_factory=list)
+    _by_start: ByStart = field(default_factory=ByStart)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -89,7 +89,7 @@ class Period:
         if known is not None:
             self._count(known, -1)
         if known is None or known.started_at != call.started_at:
-            heapq.heappush(self._by_start, (call.started_at, call.id))
+            self._by_start.put(call.started_at, call.id)
         self._calls[call.id] = call
         self._count(call, 1)
         return known
@@ -97,8 +97,7 @@ class Period:
     def slide(self, start: float) -> list[Call]:
         """Let go of the calls that started before `start` (UNIX seconds, Aircall's clock), and give them."""
         gone = []
-        while self._by_start and self._by_start[0][0] < start:
-            started_at, call_id = heapq.heappop(self._by_start)
+        for started_at, call_id in self._by_start.take_before(start):
             call = self._calls.get(call_id)
             if call is not None and call.started_at == started_at:
                 self._count(call, -1)

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from exporter.account.totals import Key
 from exporter.archive import callerkey, forgetting, hiding, owner, retention, rows, schema, state
@@ -231,7 +231,7 @@ class Archive:
         connection.execute(statement, put)
 
     def _insert(self, table: Table) -> Any:
-        return (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(table)
+        return import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert(table)
 
 
 def _totals(connection: Connection, additions: Iterable[Addition]) -> dict[Key, int]:
