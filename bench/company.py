@@ -15,7 +15,7 @@ from exporter.aircall.client import Client
 from exporter.aircall.endpoints import PER_PAGE, Get
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import Availability, Number, Page, User, decode_calls
-from exporter.archive.records import Batch, Memory, Saved
+from exporter.archive.records import Batch, Memory, Progress, Saved
 from exporter.archive.writer import ArchiveStatus
 from exporter.config import Settings
 from exporter.demo.calls import Direction, SimulatedCall
@@ -122,7 +122,7 @@ class Company:
         for addition in batch.additions:
             for key, count in addition.increments:
                 changed[key] = self._totals[key] = self._totals.get(key, 0) + count
-        self.poller.account.counted(Saved(tuple(batch.additions), changed), complete=True)
+        self.poller.account.counted(Saved(tuple(batch.additions), changed), Progress(for_teams=True))
 
     def _read_directory(self) -> None:
         account, company = self.poller.account, self.account

@@ -60,7 +60,9 @@ class Service:
             self.clock,
             Listener(
                 loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
-                saved=lambda saved, whole: self._wish(lambda: self._poller.account.counted(saved, whole)),
+                saved=lambda saved, progress: self._wish(
+                    lambda: self._poller.account.counted(saved, progress)
+                ),
                 wished=lambda spans: self._wish(lambda: self._poller.wish(spans)),
             ),
             settings=lambda: self.latest.board.settings,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from exporter.account.account import MOST_AT_A_TIME
 from exporter.demo.simulation import SimulatedAccount
 from tests import recount
 from tests.scrape import Scrape
@@ -173,3 +174,17 @@ def test_each_call_is_counted_once(world: Polled, scrape: Scrape) -> None:
             "aircall_team_calls_total", team_id=team, direction="outbound", outcome="answered"
         )
         assert total == recount.count(own, "outbound", "answered")
+
+
+def test_what_is_counted_for_teams_is_shown_once_it_is_whole() -> None:
+    account = SimulatedAccount(users=60, calls_per_hour=4000, seed=4, start=NOON)
+    with polled(account, served={"rate_limit": 600}) as world:
+        while not world.scrape().all("aircall_team_calls_total"):
+            world.step(world.time.now + 60)
+        first = world.scrape()
+        world.live(5)
+        later = world.scrape()
+    since = later.sum("aircall_calls_total") - first.sum("aircall_calls_total")
+    assert first.sum("aircall_calls_total") > MOST_AT_A_TIME
+    for team, before in first.all("aircall_team_calls_total").items():
+        assert 0 <= later.samples["aircall_team_calls_total"][team] - before <= since

@@ -38,6 +38,9 @@ from exporter.aircall.objects import Team as ApiTeam
 from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
 from exporter.config import API_HISTORY, Settings
 
+MOST_AT_A_TIME = 500
+"""Calls that are counted for their teams in one batch, of the thousands that may have waited for it."""
+
 LEAST_PATIENCE = 60.0
 """Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
 
@@ -56,6 +59,8 @@ class Account:
         """None until the archive has told what was counted before."""
         self.totals_complete = False
         """Whether all calls of the first reading are in: before, a counter would leap while it is read."""
+        self.teams_complete = False
+        """The same for what is counted for teams, which can be told only later."""
         self._answer_bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         self.known: set[str] = set()
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
@@ -278,6 +283,8 @@ class Account:
         counters = Counters()
         if self.totals is not None and self.totals_complete:
             counters = self._making.counters(facts, self._touched, self.totals, self._answer_bounds)
+            if not self.teams_complete:
+                counters = Counters(counters.users, counters.numbers)
         self._touched.clear()
         return Board(
             settings=self.settings,
@@ -317,7 +324,10 @@ class Account:
         if self.totals is not None and self.history.covered:
             history = self.history
             counted_from = None if math.isinf(self.counted_from) else self.counted_from
-            batch.progress = Progress(counted_from, history.covered, history.wanted_from, history.swept)
+            for_teams = self.teams_complete or (self._teams_can_be_told and not self._uncounted_for_teams)
+            batch.progress = Progress(
+                counted_from, history.covered, history.wanted_from, history.swept, for_teams
+            )
         return batch
 
     def restore(self, memory: Memory) -> None:
@@ -329,26 +339,33 @@ class Account:
         if memory.progress is not None:
             self.counted_from = min(self.counted_from, memory.progress.counted_from or math.inf)
             self.history.restore(memory.progress, memory.removed_to)
+            self.teams_complete = memory.progress.for_teams
 
-    def counted(self, saved: Saved, complete: bool) -> None:
-        """Take over the totals as the archive has them, `complete` once the calls had been read whole."""
-        self.totals_complete = self.totals_complete or complete
+    def counted(self, saved: Saved, progress: Progress | None) -> None:
+        """Take over the totals as the archive has them, `progress` once the calls had been read whole."""
+        self.totals_complete = self.totals_complete or progress is not None
+        self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
         if self.totals is not None:
             self._touched.totals |= self.totals.update(saved.totals.items())
             for addition in saved.additions:
                 self.totals.exemplify(addition.call, addition.increments)
 
-    def _count_for_teams(self) -> None:
-        """Count the calls that are done for their teams, as soon as it can be told which those are."""
+    @property
+    def _teams_can_be_told(self) -> bool:
         mapped = self.settings.map_users_to_numbers
-        if not self.known >= {"users", "teams"} | ({"assignments"} if mapped else set()):
+        return self.known >= {"users", "teams"} | ({"assignments"} if mapped else set())
+
+    def _count_for_teams(self) -> None:
+        """Count the calls that are done for their teams, some at a time, as soon as those can be told."""
+        if not self._teams_can_be_told:
             return
-        teams = self._roster().teams if self._uncounted_for_teams else ()
-        for call in self._uncounted_for_teams:
+        some = self._uncounted_for_teams[:MOST_AT_A_TIME]
+        del self._uncounted_for_teams[:MOST_AT_A_TIME]
+        teams = self._roster().teams if some else ()
+        for call in some:
             if call.outcome == "missed":
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
             else:
                 concerned = [t for t in teams if call.user and call.user.id in t.members]
             added = tuple(team_increments(call, (team.label.id for team in concerned)))
             self._batch.additions.append(Addition(call, "counted_for_teams", added))
-        self._uncounted_for_teams.clear()

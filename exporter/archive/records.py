@@ -39,13 +39,15 @@ class Progress:
 
     `covered` is when all calls began that have been read, `wanted_from` since when all of them should be;
     `swept` is for each age at which calls are read again up to which start they were. The totals begin
-    with calls from `counted_from` on, none as long as nothing was counted.
+    with calls from `counted_from` on, none as long as nothing was counted. `for_teams` is whether the calls
+    of the first reading were counted for their teams, too.
     """
 
     counted_from: float | None = None
     covered: tuple[Span, ...] = ()
     wanted_from: int | None = None
     swept: tuple[int, ...] = ()
+    for_teams: bool = False
 
 
 @dataclass

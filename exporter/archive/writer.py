@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.archive.database import ArchiveError
-from exporter.archive.records import Batch, Memory, Saved, Span
+from exporter.archive.records import Batch, Memory, Progress, Saved, Span
 from exporter.archive.store import Archive
 from exporter.clock import Clock
 from exporter.config import Caller, Settings
@@ -38,13 +38,12 @@ class ArchiveStatus:
 class Listener:
     """Who is told of the archive, in the writer's thread.
 
-    `loaded` once, when the archive could be opened; `saved` after each batch, with what came of it and
-    whether all calls up to some moment are in now; `wished` now and then, with what was asked
-    for by hand.
+    `loaded` once, when the archive could be opened; `saved` after each batch, with what came of it and how
+    far reading has come with it; `wished` now and then, with what was asked for by hand.
     """
 
     loaded: Callable[[Memory], None]
-    saved: Callable[[Saved, bool], None]
+    saved: Callable[[Saved, Progress | None], None]
     wished: Callable[[tuple[Span, ...]], None]
 
 
@@ -140,7 +139,7 @@ class ArchiveWriter:
                 batch.add(self._pending)
                 self._pending, self._pending_since = batch, since
             raise
-        self._listener.saved(saved, batch.progress is not None)
+        self._listener.saved(saved, batch.progress)
 
     def _beat(self) -> None:
         now = self._clock()

@@ -92,7 +92,7 @@ def saved(account: Account) -> None:
         for key, count in addition.increments:
             totals[key] = totals.get(key, 0) + count
     changed = {key: totals[key] for addition in batch.additions for key, _ in addition.increments}
-    account.counted(Saved(tuple(batch.additions), changed), complete="calls" in account.known)
+    account.counted(Saved(tuple(batch.additions), changed), batch.progress)
 
 
 events = st.one_of(
