@@ -153,10 +153,7 @@ def case_cells(case: Case) -> Iterator[str]:
                 f" {60 * pages / budget.sustained:.1f}"
             )
         ends = exporter.until_counted
-        yield (
-            f"{planned.readings[ENDINGS].mean_age:.0f} / {mean(ends):.0f},"
-            f" {planned.readings[ENDINGS].age(0.95):.0f} / {percentile(ends, 95):.0f}"
-        )
+        yield f"{planned.until_counted:.0f} / {mean(ends):.0f}, - / {percentile(ends, 95):.0f}"
         first = {name: at for name, at in exporter.known_after.items() if name != "assignments"}
         yield f"{planned.first_board:.0f} / {max(first.values()):.0f}"
         yield f"{planned.first_read['assignments']:.0f} / {exporter.known_after['assignments']:.0f}"

@@ -82,11 +82,12 @@ def _show(planned: Plan, settings: Settings) -> None:
     table.add_row("late edits", f"{planned.late_edits:.1f}{wanted}")
     table.add_row("all", f"{planned.requests:.1f} of {planned.budget:.1f}")
     console.print(table)
-    for line in ("", *_start(planned), *_changes(planned, settings)):
+    for line in ("", *_moments(planned), *_changes(planned, settings)):
         console.print(line, soft_wrap=True)
 
 
-def _start(planned: Plan) -> Iterator[str]:
+def _moments(planned: Plan) -> Iterator[str]:
+    yield f"The end of a call is counted {in_words(planned.until_counted)} later, on average."
     yield f"The first complete board is there {in_words(planned.first_board)} after the start."
     if "assignments" in planned.first_read:
         yield f"Who answers which number is known after {in_words(planned.first_read['assignments'])}."

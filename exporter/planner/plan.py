@@ -11,7 +11,7 @@ from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
 from exporter.planner.company import Company, model
 from exporter.planner.start import first_read
-from exporter.schedule import BOARD, DIRECTORY, LIVE
+from exporter.schedule import BOARD, DIRECTORY, ENDINGS, LIVE
 
 LATENCY = 0.3
 """Seconds that Aircall takes to answer, where nothing else is known."""
@@ -67,6 +67,20 @@ class Plan:
     @property
     def first_board(self) -> float:
         return max(self.first_read[name] for name in (*BOARD, *DIRECTORY))
+
+    @property
+    def until_counted(self) -> float:
+        """Seconds from the end of a call until it is counted, on average.
+
+        A young call's end is on the page that is read anyway. Another's shows in what its user does, and is
+        looked for from time to time: right after that, where both are read in the same rhythm.
+        """
+        calls, seen, looks = (self.readings[name] for name in ("calls", "availabilities", ENDINGS))
+        looked_for = costs.ANSWERED * (1 - costs.over_by(costs.reach(self.company.calls_per_second)))
+        until_looked = 0.0 if looks.interval == seen.interval else looks.interval / 2
+        return (1 - looked_for) * calls.mean_age + looked_for * (
+            seen.interval / 2 + until_looked + looks.wait
+        )
 
 
 def plan(company: Company, settings: Settings, limit: float, latency: float = LATENCY) -> Plan:
