@@ -23,7 +23,7 @@ from exporter.flags import CALLS_PER_USER, STORAGE, parse
 from exporter.logs import configure_logs
 from exporter.planner import command as planner
 from exporter.service import Service
-from exporter.web import application
+from exporter.web import PUBLIC, application
 from exporter.webconfig import NO_WEB_CONFIG, load_web_config
 from exporter.webserver import AddressError, ListenError, WebServer, bind
 from exporter.yamlfile import ConfigError
@@ -169,7 +169,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
     web_config = load_web_config(arguments.web_config) if arguments.web_config else NO_WEB_CONFIG
     listener = bind(arguments.listen)
     pages = application(service, reload if arguments.lifecycle else None, archive if arguments.api else None)
-    server = WebServer(pages, listener, web_config)
+    server = WebServer(pages, listener, web_config, PUBLIC if arguments.public_metrics else ())
     signals = {signal.SIGTERM, signal.SIGINT}
     if is_demo:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -178,8 +178,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     host = listener.getsockname()[0]
     log.info("starting", version=__version__, listening=f"{host}:{server.port}")
-    if arguments.api and web_config.lets_anybody_in(host):
-        log.warning("the calls API is open to whoever reaches it: set basic_auth_users in --web.config.file")
+    if arguments.api and not (web_config.tells_who_asks or archive.simulated):
+        log.warning("the calls API refuses everybody: set basic_auth_users in --web.config.file")
     service.start()
     server.start()
     if is_demo:

@@ -14,6 +14,7 @@ _DEFAULTS = {
     "listen": ":9979",
     "web_config": None,
     "api": False,
+    "public_metrics": False,
     "storage": None,
     "log_level": "info",
     "log_format": "logfmt",
@@ -52,7 +53,13 @@ def parser() -> argparse.ArgumentParser:
         "--web.enable-api",
         dest="api",
         action="store_true",
-        help="serve the kept calls to other tools, as GET /api/v1/calls",
+        help="serve the kept calls to other tools, as GET /api/v1/calls; it wants a password",
+    )
+    common.add_argument(
+        "--web.public-metrics",
+        dest="public_metrics",
+        action="store_true",
+        help="let anybody read /metrics, /-/healthy and /-/ready, also where --web.config.file has users",
     )
     common.add_argument(
         "--storage.path",

@@ -20,6 +20,10 @@ Reload = Callable[[], None]
 """Reads the configuration again and puts it in force. Raises ConfigError."""
 
 
+PUBLIC = ("/metrics", "/-/healthy", "/-/ready")
+"""What --web.public-metrics opens to anybody."""
+
+
 def application(service: Service, reload: Reload | None, searched: Archive | None = None) -> Starlette:
     """The exporter's pages; `reload` and `searched` are none where their APIs are not enabled."""
 

@@ -14,7 +14,6 @@ from typing import Literal
 import msgspec
 
 from exporter import yamlfile
-from exporter.config import is_loopback
 from exporter.yamlfile import ConfigError, Texts
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
@@ -78,17 +77,22 @@ class HttpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. `basic_auth_users` are bcrypt hashes by name; with any, all paths want a password."""
+    """The whole file. `basic_auth_users` are bcrypt hashes by name; with any, paths want a password."""
 
     tls_server_config: TlsServer | None = None
     http_server_config: HttpServer = HttpServer()
     basic_auth_users: dict[str, str] = {}
 
-    def lets_anybody_in(self, host: str) -> bool:
-        """Whether other machines reach who listens on `host`, without password or certificate."""
+    @property
+    def wants_certificates(self) -> bool:
+        """Whether nobody without a client certificate gets as far as a request."""
         tls = self.tls_server_config
-        certified = tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
-        return not (self.basic_auth_users or certified or is_loopback(host))
+        return tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
+
+    @property
+    def tells_who_asks(self) -> bool:
+        """Whether there is a credential that clients could show."""
+        return bool(self.basic_auth_users) or self.wants_certificates
 
 
 NO_WEB_CONFIG = WebConfig()

@@ -5,7 +5,7 @@ import base64
 import hashlib
 import secrets
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import bcrypt
@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.guard import VISITOR
 from exporter.webconfig import TlsError, TlsServer, tls_context
 
 log = structlog.get_logger()
@@ -53,10 +54,13 @@ class FreshCertificate:
 
 
 class BasicAuth:
-    """Lets in who knows a password (HTTP Basic, RFC 7617). `users` are bcrypt hashes by name."""
+    """Lets in who knows a password (HTTP Basic, RFC 7617), and anybody to the paths that are `public`.
 
-    def __init__(self, app: ASGIApp, users: Mapping[str, str]) -> None:
-        self._app = app
+    `users` are bcrypt hashes by name.
+    """
+
+    def __init__(self, app: ASGIApp, users: Mapping[str, str], public: Collection[str] = ()) -> None:
+        self._app, self._public = app, public
         self._users = {name: hashed.encode() for name, hashed in users.items()}
         self._salt = secrets.token_bytes(16)
         self._costliest = max(self._users.values(), key=lambda hashed: hashed[4:6])
@@ -65,30 +69,45 @@ class BasicAuth:
         self._one_at_a_time = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or await self._allowed(Headers(scope=scope).get("authorization", "")):
+        if scope["type"] != "http" or scope["path"] in self._public:
             await self._app(scope, receive, send)
+            return
+        visitor = await self._visitor(Headers(scope=scope).get("authorization", ""))
+        if visitor is not None:
+            await self._app({**scope, VISITOR: visitor}, receive, send)
             return
         challenge = {"WWW-Authenticate": 'Basic realm="aircall-exporter"'}
         refusal = PlainTextResponse("Unauthorized\n", 401, challenge)
         await refusal(scope, receive, send)
 
-    async def _allowed(self, authorization: str) -> bool:
+    async def _visitor(self, authorization: str) -> str | None:
+        """The name of who is asking; none where the password is not his."""
         given = _credentials(authorization)
         if given is None:
-            return False
+            return None
         name, password = given
         seen = hashlib.sha256(self._salt + password).digest()
         if secrets.compare_digest(self._let_in.get(name, b""), seen):
-            return True
+            return name
         hashed = self._users.get(
             name, self._costliest
         )  # a name that is not there takes as long as one that is
         async with self._one_at_a_time:
             right = await run_in_threadpool(bcrypt.checkpw, password, hashed)
         if not right or name not in self._users:
-            return False
+            return None
         self._let_in[name] = seen
-        return True
+        return name
+
+
+class Certified:
+    """Says of every request that a client certificate came with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, VISITOR: "a client certificate"}, receive, send)
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:

@@ -2,12 +2,13 @@
 
 import socket
 import threading
+from collections.abc import Collection
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.webconfig import NO_WEB_CONFIG, WebConfig
-from exporter.websecurity import BasicAuth, FreshCertificate, ResponseHeaders
+from exporter.websecurity import BasicAuth, Certified, FreshCertificate, ResponseHeaders
 
 STOP_SECONDS = 1
 """How long requests in progress are waited for when the server stops."""
@@ -42,11 +43,19 @@ def bind(address: str) -> socket.socket:
 class WebServer:
     """Serves an ASGI application on a bound socket until it is stopped."""
 
-    def __init__(self, app: ASGIApp, listener: socket.socket, config: WebConfig = NO_WEB_CONFIG) -> None:
-        """Serve `app` behind what `config` asks for: TLS, passwords, headers."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        config: WebConfig = NO_WEB_CONFIG,
+        public: Collection[str] = (),
+    ) -> None:
+        """Serve `app` behind what `config` asks for: TLS, passwords but on `public` paths, headers."""
         self._listener = listener
         if config.basic_auth_users:
-            app = BasicAuth(app, config.basic_auth_users)
+            app = BasicAuth(app, config.basic_auth_users, public)
+        elif config.wants_certificates:
+            app = Certified(app)
         if config.http_server_config.headers:
             app = ResponseHeaders(app, config.http_server_config.headers)
         tls = config.tls_server_config

@@ -12,7 +12,7 @@ from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.service import Service
-from exporter.web import Reload, application
+from exporter.web import PUBLIC, Reload, application
 from exporter.webconfig import NO_WEB_CONFIG, WebConfig
 from exporter.webserver import WebServer, bind
 from tests.scrape import Scrape
@@ -71,15 +71,19 @@ def running(
     web_config: WebConfig = NO_WEB_CONFIG,
     archive: Archive | None = None,
     api: bool = False,
+    public_metrics: bool = False,
     **settings: Any,
 ) -> Iterator[Running]:
-    """Serve `account`, and an exporter of it that keeps calls in `archive`, until the block is left."""
+    """Serve `account`, and an exporter of it that keeps calls in `archive`, until the block is left.
+
+    Unless it is said otherwise the archive knows that the account is simulated: its API is for anybody.
+    """
     with TemporaryDirectory() as storage, SimulatedAircall(account, **(served or {})) as aircall:
         aircall_api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
-        archive = archive or Archive(sqlite_url(storage))
+        archive = archive or Archive(sqlite_url(storage), simulated=True)
         service = Service(Settings(aircall=aircall_api, **settings), archive)
         pages = application(service, reload, archive if api else None)
-        server = WebServer(pages, bind("127.0.0.1:0"), web_config)
+        server = WebServer(pages, bind("127.0.0.1:0"), web_config, PUBLIC if public_metrics else ())
         service.start()
         server.start()
         try:

@@ -15,6 +15,7 @@ from exporter.demo.simulation import SimulatedAccount
 from tests.process import credential, process, run
 from tests.running import eventually
 from tests.scrape import Scrape
+from tests.web.authority import USER, with_password
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def test_version_and_help() -> None:
         "--log.format",
         "--web.config.file",
         "--web.enable-api",
+        "--web.public-metrics",
         "--storage.path",
     ):
         assert flag in run("--help").stdout
@@ -174,9 +176,12 @@ def test_the_calls_are_served_where_that_is_enabled(environ: dict[str, str], tmp
     storage = f"--storage.path={tmp_path}"
     with process(storage, **environ) as exporter:
         assert requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=5).status_code == 403
-    with process(storage, "--web.enable-api", **environ) as exporter:
-        eventually(lambda: requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=5).status_code == 200)
-        assert not [line for line in exporter.lines if "open to whoever" in line]
+    with process(
+        storage, "--web.enable-api", f"--web.config.file={with_password(tmp_path)}", **environ
+    ) as exporter:
+        calls = f"{exporter.url}/api/v1/calls?from=1h"
+        eventually(lambda: requests.get(calls, auth=USER, timeout=5).status_code == 200)
+        assert not [line for line in exporter.lines if "refuses everybody" in line]
     with process("--web.enable-api", "demo", "--calls-per-hour=600") as demo:
         eventually(lambda: requests.get(f"{demo.url}/api/v1/calls?from=1h", timeout=5).json().get("calls"))
 

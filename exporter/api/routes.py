@@ -1,5 +1,6 @@
 """The paths of the API under `/api/v1`."""
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -8,10 +9,14 @@ from exporter.api.assets import Assets, LookUp
 from exporter.api.calls import CallSearch
 from exporter.api.openapi import description
 from exporter.archive.store import Archive
+from exporter.guard import NeedsCredential
 
 
 def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
-    """The API to `archive`, none where it is not enabled; `look_up` asks Aircall for a call."""
+    """The API to `archive`, none where it is not enabled; `look_up` asks Aircall for a call.
+
+    It wants a credential, but for simulated calls, which are nobody's.
+    """
     if archive is None:
         return Route("/api/v1/{path:path}", _disabled)
     return Mount(
@@ -21,6 +26,7 @@ def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
             Route("/calls/{id:int}/{asset}", Assets(look_up).answer),
             Route("/openapi.json", description),
         ],
+        middleware=[] if archive.simulated else [Middleware(NeedsCredential, "the calls API")],
     )
 
 

@@ -54,7 +54,7 @@ class Archive:
         self._engine: Engine = engine_for(url)
         self._key_file = key_file
         self._key: CallerKey | None = None
-        self._simulated = simulated
+        self.simulated = simulated
         self._name = secrets.token_hex(8)
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class Archive:
         with archive_errors():
             prepare(self._engine)
             with writing(self._engine) as connection:
-                owner.claim(connection, self._simulated)
+                owner.claim(connection, self.simulated)
                 if self._key_file is not None:
                     self._key = callerkey.claim(connection, self._key_file)
                 return Memory(

@@ -29,8 +29,9 @@ from tests.archive.kept import PERIOD as KEPT
 from tests.archive.kept import SINCE, UNTIL, Kept
 from tests.archive.postgres import Postgres
 from tests.archive.ways import ask, pages, served
+from tests.process import process
 from tests.running import eventually, running
-from tests.test_cli import process
+from tests.web.authority import USER, with_password
 
 PERIOD = [("from", str(SINCE)), ("to", str(UNTIL))]
 
@@ -184,7 +185,7 @@ def test_searches_that_hang_hold_up_no_scrape(
     monkeypatch.setitem(databases._SEARCHING, "statement_timeout", "0")
     database = postgres_server.database("hanging")
     account = SimulatedAccount(start=time.time(), calls_per_hour=0)
-    with running(account, archive=Archive(database), api=True) as exporter:
+    with running(account, archive=Archive(database, simulated=True), api=True) as exporter:
         eventually(lambda: exporter.scrape().value("aircall_archive_up"))
         with ThreadPoolExecutor() as clients:
             with locked(database):
@@ -205,10 +206,11 @@ def test_the_process_ends_without_waiting_for_a_search(postgres_server: Postgres
             "AIRCALL_API_TOKEN": aircall.api_token,
             "AIRCALL_BASE_URL": aircall.base_url,
         }
-        with process(f"--config.file={tmp_path / 'aircall.yml'}", "--web.enable-api", **environ) as exporter:
-            eventually(lambda: ask(exporter.url, [("from", "1h")]).ok)
+        flags = (f"--config.file={tmp_path / 'aircall.yml'}", f"--web.config.file={with_password(tmp_path)}")
+        with process(*flags, "--web.enable-api", **environ) as exporter:
+            eventually(lambda: ask(exporter.url, [("from", "1h")], USER).ok)
             with locked(database), ThreadPoolExecutor() as clients:
-                asked = clients.submit(ask, exporter.url, [("from", "1h")])
+                asked = clients.submit(ask, exporter.url, [("from", "1h")], USER)
                 eventually(lambda: searching(database) == 1)
                 exporter.process.terminate()
                 assert exporter.process.wait(10) == 0

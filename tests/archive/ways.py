@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.cli import main
+from exporter.websecurity import Certified
 from exporter.webserver import WebServer, bind
 
 Texts = Iterable[tuple[str, str]]
@@ -63,8 +64,9 @@ def found_by_command(url: str, texts: Texts) -> list[int]:
 
 @contextmanager
 def served(archive: Archive | None) -> Iterator[str]:
-    """Serve the API to an archive; gives its address."""
-    server = WebServer(Starlette(routes=[api(archive, lambda _: None)]), bind("127.0.0.1:0"))
+    """Serve the API to an archive, as if every client had a certificate; gives its address."""
+    pages = Certified(Starlette(routes=[api(archive, lambda _: None)]))
+    server = WebServer(pages, bind("127.0.0.1:0"))
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}"
@@ -77,8 +79,8 @@ def query(texts: Texts) -> str:
     return "&".join(f"{quote(name)}={quote(value.encode('utf-8', 'surrogatepass'))}" for name, value in texts)
 
 
-def ask(address: str, texts: Texts) -> requests.Response:
-    return requests.get(f"{address}/api/v1/calls?{query(texts)}", timeout=30)
+def ask(address: str, texts: Texts, user: tuple[str, str] | None = None) -> requests.Response:
+    return requests.get(f"{address}/api/v1/calls?{query(texts)}", auth=user, timeout=30)
 
 
 def pages(address: str, texts: Texts) -> Iterator[dict]:
