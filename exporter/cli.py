@@ -24,7 +24,8 @@ from exporter.logs import configure_logs
 from exporter.planner import command as planner
 from exporter.service import Service
 from exporter.web import PUBLIC, application
-from exporter.webconfig import NO_WEB_CONFIG, load_web_config
+from exporter.webconfig import load_web_config
+from exporter.webfile import WebFile
 from exporter.webserver import AddressError, ListenError, WebServer, bind
 from exporter.yamlfile import ConfigError
 
@@ -77,8 +78,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
-    load(arguments.file)
-    print(f"{arguments.file}: fine")
+    file, web_file = arguments.file, arguments.web_config
+    if not (file or web_file):
+        print("aircall-exporter: check-config: wanted a FILE, or --web.config.file=FILE", file=sys.stderr)
+        return 2
+    if file:
+        load(file)
+        print(f"{file}: fine")
+    if web_file:
+        load_web_config(web_file)
+        print(f"{web_file}: fine")
     return 0
 
 
@@ -166,10 +175,10 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
             log.error("the configuration is not reloaded", problem=str(error))
 
     is_demo = arguments.command == "demo"
-    web_config = load_web_config(arguments.web_config) if arguments.web_config else NO_WEB_CONFIG
+    web = WebFile(arguments.web_config)
     listener = bind(arguments.listen)
     pages = application(service, reload if arguments.lifecycle else None, archive if arguments.api else None)
-    server = WebServer(pages, listener, web_config, PUBLIC if arguments.public_metrics else ())
+    server = WebServer(pages, listener, web, PUBLIC if arguments.public_metrics else ())
     signals = {signal.SIGTERM, signal.SIGINT}
     if is_demo:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -178,12 +187,12 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     host = listener.getsockname()[0]
     log.info("starting", version=__version__, listening=f"{host}:{server.port}")
-    if arguments.api and not (web_config.tells_who_asks or archive.simulated):
+    if arguments.api and not (web.config.tells_who_asks or archive.simulated):
         log.warning("the calls API refuses everybody: set basic_auth_users in --web.config.file")
     service.start()
     server.start()
     if is_demo:
-        scheme = "https" if web_config.tls_server_config else "http"
+        scheme = "https" if web.config.tls_server_config else "http"
         print(_where_to_look(f"{scheme}://127.0.0.1:{server.port}", arguments.api), flush=True)
     while signal.sigwait(signals) == signal.SIGHUP:
         hang_up()

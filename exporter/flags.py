@@ -107,7 +107,14 @@ def parser() -> argparse.ArgumentParser:
         "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="refresh and the rest"
     )
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
-    check.add_argument("file", metavar="FILE")
+    check.add_argument("file", metavar="FILE", nargs="?")
+    check.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="check it too",
+    )
     return main_parser
 
 

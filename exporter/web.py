@@ -24,6 +24,10 @@ PUBLIC = ("/metrics", "/-/healthy", "/-/ready")
 """What --web.public-metrics opens to anybody."""
 
 
+MOST_BODY = 64 * 2**10
+"""Bytes of a request's body, where a route does not say otherwise."""
+
+
 def application(service: Service, reload: Reload | None, searched: Archive | None = None) -> Starlette:
     """The exporter's pages; `reload` and `searched` are none where their APIs are not enabled."""
 
@@ -71,7 +75,8 @@ def application(service: Service, reload: Reload | None, searched: Archive | Non
             Route("/-/refresh", refresh, methods=["POST"]),
             Route("/-/reload", reloading, methods=["POST"]),
             api(searched, service.call),
-        ]
+        ],
+        max_body_size=MOST_BODY,
     )
 
 

@@ -1,113 +1,104 @@
-"""What stands between a client and the pages: the certificate, the password, the headers."""
+"""What stands between a client and the pages: the password, the certificate, the headers."""
 
 import asyncio
 import base64
 import hashlib
 import secrets
-import ssl
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping
 
 import bcrypt
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.guard import VISITOR
-from exporter.webconfig import TlsError, TlsServer, tls_context
+from exporter.webconfig import WebConfig
 
-log = structlog.get_logger()
+LARGEST_HEAD = 32 * 2**10
+"""Bytes of a request's line and headers."""
 
+CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
-class FreshCertificate:
-    """Serves the certificate that is in the files now: each handshake looks whether they have changed."""
-
-    def __init__(self, tls: TlsServer) -> None:
-        self._tls = tls
-        self._seen = self._stamps()
-        self.context = self._current = tls_context(tls)
-        self.context.sni_callback = self._renew
-
-    def _renew(self, connection: ssl.SSLObject, _: str | None, __: ssl.SSLContext) -> None:
-        stamps = self._stamps()
-        if stamps != self._seen:
-            self._seen = stamps
-            try:
-                self._current = tls_context(self._tls)
-                log.info("the certificate is renewed", file=self._tls.cert_file)
-            except TlsError as error:
-                log.error(
-                    "the new certificate cannot be used, the old one stays", key=error.key, problem=str(error)
-                )
-        connection.context = self._current
-
-    def _stamps(self) -> tuple[tuple[int, int, int], ...]:
-        """What tells one content of the files from another; empty where one is missing."""
-        files = (self._tls.cert_file, self._tls.key_file, self._tls.client_ca_file)
-        try:
-            found = [Path(file).stat() for file in files if file]
-        except OSError:
-            return ()
-        return tuple((each.st_mtime_ns, each.st_ino, each.st_size) for each in found)
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="aircall-exporter"'}
 
 
-class BasicAuth:
-    """Lets in who knows a password (HTTP Basic, RFC 7617), and anybody to the paths that are `public`.
+class Door:
+    """Finds out who is asking, and lets in whom the web configuration of this moment lets in.
 
-    `users` are bcrypt hashes by name.
+    Anybody may see the paths that are `public`.
     """
 
-    def __init__(self, app: ASGIApp, users: Mapping[str, str], public: Collection[str] = ()) -> None:
-        self._app, self._public = app, public
-        self._users = {name: hashed.encode() for name, hashed in users.items()}
+    def __init__(self, app: ASGIApp, config: Callable[[], WebConfig], public: Collection[str] = ()) -> None:
+        self._app, self._config, self._public = app, config, public
+        self._passwords = Passwords()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        config, headers = self._config(), Headers(scope=scope)
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = config.http_server_config.headers
+                MutableHeaders(scope=message).update({name: value for name, value in own.items() if value})
+            await send(message)
+
+        refusal = await self._welcome(config, scope, headers)
+        await (refusal or self._app)(scope, receive, with_headers)
+
+    async def _welcome(self, config: WebConfig, scope: Scope, headers: Headers) -> Response | None:
+        """Note who is asking; gives the refusal for whoever may not."""
+        if _head_size(scope) > LARGEST_HEAD:
+            return PlainTextResponse("The request's head is too large.\n", 431)
+        if scope["method"] not in CHANGES_NOTHING and sent_by_another_site(headers):
+            return PlainTextResponse("Another site's page may not do that.\n", 403)
+        if config.basic_auth_users:
+            if scope["path"] in self._public:
+                return None
+            given = _credentials(headers.get("authorization", ""))
+            if given is None or not await self._passwords.right(config.basic_auth_users, *given):
+                return PlainTextResponse("Unauthorized\n", 401, _CHALLENGE)
+            scope[VISITOR], _ = given
+        elif config.wants_certificates:
+            scope[VISITOR] = "a client certificate"
+        return None
+
+
+class Passwords:
+    """Checks passwords against bcrypt hashes, a right one but once."""
+
+    def __init__(self) -> None:
         self._salt = secrets.token_bytes(16)
-        self._costliest = max(self._users.values(), key=lambda hashed: hashed[4:6])
         self._let_in: dict[str, bytes] = {}
         # One at a time, and waiting outside the threads that answer scrapes: guessing cannot hold them up.
         self._one_at_a_time = asyncio.Lock()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._public:
-            await self._app(scope, receive, send)
-            return
-        visitor = await self._visitor(Headers(scope=scope).get("authorization", ""))
-        if visitor is not None:
-            await self._app({**scope, VISITOR: visitor}, receive, send)
-            return
-        challenge = {"WWW-Authenticate": 'Basic realm="aircall-exporter"'}
-        refusal = PlainTextResponse("Unauthorized\n", 401, challenge)
-        await refusal(scope, receive, send)
-
-    async def _visitor(self, authorization: str) -> str | None:
-        """The name of who is asking; none where the password is not his."""
-        given = _credentials(authorization)
-        if given is None:
-            return None
-        name, password = given
-        seen = hashlib.sha256(self._salt + password).digest()
-        if secrets.compare_digest(self._let_in.get(name, b""), seen):
-            return name
-        hashed = self._users.get(
-            name, self._costliest
-        )  # a name that is not there takes as long as one that is
+    async def right(self, users: Mapping[str, str], name: str, password: bytes) -> bool:
+        """Whether it is that user's password; `users` are bcrypt hashes by name."""
+        # A name that is not there takes as long as one that is.
+        hashed = users.get(name) or max(users.values(), key=lambda each: each[4:6])
+        seen = hashlib.sha256(self._salt + hashed.encode() + password).digest()
+        if name in users and secrets.compare_digest(self._let_in.get(name, b""), seen):
+            return True
         async with self._one_at_a_time:
-            right = await run_in_threadpool(bcrypt.checkpw, password, hashed)
-        if not right or name not in self._users:
-            return None
+            right = await run_in_threadpool(bcrypt.checkpw, password, hashed.encode())
+        if not right or name not in users:
+            return False
         self._let_in[name] = seen
-        return name
+        return True
 
 
-class Certified:
-    """Says of every request that a client certificate came with it."""
+def sent_by_another_site(headers: Mapping[str, str]) -> bool:
+    """Whether a browser asks this for a page of somebody else's: it would send the password along."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app({**scope, VISITOR: "a client certificate"}, receive, send)
+def _head_size(scope: Scope) -> int:
+    fields = (len(name) + len(value) + 4 for name, value in scope["headers"])
+    return len(scope["raw_path"]) + len(scope["query_string"]) + sum(fields)
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:
@@ -120,19 +111,3 @@ def _credentials(authorization: str) -> tuple[str, bytes] | None:
     except ValueError:
         return None
     return (name, password.encode()[:72]) if colon else None
-
-
-class ResponseHeaders:
-    """Puts headers on every answer, those without a value left out."""
-
-    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
-        self._app = app
-        self._headers = {name: value for name, value in headers.items() if value}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._headers)
-            await send(message)
-
-        await self._app(scope, receive, with_headers)

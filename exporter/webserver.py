@@ -7,8 +7,9 @@ from collections.abc import Collection
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.webconfig import NO_WEB_CONFIG, WebConfig
-from exporter.websecurity import BasicAuth, Certified, FreshCertificate, ResponseHeaders
+from exporter.connections import Server
+from exporter.webfile import WebFile
+from exporter.websecurity import LARGEST_HEAD, Door
 
 STOP_SECONDS = 1
 """How long requests in progress are waited for when the server stops."""
@@ -29,7 +30,7 @@ def bind(address: str) -> socket.socket:
     if not port.isdigit() or int(port) > 65535:
         raise AddressError(f"{address}: wanted an address such as 0.0.0.0:9979 or :9979")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, int(port)))
@@ -44,34 +45,24 @@ class WebServer:
     """Serves an ASGI application on a bound socket until it is stopped."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        listener: socket.socket,
-        config: WebConfig = NO_WEB_CONFIG,
-        public: Collection[str] = (),
+        self, app: ASGIApp, listener: socket.socket, web: WebFile | None = None, public: Collection[str] = ()
     ) -> None:
-        """Serve `app` behind what `config` asks for: TLS, passwords but on `public` paths, headers."""
+        """Serve `app` behind what `web` asks for: TLS, passwords but on `public` paths, headers."""
+        web = web or WebFile()
         self._listener = listener
-        if config.basic_auth_users:
-            app = BasicAuth(app, config.basic_auth_users, public)
-        elif config.wants_certificates:
-            app = Certified(app)
-        if config.http_server_config.headers:
-            app = ResponseHeaders(app, config.http_server_config.headers)
-        tls = config.tls_server_config
-        certificate = FreshCertificate(tls) if tls else None
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                ws="none",
-                ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
-                timeout_graceful_shutdown=STOP_SECONDS,
-            )
+        config = uvicorn.Config(
+            Door(app, lambda: web.config, public),
+            http="h11",
+            h11_max_incomplete_event_size=LARGEST_HEAD,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=STOP_SECONDS,
         )
+        self._server = Server(config, lambda: web.context)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="web", daemon=True
         )

@@ -13,7 +13,7 @@ from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.service import Service
 from exporter.web import PUBLIC, Reload, application
-from exporter.webconfig import NO_WEB_CONFIG, WebConfig
+from exporter.webfile import WebFile
 from exporter.webserver import WebServer, bind
 from tests.scrape import Scrape
 
@@ -68,7 +68,7 @@ def running(
     *,
     reload: Reload | None = None,
     served: dict[str, Any] | None = None,
-    web_config: WebConfig = NO_WEB_CONFIG,
+    web: WebFile | None = None,
     archive: Archive | None = None,
     api: bool = False,
     public_metrics: bool = False,
@@ -83,7 +83,7 @@ def running(
         archive = archive or Archive(sqlite_url(storage), simulated=True)
         service = Service(Settings(aircall=aircall_api, **settings), archive)
         pages = application(service, reload, archive if api else None)
-        server = WebServer(pages, bind("127.0.0.1:0"), web_config, PUBLIC if public_metrics else ())
+        server = WebServer(pages, bind("127.0.0.1:0"), web, PUBLIC if public_metrics else ())
         service.start()
         server.start()
         try:

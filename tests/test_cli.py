@@ -62,7 +62,7 @@ def test_a_flag_holds_before_a_command_and_behind_it(flag: str) -> None:
     [
         (["--no-such-flag"], 2, "unrecognized arguments: --no-such-flag, see --help"),
         (["--log.level=loud"], 2, "invalid choice: 'loud'"),
-        (["check-config"], 2, "required: FILE"),
+        (["check-config"], 2, "wanted a FILE, or --web.config.file=FILE"),
         (["check-config", "/no/such.yml"], 2, "/no/such.yml: cannot be read: No such file or directory"),
         (["demo", "--web.listen-address=nonsense"], 2, "nonsense: wanted an address such as 0.0.0.0:9979"),
         (["demo", "--web.listen-address=192.0.2.1:9979"], 1, "192.0.2.1:9979: cannot listen there"),

@@ -12,7 +12,7 @@ import bcrypt
 import yaml
 
 from exporter.demo.simulation import SimulatedAccount
-from exporter.webconfig import load_web_config
+from exporter.webfile import WebFile
 from tests.running import Running, running
 from tests.stack import program
 
@@ -74,7 +74,7 @@ def with_password(directory: Path) -> str:
 def exporter(authority: Authority, content: object, **served: Any) -> AbstractContextManager[Running]:
     """An exporter behind a file with this content."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
-    return running(account, web_config=load_web_config(written(authority.directory, content)), **served)
+    return running(account, web=WebFile(written(authority.directory, content)), **served)
 
 
 def secure(exporter: Running) -> str:

@@ -86,3 +86,31 @@ def test_a_start_that_lets_nobody_see_calls_says_so(authority: Authority, tmp_pa
             refusing.logged("the calls API refuses everybody: set basic_auth_users in --web.config.file")
             answer = requests.get(f"{refusing.url}/api/v1/calls?from=1h", timeout=10)
             assert (answer.status_code, answer.text.count("\n")) == (403, 0)
+
+
+OWN, ANOTHER = "http://{host}", "https://wall.example.com"
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, 200),
+        ({"Origin": OWN}, 200),
+        ({"Origin": ANOTHER, "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": ANOTHER}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": OWN, "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+def test_no_other_sites_page_changes_anything(
+    authority: Authority, headers: dict[str, str], code: int
+) -> None:
+    """A browser would send the password along."""
+    with exporter(authority, USERS) as guarded:
+        sent = {name: text.format(host=guarded.url.removeprefix("http://")) for name, text in headers.items()}
+        answer = requests.post(f"{guarded.url}/-/refresh", auth=USER, headers=sent, timeout=10)
+        assert answer.status_code == code
+        assert requests.get(f"{guarded.url}/metrics", auth=USER, headers=sent, timeout=10).ok

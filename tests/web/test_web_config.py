@@ -9,7 +9,8 @@ import pytest
 
 from exporter.webconfig import load_web_config
 from exporter.yamlfile import ConfigError
-from tests.web.authority import HASH, MUTUAL, TLS, Authority, written
+from tests.process import run
+from tests.web.authority import HASH, MUTUAL, TLS, Authority, with_password, written
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,19 @@ def test_what_is_wrong_is_said_in_one_line(authority: Authority, content: object
     assert "\n" not in str(wrong.value)
     assert "plain" not in str(wrong.value)
     assert HASH[:12] not in str(wrong.value)
+
+
+def test_a_file_is_checked_beside_the_configuration_or_alone(tmp_path: Path) -> None:
+    settings, web = tmp_path / "aircall.yml", with_password(tmp_path)
+    settings.write_text("sla: 8s\n")
+    alone = ["check-config", f"--web.config.file={web}"]
+    both = [*alone, str(settings)]
+    known = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
+    assert (run(*alone).returncode, run(*alone).stdout) == (0, f"{web}: fine\n")
+    assert run(*both, **known).stdout == f"{settings}: fine\n{web}: fine\n"
+    assert run(f"--web.config.file={web}", "check-config", str(settings), **known).stdout.count("fine") == 2
+    written(tmp_path, {"basic_auth_users": {"me": "plain"}})
+    assert run(*alone).returncode == run(*both, **known).returncode == 2
 
 
 @pytest.mark.parametrize("arguments", [["demo", "FLAG"], ["FLAG", "demo"], ["FLAG"]], ids=" ".join)

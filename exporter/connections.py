@@ -1,0 +1,168 @@
+"""Who is connected: so many at a time and each for so long, so that no client keeps the scrape out.
+
+uvicorn alone waits for ever for a request that has begun, and turns away whoever comes when it is full.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+log = structlog.get_logger()
+
+MOST = 256
+"""Connections at a time. For one more, the one goes that has been idle the longest."""
+
+HANDSHAKE_SECONDS = 10.0
+"""How long a TLS handshake may take."""
+
+EXCHANGE_SECONDS = 60.0
+"""How long a client may take to ask, from its coming or its last answer on, and to have its answer made."""
+
+UNSENT_BYTES = 64 * 2**20
+"""Answers that clients are slow to take; beyond, the slowest lose theirs."""
+
+ContextNow = Callable[[], ssl.SSLContext | None]
+"""Gives what the next connection is encrypted with; none where it is not."""
+
+
+class Room:
+    """The connections there are, those that have been idle the longest first."""
+
+    def __init__(self) -> None:
+        self._connections: dict[Connection, None] = {}
+
+    def enter(self, connection: "Connection") -> None:
+        """Take in one more, or one that has just been answered, as the latest."""
+        self.leave(connection)
+        self._connections[connection] = None
+        if len(self._connections) > MOST:
+            others = [each for each in self._connections if each is not connection]
+            next((each for each in others if each.idle), others[0]).hang_up()
+
+    def leave(self, connection: "Connection") -> None:
+        self._connections.pop(connection, None)
+
+    def shed(self) -> None:
+        """Hang up on whoever is slowest to take what there is for him, where that is too much in all."""
+        unsent = {each: each.unsent for each in self._connections}
+        too_much = sum(unsent.values()) - UNSENT_BYTES
+        for connection, size in unsent.items():
+            if too_much <= 0:
+                break
+            if size:
+                connection.hang_up()
+                too_much -= size
+
+
+class Connection(H11Protocol):
+    """One connection, from the moment that it is accepted."""
+
+    def __init__(self, room: Room, **uvicorn_s: Any) -> None:
+        super().__init__(**uvicorn_s)
+        self._room = room
+        self._arriving: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing has been asked that is not answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of answers that the client has not taken yet."""
+        return self.transport.get_write_buffer_size() if self.transport else 0
+
+    def arrive(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
+        """Shake hands with a client, and listen to it from then on."""
+        self._room.enter(self)
+        self._arriving = self.loop.create_task(self._arrive(client, context))
+
+    async def _arrive(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
+        try:
+            await self.loop.connect_accepted_socket(
+                lambda: self,
+                client,
+                ssl=context,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None,
+            )
+        except OSError as error:
+            log.debug("a client has not arrived", problem=str(error))
+        finally:
+            if self.transport is None:
+                self._room.leave(self)
+                client.close()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._begin_exchange()
+
+    def on_response_complete(self) -> None:
+        self._begin_exchange()
+        super().on_response_complete()
+        if self.unsent:
+            self._room.shed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._room.leave(self)
+        if self._deadline:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def hang_up(self) -> None:
+        """Be rid of the client at once, whatever is on its way."""
+        self._room.leave(self)
+        if self.transport is not None:
+            self.transport.abort()
+        elif self._arriving is not None:
+            self._arriving.cancel()
+
+    def _begin_exchange(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(EXCHANGE_SECONDS, self.hang_up)
+        self._room.enter(self)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, with connections that it accepts itself."""
+
+    def __init__(self, config: uvicorn.Config, context: ContextNow) -> None:
+        super().__init__(config)
+        self._context = context
+        self._room = Room()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.servers = []
+        self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or []]
+        self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for task in self._accepting:
+            task.cancel()
+        await super().shutdown(sockets)
+
+    async def _accept(self, listener: socket.socket) -> None:
+        listener.setblocking(False)
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError as error:
+                log.warning("a client cannot be let in", problem=error.strerror or str(error))
+                await asyncio.sleep(0.1)
+                continue
+            connection = Connection(
+                self._room,
+                config=self.config,
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+                _loop=loop,
+            )
+            connection.arrive(client, self._context())
