@@ -38,7 +38,7 @@ def configure_logs(level: str, form: LogFormat, secrets: Iterable[str] = ()) -> 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel("WARNING" if level == "warn" else level.upper())
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each client that speaks no HTTP
     logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines hold whole URLs
     structlog.configure(
         processors=[

@@ -66,7 +66,7 @@ def application(service: Service, reload: Reload | None, searched: Archive | Non
             return PlainTextResponse(f"failed to reload the configuration: {error}\n", 500)
         return PlainTextResponse("The configuration is reloaded.\n")
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", landing),
             Route("/metrics", metrics),
@@ -78,6 +78,8 @@ def application(service: Service, reload: Reload | None, searched: Archive | Non
         ],
         max_body_size=MOST_BODY,
     )
+    app.router.redirect_slashes = False  # to wherever the client's Host header says
+    return app
 
 
 def accepts_gzip(headers: Mapping[str, str]) -> bool:

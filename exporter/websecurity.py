@@ -49,6 +49,9 @@ class Door:
         """Note who is asking; gives the refusal for whoever may not."""
         if _head_size(scope) > LARGEST_HEAD:
             return PlainTextResponse("The request's head is too large.\n", 431)
+        if "content-length" in headers and "transfer-encoding" in headers:  # who is right, a proxy or we?
+            problem = "Content-Length and Transfer-Encoding exclude each other.\n"
+            return PlainTextResponse(problem, 400, {"Connection": "close"})
         if scope["method"] not in CHANGES_NOTHING and sent_by_another_site(headers):
             return PlainTextResponse("Another site's page may not do that.\n", 403)
         if config.basic_auth_users:

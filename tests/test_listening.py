@@ -34,7 +34,7 @@ def recorded(exporter: Running, age: float) -> SimulatedCall:
     return call
 
 
-def listen(exporter: Running, call_id: int, asset: str = "recording") -> requests.Response:
+def listen(exporter: Running, call_id: int | str, asset: str = "recording") -> requests.Response:
     address = f"{exporter.url}/api/v1/calls/{call_id}/{asset}"
     return requests.get(address, allow_redirects=False, timeout=30)
 
@@ -52,8 +52,11 @@ def test_what_there_is_not_is_said(exporter: Running) -> None:
     call = recorded(exporter, age=3600)
     for call_id, asset, problem in (
         (call.id, "voicemail", f"call {call.id} has no voicemail"),
-        (2**80, "recording", f"call {2**80} has no recording"),
-        (call.id, "notes", "found 'notes', wanted recording or voicemail"),
+        (2**62, "recording", f"call {2**62} has no recording"),
+        (2**80, "recording", f'found "{2**80}", wanted a call\'s id'),
+        (10**3000, "recording", f"found \"1{'0' * 55}..., wanted a call's id"),
+        ("%E2%91%A0", "recording", 'found "①", wanted a call\'s id'),
+        (call.id, "notes", 'found "notes", wanted recording or voicemail'),
     ):
         answer = listen(exporter, call_id, asset)
         assert (answer.status_code, answer.json()) == (404, {"error": problem})

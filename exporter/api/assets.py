@@ -4,6 +4,7 @@ Aircall's direct links die within the hour, so none is kept: Aircall is asked fo
 request budget, and the browser is sent there.
 """
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -14,11 +15,14 @@ from starlette.responses import RedirectResponse, Response
 from exporter.aircall.objects import ReadCall
 from exporter.api.answers import problem
 from exporter.errand import BusyError
+from exporter.yamlfile import short
 
 LookUp = Callable[[int], ReadCall | None]
 """Asks Aircall for a call; none where there is no such call. Raises TimeoutError and BusyError."""
 
 ASSETS = ("recording", "voicemail")
+
+_ID = re.compile("[0-9]{1,19}")
 
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -32,7 +36,12 @@ class Assets:
     async def answer(self, request: Request) -> Response:
         call_id, asset = request.path_params["id"], request.path_params["asset"]
         if asset not in ASSETS:
-            return problem(404, f"found {asset!r}, wanted {' or '.join(ASSETS)}")
+            return problem(404, f"found {short(asset)}, wanted {' or '.join(ASSETS)}")
+        if not _ID.fullmatch(call_id):
+            return problem(404, f"found {short(call_id)}, wanted a call's id")
+        return await self._lead_to(asset, int(call_id))
+
+    async def _lead_to(self, asset: str, call_id: int) -> Response:
         try:
             found = await run_in_threadpool(self._look_up, call_id)
         except BusyError:

@@ -23,7 +23,7 @@ def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
         "/api/v1",
         routes=[
             Route("/calls", CallSearch(archive).answer),
-            Route("/calls/{id:int}/{asset}", Assets(look_up).answer),
+            Route("/calls/{id}/{asset}", Assets(look_up).answer),
             Route("/openapi.json", description),
         ],
         middleware=[] if archive.simulated else [Middleware(NeedsCredential, "the calls API")],
