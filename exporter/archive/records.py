@@ -1,7 +1,8 @@
 """What goes into the archive, and what comes out of it at a start."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Literal
 
 from exporter.account.totals import Key
@@ -71,6 +72,23 @@ class Batch:
         self.names |= later.names
         self.vanished = (self.vanished - later.records.keys()) | later.vanished
         self.progress = later.progress or self.progress
+
+    def take(self, most: int) -> "Batch":
+        """Take out what is to be saved next: `most` calls, and what these add to the totals.
+
+        How far reading has come is said by the last piece, once all that was read is in.
+        """
+        if len(self.records) <= most:
+            everything = replace(self)
+            self.records, self.additions, self.names = {}, [], {}
+            self.vanished, self.progress = set(), None
+            return everything
+        taken = dict(islice(self.records.items(), most))
+        left = {id_: record for id_, record in self.records.items() if id_ not in taken}
+        additions = [addition for addition in self.additions if addition.call.id not in left]
+        self.records = left
+        self.additions = [addition for addition in self.additions if addition.call.id in left]
+        return Batch(taken, additions)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ FIRST_RETRY = 1.0
 LONGEST_RETRY = 30.0
 """Seconds between tries while the database is away; twofold each time."""
 
+MOST_AT_A_TIME = 500
+"""Calls in one transaction: what a database is told takes many times the room of what is to be said."""
+
 BEAT = 5.0
 """Seconds between two signs of life, which tell other commands on the archive that an exporter runs."""
 
@@ -127,19 +130,20 @@ class ArchiveWriter:
             self._failing_since, self._retry, self._retry_at = None, FIRST_RETRY, 0.0
 
     def _save(self) -> None:
-        with self._lock:
-            batch, since = self._pending, self._pending_since
-            self._pending, self._pending_since = Batch(), None
-        if not batch:
-            return
-        try:
-            saved = self._archive.save(batch)
-        except ArchiveError:
+        while True:
             with self._lock:
-                batch.add(self._pending)
-                self._pending, self._pending_since = batch, since
-            raise
-        self._listener.saved(saved, batch.progress)
+                since, batch = self._pending_since, self._pending.take(MOST_AT_A_TIME)
+                self._pending_since = since if self._pending else None
+            if not batch:
+                return
+            try:
+                saved = self._archive.save(batch)
+            except ArchiveError:
+                with self._lock:
+                    batch.add(self._pending)
+                    self._pending, self._pending_since = batch, since
+                raise
+            self._listener.saved(saved, batch.progress)
 
     def _beat(self) -> None:
         now = self._clock()

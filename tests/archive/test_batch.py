@@ -1,0 +1,46 @@
+"""A batch that is too large for one transaction is saved in pieces."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.aircall.objects import Call, CallDetails
+from exporter.archive.records import Addition, Batch, Progress, Record, Stage
+
+MOST = 3
+IDS = st.integers(1, 12)
+STAGES: tuple[Stage, ...] = ("counted", "counted_for_teams")
+
+
+def call(id_: int) -> Call:
+    return Call(id_, "inbound", "done", 1_780_000_000 + id_)
+
+
+batches = st.builds(
+    Batch,
+    records=st.sets(IDS).map(lambda ids: {id_: Record(call(id_), CallDetails(), "full") for id_ in ids}),
+    additions=st.lists(
+        st.builds(Addition, IDS.map(call), st.sampled_from(STAGES), st.just(((("calls",), 1),)))
+    ),
+    names=st.dictionaries(st.tuples(st.just("user"), st.text()), st.text()),
+    vanished=st.sets(IDS),
+    progress=st.none() | st.just(Progress(counted_from=1.0)),
+)
+
+
+@given(batches)
+def test_the_pieces_are_the_whole_and_what_a_call_adds_goes_with_it(batch: Batch) -> None:
+    whole, pieces = Batch(), []
+    whole.add(batch)
+    while piece := batch.take(MOST):
+        pieces.append(piece)
+    together = Batch()
+    for piece in pieces:
+        together.add(piece)
+        assert len(piece.records) <= MOST
+        adding = {addition.call.id for addition in piece.additions} & whole.records.keys()
+        assert adding <= piece.records.keys()
+        assert piece.progress is None or piece is pieces[-1]
+    assert together.records == whole.records
+    assert sorted(map(str, together.additions)) == sorted(map(str, whole.additions))
+    assert (together.names, together.vanished) == (whole.names, whole.vanished)
+    assert together.progress == whole.progress
