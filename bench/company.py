@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.account.totals import Key
 from exporter.aircall.client import Client
-from exporter.aircall.endpoints import PER_PAGE, Get
+from exporter.aircall.endpoints import PER_PAGE, Request
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import Availability, Number, Page, User, decode_calls
 from exporter.archive.records import Batch, Memory, Progress, Saved
@@ -84,9 +84,9 @@ class Company:
         self.poller.step()
         self.exposition.renew(self.poller.snapshot())
 
-    def get(self, get: Get[T]) -> tuple[T, Headers]:
+    def send(self, request: Request[T]) -> tuple[T, Headers]:
         """Answer as Aircall's client would; the poller asks for nothing but calls."""
-        return get.decode(self._answer), Headers(date=self.now)
+        return request.decode(self._answer), Headers(date=self.now)
 
     def _begin(self, at: int) -> None:
         number = self._random.choice(list(self.account.numbers.values()))

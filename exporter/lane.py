@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from exporter.aircall.endpoints import Asking, Get
+from exporter.aircall.endpoints import Asking, Request
 
 LEARNING = 0.1
 """How much one reading counts in what is known of its cost."""
@@ -19,7 +19,7 @@ class Lane:
     asked: bool = False
     """Whether somebody wants it read before it is due."""
     read: Asking[None] | None = None
-    pending: Get[Any] | None = None
+    pending: Request[Any] | None = None
     """The request that the reading waits for; it stays while it fails, so no work in hand is lost."""
     retry_at: float = 0.0
     started: float = 0.0

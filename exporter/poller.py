@@ -216,7 +216,7 @@ class Poller:
         if lane.requests > lane.cost:
             self._stretch()
         try:
-            value, headers = self._client.get(lane.pending)
+            value, headers = self._client.send(lane.pending)
         except ApiError as error:
             self._hear(error.headers, now)
             self._refused(name, error)

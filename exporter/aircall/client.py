@@ -10,7 +10,7 @@ import urllib3
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporter import __version__
-from exporter.aircall.endpoints import Get
+from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers, read_headers
 from exporter.aircall.objects import InvalidAnswerError
@@ -71,34 +71,37 @@ class Client:
     def close(self) -> None:
         self._session.close()
 
-    def get(self, get: Get[T]) -> tuple[T, Headers]:
+    def send(self, request: Request[T]) -> tuple[T, Headers]:
         """Make one request; gives what the answer holds, and its headers.
 
         Raises ApiError or one of its kinds. No text of theirs holds the credential or a query.
         """
         code, started, headers = "connection", time.monotonic(), Headers()
         try:
-            response, body = self._fetch(get)
+            response, body = self._fetch(request)
             headers, code = read_headers(response.headers), str(response.status_code)
             if response.status_code != 200:
                 kind = _BY_STATUS.get(response.status_code, ApiError)
-                raise kind(code, f"{get.path}: {_refusal(response)}", headers)
-            return get.decode(body), headers
+                raise kind(code, f"{request.path}: {_refusal(response)}", headers)
+            return request.decode(body), headers
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             code, problem = _failure(error)
-            raise ApiError(code, f"{get.path}: {problem}") from None
+            raise ApiError(code, f"{request.path}: {problem}") from None
         except InvalidAnswerError as error:
             code = "invalid"
-            raise ApiError(code, f"{get.path}: {error}", headers) from None
+            raise ApiError(code, f"{request.path}: {error}", headers) from None
         finally:
-            self._metrics.requests.labels(get.template, code).inc()
-            self._metrics.duration.labels(get.template).observe(time.monotonic() - started)
+            self._metrics.requests.labels(request.template, code).inc()
+            self._metrics.duration.labels(request.template).observe(time.monotonic() - started)
 
-    def _fetch(self, get: Get[T]) -> tuple[requests.Response, bytes]:
+    def _fetch(self, request: Request[T]) -> tuple[requests.Response, bytes]:
         deadline = time.monotonic() + DEADLINE
-        with self._session.get(
-            self._base_url + get.path,
-            params=list(get.query),
+        with self._session.request(
+            request.method,
+            self._base_url + request.path,
+            params=list(request.query),
+            data=request.content,
+            headers={"Content-Type": "application/json"} if request.content else None,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
             allow_redirects=False,  # the credential goes to the configured host and nowhere else
             stream=True,

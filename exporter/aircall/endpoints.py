@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
 
 from exporter.aircall.objects import (
     Availability,
@@ -16,6 +18,7 @@ from exporter.aircall.objects import (
     Team,
     User,
     UserNumbers,
+    UserStatus,
     decode_call,
     decode_calls,
     decode_object,
@@ -32,13 +35,16 @@ QUERY_CAP = 10_000
 
 
 @dataclass(frozen=True)
-class Get(Generic[T]):
-    """One GET request. `template` is the path with ``:id`` for `id`; it names the endpoint in metrics."""
+class Request(Generic[T]):
+    """One request. `template` is the path with ``:id`` for `id`; it names the endpoint in metrics."""
 
     template: str
     decode: Callable[[bytes], T]
     id: int | None = None
     query: tuple[tuple[str, str], ...] = ()
+    method: Literal["GET", "PUT"] = "GET"
+    content: bytes | None = None
+    """JSON that goes with it."""
 
     @property
     def path(self) -> str:
@@ -56,24 +62,24 @@ class Answer(Generic[T]):
 Apply = Callable[[Page[T], float], None]
 """Takes in a page, and the time (UNIX seconds, our clock) at which it was asked for."""
 
-Asking = Generator[Get[Any], Answer[Any], T]
+Asking = Generator[Request[Any], Answer[Any], T]
 """Work that yields requests and is sent their answers: whoever drives it decides when each goes out."""
 
 
-def ask(get: Get[T]) -> Asking[Answer[T]]:
+def ask(request: Request[T]) -> Asking[Answer[T]]:
     """Ask one thing. `NotFoundError` is raised here where Aircall says 404 or 410."""
-    return (yield get)
+    return (yield request)
 
 
-def each_page(get: Get[Page[T]], apply: Apply[T]) -> Asking[None]:
-    """Follow `next_page_link` from `get` on, handing each page and its time to `apply`.
+def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
+    """Follow `next_page_link` from `request` on, handing each page and its time to `apply`.
 
     Only the link's query is taken: the host and path stay ours, wherever a link may point.
     Raises InvalidAnswerError where the links lead round in a circle.
     """
     seen: set[str] = set()
     while True:
-        answer = yield from ask(get)
+        answer = yield from ask(request)
         page: Page[T] = answer.value
         apply(page, answer.at)
         link = page.next_page_link
@@ -82,52 +88,72 @@ def each_page(get: Get[Page[T]], apply: Apply[T]) -> Asking[None]:
         if link in seen:
             raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
         seen.add(link)
-        get = replace(get, query=tuple(parse_qsl(urlsplit(link).query, keep_blank_values=True)))
+        request = replace(request, query=tuple(parse_qsl(urlsplit(link).query, keep_blank_values=True)))
 
 
-def _list(template: str, key: str, kind: type[T], id_: int | None = None) -> Get[Page[T]]:
-    return Get(template, lambda body: decode_page(body, key, kind), id_, (("per_page", str(PER_PAGE)),))
+def _list(template: str, key: str, kind: type[T], id_: int | None = None) -> Request[Page[T]]:
+    return Request(template, lambda body: decode_page(body, key, kind), id_, (("per_page", str(PER_PAGE)),))
 
 
-def _object(template: str, key: str, kind: type[T], id_: int) -> Get[T | None]:
-    return Get(template, lambda body: decode_object(body, key, kind), id_)
+def _object(template: str, key: str, kind: type[T], id_: int) -> Request[T | None]:
+    return Request(template, lambda body: decode_object(body, key, kind), id_)
 
 
-def users(version: str) -> Get[Page[User]]:
+def users(version: str) -> Request[Page[User]]:
     return _list(f"/{version}/users", "users", User)
 
 
-def teams() -> Get[Page[Team]]:
+def user_statuses(version: str) -> Request[Page[UserStatus]]:
+    """The same list, read for what users have set themselves to."""
+    return _list(f"/{version}/users", "users", UserStatus)
+
+
+def user_status(version: str, id_: int) -> Request[UserStatus | None]:
+    return _object(f"/{version}/users/:id", "user", UserStatus, id_)
+
+
+def switch_user(version: str, id_: int, status: str) -> Request[UserStatus | None]:
+    """Set a user's `availability_status`; the answer says what it is then."""
+    content = msgspec.json.encode({"availability_status": status})
+    return replace(user_status(version, id_), method="PUT", content=content)
+
+
+def teams() -> Request[Page[Team]]:
     return _list("/v1/teams", "teams", Team)
 
 
-def numbers() -> Get[Page[Number]]:
+def numbers() -> Request[Page[Number]]:
     return _list("/v1/numbers", "numbers", Number)
 
 
-def availabilities() -> Get[Page[Availability]]:
+def availabilities() -> Request[Page[Availability]]:
     return _list("/v1/users/availabilities", "users", Availability)
 
 
-def calls(since: int, until: int | None = None) -> Get[Page[ReadCall]]:
+def availability(user_id: int) -> Request[str | None]:
+    """What one user does now, in Aircall's word."""
+    return _object("/v1/users/:id/availability", "availability", str, user_id)
+
+
+def calls(since: int, until: int | None = None) -> Request[Page[ReadCall]]:
     """Calls that started from `since` up to and with `until` (UNIX seconds), newest first."""
     bounds = [("from", str(since))] + ([] if until is None else [("to", str(until))])
     query = (("order", "desc"), *bounds, ("per_page", str(PER_PAGE)))
-    return Get("/v1/calls", decode_calls, query=query)
+    return Request("/v1/calls", decode_calls, query=query)
 
 
-def call(id_: int) -> Get[Page[ReadCall]]:
-    return Get("/v1/calls/:id", decode_call, id_)
+def call(id_: int) -> Request[Page[ReadCall]]:
+    return Request("/v1/calls/:id", decode_call, id_)
 
 
-def number_users(id_: int) -> Get[NumberUsers | None]:
+def number_users(id_: int) -> Request[NumberUsers | None]:
     return _object("/v1/numbers/:id", "number", NumberUsers, id_)
 
 
-def user_numbers(id_: int) -> Get[Page[Ref]]:
+def user_numbers(id_: int) -> Request[Page[Ref]]:
     return _list("/v2/users/:id/numbers", "numbers", Ref, id_=id_)
 
 
-def user_with_numbers(id_: int) -> Get[UserNumbers | None]:
+def user_with_numbers(id_: int) -> Request[UserNumbers | None]:
     """The v1 way to a user's numbers, for accounts without v2."""
     return _object("/v1/users/:id", "user", UserNumbers, id_)

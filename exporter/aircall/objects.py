@@ -141,6 +141,23 @@ class User(msgspec.Struct, frozen=True):
     language: str | None = None
 
 
+class UserStatus(msgspec.Struct, frozen=True):
+    """Who a user is, and what he has set himself to."""
+
+    id: Id
+    name: str | None = None
+    email: str | None = None
+    availability_status: str | None = None
+    """`available`, `unavailable`, or `custom` ("Auto" in the phone: by the user's working hours)."""
+    substatus: str | None = None
+    """`always_open`, `always_closed`, or why he is away, such as `Out for lunch`; v1 does not tell it."""
+
+    @property
+    def label(self) -> str:
+        """What to call him."""
+        return self.name or f"user {self.id}"
+
+
 class Team(msgspec.Struct, frozen=True):
     """A team; `users` holds each member's object, read on its own."""
 

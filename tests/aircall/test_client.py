@@ -11,6 +11,7 @@ from exporter.aircall import client as client_module
 from exporter.aircall import endpoints
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
+from exporter.aircall.objects import UserStatus
 
 URL = "https://api.aircall.io"
 EMPTY = {"meta": {"next_page_link": None}, "teams": []}
@@ -31,10 +32,22 @@ def client(registry: CollectorRegistry):
 @responses.activate
 def test_the_credential_is_in_the_header_and_never_in_the_url(client: Client) -> None:
     responses.get(f"{URL}/v1/teams", json=EMPTY)
-    client.get(endpoints.teams())
+    client.send(endpoints.teams())
     request = responses.calls[0].request
     assert request.headers["Authorization"] == requests.auth._basic_auth_str("the-id", "the-token")
     assert request.url == f"{URL}/v1/teams?per_page=50"
+
+
+@responses.activate
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_switch_is_a_put_with_json(client: Client, version: str) -> None:
+    user = {"id": 7, "name": "Ada", "availability_status": "unavailable", "substatus": "always_closed"}
+    responses.put(f"{URL}/{version}/users/7", json={"user": user})
+    status, _ = client.send(endpoints.switch_user(version, 7, "unavailable"))
+    assert status == UserStatus(7, "Ada", None, "unavailable", "always_closed")
+    request = responses.calls[0].request
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.body == b'{"availability_status":"unavailable"}'
 
 
 @responses.activate
@@ -55,7 +68,7 @@ def test_refusals(client: Client, registry: CollectorRegistry, status: int, kind
     headers = {"X-AircallApi-Limit": "60", "X-AircallApi-Reset": "1780000000"}
     responses.get(f"{URL}/v1/numbers/7", status=status, headers=headers)
     with pytest.raises(kind) as refused:
-        client.get(endpoints.number_users(7))
+        client.send(endpoints.number_users(7))
     assert type(refused.value) is kind
     assert refused.value.code == str(status)
     assert (refused.value.headers.limit, refused.value.headers.reset) == (60, 1780000000)
@@ -80,7 +93,7 @@ def test_failures_name_no_secret(
 ) -> None:
     responses.get(f"{URL}/v1/teams", body=failure)
     with pytest.raises(ApiError) as failed:
-        client.get(endpoints.teams())
+        client.send(endpoints.teams())
     assert failed.value.code == code
     assert "the-token" not in str(failed.value)
     assert failed.value.__suppress_context__
@@ -94,14 +107,14 @@ def test_failures_name_no_secret(
 def test_a_redirect_is_not_followed(client: Client, target: str) -> None:
     responses.get(f"{URL}/v1/teams", status=307, headers={"Location": target})
     with pytest.raises(ApiError, match="redirect to"):
-        client.get(endpoints.teams())
+        client.send(endpoints.teams())
     assert len(responses.calls) == 1
 
 
 def test_a_host_that_does_not_exist(registry: CollectorRegistry) -> None:
     client = Client("https://no-such-host.invalid", "the-id", "the-token", ClientMetrics(registry))
     with pytest.raises(ApiError) as failed:
-        client.get(endpoints.teams())
+        client.send(endpoints.teams())
     assert failed.value.code == "connection"
 
 
@@ -138,7 +151,7 @@ def ask(server: OneAnswer, registry: CollectorRegistry) -> str:
     client = Client(server.url, "the-id", "the-token", ClientMetrics(registry))
     try:
         with pytest.raises(ApiError) as failed:
-            client.get(endpoints.teams())
+            client.send(endpoints.teams())
         return failed.value.code
     finally:
         client.close()
