@@ -11,7 +11,14 @@ from starlette.responses import Response
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.directory import SimulatedNumber, SimulatedTeam, SimulatedUser
 from exporter.demo.paging import ApiError, json_answer, page_answer, whole_number
-from exporter.demo.payloads import Payload, call_payload, number_payload, team_payload, user_payload
+from exporter.demo.payloads import (
+    Payload,
+    call_payload,
+    number_payload,
+    team_payload,
+    user_payload,
+    user_payload_v2,
+)
 from exporter.demo.simulation import SimulatedAccount
 
 CALLS_CAP = 10_000
@@ -36,9 +43,9 @@ class AircallApi:
             ("GET", "/v1/ping", lambda _: json_answer({"ping": "pong"})),
             ("GET", "/v1/users/availabilities", self._availabilities),
             ("GET", "/v1/users/{id:int}/availability", self._availability),
-            ("GET", "/v1/users", self._users),
+            ("GET", "/v1/users", self._users_v1),
             ("GET", "/v1/users/{id:int}", self._user_with_numbers),
-            ("PUT", "/v1/users/{id:int}", self._switch_user),
+            ("PUT", "/v1/users/{id:int}", self._switch_user_v1),
             ("GET", "/v2/users", self._users),
             ("GET", "/v2/users/{id:int}", self._user),
             ("GET", "/v2/users/{id:int}/numbers", self._numbers_of_user),
@@ -52,11 +59,14 @@ class AircallApi:
             ("GET", "/v1/calls/{id:int}", self._call),
         ]
 
-    def _users(self, request: Request) -> Response:
+    def _users_v1(self, request: Request) -> Response:
         return page_answer(request, "users", list(self._account.users.values()), user_payload)
 
+    def _users(self, request: Request) -> Response:
+        return page_answer(request, "users", list(self._account.users.values()), user_payload_v2)
+
     def _user(self, request: Request) -> Response:
-        return json_answer({"user": user_payload(self._requested_user(request))})
+        return json_answer({"user": user_payload_v2(self._requested_user(request))})
 
     def _user_with_numbers(self, request: Request) -> Response:
         user = self._requested_user(request)
@@ -68,6 +78,14 @@ class AircallApi:
         return page_answer(request, "numbers", self._account.numbers_of(user.id), number_payload)
 
     def _switch_user(self, request: Request) -> Response:
+        self._switch(request)
+        return self._user(request)
+
+    def _switch_user_v1(self, request: Request) -> Response:
+        self._switch(request)
+        return self._user_with_numbers(request)
+
+    def _switch(self, request: Request) -> None:
         user = self._requested_user(request)
         try:
             status = msgspec.json.decode(request.state.body, type=dict[str, object])["availability_status"]
@@ -75,11 +93,7 @@ class AircallApi:
             status = None
         if status not in ("available", "unavailable"):
             raise ApiError(400, "Bad Request", "availability_status: wanted available or unavailable")
-        user.availability_status = status
-        if user.presence in ("available", "do_not_disturb"):
-            state = "available" if status == "available" else "do_not_disturb"
-            self._account.set_availability(user.id, state)
-        return self._user(request)
+        self._account.switch(user.id, status)
 
     def _availabilities(self, request: Request) -> Response:
         def availability(user_id: int) -> Payload:

@@ -24,6 +24,9 @@ class SimulatedUser:
     availability_status: str = "available"
     """What the user set: `available`, `unavailable`, or `custom` for working hours ("Auto" in the phone)."""
     substatus: str = "always_open"
+    """`always_open`, `always_closed`, or why he pauses, such as `Out for lunch`."""
+    held_back: bool = False
+    """Whether somebody else made the user unavailable, until that is undone or he signs out."""
     call: SimulatedCall | None = None
     """The call that keeps the user busy now: one dialled or answered."""
     wrap_up_until: float = 0.0

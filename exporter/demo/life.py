@@ -25,6 +25,7 @@ class Life:
         self._clock = CompanyClock(mid_morning)
         self._reception = Reception(board, self._random, self._clock)
         self._shifts = Shifts(board, self._random, self._clock, on_free=self._reception.serve)
+        board.on_free = self._reception.serve
         self._calls_per_second = calls_per_hour / 3600
         self._staff = list(board.users)
         self._numbers = list(board.numbers.values())

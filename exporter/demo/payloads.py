@@ -24,7 +24,7 @@ _MESSAGES = {
 
 
 def user_payload(user: SimulatedUser) -> Payload:
-    """A user as the v2 list, and nested objects, show him; v1 adds `numbers` to a single one."""
+    """A user as v1 and other objects show him; v1 adds `numbers` to a single one."""
     return {
         "id": user.id,
         "direct_link": f"{API}/users/{user.id}",
@@ -32,12 +32,15 @@ def user_payload(user: SimulatedUser) -> Payload:
         "email": user.email,
         "available": user.presence == "available",
         "availability_status": user.availability_status,
-        "substatus": user.substatus,
         "created_at": user.created_at,
         "time_zone": user.time_zone,
         "language": user.language,
-        "wrap_up_time": user.wrap_up_time,
     }
+
+
+def user_payload_v2(user: SimulatedUser) -> Payload:
+    """A user as v2 shows him."""
+    return user_payload(user) | {"substatus": user.substatus, "wrap_up_time": user.wrap_up_time}
 
 
 def team_payload(team: SimulatedTeam, users: list[SimulatedUser]) -> Payload:

@@ -55,6 +55,10 @@ class Shifts:
         user = self._board.users.get(user_id)
         if user is None:
             return
+        if change.state == "offline":
+            user.held_back = False
+        elif user.held_back:
+            return
         self._board.set_availability(user_id, change.state, substatus=change.substatus)
         if change.state == "available":
             self._on_free(user)

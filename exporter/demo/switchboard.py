@@ -25,6 +25,8 @@ class Switchboard(Directory):
         self.calls = CallHistory()
         self.lock = RLock()
         """Held while the account changes; hold it to look at several things at one moment."""
+        self.on_free: Callable[[SimulatedUser], object] = lambda _: None
+        """Told who has been made available by somebody else."""
         self._timeline = Timeline(begin)
         self._call_ids = count(2_410_000_001)
 
@@ -68,6 +70,24 @@ class Switchboard(Directory):
                 free = state == "available"
                 user.availability_status = "available" if free else "unavailable"
                 user.substatus = substatus or ("always_open" if free else "always_closed")
+
+    def switch(self, user_id: int, status: str) -> None:
+        """Let somebody else make a user `available` or `unavailable`: at once, or after his present call.
+
+        Who is signed out stays so, and who is on `custom` ("Auto") stays what he is: for such users, the
+        tutorial says, it does not work.
+        """
+        with self._moment(None):
+            user = self.users[user_id]
+            if user.availability_status == "custom":
+                return
+            free = status == "available"
+            user.availability_status, user.held_back = status, not free
+            user.substatus = "always_open" if free else "always_closed"
+            if user.presence in ("available", "do_not_disturb"):
+                self.set_availability(user_id, "available" if free else "do_not_disturb")
+                if free:
+                    self.on_free(user)
 
     def ring_in(self, number_id: int | None, caller: str, at: float | None = None) -> SimulatedCall:
         """Let `caller` call a number; the call waits in its queue until answered or missed."""

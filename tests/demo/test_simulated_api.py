@@ -119,10 +119,11 @@ def test_a_search_narrows_calls_down(client, account):
 
 def test_users_in_both_versions(client, account):
     user_id = next(iter(account.users))
-    assert client.get("/v1/users").json()["users"] == client.get("/v2/users").json()["users"]
-    v1, v2 = client.get(f"/v1/users/{user_id}").json(), client.get(f"/v2/users/{user_id}").json()
-    numbers = v1["user"].pop("numbers")
-    assert v1 == v2
+    lists = [client.get(f"/{version}/users").json()["users"][0] for version in ("v1", "v2")]
+    v1, v2 = (client.get(f"/{version}/users/{user_id}").json()["user"] for version in ("v1", "v2"))
+    numbers = v1.pop("numbers")
+    assert [v1, v2] == lists
+    assert v2 == v1 | {"substatus": "always_open", "wrap_up_time": account.users[user_id].wrap_up_time}
     assert client.get(f"/v2/users/{user_id}/numbers").json()["numbers"] == numbers
     assert ids({"numbers": numbers}, "numbers") == [number.id for number in account.numbers_of(user_id)]
 
@@ -168,18 +169,38 @@ def test_availabilities(client, account):
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_switching_a_user(client, account, version):
     path = f"/{version}/users/456003"
+    account.set_availability(456_003, "do_not_disturb", substatus="Out for lunch")
+    assert client.put(path, {"availability_status": "available"}).json()["user"]["available"] is True
+    assert account.availability(456_003) == "available"
     assert client.put(path, {"availability_status": "unavailable"}).json()["user"]["available"] is False
     assert account.availability(456_003) == "do_not_disturb"
-    client.put(path, {"availability_status": "available"})
-    assert account.availability(456_003) == "available"
+    assert client.get("/v2/users/456003").json()["user"]["substatus"] == "always_closed"
     for nonsense in ({"availability_status": "asleep"}, {}, []):
         assert client.put(path, nonsense).status_code == 400
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_user_on_auto_stays_as_he_is_without_a_word(client, account, version):
+    account.users[456_003].availability_status = "custom"
+    answer = client.put(f"/{version}/users/456003", {"availability_status": "unavailable"})
+    assert (answer.status_code, answer.json()["user"]["availability_status"]) == (200, "custom")
+    assert account.availability(456_003) == "available"
+
+
+def test_who_talks_is_switched_after_the_call(client, account):
+    call = account.dial(456_003, None, "anonymous", at=START)
+    client.put("/v2/users/456003", {"availability_status": "unavailable"})
+    assert account.availability(456_003) == "in_call"
+    account.hang_up(call.id, at=START)
+    account.advance(START + 600)
+    assert account.availability(456_003) == "do_not_disturb"
 
 
 def test_an_offline_user_stays_offline_when_switched(client, account):
     account.set_availability(456_003, "offline")
     answer = client.put("/v2/users/456003", {"availability_status": "unavailable"}).json()
     assert answer["user"]["availability_status"] == "unavailable"
+    assert answer["user"]["substatus"] == "always_closed"
     assert account.availability(456_003) == "offline"
 
 

@@ -63,6 +63,54 @@ def test_calls_and_users_agree_at_every_moment(seed, rate, moments):
             check(call, account)
 
 
+def test_who_was_switched_off_takes_no_calls_until_that_is_undone():
+    account = living(3, calls_per_hour=600)
+    user = next(
+        user
+        for user in account.users.values()
+        if account.availability(user.id) == "available" and user.availability_status == "available"
+    )
+
+    def taken():
+        return sum(call.user is user for call in account.calls.values())
+
+    account.switch(user.id, "unavailable")
+    before = taken()
+    account.advance(START + 2 * HOUR)
+    assert account.availability(user.id) == "do_not_disturb"
+    assert taken() == before
+    account.switch(user.id, "available")
+    account.advance(START + 2.5 * HOUR)
+    assert taken() > before
+
+
+def test_a_caller_who_waits_rings_on_whoever_is_switched_on():
+    account = living(3, calls_per_hour=600)
+    for user in account.users.values():
+        user.availability_status = "available"
+        account.switch(user.id, "unavailable")
+    account.advance(START + 180)
+    waiting = [call for call in account.calls.values() if call.status == "initial" and call.number]
+    user_id = next(
+        user_id
+        for call in waiting
+        for user_id in call.number.user_ids
+        if account.availability(user_id) == "do_not_disturb"
+    )
+    account.switch(user_id, "available")
+    account.advance(START + 192)
+    assert [call.status for call in waiting if call.user_id == user_id] == ["answered"]
+
+
+def test_after_a_night_who_was_switched_off_works_again():
+    account = living(3)
+    users = [user for user in account.users.values() if user.availability_status == "available"]
+    for user in users:
+        account.switch(user.id, "unavailable")
+    account.advance(START + 24 * HOUR)
+    assert "available" in {account.availability(user.id) for user in users}
+
+
 def check(call, account):
     moments = [call.started_at, call.answered_at, call.ended_at]
     known = [moment for moment in moments if moment is not None]
