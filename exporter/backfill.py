@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
     with _bar(span) as bar:
         try:
             while _left(archive, span):
-                if _is_served(archive):
+                if is_served(archive):
                     _watch(archive, span, bar)
                 elif not _read(archive, settings, span, bar):
                     bar.say("Aircall rejects the credential: check aircall.api_id and aircall.api_token")
@@ -102,7 +102,8 @@ def _length(spans: tuple[Span, ...]) -> int:
     return sum(last - first + 1 for first, last in spans)
 
 
-def _is_served(archive: Archive) -> bool:
+def is_served(archive: Archive) -> bool:
+    """Whether an exporter runs on the archive."""
     seen = archive.served_at()
     return seen is not None and abs(time.time() - seen) < SILENCE
 
@@ -113,7 +114,7 @@ def _watch(archive: Archive, span: Span, bar: "_Bar") -> None:
     begun, first = time.monotonic(), _left(archive, span)
     archive.set_wishes((*archive.wishes(), span))
     try:
-        while (left := _left(archive, span)) and _is_served(archive):
+        while (left := _left(archive, span)) and is_served(archive):
             bar.show(left, time_left(left, first - left, time.monotonic() - begun))
             time.sleep(LOOK)
     finally:
@@ -131,7 +132,7 @@ def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> bool
     history, budget = poller.account.history, poller.budget
     first = _length(history.wished)
     try:
-        while history.wished and not _is_served(archive):
+        while history.wished and not is_served(archive):
             poller.account.slide(clock())
             come_again = poller.step()
             if poller.status().credential_rejected:

@@ -23,6 +23,8 @@ from exporter.flags import CALLS_PER_USER, STORAGE, parse
 from exporter.logs import configure_logs
 from exporter.planner import command as planner
 from exporter.service import Service
+from exporter.users import command as users
+from exporter.users.asker import asking
 from exporter.web import PUBLIC, application
 from exporter.webconfig import load_web_config
 from exporter.webfile import WebFile
@@ -52,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "forget": _on_the_archive,
         "backfill": _backfill,
         "plan": _plan,
+        "users": _ask_aircall,
+        "switch": _ask_aircall,
         None: _run,
     }
     try:
@@ -110,6 +114,25 @@ def _backfill(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
         return 2
+
+
+def _ask_aircall(arguments: argparse.Namespace) -> int:
+    """Ask Aircall by hand: out of our own budget, or of what a running exporter leaves to others."""
+    settings = load(arguments.config)
+    run = {"users": users.list_users, "switch": users.switch}[arguments.command]
+    try:
+        with closing(_kept_archive(arguments)) as archive:
+            beside = backfill.is_served(archive)
+    except ArchiveError:
+        beside = False
+    try:
+        with asking(settings.aircall, beside) as asker:
+            return run(arguments, asker)
+    except ValueError as error:
+        print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return users.NOT_CONFIRMED
 
 
 def _plan(arguments: argparse.Namespace) -> int:

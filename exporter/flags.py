@@ -9,6 +9,7 @@ from exporter import __version__, amounts, backfill, forget
 from exporter.archive import command
 from exporter.logs import LEVELS
 from exporter.planner import command as planner
+from exporter.users import command as users
 
 _DEFAULTS = {
     "listen": ":9979",
@@ -106,6 +107,13 @@ def parser() -> argparse.ArgumentParser:
     planning.add_argument(
         "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="refresh and the rest"
     )
+    everybody = commands.add_parser("users", help="list all users: who is who, and what each does now")
+    switch = commands.add_parser("switch", help="make a user available or unavailable")
+    users.add_flags(everybody, switch)
+    for asking in (everybody, switch):
+        asking.add_argument(
+            "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="the credential"
+        )
     check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
     check.add_argument("file", metavar="FILE", nargs="?")
     check.add_argument(

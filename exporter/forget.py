@@ -1,11 +1,11 @@
 """The command `aircall-exporter forget`: removes a person from the archive, whoever runs on it meanwhile."""
 
 import argparse
-import sys
 
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.archive.words import digits
+from exporter.confirming import is_confirmed
 
 FORGOTTEN, NOTHING, NOT_CONFIRMED = 0, 1, 130
 """Exit codes; 2 is a wrong flag, or an archive that cannot be changed."""
@@ -40,11 +40,8 @@ def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
 
 
 def _is_confirmed(kept: int) -> bool:
-    if not sys.stdin.isatty():
-        raise ValueError("nobody is there to be asked, wanted --yes")
     loses = "their caller, comments, tags, assignee and the way to recordings"
-    answer = input(f"{_counted(kept)} will lose {loses}. This cannot be undone. Go on? [y/N] ")
-    return answer.strip().lower() in ("y", "yes")
+    return is_confirmed(f"{_counted(kept)} will lose {loses}. This cannot be undone. Go on?")
 
 
 def _scrub(archive: Archive) -> None:

@@ -5,7 +5,8 @@ sends nor waits: the poller drives it, one request at a time, between those of t
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from exporter.account.account import Account
 from exporter.account.calls import CallsToRead, Neighbours
@@ -16,6 +17,8 @@ from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, 
 from exporter.archive.records import Span
 from exporter.errand import Errand
 
+T = TypeVar("T")
+
 
 class UserApi:
     """Which version of the users' endpoints this account answers: v2, or the retired v1."""
@@ -23,8 +26,18 @@ class UserApi:
     def __init__(self) -> None:
         self.version = "v2"
 
-    def turn(self) -> None:
-        self.version = "v1" if self.version == "v2" else "v2"
+    def either(self, asking: Callable[[str], Asking[T]]) -> Asking[T]:
+        """Ask by the version that worked last, else by the other one, and remember which did.
+
+        Raises NotFoundError where both say 404 or 410.
+        """
+        try:
+            return (yield from asking(self.version))
+        except NotFoundError:
+            other = "v1" if self.version == "v2" else "v2"
+            found = yield from asking(other)
+            self.version = other
+            return found
 
 
 def availabilities(account: Account) -> Asking[None]:
@@ -47,11 +60,7 @@ def users(account: Account, api: UserApi) -> Asking[None]:
         account.saw_users(page)
         ids.update(page.ids)
 
-    try:
-        yield from each_page(endpoints.users(api.version), apply)
-    except NotFoundError:
-        api.turn()
-        yield from each_page(endpoints.users(api.version), apply)
+    yield from api.either(lambda version: each_page(endpoints.users(version), apply))
     account.read_users(ids)
 
 

@@ -30,9 +30,13 @@ class RequestBudget:
     while nothing is asked: no minute is spent at once, so none is waited for.
     """
 
-    def __init__(self, share: float, limit: float | None = None) -> None:
-        """Take `share` (0 to 1) of `limit` requests a minute, or of what is announced where that is none."""
+    def __init__(self, share: float, limit: float | None = None, at_once: bool = False) -> None:
+        """Take `share` (0 to 1) of `limit` requests a minute, or of what is announced where that is none.
+
+        `at_once` saves up a whole minute's, for who has little to ask and is waited for.
+        """
         self.share = share
+        self._at_once = at_once
         self.spent = 0
         """Requests so far."""
         self.remaining: int | None = None
@@ -71,7 +75,7 @@ class RequestBudget:
     @property
     def burst(self) -> float:
         """Requests that may go out at once after a while without any."""
-        return max(1.0, self._most / 12)
+        return float(self._most) if self._at_once else max(1.0, self._most / 12)
 
     @property
     def _saved_up(self) -> float:

@@ -1,0 +1,57 @@
+"""What was found, as a table, as JSON lines or as CSV."""
+
+import csv
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 400
+"""Signs of a table's line that goes to a file or another command."""
+
+
+def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table for people."""
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(_printable(cell)) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDE  # whoever reads a pipe folds lines himself
+    console.print(table)
+
+
+def as_json(rows: Iterable[Mapping[str, object]]) -> None:
+    """Print a JSON object a line."""
+    for row in rows:
+        print(msgspec.json.encode(row).decode())
+
+
+def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Print CSV with a header. A text that a spreadsheet would take for a formula gets a quote before it."""
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _harmless(value) for key, value in row.items()})
+
+
+def shown_time(at: int, zone: tzinfo | None) -> str:
+    """A UNIX time in ISO 8601, local where `zone` is none."""
+    return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(" ", "seconds")
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}" if not value[1:].replace(" ", "").isdecimal() else value
+    return value
+
+
+def _printable(text: str) -> str:
+    """Without the control characters that could take over a terminal."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)

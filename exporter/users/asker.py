@@ -1,0 +1,105 @@
+"""Asking Aircall for a command: one request after the other, each from a budget."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from prometheus_client import CollectorRegistry
+
+from exporter.aircall.budget import RequestBudget
+from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.clock import ServerClock
+from exporter.aircall.endpoints import Answer, Asking, Request
+from exporter.aircall.errors import NotFoundError, ThrottledError
+from exporter.aircall.headers import Headers
+from exporter.clock import Clock, steady_clock
+from exporter.config import Aircall
+
+T = TypeVar("T")
+
+TRIES = 3
+"""How often a request is made that Aircall answers with 429."""
+
+LONG = 2.0
+"""Seconds of waiting that are worth a word."""
+
+
+class Asker:
+    """Sends what some work asks, and waits where the budget has no room or Aircall says 429."""
+
+    def __init__(
+        self,
+        client: Client,
+        budget: RequestBudget,
+        clock: Clock,
+        say: Callable[[str], object],
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """`say` is told why it takes longer."""
+        self._client, self._budget, self._clock = client, budget, clock
+        self._say, self._sleep = say, sleep
+        self._server_clock = ServerClock()
+        self._waits = False
+
+    def run(self, work: Asking[T]) -> T:
+        """What comes of the work. Raises ApiError, and what the work raises."""
+        try:
+            request = next(work)
+            while True:
+                try:
+                    answer = self._answer(request)
+                except NotFoundError as error:
+                    request = work.throw(error)
+                else:
+                    request = work.send(answer)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _answer(self, request: Request[Any]) -> Answer[Any]:
+        tries = 0
+        while True:
+            self._wait()
+            sent, tries = self._clock(), tries + 1
+            self._budget.spend(sent)
+            try:
+                value, headers = self._client.send(request)
+            except ThrottledError as error:
+                self._hear(error.headers, sent)
+                self._budget.throttled(error.headers, self._clock(), self._server_clock.ahead)
+                if tries == TRIES:
+                    raise
+                self._waits = False
+            else:
+                self._hear(headers, sent)
+                return Answer(value, sent)
+
+    def _wait(self) -> None:
+        seconds = max(0.0, self._budget.ready_at - self._clock())
+        if seconds > LONG and not self._waits:
+            self._say(f"waiting {seconds:.0f}s, to keep within the rate limit")
+            self._waits = True
+        self._sleep(seconds)
+
+    def _hear(self, headers: Headers, sent: float) -> None:
+        if headers.date is not None:
+            self._server_clock.observe(headers.date, sent, self._clock())
+        self._budget.learn(headers, self._clock(), self._server_clock.ahead)
+
+
+@contextmanager
+def asking(aircall: Aircall, beside: bool) -> Iterator[Asker]:
+    """Ask the account at hand; `beside` a running exporter, out of the part of the limit that it leaves."""
+    share = 1 - aircall.budget_share if beside else aircall.budget_share
+    limit = None if aircall.requests_per_minute == "auto" else aircall.requests_per_minute
+    client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(CollectorRegistry()))
+
+    def say(words: str) -> None:
+        print(f"aircall-exporter: {words}", file=sys.stderr)
+
+    try:
+        yield Asker(client, RequestBudget(share, limit, at_once=True), steady_clock(), say)
+    finally:
+        client.close()
