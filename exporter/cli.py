@@ -200,7 +200,12 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
     is_demo = arguments.command == "demo"
     web = WebFile(arguments.web_config)
     listener = bind(arguments.listen)
-    pages = application(service, reload if arguments.lifecycle else None, archive if arguments.api else None)
+    pages = application(
+        service,
+        reload if arguments.lifecycle else None,
+        archive if arguments.api else None,
+        arguments.admin,
+    )
     server = WebServer(pages, listener, web, PUBLIC if arguments.public_metrics else ())
     signals = {signal.SIGTERM, signal.SIGINT}
     if is_demo:
@@ -212,6 +217,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
     log.info("starting", version=__version__, listening=f"{host}:{server.port}")
     if arguments.api and not (web.config.tells_who_asks or archive.simulated):
         log.warning("the calls API refuses everybody: set basic_auth_users in --web.config.file")
+    if arguments.admin and not web.config.tells_who_asks:
+        log.warning("the admin API refuses everybody: set basic_auth_users in --web.config.file")
     service.start()
     server.start()
     if is_demo:

@@ -1,39 +1,67 @@
-"""Errands: single calls that somebody waits for, read by the poller out of the one request budget."""
+"""Errands: work that somebody waits for, done by the poller out of the one request budget."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
+from typing import Generic, TypeVar
 
-from exporter.aircall.objects import ReadCall
+from exporter.aircall.endpoints import Asking
+from exporter.aircall.errors import ApiError, CredentialError
+
+T = TypeVar("T")
 
 
 class BusyError(Exception):
-    """Too many wait for a call already."""
+    """Too many wait for an errand already."""
 
 
-class Errand:
-    """One call to be read, and the answer that somebody waits for in another thread."""
+class Errand(Generic[T]):
+    """Something to ask Aircall, and what comes of it, which somebody waits for in another thread."""
 
-    def __init__(self, call_id: int) -> None:
-        self.call_id = call_id
-        self._answer: Future[ReadCall | None] = Future()
+    def __init__(self, work: Callable[[], Asking[T]]) -> None:
+        self.work = work
+        self._result: Future[T] = Future()
 
     @property
     def still_wanted(self) -> bool:
-        return not self._answer.cancelled()
+        return not self._result.cancelled()
 
-    def done(self, call: ReadCall | None) -> None:
-        """Hand over the call; none where there is none."""
-        if self._answer.set_running_or_notify_cancel():
-            self._answer.set_result(call)
+    def done(self, result: T) -> None:
+        """Hand over what has come of it."""
+        if self._result.set_running_or_notify_cancel():
+            self._result.set_result(result)
 
-    def wait(self, seconds: float) -> ReadCall | None:
-        """The call. Raises TimeoutError, and lets the errand go, if it does not come in time."""
+    def failed(self, error: Exception) -> None:
+        """Hand over what went wrong."""
+        if self._result.set_running_or_notify_cancel():
+            self._result.set_exception(error)
+
+    def wait(self, seconds: float) -> T:
+        """What comes of the work, or what it raises: ApiError where Aircall cannot be asked.
+
+        Raises TimeoutError, and lets the errand go, if nothing comes in time.
+        """
         try:
-            return self._answer.result(seconds)
+            return self._result.result(seconds)
         except TimeoutError:
-            self._answer.cancel()
+            self._result.cancel()
             raise
+
+
+UNANSWERED = (ApiError, BusyError, TimeoutError)
+"""What may come of an errand instead of an answer."""
+
+
+def unanswered(error: Exception) -> tuple[int, str]:
+    """The same for an HTTP client: the status, and a line that says why."""
+    if isinstance(error, BusyError):
+        return 503, "too many wait for an answer of Aircall's already, try again in a moment"
+    if isinstance(error, CredentialError):
+        return 502, "Aircall rejects the exporter's credential"
+    if isinstance(error, ApiError):
+        return 502, f"Aircall cannot be asked now: {error}"
+    return 504, "Aircall did not answer in time, try again in a moment"
 
 
 class Errands:

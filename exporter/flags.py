@@ -15,6 +15,7 @@ _DEFAULTS = {
     "listen": ":9979",
     "web_config": None,
     "api": False,
+    "admin": False,
     "public_metrics": False,
     "storage": None,
     "log_level": "info",
@@ -55,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
         dest="api",
         action="store_true",
         help="serve the kept calls to other tools, as GET /api/v1/calls; it wants a password",
+    )
+    common.add_argument(
+        "--web.enable-admin-api",
+        dest="admin",
+        action="store_true",
+        help="let users be switched over HTTP, by whoever shows a password",
     )
     common.add_argument(
         "--web.public-metrics",

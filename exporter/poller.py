@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -33,8 +34,9 @@ EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
 """The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
 those that somebody asked for by hand. They are read when there is time, in this order."""
 
-ERRANDS = "errands"
-"""The lane of single calls for which somebody waits; it comes before all that is not live."""
+SWITCHES, ERRANDS = "switches", "errands"
+"""The lanes of what somebody waits for. Switching a user comes before everything, a single call before all
+that is not live. Nothing of it is asked a second time: whoever waits is told."""
 
 RETRY = 30.0
 """Seconds after which a failed request is made again, unless its dataset is due sooner."""
@@ -67,7 +69,7 @@ class Poller:
         """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
-        self.served: Collection[str] = (*DATASETS, ENDINGS, ERRANDS, *ARCHIVE)
+        self.served: Collection[str] = (*DATASETS, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
         """What is read at all."""
         self._settings = settings
         self._client = client
@@ -79,8 +81,10 @@ class Poller:
         self._paused_until = 0.0
         self._known_strangers: frozenset[tuple[str, int]] = frozenset()
         self._remarks = Remarks()
-        self._errands: deque[Errand] = deque()
-        account, users = self.account, reads.UserApi()
+        self._errands: dict[str, deque[Errand[Any]]] = {SWITCHES: deque(), ERRANDS: deque()}
+        self.user_api = reads.UserApi()
+        """Which version of the users' endpoints this account answers."""
+        account, users = self.account, self.user_api
         self._lanes: dict[str, Lane] = {
             "calls": Lane(self._read_calls),
             "availabilities": Lane(lambda _: reads.availabilities(account)),
@@ -89,7 +93,8 @@ class Poller:
             "numbers": Lane(lambda _: reads.numbers(account)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
             ENDINGS: Lane(lambda now: reads.endings(account, self._endings(now), now)),
-            ERRANDS: Lane(lambda _: reads.errands(account, self._errands)),
+            SWITCHES: Lane(lambda _: reads.errands(self._errands[SWITCHES])),
+            ERRANDS: Lane(lambda _: reads.errands(self._errands[ERRANDS])),
             EDITS: Lane(lambda now: reads.late_edits(account, now + self._server_clock.ahead)),
             PAST: Lane(lambda _: reads.past(account)),
             WISHED: Lane(lambda _: reads.past_calls(account, account.history.wished[-1])),
@@ -123,9 +128,9 @@ class Poller:
         """Go on from what the archive remembers, and read what went by since it was written."""
         self.account.restore(memory)
 
-    def run(self, errand: Errand) -> None:
-        """Read one call for somebody who waits for it."""
-        self._errands.append(errand)
+    def run(self, errand: Errand[Any], lane: str = ERRANDS) -> None:
+        """Do what somebody waits for."""
+        self._errands[lane].append(errand)
 
     def wish(self, spans: tuple[Span, ...]) -> None:
         """Read these spans of the past besides, in place of those asked for before."""
@@ -183,17 +188,24 @@ class Poller:
 
     def _readable(self, now: float) -> dict[str, Lane]:
         """The lanes with something to ask, in the order in which they are served."""
-        names = [
-            *(BOARD if self._server_clock.known else BOARD[::-1])
-        ]  # calls are asked for by Aircall's time
+        self._let_errands_go()
+        names = [SWITCHES] if self._errands[SWITCHES] else []
+        names += BOARD if self._server_clock.known else BOARD[::-1]  # calls are asked for by Aircall's time
         ends = self._lanes[ENDINGS]
         if ends.read is not None or (ends.due <= now and self._may_end(now)):
             names.append(ENDINGS)
-        names += [*([ERRANDS] if self._errands else []), *DIRECTORY]
+        names += [*([ERRANDS] if self._errands[ERRANDS] else []), *DIRECTORY]
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
         names += (name for name, todo in self._for_the_archive(now).items() if todo)
         return {name: self._lanes[name] for name in names if name in self.served}
+
+    def _let_errands_go(self) -> None:
+        """Ask nothing for who has stopped waiting."""
+        for name, waiting in self._errands.items():
+            while waiting and not waiting[0].still_wanted:
+                waiting.popleft()
+                self._lanes[name].drop()
 
     def _for_the_archive(self, now: float) -> dict[str, object]:
         """What each lane for the archive would read now; nothing as long as there is none."""
@@ -268,17 +280,18 @@ class Poller:
             self._metrics.throttled.inc()
             until = self.budget.throttled(error.headers, now, self._server_clock.ahead)
             log.warning("the company's rate limit is used up", waiting=f"{until - now:.0f}s")
-            return
-        if isinstance(error, NotFoundError) and lane.read is not None:
+        if isinstance(error, CredentialError):
+            self._rejected(error, now)
+        if lane.read is not None and (isinstance(error, NotFoundError) or name in self._errands):
             with self._reading(name, now):
                 lane.pending = lane.read.throw(error)
+            return
+        if isinstance(error, ThrottledError):
             return
         lane.failures += 1
         if lane.failures >= PATIENCE:
             lane.restarts += 1
             lane.drop()
-        if isinstance(error, CredentialError):
-            self._rejected(error, now)
         self._failed(name, str(error), now)
 
     def _rejected(self, error: CredentialError, now: float) -> None:

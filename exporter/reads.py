@@ -6,7 +6,7 @@ sends nor waits: the poller drives it, one request at a time, between those of t
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from exporter.account.account import Account
 from exporter.account.calls import CallsToRead, Neighbours
@@ -152,7 +152,7 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
     account.read_calls(todo.since, server_now)
     unlisted = account.book.unread(todo.since, now)
     for call_id in dict.fromkeys((*todo.ids, *unlisted)):
-        yield from _call(account, call_id)
+        yield from call(account, call_id)
 
 
 def endings(account: Account, to_look_at: list[Neighbours], now: float) -> Asking[None]:
@@ -161,24 +161,32 @@ def endings(account: Account, to_look_at: list[Neighbours], now: float) -> Askin
         if len(neighbours.calls) > 1:
             yield from _window(neighbours.since, neighbours.until, account.saw_calls)
         for call_id in account.book.not_seen(neighbours.calls, now):
-            yield from _call(account, call_id)
+            yield from call(account, call_id)
 
 
-def errands(account: Account, waiting: deque[Errand]) -> Asking[None]:
-    """The calls for which somebody waits, one by one; an errand stays in line until it is done."""
+def errands(waiting: deque[Errand[Any]]) -> Asking[None]:
+    """What somebody waits for, one after the other; an errand stays in line until it is done."""
     while waiting:
         errand = waiting[0]
-        found = None
-        if errand.still_wanted:
-            try:
-                answer = yield from ask(endpoints.call(errand.call_id))
-            except NotFoundError:
-                account.lost_call(errand.call_id)
-            else:
-                account.saw_calls(answer.value, answer.at)
-                found = next(iter(answer.value.items), None)
-        waiting.popleft()
-        errand.done(found)
+        try:
+            result = yield from errand.work()
+        except Exception as error:  # whoever waits is told, and the next one's turn comes
+            waiting.popleft()
+            errand.failed(error)
+        else:
+            waiting.popleft()
+            errand.done(result)
+
+
+def call(account: Account, call_id: int) -> Asking[ReadCall | None]:
+    """One call; none where Aircall has no such call."""
+    try:
+        answer = yield from ask(endpoints.call(call_id))
+    except NotFoundError:
+        account.lost_call(call_id)
+        return None
+    account.saw_calls(answer.value, answer.at)
+    return next(iter(answer.value.items), None)
 
 
 def past(account: Account) -> Asking[None]:
@@ -188,7 +196,7 @@ def past(account: Account) -> Asking[None]:
         return
     while account.left_open:
         call_id = min(account.left_open)
-        yield from _call(account, call_id)
+        yield from call(account, call_id)
         account.left_open.discard(call_id)
 
 
@@ -212,15 +220,6 @@ def late_edits(account: Account, server_now: float) -> Asking[None]:
         step, span = due
         yield from _window(*span, account.saw_calls)
         account.history.edits_read(step, span[1])
-
-
-def _call(account: Account, call_id: int) -> Asking[None]:
-    try:
-        answer = yield from ask(endpoints.call(call_id))
-    except NotFoundError:
-        account.lost_call(call_id)
-    else:
-        account.saw_calls(answer.value, answer.at)
 
 
 def _window(since: int, until: int | None, apply: endpoints.Apply[ReadCall]) -> Asking[None]:

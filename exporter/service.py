@@ -13,6 +13,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from exporter import reads
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.objects import ReadCall
 from exporter.archive.store import Archive
@@ -21,9 +22,10 @@ from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
 from exporter.errand import Errand, Errands
 from exporter.metrics.exposition import Exposition
-from exporter.poller import Poller
+from exporter.poller import SWITCHES, Poller
 from exporter.schedule import DATASETS
 from exporter.status import Snapshot
+from exporter.users.switching import Switched, Target, switch_on_board
 
 log = structlog.get_logger()
 
@@ -31,10 +33,10 @@ STUMBLE = 5.0
 """Seconds to wait after an error that nobody foresaw."""
 
 ERRAND_SECONDS = 15.0
-"""How long somebody waits for a single call."""
+"""How long somebody waits for a single call, or for a user to be switched."""
 
 MOST_ERRANDS = 5
-"""How many may wait for one at a time."""
+"""How many may wait for either at a time."""
 
 QUICK_SNAPSHOT = 0.1
 """Seconds; a snapshot that takes no longer is made after every answer."""
@@ -70,7 +72,7 @@ class Service:
         self._poller = Poller(settings, self._client, registry, self.clock, self._writer.submit)
         self.latest: Snapshot = self._poller.snapshot()
         self.exposition = Exposition(self.latest, registry, self._writer.status, self.clock)
-        self._errands = Errands(MOST_ERRANDS)
+        self._errands, self._switches = Errands(MOST_ERRANDS), Errands(MOST_ERRANDS)
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopping = False
@@ -104,12 +106,23 @@ class Service:
     def call(self, call_id: int) -> ReadCall | None:
         """One call as Aircall tells it now, out of the request budget; none where Aircall has no such call.
 
-        Raises TimeoutError where it does not come within a quarter of a minute, BusyError where too many
-        are waited for already.
+        Raises ApiError where Aircall cannot be asked, TimeoutError where nothing comes within a quarter of a
+        minute, BusyError where too many wait already.
         """
         with self._errands:
-            errand = Errand(call_id)
+            errand = Errand(lambda: reads.call(self._poller.account, call_id))
             self._wish(lambda: self._poller.run(errand))
+            return errand.wait(ERRAND_SECONDS)
+
+    def switch(self, user_id: int, target: Target | None) -> Switched:
+        """Make a user available or unavailable, or without a target the other one of the two.
+
+        Raises SwitchError, and the same as `call`.
+        """
+        poller = self._poller
+        with self._switches:
+            errand = Errand(lambda: switch_on_board(poller.account, poller.user_api, user_id, target))
+            self._wish(lambda: poller.run(errand, SWITCHES))
             return errand.wait(ERRAND_SECONDS)
 
     def configure(self, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.landing import landing_page
 from exporter.service import Service
+from exporter.users.routes import supervision
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
@@ -28,8 +29,11 @@ MOST_BODY = 64 * 2**10
 """Bytes of a request's body, where a route does not say otherwise."""
 
 
-def application(service: Service, reload: Reload | None, searched: Archive | None = None) -> Starlette:
-    """The exporter's pages; `reload` and `searched` are none where their APIs are not enabled."""
+def application(
+    service: Service, reload: Reload | None, searched: Archive | None = None, admin: bool = False
+) -> Starlette:
+    """The exporter's pages; `reload` and `searched` are none where their APIs are not enabled, `admin` says
+    whether that one is."""
 
     async def metrics(request: Request) -> Response:
         # A millisecond of work: a thread of its own would cost more, and memory besides.
@@ -74,6 +78,7 @@ def application(service: Service, reload: Reload | None, searched: Archive | Non
             Route("/-/ready", ready),
             Route("/-/refresh", refresh, methods=["POST"]),
             Route("/-/reload", reloading, methods=["POST"]),
+            *supervision(service, admin),
             api(searched, service.call),
         ],
         max_body_size=MOST_BODY,

@@ -71,6 +71,7 @@ def running(
     web: WebFile | None = None,
     archive: Archive | None = None,
     api: bool = False,
+    admin: bool = False,
     public_metrics: bool = False,
     **settings: Any,
 ) -> Iterator[Running]:
@@ -82,7 +83,7 @@ def running(
         aircall_api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         archive = archive or Archive(sqlite_url(storage), simulated=True)
         service = Service(Settings(aircall=aircall_api, **settings), archive)
-        pages = application(service, reload, archive if api else None)
+        pages = application(service, reload, archive if api else None, admin)
         server = WebServer(pages, bind("127.0.0.1:0"), web, PUBLIC if public_metrics else ())
         service.start()
         server.start()

@@ -41,6 +41,7 @@ def test_version_and_help() -> None:
         "--log.format",
         "--web.config.file",
         "--web.enable-api",
+        "--web.enable-admin-api",
         "--web.public-metrics",
         "--storage.path",
     ):

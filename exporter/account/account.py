@@ -132,8 +132,12 @@ class Account:
     def saw_availabilities(self, page: Page[Availability], at: float) -> None:
         self.malformed["availability"] += page.malformed
         for seen in page.items:
-            self.presence.saw(seen.id, seen.availability, at, self.patience)
-            self._touched.users.add(seen.id)
+            self.saw_availability(seen.id, seen.availability, at)
+
+    def saw_availability(self, user_id: int, word: str, at: float) -> None:
+        """What one user does, in Aircall's word, as it was asked for `at` (UNIX seconds, our clock)."""
+        self.presence.saw(user_id, word, at, self.patience)
+        self._touched.users.add(user_id)
 
     def read_availabilities(self, ids: set[int]) -> None:
         """All availabilities have been read: nobody else is there."""

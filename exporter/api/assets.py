@@ -14,11 +14,11 @@ from starlette.responses import RedirectResponse, Response
 
 from exporter.aircall.objects import ReadCall
 from exporter.api.answers import problem
-from exporter.errand import BusyError
+from exporter.errand import UNANSWERED, unanswered
 from exporter.yamlfile import short
 
 LookUp = Callable[[int], ReadCall | None]
-"""Asks Aircall for a call; none where there is no such call. Raises TimeoutError and BusyError."""
+"""Asks Aircall for a call; none where there is no such call. Raises one of `UNANSWERED`."""
 
 ASSETS = ("recording", "voicemail")
 
@@ -44,10 +44,8 @@ class Assets:
     async def _lead_to(self, asset: str, call_id: int) -> Response:
         try:
             found = await run_in_threadpool(self._look_up, call_id)
-        except BusyError:
-            return problem(503, "too many recordings are being asked for, try again in a moment")
-        except TimeoutError:
-            return problem(504, "Aircall did not answer in time, try again in a moment")
+        except UNANSWERED as error:
+            return problem(*unanswered(error))
         link = getattr(found.details, asset) if found else None
         if link is None:
             return problem(404, f"call {call_id} has no {asset}")

@@ -10,6 +10,7 @@ from exporter import __version__
 from exporter.api.answers import Calls, Problem
 from exporter.api.assets import ASSETS
 from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
+from exporter.api.switching import SWITCH_PATH, SWITCH_PROBLEMS, SwitchedUser, Wish
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter
 from exporter.archive.reading import TIME
 
@@ -28,8 +29,8 @@ def description(_: Request) -> Response:
 
 def openapi() -> dict[str, Any]:
     """The description, version 3.1."""
-    (calls, problem), schemas = msgspec.json.schema_components(
-        (Calls, Problem), ref_template="#/components/schemas/{name}"
+    (calls, problem, wish, switched), schemas = msgspec.json.schema_components(
+        (Calls, Problem, Wish, SwitchedUser), ref_template="#/components/schemas/{name}"
     )
     problems = {
         "400": "A parameter is unknown or malformed; the error names it.",
@@ -51,6 +52,17 @@ def openapi() -> dict[str, Any]:
                 }
             },
             **{f"{PATH}/{{id}}/{asset}": _listening(asset, problem) for asset in ASSETS},
+            SWITCH_PATH: {
+                "post": {
+                    "summary": "Make a user available or unavailable, with --web.enable-admin-api.",
+                    "parameters": [_ID],
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": wish}}},
+                    "responses": {
+                        "200": _response("The user is so now, or was before.", switched),
+                        **{code: _response(meaning, problem) for code, meaning in SWITCH_PROBLEMS.items()},
+                    },
+                }
+            },
         },
         "components": {"schemas": schemas},
     }
@@ -59,14 +71,14 @@ def openapi() -> dict[str, Any]:
 def _listening(asset: str, problem: dict[str, Any]) -> dict[str, Any]:
     problems = {
         "404": f"There is no such call, or it has no {asset}.",
-        "502": "Aircall's link is none that a browser could follow.",
+        "502": "Aircall cannot be asked now, or its link is none that a browser could follow.",
         "503": "Too many recordings are being asked for.",
         "504": "Aircall did not answer in time.",
     }
     return {
         "get": {
             "summary": f"Listen to the {asset} of a call.",
-            "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+            "parameters": [_ID],
             "responses": {
                 "302": {"description": f"The {asset}, by a link that Aircall has just given."},
                 **{code: _response(meaning, problem) for code, meaning in problems.items()},
@@ -74,6 +86,8 @@ def _listening(asset: str, problem: dict[str, Any]) -> dict[str, Any]:
         }
     }
 
+
+_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
 
 _PAGING = [
     {

@@ -1,11 +1,13 @@
 """Switching a user's status (tutorial, "Switch User Status"): what may be done, and how it is asked for."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from exporter.account.account import Account
 from exporter.aircall import endpoints
 from exporter.aircall.endpoints import Asking, ask
-from exporter.aircall.errors import NotFoundError
+from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.objects import UserStatus
 from exporter.reads import UserApi
 
@@ -92,6 +94,17 @@ def put(api: UserApi, status: UserStatus, target: Target) -> Asking[Switched]:
         decide(after, target)  # he may have turned to Auto meanwhile
         raise NotSwitchedError(f"Aircall answered, but {after.label} is {after.availability_status} still")
     return Switched(after, before)
+
+
+def switch_on_board(account: Account, api: UserApi, user_id: int, target: Target | None) -> Asking[Switched]:
+    """Switch a user, and see at once what he does now. Raises SwitchError."""
+    switched = yield from switch(api, user_id, target)
+    if switched.changed:
+        with suppress(ApiError):  # the next poll will see it
+            answer = yield from ask(endpoints.availability(user_id))
+            if answer.value is not None:
+                account.saw_availability(user_id, answer.value, answer.at)
+    return switched
 
 
 def switch(api: UserApi, user_id: int, target: Target | None) -> Asking[Switched]:
