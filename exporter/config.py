@@ -61,6 +61,7 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     teams: Duration = Duration(8 * 3600)
     numbers: Duration = Duration(8 * 3600)
     assignments: Duration = Duration(8 * 3600)
+    substatuses: Duration = Duration(60)
 
 
 class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ from exporter.errand import Errand
 from exporter.lane import Lane
 from exporter.metrics.polling import PollerMetrics
 from exporter.remarks import Remarks
-from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE
+from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE, SUBSTATUSES
 from exporter.status import Polling, Snapshot, Status
 
 log = structlog.get_logger()
@@ -91,6 +91,7 @@ class Poller:
             "users": Lane(lambda _: reads.users(account, users)),
             "teams": Lane(lambda _: reads.teams(account)),
             "numbers": Lane(lambda _: reads.numbers(account)),
+            SUBSTATUSES: Lane(lambda _: reads.substatuses(account, users)),
             "assignments": Lane(lambda _: reads.assignments(account, users)),
             ENDINGS: Lane(lambda now: reads.endings(account, self._endings(now), now)),
             SWITCHES: Lane(lambda _: reads.errands(self._errands[SWITCHES])),
@@ -194,7 +195,7 @@ class Poller:
         ends = self._lanes[ENDINGS]
         if ends.read is not None or (ends.due <= now and self._may_end(now)):
             names.append(ENDINGS)
-        names += [*([ERRANDS] if self._errands[ERRANDS] else []), *DIRECTORY]
+        names += [*([ERRANDS] if self._errands[ERRANDS] else []), *DIRECTORY, SUBSTATUSES]
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
             names.append("assignments")
         names += (name for name, todo in self._for_the_archive(now).items() if todo)

@@ -16,6 +16,7 @@ from exporter.aircall.errors import NotFoundError
 from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, Team, User
 from exporter.archive.records import Span
 from exporter.errand import Errand
+from exporter.schedule import SUBSTATUSES
 
 T = TypeVar("T")
 
@@ -62,6 +63,14 @@ def users(account: Account, api: UserApi) -> Asking[None]:
 
     yield from api.either(lambda version: each_page(endpoints.users(version), apply))
     account.read_users(ids)
+
+
+def substatuses(account: Account, api: UserApi) -> Asking[None]:
+    """Why users are away, from the same list: there is no other, and none of those who are."""
+    yield from api.either(
+        lambda version: each_page(endpoints.user_statuses(version), account.saw_substatuses)
+    )
+    account.known.add(SUBSTATUSES)
 
 
 def teams(account: Account) -> Asking[None]:

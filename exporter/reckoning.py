@@ -9,7 +9,7 @@ from exporter.config import Settings
 from exporter.costs import Cost
 from exporter.lane import Lane
 from exporter.planner.company import Company
-from exporter.schedule import ENDINGS
+from exporter.schedule import ENDINGS, SUBSTATUSES
 
 _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS: costs.endings}
 """What costs the more the longer it was left alone, given how many calls begin in a second."""
@@ -58,7 +58,7 @@ def _cost(name: str, lane: Lane, account: Account) -> Cost:
     if lane.as_of is None:
         if name == "assignments":
             requests = costs.assignments(len(directory.users), len(directory.numbers))
-        elif name == "availabilities":  # as many as users, whoever was read first
+        elif name in ("availabilities", SUBSTATUSES):  # as many as users, whoever was read first
             requests = max(requests, costs.list_pages(len(directory.users)))
     return costs.constant(requests)
 

@@ -20,7 +20,10 @@ LIVE = tuple(WEIGHTS)
 BOARD = ("calls", "availabilities")
 DIRECTORY = ("users", "teams", "numbers")
 
-DATASETS = (*BOARD, *DIRECTORY, "assignments")
+SUBSTATUSES = "substatuses"
+"""Why users are away: the list of users once more, as often as that holds up nothing else."""
+
+DATASETS = (*BOARD, *DIRECTORY, SUBSTATUSES, "assignments")
 """In the order in which they are served where several are due."""
 
 SHARE_AT_START = 0.5
@@ -28,6 +31,9 @@ SHARE_AT_START = 0.5
 
 SHARE_FOR_REST = 0.2
 """Share of what new calls leave of the budget that the rest is sure of while it has work to do."""
+
+SHARE_FOR_SUBSTATUSES = 0.05
+"""The part of it that substatuses are sure of."""
 
 LONGEST_INTERVAL = 86_400.0
 LONGEST_LIVE_INTERVAL = 3600.0
@@ -49,19 +55,27 @@ def intervals(
 
     Live data that ask for more than there is share it by their `WEIGHTS`: what one does not need, the
     others have. What new calls cost however seldom one asks comes first, for who does not keep up with
-    them has no board at all.
+    them has no board at all. Substatuses have what nobody else needs, and a little in any case.
     """
     wanted = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
+    not_live = free(costs, budget) * budget
+    substatuses = min(wanted.pop(SUBSTATUSES, 0.0), SHARE_FOR_SUBSTATUSES * not_live)
     rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
     live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
-    reserved = min(rest + archive, share_for_rest * budget * free(costs, budget))
+    reserved = min(rest + substatuses + archive, share_for_rest * not_live)
     least = {dataset: rate(costs[dataset], LONGEST_LIVE_INTERVAL) for dataset in live}
     shares = live_shares(live, least, budget - reserved)
     found = {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
-    stretch = max(1.0, rest / left) if left > 0 else math.inf
+    stretch = max(1.0, rest / (left - substatuses)) if left > substatuses else math.inf
+    stretches = dict.fromkeys(wanted, stretch)
+    if SUBSTATUSES in costs:
+        share = max(substatuses, left - rest / stretch - archive)
+        needed = rate(costs[SUBSTATUSES], targets[SUBSTATUSES])
+        stretches[SUBSTATUSES] = max(1.0, needed / share) if share > 0 else math.inf
     return {
-        dataset: found.get(dataset, min(LONGEST_INTERVAL, targets[dataset] * stretch)) for dataset in costs
+        dataset: found.get(dataset, min(LONGEST_INTERVAL, targets[dataset] * stretches[dataset]))
+        for dataset in costs
     }
 
 

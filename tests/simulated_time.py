@@ -73,7 +73,7 @@ class Polled:
     def live_until_complete(self, within: float = 600) -> None:
         """Let time go by until every dataset has been read."""
         until = self.time.now + within
-        while len(self.poller.account.known) < 6:
+        while len(self.poller.account.known) < 7:
             assert self.time.now < until, f"only {self.poller.account.known} after {within} s"
             self.step(until)
 

@@ -12,7 +12,9 @@ from exporter.schedule import (
     LONGEST_LIVE_INTERVAL,
     SHARE_AT_START,
     SHARE_FOR_REST,
+    SUBSTATUSES,
     Turns,
+    free,
     intervals,
     rate,
     share_for_rest,
@@ -25,6 +27,7 @@ TARGETS = {
     "users": 14400,
     "teams": 28800,
     "numbers": 28800,
+    SUBSTATUSES: 60,
     "assignments": 28800,
 }
 
@@ -56,7 +59,7 @@ def test_live_data_share_what_there_is_and_the_queue_comes_first() -> None:
 def test_what_one_does_not_need_the_others_have() -> None:
     planned = intervals(reading(0.0, availabilities=200), TARGETS, 48)
     assert planned["calls"] == 10
-    assert planned["availabilities"] == pytest.approx(200 * 60 / (48 - 6), rel=0.01)
+    assert planned["availabilities"] == pytest.approx(200 * 60 / (48 - 6 - 1), rel=0.01)
 
 
 def test_who_cannot_have_everything_keeps_up_with_new_calls_first() -> None:
@@ -106,6 +109,19 @@ def test_no_budget_is_left_while_anything_is_stretched(size: dict[str, float], b
     planned = intervals(cost, TARGETS, budget, archive=1000)
     if any(planned[name] > TARGETS[name] * 1.01 for name in LIVE):
         assert requests(cost, planned, LIVE) >= 0.98 * (1 - SHARE_FOR_REST) * budget
+
+
+@given(sizes, st.floats(20, 500), st.sampled_from([0.0, 5.0, 1000.0]))
+def test_substatuses_have_a_little_and_hold_up_nobody(
+    size: dict[str, float], budget: float, archive: float
+) -> None:
+    cost = reading(**size)
+    planned = intervals(cost, TARGETS, budget, archive)
+    wanted, not_live = rate(cost[SUBSTATUSES], TARGETS[SUBSTATUSES]), free(cost, budget) * budget
+    assert rate(cost[SUBSTATUSES], planned[SUBSTATUSES]) >= 0.99 * min(wanted, 0.05 * not_live)
+    without = {name: each for name, each in cost.items() if name != SUBSTATUSES}
+    for name, interval in intervals(without, TARGETS, budget - 0.05 * not_live, archive).items():
+        assert planned[name] <= interval * 1.01
 
 
 def test_names_come_before_speed_at_the_start() -> None:

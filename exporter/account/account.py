@@ -32,6 +32,7 @@ from exporter.aircall.objects import (
     ReadCall,
     Ref,
     User,
+    UserStatus,
     decode_objects,
 )
 from exporter.aircall.objects import Team as ApiTeam
@@ -138,6 +139,18 @@ class Account:
         """What one user does, in Aircall's word, as it was asked for `at` (UNIX seconds, our clock)."""
         self.presence.saw(user_id, word, at, self.patience)
         self._touched.users.add(user_id)
+
+    def saw_substatuses(self, page: Page[UserStatus], at: float) -> None:
+        self.malformed["user"] += page.malformed
+        for seen in page.items:
+            self.saw_substatus(seen.id, seen.substatus, at)
+
+    def saw_substatus(self, user_id: int, substatus: str | None, at: float) -> None:
+        """Why a user is away, in Aircall's words, as it was asked for `at` (UNIX seconds, our clock)."""
+        presence = self.presence.users.get(user_id)
+        if presence is not None:
+            presence.tell(substatus, at)
+            self._touched.users.add(user_id)
 
     def read_availabilities(self, ids: set[int]) -> None:
         """All availabilities have been read: nobody else is there."""

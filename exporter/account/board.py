@@ -50,6 +50,7 @@ class UserRow:
     numbers: tuple[Named, ...]
     state: State
     since: float | None
+    substatus: str | None
     seconds: Mapping[State, float]
     calls: CallCounts
     average_answer: float | None

@@ -6,6 +6,9 @@ from typing import Literal, get_args
 
 State = Literal["available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown"]
 
+OPEN = "always_open"
+"""The substatus of who is available; every other one says why he is not."""
+
 STATES: tuple[State, ...] = get_args(State)
 STATE_CODES: dict[State, int] = {
     "offline": 0,
@@ -15,6 +18,16 @@ STATE_CODES: dict[State, int] = {
     "after_call_work": 4,
     "unknown": 5,
 }
+
+
+def contradicts(state: State, substatus: str | None) -> bool:
+    """Whether one who is in this state cannot have this substatus.
+
+    The two are read one after the other, and a reason that was read before the state is over with it.
+    """
+    if state == "available":
+        return substatus != OPEN
+    return state == "do_not_disturb" and substatus == OPEN
 
 
 @dataclass
@@ -28,6 +41,18 @@ class Presence:
     since: float
     observed_at: float
     seconds: dict[State, float] = field(default_factory=lambda: dict.fromkeys(STATES, 0.0))
+    _told: str | None = None
+    _told_at: float = 0.0
+
+    @property
+    def substatus(self) -> str | None:
+        """What Aircall calls his substatus; none where it is not known, or is of another state."""
+        return None if contradicts(self.state, self._told) else self._told
+
+    def tell(self, substatus: str | None, at: float) -> None:
+        """Take in a substatus as it was asked for `at`; an earlier one than is known changes nothing."""
+        if at >= self._told_at:
+            self._told, self._told_at = substatus, at
 
     def observe(self, state: State, at: float, patience: float) -> None:
         """See the user in `state` at `at`.
@@ -39,6 +64,8 @@ class Presence:
         self.seconds[self.state if gap <= patience else "unknown"] += gap
         if state != self.state:
             self.state, self.since = state, at
+        if at > self._told_at and contradicts(state, self._told):
+            self._told = None
         self.observed_at = max(at, self.observed_at)
 
 

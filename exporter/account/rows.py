@@ -178,6 +178,7 @@ def _user_row(facts: Facts, user_id: int) -> UserRow:
         numbers=tuple(directory.number(number_id) for number_id in sorted(answers or ())),
         state=facts.state(user_id),
         since=seen.since if seen else None,
+        substatus=seen.substatus if seen else None,
         seconds=dict(seen.seconds) if seen else {},
         calls=call_counts(tally, facts.missed_on(answers)),
         average_answer=tally.average_answer,

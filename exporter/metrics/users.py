@@ -35,6 +35,13 @@ AVAILABILITY_SECONDS = Family(
     "Time that the user spent in each state, as far as it was observed; time without data is unknown.",
     (*_USER, "state"),
 )
+SUBSTATUS = Family(
+    "aircall_user_substatus",
+    "gauge",
+    "Why the user is away, in Aircall's words such as Out for lunch, or else always_open or always_closed;"
+    " the value is 1. Absent where it is not known, also until it has been read for a new state.",
+    (*_USER, "substatus"),
+)
 CALLS = Family(
     "aircall_user_calls",
     "gauge",
@@ -85,6 +92,7 @@ POLLED = (
     AVAILABILITY_CODE,
     AVAILABILITY_CHANGED,
     AVAILABILITY_SECONDS,
+    SUBSTATUS,
     CALLS,
     AVERAGE_ANSWER,
     AVERAGE_CALL,
@@ -103,6 +111,7 @@ def of_user(row: UserRow, board: Board, now: float) -> Iterator[Sample]:
     aircall_user_availability_code{…} 3
     aircall_user_availability_changed_timestamp_seconds{…} 1.619005327e+09
     aircall_user_availability_seconds_total{…,state="in_call"} 120
+    aircall_user_substatus{…,substatus="Out for lunch"} 1
     aircall_user_calls{…,direction="inbound",outcome="missed"} 2
     aircall_user_average_answer_seconds{…} 7.5
     aircall_user_average_call_seconds{…} 184.2
@@ -127,6 +136,8 @@ def _presence(user: LabelValues, row: UserRow) -> Iterator[Sample]:
     yield AVAILABILITY_CHANGED, user, row.since
     for state, seconds in row.seconds.items():
         yield AVAILABILITY_SECONDS, (*user, state), seconds
+    if row.substatus:
+        yield SUBSTATUS, (*user, row.substatus), 1
 
 
 def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:

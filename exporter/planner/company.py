@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from exporter import costs
 from exporter.config import Settings
 from exporter.costs import Cost
-from exporter.schedule import ENDINGS
+from exporter.schedule import ENDINGS, SUBSTATUSES
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def lists(company: Company, settings: Settings) -> dict[str, int]:
         "users": costs.list_pages(company.users),
         "teams": costs.list_pages(company.teams),
         "numbers": costs.list_pages(company.numbers),
+        SUBSTATUSES: costs.list_pages(company.users),
     }
     if settings.map_users_to_numbers:
         pages["assignments"] = costs.assignments(company.users, company.numbers)

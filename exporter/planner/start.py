@@ -6,7 +6,7 @@ from exporter import costs, schedule
 from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
 from exporter.planner.company import Company, lists, model
-from exporter.schedule import BOARD, DIRECTORY, ENDINGS, LIVE
+from exporter.schedule import BOARD, DIRECTORY, ENDINGS, LIVE, SUBSTATUSES
 
 _NEEDS = {ENDINGS: set(BOARD), "assignments": {"users", "numbers"}}
 """What has to be known before something can be asked for."""
@@ -17,7 +17,7 @@ def first_read(company: Company, settings: Settings, limit: float, latency: floa
     budget, turns = RequestBudget(settings.aircall.budget_share, limit), schedule.Turns()
     targets, cost, whole = schedule.targets(settings), model(company, settings), lists(company, settings)
     free = schedule.free(cost, budget.sustained)
-    lanes = [name for name in (*LIVE, *DIRECTORY, "assignments") if name in targets]
+    lanes = [name for name in (*LIVE, *DIRECTORY, SUBSTATUSES, "assignments") if name in targets]
     known: dict[str, float] = {}
     due, made = dict.fromkeys(lanes, 0.0), dict.fromkeys(lanes, 0)
     owed = {name: float(whole.get(name, 0)) for name in lanes}

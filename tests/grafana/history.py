@@ -102,7 +102,7 @@ class Scrapes:
             ("scrape_duration_seconds", {}, perf_counter() - begun),
             ("scrape_samples_post_metric_relabeling", {}, len(samples)),
         ]
-        if len(world.poller.account.known) == 6:
+        if len(world.poller.account.known) == 7:
             company.scrapes.append(now)
         target = {"job": "aircall", "instance": company.name}
         self._file(now).writelines(
