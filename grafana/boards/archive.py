@@ -73,16 +73,6 @@ def archive() -> DatasourceVariable:
     return DatasourceVariable("archive").label("Archive").type("grafana-postgresql-datasource")
 
 
-def exporter() -> TextBoxVariable:
-    """Where the exporter is, for links that play recordings; in the address only."""
-    return (
-        TextBoxVariable("exporter")
-        .label("Exporter")
-        .description("The exporter's address, for links that play a recording. It needs --web.enable-api.")
-        .default_value("http://localhost:9979")
-    )
-
-
 def chosen(name: str, label: str, description: str, query: str) -> QueryVariable:
     """One, several or all of what the query finds."""
     return (

@@ -1,5 +1,6 @@
 """What all boards have in common: address, tags, links, choices."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink
@@ -80,9 +81,13 @@ def _alerts(area: str) -> AnnotationQuery:
     )
 
 
-def live(page: Page, *panels: Builder[Panel]) -> model.Dashboard:
+def live(
+    page: Page, *panels: Builder[Panel], choices: Iterable[Builder[model.VariableModel]] = ()
+) -> model.Dashboard:
     """A board for a screen that nobody touches."""
     board = blank(page).refresh("10s").time("now-15m", "now")
+    for choice in choices:
+        board.with_variable(choice)
     for panel in panels:
         board.with_panel(panel)
     return board.build()

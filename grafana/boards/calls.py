@@ -12,6 +12,7 @@ from grafana.boards.archive import SqlQuery, matching
 from grafana.boards.board import Page, bare
 from grafana.boards.palette import GREEN, GREY, NEUTRAL, RED
 from grafana.boards.panels import Frame, framed
+from grafana.boards.variables import exporter
 
 PAGE = Page(
     "aircall-calls",
@@ -218,7 +219,7 @@ def board() -> model.Dashboard:
         ),
         archive.written("text", "Text", "Anywhere: external number, user, number, reason, tags, comments."),
         archive.written("call", "Call", "One call by its id, whenever it was.", shown=False),
-        archive.exporter(),
+        exporter("play a recording. It needs --web.enable-api"),
     ):
         board = board.with_variable(variable)
     return board.with_panel(_totals()).with_panel(_calls()).build()

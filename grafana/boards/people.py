@@ -17,6 +17,7 @@ from grafana.boards.promql import (
 )
 
 SOME = "([1-9].*)"
+DO_NOT_DISTURB = ', state="do_not_disturb"'
 
 TOO_MUCH = {
     "average_call": "long calls",
@@ -61,16 +62,25 @@ def users(group: Group, details: Callable[[Group], list[Text]] | None = None) ->
         span("since", since, keys),
         clock("length", f"max by ({keys}) ({_call(group)})", keys),
         Text("towards", _towards(group), keys),
+        Text("why", _why(group), keys),
         Text("alert", constant(_over_a_limit(group), "alert", "‼\u00a0"), keys),
         *(details(group) if details else ()),
     ]
     told = described(subjects, of("availability_code", ""), texts)
     told = sentence(told, "period", "in", "out", "missed", "many", "answer", "sla", "over")
     told = reworded(told, "period", "· $1", "period", " *([^ ].*)")
-    told = sentence(told, "about", "towards", "call", "period")
+    told = sentence(told, "about", "why", "towards", "call", "period")
     told = sentence(told, "text", "state", "about", separator="|")
     told = sentence(told, "for", "since", "length", separator="")
     return sentence(sentence(told, "who", "alert", "user", separator=""), "caption", "who", "for")
+
+
+def _why(group: Group) -> str:
+    """Why who is on do not disturb takes no calls, where Aircall has a word for it."""
+    said = group.of("substatus", ', substatus!~"always_open|always_closed"')
+    away = f"{group.of('availability', DO_NOT_DISTURB)} == 1"
+    reason = f"topk by ({group.keys}) (1, {said} and on ({group.keys}) {away})"
+    return reworded(reason, "why", "· $1", "substatus")
 
 
 def details(group: Group) -> list[Text]:

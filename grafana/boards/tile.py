@@ -44,6 +44,12 @@ def tiles(
     )
 
 
+def linked(panel: stat.Panel, title: str, url: str) -> stat.Panel:
+    """Each tile leads to an address, which may have labels of its series as `${__data.fields.label}`."""
+    link = {"title": title, "url": url, "targetBlank": True}
+    return panel.override_by_name("text", [DynamicConfigValue(id_val="links", value=[link])])
+
+
 def tile(caption: str, measure: str, everyone: str, said: Text, level: Text) -> str:
     """One series, its value the measure. `everyone` is there whenever there are data."""
     told = described(f"{measure} or on () 0 * {everyone}", everyone, (said, level))

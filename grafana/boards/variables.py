@@ -1,6 +1,6 @@
 """What a viewer can choose, in every board's address under the same names, so that links keep it."""
 
-from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable
+from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable, TextBoxVariable
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
     VariableHide,
@@ -15,6 +15,16 @@ SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 EVERYTHING = ".*"
 NAMED = ".+"
 """All that have the label: every series has a job and an instance, but not every call has a number."""
+
+
+def exporter(purpose: str) -> TextBoxVariable:
+    """Where the exporter is, for links to it."""
+    return (
+        TextBoxVariable("exporter")
+        .label("Exporter")
+        .description(f"The exporter's address, for links that {purpose}.")
+        .default_value("http://localhost:9979")
+    )
 
 
 def datasource() -> DatasourceVariable:

@@ -1,14 +1,15 @@
 """The wallboard: who waits, who is there, team by team, for a screen on the wall."""
 
 from grafana_foundation_sdk.builders.stat import Panel
-from grafana_foundation_sdk.models.dashboard import Dashboard
+from grafana_foundation_sdk.models.dashboard import Dashboard, VariableHide
 
 from grafana.boards import overview
 from grafana.boards.board import Page, live
 from grafana.boards.palette import NO_DATA, PICK_UP, STATES
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import IN_TEAM, details, users
-from grafana.boards.tile import stacked
+from grafana.boards.tile import linked, stacked
+from grafana.boards.variables import exporter
 
 PAGE = Page(
     "aircall-wallboard",
@@ -21,19 +22,21 @@ def _team() -> Panel:
     frame = Frame(
         title="$team",
         description="Every user of the team, with the time in the present state or call. Below, the state; "
-        "in a call, ↓ inbound or ↑ outbound, the other party, the Aircall number. Then the calls of "
-        "the activity period: answered inbound, outbound, missed (on all numbers that the user "
-        "is assigned to), average time to answer ⌀. ‼ before the name: a limit is exceeded, and "
-        "‼ behind the figure or a word at the end says which. ☎ PICK UP: available, and a "
-        "call that the user could take is waiting.",
+        "on do not disturb why, such as Out for lunch; in a call, ↓ inbound or ↑ outbound, the other "
+        "party, the Aircall number. Then the calls of the activity period: answered inbound, outbound, "
+        "missed (on all numbers that the user is assigned to), average time to answer ⌀. ‼ before the "
+        "name: a limit is exceeded, and ‼ behind the figure or a word at the end says which. ☎ PICK UP: "
+        "available, and a call that the user could take is waiting. A click on a tile leads to where the "
+        "user can be made available or unavailable.",
         unit="string",
         empty="No data, or no users in this team",
         width=24,
         height=20,
         base=NO_DATA,
     )
+    panel = stacked(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES))
     return (
-        stacked(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES))
+        linked(panel, "Make available or unavailable", "${exporter}/users/${__data.fields.user_id}")
         .with_transformation(sorted_by("user"))
         .repeat("team")
         .repeat_direction("h")
@@ -43,4 +46,6 @@ def _team() -> Panel:
 
 def board() -> Dashboard:
     """Grafana's JSON model of it."""
-    return live(PAGE, *overview.panels(IN_TEAM), _team())
+    address = exporter("switch a user. It needs --web.enable-admin-api")
+    address = address.hide(VariableHide.HIDE_VARIABLE)
+    return live(PAGE, *overview.panels(IN_TEAM), _team(), choices=[address])

@@ -17,7 +17,7 @@ from tests.grafana.view import Line, View
 from tests.running import Running
 from tests.stack import free_address, program, served
 
-QUICK = Refresh(calls=Duration(2), availabilities=Duration(2))
+QUICK = Refresh(calls=Duration(2), availabilities=Duration(2), substatuses=Duration(2))
 
 
 @contextmanager

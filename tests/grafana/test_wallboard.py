@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+import requests
 
 from exporter.config import QueueWait
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from grafana.boards import palette
-from tests.grafana.boards import panel
+from tests.grafana.boards import board, panel
 from tests.grafana.conftest import QUICK, scraped
 from tests.grafana.prometheus import Prometheus
 from tests.running import eventually, running
@@ -35,6 +36,7 @@ class Wall:
 
     account: SimulatedAccount
     prometheus: Prometheus
+    exporter: str
 
     def tiles(self, uid: str, title: str, **chosen: str) -> dict[str, tuple[str, str]]:
         """Words and colour of each tile of a panel, by caption."""
@@ -73,7 +75,7 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
         ) as exporter,
         scraped(exporter, tmp_path_factory.mktemp("quiet")) as prometheus,
     ):
-        wall = Wall(account, prometheus)
+        wall = Wall(account, prometheus, exporter.url)
         eventually(lambda: len(wall.tiles("aircall-numbers", "Users now")) == len(WORDS))
         yield wall
 
@@ -186,3 +188,53 @@ def test_a_user_in_a_call_shows_with_whom(wall: Wall) -> None:
         assert "⌀ 12 s ‼" in words
     finally:
         wall.account.hang_up(call.id)
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_who_is_away_shows_why(wall: Wall, uid: str) -> None:
+    user = next(
+        user
+        for user in wall.account.users.values()
+        if user.availability_status != "custom" and wall.account.numbers_of(user.id)
+    )
+    title = "$team" if uid == "aircall-wallboard" else "$number"
+
+    def shown() -> tuple[str, str]:
+        tiles = wall.tiles(uid, title)
+        return next(tile for caption, tile in tiles.items() if user.name in caption)
+
+    wall.account.set_availability(user.id, "do_not_disturb", substatus="Out for lunch")
+    try:
+        eventually(lambda: shown()[0].startswith("Do not disturb · Out for lunch"))
+        assert shown()[1] == palette.RED
+        wall.account.switch(user.id, "unavailable")
+        eventually(lambda: shown()[0].startswith("Do not disturb") and "lunch" not in shown()[0])
+        assert "always" not in shown()[0]
+    finally:
+        wall.account.set_availability(user.id, "available")
+    eventually(lambda: shown()[0].startswith("Available"))
+    assert "lunch" not in shown()[0]
+
+
+def test_a_tile_leads_to_where_its_user_is_switched(wall: Wall) -> None:
+    shown = panel("aircall-wallboard", "$team")
+    (link,) = [
+        each["value"][0]["url"]
+        for override in shown.model["fieldConfig"]["overrides"]
+        for each in override["properties"]
+        if each["id"] == "links"
+    ]
+    users = set()
+    for sample in wall.prometheus.query(shown.targets[0]["expr"]):
+        address = re.sub(
+            r"\$\{__data\.fields\.(\w+)\}", lambda field, of=sample: of["metric"][field[1]], link
+        )
+        assert address.startswith("${exporter}/")
+        answer = requests.get(address.replace("${exporter}", wall.exporter), timeout=10)
+        assert (answer.status_code, "--web.enable-admin-api" in answer.text) == (403, True)
+        users.add(int(address.rsplit("/", 1)[1]))
+    assert users == wall.account.users.keys()
+    (variable,) = [
+        each for each in board("aircall-wallboard")["templating"]["list"] if each["name"] == "exporter"
+    ]
+    assert (variable["type"], variable["query"]) == ("textbox", "http://localhost:9979")
