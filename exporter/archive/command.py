@@ -1,6 +1,7 @@
 """The command `aircall-exporter calls`: flags, times and exit codes of a search."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from datetime import UTC
 from itertools import islice
@@ -10,6 +11,7 @@ from exporter.archive.criteria import PARAMETERS, CriterionError, Parameter
 from exporter.archive.reading import TIME, read_criteria
 from exporter.archive.search import FoundCall, search, totals
 from exporter.archive.store import Archive
+from exporter.archive.strangers import strangers
 
 FOUND, NOTHING = 0, 1
 """Exit codes, as grep's; 2 is a wrong flag or an archive that cannot be read."""
@@ -53,6 +55,8 @@ def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
         _SHOWN[arguments.format](counted, zone)
         if arguments.format == "table":
             print(listing.in_words(totals(connection, criteria)))
+        for parameter, hint in strangers(connection, criteria):
+            print(f"aircall-exporter: calls: {_flag(parameter)}: {hint}", file=sys.stderr)
     return FOUND if counted.count else NOTHING
 
 

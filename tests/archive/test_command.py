@@ -49,6 +49,35 @@ def test_below_the_table_stands_what_all_that_matched_comes_to(kept_archive: Kep
     assert nothing.out.splitlines()[-1].startswith("0 calls, ")
 
 
+def test_who_is_unknown_is_told_of(kept_archive: Kept) -> None:
+    user = next(call.user for call in kept_archive.calls if call.user)
+    known = [
+        f"--user={user.name}",
+        f"--user={user.id}",
+        "--team=Single Users",
+        f"--team={next(iter(kept_archive.account.teams.values())).name}",
+        f"--number={next(iter(kept_archive.account.numbers.values())).name}",
+    ]
+    assert command(kept_archive.url, *DAY, *known).err == ""
+    misspelt = user.name[:-1]
+    unknown = [f"--user={misspelt}", "--user=77", "--team=Nobody's", "--number=\x1b[2J"]
+    printed = command(kept_archive.url, *DAY, *unknown, "--format=json")
+    assert (printed.code, printed.out) == (1, "")
+    first, *others = printed.err.splitlines()
+    knows_no = "the archive knows no"
+    assert first == (
+        f'aircall-exporter: calls: --user: {knows_no} user "{misspelt}", did you mean "{user.name}"?'
+    )
+    assert others == [
+        f'aircall-exporter: calls: --user: {knows_no} user "77"',
+        f'aircall-exporter: calls: --team: {knows_no} team "Nobody\'s"',
+        f'aircall-exporter: calls: --number: {knows_no} number "\\u001b[2J"',
+    ]
+    both = command(kept_archive.url, *DAY, known[0], "--user=77", "--format=json")
+    assert (both.code, both.err.count("\n")) == (0, 1)
+    assert both.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
