@@ -12,6 +12,7 @@ from exporter.schedule import (
     LONGEST_LIVE_INTERVAL,
     SHARE_AT_START,
     SHARE_FOR_REST,
+    SHARE_FOR_SUBSTATUSES,
     SUBSTATUSES,
     Turns,
     free,
@@ -118,10 +119,12 @@ def test_substatuses_have_a_little_and_hold_up_nobody(
     cost = reading(**size)
     planned = intervals(cost, TARGETS, budget, archive)
     wanted, not_live = rate(cost[SUBSTATUSES], TARGETS[SUBSTATUSES]), free(cost, budget) * budget
-    assert rate(cost[SUBSTATUSES], planned[SUBSTATUSES]) >= 0.99 * min(wanted, 0.05 * not_live)
+    assert rate(cost[SUBSTATUSES], planned[SUBSTATUSES]) >= 0.99 * min(wanted, SHARE_FOR_SUBSTATUSES * not_live)
     without = {name: each for name, each in cost.items() if name != SUBSTATUSES}
-    for name, interval in intervals(without, TARGETS, budget - 0.05 * not_live, archive).items():
-        assert planned[name] <= interval * 1.01
+    others = without.keys() - set(LIVE)
+    for names, share in ((set(LIVE), SHARE_FOR_REST), (others, SHARE_FOR_REST - SHARE_FOR_SUBSTATUSES)):
+        alone = intervals(without, TARGETS, budget - SHARE_FOR_SUBSTATUSES * not_live, archive, share)
+        assert all(planned[name] <= alone[name] * 1.01 for name in names)
 
 
 def test_names_come_before_speed_at_the_start() -> None:
