@@ -70,7 +70,8 @@ class Directory:
         self.users: dict[int, SimulatedUser] = {}
         self.teams: dict[int, SimulatedTeam] = {}
         self.numbers: dict[int, SimulatedNumber] = {}
-        self._user_ids = count(456_001)
+        self.user_ids = count(456_001)
+        """Those of the users to come."""
         self._team_ids = count(6_781)
         self._number_ids = count(81_234)
 
@@ -78,7 +79,7 @@ class Directory:
         self, name: str, *, team_ids: Iterable[int] = (), number_ids: Iterable[int] = ()
     ) -> SimulatedUser:
         """Hire a user into the given teams and onto the given numbers. Raises KeyError on an unknown id."""
-        id_ = next(self._user_ids)
+        id_ = next(self.user_ids)
         user = SimulatedUser(id_, name, f"user.{id_}@example.com")
         for team_id in team_ids:
             self.teams[team_id].user_ids.add(id_)

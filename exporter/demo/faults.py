@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,46 @@ async def close_connection(exchange: Exchange) -> Response:
     exchange.drop_connection()
     await asyncio.sleep(0)  # lets the server notice that nobody is there to be answered
     return Response()
+
+
+async def reset(exchange: Exchange) -> Response:
+    """Reset the connection in the middle of the answer."""
+    body = bytes(exchange.proper_answer().body)
+
+    async def half() -> AsyncIterator[bytes]:
+        yield body[: len(body) // 2]
+        await asyncio.sleep(0.01)  # so that it is on its way
+        exchange.drop_connection()
+
+    return _sent_as(half(), len(body))
+
+
+async def drip(exchange: Exchange) -> Response:
+    """Answer a byte at a time, and never to the end."""
+    body = bytes(exchange.proper_answer().body)
+
+    async def drops() -> AsyncIterator[bytes]:
+        for position in range(len(body) - 1):
+            yield body[position : position + 1]
+            await asyncio.sleep(0.01)
+        while not exchange.nobody_waits():
+            await asyncio.sleep(0.01)
+
+    return _sent_as(drops(), len(body))
+
+
+def _sent_as(pieces: AsyncIterator[bytes], size: int) -> Response:
+    headers = {"Content-Length": str(size)}
+    return StreamingResponse(pieces, headers=headers, media_type="application/json")
+
+
+def padded(size: int) -> Respond:
+    """Answer what is proper, and spaces behind it up to `size` bytes."""
+
+    async def respond(exchange: Exchange) -> Response:
+        return Response(bytes(exchange.proper_answer().body).ljust(size), media_type="application/json")
+
+    return respond
 
 
 def edited(change: Callable[[Any], object]) -> Respond:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import threading
 
 import uvicorn
@@ -58,9 +59,11 @@ class LoopbackServer(uvicorn.Server):
         self._thread.join()
 
     def drop(self, client: object) -> None:
-        """Close the connection of the client at this address, (host, port), without an answer."""
+        """Reset the connection of the client at this address, (host, port), whatever it still waits for."""
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol) and connection.client == client:
+                peer = connection.transport.get_extra_info("socket")
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -21,6 +21,8 @@ from exporter.demo.paging import ApiError, json_answer
 from exporter.demo.rate_limit import SpentRequests
 from exporter.demo.simulation import SimulatedAccount
 
+_UNITS = {"seconds": 1, "milliseconds": 1000}
+
 
 @dataclass(slots=True)
 class LoggedRequest:
@@ -52,8 +54,12 @@ class SimulatedAircall:
     api_token: str = "demo-token"  # noqa: S105 opens nothing
     limit_headers: Literal["always", "on_429", "never"] = "always"
     reset_unit: Literal["seconds", "milliseconds"] = "seconds"
+    reset_error: float = 0.0
+    """Seconds by which the announced reset is later than the real one; below 0, earlier."""
     clock_skew: float = 0.0
     """Seconds by which Aircall's clock, and with it every timestamp, is ahead of `clock`."""
+    date_error: float = 0.0
+    """Seconds by which the `Date` header alone is later than that clock."""
     v2: bool = True
     """False: an older account, where /v2 is not found."""
     v1_users: bool = True
@@ -102,7 +108,7 @@ class SimulatedAircall:
             self.account.advance(self._now())
             request.state.body = await request.body()
             response = self._refusal(request) or await self._within_limit(request, endpoint)
-            response.headers["Date"] = formatdate(self._now(), usegmt=True)
+            response.headers["Date"] = formatdate(self._now() + self.date_error, usegmt=True)
             logged.status = response.status_code
             return response
 
@@ -118,10 +124,11 @@ class SimulatedAircall:
     async def _within_limit(self, request: Request, endpoint: Endpoint) -> Response:
         spent = self._spent.spend(self._now())
         allowed = spent <= self.rate_limit
+        reset = round((self._spent.reset + self.reset_error) * _UNITS[self.reset_unit])
         told = {
             "X-AircallApi-Limit": str(self.rate_limit),
             "X-AircallApi-Remaining": str(max(0, self.rate_limit - spent)),
-            "X-AircallApi-Reset": str(self._spent.reset * (1000 if self.reset_unit == "milliseconds" else 1)),
+            "X-AircallApi-Reset": str(reset),
         }
         if allowed:
             response = await self._well_or_badly(request, endpoint)

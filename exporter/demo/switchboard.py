@@ -28,7 +28,8 @@ class Switchboard(Directory):
         self.on_free: Callable[[SimulatedUser], object] = lambda _: None
         """Told who has been made available by somebody else."""
         self._timeline = Timeline(begin)
-        self._call_ids = count(2_410_000_001)
+        self.call_ids = count(2_410_000_001)
+        """Those of the calls to come."""
 
     @property
     def now(self) -> float:
@@ -175,7 +176,7 @@ class Switchboard(Directory):
     def _start(
         self, direction: Direction, number: SimulatedNumber | None, raw_digits: str, at: float
     ) -> SimulatedCall:
-        call = SimulatedCall(next(self._call_ids), direction, floor(at), raw_digits, number)
+        call = SimulatedCall(next(self.call_ids), direction, floor(at), raw_digits, number)
         self.calls.add(call)
         return call
 

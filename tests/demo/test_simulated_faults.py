@@ -6,7 +6,18 @@ import time
 import pytest
 import requests
 
-from exporter.demo.faults import Fault, Hang, answer, close_connection, cut_off, edited, malformed
+from exporter.demo.faults import (
+    Fault,
+    Hang,
+    answer,
+    close_connection,
+    cut_off,
+    drip,
+    edited,
+    malformed,
+    padded,
+    reset,
+)
 from exporter.demo.server import SimulatedAircall
 
 
@@ -48,6 +59,33 @@ def test_a_closed_connection(aircall, client):
     with pytest.raises(requests.ConnectionError):
         client.get("/v1/teams")
     assert client.get("/v1/numbers").status_code == 200
+
+
+def test_a_reset_in_the_middle_of_an_answer(aircall, client):
+    whole = client.get("/v1/teams").content
+    aircall.faults.append(Fault(on_teams, reset))
+    page = client.get("/v1/teams", stream=True)
+    assert int(page.headers["Content-Length"]) == len(whole)
+    received = b""
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="reset by peer"):
+        for piece in page.iter_content(1):
+            received += piece
+    assert received == whole[: len(whole) // 2]
+
+
+def test_an_answer_that_drips(aircall, client):
+    whole = client.get("/v1/teams").content
+    aircall.faults.append(Fault(on_teams, drip))
+    with client.get("/v1/teams", stream=True) as page:
+        assert page.raw.read1(100) == whole[:1]
+    assert client.get("/v1/numbers").status_code == 200
+
+
+def test_a_large_answer(aircall, client):
+    whole = client.get("/v1/teams").json()
+    aircall.faults.append(Fault(on_teams, padded(1_000_000)))
+    page = client.get("/v1/teams")
+    assert (len(page.content), page.json()) == (1_000_000, whole)
 
 
 def test_malformed_objects_in_a_page(aircall, client):

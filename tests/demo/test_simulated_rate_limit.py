@@ -1,5 +1,7 @@
 """The company's rate limit: so many requests in each minute, announced or not."""
 
+from email.utils import parsedate_to_datetime
+
 import pytest
 
 START = 1_780_000_020
@@ -30,6 +32,18 @@ def test_more_than_the_limit_is_throttled_until_the_next_minute(limited, client,
 def test_reset_in_milliseconds(limited, client):
     limited.reset_unit = "milliseconds"
     assert client.get("/v1/ping").headers[RESET] == str((START + 60) * 1000)
+
+
+def test_a_reset_that_is_wrong(limited, client):
+    limited.reset_error = -3600
+    assert client.get("/v1/ping").headers[RESET] == str(START + 60 - 3600)
+
+
+def test_a_date_that_is_wrong(limited, client):
+    limited.date_error = 600
+    answer = client.get("/v1/ping")
+    assert parsedate_to_datetime(answer.headers["Date"]).timestamp() == START + 600
+    assert answer.headers[RESET] == str(START + 60)
 
 
 @pytest.mark.parametrize(
