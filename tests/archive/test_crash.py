@@ -14,8 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from exporter.archive import schema, state
 from exporter.demo.faults import Fault, Hang
-from tests.archive.company import HOUR, Company, counted, kept, plan, to_be_counted
+from tests.archive.company import HOUR, Company
 from tests.archive.postgres import Postgres
+from tests.ledger import counted, kept, plan, to_be_counted
 from tests.running import eventually
 from tests.scrape import Scrape
 
@@ -52,8 +53,8 @@ def test_fifty_kills_in_a_busy_hour_lose_and_double_nothing(database: str, tmp_p
         company.leap(company.start + 4 * HOUR)
         with company.exporter() as exporter:
             scrape = company.read_whole(exporter)
-    assert kept(company) == plan(company)
-    assert counted(scrape) == to_be_counted(company)
+    assert kept(company.rows()) == plan(company.account)
+    assert counted(scrape) == to_be_counted(company.account)
 
 
 def kill(company: Company, moment: Moment, connection: Connection) -> None:
@@ -142,5 +143,5 @@ def test_postgresql_that_goes_and_comes_back_costs_nothing(postgres_server: Post
             postgres_server.start()
         eventually(lambda: Scrape.at(exporter.url).value("aircall_archive_up") == 1, within=60)
         scrape = company.read_whole(exporter)
-    assert kept(company) == plan(company)
-    assert counted(scrape) == to_be_counted(company)
+    assert kept(company.rows()) == plan(company.account)
+    assert counted(scrape) == to_be_counted(company.account)

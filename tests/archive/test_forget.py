@@ -16,9 +16,10 @@ from exporter.archive.keyfile import key_file
 from exporter.archive.records import Batch, Record
 from exporter.archive.store import Archive
 from exporter.config import Caller
-from tests.archive.company import Company, counted, to_be_counted
+from tests.archive.company import Company
 from tests.archive.tables import found_in, tables
 from tests.archive.ways import command
+from tests.ledger import counted, to_be_counted
 from tests.process import COMMAND, run
 from tests.running import eventually
 from tests.simulated_time import NOON
@@ -139,7 +140,7 @@ def test_the_running_exporter_forgets_too_and_its_figures_stay(database: str, tm
     assert [row for row in kept.values() if row.caller == "forgotten" and row.id not in hers] == []
     assert not {row.call_id for row in tables(database)["call_comments"]} & set(hers)
     assert not {row.call_id for row in tables(database)["call_tags"]} & set(hers)
-    assert counted(scrape) == to_be_counted(company)
+    assert counted(scrape) == to_be_counted(company.account)
     if how == "full":
         assert found_in(tmp_path, {ADA}) == set()
 
