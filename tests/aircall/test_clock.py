@@ -33,5 +33,15 @@ def test_clocks_that_may_well_agree_are_not_corrected() -> None:
 def test_a_clock_that_is_set_is_learned_anew() -> None:
     clock = ServerClock()
     clock.observe(NOW, NOW + 0.4, NOW + 0.6)
-    clock.observe(NOW + 310, NOW + 10.4, NOW + 10.6)
+    for later in (10, 20, 30):
+        assert clock.ahead == 0
+        clock.observe(NOW + 300 + later, NOW + later + 0.4, NOW + later + 0.6)
     assert 299 < clock.ahead < 300
+
+
+def test_one_server_of_three_with_a_clock_of_its_own_is_not_believed() -> None:
+    clock = ServerClock()
+    for later in range(0, 300, 10):
+        wrong = 300 if later % 30 == 10 else 0
+        clock.observe(NOW + later + wrong, NOW + later + 0.4, NOW + later + 0.6)
+        assert clock.ahead == 0
