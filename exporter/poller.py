@@ -232,7 +232,7 @@ class Poller:
             value, headers = self._client.send(lane.pending)
         except ApiError as error:
             self._hear(error.headers, now)
-            self._refused(name, error)
+            self._refused(name, error, now)
             return
         self._hear(headers, now)
         if self._credential_rejected:
@@ -252,7 +252,7 @@ class Poller:
         except (InvalidAnswerError, NotFoundError) as error:
             self._lanes[name].drop()
             self._failed(name, str(error), now)
-        except Exception:
+        except BaseException:
             self._lanes[name].drop()
             self._failed(name, "an error of the exporter's own", now)
             raise
@@ -260,6 +260,7 @@ class Poller:
     def _finished(self, name: str) -> None:
         lane = self._lanes[name]
         lane.drop()
+        lane.asked |= name in self.account.in_doubt
         if lane.failing_since is not None:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
         first = lane.as_of is None
@@ -275,7 +276,7 @@ class Poller:
 
     # When it goes wrong --------------------------------------------------------------------------
 
-    def _refused(self, name: str, error: ApiError) -> None:
+    def _refused(self, name: str, error: ApiError, sent: float) -> None:
         lane, now = self._lanes[name], self._clock()
         if isinstance(error, ThrottledError):
             self._metrics.throttled.inc()
@@ -293,7 +294,7 @@ class Poller:
         if lane.failures >= PATIENCE:
             lane.restarts += 1
             lane.drop()
-        self._failed(name, str(error), now)
+        self._failed(name, str(error), sent)
 
     def _rejected(self, error: CredentialError, now: float) -> None:
         self._paused_until = now + CREDENTIAL_RETRY
@@ -305,14 +306,15 @@ class Poller:
             )
         self._credential_rejected = True
 
-    def _failed(self, name: str, problem: str, now: float) -> None:
+    def _failed(self, name: str, problem: str, sent: float) -> None:
+        """Try again some time after the request was `sent`, not after it was given up."""
         lane = self._lanes[name]
         if lane.failing_since is None:
-            lane.failing_since = now
+            lane.failing_since = sent
             if not self._credential_rejected:
                 log.warning("reading failed, the last good values stay", what=name, problem=problem)
         patience = min(LONGEST_RETRY, RETRY * 2**lane.restarts)
-        lane.retry_at = lane.due = now + min(patience, self._intervals.get(name, patience))
+        lane.retry_at = lane.due = sent + min(patience, self._intervals.get(name, patience))
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
 
@@ -343,11 +345,13 @@ class Poller:
         return self.account.endings(now, self._intervals["calls"])
 
     def _read_early(self) -> None:
-        """Read the directory early where somebody turned up whom it does not know; once for each."""
+        """Read the directory early where somebody turned up whom it does not know, or left; once for each."""
         strangers = self.account.strangers - self._known_strangers
         if strangers and set(DIRECTORY) <= self.account.known:
             self._known_strangers |= strangers
-            log.info("somebody unknown turned up, reading the directory early", unknown=len(strangers))
+            log.info(
+                "somebody has come or gone, reading the directory early", users_and_numbers=len(strangers)
+            )
             for name in DIRECTORY:
                 self._lanes[name].asked = True
         self._remarks.names(self.account.unknown_names)

@@ -155,9 +155,15 @@ def _by_user(
 def calls(account: Account, todo: CallsToRead, now: float, server_now: float) -> Asking[None]:
     """What can have changed in the queue: the calls of late, and older ones that wait by their id.
 
-    The time is now on our clock, `server_now` the same moment on Aircall's.
+    The time is now on our clock, `server_now` the same moment on Aircall's. The activity period ends there
+    as soon as there is an answer: without one, the board stays as it is.
     """
-    yield from _window(todo.since, None, account.saw_calls)
+
+    def apply(page: Page[ReadCall], at: float) -> None:
+        account.slide(server_now)
+        account.saw_calls(page, at)
+
+    yield from _window(todo.since, None, apply)
     account.read_calls(todo.since, server_now)
     unlisted = account.book.unread(todo.since, now)
     for call_id in dict.fromkeys((*todo.ids, *unlisted)):

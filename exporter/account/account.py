@@ -14,6 +14,7 @@ from exporter.account.board import Board, Counters
 from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
 from exporter.account.directory import Directory
 from exporter.account.history import History
+from exporter.account.leaving import Leaving
 from exporter.account.making import Making, Touched
 from exporter.account.period import Period
 from exporter.account.presence import PresenceBook
@@ -64,6 +65,7 @@ class Account:
         """The same for what is counted for teams, which can be told only later."""
         self._answer_bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         self.known: set[str] = set()
+        self._leaving = {name: Leaving() for name in ("users", "teams", "numbers", "availabilities")}
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
         self.as_of = 0.0
@@ -96,10 +98,10 @@ class Account:
             self.directory.add_user(user)
 
     def read_users(self, ids: set[int]) -> None:
-        """All users have been read: whoever is not among `ids` has left."""
-        left = self.directory.users.keys() - ids
-        self.directory.keep("users", ids)
-        self.presence.keep(self.presence.users.keys() - left)
+        """All users have been read."""
+        left = self._leaving["users"].left(self.directory.users.keys(), ids)
+        self.directory.drop("users", left)
+        self.presence.drop(left)
         self.known.add("users")
 
     def saw_teams(self, page: Page[ApiTeam]) -> None:
@@ -109,7 +111,7 @@ class Account:
 
     def read_teams(self, ids: set[int]) -> None:
         """All teams have been read."""
-        self.directory.keep("teams", ids)
+        self.directory.drop("teams", self._leaving["teams"].left(self.directory.members.keys(), ids))
         self.known.add("teams")
 
     def saw_numbers(self, page: Page[Number]) -> None:
@@ -119,7 +121,7 @@ class Account:
 
     def read_numbers(self, ids: set[int]) -> None:
         """All numbers have been read."""
-        self.directory.keep("numbers", ids)
+        self.directory.drop("numbers", self._leaving["numbers"].left(self.directory.numbers.keys(), ids))
         self.known.add("numbers")
 
     def read_assignments(
@@ -153,9 +155,10 @@ class Account:
             self._touched.users.add(user_id)
 
     def read_availabilities(self, ids: set[int]) -> None:
-        """All availabilities have been read: nobody else is there."""
-        self._touched.users |= self.presence.users.keys() - ids
-        self.presence.keep(ids)
+        """All availabilities have been read."""
+        left = self._leaving["availabilities"].left(self.presence.users.keys(), ids)
+        self._touched.users |= left
+        self.presence.drop(left)
         self.known.add("availabilities")
 
     def saw_calls(self, page: Page[ReadCall], at: float) -> None:
@@ -208,8 +211,8 @@ class Account:
     # What to read --------------------------------------------------------------------------------
 
     def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
-        """Slide the activity period up to now, and choose what the next poll of calls reads."""
-        start = self.slide(server_now)
+        """Choose what a poll of calls reads; the times are the same moment on our clock and on Aircall's."""
+        start = server_now - self.settings.activity_period
         if math.isinf(self.counted_from):
             self.counted_from = math.floor(start)  # with the whole second that the first page begins in
         backfill = self.settings.storage.backfill
@@ -246,15 +249,17 @@ class Account:
             return "availabilities" in self.known
         return seen.state != "in_call" and seen.observed_at > since
 
-    def slide(self, server_now: float) -> float:
-        """Move the activity period's end up to now (UNIX seconds, Aircall's clock); gives its start."""
-        self.as_of = server_now
-        start = server_now - self.settings.activity_period
-        for call in self.period.slide(start):
+    def slide(self, server_now: float) -> None:
+        """Move the activity period's end to `server_now` (UNIX seconds, Aircall's clock)."""
+        set_back, self.as_of = server_now < self.as_of, server_now
+        for call in self.period.slide(server_now - self.settings.activity_period):
             self._touched.by_call(call)
+        if set_back:
+            for call in self.book.calls.values():
+                self._touched.by_call(call)
+                self._put_into_period(call)
         read_to = server_now if self.book.read_to is None else self.book.read_to
         self.book.forget(min(server_now, read_to) - max(self.settings.activity_period, LOOK_BACK))
-        return start
 
     def _put_into_period(self, call: Call) -> None:
         if call.phase == "done" and call.started_at >= self.as_of - self.settings.activity_period:
@@ -262,9 +267,13 @@ class Account:
 
     @property
     def strangers(self) -> frozenset[tuple[str, int]]:
-        """Users and numbers that turned up in availabilities or calls before any list named them."""
+        """Who is in one list and not in another: users and numbers that turned up in availabilities or calls
+        before the directory named them, and users in the directory who have left the availabilities."""
         users, numbers = self._strangers()
-        return frozenset(("user", id_) for id_ in users) | frozenset(("number", id_) for id_ in numbers)
+        known, present = self.directory.users.keys(), self.presence.users.keys()
+        gone = known - present if "availabilities" in self.known else frozenset()
+        kinds = {"user": users, "number": numbers, "user who left": gone}
+        return frozenset((kind, id_) for kind, ids in kinds.items() for id_ in ids)
 
     def _strangers(self) -> tuple[Set[int], Set[int]]:
         live = self.book.live_calls()
@@ -277,6 +286,11 @@ class Account:
             | known.strange_users(self.presence.users.keys()),
             known.strange_numbers(on) | known.strange_numbers(self.period.numbers.keys()),
         )
+
+    @property
+    def in_doubt(self) -> frozenset[str]:
+        """The lists that left out somebody who was there before, and are to be read once more."""
+        return frozenset(name for name, leaving in self._leaving.items() if leaving.in_doubt)
 
     @property
     def assignments_outdated(self) -> bool:

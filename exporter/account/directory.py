@@ -54,15 +54,15 @@ class Directory:
         self.assigned = assigned
         self.version += 1
 
-    def keep(self, kind: Literal["users", "teams", "numbers"], ids: Iterable[int]) -> None:
-        """Let go of everybody of a kind who is not among `ids`."""
+    def drop(self, kind: Literal["users", "teams", "numbers"], ids: Set[int]) -> None:
+        """Let go of these, all of a kind."""
         by_kind: dict[str, dict[int, Any]] = {
             "users": self.users,
             "teams": self.members,
             "numbers": self.numbers,
         }
         present = by_kind[kind]
-        for id_ in present.keys() - ids:
+        for id_ in present.keys() & ids:
             del present[id_]
             self.version += 1
 

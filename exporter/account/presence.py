@@ -1,6 +1,6 @@
 """Who is doing what, since when, and for how long in all, as far as it was observed."""
 
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -86,7 +86,6 @@ class PresenceBook:
         else:
             self.users[user_id] = Presence(state, at, at)
 
-    def keep(self, user_ids: Iterable[int]) -> None:
-        """Forget whoever is not among `user_ids`."""
-        kept = set(user_ids)
-        self.users = {user_id: presence for user_id, presence in self.users.items() if user_id in kept}
+    def drop(self, user_ids: Set[int]) -> None:
+        """Forget these users."""
+        self.users = {id_: presence for id_, presence in self.users.items() if id_ not in user_ids}

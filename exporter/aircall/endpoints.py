@@ -75,9 +75,9 @@ def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
     """Follow `next_page_link` from `request` on, handing each page and its time to `apply`.
 
     Only the link's query is taken: the host and path stay ours, wherever a link may point.
-    Raises InvalidAnswerError where the links lead round in a circle.
+    Raises InvalidAnswerError where the links lead round in a circle, or on to ever more copies of a page.
     """
-    seen: set[str] = set()
+    seen: set[str | frozenset[int]] = set()
     while True:
         answer = yield from ask(request)
         page: Page[T] = answer.value
@@ -85,9 +85,9 @@ def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
         link = page.next_page_link
         if not link:
             return
-        if link in seen:
+        if link in seen or page.ids in seen:
             raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
-        seen.add(link)
+        seen |= {link, page.ids}
         request = replace(request, query=tuple(parse_qsl(urlsplit(link).query, keep_blank_values=True)))
 
 

@@ -138,7 +138,7 @@ class ArchiveWriter:
                 return
             try:
                 saved = self._archive.save(batch)
-            except ArchiveError:
+            except BaseException:
                 with self._lock:
                     batch.add(self._pending)
                     self._pending, self._pending_since = batch, since
