@@ -1,0 +1,105 @@
+"""What a board may show while Aircall misbehaves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.durations import Duration
+from exporter.metrics.sections import SECTIONS
+from tests.recount import finished
+from tests.scrape import Scrape
+from tests.simulated_time import Polled
+
+POLLED = {family.name for section in SECTIONS for family in section.families}
+"""The families that change with a poll only."""
+
+PERIOD = Duration(200)
+"""The activity period: so short that calls leave it while Aircall misbehaves."""
+
+POLL = 10
+"""Seconds from one reading of calls and availabilities to the next."""
+
+SEEN_LATE = 45
+"""Seconds after a call's end, at most, until it is read."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """What the board shows, in words, and how that is held against the account; `before` was the last scrape
+    before Aircall began to misbehave, for as many seconds as `during` came later."""
+
+    words: str
+    check: Callable[[Polled, Scrape, Scrape, float], None]
+
+
+def _polled(scrape: Scrape) -> dict[str, object]:
+    return {
+        name: series
+        for name, series in scrape.samples.items()
+        if name in POLLED or name.rpartition("_")[0] in POLLED
+    }
+
+
+def _stands_still(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    assert len(_polled(before)) > 20
+    assert _polled(during) == _polled(before)
+    for dataset in ("calls", "availabilities"):
+        assert during.value("aircall_dataset_age_seconds", dataset=dataset) >= seconds
+
+
+def _stale(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    _stands_still(world, before, during, seconds)
+    assert during.value("aircall_up") == 0
+    assert during.value("aircall_polls_total", dataset="calls", result="error") >= 1
+
+
+def _throttled(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    _stands_still(world, before, during, seconds)
+    refused = during.value("aircall_api_throttled_total") - before.value("aircall_api_throttled_total")
+    assert 1 <= refused <= seconds / 10
+
+
+def _failing(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    _everybody(world, during)
+    assert during.value("aircall_up") == 0
+    for dataset in ("calls", "availabilities"):
+        assert during.value("aircall_dataset_age_seconds", dataset=dataset) >= seconds
+
+
+def _true(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    """Everybody is there, and so are the callers, who have been waiting for as long as it says."""
+    _fresh(world, before, during, seconds)
+    account = world.account
+    for labels, wait in during.all("aircall_queue_call_wait_seconds").items():
+        call = account.calls[int(dict(labels)["call_id"])]
+        assert abs(wait - (account.now - call.started_at)) <= POLL + 2
+    perhaps = [call for call in finished(account, account.now, PERIOD + POLL + 2) if call.number]
+    surely = [
+        call
+        for call in perhaps
+        if call.started_at >= account.now - PERIOD and call.ended_at <= account.now - SEEN_LATE
+    ]
+    assert 3 < len(surely) <= during.sum("aircall_number_calls") <= len(perhaps)
+    unknown = {
+        found for found, value in during.all("aircall_user_availability", state="unknown").items() if value
+    }
+    assert not {dict(found)["user_id"] for found in unknown} & set(map(str, account.users))
+
+
+def _fresh(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    _everybody(world, during)
+    assert during.value("aircall_up") == 1
+    for dataset in ("calls", "availabilities"):
+        assert during.value("aircall_dataset_age_seconds", dataset=dataset) < 30
+
+
+def _everybody(world: Polled, scrape: Scrape) -> None:
+    shown = scrape.labels("aircall_user_availability_code", "user_id")
+    assert {str(user) for user in world.account.users} <= shown
+
+
+STALE = Board("the last good values, ages growing, `aircall_up` 0", _stale)
+THROTTLED = Board("the last good values, ages growing, `aircall_api_throttled_total`", _throttled)
+FAILING = Board("what the pages that came say, ages growing, `aircall_up` 0", _failing)
+TRUE = Board("what is true", _true)
+FRESH = Board("everybody, and the calls that Aircall shows", _fresh)
+OFF = Board("everybody; waits and the activity period off by those ten minutes", _fresh)

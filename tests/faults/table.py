@@ -1,0 +1,244 @@
+"""Every way in which Aircall may misbehave: test_faults.py runs it, docs/reliability.md shows it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from itertools import count, cycle
+from typing import Any
+
+from starlette.responses import Response
+
+from exporter.aircall.client import DEADLINE, READ_TIMEOUT
+from exporter.demo import faults
+from exporter.demo.faults import Exchange, Fault, Hang, Respond
+from exporter.demo.server import SimulatedAircall
+from tests.faults.boards import FAILING, FRESH, OFF, POLL, STALE, THROTTLED, TRUE, Board
+
+CONFUSED = 600
+"""Seconds within which calls that turn up late, or anew, are read."""
+
+Misbehaving = Callable[[SimulatedAircall], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A fault of Aircall's.
+
+    It misbehaves while `happening` is entered, and is `served` with this from the beginning. `settled`
+    is how many seconds after the end everything has been read that the fault kept back, where that is
+    more than the board.
+    """
+
+    fault: str
+    done: str
+    board: Board
+    happening: Misbehaving = nullcontext
+    recovered: int = POLL
+    """Within how many seconds after the end calls and availabilities are read again."""
+    settled: int = 0
+    served: dict[str, Any] = field(default_factory=dict)
+
+
+def answering(respond: Respond, match: Callable[[str], bool] = lambda _: True) -> Misbehaving:
+    """Answer by `respond` what is asked of a path that matches."""
+    return lambda aircall: _faulty(aircall, Fault(match, respond))
+
+
+@contextmanager
+def _faulty(aircall: SimulatedAircall, *added: Fault) -> Iterator[None]:
+    aircall.faults.extend(added)
+    yield
+    aircall.faults[:] = [fault for fault in aircall.faults if fault not in added]
+
+
+def _taking(seconds: float, respond: Respond) -> Misbehaving:
+    """The client's patience is short in tests; by the exporter's clock it is as long as it really is."""
+
+    def happening(aircall: SimulatedAircall) -> AbstractContextManager[None]:
+        async def slowly(exchange: Exchange) -> Response:
+            aircall.clock.now += seconds  # type: ignore[attr-defined]
+            return await respond(exchange)
+
+        return _faulty(aircall, Fault(lambda _: True, slowly))
+
+    return happening
+
+
+@contextmanager
+def _silent(aircall: SimulatedAircall) -> Iterator[None]:
+    hang = Hang()
+    with _taking(READ_TIMEOUT, hang)(aircall):
+        yield
+    hang.released.set()
+
+
+@contextmanager
+def _away(aircall: SimulatedAircall) -> Iterator[None]:
+    aircall.port = int(aircall.base_url.rpartition(":")[2])
+    aircall.__exit__(None, None, None)
+    yield
+    aircall.__enter__()
+
+
+@contextmanager
+def _other_key(aircall: SimulatedAircall) -> Iterator[None]:
+    key, aircall.api_token = aircall.api_token, "another"
+    yield
+    aircall.api_token = key
+
+
+def _burned(**headers: Any) -> Misbehaving:
+    """Another integration takes all that there is in each minute; the headers are as given."""
+
+    @contextmanager
+    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+        before = {name: getattr(aircall, name) for name in headers}
+        burning = True
+
+        def burn() -> None:
+            if burning:
+                aircall.spend(aircall.rate_limit)
+                aircall.account.schedule(aircall.account.now // 60 * 60 + 60, burn)
+
+        for name, value in headers.items():
+            setattr(aircall, name, value)
+        burn()
+        yield
+        burning = False
+        for name, value in before.items():
+            setattr(aircall, name, value)
+
+    return happening
+
+
+def _links_to(query: Callable[[], str]) -> Respond:
+    def change(content: Any) -> None:
+        if "meta" in content:
+            content["meta"]["next_page_link"] = f"https://api.aircall.io/v1/anything?{query()}"
+
+    return faults.edited(change)
+
+
+def _in_a_circle() -> Respond:
+    return _links_to(lambda: "page=1&per_page=50&order=desc")
+
+
+def _on_for_ever(aircall: SimulatedAircall) -> AbstractContextManager[None]:
+    numbers = count(1)
+    return _faulty(aircall, Fault(lambda _: True, _links_to(lambda: f"order=desc&again={next(numbers)}")))
+
+
+def _twice(content: Any) -> None:
+    for items in content.values():
+        if isinstance(items, list):
+            items.extend(items[:])
+
+
+def _vanishing(aircall: SimulatedAircall) -> AbstractContextManager[None]:
+    """Each second call is in no list, and is not found by its id."""
+
+    def without(content: Any) -> None:
+        content["calls"] = [call for call in content["calls"] if call["id"] % 2]
+
+    def gone(path: str) -> bool:
+        return path.startswith("/v1/calls/") and not int(path.rpartition("/")[2]) % 2
+
+    missing = Fault(gone, faults.answer(404))
+    return _faulty(aircall, Fault(lambda path: path == "/v1/calls", faults.edited(without)), missing)
+
+
+def _new_calls(aircall: SimulatedAircall) -> AbstractContextManager[None]:
+    """Calls begin and end between one page and the next."""
+    account = aircall.account
+
+    async def respond(exchange: Exchange) -> Response:
+        answer = exchange.proper_answer()
+        for _ in range(10):
+            call = account.ring_in(next(iter(account.numbers)), "+33 1 99 99 99 99")
+            account.miss(call.id, "short_abandoned")
+        return answer
+
+    return _faulty(aircall, Fault(lambda path: path == "/v1/calls", respond))
+
+
+def _deletions(aircall: SimulatedAircall) -> AbstractContextManager[None]:
+    """Behind each page of users, one of those on it is deleted: whoever is first on the next is skipped."""
+    account = aircall.account
+
+    def delete(content: Any) -> None:
+        listed = {user["id"] for user in content["users"]} & account.users.keys()
+        idle = listed - {call.user_id for call in account.calls.values()}
+        if idle and len(account.users) > 50:
+            account.remove_user(min(idle))
+
+    return _faulty(aircall, Fault(lambda path: path == "/v1/users/availabilities", faults.edited(delete)))
+
+
+@contextmanager
+def _large_ids(aircall: SimulatedAircall) -> Iterator[None]:
+    account = aircall.account
+    account.call_ids, account.user_ids = count(2**53 + 1), count(2**53 + 1)
+    call = account.dial(account.add_user("Large Id").id, next(iter(account.numbers)), "+33 1 99 99 99 99")
+    account.hang_up(call.id)
+    yield
+
+
+@contextmanager
+def _leap(aircall: SimulatedAircall) -> Iterator[None]:
+    aircall.clock_skew += 600
+    yield
+
+
+@contextmanager
+def _wrong_date(aircall: SimulatedAircall) -> Iterator[None]:
+    aircall.date_error = 600
+    yield
+    aircall.date_error = 0
+
+
+@contextmanager
+def _one_wrong_server(aircall: SimulatedAircall) -> Iterator[None]:
+    errors = cycle((600, 0, 0))
+
+    async def respond(exchange: Exchange) -> Response:
+        aircall.date_error = next(errors)
+        return exchange.proper_answer()
+
+    with _faulty(aircall, Fault(lambda _: True, respond)):
+        yield
+    aircall.date_error = 0
+
+
+_HTML = b"<!doctype html><title>Back soon</title>"
+
+TROUBLES = (
+    Trouble("5xx", "500 to everything", STALE, answering(faults.answer(500, b"oops"))),
+    Trouble("5xx in HTML", "a proxy's 502", STALE, answering(faults.answer(502, _HTML, "text/html"))),
+    Trouble("HTML with 200", "a web page", STALE, answering(faults.answer(200, _HTML, "text/html"))),
+    Trouble("empty answers", "200 and no body", STALE, answering(faults.answer(200))),
+    Trouble("cut-off bodies", "half of the JSON, as if it were all", STALE, answering(faults.cut_off)),
+    Trouble("resets mid-body", "half of the answer, then a TCP reset", STALE, answering(faults.reset)),
+    Trouble("no answer", "the connection closed", STALE, answering(faults.close_connection)),
+    Trouble("dripping bodies", "a byte at a time, never the last", STALE, _taking(DEADLINE, faults.drip)),
+    Trouble("answers that never come", "requests taken and left alone", STALE, _silent),
+    Trouble("nobody there", "connections refused", STALE, _away),
+    Trouble("50 MB answers", "50 MB of spaces behind the JSON", STALE, answering(faults.padded(50_000_000))),
+    Trouble("the key revoked", "403 until it is valid again", STALE, _other_key, recovered=60),
+    Trouble("429 storm", "another integration burns the limit", THROTTLED, _burned()),
+    Trouble("429 storm", "reset in milliseconds", THROTTLED, _burned(reset_unit="milliseconds")),
+    Trouble("429 storm", "no headers", THROTTLED, _burned(limit_headers="never"), recovered=30),
+    Trouble("429 storm", "reset an hour ago", THROTTLED, _burned(reset_error=-3600), recovered=30),
+    Trouble("429 storm", "reset in a day", THROTTLED, _burned(reset_error=86_400), recovered=30),
+    Trouble("`next_page_link` loops", "each page links to the first", FAILING, answering(_in_a_circle())),
+    Trouble("`next_page_link` never ends", "each page links to a copy of itself", FAILING, _on_for_ever),
+    Trouble("pages that shift", "ten calls begin behind each page of calls", TRUE, _new_calls),
+    Trouble("duplicate calls", "all of every list twice", TRUE, answering(faults.edited(_twice))),
+    Trouble("vanishing calls", "each second one unlisted, and 404", FRESH, _vanishing, settled=CONFUSED),
+    Trouble("users deleted mid-sweep", "one behind each page of availabilities", TRUE, _deletions),
+    Trouble("ids beyond 2^53", "calls and a user", TRUE, _large_ids),
+    Trouble("clocks apart", "Aircall's ten minutes ahead", TRUE, served={"clock_skew": 600}),
+    Trouble("clocks apart", "Aircall's ten minutes behind", TRUE, served={"clock_skew": -600}),
+    Trouble("a leap of the clock", "Aircall's, ten minutes ahead", TRUE, _leap, settled=CONFUSED),
+    Trouble("one wrong server of three", "`Date` ten minutes ahead", TRUE, _one_wrong_server),
+    Trouble("`Date` alone wrong", "ten minutes ahead", OFF, _wrong_date),
+)
