@@ -1,0 +1,137 @@
+"""A simulated account in a process of its own that misbehaves all the time, each way for some minutes."""
+
+import logging
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from ctypes import c_double
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
+from random import Random
+from typing import Any
+
+from exporter.demo.server import LoggedRequest, SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+from tests.faults.table import TROUBLES, Trouble
+from tests.ledger import open_calls, plan, to_be_counted
+from tests.simulated_time import NOON
+
+UNFIT = {"nobody there", "users deleted mid-sweep", "ids beyond 2^53"}
+"""What cannot be done from within the server, or not again and again."""
+
+FIT = [trouble for trouble in TROUBLES if not trouble.served and trouble.fault not in UNFIT]
+CALM, LASTING = (300, 2400), (30, 300)
+"""Seconds between two faults, and of a fault: at least, and at most."""
+
+LOOK = 6 * 3600
+"""Seconds between two looks at how many requests there were in a minute."""
+
+
+class SharedTime:
+    """A clock that stands still until one of two processes moves it; UNIX seconds."""
+
+    def __init__(self, shared: "Synchronized[float]") -> None:
+        self._shared = shared
+
+    def __call__(self) -> float:
+        return self.now
+
+    @property
+    def now(self) -> float:
+        return float(self._shared.value)
+
+    @now.setter
+    def now(self, now: float) -> None:
+        self._shared.value = now
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company, the limit of its requests a minute, and until when (UNIX seconds) Aircall misbehaves."""
+
+    users: int
+    calls_per_hour: int
+    limit: int
+    until: float
+    seed: int = 1
+
+
+class Misbehaving:
+    """The account and its API, and which faults there were."""
+
+    def __init__(self, company: Company, time: SharedTime) -> None:
+        self._company, self._time = company, time
+        self._random = Random(f"faults {company.seed}")  # noqa: S311 (a simulation)
+        self._stack = ExitStack()
+        self.account = SimulatedAccount(
+            company.users, company.calls_per_hour, company.seed, start=NOON, history=0
+        )
+        self.aircall = SimulatedAircall(self.account, clock=time, rate_limit=company.limit)
+        self.faults: Counter[str] = Counter()
+        self.most_in_a_minute = 0
+        self.account.schedule(NOON + self._random.uniform(*CALM), self._begin)
+        self.account.schedule(NOON + LOOK, self._look)
+
+    def _begin(self) -> None:
+        if self._time.now >= self._company.until:
+            return
+        trouble: Trouble = self._random.choice(FIT)
+        self.faults[f"{trouble.fault}, {trouble.done}"] += 1
+        self._stack.enter_context(trouble.happening(self.aircall))
+        self.account.schedule(self.account.now + self._random.uniform(*LASTING), self._end)
+
+    def _end(self) -> None:
+        self._stack.close()
+        self.account.schedule(self.account.now + self._random.uniform(*CALM), self._begin)
+
+    def _look(self) -> None:
+        self.most_in_a_minute = max(self.most_in_a_minute, most_in_a_minute(self.aircall.requests))
+        self.account.schedule(self.account.now + LOOK, self._look)
+
+    def freeze(self) -> float:
+        """Let the account stand still; gives its time."""
+        now = self._time.now
+        self.aircall.clock = lambda: now
+        self._look()
+        return self.account.now
+
+    def answers(self) -> dict[str, Callable[[], Any]]:
+        """What the other process may ask."""
+        return {
+            "freeze": self.freeze,
+            "open": lambda: open_calls(self.account),
+            "plan": lambda: plan(self.account),
+            "to be counted": lambda: to_be_counted(self.account),
+            "calls": lambda: len(self.account.calls),
+            "faults": lambda: self.faults,
+            "most in a minute": lambda: self.most_in_a_minute,
+        }
+
+
+def most_in_a_minute(requests: deque[LoggedRequest]) -> int:
+    """The most requests that any sliding 60 seconds hold."""
+    times: Sequence[float] = [request.time for request in list(requests)]
+    return max(bisect_right(times, start + 60) - position for position, start in enumerate(times))
+
+
+def serve(company: Company, shared: "Synchronized[float]", asked: Connection) -> None:
+    """Serve the account, tell its address, and answer until there is nobody who asks."""
+    logging.disable(logging.ERROR)  # uvicorn's, of answers that were broken off
+    misbehaving = Misbehaving(company, SharedTime(shared))
+    answers = misbehaving.answers()
+    with misbehaving.aircall as aircall:
+        asked.send(aircall.base_url)
+        while True:
+            try:
+                asked.send(answers[asked.recv()]())
+            except EOFError:
+                return
+
+
+def shared_time() -> Any:
+    """What `SharedTime` is made of in either process."""
+    from multiprocessing import Value  # noqa: PLC0415 (a name too common)
+
+    return Value(c_double, NOON)

@@ -1,0 +1,177 @@
+"""A week with an Aircall that fails all the time: `python -m bench.soak` prints a table for reliability.md.
+
+The exporter in simulated time, over real HTTP, against an account in a process of its own: what memory this
+one takes is the exporter's. Half an hour or so for the week, `--days 1` for less.
+"""
+
+import argparse
+import gc
+import logging
+import re
+import sys
+import time
+from dataclasses import dataclass
+from multiprocessing import Pipe, Process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import structlog
+from sqlalchemy import create_engine, select
+
+from bench.misbehaving import Company, SharedTime, serve, shared_time
+from exporter.account.calls import LATE
+from exporter.aircall import client
+from exporter.archive import schema
+from exporter.archive.store import Archive
+from exporter.demo.server import SimulatedAircall
+from exporter.metrics.exposition import Exposition
+from tests.ledger import counted, kept
+from tests.simulated_time import NOON, Polled, SimulatedTime
+
+DAY = 86_400
+CALM_AT_THE_END = 3 * 3600
+"""Seconds without faults before the end: what vanished is read again within half an hour."""
+
+SCRAPE = 60
+"""Seconds between two scrapes."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What the exporter has to know of the account in the other process."""
+
+    base_url: str
+    api_id: str = "demo"
+    api_token: str = "demo-token"  # noqa: S105 (opens nothing)
+    account: None = None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
+    parser.add_argument("--days", type=float, default=7.0, help="how long (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=200, help="(default: %(default)s)")
+    parser.add_argument("--calls-per-hour", type=int, default=600, help="(default: %(default)s)")
+    parser.add_argument("--requests-per-minute", type=int, default=60, help="(default: %(default)s)")
+    given = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    client.READ_TIMEOUT, client.DEADLINE = 0.1, 0.15  # the exporter's clock goes on by the real ones
+    until = NOON + given.days * DAY
+    company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_THE_END)
+    shared, (account, there) = shared_time(), Pipe()
+    process = Process(target=serve, args=(company, shared, there), daemon=True)
+    process.start()
+    there.close()
+    with TemporaryDirectory() as directory:
+        database = f"sqlite:///{directory}/archive.sqlite"
+        remote = cast("SimulatedAircall", Remote(account.recv()))
+        world = Polled(remote, cast("SimulatedTime", SharedTime(shared)), Archive(database))
+        try:
+            soak = Soak(world, account, database, company.limit)
+            return soak.run(until)
+        finally:
+            world.client.close()
+            world.writer.stop()
+            account.close()
+            process.join(10)
+
+
+class Soak:
+    """An exporter that is watched for days."""
+
+    def __init__(self, world: Polled, account: Connection, database: str, limit: int) -> None:
+        self._world, self._account, self._database, self._limit = world, account, database, limit
+        self._exposition = Exposition(
+            world.poller.snapshot(), world.instruments, world.writer.status, world.time
+        )
+
+    def run(self, until: float) -> int:
+        """Live until then; 1 where something was lost, spent or grew."""
+        print("| day | requests | failed | faults so far | calls | memory, MB | minutes that it took |")
+        print("| --: | --: | --: | --: | --: | --: | --: |", flush=True)
+        memory = []
+        while self._world.time.now < until:
+            begun, before = time.monotonic(), self._requests()
+            self._live(min(until, self._world.time.now + DAY))
+            asked, failed = (now - then for now, then in zip(self._requests(), before, strict=True))
+            memory.append(resident())
+            cells = (
+                f"{len(memory)}",
+                f"{asked:,.0f}",
+                f"{failed:,.0f}",
+                f"{self._ask('faults').total():,}",
+                f"{self._ask('calls'):,}",
+                f"{memory[-1]:.1f}",
+                f"{(time.monotonic() - begun) / 60:.1f}",
+            )
+            print(f"| {' | '.join(cells)} |", flush=True)
+        return self._verdict(memory)
+
+    def _live(self, until: float) -> None:
+        while self._world.time.now < until:
+            self._world.live(min(SCRAPE, until - self._world.time.now))
+            self._exposition.renew(self._world.poller.snapshot())
+            self._exposition.expose("", zipped=True)
+
+    def _verdict(self, memory: list[float]) -> int:
+        self._read_whole(self._ask("freeze"))
+        scrape, planned = counted(self._world.scrape()), self._ask("to be counted")
+        engine = create_engine(self._database)
+        with engine.connect() as connection:
+            differing = kept(connection.execute(select(schema.calls))).items() ^ self._ask("plan").items()
+        engine.dispose()
+        most, budget = self._ask("most in a minute"), self._world.poller.budget.requests_per_minute
+        calls = self._ask("calls")
+        wrong = {id_ for id_, _ in differing}
+        print(f"\nFaults: {self._ask('faults').total()}, of {len(self._ask('faults'))} kinds.")
+        print(f"Calls: {calls:,}; lost, doubled or kept otherwise than planned: {len(wrong)}.")
+        print(f"Counters equal to the plan: {'yes' if scrape == planned else 'NO'}.")
+        print(f"Most requests in any 60 seconds: {most}, of {budget:g} that it may make.")
+        print(f"Memory after the first day and at the end: {memory[0]:.1f} and {memory[-1]:.1f} MB.")
+        for id_ in sorted(wrong)[:10]:
+            print(id_, file=sys.stderr)
+        return int(bool(wrong) or scrape != planned or most > budget or memory[-1] > 1.05 * memory[0])
+
+    def _read_whole(self, now: float) -> None:
+        """Until everything is read of an account that stands still since `now`."""
+        going_on, account = self._ask("open"), self._world.poller.account
+        until = self._world.time.now + 7200
+        while self._world.time.now < until and not (
+            account.history.covered[-1][1] >= int(now) - LATE
+            and not account.history.missing
+            and account.book.live.keys() == going_on
+        ):
+            self._world.step(until)
+        self._world.live(60)
+
+    def _requests(self) -> tuple[float, float]:
+        """Requests so far, and those that brought nothing."""
+        value = self._world.instruments.collect
+        samples = [
+            sample
+            for family in value()
+            for sample in family.samples
+            if sample.name == "aircall_api_requests_total"
+        ]
+        return (
+            sum(sample.value for sample in samples),
+            sum(sample.value for sample in samples if sample.labels["code"] != "200"),
+        )
+
+    def _ask(self, question: str) -> Any:
+        self._account.send(question)
+        return self._account.recv()
+
+
+def resident() -> float:
+    """Megabytes, as Linux counts them."""
+    gc.collect()
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found, status  # noqa: S101 (any Linux says so)
+    return int(found[1]) * 1024 / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())
