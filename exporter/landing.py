@@ -1,5 +1,6 @@
 """The landing page: what is served, and how fresh it is."""
 
+from collections.abc import Sequence
 from html import escape
 
 from exporter import __version__
@@ -37,10 +38,12 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 """
 
 
-def landing_page(snapshot: Snapshot, now: float) -> str:
-    """The page as HTML; `now` is UNIX time on our clock."""
+def landing_page(snapshot: Snapshot, problems: Sequence[str], now: float) -> str:
+    """The page as HTML; `problems` are the exporter's own, `now` is UNIX time on our clock."""
     status, board = snapshot.status, snapshot.board
-    if status.credential_rejected:
+    if problems:
+        state = f"<strong>Restart the exporter: {escape('; '.join(problems))}.</strong>"
+    elif status.credential_rejected:
         state = "<strong>Aircall rejects the credential.</strong> Check the API ID and token."
     elif any(polling.failing for polling in status.datasets.values()) and not status.up:
         state = "<strong>Aircall cannot be read at present.</strong> The last good values are served."

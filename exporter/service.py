@@ -1,7 +1,6 @@
 """The exporter as it runs: a thread that polls, and the snapshot that it leaves for whoever asks."""
 
 import queue
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -21,13 +20,18 @@ from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
 from exporter.errand import Errand, Errands
+from exporter.loop import Loop
 from exporter.metrics.exposition import Exposition
 from exporter.poller import SWITCHES, Poller
 from exporter.schedule import DATASETS
 from exporter.status import Snapshot
 from exporter.users.switching import Switched, Target, switch_on_board
+from exporter.watchdog import Watchdog
 
 log = structlog.get_logger()
+
+PATIENCE = 120.0
+"""Seconds after which the poller counts as hung; a request takes half a minute at most."""
 
 STUMBLE = 5.0
 """Seconds to wait after an error that nobody foresaw."""
@@ -74,10 +78,9 @@ class Service:
         self.exposition = Exposition(self.latest, registry, self._writer.status, self.clock)
         self._errands, self._switches = Errands(MOST_ERRANDS), Errands(MOST_ERRANDS)
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._wake = threading.Event()
-        self._stopping = False
         self._next_snapshot = 0.0
-        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+        self._loop = Loop("poller", self._turn, self.clock, PATIENCE)
+        self._watchdog = Watchdog((self._loop, self._writer.loop), registry, self.clock)
 
     def start(self) -> None:
         settings, status = self.latest.board.settings, self.latest.status
@@ -88,16 +91,20 @@ class Service:
             **{name: str(getattr(settings.refresh, name)) for name in DATASETS},
         )
         self._writer.start()
-        self._thread.start()
+        self._loop.start()
+        self._watchdog.start()
 
     def stop(self) -> None:
         """Ask nothing more; a request that hangs is left behind."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(0.5)
+        self._watchdog.stop()
+        self._loop.stop(0.5)
         self._writer.stop()
         self._client.close()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Which of the exporter's threads do not work, in a few words each."""
+        return self._watchdog.problems
 
     def refresh(self) -> None:
         """Read users, teams, numbers and assignments again, as soon as the budget allows."""
@@ -146,24 +153,21 @@ class Service:
 
     def _wish(self, wish: Callable[[], None]) -> None:
         self._wishes.put(wish)
-        self._wake.set()
+        self._loop.wake()
 
     def _new_client(self, settings: Settings) -> Client:
         aircall = settings.aircall
         return Client(aircall.base_url, aircall.api_id, aircall.api_token, self._client_metrics)
 
-    def _run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                while not self._wishes.empty():
-                    self._wishes.get()()
-                come_again = self._poller.step()
-                if self.clock() >= self._next_snapshot:
-                    self._publish()
-                else:
-                    come_again = min(come_again, self._next_snapshot)
-            except Exception:  # nothing but a signal ends the exporter
-                log.exception("an error that nobody foresaw, going on")
-                come_again = self.clock() + STUMBLE
-            self._wake.wait(max(0.0, come_again - self.clock()))
+    def _turn(self) -> float:
+        try:
+            while not self._wishes.empty():
+                self._wishes.get()()
+            come_again = self._poller.step()
+            if self.clock() >= self._next_snapshot:
+                self._publish()
+                return come_again
+            return min(come_again, self._next_snapshot)
+        except Exception:  # nothing but a signal ends the exporter
+            log.exception("an error that nobody foresaw, going on")
+            return self.clock() + STUMBLE

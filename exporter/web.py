@@ -45,9 +45,11 @@ def application(
         return Response(body, headers=headers)
 
     def landing(_: Request) -> Response:
-        return HTMLResponse(landing_page(service.latest, service.clock()))
+        return HTMLResponse(landing_page(service.latest, service.problems, service.clock()))
 
     def healthy(_: Request) -> Response:
+        if problems := service.problems:
+            return PlainTextResponse(f"Not healthy: {'; '.join(problems)}.\n", 503)
         return PlainTextResponse("aircall-exporter is healthy.\n")
 
     def ready(_: Request) -> Response:

@@ -9,6 +9,7 @@ from exporter.aircall.client import ClientMetrics
 from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family
 from exporter.metrics.polling import PollerMetrics
+from exporter.metrics.threads import ThreadMetrics
 
 METRICS = Path(__file__).parents[1] / "docs" / "metrics.md"
 
@@ -60,8 +61,8 @@ def _row(family: Family) -> str:
 
 def _counted_by_the_exporter() -> tuple[Family, ...]:
     registry = CollectorRegistry()
-    client, poller = ClientMetrics(registry), PollerMetrics(registry)
-    instruments: list[MetricWrapperBase] = [*vars(client).values(), *vars(poller).values()]
+    made = (ClientMetrics(registry), PollerMetrics(registry), ThreadMetrics(registry, ()))
+    instruments: list[MetricWrapperBase] = [each for one in made for each in vars(one).values()]
     return tuple(
         Family(
             f"{metric._name}_total" if metric._type == "counter" else metric._name,

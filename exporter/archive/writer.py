@@ -11,6 +11,7 @@ from exporter.archive.records import Batch, Memory, Progress, Saved, Span
 from exporter.archive.store import Archive
 from exporter.clock import Clock
 from exporter.config import Caller, Settings
+from exporter.loop import Loop
 
 log = structlog.get_logger()
 
@@ -23,6 +24,9 @@ MOST_AT_A_TIME = 500
 
 BEAT = 5.0
 """Seconds between two signs of life, which tell other commands on the archive that an exporter runs."""
+
+PATIENCE = 900.0
+"""Seconds after which the writer counts as hung; lifting an archive of millions of calls takes minutes."""
 
 RETENTION_INTERVAL = 60.0
 """Seconds between two looks for calls that are past their retention, or show too much of their caller."""
@@ -79,19 +83,14 @@ class ArchiveWriter:
         self._next_beat = 0.0
         self._beat_at: float | None = None
         self._told_of_another = False
-        self._wake = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="archive", daemon=True)
+        self.loop = Loop("archive", self._turn, clock, PATIENCE, last=self._leave)
 
     def start(self) -> None:
-        self._thread.start()
+        self.loop.start()
 
     def stop(self) -> None:
         """Save what waits, if that is a matter of a second."""
-        self._stopping = True
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(1)
+        self.loop.stop(1)
         self._archive.close()
 
     def submit(self, batch: Batch) -> None:
@@ -100,13 +99,14 @@ class ArchiveWriter:
             self._pending.add(batch)
             if self._pending_since is None:
                 self._pending_since = self._clock()
-        self._wake.set()
+        self.loop.wake()
 
     def status(self) -> ArchiveStatus:
         with self._lock:
             waiting = len(self._pending.records)
             since = self._pending_since if waiting else None
-        return ArchiveStatus(waiting, since, self._loaded and self._failing_since is None)
+        working = self._loaded and self._failing_since is None and self.loop.problem is None
+        return ArchiveStatus(waiting, since, working)
 
     def step(self) -> None:
         """Do what is to be done now; after a failure, not before it is time to try again."""
@@ -182,16 +182,15 @@ class ArchiveWriter:
         self._retry_at = now + self._retry
         self._retry = min(LONGEST_RETRY, 2 * self._retry)
 
-    def _run(self) -> None:
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                self.step()
-            except Exception:  # nothing but a signal ends the exporter
-                log.exception("an error that nobody foresaw in the archive, going on")
-                self._retry_at = self._clock() + LONGEST_RETRY
-            waiting = self._retry_at - self._clock() if self._retry_at else BEAT
-            self._wake.wait(max(0.0, waiting))
+    def _turn(self) -> float:
+        try:
+            self.step()
+        except Exception:  # nothing but a signal ends the exporter
+            log.exception("an error that nobody foresaw in the archive, going on")
+            self._retry_at = self._clock() + LONGEST_RETRY
+        return self._retry_at or self._clock() + BEAT
+
+    def _leave(self) -> None:
         if self._loaded and self._failing_since is None:
             self.step()
             self._archive.serve(0, since=self._clock())
