@@ -1,5 +1,6 @@
 """Writes the reference pages that are made from the code (`make docs`); a test compares the committed ones."""
 
+import re
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -10,8 +11,10 @@ from exporter.metrics import archive, counters, itself, numbers, teams, users, w
 from exporter.metrics.family import Family
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.threads import ThreadMetrics
+from tests.faults.table import TROUBLES, Trouble
 
-METRICS = Path(__file__).parents[1] / "docs" / "metrics.md"
+DOCS = Path(__file__).parents[1] / "docs"
+METRICS, RELIABILITY = DOCS / "metrics.md", DOCS / "reliability.md"
 
 _INTRODUCTION = """# Metrics
 
@@ -74,5 +77,19 @@ def _counted_by_the_exporter() -> tuple[Family, ...]:
     )
 
 
+def reliability_page(page: str) -> str:
+    """The page docs/reliability.md with its table of faults as it should be."""
+    table = "| fault | what was done | what the board showed | lost | recovered within |\n"
+    table += "| --- | --- | --- | --: | --: |\n" + "".join(map(_fault, TROUBLES))
+    return re.sub(r"(<!-- by [^\n]* -->\n).*?(<!-- end -->)", rf"\1{table}\2", page, flags=re.DOTALL)
+
+
+def _fault(trouble: Trouble) -> str:
+    settled = f", all calls {trouble.settled // 60} min" if trouble.settled else ""
+    within = f"{trouble.recovered} s{settled}"
+    return f"| {trouble.fault} | {trouble.done} | {trouble.board.words} | 0 | {within} |\n"
+
+
 if __name__ == "__main__":
     METRICS.write_text(metrics_page(), encoding="utf-8")
+    RELIABILITY.write_text(reliability_page(RELIABILITY.read_text(encoding="utf-8")), encoding="utf-8")

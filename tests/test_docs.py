@@ -13,7 +13,7 @@ from exporter.archive.criteria import PARAMETERS
 from exporter.config import Settings, load
 from exporter.durations import Duration
 from exporter.flags import parser
-from tests.reference import METRICS, metrics_page
+from tests.reference import METRICS, RELIABILITY, metrics_page, reliability_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
@@ -22,6 +22,19 @@ CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 
 def test_metrics_page_is_up_to_date() -> None:
     assert METRICS.read_text(encoding="utf-8") == metrics_page(), "run make docs"
+
+
+PROMISES = RELIABILITY.read_text(encoding="utf-8")
+
+
+def test_the_table_of_faults_is_that_of_the_tests() -> None:
+    assert reliability_page(PROMISES) == PROMISES, "run make docs"
+
+
+@pytest.mark.parametrize("test", re.findall(r"`(tests/\S+::\w+)`", PROMISES))
+def test_a_promise_is_kept_by_a_test(test: str) -> None:
+    file, name = test.split("::")
+    assert f"def {name}(" in (DOCS.parent / file).read_text(encoding="utf-8")
 
 
 def keys(section: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -219,7 +219,7 @@ TROUBLES = (
     Trouble("cut-off bodies", "half of the JSON, as if it were all", STALE, answering(faults.cut_off)),
     Trouble("resets mid-body", "half of the answer, then a TCP reset", STALE, answering(faults.reset)),
     Trouble("no answer", "the connection closed", STALE, answering(faults.close_connection)),
-    Trouble("dripping bodies", "a byte at a time, never the last", STALE, _taking(DEADLINE, faults.drip)),
+    Trouble("dripping bodies", "never the last byte", STALE, _taking(DEADLINE, faults.drip), recovered=20),
     Trouble("answers that never come", "requests taken and left alone", STALE, _silent),
     Trouble("nobody there", "connections refused", STALE, _away),
     Trouble("50 MB answers", "50 MB of spaces behind the JSON", STALE, answering(faults.padded(50_000_000))),
