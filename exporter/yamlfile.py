@@ -1,7 +1,9 @@
 """YAML files for people: read into types, and when something is wrong, one line that says what and where."""
 
 import difflib
+import itertools
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +14,16 @@ import msgspec
 import yaml
 
 from exporter.durations import Duration, parse_duration
+
+LARGEST_FILE = 2**20
+"""Bytes."""
+
+MOST_VALUES = 100_000
+DEEPEST = 20
+"""How many values a file may come to, and how deep they may lie."""
+
+LONGEST_NUMBER = 40
+"""Signs of a whole number; what is longer is taken for text."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -37,13 +49,17 @@ class ConfigError(Exception):
 def read(path: str) -> object:
     """The content of a YAML file, an empty mapping where it is empty. Raises ConfigError."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+        text = raw.decode()
     except OSError as error:
         raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(path, "", "is not UTF-8 text") from None
+    if len(raw) > LARGEST_FILE:
+        raise ConfigError(path, "", f"is larger than {LARGEST_FILE} bytes")
     try:
-        content = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506
         return {} if content is None else content
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -55,30 +71,55 @@ def read(path: str) -> object:
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
     """What is wrong, without what stands there: it may be a token that wants quotes."""
-    if isinstance(error, _DoubleKeyError):
+    if isinstance(error, _OwnError):
         return str(error.problem)
     if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError):
         return "a value that begins with *, & or ! wants quotes around it"
     return re.sub(r"'[^']{2,}'", "...", str(error.problem or error.context))
 
 
-class _DoubleKeyError(yaml.constructor.ConstructorError):
-    """A key that is there twice."""
+class _OwnError(yaml.constructor.ConstructorError):
+    """What is wrong in our own words, which repeat nothing that could be a secret."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML allows a key once; PyYAML would silently keep the last."""
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which PyYAML would keep the last, and what would never end."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None and _values(node, {}, 0) > MOST_VALUES:
+            problem = f"it is nested too deeply, or comes to more than {MOST_VALUES} values"
+            raise _OwnError(problem=problem, problem_mark=node.start_mark)
+        return node
+
+    def whole(self, node: yaml.ScalarNode) -> int | str:
+        return node.value if len(node.value) > LONGEST_NUMBER else self.construct_yaml_int(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    raise _DoubleKeyError(
+                    raise _OwnError(
                         problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.whole)
+
+
+def _values(node: yaml.Node, known: dict[int, float], depth: int) -> float:
+    """How many values a node comes to, each alias taken for all that it stands for; infinite in a circle."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        inner = node.value if isinstance(node, yaml.SequenceNode) else itertools.chain(*node.value)
+        if depth < DEEPEST:
+            known[id(node)] = 1 + sum(_values(each, known, depth + 1) for each in inner)
+    return known[id(node)]
 
 
 def _decode(kind: type, value: object) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -88,7 +88,8 @@ def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
         if link in seen or page.ids in seen:
             raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
         seen |= {link, page.ids}
-        request = replace(request, query=tuple(parse_qsl(urlsplit(link).query, keep_blank_values=True)))
+        query = link.partition("#")[0].partition("?")[2]
+        request = replace(request, query=tuple(parse_qsl(query, keep_blank_values=True)))
 
 
 def _list(template: str, key: str, kind: type[T], id_: int | None = None) -> Request[Page[T]]:

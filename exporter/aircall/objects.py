@@ -17,6 +17,9 @@ Timestamp = Annotated[int, msgspec.Meta(ge=0, lt=10**11)]
 Direction = Literal["inbound", "outbound"]
 Kind = Literal["call", "user", "team", "number", "availability"]
 
+LONGEST_NUMBER = 400
+"""Digits of a whole number."""
+
 KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
 
 
@@ -316,5 +319,10 @@ def _fields(body: bytes) -> dict[str, msgspec.Raw]:
 
 def _mended(body: bytes) -> bytes:
     """The same JSON with unpaired surrogates and broken UTF-8 replaced: no broken name costs a page."""
-    text = json.dumps(json.loads(body.decode("utf-8", "replace")), ensure_ascii=False)
-    return text.encode("utf-8", "replace")
+    content = json.loads(body.decode("utf-8", "replace"), parse_int=_whole)
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _whole(digits: str) -> int:
+    """A whole number; one that Python would not read is none of ours, and as bad as any that is wrong."""
+    return int(digits) if len(digits) < LONGEST_NUMBER else -1
