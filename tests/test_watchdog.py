@@ -111,7 +111,7 @@ def die() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize(("thread", "doing"), [("poller", (Client, "get")), ("archive", (Archive, "save"))])
+@pytest.mark.parametrize(("thread", "doing"), [("poller", (Client, "send")), ("archive", (Archive, "save"))])
 def test_a_thread_that_dies_is_started_again_and_nothing_is_lost(
     exporter: Running, logged: list, monkeypatch: pytest.MonkeyPatch, thread: str, doing: tuple[type, str]
 ) -> None:

@@ -254,15 +254,18 @@ def _sharing(call: Call) -> Call:
     return msgspec.structs.replace(
         call,
         status=sys.intern(call.status),
+        started_at=_shared(call.started_at),
+        answered_at=_shared(call.answered_at),
+        ended_at=_shared(call.ended_at),
         missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason),
-        user=call.user and _shared(call.user),
-        number=call.number and _shared(call.number),
+        user=_shared(call.user),
+        number=_shared(call.number),
     )
 
 
 @lru_cache(maxsize=2**15)
-def _shared(ref: Ref) -> Ref:
-    return ref
+def _shared(value: T) -> T:
+    return value
 
 
 def _list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
