@@ -9,13 +9,16 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.cli import main
 from exporter.config import Aircall
 from exporter.demo.directory import SimulatedUser
 from exporter.demo.faults import Fault, answer
@@ -46,8 +49,11 @@ def ada(aircall: SimulatedAircall) -> SimulatedUser:
 
 def command(aircall: SimulatedAircall, *arguments: str) -> tuple[int, str, str]:
     """Exit code, output and errors."""
-    done = run(NO_ARCHIVE, *arguments, **credential(aircall))
-    return done.returncode, done.stdout, done.stderr
+    out, err = io.StringIO(), io.StringIO()
+    environ = mock.patch.dict(os.environ, credential(aircall))
+    with environ, redirect_stdout(out), redirect_stderr(err):
+        code = main([NO_ARCHIVE, *arguments])
+    return code, out.getvalue(), err.getvalue()
 
 
 def changes(aircall: SimulatedAircall) -> list[str]:
