@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from tempfile import TemporaryDirectory
 
 import structlog
@@ -16,6 +16,7 @@ from exporter import __version__, backfill, forget
 from exporter.archive import command
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.keyfile import key_file
+from exporter.archive.records import Doing
 from exporter.archive.store import Archive
 from exporter.config import Aircall, Settings, Storage, load, load_storage
 from exporter.durations import Duration
@@ -119,15 +120,16 @@ def _backfill(arguments: argparse.Namespace) -> int:
 def _ask_aircall(arguments: argparse.Namespace) -> int:
     """Ask Aircall by hand: out of our own budget, or of what a running exporter leaves to others."""
     settings = load(arguments.config)
-    run = {"users": users.list_users, "switch": users.switch}[arguments.command]
-    try:
-        with closing(_kept_archive(arguments)) as archive:
-            beside = backfill.is_served(archive)
-    except ArchiveError:
-        beside = False
+    beside = False
+    doing: Doing = {}
+    with suppress(ArchiveError), closing(_kept_archive(arguments)) as archive:
+        if beside := backfill.is_served(archive):
+            doing = archive.doing()
     try:
         with asking(settings.aircall, beside) as asker:
-            return run(arguments, asker)
+            if arguments.command == "users":
+                return users.list_users(arguments, asker, doing)
+            return users.switch(arguments, asker)
     except ValueError as error:
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
         return 2

@@ -72,6 +72,11 @@ class Service:
                 wished=lambda spans: self._wish(lambda: self._poller.wish(spans)),
             ),
             settings=lambda: self.latest.board.settings,
+            doing=lambda: {
+                int(row.user.id): (row.state, row.since)
+                for row in self.latest.board.users
+                if row.since is not None
+            },
         )
         self._poller = Poller(settings, self._client, registry, self.clock, self._writer.submit)
         self.latest: Snapshot = self._poller.snapshot()

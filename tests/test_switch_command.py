@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest import mock
 
@@ -28,6 +29,8 @@ from exporter.reads import UserApi
 from exporter.users.asker import Asker
 from exporter.users.switching import switch
 from tests.process import COMMAND, credential, process, run
+from tests.running import eventually
+from tests.scrape import Scrape
 from tests.simulated_time import SimulatedTime
 
 NO_ARCHIVE = "--storage.path=/no/archive"
@@ -77,6 +80,7 @@ def test_users_says_who_is_who(aircall: SimulatedAircall, ada: SimulatedUser) ->
         "state": "do_not_disturb",
         "status": "unavailable",
         "substatus": "Out for lunch",
+        "since": None,
     }
     for user_id, row in rows.items():
         teams = [team.name for team in account.teams.values() if user_id in team.user_ids]
@@ -220,6 +224,28 @@ def test_a_used_up_limit_is_waited_for(aircall: SimulatedAircall, ada: Simulated
     assert [request.status for request in aircall.requests] == [429, 200, 200]
     assert clock.now // 60 == begun // 60 + 1
     assert said == [f"waiting {clock.now - begun:.0f}s, to keep within the rate limit"]
+
+
+def test_since_when_is_what_a_running_exporter_has_seen(
+    aircall: SimulatedAircall, ada: SimulatedUser, tmp_path: Path
+) -> None:
+    def listed() -> dict[int, str | None]:
+        lines = run(*flags, "users", "--format=json", "--utc", **credential(aircall))
+        return {row["id"]: row["since"] for row in map(json.loads, lines.stdout.splitlines())}
+
+    file = tmp_path / "aircall.yml"
+    file.write_text("refresh: {availabilities: 1h}\n")
+    flags = (f"--config.file={file}", f"--storage.path={tmp_path}")
+    with process(*flags, **credential(aircall)) as exporter:
+        series = "aircall_user_availability_changed_timestamp_seconds"
+        seen = eventually(lambda: Scrape.at(exporter.url).all(series, user_id=ada.id))
+        eventually(lambda: listed()[ada.id])
+        told = datetime.fromisoformat(listed()[ada.id] or "")
+        assert (told.tzinfo, int(told.timestamp())) == (UTC, int(next(iter(seen.values()))))
+        aircall.account.switch(ada.id, "unavailable")
+        others = listed()
+        assert others.pop(ada.id) is None
+        assert all(others.values())
 
 
 def test_beside_an_exporter_it_takes_what_that_leaves(aircall: SimulatedAircall, tmp_path: Path) -> None:

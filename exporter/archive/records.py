@@ -9,6 +9,9 @@ from exporter.account.totals import Key
 from exporter.aircall.objects import Call, CallDetails
 from exporter.config import Caller
 
+Doing = Mapping[int, tuple[str, float]]
+"""By user id, his state and since when (UNIX seconds) he was seen in it."""
+
 Span = tuple[int, int]
 """A stretch of time: its first and its last second, in UNIX seconds on Aircall's clock."""
 

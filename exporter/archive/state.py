@@ -10,7 +10,7 @@ from exporter.archive.schema import state
 
 T = TypeVar("T")
 
-PROGRESS, WISHES, SERVED = "progress", "wishes", "served"
+PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS = "caller_key", "callers"
 
 

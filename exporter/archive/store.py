@@ -19,7 +19,7 @@ from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError, archive_errors, engine_for, scrub, searching, writing
 from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
-from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
+from exporter.archive.records import Addition, Batch, Doing, Memory, Progress, Record, Saved, Span
 from exporter.archive.search import FoundCall, search
 from exporter.config import Caller
 
@@ -121,6 +121,14 @@ class Archive:
         served = self._noted(state.SERVED, Served)
         self._note(state.SERVED, Served(at, self._name))
         return served is None or served.by == self._name or served.at <= since
+
+    def doing(self) -> Doing:
+        """What the users did when the exporter noted it last, and since when."""
+        return self._noted(state.DOING, dict[int, tuple[str, float]]) or {}
+
+    def note_doing(self, doing: Doing) -> None:
+        """Note what the users do, in place of what they did before."""
+        self._note(state.DOING, doing)
 
     def _noted(self, name: str, kind: type[T]) -> T | None:
         with archive_errors(), self._engine.begin() as connection:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.archive.database import ArchiveError
-from exporter.archive.records import Batch, Memory, Progress, Saved, Span
+from exporter.archive.records import Batch, Doing, Memory, Progress, Saved, Span
 from exporter.archive.store import Archive
 from exporter.clock import Clock
 from exporter.config import Caller, Settings
@@ -27,6 +27,9 @@ BEAT = 5.0
 
 PATIENCE = 900.0
 """Seconds after which the writer counts as hung; lifting an archive of millions of calls takes minutes."""
+
+NOTE_INTERVAL = 30.0
+"""Seconds between two notes of what the users do, for the command that lists them."""
 
 RETENTION_INTERVAL = 60.0
 """Seconds between two looks for calls that are past their retention, or show too much of their caller."""
@@ -67,10 +70,11 @@ class ArchiveWriter:
         clock: Clock,
         listener: Listener,
         settings: Callable[[], Settings],
+        doing: Callable[[], Doing] = dict,
     ) -> None:
         self._archive = archive
         self._clock = clock
-        self._listener, self._settings = listener, settings
+        self._listener, self._settings, self._doing = listener, settings, doing
         self._loaded = False
         self._lock = threading.Lock()
         self._pending = Batch()
@@ -80,7 +84,7 @@ class ArchiveWriter:
         self._retry_at = 0.0
         self._next_removal = self._next_hiding = 0.0
         self._to_scrub = False
-        self._next_beat = 0.0
+        self._next_beat = self._next_note = 0.0
         self._beat_at: float | None = None
         self._told_of_another = False
         self.loop = Loop("archive", self._turn, clock, PATIENCE, last=self._leave)
@@ -121,6 +125,7 @@ class ArchiveWriter:
             self._save()
             self._hide(how)
             self._beat()
+            self._note()
             self._remove()
         except ArchiveError as error:
             self._failed(error)
@@ -153,6 +158,12 @@ class ArchiveWriter:
                 log.error("another exporter runs on this archive: each account needs an archive of its own")
             self._beat_at, self._next_beat = now, now + BEAT
             self._listener.wished(self._archive.wishes())
+
+    def _note(self) -> None:
+        now, doing = self._clock(), self._doing()
+        if doing and now >= self._next_note:
+            self._next_note = now + NOTE_INTERVAL
+            self._archive.note_doing(doing)
 
     def _hide(self, how: Caller) -> None:
         now = self._clock()

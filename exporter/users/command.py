@@ -2,13 +2,16 @@
 
 import argparse
 import sys
+from datetime import UTC, tzinfo
 
 from msgspec import structs
 
 from exporter import listing
 from exporter.aircall.errors import ApiError, CredentialError
 from exporter.aircall.objects import UserStatus
+from exporter.archive.records import Doing
 from exporter.confirming import is_confirmed
+from exporter.listing import shown_time
 from exporter.reads import UserApi
 from exporter.users.asker import Asker
 from exporter.users.people import Person, alike, everybody, meant, statuses
@@ -34,6 +37,7 @@ class NobodyMeantError(SwitchError):
 def add_flags(users: argparse.ArgumentParser, switch: argparse.ArgumentParser) -> None:
     """How to list, whom to switch."""
     users.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    users.add_argument("--utc", action="store_true", help="times are UTC; local otherwise")
     switch.add_argument("user", metavar="USER", help="by id, e-mail address or whole name")
     switch.add_argument(
         "target",
@@ -44,20 +48,21 @@ def add_flags(users: argparse.ArgumentParser, switch: argparse.ArgumentParser) -
     switch.add_argument("--yes", action="store_true", help="switch without asking")
 
 
-def list_users(arguments: argparse.Namespace, asker: Asker) -> int:
-    """Print all users; gives the exit code."""
+def list_users(arguments: argparse.Namespace, asker: Asker, doing: Doing) -> int:
+    """Print all users; gives the exit code. `doing` is what an exporter saw them do a moment ago."""
+    zone = UTC if arguments.utc else None
     try:
-        people = asker.run(everybody(UserApi()))
+        people = [_since(person, doing) for person in asker.run(everybody(UserApi()))]
     except ApiError as error:
         return _said("users", _why(error), FAILED)
     if arguments.format == "json":
-        listing.as_json(map(structs.asdict, people))
+        listing.as_json(_row(person, zone) for person in people)
     elif arguments.format == "csv":
-        rows = (structs.asdict(person) | {"teams": ", ".join(person.teams)} for person in people)
+        rows = (_row(person, zone) | {"teams": ", ".join(person.teams)} for person in people)
         listing.as_csv(Person.__struct_fields__, rows)
     else:
-        columns = ("id", "name", "e-mail", "teams", "state", "status", "substatus")
-        listing.as_table(columns, map(_cells, people))
+        columns = ("id", "name", "e-mail", "teams", "state", "since", "status", "substatus")
+        listing.as_table(columns, (_cells(person, zone) for person in people))
     return DONE
 
 
@@ -122,13 +127,25 @@ def _now(status: UserStatus) -> str:
     return f"{status.availability_status}" + (f" ({told})" if told else "")
 
 
-def _cells(person: Person) -> tuple[str, ...]:
+def _since(person: Person, doing: Doing) -> Person:
+    """Him with the time of the state that he is in still."""
+    state, since = doing.get(person.id, ("", 0.0))
+    return structs.replace(person, since=since) if state == person.state else person
+
+
+def _row(person: Person, zone: tzinfo | None) -> dict[str, object]:
+    since = None if person.since is None else shown_time(int(person.since), zone)
+    return structs.asdict(person) | {"since": since}
+
+
+def _cells(person: Person, zone: tzinfo | None) -> tuple[str, ...]:
     return (
         str(person.id),
         person.name,
         person.email,
         ", ".join(person.teams),
         person.state,
+        "" if person.since is None else shown_time(int(person.since), zone)[:19],
         person.status,
         person.substatus,
     )

@@ -25,6 +25,8 @@ class Person(msgspec.Struct, frozen=True):
     state: str
     status: str
     substatus: str
+    since: float | None = None
+    """UNIX seconds from which on he was seen in this state, as far as somebody looked."""
 
 
 def statuses(api: UserApi) -> Asking[list[UserStatus]]:
