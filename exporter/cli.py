@@ -22,6 +22,7 @@ from exporter.config import Aircall, Settings, Storage, load, load_storage
 from exporter.durations import Duration
 from exporter.flags import CALLS_PER_USER, STORAGE, parse
 from exporter.logs import configure_logs
+from exporter.permissions import readable_by_all
 from exporter.planner import command as planner
 from exporter.service import Service
 from exporter.users import command as users
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
-    configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
+    configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
     _serve(arguments, settings, _archive(settings.storage, arguments.storage or STORAGE))
     return 0
 
@@ -108,7 +109,7 @@ def _on_the_archive(arguments: argparse.Namespace) -> int:
 
 def _backfill(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
-    configure_logs("warning", arguments.log_format, [settings.aircall.api_token])
+    configure_logs("warning", arguments.log_format, settings.secrets)
     try:
         with closing(_archive(settings.storage, arguments.storage or STORAGE)) as archive:
             return backfill.run(arguments, settings, archive)
@@ -189,7 +190,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
 
     def reload() -> None:
         settings = load(arguments.config)
-        configure_logs(arguments.log_level, arguments.log_format, [settings.aircall.api_token])
+        configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
         service.configure(settings)
         log.info("the configuration is reloaded", file=arguments.config)
 
@@ -216,6 +217,8 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
         signals.add(signal.SIGHUP)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     host = listener.getsockname()[0]
+    for file in readable_by_all(arguments.config, web.config):
+        log.warning("everybody on this machine can read a secret", file=file, mend=f"chmod o-r {file}")
     log.info("starting", version=__version__, listening=f"{host}:{server.port}")
     if arguments.api and not (web.config.tells_who_asks or archive.simulated):
         log.warning("the calls API refuses everybody: set basic_auth_users in --web.config.file")

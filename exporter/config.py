@@ -3,6 +3,7 @@
 The reference for users is docs/configuration.md, which a test holds against the classes below.
 """
 
+import base64
 import math
 import os
 import re
@@ -112,6 +113,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     storage: Storage = Storage()
     map_users_to_numbers: bool = True
     caller: Caller = "full"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What appears in no log: the token, also as a header carries it, and the archive's address."""
+        credential = f"{self.aircall.api_id}:{self.aircall.api_token}"
+        header = base64.b64encode(credential.encode()).decode()
+        return (self.aircall.api_token, header, self.storage.url)
 
 
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -64,6 +64,8 @@ def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 class _Redactor:
+    """Blots secrets out, and writes out what a terminal would obey: others choose the names in here."""
+
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = [secret for secret in secrets if secret]
 
@@ -71,8 +73,15 @@ class _Redactor:
         return {key: self._clean(value) for key, value in event.items()}
 
     def _clean(self, value: object) -> object:
-        if not isinstance(value, str):
+        if isinstance(value, bool | int | float | None):
             return value
+        text = str(value)
         for secret in self._secrets:
-            value = value.replace(secret, "<secret>")
-        return value
+            text = text.replace(secret, "<secret>")
+        if text.isprintable():
+            return text
+        return "".join(sign if sign.isprintable() or sign == "\n" else _written_out(sign) for sign in text)
+
+
+def _written_out(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()

@@ -5,6 +5,10 @@ from contextlib import closing
 
 import pytest
 
+from tests.web.conftest import authority
+
+__all__ = ["authority"]
+
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[bytes], tuple[str, list[bytes]]]]:

@@ -1,0 +1,38 @@
+"""Files with secrets in them that everybody on the machine can read."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from exporter import yamlfile
+from exporter.webconfig import WebConfig
+
+OURS_ALONE = ("/run/secrets/", "/var/run/secrets/")
+"""Where Docker and Kubernetes mount secrets: for all to read, in a container where there is only us."""
+
+
+def readable_by_all(config: str | None, web: WebConfig, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The files with secrets that others than their owner and group can read; all have been read before."""
+    return [file for file in _with_secrets(config, web, environ) if _readable_by_all(file)]
+
+
+def _with_secrets(config: str | None, web: WebConfig, environ: Mapping[str, str]) -> Iterator[str]:
+    if config:
+        content = yamlfile.read(config)
+        sections = content if isinstance(content, dict) else {}
+        aircall, storage = sections.get("aircall") or {}, sections.get("storage") or {}
+        if aircall.get("api_token") or "@" in storage.get("url", ""):
+            yield config
+        yield from filter(None, (aircall.get("api_token_file"), storage.get("key_file")))
+    yield from filter(None, map(environ.get, ("AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE")))
+    if web.tls_server_config:
+        yield web.tls_server_config.key_file
+
+
+def _readable_by_all(file: str) -> bool:
+    try:
+        mode = Path(file).stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH) and not file.startswith(OURS_ALONE)
