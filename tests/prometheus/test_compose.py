@@ -88,6 +88,15 @@ def test_a_real_accounts_calls_are_served_only_where_that_is_asked_for(tmp_path:
     assert "--web.enable-api" in asked.split()
 
 
+@pytest.mark.parametrize("api_id", ["", "abc"])
+def test_exporter_takes_users_from_a_file_that_is_mounted(tmp_path: Path, api_id: str) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text("basic_auth_users: {}\n", encoding="utf-8")
+    mounted = {"/etc/aircall-web.yml": str(web)}
+    arguments = run_in_shell("exporter", tmp_path, "aircall-exporter", mounted, AIRCALL_API_ID=api_id)
+    assert arguments.startswith(f"--web.config.file={web} --web.public-metrics ")
+
+
 def test_the_archive_is_out_of_reach_from_outside() -> None:
     assert "ports" not in SERVICES["archive"]
     assert SERVICES["archive"]["networks"] == ["archive"]
@@ -112,6 +121,19 @@ def test_grafana_never_starts_with_its_well_known_password(tmp_path: Path) -> No
     assert password("from-env-file") == "from-env-file"
     assert len(password("")) == 32
     assert password("") != password("")
+
+
+@pytest.mark.parametrize(
+    ("real", "asked", "anonymous"),
+    [("", "", "true"), ("true", "", "false"), ("true", "true", "true"), ("", "false", "false")],
+)
+def test_boards_of_a_real_account_want_a_password_unless_it_is_asked_otherwise(
+    tmp_path: Path, real: str, asked: str, anonymous: str
+) -> None:
+    replaced = {"/run.sh": "run.sh $GF_AUTH_ANONYMOUS_ENABLED"}
+    settings = {"REAL_ACCOUNT": real, "GF_AUTH_ANONYMOUS_ENABLED": asked}
+    assert SERVICES["grafana"]["environment"]["REAL_ACCOUNT"] == "${AIRCALL_API_ID:+true}"
+    assert run_in_shell("grafana", tmp_path, "run.sh", replaced, **settings) == anonymous
 
 
 def run_in_shell(
