@@ -112,6 +112,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds = Thresholds()
     storage: Storage = Storage()
     map_users_to_numbers: bool = True
+    user_limit: int = 10_000
     caller: Caller = "full"
 
     @property
@@ -217,6 +218,7 @@ def _check(settings: Settings, source: str, address_given: bool) -> None:
     wanted(0 < period <= API_HISTORY, "activity_period", period, "more than 0s and at most 182d")
     at_most = f"at most queue_wait.critical ({wait.critical})"
     wanted(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
+    wanted(settings.user_limit >= 1, "user_limit", settings.user_limit, "1 or more")
     share = settings.thresholds.missed_share
     wanted(0 <= share < 1, "thresholds.missed_share", share, "a share from 0 (off) to below 1")
     share = settings.thresholds.service_level

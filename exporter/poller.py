@@ -139,7 +139,9 @@ class Poller:
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
-        return Snapshot(self.account.board(self._server_clock.ahead), self.status())
+        board = self.account.board(self._server_clock.ahead)
+        self._remarks.left_out(board.left_out, self._settings.user_limit)
+        return Snapshot(board, self.status())
 
     def status(self) -> Status:
         """How the polling goes."""

@@ -29,6 +29,7 @@ class Remarks:
         self._stretching = False
         self._misspelt: tuple[str, ...] = ()
         self._planned_for: tuple[Settings, float] | None = None
+        self._left_out = 0
         self._missing = 0
         self._missing_told_at = 0.0
 
@@ -49,6 +50,16 @@ class Remarks:
                 "the configuration names somebody whom Aircall does not know", names="; ".join(misspelt)
             )
         self._misspelt = misspelt
+
+    def left_out(self, users: int, limit: int) -> None:
+        """Users without series of their own; again once there had been none."""
+        if users and not self._left_out:
+            log.warning(
+                "more users than user_limit: the rest has no series of its own, only sums",
+                user_limit=limit,
+                left_out=users,
+            )
+        self._left_out = users
 
     def stretching(
         self, intervals: Mapping[str, float], targets: Mapping[str, float], complete: bool

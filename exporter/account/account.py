@@ -15,6 +15,7 @@ from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neigh
 from exporter.account.directory import Directory
 from exporter.account.history import History
 from exporter.account.leaving import Leaving
+from exporter.account.limit import limited
 from exporter.account.making import Making, Touched
 from exporter.account.period import Period
 from exporter.account.presence import PresenceBook
@@ -317,7 +318,7 @@ class Account:
             if not self.teams_complete:
                 counters = Counters(counters.users, counters.numbers)
         self._touched.clear()
-        return Board(
+        board = Board(
             settings=self.settings,
             known=frozenset(self.known),
             server_ahead=server_ahead,
@@ -328,6 +329,7 @@ class Account:
             counters=counters,
             malformed={kind: self.malformed[kind] for kind in KINDS},
         )
+        return limited(board)
 
     def _roster(self) -> Roster:
         directory = self.directory

@@ -136,7 +136,8 @@ class Board:
     """Everything served, as of one moment.
 
     `known` names the datasets that have been read once; `server_ahead` is by how many seconds Aircall's
-    clock leads ours, so that waits can be told at any later moment without asking anybody.
+    clock leads ours, so that waits can be told at any later moment without asking anybody. So many users
+    are `left_out` as there are beyond `user_limit`.
     """
 
     settings: Settings
@@ -148,6 +149,7 @@ class Board:
     queue: tuple[WaitingCall, ...]
     counters: Counters
     malformed: Mapping[str, int]
+    left_out: int = 0
 
 
 def exceeds(value: float | None, sla: float) -> bool | None:

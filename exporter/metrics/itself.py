@@ -62,6 +62,11 @@ MALFORMED = Family(
     "Objects in Aircall's answers that could not be read and were left out.",
     ("kind",),
 )
+LEFT_OUT = Family(
+    "aircall_exporter_users_left_out",
+    "gauge",
+    "Users without series of their own, because there are more than user_limit; sums count them.",
+)
 
 FAMILIES = (
     ACTIVITY_PERIOD,
@@ -79,6 +84,7 @@ FAMILIES = (
     REMAINING,
     REJECTED,
     MALFORMED,
+    LEFT_OUT,
 )
 
 
@@ -126,10 +132,12 @@ def of_status(status: Status, now: float) -> Iterator[Sample]:
     yield REJECTED, (), status.credential_rejected
 
 
-def of_malformed(board: Board) -> Iterator[Sample]:
-    """Expose what could not be read:
+def of_omissions(board: Board) -> Iterator[Sample]:
+    """Expose what is left out, unreadable or too much:
 
     aircall_malformed_objects_total{kind="call"} 0
+    aircall_exporter_users_left_out 0
     """
     for kind, count in board.malformed.items():
         yield MALFORMED, (kind,), count
+    yield LEFT_OUT, (), board.left_out

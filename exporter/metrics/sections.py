@@ -70,4 +70,4 @@ def moving(snapshot: Snapshot, writer: ArchiveStatus, now: float) -> Iterator[Sa
     yield from archive.of_past(snapshot.status)
     yield from itself.of_settings(snapshot.board.settings)
     yield from itself.of_status(snapshot.status, now)
-    yield from itself.of_malformed(snapshot.board)
+    yield from itself.of_omissions(snapshot.board)

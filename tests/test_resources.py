@@ -1,0 +1,158 @@
+"""What a flood, a large company or a lack of file descriptors may cost, and what not."""
+
+import gc
+import resource
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import requests
+from structlog.testing import capture_logs
+
+from exporter.account.calls import LOOK_BACK
+from exporter.aircall import client
+from exporter.config import Refresh
+from exporter.demo import faults
+from exporter.demo.faults import Fault
+from exporter.demo.server import SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from tests.faults.table import TROUBLES
+from tests.ledger import counted, to_be_counted
+from tests.process import credential, process
+from tests.running import eventually
+from tests.scrape import Scrape
+from tests.simulated_time import NOON, Polled, polled
+
+LIMIT = 10
+
+
+def test_beyond_the_limit_users_have_no_series_of_their_own_and_are_counted_all_the_same() -> None:
+    account = SimulatedAccount(users=24, calls_per_hour=600, seed=3, start=NOON, history=0)
+    shown = {str(id_) for id_ in sorted(account.users)[:LIMIT]}
+    with capture_logs() as lines, polled(account, user_limit=LIMIT) as world:
+        world.live_until_complete()
+        world.live(900)
+        world.freeze()
+        world.live(120)
+        scrape = world.scrape()
+    assert scrape.value("aircall_exporter_users_left_out") == 24 - LIMIT
+    assert [line["left_out"] for line in lines if "user_limit" in line["event"]][-1] == 24 - LIMIT
+    names = [name for name in scrape.samples if name.startswith("aircall_user_")]
+    assert len(names) > 10
+    for name in names:
+        assert scrape.labels(name, "user_id") <= shown | {"others"}
+    assert scrape.labels("aircall_user_info", "user_id") == shown
+    assert scrape.labels("aircall_calls_total", "user_id") == shown | {"", "others"}
+    told, planned = counted(scrape), to_be_counted(account)
+    for family in ("missed", "teams", "talk"):
+        assert told[family] == planned[family]
+    assert told["calls"] == sum_of_others(planned["calls"], shown)
+    by_state = sum(scrape.all("aircall_team_users").values())
+    memberships = sum(len(team.user_ids) for team in account.teams.values())
+    single = account.users.keys() - set().union(*(team.user_ids for team in account.teams.values()))
+    assert by_state == memberships + len(single)
+
+
+def sum_of_others(calls: dict, shown: set[str]) -> dict:
+    summed: dict = {}
+    for (user, *rest), count in calls.items():
+        key = (user if user in shown | {""} else "others", *rest)
+        summed[key] = summed.get(key, 0) + count
+    return summed
+
+
+def memory() -> int:
+    """Bytes that the process has in use."""
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def test_a_flood_of_calls_leaves_nothing_behind_once_it_is_over() -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    seldom = Refresh(calls=Duration(60), availabilities=Duration(60))
+    with polled(account, served={"rate_limit": 6000}, refresh=seldom) as world:
+        world.live_until_complete()
+        kept = read(world)
+        tracemalloc.start()
+        before = memory()
+        flood(world, number, 1500)
+        world.live(120)
+        assert len(world.poller.account.period) == 1500
+        during = memory()
+        world.live(LOOK_BACK + 1800)
+        forget_what_the_account_has(world)
+        after = memory()
+        tracemalloc.stop()
+        assert world.scrape().sum("aircall_calls_total") == 1500
+    assert read(world) == kept
+    assert after - before < (during - before) / 5
+
+
+def read(world: Polled) -> tuple[int, int]:
+    """How many calls are held."""
+    account = world.poller.account
+    return len(account.book.calls), len(account.period)
+
+
+def flood(world: Polled, number: int, calls: int) -> None:
+    for position in range(calls):
+        call = world.account.ring_in(number, f"+33 6 {position:08}", at=world.time.now + position / 50)
+        world.account.miss(call.id, "short_abandoned")
+    world.time.now = world.account.now
+
+
+def forget_what_the_account_has(world: Polled) -> None:
+    """The memory of the simulated account is not the exporter's."""
+    world.account.calls.clear()
+    world.account.calls.chronological.clear()
+    world.aircall.requests.clear()
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_no_way_of_failing_keeps_a_file_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "READ_TIMEOUT", 0.05)
+    monkeypatch.setattr(client, "DEADLINE", 0.1)
+    with polled(SimulatedAccount(users=6, calls_per_hour=0, start=NOON)) as world:
+        world.live_until_complete()
+        before = open_files()
+        for trouble in TROUBLES:
+            if not trouble.served and trouble.fault != "50 MB answers":  # which take their time
+                with trouble.happening(world.aircall):
+                    world.live(60)
+        world.live(60)
+        gc.collect()
+        eventually(lambda: open_files() <= before)
+
+
+def test_without_file_descriptors_it_waits_and_goes_on_once_there_are_some(tmp_path: Path) -> None:
+    config = tmp_path / "aircall.yml"
+    config.write_text("refresh: {calls: 1s, availabilities: 1s}\n")
+    account = SimulatedAccount(users=6, calls_per_hour=0)
+    with SimulatedAircall(account, rate_limit=6000) as aircall:
+        flags = (f"--config.file={config}", f"--storage.path={tmp_path}")
+        with process(*flags, **credential(aircall)) as exporter:
+            eventually(lambda: Scrape.at(exporter.url).value("aircall_up") == 1)
+            pid = exporter.process.pid
+            soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
+            before = len(aircall.requests)
+            aircall.faults.append(Fault(lambda _: True, faults.close_connection))
+            exporter.logged("reading failed")
+            aircall.faults.clear()
+            dropped = len(aircall.requests) - before
+            for _ in range(3):
+                with pytest.raises(requests.RequestException):
+                    requests.get(exporter.url, timeout=1)
+            exporter.logged("out of system resource")
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+            call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11")
+            account.miss(call.id, "short_abandoned")
+            eventually(lambda: Scrape.at(exporter.url).sum("aircall_calls_total") == 1)
+            eventually(lambda: Scrape.at(exporter.url).value("aircall_up") == 1)
+            failed = Scrape.at(exporter.url).sum("aircall_api_requests_total", code="connection")
+            assert failed > dropped
