@@ -30,6 +30,7 @@ from exporter.users.asker import asking
 from exporter.web import PUBLIC, application
 from exporter.webconfig import load_web_config
 from exporter.webfile import WebFile
+from exporter.webhooks.receiver import PATH
 from exporter.webserver import AddressError, ListenError, WebServer, bind
 from exporter.yamlfile import ConfigError
 
@@ -209,7 +210,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
         archive if arguments.api else None,
         arguments.admin,
     )
-    server = WebServer(pages, listener, web, PUBLIC if arguments.public_metrics else ())
+    server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
     signals = {signal.SIGTERM, signal.SIGINT}
     if is_demo:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -27,8 +27,21 @@ API_HISTORY = Duration(182 * 86400)
 Caller = Literal["full", "masked", "hidden"]
 
 _TEXTS = Texts(
-    wanted={"aircall.requests_per_minute": "auto or a number", "caller": "full, masked or hidden"},
-    secret=frozenset({"aircall.api_id", "aircall.api_token", "aircall.api_token_file", "storage.url"}),
+    wanted={
+        "aircall.requests_per_minute": "auto or a number",
+        "caller": "full, masked or hidden",
+        "webhook.token": "a token, or a list of two",
+    },
+    secret=frozenset(
+        {
+            "aircall.api_id",
+            "aircall.api_token",
+            "aircall.api_token_file",
+            "storage.url",
+            "webhook.token",
+            "webhook.token_file",
+        }
+    ),
 )
 
 
@@ -99,6 +112,25 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service_level: float = 0.8
 
 
+class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may push events, where to, and how often is read what they tell while they come."""
+
+    token: str | tuple[str, ...] = ""
+    """Two of them while one takes the other's place."""
+    token_file: str = ""
+    listen_address: str = ""
+    refresh: Duration = Duration(60)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens that let somebody in; where there are none, nobody."""
+        tokens = (self.token,) if isinstance(self.token, str) else self.token
+        return tuple(filter(None, tokens))
+
+    def __repr__(self) -> str:
+        return f"Webhook(listen_address={self.listen_address!r}, refresh={self.refresh!r}, tokens hidden)"
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file. Durations are seconds."""
 
@@ -111,16 +143,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: tuple[Group, ...] = ()
     thresholds: Thresholds = Thresholds()
     storage: Storage = Storage()
+    webhook: Webhook = Webhook()
     map_users_to_numbers: bool = True
     user_limit: int = 10_000
     caller: Caller = "full"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What appears in no log: the token, also as a header carries it, and the archive's address."""
+        """What appears in no log: tokens, also as a header carries them, and the archive's address."""
         credential = f"{self.aircall.api_id}:{self.aircall.api_token}"
         header = base64.b64encode(credential.encode()).decode()
-        return (self.aircall.api_token, header, self.storage.url)
+        return (self.aircall.api_token, header, self.storage.url, *self.webhook.tokens)
 
 
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -165,7 +198,17 @@ def _with_environment(settings: Settings, source: str, environ: Mapping[str, str
         api_token=_from_environment("AIRCALL_API_TOKEN", environ) or token,
         base_url=(environ.get("AIRCALL_BASE_URL") or aircall.base_url).rstrip("/"),
     )
-    return msgspec.structs.replace(settings, aircall=aircall)
+    webhook = _with_tokens(settings.webhook, source, environ)
+    return msgspec.structs.replace(settings, aircall=aircall, webhook=webhook)
+
+
+def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> Webhook:
+    if webhook.token and webhook.token_file:
+        raise ConfigError(source, "webhook.token_file", "is set beside token, wanted only one")
+    given = _from_environment("AIRCALL_WEBHOOK_TOKEN", environ)
+    if webhook.token_file and not given:
+        given = _secret(webhook.token_file, source, "webhook.token_file")
+    return msgspec.structs.replace(webhook, token=tuple(given.split())) if given else webhook
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> str:
@@ -242,6 +285,16 @@ def _check(settings: Settings, source: str, address_given: bool) -> None:
             "is empty, wanted users, teams or numbers",
         )
         names.add(group.name)
+    webhook = settings.webhook
+    require(
+        len(webhook.tokens) <= 2,
+        "webhook.token",
+        "are more than two tokens, wanted the new one and the old one",
+    )
+    whole = all(re.fullmatch(r"[!-~]+", token) for token in webhook.tokens)
+    odd = "holds a space, a line break or a sign outside ASCII, wanted the token as Aircall gave it"
+    require(whole, "webhook.token", odd)
+    wanted(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
     for dataset in Refresh.__struct_fields__:
         interval = getattr(settings.refresh, dataset)
         wanted(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")

@@ -59,7 +59,7 @@ def landing_page(snapshot: Snapshot, problems: Sequence[str], now: float) -> str
                 name,
                 "not read yet" if polling.as_of is None else _seconds(now - polling.as_of),
                 _seconds(polling.interval),
-                str(polling.target),
+                _seconds(polling.target),
                 "failed" if polling.failing else "worked" if polling.working else "–",
             )
         )

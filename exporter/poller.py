@@ -1,8 +1,9 @@
 """The poller: the only one that decides when. One request at a time, each from the budget."""
 
+import math
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -11,11 +12,13 @@ from prometheus_client import CollectorRegistry
 from exporter import reads, reckoning, schedule
 from exporter.account.account import LEAST_PATIENCE, Account
 from exporter.account.calls import Neighbours
+from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.endpoints import Answer, Asking
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
+from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import InvalidAnswerError
 from exporter.archive.records import Batch, Memory, Span
@@ -24,6 +27,7 @@ from exporter.config import Settings
 from exporter.errand import Errand
 from exporter.lane import Lane
 from exporter.metrics.polling import PollerMetrics
+from exporter.metrics.webhooks import Result
 from exporter.remarks import Remarks
 from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE, SUBSTATUSES
 from exporter.status import Polling, Snapshot, Status
@@ -68,9 +72,12 @@ class Poller:
     ) -> None:
         """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
+        self.told = Told(self.account)
         self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
         self.served: Collection[str] = (*DATASETS, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
         """What is read at all."""
+        self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Entered while an answer is waited for: others may use the account then."""
         self._settings = settings
         self._client = client
         self._clock = clock
@@ -100,6 +107,8 @@ class Poller:
             PAST: Lane(lambda _: reads.past(account)),
             WISHED: Lane(lambda _: reads.past_calls(account, account.history.wished[-1])),
         }
+        self._told: frozenset[str] = frozenset()
+        """What events tell of now, so that it is read less often."""
         self._turns = schedule.Turns()
         self._intervals: dict[str, float] = {}
         self._free = 1.0
@@ -137,6 +146,28 @@ class Poller:
         """Read these spans of the past besides, in place of those asked for before."""
         self.account.history.wishes = spans
 
+    @property
+    def hears(self) -> bool:
+        """Whether events can be heard: it is known from when on calls count."""
+        return not math.isinf(self.account.counted_from)
+
+    def hear(self, events: Sequence[Event], count: Callable[[str, Result], object]) -> bool:
+        """Take in what Aircall tells by itself, and `count` what became of each event.
+
+        Gives whether something is to be read sooner than was said.
+        """
+        now = self._clock()
+        self.account.slide(now + self._server_clock.ahead)
+        for event in events:
+            count(event.name, self.told.hear(event, now))
+        before = min(lane.ready_at for lane in self._lanes.values())
+        if self.told.users_changed:
+            self.told.users_changed = False
+            self._lanes["users"].asked = True
+        self._follow_events(now)
+        self._keep()
+        return min(lane.ready_at for lane in self._lanes.values()) < before
+
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
         board = self.account.board(self._server_clock.ahead)
@@ -145,12 +176,13 @@ class Poller:
 
     def status(self) -> Status:
         """How the polling goes."""
+        targets = schedule.targets(self._settings, self._told)
         return Status(
             datasets={
                 name: Polling(
                     as_of=self._lanes[name].as_of,
                     interval=interval,
-                    target=getattr(self._settings.refresh, name),
+                    target=targets[name],
                     working=self._lanes[name].working,
                     failing=self._lanes[name].failing_since is not None,
                 )
@@ -170,6 +202,7 @@ class Poller:
     def step(self) -> float:
         """Make the next request, if one is due and the budget has room; gives the time to come again."""
         now = self._clock()
+        self._follow_events(now)
         ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
             return ready
@@ -184,10 +217,13 @@ class Poller:
         self._go_on(name, now)
         self._remarks.oddities(self.account)
         self._remarks.past(self.account.history.seconds_missing, now)
+        self._keep()
+        return self._clock()
+
+    def _keep(self) -> None:
         batch = self.account.take_batch()
         if batch:
             self._save(batch)
-        return self._clock()
 
     def _readable(self, now: float) -> dict[str, Lane]:
         """The lanes with something to ask, in the order in which they are served."""
@@ -231,7 +267,8 @@ class Poller:
         if lane.requests > lane.cost:
             self._stretch()
         try:
-            value, headers = self._client.send(lane.pending)
+            with self.aside():
+                value, headers = self._client.send(lane.pending)
         except ApiError as error:
             self._hear(error.headers, now)
             self._refused(name, error, now)
@@ -269,6 +306,8 @@ class Poller:
         lane.failing_since, lane.restarts, lane.as_of, lane.cost = None, 0, lane.started, lane.requests
         if not first:
             reckoning.learn(name, lane, self.account)
+        if name == "availabilities":
+            self.told.looked()
         if name in DATASETS:
             self._metrics.polls.labels(name, "success").inc()
             self._read_early()
@@ -324,6 +363,7 @@ class Poller:
         received, before = self._clock(), self.budget.limit
         if headers.date is not None:
             self._server_clock.observe(headers.date, sent, received)
+            self.account.server_ahead = self._server_clock.ahead
         self.budget.learn(headers, received, self._server_clock.ahead)
         if self.budget.limit != before:
             self._stretch()
@@ -360,10 +400,17 @@ class Poller:
         if self.account.assignments_outdated:
             self._lanes["assignments"].asked = True
 
+    def _follow_events(self, now: float) -> None:
+        """Read what events tell of less often, and as often as before once they stop."""
+        told = schedule.told(now, self.told.calls_told_at, self.told.users_told_at, bool(self.told.in_doubt))
+        if told != self._told:
+            self._told = told
+            self._stretch()
+
     def _stretch(self) -> None:
         """Set the intervals in force from what the datasets cost and the budget allows."""
         self._intervals = reckoning.intervals(
-            self._settings, self.account, self._lanes, self.budget.sustained
+            self._settings, self.account, self._lanes, self.budget.sustained, self._told
         )
         costs = reckoning.costs_now(self._settings, self.account, self._lanes)
         self._free = schedule.free(costs, self.budget.sustained)
@@ -373,7 +420,7 @@ class Poller:
                 lane.due = min(lane.due, lane.scheduled + self._intervals[name])
         self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
         complete = set(DIRECTORY) <= self.account.known
-        self._remarks.stretching(self._intervals, schedule.targets(self._settings), complete)
+        self._remarks.stretching(self._intervals, schedule.targets(self._settings, self._told), complete)
         if complete and set(BOARD) <= self.account.known:
             self._remarks.plan(reckoning.size(self.account), self._settings, self.budget.limit)
 

@@ -1,7 +1,7 @@
 """How often the datasets of an account at hand are read: what they cost, as far as it is known by now."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 
 from exporter import costs, schedule
 from exporter.account.account import Account
@@ -16,12 +16,15 @@ _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS:
 
 
 def intervals(
-    settings: Settings, account: Account, lanes: Mapping[str, Lane], budget: float
+    settings: Settings, account: Account, lanes: Mapping[str, Lane], budget: float, told: Set[str]
 ) -> dict[str, float]:
-    """Every how many seconds each is read, out of `budget` requests a minute that can go on for ever."""
+    """Every how many seconds each is read, out of `budget` requests a minute that can go on for ever.
+
+    `told` is what events tell of.
+    """
     return schedule.intervals(
         costs_now(settings, account, lanes),
-        schedule.targets(settings),
+        schedule.targets(settings, told),
         budget,
         _archive_demand(account),
         schedule.share_for_rest(account.known),

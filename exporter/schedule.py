@@ -5,7 +5,7 @@ does not suffice, intervals stretch, and say so (`aircall_poll_interval_seconds`
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from exporter.config import Settings
 from exporter.costs import Cost
@@ -34,6 +34,9 @@ SHARE_FOR_REST = 0.2
 
 SHARE_FOR_SUBSTATUSES = 0.05
 """The part of it that substatuses are sure of."""
+
+EVENTS_FLOW = 300.0
+"""Seconds after the last event for which events are taken to come."""
 
 LONGEST_INTERVAL = 86_400.0
 LONGEST_LIVE_INTERVAL = 3600.0
@@ -79,11 +82,25 @@ def intervals(
     }
 
 
-def targets(settings: Settings) -> dict[str, float]:
-    """Every how many seconds each is to be read: the datasets, and the calls that may be over."""
+def targets(settings: Settings, told: Set[str] = frozenset()) -> dict[str, float]:
+    """Every how many seconds each is to be read: the datasets, and the calls that may be over.
+
+    What is `told` by events is read to be sure, which takes no hurry.
+    """
     read = [name for name in DATASETS if name != "assignments" or settings.map_users_to_numbers]
     asked = {name: float(getattr(settings.refresh, name)) for name in read}
-    return asked | {ENDINGS: asked["calls"]}
+    asked[ENDINGS] = asked["calls"]
+    return asked | {name: max(asked[name], float(settings.webhook.refresh)) for name in told}
+
+
+def told(now: float, calls_told_at: float, users_told_at: float, in_doubt: bool) -> frozenset[str]:
+    """What events tell of `now`, given when there was one about a call, and one about a user.
+
+    Times are seconds on one clock. While it is `in_doubt` what some user does, that has to be looked at.
+    """
+    calls = {"calls", ENDINGS} if now - calls_told_at <= EVENTS_FLOW else set()
+    users = {"availabilities"} if now - users_told_at <= EVENTS_FLOW and not in_doubt else set()
+    return frozenset(calls | users)
 
 
 def rate(cost: Cost, interval: float) -> float:

@@ -1,7 +1,11 @@
 """The exporter as it runs: a thread that polls, and the snapshot that it leaves for whoever asks."""
 
+import math
 import queue
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 from prometheus_client import (
@@ -14,6 +18,7 @@ from prometheus_client import (
 
 from exporter import reads
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.events import Event
 from exporter.aircall.objects import ReadCall
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, Listener
@@ -22,11 +27,14 @@ from exporter.config import Settings
 from exporter.errand import Errand, Errands
 from exporter.loop import Loop
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.webhooks import WebhookMetrics
 from exporter.poller import SWITCHES, Poller
 from exporter.schedule import DATASETS
 from exporter.status import Snapshot
 from exporter.users.switching import Switched, Target, switch_on_board
 from exporter.watchdog import Watchdog
+from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.listening import LOOK, Listening
 
 log = structlog.get_logger()
 
@@ -47,6 +55,9 @@ QUICK_SNAPSHOT = 0.1
 
 SHARE_FOR_SNAPSHOTS = 0.1
 """Part of the time that may go into the others: those of very large companies while names are read."""
+
+SHARE_FOR_EVENTS = 0.3
+"""Part of a processor that may go into snapshots after events, of which there may be a thousand a second."""
 
 
 class Service:
@@ -78,14 +89,28 @@ class Service:
                 if row.since is not None
             },
         )
+        self._account_in_use = threading.Lock()
+        """Held by the poller, until it waits for an answer, or by whoever hears events."""
         self._poller = Poller(settings, self._client, registry, self.clock, self._writer.submit)
+        self._poller.aside = self._aside
         self.latest: Snapshot = self._poller.snapshot()
         self.exposition = Exposition(self.latest, registry, self._writer.status, self.clock)
         self._errands, self._switches = Errands(MOST_ERRANDS), Errands(MOST_ERRANDS)
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._next_snapshot = 0.0
+        self._next_snapshot = self._next_for_events = 0.0
+        self._unpublished = False
         self._loop = Loop("poller", self._turn, self.clock, PATIENCE)
-        self._watchdog = Watchdog((self._loop, self._writer.loop), registry, self.clock)
+        self.inbox: Inbox | None = None
+        """Where events go; none where no token was configured at the start."""
+        self._listening: Listening | None = None
+        if settings.webhook.tokens:
+            self._webhook_metrics = WebhookMetrics(registry, self.clock())
+            self.inbox = Inbox(
+                lambda: self.latest.board.settings.webhook.tokens, self._webhook_metrics, self.clock
+            )
+            self._listening = Listening(self.inbox, self._webhook_metrics, self._hear, self.clock)
+        loops = [self._loop, self._writer.loop, *([self._listening.loop] if self._listening else [])]
+        self._watchdog = Watchdog(loops, registry, self.clock)
 
     def start(self) -> None:
         settings, status = self.latest.board.settings, self.latest.status
@@ -97,11 +122,15 @@ class Service:
         )
         self._writer.start()
         self._loop.start()
+        if self._listening:
+            self._listening.loop.start()
         self._watchdog.start()
 
     def stop(self) -> None:
         """Ask nothing more; a request that hangs is left behind."""
         self._watchdog.stop()
+        if self._listening:
+            self._listening.loop.stop(0.5)
         self._loop.stop(0.5)
         self._writer.stop()
         self._client.close()
@@ -139,6 +168,8 @@ class Service:
 
     def configure(self, settings: Settings) -> None:
         """Go on with other settings, keeping everything known."""
+        if settings.webhook.tokens and self.inbox is None:
+            log.warning("webhook.token is set now, a restart lets events in")
 
         def apply() -> None:
             self._client.close()
@@ -149,12 +180,40 @@ class Service:
         self._wish(apply)
 
     def _publish(self) -> None:
-        begun = self.clock()
+        begun, worked = self.clock(), time.thread_time()
+        self._unpublished = False
         self.latest = self._poller.snapshot()
         self.exposition.renew(self.latest)
-        done = self.clock()
+        done, worked = self.clock(), time.thread_time() - worked
         took = done - begun
         self._next_snapshot = done + (took * (1 / SHARE_FOR_SNAPSHOTS - 1) if took > QUICK_SNAPSHOT else 0)
+        self._next_for_events = done + worked * (1 / SHARE_FOR_EVENTS - 1)
+        if self._listening and self._poller.hears:
+            self._listening.ready.set()
+
+    def _hear(self, events: Sequence[Event]) -> float:
+        with self._account_in_use:
+            if events:
+                self._unpublished = True
+                if self._poller.hear(events, self._webhook_metrics.count):
+                    self._loop.wake()
+            come_again = self._publish_news(self._next_for_events)
+            return min(LOOK, max(0.0, come_again - self.clock()))
+
+    def _publish_news(self, due: float) -> float:
+        """Show what is news, if it is time; gives when to come again."""
+        if self._unpublished and self.clock() >= due:
+            self._publish()
+        return due if self._unpublished else math.inf
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Let events be heard."""
+        self._account_in_use.release()
+        try:
+            yield
+        finally:
+            self._account_in_use.acquire()
 
     def _wish(self, wish: Callable[[], None]) -> None:
         self._wishes.put(wish)
@@ -166,13 +225,22 @@ class Service:
 
     def _turn(self) -> float:
         try:
-            while not self._wishes.empty():
-                self._wishes.get()()
-            come_again = self._poller.step()
-            if self.clock() >= self._next_snapshot:
-                self._publish()
-                return come_again
-            return min(come_again, self._next_snapshot)
+            with self._account_in_use:
+                return self._step()
         except Exception:  # nothing but a signal ends the exporter
             log.exception("an error that nobody foresaw, going on")
             return self.clock() + STUMBLE
+
+    def _step(self) -> float:
+        while not self._wishes.empty():
+            self._wishes.get()()
+            self._unpublished = True
+        requests = self._poller.budget.spent
+        come_again = self._poller.step()
+        if self._poller.budget.spent == requests:
+            return min(come_again, self._publish_news(max(self._next_snapshot, self._next_for_events)))
+        if self.clock() >= self._next_snapshot:
+            self._publish()
+            return come_again
+        self._unpublished = True
+        return min(come_again, self._next_snapshot)

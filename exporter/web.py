@@ -13,6 +13,7 @@ from exporter.archive.store import Archive
 from exporter.landing import landing_page
 from exporter.service import Service
 from exporter.users.routes import supervision
+from exporter.webhooks.receiver import webhook
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
@@ -82,6 +83,7 @@ def application(
             Route("/-/reload", reloading, methods=["POST"]),
             *supervision(service, admin),
             api(searched, service.call),
+            *([] if service.latest.board.settings.webhook.listen_address else [webhook(service.inbox)]),
         ],
         max_body_size=MOST_BODY,
     )

@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.aircall.client import ClientMetrics
 from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.threads import ThreadMetrics
+from exporter.metrics.webhooks import WebhookMetrics
 from tests.faults.table import TROUBLES, Trouble
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -48,8 +48,11 @@ _SECTIONS = {
 
 def metrics_page() -> str:
     """The page docs/metrics.md, as it should be."""
+    registry = CollectorRegistry()
     sections = dict(_SECTIONS)
-    sections["Settings in force, and the exporter itself"] += _counted_by_the_exporter()
+    for counted in (ClientMetrics(registry), PollerMetrics(registry), ThreadMetrics(registry, ())):
+        sections["Settings in force, and the exporter itself"] += _instruments(counted)
+    sections["Webhooks"] = _instruments(WebhookMetrics(registry, 0)) + counters.TOLD
     return _INTRODUCTION + "".join(
         f"\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
         + "".join(map(_row, families))
@@ -62,10 +65,8 @@ def _row(family: Family) -> str:
     return f"| `{family.name}` | {family.kind} | {labels} | {family.help} |\n"
 
 
-def _counted_by_the_exporter() -> tuple[Family, ...]:
-    registry = CollectorRegistry()
-    made = (ClientMetrics(registry), PollerMetrics(registry), ThreadMetrics(registry, ()))
-    instruments: list[MetricWrapperBase] = [each for one in made for each in vars(one).values()]
+def _instruments(counted: object) -> tuple[Family, ...]:
+    """What the exporter counts of its own work, by the client library's instruments."""
     return tuple(
         Family(
             f"{metric._name}_total" if metric._type == "counter" else metric._name,
@@ -73,7 +74,7 @@ def _counted_by_the_exporter() -> tuple[Family, ...]:
             metric._documentation,
             tuple(metric._labelnames),
         )
-        for metric in instruments
+        for metric in vars(counted).values()
     )
 
 

@@ -14,6 +14,7 @@ from exporter.account.board import Board, Counters
 from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
 from exporter.account.directory import Directory
 from exporter.account.history import History
+from exporter.account.journeys import Journeys
 from exporter.account.leaving import Leaving
 from exporter.account.limit import limited
 from exporter.account.making import Making, Touched
@@ -22,7 +23,7 @@ from exporter.account.presence import PresenceBook
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
 from exporter.account.teams import unknown_names
-from exporter.account.totals import Totals, answer_bounds, increments, team_increments
+from exporter.account.totals import Key, Totals, answer_bounds, increments, team_increments
 from exporter.aircall.objects import (
     KINDS,
     Availability,
@@ -60,6 +61,7 @@ class Account:
         self.period = Period(settings.queue_wait.critical)
         self.totals: Totals | None = None
         """None until the archive has told what was counted before."""
+        self.journeys = Journeys()
         self.totals_complete = False
         """Whether all calls of the first reading are in: before, a counter would leap while it is read."""
         self.teams_complete = False
@@ -69,6 +71,8 @@ class Account:
         self._leaving = {name: Leaving() for name in ("users", "teams", "numbers", "availabilities")}
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
+        self.server_ahead = 0.0
+        """By how many seconds Aircall's clock leads ours."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.counted_from = math.inf
@@ -164,31 +168,35 @@ class Account:
 
     def saw_calls(self, page: Page[ReadCall], at: float) -> None:
         self.malformed["call"] += page.malformed
+        as_of = at + self.server_ahead
         for call, details in page.items:
-            self._saw_call(call, details, at)
+            self.take_call(replace(call, as_of=as_of), details, at)
 
-    def _saw_call(self, call: Call, details: CallDetails, at: float) -> None:
-        """Take in a call, and have it counted once it is done.
+    def take_call(self, call: Call, details: CallDetails, at: float) -> bool:
+        """Take in a call, and have it counted once it is done; whether no newer version of it is known.
 
         Counting begins with the activity period at the exporter's first start: a call that was over
         before that was found in looking back for calls that still go on. Whether a call was counted at
         an earlier start, the archive knows.
         """
-        caller = call.raw_digits
+        as_read = call
         if call.phase == "done":  # who called is shown of calls that go on, and kept by the archive
             call = replace(call, raw_digits=None)
-        was_known = call.id in self.book.calls or call.id in self.left_open
+        known = self.book.calls.get(call.id)
+        was_known = known is not None or call.id in self.left_open
         self.left_open.discard(call.id)
-        self._touched.by_call(self.book.calls.get(call.id))
         newly_done = self.book.saw(call, at)
+        if self.book.calls[call.id] is not call:
+            return False
+        self._touched.by_call(known)
         self._touched.by_call(call)
         self._put_into_period(call)
-        as_read = replace(self.book.calls[call.id], raw_digits=caller)
         self._batch.records[call.id] = Record(as_read, details, self.settings.caller)
         if newly_done and (was_known or call.started_at >= self.counted_from):
             added = tuple(increments(call, self._answer_bounds))
             self._batch.additions.append(Addition(call, "counted", added))
             self._uncounted_for_teams.append(call)
+        return True
 
     def lost_call(self, call_id: int) -> None:
         """Aircall knows this call no more."""
@@ -260,7 +268,12 @@ class Account:
                 self._touched.by_call(call)
                 self._put_into_period(call)
         read_to = server_now if self.book.read_to is None else self.book.read_to
-        self.book.forget(min(server_now, read_to) - max(self.settings.activity_period, LOOK_BACK))
+        self._count(self.journeys.add_up(self.book.calls, server_now, self._answer_bounds))
+        self.book.forget(self.book_from(min(server_now, read_to)))
+
+    def book_from(self, now: float) -> float:
+        """The start (UNIX seconds, as `now` on Aircall's clock) before which done calls are forgotten."""
+        return now - max(self.settings.activity_period, LOOK_BACK)
 
     def _put_into_period(self, call: Call) -> None:
         if call.phase == "done" and call.started_at >= self.as_of - self.settings.activity_period:
@@ -366,6 +379,7 @@ class Account:
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers."""
         self.totals = Totals(memory.totals)
+        self._count(self.journeys.counts)
         self.directory.remember(memory.names)
         self._uncounted_for_teams.extend(memory.uncounted_for_teams)
         self.left_open |= memory.left_open - self.book.calls.keys()
@@ -378,10 +392,14 @@ class Account:
         """Take over the totals as the archive has them, `progress` once the calls had been read whole."""
         self.totals_complete = self.totals_complete or progress is not None
         self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
+        self._count(saved.totals)
         if self.totals is not None:
-            self._touched.totals |= self.totals.update(saved.totals.items())
             for addition in saved.additions:
                 self.totals.exemplify(addition.call, addition.increments)
+
+    def _count(self, totals: Mapping[Key, int]) -> None:
+        if self.totals is not None:
+            self._touched.totals |= self.totals.update(totals.items())
 
     @property
     def _teams_can_be_told(self) -> bool:

@@ -96,22 +96,27 @@ class NumberRow:
 @dataclass(frozen=True, slots=True)
 class UserCounters:
     """What was counted for a user, or for nobody. `calls` are by number, direction and outcome, `talk` by
-    direction; the time to answer is none where it is counted for nobody."""
+    direction; the time to answer is none where it is counted for nobody. `declined` and `held` are told by
+    events, and none without."""
 
     user: Named
     calls: Mapping[tuple[Named, str, str], int]
     answer: Sum | None
     talk: Mapping[str, Sum]
+    declined: int | None
+    held: Sum | None
 
 
 @dataclass(frozen=True, slots=True)
 class NumberCounters:
-    """What was counted for a number, or for none. `missed` is by reason, `talk` by direction."""
+    """What was counted for a number, or for none. `missed` is by reason, `talk` by direction; `queue` is told
+    by events, and none without."""
 
     number: Named
     missed: Mapping[str, int]
     answer: Spread | None
     talk: Mapping[str, Spread]
+    queue: Spread | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ class ByStart:
     def __len__(self) -> int:
         return len(self._starts)
 
-    @property
-    def newest(self) -> int | None:
-        """The latest start; none where there is no call."""
-        return self._starts[-1] if self._starts else None
+    def newest_until(self, start: int) -> int | None:
+        """The latest start up to and with `start`; none where there is no call."""
+        place = bisect_left(self._starts, start + 1)
+        return self._starts[place - 1] if place else None
 
     def put(self, start: int, call_id: int) -> None:
         place = bisect_left(self._starts, start)

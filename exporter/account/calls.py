@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.account.bystart import ByStart
+from exporter.account.versions import newer
 from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.objects import Call
 
@@ -56,12 +57,12 @@ class Neighbours:
 
 
 class CallBook:
-    """Every call read in the last hours, each as it was read last, by id."""
+    """Every call of the last hours in the newest version that was read, by id."""
 
     def __init__(self) -> None:
         self.calls: dict[int, Call] = {}
         self.live: dict[int, float] = {}
-        """Ids of the calls that are not done, with the time (our clock) at which each was last read."""
+        """Ids of the calls that are not done, with the time (our clock) at which each was last looked at."""
         self.newest: int | None = None
         """The newest start (UNIX seconds, Aircall's clock) up to which all calls have been read."""
         self.read_to: float | None = None
@@ -75,21 +76,23 @@ class CallBook:
         if self.newest is None or since > self.newest:
             self.whole_from = since
         self.read_to = begun
-        if self._starts.newest is not None:
-            self.newest = self._starts.newest
+        self.newest = self._starts.newest_until(int(begun)) or self.newest  # events tell of later ones
 
     def begin_anew(self) -> None:
         """Read everything from its beginning, without forgetting what is known."""
         self.newest = self.read_to = None
 
     def saw(self, call: Call, at: float) -> bool:
-        """Take in a call as read at `at`; says whether it is news that this call is done.
+        """Take in a call as looked at at `at`; says whether it is news that this call is done.
 
-        A call that is done stays done, whatever an older page says of it.
+        Where a newer version of it is known, that stays.
         """
         known = self.calls.get(call.id)
         done = call.phase == "done"
-        if known is not None and known.phase == "done" and not done:
+        at = max(at, self.live.get(call.id, at))
+        if known is not None and newer(known, call) != call:
+            if call.id in self.live:
+                self.live[call.id] = at
             return False
         if known is None or known.started_at != call.started_at:
             self._starts.put(call.started_at, call.id)

@@ -78,9 +78,12 @@ class CounterRows:
         answer = self.totals.sums(owner, "user_answer").get((), Sum() if on_board else None)
         talk = {way: Sum() for way in _WAYS} if on_board else {}
         talk |= {way: total for (way,), total in self.totals.sums(owner, "user_talk").items()}
-        if not calls and answer is None and not talk:
+        told = on_board and self._told
+        held = self.totals.sums(owner, "hold").get((), Sum() if told else None)
+        declined = dict(self.totals.of(owner, "declined")).get((), 0 if told else None)
+        if not calls and answer is None and not talk and held is None and declined is None:
             return None
-        return UserCounters(self._user_named(id_), calls, answer, talk)
+        return UserCounters(self._user_named(id_), calls, answer, talk, declined, held)
 
     def _number(self, id_: str) -> NumberCounters | None:
         owner: Owner = "number", id_
@@ -91,9 +94,11 @@ class CounterRows:
         answer = self.totals.spreads(owner, "answer", self._bounds).get((), nothing)
         talk = {way: Spread(dict.fromkeys(TALK_BOUNDS, 0)) for way in _WAYS} if countable else {}
         talk |= {way: spread for (way,), spread in self.totals.spreads(owner, "talk", TALK_BOUNDS).items()}
-        if not missed and answer is None and not talk:
+        told = Spread(dict.fromkeys(self._bounds, 0)) if countable and self._told else None
+        queue = self.totals.spreads(owner, "queue", self._bounds).get((), told)
+        if not missed and answer is None and not talk and queue is None:
             return None
-        return NumberCounters(self._number_named(id_), missed, answer, talk)
+        return NumberCounters(self._number_named(id_), missed, answer, talk, queue)
 
     def _team(self, id_: str) -> TeamCounters:
         mapped = self.roster.settings.map_users_to_numbers
@@ -101,6 +106,11 @@ class CounterRows:
         calls = dict(call_counts(NOBODY, 0 if mapped else None)) if shown else {}
         calls |= {(way, outcome): n for (way, outcome), n in self.totals.of(("team", id_), "team_calls")}
         return TeamCounters(_team_label(id_, self._directory), calls)
+
+    @property
+    def _told(self) -> bool:
+        """Whether there are events to tell what polls do not."""
+        return bool(self.roster.settings.webhook.tokens)
 
     @property
     def _countable(self) -> Set[str]:

@@ -19,6 +19,8 @@ STATE_CODES: dict[State, int] = {
     "unknown": 5,
 }
 
+_TOLD: dict[str, State] = {"user.disconnected": "offline", "user.wut_start": "after_call_work"}
+
 
 def contradicts(state: State, substatus: str | None) -> bool:
     """Whether one who is in this state cannot have this substatus.
@@ -58,8 +60,12 @@ class Presence:
         """See the user in `state` at `at`.
 
         The time since he was last looked at went to the state that he was seen in then; where that is
-        longer ago than `patience` seconds nobody can say what he did, and it counts as unknown.
+        longer ago than `patience` seconds nobody can say what he did, and it counts as unknown. What comes
+        late and was so before that changes nothing; of two states at one moment the one with the higher code
+        stays.
         """
+        if (at, STATE_CODES[state]) < (self.observed_at, STATE_CODES[self.state]):
+            return
         gap = max(0.0, at - self.observed_at)
         self.seconds[self.state if gap <= patience else "unknown"] += gap
         if state != self.state:
@@ -89,3 +95,18 @@ class PresenceBook:
     def drop(self, user_ids: Set[int]) -> None:
         """Forget these users."""
         self.users = {id_: presence for id_, presence in self.users.items() if id_ not in user_ids}
+
+
+def told_state(event: str, available: bool | None, known: State | None) -> State | None:
+    """The state that a user's event puts him in; none where it takes a look to tell.
+
+    `available` is what the event says of him besides, `known` the state that he was seen in last. Who is in a
+    call stays in it, whatever he sets himself to.
+    """
+    if event in ("user.opened", "user.closed"):
+        if known in ("available", "do_not_disturb"):
+            return "available" if event == "user.opened" else "do_not_disturb"
+        return known if known == "in_call" else None
+    if event in ("user.connected", "user.wut_end") and available is not None:
+        return "available" if available else "do_not_disturb"
+    return _TOLD.get(event)

@@ -42,6 +42,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     raw_digits: str | None = None
     user: Ref | None = None
     number: Ref | None = None
+    as_of: float = 0.0
+    """When this was so (UNIX seconds, Aircall's clock); whoever has asked or was told says it."""
 
     @property
     def phase(self) -> Literal["initial", "answered", "done"]:
@@ -232,15 +234,16 @@ def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
 def decode_calls(body: bytes) -> Page[ReadCall]:
     """Decode a list of calls with their details. Raises InvalidAnswerError."""
     raws, next_page_link = _list(body, "calls")
-    return _calls(raws, next_page_link)
+    return decode_calls_of(raws, next_page_link)
 
 
 def decode_call(body: bytes) -> Page[ReadCall]:
     """Decode a single call as a page of one, or of none if it is unreadable. Raises InvalidAnswerError."""
-    return _calls([_field(body, "call")], None)
+    return decode_calls_of([_field(body, "call")])
 
 
-def _calls(raws: list[msgspec.Raw], next_page_link: str | None) -> Page[ReadCall]:
+def decode_calls_of(raws: list[msgspec.Raw], next_page_link: str | None = None) -> Page[ReadCall]:
+    """Calls with their details, those that cannot be read counted and left out."""
     items = []
     for raw in raws:
         (calls, _), (details, _) = decode_objects([raw], Call), decode_objects([raw], CallDetails)
@@ -269,7 +272,7 @@ def _shared(value: T) -> T:
 
 
 def _list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
-    fields = _fields(body)
+    fields = decode_fields(body)
     try:
         raws = msgspec.json.decode(fields[key], type=list[msgspec.Raw])
         meta = msgspec.json.decode(fields["meta"], type=_Meta) if "meta" in fields else _Meta()
@@ -286,7 +289,7 @@ def _ids(raws: list[msgspec.Raw]) -> frozenset[int]:
 
 
 def _field(body: bytes, key: str) -> msgspec.Raw:
-    fields = _fields(body)
+    fields = decode_fields(body)
     if key not in fields:
         raise InvalidAnswerError(f"the answer has no {key}")
     return fields[key]
@@ -310,7 +313,8 @@ def decode_objects(raws: Any, kind: type[T]) -> tuple[tuple[T, ...], int]:
     return tuple(items), malformed
 
 
-def _fields(body: bytes) -> dict[str, msgspec.Raw]:
+def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of a JSON object, each to be read on its own. Raises InvalidAnswerError."""
     try:
         try:
             return msgspec.json.decode(body, type=dict[str, msgspec.Raw])

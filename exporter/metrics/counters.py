@@ -48,10 +48,32 @@ USER_TALK = Family(
     ("user_id", "user", "direction"),
 )
 
-OF_USER = (CALLS, USER_ANSWER, USER_TALK)
-OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_TALK)
+USER_DECLINED = Family(
+    "aircall_user_declined_calls_total",
+    "counter",
+    "How often the user declined a call that rang on him. With webhooks only; begins anew at each start.",
+    ("user_id", "user"),
+)
+USER_HOLD = Family(
+    "aircall_user_hold_seconds",
+    "summary",
+    "For how long the user had callers on hold. With webhooks only; begins anew at each start.",
+    ("user_id", "user"),
+)
+CALL_QUEUE = Family(
+    "aircall_call_queue_seconds",
+    "histogram",
+    "Time in the queue of inbound calls, from the start until the call first rang on somebody, or to the end"
+    " where it never did. With webhooks only; begins anew at each start.",
+    ("number_id", "number"),
+)
+
+OF_USER = (CALLS, USER_ANSWER, USER_TALK, USER_DECLINED, USER_HOLD)
+OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_TALK, CALL_QUEUE)
 OF_TEAM = (TEAM_CALLS,)
 FAMILIES = (CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, CALL_TALK, USER_ANSWER, USER_TALK)
+TOLD = (CALL_QUEUE, USER_DECLINED, USER_HOLD)
+"""A minute after a call's end, as its events may come late."""
 
 
 def of_user(row: UserCounters) -> Iterator[Sample]:
@@ -60,12 +82,16 @@ def of_user(row: UserCounters) -> Iterator[Sample]:
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
     aircall_user_answer_seconds_sum{user_id="456",user="John Doe"} 41
     aircall_user_talk_seconds_count{user_id="456",user="John Doe",direction="inbound"} 7
+    aircall_user_declined_calls_total{user_id="456",user="John Doe"} 1
+    aircall_user_hold_seconds_sum{user_id="456",user="John Doe"} 95
     """
     for (number, *kind), count in row.calls.items():
         yield CALLS, (*row.user, *number, *kind), count
     yield USER_ANSWER, row.user, row.answer
     for way, total in row.talk.items():
         yield USER_TALK, (*row.user, way), total
+    yield USER_DECLINED, row.user, row.declined
+    yield USER_HOLD, row.user, row.held
 
 
 def of_number(row: NumberCounters) -> Iterator[Sample]:
@@ -74,12 +100,14 @@ def of_number(row: NumberCounters) -> Iterator[Sample]:
     aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
     aircall_call_answer_seconds_bucket{number_id="1234",number="French Office",le="10.0"} 9
     aircall_call_talk_seconds_bucket{number_id="1234",number="French Office",direction="inbound",le="60.0"} 4
+    aircall_call_queue_seconds_bucket{number_id="1234",number="French Office",le="5.0"} 6
     """
     for reason, count in row.missed.items():
         yield MISSED_CALLS, (*row.number, reason), count
     yield CALL_ANSWER, row.number, row.answer
     for way, spread in row.talk.items():
         yield CALL_TALK, (*row.number, way), spread
+    yield CALL_QUEUE, row.number, row.queue
 
 
 def of_team(row: TeamCounters) -> Iterator[Sample]:

@@ -14,7 +14,7 @@ class ThreadMetrics:
     def __init__(self, registry: CollectorRegistry, loops: Iterable[Loop]) -> None:
         self.up = Gauge(
             "aircall_exporter_thread_up",
-            "1 while the thread works, 0 while it hangs or is gone; thread is poller or archive.",
+            "1 while the thread works, 0 while it hangs or is gone; thread is poller, archive or events.",
             ["thread"],
             registry=registry,
         )

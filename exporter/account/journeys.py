@@ -1,0 +1,118 @@
+"""What only events tell of calls: when one first rang on somebody, who declined it, how long it was on hold.
+
+It is gathered call by call and added up a while after the end, when events that come late are in as well: so
+the sums are the same in whatever order, and however often, events come. They begin anew at each start.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from exporter.account.totals import Key, bucket
+from exporter.aircall.objects import Call
+
+LATE_EVENTS = 60.0
+"""Seconds after a call's end for which its events are waited for."""
+
+SWEEP = 1.0
+"""Seconds between two looks for calls that are over for long enough."""
+
+
+@dataclass(slots=True)
+class _Journey:
+    """Moments of one call (UNIX seconds, Aircall's clock), with the user who declined or held it."""
+
+    rang: set[float] = field(default_factory=set)
+    declined: set[tuple[float, str]] = field(default_factory=set)
+    held: set[tuple[float, str]] = field(default_factory=set)
+    resumed: set[float] = field(default_factory=set)
+
+
+class Journeys:
+    """Those of the calls that go on, or ended just now."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[Key] = Counter()
+        """What all journeys that were added up came to, as totals."""
+        self._of: dict[int, _Journey] = {}
+        self._next_sweep = 0.0
+
+    def told(self, event: str, call: Call, at: float, known: Call, now: float) -> None:
+        """An event of `at` told something of a call, of which `known` is the newest version.
+
+        It is too late `now` where the call was added up already. UNIX seconds, Aircall's clock.
+        """
+        if _added_up(known, now):
+            return
+        journey = self._of.setdefault(call.id, _Journey())
+        user = str(call.user.id) if call.user else ""
+        match event:
+            case "call.ringing_on_agent":
+                journey.rang.add(at)
+            case "call.agent_declined":
+                journey.declined.add((at, user))
+            case "call.hold":
+                journey.held.add((at, user))
+            case "call.unhold":
+                journey.resumed.add(at)
+
+    def add_up(self, calls: Mapping[int, Call], now: float, bounds: tuple[float, ...]) -> dict[Key, int]:
+        """Add up those that are over by `now` (UNIX seconds, Aircall's clock); gives the counts that changed.
+
+        `calls` are all calls known, `bounds` the buckets of the time in the queue.
+        """
+        if now < self._next_sweep:
+            return {}
+        self._next_sweep = now + SWEEP
+        changed: set[Key] = set()
+        for call_id in list(self._of):
+            call = calls.get(call_id)
+            if call is None:
+                del self._of[call_id]
+            elif _added_up(call, now):
+                for key, count in _increments(call, self._of.pop(call_id), bounds):
+                    self.counts[key] += count
+                    changed.add(key)
+        return {key: self.counts[key] for key in changed}
+
+
+def _added_up(call: Call, now: float) -> bool:
+    """Whether a call has been over for so long that nothing more is waited for."""
+    return call.phase == "done" and (call.ended_at or call.started_at) + LATE_EVENTS < now
+
+
+def _increments(call: Call, journey: _Journey, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int]]:
+    number = str(call.number.id) if call.number else ""
+    for _, user in journey.declined:
+        yield ("declined", user), 1
+    for user, seconds in _holds(journey, call.ended_at or 0):
+        yield ("hold_count", user), 1
+        yield ("hold_sum", user), seconds
+    waited = _seconds_in_queue(call, journey.rang)
+    if waited is not None:
+        yield ("queue_bucket", number, bucket(waited, bounds)), 1
+        yield ("queue_sum", number), waited
+
+
+def _seconds_in_queue(call: Call, rang: Iterable[float]) -> int | None:
+    """From the start until the call first rang on somebody, or to the end where it never did.
+
+    None where it must have rang and no event told when.
+    """
+    if call.direction == "outbound":
+        return None
+    first = min(rang, default=None)
+    if first is not None:
+        return max(0, int(first) - call.started_at)
+    rang_anyhow = call.outcome == "answered" or call.missed_call_reason == "agents_did_not_answer"
+    return None if rang_anyhow else call.seconds
+
+
+def _holds(journey: _Journey, end: int) -> Iterator[tuple[str, int]]:
+    """Who held the call, and for how many seconds: until it was taken up again, or to its end."""
+    taken_up = sorted(journey.resumed)
+    free_from = 0.0
+    for at, user in sorted(journey.held):
+        if at >= free_from:
+            free_from = next((moment for moment in taken_up if moment >= at), float(end))
+            yield user, max(0, int(free_from - at))

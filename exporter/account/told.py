@@ -1,0 +1,110 @@
+"""What events tell the account, in whatever order they come."""
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from exporter.account.account import Account
+from exporter.account.presence import told_state
+from exporter.aircall.events import EVENTS, Event, ToldUser
+from exporter.aircall.objects import Call, ReadCall
+
+Result = Literal["accepted", "late"]
+"""Whether an event was the newest of its call or user, or one that had been overtaken."""
+
+SECOND = 0.8
+"""Events are dated by whole seconds. Each is as of the end of its second, the kinds in their order."""
+
+AHEAD = 5.0
+"""Seconds by which an event may be dated ahead of Aircall's clock, as far as we know that."""
+
+
+class Told:
+    """Takes in events, and knows what they leave open."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.calls_told_at = self.users_told_at = -1e9
+        """When (our clock) there was an event about a call, and about a user."""
+        self.in_doubt: dict[int, float] = {}
+        """Users of whom an event says that they do something else, but not what; since when (our clock)."""
+        self.users_changed = False
+        """Whether somebody has come or left."""
+
+    def hear(self, event: Event, now: float) -> Result:
+        """Take in an event `now` (our clock)."""
+        as_of = min(event.at, now + self._account.server_ahead + AHEAD)
+        as_of += SECOND + EVENTS.index(event.name) / 1000
+        if event.call is not None:
+            self.calls_told_at = now
+            return self._of_call(event, event.call, as_of)
+        if event.user is not None:
+            self.users_told_at = now
+            return self._of_user(event.name, event.user, as_of - self._account.server_ahead)
+        return "accepted"
+
+    def looked(self) -> None:
+        """Availabilities have been read."""
+        seen = self._account.presence.users
+        self.in_doubt = {
+            user_id: since
+            for user_id, since in self.in_doubt.items()
+            if user_id in seen and seen[user_id].observed_at <= since
+        }
+
+    def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Result:
+        account, call = self._account, replace(read.call, as_of=as_of)
+        before = account.book.calls.get(call.id)
+        if before is None and self._is_over(call):
+            return "late"
+        shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
+        is_newest = account.take_call(shown, read.details, as_of - account.server_ahead)
+        known = account.book.calls[call.id]
+        account.journeys.told(event.name, call, event.at, known, account.as_of)
+        if not is_newest:
+            return "late"
+        self._in_call(before, shown, as_of - account.server_ahead)
+        return "accepted"
+
+    def _is_over(self, call: Call) -> bool:
+        """Whether an unknown call that is told to go on began so long ago that it was over and forgotten."""
+        account = self._account
+        forgotten = call.started_at < account.book_from(account.as_of) and call.id not in account.left_open
+        return call.phase != "done" and forgotten
+
+    def _in_call(self, before: Call | None, call: Call, at: float) -> None:
+        """Who talks is in a call; who talked does something else now, and a look will tell what."""
+        talks = call.user.id if call.phase == "answered" and call.user else None
+        if talks is not None:
+            self._saw(talks, "in_call", at)
+        for version in (before, call):
+            user = version.user if version else None
+            seen = self._account.presence.users.get(user.id) if user else None
+            if user and user.id != talks and seen and seen.state == "in_call":
+                self._doubt(user.id, at)
+
+    def _of_user(self, event: str, user: ToldUser, at: float) -> Result:
+        account = self._account
+        if event in ("user.created", "user.deleted"):
+            listed = user.id in account.directory.users
+            self.users_changed |= listed == (event == "user.deleted")
+            return "accepted"
+        known = account.presence.users.get(user.id)
+        if known is not None and at < known.observed_at:
+            return "late"
+        state = told_state(event, user.available, known.state if known else None)
+        if state is None:
+            self._doubt(user.id, at)
+        else:
+            self._saw(user.id, state, at)
+        return "accepted"
+
+    def _saw(self, user_id: int, state: str, at: float) -> None:
+        self._account.saw_availability(user_id, state, at)
+        if at >= self.in_doubt.get(user_id, at):
+            self.in_doubt.pop(user_id, None)
+
+    def _doubt(self, user_id: int, at: float) -> None:
+        seen = self._account.presence.users.get(user_id)
+        if seen is None or seen.observed_at <= at:
+            self.in_doubt[user_id] = max(at, self.in_doubt.get(user_id, at))

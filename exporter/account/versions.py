@@ -1,0 +1,26 @@
+"""Which of two versions of a call is the newer one, whichever of them came first.
+
+Polls and events tell of the same calls, and events come late, twice or in any order. What decides is the
+call itself: how far it has come, and when it was so.
+"""
+
+import msgspec
+
+from exporter.aircall.objects import Call
+
+_PHASES = ("initial", "answered", "done")
+
+
+def newer(one: Call, other: Call) -> Call:
+    """The newer of two versions of one call.
+
+    A call only goes forward: it rings, is answered, and is done. Of two versions as far as each other, the
+    one that was so later is newer (a transfer gives an answered call another user, say). Where that is
+    the same moment, either will do as long as it is always the same one: so versions are in one line, and the
+    newest of many is the same in whatever order, and however often, they come.
+    """
+    return max(one, other, key=_place)
+
+
+def _place(call: Call) -> tuple[int, float, bytes]:
+    return _PHASES.index(call.phase), call.as_of, msgspec.json.encode(call)

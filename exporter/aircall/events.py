@@ -1,0 +1,111 @@
+"""What Aircall pushes by itself: an event, about a call or a user, in the body of a POST.
+
+At least once, in any order; older webhooks leave the `.v2` off a user's events (API reference, "Webhooks").
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from exporter.aircall.objects import Id, ReadCall, decode_calls_of, decode_fields, decode_objects
+
+CALL_EVENTS = (
+    "call.created",
+    "call.ringing_on_agent",
+    "call.agent_declined",
+    "call.answered",
+    "call.transferred",
+    "call.external_transferred",
+    "call.unsuccessful_transfer",
+    "call.hold",
+    "call.unhold",
+    "call.hungup",
+    "call.ended",
+    "call.voicemail_left",
+    "call.assigned",
+    "call.archived",
+    "call.tagged",
+    "call.untagged",
+    "call.commented",
+)
+"""In the order in which they may follow one another within a second."""
+
+USER_EVENTS = (
+    "user.created",
+    "user.deleted",
+    "user.connected",
+    "user.opened",
+    "user.wut_start",
+    "user.wut_end",
+    "user.closed",
+    "user.disconnected",
+)
+
+OTHER = "other"
+"""Stands for whatever else Aircall sends, or has added since."""
+
+EVENTS = (*CALL_EVENTS, *USER_EVENTS)
+
+T = TypeVar("T")
+
+
+class ToldUser(msgspec.Struct, frozen=True):
+    """A user, as far as an event tells of him."""
+
+    id: Id
+    available: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened, when (UNIX seconds, Aircall's clock), and to which call or user.
+
+    Neither of them where what is told cannot be read, or where the event is `OTHER`.
+    """
+
+    name: str
+    at: float
+    call: ReadCall | None = None
+    user: ToldUser | None = None
+
+
+class Delivery:
+    """The body of a POST, opened as far as it takes to see who sent it."""
+
+    __slots__ = ("_fields", "name", "token")
+
+    def __init__(self, body: bytes) -> None:
+        """Open `body`. Raises InvalidAnswerError where it is no JSON object."""
+        self._fields = decode_fields(body)
+        self.token = self._read("token", str) or ""
+        name = (self._read("event", str) or "").removesuffix(".v2")
+        self.name = name if name in EVENTS else OTHER
+
+    @property
+    def identity(self) -> int:
+        """Tells this event from others in this process; the same when it is sent again."""
+        return hash(tuple(bytes(self._fields.get(key, b"")) for key in ("event", "timestamp", "data")))
+
+    def event(self) -> Event | None:
+        """What is told; none where it has no time, or the call or user that it is about cannot be read."""
+        at = self._read("timestamp", float)
+        if at is None or not math.isfinite(at):
+            return None
+        if at > 10**11:  # the reference does not say the unit, and in other places it is milliseconds
+            at /= 1000
+        data = [self._fields.get("data", msgspec.Raw(b"null"))]
+        if self.name in CALL_EVENTS:
+            calls = decode_calls_of(data).items
+            return Event(self.name, at, call=calls[0]) if calls else None
+        if self.name in USER_EVENTS:
+            users, _ = decode_objects(data, ToldUser)
+            return Event(self.name, at, user=users[0]) if users else None
+        return Event(OTHER, at)
+
+    def _read(self, key: str, kind: type[T]) -> T | None:
+        try:
+            return msgspec.json.decode(self._fields.get(key, b"null"), type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None

@@ -1,0 +1,1 @@
+"""Events that Aircall pushes: received, worked on, and asked for."""

@@ -1,0 +1,76 @@
+"""The inbox: deliveries that somebody with a token made, in a line of bounded length."""
+
+import hmac
+import queue
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+
+from exporter.aircall.events import OTHER, Delivery
+from exporter.aircall.objects import InvalidAnswerError
+from exporter.clock import Clock
+from exporter.metrics.webhooks import Result, WebhookMetrics
+
+MOST_WAITING = 5000
+"""Events that may wait, some 15 MB of them."""
+
+REMEMBERED = 20_000
+"""Events that are known by heart: one that is sent again later changes nothing either, but is not seen to."""
+
+
+class Inbox:
+    """Takes deliveries in one thread, and hands them out in another."""
+
+    def __init__(self, tokens: Callable[[], tuple[str, ...]], metrics: WebhookMetrics, clock: Clock) -> None:
+        """Let in who knows one of the `tokens` that are valid by then."""
+        self._tokens = tokens
+        self._metrics = metrics
+        self._clock = clock
+        self._line: queue.Queue[Delivery] = queue.Queue(MOST_WAITING)
+        self._seen: OrderedDict[int, None] = OrderedDict()
+        metrics.waiting.set_function(self._line.qsize)
+
+    def deliver(self, body: bytes) -> Result:
+        """Take in the body of a POST; says what becomes of it, `accepted` where it is worked on later."""
+        try:
+            delivery = Delivery(body)
+        except InvalidAnswerError:
+            return self._counted(OTHER, "refused")
+        if not self._known(delivery.token):
+            return self._counted(OTHER, "refused")
+        self._metrics.last.set(self._clock())
+        if delivery.name == OTHER:
+            return self._counted(OTHER, "ignored")
+        identity = delivery.identity
+        if identity in self._seen:
+            return self._counted(delivery.name, "replayed")
+        try:
+            self._line.put_nowait(delivery)
+        except queue.Full:
+            return self._counted(delivery.name, "overflow")
+        self._seen[identity] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return "accepted"
+
+    def too_large(self) -> None:
+        """Somebody sent more than an event can be."""
+        self._counted(OTHER, "too_large")
+
+    def take(self, seconds: float) -> list[Delivery]:
+        """All that wait; where none does, wait for one, `seconds` at most."""
+        taken: list[Delivery] = []
+        with suppress(queue.Empty):
+            taken.append(self._line.get(timeout=seconds))
+            while True:
+                taken.append(self._line.get_nowait())
+        return taken
+
+    def _known(self, token: str) -> bool:
+        """Whether a token is one of ours, in a time that tells nothing of them."""
+        same = [hmac.compare_digest(token.encode(), known.encode()) for known in self._tokens()]
+        return any(same)
+
+    def _counted(self, event: str, result: Result) -> Result:
+        self._metrics.count(event, result)
+        return result

@@ -1,0 +1,40 @@
+"""The door for Aircall's events: `POST /webhook`, answered at once and worked on afterwards."""
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.webhooks.inbox import Inbox
+
+PATH = "/webhook"
+
+LARGEST = 2**20
+"""Bytes; a call with all that can be on it has some ten thousand."""
+
+SIZE_MEASURED_HERE = 2**40
+"""Says to Starlette that its own limit is not for this route, so that what is too large is counted."""
+
+
+def webhook(inbox: Inbox | None) -> Route:
+    """The route into `inbox`, none where no token is configured."""
+
+    async def receive(request: Request) -> Response:
+        if inbox is None:
+            return PlainTextResponse("No webhook is configured, see webhook.token.\n", 404)
+        body = bytearray()
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    inbox.too_large()
+                    return PlainTextResponse("No event is as large as that.\n", 413)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        match inbox.deliver(bytes(body)):
+            case "refused":
+                return PlainTextResponse("The token is not the one that is configured.\n", 401)
+            case "overflow":  # Aircall sends it again
+                return PlainTextResponse("Too many events at once.\n", 503)
+        return Response()
+
+    return Route(PATH, receive, methods=["POST"], max_body_size=SIZE_MEASURED_HERE)

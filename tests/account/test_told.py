@@ -1,0 +1,172 @@
+"""Events in any order, doubled, and some of them lost: the board is what polls alone would have given."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from exporter.account.account import Account
+from exporter.account.told import Told
+from exporter.account.versions import newer
+from exporter.aircall.events import Event
+from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref
+from exporter.config import Webhook
+from tests.account.test_making import KNOWN, START, Counting, calls, page, read_availabilities, saved, shown
+
+END = START + 700
+"""When all is over: events are heard from then on."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An event, and the call as it was from then on."""
+
+    at: int
+    name: str
+    call: Call
+
+    @property
+    def event(self) -> Event:
+        return Event(self.name, self.at, call=ReadCall(self.call, CallDetails()))
+
+
+@st.composite
+def journeys(draw: st.DrawFn, call_id: int) -> list[Moment]:
+    """A call from its beginning, event by event, to its end or to where it is now."""
+    users, later = st.sampled_from([1, 2, 3]), st.integers(0, 30)
+    at = START + draw(st.integers(-600, 100))
+    call = Call(
+        call_id, draw(st.sampled_from(["inbound", "outbound"])), "initial", at, number=Ref(draw(users))
+    )
+    moments: list[Moment] = []
+
+    def then(name: str, **changes: object) -> None:
+        nonlocal call, at
+        at += draw(later)
+        call = structs.replace(call, **changes)
+        moments.append(Moment(at, name, call))
+
+    if call.direction == "outbound":
+        call = structs.replace(call, user=Ref(draw(users)))
+    then("call.created")
+    for name in draw(st.lists(st.sampled_from(["call.ringing_on_agent", "call.agent_declined"]), max_size=3)):
+        then(name, **({"user": Ref(draw(users))} if call.direction == "inbound" else {}))
+    if call.direction == "inbound":
+        call = structs.replace(call, user=None)
+    if draw(st.booleans()):
+        at += 1
+        then("call.answered", status="answered", answered_at=at, user=call.user or Ref(draw(users)))
+        for name in draw(st.lists(st.sampled_from(["call.hold", "call.transferred"]), max_size=2)):
+            at += 1
+            then(name, **({"user": Ref(draw(users))} if name == "call.transferred" else {}))
+            if name == "call.hold":
+                then("call.unhold")
+    if draw(st.booleans()):
+        at += 1
+        missed = call.direction == "inbound" and call.answered_at is None
+        reason = draw(st.sampled_from(["no_available_agent", "agents_did_not_answer"])) if missed else None
+        then("call.hungup", status="done", ended_at=at, missed_call_reason=reason)
+        then("call.ended")
+        then("call.tagged")
+    return moments
+
+
+lives = st.tuples(journeys(1), journeys(2), journeys(3)).map(lambda found: [m for of in found for m in of])
+
+
+def as_of(life: Sequence[Moment], at: float) -> list[Call]:
+    """What a poll at a time reads."""
+    latest = {
+        moment.call.id: moment.call for moment in sorted(life, key=lambda m: m.at) if moment.at + 1 <= at
+    }
+    return [structs.replace(call, user=None) if call.waiting else call for call in latest.values()]
+
+
+def poll(account: Account, life: Sequence[Moment], at: float) -> None:
+    account.saw_calls(page([ReadCall(call, CallDetails()) for call in as_of(life, at)]), at)
+
+
+def company() -> tuple[Account, Told]:
+    """One that is told of events."""
+    account = Counting()
+    account.configure(structs.replace(account.settings, webhook=Webhook(token="a token")))
+    for event in KNOWN:
+        event(account)
+    account.slide(START - 600)  # no event is too late
+    return account, Told(account)
+
+
+def settled(account: Account) -> list[object]:
+    """The board once everything has been read anew, without what is as it was observed: since when and for
+    how long users do what they do, and the last call in each bucket."""
+    account.slide(END)
+    read_availabilities({1: "available", 2: "in_call", 3: "offline"}, END - START + 1, True)(account)
+    saved(account)
+    account.totals._exemplars.clear()
+    board = account.board(0.0)
+    users = tuple(replace(row, since=None, seconds={}) for row in board.users)
+    return shown(replace(board, users=users))
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, most_lost: float) -> tuple[list[Moment], list[Moment]]:
+    """What happened, and the same as it arrives: in any order, doubled, and partly not at all."""
+    life = draw(lives)
+    lost = draw(st.sets(st.sampled_from(range(len(life))))) if most_lost else set()
+    arriving = [moment for place, moment in enumerate(life) if place not in lost]
+    doubled = draw(st.lists(st.sampled_from(arriving), max_size=5)) if arriving else []
+    return life, draw(st.permutations(arriving + doubled))
+
+
+@given(arrivals(most_lost=0))
+def test_in_whatever_order_and_however_often_events_come(found: tuple[list[Moment], list[Moment]]) -> None:
+    life, arriving = found
+    (in_order, told_in_order), (mixed, told_mixed) = company(), company()
+    for moment in sorted(life, key=lambda moment: moment.at):
+        told_in_order.hear(moment.event, END)
+    for moment in arriving:
+        told_mixed.hear(moment.event, END)
+    assert settled(mixed) == settled(in_order)
+
+
+@given(arrivals(most_lost=1), st.lists(st.tuples(st.integers(0, 30), st.integers(-600, 690)), max_size=4))
+def test_the_board_after_a_poll_is_that_of_polls_alone(
+    found: tuple[list[Moment], list[Moment]], polls: list[tuple[int, int]]
+) -> None:
+    life, arriving = found
+    (account, told), (polled, _) = company(), company()
+    steps: list[Callable[[], object]] = [
+        lambda moment=moment: told.hear(moment.event, END) for moment in arriving
+    ]
+    for (place, _), (_, at) in zip(sorted(polls), sorted(polls, key=lambda pair: pair[1]), strict=True):
+        steps.insert(place, lambda at=at: poll(account, life, START + at))
+    for step in steps:
+        step()
+    for each in (account, polled):
+        poll(each, life, END)
+    assert without_what_only_events_tell(account) == without_what_only_events_tell(polled)
+
+
+def without_what_only_events_tell(account: Account) -> list[object]:
+    account.journeys.counts.clear()
+    account.journeys._of.clear()
+    return settled(account)
+
+
+@given(
+    st.lists(calls(), min_size=1, max_size=5).flatmap(
+        lambda found: st.tuples(st.just(found), st.permutations(found))
+    )
+)
+def test_the_newest_of_many_versions_is_the_same_in_any_order(found: tuple[list[Call], list[Call]]) -> None:
+    versions, mixed = found
+    first, *others = versions
+    newest = first
+    for other in others:
+        newest = newer(newest, other)
+    again = mixed[0]
+    for other in (*mixed, *versions):
+        again = newer(other, again)
+    assert again == newest
