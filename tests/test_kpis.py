@@ -1,24 +1,42 @@
 """The KPIs on the board equal those that a plain recount of the account's calls gives."""
 
+from functools import partial
+
 import pytest
 
 from exporter.account.account import MOST_AT_A_TIME
+from exporter.demo.post import Way
 from exporter.demo.simulation import SimulatedAccount
 from tests import recount
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled
+from tests.told import told
 
 STATES = ("available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown")
 KINDS = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unanswered"))
 SLA = 8
 
 
-@pytest.fixture(scope="module", params=[(24, 180, 1), (60, 400, 2), (30, 200, 3)], ids=str)
+POORLY = Way(lost=0.1, doubled=0.1, late=0.2, late_seconds=60)
+"""How events come to the last two."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        (24, 180, 1, polled),
+        (60, 400, 2, polled),
+        (30, 200, 3, polled),
+        (24, 240, 4, partial(told, way=POORLY)),
+        (60, 400, 2, partial(told, way=POORLY)),
+    ],
+    ids=["24 polled", "60 polled", "30 polled", "24 told", "60 told"],
+)
 def world(request: pytest.FixtureRequest):
     """A call centre at some busy moment, read by an exporter that has seen the last half hour."""
-    users, calls_per_hour, seed = request.param
+    users, calls_per_hour, seed, watched = request.param
     account = SimulatedAccount(users=users, calls_per_hour=calls_per_hour, seed=seed, start=NOON)
-    with polled(account, sla=SLA) as world:
+    with watched(account, sla=SLA) as world:
         world.live_until_complete()
         world.live(1800)
         world.freeze()

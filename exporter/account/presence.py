@@ -100,13 +100,11 @@ class PresenceBook:
 def told_state(event: str, available: bool | None, known: State | None) -> State | None:
     """The state that a user's event puts him in; none where it takes a look to tell.
 
-    `available` is what the event says of him besides, `known` the state that he was seen in last. Who is in a
-    call stays in it, whatever he sets himself to.
+    `available` is what the event says of him besides, `known` the state that he was seen in last: what he
+    sets himself to shows only when he is neither away nor busy with a call.
     """
-    if event in ("user.opened", "user.closed"):
-        if known in ("available", "do_not_disturb"):
-            return "available" if event == "user.opened" else "do_not_disturb"
-        return known if known == "in_call" else None
+    if event in ("user.opened", "user.closed") and known in ("available", "do_not_disturb"):
+        return "available" if event == "user.opened" else "do_not_disturb"
     if event in ("user.connected", "user.wut_end") and available is not None:
         return "available" if available else "do_not_disturb"
     return _TOLD.get(event)

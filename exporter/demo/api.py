@@ -20,6 +20,7 @@ from exporter.demo.payloads import (
     user_payload_v2,
 )
 from exporter.demo.simulation import SimulatedAccount
+from exporter.demo.webhooks import SimulatedWebhook, Webhooks
 
 CALLS_CAP = 10_000
 """How many calls one query can reach; the rest is left out without a word."""
@@ -28,14 +29,21 @@ Endpoint = Callable[[Request], Response]
 T = TypeVar("T")
 
 
+class _NewWebhook(msgspec.Struct):
+    url: str
+    events: tuple[str, ...] = ()
+    custom_name: str | None = None
+
+
 class AircallApi:
-    """The endpoints as functions of a request; PUT finds its body in `request.state.body`.
+    """The endpoints as functions of a request; PUT and POST find their body in `request.state.body`.
 
     They raise ApiError for what Aircall would refuse.
     """
 
-    def __init__(self, account: SimulatedAccount) -> None:
+    def __init__(self, account: SimulatedAccount, webhooks: Webhooks) -> None:
         self._account = account
+        self._webhooks = webhooks
 
     def endpoints(self) -> list[tuple[str, str, Endpoint]]:
         """Method, path and function of each, in the order in which they are to be tried."""
@@ -57,6 +65,10 @@ class AircallApi:
             ("GET", "/v1/calls", self._calls),
             ("GET", "/v1/calls/search", self._search),
             ("GET", "/v1/calls/{id:int}", self._call),
+            ("GET", "/v1/webhooks", self._list_webhooks),
+            ("POST", "/v1/webhooks", self._add_webhook),
+            ("GET", "/v1/webhooks/{id}", self._webhook),
+            ("DELETE", "/v1/webhooks/{id}", self._remove_webhook),
         ]
 
     def _users_v1(self, request: Request) -> Response:
@@ -138,6 +150,25 @@ class AircallApi:
     def _call(self, request: Request) -> Response:
         call = _found(request, self._account.calls.get(request.path_params["id"]))
         return json_answer({"call": self._call_payload(call)})
+
+    def _list_webhooks(self, request: Request) -> Response:
+        return page_answer(request, "webhooks", list(self._webhooks.hooks.values()), SimulatedWebhook.payload)
+
+    def _add_webhook(self, request: Request) -> Response:
+        try:
+            wanted = msgspec.json.decode(request.state.body, type=_NewWebhook)
+        except msgspec.DecodeError as error:
+            raise ApiError(400, "Bad Request", str(error)) from None
+        webhook = SimulatedWebhook(wanted.url, wanted.events, wanted.custom_name)
+        return json_answer({"webhook": self._webhooks.add(webhook).payload()}, 201)
+
+    def _webhook(self, request: Request) -> Response:
+        webhook = _found(request, self._webhooks.hooks.get(request.path_params["id"]))
+        return json_answer({"webhook": webhook.payload()})
+
+    def _remove_webhook(self, request: Request) -> Response:
+        _found(request, self._webhooks.hooks.pop(request.path_params["id"], None))
+        return Response(status_code=204)
 
     def _requested_user(self, request: Request) -> SimulatedUser:
         return _found(request, self._account.users.get(request.path_params["id"]))

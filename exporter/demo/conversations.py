@@ -30,9 +30,23 @@ class Conversations:
     def talk(self, call: SimulatedCall) -> None:
         """Let the two people on an answered call talk, and end the call when all is said."""
         seconds = self._talk_seconds()
+        self._hold(call, seconds)
         if call.direction == "inbound" and self._random.random() < 0.07:
             self._after(seconds * self._random.uniform(0.2, 0.8), partial(self._transfer, call))
         self._after(seconds, partial(self._end, call))
+
+    def _hold(self, call: SimulatedCall, seconds: float) -> None:
+        """Put one call in eight on hold for a part of its time."""
+        random = Random(call.id)  # noqa: S311 a simulation; of its own, so that all else stays as it was
+        if random.random() < 1 / 8:
+            begin, length = seconds * random.uniform(0.1, 0.6), seconds * random.uniform(0.05, 0.3)
+            self._after(begin, partial(self._while_it_lasts, self._board.hold, call))
+            self._after(begin + length, partial(self._while_it_lasts, self._board.unhold, call))
+
+    @staticmethod
+    def _while_it_lasts(step: Callable[[int], None], call: SimulatedCall) -> None:
+        if call.status == "answered":
+            step(call.id)
 
     def _talk_seconds(self) -> float:
         if self._random.random() < 0.025:

@@ -87,6 +87,7 @@ class Reception:
 
     def _ring(self, call: SimulatedCall, user: SimulatedUser) -> None:
         self._ringing_on.add(user.id)
+        self._board.ring_on(call.id, user.id)
         answers = self._random.random() < 0.87
         seconds = self._random.uniform(2, 9) if answers else self._random.uniform(20, 28)
         self._board.schedule(self._board.now + seconds, partial(self._rang, call, user, answers))
@@ -101,6 +102,7 @@ class Reception:
             self.conversations.talk(call)
         else:
             self._declined[call.id].add(user.id)
+            self._board.decline(call.id, user.id)
             self._offer(call)
             self.serve(user)
 

@@ -20,6 +20,7 @@ from exporter.demo.loopback import LoopbackServer
 from exporter.demo.paging import ApiError, json_answer
 from exporter.demo.rate_limit import SpentRequests
 from exporter.demo.simulation import SimulatedAccount
+from exporter.demo.webhooks import Webhooks
 
 _UNITS = {"seconds": 1, "milliseconds": 1000}
 
@@ -72,7 +73,8 @@ class SimulatedAircall:
     """Where it serves, once entered: `http://127.0.0.1:<port>`."""
 
     def __post_init__(self) -> None:
-        self._api = AircallApi(self.account)
+        self.webhooks = Webhooks(self.account)
+        self._api = AircallApi(self.account, self.webhooks)
         self._spent = SpentRequests()
 
     def spend(self, requests: int) -> None:
@@ -99,7 +101,9 @@ class SimulatedAircall:
             for method, path, endpoint in self._api.endpoints()
         ]
         nowhere = self._served(_nothing_there)
-        return Starlette(routes=[*routes, Route("/{path:path}", nowhere, methods=["GET", "PUT", "POST"])])
+        return Starlette(
+            routes=[*routes, Route("/{path:path}", nowhere, methods=["GET", "PUT", "POST", "DELETE"])]
+        )
 
     def _served(self, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:

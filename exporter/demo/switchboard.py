@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from math import floor
 from threading import RLock
 
 from exporter.demo.calls import CallHistory, Direction, SimulatedCall
 from exporter.demo.directory import Directory, SimulatedNumber, SimulatedUser
+from exporter.demo.happenings import Happening, Listener
 from exporter.demo.timeline import Timeline
+
+UNTIL_ENDED = 30.0
+"""Seconds from hanging up until Aircall has everything that belongs to a call, and says that it has ended."""
 
 
 class Switchboard(Directory):
@@ -27,6 +32,8 @@ class Switchboard(Directory):
         """Held while the account changes; hold it to look at several things at one moment."""
         self.on_free: Callable[[SimulatedUser], object] = lambda _: None
         """Told who has been made available by somebody else."""
+        self.listeners: list[Listener] = []
+        """Told of whatever happens, while the lock is held."""
         self._timeline = Timeline(begin)
         self.call_ids = count(2_410_000_001)
         """Those of the calls to come."""
@@ -66,11 +73,13 @@ class Switchboard(Directory):
         """
         with self._moment(at):
             user = self.users[user_id]
-            user.presence, user.wrap_up_until = state, 0.0
+            self._wrapped_up(user, user.wrap_up_until)
+            before, user.presence, user.wrap_up_until = user.presence, state, 0.0
             if user.availability_status != "custom" and state in ("available", "do_not_disturb"):
                 free = state == "available"
                 user.availability_status = "available" if free else "unavailable"
                 user.substatus = substatus or ("always_open" if free else "always_closed")
+            self._tell_of_presence(user, before)
 
     def switch(self, user_id: int, status: str) -> None:
         """Let somebody else make a user `available` or `unavailable`: at once, or after his present call.
@@ -96,7 +105,28 @@ class Switchboard(Directory):
             number = None if number_id is None else self.numbers[number_id]
             call = self._start("inbound", number, caller, moment)
             call.team_ids = list(number.team_ids) if number else []
+            self._tell("call.created", call, moment)
             return call
+
+    def ring_on(self, call_id: int, user_id: int, at: float | None = None) -> None:
+        """Let a waiting call ring on a user's phone."""
+        with self._moment(at) as moment:
+            self._tell("call.ringing_on_agent", self.calls[call_id], moment, self.users[user_id])
+
+    def decline(self, call_id: int, user_id: int, at: float | None = None) -> None:
+        """Let a user decline a call that rings on his phone."""
+        with self._moment(at) as moment:
+            self._tell("call.agent_declined", self.calls[call_id], moment, self.users[user_id])
+
+    def hold(self, call_id: int, at: float | None = None) -> None:
+        """Let the user put an answered call on hold."""
+        with self._moment(at) as moment:
+            self._tell("call.hold", self._in_status(call_id, "answered"), moment)
+
+    def unhold(self, call_id: int, at: float | None = None) -> None:
+        """Let the user go on with a call that was on hold."""
+        with self._moment(at) as moment:
+            self._tell("call.unhold", self._in_status(call_id, "answered"), moment)
 
     def dial(
         self, user_id: int, number_id: int | None, callee: str, at: float | None = None
@@ -107,6 +137,7 @@ class Switchboard(Directory):
             user = self._idle(user_id)
             call = self._start("outbound", number, callee, moment)
             call.user, user.call = user, call
+            self._tell("call.created", call, moment)
             return call
 
     def answer(self, call_id: int, user_id: int | None, at: float | None = None) -> None:
@@ -120,6 +151,7 @@ class Switchboard(Directory):
                 call.user = self._idle(user_id)
                 call.user.call = call
             call.answered_at = self._not_before(call.started_at, moment)
+            self._tell("call.answered", call, moment)
 
     def transfer(
         self, call_id: int, to_user: int, at: float | None = None, number_id: int | None = None
@@ -132,6 +164,7 @@ class Switchboard(Directory):
             self._release(call, moment)
             call.transferred_by, call.transferred_to = call.user, user
             call.user, user.call, call.number = user, call, number
+            self._tell("call.transferred", call, moment)
 
     def hang_up(self, call_id: int, at: float | None = None) -> None:
         """End a call that was answered, or an outbound one that nobody picked up."""
@@ -150,21 +183,26 @@ class Switchboard(Directory):
                 raise ValueError(f"call {call_id} is outbound: it cannot be missed")
             call.missed_call_reason, call.voicemail = reason, voicemail
             self._end(call, moment)
+            if voicemail:
+                self._tell("call.voicemail_left", call, moment)
 
     def tag(self, call_id: int, name: str, at: float | None = None) -> None:
         """Tag a call, finished or not."""
         with self._moment(at) as moment:
             self.calls[call_id].tags.append((name, floor(moment)))
+            self._tell("call.tagged", self.calls[call_id], moment)
 
     def comment(self, call_id: int, text: str, at: float | None = None) -> None:
         """Comment on a call, finished or not."""
         with self._moment(at) as moment:
             self.calls[call_id].comments.append((text, floor(moment)))
+            self._tell("call.commented", self.calls[call_id], moment)
 
     def assign(self, call_id: int, user_id: int, at: float | None = None) -> None:
         """Make a user responsible for what remains to be done about a call."""
-        with self._moment(at):
+        with self._moment(at) as moment:
             self.calls[call_id].assigned_to = self.users[user_id]
+            self._tell("call.assigned", self.calls[call_id], moment)
 
     @contextmanager
     def _moment(self, at: float | None) -> Iterator[float]:
@@ -194,7 +232,10 @@ class Switchboard(Directory):
 
     def _end(self, call: SimulatedCall, at: float) -> None:
         call.ended_at = self._not_before(call.answered_at or call.started_at, at)
+        self._tell("call.hungup", call, at)
         self._release(call, at)
+        if self.listeners:
+            self.schedule(at + UNTIL_ENDED, partial(self._tell, "call.ended", call, at + UNTIL_ENDED))
 
     @staticmethod
     def _not_before(earlier: int, at: float) -> int:
@@ -202,8 +243,30 @@ class Switchboard(Directory):
             raise ValueError(f"{at} is before {earlier}: a call's moments follow one another")
         return floor(at)
 
-    @staticmethod
-    def _release(call: SimulatedCall, at: float) -> None:
-        if call.user is not None:
-            call.user.call = None
-            call.user.wrap_up_until = at + call.user.wrap_up_time
+    def _release(self, call: SimulatedCall, at: float) -> None:
+        user = call.user
+        if user is not None:
+            user.call = None
+            user.wrap_up_until = at + user.wrap_up_time
+            if self.listeners and user.wrap_up_time:
+                self._tell("user.wut_start.v2", None, at, user)
+                self.schedule(user.wrap_up_until, partial(self._wrapped_up, user, user.wrap_up_until))
+
+    def _wrapped_up(self, user: SimulatedUser, since: float) -> None:
+        """Tell of the end of after-call work, unless another has begun since it was to end."""
+        if user.wrap_up_until == since > 0 and user.wrap_up_until >= self.now and user.call is None:
+            self._tell("user.wut_end.v2", None, self.now, user)
+
+    def _tell_of_presence(self, user: SimulatedUser, before: str) -> None:
+        if "offline" in (before, user.presence) and before != user.presence:
+            way = "disconnected" if user.presence == "offline" else "connected"
+            self._tell(f"user.{way}.v2", None, self.now, user)
+        elif user.presence in ("available", "do_not_disturb"):
+            way = "opened" if user.presence == "available" else "closed"
+            self._tell(f"user.{way}.v2", None, self.now, user)
+
+    def _tell(
+        self, event: str, call: SimulatedCall | None, at: float, user: SimulatedUser | None = None
+    ) -> None:
+        for listener in self.listeners:
+            listener(Happening(event, at, call, user))

@@ -10,7 +10,7 @@ from msgspec import structs
 from exporter.account.account import Account
 from exporter.account.told import Told
 from exporter.account.versions import newer
-from exporter.aircall.events import Event
+from exporter.aircall.events import Event, ToldUser
 from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref
 from exporter.config import Webhook
 from tests.account.test_making import KNOWN, START, Counting, calls, page, read_availabilities, saved, shown
@@ -170,3 +170,27 @@ def test_the_newest_of_many_versions_is_the_same_in_any_order(found: tuple[list[
     for other in (*mixed, *versions):
         again = newer(other, again)
     assert again == newest
+
+
+USERS_EVENTS = st.tuples(
+    st.sampled_from(["opened", "closed", "connected", "disconnected", "wut_start", "wut_end"]),
+    st.booleans(),
+    st.integers(1, 60),
+).map(lambda told: Event(f"user.{told[0]}", START + told[2], user=ToldUser(1, told[1])))
+
+
+@given(
+    st.lists(USERS_EVENTS, min_size=1, max_size=6, unique_by=lambda event: event.at).flatmap(
+        lambda events: st.tuples(st.just(events), st.permutations([*events, *events]))
+    )
+)
+def test_what_a_user_does_is_what_was_told_last_or_is_looked_at(
+    found: tuple[list[Event], list[Event]],
+) -> None:
+    in_order, mixed = company(), company()
+    for event in sorted(found[0], key=lambda event: event.at):
+        in_order[1].hear(event, END)
+    for event in found[1]:
+        mixed[1].hear(event, END)
+    states = {account.presence.users[1].state for account, _ in (in_order, mixed)}
+    assert len(states) == 1 or in_order[1].in_doubt or mixed[1].in_doubt
