@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from tempfile import TemporaryDirectory
 
 import structlog
@@ -30,6 +31,7 @@ from exporter.users.asker import asking
 from exporter.web import PUBLIC, application
 from exporter.webconfig import load_web_config
 from exporter.webfile import WebFile
+from exporter.webhooks import command as webhooks
 from exporter.webhooks.receiver import PATH
 from exporter.webserver import AddressError, ListenError, WebServer, bind
 from exporter.yamlfile import ConfigError
@@ -59,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "plan": _plan,
         "users": _ask_aircall,
         "switch": _ask_aircall,
+        "webhook": _ask_aircall,
         None: _run,
     }
     try:
@@ -127,11 +130,14 @@ def _ask_aircall(arguments: argparse.Namespace) -> int:
     with suppress(ArchiveError), closing(_kept_archive(arguments)) as archive:
         if beside := backfill.is_served(archive):
             doing = archive.doing()
+    commands: dict[str, Callable[..., int]] = {
+        "users": partial(users.list_users, doing=doing),
+        "switch": users.switch,
+        "webhook": partial(webhooks.run, settings=settings, directory=arguments.storage or STORAGE),
+    }
     try:
         with asking(settings.aircall, beside) as asker:
-            if arguments.command == "users":
-                return users.list_users(arguments, asker, doing)
-            return users.switch(arguments, asker)
+            return commands[arguments.command](arguments, asker=asker)
     except ValueError as error:
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from exporter.archive import command
 from exporter.logs import LEVELS
 from exporter.planner import command as planner
 from exporter.users import command as users
+from exporter.webhooks import command as webhooks
 
 _DEFAULTS = {
     "listen": ":9979",
@@ -117,7 +118,9 @@ def parser() -> argparse.ArgumentParser:
     everybody = commands.add_parser("users", help="list all users: who is who, and what each does now")
     switch = commands.add_parser("switch", help="make a user available or unavailable")
     users.add_flags(everybody, switch)
-    for asking in (everybody, switch):
+    webhook = commands.add_parser("webhook", help="have Aircall push its events: create, list or delete")
+    webhooks.add_flags(webhook)
+    for asking in (everybody, switch, webhook):
         asking.add_argument(
             "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="the credential"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import msgspec
 
@@ -40,15 +40,17 @@ class Request(Generic[T]):
 
     template: str
     decode: Callable[[bytes], T]
-    id: int | None = None
+    id: int | str | None = None
     query: tuple[tuple[str, str], ...] = ()
-    method: Literal["GET", "PUT"] = "GET"
+    method: Literal["GET", "PUT", "POST", "DELETE"] = "GET"
     content: bytes | None = None
     """JSON that goes with it."""
 
     @property
     def path(self) -> str:
-        return self.template if self.id is None else self.template.replace(":id", str(self.id))
+        return (
+            self.template if self.id is None else self.template.replace(":id", quote(str(self.id), safe=""))
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
         request = replace(request, query=tuple(parse_qsl(query, keep_blank_values=True)))
 
 
-def _list(template: str, key: str, kind: type[T], id_: int | None = None) -> Request[Page[T]]:
+def listing(template: str, key: str, kind: type[T], id_: int | None = None) -> Request[Page[T]]:
+    """A list, whose objects stand under `key`, in pages as large as they come."""
     return Request(template, lambda body: decode_page(body, key, kind), id_, (("per_page", str(PER_PAGE)),))
 
 
@@ -101,12 +104,12 @@ def _object(template: str, key: str, kind: type[T], id_: int) -> Request[T | Non
 
 
 def users(version: str) -> Request[Page[User]]:
-    return _list(f"/{version}/users", "users", User)
+    return listing(f"/{version}/users", "users", User)
 
 
 def user_statuses(version: str) -> Request[Page[UserStatus]]:
     """The same list, read for what users have set themselves to."""
-    return _list(f"/{version}/users", "users", UserStatus)
+    return listing(f"/{version}/users", "users", UserStatus)
 
 
 def user_status(version: str, id_: int) -> Request[UserStatus | None]:
@@ -120,15 +123,15 @@ def switch_user(version: str, id_: int, status: str) -> Request[UserStatus | Non
 
 
 def teams() -> Request[Page[Team]]:
-    return _list("/v1/teams", "teams", Team)
+    return listing("/v1/teams", "teams", Team)
 
 
 def numbers() -> Request[Page[Number]]:
-    return _list("/v1/numbers", "numbers", Number)
+    return listing("/v1/numbers", "numbers", Number)
 
 
 def availabilities() -> Request[Page[Availability]]:
-    return _list("/v1/users/availabilities", "users", Availability)
+    return listing("/v1/users/availabilities", "users", Availability)
 
 
 def availability(user_id: int) -> Request[str | None]:
@@ -152,7 +155,7 @@ def number_users(id_: int) -> Request[NumberUsers | None]:
 
 
 def user_numbers(id_: int) -> Request[Page[Ref]]:
-    return _list("/v2/users/:id/numbers", "numbers", Ref, id_=id_)
+    return listing("/v2/users/:id/numbers", "numbers", Ref, id_=id_)
 
 
 def user_with_numbers(id_: int) -> Request[UserNumbers | None]:

@@ -1,0 +1,123 @@
+"""The command `aircall-exporter webhook`: has Aircall push its events, says who has, and ends it again."""
+
+import argparse
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from exporter import listing
+from exporter.aircall.errors import ApiError, CredentialError
+from exporter.config import Settings, is_loopback
+from exporter.users.asker import Asker
+from exporter.webhooks.registering import Registered, register, registered, unregister
+from exporter.webhooks.tokenfile import NAME, TokenFile
+
+DONE, FAILED, NOT_OURS = 0, 1, 3
+"""Exit codes; 2 is a wrong flag or configuration."""
+
+
+def add_flags(command: argparse.ArgumentParser) -> None:
+    """What to do, and with which webhook."""
+    steps = command.add_subparsers(dest="step", metavar="STEP", required=True)
+    create = steps.add_parser("create", help="have Aircall send its events to a URL, which ends in /webhook")
+    create.add_argument("url", metavar="URL", help="where Aircall reaches the exporter, over https")
+    create.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help=f"where the webhook's token is to go (default: {NAME} under --storage.path)",
+    )
+    steps.add_parser("list", help="say which webhooks the company has")
+    delete = steps.add_parser("delete", help="have Aircall send nothing more there")
+    delete.add_argument("id", metavar="ID", help="as `webhook list` has it")
+
+
+def run(arguments: argparse.Namespace, settings: Settings, directory: str, asker: Asker) -> int:
+    """Do a step; gives the exit code. Raises ValueError on a URL or a file that cannot be."""
+    try:
+        match arguments.step:
+            case "create":
+                file = Path(arguments.token_file or Path(directory) / NAME)
+                return _create(arguments.url, file, asker)
+            case "list":
+                return _list(settings, asker)
+        return _delete(arguments.id, settings, asker)
+    except CredentialError:
+        return _failed("Aircall rejects the credential: check aircall.api_id and aircall.api_token")
+    except ApiError as error:
+        return _failed(str(error))
+
+
+def _create(url: str, file: Path, asker: Asker) -> int:
+    if problem := _url_problem(url):
+        raise ValueError(f"found {url.partition('?')[0]}, wanted {problem}")
+    try:
+        with TokenFile(file) as token_file:
+            webhook = asker.run(register(url))
+            try:
+                token_file.put(webhook.token)
+            except OSError:
+                asker.run(unregister(webhook))
+                raise
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ValueError(f"{file}: cannot be written: {reason}") from None
+    print(f"Aircall sends its events to {url} from now on (webhook {webhook.webhook_id}).")
+    print(
+        f"The token that says that it is Aircall is in {file}, for this user alone. In the configuration:\n"
+    )
+    print(f"webhook:\n  token_file: {file.resolve()}\n")
+    if token_file.before:
+        print("The token before it stays in the second line. Reload the exporter, delete the former webhook,")
+        print("then remove that line.")
+    return DONE
+
+
+def _list(settings: Settings, asker: Asker) -> int:
+    columns = ("id", "name", "url", "active", "events", "ours")
+    listing.as_table(columns, (_cells(each, settings) for each in asker.run(registered())))
+    return DONE
+
+
+def _cells(webhook: Registered, settings: Settings) -> tuple[str, ...]:
+    """Of other integrations' addresses only the host: there are tokens in paths, too."""
+    ours = webhook.is_ours(settings.webhook.tokens)
+    url = urlsplit(webhook.url)
+    return (
+        webhook.webhook_id,
+        webhook.custom_name or "",
+        f"{url.scheme}://{url.hostname or ''}{url.path if ours else '/…'}",
+        "yes" if webhook.active else "no",
+        str(len(webhook.events)),
+        "yes" if ours else "no",
+    )
+
+
+def _delete(id_: str, settings: Settings, asker: Asker) -> int:
+    found = next((each for each in asker.run(registered()) if each.webhook_id == id_), None)
+    if found is None:
+        return _failed(f"there is no webhook {id_}, see `webhook list`", NOT_OURS)
+    if not found.is_ours(settings.webhook.tokens):
+        whose = "its token is not in webhook.token, so it may be another integration's"
+        return _failed(f"webhook {id_} stays: {whose}; Aircall's dashboard removes it", NOT_OURS)
+    asker.run(unregister(found))
+    print(f"Aircall sends nothing more to webhook {id_}; its token can go from the configuration.")
+    return DONE
+
+
+def _url_problem(url: str) -> str:
+    """Say what is wanted of the address, or nothing where it is fine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "a URL such as https://calls.example.com/webhook"
+    if parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment or "@" in url:
+        return "a URL such as https://calls.example.com/webhook"
+    if parts.scheme == "http" and not is_loopback(host):
+        return "https: events hold callers' numbers and the token"
+    return ""
+
+
+def _failed(problem: str, code: int = FAILED) -> int:
+    print(f"aircall-exporter: webhook: {problem}", file=sys.stderr)
+    return code
