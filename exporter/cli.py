@@ -2,16 +2,19 @@
 
 import argparse
 import os
+import secrets
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
+from socket import socket
 from tempfile import TemporaryDirectory
 
 import structlog
 from msgspec import structs
+from starlette.applications import Starlette
 
 from exporter import __version__, backfill, forget
 from exporter.archive import command
@@ -19,7 +22,7 @@ from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.keyfile import key_file
 from exporter.archive.records import Doing
 from exporter.archive.store import Archive
-from exporter.config import Aircall, Settings, Storage, load, load_storage
+from exporter.config import Aircall, Settings, Storage, Webhook, load, load_storage
 from exporter.durations import Duration
 from exporter.flags import CALLS_PER_USER, STORAGE, parse
 from exporter.logs import configure_logs
@@ -32,7 +35,7 @@ from exporter.web import PUBLIC, application
 from exporter.webconfig import load_web_config
 from exporter.webfile import WebFile
 from exporter.webhooks import command as webhooks
-from exporter.webhooks.receiver import PATH
+from exporter.webhooks.receiver import PATH, webhook
 from exporter.webserver import AddressError, ListenError, WebServer, bind
 from exporter.yamlfile import ConfigError
 
@@ -76,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"aircall-exporter: --storage.path: {error}", file=sys.stderr)
         return 1
     except ListenError as error:
-        print(f"aircall-exporter: --web.listen-address: {error}", file=sys.stderr)
+        print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2 if isinstance(error, AddressError) else 1
 
 
@@ -155,8 +158,10 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from exporter.demo.server import SimulatedAircall  # noqa: PLC0415 (a live account needs none of it)
+    from exporter.demo.post import PostOffice, Way  # noqa: PLC0415 (a live account needs none of these)
+    from exporter.demo.server import SimulatedAircall  # noqa: PLC0415
     from exporter.demo.simulation import SimulatedAccount  # noqa: PLC0415
+    from exporter.demo.webhooks import SimulatedWebhook  # noqa: PLC0415
 
     configure_logs(arguments.log_level, arguments.log_format)
     users = arguments.users
@@ -168,9 +173,20 @@ def _demo(arguments: argparse.Namespace) -> int:
             settings = load(arguments.config, SIMULATED_CREDENTIAL)
         else:
             settings = Settings(sla=DEMO_SLA)
-        settings = structs.replace(settings, aircall=api, storage=load_storage(arguments.config))
+        told = Webhook(secrets.token_hex(16) if arguments.webhooks else "", listen_address="127.0.0.1:0")
+        settings = structs.replace(
+            settings, aircall=api, webhook=told, storage=load_storage(arguments.config)
+        )
         arguments.lifecycle = False
-        _serve(arguments, settings, _archive(settings.storage, arguments.storage or passing, simulated=True))
+        office = PostOffice(account, aircall.webhooks, Way(), time.time)
+
+        def push(url: str) -> None:
+            aircall.webhooks.add(SimulatedWebhook(url, token=told.tokens[0]))
+            office.start()
+
+        archive = _archive(settings.storage, arguments.storage or passing, simulated=True)
+        _serve(arguments, settings, archive, push)
+        office.stop()
     return 0
 
 
@@ -188,10 +204,16 @@ def _kept_archive(arguments: argparse.Namespace) -> Archive:
     return Archive(url, key_file(storage.key_file, directory))
 
 
-def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> None:
+def _serve(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    archive: Archive,
+    push: Callable[[str], object] = lambda _: None,
+) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
 
-    Signals are waited for, not handled: a handler's word is lost where it comes just before the wait.
+    `push` is told where events may go, if they have an address of their own. Signals are waited for, not
+    handled: a handler's word is lost where it comes just before the wait.
     """
     service = Service(settings, archive)
 
@@ -209,7 +231,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
 
     is_demo = arguments.command == "demo"
     web = WebFile(arguments.web_config)
-    listener = bind(arguments.listen)
+    listener = _bind(arguments.listen, "--web.listen-address")
     pages = application(
         service,
         reload if arguments.lifecycle else None,
@@ -217,6 +239,7 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
         arguments.admin,
     )
     server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
+    door = _door_for_events(service, settings)
     signals = {signal.SIGTERM, signal.SIGINT}
     if is_demo:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -231,16 +254,42 @@ def _serve(arguments: argparse.Namespace, settings: Settings, archive: Archive) 
         log.warning("the calls API refuses everybody: set basic_auth_users in --web.config.file")
     if arguments.admin and not web.config.tells_who_asks:
         log.warning("the admin API refuses everybody: set basic_auth_users in --web.config.file")
+    if service.inbox is not None and door is None and web.config.wants_certificates:
+        log.warning("Aircall has no client certificate: set webhook.listen_address to let its events in")
     service.start()
     server.start()
+    if door is not None:
+        door.start()
+        push(f"http://127.0.0.1:{door.port}{PATH}")
     if is_demo:
         scheme = "https" if web.config.tls_server_config else "http"
         print(_where_to_look(f"{scheme}://127.0.0.1:{server.port}", arguments.api), flush=True)
     while signal.sigwait(signals) == signal.SIGHUP:
         hang_up()
     log.info("stopping")
+    if door is not None:
+        door.stop()
     server.stop()
     service.stop()
+
+
+def _bind(address: str, where: str) -> socket:
+    """Listen on an address that stands in `where`. Raises ListenError, whose text is one line."""
+    try:
+        return bind(address)
+    except ListenError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _door_for_events(service: Service, settings: Settings) -> WebServer | None:
+    """A server of its own for Aircall, over plain HTTP behind somebody's proxy; mostly none."""
+    address = settings.webhook.listen_address
+    if not address or service.inbox is None:
+        return None
+    listener = _bind(address, "webhook.listen_address")
+    door = WebServer(Starlette(routes=[webhook(service.inbox)]), listener)
+    log.info("taking events", address=f"{listener.getsockname()[0]}:{door.port}", path=PATH)
+    return door
 
 
 def _where_to_look(url: str, with_api: bool) -> str:

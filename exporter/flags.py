@@ -104,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"calls when it is busy (default: {CALLS_PER_USER} for each user)",
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
+    demo.add_argument("--webhooks", action="store_true", help="let the account push its events, too")
     calls = commands.add_parser("calls", help="search the calls that are kept")
     command.add_flags(calls)
     person = commands.add_parser("forget", help="remove a caller from the kept calls")

@@ -141,8 +141,10 @@ class PostOffice:
         self._thread.start()
 
     def stop(self) -> None:
+        """Send nothing more."""
         self._closed.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         postman = Postman(self.bag)
