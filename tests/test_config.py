@@ -59,9 +59,31 @@ caller: masked
     assert (settings.map_users_to_numbers, settings.caller) == (False, "masked")
 
 
+def test_the_webhooks_tokens(file, tmp_path) -> None:
+    (tmp_path / "token").write_text("n3w\n0ld\n")
+    tokens = {
+        "webhook: {token: n3w}": ("n3w",),
+        "webhook: {token: [n3w, 0ld]}": ("n3w", "0ld"),
+        f"webhook: {{token_file: {tmp_path}/token}}": ("n3w", "0ld"),
+        "": (),
+    }
+    for text, expected in tokens.items():
+        settings = load(file(text), CREDENTIAL)
+        assert settings.webhook.tokens == expected
+        assert not any(token in repr(settings) for token in expected)
+        assert settings.secrets == ("token", *expected)
+    environment = CREDENTIAL | {"AIRCALL_WEBHOOK_TOKEN": "another"}
+    assert load(file("webhook: {token: n3w}"), environment).webhook.tokens == ("another",)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("webhook: {token: [a, b, c]}", "webhook.token: are more than two"),
+        ("webhook: {token: 7}", "webhook.token: found something else, wanted a token, or a list of two"),
+        ("webhook: {token: a b}", "webhook.token: holds a space"),
+        ("webhook: {token: a, token_file: b}", "webhook.token_file: is set beside token"),
+        ("webhook: {refresh: 0s}", "webhook.refresh: found 0s, wanted at least 1s"),
         ("slaa: 5s", "slaa: unknown key, did you mean sla?"),
         ("aircall: {token: x}", "aircall.token: unknown key, did you mean api_token?"),
         ("refresh: {zzz: 5s}", "refresh.zzz: unknown key; known here: calls, availabilities, users"),

@@ -3,11 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import costs
+from exporter.config import Refresh, Settings, Webhook
 from exporter.costs import Cost
 from exporter.schedule import (
     BOARD,
     DATASETS,
     ENDINGS,
+    EVENTS_FLOW,
     LIVE,
     LONGEST_LIVE_INTERVAL,
     SHARE_AT_START,
@@ -19,6 +21,8 @@ from exporter.schedule import (
     intervals,
     rate,
     share_for_rest,
+    targets,
+    told,
 )
 
 TARGETS = {
@@ -126,6 +130,15 @@ def test_substatuses_have_a_little_and_hold_up_nobody(
     for names, share in ((set(LIVE), SHARE_FOR_REST), (others, SHARE_FOR_REST - SHARE_FOR_SUBSTATUSES)):
         alone = intervals(without, TARGETS, budget - SHARE_FOR_SUBSTATUSES * not_live, archive, share)
         assert all(planned[name] <= alone[name] * 1.01 for name in names)
+
+
+def test_what_events_tell_is_read_less_often_while_they_come() -> None:
+    settings = Settings(refresh=Refresh(calls=10, availabilities=90), webhook=Webhook(refresh=60))
+    assert targets(settings) == targets(settings, told(1000, -1e9, -1e9, in_doubt=False))
+    of_calls = targets(settings, told(1000, 1000 - EVENTS_FLOW, -1e9, in_doubt=False))
+    assert (of_calls["calls"], of_calls[ENDINGS], of_calls["availabilities"]) == (60, 60, 90)
+    assert told(1000, 999 - EVENTS_FLOW, 1000, in_doubt=False) == {"availabilities"}
+    assert told(1000, 1000, 1000, in_doubt=True) == {"calls", ENDINGS}
 
 
 def test_names_come_before_speed_at_the_start() -> None:
