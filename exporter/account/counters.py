@@ -11,7 +11,7 @@ from typing import TypeVar
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
 from exporter.account.directory import SINGLE_USERS, Directory, Named
 from exporter.account.roster import Roster
-from exporter.account.rows import MISSED_REASONS, NOBODY, call_counts
+from exporter.account.rows import MISSED_REASONS, NOBODY, call_counts, same_or_new
 from exporter.account.teams import GROUP_PREFIX, group_label
 from exporter.account.totals import KINDS, TALK_BOUNDS, Kind, Owner, Spread, Sum, Totals
 from exporter.aircall.objects import Call
@@ -60,7 +60,7 @@ class CounterRows:
         for id_ in changed["number"]:
             _put(self._numbers, id_, self._number(id_))
         for id_ in changed.get("team", ()):
-            self._teams[id_] = self._team(id_)
+            self._teams[id_] = same_or_new(self._teams.get(id_), self._team(id_))
 
     def _user(self, id_: str) -> UserCounters | None:
         owner: Owner = "user", id_
@@ -141,7 +141,7 @@ def _put(rows: dict[str, T], id_: str, row: T | None) -> None:
     if row is None:
         rows.pop(id_, None)
     else:
-        rows[id_] = row
+        rows[id_] = same_or_new(rows.get(id_), row)
 
 
 def _team_label(team_id: str, directory: Directory) -> Named:

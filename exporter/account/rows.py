@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from exporter.account.board import (
     CallCounts,
@@ -36,6 +37,8 @@ MISSED_REASONS = (
 """Why a call was missed, as far as the API reference lists it; others are served as they come."""
 
 NOBODY = Tally()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,14 @@ class Rows:
                 renew_teams(roster.teams_on_number.get(number_id, ()))
                 users_anew |= (roster.assigned or {}).get(number_id, frozenset())
         for user_id in users_anew & roster.teams_of_user.keys():
-            self._users[user_id] = _user_row(facts, user_id)
+            self._users[user_id] = same_or_new(self._users.get(user_id), _user_row(facts, user_id))
         for team_id, team in teams_anew.items():
-            self._teams[team_id] = _team_row(facts, team, self._members)
+            self._teams[team_id] = same_or_new(
+                self._teams.get(team_id), _team_row(facts, team, self._members)
+            )
         for number_id in numbers_anew & roster.numbers:
-            self._numbers[number_id] = _number_row(facts, number_id, self._members)
+            row = _number_row(facts, number_id, self._members)
+            self._numbers[number_id] = same_or_new(self._numbers.get(number_id), row)
 
     def _news_on(self, number_id: int, facts: Facts) -> bool:
         """Whether the number's users see something new: who waits there, who was missed."""
@@ -162,6 +168,11 @@ class Rows:
         now = facts.waiting.get(number_id, 0), dict(facts.period.reasons.get(number_id, {}))
         self._shared[number_id] = now
         return before != now
+
+
+def same_or_new(before: T | None, now: T) -> T:
+    """The row as it was, where it is the same as it is now: its lines are kept as long as it is."""
+    return before if before is not None and before == now else now
 
 
 def _user_row(facts: Facts, user_id: int) -> UserRow:

@@ -19,7 +19,7 @@ FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
 """Seconds until an event that was not taken is sent again; twofold each time."""
 
-TICK = 0.02
+TICK = 0.01
 """Seconds between two looks at what has happened."""
 
 
