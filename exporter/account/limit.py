@@ -38,13 +38,18 @@ def limited(board: Board) -> Board:
 
 def _summed(rows: Iterable[UserCounters]) -> UserCounters:
     calls: Counter[tuple[Named, str, str]] = Counter()
-    answer, talk = Sum(), dict[str, Sum]()
+    answer, held, declined = Sum(), None, None
+    talk: dict[str, Sum] = {}
     for row in rows:
         calls.update(row.calls)
         answer = _plus(answer, row.answer)
         for way, total in row.talk.items():
-            talk[way] = _plus(talk.get(way, Sum()), total)
-    return UserCounters(OTHERS, dict(calls), answer, talk)
+            talk[way] = _plus(total, talk.get(way))
+        if row.declined is not None:
+            declined = row.declined + (declined or 0)
+        if row.held is not None:
+            held = _plus(row.held, held)
+    return UserCounters(OTHERS, dict(calls), answer, talk, declined, held)
 
 
 def _plus(one: Sum, other: Sum | None) -> Sum:
