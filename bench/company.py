@@ -58,7 +58,7 @@ class Company:
         self.poller.restore(Memory())
         self._read_directory()
         self.poller.account.slide(self.now)
-        self.poller.account.counted_from = 0.0
+        self.poller.account.ledger.counted_from = 0.0
         for position in range(calls):
             self._begin(int(NOON - period + position * POLL_SECONDS / CALLS_A_POLL))
             if position >= GOING_ON:
@@ -122,7 +122,7 @@ class Company:
         for addition in batch.additions:
             for key, count in addition.increments:
                 changed[key] = self._totals[key] = self._totals.get(key, 0) + count
-        self.poller.account.counted(Saved(tuple(batch.additions), changed), Progress(for_teams=True))
+        self.poller.account.saved(Saved(tuple(batch.additions), changed), Progress(for_teams=True))
 
     def _read_directory(self) -> None:
         account, company = self.poller.account, self.account

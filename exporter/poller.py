@@ -149,7 +149,7 @@ class Poller:
     @property
     def hears(self) -> bool:
         """Whether events can be heard: it is known from when on calls count."""
-        return not math.isinf(self.account.counted_from)
+        return not math.isinf(self.account.ledger.counted_from)
 
     def hear(self, events: Sequence[Event], count: Callable[[str, Result], object]) -> bool:
         """Take in what Aircall tells by itself, and `count` what became of each event.
@@ -249,10 +249,10 @@ class Poller:
     def _for_the_archive(self, now: float) -> dict[str, object]:
         """What each lane for the archive would read now; nothing as long as there is none."""
         account = self.account
-        if account.totals is None:
+        if account.ledger.totals is None:
             return {}
         edits = self._server_clock.known and account.edits(now + self._server_clock.ahead)
-        past = account.history.missing or account.left_open
+        past = account.history.missing or account.ledger.left_open
         return {EDITS: edits, PAST: past, WISHED: account.history.wished}
 
     def _go_on(self, name: str, now: float) -> None:

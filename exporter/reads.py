@@ -209,10 +209,10 @@ def past(account: Account) -> Asking[None]:
     if account.history.missing:
         yield from past_calls(account, account.history.missing[-1])
         return
-    while account.left_open:
-        call_id = min(account.left_open)
+    while account.ledger.left_open:
+        call_id = min(account.ledger.left_open)
         yield from call(account, call_id)
-        account.left_open.discard(call_id)
+        account.ledger.left_open.discard(call_id)
 
 
 def past_calls(account: Account, span: Span) -> Asking[None]:

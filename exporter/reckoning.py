@@ -68,7 +68,7 @@ def _cost(name: str, lane: Lane, account: Account) -> Cost:
 
 def _archive_demand(account: Account) -> float:
     """Requests a minute that the archive could do with."""
-    if account.totals is None:
+    if account.ledger.totals is None:
         return 0.0
     if account.history.missing or account.history.wished:
         return math.inf

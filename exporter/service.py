@@ -77,9 +77,7 @@ class Service:
             self.clock,
             Listener(
                 loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
-                saved=lambda saved, progress: self._wish(
-                    lambda: self._poller.account.counted(saved, progress)
-                ),
+                saved=lambda saved, progress: self._wish(lambda: self._poller.account.saved(saved, progress)),
                 wished=lambda spans: self._wish(lambda: self._poller.wish(spans)),
             ),
             settings=lambda: self.latest.board.settings,

@@ -47,7 +47,7 @@ class Polled:
         self.writer = ArchiveWriter(
             archive,
             time,
-            Listener(self.poller.restore, self.poller.account.counted, self.poller.wish),
+            Listener(self.poller.restore, self.poller.account.saved, self.poller.wish),
             settings=lambda: self.settings,
         )
         self.registry = CollectorRegistry()

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from exporter.account.account import MOST_AT_A_TIME
+from exporter.account.ledger import MOST_AT_A_TIME
 from exporter.demo.post import Way
 from exporter.demo.simulation import SimulatedAccount
 from tests import recount
@@ -164,7 +164,7 @@ def test_live(world: Polled, scrape: Scrape) -> None:
 
 def counted(world: Polled) -> list:
     """The calls since the period at the start, and those older ones that still went on at the look back."""
-    since = world.poller.account.counted_from
+    since = world.poller.account.ledger.counted_from
     looked_back = next(r.time for r in world.aircall.requests if r.path == "/v1/calls" and "to=" in r.query)
     return [
         call

@@ -16,6 +16,7 @@ from exporter.account.directory import Directory
 from exporter.account.history import History
 from exporter.account.journeys import Journeys
 from exporter.account.leaving import Leaving
+from exporter.account.ledger import Ledger
 from exporter.account.limit import limited
 from exporter.account.making import Making, Touched
 from exporter.account.period import Period
@@ -23,7 +24,6 @@ from exporter.account.presence import PresenceBook
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
 from exporter.account.teams import unknown_names
-from exporter.account.totals import Key, Totals, answer_bounds, increments, team_increments
 from exporter.aircall.objects import (
     KINDS,
     Availability,
@@ -39,11 +39,8 @@ from exporter.aircall.objects import (
     decode_objects,
 )
 from exporter.aircall.objects import Team as ApiTeam
-from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved, Span
+from exporter.archive.records import Batch, Memory, Progress, Record, Saved, Span
 from exporter.config import API_HISTORY, Settings
-
-MOST_AT_A_TIME = 500
-"""Calls that are counted for their teams in one batch, of the thousands that may have waited for it."""
 
 LEAST_PATIENCE = 60.0
 """Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
@@ -59,14 +56,8 @@ class Account:
         self.book = CallBook()
         self.history = History()
         self.period = Period(settings.queue_wait.critical)
-        self.totals: Totals | None = None
-        """None until the archive has told what was counted before."""
+        self.ledger = Ledger(settings)
         self.journeys = Journeys()
-        self.totals_complete = False
-        """Whether all calls of the first reading are in: before, a counter would leap while it is read."""
-        self.teams_complete = False
-        """The same for what is counted for teams, which can be told only later."""
-        self._answer_bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         self.known: set[str] = set()
         self._leaving = {name: Leaving() for name in ("users", "teams", "numbers", "availabilities")}
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
@@ -75,13 +66,7 @@ class Account:
         """By how many seconds Aircall's clock leads ours."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
-        self.counted_from = math.inf
-        """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
-        self.left_open: set[int] = set()
-        """Calls that went on when an earlier run read them last, and that were not read since."""
         self._backfill: float | None = None
-        self._uncounted_for_teams: list[Call] = []
-        self._batch = Batch()
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
         self._touched = Touched()
         self._making = Making()
@@ -173,37 +158,25 @@ class Account:
             self.take_call(replace(call, as_of=as_of), details, at)
 
     def take_call(self, call: Call, details: CallDetails, at: float) -> bool:
-        """Take in a call, and have it counted once it is done; whether no newer version of it is known.
-
-        Counting begins with the activity period at the exporter's first start: a call that was over
-        before that was found in looking back for calls that still go on. Whether a call was counted at
-        an earlier start, the archive knows.
-        """
-        as_read = call
+        """Take in a call, and have it counted once it is done; whether no newer version of it is known."""
+        as_read = Record(call, details, self.settings.caller)
         if call.phase == "done":  # who called is shown of calls that go on, and kept by the archive
             call = replace(call, raw_digits=None)
         known = self.book.calls.get(call.id)
-        was_known = known is not None or call.id in self.left_open
-        self.left_open.discard(call.id)
         newly_done = self.book.saw(call, at)
         if self.book.calls[call.id] is not call:
             return False
         self._touched.by_call(known)
         self._touched.by_call(call)
         self._put_into_period(call)
-        self._batch.records[call.id] = Record(as_read, details, self.settings.caller)
-        if newly_done and (was_known or call.started_at >= self.counted_from):
-            added = tuple(increments(call, self._answer_bounds))
-            self._batch.additions.append(Addition(call, "counted", added))
-            self._uncounted_for_teams.append(call)
+        self.ledger.keep(call, as_read, known is not None, newly_done)
         return True
 
     def lost_call(self, call_id: int) -> None:
         """Aircall knows this call no more."""
         self._touched.by_call(self.book.calls.get(call_id))
         self.book.vanished(call_id)
-        self.left_open.discard(call_id)
-        self._batch.vanished.add(call_id)
+        self.ledger.lost(call_id)
 
     def read_calls(self, since: int, begun: float) -> None:
         """The calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
@@ -222,8 +195,9 @@ class Account:
     def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
         """Choose what a poll of calls reads; the times are the same moment on our clock and on Aircall's."""
         start = server_now - self.settings.activity_period
-        if math.isinf(self.counted_from):
-            self.counted_from = math.floor(start)  # with the whole second that the first page begins in
+        if math.isinf(self.ledger.counted_from):
+            # with the whole second that the first page begins in
+            self.ledger.counted_from = math.floor(start)
         backfill = self.settings.storage.backfill
         if self._backfill != backfill:
             self._backfill = backfill
@@ -268,7 +242,8 @@ class Account:
                 self._touched.by_call(call)
                 self._put_into_period(call)
         read_to = server_now if self.book.read_to is None else self.book.read_to
-        self._count(self.journeys.add_up(self.book.calls, server_now, self._answer_bounds))
+        added_up = self.journeys.add_up(self.book.calls, server_now, self.ledger.bounds)
+        self._touched.totals |= self.ledger.count(added_up)
         self.book.forget(self.book_from(min(server_now, read_to)))
 
     def book_from(self, now: float) -> float:
@@ -325,10 +300,10 @@ class Account:
         """The board as of what has been read up to now; costs what has changed since the last one."""
         facts = Facts(self._roster(), self.presence.users, self.period, self.book.live_calls())
         made = self._making.rows(facts, self._touched)
-        counters = Counters()
-        if self.totals is not None and self.totals_complete:
-            counters = self._making.counters(facts, self._touched, self.totals, self._answer_bounds)
-            if not self.teams_complete:
+        counters, ledger = Counters(), self.ledger
+        if ledger.totals is not None and ledger.complete:
+            counters = self._making.counters(facts, self._touched, ledger.totals, ledger.bounds)
+            if not ledger.teams_complete:
                 counters = Counters(counters.users, counters.numbers)
         self._touched.clear()
         board = Board(
@@ -364,59 +339,22 @@ class Account:
 
     def take_batch(self) -> Batch:
         """What is to be saved since this was asked last."""
-        self._count_for_teams()
-        batch, self._batch = self._batch, Batch()
+        needed = {"users", "teams"} | ({"assignments"} if self.settings.map_users_to_numbers else set())
+        teams_told = needed <= self.known
+        if teams_told and self.ledger.uncounted_for_teams:
+            self.ledger.count_for_teams(self._roster().teams)
+        batch = self.ledger.take_batch(self.history, teams_told)
         batch.names = self.directory.take_new_names()
-        if self.totals is not None and self.history.covered:
-            history = self.history
-            counted_from = None if math.isinf(self.counted_from) else self.counted_from
-            for_teams = self.teams_complete or (self._teams_can_be_told and not self._uncounted_for_teams)
-            batch.progress = Progress(
-                counted_from, history.covered, history.wanted_from, history.swept, for_teams
-            )
         return batch
 
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers."""
-        self.totals = Totals(memory.totals)
-        self._count(self.journeys.counts)
+        self.ledger.restore(memory, self.book.calls)
+        self.ledger.count(self.journeys.counts)
         self.directory.remember(memory.names)
-        self._uncounted_for_teams.extend(memory.uncounted_for_teams)
-        self.left_open |= memory.left_open - self.book.calls.keys()
         if memory.progress is not None:
-            self.counted_from = min(self.counted_from, memory.progress.counted_from or math.inf)
             self.history.restore(memory.progress, memory.removed_to)
-            self.teams_complete = memory.progress.for_teams
 
-    def counted(self, saved: Saved, progress: Progress | None) -> None:
-        """Take over the totals as the archive has them, `progress` once the calls had been read whole."""
-        self.totals_complete = self.totals_complete or progress is not None
-        self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
-        self._count(saved.totals)
-        if self.totals is not None:
-            for addition in saved.additions:
-                self.totals.exemplify(addition.call, addition.increments)
-
-    def _count(self, totals: Mapping[Key, int]) -> None:
-        if self.totals is not None:
-            self._touched.totals |= self.totals.update(totals.items())
-
-    @property
-    def _teams_can_be_told(self) -> bool:
-        mapped = self.settings.map_users_to_numbers
-        return self.known >= {"users", "teams"} | ({"assignments"} if mapped else set())
-
-    def _count_for_teams(self) -> None:
-        """Count the calls that are done for their teams, some at a time, as soon as those can be told."""
-        if not self._teams_can_be_told:
-            return
-        some = self._uncounted_for_teams[:MOST_AT_A_TIME]
-        del self._uncounted_for_teams[:MOST_AT_A_TIME]
-        teams = self._roster().teams if some else ()
-        for call in some:
-            if call.outcome == "missed":
-                concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
-            else:
-                concerned = [t for t in teams if call.user and call.user.id in t.members]
-            added = tuple(team_increments(call, (team.label.id for team in concerned)))
-            self._batch.additions.append(Addition(call, "counted_for_teams", added))
+    def saved(self, saved: Saved, progress: Progress | None) -> None:
+        """A batch is in the archive; `progress` once the calls had been read whole."""
+        self._touched.totals |= self.ledger.saved(saved, progress)

@@ -69,7 +69,9 @@ class Told:
     def _is_over(self, call: Call) -> bool:
         """Whether an unknown call that is told to go on began so long ago that it was over and forgotten."""
         account = self._account
-        forgotten = call.started_at < account.book_from(account.as_of) and call.id not in account.left_open
+        forgotten = (
+            call.started_at < account.book_from(account.as_of) and call.id not in account.ledger.left_open
+        )
         return call.phase != "done" and forgotten
 
     def _in_call(self, before: Call | None, call: Call, at: float) -> None:

@@ -92,7 +92,7 @@ def saved(account: Account) -> None:
         for key, count in addition.increments:
             totals[key] = totals.get(key, 0) + count
     changed = {key: totals[key] for addition in batch.additions for key, _ in addition.increments}
-    account.counted(Saved(tuple(batch.additions), changed), batch.progress)
+    account.saved(Saved(tuple(batch.additions), changed), batch.progress)
 
 
 events = st.one_of(
@@ -122,7 +122,7 @@ class Counting(Account):
         super().__init__(SETTINGS)
         self.archived: dict = {}
         self.restore(Memory())
-        self.counted_from = START - 900
+        self.ledger.counted_from = START - 900
         self.slide(START)
 
 

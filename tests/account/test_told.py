@@ -104,7 +104,7 @@ def settled(account: Account) -> list[object]:
     account.slide(END)
     read_availabilities({1: "available", 2: "in_call", 3: "offline"}, END - START + 1, True)(account)
     saved(account)
-    account.totals._exemplars.clear()
+    account.ledger.totals._exemplars.clear()
     board = account.board(0.0)
     users = tuple(replace(row, since=None, seconds={}) for row in board.users)
     return shown(replace(board, users=users))

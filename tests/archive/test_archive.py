@@ -83,7 +83,7 @@ def test_counters_go_on_over_restarts(database: str, busy: SimulatedAccount) -> 
         assert world.scrape().sum("aircall_calls_total") >= first
         world.live(300)
         world.freeze()
-        since = world.poller.account.counted_from
+        since = world.poller.account.ledger.counted_from
         scrape = world.scrape()
     calls = finished(busy, since)
     extra = [c for c in busy.calls.values() if c.started_at < since and c.ended_at and c.ended_at > NOON + 60]
@@ -276,7 +276,7 @@ def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> 
         after = world.scrape()
         assert (after.value("aircall_archive_up"), after.value("aircall_archive_waiting_calls")) == (1, 0)
         kept = {row.id for row in rows(database) if row.counted}
-        assert {call.id for call in finished(account, world.poller.account.counted_from)} <= kept
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
         assert after.sum("aircall_calls_total") == len(kept)
 
 
@@ -298,7 +298,7 @@ def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
         world.freeze()
         kept = {row.id for row in rows(database) if row.counted}
         assert world.scrape().sum("aircall_calls_total") == len(kept)
-        assert {call.id for call in finished(account, world.poller.account.counted_from)} <= kept
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
 
 
 def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_counters(

@@ -1,0 +1,104 @@
+"""What is counted and kept: each call that is done, once, and all that was read on its way to the archive."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from exporter.account.history import History
+from exporter.account.teams import Team
+from exporter.account.totals import Key, Owner, Totals, answer_bounds, increments, team_increments
+from exporter.aircall.objects import Call
+from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved
+from exporter.config import Settings
+
+MOST_AT_A_TIME = 500
+"""Calls that are counted for their teams in one batch, of the thousands that may have waited for it."""
+
+
+class Ledger:
+    """Totals as the archive has them, and the next batch for it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
+        """Buckets of the time to answer; as they were at the start, since totals are kept by them."""
+        self.totals: Totals | None = None
+        """None until the archive has told what was counted before."""
+        self.complete = False
+        """Whether all calls of the first reading are in: before, a counter would leap while it is read."""
+        self.teams_complete = False
+        """The same for what is counted for teams, which can be told only later."""
+        self.counted_from = math.inf
+        """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
+        self.left_open: set[int] = set()
+        """Calls that went on when an earlier run read them last, and that were not read since."""
+        self.uncounted_for_teams: list[Call] = []
+        """Calls that are counted, but not yet for their teams."""
+        self._batch = Batch()
+
+    def keep(self, call: Call, record: Record, known: bool, newly_done: bool) -> None:
+        """Have a call kept, and counted where it is news that it is done.
+
+        Counting begins with the activity period at the exporter's first start: a call that was over
+        before that was found in looking back for calls that still go on. Whether a call was counted at
+        an earlier start, the archive knows.
+        """
+        seen_to_end = known or call.id in self.left_open
+        self.left_open.discard(call.id)
+        self._batch.records[call.id] = record
+        if newly_done and (seen_to_end or call.started_at >= self.counted_from):
+            added = tuple(increments(call, self.bounds))
+            self._batch.additions.append(Addition(call, "counted", added))
+            self.uncounted_for_teams.append(call)
+
+    def lost(self, call_id: int) -> None:
+        """Aircall knows this call no more."""
+        self.left_open.discard(call_id)
+        self._batch.vanished.add(call_id)
+
+    def count_for_teams(self, teams: Iterable[Team]) -> None:
+        """Count the calls that are done for the `teams` that they concern, some at a time."""
+        for call in self.uncounted_for_teams[:MOST_AT_A_TIME]:
+            if call.outcome == "missed":
+                concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
+            else:
+                concerned = [t for t in teams if call.user and call.user.id in t.members]
+            added = tuple(team_increments(call, (team.label.id for team in concerned)))
+            self._batch.additions.append(Addition(call, "counted_for_teams", added))
+        del self.uncounted_for_teams[:MOST_AT_A_TIME]
+
+    def take_batch(self, history: History, teams_told: bool) -> Batch:
+        """What is to be saved now; `teams_told` is whether it is known who is in which team."""
+        batch, self._batch = self._batch, Batch()
+        if self.totals is not None and history.covered:
+            batch.progress = Progress(
+                None if math.isinf(self.counted_from) else self.counted_from,
+                history.covered,
+                history.wanted_from,
+                history.swept,
+                for_teams=self.teams_complete or (teams_told and not self.uncounted_for_teams),
+            )
+        return batch
+
+    def restore(self, memory: Memory, known: Iterable[int]) -> None:
+        """Go on from what the archive remembers; the calls `known` by now were read after it was written."""
+        self.totals = Totals(memory.totals)
+        self.uncounted_for_teams.extend(memory.uncounted_for_teams)
+        self.left_open |= memory.left_open.difference(known)
+        if memory.progress is not None:
+            self.counted_from = min(self.counted_from, memory.progress.counted_from or math.inf)
+            self.teams_complete = memory.progress.for_teams
+
+    def saved(self, saved: Saved, progress: Progress | None) -> set[Owner]:
+        """Take over the totals as the archive has them, `progress` once the calls had been read whole.
+
+        Gives whom they are counted for, as `count` does.
+        """
+        self.complete = self.complete or progress is not None
+        self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
+        if self.totals is not None:
+            for addition in saved.additions:
+                self.totals.exemplify(addition.call, addition.increments)
+        return self.count(saved.totals)
+
+    def count(self, totals: Mapping[Key, int]) -> set[Owner]:
+        """Take over what some totals are now; gives whom they are counted for."""
+        return set() if self.totals is None else self.totals.update(totals.items())
