@@ -71,15 +71,16 @@ def intervals(
     found = {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
     stretch = max(1.0, rest / (left - substatuses)) if left > substatuses else math.inf
-    stretches = dict.fromkeys(wanted, stretch)
-    if SUBSTATUSES in costs:
-        share = max(substatuses, left - rest / stretch - archive)
-        needed = rate(costs[SUBSTATUSES], targets[SUBSTATUSES])
-        stretches[SUBSTATUSES] = max(1.0, needed / share) if share > 0 else math.inf
-    return {
-        dataset: found.get(dataset, min(LONGEST_INTERVAL, targets[dataset] * stretches[dataset]))
-        for dataset in costs
+    found |= {
+        dataset: min(LONGEST_INTERVAL, targets[dataset] * stretch) for dataset in wanted.keys() - found.keys()
     }
+    if SUBSTATUSES in costs:
+        left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in wanted)
+        share = min(left, max(substatuses, left - archive))
+        needed = rate(costs[SUBSTATUSES], targets[SUBSTATUSES])
+        stretch = max(1.0, needed / share) if share > 0 else math.inf
+        found[SUBSTATUSES] = min(LONGEST_INTERVAL, targets[SUBSTATUSES] * stretch)
+    return {dataset: found[dataset] for dataset in costs}
 
 
 def targets(settings: Settings, told: Set[str] = frozenset()) -> dict[str, float]:

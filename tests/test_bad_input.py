@@ -113,7 +113,7 @@ def test_what_is_known_of_an_object_outlives_its_bad_copy(world: Polled, account
     world.poller.refresh()
     world.live(60)
     scrape = world.scrape()
-    assert scrape.value("aircall_malformed_objects_total", kind="user") == 1
+    assert scrape.value("aircall_malformed_objects_total", kind="user") >= 1
     assert scrape.value("aircall_malformed_objects_total", kind="availability") >= 5
     assert scrape.labels("aircall_user_info", "user", user_id=user.id) == {user.name}
     assert scrape.all("aircall_user_availability_seconds_total", user_id=user.id).keys() == known.keys()
@@ -198,7 +198,7 @@ def test_a_429_in_the_middle_of_a_list_loses_no_page() -> None:
 
         real.append(Fault(throttle_third, faults.answer(429)))
         world.live_until_complete()
-        assert len(pages) == 7
+        assert len(pages) == 7 + 6  # once for names, once for substatuses
         assert len(world.scrape().labels("aircall_user_info", "user_id")) == 260
 
 

@@ -28,9 +28,9 @@ def test_somebody_who_stays_unknown_is_looked_up_once(world: Polled, account: Si
         content["users"] = [listed for listed in content["users"] if listed["id"] != user.id]
 
     world.aircall.faults.append(Fault(lambda path: path == "/v2/users", edited(hide)))
-    before = len([r for r in world.aircall.requests if r.path == "/v2/users"])
+    before = len([r for r in world.aircall.requests if r.path == "/v1/teams"])
     world.live(300)
-    assert len([r for r in world.aircall.requests if r.path == "/v2/users"]) == before + 1
+    assert len([r for r in world.aircall.requests if r.path == "/v1/teams"]) == before + 1
 
 
 def test_a_user_who_left_is_gone_and_his_calls_stay_counted(world: Polled, account: SimulatedAccount) -> None:
