@@ -75,6 +75,16 @@ def test_what_users_do_is_shown_as_they_do_it(world: ToldWorld, account: Simulat
         assert state(at(world, 11), user) == {does}
 
 
+def test_why_somebody_is_away_is_told(world: ToldWorld, account: SimulatedAccount) -> None:
+    user = next(iter(account.users))
+    account.set_availability(user, "do_not_disturb", at=world.time.now + 5, substatus="Out for lunch")
+    shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
+    assert shown == {"Out for lunch"}
+    account.set_availability(user, "available", at=world.time.now + 5)
+    shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
+    assert shown == {"always_open"}
+
+
 def test_after_call_work_is_told_too(world: ToldWorld, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     account.users[users[0]].wrap_up_time = 30

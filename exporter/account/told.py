@@ -99,6 +99,8 @@ class Told:
             self._doubt(user.id, at)
         else:
             self._saw(user.id, state, at)
+        if user.substatus is not None:
+            account.saw_substatus(user.id, user.substatus, at)
         return "accepted"
 
     def _saw(self, user_id: int, state: str, at: float) -> None:

@@ -56,6 +56,7 @@ class ToldUser(msgspec.Struct, frozen=True):
 
     id: Id
     available: bool | None = None
+    substatus: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

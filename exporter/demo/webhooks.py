@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from exporter.demo.happenings import Happening
-from exporter.demo.payloads import API, Payload, call_payload, user_payload
+from exporter.demo.payloads import API, Payload, call_payload, user_payload, user_payload_v2
 from exporter.demo.simulation import SimulatedAccount
 
 FAILURES_UNTIL_OFF = 50
@@ -87,7 +87,7 @@ class Webhooks:
     def _data(self, happening: Happening) -> Payload | None:
         call, user = happening.call, happening.user
         if call is None:
-            return user_payload(user) if user else None
+            return user_payload_v2(user) if user else None
         teams = [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]
         data = call_payload(call, teams, happening.at)
         data["call_uuid"] = data.pop("sid")
