@@ -1,9 +1,13 @@
 FROM python:3.13.14-slim AS build
 WORKDIR /src
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+COPY requirements.lock ./
+RUN python -m venv /opt/aircall-exporter \
+ && /opt/aircall-exporter/bin/pip install --require-hashes --only-binary=:all: -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
-RUN python -m venv /opt/aircall-exporter \
- && /opt/aircall-exporter/bin/pip install --no-cache-dir --disable-pip-version-check '.[postgres]'
+RUN /opt/aircall-exporter/bin/pip install --no-deps --no-build-isolation . \
+ && /opt/aircall-exporter/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.13.14-slim
 RUN useradd --uid 9979 --no-create-home --shell /usr/sbin/nologin aircall \

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench format docs boards clean
+.PHONY: demo test check bench format docs boards lock audit sbom clean
 
 demo: $(VENV)/installed  ## a simulated account, exported: nothing else is needed
 	$(BIN)/aircall-exporter demo
@@ -33,6 +33,19 @@ docs: $(VENV)/developing  ## write the reference pages that are made from the co
 boards: $(VENV)/developing  ## write grafana/dashboards from grafana/boards
 	$(BIN)/python -m grafana.boards
 
+lock: $(VENV)/supplying  ## pin what the image is made of, by hash
+	$(BIN)/pip-compile --quiet --generate-hashes --upgrade --strip-extras --extra postgres --build-deps-for wheel \
+		--allow-unsafe --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--output-file requirements.lock pyproject.toml
+
+audit: $(VENV)/supplying  ## known vulnerabilities of what is pinned
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
+sbom: $(VENV)/supplying  ## what the image is made of, as CycloneDX: build/sbom.cdx.json, for a release
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+		requirements.lock -o build/sbom.cdx.json
+
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -42,6 +55,10 @@ $(BIN)/python:
 
 $(VENV)/installed: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/supplying: $(VENV)/developing
+	$(BIN)/python -m pip install --quiet --editable '.[supply]'
 	touch $@
 
 $(VENV)/developing: $(BIN)/python pyproject.toml
