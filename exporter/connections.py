@@ -151,13 +151,17 @@ class Server(uvicorn.Server):
     async def _accept(self, listener: socket.socket) -> None:
         listener.setblocking(False)
         loop = asyncio.get_running_loop()
+        told = False
         while True:
             try:
                 client, _ = await loop.sock_accept(listener)
             except OSError as error:
-                log.warning("a client cannot be let in", problem=error.strerror or str(error))
+                if not told:
+                    log.warning("clients cannot be let in", problem=error.strerror or str(error))
+                told = True
                 await asyncio.sleep(0.1)
                 continue
+            told = False
             connection = Connection(
                 self._room,
                 config=self.config,
