@@ -92,7 +92,7 @@ def test_no_plan_spends_more_than_the_budget(
         assert requests(cost, planned) <= budget * (1 + 1e-6)
     least = requests(cost, dict.fromkeys(LIVE, LONGEST_LIVE_INTERVAL), LIVE)
     rest = min(share * (budget - least), archive)
-    assert requests(cost, planned, LIVE) <= (budget - rest) * (1 + 1e-6)
+    assert requests(cost, planned, LIVE) <= (budget - rest) * (1 + 1e-3)  # nor anything live for an hour
 
 
 def test_whoever_cannot_even_keep_up_is_polled_now_and_then() -> None:
