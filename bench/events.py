@@ -24,6 +24,7 @@ from exporter.demo.post import PostOffice, Way
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.demo.webhooks import Post, SimulatedWebhook
+from exporter.schedule import DATASETS
 from exporter.webhooks.receiver import PATH
 from tests.process import Process, credential, process
 from tests.scrape import Scrape
@@ -89,7 +90,7 @@ def exporter(aircall: SimulatedAircall) -> Iterator[Process]:
 def settled(scrape: Scrape) -> bool:
     """Whether everything has been read once, the past as well."""
     ages = scrape.labels("aircall_dataset_age_seconds", "dataset")
-    return len(ages) == 6 and scrape.value("aircall_archive_missing_seconds") == 0
+    return ages >= set(DATASETS) and scrape.value("aircall_archive_missing_seconds") == 0
 
 
 def freshness(users: int, events: int) -> str:
