@@ -1,0 +1,74 @@
+"""The systemd unit, by systemd's own tools, and what it runs."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from exporter.demo.server import SimulatedAircall
+from exporter.demo.simulation import SimulatedAccount
+from tests.process import process
+from tests.running import eventually
+from tests.scrape import Scrape
+from tests.stack import ROOT, program
+
+UNIT = ROOT / "deploy/systemd/aircall-exporter.service"
+INSTALLED = "/opt/aircall-exporter/bin/aircall-exporter"
+EXPOSED_AT_MOST = 15
+"""Tenths of systemd's exposure level; its "OK" ends at 50, and what is left here is the network."""
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """The unit, for an exporter that is installed here."""
+    text = UNIT.read_text(encoding="utf-8").replace(
+        INSTALLED, f"{Path(sys.executable).parent}/aircall-exporter"
+    )
+    copy = tmp_path / UNIT.name
+    copy.write_text(text, encoding="utf-8")
+    return copy
+
+
+def analyze(*arguments: str) -> str:
+    """What systemd-analyze has to say; nothing where it is content."""
+    command = [program("systemd", "systemd-analyze"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode or arguments[0] == "verify" else ""
+
+
+def test_systemd_finds_nothing_wrong(unit: Path) -> None:
+    assert analyze("verify", "--man=no", "--recursive-errors=no", str(unit)) == ""
+
+
+def test_the_service_may_do_little(unit: Path) -> None:
+    assert (
+        analyze("security", "--offline=yes", f"--threshold={EXPOSED_AT_MOST}", "--no-pager", str(unit)) == ""
+    )
+
+
+def test_what_it_starts_reads_the_credential_from_where_systemd_puts_it(tmp_path: Path) -> None:
+    config, credentials, state = tmp_path / "etc", tmp_path / "credentials", tmp_path / "state"
+    lines = UNIT.read_text(encoding="utf-8").replace("/etc/%N", str(config)).replace("%N", "aircall-exporter")
+    settings = lines.replace("%d", str(credentials)).replace("%S", str(state))
+    (command,) = re.findall(r"^ExecStart=(.+) \$ARGS$", settings, re.MULTILINE)
+    environ = dict(
+        pair.split("=") for pair in re.findall(r"^Environment=(.+)$", settings, re.MULTILINE)[0].split()
+    )
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    with SimulatedAircall(account, rate_limit=6000) as aircall:
+        config.mkdir()
+        (config / "aircall.yml").touch()
+        credentials.mkdir()
+        given = {"api-id": aircall.api_id, "api-token": aircall.api_token}
+        for name, source in re.findall(r"^LoadCredential=(.+?):(.+)$", settings, re.MULTILINE):
+            assert Path(source).parent == config
+            (credentials / name).write_text(given.pop(name), encoding="utf-8")
+        assert not given
+        program_, *arguments = command.split()
+        assert program_ == INSTALLED
+        with process(*arguments, **environ, AIRCALL_BASE_URL=aircall.base_url) as exporter:
+            eventually(lambda: Scrape.at(exporter.url).value("aircall_up") == 1)
+    assert (state / "aircall-exporter/archive.sqlite").exists()
