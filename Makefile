@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench format docs boards lock audit sbom clean
+.PHONY: demo test check bench format docs boards manifests lock audit sbom clean
 
 demo: $(VENV)/installed  ## a simulated account, exported: nothing else is needed
 	$(BIN)/aircall-exporter demo
@@ -32,6 +32,9 @@ docs: $(VENV)/developing  ## write the reference pages that are made from the co
 
 boards: $(VENV)/developing  ## write grafana/dashboards from grafana/boards
 	$(BIN)/python -m grafana.boards
+
+manifests: $(VENV)/developing  ## write Kubernetes' form of Prometheus' rules
+	$(BIN)/python -m deploy.rules
 
 lock: $(VENV)/supplying  ## pin what the image is made of, by hash
 	$(BIN)/pip-compile --quiet --generate-hashes --upgrade --strip-extras --extra postgres --build-deps-for wheel \

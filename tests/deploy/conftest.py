@@ -1,0 +1,3 @@
+from tests.prometheus.conftest import promtool
+
+__all__ = ["promtool"]
