@@ -1,4 +1,4 @@
-"""Writes Prometheus' rules as a PrometheusRule (`make manifests`); a test compares the one that is committed."""
+"""Writes Prometheus' rules as a PrometheusRule (`make manifests`); a test compares what is committed."""
 
 import re
 from pathlib import Path

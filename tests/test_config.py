@@ -71,7 +71,7 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
         settings = load(file(text), CREDENTIAL)
         assert settings.webhook.tokens == expected
         assert not any(token in repr(settings) for token in expected)
-        assert settings.secrets == ("token", *expected)
+        assert {"token", *expected} <= set(settings.secrets)
     environment = CREDENTIAL | {"AIRCALL_WEBHOOK_TOKEN": "another"}
     assert load(file("webhook: {token: n3w}"), environment).webhook.tokens == ("another",)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from exporter.config import Webhook
 from exporter.demo.simulation import SimulatedAccount
 from exporter.metrics.sections import FAMILIES
 from tests.prometheus.test_rules import RECORDED
@@ -17,8 +18,9 @@ from tests.stack import Stack, program, stack, stage_a_busy_moment
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Stack]:
-    """Somebody talks, somebody waits, and a few calls are over."""
-    with stack(SimulatedAccount(users=12, calls_per_hour=0, start=time.time())) as started:
+    """Somebody talks, somebody waits, and a few calls are over; events could come."""
+    account = SimulatedAccount(users=12, calls_per_hour=0, start=time.time())
+    with stack(account, webhook=Webhook(token="a token")) as started:
         stage_a_busy_moment(started)
         yield started
 
