@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from exporter.guard import VISITOR
 from exporter.webconfig import WebConfig
 
-LARGEST_HEAD = 32 * 2**10
+LARGEST_HEAD = 128 * 2**10
 """Bytes of a request's line and headers."""
 
 CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")

@@ -25,6 +25,8 @@ DEEPEST = 20
 LONGEST_NUMBER = 40
 """Signs of a whole number; what is longer is taken for text."""
 
+_HALF_A_SIGN = re.compile("[\ud800-\udfff]")
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -91,6 +93,12 @@ class _Loader(yaml.SafeLoader):
             problem = f"it is nested too deeply, or comes to more than {MOST_VALUES} values"
             raise _OwnError(problem=problem, problem_mark=node.start_mark)
         return node
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        text = super().construct_scalar(node)
+        if isinstance(text, str) and _HALF_A_SIGN.search(text):
+            raise _OwnError(problem="a text holds half of a sign", problem_mark=node.start_mark)
+        return text
 
     def whole(self, node: yaml.ScalarNode) -> int | str:
         return node.value if len(node.value) > LONGEST_NUMBER else self.construct_yaml_int(node)

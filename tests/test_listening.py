@@ -52,7 +52,8 @@ def test_what_there_is_not_is_said(exporter: Running) -> None:
     call = recorded(exporter, age=3600)
     for call_id, asset, problem in (
         (call.id, "voicemail", f"call {call.id} has no voicemail"),
-        (2**62, "recording", f"call {2**62} has no recording"),
+        (10**18 - 1, "recording", f"call {10**18 - 1} has no recording"),
+        (2**63, "recording", f'found "{2**63}", wanted a call\'s id'),
         (2**80, "recording", f'found "{2**80}", wanted a call\'s id'),
         (10**3000, "recording", f"found \"1{'0' * 55}..., wanted a call's id"),
         ("%E2%91%A0", "recording", 'found "①", wanted a call\'s id'),

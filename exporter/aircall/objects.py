@@ -5,6 +5,7 @@ counted, and costs nothing but itself. Timestamps are UNIX seconds, UTC (API ref
 """
 
 import json
+import math
 import sys
 from datetime import datetime
 from functools import lru_cache
@@ -325,11 +326,16 @@ def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _mended(body: bytes) -> bytes:
-    """The same JSON with unpaired surrogates and broken UTF-8 replaced: no broken name costs a page."""
-    content = json.loads(body.decode("utf-8", "replace"), parse_int=_whole)
+    """The same JSON with what cannot be written again replaced: no broken name or number costs a page."""
+    text = body.decode("utf-8", "replace")
+    content = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _whole(digits: str) -> int:
     """A whole number; one that Python would not read is none of ours, and as bad as any that is wrong."""
     return int(digits) if len(digits) < LONGEST_NUMBER else -1
+
+
+def _finite(text: str) -> float | None:
+    return value if math.isfinite(value := float(text)) else None

@@ -22,7 +22,8 @@ LookUp = Callable[[int], ReadCall | None]
 
 ASSETS = ("recording", "voicemail")
 
-_ID = re.compile("[0-9]{1,19}")
+_ID = re.compile("[0-9]{1,18}")
+"""No larger than an archive could hold."""
 
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 

@@ -23,6 +23,10 @@ _SCHEMAS: dict[Kind, dict[str, Any]] = {
 }
 
 
+_REFUSALS = {"403": "The exporter has no users who could ask."}
+"""Beside 401, which has a text of its own."""
+
+
 def description(_: Request) -> Response:
     return Response(msgspec.json.encode(openapi()), media_type="application/json")
 
@@ -34,6 +38,7 @@ def openapi() -> dict[str, Any]:
     )
     problems = {
         "400": "A parameter is unknown or malformed; the error names it.",
+        **_REFUSALS,
         "503": "The archive is away, or the search took too long.",
     }
     return {
@@ -64,12 +69,14 @@ def openapi() -> dict[str, Any]:
                 }
             },
         },
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas, "securitySchemes": {"password": _PASSWORD}},
+        "security": [{"password": []}],
     }
 
 
 def _listening(asset: str, problem: dict[str, Any]) -> dict[str, Any]:
     problems = {
+        **_REFUSALS,
         "404": f"There is no such call, or it has no {asset}.",
         "502": "Aircall cannot be asked now, or its link is none that a browser could follow.",
         "503": "Too many recordings are being asked for.",
@@ -87,7 +94,13 @@ def _listening(asset: str, problem: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}
+_PASSWORD = {"type": "http", "scheme": "basic"}
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+}
 
 _PAGING = [
     {
@@ -100,7 +113,7 @@ _PAGING = [
         "name": CURSOR,
         "in": "query",
         "description": "Where to go on: the answer's `next` has it.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "minLength": 1},
     },
 ]
 

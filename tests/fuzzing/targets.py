@@ -1,0 +1,133 @@
+"""Everything that reads what others wrote, as functions of bytes that raise nothing but what is foreseen."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
+from urllib.parse import parse_qsl
+
+from exporter.aircall import endpoints
+from exporter.aircall.endpoints import Answer, Get, each_page
+from exporter.aircall.headers import read_headers
+from exporter.aircall.objects import InvalidAnswerError, ReadCall, Team, decode_calls, decode_page
+from exporter.api.query import read_query
+from exporter.archive.callers import Callers
+from exporter.archive.criteria import CriterionError
+from exporter.archive.records import Record
+from exporter.archive.rows import call_row, comment_rows, tag_rows
+from exporter.archive.words import digits
+from exporter.config import load
+from exporter.durations import Duration, parse_duration
+from exporter.webconfig import load_web_config
+from exporter.yamlfile import ConfigError
+
+Target = Callable[[bytes], object]
+
+GETS: tuple[Get, ...] = (
+    endpoints.users("v1"),
+    endpoints.users("v2"),
+    endpoints.teams(),
+    endpoints.numbers(),
+    endpoints.availabilities(),
+    endpoints.calls(0),
+    endpoints.call(1),
+    endpoints.number_users(1),
+    endpoints.user_numbers(1),
+    endpoints.user_with_numbers(1),
+)
+
+_FILE = Path(mkdtemp()) / "fuzzed.yml"
+_KNOWN = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
+
+
+def answers(data: bytes) -> None:
+    """As an answer to each request that the exporter makes."""
+    for get in GETS:
+        with suppress(InvalidAnswerError):
+            get.decode(data)
+
+
+def calls(data: bytes) -> None:
+    """As calls, all that is told of them, and their rows in the archive."""
+    with suppress(InvalidAnswerError):
+        for read in decode_calls(data).items:
+            told(read)
+
+
+def told(read: ReadCall) -> None:
+    call, details = read
+    assert min(call.seconds, call.seconds_talked, call.seconds_to_answer) >= 0
+    assert call.phase in ("initial", "answered", "done")
+    assert call.outcome in ("answered", "missed", "unanswered")
+    assert isinstance(call.waiting, bool)
+    record = Record(call, details, "full")
+    for row in ([call_row(record, Callers(None, False), 0)], tag_rows([record]), comment_rows([record])):
+        for value in (value for columns in row for value in columns.values()):
+            assert not isinstance(value, int) or abs(value) < 2**63
+            assert not isinstance(value, str) or ("\x00" not in value and value.encode())
+
+
+def next_page_link(data: bytes) -> None:
+    """As the link to the next page."""
+    link = data.decode("utf-8", "replace")
+    asking = each_page(endpoints.teams(), lambda page, at: None)
+    first = next(asking)
+    page = decode_page(json.dumps({"teams": [], "meta": {"next_page_link": link}}).encode(), "teams", Team)
+    with suppress(StopIteration):
+        assert asking.send(Answer(page, 0.0)).path == first.path
+
+
+def headers(data: bytes) -> None:
+    """As each header of Aircall's that is read."""
+    text = data.decode("latin-1")
+    names = ("Limit", "Remaining", "Reset")
+    read_headers({f"X-AircallApi-{name}": text for name in names} | {"Retry-After": text, "Date": text})
+
+
+def configuration(data: bytes) -> None:
+    """As a configuration file."""
+    _one_line(load, data)
+
+
+def web_configuration(data: bytes) -> None:
+    """As a file of --web.config.file."""
+    _one_line(load_web_config, data)
+
+
+def _one_line(read: Callable[..., object], data: bytes) -> None:
+    _FILE.write_bytes(data)
+    try:
+        read(str(_FILE), *([_KNOWN] if read is load else []))
+    except ConfigError as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 2000
+
+
+def query(data: bytes) -> None:
+    """As the query of a search."""
+    items = parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True)
+    try:
+        read_query(items, 1_780_000_000.0)
+    except CriterionError as error:
+        assert "\n" not in str(error)
+
+
+def texts(data: bytes) -> None:
+    """As a duration, and as a caller's number."""
+    text = data.decode("utf-8", "replace")
+    digits(text)
+    with suppress(ValueError):
+        assert isinstance(parse_duration(text), Duration)
+
+
+TARGETS: tuple[Target, ...] = (
+    answers,
+    calls,
+    next_page_link,
+    headers,
+    configuration,
+    web_configuration,
+    query,
+    texts,
+)

@@ -1,0 +1,123 @@
+"""The web side under fire: the calls API by its own description, and every path by whatever comes."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+import requests
+import schemathesis
+import structlog
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import checks
+
+from exporter.archive.database import sqlite_url
+from exporter.archive.store import Archive
+from exporter.demo.simulation import SimulatedAccount
+from exporter.webfile import WebFile
+from tests.fuzzing.test_decoders import EXAMPLES
+from tests.running import Running, eventually, running
+from tests.web.authority import USER, with_password
+
+CHECKS = [
+    checks.not_a_server_error,
+    checks.response_schema_conformance,
+    checks.content_type_conformance,
+]
+"""Times, cursors and texts are more than a schema can say: 400 to what fits it is no failure."""
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A real account's exporter, as far as it knows, with some calls to be found."""
+    directory = tmp_path_factory.mktemp("fired-at")
+    account = SimulatedAccount(users=6, calls_per_hour=200, start=time.time() - 3600)
+    archive, web = Archive(sqlite_url(str(directory))), WebFile(with_password(directory))
+    served = {"rate_limit": 100_000}
+    with running(account, archive=archive, web=web, api=True, served=served) as one:
+        one.until_ready()
+        eventually(lambda: found(one))
+        yield one
+
+
+def found(one: Running) -> list[int]:
+    answer = requests.get(f"{one.url}/api/v1/calls", {"from": "1d"}, auth=USER, timeout=10)
+    return [call["id"] for call in answer.json().get("calls", ())]
+
+
+@pytest.fixture(autouse=True)
+def nothing_breaks(one: Running, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever is thrown, the exporter goes on, and has logged no error."""
+    with structlog.testing.capture_logs() as logged:
+        yield
+    assert not [line for line in logged if line["log_level"] in ("error", "critical")]
+    assert requests.get(f"{one.url}/metrics", auth=USER, timeout=10).status_code == 200
+    assert found(one)
+    assert not [line for line in caplog.records if line.levelname in ("ERROR", "CRITICAL")]
+
+
+PATHS = ["/api/v1/calls", "/api/v1/calls/{id}/recording", "/api/v1/calls/{id}/voicemail"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_api_is_as_its_description_says(one: Running, path: str) -> None:
+    description = requests.get(f"{one.url}/api/v1/openapi.json", auth=USER, timeout=10).json()
+    operation = schemathesis.openapi.from_dict(description)[path]["GET"]
+    some = settings(
+        max_examples=EXAMPLES,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
+    )
+
+    @some
+    @given(st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode)))
+    def asked(case: schemathesis.Case) -> None:
+        answer = case.call(base_url=one.url, auth=USER, allow_redirects=False, timeout=20)
+        case.validate_response(answer, checks=CHECKS)
+        refused = case.call(base_url=one.url, timeout=20, headers={"Authorization": ""})
+        assert refused.status_code in (401, 400, 431)
+
+    asked()
+
+
+WORDS = b"""
+    GET POST HEAD / /metrics /api/v1/calls ?from= %00 % .. HTTP/1.1 Host:a Content-Length: Expect:100-continue
+    Transfer-Encoding:chunked Authorization:Basic Connection:Upgrade Upgrade:websocket 0 5 : Accept: gzip ;q=
+"""
+PIECES = [*WORDS.split(), b" ", b"\r\n", b"\0"]
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=30).map(b"".join))
+def test_no_bytes_get_past_the_password(one: Running, sent: bytes) -> None:
+    host, port = one.url.removeprefix("http://").split(":")
+    said = b""
+    with socket.create_connection((host, int(port)), timeout=20) as client, suppress(ConnectionError):
+        client.sendall(sent + b"\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        while more := client.recv(2**16):
+            said += more
+    assert set(re.findall(rb"HTTP/1\.1 (\d{3})", said)) <= {b"400", b"401", b"403", b"431", b"100"}
+
+
+HEADERS = ["Accept", "Accept-Encoding", "Authorization", "Origin", "If-None-Match", "Range"]
+SIGNS = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f")
+KNOWN = ["gzip", "q=", ";", ",", "*/*", "application/openmetrics-text", "version=", "Basic ", "bytes=0-"]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_no_header_harms(one: Running, header: str) -> None:
+    @settings(max_examples=EXAMPLES)
+    @given(st.lists(st.sampled_from(KNOWN) | st.text(SIGNS, max_size=40), max_size=6).map("".join))
+    def sent(value: str) -> None:
+        headers = {header: value.strip().encode("latin-1")}
+        auth = None if header == "Authorization" else USER
+        for path in ("/metrics", "/api/v1/calls?from=1h"):
+            answer = requests.get(one.url + path, headers=headers, auth=auth, timeout=10)
+            assert answer.status_code == (401 if auth is None else 200)
+
+    sent()
