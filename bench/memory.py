@@ -17,9 +17,8 @@ from tests.process import Process, credential, process
 from tests.scrape import Scrape
 
 USERS, CALLS = 2_000, 50_000
-CALLS_PER_HOUR = 24_000
 HOURS = 4
-"""Long enough for so many calls."""
+"""Long enough for so many calls, where half as many come in an hour."""
 
 MOST = 150
 """Megabytes that may be resident."""
@@ -30,11 +29,14 @@ REQUESTS_PER_MINUTE = 600
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long to watch (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=USERS, help="(default: %(default)s)")
+    parser.add_argument("--calls", type=int, default=CALLS, help="in the period (default: %(default)s)")
     arguments = parser.parse_args()
+    users, calls = arguments.users, arguments.calls
     now = time.time()
-    account = SimulatedAccount(USERS, CALLS_PER_HOUR, start=now, history=HOURS * 3600)
+    account = SimulatedAccount(users, 0.48 * calls, start=now, history=HOURS * 3600)
     starts = sorted(call.started_at for call in account.calls.values())
-    period = int(now - starts[-CALLS])
+    period = int(now - starts[-calls])
     aircall = SimulatedAircall(account, rate_limit=REQUESTS_PER_MINUTE)
     with TemporaryDirectory() as directory, aircall:
         config = Path(directory) / "aircall.yml"
@@ -42,25 +44,25 @@ def main() -> int:
         flags = (f"--config.file={config}", f"--storage.path={directory}")
         with process(*flags, **credential(aircall)) as exporter:
             begun = time.monotonic()
-            calls = until_read(exporter)
+            shown = until_read(exporter, calls)
             read = resident(exporter)
             print(f"read in {time.monotonic() - begun:.0f} s", file=sys.stderr)
             seen = [read, *watch(exporter, arguments.seconds)]
             peak = memory(exporter, "VmHWM")
     print("| users | calls in the period | once read, MB | median, MB | at most, MB |")
     print("| --: | --: | --: | --: | --: |")
-    print(f"| {USERS:,} | {calls:,.0f} | {read:.0f} | {sorted(seen)[len(seen) // 2]:.0f} | {peak:.0f} |")
+    print(f"| {users:,} | {shown:,.0f} | {read:.0f} | {sorted(seen)[len(seen) // 2]:.0f} | {peak:.0f} |")
     return 0 if peak < MOST else 1
 
 
-def until_read(exporter: Process) -> float:
+def until_read(exporter: Process, calls: int) -> float:
     """Wait until everything has been read; gives the number of calls in the period."""
     while True:
         scrape = Scrape.at(exporter.url)
-        calls = scrape.sum("aircall_number_calls")
+        shown = scrape.sum("aircall_number_calls")
         whole = scrape.value("aircall_dataset_age_seconds", dataset="assignments") is not None
-        if whole and calls > 0.95 * CALLS and scrape.sum("aircall_calls_total") > 0.95 * CALLS:
-            return calls
+        if whole and shown > 0.95 * calls and scrape.sum("aircall_calls_total") > 0.95 * calls:
+            return shown
         time.sleep(2)
 
 

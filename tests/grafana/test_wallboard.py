@@ -11,6 +11,8 @@ import requests
 
 from exporter.config import QueueWait
 from exporter.demo.calls import SimulatedCall
+from exporter.demo.faults import Fault, answer
+from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from grafana.boards import palette
@@ -37,6 +39,7 @@ class Wall:
     account: SimulatedAccount
     prometheus: Prometheus
     exporter: str
+    aircall: SimulatedAircall
 
     def tiles(self, uid: str, title: str, **chosen: str) -> dict[str, tuple[str, str]]:
         """Words and colour of each tile of a panel, by caption."""
@@ -75,7 +78,7 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
         ) as exporter,
         scraped(exporter, tmp_path_factory.mktemp("quiet")) as prometheus,
     ):
-        wall = Wall(account, prometheus, exporter.url)
+        wall = Wall(account, prometheus, exporter.url, exporter.aircall)
         eventually(lambda: len(wall.tiles("aircall-numbers", "Users now")) == len(WORDS))
         yield wall
 
@@ -238,3 +241,19 @@ def test_a_tile_leads_to_where_its_user_is_switched(wall: Wall) -> None:
         each for each in board("aircall-wallboard")["templating"]["list"] if each["name"] == "exporter"
     ]
     assert (variable["type"], variable["query"]) == ("textbox", "http://localhost:9979")
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_a_board_that_stands_still_says_so(wall: Wall, uid: str) -> None:
+    def is_red() -> bool:
+        words, colour = wall.tiles(uid, "Data")["Age"]
+        assert words.startswith("‼ ") == (colour == palette.BRIGHT_RED)
+        return colour == palette.BRIGHT_RED
+
+    eventually(lambda: not is_red())
+    wall.aircall.faults.append(Fault(lambda _: True, answer(503)))
+    try:
+        eventually(is_red)
+    finally:
+        wall.aircall.faults.clear()
+    eventually(lambda: not is_red())
