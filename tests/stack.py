@@ -87,10 +87,10 @@ class Stack:
     """Everything at work."""
 
     def __init__(self, exporter: Running, receiver: Receiver, prometheus: str) -> None:
-        self.exporter, self.receiver, self._prometheus = exporter, receiver, prometheus
+        self.exporter, self.receiver, self.prometheus = exporter, receiver, prometheus
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self._prometheus}/api/v1/query", params={"query": expression}, timeout=10)
+        answer = requests.get(f"{self.prometheus}/api/v1/query", params={"query": expression}, timeout=10)
         return answer.json()["data"]["result"]
 
     def value(self, expression: str) -> float | None:
@@ -104,7 +104,9 @@ class Stack:
 
 
 @contextmanager
-def stack(account: SimulatedAccount, **settings: Any) -> Iterator[Stack]:
+def stack(
+    account: SimulatedAccount, *, prometheus_config: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Stack]:
     """Export `account`, at a quicker pace, and send every alert to a receiver of the tests' own."""
     with ExitStack() as running_now:
         receiver = Receiver()
@@ -122,6 +124,7 @@ def stack(account: SimulatedAccount, **settings: Any) -> Iterator[Stack]:
         config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alerts]}]}]
         config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] == "aircall"]
         config["scrape_configs"][0]["static_configs"] = [{"targets": [exporter.url.removeprefix("http://")]}]
+        config |= prometheus_config or {}
         (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
         alertmanager = served(
             program("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),

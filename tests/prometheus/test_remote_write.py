@@ -1,0 +1,110 @@
+"""Long history in a second store: a real VictoriaMetrics, written to as docs/scaling.md has it."""
+
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import requests
+import yaml
+
+from exporter.demo.simulation import SimulatedAccount
+from tests.running import eventually
+from tests.stack import ROOT, Stack, free_address, program, served, stack, stage_a_busy_moment
+
+ADDRESS = "http://victoria-metrics:8428"
+DROPPED = {
+    "aircall_queue_call_wait_seconds",
+    "aircall_queue_call_wait_level",
+    "aircall_user_current_call_seconds",
+}
+EVERYTHING = '{job="aircall"}'
+
+
+class Stores(NamedTuple):
+    """Both stores, and a moment (UNIX seconds) of which Prometheus knows everything."""
+
+    prometheus: str
+    victoria: str
+    moment: float
+
+    def ask(self, store: str, expression: str) -> dict[frozenset, float]:
+        """The values of that moment by labels."""
+        query = {"query": expression, "time": self.moment}
+        answer = requests.get(f"{store}/api/v1/query", params=query, timeout=10).json()
+        return {
+            frozenset(each["metric"].items()): float(each["value"][1]) for each in answer["data"]["result"]
+        }
+
+
+def example() -> dict[str, Any]:
+    page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(remote_write:.*?)```", page, re.DOTALL)
+    assert found
+    return yaml.safe_load(found[1])
+
+
+@pytest.fixture(scope="module")
+def stores() -> Iterator[Stores]:
+    address, config = free_address(), example()
+    assert config["remote_write"][0]["url"].startswith(ADDRESS)
+    config["remote_write"][0]["url"] = config["remote_write"][0]["url"].replace(ADDRESS, f"http://{address}")
+    with tempfile.TemporaryDirectory() as directory:
+        victoria = served(
+            program("victoria-metrics", "victoria-metrics"),
+            f"-httpListenAddr={address}",
+            "-storageDataPath=data",
+            "-search.latencyOffset=0s",  # shows the last half minute, too
+            directory=Path(directory),
+            ready=f"http://{address}/health",
+        )
+        account = SimulatedAccount(users=12, calls_per_hour=0, start=time.time())
+        with victoria, stack(account, prometheus_config=config) as started:
+            stage_a_busy_moment(started)
+            moment = next_scrape(started, after=time.time())
+            next_scrape(started, after=moment)
+            yield Stores(started.prometheus, f"http://{address}", moment)
+
+
+def next_scrape(stack: Stack, after: float) -> float:
+    def scraped() -> float | None:
+        at = stack.value('timestamp(aircall_up{job="aircall"})')
+        return at if at is not None and at > after else None
+
+    return eventually(scraped)
+
+
+def test_every_series_arrives_but_those_of_single_calls(stores: Stores) -> None:
+    ours = stores.ask(stores.prometheus, EVERYTHING)
+    assert {dict(labels)["__name__"] for labels in ours} >= DROPPED
+    wanted = {labels: value for labels, value in ours.items() if dict(labels)["__name__"] not in DROPPED}
+    assert len(wanted) > 500
+    eventually(lambda: stores.ask(stores.victoria, EVERYTHING).keys() == wanted.keys())
+    assert stores.ask(stores.victoria, EVERYTHING) == pytest.approx(wanted)
+
+
+def test_no_callers_number_is_kept_for_years(stores: Stores) -> None:
+    eventually(lambda: stores.ask(stores.victoria, "aircall_queue_calls"))
+    assert stores.ask(stores.prometheus, 'count({caller!=""})')
+    assert not stores.ask(stores.victoria, 'count({caller!=""})')
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "sum by (direction, outcome) (aircall_calls_total)",
+        "histogram_quantile(0.9, sum by (le) (aircall_call_answer_seconds_bucket))",
+        'sum by (team) (aircall_team_users{state="available"})',
+        "max(aircall_queue_longest_wait_seconds)",
+        "sum(aircall_user_talk_seconds_sum) / sum(aircall_user_talk_seconds_count)",
+        "count by (state) (aircall_user_availability == 1)",
+        "sum without (number_id, number) (number:aircall_calls_total:sum)",
+    ],
+)
+def test_promql_says_the_same_in_both(stores: Stores, expression: str) -> None:
+    wanted = stores.ask(stores.prometheus, expression)
+    assert wanted
+    eventually(lambda: stores.ask(stores.victoria, expression) == pytest.approx(wanted))
