@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from exporter import reads, reckoning, schedule
-from exporter.account.account import LEAST_PATIENCE, Account
+from exporter.account.account import Account
 from exporter.account.calls import Neighbours
 from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
@@ -28,9 +28,10 @@ from exporter.errand import Errand
 from exporter.lane import Lane
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.webhooks import Result
+from exporter.pace import Pace
 from exporter.remarks import Remarks
-from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE, SUBSTATUSES
-from exporter.status import Polling, Snapshot, Status
+from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, SUBSTATUSES
+from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
 
@@ -107,12 +108,8 @@ class Poller:
             PAST: Lane(lambda _: reads.past(account)),
             WISHED: Lane(lambda _: reads.past_calls(account, account.history.wished[-1])),
         }
-        self._told: frozenset[str] = frozenset()
-        """What events tell of now, so that it is read less often."""
         self._turns = schedule.Turns()
-        self._intervals: dict[str, float] = {}
-        self._free = 1.0
-        self._stretch()
+        self._pace = Pace(settings, account, self._lanes, self.budget, self._remarks)
 
     # What the outside asks for -------------------------------------------------------------------
 
@@ -124,8 +121,9 @@ class Poller:
         self.account.configure(settings)
         self.budget.configure(settings.aircall.budget_share, _limit(settings))
         self._paused_until = 0.0
-        self._stretch()
-        for name, interval in self._intervals.items():
+        self._pace.settings = settings
+        self._pace.set()
+        for name, interval in self._pace.intervals.items():
             lane = self._lanes[name]
             lane.due = min(lane.due, lane.started + interval)
 
@@ -164,7 +162,7 @@ class Poller:
         if self.told.users_changed:
             self.told.users_changed = False
             self._lanes["users"].asked = True
-        self._follow_events(now)
+        self._pace.follow(self.told, now)
         self._keep()
         return min(lane.ready_at for lane in self._lanes.values()) < before
 
@@ -176,19 +174,8 @@ class Poller:
 
     def status(self) -> Status:
         """How the polling goes."""
-        targets = schedule.targets(self._settings, self._told)
         return Status(
-            datasets={
-                name: Polling(
-                    as_of=self._lanes[name].as_of,
-                    interval=interval,
-                    target=targets[name],
-                    working=self._lanes[name].working,
-                    failing=self._lanes[name].failing_since is not None,
-                )
-                for name, interval in self._intervals.items()
-                if name in DATASETS
-            },
+            datasets=self._pace.polling(),
             limit=self.budget.limit,
             budget=self.budget.requests_per_minute,
             remaining=self.budget.remaining,
@@ -202,7 +189,7 @@ class Poller:
     def step(self) -> float:
         """Make the next request, if one is due and the budget has room; gives the time to come again."""
         now = self._clock()
-        self._follow_events(now)
+        self._pace.follow(self.told, now)
         ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
             return ready
@@ -210,7 +197,7 @@ class Poller:
         name = self._turns.next(
             [name for name, lane in readable.items() if lane.ready_at <= now],
             schedule.share_for_rest(self.account.known),
-            self._free,
+            self._pace.free,
         )
         if name is None:
             return min(lane.ready_at for lane in readable.values())
@@ -259,13 +246,13 @@ class Poller:
         lane = self._lanes[name]
         if lane.read is None:
             with self._reading(name, now):
-                lane.start(now, self._intervals.get(name, 0.0))
+                lane.start(now, self._pace.intervals.get(name, 0.0))
         if lane.read is None or lane.pending is None:
             return
         self.budget.spend(now)
         lane.requests += 1
         if lane.requests > lane.cost:
-            self._stretch()
+            self._pace.set()
         try:
             with self.aside():
                 value, headers = self._client.send(lane.pending)
@@ -311,9 +298,9 @@ class Poller:
         if name in DATASETS:
             self._metrics.polls.labels(name, "success").inc()
             self._read_early()
-        if name in self._intervals:
-            self._stretch()
-            lane.due = lane.scheduled + self._intervals[name]
+        if name in self._pace.intervals:
+            self._pace.set()
+            lane.due = lane.scheduled + self._pace.intervals[name]
 
     # When it goes wrong --------------------------------------------------------------------------
 
@@ -355,7 +342,7 @@ class Poller:
             if not self._credential_rejected:
                 log.warning("reading failed, the last good values stay", what=name, problem=problem)
         patience = min(LONGEST_RETRY, RETRY * 2**lane.restarts)
-        lane.retry_at = lane.due = sent + min(patience, self._intervals.get(name, patience))
+        lane.retry_at = lane.due = sent + min(patience, self._pace.intervals.get(name, patience))
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
 
@@ -366,7 +353,7 @@ class Poller:
             self.account.server_ahead = self._server_clock.ahead
         self.budget.learn(headers, received, self._server_clock.ahead)
         if self.budget.limit != before:
-            self._stretch()
+            self._pace.set()
             log.info(
                 "Aircall announced the company's limit",
                 limit=f"{self.budget.limit:g}/min",
@@ -381,10 +368,10 @@ class Poller:
         return reads.calls(self.account, todo, now, server_now)
 
     def _may_end(self, now: float) -> bool:
-        return any(self.account.may_be_over(now, self._intervals["calls"]))
+        return any(self.account.may_be_over(now, self._pace.intervals["calls"]))
 
     def _endings(self, now: float) -> list[Neighbours]:
-        return self.account.endings(now, self._intervals["calls"])
+        return self.account.endings(now, self._pace.intervals["calls"])
 
     def _read_early(self) -> None:
         """Read the directory early where somebody turned up whom it does not know, or left; once for each."""
@@ -399,30 +386,6 @@ class Poller:
         self._remarks.names(self.account.unknown_names)
         if self.account.assignments_outdated:
             self._lanes["assignments"].asked = True
-
-    def _follow_events(self, now: float) -> None:
-        """Read what events tell of less often, and as often as before once they stop."""
-        told = schedule.told(now, self.told.calls_told_at, self.told.users_told_at, bool(self.told.in_doubt))
-        if told != self._told:
-            self._told = told
-            self._stretch()
-
-    def _stretch(self) -> None:
-        """Set the intervals in force from what the datasets cost and the budget allows."""
-        self._intervals = reckoning.intervals(
-            self._settings, self.account, self._lanes, self.budget.sustained, self._told
-        )
-        costs = reckoning.costs_now(self._settings, self.account, self._lanes)
-        self._free = schedule.free(costs, self.budget.sustained)
-        for name in LIVE:
-            lane = self._lanes[name]
-            if lane.read is None and lane.failing_since is None:
-                lane.due = min(lane.due, lane.scheduled + self._intervals[name])
-        self.account.patience = max(LEAST_PATIENCE, 3 * self._intervals["availabilities"])
-        complete = set(DIRECTORY) <= self.account.known
-        self._remarks.stretching(self._intervals, schedule.targets(self._settings, self._told), complete)
-        if complete and set(BOARD) <= self.account.known:
-            self._remarks.plan(reckoning.size(self.account), self._settings, self.budget.limit)
 
 
 def _limit(settings: Settings) -> float | None:

@@ -1,0 +1,70 @@
+"""How often each dataset of the account at hand is read now: set anew whenever something of it is learned."""
+
+from collections.abc import Mapping
+
+from exporter import reckoning, schedule
+from exporter.account.account import LEAST_PATIENCE, Account
+from exporter.account.told import Told
+from exporter.aircall.budget import RequestBudget
+from exporter.config import Settings
+from exporter.lane import Lane
+from exporter.remarks import Remarks
+from exporter.schedule import BOARD, DATASETS, DIRECTORY, LIVE
+from exporter.status import Polling
+
+
+class Pace:
+    """The intervals in force (seconds), and how much of the budget is `free` of keeping up (0 to 1)."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        account: Account,
+        lanes: Mapping[str, Lane],
+        budget: RequestBudget,
+        remarks: Remarks,
+    ) -> None:
+        self.settings = settings
+        self.intervals: dict[str, float] = {}
+        self.free = 1.0
+        self._account, self._lanes, self._budget, self._remarks = account, lanes, budget, remarks
+        self._told: frozenset[str] = frozenset()
+        """What events tell of now, so that it is read less often."""
+        self.set()
+
+    def set(self) -> None:
+        """Set the intervals from what the datasets cost and the budget allows."""
+        account, lanes, budget = self._account, self._lanes, self._budget.sustained
+        self.intervals = reckoning.intervals(self.settings, account, lanes, budget, self._told)
+        self.free = schedule.free(reckoning.costs_now(self.settings, account, lanes), budget)
+        for name in LIVE:
+            lane = lanes[name]
+            if lane.read is None and lane.failing_since is None:
+                lane.due = min(lane.due, lane.scheduled + self.intervals[name])
+        account.patience = max(LEAST_PATIENCE, 3 * self.intervals["availabilities"])
+        complete = set(DIRECTORY) <= account.known
+        self._remarks.stretching(self.intervals, schedule.targets(self.settings, self._told), complete)
+        if complete and set(BOARD) <= account.known:
+            self._remarks.plan(reckoning.size(account), self.settings, self._budget.limit)
+
+    def follow(self, events: Told, now: float) -> None:
+        """Read what events tell of less often, and as often as before once they stop."""
+        told = schedule.told(now, events.calls_told_at, events.users_told_at, bool(events.in_doubt))
+        if told != self._told:
+            self._told = told
+            self.set()
+
+    def polling(self) -> dict[str, Polling]:
+        """How each dataset is read."""
+        targets = schedule.targets(self.settings, self._told)
+        return {
+            name: Polling(
+                as_of=self._lanes[name].as_of,
+                interval=interval,
+                target=targets[name],
+                working=self._lanes[name].working,
+                failing=self._lanes[name].failing_since is not None,
+            )
+            for name, interval in self.intervals.items()
+            if name in DATASETS
+        }
