@@ -8,6 +8,9 @@ from pathlib import Path
 from exporter import yamlfile
 from exporter.webconfig import WebConfig
 
+VARIABLES = ("AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE", "AIRCALL_WEBHOOK_TOKEN_FILE")
+"""What names a file with a secret in the environment."""
+
 OURS_ALONE = ("/run/secrets/", "/var/run/secrets/")
 """Where Docker and Kubernetes mount secrets: for all to read, in a container where there is only us."""
 
@@ -21,11 +24,12 @@ def _with_secrets(config: str | None, web: WebConfig, environ: Mapping[str, str]
     if config:
         content = yamlfile.read(config)
         sections = content if isinstance(content, dict) else {}
-        aircall, storage = sections.get("aircall") or {}, sections.get("storage") or {}
-        if aircall.get("api_token") or "@" in storage.get("url", ""):
+        aircall, storage, webhook = (sections.get(name) or {} for name in ("aircall", "storage", "webhook"))
+        if aircall.get("api_token") or "@" in storage.get("url", "") or webhook.get("token"):
             yield config
-        yield from filter(None, (aircall.get("api_token_file"), storage.get("key_file")))
-    yield from filter(None, map(environ.get, ("AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE")))
+        named = (aircall.get("api_token_file"), storage.get("key_file"), webhook.get("token_file"))
+        yield from filter(None, named)
+    yield from filter(None, map(environ.get, VARIABLES))
     if web.tls_server_config:
         yield web.tls_server_config.key_file
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from hypothesis import strategies as st
 
+from exporter.aircall.events import EVENTS
 from exporter.archive.criteria import PARAMETERS
 from exporter.config import Settings
 from exporter.webconfig import WebConfig
@@ -101,9 +102,19 @@ queries = st.lists(
 ).map(lambda items: "&".join(f"{n}={quote(v.encode('utf-8', 'surrogatepass'))}" for n, v in items).encode())
 texts = text.map(lambda value: value.encode("utf-8", "surrogatepass")) | st.binary()
 
+events = st.fixed_dictionaries(
+    {
+        "event": st.sampled_from([*EVENTS, "user.closed.v2", "call.new"]) | values,
+        "timestamp": st.integers(1_780_000_000, 1_780_000_100) | values,
+        "token": st.just("the-token") | values,
+        "data": st.dictionaries(st.sampled_from(KEYS), values, max_size=14) | values,
+    }
+).map(as_json)
+
 INPUTS: dict[Target, st.SearchStrategy[bytes]] = {
     targets.answers: pages("calls", "users", "teams", "numbers", "call", "user", "number"),
     targets.calls: pages("calls"),
+    targets.events: events,
     targets.next_page_link: texts | st.from_regex(rb"https?://[\[\]a-z/]{0,9}\?[&=%a-f0-9+;#]{0,20}"),
     targets.headers: texts | st.from_regex(rb"[-+0-9.eE_,: ]{1,25}|Sun, [0-9]{2} (Feb|Nov) [0-9: ]{1,20}"),
     targets.configuration: yaml_of([*Settings.__struct_fields__]),

@@ -8,7 +8,8 @@ from tempfile import mkdtemp
 from urllib.parse import parse_qsl
 
 from exporter.aircall import endpoints
-from exporter.aircall.endpoints import Answer, Get, each_page
+from exporter.aircall.endpoints import Answer, Request, each_page
+from exporter.aircall.events import Delivery
 from exporter.aircall.headers import read_headers
 from exporter.aircall.objects import InvalidAnswerError, ReadCall, Team, decode_calls, decode_page
 from exporter.api.query import read_query
@@ -24,12 +25,16 @@ from exporter.yamlfile import ConfigError
 
 Target = Callable[[bytes], object]
 
-GETS: tuple[Get, ...] = (
+REQUESTS: tuple[Request, ...] = (
     endpoints.users("v1"),
     endpoints.users("v2"),
     endpoints.teams(),
     endpoints.numbers(),
     endpoints.availabilities(),
+    endpoints.availability(1),
+    endpoints.user_statuses("v2"),
+    endpoints.user_status("v2", 1),
+    endpoints.switch_user("v2", 1, "available"),
     endpoints.calls(0),
     endpoints.call(1),
     endpoints.number_users(1),
@@ -43,9 +48,9 @@ _KNOWN = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 
 def answers(data: bytes) -> None:
     """As an answer to each request that the exporter makes."""
-    for get in GETS:
+    for request in REQUESTS:
         with suppress(InvalidAnswerError):
-            get.decode(data)
+            request.decode(data)
 
 
 def calls(data: bytes) -> None:
@@ -66,6 +71,17 @@ def told(read: ReadCall) -> None:
         for value in (value for columns in row for value in columns.values()):
             assert not isinstance(value, int) or abs(value) < 2**63
             assert not isinstance(value, str) or ("\x00" not in value and value.encode())
+
+
+def events(data: bytes) -> None:
+    """As what a webhook is sent."""
+    with suppress(InvalidAnswerError):
+        delivery = Delivery(data)
+        assert isinstance(delivery.token, str)
+        assert isinstance(delivery.identity, int)
+        event = delivery.event()
+        if event and event.call:
+            told(event.call)
 
 
 def next_page_link(data: bytes) -> None:
@@ -124,6 +140,7 @@ def texts(data: bytes) -> None:
 TARGETS: tuple[Target, ...] = (
     answers,
     calls,
+    events,
     next_page_link,
     headers,
     configuration,

@@ -16,8 +16,11 @@ from schemathesis import checks
 
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
+from exporter.config import Webhook
 from exporter.demo.simulation import SimulatedAccount
 from exporter.webfile import WebFile
+from tests.fuzzing import targets
+from tests.fuzzing.inputs import INPUTS
 from tests.fuzzing.test_decoders import EXAMPLES
 from tests.running import Running, eventually, running
 from tests.web.authority import USER, with_password
@@ -37,7 +40,10 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     account = SimulatedAccount(users=6, calls_per_hour=200, start=time.time() - 3600)
     archive, web = Archive(sqlite_url(str(directory))), WebFile(with_password(directory))
     served = {"rate_limit": 100_000}
-    with running(account, archive=archive, web=web, api=True, served=served) as one:
+    webhook = Webhook(token="the-token")
+    with running(
+        account, archive=archive, web=web, api=True, admin=True, served=served, webhook=webhook
+    ) as one:
         one.until_ready()
         eventually(lambda: found(one))
         yield one
@@ -102,6 +108,27 @@ def test_no_bytes_get_past_the_password(one: Running, sent: bytes) -> None:
         while more := client.recv(2**16):
             said += more
     assert set(re.findall(rb"HTTP/1\.1 (\d{3})", said)) <= {b"400", b"401", b"403", b"431", b"100"}
+
+
+BODIES = {
+    "/webhook": ("application/json", INPUTS[targets.events]),
+    "/api/v1/users/1/availability": ("application/json", INPUTS[targets.answers]),
+    "/users/1": ("application/x-www-form-urlencoded", INPUTS[targets.query]),
+}
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_no_body_harms(one: Running, path: str) -> None:
+    kind, bodies = BODIES[path]
+
+    @settings(max_examples=EXAMPLES)
+    @given(bodies | st.binary(max_size=100))
+    def sent(body: bytes) -> None:
+        headers = {"Content-Type": kind}
+        answer = requests.post(one.url + path, data=body, headers=headers, auth=USER, timeout=20)
+        assert answer.status_code in (200, 400, 401, 403, 404)
+
+    sent()
 
 
 HEADERS = ["Accept", "Accept-Encoding", "Authorization", "Origin", "If-None-Match", "Range"]

@@ -29,7 +29,7 @@ def teams(url: str) -> ApiError:
     """What comes of asking that address."""
     client = Client(url, "the-id", "the-token", ClientMetrics(CollectorRegistry()))
     with pytest.raises(ApiError) as failed:
-        client.get(endpoints.teams())
+        client.send(endpoints.teams())
     client.close()
     return failed.value
 
@@ -121,7 +121,7 @@ def test_a_query_that_breaks_lines_stays_in_its_line(answering: Answering) -> No
     page = decode_page(json.dumps({"teams": [], "meta": {"next_page_link": link}}).encode(), "teams", Team)
     second = asking.send(Answer(page, 0.0))
     client = Client(url, "the-id", "the-token", ClientMetrics(CollectorRegistry()))
-    client.get(second)
+    client.send(second)
     (sent,) = asked
     assert b"X-Injected: yes" not in sent
     assert sent.count(b"HTTP/1.1\r\n") == 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.permissions import readable_by_all
+from exporter.permissions import VARIABLES, readable_by_all
 from exporter.webconfig import NO_WEB_CONFIG, load_web_config
 from tests.process import process
 from tests.web.authority import TLS, Authority, written
@@ -25,6 +25,8 @@ def secret(tmp_path: Path) -> Path:
         "aircall: {{api_token_file: {secret}}}",
         "storage: {{url: 'postgresql+psycopg://u:p@h/d'}}",
         "storage: {{key_file: {secret}}}",
+        "webhook: {{token: x}}",
+        "webhook: {{token_file: {secret}}}",
     ],
 )
 def test_files_that_hold_a_secret(tmp_path: Path, secret: Path, content: str, mode: int, said: bool) -> None:
@@ -36,7 +38,7 @@ def test_files_that_hold_a_secret(tmp_path: Path, secret: Path, content: str, mo
     assert readable_by_all(str(config), NO_WEB_CONFIG, {}) == [str(holds_it)] * said
 
 
-@pytest.mark.parametrize("variable", ["AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE"])
+@pytest.mark.parametrize("variable", VARIABLES)
 def test_files_that_the_environment_names(secret: Path, variable: str) -> None:
     secret.chmod(0o644)
     assert readable_by_all(None, NO_WEB_CONFIG, {variable: str(secret)}) == [str(secret)]
