@@ -36,6 +36,18 @@ values = st.recursive(
 )
 
 
+CALL: dict[str, Any] = {
+    "id": 7, "direction": "inbound", "status": "done", "started_at": 1_780_000_000,
+    "answered_at": 1_780_000_005, "ended_at": 1_780_000_060, "raw_digits": "+33 1", "user": {"id": 1},
+    "tags": [{"name": "VIP"}], "comments": [{"content": "called back", "posted_at": "2026-05-28T20:26:40Z"}],
+}  # fmt: skip
+
+objects = st.dictionaries(st.sampled_from(KEYS), values, max_size=14) | st.dictionaries(
+    st.sampled_from([*CALL]), values, max_size=3
+).map(lambda spoiled: CALL | spoiled)
+"""Some of whose fields may be anything; every other one is nearly a call."""
+
+
 def as_json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
@@ -43,8 +55,7 @@ def as_json(value: Any) -> bytes:
 @st.composite
 def pages(draw: st.DrawFn, *lists: str) -> bytes:
     """An answer with a list of objects whose fields may be anything, cut off or spoiled now and then."""
-    fields = st.dictionaries(st.sampled_from(KEYS), values, max_size=14)
-    listed = draw(st.lists(fields | values, max_size=4))
+    listed = draw(st.lists(objects | values, max_size=4))
     body = {draw(st.sampled_from(lists)): draw(st.sampled_from([listed, *listed[:1]]))}
     if draw(st.booleans()):
         body["meta"] = draw(st.just({"next_page_link": None}) | values)
@@ -107,7 +118,7 @@ events = st.fixed_dictionaries(
         "event": st.sampled_from([*EVENTS, "user.closed.v2", "call.new"]) | values,
         "timestamp": st.integers(1_780_000_000, 1_780_000_100) | values,
         "token": st.just("the-token") | values,
-        "data": st.dictionaries(st.sampled_from(KEYS), values, max_size=14) | values,
+        "data": objects | values,
     }
 ).map(as_json)
 

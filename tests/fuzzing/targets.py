@@ -70,7 +70,12 @@ def told(read: ReadCall) -> None:
     for row in ([call_row(record, Callers(None, False), 0)], tag_rows([record]), comment_rows([record])):
         for value in (value for columns in row for value in columns.values()):
             assert not isinstance(value, int) or abs(value) < 2**63
-            assert not isinstance(value, str) or ("\x00" not in value and value.encode())
+            assert not isinstance(value, str) or _can_be_stored(value)
+
+
+def _can_be_stored(text: str) -> bool:
+    text.encode()  # or else it is half of a sign
+    return "\x00" not in text
 
 
 def events(data: bytes) -> None:
