@@ -3,6 +3,7 @@
 import gc
 import resource
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,13 @@ import requests
 from structlog.testing import capture_logs
 
 from exporter.account.calls import LOOK_BACK
-from exporter.aircall import client
 from exporter.config import Refresh
 from exporter.demo import faults
 from exporter.demo.faults import Fault
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from tests.faults.patience import given_up_after
 from tests.faults.table import TROUBLES
 from tests.ledger import counted, to_be_counted
 from tests.process import credential, process
@@ -112,15 +113,14 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_no_way_of_failing_keeps_a_file_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "READ_TIMEOUT", 0.05)
-    monkeypatch.setattr(client, "DEADLINE", 0.1)
+def test_no_way_of_failing_keeps_a_file_open() -> None:
     with polled(SimulatedAccount(users=6, calls_per_hour=0, start=NOON)) as world:
         world.live_until_complete()
         before = open_files()
         for trouble in TROUBLES:
             if not trouble.served and trouble.fault != "50 MB answers":  # which take their time
-                with trouble.happening(world.aircall):
+                patience = given_up_after(trouble.given_up, world) if trouble.given_up else nullcontext()
+                with trouble.happening(world.aircall), patience:
                     world.live(60)
         world.live(60)
         gc.collect()

@@ -36,6 +36,8 @@ class Trouble:
     recovered: int = POLL
     """Within how many seconds after the end calls and availabilities are read again."""
     settled: int = 0
+    given_up: float = 0.0
+    """After how many seconds the exporter gives up each request, where it has to."""
     served: dict[str, Any] = field(default_factory=dict)
 
 
@@ -51,23 +53,10 @@ def _faulty(aircall: SimulatedAircall, *added: Fault) -> Iterator[None]:
     aircall.faults[:] = [fault for fault in aircall.faults if fault not in added]
 
 
-def _taking(seconds: float, respond: Respond) -> Misbehaving:
-    """The client's patience is short in tests; by the exporter's clock it is as long as it really is."""
-
-    def happening(aircall: SimulatedAircall) -> AbstractContextManager[None]:
-        async def slowly(exchange: Exchange) -> Response:
-            aircall.clock.now += seconds  # type: ignore[attr-defined]
-            return await respond(exchange)
-
-        return _faulty(aircall, Fault(lambda _: True, slowly))
-
-    return happening
-
-
 @contextmanager
 def _silent(aircall: SimulatedAircall) -> Iterator[None]:
     hang = Hang()
-    with _taking(READ_TIMEOUT, hang)(aircall):
+    with _faulty(aircall, Fault(lambda _: True, hang)):
         yield
     hang.released.set()
 
@@ -219,8 +208,21 @@ TROUBLES = (
     Trouble("cut-off bodies", "half of the JSON, as if it were all", STALE, answering(faults.cut_off)),
     Trouble("resets mid-body", "half of the answer, then a TCP reset", STALE, answering(faults.reset)),
     Trouble("no answer", "the connection closed", STALE, answering(faults.close_connection)),
-    Trouble("dripping bodies", "never the last byte", STALE, _taking(DEADLINE, faults.drip), recovered=20),
-    Trouble("answers that never come", "requests taken and left alone", STALE, _silent),
+    Trouble(
+        "dripping bodies",
+        "never the last byte",
+        STALE,
+        answering(faults.drip),
+        recovered=20,
+        given_up=DEADLINE,
+    ),
+    Trouble(
+        "answers that never come",
+        "requests taken and left alone",
+        STALE,
+        _silent,
+        given_up=READ_TIMEOUT,
+    ),
     Trouble("nobody there", "connections refused", STALE, _away),
     Trouble("50 MB answers", "50 MB of spaces behind the JSON", STALE, answering(faults.padded(50_000_000))),
     Trouble("the key revoked", "403 until it is valid again", STALE, _other_key, recovered=60),

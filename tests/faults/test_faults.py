@@ -1,17 +1,18 @@
 """Aircall misbehaves, in every way of the table, and nothing is lost."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, select
 
 from exporter.account.calls import LATE
-from exporter.aircall import client
 from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.demo.simulation import SimulatedAccount
 from exporter.schedule import BOARD
 from tests.faults.boards import PERIOD
+from tests.faults.patience import given_up_after
 from tests.faults.table import TROUBLES, Trouble
 from tests.ledger import counted, kept, open_calls, plan, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
@@ -23,12 +24,6 @@ REQUESTS = 2.5
 """Seconds that a recovery's own requests may take, at the pace that the budget allows."""
 
 
-@pytest.fixture(autouse=True)
-def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "READ_TIMEOUT", 0.1)
-    monkeypatch.setattr(client, "DEADLINE", 0.15)
-
-
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: f"{trouble.fault}, {trouble.done}")
 def test_nothing_is_lost_and_the_board_is_never_wrong(trouble: Trouble, tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
@@ -38,7 +33,8 @@ def test_nothing_is_lost_and_the_board_is_never_wrong(trouble: Trouble, tmp_path
         world.live(180)
         before, begun = world.scrape(), world.time.now
         ending = begun + LASTING + (-begun - LASTING) % 60
-        with trouble.happening(world.aircall):
+        patience = given_up_after(trouble.given_up, world) if trouble.given_up else nullcontext()
+        with trouble.happening(world.aircall), patience:
             world.live(ending - begun)
             trouble.board.check(world, before, world.scrape(), ending - begun)
         assert until_read(world, ending) - ending <= trouble.recovered + REQUESTS
