@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -86,8 +87,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
-    _serve(arguments, settings, _archive(settings.storage, arguments.storage or STORAGE))
-    return 0
+    storage = settings.storage
+    archive = _archive(storage, arguments.storage or STORAGE, exclusive=storage.standby)
+    return _serve(arguments, settings, archive)
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
@@ -185,15 +187,15 @@ def _demo(arguments: argparse.Namespace) -> int:
             office.start()
 
         archive = _archive(settings.storage, arguments.storage or passing, simulated=True)
-        _serve(arguments, settings, archive, push)
+        code = _serve(arguments, settings, archive, push)
         office.stop()
-    return 0
+    return code
 
 
-def _archive(storage: Storage, directory: str, simulated: bool = False) -> Archive:
+def _archive(storage: Storage, directory: str, simulated: bool = False, exclusive: bool = False) -> Archive:
     """The archive as configured, or else in a directory; its key as configured, or else there too."""
     url = storage.url or sqlite_url(directory)
-    return Archive(url, key_file(storage.key_file, directory), simulated)
+    return Archive(url, key_file(storage.key_file, directory), simulated, exclusive)
 
 
 def _kept_archive(arguments: argparse.Namespace) -> Archive:
@@ -209,13 +211,16 @@ def _serve(
     settings: Settings,
     archive: Archive,
     push: Callable[[str], object] = lambda _: None,
-) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again.
+) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again. Gives the exit code.
+
+    That is 1 where another exporter has taken over: whatever started this one is to start it anew.
 
     `push` is told where events may go, if they have an address of their own. Signals are waited for, not
     handled: a handler's word is lost where it comes just before the wait.
     """
-    service = Service(settings, archive)
+    taken = threading.Event()
+    service = Service(settings, archive, taken=partial(_leave_to_another, taken))
 
     def reload() -> None:
         settings = load(arguments.config)
@@ -271,6 +276,12 @@ def _serve(
         door.stop()
     server.stop()
     service.stop()
+    return int(taken.is_set())
+
+
+def _leave_to_another(taken: threading.Event) -> None:
+    taken.set()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _bind(address: str, where: str) -> socket:
@@ -287,7 +298,7 @@ def _door_for_events(service: Service, settings: Settings) -> WebServer | None:
     if not address or service.inbox is None:
         return None
     listener = _bind(address, "webhook.listen_address")
-    door = WebServer(Starlette(routes=[webhook(service.inbox)]), listener)
+    door = WebServer(Starlette(routes=[webhook(service.inbox, lambda: service.stands_by)]), listener)
     log.info("taking events", address=f"{listener.getsockname()[0]}:{door.port}", path=PATH)
     return door
 

@@ -84,12 +84,13 @@ class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str = ""
     """May hold a password."""
     key_file: str = ""
+    standby: bool = False
     backfill: Duration = Duration(86400)
     retention: Duration = Duration(180 * 86400)
 
     def __repr__(self) -> str:
         kept = f"backfill={self.backfill!r}, retention={self.retention!r}"
-        return f"Storage(key_file={self.key_file!r}, {kept}, url hidden)"
+        return f"Storage(key_file={self.key_file!r}, standby={self.standby}, {kept}, url hidden)"
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -179,6 +180,9 @@ def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> S
             ("environment", "AIRCALL_STORAGE_URL") if url != settings.storage.url else (source, "storage.url")
         )
         raise ConfigError(*where, problem)
+    if settings.storage.standby and not url.startswith("postgresql"):
+        wanted = "wanted a storage.url on PostgreSQL, which says who polls"
+        raise ConfigError(source, "storage.standby", f"found true, {wanted}")
     key_file = settings.storage.key_file
     if key_file and (problem := key_problem(Path(key_file))):
         raise ConfigError(source, "storage.key_file", f"found {key_file}, which {problem}")

@@ -49,7 +49,11 @@ class Errand(Generic[T]):
             raise
 
 
-UNANSWERED = (ApiError, BusyError, TimeoutError)
+class StandingByError(Exception):
+    """Another exporter polls the account."""
+
+
+UNANSWERED = (ApiError, BusyError, StandingByError, TimeoutError)
 """What may come of an errand instead of an answer."""
 
 
@@ -57,6 +61,8 @@ def unanswered(error: Exception) -> tuple[int, str]:
     """The same for an HTTP client: the status, and a line that says why."""
     if isinstance(error, BusyError):
         return 503, "too many wait for an answer of Aircall's already, try again in a moment"
+    if isinstance(error, StandingByError):
+        return 503, "this exporter stands by, ask the one that polls the account"
     if isinstance(error, CredentialError):
         return 502, "Aircall rejects the exporter's credential"
     if isinstance(error, ApiError):

@@ -38,11 +38,16 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 """
 
 
-def landing_page(snapshot: Snapshot, problems: Sequence[str], now: float) -> str:
-    """The page as HTML; `problems` are the exporter's own, `now` is UNIX time on our clock."""
+def landing_page(
+    snapshot: Snapshot, problems: Sequence[str], now: float, stands_by: str | None = None
+) -> str:
+    """The page as HTML; `problems` are the exporter's own, `stands_by` is why another one polls instead,
+    `now` is UNIX time on our clock."""
     status, board = snapshot.status, snapshot.board
     if problems:
         state = f"<strong>Restart the exporter: {escape('; '.join(problems))}.</strong>"
+    elif stands_by:
+        state = f"Standing by: {escape(stands_by)}."
     elif status.credential_rejected:
         state = "<strong>Aircall rejects the credential.</strong> Check the API ID and token."
     elif any(polling.failing for polling in status.datasets.values()) and not status.up:

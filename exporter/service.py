@@ -20,13 +20,15 @@ from exporter import reads
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.events import Event
 from exporter.aircall.objects import ReadCall
+from exporter.archive.records import Memory
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
-from exporter.errand import Errand, Errands
+from exporter.errand import Errand, Errands, StandingByError
 from exporter.loop import Loop
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.leader import LeaderMetric
 from exporter.metrics.webhooks import WebhookMetrics
 from exporter.poller import SWITCHES, Poller
 from exporter.schedule import DATASETS
@@ -63,22 +65,36 @@ SHARE_FOR_EVENTS = 0.3
 class Service:
     """Polls in a thread of its own; `latest` is always whole, never edited, and costs nobody a wait."""
 
-    def __init__(self, settings: Settings, archive: Archive, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        archive: Archive,
+        clock: Clock | None = None,
+        taken: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Poll as `settings` say and keep calls in `archive`; one that is exclusive decides whether to poll.
+
+        `taken` is called where another exporter has taken over: this one asks nothing more, and should end.
+        """
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double our own series
         self.clock = clock or steady_clock()
-        registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
+        self._archive, self._on_taken = archive, taken
+        registry, own = CollectorRegistry(), CollectorRegistry()
+        registry.register(own)  # collects as any collector
+        ProcessCollector(registry=own)
+        PlatformCollector(registry=own)
+        GCCollector(registry=own)
+        LeaderMetric(own, lambda: self.stands_by is None)
         self._client_metrics = ClientMetrics(registry)
         self._client = self._new_client(settings)
         self._writer = ArchiveWriter(
             archive,
             self.clock,
             Listener(
-                loaded=lambda memory: self._wish(lambda: self._poller.restore(memory)),
+                loaded=self._go_on_from,
                 saved=lambda saved, progress: self._wish(lambda: self._poller.account.saved(saved, progress)),
                 wished=lambda spans: self._wish(lambda: self._poller.wish(spans)),
+                taken=self._end,
             ),
             settings=lambda: self.latest.board.settings,
             doing=lambda: {
@@ -92,7 +108,13 @@ class Service:
         self._poller = Poller(settings, self._client, registry, self.clock, self._writer.submit)
         self._poller.aside = self._aside
         self.latest: Snapshot = self._poller.snapshot()
-        self.exposition = Exposition(self.latest, registry, self._writer.status, self.clock)
+        self.exposition = Exposition(
+            self.latest,
+            registry,
+            self._writer.status,
+            self.clock,
+            only=lambda: None if self.stands_by is None else own,
+        )
         self._errands, self._switches = Errands(MOST_ERRANDS), Errands(MOST_ERRANDS)
         self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._next_snapshot = self._next_for_events = 0.0
@@ -108,20 +130,12 @@ class Service:
             )
             self._listening = Listening(self.inbox, self._webhook_metrics, self._hear, self.clock)
         loops = [self._loop, self._writer.loop, *([self._listening.loop] if self._listening else [])]
-        self._watchdog = Watchdog(loops, registry, self.clock)
+        self._watchdog = Watchdog(loops, own, self.clock)
 
     def start(self) -> None:
-        settings, status = self.latest.board.settings, self.latest.status
-        log.info(
-            "polling Aircall",
-            url=settings.aircall.base_url,
-            budget=f"{status.budget:g} of {status.limit:g} requests/min",
-            **{name: str(getattr(settings.refresh, name)) for name in DATASETS},
-        )
         self._writer.start()
-        self._loop.start()
-        if self._listening:
-            self._listening.loop.start()
+        if not self._archive.exclusive:
+            self._begin()
         self._watchdog.start()
 
     def stop(self) -> None:
@@ -138,6 +152,11 @@ class Service:
         """Which of the exporter's threads do not work, in a few words each."""
         return self._watchdog.problems
 
+    @property
+    def stands_by(self) -> str | None:
+        """Why this exporter leaves the account to another, in a few words; none where it polls."""
+        return self._writer.stands_by
+
     def refresh(self) -> None:
         """Read users, teams, numbers and assignments again, as soon as the budget allows."""
         self._wish(self._poller.refresh)
@@ -146,8 +165,9 @@ class Service:
         """One call as Aircall tells it now, out of the request budget; none where Aircall has no such call.
 
         Raises ApiError where Aircall cannot be asked, TimeoutError where nothing comes within a quarter of a
-        minute, BusyError where too many wait already.
+        minute, BusyError where too many wait already, StandingByError where another exporter polls.
         """
+        self._must_poll()
         with self._errands:
             errand = Errand(lambda: reads.call(self._poller.account, call_id))
             self._wish(lambda: self._poller.run(errand))
@@ -158,6 +178,7 @@ class Service:
 
         Raises SwitchError, and the same as `call`.
         """
+        self._must_poll()
         poller = self._poller
         with self._switches:
             errand = Errand(lambda: switch_on_board(poller.account, poller.user_api, user_id, target))
@@ -176,6 +197,32 @@ class Service:
             self._publish()
 
         self._wish(apply)
+
+    def _must_poll(self) -> None:
+        if self.stands_by is not None:
+            raise StandingByError
+
+    def _begin(self) -> None:
+        settings, status = self.latest.board.settings, self.latest.status
+        log.info(
+            "polling Aircall",
+            url=settings.aircall.base_url,
+            budget=f"{status.budget:g} of {status.limit:g} requests/min",
+            **{name: str(getattr(settings.refresh, name)) for name in DATASETS},
+        )
+        self._loop.start()
+        if self._listening:
+            self._listening.loop.start()
+
+    def _go_on_from(self, memory: Memory) -> None:
+        self._wish(lambda: self._poller.restore(memory))
+        if self._archive.exclusive:
+            self._poller.budget.take_over(self._writer.spent_until)
+            self._begin()
+
+    def _end(self) -> None:
+        self._loop.stop(0)
+        self._on_taken()
 
     def _publish(self) -> None:
         begun, worked = self.clock(), time.thread_time()

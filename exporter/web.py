@@ -46,7 +46,9 @@ def application(
         return Response(body, headers=headers)
 
     def landing(_: Request) -> Response:
-        return HTMLResponse(landing_page(service.latest, service.problems, service.clock()))
+        return HTMLResponse(
+            landing_page(service.latest, service.problems, service.clock(), service.stands_by)
+        )
 
     def healthy(_: Request) -> Response:
         if problems := service.problems:
@@ -54,12 +56,16 @@ def application(
         return PlainTextResponse("aircall-exporter is healthy.\n")
 
     def ready(_: Request) -> Response:
+        if why := service.stands_by:
+            return PlainTextResponse(f"Not ready, standing by: {why}.\n", 503)
         missing = service.latest.missing
         if missing:
             return PlainTextResponse(f"Not ready, not read yet: {', '.join(missing)}.\n", 503)
         return PlainTextResponse("aircall-exporter is ready.\n")
 
     def refresh(_: Request) -> Response:
+        if why := service.stands_by:
+            return PlainTextResponse(f"Nothing is read, standing by: {why}.\n", 503)
         service.refresh()
         return PlainTextResponse("Users, teams, numbers and assignments are being read again.\n")
 
@@ -73,6 +79,7 @@ def application(
             return PlainTextResponse(f"failed to reload the configuration: {error}\n", 500)
         return PlainTextResponse("The configuration is reloaded.\n")
 
+    events = webhook(service.inbox, lambda: service.stands_by)
     app = Starlette(
         routes=[
             Route("/", landing),
@@ -83,7 +90,7 @@ def application(
             Route("/-/reload", reloading, methods=["POST"]),
             *supervision(service, admin),
             api(searched, service.call),
-            *([] if service.latest.board.settings.webhook.listen_address else [webhook(service.inbox)]),
+            *([] if service.latest.board.settings.webhook.listen_address else [events]),
         ],
         max_body_size=MOST_BODY,
     )

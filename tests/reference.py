@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from exporter.aircall.client import ClientMetrics
 from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family
+from exporter.metrics.leader import LeaderMetric
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.threads import ThreadMetrics
 from exporter.metrics.webhooks import WebhookMetrics
@@ -50,7 +51,12 @@ def metrics_page() -> str:
     """The page docs/metrics.md, as it should be."""
     registry = CollectorRegistry()
     sections = dict(_SECTIONS)
-    for counted in (ClientMetrics(registry), PollerMetrics(registry), ThreadMetrics(registry, ())):
+    for counted in (
+        ClientMetrics(registry),
+        PollerMetrics(registry),
+        ThreadMetrics(registry, ()),
+        LeaderMetric(registry, bool),
+    ):
         sections["Settings in force, and the exporter itself"] += _instruments(counted)
     sections["Webhooks"] = _instruments(WebhookMetrics(registry, 0)) + counters.TOLD
     return _INTRODUCTION + "".join(

@@ -110,6 +110,7 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
         ("groups: [{name: A, users: [true]}]", "groups[0].users[0]: found true, wanted a name or an id"),
         ("groups: [{name: A, user: [1]}]", "groups[0].user: unknown key, did you mean users?"),
         ("storage: {retention: 1h}", "storage.retention: found 1h, wanted at least 1d, or 0s for ever"),
+        ("storage: {standby: true}", "storage.standby: found true, wanted a storage.url on PostgreSQL"),
         ("thresholds: {missed_share: 20}", "thresholds.missed_share: found 20.0, wanted a share from 0"),
         ("thresholds: {service_level: 80}", "thresholds.service_level: found 80.0, wanted a share from 0"),
         ("map_users_to_numbers: 1", "map_users_to_numbers: found 1, wanted true or false"),

@@ -96,6 +96,10 @@ class RequestBudget:
             self._sent.popleft()
         self.spent += 1
 
+    def take_over(self, since: float) -> None:
+        """Begin after another who may have spent as much as it could, up to `since` (UNIX seconds)."""
+        self._even_at = since + self.burst * 60 / self.sustained + self._saved_up
+
     def learn(self, headers: Headers, now: float, server_ahead: float = 0.0) -> None:
         """Believe an answer's headers; `server_ahead` is by how many seconds Aircall's clock leads ours."""
         if headers.limit is not None:

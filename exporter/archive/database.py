@@ -11,6 +11,9 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
 
+NOTICING = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
+"""Seconds, seconds and times: has a server be missed within 20 s that is gone without a word."""
+
 KEPT_STATEMENTS = 16
 """Statements that a SQLite connection keeps: one with hundreds of ids takes a tenth of a megabyte."""
 
@@ -30,6 +33,10 @@ _SEARCHING = {
 
 class ArchiveError(Exception):
     """The database cannot be opened, read or written now; trying again later may work."""
+
+
+class TakenError(ArchiveError):
+    """Another exporter has the archive, where only one at a time may."""
 
 
 def sqlite_url(directory: str, create: bool = True) -> str:
@@ -60,14 +67,15 @@ def url_problem(url: str) -> str:
     return ""
 
 
-def engine_for(url: str) -> Engine:
+def engine_for(url: str, **pool: int) -> Engine:
     """The database at `url` (SQLAlchemy's form), connected to by the first use."""
     parsed = make_url(url)
     own: dict[str, Any] = {
-        "postgresql": {"connect_timeout": CONNECT_SECONDS},
+        "postgresql": {"connect_timeout": CONNECT_SECONDS, **NOTICING},
         "sqlite": {"cached_statements": KEPT_STATEMENTS},
     }
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=own.get(parsed.get_backend_name(), {}))
+    connect = own.get(parsed.get_backend_name(), {})
+    engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect, **pool)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
 
 from exporter.account.totals import Key
-from exporter.archive import callerkey, forgetting, hiding, owner, retention, rows, schema, state
+from exporter.archive import callerkey, forgetting, hiding, leader, owner, retention, rows, schema, state
 from exporter.archive.callers import Callers
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError, archive_errors, engine_for, scrub, searching, writing
@@ -45,13 +45,22 @@ class Served(NamedTuple):
 class Archive:
     """Saves batches and remembers them. Every method raises ArchiveError where the database fails."""
 
-    def __init__(self, url: str, key_file: KeyFile | None = None, simulated: bool = False) -> None:
+    def __init__(
+        self, url: str, key_file: KeyFile | None = None, simulated: bool = False, exclusive: bool = False
+    ) -> None:
         """Take the database at `url` (SQLAlchemy's form); it is opened by the first use.
 
         `key_file` has the key that callers are hashed with; without one, those who are masked or hidden
         cannot be told apart. An archive of a `simulated` account is emptied by whoever loads it next.
+        An `exclusive` one, on PostgreSQL, raises TakenError while another exclusive one is open, and when one
+        has been since it was loaded.
         """
         self._engine: Engine = engine_for(url)
+        self._searched = self._engine
+        self.exclusive = exclusive
+        if exclusive:
+            self._engine = engine_for(url, pool_size=1, max_overflow=0)
+            leader.lock_with_each_session(self._engine)
         self._key_file = key_file
         self._key: CallerKey | None = None
         self.simulated = simulated
@@ -59,6 +68,17 @@ class Archive:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._searched.dispose()
+
+    def vacancy(self) -> leader.Vacancy:
+        """Whether an exclusive archive of this database is open."""
+        with archive_errors(), self._searched.connect() as connection:
+            return leader.look(connection)
+
+    def leave(self) -> None:
+        """Leave an exclusive archive to others."""
+        with archive_errors(), self._engine.begin() as connection:
+            leader.leave(connection, self._name)
 
     def load(self) -> Memory:
         """Open the archive, creating or lifting its tables, and tell what it remembers."""
@@ -66,6 +86,8 @@ class Archive:
             prepare(self._engine)
             with writing(self._engine) as connection:
                 owner.claim(connection, self.simulated)
+                if self.exclusive:
+                    leader.claim(connection, self._name)
                 if self._key_file is not None:
                     self._key = callerkey.claim(connection, self._key_file)
                 return Memory(
@@ -82,6 +104,8 @@ class Archive:
     def save(self, batch: Batch) -> Saved:
         """Save a batch, all of it or nothing."""
         with archive_errors(), writing(self._engine) as connection:
+            if self.exclusive:
+                leader.require(connection, self._name)
             hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
             fresh = tuple(
@@ -118,6 +142,9 @@ class Archive:
 
     def serve(self, at: float, since: float) -> bool:
         """Give a sign of life; whether no other exporter has given one `since` (UNIX seconds)."""
+        if self.exclusive:
+            with archive_errors(), self._engine.begin() as connection:
+                leader.require(connection, self._name)
         served = self._noted(state.SERVED, Served)
         self._note(state.SERVED, Served(at, self._name))
         return served is None or served.by == self._name or served.at <= since
@@ -146,7 +173,7 @@ class Archive:
     @contextmanager
     def searching(self) -> Iterator[Connection]:
         """A connection for searches. Raises ArchiveError also where there is no archive yet."""
-        with archive_errors(), searching(self._engine) as connection:
+        with archive_errors(), searching(self._searched) as connection:
             require_current(connection)
             yield connection
 

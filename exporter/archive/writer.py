@@ -1,13 +1,15 @@
 """Saves what the poller read, in a thread of its own: a database that is away never holds up the board."""
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from exporter.archive.database import ArchiveError
+from exporter.archive.database import ArchiveError, TakenError
 from exporter.archive.records import Batch, Doing, Memory, Progress, Saved, Span
+from exporter.archive.standby import LOOK, Standby
 from exporter.archive.store import Archive
 from exporter.clock import Clock
 from exporter.config import Caller, Settings
@@ -49,12 +51,14 @@ class Listener:
     """Who is told of the archive, in the writer's thread.
 
     `loaded` once, when the archive could be opened; `saved` after each batch, with what came of it and how
-    far reading has come with it; `wished` now and then, with what was asked for by hand.
+    far reading has come with it; `wished` now and then, with what was asked for by hand; `taken` once, where
+    an exclusive archive is another exporter's now: nothing is saved any more.
     """
 
     loaded: Callable[[Memory], None]
     saved: Callable[[Saved, Progress | None], None]
     wished: Callable[[tuple[Span, ...]], None]
+    taken: Callable[[], object] = lambda: None
 
 
 class ArchiveWriter:
@@ -76,6 +80,7 @@ class ArchiveWriter:
         self._clock = clock
         self._listener, self._settings, self._doing = listener, settings, doing
         self._loaded = False
+        self._standby = Standby(archive.vacancy) if archive.exclusive else None
         self._lock = threading.Lock()
         self._pending = Batch()
         self._pending_since: float | None = None
@@ -112,27 +117,59 @@ class ArchiveWriter:
         working = self._loaded and self._failing_since is None and self.loop.problem is None
         return ArchiveStatus(waiting, since, working)
 
+    @property
+    def stands_by(self) -> str | None:
+        """Why an exclusive archive is not ours yet, in a few words; none once it is."""
+        return None if self._standby is None or self._loaded else self._standby.why
+
+    @property
+    def spent_until(self) -> float:
+        """Up to when (UNIX seconds) another exporter may have polled before us."""
+        return -math.inf if self._standby is None else self._standby.spent_until
+
     def step(self) -> None:
         """Do what is to be done now; after a failure, not before it is time to try again."""
         if self._clock() < self._retry_at:
             return
         try:
             if not self._loaded:
-                memory = self._archive.load()
-                self._loaded = True
-                self._listener.loaded(memory)
+                if self._standby is not None and not self._standby.is_our_turn(self._clock()):
+                    self._retry_at = self._clock() + LOOK
+                    return
+                self._load()
             how = self._settings().caller  # before saving: what was read while another held is saved by then
             self._save()
             self._hide(how)
             self._beat()
             self._note()
             self._remove()
+        except TakenError as error:
+            self._taken(error)
         except ArchiveError as error:
             self._failed(error)
         else:
             if self._failing_since is not None:
                 log.info("the archive works again", after=f"{self._clock() - self._failing_since:.0f}s")
             self._failing_since, self._retry, self._retry_at = None, FIRST_RETRY, 0.0
+
+    def _load(self) -> None:
+        try:
+            memory = self._archive.load()
+        except ArchiveError:
+            if self._archive.exclusive:
+                self._archive.close()  # another may take it
+            raise
+        self._loaded = True
+        self._listener.loaded(memory)
+
+    def _taken(self, error: TakenError) -> None:
+        now = self._clock()
+        if not self._loaded:  # another was quicker
+            self._retry_at = now + LOOK
+            return
+        log.error("another exporter has taken over, this one ends", problem=str(error))
+        self._failing_since, self._retry_at = now, now + LONGEST_RETRY
+        self._listener.taken()
 
     def _save(self) -> None:
         while True:
@@ -205,3 +242,5 @@ class ArchiveWriter:
         if self._loaded and self._failing_since is None:
             self.step()
             self._archive.serve(0, since=self._clock())
+            if self._archive.exclusive:
+                self._archive.leave()

@@ -5,6 +5,7 @@ and compressed those families that came out otherwise than before. A scrape adds
 clock, and what the client library counts of itself.
 """
 
+import gzip
 import re
 import threading
 from collections.abc import Callable
@@ -61,11 +62,13 @@ class Exposition:
         registry: CollectorRegistry,
         writer: Callable[[], ArchiveStatus],
         clock: Clock,
+        only: Callable[[], CollectorRegistry | None] = lambda: None,
     ) -> None:
-        """Begin with a snapshot. `registry` has what is counted by the client library's own instruments."""
+        """Begin with a snapshot. `registry` has what is counted by the client library's own instruments,
+        `only` all that is to be exposed at present, where that is less than everything."""
         self.registry = registry
         self.writer = writer
-        self._clock = clock
+        self._clock, self._only = clock, only
         self._sections = [SectionText(section) for section in SECTIONS]
         self._asked: dict[tuple[Format, bool], float] = {}
         self._lock = threading.Lock()
@@ -81,6 +84,9 @@ class Exposition:
         gives body and content type."""
         encode, content_type = choose_encoder(_WITHOUT_ESCAPES.sub("escaping=underscores", accept))
         form: Format = "openmetrics" if content_type.startswith("application/openmetrics-text") else "text"
+        if (only := self._only()) is not None:
+            text = encode(only)
+            return (gzip.compress(text) if zipped else text), content_type
         page, now = self._page, self._clock()
         self._asked[form, zipped] = now
         if now > page.until:

@@ -1,5 +1,7 @@
 """The door for Aircall's events: `POST /webhook`, answered at once and worked on afterwards."""
 
+from collections.abc import Callable
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -15,12 +17,17 @@ SIZE_MEASURED_HERE = 2**40
 """Says to Starlette that its own limit is not for this route, so that what is too large is counted."""
 
 
-def webhook(inbox: Inbox | None) -> Route:
-    """The route into `inbox`, none where no token is configured."""
+def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: None) -> Route:
+    """The route into `inbox`, none where no token is configured.
+
+    It is closed while the exporter `stands_by`: Aircall sends again, to where another listens by then.
+    """
 
     async def receive(request: Request) -> Response:
-        if inbox is None:
-            return PlainTextResponse("No webhook is configured, see webhook.token.\n", 404)
+        why = stands_by()
+        if inbox is None or why:
+            closed = f"Standing by: {why}." if why else "No webhook is configured, see webhook.token."
+            return PlainTextResponse(f"{closed}\n", 503 if why else 404)
         body = bytearray()
         try:
             async for chunk in request.stream():

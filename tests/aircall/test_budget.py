@@ -28,6 +28,29 @@ def test_no_sliding_minute_holds_more_than_the_budget(
         assert bisect_right(sent, start + 60) - position <= budget.requests_per_minute + 1e-6
 
 
+@given(
+    limit=st.floats(3, 1000),
+    share=st.floats(0.1, 1),
+    pauses=st.lists(st.floats(0, 90), min_size=1, max_size=100),
+    after=st.floats(0, 30),
+    further=st.lists(st.floats(0, 90), min_size=1, max_size=100),
+)
+def test_nor_does_one_in_which_another_exporter_takes_over(
+    limit: float, share: float, pauses: list[float], after: float, further: list[float]
+) -> None:
+    first, second = RequestBudget(share, limit), RequestBudget(share, limit)
+    now, sent = NOW, []
+    for budget, waits in ((first, pauses), (second, further)):
+        for pause in waits:
+            now = max(now + pause, budget.ready_at)
+            budget.spend(now)
+            sent.append(now)
+        second.take_over(since=now)
+        now += after
+    for position, start in enumerate(sent):
+        assert bisect_right(sent, start + 60) - position <= first.requests_per_minute + 1e-6
+
+
 @given(limit=st.floats(2, 1000), latency=st.floats(0, 0.05))
 def test_an_eager_poller_gets_nearly_all_of_it(limit: float, latency: float) -> None:
     budget = RequestBudget(1, limit)

@@ -1,0 +1,61 @@
+"""When an exporter that stands by may take the archive: not before whoever lost it has had time to return."""
+
+import math
+from collections.abc import Callable
+
+import structlog
+
+from exporter.archive.database import ArchiveError
+from exporter.archive.leader import Vacancy
+
+log = structlog.get_logger()
+
+LOOK = 1.0
+"""Seconds between two looks at the archive."""
+
+RETURNING = 8.0
+"""Seconds in which an exporter that lost its session notices (`writer.BEAT`) and has another."""
+
+RETURNING_LATE = 45.0
+"""The same after the database was away: by then it tries every half a minute (`writer.LONGEST_RETRY`)."""
+
+TAKEN = "another exporter polls this account"
+LOST = "another exporter may come back to this account"
+UNDECIDED = "the database is away that says who polls this account"
+
+
+class Standby:
+    """Asked every second or so whether to take the archive. Times are UNIX seconds."""
+
+    def __init__(self, look: Callable[[], Vacancy]) -> None:
+        """`look` at the archive may raise ArchiveError."""
+        self._look = look
+        self._patience = RETURNING
+        self._lost_at: float | None = None
+        self.spent_until = -math.inf
+        """Up to when another may have polled."""
+        self.why = UNDECIDED
+        """Why it is not our turn, in a few words."""
+
+    def is_our_turn(self, now: float) -> bool:
+        try:
+            found = self._look()
+        except ArchiveError:
+            self._patience = RETURNING_LATE
+            return self._stand_by(UNDECIDED)
+        if found is Vacancy.HELD:
+            self._patience = RETURNING
+            return self._stand_by(TAKEN)
+        if found is not Vacancy.NEVER_HELD:
+            self._lost_at = self.spent_until = now if self._lost_at is None else self._lost_at
+        if found is Vacancy.LOST and now - self.spent_until < self._patience:
+            return self._stand_by(LOST)
+        return True
+
+    def _stand_by(self, why: str) -> bool:
+        if why != LOST:
+            self._lost_at = None
+        if why != self.why:
+            log.info("standing by", why=why)
+        self.why = why
+        return False

@@ -1,0 +1,237 @@
+"""Several exporters for one account: one polls, the others stand by."""
+
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from sqlalchemy import create_engine, text
+from structlog.testing import capture_logs
+
+from exporter.archive.database import ArchiveError, TakenError
+from exporter.archive.leader import Vacancy
+from exporter.archive.records import Batch
+from exporter.archive.standby import LOST as MAY_RETURN
+from exporter.archive.standby import RETURNING, RETURNING_LATE, Standby
+from exporter.archive.store import Archive
+from tests.archive.company import Company
+from tests.archive.postgres import Postgres
+from tests.ledger import counted, kept, plan, to_be_counted
+from tests.process import Process
+from tests.running import eventually
+from tests.scrape import Scrape
+
+
+@pytest.fixture
+def url(postgres_server: Postgres) -> str:
+    return postgres_server.database("standby")
+
+
+@pytest.fixture
+def pair(url: str, tmp_path: Path) -> Iterator["Pair"]:
+    with ExitStack() as running_now:
+        yield Pair(url, tmp_path, running_now)
+
+
+@pytest.fixture(scope="module")
+def lasting(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Pair"]:
+    """A pair whose leader goes on leading."""
+    with ExitStack() as running_now:
+        yield Pair(postgres_server.database("lasting"), tmp_path_factory.mktemp("pair"), running_now)
+
+
+class Pair:
+    """A busy company, and two exporters of it."""
+
+    def __init__(self, url: str, directory: Path, running_now: ExitStack) -> None:
+        storage = {"url": url, "standby": True}
+        self.company = Company(url, directory, seconds_per_request=2, storage=storage)
+        running_now.enter_context(self.company.aircall)
+        self._running_now = running_now
+        self.leader = self.another()
+        eventually(lambda: self.company.progress() is not None)  # says since when calls are counted
+        self.standby = self.another()
+        eventually(lambda: readiness(self.standby) == STANDS_BY)
+
+    def another(self) -> Process:
+        return self._running_now.enter_context(self.company.exporter())
+
+    def take_over(self) -> None:
+        """Wait until the other one polls."""
+        self.leader, self.standby = self.standby, self.leader
+        eventually(lambda: is_leader(self.leader))
+
+
+STANDS_BY = "Not ready, standing by: another exporter polls this account.\n"
+
+
+def is_leader(exporter: Process) -> bool:
+    return Scrape.at(exporter.url).value("aircall_exporter_leader") == 1
+
+
+def readiness(exporter: Process) -> str:
+    return requests.get(f"{exporter.url}/-/ready", timeout=10).text
+
+
+def holders(url: str) -> list[int]:
+    """The sessions that hold a lock as exporters do."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        ours = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        held = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND {ours}"
+        found = list(connection.scalars(text(held)))
+    engine.dispose()
+    return found
+
+
+def end_sessions(url: str) -> None:
+    """Have the database end every session but this, as one does whose client is gone."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
+    engine.dispose()
+
+
+def test_only_one_asks_aircall_and_the_other_tells_nothing_of_the_account(lasting: Pair) -> None:
+    lasting.company.until_polled(lasting.leader, times=3)
+    scrape = Scrape.at(lasting.standby.url)
+    assert scrape.value("aircall_exporter_leader") == 0
+    assert scrape.value("process_resident_memory_bytes") > 0
+    ours = {name for name in scrape.samples if name.startswith("aircall_")}
+    assert all(name.startswith("aircall_exporter_") for name in ours), ours
+    assert scrape.labels("aircall_exporter_thread_up", "thread") == {"poller", "archive"}
+    assert requests.get(f"{lasting.standby.url}/-/ready", timeout=10).status_code == 503
+    assert requests.get(f"{lasting.standby.url}/-/healthy", timeout=10).ok
+    assert "Standing by: another exporter polls" in requests.get(lasting.standby.url, timeout=10).text
+    for path in ("/-/refresh", "/webhook"):
+        assert requests.post(lasting.standby.url + path, timeout=10).status_code == 503
+    assert is_leader(lasting.leader)
+
+
+def test_who_is_ended_in_order_is_followed_at_once(pair: Pair) -> None:
+    pair.leader.process.terminate()
+    assert pair.leader.process.wait(20) == 0
+    pair.take_over()
+    assert not any(MAY_RETURN in line for line in pair.leader.lines)
+
+
+def test_whoever_dies_is_followed_and_nothing_is_counted_twice(pair: Pair) -> None:
+    pair.company.until_polled(pair.leader, times=3)
+    pair.leader.kill()
+    pair.take_over()
+    pair.company.until_polled(pair.leader, times=2)
+    scrape = pair.company.read_whole(pair.leader)
+    assert kept(pair.company.rows()) == plan(pair.company.account)
+    assert counted(scrape) == to_be_counted(pair.company.account)
+
+
+def test_who_was_held_up_meanwhile_ends(pair: Pair, url: str) -> None:
+    pair.company.until_polled(pair.leader)
+    os.kill(pair.leader.process.pid, signal.SIGSTOP)
+    end_sessions(url)
+    pair.take_over()
+    os.kill(pair.standby.process.pid, signal.SIGCONT)
+    assert pair.standby.process.wait(20) == 1
+    assert pair.standby.logged("another exporter has taken over")
+    assert is_leader(pair.leader)
+
+
+def test_a_session_that_ends_is_taken_up_again_by_who_polls(lasting: Pair) -> None:
+    before = eventually(lambda: holders(lasting.company.database))
+    end_sessions(lasting.company.database)
+    eventually(lambda: holders(lasting.company.database) and holders(lasting.company.database) != before)
+    eventually(lambda: readiness(lasting.standby) == STANDS_BY)
+    lasting.company.until_polled(lasting.leader)
+    assert is_leader(lasting.leader)
+
+
+def test_a_database_that_is_away_stops_nobody_and_starts_nobody(
+    lasting: Pair, postgres_server: Postgres
+) -> None:
+    lasting.company.until_polled(lasting.leader)
+    postgres_server.stop()
+    try:
+        lasting.standby.logged("the database is away")
+        eventually(lambda: Scrape.at(lasting.leader.url).value("aircall_archive_up") == 0)
+        lasting.company.until_polled(lasting.leader, times=3)
+    finally:
+        postgres_server.start()
+    eventually(lambda: Scrape.at(lasting.leader.url).value("aircall_archive_up") == 1)
+    eventually(lambda: readiness(lasting.standby) == STANDS_BY)
+    assert is_leader(lasting.leader)
+
+
+def test_only_one_has_an_exclusive_archive(url: str) -> None:
+    first, second = Archive(url, exclusive=True), Archive(url, exclusive=True)
+    assert second.vacancy() is Vacancy.NEVER_HELD
+    first.load()
+    assert second.vacancy() is Vacancy.HELD
+    with pytest.raises(TakenError, match="another exporter polls this account"):
+        second.load()
+    first.close()
+    eventually(lambda: second.vacancy() is Vacancy.LOST)
+    second.load()
+    second.save(Batch(names={("user", "1"): "Ada"}))
+    with pytest.raises(TakenError, match="another exporter polls this account"):
+        first.save(Batch(names={("user", "1"): "Bob"}))
+    second.leave()
+    second.close()
+    third = Archive(url, exclusive=True)
+    eventually(lambda: third.vacancy() is Vacancy.LEFT)
+    for late in (lambda: first.save(Batch(names={("user", "1"): "Bob"})), lambda: first.serve(1, since=0)):
+        with pytest.raises(TakenError, match="another exporter has polled this account meanwhile"):
+            late()
+    first.close()
+    eventually(lambda: third.vacancy() is Vacancy.LEFT)
+    assert third.load().names == {("user", "1"): "Ada"}
+    third.close()
+
+
+HELD, LOST, LEFT, NEVER_HELD, AWAY = *Vacancy, None
+
+
+def looks(*found: Vacancy | None) -> Callable[[], Vacancy]:
+    """What looks at the archive find."""
+    left = iter(found)
+
+    def look() -> Vacancy:
+        vacancy = next(left)
+        if vacancy is AWAY:
+            raise ArchiveError("away")
+        return vacancy
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("found", "patience"),
+    [
+        ([HELD, LOST], RETURNING),
+        ([AWAY, LOST], RETURNING_LATE),
+        ([AWAY, HELD, LOST], RETURNING),
+        ([LOST, HELD, LOST], RETURNING),
+        ([LOST, AWAY, LOST], RETURNING_LATE),
+    ],
+)
+def test_whoever_lost_the_archive_has_time_to_return(found: list[Vacancy | None], patience: float) -> None:
+    standby, now = Standby(looks(*found, LOST, LOST)), time.time()
+    with capture_logs():
+        for _ in found:
+            now += 1
+            assert not standby.is_our_turn(now)
+        assert not standby.is_our_turn(now + patience - 0.1)
+        assert standby.is_our_turn(now + patience)
+    assert standby.spent_until == now
+
+
+@pytest.mark.parametrize(("found", "spent_until"), [(LEFT, 1000.0), (NEVER_HELD, -math.inf)])
+def test_an_archive_that_nobody_comes_back_to_is_taken_at_once(found: Vacancy, spent_until: float) -> None:
+    standby = Standby(looks(found))
+    assert standby.is_our_turn(1000.0)
+    assert standby.spent_until == spent_until
