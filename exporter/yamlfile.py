@@ -67,8 +67,13 @@ def read(path: str) -> object:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(path, where, f"is not valid YAML: {_problem(error)}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except RecursionError:
+        raise ConfigError(path, "", "is not valid YAML: it is nested too deeply") from None
+    except yaml.YAMLError as error:
         raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):  # PyYAML's own, and they repeat the value
+        problem = "it holds a value that is not what it looks like, wanted in quotes"
+        raise ConfigError(path, "", f"is not valid YAML: {problem}") from None
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:

@@ -74,6 +74,34 @@ def test_an_alias_is_fine_where_it_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "value",
+    [
+        "!!int",
+        "!!int secret",
+        "!!float secret",
+        "!!bool secret",
+        "!!timestamp secret",
+        "2001-99-99",
+        "!!binary sécret",
+        "!!omap secret",
+        "!!pairs secret",
+        "!!set secret",
+        "!!map secret",
+        "!!null secret",
+        "!!int [secret]",
+    ],
+)
+def test_a_value_that_is_not_what_its_tag_says_is_one_line_without_it(tmp_path: Path, value: str) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text(f"aircall: {{api_token: {value}, base_url: 5}}\n")
+    with pytest.raises(ConfigError) as wrong:
+        load(str(file), KNOWN)
+    assert str(wrong.value).startswith(f"{file}: ")
+    assert "secret" not in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
     "tag", ["!!python/object/apply:os.system [id]", "!!python/name:os.system", "!!python/object/new:type {}"]
 )
 def test_no_object_is_made_of_a_tag(tmp_path: Path, tag: str) -> None:
