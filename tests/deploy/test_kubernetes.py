@@ -3,6 +3,7 @@
 The Prometheus operator's kinds have no schema here: rules go through promtool, the rest is compared.
 """
 
+import copy
 import json
 import re
 import time
@@ -141,6 +142,43 @@ def test_the_pod_may_do_nothing_but_serve_and_keep() -> None:
     assert CONTAINER["resources"]["limits"]["memory"]
     writable = {mount["name"] for mount in CONTAINER["volumeMounts"] if not mount.get("readOnly")}
     assert writable == {"data", "tmp"}
+
+
+def patched(manifest: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a JSON patch makes of a manifest."""
+    whole = copy.deepcopy(manifest)
+    for step in patch:
+        *way, last = step["path"].strip("/").split("/")
+        place: Any = whole
+        for name in way:
+            place = place[int(name) if isinstance(place, list) else name]
+        if step["op"] == "remove":
+            del place[last]
+        elif last == "-":
+            place.append(step["value"])
+        else:
+            assert (last in place) == (step["op"] == "replace")
+            place[last] = step["value"]
+    return whole
+
+
+def test_a_second_pod_stands_by_on_another_machine_and_keeps_nothing() -> None:
+    content = yaml.safe_load((KUBERNETES / "standby/kustomization.yaml").read_text(encoding="utf-8"))
+    (change,) = content["patches"]
+    base = manifest("StatefulSet")
+    assert change["target"] == {"kind": base["kind"], "name": base["metadata"]["name"]}
+    pair = patched(base, yaml.safe_load(change["patch"]))
+    for version in SUPPORTED:
+        kubernetes_validate.validate(pair, version, strict=True)
+    spec, pod = pair["spec"], pair["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert (spec["replicas"], spec["updateStrategy"]) == (2, {"type": "OnDelete"})
+    assert {mount["name"] for mount in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
+    (apart,) = pod["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert apart["labelSelector"]["matchLabels"] == spec["selector"]["matchLabels"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    files = {each["name"]: each["value"] for each in container["env"]}
+    assert files["AIRCALL_STORAGE_URL_FILE"] == f"{mounted['credential']}/storage-url"
 
 
 def test_the_image_is_this_version() -> None:
