@@ -207,7 +207,7 @@ def test_what_aircall_refuses_is_one_line(
 
 
 def test_a_used_up_limit_is_waited_for(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
-    clock, said = SimulatedTime(time.time()), list[str]()
+    clock, said = SimulatedTime(60 * (time.time() // 60 + 1)), list[str]()
 
     def sleep(seconds: float) -> None:
         clock.now += seconds

@@ -44,6 +44,7 @@ def series(families) -> dict:
 def test_both_formats_say_the_same() -> None:
     with running(now_account(calls_per_hour=0)) as quiet:
         quiet.until_ready()
+        eventually(lambda: quiet.scrape().all("aircall_team_calls_total"))
         text, openmetrics = get(quiet, "/metrics"), get(quiet, "/metrics", Accept=OPENMETRICS)
     assert text.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert openmetrics.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
