@@ -86,11 +86,9 @@ class Batch:
             self.records, self.additions, self.names = {}, [], {}
             self.vanished, self.progress = set(), None
             return everything
-        taken = dict(islice(self.records.items(), most))
-        left = {id_: record for id_, record in self.records.items() if id_ not in taken}
-        additions = [addition for addition in self.additions if addition.call.id not in left]
-        self.records = left
-        self.additions = [addition for addition in self.additions if addition.call.id in left]
+        taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
+        additions = [addition for addition in self.additions if addition.call.id not in self.records]
+        self.additions = [addition for addition in self.additions if addition.call.id in self.records]
         return Batch(taken, additions)
 
 
