@@ -35,8 +35,9 @@ class Pace:
     def set(self) -> None:
         """Set the intervals from what the datasets cost and the budget allows."""
         account, lanes, budget = self._account, self._lanes, self._budget.sustained
-        self.intervals = reckoning.intervals(self.settings, account, lanes, budget, self._told)
-        self.free = schedule.free(reckoning.costs_now(self.settings, account, lanes), budget)
+        costs = reckoning.costs_now(self.settings, account, lanes)
+        self.intervals = reckoning.intervals(self.settings, account, costs, budget, self._told)
+        self.free = schedule.free(costs, budget)
         for name in LIVE:
             lane = lanes[name]
             if lane.read is None and lane.failing_since is None:

@@ -16,14 +16,14 @@ _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS:
 
 
 def intervals(
-    settings: Settings, account: Account, lanes: Mapping[str, Lane], budget: float, told: Set[str]
+    settings: Settings, account: Account, cost: Mapping[str, Cost], budget: float, told: Set[str]
 ) -> dict[str, float]:
     """Every how many seconds each is read, out of `budget` requests a minute that can go on for ever.
 
-    `told` is what events tell of.
+    `cost` is what a reading of each costs, `told` what events tell of.
     """
     return schedule.intervals(
-        costs_now(settings, account, lanes),
+        cost,
         schedule.targets(settings, told),
         budget,
         _archive_demand(account),
