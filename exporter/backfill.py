@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from exporter.account.calls import LATE
 from exporter.account.history import without
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.errors import REJECTED
 from exporter.archive.reading import moment
 from exporter.archive.records import Span
 from exporter.archive.store import Archive
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
                 if is_served(archive):
                     _watch(archive, span, bar)
                 elif not _read(archive, settings, span, bar):
-                    bar.say("Aircall rejects the credential: check aircall.api_id and aircall.api_token")
+                    bar.say(REJECTED)
                     return FAILED
         except KeyboardInterrupt:
             bar.say("interrupted; the same command goes on where it was")

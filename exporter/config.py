@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -54,6 +54,11 @@ class Aircall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_url: str = "https://api.aircall.io"
     requests_per_minute: Literal["auto"] | float = "auto"
     budget_share: float = 0.8
+
+    @property
+    def configured_limit(self) -> float | None:
+        """Requests a minute that the company is said to have; none where that is left to the API."""
+        return None if self.requests_per_minute == "auto" else self.requests_per_minute
 
     def __repr__(self) -> str:
         return f"Aircall(base_url={self.base_url!r}, credential hidden)"
@@ -306,18 +311,25 @@ def _check(settings: Settings, source: str, address_given: bool) -> None:
 
 def _address_problem(address: str) -> str:
     """Say what is wanted of the API's address, or nothing where it is fine."""
-    try:
-        parts = urlsplit(address)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return "an address such as https://api.aircall.io"
-    if parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment:
+    parts = web_address(address)
+    if parts is None:
         return "an address such as https://api.aircall.io"
     if parts.username is not None or parts.password is not None:
         return "an address without a user or password in it"
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "https (plain http only to a loopback address)"
     return ""
+
+
+def web_address(text: str) -> SplitResult | None:
+    """The parts of an http or https address with a host, and without query and fragment; else none."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port  # a port that is none raises
+    except ValueError:
+        return None
+    whole = parts.scheme in ("https", "http") and host and not (parts.query or parts.fragment)
+    return parts if whole else None
 
 
 def is_loopback(host: str) -> bool:

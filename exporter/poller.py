@@ -17,7 +17,7 @@ from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.endpoints import Answer, Asking
-from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
+from exporter.aircall.errors import REJECTED, ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import InvalidAnswerError
@@ -74,7 +74,7 @@ class Poller:
         """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.told = Told(self.account)
-        self.budget = RequestBudget(settings.aircall.budget_share, _limit(settings))
+        self.budget = RequestBudget(settings.aircall.budget_share, settings.aircall.configured_limit)
         self.served: Collection[str] = (*DATASETS, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
         """What is read at all."""
         self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -119,7 +119,7 @@ class Poller:
             self.refresh()
         self._settings, self._client = settings, client
         self.account.configure(settings)
-        self.budget.configure(settings.aircall.budget_share, _limit(settings))
+        self.budget.configure(settings.aircall.budget_share, settings.aircall.configured_limit)
         self._paused_until = 0.0
         self._pace.settings = settings
         self._pace.set()
@@ -328,7 +328,7 @@ class Poller:
         self._paused_until = now + CREDENTIAL_RETRY
         if not self._credential_rejected:
             log.error(
-                "Aircall rejects the credential: check aircall.api_id and aircall.api_token",
+                REJECTED,
                 answer=error.code,
                 trying_again=f"every {CREDENTIAL_RETRY:.0f}s",
             )
@@ -386,8 +386,3 @@ class Poller:
         self._remarks.names(self.account.unknown_names)
         if self.account.assignments_outdated:
             self._lanes["assignments"].asked = True
-
-
-def _limit(settings: Settings) -> float | None:
-    asked = settings.aircall.requests_per_minute
-    return None if asked == "auto" else asked

@@ -2,6 +2,9 @@
 
 from exporter.aircall.headers import Headers
 
+REJECTED = "Aircall rejects the credential: check aircall.api_id and aircall.api_token"
+"""What to tell whoever set the credential."""
+
 
 class ApiError(Exception):
     """A request that brought no usable answer.

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     aircall = settings.aircall
     if arguments.budget_share is not None:
         settings = replace(settings, aircall=replace(aircall, budget_share=arguments.budget_share))
-    configured = FIRST_LIMIT if aircall.requests_per_minute == "auto" else aircall.requests_per_minute
+    configured = FIRST_LIMIT if aircall.configured_limit is None else aircall.configured_limit
     limit = configured if arguments.requests_per_minute is None else arguments.requests_per_minute
     if limit * settings.aircall.budget_share < LEAST_BUDGET:
         raise ValueError(

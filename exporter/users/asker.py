@@ -93,13 +93,12 @@ class Asker:
 def asking(aircall: Aircall, beside: bool) -> Iterator[Asker]:
     """Ask the account at hand; `beside` a running exporter, out of the part of the limit that it leaves."""
     share = 1 - aircall.budget_share if beside else aircall.budget_share
-    limit = None if aircall.requests_per_minute == "auto" else aircall.requests_per_minute
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(CollectorRegistry()))
 
     def say(words: str) -> None:
         print(f"aircall-exporter: {words}", file=sys.stderr)
 
     try:
-        yield Asker(client, RequestBudget(share, limit, at_once=True), steady_clock(), say)
+        yield Asker(client, RequestBudget(share, aircall.configured_limit, at_once=True), steady_clock(), say)
     finally:
         client.close()

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from msgspec import structs
 
 from exporter import listing
-from exporter.aircall.errors import ApiError, CredentialError
+from exporter.aircall.errors import REJECTED, ApiError, CredentialError
 from exporter.aircall.objects import UserStatus
 from exporter.archive.records import Doing
 from exporter.confirming import is_confirmed
@@ -153,7 +153,7 @@ def _cells(person: Person, zone: tzinfo | None) -> tuple[str, ...]:
 
 def _why(error: ApiError) -> str:
     if isinstance(error, CredentialError):
-        return "Aircall rejects the credential: check aircall.api_id and aircall.api_token"
+        return REJECTED
     return f"Aircall cannot be asked now: {error}"
 
 

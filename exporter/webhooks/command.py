@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exporter import listing
-from exporter.aircall.errors import ApiError, CredentialError
-from exporter.config import Settings, is_loopback
+from exporter.aircall.errors import REJECTED, ApiError, CredentialError
+from exporter.config import Settings, is_loopback, web_address
 from exporter.users.asker import Asker
 from exporter.webhooks.registering import Registered, register, registered, unregister
 from exporter.webhooks.tokenfile import NAME, TokenFile
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, settings: Settings, directory: str, asker
                 return _list(settings, asker)
         return _delete(arguments.id, settings, asker)
     except CredentialError:
-        return _failed("Aircall rejects the credential: check aircall.api_id and aircall.api_token")
+        return _failed(REJECTED)
     except ApiError as error:
         return _failed(str(error))
 
@@ -106,14 +106,10 @@ def _delete(id_: str, settings: Settings, asker: Asker) -> int:
 
 def _url_problem(url: str) -> str:
     """Say what is wanted of the address, or nothing where it is fine."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
+    parts = web_address(url)
+    if parts is None or "@" in url:
         return "a URL such as https://calls.example.com/webhook"
-    if parts.scheme not in ("https", "http") or not host or parts.query or parts.fragment or "@" in url:
-        return "a URL such as https://calls.example.com/webhook"
-    if parts.scheme == "http" and not is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "https: events hold callers' numbers and the token"
     return ""
 
