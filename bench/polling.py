@@ -5,6 +5,7 @@ is measured is requests and ages, not this machine. Takes some minutes, most of 
 """
 
 import logging
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -68,7 +69,7 @@ class Exporter(Polled):
         self.ages: dict[str, list[float]] = {name: [] for name in BOARD}
         """Second by second."""
         self.until_counted: list[float] = []
-        """From each call's end, in seconds."""
+        """From the end of each call that was counted, in seconds."""
         self.known_after: dict[str, float] = {}
         super().__init__(aircall, time, Archive("sqlite://"))
         self._go_on = self.poller._go_on
@@ -82,15 +83,12 @@ class Exporter(Polled):
     def _submit(self, batch: Batch) -> None:
         super()._submit(batch)
         ends = [addition.call.ended_at for addition in batch.additions if addition.stage == "counted"]
-        self.until_counted += [self.time.now - at for at in ends if at is not None and at >= self.since]
+        if self.time.now >= self.since:
+            self.until_counted += [self.time.now - at for at in ends if at is not None]
 
     def start(self) -> None:
         """Until everything has been read, and then some."""
-        begun = self.time.now
-        while len(self.known_after) < 7:
-            self.step(self.time.now + 60)
-            for name in self.poller.account.known - self.known_after.keys():
-                self.known_after[name] = self.time.now - begun
+        self.known_after = self.live_until_complete(within=math.inf)
         self.live(SETTLED)
 
     def measure(self, seconds: int) -> None:

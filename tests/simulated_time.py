@@ -70,12 +70,15 @@ class Polled:
         while self.time.now < until:
             self.step(until)
 
-    def live_until_complete(self, within: float = 600) -> None:
-        """Let time go by until every dataset has been read."""
-        until = self.time.now + within
-        while len(self.poller.account.known) < 7:
-            assert self.time.now < until, f"only {self.poller.account.known} after {within} s"
-            self.step(until)
+    def live_until_complete(self, within: float = 600) -> dict[str, float]:
+        """Let time go by until every dataset has been read; gives after how many seconds each was."""
+        begun, known = self.time.now, self.poller.account.known
+        known_after: dict[str, float] = {}
+        while len(known_after) < 7:
+            assert self.time.now < begun + within, f"only {known} after {within} s"
+            self.step(begun + within)
+            known_after |= dict.fromkeys(known - known_after.keys(), self.time.now - begun)
+        return known_after
 
     def freeze(self) -> None:
         """Let the account stand still while the exporter's time goes on, and have it read once more."""

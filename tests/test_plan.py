@@ -13,7 +13,7 @@ from exporter.durations import Duration
 from exporter.planner.advice import advice
 from exporter.planner.company import Company
 from exporter.planner.plan import plan
-from exporter.schedule import BOARD, LIVE
+from exporter.schedule import BOARD, DIRECTORY, LIVE
 from tests.simulated_time import LATENCY, NOON, polled
 
 companies = st.builds(
@@ -93,7 +93,7 @@ def test_a_first_board_takes_the_pages_that_it_is_made_of() -> None:
 def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: int, refresh: Refresh) -> None:
     account = SimulatedAccount(users, calls_per_hour, seed=5, start=NOON, history=3600)
     with polled(account, served={"rate_limit": limit}, refresh=refresh) as world:
-        world.live_until_complete(within=1800)
+        known_after = world.live_until_complete(within=1800)
         world.live(300)
         begin, asked = world.time.now, len(world.aircall.requests)
         ages: dict[str, list[float]] = {name: [] for name in BOARD}
@@ -113,3 +113,6 @@ def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: in
         assert sum(seen) / len(seen) == pytest.approx(reading.mean_age, rel=0.15, abs=1)
         assert sorted(seen)[len(seen) * 95 // 100] <= 1.25 * reading.age(0.95)
     assert requests == pytest.approx(planned.requests, rel=0.15)
+    first_board = max(known_after[name] for name in (*BOARD, *DIRECTORY))
+    assert first_board == pytest.approx(planned.first_board, rel=0.15, abs=1)
+    assert known_after["assignments"] == pytest.approx(planned.first_read["assignments"], rel=0.15, abs=1)

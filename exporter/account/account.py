@@ -214,7 +214,7 @@ class Account:
 
     def endings(self, now: float, next_poll: float) -> list[Neighbours]:
         """The same calls, by the requests that it takes to look at them."""
-        return self.book.neighbours(self.may_be_over(now, next_poll), now)
+        return self.book.neighbours(self.may_be_over(now, next_poll))
 
     @property
     def oldest_kept(self) -> int:

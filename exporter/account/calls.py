@@ -195,17 +195,22 @@ class CallBook:
                 yield call
 
     def beyond_next_poll(self, calls: Iterable[Call], seconds: float) -> Iterator[Call]:
-        """Those of the calls that a poll `seconds` from now does not read anyway, on its first page."""
+        """Those of the calls that a poll `seconds` from now does not read anyway, on its first page.
+
+        None while everything is read for the first time.
+        """
+        if self.newest is None:
+            return
         expected = at_most(self.per_second * seconds)
         for call in calls:
             if call.started_at < self.whole_from or self._pages(call.started_at, expected) > 1:
                 yield call
 
-    def neighbours(self, calls: Iterable[Call], now: float) -> list[Neighbours]:
+    def neighbours(self, calls: Iterable[Call]) -> list[Neighbours]:
         """These calls in as few groups as there need be requests to read them.
 
-        Those groups come first whose calls were not looked at for the longest time, all calls together;
-        of many groups, the last ones are left for later.
+        The largest groups come first, so that most calls end for a request; of many, the last ones are left
+        for later.
         """
         groups: list[list[Call]] = []
         for call in sorted(calls, key=lambda call: (-call.started_at, call.id)):
@@ -214,7 +219,7 @@ class CallBook:
                 groups[-1].append(call)
             else:
                 groups.append([call])
-        groups.sort(key=lambda group: -sum(now - self.live[call.id] for call in group))
+        groups.sort(key=lambda group: (-len(group), min(self.live[call.id] for call in group)))
         return [Neighbours(tuple(group)) for group in groups[:MOST_LOOKS]]
 
     def _on_one_page(self, first: Call, last: Call) -> bool:

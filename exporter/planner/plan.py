@@ -77,7 +77,7 @@ class Plan:
         """
         calls, seen, looks = (self.readings[name] for name in ("calls", "availabilities", ENDINGS))
         looked_for = costs.ANSWERED * (1 - costs.over_by(costs.reach(self.company.calls_per_second)))
-        until_looked = 0.0 if looks.interval == seen.interval else looks.interval / 2
+        until_looked = seen.wait / 2 if looks.interval == seen.interval else looks.interval / 2
         return (1 - looked_for) * calls.mean_age + looked_for * (
             seen.interval / 2 + until_looked + looks.wait
         )

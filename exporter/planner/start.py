@@ -1,54 +1,123 @@
 """How soon a company is known after a start, request by request as the poller would make them."""
 
 import math
+from collections.abc import Iterator
+from functools import partial
 
 from exporter import costs, schedule
+from exporter.aircall import endpoints
 from exporter.aircall.budget import RequestBudget
+from exporter.aircall.endpoints import Answer, Asking
 from exporter.config import Settings
-from exporter.planner.company import Company, lists, model
+from exporter.lane import Lane
+from exporter.planner.company import Company, model
 from exporter.schedule import BOARD, DIRECTORY, ENDINGS, LIVE, SUBSTATUSES
 
 _NEEDS = {ENDINGS: set(BOARD), "assignments": {"users", "numbers"}}
 """What has to be known before something can be asked for."""
 
+_SIZE = {ENDINGS: "calls", "availabilities": "users", SUBSTATUSES: "users", "assignments": "users"}
+"""What tells as well how long something is."""
+
+_PAGE = endpoints.teams()
+"""Stands for any request: it is counted, and not sent."""
+
 
 def first_read(company: Company, settings: Settings, limit: float, latency: float) -> dict[str, float]:
     """In how many seconds each dataset has been read once, where an answer takes `latency` seconds."""
-    budget, turns = RequestBudget(settings.aircall.budget_share, limit), schedule.Turns()
-    targets, cost, whole = schedule.targets(settings), model(company, settings), lists(company, settings)
-    free = schedule.free(cost, budget.sustained)
-    lanes = [name for name in (*LIVE, *DIRECTORY, SUBSTATUSES, "assignments") if name in targets]
-    known: dict[str, float] = {}
-    due, made = dict.fromkeys(lanes, 0.0), dict.fromkeys(lanes, 0)
-    owed = {name: float(whole.get(name, 0)) for name in lanes}
-    now = 0.0
+    start = Start(company, settings, limit, latency)
+    while not start.known.keys() >= schedule.targets(settings).keys() - {ENDINGS}:
+        start.step()
+    return start.known
 
-    def read(name: str) -> None:
-        """A reading has come to its end: the next one is due, as soon as it has something to ask."""
-        known.setdefault(name, now)
-        share = schedule.share_for_rest(known)
-        interval = schedule.intervals(cost, targets, budget.sustained, math.inf, share)[name]
-        requests = cost[name](interval)
-        seldom = max(1.0, 1 / requests) if requests else math.inf
-        due[name] = max(now, due[name] + interval * seldom)
-        owed[name] += max(1.0, requests) - made[name]
-        made[name] = 0
 
-    while not known.keys() >= set(lanes) - {ENDINGS}:
-        now = max(now, budget.ready_at)
-        ready = [name for name in lanes if due[name] <= now and _NEEDS.get(name, set()) <= known.keys()]
-        name = turns.next(ready, schedule.share_for_rest(known), free)
+class Start:
+    """The poller's lanes and turns in the first minutes, with pages on which nothing stands."""
+
+    def __init__(self, company: Company, settings: Settings, limit: float, latency: float) -> None:
+        self.known: dict[str, float] = {}
+        """When each has been read, in seconds from the start."""
+        self._company, self._settings, self._limit, self._latency = company, settings, limit, latency
+        self._now = 0.0
+        self._budget = RequestBudget(settings.aircall.budget_share)
+        self._targets, self._model = schedule.targets(settings), model(company, settings)
+        self._turns = schedule.Turns()
+        names = [name for name in (*LIVE, *DIRECTORY, SUBSTATUSES, "assignments") if name in self._targets]
+        self._lanes = {name: Lane(partial(self._read, name)) for name in names}
+        self._owed = dict.fromkeys(names, 0.0)
+        """Parts of requests, of what takes less than a whole one on average."""
+        self._paced: tuple[dict[str, float], float, float] | None = None
+        """What the pace was set for."""
+        self._set_pace()
+
+    def step(self) -> None:
+        """Make the next request, or wait until there is one to make."""
+        self._now = max(self._now, self._budget.ready_at)
+        lanes = {name: self._lanes[name] for name in self._readable()}
+        due = [name for name, lane in lanes.items() if lane.ready_at <= self._now]
+        name = self._turns.next(due, schedule.share_for_rest(self.known), self._free)
         if name is None:
-            now = min(at for at in due.values() if at > now)
-            continue
-        if name not in known and name == "calls":  # more of them begin while they are read
-            owed[name] = costs.call_pages(company.calls_per_second * (settings.activity_period + now))
-        if name not in known and name == ENDINGS and not made[name]:
-            owed[name] = cost[name](now)
-        if made[name] < owed[name] - 0.5:
-            budget.spend(now)
-            now += latency
-            made[name] += 1
-        if made[name] >= owed[name] - 0.5:
-            read(name)
-    return known
+            self._now = min(lane.ready_at for lane in lanes.values())
+            return
+        try:
+            self._go_on(self._lanes[name], self._intervals[name])
+        except StopIteration:
+            self._finished(name)
+
+    def _readable(self) -> Iterator[str]:
+        """In the order in which they are served: calls need the time that any answer tells."""
+        names = list(self._lanes)
+        if not self._budget.spent:
+            names[: len(BOARD)] = BOARD[::-1]
+        return (name for name in names if _NEEDS.get(name, set()) <= self.known.keys())
+
+    def _go_on(self, lane: Lane, interval: float) -> None:
+        if lane.read is None:
+            lane.start(self._now, interval)
+        assert lane.read is not None  # noqa: S101 (it has been started)
+        self._budget.spend(self._now)
+        self._budget.configure(self._budget.share, self._limit)  # as the first answer announces
+        lane.requests += 1
+        if lane.requests > lane.cost:
+            self._set_pace()
+        sent, self._now = self._now, self._now + self._latency
+        lane.read.send(Answer(None, sent))
+
+    def _finished(self, name: str) -> None:
+        lane = self._lanes[name]
+        lane.drop()
+        lane.as_of, lane.cost = lane.started, max(1, lane.requests)
+        self.known.setdefault(name, self._now)
+        self._set_pace()
+        lane.due = lane.scheduled + self._intervals[name]
+
+    def _read(self, name: str, begun: float) -> Asking[None]:
+        asked = 0.0
+        self._owed[name] += self._requests(name, begun)
+        while asked < math.floor(self._owed[name] + 0.5):
+            yield _PAGE
+            asked += 1
+            if name == "calls" and name not in self.known:  # more of them begin while they are read
+                self._owed[name] = self._requests(name, begun)
+        self._owed[name] -= asked
+
+    def _requests(self, name: str, begun: float) -> float:
+        if name == "calls" and name not in self.known:
+            period = self._settings.activity_period + self._now - begun
+            return costs.call_pages(self._company.calls_per_second * period)
+        return self._model[name](self._lanes[name].elapsed)
+
+    def _set_pace(self) -> None:
+        """As `reckoning` does: what was not read yet takes the pages that were asked for."""
+        guessed = {name: lane.expected_cost for name, lane in self._lanes.items() if not self._sized(name)}
+        budget, share = self._budget.sustained, schedule.share_for_rest(self.known)
+        if (guessed, budget, share) == self._paced:
+            return
+        self._paced = guessed, budget, share
+        cost = self._model | {name: costs.constant(requests) for name, requests in guessed.items()}
+        self._intervals = schedule.intervals(cost, self._targets, budget, math.inf, share)
+        self._free = schedule.free(cost, budget)
+
+    def _sized(self, name: str) -> bool:
+        """Whether it is known by now how long it is."""
+        return not {_SIZE.get(name, name), name}.isdisjoint(self.known)

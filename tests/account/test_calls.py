@@ -81,7 +81,7 @@ def test_a_page_that_is_read_anyway_goes_back_to_where_calls_may_be_over() -> No
 def test_a_talk_is_left_alone_until_its_user_hangs_up() -> None:
     known = book(talking(1, 700), done(2, 10))
     assert not any(known.doubtful(NOW, nobody))
-    assert ids(known.neighbours(known.doubtful(NOW, everybody), NOW + 10)) == [{1}]
+    assert ids(known.neighbours(known.doubtful(NOW, everybody))) == [{1}]
     assert [call.id for call in known.doubtful(NOW + RECHECK, nobody)] == [1]
 
 
@@ -103,7 +103,7 @@ def test_calls_that_may_be_over_and_began_close_together_are_one_request() -> No
         *(talking(id_, age) for id_, age in ((1, 880), (2, 700), (3, 600), (4, 520), (5, 120))), *BUSY
     )
     doubtful = list(known.doubtful(NOW, everybody))
-    assert ids(known.neighbours(doubtful, NOW + 10)) == [{2, 3, 4}, {5}, {1}]
+    assert ids(known.neighbours(doubtful)) == [{2, 3, 4}, {5}, {1}]
     assert [call.id for call in known.beyond_next_poll(doubtful, 10)] == [1, 2, 3, 4]
 
 
@@ -113,7 +113,7 @@ def test_no_call_is_looked_at_twice_and_no_request_needs_a_second_page(
 ) -> None:
     calls = [talking(9000 + position, age) for position, age in enumerate(doubtful)]
     known = book(*calls, *(done(position, age) for position, age in enumerate(others)))
-    groups = known.neighbours(known.doubtful(NOW, everybody), NOW + 10)
+    groups = known.neighbours(known.doubtful(NOW, everybody))
     looked_at = sorted(call.id for group in groups for call in group.calls)
     assert looked_at == [call.id for call in calls] or len(groups) == MOST_LOOKS
     assert len(set(looked_at)) == len(looked_at)
