@@ -58,7 +58,7 @@ QUICK_SNAPSHOT = 0.1
 SHARE_FOR_SNAPSHOTS = 0.1
 """Part of the time that may go into the others: those of very large companies while names are read."""
 
-SHARE_FOR_EVENTS = 0.3
+SHARE_FOR_EVENTS = 0.5
 """Part of a processor that may go into snapshots after events, of which there may be a thousand a second."""
 
 

@@ -1,6 +1,7 @@
 """The text of sections, kept from snapshot to snapshot: a row that is the same keeps its lines."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,6 +13,10 @@ from exporter.metrics.text import openmetrics_header, sample_lines, text_header
 
 Format = Literal["text", "openmetrics"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+
+BLOCK = 64
+"""Rows that are compressed together: of more, more is compressed anew where one has changed; fewer take more
+room."""
 
 _GAUGES = {family.name for family in FAMILIES if family.kind != "counter"}
 
@@ -29,7 +34,7 @@ def header(family: Family, form: Format) -> str:
     return openmetrics_header(family, typed=not clashes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _RowText:
     """A row's lines by family, in either format, and until when (UNIX seconds, our clock) they are true."""
 
@@ -37,6 +42,26 @@ class _RowText:
     until: float
     text: tuple[bytes, ...]
     openmetrics: tuple[bytes, ...]
+
+
+class _Block:
+    """The text of some rows that follow one another: a piece for each family."""
+
+    def __init__(self, section: Section, rows: list[_RowText], before: "_Block | None") -> None:
+        """Take over from the block `before` the pieces that are the same."""
+        self.rows = rows
+        self._pieces: dict[tuple[Family, Format], Piece] = {}
+        for place, family in enumerate(section.families):
+            self._put(family, "text", [row.text[place] for row in rows], before)
+            if family.kind == "histogram":
+                self._put(family, "openmetrics", [row.openmetrics[place] for row in rows], before)
+
+    def piece(self, family: Family, form: Format) -> Piece:
+        return self._pieces.get((family, form)) or self._pieces[family, "text"]
+
+    def _put(self, family: Family, form: Format, lines: list[bytes], before: "_Block | None") -> None:
+        known = before._pieces[family, form] if before else None
+        self._pieces[family, form] = known if known is not None and known.lines == lines else Piece(lines)
 
 
 class SectionText:
@@ -50,7 +75,7 @@ class SectionText:
             for family in section.families
             for form in FORMATS
         }
-        self._pieces: dict[tuple[Family, Format], Piece] = {}
+        self._blocks: list[_Block] = []
 
     def renew(self, board: Board, now: float, anew: bool) -> float:
         """Make the lines of new rows, or all of them `anew`; gives until when they are true."""
@@ -62,27 +87,20 @@ class SectionText:
                 made = self._made(row, board, now)
             self._rows[id(row)] = made
             until = min(until, made.until)
-        for place, family in enumerate(self._section.families):
-            self._put(family, "text", [made.text[place] for made in self._rows.values()])
-            if family.kind == "histogram":
-                self._put(family, "openmetrics", [made.openmetrics[place] for made in self._rows.values()])
+        rows, blocks = list(self._rows.values()), self._blocks
+        self._blocks = []
+        for place, begin in enumerate(range(0, len(rows), BLOCK)):
+            known, of_block = blocks[place] if place < len(blocks) else None, rows[begin : begin + BLOCK]
+            same = known is not None and known.rows == of_block
+            self._blocks.append(known if known and same else _Block(self._section, of_block, known))
         return until
 
-    def pieces(self, form: Format) -> list[Piece]:
+    def pieces(self, form: Format) -> Iterator[Piece]:
         """All of it; a piece that has not changed is the same as before."""
-        return [
-            piece
-            for family in self._section.families
-            for piece in (
-                self._headers[family, form],
-                self._pieces.get((family, form)) or self._pieces[family, "text"],
-            )
-        ]
-
-    def _put(self, family: Family, form: Format, lines: list[bytes]) -> None:
-        known = self._pieces.get((family, form))
-        if known is None or known.lines != lines:
-            self._pieces[family, form] = Piece(lines)
+        for family in self._section.families:
+            yield self._headers[family, form]
+            for block in self._blocks:
+                yield block.piece(family, form)
 
     def _made(self, row: object, board: Board, now: float) -> _RowText:
         samples: dict[Family, list[Sample]] = {family: [] for family in self._section.families}

@@ -1,7 +1,7 @@
 """Families and samples as text. A sample's lines are the same in both formats, but for exemplars."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
 from prometheus_client.utils import floatToGoString
@@ -54,21 +54,22 @@ def _exemplar(last: Exemplar | None) -> str:
     return "" if last is None else f' # {{call_id="{last.call_id}"}} {_go(last.seconds)} {last.at}'
 
 
-@lru_cache(maxsize=2048)
 def _labels(names: tuple[str, ...], values: LabelValues) -> str:
-    if not names:
-        return ""
-    return "{" + ",".join([f'{name}="{_escaped(values[place])}"' for name, place in _order(names)]) + "}"
+    return _template(names)(*map(_escaped, values)) if names else ""
 
 
 @cache
-def _order(names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted((name, place) for place, name in enumerate(names)))
+def _template(names: tuple[str, ...]) -> Callable[..., str]:
+    in_order = sorted((name, place) for place, name in enumerate(names))
+    return ("{{" + ",".join([f'{name}="{{{place}}}"' for name, place in in_order]) + "}}").format
 
 
+@lru_cache(maxsize=2048)
 def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def _go(value: float) -> str:
+    if 0 <= value < 1e6:  # as Go and Python both write it
+        return repr(float(value))
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]
