@@ -6,6 +6,7 @@ same however often they are read, calls cost the more the longer they were left 
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
 
@@ -13,7 +14,25 @@ from exporter.account.calls import MOST_LOOKS, OVERLAP, at_most
 from exporter.account.history import AGES
 from exporter.aircall.endpoints import PER_PAGE
 
-Cost = Callable[[float], float]
+
+@dataclass(frozen=True)
+class Cost:
+    """The requests that all takes which came up in so many seconds, and how many one reading makes `at_most`.
+
+    What is left over is for the next reading.
+    """
+
+    whole: Callable[[float], float]
+    at_most: float = math.inf
+
+    def __call__(self, interval: float) -> float:
+        """Requests of a reading, `interval` seconds after the one before."""
+        return min(self.at_most, self.whole(interval))
+
+    def times(self, factor: float) -> "Cost":
+        """The cost where all takes so many times what was reckoned with."""
+        return Cost(lambda interval: factor * self.whole(interval), self.at_most)
+
 
 RINGING = 12.0
 """Seconds for which a call rings, on average."""
@@ -38,7 +57,7 @@ _LENGTH = NormalDist(math.log(LENGTH), LENGTH_SPREAD)
 
 def constant(requests: float) -> Cost:
     """The cost of what is always read whole."""
-    return lambda _: requests
+    return Cost(lambda _: requests)
 
 
 def list_pages(objects: int) -> int:
@@ -71,7 +90,7 @@ def calls(per_second: float) -> Cost:
         """How many waited that began before the last so many."""
         return per_second * INBOUND * RINGING * math.exp(-calls / per_second / RINGING)
 
-    return cost if per_second else constant(1)
+    return Cost(cost) if per_second else constant(1)
 
 
 def endings(per_second: float) -> Cost:
@@ -93,9 +112,9 @@ def endings(per_second: float) -> Cost:
             return ANSWERED * per_second * (over_by(age) - over_by(age - interval))
 
         looks = (seconds * ended(age) / (1 + span * ended(age)) for seconds, age in slices)
-        return min(MOST_LOOKS, sum(looks))
+        return sum(looks)
 
-    return cost
+    return Cost(cost, MOST_LOOKS)
 
 
 def reach(per_second: float) -> float:

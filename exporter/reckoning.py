@@ -55,8 +55,7 @@ def learn(name: str, lane: Lane, account: Account) -> None:
 
 def _cost(name: str, lane: Lane, account: Account) -> Cost:
     if name in _MODELS and "calls" in account.known:
-        model = _MODELS[name](account.book.per_second)
-        return lambda interval: lane.surplus * model(interval)
+        return _MODELS[name](account.book.per_second).times(lane.surplus)
     directory, requests = account.directory, lane.expected_cost
     if lane.as_of is None:
         if name == "assignments":

@@ -57,8 +57,8 @@ def intervals(
     what is not live is sure of, if it needs so much. No interval is shorter than its target.
 
     Live data that ask for more than there is share it by their `WEIGHTS`: what one does not need, the
-    others have. What new calls cost however seldom one asks comes first, for who does not keep up with
-    them has no board at all. Substatuses have what nobody else needs, and a little in any case.
+    others have. What it takes to keep up, however seldom one asks, comes first: who falls ever further
+    behind has no board at all. Substatuses have what nobody else needs, and a little in any case.
     """
     wanted = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
     not_live = free(costs, budget) * budget
@@ -66,7 +66,7 @@ def intervals(
     rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
     live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
     reserved = min(rest + substatuses + archive, share_for_rest * not_live)
-    least = {dataset: rate(costs[dataset], LONGEST_LIVE_INTERVAL) for dataset in live}
+    least = {dataset: keeping_up(costs[dataset]) for dataset in live}
     shares = live_shares(live, least, budget - reserved)
     found = {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
@@ -109,9 +109,14 @@ def rate(cost: Cost, interval: float) -> float:
     return 60 * cost(interval) / interval
 
 
+def keeping_up(cost: Cost) -> float:
+    """Requests a minute with less of which more and more is left over."""
+    return 60 * cost.whole(LONGEST_LIVE_INTERVAL) / LONGEST_LIVE_INTERVAL
+
+
 def free(costs: Mapping[str, Cost], budget: float) -> float:
     """The part of the budget that is not needed to keep up with live data, however seldom they are read."""
-    needed = sum(rate(cost, LONGEST_LIVE_INTERVAL) for name, cost in costs.items() if name in LIVE)
+    needed = sum(keeping_up(cost) for name, cost in costs.items() if name in LIVE)
     return max(0.0, 1 - needed / budget)
 
 

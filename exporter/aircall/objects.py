@@ -267,8 +267,9 @@ def _sharing(call: Call) -> Call:
     )
 
 
-@lru_cache(maxsize=2**15)
+@lru_cache(maxsize=2**12)
 def _shared(value: T) -> T:
+    """One object for all that are equal, of late: calls that are read together began and ended together."""
     return value
 
 
