@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import create_engine, select
 
 from bench.misbehaving import Company, SharedTime, serve, shared_time
+from exporter import allocator
 from exporter.account.calls import LATE
 from exporter.aircall import client
 from exporter.archive import schema
@@ -62,6 +63,7 @@ def main() -> int:
     parser.add_argument("--calls-per-hour", type=int, default=600, help="(default: %(default)s)")
     parser.add_argument("--requests-per-minute", type=int, default=60, help="(default: %(default)s)")
     given = parser.parse_args()
+    allocator.give_back()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     until = NOON + given.days * DAY
     company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_THE_END)

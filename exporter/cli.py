@@ -17,7 +17,7 @@ import structlog
 from msgspec import structs
 from starlette.applications import Starlette
 
-from exporter import __version__, backfill, forget
+from exporter import __version__, allocator, backfill, forget
 from exporter.archive import command
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.keyfile import key_file
@@ -219,6 +219,7 @@ def _serve(
     `push` is told where events may go, if they have an address of their own. Signals are waited for, not
     handled: a handler's word is lost where it comes just before the wait.
     """
+    allocator.give_back()
     taken = threading.Event()
     service = Service(settings, archive, taken=partial(_leave_to_another, taken))
 

@@ -2,6 +2,7 @@
 
 import gc
 import resource
+import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -155,3 +156,29 @@ def test_without_file_descriptors_it_waits_and_goes_on_once_there_are_some(tmp_p
             failed = Scrape.at(exporter.url).sum("aircall_api_requests_total", code="connection")
             assert failed > dropped
             assert sum("Too many open files" in line for line in exporter.lines) == 1
+
+
+def test_what_was_large_and_is_free_goes_back_to_the_system() -> None:
+    left = subprocess.run(
+        [sys.executable, "-c", HOLES], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert int(left) < 10_000_000
+
+
+HOLES = """
+import re
+from pathlib import Path
+from exporter.allocator import give_back
+
+def resident():
+    return 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+give_back()
+before = resident()
+largest = b"x" * 16_000_000
+del largest
+pieces = [(b"x" * 1_000_000, b"x" * 20_000) for _ in range(64)]
+small = [small for _, small in pieces]
+del pieces
+print(resident() - before)
+"""
