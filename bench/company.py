@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from exporter.account.totals import Key
 from exporter.aircall.client import Client
+from exporter.aircall.decoding import decode_calls
 from exporter.aircall.endpoints import PER_PAGE, Request
 from exporter.aircall.headers import Headers
-from exporter.aircall.objects import Availability, Number, Page, User, decode_calls
+from exporter.aircall.objects import Availability, Number, Page, User
 from exporter.archive.records import Batch, Memory, Progress, Saved
 from exporter.archive.writer import ArchiveStatus
 from exporter.config import Settings

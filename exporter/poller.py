@@ -16,11 +16,11 @@ from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
+from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import Answer, Asking
 from exporter.aircall.errors import REJECTED, ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
-from exporter.aircall.objects import InvalidAnswerError
 from exporter.archive.records import Batch, Memory, Span
 from exporter.clock import Clock
 from exporter.config import Settings

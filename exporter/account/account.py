@@ -24,6 +24,7 @@ from exporter.account.presence import PresenceBook
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
 from exporter.account.teams import unknown_names
+from exporter.aircall.decoding import decode_objects
 from exporter.aircall.objects import (
     KINDS,
     Availability,
@@ -36,7 +37,6 @@ from exporter.aircall.objects import (
     Ref,
     User,
     UserStatus,
-    decode_objects,
 )
 from exporter.aircall.objects import Team as ApiTeam
 from exporter.archive.records import Batch, Memory, Progress, Record, Saved, Span

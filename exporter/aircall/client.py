@@ -10,10 +10,10 @@ import urllib3
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporter import __version__
+from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers, read_headers
-from exporter.aircall.objects import InvalidAnswerError
 from exporter.config import is_loopback
 
 T = TypeVar("T")

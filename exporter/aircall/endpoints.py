@@ -7,9 +7,15 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
+from exporter.aircall.decoding import (
+    InvalidAnswerError,
+    decode_call,
+    decode_calls,
+    decode_object,
+    decode_page,
+)
 from exporter.aircall.objects import (
     Availability,
-    InvalidAnswerError,
     Number,
     NumberUsers,
     Page,
@@ -19,10 +25,6 @@ from exporter.aircall.objects import (
     User,
     UserNumbers,
     UserStatus,
-    decode_call,
-    decode_calls,
-    decode_object,
-    decode_page,
 )
 
 T = TypeVar("T")

@@ -7,8 +7,9 @@ import msgspec
 
 from exporter.account.directory import SINGLE_USERS
 from exporter.aircall import endpoints
+from exporter.aircall.decoding import decode_objects
 from exporter.aircall.endpoints import Asking, each_page
-from exporter.aircall.objects import Availability, Page, Ref, Team, UserStatus, decode_objects
+from exporter.aircall.objects import Availability, Page, Ref, Team, UserStatus
 from exporter.reads import UserApi
 
 MOST_CANDIDATES = 5

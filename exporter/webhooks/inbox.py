@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
+from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.events import OTHER, Delivery
-from exporter.aircall.objects import InvalidAnswerError
 from exporter.clock import Clock
 from exporter.metrics.webhooks import Result, WebhookMetrics
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
+from exporter.aircall.decoding import InvalidAnswerError, decode_object
 from exporter.aircall.endpoints import Asking, Request, ask, each_page, listing
 from exporter.aircall.events import CALL_EVENTS, USER_EVENTS
-from exporter.aircall.objects import InvalidAnswerError, Page, decode_object
+from exporter.aircall.objects import Page
 
 NAME = "aircall-exporter"
 

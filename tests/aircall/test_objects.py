@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.objects import (
-    Availability,
-    Call,
-    Comment,
-    InvalidAnswerError,
-    Number,
-    Team,
-    User,
-    decode_calls,
-    decode_page,
-)
+from exporter.aircall.decoding import InvalidAnswerError, decode_calls, decode_page
+from exporter.aircall.objects import Availability, Call, Comment, Number, Team, User
 
 GOOD = {"id": 1, "direction": "inbound", "status": "initial", "started_at": 1_619_005_321}
 anything = st.recursive(

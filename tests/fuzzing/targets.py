@@ -8,10 +8,11 @@ from tempfile import mkdtemp
 from urllib.parse import parse_qsl
 
 from exporter.aircall import endpoints
+from exporter.aircall.decoding import InvalidAnswerError, decode_calls, decode_page
 from exporter.aircall.endpoints import Answer, Request, each_page
 from exporter.aircall.events import Delivery
 from exporter.aircall.headers import read_headers
-from exporter.aircall.objects import InvalidAnswerError, ReadCall, Team, decode_calls, decode_page
+from exporter.aircall.objects import ReadCall, Team
 from exporter.api.query import read_query
 from exporter.archive.callers import Callers
 from exporter.archive.criteria import CriterionError

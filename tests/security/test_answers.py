@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from exporter.aircall import endpoints
 from exporter.aircall.client import LARGEST_ANSWER, Client, ClientMetrics
+from exporter.aircall.decoding import InvalidAnswerError, decode_calls, decode_page
 from exporter.aircall.endpoints import Answer, each_page
 from exporter.aircall.errors import ApiError
-from exporter.aircall.objects import InvalidAnswerError, Team, decode_calls, decode_page
+from exporter.aircall.objects import Team
 
 Answering = Callable[[bytes], tuple[str, list[bytes]]]
 
