@@ -26,6 +26,9 @@ API_HISTORY = Duration(182 * 86400)
 
 Caller = Literal["full", "masked", "hidden"]
 
+SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
+"""Stands in where a configuration is used without asking Aircall."""
+
 _TEXTS = Texts(
     wanted={
         "aircall.requests_per_minute": "auto or a number",

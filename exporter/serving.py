@@ -1,0 +1,133 @@
+"""The exporter as a server: pages, events and signals, from the start to the end."""
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from socket import socket
+
+import structlog
+from starlette.applications import Starlette
+
+from exporter import __version__, allocator
+from exporter.archive.store import Archive
+from exporter.config import Settings, load
+from exporter.logs import configure_logs
+from exporter.permissions import readable_by_all
+from exporter.service import Service
+from exporter.web import PUBLIC, application
+from exporter.webconfig import WebConfig
+from exporter.webfile import WebFile
+from exporter.webhooks.receiver import PATH, webhook
+from exporter.webserver import ListenError, WebServer, bind
+from exporter.yamlfile import ConfigError
+
+log = structlog.get_logger()
+
+
+def serve(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    archive: Archive,
+    started: Callable[[str, str | None], object] = lambda *_: None,
+    rereads: bool = True,
+) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, if it `rereads`.
+
+    Gives the exit code, which is 1 where another exporter has taken over: whatever started this one is to
+    start it anew.
+
+    `started` is told where pages are and, if they have an address of their own, where events go. Signals are
+    waited for, not handled: a handler's word is lost where it comes just before the wait.
+    """
+    allocator.give_back()
+    taken = threading.Event()
+    service = Service(settings, archive, taken=partial(_leave_to_another, taken))
+
+    def reload() -> None:
+        settings = load(arguments.config)
+        configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
+        service.configure(settings)
+        log.info("the configuration is reloaded", file=arguments.config)
+
+    def hang_up() -> None:
+        try:
+            reload()
+        except ConfigError as error:
+            log.error("the configuration is not reloaded", problem=str(error))
+
+    web = WebFile(arguments.web_config)
+    listener = _bind(arguments.listen, "--web.listen-address")
+    pages = application(
+        service,
+        reload if arguments.lifecycle and rereads else None,
+        archive if arguments.api else None,
+        arguments.admin,
+    )
+    server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
+    door = _door_for_events(service, settings)
+    signals = {signal.SIGTERM, signal.SIGINT}
+    if rereads:
+        signals.add(signal.SIGHUP)
+    else:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    host = listener.getsockname()[0]
+    for file in readable_by_all(arguments.config, web.config):
+        log.warning("everybody on this machine can read a secret", file=file, mend=f"chmod o-r {file}")
+    log.info("starting", version=__version__, listening=f"{host}:{server.port}")
+    events_beside = service.inbox is not None and door is None
+    for problem in _in_vain(arguments, web.config, archive.simulated, events_beside):
+        log.warning(problem)
+    service.start()
+    server.start()
+    if door is not None:
+        door.start()
+    scheme = "https" if web.config.tls_server_config else "http"
+    started(f"{scheme}://127.0.0.1:{server.port}", f"http://127.0.0.1:{door.port}{PATH}" if door else None)
+    while signal.sigwait(signals) == signal.SIGHUP:
+        hang_up()
+    log.info("stopping")
+    if door is not None:
+        door.stop()
+    server.stop()
+    service.stop()
+    return int(taken.is_set())
+
+
+def _in_vain(
+    arguments: argparse.Namespace, web: WebConfig, simulated: bool, events_beside: bool
+) -> Iterator[str]:
+    """What was asked for and refuses everybody, and how that is mended."""
+    if arguments.api and not (web.tells_who_asks or simulated):
+        yield "the calls API refuses everybody: set basic_auth_users in --web.config.file"
+    if arguments.admin and not web.tells_who_asks:
+        yield "the admin API refuses everybody: set basic_auth_users in --web.config.file"
+    if events_beside and web.wants_certificates:
+        yield "Aircall has no client certificate: set webhook.listen_address to let its events in"
+
+
+def _leave_to_another(taken: threading.Event) -> None:
+    taken.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _bind(address: str, where: str) -> socket:
+    """Listen on an address that stands in `where`. Raises ListenError, whose text is one line."""
+    try:
+        return bind(address)
+    except ListenError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _door_for_events(service: Service, settings: Settings) -> WebServer | None:
+    """A server of its own for Aircall, over plain HTTP behind somebody's proxy; mostly none."""
+    address = settings.webhook.listen_address
+    if not address or service.inbox is None:
+        return None
+    listener = _bind(address, "webhook.listen_address")
+    door = WebServer(Starlette(routes=[webhook(service.inbox, lambda: service.stands_by)]), listener)
+    log.info("taking events", address=f"{listener.getsockname()[0]}:{door.port}", path=PATH)
+    return door
