@@ -99,20 +99,17 @@ def endings(per_second: float) -> Cost:
     One request finds all among fifty neighbours: hardly more than one call where few have ended, and many
     where one waited until many had.
     """
-    if not per_second:
-        return constant(0)
-    span = PER_PAGE / per_second
-    youngest = reach(per_second)
+    youngest = min(LONGEST, reach(per_second))
     ages = [youngest + (LONGEST - youngest) * (step / SLICES) ** 2 for step in range(SLICES + 1)]
     slices = [(older - newer, (older + newer) / 2) for newer, older in pairwise(ages)]
 
     def cost(interval: float) -> float:
         def ended(age: float) -> float:
-            """How many of the calls that began in a second so long ago have ended since the last look."""
-            return ANSWERED * per_second * (over_by(age) - over_by(age - interval))
+            """Which share of the calls that began so long ago has ended since the last look."""
+            return ANSWERED * (over_by(age) - over_by(age - interval))
 
-        looks = (seconds * ended(age) / (1 + span * ended(age)) for seconds, age in slices)
-        return sum(looks)
+        looks = (seconds * ended(age) / (1 + PER_PAGE * ended(age)) for seconds, age in slices)
+        return per_second * sum(looks)
 
     return Cost(cost, MOST_LOOKS)
 

@@ -9,7 +9,7 @@ from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
 from exporter.lane import Lane
 from exporter.remarks import Remarks
-from exporter.schedule import BOARD, DATASETS, DIRECTORY, LIVE
+from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE
 from exporter.status import Polling
 
 
@@ -47,6 +47,11 @@ class Pace:
         self._remarks.stretching(self.intervals, schedule.targets(self.settings, self._told), complete)
         if complete and set(BOARD) <= account.known:
             self._remarks.plan(reckoning.size(account), self.settings, self._budget.limit)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether calls that may be over are looked at as often as availabilities, which tell of them."""
+        return self.intervals["availabilities"] == self.intervals[ENDINGS]
 
     def follow(self, events: Told, now: float) -> None:
         """Read what events tell of less often, and as often as before once they stop."""

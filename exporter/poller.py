@@ -217,8 +217,7 @@ class Poller:
         self._let_errands_go()
         names = [SWITCHES] if self._errands[SWITCHES] else []
         names += BOARD if self._server_clock.known else BOARD[::-1]  # calls are asked for by Aircall's time
-        ends = self._lanes[ENDINGS]
-        if ends.read is not None or (ends.due <= now and self._may_end(now)):
+        if self._lanes[ENDINGS].read is not None or (self._looks_due(now) and self._may_end(now)):
             names.append(ENDINGS)
         names += [*([ERRANDS] if self._errands[ERRANDS] else []), *DIRECTORY, SUBSTATUSES]
         if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
@@ -295,6 +294,8 @@ class Poller:
             reckoning.learn(name, lane, self.account)
         if name == "availabilities":
             self.told.looked()
+            if self._pace.in_step:
+                self._lanes[ENDINGS].due = min(self._lanes[ENDINGS].due, self._clock())
         if name in DATASETS:
             self._metrics.polls.labels(name, "success").inc()
             self._read_early()
@@ -366,6 +367,12 @@ class Poller:
         server_now = now + self._server_clock.ahead
         todo = self.account.calls_to_read(now, server_now)
         return reads.calls(self.account, todo, now, server_now)
+
+    def _looks_due(self, now: float) -> bool:
+        """Whether to look at calls that may be over: where availabilities just tell which, once they have."""
+        seen = self._lanes["availabilities"]
+        told_soon = self._pace.in_step and seen.read is not None and seen.failing_since is None
+        return self._lanes[ENDINGS].due <= now and not told_soon
 
     def _may_end(self, now: float) -> bool:
         return any(self.account.may_be_over(now, self._pace.intervals["calls"]))

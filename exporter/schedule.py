@@ -38,6 +38,9 @@ SHARE_FOR_SUBSTATUSES = 0.05
 EVENTS_FLOW = 300.0
 """Seconds after the last event for which events are taken to come."""
 
+ALIKE = 1.05
+"""How many times one interval may be another that counts as the same."""
+
 LONGEST_INTERVAL = 86_400.0
 LONGEST_LIVE_INTERVAL = 3600.0
 """Seconds beyond which nothing is stretched, and nothing live, however little there is for it."""
@@ -68,7 +71,9 @@ def intervals(
     reserved = min(rest + substatuses + archive, share_for_rest * not_live)
     least = {dataset: keeping_up(costs[dataset]) for dataset in live}
     shares = live_shares(live, least, budget - reserved)
-    found = {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
+    found = _in_step(
+        {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
+    )
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
     stretch = max(1.0, rest / (left - substatuses)) if left > substatuses else math.inf
     found |= {
@@ -154,6 +159,15 @@ def _interval(cost: Cost, target: float, share: float) -> float:
         else:
             long = middle
     return long
+
+
+def _in_step(intervals: Mapping[str, float]) -> dict[str, float]:
+    """The intervals of live data, those of availabilities and of what they tell to look at made equal if they
+    hardly differ: a look right after them sees most."""
+    both = {name: intervals[name] for name in ("availabilities", ENDINGS) if name in intervals}
+    if both and max(both.values()) <= ALIKE * min(both.values()):
+        both = dict.fromkeys(both, max(both.values()))
+    return {**intervals, **both}
 
 
 def share_for_rest(known: Iterable[str]) -> float:
