@@ -32,6 +32,9 @@ SHARE_AT_START = 0.5
 SHARE_FOR_REST = 0.2
 """Share of what new calls leave of the budget that the rest is sure of while it has work to do."""
 
+SHARE_FOR_ENDINGS = 1 / 3
+"""The most that keeping up with ends of calls takes of what keeping up with the board leaves."""
+
 SHARE_FOR_SUBSTATUSES = 0.05
 """The part of it that substatuses are sure of."""
 
@@ -69,8 +72,7 @@ def intervals(
     rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
     live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
     reserved = min(rest + substatuses + archive, share_for_rest * not_live)
-    least = {dataset: keeping_up(costs[dataset]) for dataset in live}
-    shares = live_shares(live, least, budget - reserved)
+    shares = live_shares(live, _least(costs, live, budget - reserved), budget - reserved)
     found = _in_step(
         {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     )
@@ -117,6 +119,15 @@ def rate(cost: Cost, interval: float) -> float:
 def keeping_up(cost: Cost) -> float:
     """Requests a minute with less of which more and more is left over."""
     return 60 * cost.whole(LONGEST_LIVE_INTERVAL) / LONGEST_LIVE_INTERVAL
+
+
+def _least(costs: Mapping[str, Cost], live: Iterable[str], available: float) -> dict[str, float]:
+    """What the live data need to keep up, of the calls' ends no more than a part of what the board leaves."""
+    least = {dataset: keeping_up(costs[dataset]) for dataset in live}
+    left = available - sum(least[dataset] for dataset in least if dataset != ENDINGS)
+    if ENDINGS in least:
+        least[ENDINGS] = max(0.0, min(least[ENDINGS], SHARE_FOR_ENDINGS * left))
+    return least
 
 
 def free(costs: Mapping[str, Cost], budget: float) -> float:
