@@ -60,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ListenError as error:
         print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2 if isinstance(error, AddressError) else 1
+    except ValueError as error:  # what a command was asked for cannot be
+        if arguments.command is None:
+            raise
+        print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
+        return 2
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -89,7 +94,7 @@ def _on_the_archive(arguments: argparse.Namespace) -> int:
     try:
         with closing(_kept_archive(arguments)) as archive:
             return run(arguments, archive, time.time())
-    except (ArchiveError, ValueError) as error:
+    except ArchiveError as error:
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
         return 2
 
@@ -97,12 +102,8 @@ def _on_the_archive(arguments: argparse.Namespace) -> int:
 def _backfill(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs("warning", arguments.log_format, settings.secrets)
-    try:
-        with closing(opened(settings.storage, arguments.storage or STORAGE)) as archive:
-            return backfill.run(arguments, settings, archive)
-    except ValueError as error:
-        print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
-        return 2
+    with closing(opened(settings.storage, arguments.storage or STORAGE)) as archive:
+        return backfill.run(arguments, settings, archive)
 
 
 def _ask_aircall(arguments: argparse.Namespace) -> int:
@@ -121,20 +122,12 @@ def _ask_aircall(arguments: argparse.Namespace) -> int:
     try:
         with asking(settings.aircall, beside) as asker:
             return commands[arguments.command](arguments, asker=asker)
-    except ValueError as error:
-        print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         return users.NOT_CONFIRMED
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    settings = load(arguments.config, SIMULATED_CREDENTIAL)
-    try:
-        return planner.run(arguments, settings)
-    except ValueError as error:
-        print(f"aircall-exporter: plan: {error}", file=sys.stderr)
-        return 2
+    return planner.run(arguments, load(arguments.config, SIMULATED_CREDENTIAL))
 
 
 def _demo(arguments: argparse.Namespace) -> int:
