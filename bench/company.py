@@ -55,7 +55,7 @@ class Company:
             lambda: self.now,
             self._save,
         )
-        self.poller.served = ("calls",)
+        self.poller.lanes.served = ("calls",)
         self.poller.restore(Memory())
         self._read_directory()
         self.poller.account.slide(self.now)

@@ -26,7 +26,8 @@ from exporter.archive.writer import BEAT
 from exporter.clock import Clock, steady_clock
 from exporter.config import API_HISTORY, Settings
 from exporter.durations import Duration
-from exporter.poller import WISHED, Poller
+from exporter.lanes import WISHED
+from exporter.poller import Poller
 from exporter.yamlfile import short
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
@@ -127,7 +128,7 @@ def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> bool
     clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
     poller = Poller(settings, client, registry, clock, archive.save)
-    poller.served = (WISHED,)
+    poller.lanes.served = (WISHED,)
     poller.restore(archive.load())
     poller.wish((span,))
     history, budget = poller.account.history, poller.budget

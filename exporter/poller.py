@@ -1,23 +1,21 @@
 """The poller: the only one that decides when. One request at a time, each from the budget."""
 
 import math
-from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from exporter import reads, reckoning, schedule
+from exporter import reckoning, schedule
 from exporter.account.account import Account
-from exporter.account.calls import Neighbours
 from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.decoding import InvalidAnswerError
-from exporter.aircall.endpoints import Answer, Asking
+from exporter.aircall.endpoints import Answer
 from exporter.aircall.errors import REJECTED, ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
@@ -25,23 +23,15 @@ from exporter.archive.records import Batch, Memory, Span
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.errand import Errand
-from exporter.lane import Lane
+from exporter.lanes import ERRANDS, Lanes
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.webhooks import Result
 from exporter.pace import Pace
 from exporter.remarks import Remarks
-from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, SUBSTATUSES
+from exporter.schedule import DATASETS, DIRECTORY, ENDINGS
 from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
-
-EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
-"""The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
-those that somebody asked for by hand. They are read when there is time, in this order."""
-
-SWITCHES, ERRANDS = "switches", "errands"
-"""The lanes of what somebody waits for. Switching a user comes before everything, a single call before all
-that is not live. Nothing of it is asked a second time: whoever waits is told."""
 
 RETRY = 30.0
 """Seconds after which a failed request is made again, unless its dataset is due sooner."""
@@ -75,8 +65,6 @@ class Poller:
         self.account = Account(settings)
         self.told = Told(self.account)
         self.budget = RequestBudget(settings.aircall.budget_share, settings.aircall.configured_limit)
-        self.served: Collection[str] = (*DATASETS, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
-        """What is read at all."""
         self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered while an answer is waited for: others may use the account then."""
         self._settings = settings
@@ -89,27 +77,9 @@ class Poller:
         self._paused_until = 0.0
         self._known_strangers: frozenset[tuple[str, int]] = frozenset()
         self._remarks = Remarks()
-        self._errands: dict[str, deque[Errand[Any]]] = {SWITCHES: deque(), ERRANDS: deque()}
-        self.user_api = reads.UserApi()
-        """Which version of the users' endpoints this account answers."""
-        account, users = self.account, self.user_api
-        self._lanes: dict[str, Lane] = {
-            "calls": Lane(self._read_calls),
-            "availabilities": Lane(lambda _: reads.availabilities(account)),
-            "users": Lane(lambda _: reads.users(account, users)),
-            "teams": Lane(lambda _: reads.teams(account)),
-            "numbers": Lane(lambda _: reads.numbers(account)),
-            SUBSTATUSES: Lane(lambda _: reads.substatuses(account, users)),
-            "assignments": Lane(lambda _: reads.assignments(account, users)),
-            ENDINGS: Lane(lambda now: reads.endings(account, self._endings(now), now)),
-            SWITCHES: Lane(lambda _: reads.errands(self._errands[SWITCHES])),
-            ERRANDS: Lane(lambda _: reads.errands(self._errands[ERRANDS])),
-            EDITS: Lane(lambda now: reads.late_edits(account, now + self._server_clock.ahead)),
-            PAST: Lane(lambda _: reads.past(account)),
-            WISHED: Lane(lambda _: reads.past_calls(account, account.history.wished[-1])),
-        }
+        self.lanes = lanes = Lanes(self.account, self._server_clock, settings)
         self._turns = schedule.Turns()
-        self._pace = Pace(settings, account, self._lanes, self.budget, self._remarks)
+        self._pace = lanes.pace = Pace(settings, self.account, lanes.by_name, self.budget, self._remarks)
 
     # What the outside asks for -------------------------------------------------------------------
 
@@ -121,16 +91,15 @@ class Poller:
         self.account.configure(settings)
         self.budget.configure(settings.aircall.budget_share, settings.aircall.configured_limit)
         self._paused_until = 0.0
-        self._pace.settings = settings
+        self.lanes.settings = self._pace.settings = settings
         self._pace.set()
         for name, interval in self._pace.intervals.items():
-            lane = self._lanes[name]
+            lane = self.lanes[name]
             lane.due = min(lane.due, lane.started + interval)
 
     def refresh(self) -> None:
         """Read users, teams, numbers and assignments again (the tutorial's "Clear Cache")."""
-        for name in (*DIRECTORY, "assignments"):
-            self._lanes[name].asked = True
+        self.lanes.ask(*DIRECTORY, "assignments")
 
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers, and read what went by since it was written."""
@@ -138,7 +107,7 @@ class Poller:
 
     def run(self, errand: Errand[Any], lane: str = ERRANDS) -> None:
         """Do what somebody waits for."""
-        self._errands[lane].append(errand)
+        self.lanes.errands[lane].append(errand)
 
     def wish(self, spans: tuple[Span, ...]) -> None:
         """Read these spans of the past besides, in place of those asked for before."""
@@ -158,13 +127,13 @@ class Poller:
         self.account.slide(now + self._server_clock.ahead)
         for event in events:
             count(event.name, self.told.hear(event, now))
-        before = min(lane.ready_at for lane in self._lanes.values())
+        before = self.lanes.ready_at
         if self.told.users_changed:
             self.told.users_changed = False
-            self._lanes["users"].asked = True
+            self.lanes.ask("users")
         self._pace.follow(self.told, now)
         self._keep()
-        return min(lane.ready_at for lane in self._lanes.values()) < before
+        return self.lanes.ready_at < before
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
@@ -193,7 +162,7 @@ class Poller:
         ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
             return ready
-        readable = self._readable(now)
+        readable = self.lanes.readable(now)
         name = self._turns.next(
             [name for name, lane in readable.items() if lane.ready_at <= now],
             schedule.share_for_rest(self.account.known),
@@ -212,37 +181,8 @@ class Poller:
         if batch:
             self._save(batch)
 
-    def _readable(self, now: float) -> dict[str, Lane]:
-        """The lanes with something to ask, in the order in which they are served."""
-        self._let_errands_go()
-        names = [SWITCHES] if self._errands[SWITCHES] else []
-        names += BOARD if self._server_clock.known else BOARD[::-1]  # calls are asked for by Aircall's time
-        if self._lanes[ENDINGS].read is not None or (self._looks_due(now) and self._may_end(now)):
-            names.append(ENDINGS)
-        names += [*([ERRANDS] if self._errands[ERRANDS] else []), *DIRECTORY, SUBSTATUSES]
-        if self._settings.map_users_to_numbers and {"users", "numbers"} <= self.account.known:
-            names.append("assignments")
-        names += (name for name, todo in self._for_the_archive(now).items() if todo)
-        return {name: self._lanes[name] for name in names if name in self.served}
-
-    def _let_errands_go(self) -> None:
-        """Ask nothing for who has stopped waiting."""
-        for name, waiting in self._errands.items():
-            while waiting and not waiting[0].still_wanted:
-                waiting.popleft()
-                self._lanes[name].drop()
-
-    def _for_the_archive(self, now: float) -> dict[str, object]:
-        """What each lane for the archive would read now; nothing as long as there is none."""
-        account = self.account
-        if account.ledger.totals is None:
-            return {}
-        edits = self._server_clock.known and account.edits(now + self._server_clock.ahead)
-        past = account.history.missing or account.ledger.left_open
-        return {EDITS: edits, PAST: past, WISHED: account.history.wished}
-
     def _go_on(self, name: str, now: float) -> None:
-        lane = self._lanes[name]
+        lane = self.lanes[name]
         if lane.read is None:
             with self._reading(name, now):
                 lane.start(now, self._pace.intervals.get(name, 0.0))
@@ -275,15 +215,15 @@ class Poller:
         except StopIteration:
             self._finished(name)
         except (InvalidAnswerError, NotFoundError) as error:
-            self._lanes[name].drop()
+            self.lanes[name].drop()
             self._failed(name, str(error), now)
         except BaseException:
-            self._lanes[name].drop()
+            self.lanes[name].drop()
             self._failed(name, "an error of the exporter's own", now)
             raise
 
     def _finished(self, name: str) -> None:
-        lane = self._lanes[name]
+        lane = self.lanes[name]
         lane.drop()
         lane.asked |= name in self.account.in_doubt
         if lane.failing_since is not None:
@@ -295,7 +235,7 @@ class Poller:
         if name == "availabilities":
             self.told.looked()
             if self._pace.in_step:
-                self._lanes[ENDINGS].due = min(self._lanes[ENDINGS].due, self._clock())
+                self.lanes[ENDINGS].due = min(self.lanes[ENDINGS].due, self._clock())
         if name in DATASETS:
             self._metrics.polls.labels(name, "success").inc()
             self._read_early()
@@ -306,14 +246,14 @@ class Poller:
     # When it goes wrong --------------------------------------------------------------------------
 
     def _refused(self, name: str, error: ApiError, sent: float) -> None:
-        lane, now = self._lanes[name], self._clock()
+        lane, now = self.lanes[name], self._clock()
         if isinstance(error, ThrottledError):
             self._metrics.throttled.inc()
             until = self.budget.throttled(error.headers, now, self._server_clock.ahead)
             log.warning("the company's rate limit is used up", waiting=f"{until - now:.0f}s")
         if isinstance(error, CredentialError):
             self._rejected(error, now)
-        if lane.read is not None and (isinstance(error, NotFoundError) or name in self._errands):
+        if lane.read is not None and (isinstance(error, NotFoundError) or name in self.lanes.errands):
             with self._reading(name, now):
                 lane.pending = lane.read.throw(error)
             return
@@ -337,7 +277,7 @@ class Poller:
 
     def _failed(self, name: str, problem: str, sent: float) -> None:
         """Try again some time after the request was `sent`, not after it was given up."""
-        lane = self._lanes[name]
+        lane = self.lanes[name]
         if lane.failing_since is None:
             lane.failing_since = sent
             if not self._credential_rejected:
@@ -361,25 +301,6 @@ class Poller:
                 ours=f"{self.budget.requests_per_minute:g}/min",
             )
 
-    # What to read, and how often -----------------------------------------------------------------
-
-    def _read_calls(self, now: float) -> Asking[None]:
-        server_now = now + self._server_clock.ahead
-        todo = self.account.calls_to_read(now, server_now)
-        return reads.calls(self.account, todo, now, server_now)
-
-    def _looks_due(self, now: float) -> bool:
-        """Whether to look at calls that may be over: where availabilities just tell which, once they have."""
-        seen = self._lanes["availabilities"]
-        told_soon = self._pace.in_step and seen.read is not None and seen.failing_since is None
-        return self._lanes[ENDINGS].due <= now and not told_soon
-
-    def _may_end(self, now: float) -> bool:
-        return any(self.account.may_be_over(now, self._pace.intervals["calls"]))
-
-    def _endings(self, now: float) -> list[Neighbours]:
-        return self.account.endings(now, self._pace.intervals["calls"])
-
     def _read_early(self) -> None:
         """Read the directory early where somebody turned up whom it does not know, or left; once for each."""
         strangers = self.account.strangers - self._known_strangers
@@ -388,8 +309,7 @@ class Poller:
             log.info(
                 "somebody has come or gone, reading the directory early", users_and_numbers=len(strangers)
             )
-            for name in DIRECTORY:
-                self._lanes[name].asked = True
+            self.lanes.ask(*DIRECTORY)
         self._remarks.names(self.account.unknown_names)
         if self.account.assignments_outdated:
-            self._lanes["assignments"].asked = True
+            self.lanes.ask("assignments")

@@ -26,11 +26,12 @@ from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
 from exporter.errand import Errand, Errands, StandingByError
+from exporter.lanes import SWITCHES
 from exporter.loop import Loop
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.leader import LeaderMetric
 from exporter.metrics.webhooks import WebhookMetrics
-from exporter.poller import SWITCHES, Poller
+from exporter.poller import Poller
 from exporter.schedule import DATASETS
 from exporter.status import Snapshot
 from exporter.users.switching import Switched, Target, switch_on_board
@@ -181,7 +182,7 @@ class Service:
         self._must_poll()
         poller = self._poller
         with self._switches:
-            errand = Errand(lambda: switch_on_board(poller.account, poller.user_api, user_id, target))
+            errand = Errand(lambda: switch_on_board(poller.account, poller.lanes.user_api, user_id, target))
             self._wish(lambda: poller.run(errand, SWITCHES))
             return errand.wait(ERRAND_SECONDS)
 

@@ -21,7 +21,7 @@ def world(account: SimulatedAccount) -> Iterator[ToldWorld]:
     """The quiet company, told of events, and polled no more."""
     with told(account) as world:
         world.live_until_complete()
-        world.poller.served = ()
+        world.poller.lanes.served = ()
         yield world
 
 

@@ -1,0 +1,123 @@
+"""Which readings there are, and which of them have something to ask now."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from exporter import reads
+from exporter.account.account import Account
+from exporter.account.calls import Neighbours
+from exporter.aircall.clock import ServerClock
+from exporter.aircall.endpoints import Asking
+from exporter.config import Settings
+from exporter.errand import Errand
+from exporter.lane import Lane
+from exporter.pace import Pace
+from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, SUBSTATUSES
+
+EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
+"""The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
+those that somebody asked for by hand. They are read when there is time, in this order."""
+
+SWITCHES, ERRANDS = "switches", "errands"
+"""The lanes of what somebody waits for. Switching a user comes before everything, a single call before all
+that is not live. Nothing of it is asked a second time: whoever waits is told."""
+
+
+class Lanes:
+    """A lane for each dataset, for the archive, and for what somebody waits for."""
+
+    def __init__(self, account: Account, server_clock: ServerClock, settings: Settings) -> None:
+        """Read `account`, whose calls are asked for by the time of `server_clock`."""
+        self.settings = settings
+        self.pace: Pace
+        """How often each is read; follows from what is read, so it comes afterwards."""
+        self.served: Collection[str] = (*DATASETS, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
+        """What is read at all."""
+        self.user_api = users = reads.UserApi()
+        """Which version of the users' endpoints this account answers."""
+        self.errands: dict[str, deque[Errand[Any]]] = {SWITCHES: deque(), ERRANDS: deque()}
+        self._account, self._server_clock = account, server_clock
+        begin: dict[str, Callable[[float], Asking[None]]] = {
+            "calls": self._calls,
+            "availabilities": lambda _: reads.availabilities(account),
+            "users": lambda _: reads.users(account, users),
+            "teams": lambda _: reads.teams(account),
+            "numbers": lambda _: reads.numbers(account),
+            SUBSTATUSES: lambda _: reads.substatuses(account, users),
+            "assignments": lambda _: reads.assignments(account, users),
+            ENDINGS: lambda now: reads.endings(account, self._endings(now), now),
+            SWITCHES: lambda _: reads.errands(self.errands[SWITCHES]),
+            ERRANDS: lambda _: reads.errands(self.errands[ERRANDS]),
+            EDITS: lambda now: reads.late_edits(account, now + server_clock.ahead),
+            PAST: lambda _: reads.past(account),
+            WISHED: lambda _: reads.past_calls(account, account.history.wished[-1]),
+        }
+        self.by_name = {name: Lane(beginning) for name, beginning in begin.items()}
+
+    def __getitem__(self, name: str) -> Lane:
+        return self.by_name[name]
+
+    @property
+    def ready_at(self) -> float:
+        """When the first of all may make a request, if it has one."""
+        return min(lane.ready_at for lane in self.by_name.values())
+
+    def readable(self, now: float) -> dict[str, Lane]:
+        """The lanes with something to ask, in the order in which they are served."""
+        self._let_errands_go()
+        return {name: self[name] for name in self._with_something_to_ask(now) if name in self.served}
+
+    def ask(self, *names: str) -> None:
+        """Read these before they are due."""
+        for name in names:
+            self[name].asked = True
+
+    def _with_something_to_ask(self, now: float) -> Iterator[str]:
+        if self.errands[SWITCHES]:
+            yield SWITCHES
+        yield from BOARD if self._server_clock.known else BOARD[::-1]  # calls are asked for by Aircall's time
+        if self[ENDINGS].read is not None or (self._looks_due(now) and self._may_end(now)):
+            yield ENDINGS
+        if self.errands[ERRANDS]:
+            yield ERRANDS
+        yield from DIRECTORY
+        yield SUBSTATUSES
+        if self.settings.map_users_to_numbers and {"users", "numbers"} <= self._account.known:
+            yield "assignments"
+        yield from self._for_the_archive(now)
+
+    def _for_the_archive(self, now: float) -> Iterator[str]:
+        account = self._account
+        if account.ledger.totals is None:
+            return
+        if self._server_clock.known and account.edits(now + self._server_clock.ahead):
+            yield EDITS
+        if account.history.missing or account.ledger.left_open:
+            yield PAST
+        if account.history.wished:
+            yield WISHED
+
+    def _let_errands_go(self) -> None:
+        """Ask nothing for who has stopped waiting."""
+        for name, waiting in self.errands.items():
+            while waiting and not waiting[0].still_wanted:
+                waiting.popleft()
+                self[name].drop()
+
+    def _calls(self, now: float) -> Asking[None]:
+        server_now = now + self._server_clock.ahead
+        todo = self._account.calls_to_read(now, server_now)
+        return reads.calls(self._account, todo, now, server_now)
+
+    def _looks_due(self, now: float) -> bool:
+        """Whether to look at calls that may be over: where availabilities just tell which, once they have."""
+        seen = self["availabilities"]
+        told_soon = self.pace.in_step and seen.read is not None and seen.failing_since is None
+        return self[ENDINGS].due <= now and not told_soon
+
+    def _may_end(self, now: float) -> bool:
+        return any(self._account.may_be_over(now, self.pace.intervals["calls"]))
+
+    def _endings(self, now: float) -> list[Neighbours]:
+        return self._account.endings(now, self.pace.intervals["calls"])
