@@ -69,7 +69,7 @@ class Exporter(Polled):
         self.ages: dict[str, list[float]] = {name: [] for name in BOARD}
         """Second by second."""
         self.until_counted: list[float] = []
-        """From the end of each call that was counted, in seconds."""
+        """From the end of each call that ended and was counted since, in seconds."""
         self.known_after: dict[str, float] = {}
         super().__init__(aircall, time, Archive("sqlite://"))
         self._go_on = self.poller._go_on
@@ -83,8 +83,7 @@ class Exporter(Polled):
     def _submit(self, batch: Batch) -> None:
         super()._submit(batch)
         ends = [addition.call.ended_at for addition in batch.additions if addition.stage == "counted"]
-        if self.time.now >= self.since:
-            self.until_counted += [self.time.now - at for at in ends if at is not None]
+        self.until_counted += [self.time.now - at for at in ends if at is not None and at >= self.since]
 
     def start(self) -> None:
         """Until everything has been read, and then some."""
