@@ -117,7 +117,8 @@ class Service:
             only=lambda: None if self.stands_by is None else own,
         )
         self._errands, self._switches = Errands(MOST_ERRANDS), Errands(MOST_ERRANDS)
-        self._wishes: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
+        """What others want done; what gives False changed nothing that is shown."""
         self._next_snapshot = self._next_for_events = 0.0
         self._unpublished = False
         self._loop = Loop("poller", self._turn, self.clock, PATIENCE)
@@ -261,7 +262,7 @@ class Service:
         finally:
             self._account_in_use.acquire()
 
-    def _wish(self, wish: Callable[[], None]) -> None:
+    def _wish(self, wish: Callable[[], bool | None]) -> None:
         self._wishes.put(wish)
         self._loop.wake()
 
@@ -279,8 +280,8 @@ class Service:
 
     def _step(self) -> float:
         while not self._wishes.empty():
-            self._wishes.get()()
-            self._unpublished = True
+            if self._wishes.get()() is not False:
+                self._unpublished = True
         requests = self._poller.budget.spent
         come_again = self._poller.step()
         if self._poller.budget.spent == requests:

@@ -355,6 +355,12 @@ class Account:
         if memory.progress is not None:
             self.history.restore(memory.progress, memory.removed_to)
 
-    def saved(self, saved: Saved, progress: Progress | None) -> None:
-        """A batch is in the archive; `progress` once the calls had been read whole."""
-        self._touched.totals |= self.ledger.saved(saved, progress)
+    def saved(self, saved: Saved, progress: Progress | None) -> bool:
+        """A batch is in the archive; `progress` once the calls had been read whole.
+
+        Gives whether that changes what is shown: mostly, nobody has been counted.
+        """
+        shown = self.ledger.shown
+        counted = self.ledger.saved(saved, progress)
+        self._touched.totals |= counted
+        return bool(counted) or self.ledger.shown != shown

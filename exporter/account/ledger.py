@@ -87,6 +87,11 @@ class Ledger:
             self.counted_from = min(self.counted_from, memory.progress.counted_from or math.inf)
             self.teams_complete = memory.progress.for_teams
 
+    @property
+    def shown(self) -> tuple[bool, bool]:
+        """Whether the counters are shown, and those of teams."""
+        return self.complete, self.teams_complete
+
     def saved(self, saved: Saved, progress: Progress | None) -> set[Owner]:
         """Take over the totals as the archive has them, `progress` once the calls had been read whole.
 

@@ -92,7 +92,9 @@ def saved(account: Account) -> None:
         for key, count in addition.increments:
             totals[key] = totals.get(key, 0) + count
     changed = {key: totals[key] for addition in batch.additions for key, _ in addition.increments}
-    account.saved(Saved(tuple(batch.additions), changed), batch.progress)
+    before = account.board(0)
+    if not account.saved(Saved(tuple(batch.additions), changed), batch.progress):
+        assert account.board(0) == before
 
 
 events = st.one_of(
