@@ -36,7 +36,7 @@ DAY = 86_400
 MOMENT = 0.3
 """Real seconds after which an answer will not come any more."""
 
-FLAT = 1.1
+FLAT = 1.05
 """How many times the first day's memory the last one's may be: caches fill, allocators are coarse."""
 
 CALM_AT_THE_END = 3 * 3600
