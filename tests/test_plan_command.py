@@ -39,6 +39,12 @@ def test_more_requests_are_all_it_takes(capsys: pytest.CaptureFixture[str]) -> N
     assert "aircall.budget_share" in capsys.readouterr().out
 
 
+def test_it_says_where_there_is_never_a_board(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--users=100 --calls-per-hour=1000000 --requests-per-minute=60"
+    assert main(["plan", *flags.split()]) == 0
+    assert "no complete board within a day" in capsys.readouterr().out
+
+
 def test_it_plans_with_the_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text(

@@ -88,9 +88,13 @@ def _show(planned: Plan, settings: Settings) -> None:
 
 def _moments(planned: Plan) -> Iterator[str]:
     yield f"The end of a call is counted {in_words(planned.until_counted)} later, on average."
+    if math.isinf(planned.first_board):
+        yield "There is no complete board within a day: calls begin faster than they can be read."
+        return
     yield f"The first complete board is there {in_words(planned.first_board)} after the start."
-    if "assignments" in planned.first_read:
-        yield f"Who answers which number is known after {in_words(planned.first_read['assignments'])}."
+    mapped = planned.first_read.get("assignments", math.inf)
+    if not math.isinf(mapped):
+        yield f"Who answers which number is known after {in_words(mapped)}."
 
 
 def _changes(planned: Plan, settings: Settings) -> Iterator[str]:

@@ -19,16 +19,21 @@ _NEEDS = {ENDINGS: set(BOARD), "assignments": {"users", "numbers"}}
 _SIZE = {ENDINGS: "calls", "availabilities": "users", SUBSTATUSES: "users", "assignments": "users"}
 """What tells as well how long something is."""
 
+DAY = 86_400.0
+
 _PAGE = endpoints.teams()
 """Stands for any request: it is counted, and not sent."""
 
 
 def first_read(company: Company, settings: Settings, limit: float, latency: float) -> dict[str, float]:
-    """In how many seconds each dataset has been read once, where an answer takes `latency` seconds."""
-    start = Start(company, settings, limit, latency)
-    while not start.known.keys() >= schedule.targets(settings).keys() - {ENDINGS}:
+    """In how many seconds each dataset has been read once, where an answer takes `latency` seconds.
+
+    Infinite is what is not there within a day: of too many calls, new ones begin faster than they are read.
+    """
+    start, wanted = Start(company, settings, limit, latency), schedule.targets(settings).keys() - {ENDINGS}
+    while not start.known.keys() >= wanted and start.now < DAY:
         start.step()
-    return start.known
+    return dict.fromkeys(wanted, math.inf) | start.known
 
 
 class Start:
@@ -38,7 +43,8 @@ class Start:
         self.known: dict[str, float] = {}
         """When each has been read, in seconds from the start."""
         self._company, self._settings, self._limit, self._latency = company, settings, limit, latency
-        self._now = 0.0
+        self.now = 0.0
+        """Seconds from the start."""
         self._budget = RequestBudget(settings.aircall.budget_share)
         self._targets, self._model = schedule.targets(settings), model(company, settings)
         self._turns = schedule.Turns()
@@ -52,12 +58,12 @@ class Start:
 
     def step(self) -> None:
         """Make the next request, or wait until there is one to make."""
-        self._now = max(self._now, self._budget.ready_at)
+        self.now = max(self.now, self._budget.ready_at)
         lanes = {name: self._lanes[name] for name in self._readable()}
-        due = [name for name, lane in lanes.items() if lane.ready_at <= self._now]
+        due = [name for name, lane in lanes.items() if lane.ready_at <= self.now]
         name = self._turns.next(due, schedule.share_for_rest(self.known), self._free)
         if name is None:
-            self._now = min(lane.ready_at for lane in lanes.values())
+            self.now = min(lane.ready_at for lane in lanes.values())
             return
         try:
             self._go_on(self._lanes[name], self._intervals[name])
@@ -73,37 +79,37 @@ class Start:
 
     def _go_on(self, lane: Lane, interval: float) -> None:
         if lane.read is None:
-            lane.start(self._now, interval)
+            lane.start(self.now, interval)
         assert lane.read is not None  # noqa: S101 (it has been started)
-        self._budget.spend(self._now)
+        self._budget.spend(self.now)
         self._budget.configure(self._budget.share, self._limit)  # as the first answer announces
         lane.requests += 1
         if lane.requests > lane.cost:
             self._set_pace()
-        sent, self._now = self._now, self._now + self._latency
+        sent, self.now = self.now, self.now + self._latency
         lane.read.send(Answer(None, sent))
 
     def _finished(self, name: str) -> None:
         lane = self._lanes[name]
         lane.drop()
         lane.as_of, lane.cost = lane.started, max(1, lane.requests)
-        self.known.setdefault(name, self._now)
+        self.known.setdefault(name, self.now)
         self._set_pace()
         lane.due = lane.scheduled + self._intervals[name]
 
     def _read(self, name: str, begun: float) -> Asking[None]:
-        asked = 0.0
+        asked, first = 0, name not in self.known
         self._owed[name] += self._requests(name, begun)
         while asked < math.floor(self._owed[name] + 0.5):
             yield _PAGE
             asked += 1
-            if name == "calls" and name not in self.known:  # more of them begin while they are read
-                self._owed[name] = self._requests(name, begun)
+            if first and name == "calls" and asked >= math.floor(self._owed[name] + 0.5):
+                self._owed[name] = self._requests(name, begun)  # more of them began meanwhile
         self._owed[name] -= asked
 
     def _requests(self, name: str, begun: float) -> float:
         if name == "calls" and name not in self.known:
-            period = self._settings.activity_period + self._now - begun
+            period = self._settings.activity_period + self.now - begun
             return costs.call_pages(self._company.calls_per_second * period)
         return self._model[name](self._lanes[name].elapsed)
 
