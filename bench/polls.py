@@ -7,9 +7,12 @@ falls on all of them alike.
 
 import argparse
 import gc
+import logging
 import statistics
 import sys
 import time
+
+import structlog
 
 from bench.company import Company
 
@@ -23,6 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.polls", description=__doc__)
     parser.add_argument("--polls", type=int, default=300, help="default: %(default)s")
     arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     companies = {calls: Company(USERS, calls) for calls in CALLS}
     taken: dict[int, list[float]] = {calls: [] for calls in CALLS}
     for company in companies.values():

@@ -160,7 +160,7 @@ def weighted_shares(wanted: Mapping[str, float], available: float) -> dict[str, 
 
 def _interval(cost: Cost, target: float, share: float) -> float:
     """The shortest interval, from the target on, that costs no more than a share (requests a minute)."""
-    if rate(cost, target) <= share:
+    if rate(cost, target) <= share * (1 + 1e-9):  # a share that was taken apart and added up again
         return target
     short, long = target, max(target, LONGEST_LIVE_INTERVAL)
     while long - short > 0.001 * short:
