@@ -183,8 +183,10 @@ def _period() -> str:
 
 def _person(kind: str) -> str:
     wanted = _chosen(kind)
+    # namesakes are told apart by their id behind the name
     found = (
-        f"SELECT id::bigint FROM names WHERE kind = '{kind}' AND (name = ANY({wanted}) OR id = ANY({wanted}))"
+        f"SELECT id::bigint FROM names WHERE kind = '{kind}'"
+        f" AND (name = ANY({wanted}) OR id = ANY({wanted}) OR name || ' ' || id = ANY({wanted}))"
     )
     return _either(kind, f"c.{kind}_id = ANY(ARRAY({found}))")
 

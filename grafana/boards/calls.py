@@ -33,11 +33,11 @@ WIDTHS = {
     "Started": 155,
     "Direction": 95,
     "Outcome": 105,
-    "Missed because": 145,
+    "Missed because": 190,
     "User": 165,
     "Number": 145,
     "External number": 150,
-    "Time to answer": 130,
+    "Time to answer": 145,
     "Talked": 90,
     "Duration": 95,
     "Tags": 120,
@@ -55,6 +55,7 @@ SELECT count(*) AS "Calls",
   count(*) FILTER (WHERE c.outcome = 'answered') AS "Answered",
   count(*) FILTER (WHERE c.outcome = 'missed') AS "Missed",
   count(*) FILTER (WHERE c.outcome = 'unanswered') AS "Not answered",
+  count(*) FILTER (WHERE c.outcome IS NULL) AS "Under way",
   coalesce(sum(greatest(c.ended_at - c.answered_at, 0)) FILTER (WHERE c.outcome = 'answered'), 0) AS "Talked",
   avg(greatest(c.answered_at - c.started_at, 0))
     FILTER (WHERE c.outcome = 'answered' AND c.direction = 'inbound') AS "Time to answer"
@@ -147,9 +148,10 @@ def _calls() -> table.Panel:
         )
         .override_by_name("Outcome", _settings(mappings=_outcomes()))
         .override_by_name(
-            "Outcome", [DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"})]
+            "Outcome", _settings(**{"custom.cellOptions": {"type": "color-background", "mode": "basic"}})
         )
-        .override_by_name("Call", [DynamicConfigValue(id_val="custom.hidden", value=True)])
+        # as text: a link that names it would have it as a number, in words such as 2.41 Bil
+        .override_by_name("Call", _settings(**{"custom.hidden": True, "unit": "string"}))
     )
 
 

@@ -115,7 +115,8 @@ def _interval() -> Builder[Panel]:
         Frame(
             title="Poll intervals of the live data",
             description="How often calls and availabilities are read, and how often that was asked for "
-            "(dashed). Good: the same. Longer: the budget does not allow more.",
+            "(dashed). Good: the same. Longer: the budget does not allow more. While events come, once a "
+            "minute is asked for, but sooner where one leaves open what a user does.",
             unit="s",
             empty="No data in this time range",
             width=12,
@@ -174,6 +175,40 @@ def _latency() -> Builder[Panel]:
     )
 
 
+def _pushed() -> Builder[Panel]:
+    return bars(
+        Frame(
+            title="Events that Aircall pushes",
+            description="Deliveries to the webhook, by what became of them. Good: accepted, and a few late "
+            "or replayed. Refused: somebody has a wrong token. Overflow: more than can be worked on.",
+            unit="short",
+            empty="No events in this time range, or no webhook",
+            width=12,
+            height=8,
+        ),
+        (),
+        over_time(
+            f"sum by (result) ({in_each(f'aircall_webhook_events_total{{{EXPORTER}}}')}) > 0", "{{result}}"
+        ),
+    )
+
+
+def _since_event() -> Builder[Panel]:
+    last = f"aircall_webhook_last_event_timestamp_seconds{{{EXPORTER}}}"
+    return lines(
+        Frame(
+            title="Since the last event",
+            description="How long ago Aircall pushed something. After five minutes without an event polls "
+            "come as often as without a webhook. Good: minutes at most while people telephone.",
+            unit="s",
+            empty="No webhook",
+            width=12,
+            height=8,
+        ),
+        over_time(f"timestamp({last}) - {last}", "{{instance}}"),
+    )
+
+
 def _scrape() -> Builder[Panel]:
     return lines(
         Frame(
@@ -224,5 +259,7 @@ def board() -> Dashboard:
         .with_panel(_latency())
         .with_panel(_scrape())
         .with_panel(_series())
+        .with_panel(_pushed())
+        .with_panel(_since_event())
         .build()
     )

@@ -30,7 +30,7 @@ def _number() -> Panel:
         unit="string",
         empty="No data",
         width=24,
-        height=20,
+        height=19,
         base=NO_DATA,
     )
     return (

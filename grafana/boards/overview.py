@@ -110,7 +110,7 @@ def _callers() -> Panel:
         unit="string",
         empty="No data: is the exporter running?",
         width=17,
-        height=3,
+        height=4,
         base=NO_DATA,
     )
     panel = tiles(frame, [callers()], LEVELS, caption_size=26, text_size=20)
@@ -125,7 +125,7 @@ def _over_sla() -> Panel:
         unit="string",
         empty="No data",
         width=7,
-        height=3,
+        height=4,
         base=NO_DATA,
     )
     user = "instance, user_id"

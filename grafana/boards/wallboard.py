@@ -31,7 +31,7 @@ def _team() -> Panel:
         unit="string",
         empty="No data, or no users in this team",
         width=24,
-        height=20,
+        height=19,
         base=NO_DATA,
     )
     panel = stacked(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES))

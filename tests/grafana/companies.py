@@ -1,5 +1,6 @@
 """Companies whose boards are held against what has happened there."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
@@ -9,7 +10,7 @@ from exporter.demo.faults import Fault, Respond, answer, close_connection, cut_o
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests import recount
-from tests.grafana.history import Company
+from tests.grafana.history import TOKEN, Company
 from tests.simulated_time import NOON
 
 HOUR = 3600
@@ -92,7 +93,8 @@ def troubled() -> Company:
 
     faults = [Fault(partial(between, path, begin, end), respond) for path, _, respond, begin, end in TROUBLE]
     faults.append(Fault(partial(between, "/v1/calls", *UNREADABLE), malformed(None, {"id": "?"})))
-    return Company("troubled", account, every=10, served={"faults": faults})
+    pushed = [json.dumps({"event": "contact.created", "token": token}).encode() for token in (TOKEN, "wrong")]
+    return Company("troubled", account, every=10, served={"faults": faults}, pushed=tuple(pushed))
 
 
 def teams(company: Company) -> dict[str, set[int]]:

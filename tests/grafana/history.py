@@ -22,9 +22,12 @@ from exporter.demo.faults import Exchange, Fault
 from exporter.demo.server import LoggedRequest
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.metrics.webhooks import WebhookMetrics
+from exporter.webhooks.inbox import Inbox
 from tests.simulated_time import Polled, polled
 from tests.stack import ROOT, free_address, program, served
 
+TOKEN = "a token of the webhook"
 PHASE = 3.7
 """Seconds after the round ones at which scrapes are made: in real life too they keep step with nothing."""
 BLOCK = 7200
@@ -43,6 +46,8 @@ class Company:
     """Seconds between polls, and between scrapes."""
     settings: dict[str, Any] = field(default_factory=dict)
     served: dict[str, Any] = field(default_factory=dict)
+    pushed: tuple[bytes, ...] = ()
+    """What is posted to the exporter's webhook before each scrape; without any there is none."""
     scrapes: list[float] = field(default_factory=list)
     """UNIX seconds of each scrape since everything was known."""
     states: list[list[tuple[float, dict[int, str]]]] = field(default_factory=list)
@@ -84,10 +89,17 @@ class Scrapes:
             with polled(company.account, archive=archive, served=api, **settings) as world:
                 end = world.time.now + seconds
                 world.live(PHASE)
+                webhook = [self._inbox(world)] if company.pushed else []
                 while world.time.now < end:
+                    for inbox in webhook:
+                        for body in company.pushed:
+                            inbox.deliver(body)
                     self._take(world, company)
                     world.live(company.every)
                 company.requests += world.aircall.requests
+
+    def _inbox(self, world: Polled) -> Inbox:
+        return Inbox(lambda: (TOKEN,), WebhookMetrics(world.instruments, world.time()), world.time)
 
     def _take(self, world: Polled, company: Company) -> None:
         """Write down what a scrape brings, and what Prometheus says of the scrape itself."""

@@ -132,3 +132,19 @@ def test_provisioning_puts_the_boards_into_their_folder() -> None:
     assert provider["options"]["path"].endswith("/var/lib/grafana/dashboards")
     (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yml").read_text())["datasources"]
     assert (source["uid"], source["type"], source["url"]) == ("prometheus", "prometheus", "${PROMETHEUS_URL}")
+
+
+@every_board
+def test_what_a_table_names_in_a_link_is_text(board: dict[str, Any]) -> None:
+    """Grafana puts a field into a link as it shows it: an id that it takes for a number as `2.41 Bil`."""
+    for panel in board["panels"]:
+        if panel["type"] != "table":
+            continue
+        settings = {
+            (override["matcher"]["options"], each["id"]): each["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for each in override["properties"]
+        }
+        urls = [link["url"] for (_, name), links in settings.items() if name == "links" for link in links]
+        for field in re.findall(r"\$\{__data\.fields\.(\w+)\}", " ".join(urls)):
+            assert settings[field, "unit"] == "string"
