@@ -36,7 +36,7 @@ WIDTHS = {
     "Missed because": 165,
     "User": 165,
     "Number": 145,
-    "External number": 145,
+    "External number": 160,
     "Time to answer": 145,
     "Talked": 90,
     "Duration": 95,
