@@ -32,11 +32,11 @@ SHARE_AT_START = 0.5
 SHARE_FOR_REST = 0.2
 """Share of what new calls leave of the budget that the rest is sure of while it has work to do."""
 
-SHARE_FOR_ENDINGS = 1 / 3
-"""The most that keeping up with ends of calls takes of what keeping up with the board leaves."""
-
 SHARE_FOR_SUBSTATUSES = 0.05
 """The part of it that substatuses are sure of."""
+
+SHARE_FOR_ENDINGS = 1 / 3
+"""The most that keeping up with ends of calls takes of what keeping up with the board leaves."""
 
 EVENTS_FLOW = 300.0
 """Seconds after the last event for which events are taken to come."""
