@@ -11,7 +11,7 @@ from functools import partial
 from exporter import backfill, forget
 from exporter.archive import command
 from exporter.archive.database import ArchiveError
-from exporter.archive.opening import opened, opened_if_there
+from exporter.archive.opening import opened
 from exporter.archive.records import Doing
 from exporter.archive.store import Archive
 from exporter.config import SIMULATED_CREDENTIAL, load, load_storage
@@ -138,4 +138,4 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _kept_archive(arguments: argparse.Namespace) -> Archive:
     """An archive that is there; needs no credential."""
-    return opened_if_there(load_storage(arguments.config), arguments.storage or STORAGE)
+    return opened(load_storage(arguments.config), arguments.storage or STORAGE, create=False)

@@ -6,13 +6,12 @@ from exporter.archive.store import Archive
 from exporter.config import Storage
 
 
-def opened(storage: Storage, directory: str, simulated: bool = False, exclusive: bool = False) -> Archive:
-    """The archive as configured, or else in a directory; its key as configured, or else there too."""
-    url = storage.url or sqlite_url(directory)
+def opened(
+    storage: Storage, directory: str, *, simulated: bool = False, exclusive: bool = False, create: bool = True
+) -> Archive:
+    """The archive as configured, or else in a directory; its key as configured, or else there too.
+
+    Raises ArchiveError where the directory has none and none is to be made (`create`).
+    """
+    url = storage.url or sqlite_url(directory, create)
     return Archive(url, key_file(storage.key_file, directory), simulated, exclusive)
-
-
-def opened_if_there(storage: Storage, directory: str) -> Archive:
-    """The same where it has been made before. Raises ArchiveError where it has not."""
-    url = storage.url or sqlite_url(directory, create=False)
-    return Archive(url, key_file(storage.key_file, directory))
