@@ -39,8 +39,8 @@ RETRY = 30.0
 LONGEST_RETRY = 300.0
 """Seconds that this grows to, twofold each time that a reading fails anew."""
 
-CREDENTIAL_RETRY = 60.0
-"""Seconds between requests while the credential is rejected."""
+CREDENTIAL_RETRY = 10.0
+"""Seconds between requests while the credential is rejected: no longer than between polls."""
 
 PATIENCE = 2
 """Failures of one request after which its reading begins anew."""

@@ -12,6 +12,7 @@ from exporter.metrics.leader import LeaderMetric
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.threads import ThreadMetrics
 from exporter.metrics.webhooks import WebhookMetrics
+from tests.faults.boards import POLL
 from tests.faults.table import TROUBLES, Trouble
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -93,8 +94,7 @@ def reliability_page(page: str) -> str:
 
 def _fault(trouble: Trouble) -> str:
     settled = f", all calls {trouble.settled // 60} min" if trouble.settled else ""
-    within = f"{trouble.recovered} s{settled}"
-    return f"| {trouble.fault} | {trouble.done} | {trouble.board.words} | 0 | {within} |\n"
+    return f"| {trouble.fault} | {trouble.done} | {trouble.board.words} | 0 | {POLL} s{settled} |\n"
 
 
 if __name__ == "__main__":

@@ -206,13 +206,16 @@ def test_what_aircall_refuses_is_one_line(
     assert len(changes(aircall)) == 1
 
 
-def test_a_used_up_limit_is_waited_for(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+@pytest.mark.parametrize(("headers", "waits"), [("on_429", [60]), ("never", [10] * 6)])
+def test_a_used_up_limit_is_waited_for(
+    aircall: SimulatedAircall, ada: SimulatedUser, headers: str, waits: list[int]
+) -> None:
     clock, said = SimulatedTime(60 * (time.time() // 60 + 1)), list[str]()
 
     def sleep(seconds: float) -> None:
         clock.now += seconds
 
-    aircall.clock = clock
+    aircall.clock, aircall.limit_headers = clock, headers
     aircall.spend(aircall.rate_limit)
     api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
     client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(CollectorRegistry()))
@@ -221,9 +224,9 @@ def test_a_used_up_limit_is_waited_for(aircall: SimulatedAircall, ada: Simulated
     assert asker.run(switch(UserApi(), ada.id, None)).changed
     client.close()
     assert ada.availability_status == "unavailable"
-    assert [request.status for request in aircall.requests] == [429, 200, 200]
+    assert [request.status for request in aircall.requests] == [429] * len(waits) + [200, 200]
     assert clock.now // 60 == begun // 60 + 1
-    assert said == [f"waiting {clock.now - begun:.0f}s, to keep within the rate limit"]
+    assert said == [f"waiting {seconds}s, to keep within the rate limit" for seconds in waits]
 
 
 def test_since_when_is_what_a_running_exporter_has_seen(

@@ -8,8 +8,8 @@ from exporter.aircall.headers import Headers
 FIRST_LIMIT = 60.0
 """The company's requests a minute until the API announces its own limit (tutorial, "Rate Limiting")."""
 
-UNKNOWN_RESET = 30.0
-"""Seconds to stand still after a 429 that does not say when the limit resets; windows are a minute long."""
+UNKNOWN_RESET = 10.0
+"""Seconds to stand still after a 429 that does not say when the limit resets; as between two polls."""
 
 LATEST_RESET = 120.0
 """Seconds beyond which an announced reset is not believed."""

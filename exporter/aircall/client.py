@@ -20,9 +20,7 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 10.0
-"""Seconds without a byte."""
-DEADLINE = 20.0
-"""Seconds for a whole answer, however steadily it drips."""
+"""Seconds without a byte; and for a whole answer, however steadily it drips."""
 LARGEST_ANSWER = 16 * 2**20
 """Bytes; a page of 50 calls with everything in it has some 200 kB."""
 
@@ -104,7 +102,7 @@ class Client:
             self._metrics.duration.labels(request.template).observe(time.monotonic() - started)
 
     def _fetch(self, request: Request[T]) -> tuple[requests.Response, bytes]:
-        deadline = time.monotonic() + DEADLINE
+        deadline = time.monotonic() + READ_TIMEOUT
         with self._session.request(
             request.method,
             self._base_url + request.path,

@@ -19,8 +19,8 @@ from exporter.config import Aircall
 
 T = TypeVar("T")
 
-TRIES = 3
-"""How often a request is made that Aircall answers with 429."""
+LONGEST_REFUSAL = 90.0
+"""Seconds for which a request is made again that Aircall answers with 429; its windows are a minute long."""
 
 LONG = 2.0
 """Seconds of waiting that are worth a word."""
@@ -59,17 +59,17 @@ class Asker:
             return result
 
     def _answer(self, request: Request[Any]) -> Answer[Any]:
-        tries = 0
+        begun = self._clock()
         while True:
             self._wait()
-            sent, tries = self._clock(), tries + 1
+            sent = self._clock()
             self._budget.spend(sent)
             try:
                 value, headers = self._client.send(request)
             except ThrottledError as error:
                 self._hear(error.headers, sent)
                 self._budget.throttled(error.headers, self._clock(), self._server_clock.ahead)
-                if tries == TRIES:
+                if sent - begun > LONGEST_REFUSAL:
                     raise
                 self._waits = False
             else:

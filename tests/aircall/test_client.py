@@ -175,7 +175,7 @@ def test_a_body_that_breaks_off(registry: CollectorRegistry) -> None:
 def test_a_body_that_drips_for_ever(
     registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, header: bytes, drop: bytes
 ) -> None:
-    monkeypatch.setattr(client_module, "DEADLINE", 0.5)
+    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.5)
     dripping = OneAnswer(HEAD + header, *[drop] * 400, close=False, pause=0.05)
     assert ask(dripping, registry) == "timeout"
 

@@ -13,7 +13,7 @@ from tests.simulated_time import Polled
 @contextmanager
 def given_up_after(seconds: float, world: Polled, moment: float = 0.1) -> Iterator[None]:
     """Let requests that are not answered within a moment take so many seconds by the exporter's clock."""
-    send, patience = world.client.send, (client.READ_TIMEOUT, client.DEADLINE)
+    send, patience = world.client.send, client.READ_TIMEOUT
 
     def patiently(request: Request[Any]) -> Any:
         try:
@@ -24,7 +24,7 @@ def given_up_after(seconds: float, world: Polled, moment: float = 0.1) -> Iterat
             raise
 
     world.client.send = patiently  # type: ignore[method-assign]
-    client.READ_TIMEOUT = client.DEADLINE = moment
+    client.READ_TIMEOUT = moment
     yield
     world.client.send = send  # type: ignore[method-assign]
-    client.READ_TIMEOUT, client.DEADLINE = patience
+    client.READ_TIMEOUT = patience

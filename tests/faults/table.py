@@ -8,11 +8,11 @@ from typing import Any
 
 from starlette.responses import Response
 
-from exporter.aircall.client import DEADLINE, READ_TIMEOUT
+from exporter.aircall.client import READ_TIMEOUT
 from exporter.demo import faults
 from exporter.demo.faults import Exchange, Fault, Hang, Respond
 from exporter.demo.server import SimulatedAircall
-from tests.faults.boards import FAILING, FRESH, OFF, POLL, STALE, THROTTLED, TRUE, Board
+from tests.faults.boards import FAILING, FRESH, OFF, STALE, THROTTLED, TRUE, Board
 
 CONFUSED = 600
 """Seconds within which calls that turn up late, or anew, are read."""
@@ -33,8 +33,6 @@ class Trouble:
     done: str
     board: Board
     happening: Misbehaving = nullcontext
-    recovered: int = POLL
-    """Within how many seconds after the end calls and availabilities are read again."""
     settled: int = 0
     given_up: float = 0.0
     """After how many seconds the exporter gives up each request, where it has to."""
@@ -213,8 +211,7 @@ TROUBLES = (
         "never the last byte",
         STALE,
         answering(faults.drip),
-        recovered=20,
-        given_up=DEADLINE,
+        given_up=READ_TIMEOUT,
     ),
     Trouble(
         "answers that never come",
@@ -225,12 +222,12 @@ TROUBLES = (
     ),
     Trouble("nobody there", "connections refused", STALE, _away),
     Trouble("50 MB answers", "50 MB of spaces behind the JSON", STALE, answering(faults.padded(50_000_000))),
-    Trouble("the key revoked", "403 until it is valid again", STALE, _other_key, recovered=60),
+    Trouble("the key revoked", "403 until it is valid again", STALE, _other_key),
     Trouble("429 storm", "another integration burns the limit", THROTTLED, _burned()),
     Trouble("429 storm", "reset in milliseconds", THROTTLED, _burned(reset_unit="milliseconds")),
-    Trouble("429 storm", "no headers", THROTTLED, _burned(limit_headers="never"), recovered=30),
-    Trouble("429 storm", "reset an hour ago", THROTTLED, _burned(reset_error=-3600), recovered=30),
-    Trouble("429 storm", "reset in a day", THROTTLED, _burned(reset_error=86_400), recovered=30),
+    Trouble("429 storm", "no headers", THROTTLED, _burned(limit_headers="never")),
+    Trouble("429 storm", "reset an hour ago", THROTTLED, _burned(reset_error=-3600)),
+    Trouble("429 storm", "reset in a day", THROTTLED, _burned(reset_error=86_400)),
     Trouble("`next_page_link` loops", "each page links to the first", FAILING, answering(_in_a_circle())),
     Trouble("`next_page_link` never ends", "each page links to a copy of itself", FAILING, _on_for_ever),
     Trouble("pages that shift", "ten calls begin behind each page of calls", TRUE, _new_calls),

@@ -11,7 +11,7 @@ from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.demo.simulation import SimulatedAccount
 from exporter.schedule import BOARD
-from tests.faults.boards import PERIOD
+from tests.faults.boards import PERIOD, POLL
 from tests.faults.patience import given_up_after
 from tests.faults.table import TROUBLES, Trouble
 from tests.ledger import counted, kept, open_calls, plan, to_be_counted
@@ -37,7 +37,7 @@ def test_nothing_is_lost_and_the_board_is_never_wrong(trouble: Trouble, tmp_path
         with trouble.happening(world.aircall), patience:
             world.live(ending - begun)
             trouble.board.check(world, before, world.scrape(), ending - begun)
-        assert until_read(world, ending) - ending <= trouble.recovered + REQUESTS
+        assert until_read(world, ending) - ending <= POLL + REQUESTS
         world.live(trouble.settled)
         read_whole(world)
         scrape = world.scrape()
