@@ -89,7 +89,7 @@ class Lanes:
 
     def _for_the_archive(self, now: float) -> Iterator[str]:
         account = self._account
-        if account.ledger.totals is None:
+        if account.ledger.totals is None or account.ledger.full:
             return
         if self._server_clock.known and account.edits(now + self._server_clock.ahead):
             yield EDITS

@@ -19,11 +19,11 @@ from exporter.aircall.endpoints import Answer
 from exporter.aircall.errors import REJECTED, ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
-from exporter.archive.records import Batch, Memory, Span
+from exporter.archive.records import Batch, Memory, NoRoomError, Span
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.errand import Errand
-from exporter.lanes import ERRANDS, Lanes
+from exporter.lanes import ARCHIVE, ERRANDS, Lanes
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.webhooks import Result
 from exporter.pace import Pace
@@ -178,8 +178,17 @@ class Poller:
 
     def _keep(self) -> None:
         batch = self.account.take_batch()
-        if batch:
+        if not batch:
+            return
+        try:
             self._save(batch)
+        except NoRoomError:
+            self._remarks.no_room(already=self.account.ledger.full)
+            self.account.not_kept(batch)
+            for name in ARCHIVE:
+                self.lanes[name].drop()
+        else:
+            self.account.kept(batch)
 
     def _go_on(self, name: str, now: float) -> None:
         lane = self.lanes[name]
@@ -204,6 +213,8 @@ class Poller:
             self._credential_rejected = False
             log.info("Aircall accepts the credential again")
         lane.failures = 0
+        if lane.read is None:  # it was for the archive, which has no room for it any more
+            return
         with self._reading(name, now):
             lane.pending = lane.read.send(Answer(value, now))
 

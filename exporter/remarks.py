@@ -105,3 +105,8 @@ class Remarks:
             self._missing_told_at = 0.0
             log.info("past calls have been read")
         self._missing = missing
+
+    def no_room(self, already: bool) -> None:
+        """The archive takes no more calls; `already` where that has been said."""
+        if not already:
+            log.warning("too many calls wait for the archive, later ones are read again once it works")

@@ -67,6 +67,10 @@ class Account:
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self._backfill: float | None = None
+        self._kept_from = 0
+        """The start (UNIX seconds, Aircall's clock) since which what polls of calls read has been kept."""
+        self._poll_kept = True
+        """Whether all that the present or last poll of calls read has been."""
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
         self._touched = Touched()
         self._making = Making()
@@ -181,7 +185,9 @@ class Account:
     def read_calls(self, since: int, begun: float) -> None:
         """The calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
         self.book.completed(since, begun)
-        self.history.read(max(since - LATE, int(self.book.whole_from)), int(begun) - LATE)
+        if self._poll_kept:
+            whole_from = max(int(self.book.whole_from), self._kept_from)
+            self.history.read(max(since - LATE, whole_from), int(begun) - LATE)
         self.known.add("calls")
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
@@ -203,7 +209,10 @@ class Account:
             self._backfill = backfill
             self.history.want(int(server_now - max(backfill, LOOK_BACK)))
         self.history.forget(self.oldest_kept)
-        return self.book.to_read(int(start), server_now, now, self._hung_up)
+        todo = self.book.to_read(int(start), server_now, now, self._hung_up)
+        if not self._poll_kept:
+            self._poll_kept, self._kept_from = True, todo.since
+        return todo
 
     def may_be_over(self, now: float, next_poll: float) -> Iterator[Call]:
         """The calls in progress that may be over, but for those that a poll of calls reads anyway.
@@ -341,15 +350,27 @@ class Account:
         """What is to be saved since this was asked last."""
         needed = {"users", "teams"} | ({"assignments"} if self.settings.map_users_to_numbers else set())
         teams_told = needed <= self.known
-        if teams_told and self.ledger.uncounted_for_teams:
+        if teams_told and self.ledger.uncounted_for_teams and not self.ledger.full:
             self.ledger.count_for_teams(self._roster().teams)
         batch = self.ledger.take_batch(self.history, teams_told)
         batch.names = self.directory.take_new_names()
         return batch
 
+    def kept(self, batch: Batch) -> None:
+        """The archive has been given the batch."""
+        self.ledger.kept()
+        if batch.progress is not None:
+            self.history.kept(batch.progress)
+
+    def not_kept(self, batch: Batch) -> None:
+        """The archive had no room for the batch: what it held is to be read, and counted, once more."""
+        self._poll_kept = False
+        self.history.go_back()
+        self.book.count_again |= self.ledger.not_kept(batch, self.history)
+
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers."""
-        self.ledger.restore(memory, self.book.calls)
+        self.ledger.restore(memory, self.book.calls.keys() - self.book.count_again)
         self.ledger.count(self.journeys.counts)
         self.directory.remember(memory.names)
         if memory.progress is not None:

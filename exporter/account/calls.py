@@ -69,6 +69,8 @@ class CallBook:
         """When the last reading that was complete began (UNIX seconds, Aircall's clock)."""
         self.whole_from = math.inf
         """The start (UNIX seconds, Aircall's clock) from which on no call is missing here."""
+        self.count_again: set[int] = set()
+        """Calls that are done, and are to be taken for newly done when they are read again."""
         self._starts = ByStart()
 
     def completed(self, since: int, begun: float) -> None:
@@ -101,12 +103,15 @@ class CallBook:
             self.live.pop(call.id, None)
         else:
             self.live[call.id] = at
-        return done and (known is None or known.phase != "done")
+        newly_done = done and (known is None or known.phase != "done" or call.id in self.count_again)
+        self.count_again.discard(call.id)
+        return newly_done
 
     def vanished(self, call_id: int) -> None:
         """Aircall knows this call no more."""
         self.calls.pop(call_id, None)
         self.live.pop(call_id, None)
+        self.count_again.discard(call_id)
 
     def forget(self, before: float) -> None:
         """Let go of the finished calls that started before `before` (UNIX seconds, Aircall's clock)."""
@@ -119,6 +124,7 @@ class CallBook:
                 self._starts.put(started_at, call_id)
             else:
                 del self.calls[call_id]
+                self.count_again.discard(call_id)
 
     def unread(self, since: int, before: float) -> list[int]:
         """Live calls that the pages from `since` on should have held, last seen before `before`."""

@@ -5,7 +5,7 @@ tuple are in order and neither overlap nor touch.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.archive.records import Progress, Span
 
@@ -54,6 +54,8 @@ class History:
     """What was asked for by hand besides."""
     swept: tuple[int, ...] = ()
     """For each of `AGES`, up to which start calls have been read again at that age."""
+    _kept: Progress = field(default_factory=Progress)
+    """How far reading had come with what the archive was last given."""
 
     def read(self, first: int, last: int) -> None:
         """All calls that began from `first` to `last` have been read."""
@@ -70,6 +72,19 @@ class History:
         if progress.wanted_from is not None:
             self.want(max(progress.wanted_from, removed_to))
         self.swept = progress.swept
+        self._kept = progress
+
+    def kept(self, progress: Progress) -> None:
+        """The archive has been given all that was read up to here."""
+        self._kept = progress
+
+    def go_back(self) -> None:
+        """What was read since is not kept, and is to be read again."""
+        self.covered, self.swept = self._kept.covered, self._kept.swept
+
+    def has(self, start: int) -> bool:
+        """Whether the calls that began at `start` have been read."""
+        return any(first <= start <= last for first, last in self.covered)
 
     def forget(self, before: int) -> None:
         """Calls that began before `before` are kept no longer, once they have all been read and counted."""

@@ -32,6 +32,8 @@ class Ledger:
         """Calls that went on when an earlier run read them last, and that were not read since."""
         self.uncounted_for_teams: list[Call] = []
         """Calls that are counted, but not yet for their teams."""
+        self.full = False
+        """Whether the archive had no room for the last batch: nothing is read for its sake then."""
         self._batch = Batch()
 
     def keep(self, call: Call, record: Record, known: bool, newly_done: bool) -> None:
@@ -77,6 +79,24 @@ class Ledger:
                 for_teams=self.teams_complete or (teams_told and not self.uncounted_for_teams),
             )
         return batch
+
+    def kept(self) -> None:
+        """The archive has been given a batch."""
+        self.full = False
+
+    def not_kept(self, batch: Batch, history: History) -> set[int]:
+        """The archive had no room for a batch; gives the calls in it that are to be counted once more.
+
+        Most are read again with all that began when they did. Those that began before are asked for by id.
+        """
+        self.full = True
+        done = {added.call.id: added.call for added in batch.additions if added.stage == "counted"}
+        self.left_open |= batch.vanished
+        self.left_open.update(call.id for call in done.values() if history.has(call.started_at))
+        for_teams = (added.call for added in batch.additions if added.stage == "counted_for_teams")
+        waiting = (*for_teams, *self.uncounted_for_teams)
+        self.uncounted_for_teams = [call for call in waiting if call.id not in done]
+        return set(done)
 
     def restore(self, memory: Memory, known: Iterable[int]) -> None:
         """Go on from what the archive remembers; the calls `known` by now were read after it was written."""

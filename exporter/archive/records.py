@@ -15,6 +15,11 @@ Doing = Mapping[int, tuple[str, float]]
 Span = tuple[int, int]
 """A stretch of time: its first and its last second, in UNIX seconds on Aircall's clock."""
 
+
+class NoRoomError(Exception):
+    """So many calls wait to be saved that no more are taken."""
+
+
 Stage = Literal["counted", "counted_for_teams"]
 """A call adds to the totals twice: by itself, and for its teams once they can be told."""
 

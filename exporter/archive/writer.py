@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from exporter.archive.database import ArchiveError, TakenError
-from exporter.archive.records import Batch, Doing, Memory, Progress, Saved, Span
+from exporter.archive.records import Batch, Doing, Memory, NoRoomError, Progress, Saved, Span
 from exporter.archive.standby import LOOK, Standby
 from exporter.archive.store import Archive
 from exporter.clock import Clock
@@ -23,6 +23,9 @@ LONGEST_RETRY = 30.0
 
 MOST_AT_A_TIME = 500
 """Calls in one transaction: what a database is told takes many times the room of what is to be said."""
+
+MOST_WAITING = 20_000
+"""Calls that wait for a database that is away, some three kB each; Aircall keeps the others for us."""
 
 BEAT = 5.0
 """Seconds between two signs of life, which tell other commands on the archive that an exporter runs."""
@@ -64,8 +67,8 @@ class Listener:
 class ArchiveWriter:
     """Collects batches and saves them in order.
 
-    Nothing is ever given up: what cannot be saved now waits, and what is lost when the process
-    dies is read from Aircall again at the next start.
+    Nothing is ever given up: what cannot be saved now waits, and what is refused as too many wait, or lost
+    when the process dies, is read from Aircall again.
     """
 
     def __init__(
@@ -103,12 +106,15 @@ class ArchiveWriter:
         self._archive.close()
 
     def submit(self, batch: Batch) -> None:
-        """Have a batch saved."""
+        """Have a batch saved. Raises NoRoomError, and takes its names alone, where too many calls wait."""
         with self._lock:
-            self._pending.add(batch)
+            full = len(self._pending.records) >= MOST_WAITING
+            self._pending.add(Batch(names=batch.names) if full else batch)
             if self._pending_since is None:
                 self._pending_since = self._clock()
         self.loop.wake()
+        if full:
+            raise NoRoomError
 
     def status(self) -> ArchiveStatus:
         with self._lock:

@@ -1,0 +1,97 @@
+"""The archive is away for so long that no more calls can wait for it: Aircall is asked for them again."""
+
+import random
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, event, select
+from sqlalchemy.exc import OperationalError
+
+from exporter.archive import schema, writer
+from exporter.archive.records import Batch, NoRoomError
+from exporter.archive.store import Archive
+from exporter.demo.simulation import SimulatedAccount
+from tests.faults.test_faults import read_whole
+from tests.ledger import counted, kept, plan, to_be_counted
+from tests.simulated_time import NOON, Polled, polled
+
+PAGE = 50
+HOUR = 3600
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    return SimulatedAccount(users=30, calls_per_hour=300, seed=11, start=NOON, history=0)
+
+
+class Away(Archive):
+    """An archive whose database is away for as long as `away` is set."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.away = False
+        event.listen(self._engine, "begin", self._fail)
+
+    def _fail(self, _: object) -> None:
+        if self.away:
+            raise OperationalError("BEGIN", {}, Exception("nobody there"))
+
+
+def nothing_is_lost(world: Polled, database: str) -> None:
+    read_whole(world)
+    assert counted(world.scrape()) == to_be_counted(world.account)
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        assert kept(connection.execute(select(schema.calls))) == plan(world.account)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["that was there before", "that was never there"])
+def test_so_many_calls_wait_and_no_more(
+    account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    monkeypatch.setattr(writer, "MOST_WAITING", 100)
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    archive = Away(database)
+    archive.away = not known
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        world.live(300)
+        archive.away = True
+        for _ in range(10):
+            world.live(HOUR / 4)
+            assert world.writer.status().waiting <= 100 + PAGE
+        assert world.writer.status().waiting >= 100
+        assert world.scrape().value("aircall_up") == 1
+        archive.away = False
+        world.live(60)
+        nothing_is_lost(world, database)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whenever_there_is_no_room_nothing_is_lost(
+    account: SimulatedAccount, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    refused = 0
+
+    def submit(batch: Batch) -> None:
+        nonlocal refused
+        if full:
+            refused += 1
+            raise NoRoomError
+        world.writer.submit(batch)
+
+    with polled(account, archive=Archive(database)) as world:
+        world.poller._save, full = submit, False
+        for _ in range(3):
+            full = True
+            world.live(900)
+            for _ in range(100):
+                full = chance.random() < 0.5
+                world.live(chance.choice((0.2, 1, 5)))
+        full = False
+        world.live(60)
+        nothing_is_lost(world, database)
+    assert refused
