@@ -126,23 +126,23 @@ class Company:
         self.poller.account.saved(Saved(tuple(batch.additions), changed), Progress(for_teams=True))
 
     def _read_directory(self) -> None:
-        account, company = self.poller.account, self.account
+        lists, company = self.poller.account.lists, self.account
         users = [User(user.id, user.name, user.time_zone, user.language) for user in company.users.values()]
         numbers = [
             Number(each.id, each.name, each.digits, each.country, each.time_zone)
             for each in company.numbers.values()
         ]
-        account.saw_users(_page(users))
-        account.read_users(set(company.users))
+        lists.saw_users(_page(users))
+        lists.read_users(set(company.users))
         for team in company.teams.values():
-            account.directory.add_team(team.id, team.name, team.user_ids)
-        account.read_teams(set(company.teams))
-        account.saw_numbers(_page(numbers))
-        account.read_numbers(set(company.numbers))
+            lists.directory.add_team(team.id, team.name, team.user_ids)
+        lists.read_teams(set(company.teams))
+        lists.saw_numbers(_page(numbers))
+        lists.read_numbers(set(company.numbers))
         assigned = {each.id: frozenset(each.user_ids) for each in company.numbers.values()}
-        account.read_assignments(assigned, frozenset(company.users), frozenset(company.numbers))
-        account.saw_availabilities(_page([Availability(id_, "available") for id_ in company.users]), NOON)
-        account.read_availabilities(set(company.users))
+        lists.read_assignments(assigned, frozenset(company.users), frozenset(company.numbers))
+        lists.saw_availabilities(_page([Availability(id_, "available") for id_ in company.users]), NOON)
+        lists.read_availabilities(set(company.users))
 
 
 def _page(items: list[T]) -> Page[T]:

@@ -37,15 +37,15 @@ class Lanes:
         self.user_api = users = reads.UserApi()
         """Which version of the users' endpoints this account answers."""
         self.errands: dict[str, deque[Errand[Any]]] = {SWITCHES: deque(), ERRANDS: deque()}
-        self._account, self._server_clock = account, server_clock
+        self._account, self._server_clock, lists = account, server_clock, account.lists
         begin: dict[str, Callable[[float], Asking[None]]] = {
             "calls": self._calls,
-            "availabilities": lambda _: reads.availabilities(account),
-            "users": lambda _: reads.users(account, users),
-            "teams": lambda _: reads.teams(account),
-            "numbers": lambda _: reads.numbers(account),
-            SUBSTATUSES: lambda _: reads.substatuses(account, users),
-            "assignments": lambda _: reads.assignments(account, users),
+            "availabilities": lambda _: reads.availabilities(lists),
+            "users": lambda _: reads.users(lists, users),
+            "teams": lambda _: reads.teams(lists),
+            "numbers": lambda _: reads.numbers(lists),
+            SUBSTATUSES: lambda _: reads.substatuses(lists, users),
+            "assignments": lambda _: reads.assignments(lists, users),
             ENDINGS: lambda now: reads.endings(account, self._endings(now), now),
             SWITCHES: lambda _: reads.errands(self.errands[SWITCHES]),
             ERRANDS: lambda _: reads.errands(self.errands[ERRANDS]),

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from exporter import reckoning, schedule
-from exporter.account.account import LEAST_PATIENCE, Account
+from exporter.account.account import Account
+from exporter.account.lists import LEAST_PATIENCE
 from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
@@ -42,7 +43,7 @@ class Pace:
             lane = lanes[name]
             if lane.read is None and lane.failing_since is None:
                 lane.due = min(lane.due, lane.scheduled + self.intervals[name])
-        account.patience = max(LEAST_PATIENCE, 3 * self.intervals["availabilities"])
+        account.lists.patience = max(LEAST_PATIENCE, 3 * self.intervals["availabilities"])
         complete = set(DIRECTORY) <= account.known
         self._remarks.stretching(self.intervals, schedule.targets(self.settings, self._told), complete)
         if complete and set(BOARD) <= account.known:

@@ -236,7 +236,7 @@ class Poller:
     def _finished(self, name: str) -> None:
         lane = self.lanes[name]
         lane.drop()
-        lane.asked |= name in self.account.in_doubt
+        lane.asked |= name in self.account.lists.in_doubt
         if lane.failing_since is not None:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
         first = lane.as_of is None
@@ -322,5 +322,5 @@ class Poller:
             )
             self.lanes.ask(*DIRECTORY)
         self._remarks.names(self.account.unknown_names)
-        if self.account.assignments_outdated:
+        if self.account.lists.assignments_outdated:
             self.lanes.ask("assignments")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from exporter.account.account import Account
 from exporter.account.calls import CallsToRead, Neighbours
+from exporter.account.lists import Lists
 from exporter.aircall import endpoints
 from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
@@ -41,77 +42,75 @@ class UserApi:
             return found
 
 
-def availabilities(account: Account) -> Asking[None]:
+def availabilities(lists: Lists) -> Asking[None]:
     """What every user is doing now."""
     ids: set[int] = set()
 
     def apply(page: Page[Availability], at: float) -> None:
-        account.saw_availabilities(page, at)
+        lists.saw_availabilities(page, at)
         ids.update(page.ids)
 
     yield from each_page(endpoints.availabilities(), apply)
-    account.read_availabilities(ids)
+    lists.read_availabilities(ids)
 
 
-def users(account: Account, api: UserApi) -> Asking[None]:
+def users(lists: Lists, api: UserApi) -> Asking[None]:
     """All users, by the version that worked last, else by the other one."""
     ids: set[int] = set()
 
     def apply(page: Page[User], _: float) -> None:
-        account.saw_users(page)
+        lists.saw_users(page)
         ids.update(page.ids)
 
     yield from api.either(lambda version: each_page(endpoints.users(version), apply))
-    account.read_users(ids)
+    lists.read_users(ids)
 
 
-def substatuses(account: Account, api: UserApi) -> Asking[None]:
+def substatuses(lists: Lists, api: UserApi) -> Asking[None]:
     """Why users are away, from the same list: there is no other, and none of those who are."""
-    yield from api.either(
-        lambda version: each_page(endpoints.user_statuses(version), account.saw_substatuses)
-    )
-    account.known.add(SUBSTATUSES)
+    yield from api.either(lambda version: each_page(endpoints.user_statuses(version), lists.saw_substatuses))
+    lists.known.add(SUBSTATUSES)
 
 
-def teams(account: Account) -> Asking[None]:
+def teams(lists: Lists) -> Asking[None]:
     """All teams and their members."""
     ids: set[int] = set()
 
     def apply(page: Page[Team], _: float) -> None:
-        account.saw_teams(page)
+        lists.saw_teams(page)
         ids.update(page.ids)
 
     yield from each_page(endpoints.teams(), apply)
-    account.read_teams(ids)
+    lists.read_teams(ids)
 
 
-def numbers(account: Account) -> Asking[None]:
+def numbers(lists: Lists) -> Asking[None]:
     """All numbers."""
     ids: set[int] = set()
 
     def apply(page: Page[Number], _: float) -> None:
-        account.saw_numbers(page)
+        lists.saw_numbers(page)
         ids.update(page.ids)
 
     yield from each_page(endpoints.numbers(), apply)
-    account.read_numbers(ids)
+    lists.read_numbers(ids)
 
 
-def assignments(account: Account, api: UserApi) -> Asking[None]:
+def assignments(lists: Lists, api: UserApi) -> Asking[None]:
     """Who answers which number: one request for each number or for each user, whichever are fewer.
 
     A user or number that is gone when its turn comes answers nothing.
     """
-    user_ids = frozenset(account.directory.users)
-    number_ids = frozenset(account.directory.numbers)
+    user_ids = frozenset(lists.directory.users)
+    number_ids = frozenset(lists.directory.numbers)
     if len(number_ids) <= len(user_ids):
-        assigned = yield from _by_number(account, number_ids)
+        assigned = yield from _by_number(lists, number_ids)
     else:
-        assigned = yield from _by_user(account, api, user_ids, number_ids)
-    account.read_assignments(assigned, user_ids, number_ids)
+        assigned = yield from _by_user(lists, api, user_ids, number_ids)
+    lists.read_assignments(assigned, user_ids, number_ids)
 
 
-def _by_number(account: Account, number_ids: frozenset[int]) -> Asking[dict[int, frozenset[int]]]:
+def _by_number(lists: Lists, number_ids: frozenset[int]) -> Asking[dict[int, frozenset[int]]]:
     assigned: dict[int, frozenset[int]] = {}
     for number_id in sorted(number_ids):
         try:
@@ -119,21 +118,21 @@ def _by_number(account: Account, number_ids: frozenset[int]) -> Asking[dict[int,
         except NotFoundError:
             continue
         if answer.value is None:
-            account.malformed["number"] += 1
+            lists.malformed["number"] += 1
         else:
-            assigned[number_id] = account.ids(answer.value.users, "user")
+            assigned[number_id] = lists.ids(answer.value.users, "user")
     return assigned
 
 
 def _by_user(
-    account: Account, api: UserApi, user_ids: frozenset[int], number_ids: Iterable[int]
+    lists: Lists, api: UserApi, user_ids: frozenset[int], number_ids: Iterable[int]
 ) -> Asking[dict[int, frozenset[int]]]:
     assigned: dict[int, set[int]] = {number_id: set() for number_id in number_ids}
     for user_id in sorted(user_ids):
         found: list[int] = []
 
         def apply(page: Page[Ref], _: float, found: list[int] = found) -> None:
-            account.malformed["number"] += page.malformed
+            lists.malformed["number"] += page.malformed
             found.extend(ref.id for ref in page.items)
 
         try:
@@ -142,9 +141,9 @@ def _by_user(
             else:
                 answer = yield from ask(endpoints.user_with_numbers(user_id))
                 if answer.value is None:
-                    account.malformed["user"] += 1
+                    lists.malformed["user"] += 1
                 else:
-                    found.extend(account.ids(answer.value.numbers, "number"))
+                    found.extend(lists.ids(answer.value.numbers, "number"))
         except NotFoundError:
             continue
         for number_id in found:

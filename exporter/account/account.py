@@ -4,46 +4,25 @@ Plain data in one thread's hands: no sockets, no clock. Every time comes in with
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
-from typing import Any
+from collections.abc import Iterator, Set
 
 from msgspec.structs import replace
 
 from exporter.account.board import Board, Counters
 from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
-from exporter.account.directory import Directory
 from exporter.account.history import History
 from exporter.account.journeys import Journeys
-from exporter.account.leaving import Leaving
 from exporter.account.ledger import Ledger
 from exporter.account.limit import limited
+from exporter.account.lists import Lists
 from exporter.account.making import Making, Touched
 from exporter.account.period import Period
-from exporter.account.presence import PresenceBook
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
 from exporter.account.teams import unknown_names
-from exporter.aircall.decoding import decode_objects
-from exporter.aircall.objects import (
-    KINDS,
-    Availability,
-    Call,
-    CallDetails,
-    Kind,
-    Number,
-    Page,
-    ReadCall,
-    Ref,
-    User,
-    UserStatus,
-)
-from exporter.aircall.objects import Team as ApiTeam
+from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
 from exporter.archive.records import Batch, Memory, Progress, Record, Saved, Span
 from exporter.config import API_HISTORY, Settings
-
-LEAST_PATIENCE = 60.0
-"""Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
 
 
 class Account:
@@ -51,28 +30,20 @@ class Account:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.directory = Directory()
-        self.presence = PresenceBook()
+        self._touched = Touched()
+        self.lists = Lists(self._touched.users)
+        self.directory, self.presence = self.lists.directory, self.lists.presence
+        self.known, self.malformed = self.lists.known, self.lists.malformed
         self.book = CallBook()
         self.history = History()
         self.period = Period(settings.queue_wait.critical)
         self.ledger = Ledger(settings)
         self.journeys = Journeys()
-        self.known: set[str] = set()
-        self._leaving = {name: Leaving() for name in ("users", "teams", "numbers", "availabilities")}
-        self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
-        self.patience = LEAST_PATIENCE
         self.server_ahead = 0.0
         """By how many seconds Aircall's clock leads ours."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self._backfill: float | None = None
-        self._kept_from = 0
-        """The start (UNIX seconds, Aircall's clock) since which what polls of calls read has been kept."""
-        self._poll_kept = True
-        """Whether all that the present or last poll of calls read has been."""
-        self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
-        self._touched = Touched()
         self._making = Making()
 
     def configure(self, settings: Settings) -> None:
@@ -85,75 +56,6 @@ class Account:
             self._put_into_period(call)
 
     # What was read -------------------------------------------------------------------------------
-
-    def saw_users(self, page: Page[User]) -> None:
-        self.malformed["user"] += page.malformed
-        for user in page.items:
-            self.directory.add_user(user)
-
-    def read_users(self, ids: set[int]) -> None:
-        """All users have been read."""
-        left = self._leaving["users"].left(self.directory.users.keys(), ids)
-        self.directory.drop("users", left)
-        self.presence.drop(left)
-        self.known.add("users")
-
-    def saw_teams(self, page: Page[ApiTeam]) -> None:
-        self.malformed["team"] += page.malformed
-        for team in page.items:
-            self.directory.add_team(team.id, team.name, self.ids(team.users or (), "user"))
-
-    def read_teams(self, ids: set[int]) -> None:
-        """All teams have been read."""
-        self.directory.drop("teams", self._leaving["teams"].left(self.directory.members.keys(), ids))
-        self.known.add("teams")
-
-    def saw_numbers(self, page: Page[Number]) -> None:
-        self.malformed["number"] += page.malformed
-        for number in page.items:
-            self.directory.add_number(number)
-
-    def read_numbers(self, ids: set[int]) -> None:
-        """All numbers have been read."""
-        self.directory.drop("numbers", self._leaving["numbers"].left(self.directory.numbers.keys(), ids))
-        self.known.add("numbers")
-
-    def read_assignments(
-        self, assigned: Mapping[int, frozenset[int]], user_ids: frozenset[int], number_ids: frozenset[int]
-    ) -> None:
-        """Who answers which number has been read whole, for these users and numbers."""
-        self.directory.assign(assigned)
-        self._mapped_ids = user_ids, number_ids
-        self.known.add("assignments")
-
-    def saw_availabilities(self, page: Page[Availability], at: float) -> None:
-        self.malformed["availability"] += page.malformed
-        for seen in page.items:
-            self.saw_availability(seen.id, seen.availability, at)
-
-    def saw_availability(self, user_id: int, word: str, at: float) -> None:
-        """What one user does, in Aircall's word, as it was asked for `at` (UNIX seconds, our clock)."""
-        self.presence.saw(user_id, word, at, self.patience)
-        self._touched.users.add(user_id)
-
-    def saw_substatuses(self, page: Page[UserStatus], at: float) -> None:
-        self.malformed["user"] += page.malformed
-        for seen in page.items:
-            self.saw_substatus(seen.id, seen.substatus, at)
-
-    def saw_substatus(self, user_id: int, substatus: str | None, at: float) -> None:
-        """Why a user is away, in Aircall's words, as it was asked for `at` (UNIX seconds, our clock)."""
-        presence = self.presence.users.get(user_id)
-        if presence is not None:
-            presence.tell(substatus, at)
-            self._touched.users.add(user_id)
-
-    def read_availabilities(self, ids: set[int]) -> None:
-        """All availabilities have been read."""
-        left = self._leaving["availabilities"].left(self.presence.users.keys(), ids)
-        self._touched.users |= left
-        self.presence.drop(left)
-        self.known.add("availabilities")
 
     def saw_calls(self, page: Page[ReadCall], at: float) -> None:
         self.malformed["call"] += page.malformed
@@ -185,16 +87,8 @@ class Account:
     def read_calls(self, since: int, begun: float) -> None:
         """The calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
         self.book.completed(since, begun)
-        if self._poll_kept:
-            whole_from = max(int(self.book.whole_from), self._kept_from)
-            self.history.read(max(since - LATE, whole_from), int(begun) - LATE)
+        self.history.polled(max(since - LATE, int(self.book.whole_from)), int(begun) - LATE)
         self.known.add("calls")
-
-    def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
-        """The ids of nested objects, those that cannot be read counted and left out."""
-        refs, malformed = decode_objects(raws, Ref)
-        self.malformed[kind] += malformed
-        return frozenset(ref.id for ref in refs)
 
     # What to read --------------------------------------------------------------------------------
 
@@ -210,8 +104,7 @@ class Account:
             self.history.want(int(server_now - max(backfill, LOOK_BACK)))
         self.history.forget(self.oldest_kept)
         todo = self.book.to_read(int(start), server_now, now, self._hung_up)
-        if not self._poll_kept:
-            self._poll_kept, self._kept_from = True, todo.since
+        self.history.poll(todo.since)
         return todo
 
     def may_be_over(self, now: float, next_poll: float) -> Iterator[Call]:
@@ -286,17 +179,6 @@ class Account:
         )
 
     @property
-    def in_doubt(self) -> frozenset[str]:
-        """The lists that left out somebody who was there before, and are to be read once more."""
-        return frozenset(name for name, leaving in self._leaving.items() if leaving.in_doubt)
-
-    @property
-    def assignments_outdated(self) -> bool:
-        """Whether there are users or numbers that the assignments were not read for."""
-        users, numbers = self._mapped_ids
-        return not (self.directory.users.keys() <= users and self.directory.numbers.keys() <= numbers)
-
-    @property
     def unknown_names(self) -> tuple[str, ...]:
         """Names and ids in the configuration that nobody has, once the directory has been read."""
         if not {"users", "teams", "numbers"} <= self.known:
@@ -364,7 +246,6 @@ class Account:
 
     def not_kept(self, batch: Batch) -> None:
         """The archive had no room for the batch: what it held is to be read, and counted, once more."""
-        self._poll_kept = False
         self.history.go_back()
         self.book.count_again |= self.ledger.not_kept(batch, self.history)
 

@@ -56,11 +56,23 @@ class History:
     """For each of `AGES`, up to which start calls have been read again at that age."""
     _kept: Progress = field(default_factory=Progress)
     """How far reading had come with what the archive was last given."""
+    _polled_from: int | None = 0
+    """The start since which polls of calls have missed nothing; none while the present one has."""
 
     def read(self, first: int, last: int) -> None:
         """All calls that began from `first` to `last` have been read."""
         if first <= last:
             self.covered = joined((*self.covered, (first, last)))
+
+    def poll(self, since: int) -> None:
+        """A poll of calls begins, of all that began at `since` or later."""
+        if self._polled_from is None:
+            self._polled_from = since
+
+    def polled(self, first: int, last: int) -> None:
+        """With the polls before, it has read all calls that began from `first` to `last`."""
+        if self._polled_from is not None:
+            self.read(max(first, self._polled_from), last)
 
     def want(self, since: int) -> None:
         """No call that began at `since` or later may be missing."""
@@ -81,6 +93,7 @@ class History:
     def go_back(self) -> None:
         """What was read since is not kept, and is to be read again."""
         self.covered, self.swept = self._kept.covered, self._kept.swept
+        self._polled_from = None
 
     def has(self, start: int) -> bool:
         """Whether the calls that began at `start` have been read."""

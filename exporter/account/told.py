@@ -100,11 +100,11 @@ class Told:
         else:
             self._saw(user.id, state, at)
         if user.substatus is not None:
-            account.saw_substatus(user.id, user.substatus, at)
+            account.lists.saw_substatus(user.id, user.substatus, at)
         return "accepted"
 
     def _saw(self, user_id: int, state: str, at: float) -> None:
-        self._account.saw_availability(user_id, state, at)
+        self._account.lists.saw_availability(user_id, state, at)
         if at >= self.in_doubt.get(user_id, at):
             self.in_doubt.pop(user_id, None)
 

@@ -103,8 +103,8 @@ def switch_on_board(account: Account, api: UserApi, user_id: int, target: Target
         with suppress(ApiError):  # the next poll will see it
             answer = yield from ask(endpoints.availability(user_id))
             if answer.value is not None:
-                account.saw_availability(user_id, answer.value, answer.at)
-                account.saw_substatus(user_id, switched.user.substatus, answer.at)
+                account.lists.saw_availability(user_id, answer.value, answer.at)
+                account.lists.saw_substatus(user_id, switched.user.substatus, answer.at)
     return switched
 
 

@@ -45,8 +45,8 @@ def calls(draw: st.DrawFn) -> Call:
 
 def read_users(found: set[int]) -> Event:
     def event(account: Account) -> None:
-        account.saw_users(page([User(id_, f"User {id_}") for id_ in found]))
-        account.read_users(found)
+        account.lists.saw_users(page([User(id_, f"User {id_}") for id_ in found]))
+        account.lists.read_users(found)
 
     return event
 
@@ -55,24 +55,24 @@ def read_teams(members: dict[int, frozenset[int]]) -> Event:
     def event(account: Account) -> None:
         for team_id, users in members.items():
             account.directory.add_team(team_id, f"Team {team_id}", users)
-        account.read_teams(set(members))
+        account.lists.read_teams(set(members))
 
     return event
 
 
 def read_numbers(found: set[int]) -> Event:
     def event(account: Account) -> None:
-        account.saw_numbers(page([Number(id_, f"Number {id_}") for id_ in found]))
-        account.read_numbers(found)
+        account.lists.saw_numbers(page([Number(id_, f"Number {id_}") for id_ in found]))
+        account.lists.read_numbers(found)
 
     return event
 
 
 def read_availabilities(seen: dict[int, str], at: int, whole: bool) -> Event:
     def event(account: Account) -> None:
-        account.saw_availabilities(page([Availability(*pair) for pair in seen.items()]), START + at)
+        account.lists.saw_availabilities(page([Availability(*pair) for pair in seen.items()]), START + at)
         if whole:
-            account.read_availabilities(set(seen))
+            account.lists.read_availabilities(set(seen))
 
     return event
 
@@ -104,7 +104,7 @@ events = st.one_of(
     st.dictionaries(ids, st.frozensets(ids), max_size=3).map(read_teams),
     st.sets(ids).map(read_numbers),
     st.dictionaries(ids, st.frozensets(ids)).map(
-        lambda assigned: lambda account: account.read_assignments(assigned, frozenset(), frozenset())
+        lambda assigned: lambda account: account.lists.read_assignments(assigned, frozenset(), frozenset())
     ),
     st.builds(read_availabilities, st.dictionaries(ids, states), st.integers(0, 100), st.booleans()),
     st.integers(1, 4).map(lambda call_id: lambda account: account.lost_call(call_id)),
@@ -147,7 +147,7 @@ KNOWN: list[Event] = [
     read_users({1, 2, 3}),
     read_teams({1: frozenset({1, 2}), 2: frozenset({2, 4})}),
     read_numbers({1, 2, 3}),
-    lambda account: account.read_assignments(
+    lambda account: account.lists.read_assignments(
         {1: frozenset({1, 2}), 2: frozenset({2, 3})}, frozenset({1, 2, 3}), frozenset({1, 2, 3})
     ),
     read_availabilities({1: "available", 2: "in_call"}, 0, True),
