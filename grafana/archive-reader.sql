@@ -5,7 +5,8 @@
 \else
 \getenv reader_password ARCHIVE_READER_PASSWORD
 \endif
-CREATE ROLE aircall_reader LOGIN PASSWORD :'reader_password';
+SELECT 'CREATE ROLE aircall_reader' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aircall_reader') \gexec
+ALTER ROLE aircall_reader LOGIN PASSWORD :'reader_password';
 ALTER ROLE aircall_reader SET default_transaction_read_only = on;
 -- No search of the board takes long; whoever asks for more is stopped.
 ALTER ROLE aircall_reader SET statement_timeout = '20s';

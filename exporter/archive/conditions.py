@@ -17,6 +17,9 @@ _NARROWING = re.compile(r"[a-z0-9]{3}|\W[a-z0-9]{2}")
 The planner would use the index for any other text too, and read all of it.
 """
 
+NAME_AND_ID = names.c.name + " " + names.c.id
+"""As boards tell namesakes apart."""
+
 
 def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnElement[bool]]:
     """What must hold of the columns of `calls`; ids of people and numbers are looked up by `connection`."""
@@ -57,8 +60,9 @@ def _one_of(column: ColumnElement[int | None], ids: Iterable[int]) -> ColumnElem
 
 
 def _ids(connection: Connection, kind: str, wanted: Sequence[str]) -> set[int]:
-    """The ids of everybody of this kind who has one of these ids or names."""
-    named = select(names.c.id).where(names.c.kind == kind, names.c.name.in_(wanted))
+    """The ids of everybody of this kind who has one of these ids or names, or both: `Ada Lovelace 456001`."""
+    called = or_(names.c.name.in_(wanted), NAME_AND_ID.in_(wanted))
+    named = select(names.c.id).where(names.c.kind == kind, called)
     numbers = {int(each) for each in wanted if re.fullmatch("[0-9]{1,19}", each)}
     return {int(id_) for id_ in connection.scalars(named)} | {id_ for id_ in numbers if id_ < 2**63}
 

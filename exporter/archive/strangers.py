@@ -18,7 +18,7 @@ def strangers(connection: Connection, criteria: Criteria) -> Iterator[tuple[str,
     for kind, wanted in asked.items():
         if wanted:
             rows = connection.execute(select(names.c.id, names.c.name).where(names.c.kind == kind)).all()
-            known = {row.id for row in rows} | {row.name for row in rows}
+            known = {told for row in rows for told in (row.id, row.name, f"{row.name} {row.id}")}
             if kind == "team":
                 known |= {*SINGLE_USERS, *(name for name in wanted if _is_group(connection, name))}
             for name in wanted:

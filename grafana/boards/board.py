@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType, Panel
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DashboardLinkType,
+    Panel,
+    VariableHide,
+)
 
 from grafana.boards import variables
 from grafana.boards.promql import EXPORTER
@@ -49,21 +54,24 @@ def bare(page: Page) -> Dashboard:
     )
 
 
-def blank(page: Page) -> Dashboard:
-    """A board with everything but its panels."""
+def blank(page: Page, *, chosen: bool = True) -> Dashboard:
+    """A board with everything but its panels; one without choice keeps for the others what is `chosen`."""
+    team, number = variables.team(), variables.number()
+    if not chosen:
+        team, number = (each.hide(VariableHide.HIDE_VARIABLE) for each in (team, number))
     return (
         bare(page)
         .with_variable(variables.datasource())
         .with_variable(variables.job())
         .with_variable(variables.instance())
-        .with_variable(variables.team())
-        .with_variable(variables.number())
+        .with_variable(team)
+        .with_variable(number)
     )
 
 
-def history(page: Page, since: str, area: str) -> Dashboard:
+def history(page: Page, since: str, area: str, *, chosen: bool = True) -> Dashboard:
     """A board for looking back, with the alerts that fired drawn into it."""
-    return blank(page).time(since, "now").refresh("1m").annotation(_alerts(area))
+    return blank(page, chosen=chosen).time(since, "now").refresh("1m").annotation(_alerts(area))
 
 
 def _alerts(area: str) -> AnnotationQuery:

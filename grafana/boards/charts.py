@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from grafana_foundation_sdk.builders import barchart, heatmap, statetimeline, table, timeseries
 from grafana_foundation_sdk.builders.common import (
+    GraphThresholdsStyleConfig,
     StackingConfig,
     VizLegendOptions,
     VizTooltipOptions,
@@ -32,8 +33,8 @@ DASHED = "/limit|threshold|earlier|budget|asked for/"
 
 
 def lines(frame: Frame, *queries: Dataquery, shown: Sequence[Sign] = ()) -> timeseries.Panel:
-    """Lines over time."""
-    return _coloured(
+    """Lines over time; the frame's steps are drawn too."""
+    panel = _coloured(
         framed(timeseries.Panel(), frame, queries)
         .line_width(2)
         .fill_opacity(0)
@@ -47,6 +48,9 @@ def lines(frame: Frame, *queries: Dataquery, shown: Sequence[Sign] = ()) -> time
         ),
         shown,
     )
+    if frame.steps:
+        panel.thresholds_style(GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED))
+    return panel.max(1) if frame.unit == "percentunit" else panel
 
 
 def bars(frame: Frame, shown: Sequence[Sign], *queries: Dataquery) -> timeseries.Panel:

@@ -145,7 +145,7 @@ def _failures() -> Builder[Panel]:
             description="Answers of Aircall other than success, by code: an HTTP status, or timeout, "
             "connection, invalid. Good: none.",
             unit="short",
-            empty="No request failed",
+            empty="No failed request, or no data, in this time range",
             width=12,
             height=8,
         ),
@@ -250,7 +250,7 @@ def _series() -> Builder[Panel]:
 def board() -> Dashboard:
     """Grafana's JSON model of it."""
     return (
-        history(PAGE, "now-3h", "exporter")
+        history(PAGE, "now-3h", "exporter", chosen=False)
         .with_panel(_verdicts())
         .with_panel(_budget())
         .with_panel(_age())

@@ -9,7 +9,7 @@ from grafana.boards.lines import lines
 from grafana.boards.palette import LEVELS, NO_DATA, PICK_UP, STATES
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import ON_NUMBER, users
-from grafana.boards.tile import stacked
+from grafana.boards.tile import stacked, switchable, switching
 
 PAGE = Page(
     "aircall-numbers",
@@ -26,15 +26,17 @@ def _number() -> Panel:
         "(service level). ! yellow and ‼ red: a caller waits beyond the thresholds of "
         "`queue_wait`. Then every user assigned to the number, with the time in the present "
         "state or call; ↓ inbound or ↑ outbound. ‼ before the name: the user's average time to "
-        "answer is above the SLA. ☎ PICK UP: available, and a call that the user could take is waiting.",
+        "answer is above the SLA. ☎ PICK UP: available, and a call that the user could take is waiting. "
+        "A click on a user leads to where he can be made available or unavailable.",
         unit="string",
         empty="No data",
         width=24,
         height=19,
         base=NO_DATA,
     )
+    panel = stacked(frame, [lines(), users(ON_NUMBER)], (PICK_UP, *STATES, *LEVELS))
     return (
-        stacked(frame, [lines(), users(ON_NUMBER)], (PICK_UP, *STATES, *LEVELS))
+        switchable(panel, "B")
         .with_transformation(sorted_by("user"))
         .repeat("number")
         .repeat_direction("h")
@@ -44,4 +46,4 @@ def _number() -> Panel:
 
 def board() -> Dashboard:
     """Grafana's JSON model of it."""
-    return live(PAGE, *overview.panels(ON_NUMBER), _number())
+    return live(PAGE, *overview.panels(ON_NUMBER), _number(), choices=[switching()])

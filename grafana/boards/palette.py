@@ -14,6 +14,7 @@ GREY = "#55585E"
 CALM = "#1D3326"
 NO_DATA = "#5B3A78"
 NEUTRAL = "#5794F2"
+VIOLET = "#9E6FC9"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ ANSWERED = Sign("answered", GREEN, "answered")
 MISSED = Sign("missed", RED, "missed")
 OUTBOUND = Sign("outbound", NEUTRAL, "outbound")
 UNANSWERED = Sign("unanswered", GREY, "outbound, not answered")
+REASONS = (
+    Sign("no_available_agent", RED, "no available agent"),
+    Sign("agents_did_not_answer", ORANGE, "agents did not answer"),
+    Sign("abandoned_in_classic", YELLOW, "abandoned while waiting"),
+    Sign("abandoned_in_ivr", VIOLET, "abandoned in the menu"),
+    Sign("short_abandoned", NEUTRAL, "abandoned at once"),
+    Sign("out_of_opening_hours", GREY, "out of opening hours"),
+)
+"""Why calls are missed, as Aircall names it."""
 PICK_UP = Sign("pick_up", BRIGHT_GREEN, "☎ PICK UP")
 OVER = Sign("over", RED, "‼")
 LEVELS = (

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grafana.boards.promql import (
+    ISOLATED,
     NUMBER,
     TEAM,
     Text,
@@ -61,18 +62,28 @@ def users(group: Group, details: Callable[[Group], list[Text]] | None = None) ->
     texts = [
         span("since", since, keys),
         clock("length", f"max by ({keys}) ({_call(group)})", keys),
+        Text("which", _which(group), keys),
         Text("towards", _towards(group), keys),
         Text("why", _why(group), keys),
         Text("alert", constant(_over_a_limit(group), "alert", "‼\u00a0"), keys),
         *(details(group) if details else ()),
     ]
     told = described(subjects, of("availability_code", ""), texts)
+    told = reworded(told, "user", ISOLATED, "user")
     told = sentence(told, "period", "in", "out", "missed", "many", "answer", "sla", "over")
     told = reworded(told, "period", "· $1", "period", " *([^ ].*)")
     told = sentence(told, "about", "why", "towards", "call", "period")
     told = sentence(told, "text", "state", "about", separator="|")
     told = sentence(told, "for", "since", "length", separator="")
-    return sentence(sentence(told, "who", "alert", "user", separator=""), "caption", "who", "for")
+    told = sentence(told, "who", "alert", "user", "which", separator="")
+    return sentence(told, "caption", "who", "for")
+
+
+def _which(group: Group) -> str:
+    """The id of who has a namesake."""
+    user = group.of("availability_code", "")
+    namesakes = f"count by (user) (group by (instance, user_id, user) ({user})) > 1"
+    return reworded(f"({user} and on (user) ({namesakes})) ^ 0", "which", " $1", "user_id")
 
 
 def _why(group: Group) -> str:

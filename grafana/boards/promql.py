@@ -12,6 +12,9 @@ EXPORTER = 'job=~"$job", instance=~"$instance"'
 TEAM = f'{EXPORTER}, team=~"$team"'
 NUMBER = f'{EXPORTER}, number=~"$number"'
 
+ISOLATED = "\u2068$1\u2069"
+"""A name between signs that nobody sees: one that is written from right to left takes no figure along."""
+
 # Added to m·100 + s before it becomes text, so that 7 seconds read 1000007 and lose no zero.
 PADDING = 1_000_000
 

@@ -7,7 +7,7 @@ from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import SERVICE_LEVEL, queue_wait
-from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, YELLOW, Sign
+from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, Sign
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER
 from grafana.boards.variables import recorded
@@ -73,11 +73,11 @@ def _missed() -> Builder[Panel]:
             "(abandoned or short abandoned), agents did not answer, out of opening hours. Good: "
             "none, or only out of opening hours.",
             unit="short",
-            empty="No call was missed in this time range",
+            empty="No missed call, or no data, in this time range",
             width=12,
             height=8,
         ),
-        (),
+        REASONS,
         over_time(_each("aircall_missed_calls_total", NUMBER, "reason"), "{{reason}}"),
     ).links([calls_behind()])
 
@@ -86,8 +86,8 @@ def _answer() -> Builder[Panel]:
     return spread(
         Frame(
             title="Time to answer",
-            description="How many calls were answered after how many seconds; the darker, the more. Good: "
-            "dark only at the bottom.",
+            description="How many calls were answered after how many seconds; the brighter, the more. Good: "
+            "bright only at the bottom.",
             unit="short",
             empty="No call was answered in this time range",
             width=12,

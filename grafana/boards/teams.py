@@ -136,7 +136,7 @@ def _kept() -> Builder[Panel]:
             description="Share of the team's users whose average time to answer was within `sla`. Good: 100 "
             "%. Only where `sla` is set.",
             unit="percentunit",
-            empty="No SLA is set",
+            empty="No SLA is set, or no data",
             width=8,
             height=8,
         ),

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizTextDisplayOptions
+from grafana_foundation_sdk.builders.dashboard import TextBoxVariable
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
     BigValueTextMode,
     VizOrientation,
 )
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, VariableHide
 
 from grafana.boards.palette import Sign, signs
 from grafana.boards.panels import Frame, framed, now
 from grafana.boards.promql import Text, clock, constant, described, number, sentence
+from grafana.boards.variables import exporter
 
 COMPANY = ""  # the keys of what is one for all
 
@@ -44,10 +46,19 @@ def tiles(
     )
 
 
-def linked(panel: stat.Panel, title: str, url: str) -> stat.Panel:
-    """Each tile leads to an address, which may have labels of its series as `${__data.fields.label}`."""
-    link = {"title": title, "url": url, "targetBlank": True}
-    return panel.override_by_name("text", [DynamicConfigValue(id_val="links", value=[link])])
+def switchable(panel: stat.Panel, query: str) -> stat.Panel:
+    """Each user's tile leads to where his status is switched; `query` tells the users."""
+    link = {
+        "title": "Make available or unavailable",
+        "url": "${exporter}/users/${__data.fields.user_id}",
+        "targetBlank": True,
+    }
+    return panel.override_by_query(query, [DynamicConfigValue(id_val="links", value=[link])])
+
+
+def switching() -> TextBoxVariable:
+    """Where those links lead, in the address only."""
+    return exporter("switch a user. It needs --web.enable-admin-api").hide(VariableHide.HIDE_VARIABLE)
 
 
 def tile(caption: str, measure: str, everyone: str, said: Text, level: Text) -> str:

@@ -1,15 +1,14 @@
 """The wallboard: who waits, who is there, team by team, for a screen on the wall."""
 
 from grafana_foundation_sdk.builders.stat import Panel
-from grafana_foundation_sdk.models.dashboard import Dashboard, VariableHide
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.boards import overview
 from grafana.boards.board import Page, live
 from grafana.boards.palette import NO_DATA, PICK_UP, STATES
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import IN_TEAM, details, users
-from grafana.boards.tile import linked, stacked
-from grafana.boards.variables import exporter
+from grafana.boards.tile import stacked, switchable, switching
 
 PAGE = Page(
     "aircall-wallboard",
@@ -36,7 +35,7 @@ def _team() -> Panel:
     )
     panel = stacked(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES))
     return (
-        linked(panel, "Make available or unavailable", "${exporter}/users/${__data.fields.user_id}")
+        switchable(panel, "A")
         .with_transformation(sorted_by("user"))
         .repeat("team")
         .repeat_direction("h")
@@ -46,6 +45,4 @@ def _team() -> Panel:
 
 def board() -> Dashboard:
     """Grafana's JSON model of it."""
-    address = exporter("switch a user. It needs --web.enable-admin-api")
-    address = address.hide(VariableHide.HIDE_VARIABLE)
-    return live(PAGE, *overview.panels(IN_TEAM), _team(), choices=[address])
+    return live(PAGE, *overview.panels(IN_TEAM), _team(), choices=[switching()])

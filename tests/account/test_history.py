@@ -79,3 +79,19 @@ def test_after_a_long_absence_nothing_is_read_again_twice() -> None:
         history.edits_read(due[0], due[1][1])
     assert sum(last - first + 1 for first, last in swept) == len(seconds(tuple(swept))) + len(swept) - 1
     assert min(first for first, _ in swept) >= NOW + 29 * DAY
+
+
+def test_what_was_read_and_not_kept_is_claimed_by_no_later_poll() -> None:
+    history = History()
+    history.poll(100)
+    history.polled(40, 130)
+    history.kept(Progress(covered=history.covered))
+    history.poll(160)
+    history.go_back()  # with a page of this poll
+    history.polled(100, 190)
+    assert history.covered == ((40, 130),)
+    history.poll(180)
+    history.polled(120, 260)
+    assert history.covered == ((40, 130), (180, 260))
+    history.go_back()
+    assert history.covered == ((40, 130),)

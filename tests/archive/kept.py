@@ -46,9 +46,9 @@ class Kept:
         return all(
             (
                 wanted.since <= call.started_at <= wanted.until,
-                not wanted.users or {str(call.user_id or ""), names[0]} & set(wanted.users) - {""},
+                not wanted.users or called(call.user_id, names[0]) & set(wanted.users),
                 not wanted.teams or self._teams(call) & set(wanted.teams),
-                not wanted.numbers or {str(call.number_id or ""), names[1]} & set(wanted.numbers) - {""},
+                not wanted.numbers or called(call.number_id, names[1]) & set(wanted.numbers),
                 not wanted.directions or call.direction in wanted.directions,
                 not wanted.assets
                 or ("recording" in wanted.assets and call.recorded)
@@ -109,3 +109,8 @@ def texts_of(criteria: Criteria) -> dict[str, list[str]]:
         texts = [form.format(each) for each in values]
         written[parameter.name] = [t.lower() for t in texts] if parameter.kind == "truth" else texts
     return {name: texts for name, texts in written.items() if texts}
+
+
+def called(id_: int | None, name: str) -> set[str]:
+    """What somebody may be asked for by."""
+    return set() if id_ is None else {str(id_), name, f"{name} {id_}"}

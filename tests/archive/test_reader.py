@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import ProgrammingError
 
 from exporter.archive.store import Archive
@@ -14,19 +14,24 @@ from tests.archive.postgres import Postgres
 SCRIPT = Path(__file__).resolve().parents[2] / "grafana" / "archive-reader.sql"
 
 
-def test_the_reader_reads_and_changes_nothing(postgres_server: Postgres) -> None:
-    url = make_url(postgres_server.database("read"))
+def let_read(url: URL) -> None:
     psql = [
         "psql",
         f"--host={url.host}",
         f"--port={url.port}",
         f"--username={url.username}",
         f"--dbname={url.database}",
+        "--no-psqlrc",
+        f"--file={SCRIPT}",
     ]
     environment = {"ARCHIVE_READER_PASSWORD": "o'clock", "PATH": "/usr/bin:/bin"}
-    subprocess.run(
-        [*psql, "--no-psqlrc", f"--file={SCRIPT}"], env=environment, check=True, capture_output=True
-    )
+    subprocess.run(psql, env=environment, check=True, capture_output=True)
+
+
+def test_the_reader_reads_and_changes_nothing(postgres_server: Postgres) -> None:
+    for name in ("another", "read"):
+        url = make_url(postgres_server.database(name))
+        let_read(url)
     Archive(url.render_as_string(hide_password=False)).load()
     engine = create_engine(url.set(username="aircall_reader", password="o'clock"))
     with engine.connect() as connection:

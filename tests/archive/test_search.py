@@ -68,11 +68,14 @@ def any_criteria(kept: Kept) -> st.SearchStrategy[Criteria]:
     def ids_and_names(of: Any) -> list[str]:
         return [text for each in of.values() for text in (str(each.id), each.name)]
 
+    def and_both(of: Any) -> list[str]:
+        return [*ids_and_names(of), *(f"{each.name} {each.id}" for each in of.values())]
+
     fields: dict[str, st.SearchStrategy[Any]] = {
         "since": st.integers(SINCE, int(NOON) + 900),
-        "users": several(*ids_and_names(account.users), "999"),
+        "users": several(*and_both(account.users), "999"),
         "teams": several(*ids_and_names(account.teams), "Single Users", "none", "Nobody's"),
-        "numbers": several(*ids_and_names(account.numbers)),
+        "numbers": several(*and_both(account.numbers)),
         "directions": several("inbound", "outbound"),
         "assets": several("recording", "voicemail"),
         "missed": st.booleans(),

@@ -23,6 +23,7 @@ from tests.running import eventually, running
 
 WALLBOARDS = ("aircall-wallboard", "aircall-numbers")
 CALLER = "+33 1 22 33 44 55"
+NAMESAKE = "عمر حداد"
 WORDS = {
     "available": "Available",
     "in_call": "In a call",
@@ -52,10 +53,11 @@ class Wall:
 
 
 def named(caption: str) -> str:
-    """The user's name, without the sign before and the time behind it."""
-    found = re.fullmatch(r"(?:‼ )?(.*) (?:\d+:\d\d|(?:\d+ h )?\d+ min)", caption)
+    """The user's name, without the sign before and the time behind it; a namesake's with his id."""
+    found = re.fullmatch(r"(?:‼ )?\u2068(.*) (?:\d+:\d\d|(?:\d+ h )?\d+ min)", caption)
     assert found, caption
-    return found[1]
+    name, _, which = found[1].partition("\u2069")
+    return name + which
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,8 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
     """A quiet account: one call was answered after 12 seconds, one was missed, and nobody calls now."""
     start = time.time() - 300
     account = SimulatedAccount(users=12, calls_per_hour=0, start=start)
+    *_, last = account.numbers.values()
+    last.user_ids |= {account.add_user(NAMESAKE).id for _ in range(2)}
     number = next(number for number in account.numbers.values() if len(number.user_ids) > 3)
     user = min(number.user_ids)
     answered = account.ring_in(number.id, CALLER, at=start + 10)
@@ -191,6 +195,13 @@ def test_a_user_in_a_call_shows_with_whom(wall: Wall) -> None:
         assert "⌀ 12 s ‼" in words
     finally:
         wall.account.hang_up(call.id)
+
+
+def test_namesakes_are_told_apart(wall: Wall) -> None:
+    shown = Counter(map(named, wall.tiles("aircall-wallboard", "$team")))
+    namesakes = [user for user in wall.account.users.values() if user.name == NAMESAKE]
+    assert {f"{NAMESAKE} {user.id}" for user in namesakes} <= shown.keys()
+    assert NAMESAKE not in shown
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
