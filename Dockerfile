@@ -10,12 +10,18 @@ RUN /opt/aircall-exporter/bin/pip install --no-deps --no-build-isolation . \
  && /opt/aircall-exporter/bin/pip uninstall --yes setuptools pip
 
 FROM python:3.13.14-slim
+LABEL org.opencontainers.image.title="aircall-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for Aircall" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# The base image comes without compiled modules, and where nothing can be written each start would compile them anew.
 RUN useradd --uid 9979 --no-create-home --shell /usr/sbin/nologin aircall \
- && install -d -o aircall -g aircall /data
+ && install -d -o aircall -g aircall /data \
+ && python -m compileall -q -j 0 -x "/(test|idlelib|tkinter|site-packages)/" /usr/local/lib/python3.13
 COPY --from=build /opt/aircall-exporter /opt/aircall-exporter
 ENV PATH=/opt/aircall-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 9979
-WORKDIR /data
+# Where the exporter looks for data/ unless told otherwise, also for commands that are run beside it.
+WORKDIR /
 VOLUME /data
 EXPOSE 9979
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \

@@ -55,10 +55,15 @@ def test_ports_are_open_on_this_machine_only(name: str) -> None:
 @each_service
 def test_what_is_mounted_exists(name: str) -> None:
     for mount in SERVICES[name]["volumes"]:
-        source, target, *mode = interpolated(mount).split(":")
+        if isinstance(mount, dict):
+            source, target, read_only = interpolated(mount["source"]), mount["target"], mount["read_only"]
+            assert mount["bind"] == {"create_host_path": False}  # or a path that is wrong becomes a directory
+        else:
+            source, target, *mode = interpolated(mount).split(":")
+            read_only = mode == ["ro"]
         if source.startswith((".", "/")):
             assert (ROOT / source).exists(), source
-            assert mode == ["ro"], target
+            assert read_only, target
         else:
             assert source in COMPOSE["volumes"]
 
