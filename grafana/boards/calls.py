@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, Variable
 from grafana.boards import archive
 from grafana.boards.archive import SqlQuery, matching
 from grafana.boards.board import Page, bare
-from grafana.boards.palette import GREEN, GREY, NEUTRAL, RED
+from grafana.boards.palette import GREEN, GREY, NEUTRAL, REASONS, RED
 from grafana.boards.panels import Frame, framed
 from grafana.boards.variables import exporter
 
@@ -96,7 +96,7 @@ def _totals() -> stat.Panel:
         title="What matches",
         description="All calls that match, also those beyond the table's end: how many, by direction and "
         "outcome, the time talked in all of them, and the average time until an inbound call was answered.",
-        unit="short",
+        unit="locale",
         empty="–",
         width=24,
         height=4,
@@ -120,7 +120,7 @@ def _calls() -> table.Panel:
         "that Aircall has just given to the exporter; In Aircall opens its page there, behind Aircall's "
         "login. A click on a user or number narrows the search to it. To save the table as CSV: Inspect, "
         "Data in the panel's menu.",
-        unit="short",
+        unit="locale",
         empty="No call matches",
         width=24,
         height=22,
@@ -146,6 +146,7 @@ def _calls() -> table.Panel:
                 links=_link("Open its page in Aircall", "${__value.raw}", new_tab=True), mappings=_page()
             ),
         )
+        .override_by_name("Missed because", _settings(mappings=_reasons()))
         .override_by_name("Outcome", _settings(mappings=_outcomes()))
         .override_by_name(
             "Outcome", _settings(**{"custom.cellOptions": {"type": "color-background", "mode": "basic"}})
@@ -186,6 +187,11 @@ def _outcomes() -> list[model.ValueMapping]:
             }
         )
     ]
+
+
+def _reasons() -> list[model.ValueMapping]:
+    words = {sign.code: model.ValueMappingResult(text=sign.text) for sign in REASONS}
+    return [model.ValueMap(options=words)]
 
 
 def _missed() -> CustomVariable:

@@ -10,9 +10,9 @@ def lines() -> str:
     longest = f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"
     texts = (
         number("level", f"max by ({LINE}) (aircall_queue_call_wait_level{{{NUMBER}}})", LINE, default="calm"),
-        number("waiting", f"aircall_queue_calls{{{NUMBER}}} > 0", LINE, "$1 waiting", default="Nobody waits"),
+        number("waiting", f"aircall_queue_calls{{{NUMBER}}} > 0", LINE, "$1 waiting", default="0 waiting"),
         clock("wait", longest, LINE),
-        number("answered", calls % "answered", LINE, "answered $1"),
+        number("answered", calls % "answered", LINE, "in $1"),
         number("missed", calls % "missed", LINE, "missed $1"),
         _mark("many", "missed_share"),
         number("answer", f"round(aircall_number_average_answer_seconds{{{NUMBER}}})", LINE, "⌀ $1 s"),
@@ -21,7 +21,7 @@ def lines() -> str:
             "kept",
             f"round(100 * aircall_number_service_level_ratio{{{NUMBER}}})",
             LINE,
-            "in time $1%",
+            "SL $1%",
         ),
         _mark("low", "service_level"),
     )

@@ -22,8 +22,8 @@ def _number() -> Panel:
     frame = Frame(
         title="$number",
         description="First the number itself: who waits, and its inbound calls of the activity period: "
-        "answered, missed, average time to answer ⌀ (‼: above the SLA), share answered in time "
-        "(service level). ! yellow and ‼ red: a caller waits beyond the thresholds of "
+        "answered (in), missed, average time to answer ⌀ (‼: above the SLA), service level SL, the "
+        "share answered in time. ! yellow and ‼ red: a caller waits beyond the thresholds of "
         "`queue_wait`. Then every user assigned to the number, with the time in the present "
         "state or call; ↓ inbound or ↑ outbound. ‼ before the name: the user's average time to "
         "answer is above the SLA. ☎ PICK UP: available, and a call that the user could take is waiting. "
@@ -34,7 +34,9 @@ def _number() -> Panel:
         height=19,
         base=NO_DATA,
     )
-    panel = stacked(frame, [lines(), users(ON_NUMBER)], (PICK_UP, *STATES, *LEVELS))
+    shown = (PICK_UP, *STATES, *LEVELS)
+    # smaller, as a number may have many users and then a tile has one line
+    panel = stacked(frame, [lines(), users(ON_NUMBER)], shown, caption_size=17, text_size=13)
     return (
         switchable(panel, "B")
         .with_transformation(sorted_by("user"))

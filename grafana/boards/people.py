@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from grafana.boards.promql import (
+    EXPORTER,
     ISOLATED,
     NUMBER,
     TEAM,
@@ -19,6 +20,9 @@ from grafana.boards.promql import (
 
 SOME = "([1-9].*)"
 DO_NOT_DISTURB = ', state="do_not_disturb"'
+
+NAMESAKES = f"(count by (user) (group by (user_id, user) (aircall_user_info{{{EXPORTER}}})) > 1)"
+"""The names that several users have."""
 
 TOO_MUCH = {
     "average_call": "long calls",
@@ -82,8 +86,7 @@ def users(group: Group, details: Callable[[Group], list[Text]] | None = None) ->
 def _which(group: Group) -> str:
     """The id of who has a namesake."""
     user = group.of("availability_code", "")
-    namesakes = f"count by (user) (group by (instance, user_id, user) ({user})) > 1"
-    return reworded(f"({user} and on (user) ({namesakes})) ^ 0", "which", " $1", "user_id")
+    return reworded(f"({user} and on (user) {NAMESAKES}) ^ 0", "which", " $1", "user_id")
 
 
 def _why(group: Group) -> str:

@@ -129,7 +129,7 @@ def _numbers() -> Builder[Panel]:
             description="Offered: inbound calls. Missed: of them, nobody answered. Time to answer: average "
             "of the answered. Service level: share of the offered that was answered within the "
             "second threshold of `queue_wait` as it is now.",
-            unit="short",
+            unit="locale",
             empty=QUIET,
             width=24,
             height=9,

@@ -22,6 +22,7 @@ from grafana.boards.palette import (
     state_codes,
 )
 from grafana.boards.panels import Frame, now, over_time
+from grafana.boards.people import NAMESAKES
 from grafana.boards.promql import EXPORTER, TEAM, sentence
 
 PAGE = Page(
@@ -33,15 +34,15 @@ PAGE = Page(
 QUIET = "No calls in this time range"
 MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
 SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
+AT_MOST = 30
+"""Users in a chart of bars: more names have no room beside them."""
 ONCE = "max without (team_id, team)"
 
 
 def _told_apart(expr: str) -> str:
     """Users of the same name with their id behind it."""
-    users = f"group by (user_id, user) (aircall_user_info{{{EXPORTER}}})"
-    namesakes = f"(count by (user) ({users}) > 1)"
-    numbered = sentence(f"({expr} and on (user) {namesakes})", "user", "user", "user_id")
-    return f"({numbered} or ({expr} unless on (user) {namesakes}))"
+    numbered = sentence(f"({expr} and on (user) {NAMESAKES})", "user", "user", "user_id")
+    return f"({numbered} or ({expr} unless on (user) {NAMESAKES}))"
 
 
 def _total(counter: str, labels: str = "") -> str:
@@ -59,6 +60,11 @@ def _seconds(states: str) -> str:
     """Seconds of each user in the states, over the time range."""
     spent = f'aircall_user_availability_seconds_total{{{TEAM}, state=~"{states}"}}'
     return f"sum by (user_id, user) ({ONCE} (increase({spent}[$__range])))"
+
+
+def _foremost(expr: str, measure: str) -> str:
+    """Of the users those who have most of something."""
+    return f"({expr} and on (user_id) topk({AT_MOST}, {measure}))"
 
 
 def _column(expr: str) -> Dataquery:
@@ -180,22 +186,20 @@ def _states() -> Builder[Panel]:
 
 
 def _spent() -> Builder[Panel]:
+    family = f'aircall_user_availability_seconds_total{{{TEAM}, state!="unknown"}}'
+    spent = f"sum by (user_id, user, state) ({ONCE} (increase({family}[$__range])))"
     return by_name(
         Frame(
             title="Time in each state",
-            description="How the time range was spent by each user, as far as the exporter watched.",
+            description="How the time range was spent by each user, as far as the exporter watched; of many "
+            f"users the {AT_MOST} who were not offline for longest. The table has all.",
             unit="s",
             empty="No users in this time range",
             width=12,
             height=16,
         ),
         STATES,
-        now(
-            _told_apart(
-                f"sum by (user_id, user, state) ({ONCE} (increase("
-                f'aircall_user_availability_seconds_total{{{TEAM}, state!="unknown"}}[$__range])))'
-            )
-        ),
+        now(_told_apart(_foremost(spent, _seconds(SIGNED_IN)))),
         "user",
         "state",
     )
@@ -203,11 +207,14 @@ def _spent() -> Builder[Panel]:
 
 def _by_user() -> Builder[Panel]:
     made = in_range(f'aircall_calls_total{{{EXPORTER}, user_id!=""}}')
+    made = f"({made} and on (user_id) {MEMBERS})"
+    calls = f"sum by (user_id, user, call) ({sentence(made, 'call', 'direction', 'outcome')})"
     return by_name(
         Frame(
             title="Calls of each user",
             description="Calls that ended in the time range: inbound that the user answered, outbound "
-            "answered and not. Missed calls have no user in Aircall.",
+            "answered and not. Missed calls have no user in Aircall. Of many users the "
+            f"{AT_MOST} with most calls; the table has all.",
             unit="short",
             empty=QUIET,
             width=12,
@@ -218,12 +225,7 @@ def _by_user() -> Builder[Panel]:
             Sign("outbound answered", NEUTRAL, "outbound answered"),
             Sign("outbound unanswered", GREY, "outbound, not answered"),
         ),
-        now(
-            _told_apart(
-                f"sum by (user_id, user, call) ({sentence(made, 'call', 'direction', 'outcome')}"
-                f" and on (user_id) {MEMBERS})"
-            )
-        ),
+        now(_told_apart(_foremost(calls, f"sum by (user_id) ({made})"))),
         "user",
         "call",
     )
@@ -236,7 +238,7 @@ def _users() -> Builder[Panel]:
             description="Answered: inbound calls answered. Time to answer and call length: averages. "
             "Talking: time in calls. Occupancy: share of the time not offline that was spent in "
             "calls; 60 to 85 % is usual, far more wears people out.",
-            unit="short",
+            unit="locale",
             empty="No users in this time range",
             width=24,
             height=14,

@@ -21,9 +21,16 @@ from grafana.boards.variables import exporter
 COMPANY = ""  # the keys of what is one for all
 
 
-def stacked(frame: Frame, queries: Sequence[str], shown: Sequence[Sign]) -> stat.Panel:
+def stacked(
+    frame: Frame,
+    queries: Sequence[str],
+    shown: Sequence[Sign],
+    *,
+    caption_size: int = 20,
+    text_size: int = 14,
+) -> stat.Panel:
     """Tiles as wide as the panel, one above the other: as readable for five as for fifteen."""
-    panel = tiles(frame, queries, shown, caption_size=20, text_size=14)
+    panel = tiles(frame, queries, shown, caption_size=caption_size, text_size=text_size)
     return panel.orientation(VizOrientation.HORIZONTAL).wide_layout(True)
 
 

@@ -164,8 +164,8 @@ def test_a_number_says_how_it_does(wall: Wall, waiting: SimulatedCall) -> None:
     assert waiting.number
     tiles = wall.tiles("aircall-numbers", "$number", number=waiting.number.name)
     (words,) = (words for caption, (words, _) in tiles.items() if caption.startswith("2 waiting "))
-    assert "answered 1 missed 1 ⌀ 12 s" in words
-    assert "in time 50%" in words
+    assert "in 1 missed 1 ⌀ 12 s" in words
+    assert "SL 50%" in words
 
 
 def test_a_wait_turns_yellow_and_red_at_the_thresholds(wall: Wall, waiting: SimulatedCall) -> None:
