@@ -1,4 +1,4 @@
-"""A week with an Aircall that fails all the time: `python -m bench.soak` prints a table for reliability.md.
+"""A week in which Aircall and the database fail all the time: `python -m bench.soak` makes a table for docs.
 
 The exporter in simulated time, over real HTTP, against an account in a process of its own: what memory this
 one takes is the exporter's. Half an hour or so for the week, `--days 1` for less.
@@ -7,6 +7,7 @@ one takes is the exporter's. Half an hour or so for the week, `--days 1` for les
 import argparse
 import gc
 import logging
+import random
 import re
 import sys
 import time
@@ -24,10 +25,10 @@ from bench.misbehaving import Company, SharedTime, serve, shared_time
 from exporter import allocator
 from exporter.account.calls import LATE
 from exporter.aircall import client
-from exporter.archive import schema
-from exporter.archive.store import Archive
+from exporter.archive import schema, writer
 from exporter.demo.server import SimulatedAircall
 from exporter.metrics.exposition import Exposition
+from tests.archive.away import Away
 from tests.faults.patience import given_up_after
 from tests.ledger import counted, kept
 from tests.simulated_time import NOON, Polled, SimulatedTime
@@ -44,6 +45,13 @@ CALM_AT_THE_END = 3 * 3600
 
 SCRAPE = 60
 """Seconds between two scrapes."""
+
+OUTAGES = 4 * 3600
+LONGEST_OUTAGE = 3600
+"""Seconds, on average, from one time that the database is away to the next, and that it is away at most."""
+
+MOST_WAITING = 200
+"""Calls that may wait for it: few enough that often there is no room for more."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,10 @@ def main() -> int:
     with TemporaryDirectory() as directory:
         database = f"sqlite:///{directory}/archive.sqlite"
         remote = cast("SimulatedAircall", Remote(account.recv()))
-        world = Polled(remote, cast("SimulatedTime", SharedTime(shared)), Archive(database))
+        archive = Away(database)
+        world = Polled(remote, cast("SimulatedTime", SharedTime(shared)), archive)
         try:
-            soak = Soak(world, account, database, company.limit)
+            soak = Soak(world, account, archive, database, until - CALM_AT_THE_END)
             with given_up_after(client.READ_TIMEOUT, world, MOMENT):
                 return soak.run(until)
         finally:
@@ -89,8 +98,14 @@ def main() -> int:
 class Soak:
     """An exporter that is watched for days."""
 
-    def __init__(self, world: Polled, account: Connection, database: str, limit: int) -> None:
-        self._world, self._account, self._database, self._limit = world, account, database, limit
+    def __init__(
+        self, world: Polled, account: Connection, archive: Away, database: str, calm_from: float
+    ) -> None:
+        self._world, self._account, self._archive, self._database = world, account, archive, database
+        self._calm_from, self._back_at = calm_from, 0.0
+        self._outages = self._refusals = 0
+        self._chance = random.Random(1)  # noqa: S311 (no secret)
+        writer.MOST_WAITING = MOST_WAITING
         self._exposition = Exposition(
             world.poller.snapshot(), world.instruments, world.writer.status, world.time
         )
@@ -120,9 +135,18 @@ class Soak:
 
     def _live(self, until: float) -> None:
         while self._world.time.now < until:
+            self._unsettle(self._world.time.now)
             self._world.live(min(SCRAPE, until - self._world.time.now))
+            self._refusals += self._world.poller.account.ledger.full
             self._exposition.renew(self._world.poller.snapshot())
             self._exposition.expose("", zipped=True)
+
+    def _unsettle(self, now: float) -> None:
+        if self._archive.away:
+            self._archive.away = now < self._back_at
+        elif now < self._calm_from and self._chance.random() < SCRAPE / OUTAGES:
+            self._archive.away, self._back_at = True, now + self._chance.uniform(SCRAPE, LONGEST_OUTAGE)
+            self._outages += 1
 
     def _verdict(self, memory: list[float]) -> int:
         self._read_whole(self._ask("freeze"))
@@ -135,6 +159,7 @@ class Soak:
         calls = self._ask("calls")
         wrong = {id_ for id_, _ in differing}
         print(f"\nFaults: {self._ask('faults').total()}, of {len(self._ask('faults'))} kinds.")
+        print(f"The database was away {self._outages} times; for {self._refusals} minutes there was no room.")
         print(f"Calls: {calls:,}; lost, doubled or kept otherwise than planned: {len(wrong)}.")
         print(f"Counters equal to the plan: {'yes' if scrape == planned else 'NO'}.")
         print(f"Most requests in any 60 seconds: {most}, of {budget:g} that it may make.")

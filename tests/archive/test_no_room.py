@@ -4,14 +4,14 @@ import random
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, event, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import create_engine, select
 
 from exporter.archive import schema, writer
 from exporter.archive.records import Batch, NoRoomError
 from exporter.archive.store import Archive
 from exporter.demo.simulation import SimulatedAccount
 from exporter.lanes import EDITS
+from tests.archive.away import Away
 from tests.archive.test_catching_up import kept as ids
 from tests.archive.test_catching_up import until_nothing_is_missing
 from tests.faults.test_faults import read_whole
@@ -25,19 +25,6 @@ HOUR = 3600
 @pytest.fixture
 def account() -> SimulatedAccount:
     return SimulatedAccount(users=30, calls_per_hour=300, seed=11, start=NOON, history=0)
-
-
-class Away(Archive):
-    """An archive whose database is away for as long as `away` is set."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.away = False
-        event.listen(self._engine, "begin", self._fail)
-
-    def _fail(self, _: object) -> None:
-        if self.away:
-            raise OperationalError("BEGIN", {}, Exception("nobody there"))
 
 
 def nothing_is_lost(world: Polled, database: str) -> None:
