@@ -1,5 +1,9 @@
 """The thresholds in force, as the exporter gives them; where one is off there is nothing to compare with."""
 
+from grafana_foundation_sdk.builders import timeseries
+
+from grafana.boards.charts import lines
+from grafana.boards.panels import Frame, over_time
 from grafana.boards.promql import EXPORTER
 
 SLA = f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)"
@@ -11,3 +15,21 @@ MISSED_SHARE = f'(max(aircall_threshold_ratio{{{EXPORTER}, kpi="missed_share"}} 
 def queue_wait(level: str) -> str:
     """From when on, in seconds, a wait is of that level."""
     return f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="{level}"}})'
+
+
+def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
+    """The service level of each team or number over time, and the threshold."""
+    return lines(
+        Frame(
+            title=f"Service level by {by}",
+            description="Share of the activity period's inbound calls that were answered within the second "
+            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed threshold, "
+            "`thresholds.service_level`.",
+            unit="percentunit",
+            empty="No calls in this time range",
+            width=8,
+            height=height,
+        ),
+        over_time(f"max by ({by}) (aircall_{by}_service_level_ratio{{{chosen}}})", f"{{{{{by}}}}}"),
+        over_time(SERVICE_LEVEL, "service level threshold"),
+    )

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
-from grafana.boards.limits import SERVICE_LEVEL, queue_wait
+from grafana.boards.limits import queue_wait, service_level
 from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, Sign
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER
@@ -146,23 +146,6 @@ def _numbers() -> Builder[Panel]:
     return units(numbers, Time_to_answer="s", Service_level="percentunit")
 
 
-def _service() -> Builder[Panel]:
-    return lines(
-        Frame(
-            title="Service level by number",
-            description="Share of the activity period's inbound calls that were answered within the second "
-            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed "
-            "threshold, `thresholds.service_level`.",
-            unit="percentunit",
-            empty=QUIET,
-            width=8,
-            height=9,
-        ),
-        over_time(f"max by (number) (aircall_number_service_level_ratio{{{NUMBER}}})", "{{number}}"),
-        over_time(SERVICE_LEVEL, "service level threshold"),
-    )
-
-
 def _pattern(title: str, what: str, time_format: str) -> Builder[Panel]:
     return by_clock(
         Frame(
@@ -190,7 +173,7 @@ def board() -> Dashboard:
         .with_panel(_answer())
         .with_panel(_longest())
         .with_panel(_numbers())
-        .with_panel(_service())
+        .with_panel(service_level("number", NUMBER, height=9))
         .with_panel(_pattern("Calls by hour of day", "hour of day", "HH:00"))
         .with_panel(_pattern("Calls by day of week", "day of week", "E ddd"))
         .build()

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOp
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_name, calls_behind, columns, lines, timeline, units
 from grafana.boards.counted import average, in_each, in_range
-from grafana.boards.limits import SERVICE_LEVEL, SLA
+from grafana.boards.limits import SLA, service_level
 from grafana.boards.palette import (
     ANSWERED,
     GREEN,
@@ -150,23 +150,6 @@ def _kept() -> Builder[Panel]:
     )
 
 
-def _service() -> Builder[Panel]:
-    return lines(
-        Frame(
-            title="Service level by team",
-            description="Share of the activity period's inbound calls that were answered within the second "
-            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed "
-            "threshold, `thresholds.service_level`.",
-            unit="percentunit",
-            empty=QUIET,
-            width=8,
-            height=8,
-        ),
-        over_time(f"max by (team) (aircall_team_service_level_ratio{{{TEAM}}})", "{{team}}"),
-        over_time(SERVICE_LEVEL, "service level threshold"),
-    )
-
-
 def _states() -> Builder[Panel]:
     return timeline(
         Frame(
@@ -274,7 +257,7 @@ def board() -> Dashboard:
         .with_panel(_compared())
         .with_panel(_answer())
         .with_panel(_kept())
-        .with_panel(_service())
+        .with_panel(service_level("team", TEAM, height=8))
         .with_panel(_users())
         .with_panel(_states())
         .with_panel(_spent())
