@@ -18,13 +18,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from exporter.account.calls import LATE
 from exporter.account.history import without
 from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.endpoints import API_HISTORY
 from exporter.aircall.errors import REJECTED
 from exporter.archive.reading import moment
 from exporter.archive.records import Span
 from exporter.archive.store import Archive
 from exporter.archive.writer import BEAT
 from exporter.clock import Clock, steady_clock
-from exporter.config import API_HISTORY, Settings
+from exporter.config import Settings
 from exporter.durations import Duration
 from exporter.lanes import WISHED
 from exporter.poller import Poller

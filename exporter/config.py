@@ -4,14 +4,10 @@ The reference for users is docs/configuration.md, which a test holds against the
 """
 
 import base64
-import math
 import os
-import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -19,10 +15,8 @@ from exporter import yamlfile
 from exporter.archive.database import url_problem
 from exporter.archive.keyfile import key_problem
 from exporter.durations import Duration
+from exporter.plausible import require_plausible
 from exporter.yamlfile import ConfigError, Texts
-
-API_HISTORY = Duration(182 * 86400)
-"""How far back Aircall's call history reaches, in seconds (API reference: six months)."""
 
 Caller = Literal["full", "masked", "hidden"]
 
@@ -174,7 +168,7 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
     storage = load_storage(path, environ)
     settings = _with_environment(msgspec.structs.replace(settings, storage=storage), source, environ)
-    _check(settings, source, bool(environ.get("AIRCALL_BASE_URL")))
+    require_plausible(settings, source, address_given=bool(environ.get("AIRCALL_BASE_URL")))
     return settings
 
 
@@ -240,104 +234,3 @@ def _secret(file: str, source: str, path: str) -> str:
     if not secret:
         raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")
     return secret
-
-
-def _check(settings: Settings, source: str, address_given: bool) -> None:
-    aircall, wait = settings.aircall, settings.queue_wait
-
-    def require(holds: bool, path: str, problem: str) -> None:
-        if not holds:
-            raise ConfigError(source, path, problem)
-
-    def wanted(holds: bool, path: str, found: object, what: str) -> None:
-        require(holds, path, f"found {yamlfile.short(found)}, wanted {what}")
-
-    for key in ("api_id", "api_token"):
-        secret, variable = getattr(aircall, key), f"AIRCALL_{key.upper()}"
-        missing = f"missing; set it here, or in the environment as {variable} or {variable}_FILE"
-        require(bool(secret), f"aircall.{key}", missing)
-        odd = "holds a space, a line break or a sign outside ASCII, wanted the key as Aircall shows it"
-        require(re.fullmatch(r"[!-~]+", secret) is not None, f"aircall.{key}", odd)
-    require(":" not in aircall.api_id, "aircall.api_id", "holds a colon, wanted the API ID without the token")
-    problem = _address_problem(aircall.base_url)
-    if problem:
-        where = ("environment", "AIRCALL_BASE_URL") if address_given else (source, "aircall.base_url")
-        shown = "an address" if "@" in aircall.base_url else yamlfile.short(aircall.base_url)
-        raise ConfigError(*where, f"found {shown}, wanted {problem}")
-    share, rate = aircall.budget_share, aircall.requests_per_minute
-    wanted(0 < share <= 1, "aircall.budget_share", share, "a share above 0 and up to 1")
-    if rate != "auto":
-        enough = math.isfinite(rate) and rate * share >= 2
-        wanted(enough, "aircall.requests_per_minute", rate, "auto, or enough to leave us 2 a minute")
-    period = settings.activity_period
-    wanted(0 < period <= API_HISTORY, "activity_period", period, "more than 0s and at most 182d")
-    at_most = f"at most queue_wait.critical ({wait.critical})"
-    wanted(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
-    wanted(settings.user_limit >= 1, "user_limit", settings.user_limit, "1 or more")
-    share = settings.thresholds.missed_share
-    wanted(0 <= share < 1, "thresholds.missed_share", share, "a share from 0 (off) to below 1")
-    share = settings.thresholds.service_level
-    wanted(0 <= share <= 1, "thresholds.service_level", share, "a share from 0 (off) to 1")
-    kept = settings.storage.retention
-    wanted(not 0 < kept < 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
-    backfill, reach = settings.storage.backfill, Duration(min(kept or API_HISTORY, API_HISTORY))
-    wanted(backfill <= reach, "storage.backfill", backfill, f"at most {reach}, as far as calls are kept")
-    names: set[str] = set()
-    for position, group in enumerate(settings.groups):
-        path = f"groups[{position}]"
-        wanted(
-            bool(group.name.strip()) and group.name not in names,
-            f"{path}.name",
-            group.name,
-            "a name of its own",
-        )
-        require(
-            bool(group.users or group.teams or group.numbers),
-            path,
-            "is empty, wanted users, teams or numbers",
-        )
-        names.add(group.name)
-    webhook = settings.webhook
-    require(
-        len(webhook.tokens) <= 2,
-        "webhook.token",
-        "are more than two tokens, wanted the new one and the old one",
-    )
-    whole = all(re.fullmatch(r"[!-~]+", token) for token in webhook.tokens)
-    odd = "holds a space, a line break or a sign outside ASCII, wanted the token as Aircall gave it"
-    require(whole, "webhook.token", odd)
-    wanted(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
-    for dataset in Refresh.__struct_fields__:
-        interval = getattr(settings.refresh, dataset)
-        wanted(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")
-
-
-def _address_problem(address: str) -> str:
-    """Say what is wanted of the API's address, or nothing where it is fine."""
-    parts = web_address(address)
-    if parts is None:
-        return "an address such as https://api.aircall.io"
-    if parts.username is not None or parts.password is not None:
-        return "an address without a user or password in it"
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        return "https (plain http only to a loopback address)"
-    return ""
-
-
-def web_address(text: str) -> SplitResult | None:
-    """The parts of an http or https address with a host, and without query and fragment; else none."""
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # a port that is none raises
-    except ValueError:
-        return None
-    whole = parts.scheme in ("https", "http") and host and not (parts.query or parts.fragment)
-    return parts if whole else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address) can only be this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

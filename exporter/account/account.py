@@ -20,9 +20,10 @@ from exporter.account.period import Period
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
 from exporter.account.teams import unknown_names
+from exporter.aircall.endpoints import API_HISTORY
 from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
 from exporter.archive.records import Batch, Memory, Progress, Record, Saved, Span
-from exporter.config import API_HISTORY, Settings
+from exporter.config import Settings
 
 
 class Account:

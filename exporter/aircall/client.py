@@ -10,11 +10,11 @@ import urllib3
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporter import __version__
+from exporter.addresses import is_loopback
 from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers, read_headers
-from exporter.config import is_loopback
 
 T = TypeVar("T")
 

@@ -32,6 +32,9 @@ T = TypeVar("T")
 PER_PAGE = 50
 """The most objects that a page of Aircall's holds (API reference, "Pagination")."""
 
+API_HISTORY = 182 * 86400
+"""How far back calls reach, in seconds (API reference: six months)."""
+
 QUERY_CAP = 10_000
 """The most calls that one query gives, silently (API reference, "Calls")."""
 
