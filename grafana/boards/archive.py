@@ -23,6 +23,8 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableRefresh,
 )
 
+from grafana.boards.palette import REASONS as MISSED_BECAUSE
+
 ARCHIVE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${archive}")
 EVERYTHING = "'*'"
 QUOTE, ESCAPED = '"', '\\"'
@@ -119,7 +121,12 @@ TEAMS = (
     'UNION SELECT DISTINCT substr(key::json->>1, 7) FROM totals WHERE key LIKE \'["team_calls","group:%\' '
     "UNION SELECT 'Single Users' ORDER BY 1"
 )
-REASONS = "SELECT DISTINCT key::json->>2 FROM totals WHERE key LIKE '[\"missed_calls\",%' ORDER BY 1"
+_IN_WORDS = " ".join(f"WHEN '{reason.code}' THEN '{reason.text}'" for reason in MISSED_BECAUSE)
+REASONS = (
+    f"SELECT code AS __value, CASE code {_IN_WORDS} ELSE code END AS __text FROM "
+    "(SELECT DISTINCT key::json->>2 AS code FROM totals WHERE key LIKE '[\"missed_calls\",%') AS found"
+    " ORDER BY 2"
+)
 # From one tag to the next along the index: a million tagged calls have a few dozen tags.
 TAGS = (
     "WITH RECURSIVE tag AS ((SELECT name FROM call_tags ORDER BY name LIMIT 1) UNION ALL "

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine
 from bench.history import fill
 from bench.queries import SEARCHES, criteria
 from exporter.archive.criteria import Criteria
+from grafana.boards.palette import REASONS
 from tests.archive.grafana import GRAFANA_11, GRAFANA_12, asked, choices, filled, statement, variable_queries
 from tests.archive.kept import SINCE, UNTIL, Kept
 from tests.archive.postgres import Postgres
@@ -111,6 +112,12 @@ def test_what_can_be_chosen_is_what_there_is(kept: Kept, grafana: Connection) ->
     assert set(offered["team"]) == {team.name for team in account.teams.values()} | {"Single Users"}
     assert set(offered["tag"]) == {name for call in kept.calls for name, _ in call.tags}
     assert set(offered["reason"]) == {c.missed_call_reason for c in kept.calls if c.missed_call_reason}
+
+
+def test_reasons_are_offered_in_words(grafana: Connection) -> None:
+    rows = asked(grafana, dict(variable_queries())["reason"])
+    assert rows
+    assert {(row["__value"], row["__text"]) for row in rows} <= {(each.code, each.text) for each in REASONS}
 
 
 @pytest.fixture(scope="module")
