@@ -6,6 +6,15 @@ from typing import Any
 
 from exporter.aircall.endpoints import Asking, Request
 
+RETRY = 30.0
+"""Seconds after which a failed request is made again, unless its dataset is due sooner."""
+
+LONGEST_RETRY = 300.0
+"""Seconds that this grows to, twofold each time that a reading fails anew."""
+
+PATIENCE = 2
+"""Failures of one request after which its reading begins anew."""
+
 LEARNING = 0.1
 """How much one reading counts in what is known of its cost."""
 
@@ -64,6 +73,24 @@ class Lane:
         self.retry_at, self.requests, self.failures = 0.0, 0, 0
         self.read = self.begin(now)
         self.pending = next(self.read)
+
+    def finish(self) -> None:
+        """The reading has come to its end."""
+        self.drop()
+        self.failing_since, self.restarts = None, 0
+        self.as_of, self.cost = self.started, self.requests
+
+    def give_up_in_the_end(self) -> None:
+        """The pending request has failed: it is made again, or the reading begins anew."""
+        self.failures += 1
+        if self.failures >= PATIENCE:
+            self.restarts += 1
+            self.drop()
+
+    def fail(self, sent: float, interval: float) -> None:
+        """Go on some time after the failed request was `sent`, and no later than after an `interval`."""
+        self.failing_since = sent if self.failing_since is None else self.failing_since
+        self.retry_at = self.due = sent + min(interval, LONGEST_RETRY, RETRY * 2**self.restarts)
 
     def learn(self, reckoned: float) -> None:
         """Compare what the reading took with what was `reckoned` with."""

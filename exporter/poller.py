@@ -33,17 +33,8 @@ from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
 
-RETRY = 30.0
-"""Seconds after which a failed request is made again, unless its dataset is due sooner."""
-
-LONGEST_RETRY = 300.0
-"""Seconds that this grows to, twofold each time that a reading fails anew."""
-
 CREDENTIAL_RETRY = 10.0
 """Seconds between requests while the credential is rejected: no longer than between polls."""
-
-PATIENCE = 2
-"""Failures of one request after which its reading begins anew."""
 
 
 class Poller:
@@ -235,12 +226,11 @@ class Poller:
 
     def _finished(self, name: str) -> None:
         lane = self.lanes[name]
-        lane.drop()
-        lane.asked |= name in self.account.lists.in_doubt
         if lane.failing_since is not None:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
         first = lane.as_of is None
-        lane.failing_since, lane.restarts, lane.as_of, lane.cost = None, 0, lane.started, lane.requests
+        lane.finish()
+        lane.asked |= name in self.account.lists.in_doubt
         if not first:
             reckoning.learn(name, lane, self.account)
         if name == "availabilities":
@@ -270,10 +260,7 @@ class Poller:
             return
         if isinstance(error, ThrottledError):
             return
-        lane.failures += 1
-        if lane.failures >= PATIENCE:
-            lane.restarts += 1
-            lane.drop()
+        lane.give_up_in_the_end()
         self._failed(name, str(error), sent)
 
     def _rejected(self, error: CredentialError, now: float) -> None:
@@ -289,12 +276,9 @@ class Poller:
     def _failed(self, name: str, problem: str, sent: float) -> None:
         """Try again some time after the request was `sent`, not after it was given up."""
         lane = self.lanes[name]
-        if lane.failing_since is None:
-            lane.failing_since = sent
-            if not self._credential_rejected:
-                log.warning("reading failed, the last good values stay", what=name, problem=problem)
-        patience = min(LONGEST_RETRY, RETRY * 2**lane.restarts)
-        lane.retry_at = lane.due = sent + min(patience, self._pace.intervals.get(name, patience))
+        if lane.failing_since is None and not self._credential_rejected:
+            log.warning("reading failed, the last good values stay", what=name, problem=problem)
+        lane.fail(sent, self._pace.intervals.get(name, math.inf))
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
 
