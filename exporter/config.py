@@ -172,6 +172,12 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def has_credential(path: str) -> bool:
+    """Whether the file itself has one. Raises ConfigError."""
+    aircall = yamlfile.convert(yamlfile.read(path), Settings, path, _TEXTS).aircall
+    return bool(aircall.api_id or aircall.api_token or aircall.api_token_file)
+
+
 def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> Storage:
     """Where the archive is, for what needs no credential. Raises ConfigError."""
     source = path or "configuration"

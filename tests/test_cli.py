@@ -170,6 +170,13 @@ def test_a_changed_credential_is_used_after_a_reload(
         exporter.logged("Aircall accepts the credential again")
 
 
+def test_the_demo_says_that_it_uses_no_credential(tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("aircall: {api_id: a, api_token: b}\n")
+    with process(f"--config.file={file}", "demo", "--users=6") as demo:
+        demo.logged(f'"the simulated account uses no credential" file={file}')
+
+
 def test_the_demo_needs_nothing() -> None:
     with process("demo", "--users=12", "--seed=3") as demo:
         eventually(lambda: requests.get(f"{demo.url}/-/ready", timeout=5).status_code == 200)

@@ -5,10 +5,19 @@ import secrets
 import time
 from tempfile import TemporaryDirectory
 
+import structlog
 from msgspec import structs
 
 from exporter.archive.opening import opened
-from exporter.config import SIMULATED_CREDENTIAL, Aircall, Settings, Webhook, load, load_storage
+from exporter.config import (
+    SIMULATED_CREDENTIAL,
+    Aircall,
+    Settings,
+    Webhook,
+    has_credential,
+    load,
+    load_storage,
+)
 from exporter.demo.post import PostOffice, Way
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
@@ -17,6 +26,8 @@ from exporter.durations import Duration
 from exporter.flags import CALLS_PER_USER
 from exporter.logs import configure_logs
 from exporter.serving import serve
+
+log = structlog.get_logger()
 
 DEMO_SLA = Duration(8)
 """So that the simulated account shows a name in red now and then."""
@@ -32,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         if arguments.config:
             settings = load(arguments.config, SIMULATED_CREDENTIAL)
+            if has_credential(arguments.config):
+                log.warning("the simulated account uses no credential", file=arguments.config)
         else:
             settings = Settings(sla=DEMO_SLA)
         told = Webhook(secrets.token_hex(16) if arguments.webhooks else "", listen_address="127.0.0.1:0")

@@ -135,10 +135,19 @@ def test_grafana_never_starts_with_its_well_known_password(tmp_path: Path) -> No
 def test_boards_of_a_real_account_want_a_password_unless_it_is_asked_otherwise(
     tmp_path: Path, real: str, asked: str, anonymous: str
 ) -> None:
-    replaced = {"/run.sh": "run.sh $GF_AUTH_ANONYMOUS_ENABLED"}
-    settings = {"REAL_ACCOUNT": real, "GF_AUTH_ANONYMOUS_ENABLED": asked}
     assert SERVICES["grafana"]["environment"]["REAL_ACCOUNT"] == "${AIRCALL_API_ID:+true}"
-    assert run_in_shell("grafana", tmp_path, "run.sh", replaced, **settings) == anonymous
+    assert who_sees(tmp_path, real, asked) == anonymous
+
+
+def test_boards_of_a_real_account_go_on_to_want_one_without_its_credential(tmp_path: Path) -> None:
+    assert [who_sees(tmp_path, real) for real in ("", "true", "")] == ["true", "false", "false"]
+
+
+def who_sees(tmp_path: Path, real: str, asked: str = "") -> str:
+    """Whether Grafana starts with anonymous access."""
+    replaced = {"/run.sh": "run.sh $GF_AUTH_ANONYMOUS_ENABLED", "/var/lib/grafana": str(tmp_path)}
+    settings = {"REAL_ACCOUNT": real, "GF_AUTH_ANONYMOUS_ENABLED": asked}
+    return run_in_shell("grafana", tmp_path, "run.sh", replaced, **settings)
 
 
 def run_in_shell(
