@@ -93,9 +93,9 @@ def _freshness() -> Panel:
     return _summary(
         "Data",
         2,
-        "How old the calls and states on this board are. Good: no more than a poll interval or two. ‼ red: "
-        "three polls in a row have failed or are missing, and the board stands still; the Exporter board "
-        "shows why.",
+        "How long ago the calls and states on this board were read. Good: no more than a poll interval or "
+        "two; where Aircall pushes events, they are in at once, and are checked once a minute. ‼ red: three "
+        "polls in a row have failed or are missing, and the board stands still: the Exporter board says why.",
         [tile("Age", age, age, minutes(age), level(f"2 * ({late} > bool 3)"))],
     )
 
