@@ -48,6 +48,8 @@ class Lane:
     restarts: int = 0
     """How often the reading began anew since it last came to its end."""
     failing_since: float | None = None
+    in_doubt: bool = False
+    """Whether the present or next reading is an extra one, to make sure of the last."""
 
     @property
     def expected_cost(self) -> float:
@@ -80,12 +82,21 @@ class Lane:
         self.failing_since, self.restarts = None, 0
         self.as_of, self.cost = self.started, self.requests
 
+    def make_sure(self, in_doubt: bool) -> None:
+        """Read once more where the last reading left something `in_doubt`, but not over and over."""
+        self.in_doubt = in_doubt and not self.in_doubt
+        self.asked |= self.in_doubt
+
+    def begin_anew(self) -> None:
+        """The reading has failed; later it is begun from its first request."""
+        self.restarts += 1
+        self.drop()
+
     def give_up_in_the_end(self) -> None:
         """The pending request has failed: it is made again, or the reading begins anew."""
         self.failures += 1
         if self.failures >= PATIENCE:
-            self.restarts += 1
-            self.drop()
+            self.begin_anew()
 
     def fail(self, sent: float, interval: float) -> None:
         """Go on some time after the failed request was `sent`, and no later than after an `interval`."""

@@ -58,11 +58,6 @@ class Lanes:
     def __getitem__(self, name: str) -> Lane:
         return self.by_name[name]
 
-    @property
-    def ready_at(self) -> float:
-        """When the first of all may make a request, if it has one."""
-        return min(lane.ready_at for lane in self.by_name.values())
-
     def readable(self, now: float) -> dict[str, Lane]:
         """The lanes with something to ask, in the order in which they are served."""
         self._let_errands_go()

@@ -60,8 +60,10 @@ class Loop:
         return None
 
     def _run(self) -> None:
-        while not self._stopping:
+        while True:
             self._wake.clear()
+            if self._stopping:  # looked at after clearing, or the call to stop could be cleared with it
+                break
             self._busy_since = self._clock()
             come_again = self._turn()
             self._busy_since = None

@@ -54,12 +54,14 @@ class Pace:
         """Whether calls that may be over are looked at as often as availabilities, which tell of them."""
         return self.intervals["availabilities"] == self.intervals[ENDINGS]
 
-    def follow(self, events: Told, now: float) -> None:
-        """Read what events tell of less often, and as often as before once they stop."""
+    def follow(self, events: Told, now: float) -> bool:
+        """Read less often what events tell of, as often as before once they stop; whether that is news."""
         told = schedule.told(now, events.calls_told_at, events.users_told_at, bool(events.in_doubt))
-        if told != self._told:
+        changed = told != self._told
+        if changed:
             self._told = told
             self.set()
+        return changed
 
     def polling(self) -> dict[str, Polling]:
         """How each dataset is read."""

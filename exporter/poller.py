@@ -78,9 +78,12 @@ class Poller:
         """Follow a changed configuration, keeping everything known."""
         if settings.aircall.base_url != self._settings.aircall.base_url:
             self.refresh()
-        self._settings, self._client = settings, client
+        if settings.activity_period > self._settings.activity_period:
+            self.lanes["calls"].drop()  # what is under way was begun for the shorter one
+            self.lanes.ask("calls")
         self.account.configure(settings)
         self.budget.configure(settings.aircall.budget_share, settings.aircall.configured_limit)
+        self._settings, self._client = settings, client
         self._paused_until = 0.0
         self.lanes.settings = self._pace.settings = settings
         self._pace.set()
@@ -100,9 +103,10 @@ class Poller:
         """Do what somebody waits for."""
         self.lanes.errands[lane].append(errand)
 
-    def wish(self, spans: tuple[Span, ...]) -> None:
-        """Read these spans of the past besides, in place of those asked for before."""
-        self.account.history.wishes = spans
+    def wish(self, spans: tuple[Span, ...]) -> bool:
+        """Read these spans of the past besides, in place of those before; whether they are others."""
+        before, self.account.history.wishes = self.account.history.wishes, spans
+        return spans != before
 
     @property
     def hears(self) -> bool:
@@ -118,13 +122,12 @@ class Poller:
         self.account.slide(now + self._server_clock.ahead)
         for event in events:
             count(event.name, self.told.hear(event, now))
-        before = self.lanes.ready_at
-        if self.told.users_changed:
-            self.told.users_changed = False
+        users_changed, self.told.users_changed = self.told.users_changed, False
+        if users_changed:
             self.lanes.ask("users")
-        self._pace.follow(self.told, now)
+        sooner = self._pace.follow(self.told, now)
         self._keep()
-        return self.lanes.ready_at < before
+        return users_changed or sooner
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
@@ -217,10 +220,10 @@ class Poller:
         except StopIteration:
             self._finished(name)
         except (InvalidAnswerError, NotFoundError) as error:
-            self.lanes[name].drop()
+            self.lanes[name].begin_anew()
             self._failed(name, str(error), now)
         except BaseException:
-            self.lanes[name].drop()
+            self.lanes[name].begin_anew()
             self._failed(name, "an error of the exporter's own", now)
             raise
 
@@ -230,7 +233,7 @@ class Poller:
             log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
         first = lane.as_of is None
         lane.finish()
-        lane.asked |= name in self.account.lists.in_doubt
+        lane.make_sure(name in self.account.lists.in_doubt)
         if not first:
             reckoning.learn(name, lane, self.account)
         if name == "availabilities":

@@ -1,6 +1,8 @@
 """When Aircall misbehaves: the last good values stay, ages grow, errors are counted, and it mends itself."""
 
 from collections.abc import Callable
+from itertools import count
+from typing import Any
 
 import pytest
 
@@ -229,3 +231,31 @@ def test_a_broken_meta_never_stops_the_exporter(world: Polled, change: Callable[
     world.aircall.faults.clear()
     world.live(30)
     assert world.scrape().value("aircall_up") == 1
+
+
+def requests(world: Polled, path: str, seconds: float) -> int:
+    """How often a path is asked for in a while to come."""
+    begun = len(world.aircall.requests)
+    world.live(seconds)
+    return sum(request.path == path for request in list(world.aircall.requests)[begun:])
+
+
+def test_an_endpoint_that_is_not_there_is_asked_ever_more_seldom(world: Polled) -> None:
+    world.aircall.faults.append(Fault(lambda path: path == "/v1/teams", faults.answer(404)))
+    world.poller.refresh()
+    assert 10 <= requests(world, "/v1/teams", 3600) <= 20
+
+
+def test_a_list_that_always_leaves_out_somebody_else_is_read_twice_as_often_at_most() -> None:
+    account = SimulatedAccount(users=60, calls_per_hour=0, start=NOON)
+    path, turns = "/v1/users/availabilities", count()
+
+    def leave_out(content: Any) -> None:
+        content["users"].pop(next(turns) % len(content["users"]))
+
+    with polled(account) as world:
+        world.live_until_complete()
+        usual = requests(world, path, 600)
+        world.aircall.faults.append(Fault(lambda asked: asked == path, faults.edited(leave_out)))
+        assert usual < requests(world, path, 600) <= 2.1 * usual
+        assert len(world.scrape().labels("aircall_user_info", "user_id")) == 60

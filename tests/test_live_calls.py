@@ -1,8 +1,12 @@
 """Exact situations: what the board shows while calls ring, are answered, handed over and end."""
 
 import pytest
+from msgspec import structs
 
 from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from tests.faults.test_faults import read_whole
+from tests.ledger import counted, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
 
 
@@ -240,3 +244,24 @@ def test_what_went_by_while_aircall_was_away_is_made_up_for(world: Polled, accou
     scrape = world.scrape()
     assert scrape.sum("aircall_calls_total") == 60
     assert scrape.value("aircall_number_calls", number_id=number, outcome="missed") in (14, 15)
+
+
+def test_a_longer_period_is_read_whole_also_where_a_poll_is_under_way() -> None:
+    account = SimulatedAccount(users=24, calls_per_hour=400, start=NOON)
+    with polled(account) as world:
+        calls = world.poller.lanes["calls"]
+        while calls.requests < 1 or calls.read is None:
+            world.step(world.time.now + 60)
+        longer = structs.replace(world.settings, activity_period=Duration(3600))
+        world.poller.configure(longer, world.client)
+        world.live(30)
+        assert world.poller.account.book.whole_from <= NOON - 3600 + 60
+
+
+def test_a_period_of_seconds_counts_as_any_other() -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=120, start=NOON, history=0)
+    with polled(account, activity_period=Duration(30)) as world:
+        world.live_until_complete()
+        world.live(900)
+        read_whole(world)
+        assert counted(world.scrape()) == to_be_counted(account)

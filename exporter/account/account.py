@@ -25,6 +25,9 @@ from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
 from exporter.archive.records import Batch, Memory, Progress, Record, Saved, Span
 from exporter.config import Settings
 
+SET_BACK = 60.0
+"""Seconds by which Aircall's clock is behind when it was set back; events are less ahead of a poll."""
+
 
 class Account:
     """What is known of the account, dataset by dataset."""
@@ -104,6 +107,8 @@ class Account:
             self._backfill = backfill
             self.history.want(int(server_now - max(backfill, LOOK_BACK)))
         self.history.forget(self.oldest_kept)
+        self.ledger.forget(self.oldest_kept)
+        start = min(start, server_now - 2 * LATE)  # what one poll leaves out as too late, the next reads
         todo = self.book.to_read(int(start), server_now, now, self._hung_up)
         self.history.poll(todo.since)
         return todo
@@ -137,7 +142,8 @@ class Account:
 
     def slide(self, server_now: float) -> None:
         """Move the activity period's end to `server_now` (UNIX seconds, Aircall's clock)."""
-        set_back, self.as_of = server_now < self.as_of, server_now
+        set_back = server_now < self.as_of - SET_BACK
+        self.as_of = server_now = server_now if set_back else max(server_now, self.as_of)
         for call in self.period.slide(server_now - self.settings.activity_period):
             self._touched.by_call(call)
         if set_back:
@@ -243,7 +249,7 @@ class Account:
         """The archive has been given the batch."""
         self.ledger.kept()
         if batch.progress is not None:
-            self.history.kept(batch.progress)
+            self.history.kept = batch.progress
 
     def not_kept(self, batch: Batch) -> None:
         """The archive had no room for the batch: what it held is to be read, and counted, once more."""

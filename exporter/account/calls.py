@@ -92,7 +92,8 @@ class CallBook:
         known = self.calls.get(call.id)
         done = call.phase == "done"
         at = max(at, self.live.get(call.id, at))
-        if known is not None and newer(known, call) != call:
+        again = done and call.id in self.count_again
+        if known is not None and not again and newer(known, call) != call:
             if call.id in self.live:
                 self.live[call.id] = at
             return False
@@ -103,9 +104,8 @@ class CallBook:
             self.live.pop(call.id, None)
         else:
             self.live[call.id] = at
-        newly_done = done and (known is None or known.phase != "done" or call.id in self.count_again)
         self.count_again.discard(call.id)
-        return newly_done
+        return done and (known is None or known.phase != "done" or again)
 
     def vanished(self, call_id: int) -> None:
         """Aircall knows this call no more."""

@@ -14,6 +14,8 @@ AGES = tuple(300 * OLDER**step for step in range(5))
 """Seconds after a call began at which it is read again, for late edits: five minutes, half an hour, and ever
 more seldom, the last time after four and a half days."""
 
+NEVER = 2**63
+
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
     """The same time in as few spans as possible."""
@@ -54,10 +56,10 @@ class History:
     """What was asked for by hand besides."""
     swept: tuple[int, ...] = ()
     """For each of `AGES`, up to which start calls have been read again at that age."""
-    _kept: Progress = field(default_factory=Progress)
+    kept: Progress = field(default_factory=Progress)
     """How far reading had come with what the archive was last given."""
-    _polled_from: int | None = 0
-    """The start since which polls of calls have missed nothing; none while the present one has."""
+    _polled_from: int = 0
+    """The start since which polls of calls have missed nothing; `NEVER` while the present one has."""
 
     def read(self, first: int, last: int) -> None:
         """All calls that began from `first` to `last` have been read."""
@@ -66,13 +68,11 @@ class History:
 
     def poll(self, since: int) -> None:
         """A poll of calls begins, of all that began at `since` or later."""
-        if self._polled_from is None:
-            self._polled_from = since
+        self._polled_from = min(self._polled_from, since)
 
     def polled(self, first: int, last: int) -> None:
         """With the polls before, it has read all calls that began from `first` to `last`."""
-        if self._polled_from is not None:
-            self.read(max(first, self._polled_from), last)
+        self.read(max(first, self._polled_from), last)
 
     def want(self, since: int) -> None:
         """No call that began at `since` or later may be missing."""
@@ -84,16 +84,12 @@ class History:
         if progress.wanted_from is not None:
             self.want(max(progress.wanted_from, removed_to))
         self.swept = progress.swept
-        self._kept = progress
-
-    def kept(self, progress: Progress) -> None:
-        """The archive has been given all that was read up to here."""
-        self._kept = progress
+        self.kept = progress
 
     def go_back(self) -> None:
         """What was read since is not kept, and is to be read again."""
-        self.covered, self.swept = self._kept.covered, self._kept.swept
-        self._polled_from = None
+        self.covered, self.swept = self.kept.covered, self.kept.swept
+        self._polled_from = NEVER
 
     def has(self, start: int) -> bool:
         """Whether the calls that began at `start` have been read."""

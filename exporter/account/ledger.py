@@ -67,17 +67,24 @@ class Ledger:
             self._batch.additions.append(Addition(call, "counted_for_teams", added))
         del self.uncounted_for_teams[:MOST_AT_A_TIME]
 
+    def forget(self, before: int) -> None:
+        """Calls that started before `before` are kept no longer: they count for no team any more."""
+        waiting = self.uncounted_for_teams
+        if waiting and waiting[0].started_at < before:
+            self.uncounted_for_teams = [call for call in waiting if call.started_at >= before]
+
     def take_batch(self, history: History, teams_told: bool) -> Batch:
         """What is to be saved now; `teams_told` is whether it is known who is in which team."""
         batch, self._batch = self._batch, Batch()
         if self.totals is not None and history.covered:
-            batch.progress = Progress(
+            progress = Progress(
                 None if math.isinf(self.counted_from) else self.counted_from,
                 history.covered,
                 history.wanted_from,
                 history.swept,
                 for_teams=self.teams_complete or (teams_told and not self.uncounted_for_teams),
             )
+            batch.progress = progress if progress != history.kept else None
         return batch
 
     def kept(self) -> None:

@@ -1,5 +1,6 @@
 """What events tell the account, in whatever order they come."""
 
+import dataclasses
 from typing import Literal
 
 from msgspec.structs import replace
@@ -33,8 +34,8 @@ class Told:
 
     def hear(self, event: Event, now: float) -> Result:
         """Take in an event `now` (our clock)."""
-        as_of = min(event.at, now + self._account.server_ahead + AHEAD)
-        as_of += SECOND + EVENTS.index(event.name) / 1000
+        event = dataclasses.replace(event, at=min(event.at, now + self._account.server_ahead + AHEAD))
+        as_of = event.at + SECOND + EVENTS.index(event.name) / 1000
         if event.call is not None:
             self.calls_told_at = now
             return self._of_call(event, event.call, as_of)

@@ -2,10 +2,10 @@
 
 With a call goes the mark that it was counted, yet it may be read again: at a start whose activity period
 reaches back further. So the archive notes up to where calls were removed, and takes those before for
-counted. It removes none that is still to be counted, nor where calls are still to be read.
+counted. It removes none where calls are still to be read.
 """
 
-from sqlalchemy import Connection, delete, or_, select
+from sqlalchemy import Connection, delete, select
 
 from exporter.account.history import missing
 from exporter.archive import state
@@ -21,8 +21,7 @@ def remove(connection: Connection, before: int, most: int) -> int:
         return 0
     unread = (first for first, _ in missing(progress.covered, progress.wanted_from))
     before = min((before, *unread, *(last for _, last in progress.covered[-1:])))
-    is_settled = or_(~calls.c.counted, calls.c.counted_for_teams)
-    old = select(calls.c.id).where(calls.c.started_at < before, calls.c.status == "done", is_settled)
+    old = select(calls.c.id).where(calls.c.started_at < before, calls.c.status == "done")
     removed = connection.execute(delete(calls).where(calls.c.id.in_(old.limit(most)))).rowcount
     if removed:
         state.write(connection, _REMOVED_TO, max(before, removed_to(connection)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
@@ -19,14 +19,14 @@ from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError, archive_errors, engine_for, scrub, searching, writing
 from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
-from exporter.archive.records import Addition, Batch, Doing, Memory, Progress, Record, Saved, Span
+from exporter.archive.records import Addition, Batch, Doing, Memory, Progress, Record, Saved, Span, Stage
 from exporter.archive.search import FoundCall, search
 from exporter.config import Caller
 
 T = TypeVar("T")
 
-KEYS_AT_A_TIME = 500
-"""Totals that are asked for in one statement, whose parameters databases limit."""
+AT_A_TIME = 500
+"""Totals, or calls, that one statement names: databases limit its parameters."""
 
 ANY_HASH = select(exists().where(schema.calls.c.caller_hash >= ""))
 """Whether any caller is told by a hash; asked so that SQLite goes by the index, too."""
@@ -108,11 +108,7 @@ class Archive:
                 leader.require(connection, self._name)
             hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
-            fresh = tuple(
-                addition
-                for addition in batch.additions
-                if self._counts_for_the_first_time(connection, addition)
-            )
+            fresh = tuple(_for_the_first_time(connection, batch.additions))
             self._add_to_totals(connection, fresh)
             self._put(connection, schema.teams, rows.team_rows(fresh))
             if batch.vanished:
@@ -232,11 +228,6 @@ class Archive:
             connection.execute(delete(table).where(table.c.call_id.in_(ids)))
             self._put(connection, table, children(records))
 
-    def _counts_for_the_first_time(self, connection: Connection, addition: Addition) -> bool:
-        calls, stage = schema.calls, schema.calls.c[addition.stage]
-        marked = update(calls).where(calls.c.id == addition.call.id, ~stage).values({stage: True})
-        return connection.execute(marked).rowcount == 1
-
     def _add_to_totals(self, connection: Connection, additions: Iterable[Addition]) -> None:
         added: Counter[Key] = Counter()
         for addition in additions:
@@ -269,11 +260,21 @@ class Archive:
         return import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert(table)
 
 
+def _for_the_first_time(connection: Connection, additions: Iterable[Addition]) -> Iterator[Addition]:
+    """Mark the calls as counted; gives the additions of those that were not."""
+    for stage in get_args(Stage):
+        by_id = {addition.call.id: addition for addition in additions if addition.stage == stage}
+        uncounted, ids = ~schema.calls.c[stage], iter(by_id)
+        while some := list(islice(ids, AT_A_TIME)):
+            marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
+            yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
+
+
 def _totals(connection: Connection, additions: Iterable[Addition]) -> dict[Key, int]:
     """The totals as they are now that these could add to."""
     keys = iter({_as_text(key) for addition in additions for key, _ in addition.increments})
     found: dict[Key, int] = {}
-    while some := list(islice(keys, KEYS_AT_A_TIME)):
+    while some := list(islice(keys, AT_A_TIME)):
         query = select(schema.totals).where(schema.totals.c.key.in_(some))
         found |= {_as_key(row.key): row.value for row in connection.execute(query)}
     return found

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -192,6 +193,7 @@ class ArchiveWriter:
                     self._pending, self._pending_since = batch, since
                 raise
             self._listener.saved(saved, batch.progress)
+            self._beat()
 
     def _beat(self) -> None:
         now = self._clock()
@@ -241,12 +243,14 @@ class ArchiveWriter:
             self.step()
         except Exception:  # nothing but a signal ends the exporter
             log.exception("an error that nobody foresaw in the archive, going on")
-            self._retry_at = self._clock() + LONGEST_RETRY
+            now = self._clock()
+            self._failing_since, self._retry_at = self._failing_since or now, now + LONGEST_RETRY
         return self._retry_at or self._clock() + BEAT
 
     def _leave(self) -> None:
         if self._loaded and self._failing_since is None:
             self.step()
-            self._archive.serve(0, since=self._clock())
-            if self._archive.exclusive:
-                self._archive.leave()
+            with suppress(ArchiveError):  # it ends without a word then, as where it was away before
+                self._archive.serve(0, since=self._clock())
+                if self._archive.exclusive:
+                    self._archive.leave()

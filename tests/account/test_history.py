@@ -85,7 +85,7 @@ def test_what_was_read_and_not_kept_is_claimed_by_no_later_poll() -> None:
     history = History()
     history.poll(100)
     history.polled(40, 130)
-    history.kept(Progress(covered=history.covered))
+    history.kept = Progress(covered=history.covered)
     history.poll(160)
     history.go_back()  # with a page of this poll
     history.polled(100, 190)

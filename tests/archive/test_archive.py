@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, select
 from exporter.archive import schema
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Refresh, Storage
+from exporter.config import Refresh
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.faults import Fault, answer
 from exporter.demo.simulation import SimulatedAccount
@@ -207,52 +207,6 @@ def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> N
     assert [row.words for row in rows(database)] == ["+33 1 11 11 11 11\n33111111111\nvip\ncalled back"]
 
 
-def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) -> None:
-    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    number = next(iter(account.numbers))
-    with polled(account, archive=Archive(database), storage=Storage(retention=Duration(86400))) as world:
-        world.live_until_complete()
-        for position in range(600):
-            call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now + position / 100)
-            account.tag(call.id, "old")
-            account.miss(call.id, "short_abandoned")
-        world.live(120)
-        assert len(rows(database)) == 600
-        world.time.now += 86400
-        world.live(180)
-        assert world.scrape().sum("aircall_calls_total") == 600
-    assert rows(database) == rows(database, "call_tags") == []
-    assert live(database, account, 120) == 600
-
-
-def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(database: str) -> None:
-    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    number = next(iter(account.numbers))
-    kept_for = {
-        "activity_period": Duration(5 * 86400),
-        "storage": Storage(retention=Duration(86400)),
-    }
-    for day in range(4):
-        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + day * 86400)
-        account.miss(call.id, "short_abandoned", at=NOON + day * 86400 + 5)
-        account.advance(NOON + day * 86400 + 60)
-        assert live(database, account, 180, **kept_for) == day + 1
-    assert len(rows(database)) == 1
-
-
-def test_calls_that_were_missed_out_on_are_counted_before_they_are_removed(database: str) -> None:
-    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    number = next(iter(account.numbers))
-    kept_for = {"storage": Storage(retention=Duration(86400))}
-    live(database, account, 60, **kept_for)
-    for hour in range(2, 72):
-        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + hour * 3600)
-        account.miss(call.id, "short_abandoned", at=NOON + hour * 3600 + 5)
-    account.advance(NOON + 72 * 3600)
-    assert live(database, account, 240, **kept_for) == 70
-    assert 20 < len(rows(database)) < 25
-
-
 def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:
     database = postgres_server.database("away")
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
@@ -364,6 +318,20 @@ def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
     engine.dispose()
     with pytest.raises(ArchiveError, match="the archive is of version 99, this exporter knows up to 3"):
         archive.load()
+
+
+def test_an_error_that_nobody_foresaw_is_shown_as_any_other(database: str, monkeypatch) -> None:
+    account, archive = SimulatedAccount(users=6, calls_per_hour=60, seed=2, start=NOON), Archive(database)
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        monkeypatch.setattr(archive, "save", lambda _: 1 / 0)
+        world.time.now += 60
+        world.poller.step()
+        world.writer._turn()
+        assert world.scrape().value("aircall_archive_up") == 0
+        monkeypatch.undo()
+        world.live(60)
+        assert world.scrape().value("aircall_archive_up") == 1
 
 
 def test_a_directory_that_cannot_be(tmp_path) -> None:

@@ -1,0 +1,71 @@
+"""Calls past their retention are removed, and what they were counted for stays."""
+
+from exporter.archive.store import Archive
+from exporter.config import Storage
+from exporter.demo import faults
+from exporter.demo.faults import Fault
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from tests.archive.test_archive import live, rows
+from tests.simulated_time import NOON, polled
+
+
+def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    with polled(account, archive=Archive(database), storage=Storage(retention=Duration(86400))) as world:
+        world.live_until_complete()
+        for position in range(600):
+            call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now + position / 100)
+            account.tag(call.id, "old")
+            account.miss(call.id, "short_abandoned")
+        world.live(120)
+        assert len(rows(database)) == 600
+        world.time.now += 86400
+        world.live(180)
+        assert world.scrape().sum("aircall_calls_total") == 600
+    assert rows(database) == rows(database, "call_tags") == []
+    assert live(database, account, 120) == 600
+
+
+def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    kept_for = {
+        "activity_period": Duration(5 * 86400),
+        "storage": Storage(retention=Duration(86400)),
+    }
+    for day in range(4):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + day * 86400)
+        account.miss(call.id, "short_abandoned", at=NOON + day * 86400 + 5)
+        account.advance(NOON + day * 86400 + 60)
+        assert live(database, account, 180, **kept_for) == day + 1
+    assert len(rows(database)) == 1
+
+
+def test_calls_that_were_missed_out_on_are_counted_before_they_are_removed(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    kept_for = {"storage": Storage(retention=Duration(86400))}
+    live(database, account, 60, **kept_for)
+    for hour in range(2, 72):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + hour * 3600)
+        account.miss(call.id, "short_abandoned", at=NOON + hour * 3600 + 5)
+    account.advance(NOON + 72 * 3600)
+    assert live(database, account, 240, **kept_for) == 70
+    assert 20 < len(rows(database)) < 25
+
+
+def test_calls_that_count_for_no_team_as_none_is_told_are_removed_too(database: str) -> None:
+    account = SimulatedAccount(users=10, calls_per_hour=200, seed=1, start=NOON, history=0)
+    archive = Archive(database)
+    with polled(account, archive=archive) as world:
+        world.aircall.faults.append(Fault(lambda path: path == "/v1/teams", faults.answer(404)))
+        world.live(1800)
+        before = int(world.time.now - 900)
+        assert archive.remove(before)
+        assert all(row.started_at >= before for row in rows(database) if row.status == "done")
+        world.poller.account.ledger.forget(before)
+        waiting = world.poller.account.ledger.uncounted_for_teams
+        assert waiting
+        assert all(call.started_at >= before for call in waiting)
