@@ -165,8 +165,8 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     Raises ConfigError, whose text is one line naming file, key, what was found and what is wanted.
     """
     source = path or "configuration"
-    settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
-    storage = load_storage(path, environ)
+    settings = _written(path)
+    storage = _with_address(settings.storage, source, environ)
     settings = _with_environment(msgspec.structs.replace(settings, storage=storage), source, environ)
     require_plausible(settings, source, address_given=bool(environ.get("AIRCALL_BASE_URL")))
     return settings
@@ -174,27 +174,31 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
 
 def has_credential(path: str) -> bool:
     """Whether the file itself has one. Raises ConfigError."""
-    aircall = yamlfile.convert(yamlfile.read(path), Settings, path, _TEXTS).aircall
+    aircall = _written(path).aircall
     return bool(aircall.api_id or aircall.api_token or aircall.api_token_file)
 
 
 def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> Storage:
     """Where the archive is, for what needs no credential. Raises ConfigError."""
-    source = path or "configuration"
-    settings = yamlfile.convert(yamlfile.read(path) if path else {}, Settings, source, _TEXTS)
-    url = _from_environment("AIRCALL_STORAGE_URL", environ) or settings.storage.url
+    return _with_address(_written(path).storage, path or "configuration", environ)
+
+
+def _written(path: str | None) -> Settings:
+    return yamlfile.convert(yamlfile.read(path) if path else {}, Settings, path or "configuration", _TEXTS)
+
+
+def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> Storage:
+    url = _from_environment("AIRCALL_STORAGE_URL", environ) or storage.url
     if url and (problem := url_problem(url)):
-        where = (
-            ("environment", "AIRCALL_STORAGE_URL") if url != settings.storage.url else (source, "storage.url")
-        )
+        where = ("environment", "AIRCALL_STORAGE_URL") if url != storage.url else (source, "storage.url")
         raise ConfigError(*where, problem)
-    if settings.storage.standby and not url.startswith("postgresql"):
+    if storage.standby and not url.startswith("postgresql"):
         wanted = "wanted a storage.url on PostgreSQL, which says who polls"
         raise ConfigError(source, "storage.standby", f"found true, {wanted}")
-    key_file = settings.storage.key_file
+    key_file = storage.key_file
     if key_file and (problem := key_problem(Path(key_file))):
         raise ConfigError(source, "storage.key_file", f"found {key_file}, which {problem}")
-    return msgspec.structs.replace(settings.storage, url=url)
+    return msgspec.structs.replace(storage, url=url)
 
 
 def _with_environment(settings: Settings, source: str, environ: Mapping[str, str]) -> Settings:

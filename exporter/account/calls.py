@@ -38,7 +38,6 @@ class CallsToRead:
 
     since: int
     ids: tuple[int, ...]
-    requests: int
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ class CallBook:
         they go back further, to calls that turned up late or may be over.
         """
         if self.newest is None or self.read_to is None:
-            return CallsToRead(earliest, (), self._pages(earliest, 0))
+            return CallsToRead(earliest, ())
         since = max(earliest, self.newest - OVERLAP)
         expected = at_most(self.per_second * max(0.0, server_now - self.read_to))
         older = sorted(
@@ -169,8 +168,7 @@ class CallBook:
         for position, call in enumerate(older, 1):
             if call.started_at >= self.whole_from:
                 choices.append(self._choice(call.started_at, expected, older[position:]))
-        choice = min(choices, key=lambda choice: choice.requests)
-        pages = choice.requests - len(choice.ids)
+        pages, choice = min(choices, key=lambda choice: choice[0] + len(choice[1].ids))
         for start in (
             self.newest - LATE,
             *sorted(call.started_at for call in self.doubtful(now, hung_up))[::-1],
@@ -178,11 +176,11 @@ class CallBook:
             if self.whole_from <= start < since and self._pages(start, expected) <= pages:
                 since = start
         since = min(since, choice.since)
-        return CallsToRead(since, tuple(i for i in choice.ids if self.calls[i].started_at < since), pages)
+        return CallsToRead(since, tuple(i for i in choice.ids if self.calls[i].started_at < since))
 
-    def _choice(self, since: int, expected: float, older: list[Call]) -> CallsToRead:
-        requests = self._pages(since, expected) + len(older)
-        return CallsToRead(since, tuple(call.id for call in older), requests)
+    def _choice(self, since: int, expected: float, older: list[Call]) -> tuple[int, CallsToRead]:
+        """How many pages are read, and what."""
+        return self._pages(since, expected), CallsToRead(since, tuple(call.id for call in older))
 
     def _pages(self, since: int, expected: float) -> int:
         return max(1, math.ceil((self.started_since(since) + expected) / PER_PAGE))

@@ -1,14 +1,12 @@
 """What is counted of webhooks: the deliveries, and what became of them."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from exporter.aircall.events import EVENTS, OTHER
 
 Result = Literal["accepted", "late", "replayed", "ignored", "malformed", "refused", "too_large", "overflow"]
-
-RESULTS: tuple[Result, ...] = get_args(Result)
 
 
 class WebhookMetrics:

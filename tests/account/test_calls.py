@@ -66,7 +66,7 @@ def test_at_first_the_whole_period() -> None:
 
 def test_later_only_what_is_new_and_a_little_more() -> None:
     todo = to_read(book(done(1, 200), talking(2, 20), *(done(id_, 90) for id_ in range(3, 60))))
-    assert (todo.since, todo.ids, todo.requests) == (NOW - 20 - LATE, (), 1)
+    assert (todo.since, todo.ids) == (NOW - 20 - LATE, ())
     crowded = to_read(book(*(done(id_, id_ // 2) for id_ in range(300))))
     assert crowded.since == NOW - OVERLAP
 
@@ -89,7 +89,7 @@ def test_a_caller_who_waits_for_long_is_asked_for_by_id_or_reached_by_paging() -
     todo = to_read(book(waiting(9000, 700), *BUSY))
     assert todo.ids == (9000,)
     todo = to_read(book(*(waiting(9000 + id_, 230) for id_ in range(4)), *BUSY))
-    assert (todo.ids, todo.since, todo.requests) == ((), NOW - 230, 2)
+    assert (todo.ids, todo.since) == ((), NOW - 230)
 
 
 def test_callers_from_before_what_is_known_are_never_paged_to() -> None:
