@@ -14,7 +14,7 @@ SLA = Family("aircall_sla_seconds", "gauge", "Average time to answer that nobody
 QUEUE_WAIT = Family(
     "aircall_queue_wait_threshold_seconds",
     "gauge",
-    "Wait of a caller from which on the queue is yellow (warning) and red (critical).",
+    "Wait of a caller beyond which the queue is yellow (warning) and red (critical).",
     ("level",),
 )
 THRESHOLD_SECONDS = Family(

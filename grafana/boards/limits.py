@@ -13,7 +13,7 @@ MISSED_SHARE = f'(max(aircall_threshold_ratio{{{EXPORTER}, kpi="missed_share"}} 
 
 
 def queue_wait(level: str) -> str:
-    """From when on, in seconds, a wait is of that level."""
+    """Beyond how many seconds a wait is of that level."""
     return f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="{level}"}})'
 
 
