@@ -238,7 +238,12 @@ def _users() -> Builder[Panel]:
         },
     )
     return units(
-        users, Time_to_answer="s", Call_length="s", Talking="s", Not_offline="s", Occupancy="percentunit"
+        users,
+        Time_to_answer="s",
+        Call_length="dthms",
+        Talking="dthms",
+        Not_offline="dthms",
+        Occupancy="percentunit",
     )
 
 
