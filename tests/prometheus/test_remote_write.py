@@ -64,6 +64,7 @@ def stores() -> Iterator[Stores]:
         account = SimulatedAccount(users=12, calls_per_hour=0, start=time.time())
         with victoria, stack(account, prometheus_config=config) as started:
             stage_a_busy_moment(started)
+            eventually(lambda: started.value("sum(number:aircall_calls_total:sum)"))  # rules follow scrapes
             moment = next_scrape(started, after=time.time())
             next_scrape(started, after=moment)
             yield Stores(started.prometheus, f"http://{address}", moment)
