@@ -243,7 +243,7 @@ def requests(world: Polled, path: str, seconds: float) -> int:
 def test_an_endpoint_that_is_not_there_is_asked_ever_more_seldom(world: Polled) -> None:
     world.aircall.faults.append(Fault(lambda path: path == "/v1/teams", faults.answer(404)))
     world.poller.refresh()
-    assert 10 <= requests(world, "/v1/teams", 3600) <= 20
+    assert 5 <= requests(world, "/v1/teams", 1800) <= 14
 
 
 def test_a_list_that_always_leaves_out_somebody_else_is_read_twice_as_often_at_most() -> None:
