@@ -101,7 +101,8 @@ class Lane:
     def fail(self, sent: float, interval: float) -> None:
         """Go on some time after the failed request was `sent`, and no later than after an `interval`."""
         self.failing_since = sent if self.failing_since is None else self.failing_since
-        self.retry_at = self.due = sent + min(interval, LONGEST_RETRY, RETRY * 2**self.restarts)
+        doubled = min(self.restarts, 10)  # after hours of failures the power would be beyond any float
+        self.retry_at = self.due = sent + min(interval, LONGEST_RETRY, RETRY * 2**doubled)
 
     def learn(self, reckoned: float) -> None:
         """Compare what the reading took with what was `reckoned` with."""

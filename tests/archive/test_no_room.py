@@ -83,7 +83,7 @@ class Flapping:
         self._world.writer.submit(batch)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 def test_whenever_there_is_no_room_nothing_is_lost(
     account: SimulatedAccount, tmp_path: Path, seed: int
 ) -> None:
