@@ -83,6 +83,7 @@ class Connection(H11Protocol):
         """Shake hands with a client, and listen to it from then on."""
         self._room.enter(self)
         self._arriving = self.loop.create_task(self._arrive(client, context))
+        self._arriving.add_done_callback(lambda _: self._arrived(client))
 
     async def _arrive(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
         try:
@@ -94,10 +95,12 @@ class Connection(H11Protocol):
             )
         except OSError as error:
             log.debug("a client has not arrived", problem=str(error))
-        finally:
-            if self.transport is None:
-                self._room.leave(self)
-                client.close()
+
+    def _arrived(self, client: socket.socket) -> None:
+        """Close what has become nothing. Apart, as a task that is cancelled at once never begins."""
+        if self.transport is None:
+            self._room.leave(self)
+            client.close()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -170,3 +173,4 @@ class Server(uvicorn.Server):
                 _loop=loop,
             )
             connection.arrive(client, self._context())
+            await asyncio.sleep(0)  # Who is connected has his turn, however many are waiting to be.

@@ -13,11 +13,12 @@ from starlette.routing import Route
 
 from exporter import connections
 from exporter.web import MOST_BODY, application
+from exporter.webfile import WebFile
 from exporter.websecurity import LARGEST_HEAD
 from exporter.webserver import WebServer, bind
 from tests.process import process
 from tests.running import Running, eventually
-from tests.web.authority import TLS, Authority, exporter, secure
+from tests.web.authority import TLS, Authority, exporter, written
 
 SMALL = "GET /-/healthy HTTP/1.1\r\nHost: a\r\n"
 
@@ -108,13 +109,24 @@ def test_a_handshake_that_takes_too_long_is_ended(
         assert is_hung_up_on(silent)
 
 
-def test_half_handshakes_make_room_too(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_handshakes_make_room_too(
+    one: Running, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them at once than there is room for: they wait before the server begins to let anybody in."""
     monkeypatch.setattr(connections, "MOST", 5)
     monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 600.0)
-    with exporter(authority, {"tls_server_config": TLS}) as guarded, ExitStack() as stack:
-        silent = [connected(guarded, stack) for _ in range(20)]
+    web = WebFile(written(authority.directory, {"tls_server_config": TLS}))
+    server = WebServer(application(one.service, None), bind("127.0.0.1:0"), web)
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            for _ in range(20)
+        ]
+        stack.callback(server.stop)
+        server.start()
         ca = str(authority.directory / "ca.pem")
-        assert requests.get(f"{secure(guarded)}/metrics", verify=ca, timeout=10).status_code == 200
+        url = f"https://127.0.0.1:{server.port}/metrics"
+        assert requests.get(url, verify=ca, timeout=10).status_code == 200
         assert all(map(is_hung_up_on, silent[:15]))
 
 
