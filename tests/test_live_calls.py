@@ -38,7 +38,7 @@ def test_waits_and_levels_follow_the_clock_without_asking_aircall(
     call = account.ring_in(number, "anonymous", at=world.time.now)
     world.poll()
     asked = len(world.aircall.requests)
-    for wait, level in ((10, 0), (10.5, 1), (20, 1), (20.5, 2), (300, 2)):
+    for wait, level in ((9.5, 0), (10.5, 1), (19.5, 1), (20.5, 2), (300, 2)):
         world.time.now = call.started_at + wait
         scrape = world.scrape()
         assert scrape.value("aircall_queue_call_wait_seconds", call_id=call.id) == pytest.approx(wait)

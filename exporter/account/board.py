@@ -168,9 +168,9 @@ def exceeds(value: float | None, sla: float) -> bool | None:
 
 
 def wait_level(seconds: float, warning: float, critical: float) -> int:
-    """0 (green) up to `warning` seconds, 1 (yellow) where they are exceeded, 2 (red) where `critical` is
+    """0 (green) below `warning` seconds, 1 (yellow) from there, 2 (red) from `critical` seconds on
     (tutorial, "Inbound Calls Queue")."""
-    return (seconds > warning) + (seconds > critical)
+    return (seconds >= warning) + (seconds >= critical)
 
 
 def shown_caller(raw_digits: str | None, how: Caller) -> str:

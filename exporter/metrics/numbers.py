@@ -74,8 +74,7 @@ CALL_WAIT = Family(
 CALL_WAIT_LEVEL = Family(
     "aircall_queue_call_wait_level",
     "gauge",
-    "0 while the caller's wait is fine, 1 once it exceeds queue_wait.warning, 2 once it exceeds"
-    " queue_wait.critical.",
+    "0 while the caller's wait is below queue_wait.warning, 1 up to queue_wait.critical, 2 from there.",
     (*_NUMBER, "call_id", "caller"),
 )
 

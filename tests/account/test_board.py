@@ -13,8 +13,8 @@ def test_the_sla_is_broken_above_it_not_at_it(
     assert exceeds(average, sla) is breached
 
 
-@pytest.mark.parametrize(("wait", "level"), [(0, 0), (10, 0), (10.001, 1), (20, 1), (20.001, 2), (3600, 2)])
-def test_a_threshold_is_passed_when_it_is_exceeded(wait: float, level: int) -> None:
+@pytest.mark.parametrize(("wait", "level"), [(0, 0), (9.999, 0), (10, 1), (19.999, 1), (20, 2), (3600, 2)])
+def test_a_wait_is_of_a_level_from_its_threshold_on(wait: float, level: int) -> None:
     assert wait_level(wait, 10, 20) == level
 
 
