@@ -24,7 +24,7 @@ from exporter.demo.payloads import call_payload
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from exporter.metrics.exposition import Exposition
-from exporter.poller import Poller
+from exporter.polling.poller import Poller
 
 NOON = 1_780_000_000.0
 POLL_SECONDS = 10

@@ -24,7 +24,7 @@ from exporter.demo.post import PostOffice, Way
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.demo.webhooks import Post, SimulatedWebhook
-from exporter.schedule import DATASETS
+from exporter.polling.schedule import DATASETS
 from exporter.webhooks.receiver import PATH
 from tests.process import Process, credential, process
 from tests.scrape import Scrape

@@ -16,7 +16,6 @@ from statistics import mean
 import structlog
 
 from bench.tutorial import AVAILABILITIES, CALLS, Tracker
-from exporter import reckoning
 from exporter.aircall.budget import RequestBudget
 from exporter.archive.records import Batch
 from exporter.archive.store import Archive
@@ -24,7 +23,8 @@ from exporter.config import Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.planner.plan import Plan, plan
-from exporter.schedule import BOARD, DIRECTORY, ENDINGS
+from exporter.polling import reckoning
+from exporter.polling.schedule import BOARD, DIRECTORY, ENDINGS
 from tests.simulated_time import LATENCY, NOON, Polled, SimulatedTime
 
 HISTORY = 2 * 3600

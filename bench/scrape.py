@@ -27,8 +27,8 @@ from exporter.config import Settings
 from exporter.demo.simulation import SimulatedAccount
 from exporter.service import Service
 from exporter.status import Snapshot
-from exporter.web import application
-from exporter.webserver import WebServer, bind
+from exporter.web.pages import application
+from exporter.web.server import WebServer, bind
 from tests.plain import PlainCollector, plain
 from tests.scrape import Labels, Scrape
 from tests.simulated_time import NOON, polled

@@ -27,8 +27,8 @@ from exporter.archive.writer import BEAT
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
 from exporter.durations import Duration
-from exporter.lanes import WISHED
-from exporter.poller import Poller
+from exporter.polling.lanes import WISHED
+from exporter.polling.poller import Poller
 from exporter.yamlfile import short
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130

@@ -21,9 +21,9 @@ from exporter.planner import command as planner
 from exporter.serving import serve
 from exporter.users import command as users
 from exporter.users.asker import asking
-from exporter.webconfig import load_web_config
+from exporter.web.config import load_web_config
+from exporter.web.server import AddressError, ListenError
 from exporter.webhooks import command as webhooks
-from exporter.webserver import AddressError, ListenError
 from exporter.yamlfile import ConfigError
 
 

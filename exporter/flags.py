@@ -5,10 +5,11 @@ import platform
 from collections.abc import Sequence
 from typing import NoReturn
 
-from exporter import __version__, amounts, backfill, forget
+from exporter import __version__, backfill, forget
 from exporter.archive import command
 from exporter.logs import LEVELS
 from exporter.planner import command as planner
+from exporter.terminal import amounts
 from exporter.users import command as users
 from exporter.webhooks import command as webhooks
 

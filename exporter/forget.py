@@ -5,7 +5,7 @@ import argparse
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.archive.words import digits
-from exporter.confirming import is_confirmed
+from exporter.terminal.confirming import is_confirmed
 
 FORGOTTEN, NOTHING, NOT_CONFIRMED = 0, 1, 130
 """Exit codes; 2 is a wrong flag, or an archive that cannot be changed."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from exporter import yamlfile
-from exporter.webconfig import WebConfig
+from exporter.web.config import WebConfig
 
 VARIABLES = ("AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE", "AIRCALL_WEBHOOK_TOKEN_FILE")
 """What names a file with a secret in the environment."""

@@ -16,7 +16,6 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from exporter import reads
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.events import Event
 from exporter.aircall.objects import ReadCall
@@ -25,14 +24,15 @@ from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
 from exporter.config import Settings
-from exporter.errand import Errand, Errands, StandingByError
-from exporter.lanes import SWITCHES
 from exporter.loop import Loop
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.leader import LeaderMetric
 from exporter.metrics.webhooks import WebhookMetrics
-from exporter.poller import Poller
-from exporter.schedule import DATASETS
+from exporter.polling import reads
+from exporter.polling.errand import Errand, Errands, StandingByError
+from exporter.polling.lanes import SWITCHES
+from exporter.polling.poller import Poller
+from exporter.polling.schedule import DATASETS
 from exporter.status import Snapshot
 from exporter.users.switching import Switched, Target, switch_on_board
 from exporter.watchdog import Watchdog

@@ -17,11 +17,11 @@ from exporter.config import Settings, load
 from exporter.logs import configure_logs
 from exporter.permissions import readable_by_all
 from exporter.service import Service
-from exporter.web import PUBLIC, application
-from exporter.webconfig import WebConfig
-from exporter.webfile import WebFile
+from exporter.web.config import WebConfig
+from exporter.web.file import WebFile
+from exporter.web.pages import PUBLIC, application
+from exporter.web.server import ListenError, WebServer, bind
 from exporter.webhooks.receiver import PATH, webhook
-from exporter.webserver import ListenError, WebServer, bind
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()

@@ -12,9 +12,9 @@ from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.service import Service
-from exporter.web import PUBLIC, Reload, application
-from exporter.webfile import WebFile
-from exporter.webserver import WebServer, bind
+from exporter.web.file import WebFile
+from exporter.web.pages import PUBLIC, Reload, application
+from exporter.web.server import WebServer, bind
 from tests.scrape import Scrape
 
 T = TypeVar("T")

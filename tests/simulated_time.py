@@ -13,7 +13,7 @@ from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
-from exporter.poller import Poller
+from exporter.polling.poller import Poller
 from tests.plain import PlainCollector
 from tests.scrape import Scrape
 

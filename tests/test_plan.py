@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter import reckoning
 from exporter.config import Aircall, Refresh, Settings
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from exporter.planner.advice import advice
 from exporter.planner.company import Company
 from exporter.planner.plan import plan
-from exporter.schedule import ALIKE, BOARD, DIRECTORY, LIVE, LONGEST_INTERVAL
+from exporter.polling import reckoning
+from exporter.polling.schedule import ALIKE, BOARD, DIRECTORY, LIVE, LONGEST_INTERVAL
 from tests.simulated_time import LATENCY, NOON, polled
 
 companies = st.builds(

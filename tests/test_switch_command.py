@@ -25,7 +25,7 @@ from exporter.demo.directory import SimulatedUser
 from exporter.demo.faults import Fault, answer
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
-from exporter.reads import UserApi
+from exporter.polling.reads import UserApi
 from exporter.users.asker import Asker
 from exporter.users.switching import switch
 from tests.process import COMMAND, credential, process, run

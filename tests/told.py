@@ -13,10 +13,10 @@ from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.demo.webhooks import SimulatedWebhook
 from exporter.metrics.webhooks import WebhookMetrics
+from exporter.web.server import WebServer, bind
 from exporter.webhooks.inbox import Inbox
 from exporter.webhooks.listening import Listening
 from exporter.webhooks.receiver import PATH, webhook
-from exporter.webserver import WebServer, bind
 from tests.simulated_time import Polled, SimulatedTime
 
 TOKEN = "a token of the webhook"

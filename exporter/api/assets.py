@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from exporter.aircall.objects import ReadCall
 from exporter.api.answers import problem
-from exporter.errand import UNANSWERED, unanswered
+from exporter.polling.errand import UNANSWERED, unanswered
 from exporter.yamlfile import short
 
 LookUp = Callable[[int], ReadCall | None]

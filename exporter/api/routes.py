@@ -9,7 +9,7 @@ from exporter.api.assets import Assets, LookUp
 from exporter.api.calls import CallSearch
 from exporter.api.openapi import description
 from exporter.archive.store import Archive
-from exporter.guard import NeedsCredential
+from exporter.web.guard import NeedsCredential
 
 
 def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:

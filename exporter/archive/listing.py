@@ -5,10 +5,10 @@ from datetime import tzinfo
 
 from msgspec import structs
 
-from exporter import listing
 from exporter.archive.search import FoundCall, FoundTotals
 from exporter.durations import Duration
-from exporter.listing import shown_time
+from exporter.terminal import listing
+from exporter.terminal.listing import shown_time
 
 _COLUMNS = ("started", "direction", "outcome", "user", "number", "caller", "answered in", "talk", "tags")
 

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter
 
-from exporter.schedule import DATASETS
+from exporter.polling.schedule import DATASETS
 
 
 class PollerMetrics:

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator
 
-from exporter import costs, schedule
 from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
 from exporter.durations import Duration
 from exporter.planner.company import Company, model
 from exporter.planner.plan import LATENCY, Plan
-from exporter.schedule import BOARD
+from exporter.polling import costs, schedule
+from exporter.polling.schedule import BOARD
 
 ON_TARGET = 1.05
 """How many times its target an interval may be that still passes for met."""

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from exporter import amounts
 from exporter.aircall.budget import FIRST_LIMIT, LEAST_BUDGET
 from exporter.config import Settings
 from exporter.durations import Duration
 from exporter.planner.advice import advice
 from exporter.planner.company import Company
 from exporter.planner.plan import Plan, plan
-from exporter.schedule import ENDINGS, LIVE
+from exporter.polling.schedule import ENDINGS, LIVE
+from exporter.terminal import amounts
 
 USERS_PER_TEAM, USERS_PER_NUMBER = 12, 16
 """What is usual, where nobody says."""

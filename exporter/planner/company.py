@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from exporter import costs
 from exporter.config import Settings
-from exporter.costs import Cost
-from exporter.schedule import ENDINGS, SUBSTATUSES
+from exporter.polling import costs
+from exporter.polling.costs import Cost
+from exporter.polling.schedule import ENDINGS, SUBSTATUSES
 
 
 @dataclass(frozen=True)

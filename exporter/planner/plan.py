@@ -6,12 +6,12 @@ Made of the functions by which the poller decides, so that a plan is what it wil
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from exporter import costs, schedule
 from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
 from exporter.planner.company import Company, model
 from exporter.planner.start import first_read
-from exporter.schedule import BOARD, DIRECTORY, ENDINGS, LIVE
+from exporter.polling import costs, schedule
+from exporter.polling.schedule import BOARD, DIRECTORY, ENDINGS, LIVE
 
 LATENCY = 0.3
 """Seconds that Aircall takes to answer, where nothing else is known."""

@@ -4,14 +4,14 @@ import math
 from collections.abc import Iterator
 from functools import partial
 
-from exporter import costs, schedule
 from exporter.aircall import endpoints
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.endpoints import Answer, Asking
 from exporter.config import Settings
-from exporter.lane import Lane
 from exporter.planner.company import Company, model
-from exporter.schedule import BOARD, DIRECTORY, ENDINGS, LIVE, SUBSTATUSES
+from exporter.polling import costs, schedule
+from exporter.polling.lane import Lane
+from exporter.polling.schedule import BOARD, DIRECTORY, ENDINGS, LIVE, SUBSTATUSES
 
 _NEEDS = {ENDINGS: set(BOARD), "assignments": {"users", "numbers"}}
 """What has to be known before something can be asked for."""

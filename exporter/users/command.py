@@ -6,13 +6,13 @@ from datetime import UTC, tzinfo
 
 from msgspec import structs
 
-from exporter import listing
 from exporter.aircall.errors import REJECTED, ApiError, CredentialError
 from exporter.aircall.objects import UserStatus
 from exporter.archive.records import Doing
-from exporter.confirming import is_confirmed
-from exporter.listing import shown_time
-from exporter.reads import UserApi
+from exporter.polling.reads import UserApi
+from exporter.terminal import listing
+from exporter.terminal.confirming import is_confirmed
+from exporter.terminal.listing import shown_time
 from exporter.users.asker import Asker
 from exporter.users.people import Person, alike, everybody, meant, statuses
 from exporter.users.switching import (

@@ -10,7 +10,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.decoding import decode_objects
 from exporter.aircall.endpoints import Asking, each_page
 from exporter.aircall.objects import Availability, Page, Ref, Team, UserStatus
-from exporter.reads import UserApi
+from exporter.polling.reads import UserApi
 
 MOST_CANDIDATES = 5
 """How many are named of those who may have been meant."""

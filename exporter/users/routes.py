@@ -23,8 +23,7 @@ from exporter.account.board import UserRow
 from exporter.api.answers import json_answer, problem
 from exporter.api.openapi import description
 from exporter.api.switching import SWITCH_PATH, SwitchedUser, Wish
-from exporter.errand import UNANSWERED, unanswered
-from exporter.guard import VISITOR, NeedsCredential
+from exporter.polling.errand import UNANSWERED, unanswered
 from exporter.service import Service
 from exporter.users.page import HEADERS, switch_page
 from exporter.users.switching import (
@@ -34,6 +33,7 @@ from exporter.users.switching import (
     Target,
     UnknownUserError,
 )
+from exporter.web.guard import VISITOR, NeedsCredential
 
 log = structlog.get_logger()
 

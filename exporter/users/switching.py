@@ -9,7 +9,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.endpoints import Asking, ask
 from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.objects import UserStatus
-from exporter.reads import UserApi
+from exporter.polling.reads import UserApi
 
 Target = Literal["available", "unavailable"]
 

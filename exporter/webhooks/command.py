@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from exporter import listing
 from exporter.addresses import is_loopback, web_address
 from exporter.aircall.errors import REJECTED, ApiError, CredentialError
 from exporter.config import Settings
+from exporter.terminal import listing
 from exporter.users.asker import Asker
 from exporter.webhooks.registering import Registered, register, registered, unregister
 from exporter.webhooks.tokenfile import NAME, TokenFile

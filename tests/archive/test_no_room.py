@@ -12,7 +12,7 @@ from exporter.archive.store import Archive
 from exporter.config import Refresh
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from exporter.lanes import EDITS
+from exporter.polling.lanes import EDITS
 from tests.archive.away import Away
 from tests.archive.test_catching_up import kept as ids
 from tests.archive.test_catching_up import until_nothing_is_missing

@@ -17,8 +17,8 @@ from starlette.types import Receive, Scope, Send
 from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.cli import main
-from exporter.guard import VISITOR
-from exporter.webserver import WebServer, bind
+from exporter.web.guard import VISITOR
+from exporter.web.server import WebServer, bind
 
 Texts = Iterable[tuple[str, str]]
 

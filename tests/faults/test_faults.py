@@ -10,7 +10,7 @@ from exporter.account.calls import LATE
 from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.demo.simulation import SimulatedAccount
-from exporter.schedule import BOARD
+from exporter.polling.schedule import BOARD
 from tests.faults.boards import PERIOD, POLL
 from tests.faults.patience import given_up_after
 from tests.faults.table import TROUBLES, Trouble

@@ -21,7 +21,7 @@ from exporter.archive.rows import call_row, comment_rows, tag_rows
 from exporter.archive.words import digits
 from exporter.config import load
 from exporter.durations import Duration, parse_duration
-from exporter.webconfig import load_web_config
+from exporter.web.config import load_web_config
 from exporter.yamlfile import ConfigError
 
 Target = Callable[[bytes], object]

@@ -18,7 +18,7 @@ from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.config import Webhook
 from exporter.demo.simulation import SimulatedAccount
-from exporter.webfile import WebFile
+from exporter.web.file import WebFile
 from tests.fuzzing import targets
 from tests.fuzzing.inputs import INPUTS
 from tests.fuzzing.test_decoders import EXAMPLES

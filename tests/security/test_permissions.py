@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.permissions import VARIABLES, readable_by_all
-from exporter.webconfig import NO_WEB_CONFIG, load_web_config
+from exporter.web.config import NO_WEB_CONFIG, load_web_config
 from tests.process import process
 from tests.web.authority import TLS, Authority, written
 

@@ -11,7 +11,7 @@ import pytest
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.demo.simulation import SimulatedAccount
-from exporter.webfile import WebFile
+from exporter.web.file import WebFile
 from tests.running import Running, running
 from tests.web.authority import with_password
 

@@ -12,7 +12,7 @@ import bcrypt
 import yaml
 
 from exporter.demo.simulation import SimulatedAccount
-from exporter.webfile import WebFile
+from exporter.web.file import WebFile
 from tests.running import Running, running
 from tests.stack import program
 

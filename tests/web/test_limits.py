@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from exporter import connections
-from exporter.web import MOST_BODY, application
-from exporter.webfile import WebFile
-from exporter.websecurity import LARGEST_HEAD
-from exporter.webserver import WebServer, bind
+from exporter.web import connections
+from exporter.web.door import LARGEST_HEAD
+from exporter.web.file import WebFile
+from exporter.web.pages import MOST_BODY, application
+from exporter.web.server import WebServer, bind
 from tests.process import process
 from tests.running import Running, eventually
 from tests.web.authority import TLS, Authority, exporter, written

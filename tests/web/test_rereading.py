@@ -8,7 +8,7 @@ import pytest
 import requests
 import structlog
 
-from exporter.webfile import WebFile
+from exporter.web.file import WebFile
 from exporter.yamlfile import ConfigError
 from tests.running import Running
 from tests.web.authority import HASH, TLS, USER, Authority, exporter, secure, written

@@ -14,7 +14,7 @@ from exporter.config import Refresh
 from exporter.demo.directory import SimulatedUser
 from exporter.demo.faults import Fault, Hang, answer
 from exporter.durations import Duration
-from exporter.webfile import WebFile
+from exporter.web.file import WebFile
 from tests.process import credential, process
 from tests.running import Running, eventually, running
 from tests.web.authority import HASH, PASSWORD, USER, Authority, exporter, with_password, written

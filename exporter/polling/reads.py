@@ -16,8 +16,8 @@ from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
 from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, Team, User
 from exporter.archive.records import Span
-from exporter.errand import Errand
-from exporter.schedule import SUBSTATUSES
+from exporter.polling.errand import Errand
+from exporter.polling.schedule import SUBSTATUSES
 
 T = TypeVar("T")
 

@@ -4,16 +4,16 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from exporter import reads
 from exporter.account.account import Account
 from exporter.account.calls import Neighbours
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.endpoints import Asking
 from exporter.config import Settings
-from exporter.errand import Errand
-from exporter.lane import Lane
-from exporter.pace import Pace
-from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, SUBSTATUSES
+from exporter.polling import reads
+from exporter.polling.errand import Errand
+from exporter.polling.lane import Lane
+from exporter.polling.pace import Pace
+from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, SUBSTATUSES
 
 EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
 """The lanes beside the datasets, for the archive: calls read again, those before the activity period, and

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from exporter import reckoning, schedule
 from exporter.account.account import Account
 from exporter.account.lists import LEAST_PATIENCE
 from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
-from exporter.lane import Lane
-from exporter.remarks import Remarks
-from exporter.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE
+from exporter.polling import reckoning, schedule
+from exporter.polling.lane import Lane
+from exporter.polling.remarks import Remarks
+from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE
 from exporter.status import Polling
 
 

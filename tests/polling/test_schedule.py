@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter import costs
 from exporter.config import Refresh, Settings, Webhook
-from exporter.costs import Cost
-from exporter.schedule import (
+from exporter.polling import costs
+from exporter.polling.costs import Cost
+from exporter.polling.schedule import (
     ALIKE,
     BOARD,
     DATASETS,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from exporter.webconfig import NO_WEB_CONFIG, WebConfig, load_web_config, tls_context
+from exporter.web.config import NO_WEB_CONFIG, WebConfig, load_web_config, tls_context
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()

@@ -3,7 +3,7 @@
 import math
 
 from exporter.aircall.endpoints import Asking
-from exporter.lane import LONGEST_RETRY, Lane
+from exporter.polling.lane import LONGEST_RETRY, Lane
 
 
 def nothing(_: float) -> Asking[None]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from exporter.config import Settings
-from exporter.costs import Cost
+from exporter.polling.costs import Cost
 
 ENDINGS = "endings"
 """The lane of calls in progress that may be over; what it brings belongs to the dataset of calls."""

@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry
 
-from exporter import reckoning, schedule
 from exporter.account.account import Account
 from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
@@ -22,13 +21,14 @@ from exporter.aircall.headers import Headers
 from exporter.archive.records import Batch, Memory, NoRoomError, Span
 from exporter.clock import Clock
 from exporter.config import Settings
-from exporter.errand import Errand
-from exporter.lanes import ARCHIVE, ERRANDS, Lanes
 from exporter.metrics.polling import PollerMetrics
 from exporter.metrics.webhooks import Result
-from exporter.pace import Pace
-from exporter.remarks import Remarks
-from exporter.schedule import DATASETS, DIRECTORY, ENDINGS
+from exporter.polling import reckoning, schedule
+from exporter.polling.errand import Errand
+from exporter.polling.lanes import ARCHIVE, ERRANDS, Lanes
+from exporter.polling.pace import Pace
+from exporter.polling.remarks import Remarks
+from exporter.polling.schedule import DATASETS, DIRECTORY, ENDINGS
 from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()

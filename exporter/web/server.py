@@ -7,9 +7,9 @@ from collections.abc import Collection
 import uvicorn
 from starlette.types import ASGIApp
 
-from exporter.connections import Server
-from exporter.webfile import WebFile
-from exporter.websecurity import LARGEST_HEAD, Door
+from exporter.web.connections import Server
+from exporter.web.door import LARGEST_HEAD, Door
+from exporter.web.file import WebFile
 
 STOP_SECONDS = 1
 """How long requests in progress are waited for when the server stops."""

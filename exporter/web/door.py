@@ -12,8 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.guard import VISITOR
-from exporter.webconfig import WebConfig
+from exporter.web.config import WebConfig
+from exporter.web.guard import VISITOR
 
 LARGEST_HEAD = 128 * 2**10
 """Bytes of a request's line and headers."""

@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from exporter.api.routes import api
 from exporter.archive.store import Archive
-from exporter.landing import landing_page
 from exporter.service import Service
 from exporter.users.routes import supervision
+from exporter.web.landing import landing_page
 from exporter.webhooks.receiver import webhook
 from exporter.yamlfile import ConfigError
 

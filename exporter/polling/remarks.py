@@ -10,7 +10,7 @@ from exporter.planner.advice import advice
 from exporter.planner.command import in_words
 from exporter.planner.company import Company
 from exporter.planner.plan import plan
-from exporter.schedule import BOARD
+from exporter.polling.schedule import BOARD
 
 log = structlog.get_logger()
 

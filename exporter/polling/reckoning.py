@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Mapping, Set
 
-from exporter import costs, schedule
 from exporter.account.account import Account
 from exporter.config import Settings
-from exporter.costs import Cost
-from exporter.lane import Lane
 from exporter.planner.company import Company
-from exporter.schedule import ENDINGS, SUBSTATUSES
+from exporter.polling import costs, schedule
+from exporter.polling.costs import Cost
+from exporter.polling.lane import Lane
+from exporter.polling.schedule import ENDINGS, SUBSTATUSES
 
 _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS: costs.endings}
 """What costs the more the longer it was left alone, given how many calls begin in a second."""

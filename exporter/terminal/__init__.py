@@ -1,0 +1,1 @@
+"""What the commands share: amounts as they are typed, questions, and tables."""
