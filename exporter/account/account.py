@@ -106,6 +106,7 @@ class Account:
         if self._backfill != backfill:
             self._backfill = backfill
             self.history.want(int(server_now - max(backfill, LOOK_BACK)))
+        self.history.sweep(int(server_now))
         self.history.forget(self.oldest_kept)
         self.ledger.forget(self.oldest_kept)
         start = min(start, server_now - 2 * LATE)  # what one poll leaves out as too late, the next reads

@@ -122,15 +122,18 @@ class History:
         """The start since which, up to the present, all calls have been read."""
         return self.covered[-1][0] if self.covered else None
 
+    def sweep(self, now: int) -> None:
+        """Late edits are looked for from `now` on, where they have not been before."""
+        self.swept = self.swept or tuple(now - age for age in AGES)
+
     def edits(self, now: int, oldest: int) -> tuple[int, Span] | None:
         """The next span to be read again for late edits, and which of `AGES` that is; none if none is due.
 
         A span is due once its calls are half as old again as the age. What a long absence left behind is
         left to the next age, where it is that old already.
         """
-        self.swept = self.swept or tuple(now - age for age in AGES)
-        for step, age in enumerate(AGES):
-            first, last = max(self.swept[step] + 1, now - OLDER * age, oldest), now - age
+        for step, (age, swept) in enumerate(zip(AGES, self.swept, strict=False)):
+            first, last = max(swept + 1, now - OLDER * age, oldest), now - age
             if last - first >= age // 2:
                 return step, (first, last)
         return None

@@ -10,7 +10,7 @@ from exporter.account.presence import told_state
 from exporter.aircall.events import EVENTS, Event, ToldUser
 from exporter.aircall.objects import Call, ReadCall
 
-Result = Literal["accepted", "late"]
+Heard = Literal["accepted", "late"]
 """Whether an event was the newest of its call or user, or one that had been overtaken."""
 
 SECOND = 0.8
@@ -32,7 +32,7 @@ class Told:
         self.users_changed = False
         """Whether somebody has come or left."""
 
-    def hear(self, event: Event, now: float) -> Result:
+    def hear(self, event: Event, now: float) -> Heard:
         """Take in an event `now` (our clock)."""
         event = dataclasses.replace(event, at=min(event.at, now + self._account.server_ahead + AHEAD))
         as_of = event.at + SECOND + EVENTS.index(event.name) / 1000
@@ -53,7 +53,7 @@ class Told:
             if user_id in seen and seen[user_id].observed_at <= since
         }
 
-    def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Result:
+    def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Heard:
         account, call = self._account, replace(read.call, as_of=as_of)
         before = account.book.calls.get(call.id)
         if before is None and self._is_over(call):
@@ -86,7 +86,7 @@ class Told:
             if user and user.id != talks and seen and seen.state == "in_call":
                 self._doubt(user.id, at)
 
-    def _of_user(self, event: str, user: ToldUser, at: float) -> Result:
+    def _of_user(self, event: str, user: ToldUser, at: float) -> Heard:
         account = self._account
         if event in ("user.created", "user.deleted"):
             listed = user.id in account.directory.users

@@ -8,7 +8,6 @@ from exporter.account.account import Account
 from exporter.account.calls import Neighbours
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.endpoints import Asking
-from exporter.config import Settings
 from exporter.polling import reads
 from exporter.polling.errand import Errand
 from exporter.polling.lane import Lane
@@ -27,9 +26,8 @@ that is not live. Nothing of it is asked a second time: whoever waits is told.""
 class Lanes:
     """A lane for each dataset, for the archive, and for what somebody waits for."""
 
-    def __init__(self, account: Account, server_clock: ServerClock, settings: Settings) -> None:
+    def __init__(self, account: Account, server_clock: ServerClock) -> None:
         """Read `account`, whose calls are asked for by the time of `server_clock`."""
-        self.settings = settings
         self.pace: Pace
         """How often each is read; follows from what is read, so it comes afterwards."""
         self.served: Collection[str] = (*DATASETS, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
@@ -78,7 +76,7 @@ class Lanes:
             yield ERRANDS
         yield from DIRECTORY
         yield SUBSTATUSES
-        if self.settings.map_users_to_numbers and {"users", "numbers"} <= self._account.known:
+        if self._account.settings.map_users_to_numbers and {"users", "numbers"} <= self._account.known:
             yield "assignments"
         yield from self._for_the_archive(now)
 

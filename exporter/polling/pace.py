@@ -6,7 +6,6 @@ from exporter.account.account import Account
 from exporter.account.lists import LEAST_PATIENCE
 from exporter.account.told import Told
 from exporter.aircall.budget import RequestBudget
-from exporter.config import Settings
 from exporter.polling import reckoning, schedule
 from exporter.polling.lane import Lane
 from exporter.polling.remarks import Remarks
@@ -19,13 +18,11 @@ class Pace:
 
     def __init__(
         self,
-        settings: Settings,
         account: Account,
         lanes: Mapping[str, Lane],
         budget: RequestBudget,
         remarks: Remarks,
     ) -> None:
-        self.settings = settings
         self.intervals: dict[str, float] = {}
         self.free = 1.0
         self._account, self._lanes, self._budget, self._remarks = account, lanes, budget, remarks
@@ -36,8 +33,8 @@ class Pace:
     def set(self) -> None:
         """Set the intervals from what the datasets cost and the budget allows."""
         account, lanes, budget = self._account, self._lanes, self._budget.sustained
-        costs = reckoning.costs_now(self.settings, account, lanes)
-        self.intervals = reckoning.intervals(self.settings, account, costs, budget, self._told)
+        costs = reckoning.costs_now(account, lanes)
+        self.intervals = reckoning.intervals(account, costs, budget, self._told)
         self.free = schedule.free(costs, budget)
         for name in LIVE:
             lane = lanes[name]
@@ -45,9 +42,9 @@ class Pace:
                 lane.due = min(lane.due, lane.scheduled + self.intervals[name])
         account.lists.patience = max(LEAST_PATIENCE, 3 * self.intervals["availabilities"])
         complete = set(DIRECTORY) <= account.known
-        self._remarks.stretching(self.intervals, schedule.targets(self.settings, self._told), complete)
+        self._remarks.stretching(self.intervals, schedule.targets(account.settings, self._told), complete)
         if complete and set(BOARD) <= account.known:
-            self._remarks.plan(reckoning.size(account), self.settings, self._budget.limit)
+            self._remarks.plan(reckoning.size(account), account.settings, self._budget.limit)
 
     @property
     def in_step(self) -> bool:
@@ -65,7 +62,7 @@ class Pace:
 
     def polling(self) -> dict[str, Polling]:
         """How each dataset is read."""
-        targets = schedule.targets(self.settings, self._told)
+        targets = schedule.targets(self._account.settings, self._told)
         return {
             name: Polling(
                 as_of=self._lanes[name].as_of,

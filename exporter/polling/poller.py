@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from exporter.account.account import Account
-from exporter.account.told import Told
+from exporter.account.told import Heard, Told
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
@@ -22,7 +22,6 @@ from exporter.archive.records import Batch, Memory, NoRoomError, Span
 from exporter.clock import Clock
 from exporter.config import Settings
 from exporter.metrics.polling import PollerMetrics
-from exporter.metrics.webhooks import Result
 from exporter.polling import reckoning, schedule
 from exporter.polling.errand import Errand
 from exporter.polling.lanes import ARCHIVE, ERRANDS, Lanes
@@ -58,7 +57,6 @@ class Poller:
         self.budget = RequestBudget(settings.aircall.budget_share, settings.aircall.configured_limit)
         self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered while an answer is waited for: others may use the account then."""
-        self._settings = settings
         self._client = client
         self._clock = clock
         self._save = save
@@ -68,24 +66,24 @@ class Poller:
         self._paused_until = 0.0
         self._known_strangers: frozenset[tuple[str, int]] = frozenset()
         self._remarks = Remarks()
-        self.lanes = lanes = Lanes(self.account, self._server_clock, settings)
+        self.lanes = lanes = Lanes(self.account, self._server_clock)
         self._turns = schedule.Turns()
-        self._pace = lanes.pace = Pace(settings, self.account, lanes.by_name, self.budget, self._remarks)
+        self._pace = lanes.pace = Pace(self.account, lanes.by_name, self.budget, self._remarks)
 
     # What the outside asks for -------------------------------------------------------------------
 
     def configure(self, settings: Settings, client: Client) -> None:
         """Follow a changed configuration, keeping everything known."""
-        if settings.aircall.base_url != self._settings.aircall.base_url:
+        before = self.account.settings
+        if settings.aircall.base_url != before.aircall.base_url:
             self.refresh()
-        if settings.activity_period > self._settings.activity_period:
+        if settings.activity_period > before.activity_period:
             self.lanes["calls"].drop()  # what is under way was begun for the shorter one
             self.lanes.ask("calls")
         self.account.configure(settings)
         self.budget.configure(settings.aircall.budget_share, settings.aircall.configured_limit)
-        self._settings, self._client = settings, client
+        self._client = client
         self._paused_until = 0.0
-        self.lanes.settings = self._pace.settings = settings
         self._pace.set()
         for name, interval in self._pace.intervals.items():
             lane = self.lanes[name]
@@ -113,7 +111,7 @@ class Poller:
         """Whether events can be heard: it is known from when on calls count."""
         return not math.isinf(self.account.ledger.counted_from)
 
-    def hear(self, events: Sequence[Event], count: Callable[[str, Result], object]) -> bool:
+    def hear(self, events: Sequence[Event], count: Callable[[str, Heard], object]) -> bool:
         """Take in what Aircall tells by itself, and `count` what became of each event.
 
         Gives whether something is to be read sooner than was said.
@@ -132,7 +130,7 @@ class Poller:
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
         board = self.account.board(self._server_clock.ahead)
-        self._remarks.left_out(board.left_out, self._settings.user_limit)
+        self._remarks.left_out(board.left_out, self.account.settings.user_limit)
         return Snapshot(board, self.status())
 
     def status(self) -> Status:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Mapping, Set
 
 from exporter.account.account import Account
-from exporter.config import Settings
 from exporter.planner.company import Company
 from exporter.polling import costs, schedule
 from exporter.polling.costs import Cost
@@ -15,25 +14,23 @@ _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDINGS:
 """What costs the more the longer it was left alone, given how many calls begin in a second."""
 
 
-def intervals(
-    settings: Settings, account: Account, cost: Mapping[str, Cost], budget: float, told: Set[str]
-) -> dict[str, float]:
+def intervals(account: Account, cost: Mapping[str, Cost], budget: float, told: Set[str]) -> dict[str, float]:
     """Every how many seconds each is read, out of `budget` requests a minute that can go on for ever.
 
     `cost` is what a reading of each costs, `told` what events tell of.
     """
     return schedule.intervals(
         cost,
-        schedule.targets(settings, told),
+        schedule.targets(account.settings, told),
         budget,
         _archive_demand(account),
         schedule.share_for_rest(account.known),
     )
 
 
-def costs_now(settings: Settings, account: Account, lanes: Mapping[str, Lane]) -> dict[str, Cost]:
+def costs_now(account: Account, lanes: Mapping[str, Lane]) -> dict[str, Cost]:
     """What a reading of each costs."""
-    return {name: _cost(name, lanes[name], account) for name in schedule.targets(settings)}
+    return {name: _cost(name, lanes[name], account) for name in schedule.targets(account.settings)}
 
 
 def size(account: Account) -> Company:

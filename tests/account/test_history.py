@@ -61,6 +61,8 @@ def test_what_went_by_since_the_last_run_is_missing() -> None:
 
 def test_a_call_is_read_again_at_every_age_and_ever_more_seldom() -> None:
     history, read_at = History(), []
+    assert history.edits(NOW, oldest=0) is None
+    history.sweep(NOW)
     for now in range(NOW, NOW + 6 * DAY, 60):
         while (due := history.edits(now, oldest=0)) is not None:
             step, (first, last) = due
