@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from exporter.config import Group, Thresholds
+from exporter.config import Group, Refresh, Thresholds
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.faults import Fault, Respond, answer, close_connection, cut_off, malformed
 from exporter.demo.simulation import SimulatedAccount
@@ -50,7 +50,9 @@ def days() -> Company:
     for hour in range(HOURS):
         for minute, wait in _calls_of(hour):
             account.schedule(begin + hour * HOUR + minute * 60, partial(_call, account, hour, wait))
-    return Company("days", account, every=240)
+    every = Duration(240)
+    seldom = Refresh(calls=every, availabilities=every, substatuses=every)
+    return Company("days", account, every=240, settings={"refresh": seldom})
 
 
 def _calls_of(hour: int) -> Iterator[tuple[int, int | None]]:
