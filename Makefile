@@ -13,7 +13,7 @@ demo: $(VENV)/installed  ## a simulated account, exported: nothing else is neede
 
 test: $(VENV)/developing check  ## everything that CI runs
 	.ci/servers
-	$(BIN)/pytest --numprocesses=logical --dist=loadfile
+	$(BIN)/pytest --numprocesses=logical --dist=loadfile --no-loadscope-reorder
 
 check: $(VENV)/developing  ## style and types
 	$(BIN)/ruff check

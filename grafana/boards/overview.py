@@ -5,8 +5,18 @@ from grafana_foundation_sdk.builders.stat import Panel
 from grafana.boards.limits import MISSED_SHARE, SERVICE_LEVEL, SLA
 from grafana.boards.palette import LEVELS, NO_DATA, OVER, STATES, plain
 from grafana.boards.panels import Frame, sorted_by
-from grafana.boards.people import Group
-from grafana.boards.promql import EXPORTER, NUMBER, TEAM, constant, described, number, sentence
+from grafana.boards.people import Group, told_apart
+from grafana.boards.promql import (
+    EXPORTER,
+    ISOLATED,
+    NUMBER,
+    TEAM,
+    constant,
+    described,
+    number,
+    reworded,
+    sentence,
+)
 from grafana.boards.tile import count, level, minutes, percent, state, tile, tiles
 from grafana.boards.waiting import callers
 
@@ -131,9 +141,9 @@ def _over_sla() -> Panel:
     user = "instance, user_id"
     breached = f"max by ({user}, user) (aircall_user_sla_breached{{{TEAM}}}) == 1"
     answer = f"max by ({user}) (aircall_user_average_answer_seconds{{{TEAM}}})"
-    slowest = f"topk(4, {answer} * on ({user}) group_left (user) ({breached}))"
+    slowest = told_apart(f"topk(4, {answer} * on ({user}) group_left (user) ({breached}))")
     told = described(slowest, slowest, [number("said", f"round({answer})", user, "over|⌀\u00a0$1\u00a0s")])
-    told = sentence(sentence(told, "text", "said"), "caption", "user")
+    told = reworded(sentence(told, "text", "said"), "caption", ISOLATED, "user")
     sla = f"max(aircall_sla_seconds{{{EXPORTER}}})"
     calm = [
         constant(constant(f"{sla} {when}", "caption", caption), "text", "calm|")

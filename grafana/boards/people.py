@@ -56,6 +56,12 @@ IN_TEAM = Group("instance, user_id, team_id", _of_team)
 ON_NUMBER = Group("instance, user_id", _of_number)
 
 
+def told_apart(users: str) -> str:
+    """The users, those of the same name with their id behind it."""
+    numbered = sentence(f"({users} and on (user) {NAMESAKES})", "user", "user", "user_id")
+    return f"({numbered} or ({users} unless on (user) {NAMESAKES}))"
+
+
 def users(group: Group, details: Callable[[Group], list[Text]] | None = None) -> str:
     """The users of the group, `caption` and `text` on each."""
     keys, of = group.keys, group.of

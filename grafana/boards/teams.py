@@ -22,7 +22,7 @@ from grafana.boards.palette import (
     state_codes,
 )
 from grafana.boards.panels import Frame, now, over_time
-from grafana.boards.people import NAMESAKES
+from grafana.boards.people import told_apart
 from grafana.boards.promql import EXPORTER, TEAM, sentence
 
 PAGE = Page(
@@ -37,12 +37,6 @@ SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
 AT_MOST = 30
 """Users in a chart of bars: more names have no room beside them."""
 ONCE = "max without (team_id, team)"
-
-
-def _told_apart(expr: str) -> str:
-    """Users of the same name with their id behind it."""
-    numbered = sentence(f"({expr} and on (user) {NAMESAKES})", "user", "user", "user_id")
-    return f"({numbered} or ({expr} unless on (user) {NAMESAKES}))"
 
 
 def _total(counter: str, labels: str = "") -> str:
@@ -68,7 +62,7 @@ def _foremost(expr: str, measure: str) -> str:
 
 
 def _column(expr: str) -> Dataquery:
-    return now(_told_apart(expr))
+    return now(told_apart(expr))
 
 
 def _calls() -> Builder[Panel]:
@@ -163,7 +157,7 @@ def _states() -> Builder[Panel]:
             height=18,
         ),
         over_time(
-            _told_apart(f"max by (user_id, user) (aircall_user_availability_code{{{TEAM}}})"), "{{user}}"
+            told_apart(f"max by (user_id, user) (aircall_user_availability_code{{{TEAM}}})"), "{{user}}"
         ),
     ).mappings(state_codes())
 
@@ -182,7 +176,7 @@ def _spent() -> Builder[Panel]:
             height=16,
         ),
         STATES,
-        now(_told_apart(_foremost(spent, _seconds(SIGNED_IN)))),
+        now(told_apart(_foremost(spent, _seconds(SIGNED_IN)))),
         "user",
         "state",
     )
@@ -208,7 +202,7 @@ def _by_user() -> Builder[Panel]:
             Sign("outbound answered", NEUTRAL, "outbound answered"),
             Sign("outbound unanswered", GREY, "outbound, not answered"),
         ),
-        now(_told_apart(_foremost(calls, f"sum by (user_id) ({made})"))),
+        now(told_apart(_foremost(calls, f"sum by (user_id) ({made})"))),
         "user",
         "call",
     )

@@ -1,5 +1,8 @@
 """Boards judge by the thresholds of the exporter's configuration, not by numbers of their own."""
 
+from collections import Counter
+from math import floor
+
 import pytest
 
 from exporter.demo.calls import SimulatedCall
@@ -8,6 +11,7 @@ from tests import recount
 from tests.grafana.boards import panel
 from tests.grafana.companies import settled
 from tests.grafana.conftest import Past
+from tests.grafana.history import Company
 
 COLOURS = {None: palette.CALM, 0: palette.GREEN, 1: palette.YELLOW, 2: palette.BRIGHT_RED}
 
@@ -47,6 +51,37 @@ def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) ->
             assert tiles[caption][1] == COLOURS[level], (caption, now)
             seen.add((caption, level))
     assert {("Missed", 0), ("Missed", 1), ("Service level", 0), ("Service level", 1)} <= seen
+
+
+def over_the_sla(company: Company, now: int) -> dict[str, int]:
+    """The time to answer (whole seconds) of everybody who is too slow; who has a namesake by his id, too."""
+    calls, names = (
+        recount.in_period(company.account, now),
+        Counter(u.name for u in company.account.users.values()),
+    )
+    slow = {}
+    for user in company.account.users.values():
+        average = recount.average_answer(call for call in calls if call.user_id == user.id)
+        if average is not None and average > company.settings["sla"]:
+            slow[f"{user.name} {user.id}" if names[user.name] > 1 else user.name] = floor(average + 0.5)
+    return slow
+
+
+def test_the_slowest_over_the_sla_are_named(past: Past) -> None:
+    seen: set[str] = set()
+    for now in settled(past.busy):
+        slow = over_the_sla(past.busy, now)
+        shown = past.view(past.busy, now - recount.PERIOD, now).tiles(
+            panel("aircall-wallboard", "Over the SLA")
+        )
+        if not slow:
+            assert list(shown) == ["Everybody is within the SLA"]
+            continue
+        named = {caption.strip("\u2068\u2069"): words for caption, (words, _) in shown.items()}
+        assert named == {name: f"‼ ⌀ {slow[name]} s" for name in named}
+        assert sorted(map(slow.__getitem__, named)) == sorted(slow.values())[-4:]
+        seen |= named.keys()
+    assert any(name[-1].isdigit() for name in seen)
 
 
 @pytest.mark.parametrize(
