@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace) -> int:
     configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
     storage = settings.storage
     archive = opened(storage, arguments.storage or STORAGE, exclusive=storage.standby)
-    return serve(arguments, settings, archive)
+    return serve(arguments, settings, archive, partial(load, arguments.config))
 
 
 def _check_config(arguments: argparse.Namespace) -> int:

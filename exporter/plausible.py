@@ -121,4 +121,6 @@ def _address_problem(address: str) -> str:
         return "an address without a user or password in it"
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "https (plain http only to a loopback address)"
+    if re.search(r"/v\d+/?$", parts.path):
+        return "an address without the version, such as https://api.aircall.io"
     return ""

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from exporter import __version__, allocator
 from exporter.archive.store import Archive
-from exporter.config import Settings, load
+from exporter.config import Settings
 from exporter.logs import configure_logs
 from exporter.permissions import readable_by_all
 from exporter.service import Service
@@ -31,10 +31,10 @@ def serve(
     arguments: argparse.Namespace,
     settings: Settings,
     archive: Archive,
+    reread: Callable[[], Settings],
     started: Callable[[str, str | None], object] = lambda *_: None,
-    rereads: bool = True,
 ) -> int:
-    """Serve until SIGTERM or SIGINT; SIGHUP reads the configuration again, if it `rereads`.
+    """Serve until SIGTERM or SIGINT; SIGHUP has the configuration `reread`.
 
     Gives the exit code, which is 1 where another exporter has taken over: whatever started this one is to
     start it anew.
@@ -47,7 +47,7 @@ def serve(
     service = Service(settings, archive, taken=partial(_leave_to_another, taken))
 
     def reload() -> None:
-        settings = load(arguments.config)
+        settings = reread()
         configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
         service.configure(settings)
         log.info("the configuration is reloaded", file=arguments.config)
@@ -62,17 +62,13 @@ def serve(
     listener = _bind(arguments.listen, "--web.listen-address")
     pages = application(
         service,
-        reload if arguments.lifecycle and rereads else None,
+        reload if arguments.lifecycle else None,
         archive if arguments.api else None,
         arguments.admin,
     )
     server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
     door = _door_for_events(service, settings)
-    signals = {signal.SIGTERM, signal.SIGINT}
-    if rereads:
-        signals.add(signal.SIGHUP)
-    else:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     host = listener.getsockname()[0]
     for file in readable_by_all(arguments.config, web.config):

@@ -121,6 +121,26 @@ def test_what_is_known_of_an_object_outlives_its_bad_copy(world: Polled, account
     assert scrape.all("aircall_user_availability_seconds_total", user_id=user.id).keys() == known.keys()
 
 
+def test_who_belongs_where_outlives_a_bad_copy(world: Polled, account: SimulatedAccount) -> None:
+    families = ("aircall_user_number_info", "aircall_user_team_info")
+    known = [world.scrape().all(family) for family in families]
+    assert all(known)
+
+    def spoil(content: dict) -> None:
+        for each in content.get("teams", [content.get("number", {})]):
+            each["users"] = None
+
+    world.aircall.faults.append(
+        Fault(lambda path: path == "/v1/teams" or path.startswith("/v1/numbers/"), faults.edited(spoil))
+    )
+    world.poller.refresh()
+    world.live(60)
+    scrape = world.scrape()
+    assert scrape.value("aircall_malformed_objects_total", kind="team") == len(account.teams)
+    assert scrape.value("aircall_malformed_objects_total", kind="number") == len(account.numbers)
+    assert [scrape.all(family) for family in families] == known
+
+
 def test_pages_that_lead_in_a_circle_are_noticed(world: Polled) -> None:
     def back_to_the_first(content: dict) -> None:
         content["meta"]["next_page_link"] = (

@@ -177,11 +177,26 @@ def test_the_demo_says_that_it_uses_no_credential(tmp_path) -> None:
         demo.logged(f'"the simulated account uses no credential" file={file}')
 
 
+def test_the_demo_is_reloaded_too(tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("sla: 10s\n")
+    with process(f"--config.file={file}", "--web.enable-lifecycle", "demo", "--users=6") as demo:
+        assert Scrape.at(demo.url).value("aircall_sla_seconds") == 10
+        for sla, reload in (
+            (20, lambda: demo.process.send_signal(signal.SIGHUP)),
+            (30, lambda: requests.post(f"{demo.url}/-/reload", timeout=5).raise_for_status()),
+        ):
+            file.write_text(f"sla: {sla}s\n")
+            reload()
+            eventually(lambda sla=sla: Scrape.at(demo.url).value("aircall_sla_seconds") == sla)
+        demo.process.terminate()
+        assert demo.process.wait(5) == 0
+
+
 def test_the_demo_needs_nothing() -> None:
     with process("demo", "--users=12", "--seed=3") as demo:
         eventually(lambda: requests.get(f"{demo.url}/-/ready", timeout=5).status_code == 200)
         assert len(Scrape.at(demo.url).labels("aircall_user_info", "user_id")) == 12
-        demo.process.send_signal(signal.SIGHUP)
         assert Scrape.at(demo.url).value("aircall_up") == 1
         demo.process.terminate()
         assert demo.process.wait(5) == 0

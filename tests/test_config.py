@@ -125,6 +125,7 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
             "wanted https (plain http only to a loopback address)",
         ),
         ("aircall: {base_url: 'https://a:b@api.aircall.io'}", "without a user or password"),
+        ("aircall: {base_url: 'https://api.aircall.io/v1'}", "wanted an address without the version"),
         ("aircall: {base_url: 'ftp://x'}", "wanted an address such as https://api.aircall.io"),
         ("aircall: {base_url: 'https://[::1'}", "wanted an address such as https://api.aircall.io"),
         ("aircall: {api_id: 5}", "aircall.api_id: found something else, wanted text"),

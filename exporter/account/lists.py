@@ -44,7 +44,12 @@ class Lists:
     def saw_teams(self, page: Page[Team]) -> None:
         self.malformed["team"] += page.malformed
         for team in page.items:
-            self.directory.add_team(team.id, team.name, self.ids(team.users or (), "user"))
+            if team.users is None:
+                self.malformed["team"] += 1
+                members = self.directory.members.get(team.id, frozenset())
+            else:
+                members = self.ids(team.users, "user")
+            self.directory.add_team(team.id, team.name, members)
 
     def read_teams(self, ids: set[int]) -> None:
         """All teams have been read."""

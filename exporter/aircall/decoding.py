@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from exporter.aircall.objects import Call, CallDetails, Page, ReadCall, Ref
+from exporter.aircall.objects import Call, CallDetails, Comment, Page, ReadCall, Ref, Tag
 
 LONGEST_NUMBER = 400
 """Digits of a whole number."""
@@ -49,10 +49,34 @@ def decode_calls_of(raws: list[msgspec.Raw], next_page_link: str | None = None) 
     """Calls with their details, those that cannot be read counted and left out."""
     items = []
     for raw in raws:
-        (calls, _), (details, _) = decode_objects([raw], Call), decode_objects([raw], CallDetails)
+        calls, _ = decode_objects([raw], Call)
         if calls:
-            items.append(ReadCall(_sharing(calls[0]), details[0] if details else CallDetails()))
+            items.append(ReadCall(_sharing(calls[0]), _details(raw)))
     return Page(tuple(items), len(raws) - len(items), _ids(raws), next_page_link)
+
+
+def _details(raw: msgspec.Raw) -> CallDetails:
+    """A call's details; where one of them is odd, each that can be read by itself."""
+    whole, _ = decode_objects([raw], CallDetails)
+    if whole:
+        return whole[0]
+    fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+
+    def one(name: str, kind: type[T]) -> T | None:
+        read, _ = decode_objects([fields[name]] if name in fields else [], kind)
+        return read[0] if read else None
+
+    def some(name: str, kind: type[T]) -> tuple[T, ...]:
+        return decode_objects(one(name, list[msgspec.Raw]) or [], kind)[0]
+
+    return CallDetails(
+        tags=some("tags", Tag),
+        comments=some("comments", Comment),
+        asset=one("asset", str),
+        recording=one("recording", str),
+        voicemail=one("voicemail", str),
+        assigned_to=one("assigned_to", Any),
+    )
 
 
 def _sharing(call: Call) -> Call:

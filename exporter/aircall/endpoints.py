@@ -81,10 +81,11 @@ def ask(request: Request[T]) -> Asking[Answer[T]]:
 def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
     """Follow `next_page_link` from `request` on, handing each page and its time to `apply`.
 
-    Only the link's query is taken: the host and path stay ours, wherever a link may point.
+    Only the link's query is taken, wherever it may point, and of that not what we asked for ourselves: a link
+    may leave out a bound, or have none in it, as the tutorial's sample.
     Raises InvalidAnswerError where the links lead round in a circle, or on to ever more copies of a page.
     """
-    seen: set[str | frozenset[int]] = set()
+    asked, seen = request.query, set[str | frozenset[int]]()
     while True:
         answer = yield from ask(request)
         page: Page[T] = answer.value
@@ -95,8 +96,8 @@ def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
         if link in seen or page.ids in seen:
             raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
         seen |= {link, page.ids}
-        query = link.partition("#")[0].partition("?")[2]
-        request = replace(request, query=tuple(parse_qsl(query, keep_blank_values=True)))
+        told = parse_qsl(link.partition("#")[0].partition("?")[2], keep_blank_values=True)
+        request = replace(request, query=(*asked, *(pair for pair in told if pair[0] not in dict(asked))))
 
 
 def listing(template: str, key: str, kind: type[T], id_: int | None = None) -> Request[Page[T]]:

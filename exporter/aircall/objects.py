@@ -40,7 +40,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def phase(self) -> Literal["initial", "answered", "done"]:
-        """Where on its journey the call is; a status unknown to us is read from the timestamps."""
+        """Where on its journey the call is, by its status or its timestamps, whichever is further."""
         if self.status == "done" or self.ended_at is not None:
             return "done"
         if self.status == "answered" or self.answered_at is not None:
@@ -50,7 +50,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     @property
     def outcome(self) -> Literal["answered", "missed", "unanswered"]:
         """How a finished call went."""
-        if self.answered_at is not None and self.missed_call_reason is None:
+        if self.answered_at is not None and not self.missed_call_reason:
             return "answered"
         return "missed" if self.direction == "inbound" else "unanswered"
 
@@ -101,7 +101,7 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 class CallDetails(msgspec.Struct, frozen=True):
-    """What else is known of a call. Details that cannot be read are left out and cost no call."""
+    """What else is known of a call. A detail that cannot be read is left out, and costs nothing else."""
 
     tags: tuple[Tag, ...] | None = None
     comments: tuple[Comment, ...] | None = None
@@ -109,7 +109,7 @@ class CallDetails(msgspec.Struct, frozen=True):
     recording: str | None = None
     voicemail: str | None = None
     assigned_to: Any = None
-    """A user, abridged; whatever else may stand there costs no other detail."""
+    """A user, abridged."""
 
     @property
     def assigned_to_id(self) -> int | None:

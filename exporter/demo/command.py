@@ -41,16 +41,16 @@ def run(arguments: argparse.Namespace) -> int:
     account = SimulatedAccount(users, calls, arguments.seed, start=time.time())
     with TemporaryDirectory() as passing, SimulatedAircall(account, clock=time.time) as aircall:
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
-        if arguments.config:
-            settings = load(arguments.config, SIMULATED_CREDENTIAL)
-            if has_credential(arguments.config):
-                log.warning("the simulated account uses no credential", file=arguments.config)
-        else:
-            settings = Settings(sla=DEMO_SLA)
         told = Webhook(secrets.token_hex(16) if arguments.webhooks else "", listen_address="127.0.0.1:0")
-        settings = structs.replace(
-            settings, aircall=api, webhook=told, storage=load_storage(arguments.config)
-        )
+
+        def read() -> Settings:
+            file = arguments.config
+            settings = load(file, SIMULATED_CREDENTIAL) if file else Settings(sla=DEMO_SLA)
+            return structs.replace(settings, aircall=api, webhook=told, storage=load_storage(file))
+
+        if arguments.config and has_credential(arguments.config):
+            log.warning("the simulated account uses no credential", file=arguments.config)
+        settings = read()
         office = PostOffice(account, aircall.webhooks, Way(), time.time)
 
         def started(url: str, events: str | None) -> None:
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(_where_to_look(url, arguments.api), flush=True)
 
         archive = opened(settings.storage, arguments.storage or passing, simulated=True)
-        code = serve(arguments, settings, archive, started, rereads=False)
+        code = serve(arguments, settings, archive, read, started)
         office.stop()
     return code
 

@@ -99,7 +99,7 @@ def numbers(lists: Lists) -> Asking[None]:
 def assignments(lists: Lists, api: UserApi) -> Asking[None]:
     """Who answers which number: one request for each number or for each user, whichever are fewer.
 
-    A user or number that is gone when its turn comes answers nothing.
+    A user or number that is gone when its turn comes answers nothing; what cannot be read stays as it was.
     """
     user_ids = frozenset(lists.directory.users)
     number_ids = frozenset(lists.directory.numbers)
@@ -111,7 +111,7 @@ def assignments(lists: Lists, api: UserApi) -> Asking[None]:
 
 
 def _by_number(lists: Lists, number_ids: frozenset[int]) -> Asking[dict[int, frozenset[int]]]:
-    assigned: dict[int, frozenset[int]] = {}
+    before, assigned = lists.directory.assigned or {}, {}
     for number_id in sorted(number_ids):
         try:
             answer = yield from ask(endpoints.number_users(number_id))
@@ -119,6 +119,7 @@ def _by_number(lists: Lists, number_ids: frozenset[int]) -> Asking[dict[int, fro
             continue
         if answer.value is None:
             lists.malformed["number"] += 1
+            assigned[number_id] = before.get(number_id, frozenset())
         else:
             assigned[number_id] = lists.ids(answer.value.users, "user")
     return assigned
@@ -127,6 +128,7 @@ def _by_number(lists: Lists, number_ids: frozenset[int]) -> Asking[dict[int, fro
 def _by_user(
     lists: Lists, api: UserApi, user_ids: frozenset[int], number_ids: Iterable[int]
 ) -> Asking[dict[int, frozenset[int]]]:
+    before = lists.directory.assigned or {}
     assigned: dict[int, set[int]] = {number_id: set() for number_id in number_ids}
     for user_id in sorted(user_ids):
         found: list[int] = []
@@ -142,6 +144,7 @@ def _by_user(
                 answer = yield from ask(endpoints.user_with_numbers(user_id))
                 if answer.value is None:
                     lists.malformed["user"] += 1
+                    found.extend(number_id for number_id, ids in before.items() if user_id in ids)
                 else:
                     found.extend(lists.ids(answer.value.numbers, "number"))
         except NotFoundError:

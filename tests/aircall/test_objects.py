@@ -4,6 +4,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +109,30 @@ def test_an_odd_assignee_costs_no_other_detail(assigned_to: Any, read: int | Non
     call = GOOD | {"assigned_to": assigned_to, "tags": [{"name": "VIP"}]}
     details = decode_calls(page(call)).items[0].details
     assert (details.assigned_to_id, details.tag_names) == (read, {"VIP"})
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tags": [{"name": None}, {"name": "VIP"}, 5]},
+        {"comments": [{"content": "called back"}, {"content": None}, {"content": "x", "posted_at": 1.5}]},
+        {"recording": 5},
+        {"asset": []},
+        {"voicemail": {}},
+    ],
+)
+def test_an_odd_detail_costs_itself(odd: dict[str, Any]) -> None:
+    good = {
+        "tags": [{"name": "VIP"}],
+        "comments": [{"content": "called back"}],
+        "asset": "https://a",
+        "recording": "https://r",
+        "voicemail": "https://v",
+        "assigned_to": {"id": 456},
+    }
+    whole, details = (decode_calls(page(GOOD | of)).items[0].details for of in (good, good | odd))
+    gone = {name: None for name in odd if isinstance(getattr(whole, name), str)}
+    assert details == msgspec.structs.replace(whole, **gone)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from exporter.aircall.client import LARGEST_ANSWER, Client, ClientMetrics
 from exporter.aircall.decoding import InvalidAnswerError, decode_calls, decode_page
 from exporter.aircall.endpoints import Answer, each_page
 from exporter.aircall.errors import ApiError
-from exporter.aircall.objects import Team
+from exporter.aircall.objects import Call, Team
 
 Answering = Callable[[bytes], tuple[str, list[bytes]]]
 
@@ -111,7 +111,16 @@ def test_of_a_link_to_the_next_page_only_the_query_is_taken(link: str) -> None:
     first = next(asking)
     page = decode_page(json.dumps({"teams": [], "meta": {"next_page_link": link}}).encode(), "teams", Team)
     second = asking.send(Answer(page, 0.0))
-    assert (second.path, second.query) == (first.path, (("page", "2"),))
+    assert (second.path, second.query) == (first.path, (*first.query, ("page", "2")))
+
+
+def test_a_link_that_loses_the_bounds_leads_no_further_than_they_do() -> None:
+    """The tutorial's sample has none in its link."""
+    asking = each_page(endpoints.calls(1000, 2000), lambda page, at: None)
+    first = next(asking)
+    link = "https://api.aircall.io/v1/calls?order=asc&page=2&per_page=20&from=&to="
+    page = decode_page(json.dumps({"calls": [], "meta": {"next_page_link": link}}).encode(), "calls", Call)
+    assert asking.send(Answer(page, 0.0)).query == (*first.query, ("page", "2"))
 
 
 def test_a_query_that_breaks_lines_stays_in_its_line(answering: Answering) -> None:
