@@ -35,6 +35,9 @@ log = structlog.get_logger()
 CREDENTIAL_RETRY = 10.0
 """Seconds between requests while the credential is rejected: no longer than between polls."""
 
+THROTTLED_PATIENCE = 30.0
+"""Seconds, or else three intervals, by which what is known may be old while others use up the limit."""
+
 
 class Poller:
     """Reads the account's datasets, each as often as it should be and the budget allows.
@@ -260,6 +263,9 @@ class Poller:
                 lane.pending = lane.read.throw(error)
             return
         if isinstance(error, ThrottledError):
+            known_for = now - (lane.as_of or now)
+            if known_for > max(THROTTLED_PATIENCE, 3 * self._pace.intervals.get(name, 0.0)):
+                self._failed(name, str(error), sent)
             return
         lane.give_up_in_the_end()
         self._failed(name, str(error), sent)

@@ -53,7 +53,7 @@ def _stale(world: Polled, before: Scrape, during: Scrape, seconds: float) -> Non
 
 
 def _throttled(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
-    _stands_still(world, before, during, seconds)
+    _stale(world, before, during, seconds)
     refused = during.value("aircall_api_throttled_total") - before.value("aircall_api_throttled_total")
     assert 1 <= refused <= seconds / 10
 
@@ -98,7 +98,7 @@ def _everybody(world: Polled, scrape: Scrape) -> None:
 
 
 STALE = Board("the last good values, ages growing, `aircall_up` 0", _stale)
-THROTTLED = Board("the last good values, ages growing, `aircall_api_throttled_total`", _throttled)
+THROTTLED = Board(f"{STALE.words} after a minute or so, `aircall_api_throttled_total`", _throttled)
 FAILING = Board("what the pages that came say, ages growing, `aircall_up` 0", _failing)
 TRUE = Board("what is true", _true)
 FRESH = Board("everybody, and the calls that Aircall shows", _fresh)
