@@ -7,7 +7,7 @@ given again goes on where it was.
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 
@@ -54,13 +54,20 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
     now, zone = time.time(), UTC if arguments.utc else None
     since = _moment("--from", arguments.since, now, zone)
     until = _moment("--to", arguments.until, now, zone)
-    span = wanted(since, until, settings.storage.retention, now)
+    reach = min(settings.storage.retention or API_HISTORY, API_HISTORY)
+    span = wanted(since, until, Duration(reach), now)
+
+    def left() -> int:
+        """Seconds of the span that are not read; what is kept no longer by now is not missed."""
+        progress, kept = archive.progress(), (max(span[0], int(time.time() - reach)), span[1])
+        return _length(without(kept, progress.covered if progress else ()))
+
     archive.load()
     with _bar(span) as bar:
         try:
-            while _left(archive, span):
+            while left():
                 if is_served(archive):
-                    _watch(archive, span, bar)
+                    _watch(archive, span, left, bar)
                 elif not _read(archive, settings, span, bar):
                     bar.say(REJECTED)
                     return FAILED
@@ -79,13 +86,12 @@ def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
         raise ValueError(f"{flag}: found {short(text)}, wanted {error}") from None
 
 
-def wanted(since: int, until: int, retention: Duration, now: float) -> Span:
-    """The span to be read, up to the present. Raises ValueError where it is none or reaches too far back."""
+def wanted(since: int, until: int, reach: Duration, now: float) -> Span:
+    """The span to be read, up to the present. Raises ValueError where it is none or too old."""
     until = min(until, int(now) - LATE)
     if since >= until:
         raise ValueError("--from: found a time that is not before --to")
-    reach = Duration(min(retention or API_HISTORY, API_HISTORY))
-    if since < now - reach:
+    if since < int(now - reach):
         why = "as storage.retention keeps calls" if reach < API_HISTORY else "as Aircall's history reaches"
         raise ValueError(f"--from: found a time longer ago than {reach}, {why}")
     return since, until
@@ -94,11 +100,6 @@ def wanted(since: int, until: int, retention: Duration, now: float) -> Span:
 def time_left(todo: int, done: int, spent: float) -> float | None:
     """Seconds that `todo` seconds of past still take if `done` of them took `spent`; none where none did."""
     return spent * todo / done if done > 0 else None
-
-
-def _left(archive: Archive, span: Span) -> int:
-    progress = archive.progress()
-    return _length(without(span, progress.covered if progress else ()))
 
 
 def _length(spans: tuple[Span, ...]) -> int:
@@ -111,14 +112,16 @@ def is_served(archive: Archive) -> bool:
     return seen is not None and abs(time.time() - seen) < SILENCE
 
 
-def _watch(archive: Archive, span: Span, bar: "_Bar") -> None:
-    """Ask the running exporter for the span, and look on until it has it, or runs no more."""
+def _watch(archive: Archive, span: Span, left: Callable[[], int], bar: "_Bar") -> None:
+    """Ask the running exporter for the span, and look on until nothing of it is left, or it runs no more."""
     bar.say("an exporter runs on this archive: it reads, as its budget allows")
-    begun, first = time.monotonic(), _left(archive, span)
-    archive.set_wishes((*archive.wishes(), span))
+    begun, first = time.monotonic(), left()
     try:
-        while (left := _left(archive, span)) and is_served(archive):
-            bar.show(left, time_left(left, first - left, time.monotonic() - begun))
+        while (todo := left()) and is_served(archive):
+            wishes = archive.wishes()
+            if span not in wishes:  # or another command has just written its own in place of it
+                archive.set_wishes((*wishes, span))
+            bar.show(todo, time_left(todo, first - todo, time.monotonic() - begun))
             time.sleep(LOOK)
     finally:
         archive.set_wishes(tuple(wish for wish in archive.wishes() if wish != span))

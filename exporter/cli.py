@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -102,6 +103,8 @@ def _on_the_archive(arguments: argparse.Namespace) -> int:
 def _backfill(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs("warning", arguments.log_format, settings.secrets)
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # takes back what it has asked a running exporter for
+        signal.signal(ending, signal.default_int_handler)
     with closing(opened(settings.storage, arguments.storage or STORAGE)) as archive:
         return backfill.run(arguments, settings, archive)
 

@@ -154,7 +154,7 @@ class Account:
         read_to = server_now if self.book.read_to is None else self.book.read_to
         added_up = self.journeys.add_up(self.book.calls, server_now, self.ledger.bounds)
         self._touched.totals |= self.ledger.count(added_up)
-        self.book.forget(self.book_from(min(server_now, read_to)))
+        self.book.forget(self.book_from(min(server_now, read_to)), server_now)
 
     def book_from(self, now: float) -> float:
         """The start (UNIX seconds, as `now` on Aircall's clock) before which done calls are forgotten."""

@@ -25,6 +25,9 @@ RECHECK = 600.0
 """Seconds after which a call is looked at again although nothing speaks for its end."""
 
 
+EVENTS_SPAN = 3600.0
+"""Seconds after an event about a call within which another may come that is older."""
+
 MOST_LOOKS = 20
 """Requests for calls that may be over in one reading; the next one takes up what is left."""
 
@@ -70,7 +73,13 @@ class CallBook:
         """The start (UNIX seconds, Aircall's clock) from which on no call is missing here."""
         self.count_again: set[int] = set()
         """Calls that are done, and are to be taken for newly done when they are read again."""
+        self._told: dict[int, float] = {}
+        """When (UNIX seconds, Aircall's clock) an event was last told of a call."""
         self._starts = ByStart()
+
+    def told(self, call_id: int, at: float) -> None:
+        """An event has told of a call, which is known, `at` (UNIX seconds, Aircall's clock)."""
+        self._told[call_id] = max(at, self._told.get(call_id, at))
 
     def completed(self, since: int, begun: float) -> None:
         """All calls from `since` up to `begun` (UNIX seconds, Aircall's clock) have been read."""
@@ -108,20 +117,23 @@ class CallBook:
 
     def vanished(self, call_id: int) -> None:
         """Aircall knows this call no more."""
+        self._told.pop(call_id, None)
         self.calls.pop(call_id, None)
         self.live.pop(call_id, None)
         self.count_again.discard(call_id)
 
-    def forget(self, before: float) -> None:
-        """Let go of the finished calls that started before `before` (UNIX seconds, Aircall's clock)."""
+    def forget(self, before: float, now: float) -> None:
+        """Let go of the finished calls that started before `before`, but for those of which events were told
+        of late; `now` and `before` are UNIX seconds on Aircall's clock."""
         self.whole_from = max(self.whole_from, before)
         for started_at, call_id in self._starts.take_before(int(before)):
             call = self.calls.get(call_id)
             if call is None or call.started_at != started_at:
                 continue
-            if call_id in self.live:
+            if call_id in self.live or now - self._told.get(call_id, -math.inf) < EVENTS_SPAN:
                 self._starts.put(started_at, call_id)
             else:
+                self._told.pop(call_id, None)
                 del self.calls[call_id]
                 self.count_again.discard(call_id)
 

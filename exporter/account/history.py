@@ -58,6 +58,8 @@ class History:
     """For each of `AGES`, up to which start calls have been read again at that age."""
     kept: Progress = field(default_factory=Progress)
     """How far reading had come with what the archive was last given."""
+    _kept_from: int = 0
+    """Calls that began before are kept no longer."""
     _polled_from: int = 0
     """The start since which polls of calls have missed nothing; `NEVER` while the present one has."""
 
@@ -97,6 +99,7 @@ class History:
 
     def forget(self, before: int) -> None:
         """Calls that began before `before` are kept no longer, once they have all been read and counted."""
+        self._kept_from = max(self._kept_from, before)
         if self.wanted_from is None or without((self.wanted_from, before), self.covered):
             return
         self.covered = _since(before, self.covered)
@@ -110,7 +113,8 @@ class History:
     @property
     def wished(self) -> tuple[Span, ...]:
         """What was asked for by hand and has not been read."""
-        return joined(span for wish in self.wishes for span in without(wish, self.covered))
+        wishes = _since(self._kept_from, self.wishes)
+        return joined(span for wish in wishes for span in without(wish, self.covered))
 
     @property
     def seconds_missing(self) -> int:

@@ -110,7 +110,7 @@ def _seconds_in_queue(call: Call, rang: Iterable[float]) -> int | None:
 
 def _holds(journey: _Journey, end: int) -> Iterator[tuple[str, int]]:
     """Who held the call, and for how many seconds: until it was taken up again, or to its end."""
-    taken_up = sorted(journey.resumed)
+    taken_up = iter(sorted(journey.resumed))
     free_from = 0.0
     for at, user in sorted(journey.held):
         if at >= free_from:

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from exporter.account.account import Account
+from exporter.account.calls import EVENTS_SPAN
 from exporter.account.presence import told_state
 from exporter.aircall.events import EVENTS, Event, ToldUser
 from exporter.aircall.objects import Call, ReadCall
@@ -56,11 +57,12 @@ class Told:
     def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Heard:
         account, call = self._account, replace(read.call, as_of=as_of)
         before = account.book.calls.get(call.id)
-        if before is None and self._is_over(call):
+        if before is None and (self._is_over(call) or self._is_read(call, event.at)):
             return "late"
         shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
         is_newest = account.take_call(shown, read.details, as_of - account.server_ahead)
         known = account.book.calls[call.id]
+        account.book.told(call.id, account.as_of)
         account.journeys.told(event.name, call, event.at, known, account.as_of)
         if not is_newest:
             return "late"
@@ -74,6 +76,12 @@ class Told:
             call.started_at < account.book_from(account.as_of) and call.id not in account.ledger.left_open
         )
         return call.phase != "done" and forgotten
+
+    def _is_read(self, call: Call, at: float) -> bool:
+        """Whether an unknown call was read since the event, which comes late: what was read is newer."""
+        account = self._account
+        kept = account.history.has(call.started_at) and call.id not in account.ledger.left_open
+        return kept and at < account.as_of - EVENTS_SPAN
 
     def _in_call(self, before: Call | None, call: Call, at: float) -> None:
         """Who talks is in a call; who talked does something else now, and a look will tell what."""

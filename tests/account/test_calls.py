@@ -144,6 +144,6 @@ def test_what_is_done_stays_done() -> None:
 
 def test_old_calls_are_forgotten_and_live_ones_are_not() -> None:
     known = book(talking(1, 9000), done(2, 8000), done(3, 100))
-    known.forget(NOW - 7200)
+    known.forget(NOW - 7200, NOW)
     assert set(known.calls) == {1, 3}
     assert known.started_since(0) == 2

@@ -45,6 +45,16 @@ def test_what_is_missing_is_what_is_wanted_and_was_not_read(
     missing = history.missing
     history.forget(before)
     assert history.missing == missing
+    wished = seconds((wish,)) - seconds(tuple(read))
+    assert seconds(history.wished) == {second for second in wished if second >= before}
+
+
+def test_what_is_kept_no_longer_is_wished_for_no_more() -> None:
+    history = History(wishes=((NOW - DAY, NOW - 3600),))
+    history.want(NOW - DAY)
+    history.read(NOW - DAY, NOW)
+    history.forget(NOW - DAY + 3600)
+    assert (history.wished, history.seconds_missing) == ((), 0)
 
 
 def test_what_went_by_since_the_last_run_is_missing() -> None:

@@ -11,12 +11,14 @@ from exporter.account.account import Account
 from exporter.account.told import Told
 from exporter.account.versions import newer
 from exporter.aircall.events import Event, ToldUser
-from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref
+from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref, Tag
 from exporter.config import Webhook
 from tests.account.test_making import KNOWN, START, Counting, calls, page, read_availabilities, saved, shown
 
 END = START + 700
 """When all is over: events are heard from then on."""
+
+DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -194,3 +196,60 @@ def test_what_a_user_does_is_what_was_told_last_or_is_looked_at(
         mixed[1].hear(event, END)
     states = {account.presence.users[1].state for account, _ in (in_order, mixed)}
     assert len(states) == 1 or in_order[1].in_doubt or mixed[1].in_doubt
+
+
+def told_of_an_old_call(age: int) -> tuple[Account, list[Moment]]:
+    """A call that began `age` seconds before the last of its events, each a second after the one before."""
+    began = Call(7, "inbound", "answered", END - age, answered_at=END - age + 5, user=Ref(1), number=Ref(1))
+    ended = structs.replace(began, status="done", ended_at=END - 4)
+    held = [Moment(END - 60, "call.hold", began), Moment(END - 40, "call.unhold", began)]
+    over = [Moment(END - 4, "call.hungup", ended), Moment(END - 3, "call.ended", ended)]
+    return company()[0], held + over
+
+
+def test_a_call_of_many_hours_keeps_its_journey() -> None:
+    account, life = told_of_an_old_call(5 * 3600)
+    account.slide(END - 5 * 3600)
+    account.saw_calls(page([ReadCall(life[0].call, CallDetails())]), END - 5 * 3600 + 6)
+    told = Told(account)
+    for moment in life:
+        account.slide(moment.at)
+        assert told.hear(moment.event, moment.at) == "accepted"
+    account.slide(END + 200)
+    assert account.journeys.counts["hold_sum", "1"] == 20
+    account.slide(END + 5000)
+    assert 7 not in account.book.calls
+
+
+def test_what_is_told_of_a_call_of_yesterday_is_put_in_order() -> None:
+    call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
+    account, told = company()
+    account.slide(END)
+    account.history.read(END - 2 * DAY, END)
+    assert told.hear(Event("call.tagged", END, ReadCall(call, CallDetails((Tag("VIP"),)))), END) == "accepted"
+    account.slide(END + 10)
+    assert told.hear(Event("call.commented", END - 1, ReadCall(call, CallDetails())), END + 10) == "late"
+
+
+def test_what_is_told_hours_late_of_a_call_that_was_read_is_late() -> None:
+    call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
+    account, told = company()
+    account.slide(END)
+    late = Event("call.ended", END - DAY + 90, ReadCall(call, CallDetails()))
+    assert told.hear(late, END) == "accepted"
+    account, told = company()
+    account.slide(END)
+    account.history.read(END - 2 * DAY, END)
+    assert told.hear(late, END) == "late"
+
+
+def test_each_hold_ends_with_the_next_word_that_it_does() -> None:
+    call = Call(7, "inbound", "answered", START, answered_at=START + 5, user=Ref(1), number=Ref(1))
+    ended = structs.replace(call, status="done", ended_at=START + 60)
+    account, told = company()
+    for second, name in ((10, "hold"), (20, "unhold"), (20, "hold"), (35, "unhold")):
+        told.hear(Moment(START + second, f"call.{name}", call).event, END)
+    told.hear(Moment(START + 60, "call.ended", ended).event, END)
+    account.slide(START + 600)
+    counts = account.journeys.counts
+    assert (counts["hold_count", "1"], counts["hold_sum", "1"]) == (2, 25)
