@@ -31,8 +31,9 @@ class Loop:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        thread.start()
+        self._thread = thread  # only now: one that has not begun would be taken for dead
 
     def stop(self, seconds: float) -> None:
         """Take no more turns; wait for the present one so long, and leave it behind then."""

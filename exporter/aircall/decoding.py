@@ -16,6 +16,9 @@ from exporter.aircall.objects import Call, CallDetails, Comment, Page, ReadCall,
 LONGEST_NUMBER = 400
 """Digits of a whole number."""
 
+LONGEST_REASON = 100
+"""Letters of the reason for which a call was missed: it becomes a label, and part of a key."""
+
 T = TypeVar("T")
 
 
@@ -87,7 +90,7 @@ def _sharing(call: Call) -> Call:
         started_at=_shared(call.started_at),
         answered_at=_shared(call.answered_at),
         ended_at=_shared(call.ended_at),
-        missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason),
+        missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason[:LONGEST_REASON]),
         user=_shared(call.user),
         number=_shared(call.number),
     )

@@ -69,7 +69,8 @@ def _ids(connection: Connection, kind: str, wanted: Sequence[str]) -> set[int]:
 
 def _team_ids(connection: Connection, wanted: Sequence[str]) -> set[str]:
     """The same for teams, "Single Users" and groups, whose ids are texts."""
-    named = select(names.c.id).where(names.c.kind == "team", names.c.name.in_(wanted))
+    called = or_(names.c.name.in_(wanted), NAME_AND_ID.in_(wanted))
+    named = select(names.c.id).where(names.c.kind == "team", called)
     groups = {group_label(name).id for name in wanted}
     single = {SINGLE_USERS.id} if SINGLE_USERS.name in wanted else set()
     return {*connection.scalars(named), *wanted} | groups | single

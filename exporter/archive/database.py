@@ -11,8 +11,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
 
-NOTICING = {"keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3}
-"""Seconds, seconds and times: has a server be missed within 20 s that is gone without a word."""
+NOTICING = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Seconds, seconds, times and milliseconds: has a server be missed within 20 s that is gone without a word,
+whether nothing was asked of it or it was in the middle of something."""
 
 KEPT_STATEMENTS = 16
 """Statements that a SQLite connection keeps: one with hundreds of ids takes a tenth of a megabyte."""

@@ -30,6 +30,13 @@ def claim(connection: Connection, simulated: bool) -> None:
         state.write(connection, _SIMULATED, simulated)
 
 
+def require(connection: Connection, simulated: bool) -> None:
+    """Raises ArchiveError where a real account has taken the archive from this `simulated` one, or the other
+    way round."""
+    if (state.read(connection, _SIMULATED, bool) or False) != simulated:
+        raise ArchiveError("another account's exporter has taken the archive, each needs its own")
+
+
 def _is_used(connection: Connection) -> bool:
     return state.progress(connection) is not None or bool(connection.scalar(select(exists(calls.c.id))))
 

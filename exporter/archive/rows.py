@@ -14,6 +14,9 @@ T = TypeVar("T", str, str | None)
 
 Row = dict[str, Any]
 
+LONGEST_TAG = 500
+"""Letters of a tag: it is looked up by an index, and PostgreSQL takes no longer ones into one."""
+
 
 def call_row(record: Record, callers: Callers, removed_to: int) -> Row:
     """A call's row; one that started before `removed_to` (UNIX seconds) is counted."""
@@ -44,7 +47,7 @@ def call_row(record: Record, callers: Callers, removed_to: int) -> Row:
 
 
 def _tags(record: Record) -> list[str]:
-    return sorted({_text(name) for name in record.details.tag_names})
+    return sorted({_text(name)[:LONGEST_TAG] for name in record.details.tag_names})
 
 
 def _comments(record: Record) -> Iterator[tuple[int | None, str]]:

@@ -106,6 +106,7 @@ class Archive:
         with archive_errors(), writing(self._engine) as connection:
             if self.exclusive:
                 leader.require(connection, self._name)
+            owner.require(connection, self.simulated)
             hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
             fresh = tuple(_for_the_first_time(connection, batch.additions))

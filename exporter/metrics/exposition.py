@@ -82,7 +82,10 @@ class Exposition:
     def expose(self, accept: str, zipped: bool) -> tuple[bytes, str]:
         """Everything in the best format that an `Accept` header allows, as gzip where it is to be `zipped`;
         gives body and content type."""
-        encode, content_type = choose_encoder(_WITHOUT_ESCAPES.sub("escaping=underscores", accept))
+        try:
+            encode, content_type = choose_encoder(_WITHOUT_ESCAPES.sub("escaping=underscores", accept))
+        except (TypeError, ValueError):  # a version that is none
+            encode, content_type = choose_encoder("")
         form: Format = "openmetrics" if content_type.startswith("application/openmetrics-text") else "text"
         if (only := self._only()) is not None:
             text = encode(only)

@@ -31,15 +31,18 @@ class Person(msgspec.Struct, frozen=True):
 
 
 def statuses(api: UserApi) -> Asking[list[UserStatus]]:
-    """All users."""
-    found: list[UserStatus] = []
+    """All users, each once, also where a page has shifted meanwhile."""
+    found: dict[int, UserStatus] = {}
+
+    def take(page: Page[UserStatus], _: float) -> None:
+        found.update((user.id, user) for user in page.items)
 
     def listing(version: str) -> Asking[None]:
         found.clear()
-        yield from each_page(endpoints.user_statuses(version), lambda page, _: found.extend(page.items))
+        yield from each_page(endpoints.user_statuses(version), take)
 
     yield from api.either(listing)
-    return found
+    return list(found.values())
 
 
 def everybody(api: UserApi) -> Asking[list[Person]]:

@@ -124,11 +124,17 @@ def load_web_config(path: str) -> WebConfig:
         key_file=str(directory / tls.key_file),
         client_ca_file=str(directory / tls.client_ca_file) if tls.client_ca_file else "",
     )
+    config = msgspec.structs.replace(config, tls_server_config=tls)
+    context_of(config, path)
+    return config
+
+
+def context_of(config: WebConfig, path: str) -> ssl.SSLContext | None:
+    """What connections are encrypted with; none without TLS. Raises ConfigError, with `path` as the file."""
     try:
-        tls_context(tls)
+        return tls_context(config.tls_server_config) if config.tls_server_config else None
     except TlsError as error:
         raise ConfigError(path, f"tls_server_config.{error.key}", str(error)) from None
-    return msgspec.structs.replace(config, tls_server_config=tls)
 
 
 def _header_problem(name: str, value: str) -> str:

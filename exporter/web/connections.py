@@ -27,6 +27,9 @@ EXCHANGE_SECONDS = 60.0
 UNSENT_BYTES = 64 * 2**20
 """Answers that clients are slow to take; beyond, the slowest lose theirs."""
 
+CERTIFIED = "certified"
+"""Where a request's state says whether its connection came with a client certificate that was verified."""
+
 ContextNow = Callable[[], ssl.SSLContext | None]
 """Gives what the next connection is encrypted with; none where it is not."""
 
@@ -104,6 +107,7 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.app_state = self.app_state | {CERTIFIED: bool(transport.get_extra_info("peercert"))}
         self._begin_exchange()
 
     def on_response_complete(self) -> None:

@@ -13,10 +13,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.config import WebConfig
+from exporter.web.connections import CERTIFIED
 from exporter.web.guard import VISITOR
 
 LARGEST_HEAD = 128 * 2**10
 """Bytes of a request's line and headers."""
+
+MOST_WAITING = 64
+"""Passwords to be checked; who guesses and hangs up leaves his behind."""
 
 CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
@@ -42,28 +46,44 @@ class Door:
                 MutableHeaders(scope=message).update({name: value for name, value in own.items() if value})
             await send(message)
 
-        refusal = await self._welcome(config, scope, headers)
+        refusal = _problem(scope, headers) or await self._who(config, scope, headers)
         await (refusal or self._app)(scope, receive, with_headers)
 
-    async def _welcome(self, config: WebConfig, scope: Scope, headers: Headers) -> Response | None:
+    async def _who(self, config: WebConfig, scope: Scope, headers: Headers) -> Response | None:
         """Note who is asking; gives the refusal for whoever may not."""
-        if _head_size(scope) > LARGEST_HEAD:
-            return PlainTextResponse("The request's head is too large.\n", 431)
-        if "content-length" in headers and "transfer-encoding" in headers:  # who is right, a proxy or we?
-            problem = "Content-Length and Transfer-Encoding exclude each other.\n"
-            return PlainTextResponse(problem, 400, {"Connection": "close"})
-        if scope["method"] not in CHANGES_NOTHING and sent_by_another_site(headers):
-            return PlainTextResponse("Another site's page may not do that.\n", 403)
-        if config.basic_auth_users:
-            if scope["path"] in self._public:
-                return None
-            given = _credentials(headers.get("authorization", ""))
+        certified = scope["state"][CERTIFIED]
+        if config.wants_certificates and not certified:  # it is connected since before that was wanted
+            return PlainTextResponse("A client certificate is wanted.\n", 403, {"Connection": "close"})
+        if not config.basic_auth_users:
+            if config.wants_certificates:
+                scope[VISITOR] = "a client certificate"
+            return None
+        if scope["path"] in self._public:
+            return None
+        given = _credentials(headers.get("authorization", ""))
+        try:
             if given is None or not await self._passwords.right(config.basic_auth_users, *given):
                 return PlainTextResponse("Unauthorized\n", 401, _CHALLENGE)
-            scope[VISITOR], _ = given
-        elif config.wants_certificates:
-            scope[VISITOR] = "a client certificate"
+        except CrowdError:
+            return PlainTextResponse("Too many passwords at once.\n", 503, {"Retry-After": "1"})
+        scope[VISITOR], _ = given
         return None
+
+
+def _problem(scope: Scope, headers: Headers) -> Response | None:
+    """The refusal of a request that nobody may make."""
+    if _head_size(scope) > LARGEST_HEAD:
+        return PlainTextResponse("The request's head is too large.\n", 431)
+    if "content-length" in headers and "transfer-encoding" in headers:  # who is right, a proxy or we?
+        problem = "Content-Length and Transfer-Encoding exclude each other.\n"
+        return PlainTextResponse(problem, 400, {"Connection": "close"})
+    if scope["method"] not in CHANGES_NOTHING and sent_by_another_site(headers):
+        return PlainTextResponse("Another site's page may not do that.\n", 403)
+    return None
+
+
+class CrowdError(Exception):
+    """Too many wait for their password to be checked."""
 
 
 class Passwords:
@@ -74,16 +94,23 @@ class Passwords:
         self._let_in: dict[str, bytes] = {}
         # One at a time, and waiting outside the threads that answer scrapes: guessing cannot hold them up.
         self._one_at_a_time = asyncio.Lock()
+        self._waiting = 0
 
     async def right(self, users: Mapping[str, str], name: str, password: bytes) -> bool:
-        """Whether it is that user's password; `users` are bcrypt hashes by name."""
+        """Whether it is that user's password; `users` are bcrypt hashes by name. Raises CrowdError."""
         # A name that is not there takes as long as one that is.
         hashed = users.get(name) or max(users.values(), key=lambda each: each[4:6])
         seen = hashlib.sha256(self._salt + hashed.encode() + password).digest()
         if name in users and secrets.compare_digest(self._let_in.get(name, b""), seen):
             return True
-        async with self._one_at_a_time:
-            right = await run_in_threadpool(bcrypt.checkpw, password, hashed.encode())
+        if self._waiting >= MOST_WAITING:
+            raise CrowdError
+        self._waiting += 1
+        try:
+            async with self._one_at_a_time:
+                right = await run_in_threadpool(bcrypt.checkpw, password, hashed.encode())
+        finally:
+            self._waiting -= 1
         if not right or name not in users:
             return False
         self._let_in[name] = seen

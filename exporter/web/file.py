@@ -1,14 +1,19 @@
 """The file of `--web.config.file` as it says now: read again as soon as it, or a file in it, has changed."""
 
+import math
 import ssl
+import time
 from pathlib import Path
 
 import structlog
 
-from exporter.web.config import NO_WEB_CONFIG, WebConfig, load_web_config, tls_context
+from exporter.web.config import NO_WEB_CONFIG, WebConfig, context_of, load_web_config
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
+
+AGAIN = 10.0
+"""Seconds after which files that could not be used are looked at once more."""
 
 _Stamp = tuple[int, int, int]
 
@@ -24,6 +29,8 @@ class WebFile:
         self._path = path
         self._config = load_web_config(path) if path else NO_WEB_CONFIG  # says which files to look at
         self._seen = self._stamps()
+        self._refused: str | None = None
+        self._again_at = math.inf
         self._read()
 
     @property
@@ -38,23 +45,27 @@ class WebFile:
         return self._context
 
     def _look(self) -> None:
-        stamps = self._stamps()
-        if stamps == self._seen:
+        stamps, now = self._stamps(), time.monotonic()
+        if stamps == self._seen and now < self._again_at:
             return
-        self._seen = stamps
+        self._seen, self._again_at = stamps, math.inf
         try:
             self._read()
+        except ConfigError as error:  # perhaps of a file that is still to come, and that is not looked at
+            self._again_at = now + AGAIN
+            if str(error) != self._refused:
+                self._refused = str(error)
+                log.error("the web configuration is not read again, the old one stays", problem=str(error))
+        else:
+            self._refused = None
             log.info("the web configuration is read again", file=self._path)
-        except ConfigError as error:
-            log.error("the web configuration is not read again, the old one stays", problem=str(error))
 
     def _read(self) -> None:
         config = load_web_config(self._path) if self._path else NO_WEB_CONFIG
         if (config.tls_server_config is None) != (self._config.tls_server_config is None):
             problem = "is new or gone; TLS is switched on and off by a restart"
             raise ConfigError(self._path or "", "tls_server_config", problem)
-        self._context = tls_context(config.tls_server_config) if config.tls_server_config else None
-        self._config = config
+        self._context, self._config = context_of(config, self._path or ""), config
 
     def _stamps(self) -> tuple[_Stamp, ...]:
         """What tells one content of the files from another."""

@@ -10,8 +10,9 @@ from exporter.webhooks.inbox import Inbox
 
 PATH = "/webhook"
 
-LARGEST = 2**20
-"""Bytes; a call with all that can be on it has some ten thousand."""
+LARGEST = 2**17
+"""Bytes; a call with all that can be on it has some ten thousand. As many clients as there is room for may
+each have sent that much before their token is looked at."""
 
 SIZE_MEASURED_HERE = 2**40
 """Says to Starlette that its own limit is not for this route, so that what is too large is counted."""

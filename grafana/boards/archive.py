@@ -190,18 +190,20 @@ def _period() -> str:
 
 def _person(kind: str) -> str:
     wanted = _chosen(kind)
-    # namesakes are told apart by their id behind the name
-    found = (
-        f"SELECT id::bigint FROM names WHERE kind = '{kind}'"
-        f" AND (name = ANY({wanted}) OR id = ANY({wanted}) OR name || ' ' || id = ANY({wanted}))"
-    )
+    found = f"SELECT id::bigint FROM names WHERE {_named(kind, wanted)}"
     return _either(kind, f"c.{kind}_id = ANY(ARRAY({found}))")
+
+
+def _named(kind: str, wanted: str) -> str:
+    """Of a kind, and of one of these ids or names, or both, which tells namesakes apart."""
+    called = " OR ".join(f"{it} = ANY({wanted})" for it in ("name", "id", "name || ' ' || id"))
+    return f"kind = '{kind}' AND ({called})"
 
 
 def _team() -> str:
     wanted = _chosen("team")
     ids = (
-        f"SELECT id FROM names WHERE kind = 'team' AND (name = ANY({wanted}) OR id = ANY({wanted}))"
+        f"SELECT id FROM names WHERE {_named('team', wanted)}"
         f" UNION ALL SELECT 'group:' || each FROM unnest({wanted}) AS each"
         f" UNION ALL SELECT 'none' WHERE 'Single Users' = ANY({wanted})"
     )

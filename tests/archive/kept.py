@@ -66,7 +66,7 @@ class Kept:
         )
 
     def _teams(self, call: SimulatedCall) -> set[str]:
-        """Names and ids of the teams that a finished call counts for."""
+        """Names and ids, and both, of the teams that a finished call counts for."""
         if call.ended_at is None:
             return set()
         teams = [(str(team.id), team.name, team.user_ids) for team in self.account.teams.values()]
@@ -75,7 +75,8 @@ class Kept:
         concerned = {call.user_id}
         if call.missed_call_reason is not None:
             concerned = self.account.assigned(call.number_id) if call.number else set()
-        return {name for id_, title, members in teams if members & concerned for name in (id_, title)}
+        called = ((members, (id_, title, f"{title} {id_}")) for id_, title, members in teams)
+        return {name for members, names in called if members & concerned for name in names}
 
     def totals(self, criteria: Criteria) -> FoundTotals:
         """What the calls that match come to."""

@@ -1,5 +1,7 @@
 """Every call kept as Aircall tells it, and counted once, over restarts."""
 
+from random import Random
+
 import pytest
 from sqlalchemy import create_engine, select
 
@@ -205,6 +207,22 @@ def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> N
         world.live(30)
         assert world.scrape().value("aircall_archive_up") == 1
     assert [row.words for row in rows(database)] == ["+33 1 11 11 11 11\n33111111111\nvip\ncalled back"]
+
+
+def test_a_text_of_any_length_costs_no_other_call(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, endless = next(iter(account.numbers)), "".join(Random(1).choices("äöü😀ß¢€", k=20_000))
+    with polled(account, archive=Archive(database)) as world:
+        for _ in range(2):
+            call = account.ring_in(number, endless, at=world.time.now)
+            account.tag(call.id, endless)
+            account.comment(call.id, endless)
+            account.miss(call.id, endless)
+        world.live_until_complete()
+        world.live(30)
+        assert world.scrape().value("aircall_archive_up") == 1
+    assert len(rows(database)) == 2
+    assert {row.name for row in rows(database, "call_tags")} == {endless[:500]}
 
 
 def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:

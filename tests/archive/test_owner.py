@@ -33,6 +33,16 @@ def test_a_real_accounts_calls_stay(database: str) -> None:
     assert len([row for row in rows(database) if row.counted]) == counted
 
 
+def test_a_simulation_whose_archive_was_taken_keeps_nothing_more(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=300, start=NOON)
+    with polled(account, archive=Archive(database, simulated=True)) as simulation:
+        simulation.live_until_complete()
+        Archive(database).load()
+        simulation.live(120)
+        assert simulation.scrape().value("aircall_archive_up") == 0
+    assert not rows(database)
+
+
 def test_two_exporters_on_one_archive_are_told_of(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     with capture_logs() as logged, polled(account, archive=Archive(database)) as first:

@@ -74,7 +74,7 @@ def any_criteria(kept: Kept) -> st.SearchStrategy[Criteria]:
     fields: dict[str, st.SearchStrategy[Any]] = {
         "since": st.integers(SINCE, int(NOON) + 900),
         "users": several(*and_both(account.users), "999"),
-        "teams": several(*ids_and_names(account.teams), "Single Users", "none", "Nobody's"),
+        "teams": several(*and_both(account.teams), "Single Users", "none", "Nobody's"),
         "numbers": several(*and_both(account.numbers)),
         "directions": several("inbound", "outbound"),
         "assets": several("recording", "voicemail"),

@@ -1,5 +1,6 @@
 """Passwords, as every exporter asks for them."""
 
+import base64
 import socket
 import threading
 
@@ -7,6 +8,8 @@ import bcrypt
 import pytest
 import requests
 
+from exporter.web import door
+from tests.running import eventually
 from tests.web.authority import HASH, PASSWORD, Authority, exporter
 
 
@@ -80,6 +83,30 @@ def test_guessing_does_not_hold_up_a_scrape(authority: Authority, monkeypatch: p
         for guess in guesses:
             guess.join(15)
         assert len(checks.hashes) == 61
+
+
+def test_who_guesses_and_hangs_up_leaves_no_heap_behind(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MOST_WAITING", 5)
+    checks = Checks(monkeypatch)
+    checks.go_on.clear()
+    guess = f"Basic {base64.b64encode(b'prometheus:guess').decode()}"
+    with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded:
+
+        def status() -> int:
+            return requests.get(
+                f"{guarded.url}/metrics", auth=("prometheus", PASSWORD), timeout=15
+            ).status_code
+
+        host, port = guarded.url.removeprefix("http://").split(":")
+        for _ in range(5):
+            with socket.create_connection((host, int(port)), timeout=5) as raw:
+                raw.sendall(f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: {guess}\r\n\r\n".encode())
+        eventually(lambda: status() == 503)
+        checks.go_on.set()
+        eventually(lambda: status() == 200)
+    assert len(checks.hashes) == 6
 
 
 def test_a_header_that_is_not_text_is_refused_like_any(authority: Authority) -> None:

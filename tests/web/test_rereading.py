@@ -2,16 +2,18 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
 import requests
 import structlog
 
+from exporter.web import file
 from exporter.web.file import WebFile
 from exporter.yamlfile import ConfigError
 from tests.running import Running
-from tests.web.authority import HASH, TLS, USER, Authority, exporter, secure, written
+from tests.web.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, secure, written
 
 OTHER = bcrypt.hashpw(b"battery staple", bcrypt.gensalt(4)).decode()
 
@@ -69,6 +71,34 @@ def test_what_tls_demands_changes(authority: Authority) -> None:
         assert left() == 0
         written(authority.directory, {"tls_server_config": TLS | {"min_version": "TLS13"}})
         assert left() == 35
+
+
+def test_a_certificate_may_come_after_its_name(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "AGAIN", 0.0)
+    web = WebFile(written(authority.directory, {"tls_server_config": TLS}))
+    before = web.context
+    late = {"cert_file": "late.pem", "key_file": "late.key"}
+    with structlog.testing.capture_logs() as logs:
+        written(authority.directory, {"tls_server_config": late})
+        assert web.context is web.context is before
+        authority.issue("late", "late")
+        assert web.context is not before
+    assert [line["log_level"] for line in logs] == ["error", "info"]
+
+
+def test_whoever_came_without_a_certificate_is_let_in_no_more(authority: Authority) -> None:
+    with exporter(authority, {"tls_server_config": TLS}) as one, requests.Session() as kept_open:
+        files = {name: str(authority.directory / name) for name in ("ca.pem", "client.pem", "client.key")}
+
+        def answered(**options: Any) -> int:
+            return kept_open.get(
+                f"{secure(one)}/-/healthy", verify=files["ca.pem"], timeout=5, **options
+            ).status_code
+
+        assert answered() == 200
+        written(authority.directory, {"tls_server_config": MUTUAL})
+        assert answered() == 403
+        assert answered(cert=(files["client.pem"], files["client.key"])) == 200
 
 
 def test_tls_is_not_lost_on_the_way(authority: Authority) -> None:
