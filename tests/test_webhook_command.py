@@ -74,7 +74,9 @@ def test_a_webhook_is_created_and_its_token_kept(webhook, aircall: SimulatedAirc
 
 
 def test_another_integrations_address_is_not_shown(webhook, aircall: SimulatedAircall) -> None:
+    aircall.webhooks.add(SimulatedWebhook("https://[no-address", custom_name="Odd"))
     _, said, _ = webhook("list")
+    assert "Odd" in said
     assert "https://hooks.example.org/…" in said
     assert "secret-path" not in said
 

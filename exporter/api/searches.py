@@ -30,7 +30,12 @@ class Searches:
             await self._free.acquire()
             found: Future[T] = Future()
             # Not one of a pool's threads: the process may end without waiting for it.
-            Thread(target=self._search, args=(search, found, loop), name="search", daemon=True).start()
+            thread = Thread(target=self._search, args=(search, found, loop), name="search", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads at present
+                self._free.release()
+                raise
             return await asyncio.wrap_future(found)
 
     def _search(self, search: Callable[[], T], found: "Future[T]", loop: asyncio.AbstractEventLoop) -> None:

@@ -245,7 +245,9 @@ class ArchiveWriter:
             log.exception("an error that nobody foresaw in the archive, going on")
             now = self._clock()
             self._failing_since, self._retry_at = self._failing_since or now, now + LONGEST_RETRY
-        return self._retry_at or self._clock() + BEAT
+        now = self._clock()
+        chores = (at for at in (self._next_hiding, self._next_removal) if at > now)
+        return self._retry_at or min(now + BEAT, *chores)
 
     def _leave(self) -> None:
         if self._loaded and self._failing_since is None:

@@ -14,6 +14,7 @@ from exporter.demo.paging import ApiError, json_answer, page_answer, whole_numbe
 from exporter.demo.payloads import (
     Payload,
     call_payload,
+    nested_user_payload,
     number_payload,
     team_payload,
     user_payload,
@@ -21,6 +22,9 @@ from exporter.demo.payloads import (
 )
 from exporter.demo.simulation import SimulatedAccount
 from exporter.demo.webhooks import SimulatedWebhook, Webhooks
+
+HISTORY = 183 * 86_400.0
+"""Seconds that the call history reaches back: half a year."""
 
 CALLS_CAP = 10_000
 """How many calls one query can reach; the rest is left out without a word."""
@@ -128,7 +132,7 @@ class AircallApi:
 
     def _number(self, request: Request) -> Response:
         number = _found(request, self._account.numbers.get(request.path_params["id"]))
-        users = [user_payload(user) for user in self._members(number)]
+        users = [nested_user_payload(user) for user in self._members(number)]
         return json_answer({"number": number_payload(number) | {"users": users}})
 
     def _calls(self, request: Request) -> Response:
@@ -149,6 +153,8 @@ class AircallApi:
 
     def _call(self, request: Request) -> Response:
         call = _found(request, self._account.calls.get(request.path_params["id"]))
+        if call.started_at < self._account.now - HISTORY:
+            raise not_found(request.url.path)
         return json_answer({"call": self._call_payload(call)})
 
     def _list_webhooks(self, request: Request) -> Response:
@@ -167,7 +173,8 @@ class AircallApi:
         return json_answer({"webhook": webhook.payload()})
 
     def _remove_webhook(self, request: Request) -> Response:
-        _found(request, self._webhooks.hooks.pop(request.path_params["id"], None))
+        webhook = _found(request, self._webhooks.hooks.pop(request.path_params["id"], None))
+        webhook.active = False
         return Response(status_code=204)
 
     def _requested_user(self, request: Request) -> SimulatedUser:
@@ -176,7 +183,8 @@ class AircallApi:
     def _requested_calls(self, request: Request) -> Sequence[int]:
         """The positions, in chronological order, of the calls that started within `from` and `to`."""
         last = whole_number(request, "to", int(self._account.now) + 1)
-        positions = self._account.calls.started_between(whole_number(request, "from", 0), last)
+        first = max(whole_number(request, "from", 0), self._account.now - HISTORY)
+        positions = self._account.calls.started_between(first, last)
         return positions[::-1] if request.query_params.get("order") == "desc" else positions
 
     def _call_payload(self, call: SimulatedCall) -> Payload:

@@ -38,6 +38,11 @@ def user_payload(user: SimulatedUser) -> Payload:
     }
 
 
+def nested_user_payload(user: SimulatedUser) -> Payload:
+    """A user as teams and numbers show him, abridged."""
+    return {key: value for key, value in user_payload(user).items() if key != "language"}
+
+
 def user_payload_v2(user: SimulatedUser) -> Payload:
     """A user as v2 shows him."""
     return user_payload(user) | {"substatus": user.substatus, "wrap_up_time": user.wrap_up_time}
@@ -50,7 +55,7 @@ def team_payload(team: SimulatedTeam, users: list[SimulatedUser]) -> Payload:
         "name": team.name,
         "direct_link": f"{API}/teams/{team.id}",
         "created_at": team.created_at,
-        "users": [user_payload(user) for user in users],
+        "users": [nested_user_payload(user) for user in users],
     }
 
 

@@ -98,6 +98,8 @@ class Postman:
         """Send all that is due by `now` (UNIX seconds); gives how many were taken."""
         taken = 0
         for post, failures in self._bag.due(now):
+            if not post.webhook.active:
+                continue
             if self._sent(post):
                 taken += 1
             else:

@@ -1,6 +1,6 @@
 """What happens on the phones: calls ring, are answered, handed over and ended; users come and go."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -192,6 +192,20 @@ class Switchboard(Directory):
             self.calls[call_id].tags.append((name, floor(moment)))
             self._tell("call.tagged", self.calls[call_id], moment)
 
+    def untag(self, call_id: int, name: str, at: float | None = None) -> None:
+        """Take a tag off a call."""
+        with self._moment(at) as moment:
+            call = self.calls[call_id]
+            call.tags[:] = [tag for tag in call.tags if tag[0] != name]
+            self._tell("call.untagged", call, moment)
+
+    def archive(self, call_id: int, at: float | None = None) -> None:
+        """Put a call that is done away, as users do with what needs no more work."""
+        with self._moment(at) as moment:
+            call = self._in_status(call_id, "done")
+            call.archived = True
+            self._tell("call.archived", call, moment)
+
     def comment(self, call_id: int, text: str, at: float | None = None) -> None:
         """Comment on a call, finished or not."""
         with self._moment(at) as moment:
@@ -203,6 +217,20 @@ class Switchboard(Directory):
         with self._moment(at) as moment:
             self.calls[call_id].assigned_to = self.users[user_id]
             self._tell("call.assigned", self.calls[call_id], moment)
+
+    def add_user(
+        self, name: str, *, team_ids: Iterable[int] = (), number_ids: Iterable[int] = ()
+    ) -> SimulatedUser:
+        with self._moment(None) as moment:
+            user = super().add_user(name, team_ids=team_ids, number_ids=number_ids)
+            self._tell("user.created.v2", None, moment, user)
+            return user
+
+    def remove_user(self, user_id: int) -> None:
+        with self._moment(None) as moment:
+            user = self.users[user_id]
+            super().remove_user(user_id)
+            self._tell("user.deleted.v2", None, moment, user)
 
     @contextmanager
     def _moment(self, at: float | None) -> Iterator[float]:

@@ -80,17 +80,24 @@ def _list(settings: Settings, asker: Asker) -> int:
 
 
 def _cells(webhook: Registered, settings: Settings) -> tuple[str, ...]:
-    """Of other integrations' addresses only the host: there are tokens in paths, too."""
     ours = webhook.is_ours(settings.webhook.tokens)
-    url = urlsplit(webhook.url)
     return (
         webhook.webhook_id,
         webhook.custom_name or "",
-        f"{url.scheme}://{url.hostname or ''}{url.path if ours else '/…'}",
+        _address(webhook.url, ours),
         "yes" if webhook.active else "no",
         str(len(webhook.events)),
         "yes" if ours else "no",
     )
+
+
+def _address(url: str, ours: bool) -> str:
+    """Of other integrations' addresses only the host: there are tokens in paths, too."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # whatever that integration was content with
+        return "…"
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path if ours else '/…'}"
 
 
 def _delete(id_: str, settings: Settings, asker: Asker) -> int:

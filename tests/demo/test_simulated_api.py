@@ -286,3 +286,20 @@ def test_a_taken_port_is_said(aircall, account):
     taken = int(aircall.base_url.rsplit(":", 1)[1])
     with pytest.raises(OSError, match="in use"), SimulatedAircall(account, port=taken):
         pass
+
+
+def test_the_history_of_calls_ends_after_half_a_year(client, account):
+    number, day = next(iter(account.numbers)), 86_400
+    calls = [account.ring_in(number, "anonymous", at=START - days * day) for days in (200, 170, 1)]
+    for call in calls:
+        account.miss(call.id, "no_available_agent", at=call.started_at)
+    assert ids(client.get("/v1/calls?from=0").json(), "calls") == [call.id for call in calls[1:]]
+    assert [client.get(f"/v1/calls/{call.id}").status_code for call in calls] == [404, 200, 200]
+
+
+def test_members_are_shown_abridged(client, account):
+    number = next(number.id for number in account.numbers.values() if number.user_ids)
+    member = client.get(f"/v1/numbers/{number}").json()["number"]["users"][0]
+    assert "language" not in member
+    assert client.get("/v1/teams").json()["teams"][0]["users"][0].keys() == member.keys()
+    assert "language" in client.get("/v2/users").json()["users"][0]

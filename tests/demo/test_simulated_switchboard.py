@@ -154,3 +154,25 @@ def test_the_default_company_holds_the_awkward_cases(account):
     assert any(ord(sign) > 0xFFFF for sign in "".join(names))
     assert (teams_of.count(0), teams_of.count(2)) == (1, 3)
     assert sum(len(account.numbers_of(id_)) > 1 for id_ in account.users) > 12
+
+
+def test_whoever_comes_and_goes_and_what_is_put_away_is_told(account, number):
+    told = []
+    account.listeners.append(lambda happening: told.append(happening.event))
+    hired = account.add_user("Ada Lovelace", number_ids=[number.id])
+    account.remove_user(hired.id)
+    call = account.ring_in(number.id, "anonymous")
+    account.miss(call.id, "short_abandoned")
+    account.tag(call.id, "VIP")
+    account.untag(call.id, "VIP")
+    account.archive(call.id)
+    assert (call.tags, call.archived) == ([], True)
+    assert told == [
+        "user.created.v2",
+        "user.deleted.v2",
+        "call.created",
+        "call.hungup",
+        "call.tagged",
+        "call.untagged",
+        "call.archived",
+    ]
