@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from exporter import service
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.backfill import time_left, wanted
+from exporter.backfill import is_served, time_left, wanted
+from exporter.clock import steady_clock
 from exporter.config import Storage
 from exporter.demo.faults import Fault, Hang
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.archive.test_archive import rows
-from tests.running import running
+from tests.running import eventually, running
 
 DAY = 86_400
 CALLS = 900
@@ -99,6 +101,17 @@ def test_interrupted_it_goes_on_where_it_was(
     assert said(command(tmp_path, aircall.base_url, "--from=4d"))[0] == 0
     assert len(aircall.requests) - before <= (CALLS - known) / 50 + 2
     assert kept(tmp_path) == set(aircall.account.calls)
+
+
+def test_an_exporter_is_seen_whatever_its_own_clock_says(
+    tmp_path: Path, account: SimulatedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on from the wall clock's time at the start, which may have been wrong."""
+    right = steady_clock()
+    monkeypatch.setattr(service, "steady_clock", lambda: lambda: right() - 3600)
+    with running(account, archive=Archive(sqlite_url(str(tmp_path)))) as exporter:
+        exporter.until_ready()
+        assert eventually(lambda: is_served(Archive(sqlite_url(str(tmp_path)))))
 
 
 def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccount) -> None:

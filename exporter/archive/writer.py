@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -198,10 +199,11 @@ class ArchiveWriter:
     def _beat(self) -> None:
         now = self._clock()
         if now >= self._next_beat:
-            if not self._archive.serve(now, since=self._beat_at or now) and not self._told_of_another:
+            at = time.time()  # by the clock on the wall, as others look for signs of life by theirs
+            if not self._archive.serve(at, since=self._beat_at or at) and not self._told_of_another:
                 self._told_of_another = True
                 log.error("another exporter runs on this archive: each account needs an archive of its own")
-            self._beat_at, self._next_beat = now, now + BEAT
+            self._beat_at, self._next_beat = at, now + BEAT
             self._listener.wished(self._archive.wishes())
 
     def _note(self) -> None:
@@ -253,6 +255,6 @@ class ArchiveWriter:
         if self._loaded and self._failing_since is None:
             self.step()
             with suppress(ArchiveError):  # it ends without a word then, as where it was away before
-                self._archive.serve(0, since=self._clock())
+                self._archive.serve(0, since=time.time())
                 if self._archive.exclusive:
                     self._archive.leave()

@@ -27,7 +27,7 @@ from exporter.polling.errand import Errand
 from exporter.polling.lanes import ARCHIVE, ERRANDS, Lanes
 from exporter.polling.pace import Pace
 from exporter.polling.remarks import Remarks
-from exporter.polling.schedule import DATASETS, DIRECTORY, ENDINGS
+from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS
 from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
@@ -263,8 +263,8 @@ class Poller:
                 lane.pending = lane.read.throw(error)
             return
         if isinstance(error, ThrottledError):
-            known_for = now - (lane.as_of or now)
-            if known_for > max(THROTTLED_PATIENCE, 3 * self._pace.intervals.get(name, 0.0)):
+            age = now - (lane.as_of or now)
+            if name in BOARD and age > max(THROTTLED_PATIENCE, 3 * self._pace.intervals[name]):
                 self._failed(name, str(error), sent)
             return
         lane.give_up_in_the_end()
