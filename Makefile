@@ -5,8 +5,6 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# One more than there are cores: tests wait for servers a good part of their time.
-WORKERS ?= $(shell expr 1 + $$(getconf _NPROCESSORS_ONLN))
 
 .PHONY: demo test check bench format docs boards manifests lock audit sbom clean
 
@@ -15,7 +13,7 @@ demo: $(VENV)/installed  ## a simulated account, exported: nothing else is neede
 
 test: $(VENV)/developing check  ## everything that CI runs
 	.ci/servers
-	$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=logical --dist=loadfile --no-loadscope-reorder
 
 check: $(VENV)/developing  ## style and types
 	$(BIN)/ruff check
