@@ -57,7 +57,7 @@ class Told:
     def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Heard:
         account, call = self._account, replace(read.call, as_of=as_of)
         before = account.book.calls.get(call.id)
-        if before is None and (self._is_over(call) or self._is_read(call, event.at)):
+        if before is None and self._is_old(call, event.at):
             return "late"
         shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
         is_newest = account.take_call(shown, read.details, as_of - account.server_ahead)
@@ -69,19 +69,14 @@ class Told:
         self._in_call(before, shown, as_of - account.server_ahead)
         return "accepted"
 
-    def _is_over(self, call: Call) -> bool:
-        """Whether an unknown call that is told to go on began so long ago that it was over and forgotten."""
+    def _is_old(self, call: Call, at: float) -> bool:
+        """Whether an unknown call that is told to go on began so long ago that it was over and forgotten, or
+        was read since the event, which comes late."""
         account = self._account
-        forgotten = (
-            call.started_at < account.book_from(account.as_of) and call.id not in account.ledger.left_open
-        )
-        return call.phase != "done" and forgotten
-
-    def _is_read(self, call: Call, at: float) -> bool:
-        """Whether an unknown call was read since the event, which comes late: what was read is newer."""
-        account = self._account
-        kept = account.history.has(call.started_at) and call.id not in account.ledger.left_open
-        return kept and at < account.as_of - EVENTS_SPAN
+        if call.id in account.ledger.left_open:
+            return False
+        forgotten = call.phase != "done" and call.started_at < account.book_from(account.as_of)
+        return forgotten or (at < account.as_of - EVENTS_SPAN and account.history.has(call.started_at))
 
     def _in_call(self, before: Call | None, call: Call, at: float) -> None:
         """Who talks is in a call; who talked does something else now, and a look will tell what."""

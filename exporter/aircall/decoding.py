@@ -63,7 +63,7 @@ def _details(raw: msgspec.Raw) -> CallDetails:
     whole, _ = decode_objects([raw], CallDetails)
     if whole:
         return whole[0]
-    fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    fields = decode_fields(bytes(raw))
 
     def one(name: str, kind: type[T]) -> T | None:
         read, _ = decode_objects([fields[name]] if name in fields else [], kind)

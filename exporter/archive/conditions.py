@@ -61,19 +61,21 @@ def _one_of(column: ColumnElement[int | None], ids: Iterable[int]) -> ColumnElem
 
 def _ids(connection: Connection, kind: str, wanted: Sequence[str]) -> set[int]:
     """The ids of everybody of this kind who has one of these ids or names, or both: `Ada Lovelace 456001`."""
-    called = or_(names.c.name.in_(wanted), NAME_AND_ID.in_(wanted))
-    named = select(names.c.id).where(names.c.kind == kind, called)
     numbers = {int(each) for each in wanted if re.fullmatch("[0-9]{1,19}", each)}
-    return {int(id_) for id_ in connection.scalars(named)} | {id_ for id_ in numbers if id_ < 2**63}
+    return {int(id_) for id_ in _named(connection, kind, wanted)} | {id_ for id_ in numbers if id_ < 2**63}
 
 
 def _team_ids(connection: Connection, wanted: Sequence[str]) -> set[str]:
     """The same for teams, "Single Users" and groups, whose ids are texts."""
-    called = or_(names.c.name.in_(wanted), NAME_AND_ID.in_(wanted))
-    named = select(names.c.id).where(names.c.kind == "team", called)
     groups = {group_label(name).id for name in wanted}
     single = {SINGLE_USERS.id} if SINGLE_USERS.name in wanted else set()
-    return {*connection.scalars(named), *wanted} | groups | single
+    return {*_named(connection, "team", wanted), *wanted} | groups | single
+
+
+def _named(connection: Connection, kind: str, wanted: Sequence[str]) -> Iterable[str]:
+    """The ids of everybody of this kind who has one of these names, alone or before his id."""
+    called = or_(names.c.name.in_(wanted), NAME_AND_ID.in_(wanted))
+    return connection.scalars(select(names.c.id).where(names.c.kind == kind, called))
 
 
 def _is_caller(wanted: str) -> ColumnElement[bool]:

@@ -99,7 +99,14 @@ NO_WEB_CONFIG = WebConfig()
 
 
 def load_web_config(path: str) -> WebConfig:
-    """Read the file. Raises ConfigError, whose text is one line."""
+    """Read the file, and try the files in it. Raises ConfigError, whose text is one line."""
+    config = read_web_config(path)
+    context_of(config, path)
+    return config
+
+
+def read_web_config(path: str) -> WebConfig:
+    """Read the file alone. Raises ConfigError, whose text is one line."""
     config = yamlfile.convert(yamlfile.read(path), WebConfig, path, _TEXTS)
     for user, hashed in config.basic_auth_users.items():
         if not BCRYPT.fullmatch(hashed):
@@ -124,9 +131,7 @@ def load_web_config(path: str) -> WebConfig:
         key_file=str(directory / tls.key_file),
         client_ca_file=str(directory / tls.client_ca_file) if tls.client_ca_file else "",
     )
-    config = msgspec.structs.replace(config, tls_server_config=tls)
-    context_of(config, path)
-    return config
+    return msgspec.structs.replace(config, tls_server_config=tls)
 
 
 def context_of(config: WebConfig, path: str) -> ssl.SSLContext | None:

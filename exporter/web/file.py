@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from exporter.web.config import NO_WEB_CONFIG, WebConfig, context_of, load_web_config
+from exporter.web.config import NO_WEB_CONFIG, WebConfig, context_of, read_web_config
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
@@ -27,7 +27,7 @@ class WebFile:
     def __init__(self, path: str | None = None) -> None:
         """Raises ConfigError where the file cannot be used."""
         self._path = path
-        self._config = load_web_config(path) if path else NO_WEB_CONFIG  # says which files to look at
+        self._config = read_web_config(path) if path else NO_WEB_CONFIG  # says which files to look at
         self._seen = self._stamps()
         self._refused: str | None = None
         self._again_at = math.inf
@@ -61,11 +61,12 @@ class WebFile:
             log.info("the web configuration is read again", file=self._path)
 
     def _read(self) -> None:
-        config = load_web_config(self._path) if self._path else NO_WEB_CONFIG
+        config = read_web_config(self._path) if self._path else NO_WEB_CONFIG
+        context = context_of(config, self._path or "")
         if (config.tls_server_config is None) != (self._config.tls_server_config is None):
             problem = "is new or gone; TLS is switched on and off by a restart"
             raise ConfigError(self._path or "", "tls_server_config", problem)
-        self._context, self._config = context_of(config, self._path or ""), config
+        self._context, self._config = context, config
 
     def _stamps(self) -> tuple[_Stamp, ...]:
         """What tells one content of the files from another."""
