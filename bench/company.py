@@ -11,8 +11,8 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from exporter.account.totals import Key
+from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.client import Client
-from exporter.aircall.decoding import decode_calls
 from exporter.aircall.endpoints import PER_PAGE, Request
 from exporter.aircall.headers import Headers
 from exporter.aircall.objects import Availability, Number, Page, User

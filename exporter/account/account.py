@@ -47,6 +47,8 @@ class Account:
         """By how many seconds Aircall's clock leads ours."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
+        self._seen_without_number = False
+        """Whether a call without a number has waited since the start."""
         self._backfill: float | None = None
         self._making = Making()
 
@@ -64,8 +66,16 @@ class Account:
     def saw_calls(self, page: Page[ReadCall], at: float) -> None:
         self.malformed["call"] += page.malformed
         as_of = at + self.server_ahead
-        for call, details in page.items:
-            self.take_call(replace(call, as_of=as_of), details, at)
+        for read in page.items:
+            self.malformed.update(kind for kind in KINDS if kind in read.unread)
+            self.take_call(replace(self.completed(read), as_of=as_of), read.details, at)
+
+    def completed(self, read: ReadCall) -> Call:
+        """Return the call; a field that could not be read is as it was known before."""
+        known = self.book.calls.get(read.call.id)
+        if known is None or not read.unread:
+            return read.call
+        return replace(read.call, **{name: getattr(known, name) for name in read.unread})
 
     def take_call(self, call: Call, details: CallDetails, at: float) -> bool:
         """Take in a call, and have it counted once it is done; whether no newer version of it is known."""
@@ -198,6 +208,8 @@ class Account:
     def board(self, server_ahead: float) -> Board:
         """The board as of what has been read up to now; costs what has changed since the last one."""
         facts = Facts(self._roster(), self.presence.users, self.period, self.book.live_calls())
+        waiting = queue(facts)
+        self._seen_without_number |= any(not call.number.id for call in waiting)
         made = self._making.rows(facts, self._touched)
         counters, ledger = Counters(), self.ledger
         if ledger.totals is not None and ledger.complete:
@@ -212,7 +224,8 @@ class Account:
             users=made.users,
             teams=made.teams,
             numbers=made.numbers,
-            queue=queue(facts),
+            queue=waiting,
+            queue_without_number=self._seen_without_number,
             counters=counters,
             malformed={kind: self.malformed[kind] for kind in KINDS},
         )

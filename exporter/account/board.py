@@ -21,7 +21,8 @@ CallCounts = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
-    """A caller in the queue. `since` is UNIX seconds on Aircall's clock."""
+    """A caller in the queue; the number is empty if the call has none. `since` is UNIX seconds on Aircall's
+    clock."""
 
     id: str
     number: Named
@@ -90,7 +91,6 @@ class NumberRow:
     average_call: float | None
     sla_breached: bool | None
     service_level: float | None
-    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,8 @@ class Board:
 
     `known` names the datasets that have been read once; `server_ahead` is by how many seconds Aircall's
     clock leads ours, so that waits can be told at any later moment without asking anybody. So many users
-    are `left_out` as there are beyond `user_limit`.
+    are `left_out` as there are beyond `user_limit`. `queue_without_number` is whether a call without a number
+    has waited since the start: its queue is shown from then on.
     """
 
     settings: Settings
@@ -155,6 +156,7 @@ class Board:
     counters: Counters
     malformed: Mapping[str, int]
     left_out: int = 0
+    queue_without_number: bool = False
 
 
 def exceeds(value: float | None, sla: float) -> bool | None:

@@ -86,19 +86,18 @@ class Facts:
 
 
 def queue(facts: Facts) -> tuple[WaitingCall, ...]:
-    """The callers waiting now, longest first."""
+    """Return the callers waiting now, longest first; without a number its id and name are empty."""
     waiting = sorted(
         (call for call in facts.live if call.waiting), key=lambda call: (call.started_at, call.id)
     )
     return tuple(
         WaitingCall(
             str(call.id),
-            facts.roster.directory.number(call.number.id),
+            facts.roster.directory.number(call.number.id if call.number else None),
             shown_caller(call.raw_digits, facts.roster.settings.caller),
             call.started_at,
         )
         for call in waiting
-        if call.number is not None
     )
 
 
@@ -232,7 +231,6 @@ def _number_row(facts: Facts, number_id: int, members: Members) -> NumberRow:
         average_call=tally.average_call,
         sla_breached=exceeds(tally.average_answer, roster.settings.sla),
         service_level=tally.service_level(tally.inbound_missed),
-        waiting=facts.waiting.get(number_id, 0),
     )
 
 

@@ -55,7 +55,8 @@ class Told:
         }
 
     def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Heard:
-        account, call = self._account, replace(read.call, as_of=as_of)
+        account = self._account
+        call = replace(account.completed(read), as_of=as_of)
         before = account.book.calls.get(call.id)
         if before is None and self._is_old(call, event.at):
             return "late"

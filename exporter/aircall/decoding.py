@@ -5,19 +5,14 @@ An object that cannot be read is left out and counted, and costs nothing but its
 
 import json
 import math
-import sys
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
 
-from exporter.aircall.objects import Call, CallDetails, Comment, Page, ReadCall, Ref, Tag
+from exporter.aircall.objects import Page, Ref
 
 LONGEST_NUMBER = 400
 """Digits of a whole number."""
-
-LONGEST_REASON = 100
-"""Letters of the reason for which a call was missed: it becomes a label, and part of a key."""
 
 T = TypeVar("T")
 
@@ -32,77 +27,13 @@ class _Meta(msgspec.Struct):
 
 def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
     """Decode a list answer, whose objects stand under `key`. Raises InvalidAnswerError."""
-    raws, next_page_link = _list(body, key)
+    raws, next_page_link = decode_list(body, key)
     items, malformed = decode_objects(raws, kind)
-    return Page(items, malformed, _ids(raws), next_page_link)
+    return Page(items, malformed, decode_ids(raws), next_page_link)
 
 
-def decode_calls(body: bytes) -> Page[ReadCall]:
-    """Decode a list of calls with their details. Raises InvalidAnswerError."""
-    raws, next_page_link = _list(body, "calls")
-    return decode_calls_of(raws, next_page_link)
-
-
-def decode_call(body: bytes) -> Page[ReadCall]:
-    """Decode a single call as a page of one, or of none if it is unreadable. Raises InvalidAnswerError."""
-    return decode_calls_of([_field(body, "call")])
-
-
-def decode_calls_of(raws: list[msgspec.Raw], next_page_link: str | None = None) -> Page[ReadCall]:
-    """Calls with their details, those that cannot be read counted and left out."""
-    items = []
-    for raw in raws:
-        calls, _ = decode_objects([raw], Call)
-        if calls:
-            items.append(ReadCall(_sharing(calls[0]), _details(raw)))
-    return Page(tuple(items), len(raws) - len(items), _ids(raws), next_page_link)
-
-
-def _details(raw: msgspec.Raw) -> CallDetails:
-    """A call's details; where one of them is odd, each that can be read by itself."""
-    whole, _ = decode_objects([raw], CallDetails)
-    if whole:
-        return whole[0]
-    fields = decode_fields(bytes(raw))
-
-    def one(name: str, kind: type[T]) -> T | None:
-        read, _ = decode_objects([fields[name]] if name in fields else [], kind)
-        return read[0] if read else None
-
-    def some(name: str, kind: type[T]) -> tuple[T, ...]:
-        return decode_objects(one(name, list[msgspec.Raw]) or [], kind)[0]
-
-    return CallDetails(
-        tags=some("tags", Tag),
-        comments=some("comments", Comment),
-        asset=one("asset", str),
-        recording=one("recording", str),
-        voicemail=one("voicemail", str),
-        assigned_to=one("assigned_to", Any),
-    )
-
-
-def _sharing(call: Call) -> Call:
-    """The same call, holding in common with all others what many have: tens of thousands are kept."""
-    return msgspec.structs.replace(
-        call,
-        status=sys.intern(call.status),
-        started_at=_shared(call.started_at),
-        answered_at=_shared(call.answered_at),
-        ended_at=_shared(call.ended_at),
-        missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason[:LONGEST_REASON]),
-        user=_shared(call.user),
-        number=_shared(call.number),
-    )
-
-
-@lru_cache(maxsize=2**12)
-def _shared(value: T) -> T:
-    """One object for all that are equal, of late: calls that are read together began and ended together."""
-    return value
-
-
-def _list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
+def decode_list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
+    """Decode a list answer up to its objects, and its link to the next page. Raises InvalidAnswerError."""
     fields = decode_fields(body)
     try:
         raws = msgspec.json.decode(fields[key], type=list[msgspec.Raw])
@@ -114,12 +45,14 @@ def _list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
     return raws, meta.next_page_link
 
 
-def _ids(raws: list[msgspec.Raw]) -> frozenset[int]:
+def decode_ids(raws: list[msgspec.Raw]) -> frozenset[int]:
+    """Return the ids of all objects that have one."""
     refs, _ = decode_objects(raws, Ref)
     return frozenset(ref.id for ref in refs)
 
 
-def _field(body: bytes, key: str) -> msgspec.Raw:
+def decode_field(body: bytes, key: str) -> msgspec.Raw:
+    """Return one field of an answer, not decoded yet. Raises InvalidAnswerError."""
     fields = decode_fields(body)
     if key not in fields:
         raise InvalidAnswerError(f"the answer has no {key}")
@@ -128,7 +61,7 @@ def _field(body: bytes, key: str) -> msgspec.Raw:
 
 def decode_object(body: bytes, key: str, kind: type[T]) -> T | None:
     """Decode a single-object answer; none where that object cannot be read. Raises InvalidAnswerError."""
-    items, _ = decode_objects([_field(body, key)], kind)
+    items, _ = decode_objects([decode_field(body, key)], kind)
     return items[0] if items else None
 
 

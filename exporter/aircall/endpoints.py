@@ -7,13 +7,8 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
-from exporter.aircall.decoding import (
-    InvalidAnswerError,
-    decode_call,
-    decode_calls,
-    decode_object,
-    decode_page,
-)
+from exporter.aircall.call_decoding import decode_call, decode_calls
+from exporter.aircall.decoding import InvalidAnswerError, decode_object, decode_page
 from exporter.aircall.objects import (
     Availability,
     Number,

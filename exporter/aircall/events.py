@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
-from exporter.aircall.decoding import decode_calls_of, decode_fields, decode_objects
+from exporter.aircall.call_decoding import decode_calls_of
+from exporter.aircall.decoding import decode_fields, decode_objects
 from exporter.aircall.objects import Id, ReadCall
 
 CALL_EVENTS = (

@@ -124,10 +124,11 @@ class CallDetails(msgspec.Struct, frozen=True):
 
 
 class ReadCall(NamedTuple):
-    """A call and its details."""
+    """A call and its details, and the names of its fields that could not be read."""
 
     call: Call
     details: CallDetails
+    unread: frozenset[str] = frozenset()
 
 
 class User(msgspec.Struct, frozen=True):

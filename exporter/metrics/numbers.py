@@ -1,8 +1,10 @@
 """Numbers, and the queue of callers on them."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from exporter.account.board import Board, NumberRow, wait_level
+from exporter.account.directory import Named
 from exporter.account.marks import group_marks
 from exporter.metrics.family import Family, Sample
 
@@ -58,7 +60,13 @@ SERVICE_LEVEL = Family(
     " within queue_wait.critical; absent without any.",
     _NUMBER,
 )
-QUEUE_CALLS = Family("aircall_queue_calls", "gauge", "Inbound calls waiting on the number now.", _NUMBER)
+QUEUE_CALLS = Family(
+    "aircall_queue_calls",
+    "gauge",
+    "Inbound calls waiting on the number now. A call without a number has empty number labels in all queue"
+    " families; that series is there from the first such call on.",
+    _NUMBER,
+)
 LONGEST_WAIT = Family(
     "aircall_queue_longest_wait_seconds",
     "gauge",
@@ -87,9 +95,8 @@ POLLED = (
     THRESHOLD_EXCEEDED,
     SLA_BREACHED,
     SERVICE_LEVEL,
-    QUEUE_CALLS,
 )
-MOVING = (LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)
+MOVING = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)
 FAMILIES = (*POLLED, *MOVING)
 
 
@@ -104,7 +111,6 @@ def of_number(row: NumberRow, board: Board) -> Iterator[Sample]:
     aircall_number_threshold_exceeded{…,kpi="average_call"} 0
     aircall_number_sla_breached{number_id="1234",number="French Office"} 0
     aircall_number_service_level_ratio{number_id="1234",number="French Office"} 0.8
-    aircall_queue_calls{number_id="1234",number="French Office"} 2
     """
     if "availabilities" in board.known:
         for state, count in (row.users or {}).items():
@@ -120,23 +126,29 @@ def of_number(row: NumberRow, board: Board) -> Iterator[Sample]:
             yield THRESHOLD_EXCEEDED, (*row.number, kpi), exceeded
         yield SLA_BREACHED, row.number, row.sla_breached
         yield SERVICE_LEVEL, row.number, row.service_level
-        yield QUEUE_CALLS, row.number, row.waiting
 
 
 def moving(board: Board, now: float) -> Iterator[Sample]:
-    """Expose what changes with the clock; `now` is UNIX time on our clock:
+    """Expose the queue, and what changes with the clock; `now` is UNIX time on our clock:
 
+    aircall_queue_calls{number_id="1234",number="French Office"} 2
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4
     aircall_queue_call_wait_seconds{number_id="1234",number="French Office",call_id="987",caller="+33…"} 23.4
     aircall_queue_call_wait_level{number_id="1234",number="French Office",call_id="987",caller="+33…"} 2
     """
     limits, server_now = board.settings.queue_wait, now + board.server_ahead
-    longest = {row.number: 0.0 for row in board.numbers} if "calls" in board.known else {}
+    numbers = [row.number for row in board.numbers] if "calls" in board.known else []
+    if board.queue_without_number:
+        numbers.append(Named("", ""))
+    longest = dict.fromkeys(numbers, 0.0)
+    waiting = Counter(dict.fromkeys(numbers, 0))
     for call in board.queue:
         wait = max(0.0, server_now - call.since)
+        waiting[call.number] += 1
         longest[call.number] = max(longest.get(call.number, 0.0), wait)
         caller = (*call.number, call.id, call.caller)
         yield CALL_WAIT, caller, wait
         yield CALL_WAIT_LEVEL, caller, wait_level(wait, limits.warning, limits.critical)
     for number, wait in longest.items():
+        yield QUEUE_CALLS, number, waiting[number] if "calls" in board.known else None
         yield LONGEST_WAIT, number, wait

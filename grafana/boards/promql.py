@@ -78,3 +78,8 @@ def constant(expr: str, label: str, value: str) -> str:
 def reworded(expr: str, label: str, words: str, source: str, pattern: str = "(.*)") -> str:
     """A label made from another where the pattern matches."""
     return f'label_replace({expr}, "{label}", "{words}", "{source}", "{pattern}")'
+
+
+def named_queue(expr: str) -> str:
+    """Queue series, of which those of calls without a number say so."""
+    return reworded(expr, "number", "no number", "number", "")

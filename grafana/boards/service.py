@@ -9,7 +9,7 @@ from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import queue_wait, service_level
 from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, Sign
 from grafana.boards.panels import Frame, buckets, now, over_time
-from grafana.boards.promql import NUMBER
+from grafana.boards.promql import NUMBER, named_queue
 from grafana.boards.variables import recorded
 
 PAGE = Page(
@@ -22,6 +22,7 @@ PAGE = Page(
 CALLS = "$calls"
 QUIET = "No inbound calls in this time range"
 INBOUND = f'{NUMBER}, direction="inbound"'
+LONGEST_WAIT = f"aircall_queue_longest_wait_seconds{{{NUMBER}}}"
 ON_A_NUMBER = f'{INBOUND}, number_id!=""'
 
 
@@ -109,7 +110,7 @@ def _longest() -> Builder[Panel]:
             height=9,
         ),
         over_time(
-            f"max by (number) (max_over_time(aircall_queue_longest_wait_seconds{{{NUMBER}}}[$__interval]))",
+            named_queue(f"max by (number) (max_over_time({LONGEST_WAIT}[$__interval]))"),
             "{{number}}",
         ),
         over_time(queue_wait("warning"), "warning threshold"),

@@ -7,6 +7,7 @@ from grafana.boards.promql import (
     clock,
     constant,
     described,
+    named_queue,
     number,
     reworded,
     sentence,
@@ -20,7 +21,7 @@ NAMED = 3
 
 def callers() -> str:
     """The longest waits, or the one line that says there are none."""
-    waits = f"topk({SHOWN}, aircall_queue_call_wait_seconds{{{NUMBER}}})"
+    waits = named_queue(f"topk({SHOWN}, aircall_queue_call_wait_seconds{{{NUMBER}}})")
     free = _free()
     texts = (
         clock("wait", f"max by ({CALL}) ({waits})", CALL),

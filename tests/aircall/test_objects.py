@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.decoding import InvalidAnswerError, decode_calls, decode_page
+from exporter.aircall.call_decoding import decode_calls
+from exporter.aircall.decoding import InvalidAnswerError, decode_page
 from exporter.aircall.objects import Availability, Call, Comment, Number, Team, User
 
 GOOD = {"id": 1, "direction": "inbound", "status": "initial", "started_at": 1_619_005_321}

@@ -8,7 +8,8 @@ from tempfile import mkdtemp
 from urllib.parse import parse_qsl
 
 from exporter.aircall import endpoints
-from exporter.aircall.decoding import InvalidAnswerError, decode_calls, decode_page
+from exporter.aircall.call_decoding import decode_calls
+from exporter.aircall.decoding import InvalidAnswerError, decode_page
 from exporter.aircall.endpoints import Answer, Request, each_page
 from exporter.aircall.events import Delivery
 from exporter.aircall.headers import read_headers
@@ -62,7 +63,7 @@ def calls(data: bytes) -> None:
 
 
 def told(read: ReadCall) -> None:
-    call, details = read
+    call, details = read.call, read.details
     assert min(call.seconds, call.seconds_talked, call.seconds_to_answer) >= 0
     assert call.phase in ("initial", "answered", "done")
     assert call.outcome in ("answered", "missed", "unanswered")

@@ -268,3 +268,16 @@ def test_a_board_that_stands_still_says_so(wall: Wall, uid: str) -> None:
     finally:
         wall.aircall.faults.clear()
     eventually(lambda: not is_red())
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_callers_panel_call_without_number_is_shown_with_no_number(wall: Wall, uid: str) -> None:
+    call = wall.account.ring_in(None, "+33 9 99 99 99 99")
+    try:
+        eventually(lambda: wall.tiles(uid, "Queue now")["Waiting now"][0].endswith("1"))
+        ((caption, (words, _)),) = wall.tiles(uid, "Callers waiting").items()
+        assert caption.split(maxsplit=1)[1] == "+33 9 99 99 99 99"
+        assert words.startswith("no number")
+    finally:
+        wall.account.miss(call.id, "abandoned_in_classic")
+    eventually(lambda: "Nobody is waiting" in wall.tiles(uid, "Callers waiting"))
