@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from exporter.account.leaving import Listed
 from exporter.account.totals import Key
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.client import Client
@@ -133,16 +134,16 @@ class Company:
             for each in company.numbers.values()
         ]
         lists.saw_users(_page(users))
-        lists.read_users(set(company.users))
+        lists.read_users(Listed(set(company.users), NOON))
         for team in company.teams.values():
             lists.directory.add_team(team.id, team.name, team.user_ids)
-        lists.read_teams(set(company.teams))
+        lists.read_teams(Listed(set(company.teams), NOON))
         lists.saw_numbers(_page(numbers))
-        lists.read_numbers(set(company.numbers))
+        lists.read_numbers(Listed(set(company.numbers), NOON))
         assigned = {each.id: frozenset(each.user_ids) for each in company.numbers.values()}
-        lists.read_assignments(assigned, frozenset(company.users), frozenset(company.numbers))
+        lists.read_assignments(assigned, frozenset(company.users), frozenset(company.numbers), NOON)
         lists.saw_availabilities(_page([Availability(id_, "available") for id_ in company.users]), NOON)
-        lists.read_availabilities(set(company.users))
+        lists.read_availabilities(Listed(set(company.users), NOON))
 
 
 def _page(items: list[T]) -> Page[T]:

@@ -19,6 +19,7 @@ from exporter.account.making import Making, Touched
 from exporter.account.period import Period
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
+from exporter.account.strangers import Stranger, Strangers, strangers
 from exporter.account.teams import unknown_names
 from exporter.aircall.endpoints import API_HISTORY
 from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
@@ -51,6 +52,7 @@ class Account:
         """Whether a call without a number has waited since the start."""
         self._backfill: float | None = None
         self._making = Making()
+        self._known_strangers = Strangers()
 
     def configure(self, settings: Settings) -> None:
         """Follow a changed configuration, keeping everything known."""
@@ -68,6 +70,7 @@ class Account:
         as_of = at + self.server_ahead
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
+            self.lists.saw_teams_in_call(read.team_ids)
             self.take_call(replace(self.completed(read), as_of=as_of), read.details, at)
 
     def completed(self, read: ReadCall) -> Call:
@@ -174,15 +177,10 @@ class Account:
         if call.phase == "done" and call.started_at >= self.as_of - self.settings.activity_period:
             self._touched.by_call(self.period.put(call))
 
-    @property
-    def strangers(self) -> frozenset[tuple[str, int]]:
-        """Who is in one list and not in another: users and numbers that turned up in availabilities or calls
-        before the directory named them, and users in the directory who have left the availabilities."""
-        users, numbers = self._strangers()
-        known, present = self.directory.users.keys(), self.presence.users.keys()
-        gone = known - present if "availabilities" in self.known else frozenset()
-        kinds = {"user": users, "number": numbers, "user who left": gone}
-        return frozenset((kind, id_) for kind, ids in kinds.items() for id_ in ids)
+    def new_strangers(self, now: float) -> frozenset[Stranger]:
+        """Return who appears without being listed, as far as it is to be reported `now` (our clock)."""
+        found = strangers(self.lists, self.book.live_calls(), self.period)
+        return self._known_strangers.due(found, self.lists, now)
 
     def _strangers(self) -> tuple[Set[int], Set[int]]:
         live = self.book.live_calls()

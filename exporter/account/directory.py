@@ -42,8 +42,12 @@ class Directory:
         self._learn("user", user.id, user.name or f"user {user.id}")
 
     def add_team(self, team_id: int, name: str | None, members: Iterable[int]) -> None:
-        self._put(self.members, team_id, frozenset(members))
+        self.set_members(team_id, frozenset(members))
         self._learn("team", team_id, name or f"team {team_id}")
+
+    def set_members(self, team_id: int, members: frozenset[int]) -> None:
+        """Set who is in a team."""
+        self._put(self.members, team_id, members)
 
     def add_number(self, number: Number) -> None:
         self._put(self.numbers, number.id, number)

@@ -1,17 +1,20 @@
 """What Aircall lists besides calls: users, teams, numbers, who answers which, and what everybody does."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any
 
 from exporter.account.directory import Directory
-from exporter.account.leaving import Leaving
+from exporter.account.leaving import CONFIRMED, Leaving, Listed, Memberships
 from exporter.account.presence import PresenceBook
-from exporter.aircall.decoding import decode_objects
+from exporter.aircall.decoding import InvalidAnswerError, decode_objects
 from exporter.aircall.objects import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
 
 LEAST_PATIENCE = 60.0
 """Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
+
+MOST_STRANGE_TEAMS = 1000
+"""Teams without being listed that are remembered."""
 
 
 class Lists:
@@ -26,7 +29,16 @@ class Lists:
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
         self.looked_at = looked_at
-        self._leaving = {name: Leaving() for name in ("users", "teams", "numbers", "availabilities")}
+        self.empty: set[str] = set()
+        """The lists that held nothing when they were read last."""
+        self.members_listed: frozenset[int] = frozenset()
+        """The members of all teams, as the teams were read last."""
+        self.teams_in_calls: set[int] = set()
+        """The ids of teams that calls in progress name without their being listed."""
+        self._members: dict[int, frozenset[int]] = {}
+        """The members of each team, as far as the teams have been read this time."""
+        self._leaving = {name: Leaving[int]() for name in ("users", "teams", "numbers", "availabilities")}
+        self._memberships = {name: Memberships() for name in ("teams", "assignments")}
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
     def saw_users(self, page: Page[User]) -> None:
@@ -34,45 +46,62 @@ class Lists:
         for user in page.items:
             self.directory.add_user(user)
 
-    def read_users(self, ids: set[int]) -> None:
+    def read_users(self, listed: Listed) -> None:
         """All users have been read."""
-        left = self._leaving["users"].left(self.directory.users.keys(), ids)
+        left = self._left("users", self.directory.users.keys(), listed)
         self.directory.drop("users", left)
         self.presence.drop(left)
-        self.known.add("users")
 
     def saw_teams(self, page: Page[Team]) -> None:
         self.malformed["team"] += page.malformed
         for team in page.items:
+            known = self.directory.members.get(team.id, frozenset())
             if team.users is None:
                 self.malformed["team"] += 1
-                members = self.directory.members.get(team.id, frozenset())
+                members = known
             else:
                 members = self.ids(team.users, "user")
-            self.directory.add_team(team.id, team.name, members)
+            self._members[team.id] = members
+            self.directory.add_team(team.id, team.name, known | members)
 
-    def read_teams(self, ids: set[int]) -> None:
+    def read_teams(self, listed: Listed) -> None:
         """All teams have been read."""
-        self.directory.drop("teams", self._leaving["teams"].left(self.directory.members.keys(), ids))
-        self.known.add("teams")
+        directory = self.directory
+        directory.drop("teams", self._left("teams", directory.members.keys(), listed))
+        members = {id_: self._members[id_] for id_ in listed.ids & self._members.keys()}
+        for id_, users in self._memberships["teams"].merged(directory.members, members, listed.at).items():
+            directory.set_members(id_, users)
+        self._members.clear()
+        self.members_listed = frozenset().union(*members.values())
+        self.teams_in_calls -= directory.members.keys()
+
+    def saw_teams_in_call(self, team_ids: frozenset[int]) -> None:
+        """A call in progress names these teams."""
+        unlisted = team_ids - self.directory.members.keys()
+        if unlisted and len(self.teams_in_calls) < MOST_STRANGE_TEAMS:
+            self.teams_in_calls |= unlisted
 
     def saw_numbers(self, page: Page[Number]) -> None:
         self.malformed["number"] += page.malformed
         for number in page.items:
             self.directory.add_number(number)
 
-    def read_numbers(self, ids: set[int]) -> None:
+    def read_numbers(self, listed: Listed) -> None:
         """All numbers have been read."""
-        self.directory.drop("numbers", self._leaving["numbers"].left(self.directory.numbers.keys(), ids))
-        self.known.add("numbers")
+        self.directory.drop("numbers", self._left("numbers", self.directory.numbers.keys(), listed))
 
     def read_assignments(
-        self, assigned: Mapping[int, frozenset[int]], user_ids: frozenset[int], number_ids: frozenset[int]
+        self,
+        assigned: Mapping[int, frozenset[int]],
+        user_ids: frozenset[int],
+        number_ids: frozenset[int],
+        at: float,
     ) -> None:
-        """Who answers which number has been read whole, for these users and numbers."""
-        self.directory.assign(assigned)
+        """Who answers which number has been read whole `at` (our clock), for these users and numbers."""
+        before = {id_: users & user_ids for id_, users in (self.directory.assigned or {}).items()}
+        self.directory.assign(self._memberships["assignments"].merged(before, assigned, at))
         self._mapped_ids = user_ids, number_ids
-        self.known.add("assignments")
+        self._read("assignments", number_ids if any(assigned.values()) else ())
 
     def saw_availabilities(self, page: Page[Availability], at: float) -> None:
         self.malformed["availability"] += page.malformed
@@ -96,12 +125,35 @@ class Lists:
             presence.tell(substatus, at)
             self.looked_at.add(user_id)
 
-    def read_availabilities(self, ids: set[int]) -> None:
+    def read_availabilities(self, listed: Listed) -> None:
         """All availabilities have been read."""
-        left = self._leaving["availabilities"].left(self.presence.users.keys(), ids)
+        left = self._left("availabilities", self.presence.users.keys(), listed)
         self.looked_at |= left
         self.presence.drop(left)
-        self.known.add("availabilities")
+
+    def confirm(self, name: str) -> None:
+        """Accept the list of this name that was read last.
+
+        Raises InvalidAnswerError if it leaves out so many objects that it is not believed yet.
+        """
+        objects = self._leaving[name].unconfirmed if name in self._leaving else 0
+        users = self._memberships[name].unconfirmed if name in self._memberships else 0
+        if objects or users:
+            raise InvalidAnswerError(
+                f"the answer leaves out {objects} known objects and {users} users of others at once;"
+                f" they stay until this has lasted for {CONFIRMED:.0f} s"
+            )
+
+    def _left(self, name: str, known: Set[int], listed: Listed) -> Set[int]:
+        self._read(name, listed.ids)
+        return self._leaving[name].left(known, listed.ids, listed.at, short=listed.short)
+
+    def _read(self, name: str, found: Collection[int]) -> None:
+        self.known.add(name)
+        if found:
+            self.empty.discard(name)
+        else:
+            self.empty.add(name)
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
         """The ids of nested objects, those that cannot be read counted and left out."""

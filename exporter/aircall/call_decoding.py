@@ -23,10 +23,14 @@ _OPTIONAL: dict[str, Any] = {
 T = TypeVar("T")
 
 
+class _CallTeams(msgspec.Struct):
+    teams: tuple[Ref, ...] | None = None
+
+
 def decode_calls(body: bytes) -> Page[ReadCall]:
     """Decode a list of calls with their details. Raises InvalidAnswerError."""
-    raws, next_page_link = decode_list(body, "calls")
-    return decode_calls_of(raws, next_page_link)
+    listed = decode_list(body, "calls")
+    return decode_calls_of(listed.raws, listed.next_page_link)
 
 
 def decode_call(body: bytes) -> Page[ReadCall]:
@@ -44,14 +48,20 @@ def _read(raw: msgspec.Raw) -> ReadCall | None:
     """Decode a call; return None if it cannot be read."""
     calls, _ = decode_objects([raw], Call)
     if calls:
-        return ReadCall(_sharing(calls[0]), _details(raw))
+        return _with_details(calls[0], raw)
     fields, _ = decode_objects([raw], dict[str, msgspec.Raw])
     if not fields:
         return None
     unread = [name for name, kind in _OPTIONAL.items() if not _readable(fields[0].get(name), kind)]
     rest = {name: value for name, value in fields[0].items() if name not in unread}
     calls, _ = decode_objects([msgspec.json.encode(rest)], Call)
-    return ReadCall(_sharing(calls[0]), _details(raw), frozenset(unread)) if calls else None
+    return _with_details(calls[0], raw, frozenset(unread)) if calls else None
+
+
+def _with_details(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> ReadCall:
+    teams = () if call.phase == "done" else decode_objects([raw], _CallTeams)[0]
+    team_ids = frozenset(team.id for each in teams for team in each.teams or ())
+    return ReadCall(_sharing(call), _details(raw), unread, team_ids)
 
 
 def _readable(field: msgspec.Raw | None, kind: Any) -> bool:

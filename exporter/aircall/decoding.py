@@ -5,7 +5,7 @@ An object that cannot be read is left out and counted, and costs nothing but its
 
 import json
 import math
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -23,17 +23,26 @@ class InvalidAnswerError(Exception):
 
 class _Meta(msgspec.Struct):
     next_page_link: str | None = None
+    total: Any = None
+
+
+class ListAnswer(NamedTuple):
+    """A list answer, decoded up to its objects. `total` is how many the whole list has, if it says."""
+
+    raws: list[msgspec.Raw]
+    next_page_link: str | None
+    total: int | None
 
 
 def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
     """Decode a list answer, whose objects stand under `key`. Raises InvalidAnswerError."""
-    raws, next_page_link = decode_list(body, key)
+    raws, next_page_link, total = decode_list(body, key)
     items, malformed = decode_objects(raws, kind)
-    return Page(items, malformed, decode_ids(raws), next_page_link)
+    return Page(items, malformed, decode_ids(raws), next_page_link, total)
 
 
-def decode_list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
-    """Decode a list answer up to its objects, and its link to the next page. Raises InvalidAnswerError."""
+def decode_list(body: bytes, key: str) -> ListAnswer:
+    """Decode a list answer up to its objects. Raises InvalidAnswerError."""
     fields = decode_fields(body)
     try:
         raws = msgspec.json.decode(fields[key], type=list[msgspec.Raw])
@@ -42,7 +51,7 @@ def decode_list(body: bytes, key: str) -> tuple[list[msgspec.Raw], str | None]:
         raise InvalidAnswerError(f"the answer has no list of {key}") from None
     except msgspec.DecodeError as error:
         raise InvalidAnswerError(f"the list of {key} cannot be read: {error}") from None
-    return raws, meta.next_page_link
+    return ListAnswer(raws, meta.next_page_link, meta.total if type(meta.total) is int else None)
 
 
 def decode_ids(raws: list[msgspec.Raw]) -> frozenset[int]:

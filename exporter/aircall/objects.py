@@ -124,11 +124,14 @@ class CallDetails(msgspec.Struct, frozen=True):
 
 
 class ReadCall(NamedTuple):
-    """A call and its details, and the names of its fields that could not be read."""
+    """A call and its details."""
 
     call: Call
     details: CallDetails
     unread: frozenset[str] = frozenset()
+    """The names of its fields that could not be read."""
+    team_ids: frozenset[int] = frozenset()
+    """The teams that a call in progress is distributed to."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -200,11 +203,12 @@ T = TypeVar("T")
 class Page(msgspec.Struct, Generic[T], frozen=True):
     """One page of a list: what could be read, how many objects could not, and the next page's link.
 
-    `ids` are those of all objects on it, also of the unreadable ones where they have one: they are
-    there, and what was known of them stays.
+    `ids` are those of all objects on it, also of the unreadable ones if they have one: they are
+    there, and what was known of them stays. `total` is how many objects the whole list has, if the page says.
     """
 
     items: tuple[T, ...]
     malformed: int
     ids: frozenset[int]
     next_page_link: str | None
+    total: int | None = None

@@ -43,7 +43,7 @@ class Lanes:
             "teams": lambda _: reads.teams(lists),
             "numbers": lambda _: reads.numbers(lists),
             SUBSTATUSES: lambda _: reads.substatuses(lists, users),
-            "assignments": lambda _: reads.assignments(lists, users),
+            "assignments": lambda now: reads.assignments(lists, users, now),
             ENDINGS: lambda now: reads.endings(account, self._endings(now), now),
             SWITCHES: lambda _: reads.errands(self.errands[SWITCHES]),
             ERRANDS: lambda _: reads.errands(self.errands[ERRANDS]),

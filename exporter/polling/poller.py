@@ -38,6 +38,9 @@ CREDENTIAL_RETRY = 10.0
 THROTTLED_PATIENCE = 30.0
 """Seconds, or else three intervals, by which what is known may be old while others use up the limit."""
 
+EMPTY_LIST_INTERVAL = 300.0
+"""Seconds after which a list that held nothing is read again, at the latest."""
+
 
 class Poller:
     """Reads the account's datasets, each as often as it should be and the budget allows.
@@ -67,7 +70,6 @@ class Poller:
         self._server_clock = ServerClock()
         self._credential_rejected = False
         self._paused_until = 0.0
-        self._known_strangers: frozenset[tuple[str, int]] = frozenset()
         self._remarks = Remarks()
         self.lanes = lanes = Lanes(self.account, self._server_clock)
         self._turns = schedule.Turns()
@@ -247,6 +249,8 @@ class Poller:
         if name in self._pace.intervals:
             self._pace.set()
             lane.due = lane.scheduled + self._pace.intervals[name]
+            if name in self.account.lists.empty:
+                lane.due = min(lane.due, lane.scheduled + EMPTY_LIST_INTERVAL)
 
     # When it goes wrong --------------------------------------------------------------------------
 
@@ -304,13 +308,10 @@ class Poller:
             )
 
     def _read_early(self) -> None:
-        """Read the directory early where somebody turned up whom it does not know, or left; once for each."""
-        strangers = self.account.strangers - self._known_strangers
-        if strangers and set(DIRECTORY) <= self.account.known:
-            self._known_strangers |= strangers
-            log.info(
-                "somebody has come or gone, reading the directory early", users_and_numbers=len(strangers)
-            )
+        """Read the directory early if an object appears that it does not list, or if a user has left."""
+        known = set(DIRECTORY) <= self.account.known
+        if known and (strangers := self.account.new_strangers(self._clock())):
+            log.info("unlisted objects, reading the directory early", objects=len(strangers))
             self.lanes.ask(*DIRECTORY)
         self._remarks.names(self.account.unknown_names)
         if self.account.lists.assignments_outdated:

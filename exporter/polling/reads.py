@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 
 from exporter.account.account import Account
 from exporter.account.calls import CallsToRead, Neighbours
+from exporter.account.leaving import Listed
 from exporter.account.lists import Lists
 from exporter.aircall import endpoints
-from exporter.aircall.endpoints import QUERY_CAP, Asking, ask, each_page
+from exporter.aircall.endpoints import QUERY_CAP, Asking, Request, ask, each_page
 from exporter.aircall.errors import NotFoundError
-from exporter.aircall.objects import Availability, Number, Page, ReadCall, Ref, Team, User
+from exporter.aircall.objects import Page, ReadCall, Ref
 from exporter.archive.records import Span
 from exporter.polling.errand import Errand
 from exporter.polling.schedule import SUBSTATUSES
@@ -44,26 +45,18 @@ class UserApi:
 
 def availabilities(lists: Lists) -> Asking[None]:
     """What every user is doing now."""
-    ids: set[int] = set()
-
-    def apply(page: Page[Availability], at: float) -> None:
-        lists.saw_availabilities(page, at)
-        ids.update(page.ids)
-
-    yield from each_page(endpoints.availabilities(), apply)
-    lists.read_availabilities(ids)
+    listed = yield from _listed(endpoints.availabilities(), lists.saw_availabilities)
+    lists.read_availabilities(listed)
+    lists.confirm("availabilities")
 
 
 def users(lists: Lists, api: UserApi) -> Asking[None]:
     """All users, by the version that worked last, else by the other one."""
-    ids: set[int] = set()
-
-    def apply(page: Page[User], _: float) -> None:
-        lists.saw_users(page)
-        ids.update(page.ids)
-
-    yield from api.either(lambda version: each_page(endpoints.users(version), apply))
-    lists.read_users(ids)
+    listed = yield from api.either(
+        lambda version: _listed(endpoints.users(version), lambda page, _: lists.saw_users(page))
+    )
+    lists.read_users(listed)
+    lists.confirm("users")
 
 
 def substatuses(lists: Lists, api: UserApi) -> Asking[None]:
@@ -74,32 +67,35 @@ def substatuses(lists: Lists, api: UserApi) -> Asking[None]:
 
 def teams(lists: Lists) -> Asking[None]:
     """All teams and their members."""
-    ids: set[int] = set()
-
-    def apply(page: Page[Team], _: float) -> None:
-        lists.saw_teams(page)
-        ids.update(page.ids)
-
-    yield from each_page(endpoints.teams(), apply)
-    lists.read_teams(ids)
+    listed = yield from _listed(endpoints.teams(), lambda page, _: lists.saw_teams(page))
+    lists.read_teams(listed)
+    lists.confirm("teams")
 
 
 def numbers(lists: Lists) -> Asking[None]:
     """All numbers."""
-    ids: set[int] = set()
-
-    def apply(page: Page[Number], _: float) -> None:
-        lists.saw_numbers(page)
-        ids.update(page.ids)
-
-    yield from each_page(endpoints.numbers(), apply)
-    lists.read_numbers(ids)
+    listed = yield from _listed(endpoints.numbers(), lambda page, _: lists.saw_numbers(page))
+    lists.read_numbers(listed)
+    lists.confirm("numbers")
 
 
-def assignments(lists: Lists, api: UserApi) -> Asking[None]:
+def _listed(request: Request[Page[T]], apply: endpoints.Apply[T]) -> Asking[Listed]:
+    """Read a list to its end, and return what it held."""
+    listed = Listed()
+
+    def take(page: Page[T], at: float) -> None:
+        apply(page, at)
+        listed.add(page, at)
+
+    yield from each_page(request, take)
+    return listed
+
+
+def assignments(lists: Lists, api: UserApi, now: float) -> Asking[None]:
     """Who answers which number: one request for each number or for each user, whichever are fewer.
 
-    A user or number that is gone when its turn comes answers nothing; what cannot be read stays as it was.
+    `now` is the time on our clock. A user or number that is gone when its turn comes answers nothing; what
+    cannot be read stays as it was.
     """
     user_ids = frozenset(lists.directory.users)
     number_ids = frozenset(lists.directory.numbers)
@@ -107,7 +103,8 @@ def assignments(lists: Lists, api: UserApi) -> Asking[None]:
         assigned = yield from _by_number(lists, number_ids)
     else:
         assigned = yield from _by_user(lists, api, user_ids, number_ids)
-    lists.read_assignments(assigned, user_ids, number_ids)
+    lists.read_assignments(assigned, user_ids, number_ids, now)
+    lists.confirm("assignments")
 
 
 def _by_number(lists: Lists, number_ids: frozenset[int]) -> Asking[dict[int, frozenset[int]]]:

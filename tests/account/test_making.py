@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from exporter.account.account import Account
 from exporter.account.board import Board
+from exporter.account.leaving import Listed
 from exporter.aircall.objects import Availability, Call, CallDetails, Number, Page, ReadCall, Ref, User
 from exporter.archive.records import Memory, Saved
 from exporter.config import Group, Settings
@@ -46,7 +47,7 @@ def calls(draw: st.DrawFn) -> Call:
 def read_users(found: set[int]) -> Event:
     def event(account: Account) -> None:
         account.lists.saw_users(page([User(id_, f"User {id_}") for id_ in found]))
-        account.lists.read_users(found)
+        account.lists.read_users(Listed(found, START))
 
     return event
 
@@ -55,7 +56,7 @@ def read_teams(members: dict[int, frozenset[int]]) -> Event:
     def event(account: Account) -> None:
         for team_id, users in members.items():
             account.directory.add_team(team_id, f"Team {team_id}", users)
-        account.lists.read_teams(set(members))
+        account.lists.read_teams(Listed(set(members), START))
 
     return event
 
@@ -63,7 +64,7 @@ def read_teams(members: dict[int, frozenset[int]]) -> Event:
 def read_numbers(found: set[int]) -> Event:
     def event(account: Account) -> None:
         account.lists.saw_numbers(page([Number(id_, f"Number {id_}") for id_ in found]))
-        account.lists.read_numbers(found)
+        account.lists.read_numbers(Listed(found, START))
 
     return event
 
@@ -72,7 +73,7 @@ def read_availabilities(seen: dict[int, str], at: int, whole: bool) -> Event:
     def event(account: Account) -> None:
         account.lists.saw_availabilities(page([Availability(*pair) for pair in seen.items()]), START + at)
         if whole:
-            account.lists.read_availabilities(set(seen))
+            account.lists.read_availabilities(Listed(set(seen), START + at))
 
     return event
 
@@ -104,7 +105,9 @@ events = st.one_of(
     st.dictionaries(ids, st.frozensets(ids), max_size=3).map(read_teams),
     st.sets(ids).map(read_numbers),
     st.dictionaries(ids, st.frozensets(ids)).map(
-        lambda assigned: lambda account: account.lists.read_assignments(assigned, frozenset(), frozenset())
+        lambda assigned: (
+            lambda account: account.lists.read_assignments(assigned, frozenset(), frozenset(), START)
+        )
     ),
     st.builds(read_availabilities, st.dictionaries(ids, states), st.integers(0, 100), st.booleans()),
     st.integers(1, 4).map(lambda call_id: lambda account: account.lost_call(call_id)),
@@ -148,7 +151,7 @@ KNOWN: list[Event] = [
     read_teams({1: frozenset({1, 2}), 2: frozenset({2, 4})}),
     read_numbers({1, 2, 3}),
     lambda account: account.lists.read_assignments(
-        {1: frozenset({1, 2}), 2: frozenset({2, 3})}, frozenset({1, 2, 3}), frozenset({1, 2, 3})
+        {1: frozenset({1, 2}), 2: frozenset({2, 3})}, frozenset({1, 2, 3}), frozenset({1, 2, 3}), START
     ),
     read_availabilities({1: "available", 2: "in_call"}, 0, True),
     read_calls([]),

@@ -68,6 +68,7 @@ def _failing(world: Polled, before: Scrape, during: Scrape, seconds: float) -> N
 def _true(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
     """Everybody is there, and so are the callers, who have been waiting for as long as it says."""
     _fresh(world, before, during, seconds)
+    _members(world, before, during)
     account = world.account
     for labels, wait in during.all("aircall_queue_call_wait_seconds").items():
         call = account.calls[int(dict(labels)["call_id"])]
@@ -97,9 +98,33 @@ def _everybody(world: Polled, scrape: Scrape) -> None:
     assert {str(user) for user in world.account.users} <= shown
 
 
+def _members(world: Polled, before: Scrape, during: Scrape) -> None:
+    """Nobody who is still there has left a team or a number, and no number has gone."""
+    there = {("user_id", str(user)) for user in world.account.users}
+    for family in ("aircall_user_team_info", "aircall_user_number_info"):
+        known = {series for series in before.all(family) if series & there}
+        assert known and known <= during.all(family).keys()
+    assert during.all("aircall_number_info").keys() >= before.all("aircall_number_info").keys()
+    _everybody(world, during)
+
+
+def _kept(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    _members(world, before, during)
+    assert during.value("aircall_up") == 0
+    assert during.value("aircall_dataset_age_seconds", dataset="availabilities") >= seconds
+    assert during.value("aircall_dataset_age_seconds", dataset="calls") < 30
+
+
+def _known(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    _members(world, before, during)
+    _fresh(world, before, during, seconds)
+
+
 STALE = Board("the last good values, ages growing, `aircall_up` 0", _stale)
 THROTTLED = Board(f"{STALE.words} after a minute or so, `aircall_api_throttled_total`", _throttled)
 FAILING = Board("what the pages that came say, ages growing, `aircall_up` 0", _failing)
+KEPT = Board("everybody and everything known before, calls as they are, `aircall_up` 0", _kept)
+KNOWN = Board("everybody and everything known before, calls as they are", _known)
 TRUE = Board("what is true", _true)
 FRESH = Board("everybody, and the calls that Aircall shows", _fresh)
 OFF = Board("everybody; waits and the activity period off by those ten minutes", _fresh)

@@ -12,7 +12,7 @@ from exporter.aircall.client import READ_TIMEOUT
 from exporter.demo import faults
 from exporter.demo.faults import Exchange, Fault, Hang, Respond
 from exporter.demo.server import SimulatedAircall
-from tests.faults.boards import FAILING, FRESH, OFF, STALE, THROTTLED, TRUE, Board
+from tests.faults.boards import FAILING, FRESH, KEPT, KNOWN, OFF, STALE, THROTTLED, TRUE, Board
 
 CONFUSED = 600
 """Seconds within which calls that turn up late, or anew, are read."""
@@ -37,6 +37,8 @@ class Trouble:
     given_up: float = 0.0
     """After how many seconds the exporter gives up each request, where it has to."""
     served: dict[str, Any] = field(default_factory=dict)
+    refreshed: bool = False
+    """Whether the exporter reads users, teams, numbers and assignments meanwhile."""
 
 
 def answering(respond: Respond, match: Callable[[str], bool] = lambda _: True) -> Misbehaving:
@@ -119,6 +121,34 @@ def _twice(content: Any) -> None:
     for items in content.values():
         if isinstance(items, list):
             items.extend(items[:])
+
+
+def _empty(content: Any) -> None:
+    for key in ("users", "teams", "numbers"):
+        content[key] = [] if key in content else None
+    content["meta"] |= {"count": 0, "total": 0, "next_page_link": None}
+
+
+def _empty_with_total(content: Any) -> None:
+    total = content["meta"]["total"]
+    _empty(content)
+    content["meta"]["total"] = total
+
+
+def _second_page_empty(content: Any) -> None:
+    if content["meta"]["current_page"] == 2:
+        _empty(content)
+
+
+def _without_users(content: Any) -> None:
+    for each in content.get("teams", [content.get("number", {})]):
+        each["users"] = []
+
+
+def _lists(change: Callable[[Any], None]) -> Misbehaving:
+    """Change the lists of users, teams, numbers and availabilities."""
+    lists = ("/v2/users", "/v1/teams", "/v1/numbers", "/v1/users/availabilities")
+    return answering(faults.edited(change), lambda path: path in lists)
 
 
 def _vanishing(aircall: SimulatedAircall) -> AbstractContextManager[None]:
@@ -230,6 +260,16 @@ TROUBLES = (
     Trouble("429 storm", "reset in a day", THROTTLED, _burned(reset_error=86_400)),
     Trouble("`next_page_link` loops", "each page links to the first", FAILING, answering(_in_a_circle())),
     Trouble("`next_page_link` never ends", "each page links to a copy of itself", FAILING, _on_for_ever),
+    Trouble("empty lists", "200 without users, teams, numbers", KEPT, _lists(_empty), refreshed=True),
+    Trouble("empty lists", "and a `meta.total` above 0", KEPT, _lists(_empty_with_total), refreshed=True),
+    Trouble("empty pages", "each second page of a list", KNOWN, _lists(_second_page_empty), refreshed=True),
+    Trouble(
+        "nobody assigned",
+        "teams and numbers without users",
+        TRUE,
+        answering(faults.edited(_without_users), lambda path: path.startswith(("/v1/teams", "/v1/numbers/"))),
+        refreshed=True,
+    ),
     Trouble("pages that shift", "ten calls begin behind each page of calls", TRUE, _new_calls),
     Trouble("duplicate calls", "all of every list twice", TRUE, answering(faults.edited(_twice))),
     Trouble("vanishing calls", "each second one unlisted, and 404", FRESH, _vanishing, settled=CONFUSED),

@@ -35,6 +35,8 @@ def test_nothing_is_lost_and_the_board_is_never_wrong(trouble: Trouble, tmp_path
         ending = begun + LASTING + (-begun - LASTING) % 60
         patience = given_up_after(trouble.given_up, world) if trouble.given_up else nullcontext()
         with trouble.happening(world.aircall), patience:
+            if trouble.refreshed:
+                world.poller.refresh()
             world.live(ending - begun)
             trouble.board.check(world, before, world.scrape(), ending - begun)
         assert until_read(world, ending) - ending <= POLL + REQUESTS

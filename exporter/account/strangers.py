@@ -1,0 +1,75 @@
+"""Users, numbers and teams that appear elsewhere without being in their list."""
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from exporter.account.lists import Lists
+from exporter.account.period import Period
+from exporter.aircall.objects import Call
+
+StrangerKind = Literal["user", "number", "team", "user who left"]
+Stranger = tuple[StrangerKind, int]
+
+MOST_REMEMBERED = 10_000
+"""Strangers that are remembered as reported."""
+
+AGAIN = 600.0
+"""Seconds after which a stranger that is still not listed is reported again; doubled each time."""
+
+
+class _Report(NamedTuple):
+    interval: float
+    again_at: float
+
+
+def strangers(lists: Lists, live: Iterable[Call], period: Period) -> frozenset[Stranger]:
+    """Return who appears without being listed, and users who are listed without an availability.
+
+    Of the finished calls of the period only users and numbers that no list has ever named count: calls of
+    a deleted user are no reason to read the lists again.
+    """
+    directory, present = lists.directory, lists.presence.users.keys()
+    in_calls = {call.user.id for call in live if call.user}
+    on = {call.number.id for call in live if call.number}
+    users = (in_calls | present | lists.members_listed) - directory.users.keys()
+    numbers = on - directory.numbers.keys()
+    gone = directory.users.keys() - present if "availabilities" in lists.known else frozenset()
+    found: dict[StrangerKind, Iterable[int]] = {
+        "user": users | directory.strange_users(period.users.keys()),
+        "number": numbers | directory.strange_numbers(period.numbers.keys()),
+        "team": lists.teams_in_calls - directory.members.keys(),
+        "user who left": gone,
+    }
+    return frozenset((kind, id_) for kind, ids in found.items() for id_ in ids)
+
+
+class Strangers:
+    """Reports each stranger at once, and ever more rarely for as long as it is not listed."""
+
+    def __init__(self) -> None:
+        self._reported: dict[Stranger, _Report] = {}
+
+    def due(self, found: frozenset[Stranger], lists: Lists, now: float) -> frozenset[Stranger]:
+        """Return which of the strangers `found` are to be reported `now` (seconds, our clock)."""
+        reported = self._reported = {
+            stranger: report for stranger, report in self._reported.items() if not _resolved(stranger, lists)
+        }
+        due = {each for each in found if each not in reported or now >= reported[each].again_at}
+        for stranger in due if len(reported) < MOST_REMEMBERED else ():
+            interval = 2 * reported[stranger].interval if stranger in reported else AGAIN
+            reported[stranger] = _Report(interval, now + interval)
+        return frozenset(due)
+
+
+def _resolved(stranger: Stranger, lists: Lists) -> bool:
+    kind, id_ = stranger
+    directory = lists.directory
+    match kind:
+        case "user":
+            return id_ in directory.users
+        case "number":
+            return id_ in directory.numbers
+        case "team":
+            return id_ in directory.members
+        case _:
+            return id_ in lists.presence.users or id_ not in directory.users
