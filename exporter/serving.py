@@ -17,7 +17,7 @@ from exporter.config import Settings
 from exporter.logs import configure_logs
 from exporter.permissions import readable_by_all
 from exporter.service import Service
-from exporter.web.config import WebConfig
+from exporter.web.config import NO_WEB_CONFIG, WebConfig
 from exporter.web.file import WebFile
 from exporter.web.pages import PUBLIC, application
 from exporter.web.server import ListenError, WebServer, bind
@@ -96,7 +96,9 @@ def serve(
 def _in_vain(
     arguments: argparse.Namespace, web: WebConfig, simulated: bool, events_beside: bool
 ) -> Iterator[str]:
-    """What was asked for and refuses everybody, and how that is mended."""
+    """Return a warning for each setting that does not do what its name suggests, with the remedy."""
+    if arguments.web_config and web == NO_WEB_CONFIG:
+        yield "the web configuration is empty: every client is let in without a password"
     if arguments.api and not (web.tells_who_asks or simulated):
         yield "the calls API refuses everybody: set basic_auth_users in --web.config.file"
     if arguments.admin and not web.tells_who_asks:

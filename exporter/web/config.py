@@ -9,15 +9,20 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from exporter import yamlfile
 from exporter.yamlfile import ConfigError, Texts
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS12", "TLS13"]
+CLIENT_AUTH_TYPES: tuple[ClientAuth, ...] = get_args(ClientAuth)
+"""The strictest is the last."""
+TLS_VERSIONS: tuple[TlsVersion, ...] = get_args(TlsVersion)
+"""The newest is the last."""
 HEADERS: dict[str, tuple[str, ...]] = {
     "X-Frame-Options": ("deny", "sameorigin"),
     "X-Content-Type-Options": ("nosniff",),
@@ -77,11 +82,22 @@ class HttpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. `basic_auth_users` are bcrypt hashes by name; with any, paths want a password."""
+    """The whole file."""
 
     tls_server_config: TlsServer | None = None
     http_server_config: HttpServer = HttpServer()
-    basic_auth_users: dict[str, str] = {}
+    basic_auth_users: dict[str, str] | UnsetType = UNSET
+    """Unset if the file does not have the key."""
+
+    @property
+    def users(self) -> dict[str, str]:
+        """The bcrypt hashes of passwords by user name; with any, every path needs a password."""
+        return {} if self.basic_auth_users is UNSET else self.basic_auth_users
+
+    @property
+    def removes_all_users(self) -> bool:
+        """Whether the file says explicitly that there are no users."""
+        return self.basic_auth_users is not UNSET and not self.basic_auth_users
 
     @property
     def wants_certificates(self) -> bool:
@@ -92,7 +108,7 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def tells_who_asks(self) -> bool:
         """Whether there is a credential that clients could show."""
-        return bool(self.basic_auth_users) or self.wants_certificates
+        return bool(self.users) or self.wants_certificates
 
 
 NO_WEB_CONFIG = WebConfig()
@@ -108,7 +124,7 @@ def load_web_config(path: str) -> WebConfig:
 def read_web_config(path: str) -> WebConfig:
     """Read the file alone. Raises ConfigError, whose text is one line."""
     config = yamlfile.convert(yamlfile.read(path), WebConfig, path, _TEXTS)
-    for user, hashed in config.basic_auth_users.items():
+    for user, hashed in config.users.items():
         if not BCRYPT.fullmatch(hashed):
             raise ConfigError(path, f"basic_auth_users.{user}", "is not a bcrypt hash, wanted one ($2y$...)")
     for name, value in config.http_server_config.headers.items():
@@ -182,3 +198,5 @@ def _naming(key: str, file: str) -> Iterator[None]:
         raise TlsError(key, f"found {file}, which cannot be used: {reason}") from None
     except OSError as error:
         raise TlsError(key, f"found {file}, which cannot be read: {error.strerror}") from None
+    except ValueError:  # a path with a NUL character
+        raise TlsError(key, "is no path of a file") from None

@@ -54,7 +54,7 @@ class Door:
         certified = scope["state"][CERTIFIED]
         if config.wants_certificates and not certified:  # it is connected since before that was wanted
             return PlainTextResponse("A client certificate is wanted.\n", 403, {"Connection": "close"})
-        if not config.basic_auth_users:
+        if not config.users:
             if config.wants_certificates:
                 scope[VISITOR] = "a client certificate"
             return None
@@ -62,7 +62,7 @@ class Door:
             return None
         given = _credentials(headers.get("authorization", ""))
         try:
-            if given is None or not await self._passwords.right(config.basic_auth_users, *given):
+            if given is None or not await self._passwords.right(config.users, *given):
                 return PlainTextResponse("Unauthorized\n", 401, _CHALLENGE)
         except CrowdError:
             return PlainTextResponse("Too many passwords at once.\n", 503, {"Retry-After": "1"})

@@ -1,4 +1,7 @@
-"""The file of `--web.config.file` as it says now: read again as soon as it, or a file in it, has changed."""
+"""The file of `--web.config.file`: read again as soon as it, or a file that it names, has changed.
+
+A changed file that cannot be used, or protects less than before, is rejected. The old one stays in force.
+"""
 
 import math
 import ssl
@@ -8,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from exporter.web.config import NO_WEB_CONFIG, WebConfig, context_of, read_web_config
+from exporter.web.protection import lost_protection
 from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
@@ -19,13 +23,13 @@ _Stamp = tuple[int, int, int]
 
 
 class WebFile:
-    """What holds for the next request and the next handshake; without a file, that nothing is asked for.
+    """The web configuration in force for the next request and the next handshake.
 
-    Where changed files cannot be used, what they said before stays in force.
+    Without a file, no password and no certificate is needed.
     """
 
     def __init__(self, path: str | None = None) -> None:
-        """Raises ConfigError where the file cannot be used."""
+        """Read the file. Raises ConfigError if it cannot be used."""
         self._path = path
         self._config = read_web_config(path) if path else NO_WEB_CONFIG  # says which files to look at
         self._seen = self._stamps()
@@ -51,11 +55,12 @@ class WebFile:
         self._seen, self._again_at = stamps, math.inf
         try:
             self._read()
-        except ConfigError as error:  # perhaps of a file that is still to come, and that is not looked at
-            self._again_at = now + AGAIN
-            if str(error) != self._refused:
-                self._refused = str(error)
-                log.error("the web configuration is not read again, the old one stays", problem=str(error))
+        except Exception as error:  # whatever is wrong with the files, the old configuration stays in force
+            self._again_at = now + AGAIN  # the problem may be in a file that is not watched yet
+            problem = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
+            if problem != self._refused:
+                self._refused = problem
+                log.error("the web configuration is not read again, the old one stays", problem=problem)
         else:
             self._refused = None
             log.info("the web configuration is read again", file=self._path)
@@ -63,9 +68,8 @@ class WebFile:
     def _read(self) -> None:
         config = read_web_config(self._path) if self._path else NO_WEB_CONFIG
         context = context_of(config, self._path or "")
-        if (config.tls_server_config is None) != (self._config.tls_server_config is None):
-            problem = "is new or gone; TLS is switched on and off by a restart"
-            raise ConfigError(self._path or "", "tls_server_config", problem)
+        if lost := lost_protection(self._config, config):
+            raise ConfigError(self._path or "", *lost)
         self._context, self._config = context, config
 
     def _stamps(self) -> tuple[_Stamp, ...]:
@@ -78,6 +82,6 @@ class WebFile:
 def _stamp(file: str) -> _Stamp:
     try:
         found = Path(file).stat()
-    except OSError:  # missing, or not ours to see: what is wrong is said when it is read
+    except (OSError, ValueError):  # the problem is reported when the file is read
         return (0, 0, 0)
     return (found.st_mtime_ns, found.st_ino, found.st_size)

@@ -30,6 +30,8 @@ def test_users_come_go_and_change_their_passwords(authority: Authority) -> None:
         written(authority.directory, {"basic_auth_users": {USER[0]: OTHER, "else": HASH}})
         assert [status(one, USER), status(one, (USER[0], "battery staple"))] == [401, 200]
         assert status(one, ("else", USER[1])) == 200
+        written(authority.directory, {"basic_auth_users": {}})
+        assert status(one) == 200
         written(authority.directory, {"basic_auth_users": {"else": HASH}})
         assert status(one, (USER[0], "battery staple")) == 401
 

@@ -1,0 +1,212 @@
+"""A reload of the web configuration never reduces protection by accident."""
+
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+import requests
+import structlog
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, TlsServer, WebConfig, read_web_config
+from exporter.web.file import WebFile
+from exporter.web.protection import lost_protection
+from exporter.yamlfile import ConfigError
+from tests.process import process
+from tests.running import Running
+from tests.web.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, written
+
+OTHER = bcrypt.hashpw(b"battery staple", bcrypt.gensalt(4)).decode()
+TWO = {"basic_auth_users": {USER[0]: HASH, "admin": OTHER}}
+
+
+def status(one: Running, user: tuple[str, str] | None = None) -> int:
+    return requests.get(f"{one.url}/-/healthy", auth=user, timeout=5).status_code
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        " ",
+        "\n",
+        "# only a comment\n",
+        "---\n",
+        "null\n",
+        "{}\n",
+        "http_server_config: {}\n",
+        "basic_auth_users:\n",
+        "basic_auth_users: null\n",
+        "basic_auth_users: []\n",
+        f"basic_auth_users: {{{USER[0]}: {HASH}}}\n",
+        f"basic_auth_users: {{admin: {OTHER}}}\n",
+        f"basic_auth_users: {{{USER[0]}: {HASH[:-1]}, admin: {OTHER}}}\n",
+        f"basic_auth_users: {{{USER[0]}: '', admin: {OTHER}}}\n",
+        f"basic_auth_users: {{someone: {HASH}, else: {OTHER}}}\n",
+        "\0" * 200,
+        None,
+        Path(),
+    ],
+    ids=lambda content: repr(content)[:40],
+)
+def test_reload_that_loses_users_is_rejected_and_logged_once(
+    authority: Authority, content: str | Path | None
+) -> None:
+    with exporter(authority, TWO) as one:
+        path = authority.directory / "web.yml"
+        path.unlink()
+        if isinstance(content, str):
+            path.write_text(content)
+        elif content:
+            path.mkdir()
+        with structlog.testing.capture_logs() as logs:
+            assert [status(one), status(one, USER), status(one)] == [401, 200, 401]
+            assert status(one, ("admin", "battery staple")) == 200
+        if content:
+            path.rmdir() if isinstance(content, Path) else path.unlink()
+        (refused,) = [line for line in logs if "web configuration" in line["event"]]
+        assert refused["log_level"] == "error"
+        assert refused["problem"].startswith(f"{path}: ")
+        assert HASH[:20] not in refused["problem"]
+
+
+def test_reload_with_explicit_empty_users_removes_authentication(authority: Authority) -> None:
+    with exporter(authority, TWO) as one:
+        assert status(one) == 401
+        written(authority.directory, {"basic_auth_users": {}})
+        assert status(one) == 200
+
+
+def test_reload_with_more_users_and_changed_hashes_is_accepted(authority: Authority) -> None:
+    with exporter(authority, TWO) as one:
+        users = {USER[0]: OTHER, "admin": OTHER, "third": HASH}
+        written(authority.directory, {"basic_auth_users": users})
+        assert [status(one), status(one, USER)] == [401, 401]
+        assert status(one, ("third", USER[1])) == 200
+
+
+FILES: dict[str, dict[str, Any]] = {
+    "users only": TWO,
+    "users first": TWO | {"http_server_config": {"headers": {"X-Frame-Options": "deny"}}},
+    "users last": {"http_server_config": {"http2": False}} | TWO,
+    "users behind TLS": {"tls_server_config": TLS | {"min_version": "TLS13"}} | TWO,
+    "certificates": {"tls_server_config": MUTUAL | {"min_version": "TLS13"}} | TWO,
+    "certificates without users": {"tls_server_config": MUTUAL},
+    "certificates behind users": TWO | {"tls_server_config": dict(reversed(MUTUAL.items()))},
+}
+
+
+@pytest.mark.parametrize("flow", [False, True], ids=["block", "flow"])
+@pytest.mark.parametrize("name", FILES)
+def test_every_prefix_of_a_file_rewritten_in_place_keeps_all_protection(
+    authority: Authority, name: str, flow: bool
+) -> None:
+    """Every prefix, as a reader can see it while the file is written in place, and the full file again."""
+    whole = yaml.safe_dump(FILES[name], default_flow_style=flow, sort_keys=False)
+    web = WebFile(written(authority.directory, whole))
+    before = web.config
+    with structlog.testing.capture_logs():
+        for size in range(len(whole) + 1):
+            written(authority.directory, whole[:size])
+            assert web.config.users == before.users, whole[:size]
+            assert web.config.tls_server_config == before.tls_server_config, whole[:size]
+    written(
+        authority.directory, TWO | FILES[name] | {"basic_auth_users": TWO["basic_auth_users"] | {"c": HASH}}
+    )
+    assert web.config.users.keys() == {USER[0], "admin", "c"}
+
+
+def test_requests_without_a_password_are_refused_for_every_prefix(authority: Authority) -> None:
+    whole = yaml.safe_dump(FILES["users first"], sort_keys=False)
+    with exporter(authority, whole) as one, structlog.testing.capture_logs():
+        for size in range(0, len(whole), 3):
+            written(authority.directory, whole[:size])
+            assert status(one) == 401, whole[:size]
+
+
+@pytest.mark.parametrize("key", ["cert_file", "key_file", "client_ca_file"])
+def test_every_prefix_of_a_pem_file_rewritten_in_place_keeps_the_context(
+    authority: Authority, key: str
+) -> None:
+    authority.issue("prefix", "prefix")
+    files = {"cert_file": "prefix.pem", "key_file": "prefix.key", "client_ca_file": "prefix-ca.pem"}
+    (authority.directory / "prefix-ca.pem").write_bytes((authority.directory / "ca.pem").read_bytes())
+    tls = {"client_auth_type": "RequireAndVerifyClientCert"} | files
+    web = WebFile(written(authority.directory, {"tls_server_config": tls}))
+    path = authority.directory / files[key]
+    whole = path.read_bytes()
+    before = web.context
+    end = whole.rindex(b"-----END")
+    with structlog.testing.capture_logs() as logs:
+        for size in range(0, end, 17):
+            path.write_bytes(whole[:size])
+            assert web.context is before
+            assert web.config.wants_certificates
+        path.unlink()
+        assert web.context is before
+    assert {line["log_level"] for line in logs} == {"error"}
+    path.write_bytes(whole)
+    assert web.context is not before
+    assert web.context is not None
+    assert web.context.get_ca_certs()
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+CONFIGS = st.builds(
+    WebConfig,
+    tls_server_config=st.none()
+    | st.builds(
+        TlsServer,
+        cert_file=st.just("c"),
+        key_file=st.just("k"),
+        client_auth_type=st.sampled_from(CLIENT_AUTH_TYPES),
+        client_ca_file=st.just("a"),
+        min_version=st.sampled_from(TLS_VERSIONS),
+    ),
+    basic_auth_users=st.just(UNSET) | st.dictionaries(NAMES, st.just(HASH)),
+)
+
+
+@given(CONFIGS, CONFIGS)
+def test_accepted_change_is_as_strict_as_before(old: WebConfig, new: WebConfig) -> None:
+    assert lost_protection(old, old) is None
+    if lost_protection(old, new) is None:
+        assert old.users.keys() <= new.users.keys() or new.basic_auth_users == {}
+        assert new.wants_certificates or not old.wants_certificates
+        assert (old.tls_server_config is None) == (new.tls_server_config is None)
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"client_auth_type": "NoClientCert", "client_ca_file": ""}, "client_auth_type"),
+        ({"client_auth_type": "VerifyClientCertIfGiven"}, "client_auth_type"),
+        ({"min_version": "TLS12"}, "min_version"),
+    ],
+)
+def test_reload_that_weakens_tls_is_rejected(authority: Authority, change: dict[str, str], key: str) -> None:
+    tls = MUTUAL | {"min_version": "TLS13"}
+    web = WebFile(written(authority.directory, {"tls_server_config": tls}))
+    before = web.context
+    with structlog.testing.capture_logs() as logs:
+        written(authority.directory, {"tls_server_config": tls | change})
+        assert web.context is web.context is before
+    (line,) = logs
+    assert f"tls_server_config.{key}: found {change[key]}, wanted {tls[key]} or stricter" in line["problem"]
+
+
+def test_a_path_with_a_nul_character_is_one_line(authority: Authority) -> None:
+    path = written(authority.directory, 'tls_server_config: {cert_file: "a\\0b", key_file: k}')
+    with pytest.raises(ConfigError, match="cert_file: is no path of a file"):
+        WebFile(path)
+    assert read_web_config(path).tls_server_config is not None
+
+
+def test_start_with_an_empty_file_warns(tmp_path: Path) -> None:
+    web = written(tmp_path, "")
+    with process(f"--web.config.file={web}", "demo", "--users=6") as demo:
+        demo.logged("level=warn .*the web configuration is empty: every client is let in without a password")
