@@ -1,6 +1,6 @@
-"""Who is connected: so many at a time and each for so long, so that no client keeps the scrape out.
+"""The connections: their number and duration are limited, so that no client keeps the scrape out.
 
-uvicorn alone waits for ever for a request that has begun, and turns away whoever comes when it is full.
+uvicorn alone waits without limit for a request that has begun, and refuses new connections when it is full.
 """
 
 import asyncio
@@ -16,7 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 log = structlog.get_logger()
 
 MOST = 256
-"""Connections at a time. For one more, the one goes that has been idle the longest."""
+"""Connections at a time. For one more, another is closed: see `Room`."""
+
+MOST_UNFINISHED = 64
+"""Connections on which part of a request has arrived. For one more, the one that began first is closed."""
 
 HANDSHAKE_SECONDS = 10.0
 """How long a TLS handshake may take."""
@@ -30,29 +33,58 @@ UNSENT_BYTES = 64 * 2**20
 CERTIFIED = "certified"
 """Where a request's state says whether its connection came with a client certificate that was verified."""
 
+PRESENCE = "presence"
+"""Where a request's state has the `Presence` of its client."""
+
 ContextNow = Callable[[], ssl.SSLContext | None]
 """Gives what the next connection is encrypted with; none where it is not."""
 
 
+class Presence:
+    """A connected client, as the application sees it."""
+
+    def __init__(self, lost: "asyncio.Future[None]") -> None:
+        self.lost = lost
+        """Done as soon as the client has disconnected."""
+        self.unproven = False
+        """Whether the client waits for its password to be checked."""
+
+
 class Room:
-    """The connections there are, those that have been idle the longest first."""
+    """All connections, in the order in which they were accepted or last answered.
+
+    If there are too many, those are closed first that ask for something without having shown that they may:
+    with part of a request, or with a password that is not checked yet. Next is the one that has been idle the
+    longest, and last the one whose answer has taken the longest.
+    """
 
     def __init__(self) -> None:
         self._connections: dict[Connection, None] = {}
+        self._unfinished: dict[Connection, None] = {}
 
     def enter(self, connection: "Connection") -> None:
         """Take in one more, or one that has just been answered, as the latest."""
-        self.leave(connection)
+        self._connections.pop(connection, None)
         self._connections[connection] = None
         if len(self._connections) > MOST:
             others = [each for each in self._connections if each is not connection]
-            next((each for each in others if each.idle), others[0]).hang_up()
+            min(others, key=lambda each: each.standing).hang_up()
 
     def leave(self, connection: "Connection") -> None:
         self._connections.pop(connection, None)
+        self._unfinished.pop(connection, None)
+
+    def heard(self, connection: "Connection") -> None:
+        """Note whether the request of a connection is finished, after bytes have arrived."""
+        if not connection.unfinished:
+            self._unfinished.pop(connection, None)
+        elif connection in self._connections:
+            self._unfinished.setdefault(connection)
+            if len(self._unfinished) > MOST_UNFINISHED:
+                next(iter(self._unfinished)).hang_up()
 
     def shed(self) -> None:
-        """Hang up on whoever is slowest to take what there is for him, where that is too much in all."""
+        """Close the connections that are slowest to take their answers, if these are too much in all."""
         unsent = {each: each.unsent for each in self._connections}
         too_much = sum(unsent.values()) - UNSENT_BYTES
         for connection, size in unsent.items():
@@ -71,11 +103,25 @@ class Connection(H11Protocol):
         self._room = room
         self._arriving: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self._begun = False
+        self._presence = Presence(self.loop.create_future())
 
     @property
     def idle(self) -> bool:
-        """Whether nothing has been asked that is not answered."""
+        """Whether no complete request waits for its answer."""
         return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a part of a request has arrived, and the rest has not."""
+        return self._begun and (self.idle or self.cycle.more_body)
+
+    @property
+    def standing(self) -> int:
+        """Which connections are closed first if there are too many: those with the lowest standing."""
+        if self.unfinished or self._presence.unproven:
+            return 0
+        return 1 if self.idle else 2
 
     @property
     def unsent(self) -> int:
@@ -107,10 +153,18 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.app_state = self.app_state | {CERTIFIED: bool(transport.get_extra_info("peercert"))}
+        certified = bool(transport.get_extra_info("peercert"))
+        self.app_state = self.app_state | {CERTIFIED: certified, PRESENCE: self._presence}
         self._begin_exchange()
 
+    def data_received(self, data: bytes) -> None:
+        self._begun = True
+        super().data_received(data)
+        self._room.heard(self)
+
     def on_response_complete(self) -> None:
+        self._begun = False
+        self._room.heard(self)
         self._begin_exchange()
         super().on_response_complete()
         if self.unsent:
@@ -120,6 +174,8 @@ class Connection(H11Protocol):
         self._room.leave(self)
         if self._deadline:
             self._deadline.cancel()
+        if not self._presence.lost.done():
+            self._presence.lost.set_result(None)
         super().connection_lost(exc)
 
     def hang_up(self) -> None:

@@ -1,26 +1,19 @@
 """What stands between a client and the pages: the password, the certificate, the headers."""
 
-import asyncio
 import base64
-import hashlib
-import secrets
 from collections.abc import Callable, Collection, Mapping
 
-import bcrypt
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.config import WebConfig
-from exporter.web.connections import CERTIFIED
+from exporter.web.connections import CERTIFIED, PRESENCE, Presence
 from exporter.web.guard import VISITOR
+from exporter.web.passwords import Passwords
 
 LARGEST_HEAD = 128 * 2**10
 """Bytes of a request's line and headers."""
-
-MOST_WAITING = 64
-"""Passwords to be checked; who guesses and hangs up leaves his behind."""
 
 CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
@@ -61,13 +54,19 @@ class Door:
         if scope["path"] in self._public:
             return None
         given = _credentials(headers.get("authorization", ""))
-        try:
-            if given is None or not await self._passwords.right(config.users, *given):
-                return PlainTextResponse("Unauthorized\n", 401, _CHALLENGE)
-        except CrowdError:
-            return PlainTextResponse("Too many passwords at once.\n", 503, {"Retry-After": "1"})
+        if given is None or not await self._right(config.users, *given, scope):
+            return PlainTextResponse("Unauthorized\n", 401, _CHALLENGE)
         scope[VISITOR], _ = given
         return None
+
+    async def _right(self, users: Mapping[str, str], name: str, password: bytes, scope: Scope) -> bool:
+        presence: Presence = scope["state"][PRESENCE]
+        address, _ = scope["client"] or ("", 0)
+        presence.unproven = True
+        try:
+            return await self._passwords.right(users, name, password, address, presence.lost)
+        finally:
+            presence.unproven = False
 
 
 def _problem(scope: Scope, headers: Headers) -> Response | None:
@@ -80,41 +79,6 @@ def _problem(scope: Scope, headers: Headers) -> Response | None:
     if scope["method"] not in CHANGES_NOTHING and sent_by_another_site(headers):
         return PlainTextResponse("Another site's page may not do that.\n", 403)
     return None
-
-
-class CrowdError(Exception):
-    """Too many wait for their password to be checked."""
-
-
-class Passwords:
-    """Checks passwords against bcrypt hashes, a right one but once."""
-
-    def __init__(self) -> None:
-        self._salt = secrets.token_bytes(16)
-        self._let_in: dict[str, bytes] = {}
-        # One at a time, and waiting outside the threads that answer scrapes: guessing cannot hold them up.
-        self._one_at_a_time = asyncio.Lock()
-        self._waiting = 0
-
-    async def right(self, users: Mapping[str, str], name: str, password: bytes) -> bool:
-        """Whether it is that user's password; `users` are bcrypt hashes by name. Raises CrowdError."""
-        # A name that is not there takes as long as one that is.
-        hashed = users.get(name) or max(users.values(), key=lambda each: each[4:6])
-        seen = hashlib.sha256(self._salt + hashed.encode() + password).digest()
-        if name in users and secrets.compare_digest(self._let_in.get(name, b""), seen):
-            return True
-        if self._waiting >= MOST_WAITING:
-            raise CrowdError
-        self._waiting += 1
-        try:
-            async with self._one_at_a_time:
-                right = await run_in_threadpool(bcrypt.checkpw, password, hashed.encode())
-        finally:
-            self._waiting -= 1
-        if not right or name not in users:
-            return False
-        self._let_in[name] = seen
-        return True
 
 
 def sent_by_another_site(headers: Mapping[str, str]) -> bool:

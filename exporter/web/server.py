@@ -15,6 +15,10 @@ STOP_SECONDS = 1
 """How long requests in progress are waited for when the server stops."""
 
 
+BACKLOG = 1024
+"""Connections that may wait to be accepted; for a client beyond these, connecting takes a second or more."""
+
+
 class ListenError(Exception):
     """The address cannot be listened on."""
 
@@ -35,7 +39,7 @@ def bind(address: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, int(port)))
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ListenError(f"{address}: cannot listen there: {error.strerror or error}") from None

@@ -3,13 +3,14 @@
 import base64
 import socket
 import threading
+from contextlib import ExitStack
+from itertools import count
 
 import bcrypt
 import pytest
 import requests
 
-from exporter.web import door
-from tests.running import eventually
+from exporter.web import passwords
 from tests.web.authority import HASH, PASSWORD, Authority, exporter
 
 
@@ -74,7 +75,7 @@ def test_guessing_does_not_hold_up_a_scrape(authority: Authority, monkeypatch: p
         assert get(PASSWORD) == 200
         checks.begun.clear()
         checks.go_on.clear()
-        guesses = [threading.Thread(target=get, args=("guess",)) for _ in range(60)]
+        guesses = [threading.Thread(target=get, args=(f"guess {n}",)) for n in range(60)]
         for guess in guesses:
             guess.start()
         assert checks.begun.wait(5)
@@ -85,28 +86,50 @@ def test_guessing_does_not_hold_up_a_scrape(authority: Authority, monkeypatch: p
         assert len(checks.hashes) == 61
 
 
-def test_who_guesses_and_hangs_up_leaves_no_heap_behind(
+def test_guesses_of_clients_that_hang_up_are_not_checked(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "MOST_WAITING", 5)
     checks = Checks(monkeypatch)
     checks.go_on.clear()
-    guess = f"Basic {base64.b64encode(b'prometheus:guess').decode()}"
-    with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded:
-
-        def status() -> int:
-            return requests.get(
-                f"{guarded.url}/metrics", auth=("prometheus", PASSWORD), timeout=15
-            ).status_code
-
+    with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded, ExitStack() as stack:
         host, port = guarded.url.removeprefix("http://").split(":")
-        for _ in range(5):
-            with socket.create_connection((host, int(port)), timeout=5) as raw:
-                raw.sendall(f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: {guess}\r\n\r\n".encode())
-        eventually(lambda: status() == 503)
-        checks.go_on.set()
-        eventually(lambda: status() == 200)
-    assert len(checks.hashes) == 6
+        for n in range(50):
+            guess = base64.b64encode(f"prometheus:guess {n}".encode()).decode()
+            raw = stack.enter_context(socket.create_connection((host, int(port)), timeout=5))
+            raw.sendall(f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {guess}\r\n\r\n".encode())
+        assert checks.begun.wait(5)
+        stack.close()
+        threading.Timer(0.2, checks.go_on.set).start()
+        right = requests.get(f"{guarded.url}/metrics", auth=("prometheus", PASSWORD), timeout=15)
+        assert right.status_code == 200
+    assert len(checks.hashes) <= 1 + passwords.WORKERS
+
+
+def test_right_password_gets_in_while_a_hundred_clients_guess(authority: Authority) -> None:
+    """All have the same address and the same user name, and guess from the start on."""
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(7)).decode()
+    stop = threading.Event()
+    with exporter(authority, {"basic_auth_users": {"prometheus": hashed}}) as guarded:
+
+        def get(password: str) -> int:
+            auth = ("prometheus", password)
+            return requests.get(f"{guarded.url}/-/healthy", auth=auth, timeout=30).status_code
+
+        def guess(client: int) -> None:
+            guesses = count()
+            while not stop.is_set():
+                get(f"guess {client} {next(guesses)}")
+                answered.release()
+
+        answered = threading.Semaphore(0)
+        clients = [threading.Thread(target=guess, args=(n,)) for n in range(100)]
+        for client in clients:
+            client.start()
+        assert answered.acquire(timeout=20)
+        assert [get(PASSWORD) for _ in range(3)] == [200] * 3
+        stop.set()
+        for client in clients:
+            client.join(30)
 
 
 def test_a_header_that_is_not_text_is_refused_like_any(authority: Authority) -> None:

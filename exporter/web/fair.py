@@ -1,0 +1,76 @@
+"""A queue that no client can fill for others, and in which a flood of items does not hide a single one."""
+
+import random
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from itertools import count
+from typing import Generic, TypeVar
+
+from cachetools import TTLCache
+
+MAX_REMEMBERED = 20_000
+"""Items whose first arrival is remembered after they have left the queue."""
+
+REMEMBERED_SECONDS = 120.0
+"""How long: a client that gave up comes back with its next scrape."""
+
+K = TypeVar("K", bound=Hashable)
+
+
+class FairQueue(Generic[K]):
+    """Items by client. Clients take turns; within a client the order makes starving an item expensive.
+
+    A client with many items is a flood, or many clients behind one proxy. Which item is the rightful one is
+    unknown, but it comes once and is not followed by others like it, and if it is not served it comes again
+    unchanged. So every second turn serves the oldest item that has come back. The others serve a new item,
+    the newest with probability 1/2, the one before with 1/4, and so on: the items of a flood that wait for
+    each other's results are older than one that arrives now.
+    """
+
+    def __init__(self, flip: Callable[[], bool] = lambda: random.getrandbits(1) == 1) -> None:
+        """Create an empty queue; `flip` returns True with probability 1/2."""
+        self._flip = flip
+        self._clients: OrderedDict[str, dict[K, bool]] = OrderedDict()
+        """By client, in the order of their turns: items, newest last, and whether they have come back."""
+        self._first_arrivals: TTLCache[K, int] = TTLCache(MAX_REMEMBERED, REMEMBERED_SECONDS)
+        self._arrivals = count()
+        self._returned_next = True
+
+    def __len__(self) -> int:
+        return sum(map(len, self._clients.values()))
+
+    def add(self, client: str, item: K) -> None:
+        """Add an item that is not in the queue."""
+        returned = item in self._first_arrivals
+        if not returned:
+            self._first_arrivals[item] = next(self._arrivals)
+        self._clients.setdefault(client, {})[item] = returned
+
+    def withdraw(self, client: str, item: K) -> None:
+        """Remove an item that nobody waits for; the time of its first arrival is remembered."""
+        items = self._clients.get(client, {})
+        items.pop(item, None)
+        if not items:
+            self._clients.pop(client, None)
+
+    def take(self) -> K:
+        """Remove the next item and return it. Raises IndexError if the queue is empty."""
+        if not self._clients:
+            raise IndexError("the queue is empty")
+        client, items = next(iter(self._clients.items()))
+        self._clients.move_to_end(client)
+        item = self._next(items)
+        self.withdraw(client, item)
+        self._first_arrivals.pop(item, None)
+        return item
+
+    def _next(self, items: dict[K, bool]) -> K:
+        self._returned_next = not self._returned_next
+        if not self._returned_next:
+            returned = [item for item, back in items.items() if back]
+            if returned:
+                return min(returned, key=lambda item: self._first_arrivals.get(item, 0))
+        for item in reversed(items):
+            if self._flip():
+                return item
+        return next(iter(items))

@@ -1,0 +1,243 @@
+"""Checks of passwords without HTTP: how much work each takes, and in which order they are made."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import bcrypt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.addresses import client_network
+from exporter.web import passwords
+from exporter.web.fair import FairQueue
+from exporter.web.passwords import Passwords, bcrypt_cost, verify
+
+T = TypeVar("T")
+
+HASHES = {cost: bcrypt.hashpw(b"right", bcrypt.gensalt(cost)).decode() for cost in range(4, 7)}
+COSTS = st.dictionaries(st.sampled_from(["anna", "ben", "carla"]), st.sampled_from(list(HASHES)), min_size=1)
+
+
+class Work:
+    """Counts the bcrypt rounds that are made, and the passwords that they are made for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.rounds = 0
+        self.checked: Counter[bytes] = Counter()
+        self._check = bcrypt.checkpw
+        monkeypatch.setattr(bcrypt, "checkpw", self)
+
+    def __call__(self, password: bytes, hashed: bytes) -> bool:
+        self.rounds += 2 ** bcrypt_cost(hashed.decode())
+        self.checked[password] += 1
+        return self._check(password, hashed)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
+
+
+@settings(max_examples=25, deadline=None)
+@given(COSTS, st.sampled_from([b"", b"wrong", b"right\0", b"x" * 72]))
+def test_wrong_password_takes_the_same_work_for_every_name(costs: dict[str, int], password: bytes) -> None:
+    users = {name: HASHES[cost] for name, cost in costs.items()}
+
+    async def rounds(name: str) -> int:
+        assert not await Passwords().right(users, name, password)
+        return work.rounds
+
+    found = set()
+    for name in (*users, "unknown", ""):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            work = Work(monkeypatch)
+            found.add(run(rounds(name)))
+    assert found == {2 ** max(costs.values())}
+
+
+@settings(max_examples=25, deadline=None)
+@given(COSTS)
+def test_the_password_of_the_dearest_user_takes_the_same_work_for_an_unknown_name(
+    costs: dict[str, int],
+) -> None:
+    users = {name: HASHES[cost] for name, cost in costs.items()}
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        work = Work(monkeypatch)
+        assert not run(Passwords().right(users, "unknown", b"right"))
+    assert work.rounds == 2 ** max(costs.values())
+
+
+def test_verify_accepts_only_the_right_password() -> None:
+    assert verify(b"right", HASHES[5], 7)
+    assert not verify(b"wrong", HASHES[5], 7)
+
+
+def test_right_password_is_checked_once_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    work, users = Work(monkeypatch), {"anna": HASHES[4], "ben": HASHES[5]}
+
+    async def several() -> list[bool]:
+        checks = Passwords()
+        at_once = await asyncio.gather(*(checks.right(users, "anna", b"right") for _ in range(50)))
+        return [*at_once, await checks.right(users, "anna", b"right")]
+
+    assert all(run(several()))
+    assert work.checked == {b"right": 1}
+
+
+def test_same_wrong_password_is_checked_once_for_each_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    work, users = Work(monkeypatch), {"anna": HASHES[4]}
+
+    async def several() -> list[bool]:
+        checks = Passwords()
+        return [await checks.right(users, name, b"wrong") for name in ("anna", "ben", "carla") * 5]
+
+    assert not any(run(several()))
+    assert work.checked == {b"wrong": 3}
+
+
+@pytest.mark.parametrize("name", ["anna", "new"])
+def test_remembered_result_is_not_used_for_another_hash(name: str) -> None:
+    """A password that was wrong is right once the user's hash is changed, or the user is added."""
+
+    async def both() -> tuple[bool, bool, bool]:
+        checks = Passwords()
+        before = await checks.right({"anna": HASHES[4]}, name, b"other")
+        other = bcrypt.hashpw(b"other", bcrypt.gensalt(4)).decode()
+        after = await checks.right({"anna": HASHES[4]} | {name: other}, name, b"other")
+        return before, after, await checks.right({"anna": HASHES[4]} | {name: HASHES[4]}, name, b"other")
+
+    assert run(both()) == (False, True, False)
+
+
+def test_user_added_with_the_hash_of_another_is_let_in() -> None:
+    async def both() -> tuple[bool, bool]:
+        checks = Passwords()
+        before = await checks.right({"anna": HASHES[4]}, "new", b"right")
+        return before, await checks.right({"anna": HASHES[4], "new": HASHES[4]}, "new", b"right")
+
+    assert run(both()) == (False, True)
+
+
+def test_check_that_fails_refuses_this_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_threads(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def both() -> tuple[bool, bool]:
+        checks = Passwords()
+        with monkeypatch.context() as broken:
+            broken.setattr(passwords, "run_in_threadpool", no_threads)
+            before = await checks.right({"anna": HASHES[4]}, "anna", b"right")
+        return before, await checks.right({"anna": HASHES[4]}, "anna", b"right")
+
+    assert run(both()) == (False, True)
+
+
+def test_client_that_disconnects_leaves_nothing_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(monkeypatch)
+
+    async def guess_and_leave() -> bool:
+        checks, lost = Passwords(), asyncio.get_running_loop().create_future()
+        guesses = [
+            asyncio.create_task(checks.right({"anna": HASHES[6]}, "anna", b"%d" % n, "10.0.0.1", lost))
+            for n in range(100)
+        ]
+        await asyncio.sleep(0)
+        lost.set_result(None)
+        assert not any(await asyncio.gather(*guesses))
+        return await checks.right({"anna": HASHES[6]}, "anna", b"right", "10.0.0.1")
+
+    assert run(guess_and_leave())
+    assert work.checked.total() <= 1 + passwords.WORKERS
+
+
+class Guessers:
+    """Clients on one address that each send a new guess as soon as the last one is answered."""
+
+    def __init__(self, seed: int, guessers: int) -> None:
+        self.rng = random.Random(seed)
+        self.queue: FairQueue[str] = FairQueue(lambda: self.rng.getrandbits(1) == 1)
+        self.guesses = 0
+        for _ in range(guessers):
+            self.guess()
+
+    def guess(self) -> None:
+        self.guesses += 1
+        self.queue.add("address", f"guess {self.guesses}")
+
+    def checks_until(self, item: str, patience: int) -> int | None:
+        """Return after how many checks the item is taken, or None if it is not within `patience`."""
+        for checks in range(1, patience + 1):
+            taken = self.queue.take()
+            if taken == item:
+                return checks
+            self.guess()
+        return None
+
+
+@pytest.mark.parametrize("guessers", [1, 10, 100, 1000])
+def test_right_password_among_guessers_on_the_same_address_is_checked_soon(guessers: int) -> None:
+    """A check takes about 0.1 s, so a scrape can wait for about 100."""
+    within, later = 0, 0
+    for seed in range(100):
+        flood = Guessers(seed, guessers)
+        for _ in range(seed):
+            flood.queue.take()
+            flood.guess()
+        flood.queue.add("address", "right")
+        if flood.checks_until("right", 100):
+            within += 1
+            continue
+        flood.queue.withdraw("address", "right")  # the scrape has timed out, and the next one begins
+        flood.queue.add("address", "right")
+        later += flood.checks_until("right", 2) is not None
+    assert within >= 90
+    assert within + later == 100
+
+
+def test_credential_that_comes_back_precedes_guesses_that_come_back() -> None:
+    queue: FairQueue[str] = FairQueue(lambda: True)
+    items = [f"guess {n}" for n in range(50)]
+    items.insert(20, "right")
+    for item in items:
+        queue.add("address", item)
+        queue.withdraw("address", item)
+    for item in reversed(items[20:]):
+        queue.add("address", item)
+    assert "right" in {queue.take(), queue.take()}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), unique=True), st.randoms())
+def test_fair_queue_returns_every_item_once_and_clients_take_turns(
+    items: list[tuple[str, int]], rng: random.Random
+) -> None:
+    queue: FairQueue[tuple[str, int]] = FairQueue(lambda: rng.random() < 0.5)
+    for client, number in items:
+        queue.add(client, (client, number))
+    taken = []
+    while queue:
+        waiting = {client for client, _ in set(items) - set(taken)}
+        turns = {queue.take() for _ in waiting}
+        assert {client for client, _ in turns} == waiting
+        taken += turns
+    assert sorted(taken) == sorted(items)
+    with pytest.raises(IndexError):
+        queue.take()
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("testclient", "testclient"),
+    ],
+)
+def test_client_network(address: str, client: str) -> None:
+    assert client_network(address) == client
