@@ -18,7 +18,14 @@ from tests.faults.table import TROUBLES, Trouble
 from tests.ledger import open_calls, plan, to_be_counted
 from tests.simulated_time import NOON
 
-UNFIT = {"nobody there", "users deleted mid-sweep", "ids beyond 2^53"}
+UNFIT = {
+    "nobody there",
+    "headers that drip",
+    "endless `100 Continue`",
+    "no CA certificates",
+    "users deleted mid-sweep",
+    "ids beyond 2^53",
+}
 """What cannot be done from within the server, or not again and again."""
 
 FIT = [trouble for trouble in TROUBLES if not trouble.served and trouble.fault not in UNFIT]

@@ -42,7 +42,7 @@ from exporter.webhooks.listening import LOOK, Listening
 log = structlog.get_logger()
 
 PATIENCE = 120.0
-"""Seconds after which the poller counts as hung; a request takes half a minute at most."""
+"""Seconds after which the poller counts as hung; a request takes 10 seconds at most."""
 
 STUMBLE = 5.0
 """Seconds to wait after an error that nobody foresaw."""

@@ -5,6 +5,15 @@ from dataclasses import dataclass
 
 from exporter.account.board import Board
 
+INTERVALS = 3
+"""Intervals by which data may be old before it counts as out of date."""
+
+ALLOWANCE = 10.0
+"""Seconds more, so that one request that takes all the time that it has makes nothing out of date."""
+
+LIVE = ("calls", "availabilities")
+"""The datasets that `aircall_up` is about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Polling:
@@ -16,6 +25,17 @@ class Polling:
     target: float
     working: bool
     failing: bool
+    expected_interval: float
+    """The interval in force, or that with which the data was read if it was longer."""
+
+    def age(self, now: float) -> float | None:
+        """Return how old the data is, in seconds; none if there is none."""
+        return None if self.as_of is None else max(0.0, now - self.as_of)
+
+    def is_current(self, now: float) -> bool:
+        """Return whether the data is no older than three intervals and an allowance for slow answers."""
+        age = self.age(now)
+        return age is not None and age <= INTERVALS * self.expected_interval + ALLOWANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +52,25 @@ class Status:
     seconds_missing: int
     """How much of the past is still to be read."""
 
-    @property
-    def up(self) -> bool:
-        """Whether the last poll of calls and of availabilities both worked."""
-        return all(self.datasets[name].working for name in ("calls", "availabilities"))
+    def outdated(self, now: float) -> tuple[str, ...]:
+        """Return which of calls and availabilities were read once, and are out of date.
+
+        Args:
+            now: UNIX time on our clock, in seconds.
+        """
+        return tuple(
+            name
+            for name in LIVE
+            if self.datasets[name].as_of is not None and not self.datasets[name].is_current(now)
+        )
+
+    def is_up(self, now: float) -> bool:
+        """Return whether the last poll of calls and of availabilities both worked, and both are current.
+
+        Args:
+            now: UNIX time on our clock, in seconds.
+        """
+        return all(self.datasets[name].working and self.datasets[name].is_current(now) for name in LIVE)
 
 
 @dataclass(frozen=True, slots=True)

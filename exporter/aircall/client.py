@@ -1,26 +1,42 @@
 """The HTTP client: one session, one credential, one host."""
 
+import os
 import time
-from collections.abc import Iterator
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import requests
-import urllib3
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporter import __version__
 from exporter.addresses import is_loopback
 from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import Request
-from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
+from exporter.aircall.errors import (
+    ApiError,
+    CredentialError,
+    DroppedConnectionError,
+    NotFoundError,
+    ThrottledError,
+)
+from exporter.aircall.failures import describe
 from exporter.aircall.headers import Headers, read_headers
+from exporter.aircall.transport import Attempt, Transport
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 5.0
+"""Seconds for connecting to one address."""
 READ_TIMEOUT = 10.0
-"""Seconds without a byte; and for a whole answer, however steadily it drips."""
+"""Seconds for a whole request: name lookup, proxy, TLS, request, headers and body."""
+REPEATABLE = ("GET", "PUT")
+"""Methods whose requests may be sent twice with the effect and the answer of one: a switch sets a state.
+The others always get a new connection, because nobody could tell what a request on a dropped one has done."""
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Environment variables that name a file of CA certificates, in the order in which requests reads them."""
 LARGEST_ANSWER = 16 * 2**20
 """Bytes; a page of 50 calls with everything in it has some 200 kB."""
 
@@ -63,46 +79,67 @@ class _Session(requests.Session):
 
 
 class Client:
-    """Asks Aircall. Makes each request once: when to try again is the poller's to decide."""
+    """Sends requests to Aircall, one at a time, each of them once: the poller decides what is repeated."""
 
     def __init__(self, base_url: str, api_id: str, api_token: str, metrics: ClientMetrics) -> None:
         self._base_url = base_url
         self._metrics = metrics
         self._session = _Session()
+        self._transport = Transport()
+        self._session.mount("https://", self._transport)
+        self._session.mount("http://", self._transport)
         self._session.auth = (api_id, api_token)
         self._session.headers["User-Agent"] = f"aircall-exporter/{__version__}"
         self._session.headers["Accept"] = "application/json"
         if is_loopback(urlsplit(base_url).hostname or ""):
             self._session.trust_env = False  # a proxy has no way to this machine's loopback
+            self._session.verify = next(
+                (path for name in CA_VARIABLES if (path := os.environ.get(name))), True
+            )
 
     def close(self) -> None:
         self._session.close()
 
     def send(self, request: Request[T]) -> tuple[T, Headers]:
-        """Make one request; gives what the answer holds, and its headers.
+        """Make one request. Returns what the answer holds, and its headers.
 
-        Raises ApiError or one of its kinds. No text of theirs holds the credential or a query.
+        Raises:
+            ApiError: or one of its kinds, whatever goes wrong. The text holds no credential and no query.
         """
         code, started, headers = "connection", time.monotonic(), Headers()
+        max_idle = self._transport.max_idle if request.method in REPEATABLE else 0.0
+        attempt = Attempt(READ_TIMEOUT, max_idle)
         try:
-            response, body = self._fetch(request)
+            with attempt:
+                response, body = self._fetch(request, attempt)
             headers, code = read_headers(response.headers), str(response.status_code)
             if response.status_code not in _FINE:
                 kind = _BY_STATUS.get(response.status_code, ApiError)
                 raise kind(code, f"{request.path}: {_refusal(response)}", headers)
-            return request.decode(body), headers
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            code, problem = _failure(error)
-            raise ApiError(code, f"{request.path}: {problem}") from None
+            return _decoded(request, body), headers
+        except ApiError:
+            raise
         except InvalidAnswerError as error:
             code = "invalid"
             raise ApiError(code, f"{request.path}: {error}", headers) from None
+        except Exception as error:  # whatever it is, the request has failed
+            code, problem = describe(error, self._base_url, attempt, READ_TIMEOUT)
+            kind = self._dropped(attempt) if attempt.is_dropped else ApiError
+            raise kind(code, f"{request.path}: {problem}") from None
         finally:
             self._metrics.requests.labels(request.template, code).inc()
             self._metrics.duration.labels(request.template).observe(time.monotonic() - started)
 
-    def _fetch(self, request: Request[T]) -> tuple[requests.Response, bytes]:
-        deadline = time.monotonic() + READ_TIMEOUT
+    def _dropped(self, attempt: Attempt) -> type[ApiError]:
+        self._transport.drop_connections(attempt.idle)
+        log.info(
+            "a connection was dropped while it was idle",
+            idle=f"{attempt.idle:.1f}s",
+            kept_from_now_on=f"{self._transport.max_idle:.1f}s",
+        )
+        return DroppedConnectionError
+
+    def _fetch(self, request: Request[T], attempt: Attempt) -> tuple[requests.Response, bytes]:
         with self._session.request(
             request.method,
             self._base_url + request.path,
@@ -118,9 +155,21 @@ class Client:
                 body += chunk
                 if len(body) > LARGEST_ANSWER:
                     raise InvalidAnswerError(f"the answer is larger than {LARGEST_ANSWER} bytes")
-                if time.monotonic() > deadline:
-                    raise requests.Timeout
+                if attempt.remaining <= 0:
+                    break
+            if attempt.remaining <= 0:  # the end of the body may be where the connection was shut down
+                raise requests.Timeout
             return response, bytes(body)
+
+
+def _decoded(request: Request[T], body: bytes) -> T:
+    """Decode an answer. Raises InvalidAnswerError, whatever goes wrong."""
+    try:
+        return request.decode(body)
+    except InvalidAnswerError:
+        raise
+    except Exception as error:  # such as RecursionError or MemoryError
+        raise InvalidAnswerError(f"the answer cannot be decoded: {type(error).__name__}") from None
 
 
 def _refusal(response: requests.Response) -> str:
@@ -130,31 +179,3 @@ def _refusal(response: requests.Response) -> str:
         target = "nowhere"
     follow = f", a redirect to {target} that is not followed" if response.is_redirect and target else ""
     return f"answered {response.status_code}{follow}"
-
-
-def _failure(error: Exception) -> tuple[str, str]:
-    """The failure's code and a few words; requests' own texts hold whole URLs and addresses of objects."""
-    kinds = {type(cause).__name__ for cause in _causes(error)}
-    if kinds & {"Timeout", "ConnectTimeout", "ReadTimeout", "ReadTimeoutError"}:
-        return "timeout", "no answer in time"
-    if "SSLError" in kinds:
-        return "connection", "the TLS connection failed"
-    if "NameResolutionError" in kinds:
-        return "connection", "the host's name cannot be resolved"
-    if kinds & {
-        "ChunkedEncodingError",
-        "ContentDecodingError",
-        "IncompleteRead",
-        "DecodeError",
-        "InvalidChunkLength",
-    }:
-        return "connection", "the answer broke off"
-    return "connection", "no connection"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was made of: requests wraps urllib3's, as an argument or as `reason`."""
-    yield error
-    for inner in (*error.args, getattr(error, "reason", None)):
-        if isinstance(inner, BaseException):
-            yield from _causes(inner)

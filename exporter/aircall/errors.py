@@ -26,5 +26,12 @@ class NotFoundError(ApiError):
     """404 or 410: the object, or the endpoint, is not there (any more)."""
 
 
+class DroppedConnectionError(ApiError):
+    """A connection that had been idle turned out to be dead: no byte of an answer came.
+
+    The request may be repeated, and then goes out on a new connection, which cannot fail like this.
+    """
+
+
 class ThrottledError(ApiError):
     """429: the company's limit is used up, by us or by its other integrations."""

@@ -15,6 +15,8 @@ class Exchange:
     """One request about to be answered, and what can be done with it."""
 
     path: str
+    client: object
+    """The address of the client's end of the connection, (host, port)."""
     proper_answer: Callable[[], Response]
     drop_connection: Callable[[], None]
     nobody_waits: Callable[[], bool]
@@ -52,6 +54,26 @@ async def close_connection(exchange: Exchange) -> Response:
     exchange.drop_connection()
     await asyncio.sleep(0)  # lets the server notice that nobody is there to be answered
     return Response()
+
+
+@dataclass
+class DropIdle:
+    """Answers the first request of each connection, as if something dropped it while it is idle afterwards.
+
+    The connection is reset when it is used again, or with `silently`, nothing comes back.
+    """
+
+    silently: bool = False
+    seen: set[object] = field(default_factory=set)
+
+    async def __call__(self, exchange: Exchange) -> Response:
+        """Answer what is proper, or not at all."""
+        if exchange.client not in self.seen:
+            self.seen.add(exchange.client)
+            return exchange.proper_answer()
+        while self.silently and not exchange.nobody_waits():
+            await asyncio.sleep(0.01)
+        return await close_connection(exchange)
 
 
 async def reset(exchange: Exchange) -> Response:

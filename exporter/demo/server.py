@@ -145,6 +145,7 @@ class SimulatedAircall:
     async def _well_or_badly(self, request: Request, endpoint: Endpoint) -> Response:
         exchange = Exchange(
             path=request.url.path,
+            client=request.client,
             proper_answer=lambda: self._well(request, endpoint),
             drop_connection=lambda: self._server.drop(request.client),
             nobody_waits=lambda: self._server.should_exit,

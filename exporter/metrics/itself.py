@@ -30,7 +30,12 @@ THRESHOLD_RATIO = Family(
     "A threshold of the configuration, as a share; 0 is off. kpi is missed_share or service_level.",
     ("kpi",),
 )
-UP = Family("aircall_up", "gauge", "1 while the last poll of calls and of availabilities both worked.")
+UP = Family(
+    "aircall_up",
+    "gauge",
+    "1 if the last poll of calls and of availabilities both worked, and neither is older than three intervals"
+    " in force and 10 seconds; else 0.",
+)
 BUILD = Family(
     "aircall_exporter_build_info", "gauge", "The exporter's version; the value is 1.", ("version", "python")
 )
@@ -120,10 +125,10 @@ def of_status(status: Status, now: float) -> Iterator[Sample]:
     aircall_api_remaining_requests 37
     aircall_api_credential_rejected 0
     """
-    yield UP, (), status.up
+    yield UP, (), status.is_up(now)
     yield BUILD, (__version__, platform.python_version()), 1
     for name, polling in status.datasets.items():
-        yield AGE, (name,), None if polling.as_of is None else max(0.0, now - polling.as_of)
+        yield AGE, (name,), polling.age(now)
         yield INTERVAL, (name,), polling.interval
         yield TARGET_INTERVAL, (name,), polling.target
     yield LIMIT, (), status.limit

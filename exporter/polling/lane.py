@@ -41,8 +41,12 @@ class Lane:
     """Requests that the last reading took."""
     surplus: float = 1.0
     """How many times the requests that were reckoned with readings took of late."""
+    interval: float = 0.0
+    """Seconds to the next reading that were in force when the present or last reading began."""
     as_of: float | None = None
     """When what is known now was asked for; none before it was read once."""
+    as_of_interval: float = 0.0
+    """The same interval of the reading that brought what is known now."""
     failures: int = 0
     """How often the pending request has failed."""
     restarts: int = 0
@@ -72,6 +76,7 @@ class Lane:
         self.scheduled = self.due if on_time else now
         self.elapsed = now - self.started
         self.started, self.due, self.asked = now, self.scheduled + interval, False
+        self.interval = interval
         self.retry_at, self.requests, self.failures = 0.0, 0, 0
         self.read = self.begin(now)
         self.pending = next(self.read)
@@ -81,6 +86,7 @@ class Lane:
         self.drop()
         self.failing_since, self.restarts = None, 0
         self.as_of, self.cost = self.started, self.requests
+        self.as_of_interval = self.interval
 
     def make_sure(self, in_doubt: bool) -> None:
         """Read once more where the last reading left something `in_doubt`, but not over and over."""

@@ -70,6 +70,7 @@ class Pace:
                 target=targets[name],
                 working=self._lanes[name].working,
                 failing=self._lanes[name].failing_since is not None,
+                expected_interval=max(interval, self._lanes[name].as_of_interval),
             )
             for name, interval in self.intervals.items()
             if name in DATASETS

@@ -15,7 +15,14 @@ from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import Answer
-from exporter.aircall.errors import REJECTED, ApiError, CredentialError, NotFoundError, ThrottledError
+from exporter.aircall.errors import (
+    REJECTED,
+    ApiError,
+    CredentialError,
+    DroppedConnectionError,
+    NotFoundError,
+    ThrottledError,
+)
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
 from exporter.archive.records import Batch, Memory, NoRoomError, Span
@@ -256,6 +263,8 @@ class Poller:
 
     def _refused(self, name: str, error: ApiError, sent: float) -> None:
         lane, now = self.lanes[name], self._clock()
+        if isinstance(error, DroppedConnectionError):
+            return  # the next step repeats the request on a new connection
         if isinstance(error, ThrottledError):
             self._metrics.throttled.inc()
             until = self.budget.throttled(error.headers, now, self._server_clock.ahead)

@@ -12,7 +12,7 @@ from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.endpoints import Answer, Asking, Request
-from exporter.aircall.errors import NotFoundError, ThrottledError
+from exporter.aircall.errors import DroppedConnectionError, NotFoundError, ThrottledError
 from exporter.aircall.headers import Headers
 from exporter.clock import Clock, steady_clock
 from exporter.config import Aircall
@@ -66,6 +66,8 @@ class Asker:
             self._budget.spend(sent)
             try:
                 value, headers = self._client.send(request)
+            except DroppedConnectionError:
+                continue  # the next one goes out on a new connection
             except ThrottledError as error:
                 self._hear(error.headers, sent)
                 self._budget.throttled(error.headers, self._clock(), self._server_clock.ahead)

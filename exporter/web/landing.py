@@ -50,10 +50,12 @@ def landing_page(
         state = f"Standing by: {escape(stands_by)}."
     elif status.credential_rejected:
         state = "<strong>Aircall rejects the credential.</strong> Check the API ID and token."
-    elif any(polling.failing for polling in status.datasets.values()) and not status.up:
+    elif any(polling.failing for polling in status.datasets.values()) and not status.is_up(now):
         state = "<strong>Aircall cannot be read at present.</strong> The last good values are served."
     elif snapshot.missing:
         state = f"Starting; not read yet: {', '.join(snapshot.missing)}."
+    elif outdated := status.outdated(now):
+        state = f"<strong>Out of date: {' and '.join(outdated)}.</strong> The last good values are served."
     else:
         state = "Aircall answers, the board is up to date."
     rows = "\n".join(
@@ -62,7 +64,7 @@ def landing_page(
             f"<td>{escape(cell)}</td>"
             for cell in (
                 name,
-                "not read yet" if polling.as_of is None else _seconds(now - polling.as_of),
+                _age(polling.age(now)),
                 _seconds(polling.interval),
                 _seconds(polling.target),
                 "failed" if polling.failing else "worked" if polling.working else "–",
@@ -86,3 +88,7 @@ def landing_page(
 
 def _seconds(seconds: float) -> str:
     return str(Duration(max(0, round(seconds))))
+
+
+def _age(seconds: float | None) -> str:
+    return "not read yet" if seconds is None else _seconds(seconds)

@@ -9,10 +9,12 @@ from typing import Any
 from starlette.responses import Response
 
 from exporter.aircall.client import READ_TIMEOUT
+from exporter.aircall.transport import Transport
 from exporter.demo import faults
 from exporter.demo.faults import Exchange, Fault, Hang, Respond
 from exporter.demo.server import SimulatedAircall
 from tests.faults.boards import FAILING, FRESH, KEPT, KNOWN, OFF, STALE, THROTTLED, TRUE, Board
+from tests.raw import Serve, dripping, raw_server
 
 CONFUSED = 600
 """Seconds within which calls that turn up late, or anew, are read."""
@@ -67,6 +69,32 @@ def _away(aircall: SimulatedAircall) -> Iterator[None]:
     aircall.__exit__(None, None, None)
     yield
     aircall.__enter__()
+
+
+def _below_http(serve: Serve) -> Misbehaving:
+    """Answer byte by byte in Aircall's place, which no HTTP server would do."""
+
+    @contextmanager
+    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+        with _away(aircall), raw_server(serve, aircall.port):
+            yield
+
+    return happening
+
+
+@contextmanager
+def _no_ca_bundle(aircall: SimulatedAircall) -> Iterator[None]:
+    """Have each request look for CA certificates that are not there, as if it were made over https."""
+    verify = Transport.cert_verify
+
+    def missing(self: Transport, conn: Any, url: str, *_: Any) -> None:
+        verify(self, conn, url.replace("http://", "https://"), "/no/such/bundle.pem", None)
+
+    Transport.cert_verify = missing  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Transport.cert_verify = verify  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -250,7 +278,30 @@ TROUBLES = (
         _silent,
         given_up=READ_TIMEOUT,
     ),
+    Trouble(
+        "headers that drip",
+        "one byte at a time",
+        STALE,
+        _below_http(dripping(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10**6, b"")),
+        given_up=READ_TIMEOUT,
+    ),
+    Trouble(
+        "endless `100 Continue`",
+        "and never another answer",
+        STALE,
+        _below_http(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n")),
+        given_up=READ_TIMEOUT,
+    ),
+    Trouble("idle connections dropped", "reset when they are used again", TRUE, answering(faults.DropIdle())),
+    Trouble(
+        "idle connections dropped",
+        "silently, as by a NAT",
+        TRUE,
+        answering(faults.DropIdle(silently=True)),
+        given_up=READ_TIMEOUT,
+    ),
     Trouble("nobody there", "connections refused", STALE, _away),
+    Trouble("no CA certificates", "the file is missing", STALE, _no_ca_bundle),
     Trouble("50 MB answers", "50 MB of spaces behind the JSON", STALE, answering(faults.padded(50_000_000))),
     Trouble("the key revoked", "403 until it is valid again", STALE, _other_key),
     Trouble("429 storm", "another integration burns the limit", THROTTLED, _burned()),

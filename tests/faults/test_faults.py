@@ -56,7 +56,8 @@ def until_read(world: Polled, since: float) -> float:
 
     def read_again() -> bool:
         status = world.poller.status()
-        return status.up and all((status.datasets[name].as_of or 0) >= since for name in BOARD)
+        read = all((status.datasets[name].as_of or 0) >= since for name in BOARD)
+        return read and status.is_up(world.time.now)
 
     while not read_again():
         assert world.time.now < since + 600

@@ -1,0 +1,168 @@
+"""What went wrong on the way to Aircall and back, in a few words that hold no credential and no query."""
+
+import http.client
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import requests
+from urllib3 import exceptions
+
+from exporter.aircall.transport import Attempt
+
+_UNTRUSTED = (18, 19, 20, 21)
+"""OpenSSL's codes for a certificate that no known authority has signed (X509_V_ERR_...)."""
+
+_BAD_CA_FILE = ("NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB")
+"""OpenSSL's reasons if a file of CA certificates holds none."""
+
+
+def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) -> tuple[str, str]:
+    """Name the failure of a request that had `seconds` for all of it.
+
+    Returns the code for metrics (`timeout` or `connection`) and a text that names host, port and proxy. The
+    texts of requests and urllib3 are not used: they hold URLs, queries and addresses of objects.
+    """
+    server, proxy = address(base_url), address(attempt.proxy) if attempt.proxy else ""
+    causes = list(_causes(error))
+    via = f"{server} through the proxy {proxy}" if proxy else server
+    if attempt.expired or any(_is_timeout(cause) for cause in causes):
+        if _first(causes, exceptions.ConnectTimeoutError, requests.ConnectTimeout):
+            return "timeout", f"no connection to {proxy or server} in time"
+        return "timeout", f"no complete answer from {via} within {seconds:g}s"
+    problem = (
+        _ca_problem(causes, attempt.verify)
+        or _tls_problem(causes, via)
+        or (_proxy_problem(causes, proxy, server) if proxy else "")
+        or _connection_problem(causes, via, proxy or server, attempt.answered)
+        or f"the request to {via} failed: {type(error).__name__}"
+    )
+    return "connection", problem
+
+
+def address(url: str) -> str:
+    """The host and port of a URL, without a user or password that it may hold."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+        host = parts.hostname
+    except ValueError:
+        return "an address that is not valid"
+    if not host:
+        return "an address that is not valid"
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{port}" if port else host
+
+
+_BROKE_OFF = (
+    http.client.IncompleteRead,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    exceptions.DecodeError,
+    exceptions.IncompleteRead,
+    exceptions.InvalidChunkLength,
+)
+
+_BAD_PROXY = (
+    requests.exceptions.InvalidProxyURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    exceptions.LocationValueError,
+    exceptions.ProxySchemeUnknown,
+)
+
+
+def _ca_problem(causes: list[BaseException], verify: bool | str | None) -> str:
+    """Say that the file of CA certificates is the problem, if it is."""
+    if not any(
+        isinstance(cause, FileNotFoundError | PermissionError | IsADirectoryError)
+        or (isinstance(cause, ssl.SSLError) and cause.reason in _BAD_CA_FILE)
+        or (type(cause) is OSError and cause.errno is None and "CA certificate bundle" in str(cause))
+        for cause in causes
+    ):
+        return ""
+    path = verify if isinstance(verify, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+    variable = next((name for name in names if os.environ.get(name) == path), None)
+    source = f" ({variable})" if variable else ""
+    reason = _reason(causes) if os.path.exists(path) else ": there is no such file"  # noqa: PTH110
+    return f"the CA certificates in {path}{source} cannot be read{reason or ': no certificate found'}"
+
+
+def _tls_problem(causes: list[BaseException], via: str) -> str:
+    """Say why TLS failed, if it did."""
+    if not _first(causes, ssl.SSLError, exceptions.SSLError, requests.exceptions.SSLError):
+        return ""
+    reason = ""
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            reason = f": {cause.verify_message.rstrip('.')}"
+            if cause.verify_code in _UNTRUSTED:
+                reason += "; if a proxy inspects TLS, set REQUESTS_CA_BUNDLE to its CA certificates"
+        elif isinstance(cause, ssl.SSLError) and cause.reason:
+            reason = f": {cause.reason.lower().replace('_', ' ')}"
+    return f"the TLS connection to {via} failed{reason}"
+
+
+def _connection_problem(causes: list[BaseException], via: str, peer: str, answered: bool) -> str:
+    """Say what is wrong with the connection, or with the answer as far as it came."""
+    if _first(causes, exceptions.NameResolutionError, socket.gaierror):
+        return f"the name of {peer} cannot be resolved{_reason(causes)}"
+    if _first(causes, http.client.RemoteDisconnected):
+        return f"the connection to {via} was closed without an answer"
+    broke_off = _first(causes, *_BROKE_OFF)
+    if not broke_off and _first(causes, http.client.HTTPException):
+        return f"the answer from {via} is not HTTP"
+    if broke_off or answered:
+        return f"the answer from {via} broke off{_reason(causes)}"
+    if _first(causes, OSError, exceptions.HTTPError):
+        return f"no connection to {via}{_reason(causes)}"
+    return ""
+
+
+def _proxy_problem(causes: list[BaseException], proxy: str, server: str) -> str:
+    """Say that the proxy is the problem, if it is."""
+    if _first(causes, *_BAD_PROXY):
+        wanted = "wanted one such as http://proxy.example:3128 in HTTPS_PROXY"
+        return f"the proxy's address ({proxy}) is not valid, {wanted}"
+    for cause in causes:
+        refused = str(cause) if type(cause) is OSError else ""
+        status = refused.removeprefix("Tunnel connection failed: ")[:3]
+        if status != refused[:3] and status.isascii() and status.isdigit():
+            named = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
+            hint = ", check the user and password in HTTPS_PROXY" if status == "407" else ""
+            return f"the proxy {proxy} refuses to connect to {server}: {named.get(int(status), status)}{hint}"
+    if _first(causes, exceptions.ProxyError):
+        return f"no connection to the proxy {proxy}{_reason(causes)}"
+    return ""
+
+
+def _reason(causes: list[BaseException]) -> str:
+    """The operating system's reason, such as ": Connection refused"."""
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            return f": {cause.strerror}" if cause.strerror else ""
+        if isinstance(cause, OSError) and isinstance(cause.errno, int):
+            return f": {os.strerror(cause.errno)}"
+    return ""
+
+
+def _is_timeout(cause: BaseException) -> bool:
+    kinds = (TimeoutError, requests.Timeout, exceptions.TimeoutError)
+    return isinstance(cause, kinds) and not isinstance(cause, exceptions.NewConnectionError)
+
+
+def _first(causes: list[BaseException], *kinds: type[BaseException]) -> BaseException | None:
+    return next((cause for cause in causes if isinstance(cause, kinds)), None)
+
+
+def _causes(error: BaseException, depth: int = 0) -> Iterator[BaseException]:
+    """The error and what led to it: requests wraps the errors of urllib3, as an argument or as `reason`."""
+    yield error
+    if depth < 10:
+        for inner in (*error.args, getattr(error, "reason", None), error.__cause__):
+            if isinstance(inner, BaseException):
+                yield from _causes(inner, depth + 1)

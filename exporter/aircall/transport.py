@@ -1,0 +1,277 @@
+"""Connections to Aircall: every request has one deadline, and a connection that was kept open may be dead."""
+
+import http.client
+import socket
+import threading
+import time
+from concurrent.futures import Future
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3 import connectionpool
+from urllib3.util import connection as sockets
+
+MAX_IDLE = 30.0
+"""Seconds for which an unused connection is kept. NATs and load balancers drop idle connections without
+notice, most of them after a minute or more."""
+
+CAUTION = 3600.0
+"""Seconds for which connections are kept for a shorter time after one was dropped."""
+
+Addresses = list[tuple[Any, ...]]
+"""What `socket.getaddrinfo` returns."""
+
+
+class Attempt:
+    """One request on its way: its deadline, and what happened to it so far.
+
+    At the deadline the socket is shut down from a thread of its own. That ends whatever the request waits
+    for: a proxy, a TLS handshake, headers that arrive one by one, endless `100 Continue`, or a body.
+    """
+
+    def __init__(self, seconds: float, max_idle: float) -> None:
+        """Allow `seconds` for all of it, on a connection that was idle for `max_idle` seconds at most."""
+        self.max_idle = max_idle
+        self.idle = 0.0
+        """Seconds for which the reused connection had been idle."""
+        self.reused = False
+        """Whether the request went out on a connection that had answered another request before."""
+        self.answered = False
+        """Whether at least one byte of the answer has arrived."""
+        self.expired = False
+        self.proxy: str | None = None
+        """The proxy's URL, which may hold a credential."""
+        self.verify: bool | str | None = None
+        """What the server's certificate is verified against: a path, or true for certifi's list."""
+        self._deadline = time.monotonic() + seconds
+        self._sockets: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        self._outer = _present.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _present.reset(self._outer)
+        self._timer.cancel()
+        with self._lock:
+            for each in self._sockets:
+                each.close()
+            self._sockets.clear()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self._deadline - time.monotonic()
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether a kept connection turned out to be dead: no byte of the answer came."""
+        return self.reused and not self.answered
+
+    def watch(self, fileno: int) -> None:
+        """Shut down the socket with this file descriptor at the deadline.
+
+        It is duplicated, because TLS moves the original into another object.
+        """
+        watched = socket.fromfd(fileno, socket.AF_INET, socket.SOCK_STREAM)
+        with self._lock:
+            self._sockets.append(watched)
+            if self.expired:
+                _shut_down(watched)
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            for each in self._sockets:
+                _shut_down(each)
+
+
+_present: ContextVar[Attempt] = ContextVar("attempt")
+
+
+def _shut_down(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:  # not connected any more
+        return
+
+
+class Lookups:
+    """Resolves host names without waiting longer than there is time.
+
+    A name lookup cannot be interrupted, so it runs in a thread. A lookup of the same name joins one that
+    still runs: a resolver that hangs holds one thread, not one for each request.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, int], Future[Addresses]] = {}
+
+    def find(self, host: str, port: int, seconds: float) -> Addresses:
+        """Return the addresses of a host.
+
+        Raises TimeoutError after `seconds`, and what `socket.getaddrinfo` raises.
+        """
+        key = host, port
+        with self._lock:
+            lookup = self._running.get(key)
+            if lookup is None:
+                lookup = self._running[key] = Future()
+                thread = threading.Thread(target=self._run, args=(key, lookup), name="lookup", daemon=True)
+                try:
+                    thread.start()
+                except BaseException:
+                    del self._running[key]
+                    raise
+        return lookup.result(max(0.0, seconds))
+
+    def _run(self, key: tuple[str, int], lookup: Future[Addresses]) -> None:
+        try:
+            found = socket.getaddrinfo(*key, sockets.allowed_gai_family(), socket.SOCK_STREAM)
+        except BaseException as error:  # whatever it is, the waiting request raises it
+            with self._lock:
+                del self._running[key]
+            lookup.set_exception(error)
+        else:
+            with self._lock:
+                del self._running[key]
+            lookup.set_result(found)
+
+
+_lookups = Lookups()
+
+
+class _Response(http.client.HTTPResponse):
+    """Notes when the first byte of the answer arrives."""
+
+    def begin(self) -> None:
+        if self.fp.peek(1):
+            _present.get().answered = True
+        super().begin()
+
+
+class _Watched(urllib3.connection.HTTPConnection):
+    """A connection whose waiting ends at the deadline of the present attempt."""
+
+    response_class = _Response
+    _used_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection can be used again; urllib3 opens another one otherwise."""
+        attempt = _present.get()
+        attempt.idle = time.monotonic() - self._used_at
+        return attempt.idle <= attempt.max_idle and super().is_connected
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        attempt = _present.get()
+        attempt.reused = self.sock is not None and self._used_at > 0
+        if self.sock is not None:
+            attempt.watch(self.sock.fileno())
+        super().request(*arguments, **named)
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        response = super().getresponse()
+        self._used_at = time.monotonic()
+        return response
+
+    def close(self) -> None:
+        self._used_at = 0.0
+        super().close()
+
+    def _new_conn(self) -> socket.socket:
+        attempt = _present.get()
+        try:
+            found = _lookups.find(self._dns_host, self.port, attempt.remaining)
+        except socket.gaierror as error:
+            raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "the name lookup took too long") from error
+        connected = self._first_that_connects(found, attempt)
+        attempt.watch(connected.fileno())
+        return connected
+
+    def _first_that_connects(self, found: Addresses, attempt: Attempt) -> socket.socket:
+        """Try one address after the other. Raises NewConnectionError or ConnectTimeoutError."""
+        patience = self.timeout if isinstance(self.timeout, int | float) else attempt.remaining
+        problem: OSError = OSError("the name has no address")
+        for family, kind, protocol, _, address in found:
+            if attempt.remaining <= 0:
+                break
+            sock = socket.socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(max(0.001, min(patience, attempt.remaining)))
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                problem = error
+            else:
+                return sock
+        if isinstance(problem, TimeoutError):
+            raise urllib3.exceptions.ConnectTimeoutError(self, "connecting took too long") from problem
+        raise urllib3.exceptions.NewConnectionError(self, str(problem)) from problem
+
+
+class _WatchedTls(_Watched, urllib3.connection.HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(connectionpool.HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(connectionpool.HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}
+
+
+class Transport(HTTPAdapter):
+    """Opens connections that observe the present attempt, and closes those that were idle for too long."""
+
+    def __init__(self) -> None:
+        self._max_idle, self._cautious_until = MAX_IDLE, 0.0
+        super().__init__()
+
+    @property
+    def max_idle(self) -> float:
+        """Seconds for which an unused connection is kept."""
+        return self._max_idle if time.monotonic() < self._cautious_until else MAX_IDLE
+
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        super().init_poolmanager(*arguments, **named)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **named)
+        if not proxy.lower().startswith("socks"):  # an optional package, which connects by itself
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **named: Any) -> requests.Response:
+        attempt = _present.get()
+        attempt.verify = named.get("verify")
+        attempt.proxy = requests.utils.select_proxy(request.url or "", named.get("proxies"))
+        return super().send(request, *arguments, **named)
+
+    def drop_connections(self, idle: float) -> None:
+        """Close all connections, because one that was `idle` for so many seconds was dead.
+
+        For an hour, connections are kept for half as long as that.
+        """
+        self.close()
+        self._max_idle = min(self.max_idle, idle) / 2
+        self._cautious_until = time.monotonic() + CAUTION
