@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -91,13 +92,24 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
 
 def _on_the_archive(arguments: argparse.Namespace) -> int:
+    """Work on the kept calls; returns 2 after any error, since 1 means that no call was found."""
     run = {"calls": command.run, "forget": forget.run}[arguments.command]
     try:
         with closing(_kept_archive(arguments)) as archive:
-            return run(arguments, archive, time.time())
-    except ArchiveError as error:
+            code = run(arguments, archive, time.time())
+        sys.stdout.flush()
+    except (BrokenPipeError, ConfigError, ValueError):
+        raise
+    except (ArchiveError, OSError) as error:
+        if isinstance(error, OSError):  # such as a full disk: nothing more is printed
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
         return 2
+    except Exception:  # Python itself would exit with 1
+        traceback.print_exc()
+        return 2
+    return code
 
 
 def _backfill(arguments: argparse.Namespace) -> int:
@@ -105,8 +117,12 @@ def _backfill(arguments: argparse.Namespace) -> int:
     configure_logs("warning", arguments.log_format, settings.secrets)
     for ending in (signal.SIGTERM, signal.SIGHUP):  # takes back what it has asked a running exporter for
         signal.signal(ending, signal.default_int_handler)
-    with closing(opened(settings.storage, arguments.storage or STORAGE)) as archive:
-        return backfill.run(arguments, settings, archive)
+    try:
+        with closing(opened(settings.storage, arguments.storage or STORAGE)) as archive:
+            return backfill.run(arguments, settings, archive)
+    except ArchiveError as error:
+        print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
+        return backfill.FAILED
 
 
 def _ask_aircall(arguments: argparse.Namespace) -> int:
@@ -114,9 +130,13 @@ def _ask_aircall(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     beside = False
     doing: Doing = {}
-    with suppress(ArchiveError), closing(_kept_archive(arguments)) as archive:
-        if beside := backfill.is_served(archive):
-            doing = archive.doing()
+    try:
+        with closing(_kept_archive(arguments)) as archive:
+            if beside := backfill.is_served(archive):
+                doing = archive.doing()
+    except ArchiveError as error:
+        if settings.storage.url:  # else there need be none
+            print(f"aircall-exporter: {arguments.command}: without the archive: {error}", file=sys.stderr)
     commands: dict[str, Callable[..., int]] = {
         "users": partial(users.list_users, doing=doing),
         "switch": users.switch,

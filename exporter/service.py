@@ -120,7 +120,7 @@ class Service:
         self._wishes: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
         """What others want done; what gives False changed nothing that is shown."""
         self._next_snapshot = self._next_for_events = 0.0
-        self._unpublished = False
+        self._unpublished = self._begun = False
         self._loop = Loop("poller", self._turn, self.clock, PATIENCE)
         self.inbox: Inbox | None = None
         """Where events go; none where no token was configured at the start."""
@@ -205,6 +205,7 @@ class Service:
             raise StandingByError
 
     def _begin(self) -> None:
+        self._begun = True
         settings, status = self.latest.board.settings, self.latest.status
         log.info(
             "polling Aircall",
@@ -218,7 +219,7 @@ class Service:
 
     def _go_on_from(self, memory: Memory) -> None:
         self._wish(lambda: self._poller.restore(memory))
-        if self._archive.exclusive:
+        if self._archive.exclusive and not self._begun:
             self._poller.budget.take_over(self._writer.spent_until)
             self._begin()
 

@@ -266,7 +266,18 @@ def test_anything_else_is_no_duration(text: object) -> None:
         ),
         ("postgresql+psycopg://u:secret@h:port/d", "is no address of a database"),
         ("postgresql+nothing://u:secret@h/d", "is no address of a database"),
-        ("postgresql+psycopg2://u:secret@h/d", "needs a driver that is not installed"),
+        (
+            "postgresql+psycopg2://u:secret@h/d",
+            "found the driver postgresql+psycopg2, which is not supported",
+        ),
+        (
+            "postgresql://u:secret@h/d",
+            "found the driver postgresql, which is not supported, wanted postgresql+",
+        ),
+        ("postgresql+psycopg_async://u:secret@h/d", "found the driver postgresql+psycopg_async, which"),
+        ("postgresql+asyncpg://u:secret@h/d", "found the driver postgresql+asyncpg, which is not supported"),
+        ("sqlite+aiosqlite:////tmp/secret", "found the driver sqlite+aiosqlite, which is not supported"),
+        ("postgres://u:secret@h/d", "is of a kind that is not supported, wanted postgresql+psycopg://"),
         ("mysql://u:secret@h/d", "is of a kind that is not supported"),
     ],
 )
@@ -284,6 +295,39 @@ def test_an_archive_that_cannot_be_is_refused_without_its_password(
         assert str(refused.value).startswith(where)
         assert problem in str(refused.value)
         assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite+pysqlite://", "sqlite:///%3Amemory%3A"),
+        *(
+            "sqlite:///file::memory:?uri=true",
+            "sqlite:///file:%3Amemory%3A?uri=1",
+            "sqlite:///file:?uri=true",
+        ),
+        "sqlite:///file:calls?mode=memory&cache=shared&uri=true",
+        *("sqlite:///file:/calls?vfs=memdb&uri=true", "sqlite:///?cache=shared", "sqlite:///:memory:?x=1"),
+    ],
+)
+def test_url_of_database_in_memory_is_refused_in_one_line(tmp_path: Path, url: str) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text(f"storage: {{url: '{url}'}}\n", encoding="utf-8")
+    for path, environ, where in (
+        (str(file), {}, f"{file}: storage.url: "),
+        (None, {"AIRCALL_STORAGE_URL": url}, "environment: AIRCALL_STORAGE_URL: "),
+    ):
+        with pytest.raises(ConfigError) as refused:
+            load(path, CREDENTIAL | environ)
+        assert str(refused.value).startswith(f"{where}found a SQLite database in memory")
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////tmp/calls.sqlite", "sqlite:///file:/tmp/c.sqlite?uri=true", "sqlite:///file::memory:"]
+)
+def test_url_of_database_file_is_accepted(url: str) -> None:
+    assert load(None, CREDENTIAL | {"AIRCALL_STORAGE_URL": url}).storage.url == url
 
 
 def test_the_archive_may_come_from_the_environment(tmp_path: Path) -> None:

@@ -268,6 +268,16 @@ class Account:
         self.history.go_back()
         self.book.count_again |= self.ledger.not_kept(batch, self.history)
 
+    def begin_again(self) -> None:
+        """Forget what followed from an archive that was replaced, as a restart would; the board stays."""
+        self.book.keep_live()
+        self.history = History(wishes=self.history.wishes)
+        self._backfill = None
+        self.ledger = Ledger(self.settings)
+        if self.as_of:
+            self.ledger.counted_from = math.floor(self.as_of - self.settings.activity_period)
+        self.directory.renew_names()
+
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers."""
         self.ledger.restore(memory, self.book.calls.keys() - self.book.count_again)

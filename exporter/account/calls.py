@@ -92,6 +92,17 @@ class CallBook:
         """Read everything from its beginning, without forgetting what is known."""
         self.newest = self.read_to = None
 
+    def keep_live(self) -> None:
+        """Forget the calls that are done: they are read again as if for the first time."""
+        self.calls = {call_id: self.calls[call_id] for call_id in self.live}
+        self._told = {call_id: at for call_id, at in self._told.items() if call_id in self.live}
+        self._starts = ByStart()
+        for call in self.calls.values():
+            self._starts.put(call.started_at, call.id)
+        self.count_again.clear()
+        self.whole_from = math.inf
+        self.begin_anew()
+
     def saw(self, call: Call, at: float) -> bool:
         """Take in a call as looked at at `at`; says whether it is news that this call is done.
 

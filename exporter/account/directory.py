@@ -88,6 +88,14 @@ class Directory:
         new, self._new_names = self._new_names, {}
         return new
 
+    def renew_names(self) -> None:
+        """Have all names taken as new: an archive that was replaced does not have them."""
+        self._new_names = {
+            (kind, str(id_)): name
+            for kind, names in self._names_by_kind().items()
+            for id_, name in names.items()
+        }
+
     def _put(self, known: dict[int, T], id_: int, told: T) -> None:
         if known.get(id_) != told:
             known[id_] = told

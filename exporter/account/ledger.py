@@ -34,6 +34,8 @@ class Ledger:
         """Calls that are counted, but not yet for their teams."""
         self.full = False
         """Whether the archive had no room for the last batch: nothing is read for its sake then."""
+        self.load = 0
+        """Which loading of the archive the totals follow."""
         self._batch = Batch()
 
     def keep(self, call: Call, record: Record, known: bool, newly_done: bool) -> None:
@@ -76,6 +78,7 @@ class Ledger:
     def take_batch(self, history: History, teams_told: bool) -> Batch:
         """What is to be saved now; `teams_told` is whether it is known who is in which team."""
         batch, self._batch = self._batch, Batch()
+        batch.load = self.load
         if self.totals is not None and history.covered:
             progress = Progress(
                 None if math.isinf(self.counted_from) else self.counted_from,
@@ -107,7 +110,7 @@ class Ledger:
 
     def restore(self, memory: Memory, known: Iterable[int]) -> None:
         """Go on from what the archive remembers; the calls `known` by now were read after it was written."""
-        self.totals = Totals(memory.totals)
+        self.totals, self.load = Totals(memory.totals), memory.load
         self.uncounted_for_teams.extend(memory.uncounted_for_teams)
         self.left_open |= memory.left_open.difference(known)
         if memory.progress is not None:

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+
+DRIVERS = ("postgresql+psycopg", "sqlite", "sqlite+pysqlite")
+_WANTED = "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
 
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
@@ -45,6 +49,14 @@ class TakenError(ArchiveError):
     """Another exporter has the archive, where only one at a time may."""
 
 
+class ReplacedError(ArchiveError):
+    """The database is not the one that was loaded: it has to be loaded again."""
+
+
+class UnstorableError(ArchiveError):
+    """The database works and does not accept a value; its text does not repeat the value."""
+
+
 def sqlite_url(directory: str, create: bool = True) -> str:
     """The archive in a directory.
 
@@ -65,7 +77,15 @@ def url_problem(url: str) -> str:
         parsed = make_url(url)
         if parsed.get_backend_name() not in ("postgresql", "sqlite"):
             return "is of a kind that is not supported, wanted postgresql+psycopg:// or sqlite://"
-        parsed.get_dialect().import_dbapi()
+        dialect = parsed.get_dialect()
+        if parsed.drivername not in DRIVERS:
+            return f"found the driver {parsed.drivername}, which is not supported, {_WANTED}"
+        if parsed.get_backend_name() == "sqlite" and is_in_memory(parsed):
+            return (
+                "found a SQLite database in memory, which loses all calls and counters at the end of the"
+                f" process, {_WANTED}"
+            )
+        dialect.import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
         return "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall"
     except ImportError:
@@ -73,17 +93,34 @@ def url_problem(url: str) -> str:
     return ""
 
 
+def is_in_memory(url: URL) -> bool:
+    """Whether SQLite keeps this database in memory, or in a temporary file that it deletes at the end."""
+    name = url.database or ""
+    if not is_file_uri(url):
+        return name in ("", ":memory:")
+    path, _, options = name.removeprefix("file:").partition("?")
+    given = {f"{key}={value}" for key, value in url.query.items()} | set(options.split("&"))
+    return unquote(path) in ("", ":memory:") or bool({"mode=memory", "vfs=memdb"} & given)
+
+
+def is_file_uri(url: URL) -> bool:
+    """Whether SQLite reads the name of the database as a URI of its own."""
+    return "uri" in url.query and (url.database or "").startswith("file:")
+
+
 def engine_for(url: str, **pool: int) -> Engine:
     """The database at `url` (SQLAlchemy's form), connected to by the first use."""
     parsed = make_url(url)
     own: dict[str, Any] = {
-        "postgresql": {"connect_timeout": CONNECT_SECONDS, **NOTICING},
+        "postgresql": {"connect_timeout": CONNECT_SECONDS, "client_encoding": "utf8", **NOTICING},
         "sqlite": {"cached_statements": KEPT_STATEMENTS},
     }
     connect = own.get(parsed.get_backend_name(), {})
     engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect, **pool)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+    else:
+        event.listen(engine, "connect", _require_utf8)
     return engine
 
 
@@ -124,8 +161,57 @@ def archive_errors() -> Iterator[None]:
     callers' numbers."""
     try:
         yield
+    except (UnicodeError, OverflowError) as error:  # of the driver, before the database is asked
+        raise UnstorableError(_in_short(error)) from error
     except SQLAlchemyError as error:
-        raise ArchiveError(" ".join(str(getattr(error, "orig", None) or error).split())) from error
+        if _is_of_the_data(error):
+            raise UnstorableError(_in_short(getattr(error, "orig", error))) from None
+        raise ArchiveError(_in_one_line(error)) from error
+
+
+def breaks_connection(error: ArchiveError) -> bool:
+    """Whether a new connection may work although this one answered: it was opened on another file, or on a
+    server that has become read-only."""
+    cause = getattr(error.__cause__, "orig", None)
+    if getattr(cause, "sqlstate", None) == "25006":
+        return True
+    name = str(getattr(cause, "sqlite_errorname", ""))
+    return name.startswith(("SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR"))
+
+
+def _is_of_the_data(error: SQLAlchemyError) -> bool:
+    """Whether the database refused what it was given: it would do so however often that is tried."""
+    if isinstance(error, DataError | IntegrityError):
+        return True
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return state[:2] in ("21", "22", "23", "54")
+
+
+def _in_short(error: object) -> str:
+    """The kind of an error: its text may repeat a value, and so a caller."""
+    reason = f": {error.reason}" if isinstance(error, UnicodeEncodeError) else ""
+    return type(error).__name__ + reason
+
+
+def _in_one_line(error: SQLAlchemyError) -> str:
+    text = " ".join(str(getattr(error, "orig", None) or error).split())
+    remedy = _REMEDIES.get(str(getattr(getattr(error, "orig", None), "sqlite_errorname", "")))
+    return f"{text}; {remedy}" if remedy else text
+
+
+_RESTORE = "move the file away, or a backup into its place with mv: the exporter goes on with what it finds"
+_REMEDIES = {"SQLITE_CORRUPT": _RESTORE, "SQLITE_NOTADB": _RESTORE}
+
+
+def _require_utf8(connection: Any, _: object) -> None:
+    found = connection.info.parameter_status("server_encoding")
+    if found not in (None, "UTF8"):
+        name = connection.info.dbname
+        connection.close()
+        raise ArchiveError(
+            f"the database {name}: found the encoding {found}, wanted UTF8; create it by"
+            f" createdb --encoding=UTF8 --template=template0 {name}"
+        )
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

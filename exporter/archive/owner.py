@@ -13,12 +13,16 @@ log = structlog.get_logger()
 _SIMULATED = "simulated"
 
 
-def claim(connection: Connection, simulated: bool) -> None:
+def claim(connection: Connection, simulated: bool, again: bool) -> None:
     """Take the archive for a real or a `simulated` account.
 
     Simulated calls are worth nothing later, and another simulation gives other calls the same ids: so they
-    are removed. Raises ArchiveError where a simulated account would be mixed with a real one.
+    are removed, unless the same exporter loads the archive `again`. Raises ArchiveError if a simulated
+    account would be mixed with a real one.
     """
+    if again and state.read(connection, _SIMULATED, bool) is not None:
+        require(connection, simulated)
+        return
     held = state.read(connection, _SIMULATED, bool) or False
     if held:
         if not simulated:

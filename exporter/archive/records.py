@@ -69,6 +69,8 @@ class Batch:
     vanished: set[int] = field(default_factory=set)
     """Calls that went on when they were read last, and that Aircall knows no more."""
     progress: Progress | None = None
+    load: int = 0
+    """Which loading of the archive it follows; what followed an earlier one is saved no more."""
 
     def __bool__(self) -> bool:
         return bool(self.records or self.additions or self.names or self.vanished or self.progress)
@@ -95,6 +97,27 @@ class Batch:
         additions = [addition for addition in self.additions if addition.call.id not in self.records]
         self.additions = [addition for addition in self.additions if addition.call.id in self.records]
         return Batch(taken, additions)
+
+    def apart(self) -> tuple["Batch", "Batch"] | None:
+        """Divide it into two, in the order in which they are to be saved; none if it has one item or none.
+
+        An item is a call with what it adds to the totals, or a name.
+        """
+        calls = list(dict.fromkeys((*self.records, *(addition.call.id for addition in self.additions))))
+        items = [*((id_, None) for id_ in calls), *((None, name) for name in self.names)]
+        if len(items) < 2:
+            return None
+        first, last = (self._with(half) for half in (items[: len(items) // 2], items[len(items) // 2 :]))
+        return first, replace(last, vanished=self.vanished, progress=self.progress)
+
+    def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
+        calls, names = {id_ for id_, _ in items}, {name for _, name in items}
+        return Batch(
+            {id_: record for id_, record in self.records.items() if id_ in calls},
+            [addition for addition in self.additions if addition.call.id in calls],
+            {name: said for name, said in self.names.items() if name in names},
+            load=self.load,
+        )
 
 
 @dataclass(frozen=True)
@@ -124,3 +147,5 @@ class Memory:
     uncounted_for_teams: tuple[Call, ...] = ()
     left_open: frozenset[int] = frozenset()
     removed_to: int = 0
+    load: int = 0
+    """Which loading of the archive this is: the first, or one after it was replaced."""

@@ -69,8 +69,8 @@ def comment_rows(records: Iterable[Record]) -> list[Row]:
 
 
 def _text(text: T) -> T:
-    """A text without the one sign that PostgreSQL takes in none; none stays none."""
-    return text.replace("\x00", "") if text else text
+    """Leave out what PostgreSQL or UTF-8 cannot hold, NUL and single surrogates; none stays none."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode() if text else text
 
 
 def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:

@@ -19,6 +19,12 @@ RETURNING = 8.0
 RETURNING_LATE = 45.0
 """The same after the database was away: by then it tries every half a minute (`writer.LONGEST_RETRY`)."""
 
+SILENCE = 180.0
+"""Seconds without a sign of life after which an exporter that has the archive hangs, or was stopped."""
+
+SUSPENDED = 30.0
+"""Seconds between two looks after which it was we who did nothing: the other one has as long again."""
+
 TAKEN = "another exporter polls this account"
 LOST = "another exporter may come back to this account"
 UNDECIDED = "the database is away that says who polls this account"
@@ -27,9 +33,22 @@ UNDECIDED = "the database is away that says who polls this account"
 class Standby:
     """Asked every second or so whether to take the archive. Times are UNIX seconds."""
 
-    def __init__(self, look: Callable[[], Vacancy]) -> None:
-        """`look` at the archive may raise ArchiveError."""
-        self._look = look
+    def __init__(
+        self,
+        look: Callable[[], Vacancy],
+        sign_of_life: Callable[[], object] = object,
+        end_silent: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Decide by looks at the archive; all three functions may raise ArchiveError.
+
+        Args:
+            look: Returns who has the archive.
+            sign_of_life: Returns what changes while the one that has it works.
+            end_silent: Ends the session of one that does not.
+        """
+        self._look, self._sign_of_life, self._end_silent = look, sign_of_life, end_silent
+        self._sign: object = None
+        self._sign_at = self._looked_at = -math.inf
         self._patience = RETURNING
         self._lost_at: float | None = None
         self.spent_until = -math.inf
@@ -45,12 +64,27 @@ class Standby:
             return self._stand_by(UNDECIDED)
         if found is Vacancy.HELD:
             self._patience = RETURNING
+            self._require_life(now)
             return self._stand_by(TAKEN)
         if found is not Vacancy.NEVER_HELD:
             self._lost_at = self.spent_until = now if self._lost_at is None else self._lost_at
         if found is Vacancy.LOST and now - self.spent_until < self._patience:
             return self._stand_by(LOST)
         return True
+
+    def _require_life(self, now: float) -> None:
+        """End the session of an exporter that has the archive and does nothing."""
+        suspended, self._looked_at = now - self._looked_at > SUSPENDED, now
+        try:
+            sign = self._sign_of_life()
+            if suspended or sign != self._sign:
+                self._sign, self._sign_at = sign, now
+            elif now - self._sign_at >= SILENCE:
+                self._sign_at = now
+                if self._end_silent():
+                    log.warning("session of a silent exporter ended", silent_for=f"{SILENCE:.0f}s")
+        except ArchiveError as error:
+            log.warning("session of a silent exporter not ended", problem=str(error))
 
     def _stand_by(self, why: str) -> bool:
         if why != LOST:

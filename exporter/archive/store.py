@@ -1,6 +1,7 @@
 """The archive itself: one database, SQLite or PostgreSQL, and one transaction for each batch."""
 
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,21 @@ from exporter.account.totals import Key
 from exporter.archive import callerkey, forgetting, hiding, leader, owner, retention, rows, schema, state
 from exporter.archive.callers import Callers
 from exporter.archive.criteria import Criteria
-from exporter.archive.database import ArchiveError, archive_errors, engine_for, scrub, searching, writing
+from exporter.archive.database import (
+    ArchiveError,
+    archive_errors,
+    breaks_connection,
+    engine_for,
+    scrub,
+    searching,
+    writing,
+)
+from exporter.archive.files import OpenFiles, file_of
 from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
 from exporter.archive.records import Addition, Batch, Doing, Memory, Progress, Record, Saved, Span, Stage
 from exporter.archive.search import FoundCall, search
+from exporter.archive.session import Session
 from exporter.config import Caller
 
 T = TypeVar("T")
@@ -55,20 +66,39 @@ class Archive:
         An `exclusive` one, on PostgreSQL, raises TakenError while another exclusive one is open, and when one
         has been since it was loaded.
         """
+        self._name = secrets.token_hex(8)
         self._engine: Engine = engine_for(url)
         self._searched = self._engine
         self.exclusive = exclusive
         if exclusive:
             self._engine = engine_for(url, pool_size=1, max_overflow=0)
-            leader.lock_with_each_session(self._engine)
+            leader.lock_with_each_session(self._engine, self._name)
         self._key_file = key_file
         self._key: CallerKey | None = None
         self.simulated = simulated
-        self._name = secrets.token_hex(8)
+        self._session = Session()
+        self._loads = 0
+        file = file_of(self._engine.url)
+        self._files = None if file is None else OpenFiles(self._engine, file)
 
     def close(self) -> None:
         self._engine.dispose()
         self._searched.dispose()
+
+    def reconnect_after(self, error: ArchiveError) -> None:
+        """Give up connections that fail as long as they are open."""
+        if breaks_connection(error):
+            self._engine.dispose()
+
+    def sign_of_life(self) -> object:
+        """Return what changes every few seconds while another exporter works on an exclusive archive."""
+        with archive_errors(), self._searched.connect() as connection:
+            return leader.sign_of_life(connection)
+
+    def end_silent(self) -> bool:
+        """End the session of an exporter that has an exclusive archive; returns whether there was one."""
+        with archive_errors(), self._searched.begin() as connection:
+            return leader.end_silent(connection)
 
     def vacancy(self) -> leader.Vacancy:
         """Whether an exclusive archive of this database is open."""
@@ -80,17 +110,24 @@ class Archive:
         with archive_errors(), self._engine.begin() as connection:
             leader.leave(connection, self._name)
 
-    def load(self) -> Memory:
-        """Open the archive, creating or lifting its tables, and tell what it remembers."""
+    def load(self, create: bool = True) -> Memory:
+        """Open the archive, creating or lifting its tables, and return what it remembers.
+
+        Loading it again follows a ReplacedError. Without `create` it then raises ArchiveError if its file has
+        been deleted.
+        """
         with archive_errors():
+            if self._files is not None and self._loads:
+                self._files.release(create)
             prepare(self._engine)
             with writing(self._engine) as connection:
-                owner.claim(connection, self.simulated)
+                owner.claim(connection, self.simulated, again=self._loads > 0)
+                self._session.begin(connection, time.time())
                 if self.exclusive:
                     leader.claim(connection, self._name)
                 if self._key_file is not None:
                     self._key = callerkey.claim(connection, self._key_file)
-                return Memory(
+                memory = Memory(
                     totals=[
                         (_as_key(row.key), row.value) for row in connection.execute(select(schema.totals))
                     ],
@@ -100,12 +137,28 @@ class Archive:
                     left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
                     removed_to=retention.removed_to(connection),
                 )
+            self._session.committed()
+            self._loads += 1
+            return memory
+
+    @contextmanager
+    def _going_on(self) -> Iterator[Connection]:
+        """A transaction of the exporter that has loaded the archive.
+
+        Raises ReplacedError if the database is not as this exporter left it, TakenError if another has led.
+        """
+        with archive_errors(), writing(self._engine) as connection:
+            if self._loads:
+                self._session.go_on(connection, time.time())
+            if self.exclusive:
+                leader.require(connection, self._name)
+            yield connection
+        if self._loads:
+            self._session.committed()
 
     def save(self, batch: Batch) -> Saved:
         """Save a batch, all of it or nothing."""
-        with archive_errors(), writing(self._engine) as connection:
-            if self.exclusive:
-                leader.require(connection, self._name)
+        with self._going_on() as connection:
             owner.require(connection, self.simulated)
             hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
@@ -139,11 +192,9 @@ class Archive:
 
     def serve(self, at: float, since: float) -> bool:
         """Give a sign of life; whether no other exporter has given one `since` (UNIX seconds)."""
-        if self.exclusive:
-            with archive_errors(), self._engine.begin() as connection:
-                leader.require(connection, self._name)
-        served = self._noted(state.SERVED, Served)
-        self._note(state.SERVED, Served(at, self._name))
+        with self._going_on() as connection:
+            served = state.read(connection, state.SERVED, Served)
+            state.write(connection, state.SERVED, Served(at, self._name))
         return served is None or served.by == self._name or served.at <= since
 
     def doing(self) -> Doing:

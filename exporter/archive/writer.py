@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
-from exporter.archive.database import ArchiveError, TakenError
+from exporter.archive.database import ArchiveError, ReplacedError, TakenError
 from exporter.archive.records import Batch, Doing, Memory, NoRoomError, Progress, Saved, Span
+from exporter.archive.saving import Saver
 from exporter.archive.standby import LOOK, Standby
 from exporter.archive.store import Archive
 from exporter.clock import Clock
@@ -41,23 +42,27 @@ NOTE_INTERVAL = 30.0
 RETENTION_INTERVAL = 60.0
 """Seconds between two looks for calls that are past their retention, or show too much of their caller."""
 
+RESTORING = 30.0
+"""Seconds in which a SQLite file that was deleted may be restored; then an empty one takes its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArchiveStatus:
-    """How many calls wait to be saved, and since when (UNIX seconds, our clock)."""
+    """How many calls wait to be saved, and since when (UNIX seconds, our clock), and how many cannot be."""
 
     waiting: int
     waiting_since: float | None
     working: bool
+    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
     """Who is told of the archive, in the writer's thread.
 
-    `loaded` once, when the archive could be opened; `saved` after each batch, with what came of it and how
-    far reading has come with it; `wished` now and then, with what was asked for by hand; `taken` once, where
-    an exclusive archive is another exporter's now: nothing is saved any more.
+    `loaded` when the archive could be opened, and again if it was replaced; `saved` after each batch, with
+    what came of it and how far reading has come with it; `wished` now and then, with what was asked for by
+    hand; `taken` once, if an exclusive archive is another exporter's now: nothing is saved any more.
     """
 
     loaded: Callable[[Memory], None]
@@ -84,8 +89,12 @@ class ArchiveWriter:
         self._archive = archive
         self._clock = clock
         self._listener, self._settings, self._doing = listener, settings, doing
+        self._saver = Saver(archive, listener.saved)
         self._loaded = False
-        self._standby = Standby(archive.vacancy) if archive.exclusive else None
+        looks = archive.vacancy, archive.sign_of_life, archive.end_silent
+        self._standby = Standby(*looks) if archive.exclusive else None
+        self._replaced_at: float | None = None
+        self._load_number = 0
         self._lock = threading.Lock()
         self._pending = Batch()
         self._pending_since: float | None = None
@@ -110,6 +119,8 @@ class ArchiveWriter:
     def submit(self, batch: Batch) -> None:
         """Have a batch saved. Raises NoRoomError, and takes its names alone, where too many calls wait."""
         with self._lock:
+            if batch.load != self._load_number:
+                return  # it is read again, as the archive that is loaded now needs it
             full = len(self._pending.records) >= MOST_WAITING
             self._pending.add(Batch(names=batch.names) if full else batch)
             if self._pending_since is None:
@@ -122,8 +133,9 @@ class ArchiveWriter:
         with self._lock:
             waiting = len(self._pending.records)
             since = self._pending_since if waiting else None
-        working = self._loaded and self._failing_since is None and self.loop.problem is None
-        return ArchiveStatus(waiting, since, working)
+        well = self._loaded and self._replaced_at is None and self._failing_since is None
+        working = well and self.loop.problem is None
+        return ArchiveStatus(waiting, since, working, self._saver.rejected)
 
     @property
     def stands_by(self) -> str | None:
@@ -145,14 +157,18 @@ class ArchiveWriter:
                     self._retry_at = self._clock() + LOOK
                     return
                 self._load()
+            elif self._replaced_at is not None:
+                self._load_again(self._replaced_at)
             how = self._settings().caller  # before saving: what was read while another held is saved by then
             self._save()
+            self._beat()  # it also notices a database that was replaced
             self._hide(how)
-            self._beat()
             self._note()
             self._remove()
         except TakenError as error:
             self._taken(error)
+        except ReplacedError as error:
+            self._replaced(error)
         except ArchiveError as error:
             self._failed(error)
         else:
@@ -169,6 +185,24 @@ class ArchiveWriter:
             raise
         self._loaded = True
         self._listener.loaded(memory)
+
+    def _load_again(self, replaced_at: float) -> None:
+        memory = self._archive.load(create=self._clock() - replaced_at >= RESTORING)
+        self._replaced_at = None
+        log.info("the archive is loaded again")
+        self._listener.loaded(replace(memory, load=self._load_number))
+
+    def _replaced(self, error: ReplacedError) -> None:
+        """Let go of what follows from the archive as it was: all of it is read again."""
+        if not self._loaded:
+            self._failed(error)
+            return
+        now = self._clock()
+        log.error("the archive has been replaced, it is loaded again", problem=str(error))
+        with self._lock:
+            self._load_number += 1
+            self._pending, self._pending_since = Batch(), None
+        self._replaced_at, self._retry, self._retry_at = now, FIRST_RETRY, now + FIRST_RETRY
 
     def _taken(self, error: TakenError) -> None:
         now = self._clock()
@@ -187,13 +221,12 @@ class ArchiveWriter:
             if not batch:
                 return
             try:
-                saved = self._archive.save(batch)
-            except BaseException:
-                with self._lock:
-                    batch.add(self._pending)
-                    self._pending, self._pending_since = batch, since
-                raise
-            self._listener.saved(saved, batch.progress)
+                self._saver.save(batch)
+            finally:
+                if batch:
+                    with self._lock:
+                        batch.add(self._pending)
+                        self._pending, self._pending_since = batch, since
             self._beat()
 
     def _beat(self) -> None:
@@ -232,6 +265,8 @@ class ArchiveWriter:
 
     def _failed(self, error: ArchiveError) -> None:
         now = self._clock()
+        self._archive.reconnect_after(error)
+        self._next_beat = min(self._next_beat, now)
         if self._failing_since is None:
             self._failing_since = now
             log.error(

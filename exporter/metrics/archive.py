@@ -6,13 +6,23 @@ from exporter.archive.writer import ArchiveStatus
 from exporter.metrics.family import Family, Sample
 from exporter.status import Status
 
-UP = Family("aircall_archive_up", "gauge", "1 while calls can be saved, 0 while the database is away.")
+UP = Family(
+    "aircall_archive_up",
+    "gauge",
+    "1 while calls can be saved, 0 while the database is away or being loaded again.",
+)
 LAG = Family(
     "aircall_archive_lag_seconds",
     "gauge",
     "How long the oldest call that is not saved yet has been waiting; the counters wait with it.",
 )
 WAITING = Family("aircall_archive_waiting_calls", "gauge", "Calls that were read and are not saved yet.")
+REJECTED = Family(
+    "aircall_archive_rejected_calls_total",
+    "counter",
+    "Calls that the database did not accept, since the start: they are neither kept nor counted. The log"
+    " names each.",
+)
 
 COMPLETE_FROM = Family(
     "aircall_archive_complete_from_timestamp_seconds",
@@ -26,7 +36,7 @@ MISSING = Family(
     " a backfill by hand) and not known yet.",
 )
 
-FAMILIES = (UP, LAG, WAITING, COMPLETE_FROM, MISSING)
+FAMILIES = (UP, LAG, WAITING, REJECTED, COMPLETE_FROM, MISSING)
 
 
 def of_past(status: Status) -> Iterator[Sample]:
@@ -45,8 +55,10 @@ def of_writer(status: ArchiveStatus, now: float) -> Iterator[Sample]:
     aircall_archive_up 1
     aircall_archive_lag_seconds 0
     aircall_archive_waiting_calls 0
+    aircall_archive_rejected_calls_total 0
     """
     since = status.waiting_since
     yield UP, (), status.working
     yield LAG, (), 0.0 if since is None else max(0.0, now - since)
     yield WAITING, (), status.waiting
+    yield REJECTED, (), status.rejected

@@ -106,7 +106,16 @@ class Poller:
         self.lanes.ask(*DIRECTORY, "assignments")
 
     def restore(self, memory: Memory) -> None:
-        """Go on from what the archive remembers, and read what went by since it was written."""
+        """Go on from what the archive remembers, and read what went by since it was written.
+
+        An archive that was replaced is restored again: then all that followed from the earlier one is read
+        again.
+        """
+        if self.account.ledger.totals is not None:
+            self.account.begin_again()
+            for name in ("calls", *ARCHIVE):
+                self.lanes[name].drop()
+            self.lanes.ask("calls")
         self.account.restore(memory)
 
     def run(self, errand: Errand[Any], lane: str = ERRANDS) -> None:

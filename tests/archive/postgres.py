@@ -54,16 +54,27 @@ class Postgres:
     def stop(self) -> None:
         self._run("pg_ctl", "-D", self._directory, "-m", "immediate", "-w", "stop")
 
-    def database(self, name: str) -> str:
+    def database(self, name: str, options: str = "") -> str:
         """Create an empty database, whose name begins so; gives its URL."""
         name = f"{name}{next(self._numbers)}"
-        engine = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        engine.dispose()
-        return self._url(name)
+        self.execute(f'CREATE DATABASE "{name}"{options}')
+        return self.url(name)
 
-    def _url(self, name: str) -> str:
+    def copy(self, name: str, copy: str) -> None:
+        """Copy a database; its sessions are ended for that."""
+        end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        self.execute(end, f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
+
+    def execute(self, *statements: str) -> None:
+        """Execute statements as the server's administrator."""
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database."""
         return f"postgresql+psycopg://aircall@{self.address}/{name}"
 
     def _run(self, tool: str, *arguments: object) -> None:

@@ -9,15 +9,20 @@ from exporter.archive import schema
 
 
 def tables(database: str) -> dict[str, list]:
-    """The rows of all tables, by their names, in an order of their own."""
+    """The rows of all tables, by their names, in an order of their own; without those that say which exporter
+    has loaded the archive."""
     engine = create_engine(database)
     with engine.connect() as connection:
         found = {
-            table.name: sorted(connection.execute(select(table)).all(), key=_in_order)
+            table.name: sorted(filter(_is_kept, connection.execute(select(table)).all()), key=_in_order)
             for table in schema.metadata.sorted_tables
         }
     engine.dispose()
     return found
+
+
+def _is_kept(row: Row) -> bool:
+    return not str(row[0]).startswith("session:")
 
 
 def _in_order(row: Row) -> list[str]:

@@ -1,0 +1,112 @@
+"""Watching the files of a SQLite archive: SQLite goes on writing to a file that was deleted or replaced."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from sqlalchemy import URL, Engine, event
+
+from exporter.archive.database import ArchiveError, ReplacedError, is_file_uri, is_in_memory
+
+_SUFFIXES = ("", "-wal", "-shm")
+
+Identity = tuple[tuple[int, int] | None, ...]
+"""Device and inode of each of the three files; none for one that does not exist."""
+
+
+def file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite archive; none for another database, or one in memory."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or is_in_memory(url):
+        return None
+    return Path(unquote(name.removeprefix("file:").split("?")[0]) if is_file_uri(url) else name)
+
+
+class OpenFiles:
+    """The files that the connections of an engine have open."""
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        """Check the files at `path` each time that a connection of `engine` is made or used."""
+        self.path = path
+        self._engine = engine
+        self._open: set[int] = set()
+        self._opened: Identity | None = None
+        self._size = 0
+        event.listen(engine, "do_connect", self._connecting)
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "close", self._closed)
+        event.listen(engine, "checkout", self._used)
+
+    def release(self, create: bool) -> None:
+        """Close the files, so that those at the path are opened next.
+
+        Raises ArchiveError while a search still has them open and, unless `create`, if the path has no file.
+        """
+        opened = self._opened
+        self._engine.dispose()
+        if self._open:
+            raise ArchiveError(f"{self.path}: has been replaced, and a search still reads the old file")
+        if opened is not None:
+            self._remove_leftovers(opened)
+        self._opened, self._size = None, 0
+        if not create and not self.path.exists():
+            raise ArchiveError(f"{self.path}: has been deleted")
+
+    def _remove_leftovers(self, opened: Identity) -> None:
+        """Remove the log and the index of a file that is gone: they would damage the one in its place."""
+        now = self._identity()
+        if now[0] == opened[0]:
+            return
+        for suffix, found, ours in zip(_SUFFIXES[1:], now[1:], opened[1:], strict=True):
+            if found is not None and found == ours:
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def _connecting(self, *_: object) -> None:
+        """Look before SQLite does: it would make a file that is missing."""
+        if self._opened is None:
+            return
+        if self._opened[0] != self._identity()[0]:
+            raise ReplacedError(self._problem())
+        if not self._open:  # SQLite has removed its log and its index with the last connection
+            self._opened = self._opened[0], None, None
+
+    def _connected(self, connection: Any, _: object) -> None:
+        self._open.add(id(connection))
+
+    def _closed(self, connection: Any, _: object) -> None:
+        self._open.discard(id(connection))
+
+    def _used(self, *_: object) -> None:
+        now, size = self._identity(), self._size_now()
+        if self._opened is not None and (now != _known(self._opened, now) or size < self._size):
+            raise ReplacedError(self._problem())
+        self._opened, self._size = now, size
+
+    def _problem(self) -> str:
+        names = [f"{self.path}{suffix}" for suffix in _SUFFIXES]
+        for name, found, ours in zip(names, self._identity(), self._opened or (), strict=False):
+            if ours is not None and found != ours:
+                return f"{name} has been {'deleted' if found is None else 'replaced'}"
+        return f"{self.path} has been cut off"
+
+    def _identity(self) -> Identity:
+        return tuple(map(_identity, (f"{self.path}{suffix}" for suffix in _SUFFIXES)))
+
+    def _size_now(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+
+def _known(opened: Identity, now: Identity) -> Identity:
+    """The files as opened; SQLite creates the log and the index only when it needs them."""
+    return tuple(new if old is None else old for old, new in zip(opened, now, strict=True))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

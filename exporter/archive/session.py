@@ -1,0 +1,63 @@
+"""Noticing that a database is another one, or an older copy of itself, than the exporter wrote last.
+
+Each exporter that loads an archive keeps a row of its own in it, whose number grows with each transaction.
+The row is missing in a database that was recreated, and its number is too low in one that was restored.
+"""
+
+import secrets
+
+import msgspec
+from sqlalchemy import Connection, delete, inspect, select
+
+from exporter.archive import state
+from exporter.archive.database import ReplacedError
+from exporter.archive.schema import state as notes
+
+KEPT = 7 * 86_400.0
+"""Seconds for which the row of an exporter that ended stays."""
+
+_PREFIX = "session:"
+
+
+class _Written(msgspec.Struct, frozen=True):
+    """The number of the last transaction, and when it was (UNIX seconds)."""
+
+    number: int
+    at: float
+
+
+class Session:
+    """One exporter's row, and the numbers that it may have."""
+
+    def __init__(self) -> None:
+        self._name = _PREFIX + secrets.token_hex(8)
+        self._possible: set[int] = set()
+        """The number committed last, and those of commits whose outcome is unknown."""
+
+    def begin(self, connection: Connection, at: float) -> None:
+        """Write the row when the archive is loaded, `at` being UNIX seconds, and remove old ones."""
+        for name in connection.scalars(select(notes.c.name).where(notes.c.name.startswith(_PREFIX))).all():
+            written = state.read(connection, name, _Written)
+            if written is not None and abs(at - written.at) > KEPT and name != self._name:
+                connection.execute(delete(notes).where(notes.c.name == name))
+        self._write(connection, at)
+
+    def go_on(self, connection: Connection, at: float) -> None:
+        """Write the next number. Raises ReplacedError if the row is not as it was written last."""
+        if not inspect(connection).has_table(notes.name):
+            raise ReplacedError("its tables are gone")
+        written = state.read(connection, self._name, _Written)
+        if written is None:
+            raise ReplacedError("it does not contain what this exporter has written")
+        if written.number not in self._possible:
+            raise ReplacedError("it is an older copy of what this exporter has written")
+        self._write(connection, at)
+
+    def committed(self) -> None:
+        """The transaction has been committed: only its number is possible now."""
+        self._possible = {max(self._possible)}
+
+    def _write(self, connection: Connection, at: float) -> None:
+        number = 1 + max(self._possible, default=0)
+        self._possible.add(number)
+        state.write(connection, self._name, _Written(number, at))
