@@ -20,14 +20,14 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from bench.shared.process import Process, credential, process
+from bench.shared.scrape import Scrape
 from exporter.demo.post import PostOffice, Way
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.demo.webhooks import Post, SimulatedWebhook
 from exporter.polling.schedule import DATASETS
 from exporter.webhooks.receiver import PATH
-from tests.process import Process, credential, process
-from tests.scrape import Scrape
 
 TOKEN = "token-of-the-bench"  # noqa: S105
 SIZES = (24, 500)

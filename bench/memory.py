@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.shared.process import Process, credential, process
+from bench.shared.scrape import Scrape
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
-from tests.process import Process, credential, process
-from tests.scrape import Scrape
 
 USERS, CALLS = 2_000, 50_000
 HOURS = 4

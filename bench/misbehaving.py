@@ -12,10 +12,10 @@ from multiprocessing.sharedctypes import Synchronized
 from random import Random
 from typing import Any
 
+from bench.shared.ledger import open_calls, plan, to_be_counted
 from exporter.demo.server import LoggedRequest, SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from tests.faults.table import TROUBLES, Trouble
-from tests.ledger import open_calls, plan, to_be_counted
 from tests.simulated_time import NOON
 
 UNFIT = {

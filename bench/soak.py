@@ -22,6 +22,7 @@ import structlog
 from sqlalchemy import create_engine, select
 
 from bench.misbehaving import Company, SharedTime, serve, shared_time
+from bench.shared.ledger import counted, kept
 from exporter import allocator
 from exporter.account.calls import LATE
 from exporter.aircall import client
@@ -30,7 +31,6 @@ from exporter.demo.server import SimulatedAircall
 from exporter.metrics.exposition import Exposition
 from tests.archive.away import Away
 from tests.faults.patience import given_up_after
-from tests.ledger import counted, kept
 from tests.simulated_time import NOON, Polled, SimulatedTime
 
 DAY = 86_400

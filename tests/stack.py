@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
@@ -17,6 +16,7 @@ import pytest
 import requests
 import yaml
 
+from bench.shared.addresses import free_address
 from exporter.config import QueueWait, Refresh, Thresholds
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
@@ -75,12 +75,6 @@ def served(*command: str, directory: Path, ready: str) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_address() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 class Stack:

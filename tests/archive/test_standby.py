@@ -20,7 +20,7 @@ from exporter.archive.standby import LOST as MAY_RETURN
 from exporter.archive.standby import RETURNING, RETURNING_LATE, Standby
 from exporter.archive.store import Archive
 from tests.archive.company import Company
-from tests.archive.postgres import Postgres
+from tests.archive.postgres import Postgres, end_sessions
 from tests.ledger import counted, kept, plan, to_be_counted
 from tests.process import Process
 from tests.running import eventually
@@ -87,15 +87,6 @@ def holders(url: str) -> list[int]:
         found = list(connection.scalars(text(held)))
     engine.dispose()
     return found
-
-
-def end_sessions(url: str) -> None:
-    """Have the database end every session but this, as one does whose client is gone."""
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        others = "datname = current_database() AND pid <> pg_backend_pid()"
-        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
-    engine.dispose()
 
 
 def test_only_one_asks_aircall_and_the_other_tells_nothing_of_the_account(lasting: Pair) -> None:
