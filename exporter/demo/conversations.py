@@ -19,6 +19,8 @@ class Conversations:
     def __init__(self, board: Switchboard, random: Random, on_free: Callable[[SimulatedUser], None]) -> None:
         self._board, self._random, self._on_free = board, random, on_free
         self._colleagues = list(board.users)
+        self.talk_scale = 1.0
+        """How many times as long as usual people talk."""
 
     def dial(self, user_id: int, number_id: int | None, callee: str) -> None:
         """Let a user call someone, who picks up in two calls out of three."""
@@ -50,8 +52,8 @@ class Conversations:
 
     def _talk_seconds(self) -> float:
         if self._random.random() < 0.025:
-            return self._random.uniform(20 * 60, 65 * 60)
-        return 5 + self._random.lognormvariate(5.1, 0.85)
+            return self.talk_scale * self._random.uniform(20 * 60, 65 * 60)
+        return self.talk_scale * (5 + self._random.lognormvariate(5.1, 0.85))
 
     def _after(self, seconds: float, event: Callable[[], None]) -> None:
         self._board.schedule(self._board.now + seconds, event)

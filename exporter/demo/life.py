@@ -16,14 +16,23 @@ class Life:
     """Callers who call the company's numbers, and users who work their shifts and call customers.
 
     It is mid-morning at the company at `mid_morning` (UNIX seconds). `calls_per_hour` is the average of
-    an ordinary working hour.
+    an ordinary working hour; people talk `talk_scale` times as long as usual.
     """
 
-    def __init__(self, board: Switchboard, calls_per_hour: float, seed: int, mid_morning: float) -> None:
+    def __init__(
+        self,
+        board: Switchboard,
+        calls_per_hour: float,
+        seed: int,
+        mid_morning: float,
+        talk_scale: float = 1.0,
+    ) -> None:
         self._board = board
         self._random = Random(f"everyday {seed}")  # noqa: S311 a simulation
         self._clock = CompanyClock(mid_morning)
         self._reception = Reception(board, self._random, self._clock)
+        self._reception.conversations.talk_scale = talk_scale
+        self._ended = False
         self._shifts = Shifts(board, self._random, self._clock, on_free=self._reception.serve)
         board.on_free = self._reception.serve
         self._calls_per_second = calls_per_hour / 3600
@@ -38,12 +47,18 @@ class Life:
             self._shifts.begin()
             self._next_call()
 
+    def end(self) -> None:
+        """Let nobody call any more; calls in progress go on."""
+        self._ended = True
+
     def _next_call(self) -> None:
         wait = self._random.expovariate(self._calls_per_second * PEAK)
         self._board.schedule(self._board.now + wait, self._maybe_call)
 
     def _maybe_call(self) -> None:
         """Thin the calls of the busiest moment out to those of this one."""
+        if self._ended:
+            return
         if self._random.random() * PEAK < self._clock.busyness(self._board.now):
             if self._random.random() < INBOUND_SHARE:
                 self._call_in()

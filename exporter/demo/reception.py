@@ -55,7 +55,7 @@ class Reception:
             for number, queue in self._queues.items()
             if user.id in number.user_ids
             for call in queue.values()
-            if user.id not in self._declined[call.id]
+            if call.status == "initial" and user.id not in self._declined[call.id]
         ]
         if waiting:
             call = min(waiting, key=lambda call: call.id)

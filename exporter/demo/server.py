@@ -3,7 +3,8 @@
 import base64
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from types import TracebackType
@@ -80,6 +81,15 @@ class SimulatedAircall:
     def spend(self, requests: int) -> None:
         """Let other integrations of the company spend `requests` of this minute's limit."""
         self._spent.spend(self._now(), requests)
+
+    @contextmanager
+    def failing(self, *faults: Fault) -> Iterator[None]:
+        """Misbehave in these ways until the block is left, besides those in `faults` by then."""
+        self.faults.extend(faults)
+        try:
+            yield
+        finally:
+            self.faults[:] = [fault for fault in self.faults if fault not in faults]
 
     def __enter__(self) -> Self:
         self._server = LoopbackServer(self._app(), self.port)

@@ -10,10 +10,13 @@ class SimulatedAccount(Switchboard):
 
     It is mid-morning at the company at `start`, and by then `history` seconds of its life have passed.
     `users` people work there, who make and get about `calls_per_hour` calls together while it is day;
-    with 0 nobody does anything of his own accord, everyone is available, and all that happens is what
+    with 0 nobody does anything of their own accord, everyone is available, and all that happens is what
     the switchboard's methods are told. The same arguments give the same calls, in whatever steps the
     account is advanced.
     """
+
+    talk_scale = 1.0
+    """How many times as long as usual people talk."""
 
     def __init__(
         self,
@@ -25,6 +28,14 @@ class SimulatedAccount(Switchboard):
     ) -> None:
         super().__init__(begin=start - history)
         found_company(self, users, seed)
+        self._life: Life | None = None
         if calls_per_hour > 0:
-            Life(self, calls_per_hour=calls_per_hour, seed=seed, mid_morning=start).begin()
+            self._life = Life(self, calls_per_hour, seed, start, self.talk_scale)
+            self._life.begin()
         self.advance(start)
+
+    def quieten(self) -> None:
+        """Let nobody call of their own accord from now on; calls in progress go on."""
+        with self.lock:
+            if self._life is not None:
+                self._life.end()
