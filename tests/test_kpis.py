@@ -163,13 +163,13 @@ def test_live(world: Polled, scrape: Scrape) -> None:
 
 
 def counted(world: Polled) -> list:
-    """The calls since the period at the start, and those older ones that still went on at the look back."""
-    since = world.poller.account.ledger.counted_from
-    looked_back = next(r.time for r in world.aircall.requests if r.path == "/v1/calls" and "to=" in r.query)
+    """Finished calls that started in the activity period of the start or later, or ended after the start."""
+    ledger = world.poller.account.ledger
     return [
         call
         for call in world.account.calls.values()
-        if call.ended_at is not None and (call.started_at >= since or call.ended_at > looked_back)
+        if call.ended_at is not None
+        and (call.started_at >= ledger.counted_from or call.ended_at >= ledger.ended_from)
     ]
 
 

@@ -92,7 +92,7 @@ class Account:
         self._touched.by_call(known)
         self._touched.by_call(call)
         self._put_into_period(call)
-        self.ledger.keep(call, as_read, known is not None, newly_done)
+        self.ledger.keep(call, as_read, newly_done)
         return True
 
     def lost_call(self, call_id: int) -> None:
@@ -115,6 +115,7 @@ class Account:
         if math.isinf(self.ledger.counted_from):
             # with the whole second that the first page begins in
             self.ledger.counted_from = math.floor(start)
+            self.ledger.ended_from = math.floor(server_now)
         backfill = self.settings.storage.backfill
         if self._backfill != backfill:
             self._backfill = backfill
@@ -276,6 +277,7 @@ class Account:
         self.ledger = Ledger(self.settings)
         if self.as_of:
             self.ledger.counted_from = math.floor(self.as_of - self.settings.activity_period)
+            self.ledger.ended_from = math.floor(self.as_of)
         self.directory.renew_names()
 
     def restore(self, memory: Memory) -> None:

@@ -7,7 +7,7 @@ from exporter.account.history import History
 from exporter.account.teams import Team
 from exporter.account.totals import Key, Owner, Totals, answer_bounds, increments, team_increments
 from exporter.aircall.objects import Call
-from exporter.archive.records import Addition, Batch, Memory, Progress, Record, Saved
+from exporter.archive.records import Addition, Batch, Counting, Memory, Progress, Record, Saved
 from exporter.config import Settings
 
 MOST_AT_A_TIME = 500
@@ -26,8 +26,10 @@ class Ledger:
         """Whether all calls of the first reading are in: before, a counter would leap while it is read."""
         self.teams_complete = False
         """The same for what is counted for teams, which can be told only later."""
-        self.counted_from = math.inf
-        """Calls that started before (UNIX seconds, Aircall's clock) count only if they were seen to end."""
+        self.counted_from = self.ended_from = math.inf
+        """Calls that started, or ended, since then count (UNIX seconds, Aircall's clock); see `Counting`.
+
+        Until the archive opens, this is what a first start would decide."""
         self.left_open: set[int] = set()
         """Calls that went on when an earlier run read them last, and that were not read since."""
         self.uncounted_for_teams: list[Call] = []
@@ -38,20 +40,22 @@ class Ledger:
         """Which loading of the archive the totals follow."""
         self._batch = Batch()
 
-    def keep(self, call: Call, record: Record, known: bool, newly_done: bool) -> None:
-        """Have a call kept, and counted where it is news that it is done.
+    def keep(self, call: Call, record: Record, newly_done: bool) -> None:
+        """Save a call, and count it if it is `newly_done`.
 
-        Counting begins with the activity period at the exporter's first start: a call that was over
-        before that was found in looking back for calls that still go on. Whether a call was counted at
-        an earlier start, the archive knows.
+        Only the archive knows whether an earlier start counted the call, and until the archive opens, also
+        from when on calls count: every finished call is handed over until then, and the archive decides.
         """
-        seen_to_end = known or call.id in self.left_open
         self.left_open.discard(call.id)
         self._batch.records[call.id] = record
-        if newly_done and (seen_to_end or call.started_at >= self.counted_from):
+        if newly_done and (self.totals is None or self._counting.includes(call)):
             added = tuple(increments(call, self.bounds))
             self._batch.additions.append(Addition(call, "counted", added))
             self.uncounted_for_teams.append(call)
+
+    @property
+    def _counting(self) -> Counting:
+        return Counting(self.counted_from, self.ended_from)
 
     def lost(self, call_id: int) -> None:
         """Aircall knows this call no more."""
@@ -79,6 +83,7 @@ class Ledger:
         """What is to be saved now; `teams_told` is whether it is known who is in which team."""
         batch, self._batch = self._batch, Batch()
         batch.load = self.load
+        batch.counting = None if math.isinf(self.counted_from) else self._counting
         if self.totals is not None and history.covered:
             progress = Progress(
                 None if math.isinf(self.counted_from) else self.counted_from,
@@ -113,8 +118,10 @@ class Ledger:
         self.totals, self.load = Totals(memory.totals), memory.load
         self.uncounted_for_teams.extend(memory.uncounted_for_teams)
         self.left_open |= memory.left_open.difference(known)
+        if memory.counting is not None:
+            self.counted_from = memory.counting.started_from
+            self.ended_from = memory.counting.ended_from or math.inf
         if memory.progress is not None:
-            self.counted_from = min(self.counted_from, memory.progress.counted_from or math.inf)
             self.teams_complete = memory.progress.for_teams
 
     @property

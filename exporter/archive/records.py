@@ -34,8 +34,30 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Counting:
+    """Which calls are counted. UNIX seconds on Aircall's clock; fixed at the first start of an exporter.
+
+    A call counts if it started at `started_from` or later, or if it ended at `ended_from` or later: so calls
+    in progress at the first start count too. Only data of the call decides, not when or how it was read.
+    Archives of older exporters have no `ended_from`.
+    """
+
+    started_from: float
+    ended_from: float | None = None
+
+    def includes(self, call: Call) -> bool:
+        """Return whether a finished call is to be counted."""
+        if call.started_at >= self.started_from:
+            return True
+        return self.ended_from is not None and (call.ended_at or 0) >= self.ended_from
+
+
+@dataclass(frozen=True, slots=True)
 class Addition:
-    """What a call that is done adds to the totals at one stage; the archive lets it do so once."""
+    """What a finished call adds to the totals at one stage.
+
+    The archive adds it once, and only if the call is to be counted.
+    """
 
     call: Call
     stage: Stage
@@ -71,6 +93,8 @@ class Batch:
     progress: Progress | None = None
     load: int = 0
     """Which loading of the archive it follows; what followed an earlier one is saved no more."""
+    counting: Counting | None = None
+    """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
 
     def __bool__(self) -> bool:
         return bool(self.records or self.additions or self.names or self.vanished or self.progress)
@@ -82,6 +106,7 @@ class Batch:
         self.names |= later.names
         self.vanished = (self.vanished - later.records.keys()) | later.vanished
         self.progress = later.progress or self.progress
+        self.counting = later.counting or self.counting
 
     def take(self, most: int) -> "Batch":
         """Take out what is to be saved next: `most` calls, and what these add to the totals.
@@ -91,12 +116,12 @@ class Batch:
         if len(self.records) <= most:
             everything = replace(self)
             self.records, self.additions, self.names = {}, [], {}
-            self.vanished, self.progress = set(), None
+            self.vanished, self.progress, self.counting = set(), None, None
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.additions if addition.call.id not in self.records]
         self.additions = [addition for addition in self.additions if addition.call.id in self.records]
-        return Batch(taken, additions)
+        return Batch(taken, additions, counting=self.counting)
 
     def apart(self) -> tuple["Batch", "Batch"] | None:
         """Divide it into two, in the order in which they are to be saved; none if it has one item or none.
@@ -117,6 +142,7 @@ class Batch:
             [addition for addition in self.additions if addition.call.id in calls],
             {name: said for name, said in self.names.items() if name in names},
             load=self.load,
+            counting=self.counting,
         )
 
 
@@ -138,7 +164,8 @@ class Memory:
 
     The totals, the progress (none at the very first start), names by kind and id, the calls that are
     counted but not yet for their teams, and the ids of those that went on when they were read last;
-    `removed_to` is up to which start (UNIX seconds) calls were past their retention.
+    `removed_to` is up to which start (UNIX seconds) calls were past their retention. `counting` is which
+    calls are counted, none before that was decided.
     """
 
     totals: Iterable[tuple[Key, int]] = ()
@@ -149,3 +176,4 @@ class Memory:
     removed_to: int = 0
     load: int = 0
     """Which loading of the archive this is: the first, or one after it was replaced."""
+    counting: Counting | None = None

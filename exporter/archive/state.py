@@ -5,18 +5,35 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection, select, update
 
-from exporter.archive.records import Progress
+from exporter.archive.records import Counting, Progress
 from exporter.archive.schema import state
 
 T = TypeVar("T")
 
 PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
-CALLER_KEY, CALLERS = "caller_key", "callers"
+CALLER_KEY, CALLERS, COUNTING = "caller_key", "callers", "counting"
 
 
 def progress(connection: Connection) -> Progress | None:
     """How far reading has come; none before the calls were read whole for the first time."""
     return read(connection, PROGRESS, Progress)
+
+
+def counting(connection: Connection) -> Counting | None:
+    """Return which calls are counted, or None before that was decided."""
+    found = read(connection, COUNTING, Counting)
+    if found is not None:
+        return found
+    known = progress(connection)  # older exporters kept it there
+    return None if known is None or known.counted_from is None else Counting(known.counted_from)
+
+
+def decide_counting(connection: Connection, proposed: Counting | None) -> Counting | None:
+    """Return which calls are counted; if nothing has decided that yet, `proposed` decides it for good."""
+    decided = counting(connection)
+    if decided is None and proposed is not None:
+        write(connection, COUNTING, proposed)
+    return decided or proposed
 
 
 def read(connection: Connection, name: str, kind: type[T]) -> T | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar, get_args
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
@@ -29,7 +29,7 @@ from exporter.archive.database import (
 from exporter.archive.files import OpenFiles, file_of
 from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
-from exporter.archive.records import Addition, Batch, Doing, Memory, Progress, Record, Saved, Span, Stage
+from exporter.archive.records import Addition, Batch, Counting, Doing, Memory, Progress, Record, Saved, Span
 from exporter.archive.search import FoundCall, search
 from exporter.archive.session import Session
 from exporter.config import Caller
@@ -136,6 +136,7 @@ class Archive:
                     uncounted_for_teams=tuple(map(rows.call_of, connection.execute(_UNCOUNTED_FOR_TEAMS))),
                     left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
                     removed_to=retention.removed_to(connection),
+                    counting=state.counting(connection),
                 )
             self._session.committed()
             self._loads += 1
@@ -162,7 +163,8 @@ class Archive:
             owner.require(connection, self.simulated)
             hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
-            fresh = tuple(_for_the_first_time(connection, batch.additions))
+            counting = state.decide_counting(connection, batch.counting)
+            fresh = tuple(_for_the_first_time(connection, batch.additions, counting))
             self._add_to_totals(connection, fresh)
             self._put(connection, schema.teams, rows.team_rows(fresh))
             if batch.vanished:
@@ -312,11 +314,23 @@ class Archive:
         return import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert(table)
 
 
-def _for_the_first_time(connection: Connection, additions: Iterable[Addition]) -> Iterator[Addition]:
-    """Mark the calls as counted; gives the additions of those that were not."""
-    for stage in get_args(Stage):
-        by_id = {addition.call.id: addition for addition in additions if addition.stage == stage}
-        uncounted, ids = ~schema.calls.c[stage], iter(by_id)
+def _for_the_first_time(
+    connection: Connection, additions: Iterable[Addition], counting: Counting | None
+) -> Iterator[Addition]:
+    """Mark the calls as counted, and yield the additions of those that count and were not marked before.
+
+    Which calls count is decided here and not by the exporter that read them: it may have read them before
+    it could open the archive, which has the decision of the first start.
+    """
+    counts = [a for a in additions if a.stage == "counted" and counting and counting.includes(a.call)]
+    for_teams = [a for a in additions if a.stage == "counted_for_teams"]
+    of_counted_calls = ~schema.calls.c.counted_for_teams & schema.calls.c.counted
+    for stage, those, uncounted in (
+        ("counted", counts, ~schema.calls.c.counted),
+        ("counted_for_teams", for_teams, of_counted_calls),
+    ):
+        by_id = {addition.call.id: addition for addition in those}
+        ids = iter(by_id)
         while some := list(islice(ids, AT_A_TIME)):
             marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
             yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))

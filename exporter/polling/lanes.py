@@ -1,5 +1,6 @@
 """Which readings there are, and which of them have something to ask now."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -72,7 +73,7 @@ class Lanes:
         yield from BOARD if self._server_clock.known else BOARD[::-1]  # calls are asked for by Aircall's time
         if self[ENDINGS].read is not None or (self._looks_due(now) and self._may_end(now)):
             yield ENDINGS
-        if self.errands[ERRANDS]:
+        if self.errands[ERRANDS] and self._calls_count:
             yield ERRANDS
         yield from DIRECTORY
         yield SUBSTATUSES
@@ -82,7 +83,7 @@ class Lanes:
 
     def _for_the_archive(self, now: float) -> Iterator[str]:
         account = self._account
-        if account.ledger.totals is None or account.ledger.full:
+        if account.ledger.totals is None or account.ledger.full or not self._calls_count:
             return
         if self._server_clock.known and account.edits(now + self._server_clock.ahead):
             yield EDITS
@@ -90,6 +91,11 @@ class Lanes:
             yield PAST
         if account.history.wished:
             yield WISHED
+
+    @property
+    def _calls_count(self) -> bool:
+        """Whether calls may be read beside the polls: not before the first poll decides which calls count."""
+        return "calls" not in self.served or not math.isinf(self._account.ledger.counted_from)
 
     def _let_errands_go(self) -> None:
         """Ask nothing for who has stopped waiting."""

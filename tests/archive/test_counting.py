@@ -1,0 +1,176 @@
+"""Which calls are counted: decided once, at the first start, however late the archive opens afterwards."""
+
+import pytest
+from msgspec.structs import replace
+
+from exporter.aircall.events import Event
+from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref
+from exporter.archive.store import Archive
+from exporter.demo.calls import SimulatedCall
+from exporter.demo.faults import Fault, answer
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from exporter.polling import reads
+from exporter.polling.errand import Errand
+from tests.archive.away import Away
+from tests.archive.test_archive import live, rows
+from tests.simulated_time import NOON, Polled, polled
+
+HOUR = 3600
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    """A quiet company: nothing happens but what a test lets happen."""
+    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+
+
+def missed_call(account: SimulatedAccount, at: float, seconds: int = 5) -> SimulatedCall:
+    call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=at)
+    account.miss(call.id, "short_abandoned", at=at + seconds)
+    return call
+
+
+def call_event(name: str, call: SimulatedCall, at: float) -> Event:
+    """The event by which Aircall reports a call as it is now."""
+    assert call.number
+    read = Call(
+        call.id,
+        call.direction,
+        call.status,
+        call.started_at,
+        call.answered_at,
+        call.ended_at,
+        call.missed_call_reason,
+        call.raw_digits,
+        Ref(call.user.id) if call.user else None,
+        Ref(call.number.id),
+    )
+    return Event(name, at, ReadCall(read, CallDetails()))
+
+
+def hear(world: Polled, event: Event) -> None:
+    world.poller.hear([event], lambda *_: None)
+
+
+def calls_total(world: Polled) -> float:
+    return world.scrape().sum("aircall_calls_total")
+
+
+def test_an_archive_that_opens_late_keeps_calls_before_the_first_start_uncounted(
+    database: str, account: SimulatedAccount
+) -> None:
+    for minute in range(30, 530):
+        missed_call(account, NOON - 60 * minute)
+    for minute in range(10):
+        missed_call(account, NOON - 60 * minute - 30)
+    assert live(database, account, 60, activity_period=Duration(15 * 60)) == 10
+    archive = Away(database)
+    archive.away = True
+    with polled(account, archive=archive, activity_period=Duration(86400)) as world:
+        world.live(60)
+        archive.away = False
+        world.live(60)
+        assert calls_total(world) == 10
+
+
+def test_an_activity_period_raised_by_reload_before_the_archive_opens_counts_nothing_more(
+    database: str, account: SimulatedAccount
+) -> None:
+    for minute in range(60):
+        missed_call(account, NOON - 60 * minute - 30)
+    archive = Away(database)
+    archive.away = True
+    with polled(account, archive=archive) as world:
+        world.live(60)
+        world.settings = replace(world.settings, activity_period=Duration(HOUR))
+        world.poller.configure(world.settings, world.client)
+        world.live(60)
+        archive.away = False
+        world.live(60)
+        assert calls_total(world) == 15
+    assert live(database, account, 60, activity_period=Duration(HOUR)) == 15
+
+
+def test_an_end_that_an_event_reports_before_the_archive_opens_is_counted(
+    database: str, account: SimulatedAccount
+) -> None:
+    number, user = next((n.id, min(n.user_ids)) for n in account.numbers.values() if n.user_ids)
+    with polled(account, archive=Away(database)) as world:
+        world.live_until_complete()
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(call.id, user, at=world.time.now + 2)
+        world.live(30)
+    account.advance(NOON + 3 * HOUR)
+    account.hang_up(call.id, at=NOON + 3 * HOUR)
+    archive = Away(database)
+    archive.away = True
+    with polled(account, archive=archive) as world:
+        world.live(1)
+        hear(world, call_event("call.ended", call, world.time.now))
+        world.live(60)
+        archive.away = False
+        world.live(60)
+        assert calls_total(world) == 1
+    assert [row.counted for row in rows(database)] == [True]
+
+
+def test_a_call_that_was_missed_while_the_exporter_was_off_is_counted_whatever_reads_it_first(
+    database: str, account: SimulatedAccount
+) -> None:
+    """Each of these calls began before the activity period of the start that reads it."""
+    live(database, account, 60)
+    now = NOON + 3 * HOUR
+    by_poll, by_event, by_errand, by_reload = (
+        missed_call(account, now - ago) for ago in (90, 100, 600, 1200)
+    )
+    account.advance(now)
+    archive = Away(database)
+    archive.away = True
+    with polled(account, archive=archive, activity_period=Duration(30)) as world:
+        errand = Errand(lambda: reads.call(world.poller.account, by_errand.id))
+        world.poller.run(errand)
+        world.live(30)
+        hear(world, call_event("call.ended", by_event, world.time.now))
+        assert {by_poll.id, by_event.id, by_errand.id} <= world.poller.account.book.calls.keys()
+        world.settings = replace(world.settings, activity_period=Duration(HOUR))
+        world.poller.configure(world.settings, world.client)
+        world.live(60)
+        assert by_reload.id in world.poller.account.book.calls
+        archive.away = False
+        world.live(60)
+        assert calls_total(world) == 4
+
+
+def test_a_call_that_ends_after_the_first_start_is_counted_however_early_it_began(
+    database: str, account: SimulatedAccount
+) -> None:
+    """It ends before the exporter has read that it goes on."""
+    begun = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=NOON - 6000)
+    before = missed_call(account, NOON - 6000, seconds=6000 - 1)
+    archive = Away(database)
+    archive.away = True
+    with polled(account, archive=archive) as world:
+        while not world.poller.hears:
+            world.step(world.time.now + 60)
+        world.time.now += 1
+        account.miss(begun.id, "short_abandoned", at=world.time.now)
+        hear(world, call_event("call.ended", begun, world.time.now))
+        world.live(60)
+        archive.away = False
+        world.live(60)
+        assert calls_total(world) == 1
+    assert {row.id: row.counted for row in rows(database)} == {begun.id: True, before.id: False}
+
+
+def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_counted(
+    database: str, account: SimulatedAccount
+) -> None:
+    call = missed_call(account, NOON - 60)
+    with polled(account, archive=Archive(database)) as world:
+        world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", answer(503)))
+        world.poller.run(Errand(lambda: reads.call(world.poller.account, call.id)))
+        world.live(5)
+        world.aircall.faults.clear()
+        world.live(60)
+        assert calls_total(world) == 1
