@@ -4,12 +4,13 @@ Plain data in one thread's hands: no sockets, no clock. Every time comes in with
 """
 
 import math
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
 from exporter.account.board import Board, Counters
 from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
+from exporter.account.distinct import Distinct
 from exporter.account.history import History
 from exporter.account.journeys import Journeys
 from exporter.account.ledger import Ledger
@@ -19,7 +20,7 @@ from exporter.account.making import Making, Touched
 from exporter.account.period import Period
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
-from exporter.account.strangers import Stranger, Strangers, strangers
+from exporter.account.strangers import Stranger, Strangers, strangers, unnamed
 from exporter.account.teams import unknown_names
 from exporter.aircall.endpoints import API_HISTORY
 from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
@@ -39,6 +40,8 @@ class Account:
         self.lists = Lists(self._touched.users)
         self.directory, self.presence = self.lists.directory, self.lists.presence
         self.known, self.malformed = self.lists.known, self.lists.malformed
+        self.ignored = Distinct()
+        """The calls that were left out because their direction is unknown."""
         self.book = CallBook()
         self.history = History()
         self.period = Period(settings.queue_wait.critical)
@@ -71,7 +74,18 @@ class Account:
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
             self.lists.saw_teams_in_call(read.team_ids)
-            self.take_call(replace(self.completed(read), as_of=as_of), read.details, at)
+            call = replace(self.completed(read), as_of=as_of)
+            self.take_call(call, read.details, at)
+            if read.transferred_outside:
+                self.book.talking.reported(call, left=True, at=as_of)
+        self.ignore_calls(page.ignored)
+
+    def ignore_calls(self, call_ids: Iterable[int]) -> None:
+        """These calls have an unknown direction, such as internal ones: they are counted, and not shown."""
+        for call_id in call_ids:
+            self.ignored.add(call_id)
+            if call_id in self.book.live:
+                self.lost_call(call_id)
 
     def completed(self, read: ReadCall) -> Call:
         """Return the call; a field that could not be read is as it was known before."""
@@ -183,18 +197,6 @@ class Account:
         found = strangers(self.lists, self.book.live_calls(), self.period)
         return self._known_strangers.due(found, self.lists, now)
 
-    def _strangers(self) -> tuple[Set[int], Set[int]]:
-        live = self.book.live_calls()
-        in_calls = {call.user.id for call in live if call.user}
-        on = {call.number.id for call in live if call.number}
-        known = self.directory
-        return (
-            known.strange_users(in_calls)
-            | known.strange_users(self.period.users.keys())
-            | known.strange_users(self.presence.users.keys()),
-            known.strange_numbers(on) | known.strange_numbers(self.period.numbers.keys()),
-        )
-
     @property
     def unknown_names(self) -> tuple[str, ...]:
         """Names and ids in the configuration that nobody has, once the directory has been read."""
@@ -206,7 +208,9 @@ class Account:
 
     def board(self, server_ahead: float) -> Board:
         """The board as of what has been read up to now; costs what has changed since the last one."""
-        facts = Facts(self._roster(), self.presence.users, self.period, self.book.live_calls())
+        talking = self.book.talking
+        talking.look(self.presence.users)
+        facts = Facts(self._roster(), self.presence.users, self.period, self.book.live_calls(), talking)
         waiting = queue(facts)
         self._seen_without_number |= any(not call.number.id for call in waiting)
         made = self._making.rows(facts, self._touched)
@@ -227,12 +231,13 @@ class Account:
             queue_without_number=self._seen_without_number,
             counters=counters,
             malformed={kind: self.malformed[kind] for kind in KINDS},
+            ignored_calls=self.ignored.count,
         )
         return limited(board)
 
     def _roster(self) -> Roster:
         directory = self.directory
-        strange_users, strange_numbers = self._strangers()
+        unnamed_users, unnamed_numbers = unnamed(self.lists, self.book.live_calls(), self.period)
         waited_on = {call.number.id for call in self.book.live_calls() if call.waiting and call.number}
         present = frozenset(directory.users.keys() | self.presence.users.keys())
         return self._making.roster(
@@ -241,8 +246,8 @@ class Account:
                 directory.version,
                 self.settings,
                 present,
-                users=present | strange_users,
-                numbers=frozenset(directory.numbers.keys() | waited_on | strange_numbers),
+                users=present | unnamed_users,
+                numbers=frozenset(directory.numbers.keys() | waited_on | unnamed_numbers),
             )
         )
 

@@ -143,7 +143,7 @@ class Board:
     `known` names the datasets that have been read once; `server_ahead` is by how many seconds Aircall's
     clock leads ours, so that waits can be told at any later moment without asking anybody. So many users
     are `left_out` as there are beyond `user_limit`. `queue_without_number` is whether a call without a number
-    has waited since the start: its queue is shown from then on.
+    has waited since the start: its queue is shown from then on. `ignored_calls` had an unknown direction.
     """
 
     settings: Settings
@@ -157,6 +157,7 @@ class Board:
     malformed: Mapping[str, int]
     left_out: int = 0
     queue_without_number: bool = False
+    ignored_calls: int = 0
 
 
 def exceeds(value: float | None, sla: float) -> bool | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.account.bystart import ByStart
+from exporter.account.talking import Talking
 from exporter.account.versions import newer
 from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.objects import Call
@@ -73,6 +74,8 @@ class CallBook:
         """The start (UNIX seconds, Aircall's clock) from which on no call is missing here."""
         self.count_again: set[int] = set()
         """Calls that are done, and are to be taken for newly done when they are read again."""
+        self.talking = Talking()
+        """Who talks in which of the calls that are not done."""
         self._told: dict[int, float] = {}
         """When (UNIX seconds, Aircall's clock) an event was last told of a call."""
         self._starts = ByStart()
@@ -119,6 +122,7 @@ class CallBook:
         if known is None or known.started_at != call.started_at:
             self._starts.put(call.started_at, call.id)
         self.calls[call.id] = call
+        self.talking.saw(call, at)
         if done:
             self.live.pop(call.id, None)
         else:
@@ -131,6 +135,7 @@ class CallBook:
         self._told.pop(call_id, None)
         self.calls.pop(call_id, None)
         self.live.pop(call_id, None)
+        self.talking.forget(call_id)
         self.count_again.discard(call_id)
 
     def forget(self, before: float, now: float) -> None:
@@ -214,7 +219,7 @@ class CallBook:
         Those are calls whose user has `hung_up` (the availabilities, read anyway, tell) or talks in a
         newer call, outbound ones that ring, and those that were not looked at for long.
         """
-        latest = current_calls(self.live_calls())
+        latest = self.talking.current(self.live_calls())
         for call_id, seen_at in self.live.items():
             call = self.calls[call_id]
             goes_on = call.user is not None and latest.get(call.user.id) == call
@@ -261,14 +266,3 @@ class CallBook:
 def at_most(calls: float) -> float:
     """How many calls there hardly are more than, where there are so many on average."""
     return calls + 2 * math.sqrt(calls)
-
-
-def current_calls(live: Iterable[Call]) -> dict[int, Call]:
-    """The call that each user talks in, by user id: the one answered last, where there are several."""
-    current: dict[int, Call] = {}
-    for call in live:
-        if call.phase == "answered" and call.user is not None:
-            other = current.get(call.user.id)
-            if other is None or (other.answered_at or 0, other.id) < (call.answered_at or 0, call.id):
-                current[call.user.id] = call
-    return current

@@ -35,7 +35,7 @@ class Listed:
 
     def add(self, page: Page[Any], at: float) -> None:
         """Add a page. Raises InvalidAnswerError if it is empty although it says that the list has more."""
-        objects = len(page.items) + page.malformed
+        objects = page.objects
         self._ended_empty = not objects and self._objects > 0
         if not objects and page.total is not None and page.total > self._objects:
             raise InvalidAnswerError(

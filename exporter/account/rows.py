@@ -16,12 +16,12 @@ from exporter.account.board import (
     exceeds,
     shown_caller,
 )
-from exporter.account.calls import current_calls
 from exporter.account.directory import Directory
 from exporter.account.members import Members
 from exporter.account.period import Period, Tally
 from exporter.account.presence import Presence, State
 from exporter.account.roster import Roster
+from exporter.account.talking import IN_CALL, Talking
 from exporter.account.teams import Team
 from exporter.aircall.objects import Call, Number, User
 from exporter.config import Caller
@@ -49,6 +49,7 @@ class Facts:
     presence: Mapping[int, Presence]
     period: Period
     live: list[Call]
+    talking: Talking
 
     @cached_property
     def waiting(self) -> Mapping[int, int]:
@@ -57,8 +58,9 @@ class Facts:
 
     @cached_property
     def current(self) -> Mapping[int, Call]:
-        """The call that each user talks in."""
-        return current_calls(self.live)
+        """Return the call that each user talks in, of the users whose state allows a call."""
+        current = self.talking.current(self.live)
+        return {user_id: call for user_id, call in current.items() if self.state(user_id) in IN_CALL}
 
     def state(self, user_id: int) -> State:
         seen = self.presence.get(user_id)

@@ -1,6 +1,6 @@
 """Users, numbers and teams that appear elsewhere without being in their list."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Literal, NamedTuple
 
 from exporter.account.lists import Lists
@@ -41,6 +41,18 @@ def strangers(lists: Lists, live: Iterable[Call], period: Period) -> frozenset[S
         "user who left": gone,
     }
     return frozenset((kind, id_) for kind, ids in found.items() for id_ in ids)
+
+
+def unnamed(lists: Lists, live: Iterable[Call], period: Period) -> tuple[Set[int], Set[int]]:
+    """Return the users and the numbers that appear in calls or availabilities and that no list ever named."""
+    directory = lists.directory
+    live = list(live)
+    in_calls = {call.user.id for call in live if call.user}
+    on = {call.number.id for call in live if call.number}
+    return (
+        directory.strange_users(in_calls | period.users.keys() | lists.presence.users.keys()),
+        directory.strange_numbers(on | period.numbers.keys()),
+    )
 
 
 class Strangers:

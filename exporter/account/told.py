@@ -11,8 +11,9 @@ from exporter.account.presence import told_state
 from exporter.aircall.events import EVENTS, Event, ToldUser
 from exporter.aircall.objects import Call, ReadCall
 
-Heard = Literal["accepted", "late"]
-"""Whether an event was the newest of its call or user, or one that had been overtaken."""
+Heard = Literal["accepted", "late", "ignored"]
+"""Whether an event was the newest of its call or user, older than what is known, or about a call that is not
+shown."""
 
 SECOND = 0.8
 """Events are dated by whole seconds. Each is as of the end of its second, the kinds in their order."""
@@ -37,6 +38,9 @@ class Told:
         """Take in an event `now` (our clock)."""
         event = dataclasses.replace(event, at=min(event.at, now + self._account.server_ahead + AHEAD))
         as_of = event.at + SECOND + EVENTS.index(event.name) / 1000
+        if event.ignored is not None:
+            self._account.ignore_calls([event.ignored])
+            return "ignored"
         if event.call is not None:
             self.calls_told_at = now
             return self._of_call(event, event.call, as_of)
@@ -65,6 +69,9 @@ class Told:
         known = account.book.calls[call.id]
         account.book.told(call.id, account.as_of)
         account.journeys.told(event.name, call, event.at, known, account.as_of)
+        if event.name in ("call.external_transferred", "call.unsuccessful_transfer"):
+            left = event.name == "call.external_transferred"
+            account.book.talking.reported(call, left, as_of)
         if not is_newest:
             return "late"
         self._in_call(before, shown, as_of - account.server_ahead)
@@ -80,8 +87,10 @@ class Told:
         return forgotten or (at < account.as_of - EVENTS_SPAN and account.history.has(call.started_at))
 
     def _in_call(self, before: Call | None, call: Call, at: float) -> None:
-        """Who talks is in a call; who talked does something else now, and a look will tell what."""
+        """Set the user who talks to in a call; whoever talked does something else now, to be looked at."""
         talks = call.user.id if call.phase == "answered" and call.user else None
+        if self._account.book.talking.has_left(call):
+            talks = None
         if talks is not None:
             self._saw(talks, "in_call", at)
         for version in (before, call):

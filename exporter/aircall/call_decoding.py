@@ -2,12 +2,12 @@
 
 import sys
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from exporter.aircall.decoding import decode_field, decode_fields, decode_ids, decode_list, decode_objects
-from exporter.aircall.objects import Call, CallDetails, Comment, Page, ReadCall, Ref, Tag
+from exporter.aircall.objects import Call, CallDetails, Comment, Direction, Page, ReadCall, Ref, Tag
 
 LONGEST_REASON = 100
 """Characters of a missed-call reason: it becomes a label, and part of a key."""
@@ -23,8 +23,11 @@ _OPTIONAL: dict[str, Any] = {
 T = TypeVar("T")
 
 
-class _CallTeams(msgspec.Struct):
-    teams: tuple[Ref, ...] | None = None
+class _InProgress(msgspec.Struct):
+    """What is read of calls in progress only."""
+
+    teams: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=1000)] | None = None
+    external_transferred_to: Any = None
 
 
 def decode_calls(body: bytes) -> Page[ReadCall]:
@@ -39,29 +42,49 @@ def decode_call(body: bytes) -> Page[ReadCall]:
 
 
 def decode_calls_of(raws: list[msgspec.Raw], next_page_link: str | None = None) -> Page[ReadCall]:
-    """Decode calls with their details; count those that cannot be read, and leave them out."""
-    items = [read for raw in raws if (read := _read(raw)) is not None]
-    return Page(tuple(items), len(raws) - len(items), decode_ids(raws), next_page_link)
+    """Decode calls with their details.
+
+    Calls that cannot be read are counted, and calls with an unknown direction listed; both are left out.
+    """
+    items: list[ReadCall] = []
+    ignored: list[int] = []
+    for raw in raws:
+        read = _read(raw)
+        if isinstance(read, ReadCall):
+            items.append(read)
+        elif read is not None:
+            ignored.append(read)
+    malformed = len(raws) - len(items) - len(ignored)
+    return Page(tuple(items), malformed, decode_ids(raws), next_page_link, ignored=frozenset(ignored))
 
 
-def _read(raw: msgspec.Raw) -> ReadCall | None:
-    """Decode a call; return None if it cannot be read."""
+def _read(raw: msgspec.Raw) -> ReadCall | int | None:
+    """Decode a call; return its id if its direction is unknown, and None if it cannot be read."""
     calls, _ = decode_objects([raw], Call)
     if calls:
-        return _with_details(calls[0], raw)
+        return _with_rest(calls[0], raw)
     fields, _ = decode_objects([raw], dict[str, msgspec.Raw])
     if not fields:
         return None
     unread = [name for name, kind in _OPTIONAL.items() if not _readable(fields[0].get(name), kind)]
+    known_direction = "direction" in fields[0] and _readable(fields[0]["direction"], Direction)
     rest = {name: value for name, value in fields[0].items() if name not in unread}
+    if not known_direction:
+        rest["direction"] = msgspec.Raw(b'"inbound"')
     calls, _ = decode_objects([msgspec.json.encode(rest)], Call)
-    return _with_details(calls[0], raw, frozenset(unread)) if calls else None
+    if not calls:
+        return None
+    return _with_rest(calls[0], raw, frozenset(unread)) if known_direction else calls[0].id
 
 
-def _with_details(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> ReadCall:
-    teams = () if call.phase == "done" else decode_objects([raw], _CallTeams)[0]
-    team_ids = frozenset(team.id for each in teams for team in each.teams or ())
-    return ReadCall(_sharing(call), _details(raw), unread, team_ids)
+def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> ReadCall:
+    if call.phase == "done":
+        return ReadCall(_sharing(call), _details(raw), unread)
+    parts, _ = decode_objects([raw], _InProgress)
+    part = parts[0] if parts else _InProgress()
+    team_ids = frozenset(team.id for team in decode_objects(part.teams or (), Ref)[0])
+    outside = part.external_transferred_to not in (None, "", False)
+    return ReadCall(_sharing(call), _details(raw), unread, team_ids, outside)
 
 
 def _readable(field: msgspec.Raw | None, kind: Any) -> bool:

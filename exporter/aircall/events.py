@@ -65,13 +65,14 @@ class ToldUser(msgspec.Struct, frozen=True):
 class Event:
     """What happened, when (UNIX seconds, Aircall's clock), and to which call or user.
 
-    Neither of them where what is told cannot be read, or where the event is `OTHER`.
+    Neither of them if the event is `OTHER`. `ignored` is the id of a call whose direction is unknown.
     """
 
     name: str
     at: float
     call: ReadCall | None = None
     user: ToldUser | None = None
+    ignored: int | None = None
 
 
 class Delivery:
@@ -100,8 +101,10 @@ class Delivery:
             at /= 1000
         data = [self._fields.get("data", msgspec.Raw(b"null"))]
         if self.name in CALL_EVENTS:
-            calls = decode_calls_of(data).items
-            return Event(self.name, at, call=calls[0]) if calls else None
+            page = decode_calls_of(data)
+            if page.ignored:
+                return Event(self.name, at, ignored=next(iter(page.ignored)))
+            return Event(self.name, at, call=page.items[0]) if page.items else None
         if self.name in USER_EVENTS:
             users, _ = decode_objects(data, ToldUser)
             return Event(self.name, at, user=users[0]) if users else None

@@ -132,6 +132,8 @@ class ReadCall(NamedTuple):
     """The names of its fields that could not be read."""
     team_ids: frozenset[int] = frozenset()
     """The teams that a call in progress is distributed to."""
+    transferred_outside: bool = False
+    """Whether it was transferred to an outside number."""
 
 
 class User(msgspec.Struct, frozen=True):
@@ -212,3 +214,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     ids: frozenset[int]
     next_page_link: str | None
     total: int | None = None
+    ignored: frozenset[int] = frozenset()
+    """The ids of calls that are left out because their direction is unknown."""
+
+    @property
+    def objects(self) -> int:
+        """How many objects are on the page."""
+        return len(self.items) + self.malformed + len(self.ignored)

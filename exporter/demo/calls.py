@@ -40,6 +40,8 @@ class SimulatedCall:
     team_ids: list[int] = field(default_factory=list)
     transferred_by: SimulatedUser | None = None
     transferred_to: SimulatedUser | None = None
+    external_transferred_to: str | None = None
+    """The outside number to which the user transferred the call; it goes on there."""
     assigned_to: SimulatedUser | None = None
     tags: list[tuple[str, int]] = field(default_factory=list)
     """Name, and UNIX seconds of the tagging."""

@@ -109,6 +109,7 @@ def call_payload(call: SimulatedCall, teams: list[SimulatedTeam], now: float) ->
         "tags": [{"name": name, "created_at": _iso(at)} for name, at in call.tags],
         "transferred_by": _nested(call.transferred_by),
         "transferred_to": _nested(call.transferred_to),
+        "external_transferred_to": call.external_transferred_to,
         "teams": [{"id": team.id, "name": team.name} for team in teams],
         "number": number_payload(call.number) if call.number else None,
         "cost": "0.0",

@@ -166,6 +166,14 @@ class Switchboard(Directory):
             call.user, user.call, call.number = user, call, number
             self._tell("call.transferred", call, moment)
 
+    def transfer_outside(self, call_id: int, phone_number: str, at: float | None = None) -> None:
+        """Transfer an answered call to an outside number: the call goes on, and its user is free."""
+        with self._moment(at) as moment:
+            call = self._in_status(call_id, "answered")
+            call.external_transferred_to = phone_number
+            self._release(call, moment)
+            self._tell("call.external_transferred", call, moment)
+
     def hang_up(self, call_id: int, at: float | None = None) -> None:
         """End a call that was answered, or an outbound one that nobody picked up."""
         with self._moment(at) as moment:
@@ -273,7 +281,7 @@ class Switchboard(Directory):
 
     def _release(self, call: SimulatedCall, at: float) -> None:
         user = call.user
-        if user is not None:
+        if user is not None and user.call is call:
             user.call = None
             user.wrap_up_until = at + user.wrap_up_time
             if self.listeners and user.wrap_up_time:

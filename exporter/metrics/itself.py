@@ -67,6 +67,13 @@ MALFORMED = Family(
     "Objects in Aircall's answers that could not be read and were left out.",
     ("kind",),
 )
+IGNORED_CALLS = Family(
+    "aircall_calls_ignored_total",
+    "counter",
+    "Calls that are counted and shown nowhere else, each once. reason is direction: neither inbound nor"
+    " outbound, such as internal.",
+    ("reason",),
+)
 LEFT_OUT = Family(
     "aircall_exporter_users_left_out",
     "gauge",
@@ -89,6 +96,7 @@ FAMILIES = (
     REMAINING,
     REJECTED,
     MALFORMED,
+    IGNORED_CALLS,
     LEFT_OUT,
 )
 
@@ -141,8 +149,10 @@ def of_omissions(board: Board) -> Iterator[Sample]:
     """Expose what is left out, unreadable or too much:
 
     aircall_malformed_objects_total{kind="call"} 0
+    aircall_calls_ignored_total{reason="direction"} 0
     aircall_exporter_users_left_out 0
     """
     for kind, count in board.malformed.items():
         yield MALFORMED, (kind,), count
+    yield IGNORED_CALLS, ("direction",), board.ignored_calls
     yield LEFT_OUT, (), board.left_out

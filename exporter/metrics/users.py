@@ -70,7 +70,8 @@ SLA_BREACHED = Family(
 CURRENT_CALL = Family(
     "aircall_user_current_call_seconds",
     "gauge",
-    "How long the user has been talking in the present call, since it was answered.",
+    "How long the user has been talking in the present call, since it was answered. Absent while the user's"
+    " state is neither in_call nor unknown, and after a transfer to an outside number.",
     (*_USER, "direction", "number_id", "number", "caller"),
 )
 THRESHOLD_EXCEEDED = Family(

@@ -243,7 +243,7 @@ def _window(since: int, until: int | None, apply: endpoints.Apply[ReadCall]) -> 
 
         def counting(page: Page[ReadCall], at: float) -> None:
             nonlocal count, oldest
-            count += len(page.items) + page.malformed
+            count += page.objects
             oldest = min((item.call.started_at for item in page.items), default=oldest)
             apply(page, at)
 

@@ -39,6 +39,9 @@ class Remarks:
             if count and kind not in self._told_of:
                 self._told_of.add(kind)
                 log.warning("some objects cannot be read and are left out", kind=kind)
+        if account.ignored.count and "ignored" not in self._told_of:
+            self._told_of.add("ignored")
+            log.info("some calls are neither inbound nor outbound and are left out")
         for word in account.presence.strange_words - self._told_of:
             self._told_of.add(word)
             log.warning("a new word for an availability, shown as unknown", word=word)
