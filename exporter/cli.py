@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             code = _run_command(argv)
         finally:
-            sys.stdout.flush()
+            streams.flush_output()
     except BrokenPipeError:  # `| head` has had enough
         streams.discard_output()
         return 0
@@ -63,6 +63,14 @@ def _run_command(argv: Sequence[str] | None) -> int:
     }
     try:
         return commands[arguments.command](arguments)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # such as a full disk behind standard output
+        if arguments.command is None:
+            raise
+        streams.discard_output()
+        print(f"aircall-exporter: {arguments.command}: {error.strerror or error}", file=sys.stderr)
+        return 1
     except ConfigError as error:
         print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2
@@ -113,7 +121,7 @@ def _on_the_archive(arguments: argparse.Namespace) -> int:
     except (ArchiveError, OSError) as error:
         if isinstance(error, OSError):  # such as a full disk: nothing more is printed
             with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                streams.discard_output()
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
         return 2
     except Exception:  # Python itself would exit with 1

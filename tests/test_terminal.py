@@ -116,3 +116,12 @@ def test_command_whose_reader_has_gone_ends_without_an_error(aircall: SimulatedA
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("command", ["plan --users=10 --calls-per-hour=60", "--version"])
+def test_command_whose_output_cannot_be_written_says_so(command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = run(*command.split(), stdout=full, PYTHONUNBUFFERED="")
+    (line,) = done.stderr.decode().splitlines()
+    assert (done.returncode, line.startswith("aircall-exporter: ")) == (1, True)
+    assert line.endswith(": No space left on device")

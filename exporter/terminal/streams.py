@@ -24,6 +24,21 @@ def prepare() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
+def flush_output() -> None:
+    """Write what is buffered for standard output.
+
+    Raises BrokenPipeError if its reader has gone, and SystemExit, after saying why, if it cannot be written.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        print(f"aircall-exporter: cannot write to standard output: {error.strerror}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
 def discard_output() -> None:
     """Send what is still to be written to standard output nowhere: nobody reads it any more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
