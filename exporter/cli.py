@@ -1,7 +1,6 @@
 """The command line: what each command of `aircall-exporter` does, and how it ends."""
 
 import argparse
-import os
 import signal
 import sys
 import time
@@ -21,6 +20,7 @@ from exporter.flags import STORAGE, parse
 from exporter.logs import configure_logs
 from exporter.planner import command as planner
 from exporter.serving import serve
+from exporter.terminal import streams
 from exporter.users import command as users
 from exporter.users.asker import asking
 from exporter.web.config import load_web_config
@@ -30,11 +30,24 @@ from exporter.yamlfile import ConfigError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; gives the exit code: 0 fine, 1 cannot run, 2 wrong flags or configuration.
+    """Run the command line.
 
-    What works on the kept calls (`calls`, `forget`) gives 0 where there were some, 1 where there were none,
-    2 where it cannot look.
+    Returns the exit code: 0 fine, 1 cannot run, 2 wrong flags or configuration. What works on the kept calls
+    (`calls`, `forget`) gives 0 if there were some, 1 if there were none, 2 if it cannot look.
     """
+    streams.prepare()
+    try:
+        try:
+            code = _run_command(argv)
+        finally:
+            streams.flush_output()
+    except BrokenPipeError:  # `| head` has had enough
+        streams.discard_output()
+        return 0
+    return code
+
+
+def _run_command(argv: Sequence[str] | None) -> int:
     arguments = parse(argv)
     commands = {
         "check-config": _check_config,
@@ -50,9 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         return commands[arguments.command](arguments)
-    except BrokenPipeError:  # `| head` has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # such as a full disk behind standard output
+        if arguments.command is None:
+            raise
+        streams.discard_output()
+        print(f"aircall-exporter: {arguments.command}: {error.strerror or error}", file=sys.stderr)
+        return 1
     except ConfigError as error:
         print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2
@@ -103,7 +121,7 @@ def _on_the_archive(arguments: argparse.Namespace) -> int:
     except (ArchiveError, OSError) as error:
         if isinstance(error, OSError):  # such as a full disk: nothing more is printed
             with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                streams.discard_output()
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
         return 2
     except Exception:  # Python itself would exit with 1
@@ -128,6 +146,7 @@ def _backfill(arguments: argparse.Namespace) -> int:
 def _ask_aircall(arguments: argparse.Namespace) -> int:
     """Ask Aircall by hand: out of our own budget, or of what a running exporter leaves to others."""
     settings = load(arguments.config)
+    configure_logs("warn", arguments.log_format, settings.secrets)
     beside = False
     doing: Doing = {}
     try:

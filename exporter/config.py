@@ -15,7 +15,7 @@ from exporter import yamlfile
 from exporter.archive.database import url_problem
 from exporter.archive.keyfile import key_problem
 from exporter.durations import Duration
-from exporter.plausible import require_plausible
+from exporter.plausible import QUOTES, Origin, require_plausible
 from exporter.yamlfile import ConfigError, Texts
 
 Caller = Literal["full", "masked", "hidden"]
@@ -167,8 +167,10 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     source = path or "configuration"
     settings = _written(path)
     storage = _with_address(settings.storage, source, environ)
-    settings = _with_environment(msgspec.structs.replace(settings, storage=storage), source, environ)
-    require_plausible(settings, source, address_given=bool(environ.get("AIRCALL_BASE_URL")))
+    aircall, origins = _with_credential(settings.aircall, source, environ)
+    webhook, origin = _with_tokens(settings.webhook, source, environ)
+    settings = msgspec.structs.replace(settings, storage=storage, aircall=aircall, webhook=webhook)
+    require_plausible(settings, source, origins | origin)
     return settings
 
 
@@ -188,10 +190,12 @@ def _written(path: str | None) -> Settings:
 
 
 def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> Storage:
-    url = _from_environment("AIRCALL_STORAGE_URL", environ) or storage.url
-    if url and (problem := url_problem(url)):
-        where = ("environment", "AIRCALL_STORAGE_URL") if url != storage.url else (source, "storage.url")
-        raise ConfigError(*where, problem)
+    url, origin = _from_environment("AIRCALL_STORAGE_URL", environ)
+    if origin is None:
+        url, origin = storage.url, Origin(source, "storage.url")
+    quoted = "has quotes around it" if url and (url[0] in QUOTES or url[-1] in QUOTES) else ""
+    if url and (problem := quoted or url_problem(url)):
+        raise origin.error(problem)
     if storage.standby and not url.startswith("postgresql"):
         wanted = "wanted a storage.url on PostgreSQL, which says who polls"
         raise ConfigError(source, "storage.standby", f"found true, {wanted}")
@@ -201,45 +205,61 @@ def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> 
     return msgspec.structs.replace(storage, url=url)
 
 
-def _with_environment(settings: Settings, source: str, environ: Mapping[str, str]) -> Settings:
-    aircall = settings.aircall
+_Origins = dict[str, Origin]
+"""Where values come from that do not stand in the configuration file under their own keys, by key."""
+
+
+def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) -> tuple[Aircall, _Origins]:
     if aircall.api_token and aircall.api_token_file:
         raise ConfigError(source, "aircall.api_token_file", "is set beside api_token, wanted only one")
-    token = aircall.api_token
-    if aircall.api_token_file:
-        token = _secret(aircall.api_token_file, source, "aircall.api_token_file")
-    aircall = msgspec.structs.replace(
-        aircall,
-        api_id=_from_environment("AIRCALL_API_ID", environ) or aircall.api_id,
-        api_token=_from_environment("AIRCALL_API_TOKEN", environ) or token,
-        base_url=(environ.get("AIRCALL_BASE_URL") or aircall.base_url).rstrip("/"),
-    )
-    webhook = _with_tokens(settings.webhook, source, environ)
-    return msgspec.structs.replace(settings, aircall=aircall, webhook=webhook)
+    values: dict[str, str] = {}
+    origins: _Origins = {}
+    if file := aircall.api_token_file:
+        values["api_token"] = _secret(file, source, "aircall.api_token_file")
+        origins["aircall.api_token"] = Origin(source, "aircall.api_token_file", file)
+    for key in ("api_id", "api_token"):
+        value, origin = _from_environment(f"AIRCALL_{key.upper()}", environ)
+        if origin is not None:
+            values[key], origins[f"aircall.{key}"] = value, origin
+    if address := environ.get("AIRCALL_BASE_URL"):
+        values["base_url"], origins["aircall.base_url"] = address, Origin("environment", "AIRCALL_BASE_URL")
+    values["base_url"] = values.get("base_url", aircall.base_url).rstrip("/")
+    return msgspec.structs.replace(aircall, **values), origins
 
 
-def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> Webhook:
+def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> tuple[Webhook, _Origins]:
     if webhook.token and webhook.token_file:
         raise ConfigError(source, "webhook.token_file", "is set beside token, wanted only one")
-    given = _from_environment("AIRCALL_WEBHOOK_TOKEN", environ)
-    if webhook.token_file and not given:
-        given = _secret(webhook.token_file, source, "webhook.token_file")
-    return msgspec.structs.replace(webhook, token=tuple(given.split())) if given else webhook
+    given, origin = _from_environment("AIRCALL_WEBHOOK_TOKEN", environ)
+    if (file := webhook.token_file) and origin is None:
+        given, origin = (
+            _secret(file, source, "webhook.token_file"),
+            Origin(source, "webhook.token_file", file),
+        )
+    if origin is None:
+        return webhook, {}
+    return msgspec.structs.replace(webhook, token=tuple(given.split())), {"webhook.token": origin}
 
 
-def _from_environment(name: str, environ: Mapping[str, str]) -> str:
+def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, Origin | None]:
+    """Read a variable, or the file that it names with `_FILE`; an empty one counts as not set."""
     value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
     if value and file:
         raise ConfigError("environment", f"{name}_FILE", f"is set beside {name}, wanted only one")
-    return _secret(file, "environment", f"{name}_FILE") if file else value
+    if file:
+        found = _secret(file, "environment", f"{name}_FILE")
+        return found, Origin("environment", f"{name}_FILE", file)
+    return value, Origin("environment", name) if value else None
 
 
 def _secret(file: str, source: str, path: str) -> str:
     try:
         secret = Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        shown = f"found {file}, which" if "/" in file else "names a file that"  # else a token, perhaps
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no name that a file can have
+        named = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
+        reason = error.strerror if isinstance(error, OSError) else named
+        path_shown = file if file.isprintable() else yamlfile.short(file)
+        shown = f"found {path_shown}, which" if "/" in file else "names a file that"  # else a token, perhaps
         raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
     if not secret:
         raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")

@@ -2,7 +2,8 @@
 
 import math
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter import yamlfile
 from exporter.addresses import is_loopback, web_address
@@ -14,14 +15,31 @@ if TYPE_CHECKING:
     from exporter.config import Settings
 
 
-def require_plausible(settings: "Settings", source: str, *, address_given: bool) -> None:
-    """Raise ConfigError at the first value of `source` that cannot be.
+class Origin(NamedTuple):
+    """Where a value comes from: a key of a file or a variable of the environment, or a file named there."""
 
-    `address_given` is whether Aircall's address is the environment's.
+    source: str
+    key: str
+    file: str = ""
+
+    def error(self, problem: str) -> ConfigError:
+        """Return the error that says so; `problem` begins with a verb."""
+        return ConfigError(
+            self.source, self.key, f"found {self.file}, which {problem}" if self.file else problem
+        )
+
+
+def require_plausible(settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
+    """Raise ConfigError at the first value that cannot be.
+
+    Args:
+        settings: The settings to check.
+        source: The configuration file.
+        origins: Where the values do not stand in this file under their own keys, by key.
     """
-    check = _Check(settings, source)
+    check = _Check(settings, source, origins)
     check.credential()
-    check.address(("environment", "AIRCALL_BASE_URL") if address_given else (source, "aircall.base_url"))
+    check.address()
     check.budget()
     check.periods()
     check.thresholds()
@@ -33,12 +51,12 @@ def require_plausible(settings: "Settings", source: str, *, address_given: bool)
 
 
 class _Check:
-    def __init__(self, settings: "Settings", source: str) -> None:
-        self._settings, self._source = settings, source
+    def __init__(self, settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
+        self._settings, self._source, self._origins = settings, source, origins
 
     def require(self, holds: bool, path: str, problem: str) -> None:
         if not holds:
-            raise ConfigError(self._source, path, problem)
+            raise self._origins.get(path, Origin(self._source, path)).error(problem)
 
     def wanted(self, holds: bool, path: str, found: object, what: str) -> None:
         self.require(holds, path, f"found {yamlfile.short(found)}, wanted {what}")
@@ -48,15 +66,16 @@ class _Check:
             secret, variable = getattr(self._settings.aircall, key), f"AIRCALL_{key.upper()}"
             missing = f"missing; set it here, or in the environment as {variable} or {variable}_FILE"
             self.require(bool(secret), f"aircall.{key}", missing)
-            self.require(_is_whole(secret), f"aircall.{key}", _odd("the key as Aircall shows it"))
+            oddity = secret_problem(secret)
+            self.require(not oddity, f"aircall.{key}", f"{oddity}, wanted the key as Aircall shows it")
         two = "holds a colon, wanted the API ID without the token"
         self.require(":" not in self._settings.aircall.api_id, "aircall.api_id", two)
 
-    def address(self, where: tuple[str, str]) -> None:
+    def address(self) -> None:
         address = self._settings.aircall.base_url
-        if problem := _address_problem(address):
-            shown = "an address" if "@" in address else yamlfile.short(address)
-            raise ConfigError(*where, f"found {shown}, wanted {problem}")
+        problem = _address_problem(address)
+        shown = "an address" if "@" in address else yamlfile.short(address)
+        self.require(not problem, "aircall.base_url", f"found {shown}, wanted {problem}")
 
     def budget(self) -> None:
         share, rate = self._settings.aircall.budget_share, self._settings.aircall.requests_per_minute
@@ -99,23 +118,39 @@ class _Check:
         webhook = self._settings.webhook
         many = "are more than two tokens, wanted the new one and the old one"
         self.require(len(webhook.tokens) <= 2, "webhook.token", many)
-        whole = all(map(_is_whole, webhook.tokens))
-        self.require(whole, "webhook.token", _odd("the token as Aircall gave it"))
+        oddity = next(filter(None, map(secret_problem, webhook.tokens)), "")
+        self.require(not oddity, "webhook.token", f"{oddity}, wanted the token as Aircall gave it")
         self.wanted(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
 
 
-def _is_whole(secret: str) -> bool:
-    return re.fullmatch(r"[!-~]+", secret) is not None
+QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 
 
-def _odd(wanted: str) -> str:
-    return f"holds a space, a line break or a sign outside ASCII, wanted {wanted}"
+def secret_problem(secret: str) -> str:
+    """Return what no key or token has, without showing it, or nothing if there is nothing odd.
+
+    A value in the environment or in a file often keeps what belongs to a shell or to YAML.
+    """
+    bare = secret.strip()
+    if not bare:
+        return "holds nothing but spaces"
+    if bare[0] in QUOTES or bare[-1] in QUOTES:
+        return "has quotes around it"
+    if re.search(r"[\r\n\v\f\x85\u2028\u2029]", secret):
+        return "holds a line break"
+    if re.search(r"\s", secret):
+        return "holds a space"
+    if not secret.isascii():
+        return "holds a character outside ASCII"
+    return "" if secret.isprintable() else "holds a control character"
 
 
 def _address_problem(address: str) -> str:
-    """Say what is wanted of the API's address, or nothing where it is fine."""
+    """Return what is wanted of the API's address, or nothing if it is fine."""
+    if address[:1] in QUOTES or address[-1:] in QUOTES:
+        return "an address without quotes, such as https://api.aircall.io"
     parts = web_address(address)
-    if parts is None:
+    if parts is None or not address.isprintable() or " " in address:
         return "an address such as https://api.aircall.io"
     if parts.username is not None or parts.password is not None:
         return "an address without a user or password in it"

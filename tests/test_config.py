@@ -130,6 +130,11 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
         ("aircall: {base_url: 'https://[::1'}", "wanted an address such as https://api.aircall.io"),
         ("aircall: {api_id: 5}", "aircall.api_id: found something else, wanted text"),
         ("aircall: {api_token: x, api_token_file: y}", "aircall.api_token_file: is set beside api_token"),
+        (
+            'aircall: {api_token_file: "/a\\0b"}',
+            'found "/a\\u0000b", which cannot be read: no name of a file',
+        ),
+        ('aircall: {api_token_file: "/a\\nb"}', 'found "/a\\nb", which cannot be read: No such file'),
         ("aircall: {api_token_file: /no/such}", "found /no/such, which cannot be read: No such file"),
         ("[]", "found [], wanted a mapping of keys"),
         ("just text", "wanted a mapping of keys"),
@@ -179,6 +184,109 @@ def test_the_environment_goes_before_the_file(file, tmp_path) -> None:
     )
     with pytest.raises(ConfigError, match="AIRCALL_API_ID_FILE: is set beside AIRCALL_API_ID"):
         load(None, CREDENTIAL | {"AIRCALL_API_ID_FILE": "x"})
+
+
+ODD = {
+    '"abc"': "has quotes around it",
+    "'abc'": "has quotes around it",
+    '"abc': "has quotes around it",
+    " 'abc' ": "has quotes around it",
+    "\u201cabc\u201d": "has quotes around it",
+    "abc ": "holds a space",
+    "a\u00a0bc": "holds a space",
+    "a\tbc": "holds a space",
+    "abc\r": "holds a line break",
+    "abc\n": "holds a line break",
+    "a\u2028bc": "holds a line break",
+    " ": "holds nothing but spaces",
+    "\ufeffabc": "holds a character outside ASCII",
+    "abcé": "holds a character outside ASCII",
+    "abc\udce9": "holds a character outside ASCII",
+    "a\x00bc": "holds a control character",
+    "a\x1bbc": "holds a control character",
+}
+"""What a credential cannot hold, and what is said of it."""
+
+
+@pytest.mark.parametrize(("value", "said"), ODD.items())
+@pytest.mark.parametrize("name", ["AIRCALL_API_ID", "AIRCALL_API_TOKEN"])
+def test_load_odd_credential_from_the_environment_names_the_variable(
+    name: str, value: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        load(None, CREDENTIAL | {name: value})
+    assert str(wrong.value) == f"environment: {name}: {said}, wanted the key as Aircall shows it"
+
+
+@pytest.mark.parametrize(("value", "said"), ODD.items())
+def test_load_odd_credential_from_a_file_names_it_and_what_names_it(
+    file, tmp_path: Path, value: str, said: str
+) -> None:
+    secret = tmp_path / "token"
+    secret.write_text(value, encoding="utf-8", errors="surrogateescape")
+    if not secret.read_bytes().strip() or value != value.strip():
+        secret.write_text('"abc"')  # spaces and line breaks around a file's content are removed
+        said = "has quotes around it"
+    if "\udce9" in value:
+        said = "cannot be read: not UTF-8 text"
+    config = file(f"aircall: {{api_token_file: {secret}}}")
+    environ = {"AIRCALL_API_ID": "id"}
+    for path, variables, where in (
+        (config, {}, f"{config}: aircall.api_token_file: "),
+        (None, {"AIRCALL_API_TOKEN_FILE": str(secret)}, "environment: AIRCALL_API_TOKEN_FILE: "),
+    ):
+        with pytest.raises(ConfigError) as wrong:
+            load(path, environ | variables)
+        assert str(wrong.value).startswith(f"{where}found {secret}, which {said}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("AIRCALL_BASE_URL", "ftp://x", 'found "ftp://x", wanted an address such as'),
+        ("AIRCALL_BASE_URL", '"https://api.aircall.io"', "wanted an address without quotes"),
+        ("AIRCALL_BASE_URL", "https://api.aircall.io\n", "wanted an address such as"),
+        ("AIRCALL_BASE_URL", "https://api .aircall.io", "wanted an address such as"),
+        (
+            "AIRCALL_BASE_URL",
+            "https://a:token@api.aircall.io",
+            "found an address, wanted an address without a",
+        ),
+        ("AIRCALL_WEBHOOK_TOKEN", "a b c", "are more than two tokens"),
+        ("AIRCALL_WEBHOOK_TOKEN", "'token'", "has quotes around it, wanted the token as Aircall gave it"),
+        ("AIRCALL_API_ID", "id:token", "holds a colon, wanted the API ID without the token"),
+        ("AIRCALL_STORAGE_URL", "'sqlite:////tmp/a'", "has quotes around it"),
+    ],
+)
+def test_load_value_of_the_environment_that_is_wrong_names_the_variable(
+    file, name: str, value: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        load(file("sla: 5s"), CREDENTIAL | {name: value})
+    assert str(wrong.value).startswith(f"environment: {name}: ")
+    assert said in str(wrong.value)
+    assert "token@" not in str(wrong.value)
+
+
+def test_load_storage_url_from_a_file_that_is_wrong_names_the_variable(tmp_path: Path) -> None:
+    url = tmp_path / "url"
+    url.write_text("nonsense")
+    with pytest.raises(ConfigError) as wrong:
+        load(None, CREDENTIAL | {"AIRCALL_STORAGE_URL_FILE": str(url)})
+    assert str(wrong.value).startswith(
+        f"environment: AIRCALL_STORAGE_URL_FILE: found {url}, which is no address"
+    )
+
+
+@given(st.text(min_size=1))
+def test_load_with_any_token_accepts_printable_ascii_without_quotes_only(token: str) -> None:
+    fine = all("!" <= sign <= "~" for sign in token) and not {token[0], token[-1]} & set("\"'`")
+    try:
+        assert load(None, CREDENTIAL | {"AIRCALL_API_TOKEN": token}).aircall.api_token == token
+        assert fine
+    except ConfigError as wrong:
+        assert not fine
+        assert str(wrong).startswith("environment: AIRCALL_API_TOKEN: ")
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "é", "id:token\r"])

@@ -20,7 +20,7 @@ from exporter.aircall.errors import (
     NotFoundError,
     ThrottledError,
 )
-from exporter.aircall.failures import describe
+from exporter.aircall.failures import CA_VARIABLES, describe
 from exporter.aircall.headers import Headers, read_headers
 from exporter.aircall.transport import Attempt, Transport
 
@@ -35,8 +35,6 @@ READ_TIMEOUT = 10.0
 REPEATABLE = ("GET", "PUT")
 """Methods whose requests may be sent twice with the effect and the answer of one: a switch sets a state.
 The others always get a new connection, because nobody could tell what a request on a dropped one has done."""
-CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Environment variables that name a file of CA certificates, in the order in which requests reads them."""
 LARGEST_ANSWER = 16 * 2**20
 """Bytes; a page of 50 calls with everything in it has some 200 kB."""
 

@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
@@ -16,8 +17,8 @@ from exporter.aircall.transport import Attempt
 _UNTRUSTED = (18, 19, 20, 21)
 """OpenSSL's codes for a certificate that no known authority has signed (X509_V_ERR_...)."""
 
-_BAD_CA_FILE = ("NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE", "PEM_LIB")
-"""OpenSSL's reasons if a file of CA certificates holds none."""
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Environment variables that name a file of CA certificates, in the order in which requests reads them."""
 
 
 def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) -> tuple[str, str]:
@@ -32,7 +33,8 @@ def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) 
     if attempt.expired or any(_is_timeout(cause) for cause in causes):
         if _first(causes, exceptions.ConnectTimeoutError, requests.ConnectTimeout):
             return "timeout", f"no connection to {proxy or server} in time"
-        return "timeout", f"no complete answer from {via} within {seconds:g}s"
+        within = f"within {seconds:g}s" if attempt.expired else "in time"
+        return "timeout", f"no complete answer from {via} {within}"
     problem = (
         _ca_problem(causes, attempt.verify)
         or _tls_problem(causes, via)
@@ -76,20 +78,27 @@ _BAD_PROXY = (
 
 
 def _ca_problem(causes: list[BaseException], verify: bool | str | None) -> str:
-    """Say that the file of CA certificates is the problem, if it is."""
-    if not any(
-        isinstance(cause, FileNotFoundError | PermissionError | IsADirectoryError)
-        or (isinstance(cause, ssl.SSLError) and cause.reason in _BAD_CA_FILE)
-        or (type(cause) is OSError and cause.errno is None and "CA certificate bundle" in str(cause))
-        for cause in causes
-    ):
+    """Say that the file of CA certificates is the problem, if it cannot be loaded."""
+    if _first(causes, ssl.SSLCertVerificationError) or not any(_concerns_files(cause) for cause in causes):
         return ""
-    path = verify if isinstance(verify, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-    variable = next((name for name in names if os.environ.get(name) == path), None)
-    source = f" ({variable})" if variable else ""
-    reason = _reason(causes) if os.path.exists(path) else ": there is no such file"  # noqa: PTH110
-    return f"the CA certificates in {path}{source} cannot be read{reason or ': no certificate found'}"
+    path: str = verify if isinstance(verify, str) else str(requests.utils.DEFAULT_CA_BUNDLE_PATH)
+    try:
+        if not Path(path).is_dir():
+            ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        reason = "no valid certificate found"
+    except OSError as error:
+        reason = error.strerror or "unknown reason"
+    else:
+        return ""
+    variable = next((name for name in CA_VARIABLES if os.environ.get(name) == path), None)
+    return f"the CA certificates in {path}{f' ({variable})' if variable else ''} cannot be read: {reason}"
+
+
+def _concerns_files(cause: BaseException) -> bool:
+    """Whether it may come from a file of certificates: from TLS, or an OSError that names no system call."""
+    tls = (ssl.SSLError, exceptions.SSLError, FileNotFoundError, PermissionError)
+    return isinstance(cause, tls) or (type(cause) is OSError and cause.errno is None)
 
 
 def _tls_problem(causes: list[BaseException], via: str) -> str:
@@ -145,7 +154,7 @@ def _reason(causes: list[BaseException]) -> str:
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return f": {cause.strerror}" if cause.strerror else ""
-        if isinstance(cause, OSError) and isinstance(cause.errno, int):
+        if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError):
             return f": {os.strerror(cause.errno)}"
     return ""
 

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator
 
 from msgspec.structs import replace
-from rich.console import Console
 from rich.table import Table
 
 from exporter.aircall.budget import FIRST_LIMIT, LEAST_BUDGET
@@ -16,6 +15,7 @@ from exporter.planner.company import Company
 from exporter.planner.plan import Plan, plan
 from exporter.polling.schedule import ENDINGS, LIVE
 from exporter.terminal import amounts
+from exporter.terminal.streams import Output
 
 USERS_PER_TEAM, USERS_PER_NUMBER = 12, 16
 """What is usual, where nobody says."""
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show(planned: Plan, settings: Settings) -> None:
-    console, company = Console(highlight=False), planned.company
+    console, company = Output(highlight=False), planned.company
     share = settings.aircall.budget_share
     console.print(
         f"{company.users} users, {company.teams} teams, {company.numbers} numbers,"

@@ -1,14 +1,16 @@
 """What was found, as a table, as JSON lines or as CSV."""
 
 import csv
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from exporter.terminal.streams import Output, encodes
 
 WIDE = 400
 """Signs of a table's line that goes to a file or another command."""
@@ -21,16 +23,17 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column)
     for row in rows:
         table.add_row(*(Text(_printable(cell)) for cell in row))
-    console = Console()
+    console = Output()
     if not console.is_terminal:
         console.width = WIDE  # whoever reads a pipe folds lines himself
     console.print(table)
 
 
 def as_json(rows: Iterable[Mapping[str, object]]) -> None:
-    """Print a JSON object a line."""
+    """Print a JSON object a line, in ASCII if that is all that the output can encode."""
     for row in rows:
-        print(msgspec.json.encode(row).decode())
+        text = msgspec.json.encode(row).decode()
+        print(text if encodes(text) else json.dumps(json.loads(text), separators=(",", ":")))
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

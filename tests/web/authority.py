@@ -36,14 +36,12 @@ class Authority:
         self.directory = directory
         self._openssl("req -x509 -days 2 -subj", "/CN=Test CA", "-keyout ca.key -out ca.pem", NEW_KEY, CA_USE)
 
-    def issue(self, name: str, common_name: str) -> None:
-        """Write NAME.pem and NAME.key, valid for 127.0.0.1."""
+    def issue(self, name: str, common_name: str, days: int = 2) -> None:
+        """Write NAME.pem and NAME.key, valid for 127.0.0.1 and so many days."""
         self._openssl("req -subj", f"/CN={common_name}", f"-keyout {name}.key -out {name}.csr", NEW_KEY)
         (self.directory / "san").write_text(LEAF)
-        signed = (
-            f"-in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out {name}.pem"
-        )
-        self._openssl("x509 -req", signed)
+        signed = f"-in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san -out {name}.pem"
+        self._openssl(f"x509 -req -days {days}", signed)
 
     def lock(self, name: str, locked: str) -> None:
         """Write the key of `name` once more, as LOCKED.key behind a password."""

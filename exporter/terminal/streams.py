@@ -1,0 +1,60 @@
+"""Standard input and output as a shell, a terminal or a service manager left them: closed, or not UTF-8."""
+
+import io
+import os
+import sys
+
+from rich.console import Console
+
+_MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
+
+
+def prepare() -> None:
+    """Open closed standard streams on /dev/null, and let output replace characters that it cannot encode.
+
+    A closed stream would otherwise be given to the next file or connection that is opened.
+    """
+    for descriptor, (name, mode) in enumerate(_MODES.items()):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest descriptor that is free, which is this one
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def flush_output() -> None:
+    """Write what is buffered for standard output.
+
+    Raises BrokenPipeError if its reader has gone, and SystemExit, after saying why, if it cannot be written.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        print(f"aircall-exporter: cannot write to standard output: {error.strerror}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def discard_output() -> None:
+    """Send what is still to be written to standard output nowhere: nobody reads it any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def encodes(text: str) -> bool:
+    """Return whether standard output can encode a text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Output(Console):
+    """Standard output for tables. If its reader has gone, it raises BrokenPipeError as `print` does."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError

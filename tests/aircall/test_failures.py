@@ -1,0 +1,230 @@
+"""Errors name host, port, proxy and reason, and never the credential or a query."""
+
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exporter.aircall import client as client_module
+from exporter.aircall import endpoints
+from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.errors import ApiError
+from exporter.aircall.failures import address
+from tests.raw import RawServer, Serve, answering, raw_server, silence
+from tests.web.authority import Authority
+from tests.web.conftest import authority
+
+__all__ = ["authority"]
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"calls": []}'
+SECRETS = ("the-id", "the-token", "proxy-user", "proxy-password", "per_page", "order=")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "HTTPS_PROXY",
+        "https_proxy",
+        "NO_PROXY",
+        "no_proxy",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+def ask(url: str) -> None:
+    with closing(Client(url, "the-id", "the-token", ClientMetrics(CollectorRegistry()))) as client:
+        client.send(endpoints.calls(0))
+
+
+def failure(url: str) -> str:
+    """Return how a request fails."""
+    with pytest.raises(ApiError) as failed:
+        ask(url)
+    text = str(failed.value)
+    assert text.startswith("/v1/calls: ")
+    assert not [secret for secret in SECRETS if secret in text]
+    assert "0x" not in text
+    return text.removeprefix("/v1/calls: ")
+
+
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_refused_connection_names_host_port_and_reason() -> None:
+    port = closed_port()
+    assert failure(f"http://127.0.0.1:{port}") == f"no connection to 127.0.0.1:{port}: Connection refused"
+    assert failure(f"http://[::1]:{port}").startswith(f"no connection to [::1]:{port}: ")
+
+
+def test_unknown_host_names_it() -> None:
+    said = failure("https://no-such-host.invalid")
+    assert re.fullmatch(r"the name of no-such-host\.invalid:443 cannot be resolved: [A-Z][a-z ]+", said)
+
+
+BROKEN: dict[str, tuple[Serve, str]] = {
+    "closed": (lambda connection, _: connection.recv(65536), "was closed without an answer"),
+    "no HTTP": (answering(b"SSH-2.0-OpenSSH_9.9\r\n"), "is not HTTP"),
+    "headers without end": (answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000), "is not HTTP"),
+}
+
+
+@pytest.mark.parametrize(("serve", "said"), BROKEN.values(), ids=BROKEN)
+def test_answer_that_is_none_names_host_and_port(serve: Serve, said: str) -> None:
+    with raw_server(serve) as server:
+        text = failure(server.url)
+        assert said in text
+        assert f"127.0.0.1:{server.port}" in text
+
+
+@pytest.fixture
+def tls(authority: Authority) -> Iterator[RawServer]:
+    with raw_server(answering(ANSWER), tls=context(authority, "server")) as server:
+        yield server
+
+
+def context(authority: Authority, name: str) -> ssl.SSLContext:
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.load_cert_chain(authority.directory / f"{name}.pem", authority.directory / f"{name}.key")
+    return made
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_ca_bundle_of_the_environment_applies_to_loopback(
+    tls: RawServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")  # not used for this machine
+    monkeypatch.setenv(variable, str(authority.directory / "ca.pem"))
+    ask(tls.url)
+
+
+def test_untrusted_certificate_names_the_reason_and_a_remedy(tls: RawServer) -> None:
+    said = failure(tls.url)
+    assert said.startswith(f"the TLS connection to 127.0.0.1:{tls.port} failed: ")
+    assert re.search(r"self-signed certificate in certificate chain|unable to get local issuer", said)
+    assert "set REQUESTS_CA_BUNDLE" in said
+
+
+def test_certificate_for_another_host_names_the_reason(
+    tls: RawServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.directory / "ca.pem"))
+    said = failure(f"https://localhost:{tls.port}")
+    assert said == (
+        f"the TLS connection to localhost:{tls.port} failed: Hostname mismatch, certificate is not valid for"
+        " 'localhost'"
+    )
+
+
+def test_expired_certificate_names_the_reason(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority.issue("expired", "expired", days=-1)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.directory / "ca.pem"))
+    with raw_server(silence, tls=context(authority, "expired")) as server:
+        assert failure(server.url) == (
+            f"the TLS connection to 127.0.0.1:{server.port} failed: certificate has expired"
+        )
+
+
+def test_https_to_a_server_without_tls_says_so() -> None:
+    with raw_server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
+        said = failure(f"https://127.0.0.1:{server.port}")
+        where = f"the TLS connection to 127.0.0.1:{server.port} failed: "
+        assert said.removeprefix(where) in ("wrong version number", "record layer failure")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_ca_bundle_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: RawServer, content: bytes | None
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_bytes(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    reason = "No such file or directory" if content is None else "no valid certificate found"
+    said = f"the CA certificates in {bundle} (REQUESTS_CA_BUNDLE) cannot be read: {reason}"
+    assert failure(tls.url) == said
+
+
+REFUSALS = {
+    407: "407 Proxy Authentication Required, check the user and password in HTTPS_PROXY",
+    403: "403 Forbidden",
+    502: "502 Bad Gateway",
+    599: "599",
+}
+
+
+@pytest.mark.parametrize(("status", "said"), REFUSALS.items())
+def test_proxy_that_refuses_is_named_with_its_status(
+    monkeypatch: pytest.MonkeyPatch, status: int, said: str
+) -> None:
+    with raw_server(answering(f"HTTP/1.1 {status} proxy-password\r\n\r\n".encode())) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:proxy-password@127.0.0.1:{proxy.port}")
+        assert failure("https://aircall.invalid") == (
+            f"the proxy 127.0.0.1:{proxy.port} refuses to connect to aircall.invalid:443: {said}"
+        )
+
+
+def test_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = closed_port()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:proxy-password@127.0.0.1:{port}")
+    said = failure("https://aircall.invalid")
+    assert said == f"no connection to the proxy 127.0.0.1:{port}: Connection refused"
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy-user:proxy-password@no-such-proxy.invalid:3128")
+    said = failure("https://aircall.invalid")
+    assert said.startswith("no connection to the proxy no-such-proxy.invalid:3128: ")
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks9://proxy-user:proxy-password@h:1", "ftp://h:1", "http://", "http://h:x"]
+)
+def test_proxy_address_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    said = failure("https://aircall.invalid")
+    assert re.match(r"the proxy's address \(.+\) is not valid, wanted one such as http://proxy", said)
+
+
+def test_tls_through_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch, tls: RawServer) -> None:
+    def tunnel(connection: socket.socket, done: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        connection.recv(65536)
+        connection.sendall(b"no TLS, but something else")
+        done.wait(30)
+
+    with raw_server(tunnel) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        said = failure("https://aircall.invalid")
+        where = f"aircall.invalid:443 through the proxy 127.0.0.1:{proxy.port}"
+        assert said.startswith(f"the TLS connection to {where} failed: ")
+
+
+def test_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.2)
+    with raw_server(silence) as server:
+        assert failure(server.url) == f"no complete answer from 127.0.0.1:{server.port} within 0.2s"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://api.aircall.io", "api.aircall.io:443"),
+        ("http://user:secret@proxy:3128/x?y", "proxy:3128"),
+        ("user:secret@proxy:3128", "proxy:3128"),
+        ("https://[::1]:8443", "[::1]:8443"),
+        ("http://user:secret@", "an address that is not valid"),
+        ("http://user:secret@h:port", "an address that is not valid"),
+        ("http://[", "an address that is not valid"),
+    ],
+)
+def test_address_of_a_url_holds_no_credential(url: str, shown: str) -> None:
+    assert address(url) == shown
