@@ -90,6 +90,10 @@ class Lists:
         """All numbers have been read."""
         self.directory.drop("numbers", self._left("numbers", self.directory.numbers.keys(), listed))
 
+    def begin_assignments(self, user_ids: frozenset[int], number_ids: frozenset[int]) -> None:
+        """The assignments of these users and numbers are read from now on."""
+        self._mapped_ids = user_ids, number_ids
+
     def read_assignments(
         self,
         assigned: Mapping[int, frozenset[int]],
@@ -100,7 +104,6 @@ class Lists:
         """Who answers which number has been read whole `at` (our clock), for these users and numbers."""
         before = {id_: users & user_ids for id_, users in (self.directory.assigned or {}).items()}
         self.directory.assign(self._memberships["assignments"].merged(before, assigned, at))
-        self._mapped_ids = user_ids, number_ids
         self._read("assignments", number_ids if any(assigned.values()) else ())
 
     def saw_availabilities(self, page: Page[Availability], at: float) -> None:
@@ -168,6 +171,6 @@ class Lists:
 
     @property
     def assignments_outdated(self) -> bool:
-        """Whether there are users or numbers that the assignments were not read for."""
+        """Whether there are users or numbers that neither the last nor the present reading of them is for."""
         users, numbers = self._mapped_ids
         return not (self.directory.users.keys() <= users and self.directory.numbers.keys() <= numbers)

@@ -99,6 +99,7 @@ def assignments(lists: Lists, api: UserApi, now: float) -> Asking[None]:
     """
     user_ids = frozenset(lists.directory.users)
     number_ids = frozenset(lists.directory.numbers)
+    lists.begin_assignments(user_ids, number_ids)
     if len(number_ids) <= len(user_ids):
         assigned = yield from _by_number(lists, number_ids)
     else:
