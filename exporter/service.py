@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 from prometheus_client import (
@@ -19,7 +19,9 @@ from prometheus_client import (
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.events import Event
 from exporter.aircall.objects import ReadCall
+from exporter.archive.database import ArchiveError
 from exporter.archive.records import Memory
+from exporter.archive.standby import SILENCE
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, Listener
 from exporter.clock import Clock, steady_clock
@@ -34,6 +36,7 @@ from exporter.polling.lanes import SWITCHES
 from exporter.polling.poller import Poller
 from exporter.polling.schedule import DATASETS
 from exporter.status import Snapshot
+from exporter.suspension import Suspension
 from exporter.users.switching import Switched, Target, switch_on_board
 from exporter.watchdog import Watchdog
 from exporter.webhooks.inbox import Inbox
@@ -46,6 +49,9 @@ PATIENCE = 120.0
 
 STUMBLE = 5.0
 """Seconds to wait after an error that nobody foresaw."""
+
+CONFIRM_LOOK = 0.1
+"""Seconds between two looks whether the archive has confirmed that this exporter still leads."""
 
 ERRAND_SECONDS = 15.0
 """How long somebody waits for a single call, or for a user to be switched."""
@@ -75,7 +81,8 @@ class Service:
     ) -> None:
         """Poll as `settings` say and keep calls in `archive`; one that is exclusive decides whether to poll.
 
-        `taken` is called where another exporter has taken over: this one asks nothing more, and should end.
+        `taken` is called if another exporter has taken over, or is to do so because this one hangs: this one
+        polls no more, and should end.
         """
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double our own series
         self.clock = clock or steady_clock()
@@ -120,7 +127,7 @@ class Service:
         self._wishes: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
         """What others want done; what gives False changed nothing that is shown."""
         self._next_snapshot = self._next_for_events = 0.0
-        self._unpublished = self._begun = False
+        self._unpublished = self._begun = self._ended = False
         self._loop = Loop("poller", self._turn, self.clock, PATIENCE)
         self.inbox: Inbox | None = None
         """Where events go; none where no token was configured at the start."""
@@ -132,7 +139,10 @@ class Service:
             )
             self._listening = Listening(self.inbox, self._webhook_metrics, self._hear, self.clock)
         loops = [self._loop, self._writer.loop, *([self._listening.loop] if self._listening else [])]
-        self._watchdog = Watchdog(loops, own, self.clock)
+        self._watchdog = Watchdog(loops, own, self.clock, self._look_after_lead)
+        self._suspension = (
+            Suspension(self._writer.confirm, lambda: self._writer.confirmed_at) if archive.exclusive else None
+        )
 
     def start(self) -> None:
         self._writer.start()
@@ -223,7 +233,21 @@ class Service:
             self._poller.budget.take_over(self._writer.spent_until)
             self._begin()
 
+    def _look_after_lead(self) -> None:
+        """End if this exporter leads and cannot poll, or if it has not noticed that another leads."""
+        if not self._archive.exclusive or not self._begun or self._ended:
+            return
+        if problem := self._loop.problem:
+            log.error("this exporter leaves the account to another and ends", problem=problem)
+            self._end()
+        elif self.clock() - self._writer.confirmed_at > SILENCE:
+            with suppress(ArchiveError):
+                if not self._archive.leads():
+                    log.error("another exporter has taken over, this one ends")
+                    self._end()
+
     def _end(self) -> None:
+        self._ended = True
         self._loop.stop(0)
         self._on_taken()
 
@@ -272,12 +296,18 @@ class Service:
         return Client(aircall.base_url, aircall.api_id, aircall.api_token, self._client_metrics)
 
     def _turn(self) -> float:
+        begun, suspension = self.clock(), self._suspension
+        if suspension is not None and suspension.in_doubt(begun):
+            return begun + CONFIRM_LOOK
         try:
             with self._account_in_use:
-                return self._step()
+                come_again = self._step()
         except Exception:  # nothing but a signal ends the exporter
             log.exception("an error that nobody foresaw, going on")
-            return self.clock() + STUMBLE
+            come_again = self.clock() + STUMBLE
+        if suspension is not None:
+            suspension.turned(begun, self.clock(), come_again)
+        return come_again
 
     def _step(self) -> float:
         while not self._wishes.empty():

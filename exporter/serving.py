@@ -36,8 +36,8 @@ def serve(
 ) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP has the configuration `reread`.
 
-    Gives the exit code, which is 1 where another exporter has taken over: whatever started this one is to
-    start it anew.
+    Returns the exit code, which is 1 if another exporter has taken over or is to do so: a supervisor is to
+    start this one again.
 
     `started` is told where pages are and, if they have an address of their own, where events go. Signals are
     waited for, not handled: a handler's word is lost where it comes just before the wait.

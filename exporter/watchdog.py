@@ -1,6 +1,6 @@
 """Looks after the threads: one that died is started again, one that hangs is told of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -14,6 +14,9 @@ log = structlog.get_logger()
 LOOK = 5.0
 """Seconds between two looks."""
 
+SUSPENDED = 10.0
+"""Seconds by which a look is late only if the whole process was stopped."""
+
 PATIENCE = 60.0
 """Seconds after which the watchdog itself counts as hung."""
 
@@ -25,8 +28,16 @@ class Watchdog:
     of it from `problems`, which needs no thread of ours.
     """
 
-    def __init__(self, loops: Sequence[Loop], registry: CollectorRegistry, clock: Clock) -> None:
-        self._loops, self._clock = loops, clock
+    def __init__(
+        self,
+        loops: Sequence[Loop],
+        registry: CollectorRegistry,
+        clock: Clock,
+        then: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Watch `loops`, and call `then` after each look."""
+        self._loops, self._clock, self._then = loops, clock, then
+        self._looked_at = clock()
         self._metrics = ThreadMetrics(registry, loops)
         self._told: set[str] = set()
         self._own = Loop("watchdog", self._look, clock, PATIENCE)
@@ -44,6 +55,10 @@ class Watchdog:
         return tuple(problem for problem in problems if problem)
 
     def _look(self) -> float:
+        now = self._clock()
+        suspended, self._looked_at = now - self._looked_at > LOOK + SUSPENDED, now
+        if suspended:  # nothing ran meanwhile: whether a thread hangs shows at the next look
+            return now + LOOK
         for loop in self._loops:
             if loop.died:
                 loop.start()
@@ -56,4 +71,5 @@ class Watchdog:
             elif told and not problem:
                 self._told.discard(loop.name)
                 log.info("a thread that hung goes on", thread=loop.name)
+        self._then()
         return self._clock() + LOOK

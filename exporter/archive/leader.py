@@ -127,5 +127,10 @@ def leave(connection: Connection, name: str) -> None:
 
 def require(connection: Connection, name: str) -> None:
     """Raise TakenError where another has led since."""
-    if state.read(connection, _NAME, str) != name:
+    if not is_led_by(connection, name):
         raise TakenError("another exporter has polled this account meanwhile")
+
+
+def is_led_by(connection: Connection, name: str) -> bool:
+    """Whether the exporter of this name was the last to lead."""
+    return state.read(connection, _NAME, str) == name

@@ -105,6 +105,12 @@ class Archive:
         with archive_errors(), self._searched.connect() as connection:
             return leader.look(connection)
 
+    def leads(self) -> bool:
+        """Whether no other exporter has had an exclusive archive since; asked in a session of its own."""
+        with archive_errors(), searching(self._searched) as connection:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = '2s'")
+            return leader.is_led_by(connection, self._name)
+
     def leave(self) -> None:
         """Leave an exclusive archive to others."""
         with archive_errors(), self._engine.begin() as connection:

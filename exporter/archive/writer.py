@@ -106,6 +106,8 @@ class ArchiveWriter:
         self._next_beat = self._next_note = 0.0
         self._beat_at: float | None = None
         self._told_of_another = False
+        self.confirmed_at = -math.inf
+        """When (our clock) the last sign of life began that the archive took: it was still ours then."""
         self.loop = Loop("archive", self._turn, clock, PATIENCE, last=self._leave)
 
     def start(self) -> None:
@@ -128,6 +130,11 @@ class ArchiveWriter:
         self.loop.wake()
         if full:
             raise NoRoomError
+
+    def confirm(self) -> None:
+        """Give a sign of life at once, also if the last try has just failed."""
+        self._next_beat = self._retry_at = 0.0
+        self.loop.wake()
 
     def status(self) -> ArchiveStatus:
         with self._lock:
@@ -236,7 +243,7 @@ class ArchiveWriter:
             if not self._archive.serve(at, since=self._beat_at or at) and not self._told_of_another:
                 self._told_of_another = True
                 log.error("another exporter runs on this archive: each account needs an archive of its own")
-            self._beat_at, self._next_beat = at, now + BEAT
+            self._beat_at, self._next_beat, self.confirmed_at = at, now + BEAT, now
             self._listener.wished(self._archive.wishes())
 
     def _note(self) -> None:

@@ -1,0 +1,65 @@
+"""A TCP proxy whose connections can be reset on one side only."""
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Proxy:
+    """Passes connections on to `target`, as host and port."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._clients: list[socket.socket] = []
+        self._servers: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def reset_clients(self) -> int:
+        """Reset all connections on the client's side; the server keeps its side. Returns how many."""
+        clients, self._clients = self._clients, []
+        for client in clients:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+            client.shutdown(socket.SHUT_RD)
+            client.close()
+        return len(clients)
+
+    def close(self) -> None:
+        self._listener.close()
+        self.reset_clients()
+        for server in self._servers:
+            server.close()
+
+    def _accept(self) -> None:
+        host, port = self._target.split(":")
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection((host, int(port)))
+                self._clients.append(client)
+                self._servers.append(server)
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        if source in self._clients:  # it was closed by the client itself
+            with contextlib.suppress(OSError):
+                sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def proxy(target: str) -> Iterator[Proxy]:
+    passing_on = Proxy(target)
+    try:
+        yield passing_on
+    finally:
+        passing_on.close()
