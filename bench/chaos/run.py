@@ -15,6 +15,7 @@ from bench.chaos.exporter import LAST, TOKEN, Exporter
 from bench.chaos.faults import ApiFaults
 from bench.chaos.journal import Journal
 from bench.chaos.plan import Difference, FirstStart
+from bench.chaos.reading import unread
 from bench.chaos.tracks import Track
 from bench.chaos.watch import Watch
 from bench.shared import ledger
@@ -33,13 +34,6 @@ ROUND = 2
 
 READY_SECONDS = 120.0
 """How long the first start may take until everything has been read."""
-
-LEFT = (
-    ("aircall_archive_missing_seconds", "aircall_archive_backfill_remaining_seconds"),
-    ("aircall_archive_waiting_calls", "aircall_archive_pending_calls"),
-    ("aircall_webhook_waiting_events", "aircall_webhook_pending_events"),
-)
-"""What the exporter has still to read, keep and hear, under the names of different versions."""
 
 LOOK = 0.5
 """Seconds between two looks at what the exporter says of itself."""
@@ -137,6 +131,8 @@ class Chaos:
             differences = self.compare(scrape)
             self.watch.look()
             self.settled_after = time.time() - begun
+            if left := unread(scrape):
+                differences.insert(0, Difference(f"the exporter did not say that all was read: {left}"))
             if not differences or time.monotonic() > deadline:
                 return differences
             time.sleep(LOOK)
@@ -200,7 +196,7 @@ class Chaos:
 
         Returns the last scrape if it does not say so until `deadline` (of the monotonic clock).
         """
-        return self._until(_is_read, deadline - time.monotonic())
+        return self._until(lambda scrape: not unread(scrape), deadline - time.monotonic())
 
     def _until(self, holds: Callable[[Scrape], bool], within: float) -> Scrape:
         deadline = time.monotonic() + within
@@ -224,22 +220,3 @@ class Chaos:
 
     def _random(self, kind: str) -> Random:
         return Random(f"{kind} {self.options.seed}")  # noqa: S311 (a simulation)
-
-
-def _is_read(scrape: Scrape) -> bool:
-    """Return whether the exporter says of itself that everything is read and kept."""
-    polls = [
-        scrape.value("aircall_polls_total", dataset=dataset, result="success") or 0.0
-        for dataset in ("calls", "availabilities")
-    ]
-    return (
-        scrape.value("aircall_up") == scrape.value("aircall_archive_up") == 1
-        and min(polls) >= 2
-        and not any(_first(scrape, *names) for names in LEFT)
-        and bool(scrape.all("aircall_team_calls_total"))
-    )
-
-
-def _first(scrape: Scrape, *names: str) -> float:
-    """Return the value under the first of several names that there is. Raises StopIteration without any."""
-    return next(value for name in names if (value := scrape.value(name)) is not None)
