@@ -4,6 +4,7 @@ At least once, in any order; older webhooks leave the `.v2` off a user's events 
 """
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -73,6 +74,57 @@ class Event:
     call: ReadCall | None = None
     user: ToldUser | None = None
     ignored: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What the body of a POST claims about its sender, read without decoding the rest.
+
+    `tokens` are those that the body may have: one, or more if the body is not valid JSON. `broken` says that
+    it is not, and has to be repaired before it can be decoded.
+    """
+
+    tokens: tuple[str, ...]
+    broken: bool = False
+
+
+class _Claim(msgspec.Struct):
+    token: msgspec.Raw = msgspec.Raw(b"null")
+
+
+MAX_CLAIMS = 16
+"""Places in a broken body where its token is looked for."""
+
+_CLAIM = re.compile(rb'"token"[ \t\r\n]{0,16}:[ \t\r\n]{0,16}("(?:[^"\\]|\\.){0,1024}")')
+
+
+def sender_of(body: bytes) -> Sender:
+    """Read the token of a body that anybody may have sent: the time is linear, 1 ms for 128 kB at most.
+
+    JSON with NaN, broken text or huge numbers is accepted from Aircall, but decoding it is expensive. So in
+    such a body the token is only searched for.
+    """
+    try:
+        claim = msgspec.json.decode(body, type=_Claim).token
+    except RecursionError:
+        return Sender(())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        claims: list[str | None] = []
+        at = body.find(b'"token"')
+        while at >= 0 and len(claims) < MAX_CLAIMS:
+            found = _CLAIM.match(body, at)
+            claims.append(_text(found[1]) if found else None)
+            at = body.find(b'"token"', at + 1)
+        return Sender(tuple(token for token in claims if token is not None), broken=True)
+    token = _text(claim)
+    return Sender(() if token is None else (token,))
+
+
+def _text(raw: msgspec.Raw | bytes) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 class Delivery:

@@ -9,9 +9,12 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import h11
 import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from exporter.web.parsing import SLICE, Parser
 
 log = structlog.get_logger()
 
@@ -100,6 +103,7 @@ class Connection(H11Protocol):
 
     def __init__(self, room: Room, **uvicorn_s: Any) -> None:
         super().__init__(**uvicorn_s)
+        self.conn = Parser(self.config.h11_max_incomplete_event_size or 0)
         self._room = room
         self._arriving: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -159,14 +163,27 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._begun = True
-        super().data_received(data)
+        for start in range(0, len(data), SLICE):
+            super().data_received(data[start : start + SLICE])
+            if self.transport.is_closing():
+                return
         self._room.heard(self)
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, unless the request has been answered before all of it arrived."""
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:
+            self.hang_up()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+
     def on_response_complete(self) -> None:
-        self._begun = False
-        self._room.heard(self)
         self._begin_exchange()
         super().on_response_complete()
+        # The client may have sent only a part of the body, or already a part of the next request.
+        self._begun = not self.idle or self.cycle.more_body or bool(self.conn.trailing_data[0])
+        self._room.heard(self)
         if self.unsent:
             self._room.shed()
 

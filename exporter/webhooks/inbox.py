@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from exporter.aircall.decoding import InvalidAnswerError
-from exporter.aircall.events import OTHER, Delivery
+from exporter.aircall.events import OTHER, Delivery, Sender
 from exporter.clock import Clock
 from exporter.metrics.webhooks import Result, WebhookMetrics
 
@@ -30,14 +30,22 @@ class Inbox:
         self._seen: OrderedDict[int, None] = OrderedDict()
         metrics.waiting.set_function(self._line.qsize)
 
+    def knows(self, sender: Sender) -> bool:
+        """Return whether a body may be from Aircall. This is cheap; `deliver` decides."""
+        return any(map(self._known, sender.tokens))
+
+    def refuse(self) -> Result:
+        """Count a body without a valid token."""
+        return self._counted(OTHER, "refused")
+
     def deliver(self, body: bytes) -> Result:
-        """Take in the body of a POST; says what becomes of it, `accepted` where it is worked on later."""
+        """Take in the body of a POST. Returns what became of it, `accepted` if it is processed later."""
         try:
             delivery = Delivery(body)
         except InvalidAnswerError:
-            return self._counted(OTHER, "refused")
+            return self.refuse()
         if not self._known(delivery.token):
-            return self._counted(OTHER, "refused")
+            return self.refuse()
         self._metrics.last.set(self._clock())
         if delivery.name == OTHER:
             return self._counted(OTHER, "ignored")
@@ -67,8 +75,9 @@ class Inbox:
         return taken
 
     def _known(self, token: str) -> bool:
-        """Whether a token is one of ours, in a time that tells nothing of them."""
-        same = [hmac.compare_digest(token.encode(), known.encode()) for known in self._tokens()]
+        """Return whether a token is valid, in a time that reveals nothing about the valid ones."""
+        given = token.encode("utf-8", "replace")
+        same = [hmac.compare_digest(given, known.encode()) for known in self._tokens()]
         return any(same)
 
     def _counted(self, event: str, result: Result) -> Result:

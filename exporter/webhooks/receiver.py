@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from exporter.aircall.decoding import repaired
+from exporter.aircall.events import sender_of
+from exporter.metrics.webhooks import Result
 from exporter.webhooks.inbox import Inbox
 
 PATH = "/webhook"
@@ -38,7 +42,7 @@ def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: N
                     return PlainTextResponse("No event is as large as that.\n", 413)
         except ClientDisconnect:
             return Response(status_code=400)
-        match inbox.deliver(bytes(body)):
+        match await _delivered(inbox, bytes(body)):
             case "refused":
                 return PlainTextResponse("The token is not the one that is configured.\n", 401)
             case "overflow":  # Aircall sends it again
@@ -46,3 +50,16 @@ def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: N
         return Response()
 
     return Route(PATH, receive, methods=["POST"], max_body_size=SIZE_MEASURED_HERE)
+
+
+async def _delivered(inbox: Inbox, body: bytes) -> Result:
+    """Deliver a body. Only the token is read on the event loop before it is known to be valid."""
+    sender = sender_of(body)
+    if not inbox.knows(sender):
+        return inbox.refuse()
+    if sender.broken:
+        try:
+            body = await run_in_threadpool(repaired, body)
+        except (ValueError, RecursionError):
+            return inbox.refuse()
+    return inbox.deliver(body)

@@ -1,0 +1,156 @@
+"""Bodies that anybody can send to the webhook: without a valid token they cost next to nothing."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from exporter.aircall import decoding
+from exporter.aircall.events import MAX_CLAIMS, Delivery, sender_of
+from exporter.metrics.webhooks import WebhookMetrics
+from exporter.web.server import WebServer, bind
+from exporter.webhooks import receiver
+from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.receiver import LARGEST, PATH, webhook
+
+TOKEN = 'a token, with "quotes", \\ and é'
+TIMES = count(1619005327)
+"""A different one for each event: an event that comes again is not accepted."""
+
+
+def fill(start: bytes, piece: bytes, end: bytes) -> bytes:
+    """Return the largest body of this kind that is read."""
+    return start + piece * ((LARGEST - len(start) - len(end)) // len(piece)) + end
+
+
+BEGIN = b'{"event": "call.created", "timestamp": 1, "token": "wrong", "data": '
+HOSTILE = {
+    "one NaN": fill(BEGIN + b'{"a": NaN, "b": "', b"x", b'"}}'),
+    "NaN at the end": fill(BEGIN + b'["', b"x", b'", NaN]}'),
+    "only NaN": fill(BEGIN + b"[NaN", b",NaN", b"]}"),
+    "infinities": fill(BEGIN + b"[NaN", b",-Infinity", b"]}"),
+    "numbers": fill(BEGIN + b"[NaN", b",1", b"]}"),
+    "lists": fill(BEGIN + b"[NaN", b"," + b"[" * 900 + b"]" * 900, b"]}"),
+    "objects": fill(BEGIN + b"[NaN", b",{}", b"]}"),
+    "keys": fill(b'{"token": "wrong", "a": NaN', b',"b":1', b"}"),
+    "tokens": fill(b'{"a": NaN', b',"token":"x"', b"}"),
+    "token that never ends": fill(b'{"a": NaN, "token": "', b"x", b""),
+    "escapes that never end": fill(b'{"a": NaN, "token": "', b"\\", b""),
+    "space behind the key": fill(b'{"a": NaN, "token"', b" ", b""),
+    "deep": fill(BEGIN, b"[", b""),
+    "huge number": fill(BEGIN + b"[NaN,", b"9", b"]}"),
+    "broken text": fill(BEGIN + b'"', b"\xff", b'"}'),
+    "halves of signs": fill(BEGIN + b'"', b"\\ud800", b'"}'),
+    "no token": fill(b'{"a": [NaN', b",1", b"]}"),
+    "token of another type": fill(b'{"token": ["wrong", NaN', b",1", b"]}"),
+    "list": fill(b"[NaN", b",1", b"]"),
+    "nothing": b"",
+    "zeros": fill(b"", b"\0", b""),
+}
+
+Post = Callable[[bytes], int]
+
+
+@pytest.fixture(scope="module")
+def metrics() -> WebhookMetrics:
+    return WebhookMetrics(CollectorRegistry(), 0)
+
+
+@pytest.fixture(scope="module")
+def inbox(metrics: WebhookMetrics) -> Inbox:
+    return Inbox(lambda: ("another", TOKEN), metrics, time.time)
+
+
+@pytest.fixture(scope="module")
+def post(inbox: Inbox) -> Iterator[Post]:
+    server = WebServer(Starlette(routes=[webhook(inbox)]), bind("127.0.0.1:0"))
+    server.start()
+    with requests.Session() as session:
+        yield lambda body: session.post(f"http://127.0.0.1:{server.port}{PATH}", body, timeout=10).status_code
+    server.stop()
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_body_without_a_valid_token_is_refused_without_being_decoded(
+    body: bytes, post: Post, metrics: WebhookMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def must_not(*_: object) -> None:
+        raise AssertionError("the body is decoded")
+
+    for module in (decoding, receiver):
+        monkeypatch.setattr(module, "repaired", must_not)
+    monkeypatch.setattr("exporter.webhooks.inbox.Delivery", must_not)
+    assert len(sender_of(body).tokens) <= MAX_CLAIMS
+    refused = metrics.events.labels("other", "refused")._value
+    before = refused.get()
+    assert post(body) == 401
+    assert refused.get() == before + 1
+
+
+BROKEN = {
+    "whole": b'"a"',
+    "NaN": b"NaN",
+    "infinity": b"[1, -Infinity]",
+    "broken text": b'"\xff\xfe"',
+    "half of a sign": b'"\\ud83d"',
+    "huge number": b"9" * 500,
+    "huge float": b"1e999999",
+    "an inner token": b'{"token": "wrong", "a": NaN}',
+    "many inner tokens": b"[" + b",".join([b'{"token": "wrong"}'] * (MAX_CLAIMS - 1)) + b", NaN]",
+}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["token-first", "token-last"])
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_broken_event_with_a_valid_token_is_accepted(
+    data: bytes, first: bool, post: Post, inbox: Inbox
+) -> None:
+    token = json.dumps({"token": TOKEN}).encode()[1:-1]
+    rest = b'"resource": "call", "event": "call.created", "timestamp": %d, "data": ' % next(TIMES) + data
+    body = b"{" + b", ".join([token, rest] if first else [rest, token]) + b"}"
+    assert Delivery(body).token == TOKEN
+    assert post(body) == 200
+    assert [delivery.name for delivery in inbox.take(0)] == ["call.created"]
+
+
+def test_broken_body_with_a_valid_token_in_another_place_is_refused(post: Post, inbox: Inbox) -> None:
+    inner = json.dumps({"token": TOKEN}).encode()
+    for body in (
+        b'{"token": "wrong", "event": "call.created", "timestamp": 1, "data": [NaN, ' + inner + b"]}",
+        b'{"event": "call.created", "timestamp": 1, "data": [NaN, ' + inner + b"]}",
+        b"[NaN, " + inner + b"]",
+        inner + b"NaN",
+    ):
+        assert post(body) == 401
+    assert inbox.take(0) == []
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.just("token"), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.sampled_from(["token", "event", "data", "x"]), JSON), st.booleans())
+def test_sender_of_finds_the_token_that_the_body_has(content: dict[str, object], ascii_only: bool) -> None:
+    """Also with NaN and infinities, which Python's JSON may hold."""
+    body = json.dumps(content, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    token = Delivery(body).token
+    if isinstance(content.get("token"), str) and token:
+        assert token in sender_of(body).tokens
+
+
+@given(st.binary(max_size=200) | st.builds(lambda a, b: a + b'"token":' + b, st.binary(), st.binary()))
+def test_sender_of_reads_any_bytes(body: bytes) -> None:
+    assert len(sender_of(body).tokens) <= MAX_CLAIMS
