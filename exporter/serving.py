@@ -20,7 +20,7 @@ from exporter.service import Service
 from exporter.web.config import NO_WEB_CONFIG, WebConfig
 from exporter.web.file import WebFile
 from exporter.web.pages import PUBLIC, application
-from exporter.web.server import ListenError, WebServer, bind
+from exporter.web.server import ListenError, WebServer, bind, shown
 from exporter.webhooks.receiver import PATH, webhook
 from exporter.yamlfile import ConfigError
 
@@ -70,10 +70,9 @@ def serve(
     door = _door_for_events(service, settings)
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    host = listener.getsockname()[0]
     for file in readable_by_all(arguments.config, web.config):
         log.warning("everybody on this machine can read a secret", file=file, mend=f"chmod o-r {file}")
-    log.info("starting", version=__version__, listening=f"{host}:{server.port}")
+    log.info("starting", version=__version__, listening=shown(listener))
     events_beside = service.inbox is not None and door is None
     for problem in _in_vain(arguments, web.config, archive.simulated, events_beside):
         log.warning(problem)
@@ -127,5 +126,5 @@ def _door_for_events(service: Service, settings: Settings) -> WebServer | None:
         return None
     listener = _bind(address, "webhook.listen_address")
     door = WebServer(Starlette(routes=[webhook(service.inbox, lambda: service.stands_by)]), listener)
-    log.info("taking events", address=f"{listener.getsockname()[0]}:{door.port}", path=PATH)
+    log.info("taking events", address=shown(listener), path=PATH)
     return door

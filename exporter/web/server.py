@@ -1,5 +1,6 @@
 """An HTTP server in a thread, on a socket that was bound before: a taken address is told at once."""
 
+import errno
 import socket
 import threading
 from collections.abc import Collection
@@ -19,6 +20,10 @@ BACKLOG = 1024
 """Connections that may wait to be accepted; for a client beyond these, connecting takes a second or more."""
 
 
+NO_IPV6 = (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL, errno.ENOPROTOOPT)
+"""How a machine without IPv6 answers."""
+
+
 class ListenError(Exception):
     """The address cannot be listened on."""
 
@@ -28,22 +33,46 @@ class AddressError(ListenError):
 
 
 def bind(address: str) -> socket.socket:
-    """Listen on `address`, such as ``0.0.0.0:9979``, ``:9979`` or ``[::1]:0``. Raises ListenError."""
+    """Listen on `address`, such as ``0.0.0.0:9979``, ``:9979`` or ``[::1]:0``. Raises ListenError.
+
+    Without a host, on all addresses of both IPv4 and IPv6, as far as this machine has them.
+    """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not port.isdigit() or int(port) > 65535:
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise AddressError(f"{address}: wanted an address such as 0.0.0.0:9979 or :9979")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        if host:
+            return _listening(socket.AF_INET6 if ":" in host else socket.AF_INET, host, int(port))
+        try:
+            return _listening(socket.AF_INET6, "::", int(port), both=True)
+        except OSError as error:
+            if error.errno not in NO_IPV6:
+                raise
+        return _listening(socket.AF_INET, "", int(port))
+    except OSError as error:
+        raise ListenError(f"{address}: cannot listen there: {error.strerror or error}") from None
+
+
+def _listening(family: int, host: str, port: int, both: bool = False) -> socket.socket:
     # Named as TCP: else asyncio leaves Nagle's algorithm on, which holds back the body by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, int(port)))
+        if both:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError as error:
+    except OSError:
         listener.close()
-        raise ListenError(f"{address}: cannot listen there: {error.strerror or error}") from None
+        raise
     return listener
+
+
+def shown(listener: socket.socket) -> str:
+    """Return the address of a listener as ``host:port``, with IPv6 hosts in brackets."""
+    host, port, *_ = listener.getsockname()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class WebServer:
