@@ -14,6 +14,12 @@ UNKNOWN_RESET = 10.0
 LATEST_RESET = 120.0
 """Seconds beyond which an announced reset is not believed."""
 
+LIMIT_KEPT = 900.0
+"""Seconds for which the last limit that an endpoint announced counts."""
+
+LIMIT_DOUBTED = 60.0
+"""Seconds for which an earlier limit of the same endpoint counts, too: servers may disagree."""
+
 LEAST_BUDGET = 2.0
 """Requests a minute below which nothing could be polled at all."""
 
@@ -41,7 +47,8 @@ class RequestBudget:
         """Requests so far."""
         self.remaining: int | None = None
         self._asked_limit = limit
-        self._announced_limit: float | None = None
+        self._announced: dict[tuple[str, float], float] = {}
+        """When each endpoint last announced each limit, as far as that counts."""
         self._blocked_until = 0.0
         self._sent: deque[float] = deque()
         """When the requests of the last `WINDOW` went out."""
@@ -54,9 +61,12 @@ class RequestBudget:
 
     @property
     def limit(self) -> float:
-        """The company's requests a minute, as known: ours to set, but never above what the API announces."""
-        known = [limit for limit in (self._asked_limit, self._announced_limit) if limit is not None]
-        return min(known, default=FIRST_LIMIT)
+        """The company's requests a minute: the configured ones, but never more than the API announces.
+
+        Endpoints may announce different limits. The smallest one that counts is taken.
+        """
+        configured = [] if self._asked_limit is None else [self._asked_limit]
+        return min([*configured, *(limit for _, limit in self._announced)], default=FIRST_LIMIT)
 
     @property
     def requests_per_minute(self) -> float:
@@ -100,10 +110,25 @@ class RequestBudget:
         """Begin after another who may have spent as much as it could, up to `since` (UNIX seconds)."""
         self._even_at = since + self.burst * 60 / self.sustained + self._saved_up
 
-    def learn(self, headers: Headers, now: float, server_ahead: float = 0.0) -> None:
-        """Believe an answer's headers; `server_ahead` is by how many seconds Aircall's clock leads ours."""
+    def learn(self, headers: Headers, now: float, server_ahead: float = 0.0, endpoint: str = "") -> None:
+        """Take in an answer's headers.
+
+        Args:
+            headers: The answer's headers.
+            now: UNIX time on our clock, in seconds.
+            server_ahead: By how many seconds Aircall's clock leads ours.
+            endpoint: The path template of the endpoint that answered.
+        """
         if headers.limit is not None:
-            self._announced_limit = float(headers.limit)
+            self._announced[endpoint, float(headers.limit)] = now
+        latest: dict[str, float] = {}
+        for (name, _), at in self._announced.items():
+            latest[name] = max(at, latest.get(name, at))
+        self._announced = {
+            key: at
+            for key, at in self._announced.items()
+            if now - at <= (LIMIT_KEPT if at == latest[key[0]] else LIMIT_DOUBTED)
+        }
         if headers.remaining is not None:
             self.remaining = headers.remaining
             reset = _believable(headers, now, server_ahead)
@@ -111,8 +136,10 @@ class RequestBudget:
                 self._blocked_until = max(self._blocked_until, reset)
 
     def throttled(self, headers: Headers, now: float, server_ahead: float = 0.0) -> float:
-        """Stand still after a 429; gives the time (UNIX seconds, our clock) at which work goes on."""
-        self.learn(headers, now, server_ahead)
+        """Stand still after a 429, whose headers are learned by `learn`.
+
+        Returns the time (UNIX seconds, our clock) at which work goes on.
+        """
         reset = _believable(headers, now, server_ahead)
         self._blocked_until = now + UNKNOWN_RESET if reset is None else reset
         return self._blocked_until

@@ -77,7 +77,7 @@ class Poller:
         self._server_clock = ServerClock()
         self._credential_rejected = False
         self._paused_until = 0.0
-        self._remarks = Remarks()
+        self._remarks = Remarks(self.budget.limit)
         self.lanes = lanes = Lanes(self.account, self._server_clock)
         self._turns = schedule.Turns()
         self._pace = lanes.pace = Pace(self.account, lanes.by_name, self.budget, self._remarks)
@@ -214,14 +214,15 @@ class Poller:
         lane.requests += 1
         if lane.requests > lane.cost:
             self._pace.set()
+        endpoint = lane.pending.template
         try:
             with self.aside():
                 value, headers = self._client.send(lane.pending)
         except ApiError as error:
-            self._hear(error.headers, now)
+            self._hear(error.headers, now, endpoint)
             self._refused(name, error, now)
             return
-        self._hear(headers, now)
+        self._hear(headers, now, endpoint)
         if self._credential_rejected:
             self._credential_rejected = False
             log.info("Aircall accepts the credential again")
@@ -311,19 +312,15 @@ class Poller:
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
 
-    def _hear(self, headers: Headers, sent: float) -> None:
+    def _hear(self, headers: Headers, sent: float, endpoint: str) -> None:
         received, before = self._clock(), self.budget.limit
         if headers.date is not None:
             self._server_clock.observe(headers.date, sent, received)
             self.account.server_ahead = self._server_clock.ahead
-        self.budget.learn(headers, received, self._server_clock.ahead)
+        self.budget.learn(headers, received, self._server_clock.ahead, endpoint)
+        self._remarks.limit(self.budget.limit, self.budget.requests_per_minute, received)
         if self.budget.limit != before:
             self._pace.set()
-            log.info(
-                "Aircall announced the company's limit",
-                limit=f"{self.budget.limit:g}/min",
-                ours=f"{self.budget.requests_per_minute:g}/min",
-            )
 
     def _read_early(self) -> None:
         """Read the directory early if an object appears that it does not list, or if a user has left."""

@@ -1,5 +1,6 @@
 """What is worth saying of the polling, once: a log line that repeats itself is read by nobody."""
 
+import math
 from collections.abc import Mapping
 
 import structlog
@@ -17,6 +18,9 @@ log = structlog.get_logger()
 STRETCHED = 1.2
 """How many times its target a live interval has to be before that is worth a word."""
 
+LIMIT_REMARK = 600.0
+"""Seconds between two log lines about a changed request limit."""
+
 PAST_REMARK = 60.0
 """Seconds between two words on how much of the past is still to be read."""
 
@@ -24,7 +28,10 @@ PAST_REMARK = 60.0
 class Remarks:
     """Says what is odd or new, each thing once."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        """Begin with this limit of requests a minute, of which nothing is to be logged."""
+        self._limit = limit
+        self._limit_logged_at = -math.inf
         self._told_of: set[str] = set()
         self._stretching = False
         self._misspelt: tuple[str, ...] = ()
@@ -78,11 +85,24 @@ class Remarks:
                 **{name: f"{intervals[name]:.0f}s" for name in BOARD},
             )
 
-    def plan(self, company: Company, settings: Settings, limit: float) -> None:
-        """What the account at hand can have, once its size is known, and again where the limit is another."""
-        if self._planned_for == (settings, limit):
+    def limit(self, limit: float, ours: float, now: float) -> None:
+        """Log a changed limit, once in a while: a limit that changes all the time is logged as it is then.
+
+        Args:
+            limit: The company's requests a minute.
+            ours: The exporter's part of them.
+            now: UNIX time on our clock, in seconds.
+        """
+        if limit == self._limit or now - self._limit_logged_at < LIMIT_REMARK:
             return
-        self._planned_for = settings, limit
+        self._limit, self._limit_logged_at = limit, now
+        log.info("the request limit has changed", limit=f"{limit:g}/min", ours=f"{ours:g}/min")
+
+    def plan(self, company: Company, settings: Settings, limit: float) -> None:
+        """Log what the account can have, once its size is known, and again after a logged change of limit."""
+        if self._planned_for == (settings, self._limit):
+            return
+        self._planned_for = settings, self._limit
         planned = plan(company, settings, limit)
         log.info(
             "what this account can have",

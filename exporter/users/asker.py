@@ -69,13 +69,13 @@ class Asker:
             except DroppedConnectionError:
                 continue  # the next one goes out on a new connection
             except ThrottledError as error:
-                self._hear(error.headers, sent)
+                self._hear(error.headers, sent, request.template)
                 self._budget.throttled(error.headers, self._clock(), self._server_clock.ahead)
                 if sent - begun > LONGEST_REFUSAL:
                     raise
                 self._waits = False
             else:
-                self._hear(headers, sent)
+                self._hear(headers, sent, request.template)
                 return Answer(value, sent)
 
     def _wait(self) -> None:
@@ -85,10 +85,10 @@ class Asker:
             self._waits = True
         self._sleep(seconds)
 
-    def _hear(self, headers: Headers, sent: float) -> None:
+    def _hear(self, headers: Headers, sent: float, endpoint: str) -> None:
         if headers.date is not None:
             self._server_clock.observe(headers.date, sent, self._clock())
-        self._budget.learn(headers, self._clock(), self._server_clock.ahead)
+        self._budget.learn(headers, self._clock(), self._server_clock.ahead, endpoint)
 
 
 @contextmanager

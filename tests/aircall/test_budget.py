@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.budget import UNKNOWN_RESET, RequestBudget
+from exporter.aircall.budget import LIMIT_DOUBTED, LIMIT_KEPT, UNKNOWN_RESET, RequestBudget
 from exporter.aircall.headers import Headers, read_headers
 
 NOW = 1_780_000_000.0
@@ -155,3 +155,57 @@ def test_no_header_breaks_anything(headers: dict[str, str]) -> None:
     budget.learn(read, NOW)
     assert budget.throttled(read, NOW) > NOW
     assert budget.requests_per_minute > 0
+
+
+announcements = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from([30, 60, 120, 240]), st.floats(0.1, 2000)),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(announcements)
+def test_limit_is_the_smallest_that_an_endpoint_announced_lately(told: list[tuple[str, int, float]]) -> None:
+    budget, now, history = RequestBudget(0.8), NOW, []
+    for endpoint, limit, pause in told:
+        now += pause
+        budget.learn(Headers(limit=limit), now, endpoint=endpoint)
+        history.append((endpoint, limit, now))
+        last = {name: (announced, at) for name, announced, at in history}
+        counting = {announced for announced, at in last.values() if now - at <= LIMIT_KEPT}
+        counting |= {announced for _, announced, at in history if now - at <= LIMIT_DOUBTED}
+        assert budget.limit == min(counting)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(20, 500)), min_size=2, max_size=8),
+    st.floats(0.1, 7),
+)
+def test_limit_while_answers_disagree_again_and_again_stays(
+    cycle: list[tuple[str, int]], pause: float
+) -> None:
+    budget, limits = RequestBudget(0.8), set()
+    for turn in range(20):
+        for position, (endpoint, limit) in enumerate(cycle):
+            budget.learn(
+                Headers(limit=limit), NOW + pause * (turn * len(cycle) + position), endpoint=endpoint
+            )
+            limits |= {budget.limit} if turn else set()
+    assert limits == {min(limit for _, limit in cycle)}
+
+
+def test_limit_that_is_raised_counts_after_a_minute() -> None:
+    budget = RequestBudget(0.8)
+    budget.learn(Headers(limit=60), NOW, endpoint="/v1/calls")
+    budget.learn(Headers(limit=120), NOW + 1, endpoint="/v1/calls")
+    assert budget.limit == 60
+    budget.learn(Headers(limit=120), NOW + 62, endpoint="/v1/calls")
+    assert budget.limit == 120
+
+
+def test_limit_of_an_endpoint_that_is_read_seldom_is_forgotten() -> None:
+    budget = RequestBudget(0.8)
+    budget.learn(Headers(limit=60), NOW, endpoint="/v1/teams")
+    for seconds, limit in ((10, 60), (890, 60), (910, 120)):
+        budget.learn(Headers(limit=120), NOW + seconds, endpoint="/v1/calls")
+        assert budget.limit == limit

@@ -38,6 +38,8 @@ class Trouble:
     settled: int = 0
     given_up: float = 0.0
     """After how many seconds the exporter gives up each request, where it has to."""
+    moment: float = 0.1
+    """Seconds of real time that this takes in the test; longer if other requests are answered meanwhile."""
     served: dict[str, Any] = field(default_factory=dict)
     refreshed: bool = False
     """Whether the exporter reads users, teams, numbers and assignments meanwhile."""
@@ -299,6 +301,7 @@ TROUBLES = (
         TRUE,
         answering(faults.DropIdle(silently=True)),
         given_up=READ_TIMEOUT,
+        moment=1.0,
     ),
     Trouble("nobody there", "connections refused", STALE, _away),
     Trouble("no CA certificates", "the file is missing", STALE, _no_ca_bundle),

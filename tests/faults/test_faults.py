@@ -33,7 +33,9 @@ def test_nothing_is_lost_and_the_board_is_never_wrong(trouble: Trouble, tmp_path
         world.live(180)
         before, begun = world.scrape(), world.time.now
         ending = begun + LASTING + (-begun - LASTING) % 60
-        patience = given_up_after(trouble.given_up, world) if trouble.given_up else nullcontext()
+        patience = (
+            given_up_after(trouble.given_up, world, trouble.moment) if trouble.given_up else nullcontext()
+        )
         with trouble.happening(world.aircall), patience:
             if trouble.refreshed:
                 world.poller.refresh()
