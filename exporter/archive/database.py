@@ -9,6 +9,8 @@ from urllib.parse import unquote
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
+from exporter.durable import make_directory
+
 DRIVERS = ("postgresql+psycopg", "sqlite", "sqlite+pysqlite")
 _WANTED = "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
 
@@ -65,7 +67,7 @@ def sqlite_url(directory: str, create: bool = True) -> str:
     if not create and not (Path(directory) / "archive.sqlite").exists():
         raise ArchiveError(f"{directory}: has no call archive; name the exporter's --storage.path")
     try:
-        Path(directory).mkdir(parents=True, exist_ok=True)
+        make_directory(Path(directory))
     except OSError as error:
         raise ArchiveError(f"{directory}: cannot be created: {error.strerror}") from None
     return f"sqlite:///{Path(directory) / 'archive.sqlite'}"
@@ -124,12 +126,21 @@ def engine_for(url: str, **pool: int) -> Engine:
     return engine
 
 
+_WAIT_FOR_DISK = (
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
+"""Overrides, for a transaction, a server or role that does not wait until it is on disk: a counter that was
+exposed would fall after a power loss. All other values of the setting wait."""
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction, tables that it creates or changes included."""
+    """One transaction, tables that it creates or changes included; on disk once it is committed."""
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # else Python begins only with the first row
+        else:
+            connection.exec_driver_sql(_WAIT_FOR_DISK)
         yield connection
 
 
@@ -218,7 +229,9 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        "synchronous=FULL",  # in WAL mode only FULL writes each transaction to disk before it counts as saved
+        "fullfsync=ON",  # macOS: also out of the drive's cache
+        "checkpoint_fullfsync=ON",
         "foreign_keys=ON",
         "busy_timeout=5000",
         "secure_delete=ON",  # what is removed or hidden is overwritten in the file

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from exporter.archive.database import ArchiveError
 from exporter.archive.words import digits
+from exporter.durable import make_directory, sync_directory
 
 NAME = "caller.key"
 """The file under --storage.path."""
@@ -56,11 +57,14 @@ class KeyFile:
         return CallerKey(self.path.read_text(encoding="utf-8").strip())
 
     def make(self) -> None:
-        """Make it where it is missing and ours to make. Raises ArchiveError where that fails."""
+        """Create the file if it is missing and not configured. Raises ArchiveError.
+
+        It is on disk before a caller is hashed with it.
+        """
         if self.path.exists() or not self._made_here:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(self.path.parent)
             descriptor, name = tempfile.mkstemp(dir=self.path.parent)
             try:
                 with os.fdopen(descriptor, "w") as file:
@@ -69,6 +73,7 @@ class KeyFile:
                     os.fsync(descriptor)
                 with suppress(FileExistsError):
                     os.link(name, self.path)  # whole or not at all, and never over another's
+                sync_directory(self.path.parent)
             finally:
                 Path(name).unlink()
         except OSError as error:

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from exporter.durable import make_directory, sync_directory
+
 NAME = "webhook.token"
 """The file under --storage.path."""
 
@@ -21,7 +23,7 @@ class TokenFile:
         self.path = path
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self.path.parent)
         self.before = self.path.read_text(encoding="utf-8").split()[:1] if self.path.exists() else []
         handle, new = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)  # mode 0600
         self._handle, self._new = handle, new
@@ -36,7 +38,8 @@ class TokenFile:
             Path(self._new).unlink()
 
     def put(self, token: str) -> None:
-        """Write the new token."""
+        """Write the new token to disk."""
         os.write(self._handle, "".join(f"{line}\n" for line in (token, *self.before)).encode())
         os.fsync(self._handle)
         Path(self._new).replace(self.path)
+        sync_directory(self.path.parent)
