@@ -82,11 +82,12 @@ def _page_number(link: str | None) -> int | None:
     return int(numbers[-1]) if numbers[-1].isdecimal() and len(numbers[-1]) < 10 else None
 
 
-def window(since: int, until: int | None, apply: Apply[ReadCall]) -> Asking[None]:
+def window(since: int, until: int | None, apply: Apply[ReadCall], cap: int = QUERY_CAP) -> Asking[None]:
     """Read all calls of a stretch of time, newest first, also if there are more than one query gives.
 
-    Aircall ends a query after 10,000 calls, without a word or with an error for the page behind. Then the
-    next query ends at the oldest call read. Calls beyond 10,000 of one second cannot be listed.
+    Aircall ends a query after 10,000 calls (the `cap`), without a word or with an error for the page
+    behind. Then the next query ends at the oldest call read. Calls of one second beyond these cannot be
+    listed.
     """
     while True:
         count, oldest = 0, until
@@ -100,10 +101,10 @@ def window(since: int, until: int | None, apply: Apply[ReadCall]) -> Asking[None
         try:
             yield from each_page(endpoints.calls(since, until), counting)
         except ApiError as error:
-            if count < QUERY_CAP - endpoints.PER_PAGE or error.code not in END_OF_QUERY:
+            if count < cap - endpoints.PER_PAGE or error.code not in END_OF_QUERY:
                 raise
         else:
-            if count < QUERY_CAP:
+            if count < cap:
                 return
         if oldest is None:
             return
