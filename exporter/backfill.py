@@ -6,6 +6,7 @@ given again goes on where it was.
 """
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,8 +69,8 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
             while left():
                 if is_served(archive):
                     _watch(archive, span, left, bar)
-                elif not _read(archive, settings, span, bar):
-                    bar.say(REJECTED)
+                elif (problem := _read(archive, settings, span, bar)) is not None:
+                    bar.say(problem)
                     return FAILED
         except KeyboardInterrupt:
             bar.say("interrupted; the same command goes on where it was")
@@ -127,29 +128,36 @@ def _watch(archive: Archive, span: Span, left: Callable[[], int], bar: "_Bar") -
         archive.set_wishes(tuple(wish for wish in archive.wishes() if wish != span))
 
 
-def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> bool:
-    """Read until nothing is left or an exporter has come; gives whether Aircall accepts the credential."""
+def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> str | None:
+    """Read until nothing is left or an exporter has come; return why no more can be read, if that is so."""
     clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
     poller = Poller(settings, client, registry, clock, archive.save)
-    poller.lanes.served = (WISHED,)
+    poller.lanes.served = (WISHED, "teams")
+    poller.lanes["teams"].due = math.inf  # read only if a request fails, to see whether lists can be read
     poller.restore(archive.load())
     poller.wish((span,))
     history, budget = poller.account.history, poller.budget
     first = _length(history.wished)
     try:
-        while history.wished and not is_served(archive):
+        while WISHED in poller.lanes.readable(clock()) and not is_served(archive):
             poller.account.slide(clock())
             come_again = poller.step()
             if poller.status().credential_rejected:
-                return False
+                return REJECTED
             left = _length(history.wished)
             spent = 60 * budget.spent / budget.sustained
             bar.show(left, time_left(left, first - left, spent))
             _sleep_until(come_again, clock)
     finally:
         client.close()
-    return True
+    if not history.wished or is_served(archive):
+        return None
+    problems = "; ".join(poller.account.aside.problems.values())
+    return (
+        f"{_length(history.wished)} seconds of that time cannot be read, because requests fail ({problems});"
+        " the same command tries again"
+    )
 
 
 def _sleep_until(at: float, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.account.board import Board
+from exporter.account.setaside import ObjectKind
 
 INTERVALS = 3
 """Intervals by which data may be old before it counts as out of date."""
@@ -51,6 +52,8 @@ class Status:
     """The start (UNIX seconds, Aircall's clock) since which all calls have been read; none before that."""
     seconds_missing: int
     """How much of the past is still to be read."""
+    set_aside: Mapping[ObjectKind, int]
+    """How many objects are set aside because their requests fail."""
 
     def outdated(self, now: float) -> tuple[str, ...]:
         """Return which of calls and availabilities were read once, and are out of date.

@@ -20,6 +20,7 @@ from exporter.account.making import Making, Touched
 from exporter.account.period import Period
 from exporter.account.roster import Roster
 from exporter.account.rows import Facts, queue
+from exporter.account.setaside import SetAside
 from exporter.account.strangers import Stranger, Strangers, strangers, unnamed
 from exporter.account.teams import unknown_names
 from exporter.aircall.endpoints import API_HISTORY
@@ -47,6 +48,7 @@ class Account:
         self.period = Period(settings.queue_wait.critical)
         self.ledger = Ledger(settings)
         self.journeys = Journeys()
+        self.aside = SetAside()
         self.server_ahead = 0.0
         """By how many seconds Aircall's clock leads ours."""
         self.as_of = 0.0
@@ -115,11 +117,22 @@ class Account:
         self.book.vanished(call_id)
         self.ledger.lost(call_id)
 
-    def read_calls(self, since: int, begun: float) -> None:
-        """The calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been read whole."""
+    def read_calls(self, since: int, begun: float, read_from: int | None = None) -> None:
+        """Take note that a poll has read the calls from `since` to `begun` (UNIX seconds, Aircall's clock).
+
+        If a failure left some out, it has read those from `read_from` on. The others are a gap in the past.
+        """
         self.book.completed(since, begun)
+        if read_from is not None:
+            self.book.whole_from = max(self.book.whole_from, read_from)
         self.history.polled(max(since - LATE, int(self.book.whole_from)), int(begun) - LATE)
         self.known.add("calls")
+
+    def read_past(self, first: int, last: int) -> None:
+        """Take note that all calls that began from `first` to `last` have been read."""
+        if first <= last:
+            self.history.read(first, last)
+            self.aside.range_worked((first, last))
 
     # What to read --------------------------------------------------------------------------------
 
@@ -135,7 +148,10 @@ class Account:
             self._backfill = backfill
             self.history.want(int(server_now - max(backfill, LOOK_BACK)))
         self.history.sweep(int(server_now))
+        for span in self.aside.forget_ranges(self.oldest_kept):
+            self.history.read(*span)
         self.history.forget(self.oldest_kept)
+        self.aside.keep("call", self.book.live.keys() | self.ledger.left_open)
         self.ledger.forget(self.oldest_kept)
         start = min(start, server_now - 2 * LATE)  # what one poll leaves out as too late, the next reads
         todo = self.book.to_read(int(start), server_now, now, self._hung_up)
@@ -152,6 +168,25 @@ class Account:
     def endings(self, now: float, next_poll: float) -> list[Neighbours]:
         """The same calls, by the requests that it takes to look at them."""
         return self.book.neighbours(self.may_be_over(now, next_poll))
+
+    def past_to_read(self, now: float) -> Span | None:
+        """Return the latest stretch of past calls that may be read `now` (our clock), if there is one."""
+        return next(iter(self.aside.open_ranges(self.history.missing, now)[::-1]), None)
+
+    def wished_to_read(self, now: float) -> Span | None:
+        """Return the same of the calls that somebody asked for by hand."""
+        spans = self.history.wished
+        return next(iter(self.aside.open_ranges(spans, now)[::-1]), None) if spans else None
+
+    @property
+    def seconds_to_read(self) -> int:
+        """Return how much of the past is still to be read, but for what is set aside."""
+        spans = self.aside.without_ranges((*self.history.missing, *self.history.wished))
+        return sum(last - first + 1 for first, last in spans)
+
+    def left_open_to_read(self, now: float) -> bool:
+        """Return whether there are calls left open by an earlier run that may be asked for `now`."""
+        return bool(self.aside.askable("call", self.ledger.left_open, now))
 
     @property
     def oldest_kept(self) -> int:

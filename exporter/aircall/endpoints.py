@@ -45,6 +45,13 @@ class Request(Generic[T]):
     method: Literal["GET", "PUT", "POST", "DELETE"] = "GET"
     content: bytes | None = None
     """JSON that goes with it."""
+    further: bool = False
+    """Whether it asks for a further page of a list, or for a stretch of time."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it asks for one object or a part of a list, whose failure says nothing of the rest."""
+        return self.further or self.id is not None
 
     @property
     def path(self) -> str:
@@ -69,7 +76,11 @@ Asking = Generator[Request[Any], Answer[Any], T]
 
 
 def ask(request: Request[T]) -> Asking[Answer[T]]:
-    """Ask one thing. `NotFoundError` is raised here where Aircall says 404 or 410."""
+    """Ask one thing.
+
+    NotFoundError is raised here if Aircall answers 404 or 410, and any other ApiError if the request asks
+    for a part (`Request.is_part`) and fails although lists can be read.
+    """
     return (yield request)
 
 
@@ -92,7 +103,8 @@ def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
             raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
         seen |= {link, page.ids}
         told = parse_qsl(link.partition("#")[0].partition("?")[2], keep_blank_values=True)
-        request = replace(request, query=(*asked, *(pair for pair in told if pair[0] not in dict(asked))))
+        query = (*asked, *(pair for pair in told if pair[0] not in dict(asked)))
+        request = replace(request, query=query, further=True)
 
 
 def listing(template: str, key: str, kind: type[T], id_: int | None = None) -> Request[Page[T]]:
@@ -144,7 +156,7 @@ def calls(since: int, until: int | None = None) -> Request[Page[ReadCall]]:
     """Calls that started from `since` up to and with `until` (UNIX seconds), newest first."""
     bounds = [("from", str(since))] + ([] if until is None else [("to", str(until))])
     query = (("order", "desc"), *bounds, ("per_page", str(PER_PAGE)))
-    return Request("/v1/calls", decode_calls, query=query)
+    return Request("/v1/calls", decode_calls, query=query, further=until is not None)
 
 
 def call(id_: int) -> Request[Page[ReadCall]]:

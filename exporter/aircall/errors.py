@@ -6,6 +6,10 @@ REJECTED = "Aircall rejects the credential: check aircall.api_id and aircall.api
 """What to tell whoever set the credential."""
 
 
+NO_ANSWER = ("timeout", "connection")
+"""The codes of requests that brought no answer at all, and may have taken as long as a request can."""
+
+
 class ApiError(Exception):
     """A request that brought no usable answer.
 
@@ -19,7 +23,10 @@ class ApiError(Exception):
 
 
 class CredentialError(ApiError):
-    """401 or 403: there are no scopes, so the credential is wrong (API reference, "Authentication")."""
+    """401 or 403: there are no scopes, so the credential is wrong (API reference, "Authentication").
+
+    That holds for lists. A single object may be forbidden although the credential is right.
+    """
 
 
 class NotFoundError(ApiError):

@@ -1,8 +1,9 @@
 """Misbehaviour on demand: what the simulated API answers instead of what it should."""
 
 import asyncio
+import math
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +22,14 @@ class Exchange:
     drop_connection: Callable[[], None]
     nobody_waits: Callable[[], bool]
     """Whether the server is about to stop, and an answer would be in vain."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """The request's query parameters, the last value of each."""
 
 
 Respond = Callable[[Exchange], Awaitable[Response]]
+
+TEN_THOUSAND = 10_000
+"""The most objects of a list that Aircall serves for one query."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,46 @@ def answer(status: int, body: bytes = b"", content_type: str = "application/json
 
     async def respond(_: Exchange) -> Response:
         return Response(body, status, headers, media_type=content_type)
+
+    return respond
+
+
+def when(condition: Callable[[Exchange], bool], respond: Respond) -> Respond:
+    """Answer by `respond` if `condition` is true of the exchange, else properly."""
+
+    async def conditionally(exchange: Exchange) -> Response:
+        return await respond(exchange) if condition(exchange) else exchange.proper_answer()
+
+    return conditionally
+
+
+def from_page(first: int, respond: Respond, last: float = math.inf) -> Respond:
+    """Answer pages `first` to `last` of a list by `respond`."""
+    return when(lambda exchange: first <= int(exchange.query.get("page", "1")) <= last, respond)
+
+
+def limited_to_10k(status: int = 400) -> Respond:
+    """Refuse the pages behind the first 10,000 objects of a list, and link to them, as some accounts do.
+
+    The proper answer ends there without a link.
+    """
+    body = b'{"error":"Bad Request","troubleshoot":"Pagination is limited to 10k results"}'
+
+    async def respond(exchange: Exchange) -> Response:
+        page, size = (
+            int(exchange.query.get(name, value)) for name, value in (("page", "1"), ("per_page", "20"))
+        )
+        if (page - 1) * size >= TEN_THOUSAND:
+            return Response(body, status, media_type="application/json")
+        proper = exchange.proper_answer()
+        if page * size >= TEN_THOUSAND:
+            content = msgspec.json.decode(bytes(proper.body))
+            bounds = "&".join(f"{name}={value}" for name, value in exchange.query.items() if name != "page")
+            content["meta"]["next_page_link"] = (
+                f"https://api.aircall.io{exchange.path}?{bounds}&page={page + 1}"
+            )
+            return Response(msgspec.json.encode(content), media_type="application/json")
+        return proper
 
     return respond
 

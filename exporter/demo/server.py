@@ -156,6 +156,7 @@ class SimulatedAircall:
         exchange = Exchange(
             path=request.url.path,
             client=request.client,
+            query=request.query_params,
             proper_answer=lambda: self._well(request, endpoint),
             drop_connection=lambda: self._server.drop(request.client),
             nobody_waits=lambda: self._server.should_exit,

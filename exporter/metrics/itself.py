@@ -74,6 +74,14 @@ IGNORED_CALLS = Family(
     " outbound, such as internal.",
     ("reason",),
 )
+SET_ASIDE = Family(
+    "aircall_exporter_objects_set_aside",
+    "gauge",
+    "Calls, numbers, users and ranges (stretches of time whose calls are to be listed) whose requests fail"
+    " again and again while Aircall's lists can be read. What was known of them stays. They are asked for"
+    " again after a minute, then ever more rarely, at least once an hour.",
+    ("kind",),
+)
 LEFT_OUT = Family(
     "aircall_exporter_users_left_out",
     "gauge",
@@ -97,6 +105,7 @@ FAMILIES = (
     REJECTED,
     MALFORMED,
     IGNORED_CALLS,
+    SET_ASIDE,
     LEFT_OUT,
 )
 
@@ -132,6 +141,7 @@ def of_status(status: Status, now: float) -> Iterator[Sample]:
     aircall_api_budget_requests_per_minute 48
     aircall_api_remaining_requests 37
     aircall_api_credential_rejected 0
+    aircall_exporter_objects_set_aside{kind="call"} 0
     """
     yield UP, (), status.is_up(now)
     yield BUILD, (__version__, platform.python_version()), 1
@@ -143,6 +153,8 @@ def of_status(status: Status, now: float) -> Iterator[Sample]:
     yield BUDGET, (), status.budget
     yield REMAINING, (), status.remaining
     yield REJECTED, (), status.credential_rejected
+    for kind, count in status.set_aside.items():
+        yield SET_ASIDE, (kind,), count
 
 
 def of_omissions(board: Board) -> Iterator[Sample]:

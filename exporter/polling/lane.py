@@ -49,6 +49,8 @@ class Lane:
     """The same interval of the reading that brought what is known now."""
     failures: int = 0
     """How often the pending request has failed."""
+    failed_at: float | None = None
+    """When the pending request failed, if it is made again once it is known that lists can be read."""
     restarts: int = 0
     """How often the reading began anew since it last came to its end."""
     failing_since: float | None = None
@@ -77,7 +79,7 @@ class Lane:
         self.elapsed = now - self.started
         self.started, self.due, self.asked = now, self.scheduled + interval, False
         self.interval = interval
-        self.retry_at, self.requests, self.failures = 0.0, 0, 0
+        self.retry_at, self.requests, self.failures, self.failed_at = 0.0, 0, 0, None
         self.read = self.begin(now)
         self.pending = next(self.read)
 

@@ -9,11 +9,14 @@ from exporter.account.account import Account
 from exporter.account.calls import Neighbours
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.endpoints import Asking
-from exporter.polling import reads
+from exporter.polling import mapping, reads
 from exporter.polling.errand import Errand
 from exporter.polling.lane import Lane
 from exporter.polling.pace import Pace
 from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, SUBSTATUSES
+
+ASIDE = "assignments set aside"
+"""The lane of those numbers and users whose assignments could not be read."""
 
 EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
 """The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
@@ -31,11 +34,15 @@ class Lanes:
         """Read `account`, whose calls are asked for by the time of `server_clock`."""
         self.pace: Pace
         """How often each is read; follows from what is read, so it comes afterwards."""
-        self.served: Collection[str] = (*DATASETS, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
+        self.served: Collection[str] = (*DATASETS, ASIDE, ENDINGS, SWITCHES, ERRANDS, *ARCHIVE)
         """What is read at all."""
         self.user_api = users = reads.UserApi()
         """Which version of the users' endpoints this account answers."""
         self.errands: dict[str, deque[Errand[Any]]] = {SWITCHES: deque(), ERRANDS: deque()}
+
+        def version() -> str:
+            return users.version
+
         self._account, self._server_clock, lists = account, server_clock, account.lists
         begin: dict[str, Callable[[float], Asking[None]]] = {
             "calls": self._calls,
@@ -44,13 +51,14 @@ class Lanes:
             "teams": lambda _: reads.teams(lists),
             "numbers": lambda _: reads.numbers(lists),
             SUBSTATUSES: lambda _: reads.substatuses(lists, users),
-            "assignments": lambda now: reads.assignments(lists, users, now),
+            "assignments": lambda now: mapping.assignments(lists, version, account.aside, now),
+            ASIDE: lambda now: mapping.assignments_set_aside(lists, version, account.aside, now),
             ENDINGS: lambda now: reads.endings(account, self._endings(now), now),
             SWITCHES: lambda _: reads.errands(self.errands[SWITCHES]),
             ERRANDS: lambda _: reads.errands(self.errands[ERRANDS]),
-            EDITS: lambda now: reads.late_edits(account, now + server_clock.ahead),
-            PAST: lambda _: reads.past(account),
-            WISHED: lambda _: reads.past_calls(account, account.history.wished[-1]),
+            EDITS: lambda now: reads.late_edits(account, now + server_clock.ahead, now),
+            PAST: lambda now: reads.past(account, now),
+            WISHED: self._wished,
         }
         self.by_name = {name: Lane(beginning) for name, beginning in begin.items()}
 
@@ -79,6 +87,12 @@ class Lanes:
         yield SUBSTATUSES
         if self._account.settings.map_users_to_numbers and {"users", "numbers"} <= self._account.known:
             yield "assignments"
+            if (
+                self[ASIDE].read
+                or self._account.aside.due("number", now)
+                or self._account.aside.due("user", now)
+            ):
+                yield ASIDE
         yield from self._for_the_archive(now)
 
     def _for_the_archive(self, now: float) -> Iterator[str]:
@@ -87,9 +101,9 @@ class Lanes:
             return
         if self._server_clock.known and account.edits(now + self._server_clock.ahead):
             yield EDITS
-        if account.history.missing or account.ledger.left_open:
+        if self[PAST].read or account.past_to_read(now) or account.left_open_to_read(now):
             yield PAST
-        if account.history.wished:
+        if self[WISHED].read or account.wished_to_read(now):
             yield WISHED
 
     @property
@@ -108,6 +122,11 @@ class Lanes:
         server_now = now + self._server_clock.ahead
         todo = self._account.calls_to_read(now, server_now)
         return reads.calls(self._account, todo, now, server_now)
+
+    def _wished(self, now: float) -> Asking[None]:
+        span = self._account.wished_to_read(now)
+        if span is not None:
+            yield from reads.past_calls(self._account, span, now)
 
     def _looks_due(self, now: float) -> bool:
         """Whether to look at calls that may be over: where availabilities just tell which, once they have."""

@@ -14,8 +14,9 @@ from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.decoding import InvalidAnswerError
-from exporter.aircall.endpoints import Answer
+from exporter.aircall.endpoints import Answer, Request
 from exporter.aircall.errors import (
+    NO_ANSWER,
     REJECTED,
     ApiError,
     CredentialError,
@@ -31,16 +32,26 @@ from exporter.config import Settings
 from exporter.metrics.polling import PollerMetrics
 from exporter.polling import reckoning, schedule
 from exporter.polling.errand import Errand
+from exporter.polling.lane import PATIENCE, RETRY
 from exporter.polling.lanes import ARCHIVE, ERRANDS, Lanes
 from exporter.polling.pace import Pace
 from exporter.polling.remarks import Remarks
-from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS
+from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE
 from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
 
 CREDENTIAL_RETRY = 10.0
 """Seconds between requests while the credential is rejected: no longer than between polls."""
+
+MOST_UNPROVEN = 3
+"""Objects that may fail before an answer to a list is waited for, which shows whether everything fails."""
+
+PROOF = 600.0
+"""Seconds for which that answer is waited for at most."""
+
+IDLE = 60.0
+"""Seconds until somebody looks again where there is nothing to ask."""
 
 THROTTLED_PATIENCE = 30.0
 """Seconds, or else three intervals, by which what is known may be old while others use up the limit."""
@@ -76,6 +87,14 @@ class Poller:
         self._metrics = PollerMetrics(registry)
         self._server_clock = ServerClock()
         self._credential_rejected = False
+        self._lists_work = True
+        """Whether the last request for a list worked: if so, an object that fails is at fault itself."""
+        self._list_worked_at = 0.0
+        self._unproven = 0
+        """How many requests for parts have failed since then."""
+        self._rejected_by = ""
+        self._forbidden: set[str] = set()
+        """Lists that are forbidden to a credential with which others can be read."""
         self._paused_until = 0.0
         self._remarks = Remarks(self.budget.limit)
         self.lanes = lanes = Lanes(self.account, self._server_clock)
@@ -164,6 +183,7 @@ class Poller:
             credential_rejected=self._credential_rejected,
             complete_from=self.account.history.complete_from,
             seconds_missing=self.account.history.seconds_missing,
+            set_aside=self.account.aside.counts,
         )
 
     # One step ------------------------------------------------------------------------------------
@@ -182,10 +202,11 @@ class Poller:
             self._pace.free,
         )
         if name is None:
-            return min(lane.ready_at for lane in readable.values())
+            return min((lane.ready_at for lane in readable.values()), default=now + IDLE)
         self._go_on(name, now)
         self._remarks.oddities(self.account)
-        self._remarks.past(self.account.history.seconds_missing, now)
+        self._remarks.set_aside(self.account.aside)
+        self._remarks.past(self.account.seconds_to_read, now)
         self._keep()
         return self._clock()
 
@@ -208,24 +229,23 @@ class Poller:
         if lane.read is None:
             with self._reading(name, now):
                 lane.start(now, self._pace.intervals.get(name, 0.0))
-        if lane.read is None or lane.pending is None:
+        request = lane.pending
+        if lane.read is None or request is None:
             return
         self.budget.spend(now)
         lane.requests += 1
         if lane.requests > lane.cost:
             self._pace.set()
-        endpoint = lane.pending.template
         try:
             with self.aside():
-                value, headers = self._client.send(lane.pending)
+                value, headers = self._client.send(request)
         except ApiError as error:
-            self._hear(error.headers, now, endpoint)
-            self._refused(name, error, now)
+            self._hear(error.headers, now, request.template)
+            self._refused(name, request, error, now)
             return
-        self._hear(headers, now, endpoint)
-        if self._credential_rejected:
-            self._credential_rejected = False
-            log.info("Aircall accepts the credential again")
+        self._hear(headers, now, request.template)
+        if not request.is_part:
+            self._list_worked(request.template, now)
         lane.failures = 0
         if lane.read is None:  # it was for the archive, which has no room for it any more
             return
@@ -239,7 +259,7 @@ class Poller:
             yield
         except StopIteration:
             self._finished(name)
-        except (InvalidAnswerError, NotFoundError) as error:
+        except (InvalidAnswerError, ApiError) as error:
             self.lanes[name].begin_anew()
             self._failed(name, str(error), now)
         except BaseException:
@@ -271,7 +291,23 @@ class Poller:
 
     # When it goes wrong --------------------------------------------------------------------------
 
-    def _refused(self, name: str, error: ApiError, sent: float) -> None:
+    def _list_worked(self, template: str, sent: float) -> None:
+        self._lists_work, self._list_worked_at, self._unproven = True, sent, 0
+        self._release()
+        self._forbidden.discard(template)
+        if self._credential_rejected:
+            self._credential_rejected = False
+            if self._rejected_by != template:
+                self._forbidden.add(self._rejected_by)
+            log.info("Aircall accepts the credential again")
+
+    def _release(self) -> None:
+        """Go on with what waited for an answer to a list."""
+        for lane in self.lanes.by_name.values():
+            if lane.failed_at is not None:
+                lane.retry_at = 0.0
+
+    def _refused(self, name: str, request: Request[Any], error: ApiError, sent: float) -> None:
         lane, now = self.lanes[name], self._clock()
         if isinstance(error, DroppedConnectionError):
             return  # the next step repeats the request on a new connection
@@ -279,9 +315,23 @@ class Poller:
             self._metrics.throttled.inc()
             until = self.budget.throttled(error.headers, now, self._server_clock.ahead)
             log.warning("the company's rate limit is used up", waiting=f"{until - now:.0f}s")
+        elif not request.is_part and not isinstance(error, NotFoundError):
+            self._lists_work = False
+            self._release()
+            self.account.aside.lists_failed()
+        forbidden = isinstance(error, CredentialError)
         if isinstance(error, CredentialError):
-            self._rejected(error, now)
-        if lane.read is not None and (isinstance(error, NotFoundError) or name in self.lanes.errands):
+            if self._credential_rejected or not (request.is_part or request.template in self._forbidden):
+                self._rejected(error, request.template, now)
+            else:
+                error = ApiError(error.code, str(error), error.headers)
+        if lane.read is not None and self._is_for_the_reading(name, request, error):
+            if request.is_part and self._is_unproven(name, error, forbidden, sent):
+                lane.retry_at = now + PROOF
+                return
+            lane.failures, lane.failed_at = 0, None
+            if error.code in NO_ANSWER and name not in LIVE:
+                lane.retry_at = sent + RETRY
             with self._reading(name, now):
                 lane.pending = lane.read.throw(error)
             return
@@ -293,7 +343,40 @@ class Poller:
         lane.give_up_in_the_end()
         self._failed(name, str(error), sent)
 
-    def _rejected(self, error: CredentialError, now: float) -> None:
+    def _is_for_the_reading(self, name: str, request: Request[Any], error: ApiError) -> bool:
+        """Whether the reading itself is to deal with the error, rather than the request be made again.
+
+        Those are errors about one object or part of a list, while lists can be read. As long as a list was
+        never read whole, a page of it is asked for a second time before it is left out.
+        """
+        if isinstance(error, NotFoundError) or name in self.lanes.errands:
+            return True
+        if isinstance(error, ThrottledError) or not (request.is_part and self._lists_work):
+            return False
+        lane = self.lanes[name]
+        first = name in DATASETS and request.id is None and lane.as_of is None
+        return not first or lane.failures + 1 >= PATIENCE
+
+    def _is_unproven(self, name: str, error: ApiError, forbidden: bool, sent: float) -> bool:
+        """Whether to make sure that lists can still be read, before an object is taken to be at fault.
+
+        Live data do not wait for that, nor does anybody who waits for an answer.
+        """
+        lane = self.lanes[name]
+        if name in LIVE or name in self.lanes.errands or isinstance(error, NotFoundError):
+            return False
+        if lane.failed_at is not None and lane.failed_at < self._list_worked_at:
+            return False
+        self._unproven += 1
+        if self._unproven <= MOST_UNPROVEN and not forbidden:
+            return False
+        lane.failed_at = sent if lane.failed_at is None else lane.failed_at
+        if not set(BOARD) & set(self.lanes.served):
+            self.lanes.ask("teams")  # no list is asked for anyway
+        return True
+
+    def _rejected(self, error: CredentialError, template: str, now: float) -> None:
+        self._rejected_by = template
         self._paused_until = now + CREDENTIAL_RETRY
         if not self._credential_rejected:
             log.error(

@@ -6,21 +6,27 @@ sends nor waits: the poller drives it, one request at a time, between those of t
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from exporter.account.account import Account
-from exporter.account.calls import CallsToRead, Neighbours
+from exporter.account.calls import MOST_LOOKS, CallsToRead, Neighbours
 from exporter.account.leaving import Listed
 from exporter.account.lists import Lists
 from exporter.aircall import endpoints
-from exporter.aircall.endpoints import QUERY_CAP, Asking, Request, ask, each_page
-from exporter.aircall.errors import NotFoundError
-from exporter.aircall.objects import Page, ReadCall, Ref
+from exporter.aircall.decoding import InvalidAnswerError
+from exporter.aircall.endpoints import Asking, Request, ask
+from exporter.aircall.errors import ApiError, NotFoundError
+from exporter.aircall.objects import Page, ReadCall
 from exporter.archive.records import Span
 from exporter.polling.errand import Errand
+from exporter.polling.parts import each, whole_list, window
 from exporter.polling.schedule import SUBSTATUSES
 
 T = TypeVar("T")
+
+MOST_FAILURES = 40
+"""Requests that may fail while a span is halved: more than it takes to find one second of half a year."""
 
 
 class UserApi:
@@ -45,7 +51,7 @@ class UserApi:
 
 def availabilities(lists: Lists) -> Asking[None]:
     """What every user is doing now."""
-    listed = yield from _listed(endpoints.availabilities(), lists.saw_availabilities)
+    listed = yield from _listed(lists, "availabilities", endpoints.availabilities(), lists.saw_availabilities)
     lists.read_availabilities(listed)
     lists.confirm("availabilities")
 
@@ -53,7 +59,9 @@ def availabilities(lists: Lists) -> Asking[None]:
 def users(lists: Lists, api: UserApi) -> Asking[None]:
     """All users, by the version that worked last, else by the other one."""
     listed = yield from api.either(
-        lambda version: _listed(endpoints.users(version), lambda page, _: lists.saw_users(page))
+        lambda version: _listed(
+            lists, "users", endpoints.users(version), lambda page, _: lists.saw_users(page)
+        )
     )
     lists.read_users(listed)
     lists.confirm("users")
@@ -61,122 +69,84 @@ def users(lists: Lists, api: UserApi) -> Asking[None]:
 
 def substatuses(lists: Lists, api: UserApi) -> Asking[None]:
     """Why users are away, from the same list: there is no other, and none of those who are."""
-    yield from api.either(lambda version: each_page(endpoints.user_statuses(version), lists.saw_substatuses))
+    yield from api.either(
+        lambda version: _listed(lists, SUBSTATUSES, endpoints.user_statuses(version), lists.saw_substatuses)
+    )
     lists.known.add(SUBSTATUSES)
 
 
 def teams(lists: Lists) -> Asking[None]:
     """All teams and their members."""
-    listed = yield from _listed(endpoints.teams(), lambda page, _: lists.saw_teams(page))
+    listed = yield from _listed(lists, "teams", endpoints.teams(), lambda page, _: lists.saw_teams(page))
     lists.read_teams(listed)
     lists.confirm("teams")
 
 
 def numbers(lists: Lists) -> Asking[None]:
     """All numbers."""
-    listed = yield from _listed(endpoints.numbers(), lambda page, _: lists.saw_numbers(page))
+    listed = yield from _listed(
+        lists, "numbers", endpoints.numbers(), lambda page, _: lists.saw_numbers(page)
+    )
     lists.read_numbers(listed)
     lists.confirm("numbers")
 
 
-def _listed(request: Request[Page[T]], apply: endpoints.Apply[T]) -> Asking[Listed]:
-    """Read a list to its end, and return what it held."""
+def _listed(lists: Lists, name: str, request: Request[Page[T]], apply: endpoints.Apply[T]) -> Asking[Listed]:
+    """Read a list to its end, and return what it held.
+
+    If a page fails, what the other pages say is in force, and the failure is raised: nobody is removed.
+    """
     listed = Listed()
 
     def take(page: Page[T], at: float) -> None:
         apply(page, at)
         listed.add(page, at)
 
-    yield from each_page(request, take)
+    failure = yield from whole_list(request, take)
+    if failure is not None:
+        lists.known.add(name)
+        raise ApiError(failure.code, str(failure), failure.headers)  # also if the page is not found
     return listed
-
-
-def assignments(lists: Lists, api: UserApi, now: float) -> Asking[None]:
-    """Who answers which number: one request for each number or for each user, whichever are fewer.
-
-    `now` is the time on our clock. A user or number that is gone when its turn comes answers nothing; what
-    cannot be read stays as it was.
-    """
-    user_ids = frozenset(lists.directory.users)
-    number_ids = frozenset(lists.directory.numbers)
-    lists.begin_assignments(user_ids, number_ids)
-    if len(number_ids) <= len(user_ids):
-        assigned = yield from _by_number(lists, number_ids)
-    else:
-        assigned = yield from _by_user(lists, api, user_ids, number_ids)
-    lists.read_assignments(assigned, user_ids, number_ids, now)
-    lists.confirm("assignments")
-
-
-def _by_number(lists: Lists, number_ids: frozenset[int]) -> Asking[dict[int, frozenset[int]]]:
-    before, assigned = lists.directory.assigned or {}, {}
-    for number_id in sorted(number_ids):
-        try:
-            answer = yield from ask(endpoints.number_users(number_id))
-        except NotFoundError:
-            continue
-        if answer.value is None:
-            lists.malformed["number"] += 1
-            assigned[number_id] = before.get(number_id, frozenset())
-        else:
-            assigned[number_id] = lists.ids(answer.value.users, "user")
-    return assigned
-
-
-def _by_user(
-    lists: Lists, api: UserApi, user_ids: frozenset[int], number_ids: Iterable[int]
-) -> Asking[dict[int, frozenset[int]]]:
-    before = lists.directory.assigned or {}
-    assigned: dict[int, set[int]] = {number_id: set() for number_id in number_ids}
-    for user_id in sorted(user_ids):
-        found: list[int] = []
-
-        def apply(page: Page[Ref], _: float, found: list[int] = found) -> None:
-            lists.malformed["number"] += page.malformed
-            found.extend(ref.id for ref in page.items)
-
-        try:
-            if api.version == "v2":
-                yield from each_page(endpoints.user_numbers(user_id), apply)
-            else:
-                answer = yield from ask(endpoints.user_with_numbers(user_id))
-                if answer.value is None:
-                    lists.malformed["user"] += 1
-                    found.extend(number_id for number_id, ids in before.items() if user_id in ids)
-                else:
-                    found.extend(lists.ids(answer.value.numbers, "number"))
-        except NotFoundError:
-            continue
-        for number_id in found:
-            assigned.setdefault(number_id, set()).add(user_id)
-    return {number_id: frozenset(ids) for number_id, ids in assigned.items()}
 
 
 def calls(account: Account, todo: CallsToRead, now: float, server_now: float) -> Asking[None]:
     """What can have changed in the queue: the calls of late, and older ones that wait by their id.
 
     The time is now on our clock, `server_now` the same moment on Aircall's. The activity period ends there
-    as soon as there is an answer: without one, the board stays as it is.
+    as soon as there is an answer: without one, the board stays as it is. If a further page fails, the calls
+    on it and behind it are left to the reading of past calls.
     """
+    oldest = int(server_now)
 
     def apply(page: Page[ReadCall], at: float) -> None:
+        nonlocal oldest
         account.slide(server_now)
         account.saw_calls(page, at)
+        oldest = min((item.call.started_at for item in page.items), default=oldest)
 
-    yield from _window(todo.since, None, apply)
-    account.read_calls(todo.since, server_now)
-    unlisted = account.book.unread(todo.since, now)
-    for call_id in dict.fromkeys((*todo.ids, *unlisted)):
-        yield from call(account, call_id)
+    since, read_from = todo.since, None
+    try:
+        yield from window(since, None, apply)
+    except ApiError:
+        since = read_from = max(since, oldest + 1)
+    account.read_calls(todo.since, server_now, read_from)
+    unlisted = account.book.unread(since, now)
+    yield from look_at(account, dict.fromkeys((*todo.ids, *unlisted)), now)
+
+
+def look_at(account: Account, call_ids: Iterable[int], now: float) -> Asking[None]:
+    """Some calls by their ids. One that fails stays as it was known."""
+    yield from each(account.aside, "call", call_ids, now, lambda call_id: call(account, call_id))
 
 
 def endings(account: Account, to_look_at: list[Neighbours], now: float) -> Asking[None]:
     """The calls in progress that may be over, those that began close together in one request."""
     for neighbours in to_look_at:
         if len(neighbours.calls) > 1:
-            yield from _window(neighbours.since, neighbours.until, account.saw_calls)
-        for call_id in account.book.not_seen(neighbours.calls, now):
-            yield from call(account, call_id)
+            with suppress(ApiError):  # then each is asked for by its id
+                yield from window(neighbours.since, neighbours.until, account.saw_calls)
+        unseen = account.book.not_seen(neighbours.calls, now)
+        yield from look_at(account, unseen[:MOST_LOOKS], now)
 
 
 def errands(waiting: deque[Errand[Any]]) -> Asking[None]:
@@ -204,51 +174,69 @@ def call(account: Account, call_id: int) -> Asking[ReadCall | None]:
     return next(iter(answer.value.items), None)
 
 
-def past(account: Account) -> Asking[None]:
+def past(account: Account, now: float) -> Asking[None]:
     """What is missing, the latest first; then how the calls ended that an earlier run left open."""
-    if account.history.missing:
-        yield from past_calls(account, account.history.missing[-1])
+    span = account.past_to_read(now)
+    if span is not None:
+        yield from past_calls(account, span, now)
         return
-    while account.ledger.left_open:
-        call_id = min(account.ledger.left_open)
+
+    def ask_one(call_id: int) -> Asking[None]:
         yield from call(account, call_id)
         account.ledger.left_open.discard(call_id)
 
+    yield from each(account.aside, "call", sorted(account.ledger.left_open), now, ask_one)
 
-def past_calls(account: Account, span: Span) -> Asking[None]:
-    """The calls of a span, newest first; what has been read stays read when this breaks off."""
-    since, until = span
+
+def past_calls(account: Account, span: Span, now: float) -> Asking[None]:
+    """The calls of a span, newest first; what has been read stays read when this breaks off.
+
+    A span that fails is halved until what fails is a second long, or too many requests have failed. What
+    is left then is set aside.
+    """
+    todo, failures = [span], 0
+    while todo:
+        since, until = todo.pop()
+        left = until
+
+        def apply(page: Page[ReadCall], at: float, since: int = since, until: int = until) -> None:
+            nonlocal left
+            account.saw_calls(page, at)
+            left = min((item.call.started_at for item in page.items), default=left)
+            account.read_past(max(since, left + 1), until)
+
+        try:
+            yield from window(since, until, apply)
+            account.read_past(since, until)
+        except (ApiError, InvalidAnswerError) as error:
+            failures += 1
+            middle = (since + left) // 2
+            if left < until and failures <= MOST_FAILURES:
+                todo.append((since, left))
+            elif since < left and failures <= MOST_FAILURES:
+                todo += [(since, middle), (middle + 1, left)]
+            else:
+                account.aside.range_failed((since, left), str(error), now)
+
+
+def late_edits(account: Account, server_now: float, now: float) -> Asking[None]:
+    """Calls of some age once more: tags, comments, assignee and recordings change after the end.
+
+    The times are the same moment on Aircall's clock and on ours.
+    """
+    due = account.edits(server_now)
+    if due is None:
+        return
+    step, (since, until) = due
+    left = until
 
     def apply(page: Page[ReadCall], at: float) -> None:
+        nonlocal left
         account.saw_calls(page, at)
-        oldest = min((item.call.started_at for item in page.items), default=until)
-        account.history.read(max(since, oldest + 1), until)
+        left = min((item.call.started_at for item in page.items), default=left)
 
-    yield from _window(since, until, apply)
-    account.history.read(since, until)
-
-
-def late_edits(account: Account, server_now: float) -> Asking[None]:
-    """Calls of some age once more: tags, comments, assignee and recordings change after the end."""
-    due = account.edits(server_now)
-    if due is not None:
-        step, span = due
-        yield from _window(*span, account.saw_calls)
-        account.history.edits_read(step, span[1])
-
-
-def _window(since: int, until: int | None, apply: endpoints.Apply[ReadCall]) -> Asking[None]:
-    """All calls of a stretch of time, newest first, also where they are more than one query gives."""
-    while True:
-        count, oldest = 0, until
-
-        def counting(page: Page[ReadCall], at: float) -> None:
-            nonlocal count, oldest
-            count += page.objects
-            oldest = min((item.call.started_at for item in page.items), default=oldest)
-            apply(page, at)
-
-        yield from each_page(endpoints.calls(since, until), counting)
-        if count < QUERY_CAP or oldest is None:
-            return
-        until = oldest if oldest != until else oldest - 1
+    try:
+        yield from window(since, until, apply)
+    except (ApiError, InvalidAnswerError) as error:
+        account.aside.range_failed((since, left), str(error), now)
+    account.history.edits_read(step, until)

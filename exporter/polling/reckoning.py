@@ -66,6 +66,6 @@ def _archive_demand(account: Account) -> float:
     """Requests a minute that the archive could do with."""
     if account.ledger.totals is None:
         return 0.0
-    if account.history.missing or account.history.wished:
+    if account.seconds_to_read:
         return math.inf
     return costs.late_edits(account.book.per_second)

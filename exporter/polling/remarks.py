@@ -1,11 +1,12 @@
 """What is worth saying of the polling, once: a log line that repeats itself is read by nobody."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import structlog
 
 from exporter.account.account import Account
+from exporter.account.setaside import ObjectKind, SetAside
 from exporter.config import Settings
 from exporter.planner.advice import advice
 from exporter.planner.command import in_words
@@ -33,6 +34,7 @@ class Remarks:
         self._limit = limit
         self._limit_logged_at = -math.inf
         self._told_of: set[str] = set()
+        self._set_aside: Set[ObjectKind] = frozenset()
         self._stretching = False
         self._misspelt: tuple[str, ...] = ()
         self._planned_for: tuple[Settings, float] | None = None
@@ -52,6 +54,19 @@ class Remarks:
         for word in account.presence.strange_words - self._told_of:
             self._told_of.add(word)
             log.warning("a new word for an availability, shown as unknown", word=word)
+
+    def set_aside(self, aside: SetAside) -> None:
+        """Objects that fail again and again, and once none of their kind does any more."""
+        problems = aside.problems
+        for kind in problems.keys() - self._set_aside:
+            log.warning(
+                "an object fails again and again, it is set aside and asked for rarely",
+                kind=kind,
+                problem=problems[kind],
+            )
+        for kind in self._set_aside - problems.keys():
+            log.info("no object is set aside any more", kind=kind)
+        self._set_aside = problems.keys()
 
     def names(self, misspelt: tuple[str, ...]) -> None:
         """Names in the configuration that nobody has."""

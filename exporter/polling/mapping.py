@@ -1,0 +1,118 @@
+"""How it is read who answers which number: one request for each number or each user, whichever are fewer.
+
+A number or user that is gone when its turn comes answers nothing. One that cannot be read, or whose request
+fails, keeps the assignments known before; without any, nobody is assigned until it can be read.
+"""
+
+from collections.abc import Callable, Mapping
+
+from exporter.account.lists import Lists
+from exporter.account.setaside import SetAside
+from exporter.aircall import endpoints
+from exporter.aircall.endpoints import Asking, ask, each_page
+from exporter.aircall.errors import NotFoundError
+from exporter.aircall.objects import Page, Ref
+from exporter.polling.parts import each
+
+
+def assignments(lists: Lists, version: Callable[[], str], aside: SetAside, now: float) -> Asking[None]:
+    """Read who answers which number. `version` returns that of the users' endpoints which works."""
+    user_ids = frozenset(lists.directory.users)
+    number_ids = frozenset(lists.directory.numbers)
+    lists.begin_assignments(user_ids, number_ids)
+    before = lists.directory.assigned or {}
+    if len(number_ids) <= len(user_ids):
+        aside.keep("number", number_ids)
+        aside.keep("user", frozenset())
+        found = yield from _by_number(lists, number_ids, aside, now)
+        kept = {id_: before.get(id_, frozenset()) for id_ in number_ids - found.keys()}
+        assigned = {id_: users for id_, users in found.items() if users is not None} | kept
+    else:
+        aside.keep("number", frozenset())
+        aside.keep("user", user_ids)
+        answers = yield from _by_user(lists, version, user_ids, aside, now)
+        others = {id_: (users & user_ids) - answers.keys() for id_, users in before.items()}
+        assigned = dict.fromkeys(number_ids, frozenset[int]()) | _with(answers, others)
+    lists.read_assignments(assigned, user_ids, number_ids, now)
+    lists.confirm("assignments")
+
+
+def assignments_set_aside(
+    lists: Lists, version: Callable[[], str], aside: SetAside, now: float
+) -> Asking[None]:
+    """Read the assignments of those numbers and users that failed before and are due again.
+
+    It adds assignments. Those that a whole reading leaves out are removed by that.
+    """
+    numbers = yield from _by_number(lists, frozenset(aside.due("number", now)), aside, now)
+    answers = yield from _by_user(lists, version, frozenset(aside.due("user", now)), aside, now)
+    before = lists.directory.assigned or {}
+    changed = {id_: before.get(id_, frozenset()) | (users or frozenset()) for id_, users in numbers.items()}
+    lists.directory.assign(_with(answers, {**before, **changed}))
+
+
+def _by_number(
+    lists: Lists, number_ids: frozenset[int], aside: SetAside, now: float
+) -> Asking[dict[int, frozenset[int] | None]]:
+    """Return who answers each number that could be read, and None for those that are gone."""
+    found: dict[int, frozenset[int] | None] = {}
+
+    def ask_one(number_id: int) -> Asking[None]:
+        try:
+            answer = yield from ask(endpoints.number_users(number_id))
+        except NotFoundError:
+            found[number_id] = None
+            return
+        if answer.value is None:
+            lists.malformed["number"] += 1
+        else:
+            found[number_id] = lists.ids(answer.value.users, "user")
+
+    yield from each(aside, "number", sorted(number_ids), now, ask_one)
+    return found
+
+
+def _by_user(
+    lists: Lists, version: Callable[[], str], user_ids: frozenset[int], aside: SetAside, now: float
+) -> Asking[dict[int, frozenset[int]]]:
+    """Return the numbers of each user who could be read, none for those who are gone."""
+    answers: dict[int, frozenset[int]] = {}
+
+    def ask_one(user_id: int) -> Asking[None]:
+        try:
+            numbers = yield from _numbers_of(lists, version(), user_id)
+        except NotFoundError:
+            numbers = frozenset()
+        if numbers is not None:
+            answers[user_id] = numbers
+
+    yield from each(aside, "user", sorted(user_ids), now, ask_one)
+    return answers
+
+
+def _numbers_of(lists: Lists, version: str, user_id: int) -> Asking[frozenset[int] | None]:
+    found: set[int] = set()
+
+    def apply(page: Page[Ref], _: float) -> None:
+        lists.malformed["number"] += page.malformed
+        found.update(ref.id for ref in page.items)
+
+    if version == "v2":
+        yield from each_page(endpoints.user_numbers(user_id), apply)
+        return frozenset(found)
+    answer = yield from ask(endpoints.user_with_numbers(user_id))
+    if answer.value is None:
+        lists.malformed["user"] += 1
+        return None
+    return lists.ids(answer.value.numbers, "number")
+
+
+def _with(
+    answers: Mapping[int, frozenset[int]], before: Mapping[int, frozenset[int]]
+) -> dict[int, frozenset[int]]:
+    """Return number → users: those `before`, and those of the `answers` (user → numbers)."""
+    assigned = {id_: set(users) for id_, users in before.items()}
+    for user_id, numbers in answers.items():
+        for number_id in numbers:
+            assigned.setdefault(number_id, set()).add(user_id)
+    return {id_: frozenset(users) for id_, users in assigned.items()}

@@ -1,0 +1,74 @@
+"""When what fails is asked for again."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.account.setaside import LEAST_WAIT, LONGEST_WAIT, SetAside
+from exporter.archive.records import Span
+
+NOW = 1_780_000_000.0
+
+
+def seconds(spans: tuple[Span, ...]) -> set[int]:
+    return {second for first, last in spans for second in range(first, last + 1)}
+
+
+def test_failed_twice_waits_double_up_to_an_hour() -> None:
+    aside, now, waits = SetAside(), NOW, []
+    aside.failed("call", 7, "answered 500", now)
+    assert aside.askable("call", [7], now) == [7]
+    assert aside.counts["call"] == 0
+    for _ in range(12):
+        aside.failed("call", 7, "answered 500", now)
+        due = next(at for at in range(int(now), int(now) + 4000, 10) if aside.askable("call", [7], at))
+        waits.append(due - now)
+        now = float(due)
+    assert aside.counts["call"] == 1
+    assert waits[:5] == [LEAST_WAIT, LEAST_WAIT, 2 * LEAST_WAIT, 4 * LEAST_WAIT, 8 * LEAST_WAIT]
+    assert waits[-1] == LONGEST_WAIT
+
+
+def test_worked_others_of_the_kind_are_due_at_once() -> None:
+    aside = SetAside()
+    for id_ in (1, 2, 3):
+        aside.failed("number", id_, "answered 500", NOW)
+        aside.failed("number", id_, "answered 500", NOW)
+    assert aside.due("number", NOW) == []
+    aside.worked("number", 2)
+    assert aside.due("number", NOW) == [1, 3]
+
+
+def test_lists_failed_forgets_what_failed_once() -> None:
+    aside = SetAside()
+    aside.failed("call", 1, "answered 500", NOW)
+    aside.lists_failed()
+    aside.failed("call", 1, "answered 500", NOW)
+    assert aside.counts["call"] == 0
+
+
+def test_askable_what_failed_comes_last() -> None:
+    aside = SetAside()
+    aside.failed("call", 1, "no answer in time", NOW)
+    assert aside.askable("call", [1, 2, 3], NOW) == [2, 3, 1]
+
+
+spans = st.tuples(st.integers(0, 60), st.integers(0, 15)).map(lambda pair: (pair[0], pair[0] + pair[1]))
+steps = st.lists(st.tuples(st.booleans(), spans, st.floats(0, 5000)), max_size=20)
+
+
+@given(steps, spans)
+def test_ranges_are_what_failed_and_did_not_work_since(
+    steps: list[tuple[bool, Span, float]], wanted: Span
+) -> None:
+    aside, now, failing = SetAside(), NOW, set[int]()
+    for failed, span, later in steps:
+        now += later
+        if failed:
+            aside.range_failed(span, "answered 500", now)
+            failing |= seconds((span,))
+        else:
+            aside.range_worked(span)
+            failing -= seconds((span,))
+    assert seconds(aside.without_ranges([wanted])) == seconds((wanted,)) - failing
+    assert seconds(aside.open_ranges([wanted], now)) >= seconds((wanted,)) - failing
+    assert seconds(aside.open_ranges([wanted], now + LONGEST_WAIT)) == seconds((wanted,)) | failing

@@ -1,0 +1,346 @@
+"""One object that Aircall always answers with an error costs that object, and nothing behind it."""
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from starlette.responses import Response
+
+from exporter.account.history import AGES
+from exporter.aircall.client import READ_TIMEOUT
+from exporter.config import Refresh
+from exporter.demo import faults
+from exporter.demo.calls import SimulatedCall
+from exporter.demo.faults import Exchange, Fault, Respond
+from exporter.demo.simulation import SimulatedAccount
+from exporter.durations import Duration
+from tests.simulated_time import NOON, Polled, polled
+
+HOUR = 3600
+SELDOM = Refresh(calls=Duration(120), availabilities=Duration(120), substatuses=Duration(1200))
+
+ERRORS = {
+    "500": faults.answer(500, b"oops"),
+    "403": faults.answer(403, b'{"message":"Forbidden"}'),
+    "401": faults.answer(401, b'{"message":"Unauthorized"}'),
+    "400": faults.answer(400),
+    "422": faults.answer(422),
+    "a web page": faults.answer(200, b"<html>", "text/html"),
+    "no JSON": faults.answer(200, b"oops"),
+    "cut off": faults.cut_off,
+    "no answer": faults.close_connection,
+}
+
+
+def at_path(*paths: str) -> Callable[[str], bool]:
+    return lambda path: path in paths
+
+
+def asked(world: Polled, path: str, since: float = 0.0) -> list[float]:
+    """When a path was asked for."""
+    return [
+        request.time for request in world.aircall.requests if request.path == path and request.time >= since
+    ]
+
+
+def missed_call(account: SimulatedAccount, at: float) -> SimulatedCall:
+    call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=at)
+    account.miss(call.id, "short_abandoned", at=at + 5)
+    return call
+
+
+def page_with(is_bad: Callable[[int], bool], respond: Respond) -> Respond:
+    """Answer by `respond` each page of calls that holds a bad one, by its start."""
+
+    def holds(exchange: Exchange) -> bool:
+        starts = re.findall(rb'"started_at":(\d+)', bytes(exchange.proper_answer().body))
+        return any(is_bad(int(start)) for start in starts)
+
+    return faults.when(holds, respond)
+
+
+def crowd(account: SimulatedAccount, begin: float, calls: int = 60) -> float:
+    """Let so many callers be missed, one a second; gives when that is over."""
+    for second in range(calls):
+        missed_call(account, begin + second)
+    return begin + calls + 5
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_poll_waiting_call_fails_succeeds_and_asks_ever_more_rarely(
+    world: Polled, account: SimulatedAccount, error: str
+) -> None:
+    number = next(iter(account.numbers))
+    stuck = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    path = f"/v1/calls/{stuck.id}"
+    world.aircall.faults.append(Fault(at_path(path), ERRORS[error]))
+    world.time.now = crowd(account, world.time.now + 1)
+    begun = world.time.now
+    for _ in range(7):
+        world.live(60)
+        scrape = world.scrape()
+        assert scrape.value("aircall_up") == 1
+        assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert scrape.value("aircall_api_credential_rejected") == 0
+        assert str(stuck.id) in scrape.labels("aircall_queue_call_wait_seconds", "call_id")
+    assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 1
+    times = asked(world, path, begun)
+    assert 4 <= len(times) <= 6
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    assert waits[-1] > 1.5 * waits[-2] >= 90
+    world.aircall.faults.clear()
+    account.answer(stuck.id, sorted(account.users)[0], at=world.time.now)
+    world.live(300)
+    scrape = world.scrape()
+    assert not scrape.all("aircall_queue_call_wait_seconds")
+    assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 0
+
+
+@pytest.mark.parametrize("worst", [0, 1, 2])
+@pytest.mark.parametrize("error", ["500", "403"])
+def test_endings_one_call_fails_finds_the_end_of_the_others(
+    world: Polled, account: SimulatedAccount, error: str, worst: int
+) -> None:
+    number, users = next(iter(account.numbers)), sorted(account.users)[:3]
+    calls = []
+    for user in users:
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(call.id, user, at=world.time.now + 2)
+        world.time.now = crowd(account, world.time.now + 3)
+        calls.append(call)
+    world.live(60)
+    bad = at_path(f"/v1/calls/{calls[worst].id}")
+    world.aircall.faults.append(Fault(bad, ERRORS[error]))
+    listed = page_with(lambda start: start == calls[worst].started_at, ERRORS[error])
+    world.aircall.faults.append(Fault(at_path("/v1/calls"), listed))
+    before = world.scrape().sum("aircall_calls_total", outcome="answered")
+    for call in calls:
+        account.hang_up(call.id, at=world.time.now)
+    world.live(45)
+    scrape = world.scrape()
+    assert scrape.labels("aircall_user_current_call_seconds", "user_id") <= {str(users[worst])}
+    assert scrape.sum("aircall_calls_total", outcome="answered") == before + 2
+    assert scrape.value("aircall_up") == 1
+    world.aircall.faults.clear()
+    world.live(120)
+    assert world.scrape().sum("aircall_calls_total", outcome="answered") == before + 3
+
+
+@pytest.mark.parametrize("by_user", [False, True])
+@pytest.mark.parametrize("error", ["500", "403", "no answer"])
+def test_assignments_one_object_fails_are_known_from_the_others(error: str, by_user: bool) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    if by_user:
+        for position in range(3):
+            account.add_number(f"More {position}", f"+33 1 99 99 99 9{position}", "FR", "Europe/Paris")
+    numbers, users = sorted(account.numbers), sorted(account.users)
+    path = f"/v2/users/{users[0]}/numbers" if by_user else f"/v1/numbers/{numbers[0]}"
+    call = account.ring_in(numbers[1], "+33 1 11 11 11 11", at=NOON - 60)
+    account.miss(call.id, "no_available_agent", at=NOON - 30)
+    with polled(account) as world:
+        world.aircall.faults.append(Fault(at_path(path), ERRORS[error]))
+        world.live_until_complete()
+        world.live(120)
+        scrape = world.scrape()
+        assert scrape.value("aircall_up") == 1
+        assert scrape.value("aircall_api_credential_rejected") == 0
+        kind = "user" if by_user else "number"
+        assert scrape.value("aircall_exporter_objects_set_aside", kind=kind) == 1
+        others = {str(user) for user in account.numbers[numbers[1]].user_ids - {users[0]}}
+        missed = scrape.all("aircall_user_calls", outcome="missed")
+        assert {dict(labels)["user_id"] for labels, count in missed.items() if count} >= others
+        assert scrape.sum("aircall_team_calls_total", outcome="missed") > 0
+        assert scrape.value("aircall_polls_total", dataset="assignments", result="success") >= 1
+        assert len(asked(world, path)) <= 8
+        world.aircall.faults.clear()
+        world.live(400)
+        scrape = world.scrape()
+        assert scrape.value("aircall_exporter_objects_set_aside", kind=kind) == 0
+        pairs = {
+            (int(dict(labels)["user_id"]), int(dict(labels)["number_id"]))
+            for labels in scrape.all("aircall_user_number_info")
+        }
+        assert pairs == {(u, n.id) for n in account.numbers.values() for u in n.user_ids}
+
+
+def test_assignments_a_number_fails_later_keeps_its_users(world: Polled, account: SimulatedAccount) -> None:
+    number = sorted(account.numbers)[0]
+    users = world.scrape().labels("aircall_user_number_info", "user_id", number_id=number)
+    world.aircall.faults.append(Fault(at_path(f"/v1/numbers/{number}"), ERRORS["500"]))
+    world.poller.refresh()
+    world.live(120)
+    assert users
+    assert world.scrape().labels("aircall_user_number_info", "user_id", number_id=number) == users
+
+
+@pytest.mark.parametrize("error", ["500", "403", "no answer"])
+def test_past_one_call_fails_is_read_around_and_healed(error: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    for position in range(400):
+        missed_call(account, NOON - 2 * HOUR + 15 * position)
+    bad = NOON - HOUR
+    with polled(account, served={"rate_limit": 6000}) as world:
+        fault = page_with(lambda start: start == bad, ERRORS[error])
+        world.aircall.faults.append(Fault(at_path("/v1/calls"), fault))
+        world.live_until_complete()
+        world.live(900 if error in ("no answer", "403") else 60)
+        scrape = world.scrape()
+        assert world.poller.account.history.seconds_missing == 1
+        assert scrape.value("aircall_archive_missing_seconds") == 1
+        assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
+        assert scrape.value("aircall_up") == 1
+        world.aircall.faults.clear()
+        world.live(1000)
+        assert world.poller.account.history.seconds_missing == 0
+        assert world.scrape().value("aircall_exporter_objects_set_aside", kind="range") == 0
+
+
+def test_past_everything_old_fails_costs_little() -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    for position in range(400):
+        missed_call(account, NOON - 2 * HOUR + 15 * position)
+    with polled(account, refresh=SELDOM) as world:
+        old = faults.when(lambda exchange: int(exchange.query["from"]) < NOON - HOUR, ERRORS["403"])
+        world.aircall.faults.append(Fault(at_path("/v1/calls"), old))
+        world.live_until_complete()
+        world.live(HOUR)
+        before = len(world.aircall.requests)
+        world.live(HOUR)
+        scrape = world.scrape()
+        assert scrape.value("aircall_up") == 1
+        assert scrape.value("aircall_api_credential_rejected") == 0
+        assert scrape.value("aircall_archive_missing_seconds") == pytest.approx(23 * HOUR, abs=60)
+        assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
+        bounded = [request for request in list(world.aircall.requests)[before:] if "to=" in request.query]
+        assert len(bounded) < 120
+
+
+@pytest.mark.parametrize("error", ["500", "400", "404", "no answer"])
+def test_poll_of_calls_second_page_fails_keeps_the_board_fresh(error: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    respond = ERRORS.get(error, faults.answer(404))
+    with polled(account) as world:
+        world.live_until_complete()
+        world.aircall.faults.append(Fault(at_path("/v1/calls"), faults.from_page(2, respond)))
+        for _ in range(5):
+            world.time.now = crowd(account, world.time.now, 130)
+            world.live(30)
+            scrape = world.scrape()
+            assert scrape.value("aircall_up") == 1
+            assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 25
+        world.live(600 if error == "no answer" else 120)
+        assert world.poller.account.history.seconds_missing == 0
+        assert world.scrape().sum("aircall_calls_total") == 5 * 130
+
+
+@pytest.mark.parametrize(
+    ("path", "dataset", "error"),
+    [
+        ("/v2/users", "users", "500"),
+        ("/v2/users", "users", "404"),
+        ("/v1/users/availabilities", "availabilities", "400"),
+        ("/v1/numbers", "numbers", "403"),
+        ("/v1/teams", "teams", "no JSON"),
+    ],
+)
+def test_list_second_page_fails_applies_the_other_pages(path: str, dataset: str, error: str) -> None:
+    users = 130 if dataset in ("users", "availabilities") else 6
+    account = SimulatedAccount(users=users, calls_per_hour=0, start=NOON)
+    for position in range(130):
+        if dataset == "numbers":
+            account.add_number(f"More {position}", f"+33 1 99 99 99 {position}", "FR", "Europe/Paris")
+        if dataset == "teams":
+            account.add_team(f"Another {position}")
+    respond = ERRORS.get(error, faults.answer(404))
+    with polled(account, served={"rate_limit": 600}) as world:
+        world.aircall.faults.append(Fault(at_path(path), faults.from_page(2, respond, last=2)))
+        world.live_until_complete()
+        world.live(60)
+        scrape = world.scrape()
+        assert scrape.value("aircall_api_credential_rejected") == 0
+        assert scrape.value("aircall_polls_total", dataset=dataset, result="error") >= 1
+        assert scrape.value("aircall_polls_total", dataset=dataset, result="success") == 0
+        assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert scrape.value("aircall_up") == (0 if dataset == "availabilities" else 1)
+        seen = {
+            "users": world.poller.account.directory.users,
+            "availabilities": world.poller.account.presence.users,
+            "numbers": world.poller.account.directory.numbers,
+            "teams": world.poller.account.directory.members,
+        }[dataset]
+        everything = {"numbers": account.numbers, "teams": account.teams}.get(dataset, account.users)
+        assert len(seen) == len(everything) - 50
+        world.aircall.faults.clear()
+        world.live(310)
+        assert len(seen) == len(everything)
+        assert world.scrape().value("aircall_polls_total", dataset=dataset, result="success") >= 1
+
+
+def test_late_edits_one_call_fails_reach_the_others() -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    with polled(account, refresh=SELDOM) as world:
+        world.live_until_complete()
+        begun = world.time.now
+        for position in range(120):
+            missed_call(account, begun + 10 * position)
+        world.live(1200)
+        bad = page_with(lambda start: start == int(begun), ERRORS["500"])
+        world.aircall.faults.append(Fault(at_path("/v1/calls"), bad))
+        world.live(2 * AGES[1])
+        swept = world.poller.account.history.swept
+        assert swept[0] > begun + AGES[1]
+        assert swept[1] > begun + AGES[0]
+        assert world.scrape().value("aircall_up") == 1
+
+
+def test_credential_one_list_is_forbidden_is_not_rejected(world: Polled, account: SimulatedAccount) -> None:
+    world.aircall.faults.append(Fault(at_path("/v1/teams"), ERRORS["403"]))
+    world.poller.refresh()
+    world.live(120)
+    begun = world.time.now
+    world.live(400)
+    scrape = world.scrape()
+    assert scrape.value("aircall_api_credential_rejected") == 0
+    assert scrape.value("aircall_up") == 1
+    polls = asked(world, "/v1/users/availabilities", begun)
+    assert max(later - earlier for earlier, later in pairwise(polls)) < 12
+
+
+def test_calls_that_hang_slow_others_ever_more_rarely(world: Polled, account: SimulatedAccount) -> None:
+    number = next(iter(account.numbers))
+    stuck = [account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now + n) for n in range(3)]
+    paths = [f"/v1/calls/{call.id}" for call in stuck]
+
+    async def hang(exchange: Exchange) -> Response:
+        world.time.now += READ_TIMEOUT
+        return await faults.close_connection(exchange)
+
+    world.aircall.faults.append(Fault(at_path(*paths), hang))
+    world.time.now = crowd(account, world.time.now + 3)
+    world.live(300)
+    begun, ages = world.time.now, []
+    while world.time.now < begun + 600:
+        world.live(5)
+        scrape = world.scrape()
+        assert scrape.value("aircall_up") == 1
+        ages.append(scrape.value("aircall_dataset_age_seconds", dataset="calls"))
+    assert max(ages) < 35
+    assert sum(ages) / len(ages) < 12
+
+
+def test_outage_of_everything_sets_nothing_aside(world: Polled, account: SimulatedAccount) -> None:
+    number = next(iter(account.numbers))
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    world.time.now = crowd(account, world.time.now + 1)
+    world.live(30)
+    world.aircall.faults.append(Fault(lambda _: True, ERRORS["500"]))
+    world.live(900)
+    assert world.scrape().value("aircall_up") == 0
+    assert world.scrape().sum("aircall_exporter_objects_set_aside") == 0
+    world.aircall.faults.clear()
+    account.answer(call.id, sorted(account.users)[0], at=world.time.now)
+    world.live(45)
+    scrape = world.scrape()
+    assert scrape.value("aircall_up") == 1
+    assert not scrape.all("aircall_queue_call_wait_seconds")
