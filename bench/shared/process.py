@@ -91,9 +91,9 @@ class Process:
 
 
 @contextmanager
-def process(*arguments: str, **environ: str) -> Iterator[Process]:
+def process(*arguments: str, command: Sequence[str] = COMMAND, **environ: str) -> Iterator[Process]:
     """Run an exporter until the block is left."""
-    started = Process(*arguments, **environ)
+    started = Process(*arguments, command=command, **environ)
     try:
         yield started
     finally:

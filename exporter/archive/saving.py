@@ -1,6 +1,7 @@
 """Saving batches so that an item that the database does not accept costs only itself."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -57,5 +58,5 @@ class Saver:
             del self._remembered[next(iter(self._remembered))]
         for kind, id_ in piece.names:
             log.error("name rejected by the database", kind=kind, id=id_, problem=str(error))
-        rest = Batch(vanished=piece.vanished, progress=piece.progress, load=piece.load)
+        rest = replace(piece, records={}, additions=[], names={})
         return (rest,) if rest else ()

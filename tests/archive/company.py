@@ -16,7 +16,7 @@ from exporter.archive.records import Progress
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from tests.ledger import open_calls
-from tests.process import Process, credential, process
+from tests.process import COMMAND, Process, credential, process
 from tests.running import eventually
 from tests.scrape import Scrape
 
@@ -35,6 +35,8 @@ class Company:
         self.account = SimulatedAccount(users=40, calls_per_hour=600, seed=5, start=self.start, history=0)
         self.aircall = SimulatedAircall(self.account, clock=self.now, rate_limit=1_000_000)
         self.database = database
+        self.command = COMMAND
+        """What starts an exporter."""
         self._moved_to, self._requests, self._pace = self.start, 0, seconds_per_request
         self._config = directory / "aircall.yml"
         self.flags = (f"--config.file={self._config}", f"--storage.path={directory}")
@@ -58,7 +60,7 @@ class Company:
 
     def exporter(self) -> AbstractContextManager[Process]:
         """An exporter of this account, until the block is left."""
-        return process(*self.flags, **credential(self.aircall))
+        return process(*self.flags, command=self.command, **credential(self.aircall))
 
     def read_whole(self, exporter: Process) -> Scrape:
         """Let the account stand still until everything is read and saved; gives a scrape of that."""

@@ -26,7 +26,6 @@ from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.service import Service
 from exporter.suspension import CONFIRMING, LATE, LONG, Suspension
-from tests import process as processes
 from tests.archive.company import Company
 from tests.archive.postgres import Postgres
 from tests.archive.proxy import Proxy, proxy
@@ -60,10 +59,9 @@ def passing_on(postgres_server: Postgres) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def impatient_pair(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
-    monkeypatch.setattr(processes, "COMMAND", [sys.executable, "-c", IMPATIENT])
+def impatient_pair(url: str, tmp_path: Path) -> Iterator[Pair]:
     with ExitStack() as running_now:
-        yield Pair(url, tmp_path, running_now)
+        yield Pair(url, tmp_path, running_now, [sys.executable, "-c", IMPATIENT])
 
 
 def through(passing_on: Proxy, url: str) -> str:

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from exporter.aircall.objects import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive import schema
 from exporter.archive.database import ArchiveError, UnstorableError
-from exporter.archive.records import Addition, Batch, Progress, Record, Saved
+from exporter.archive.records import Addition, Batch, Counting, Progress, Record, Saved
 from exporter.archive.saving import Saver
 from exporter.archive.store import Archive
 from exporter.demo.simulation import SimulatedAccount
@@ -36,7 +36,7 @@ def batch_of(*records: Record, names: dict | None = None) -> Batch:
         Addition(record.call, "counted", ((("calls", "", "", "inbound", "missed"), 1),)) for record in records
     ]
     by_id = {record.call.id: record for record in records}
-    return Batch(by_id, additions, names or {}, progress=Progress(NOW, ((1, NOW),)))
+    return Batch(by_id, additions, names or {}, progress=Progress(NOW, ((1, NOW),)), counting=Counting(0))
 
 
 def rows(database: str, table: str = "calls") -> list:

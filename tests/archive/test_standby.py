@@ -4,7 +4,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from exporter.archive.store import Archive
 from tests.archive.company import Company
 from tests.archive.postgres import Postgres, end_sessions
 from tests.ledger import counted, kept, plan, to_be_counted
-from tests.process import Process
+from tests.process import COMMAND, Process
 from tests.running import eventually
 from tests.scrape import Scrape
 
@@ -48,9 +48,12 @@ def lasting(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory)
 class Pair:
     """A busy company, and two exporters of it."""
 
-    def __init__(self, url: str, directory: Path, running_now: ExitStack) -> None:
+    def __init__(
+        self, url: str, directory: Path, running_now: ExitStack, command: Sequence[str] = COMMAND
+    ) -> None:
         storage = {"url": url, "standby": True}
         self.company = Company(url, directory, seconds_per_request=2, storage=storage)
+        self.company.command = list(command)
         running_now.enter_context(self.company.aircall)
         self._running_now = running_now
         self.leader = self.another()
