@@ -1,4 +1,7 @@
-"""Everything that is measured by hand, in turn: `python -m bench`, or `python -m bench NAME...`."""
+"""Everything that is measured by hand, in turn: `python -m bench`, or `python -m bench NAME...`.
+
+Only by name: `chaos`, which takes an hour for each database.
+"""
 
 import subprocess
 import sys
