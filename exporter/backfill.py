@@ -6,6 +6,7 @@ given again goes on where it was.
 """
 
 import argparse
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from exporter.archive.reading import moment
 from exporter.archive.records import Span
 from exporter.archive.store import Archive
 from exporter.archive.writer import BEAT
-from exporter.clock import Clock, steady_clock
+from exporter.clock import Clock, Clocks, steady_clock
 from exporter.config import Settings
 from exporter.durations import Duration
 from exporter.polling.lanes import WISHED
@@ -68,8 +69,8 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
             while left():
                 if is_served(archive):
                     _watch(archive, span, left, bar)
-                elif not _read(archive, settings, span, bar):
-                    bar.say(REJECTED)
+                elif problem := _read(archive, settings, span, bar):
+                    bar.say(problem)
                     return FAILED
         except KeyboardInterrupt:
             bar.say("interrupted; the same command goes on where it was")
@@ -127,11 +128,11 @@ def _watch(archive: Archive, span: Span, left: Callable[[], int], bar: "_Bar") -
         archive.set_wishes(tuple(wish for wish in archive.wishes() if wish != span))
 
 
-def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> bool:
-    """Read until nothing is left or an exporter has come; gives whether Aircall accepts the credential."""
+def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> str | None:
+    """Read until nothing is left or another exporter has started; return why it cannot be read, if so."""
     clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
-    poller = Poller(settings, client, registry, clock, archive.save)
+    poller = Poller(settings, client, registry, Clocks(clock), archive.save)
     poller.lanes.served = (WISHED,)
     poller.restore(archive.load())
     poller.wish((span,))
@@ -139,17 +140,27 @@ def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> bool
     first = _length(history.wished)
     try:
         while history.wished and not is_served(archive):
-            poller.account.slide(clock())
+            poller.account.slide(clock() + poller.account.server_ahead)
             come_again = poller.step()
             if poller.status().credential_rejected:
-                return False
+                return REJECTED
+            present = poller.aircall_time()
+            if present is not None and present < span[1]:
+                return _in_the_future(span[1] - present)
             left = _length(history.wished)
             spent = 60 * budget.spent / budget.sustained
             bar.show(left, time_left(left, first - left, spent))
             _sleep_until(come_again, clock)
     finally:
         client.close()
-    return True
+    return None
+
+
+def _in_the_future(seconds: float) -> str:
+    return (
+        f"--to: found a time that is {Duration(math.ceil(seconds))} later than Aircall's present, expected an"
+        " earlier one; if it is not later than yours, set this machine's clock"
+    )
 
 
 def _sleep_until(at: float, clock: Clock) -> None:

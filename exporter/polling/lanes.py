@@ -105,9 +105,10 @@ class Lanes:
                 self[name].drop()
 
     def _calls(self, now: float) -> Asking[None]:
+        now = yield from reads.time_to_start(self._account, self._server_clock, now)
         server_now = now + self._server_clock.ahead
         todo = self._account.calls_to_read(now, server_now)
-        return reads.calls(self._account, todo, now, server_now)
+        yield from reads.calls(self._account, todo, now, server_now)
 
     def _looks_due(self, now: float) -> bool:
         """Whether to look at calls that may be over: where availabilities just tell which, once they have."""

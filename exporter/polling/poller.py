@@ -26,7 +26,7 @@ from exporter.aircall.errors import (
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
 from exporter.archive.records import Batch, Memory, NoRoomError, Span
-from exporter.clock import Clock
+from exporter.clock import Clocks
 from exporter.config import Settings
 from exporter.metrics.polling import PollerMetrics
 from exporter.polling import reckoning, schedule
@@ -61,20 +61,20 @@ class Poller:
         settings: Settings,
         client: Client,
         registry: CollectorRegistry,
-        clock: Clock,
+        clocks: Clocks,
         save: Callable[[Batch], object],
     ) -> None:
-        """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
+        """Poll `client`'s account by `clocks`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.told = Told(self.account)
         self.budget = RequestBudget(settings.aircall.budget_share, settings.aircall.configured_limit)
         self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered while an answer is waited for: others may use the account then."""
         self._client = client
-        self._clock = clock
+        self._clock = clocks.steady
         self._save = save
         self._metrics = PollerMetrics(registry)
-        self._server_clock = ServerClock()
+        self._server_clock = ServerClock(lambda: clocks.wall_ahead)
         self._credential_rejected = False
         self._paused_until = 0.0
         self._remarks = Remarks()
@@ -138,6 +138,7 @@ class Poller:
         Gives whether something is to be read sooner than was said.
         """
         now = self._clock()
+        self._tell_time()
         self.account.slide(now + self._server_clock.ahead)
         for event in events:
             count(event.name, self.told.hear(event, now))
@@ -150,7 +151,8 @@ class Poller:
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
-        board = self.account.board(self._server_clock.ahead)
+        self._tell_time()
+        board = self.account.board(self.account.server_ahead)
         self._remarks.left_out(board.left_out, self.account.settings.user_limit)
         return Snapshot(board, self.status())
 
@@ -166,11 +168,20 @@ class Poller:
             seconds_missing=self.account.history.seconds_missing,
         )
 
+    def aircall_time(self) -> float | None:
+        """Return Aircall's time (UNIX seconds) by `Date`, None until several answers have agreed on it.
+
+        May be called by any thread.
+        """
+        ahead = self._server_clock.confirmed_ahead
+        return None if ahead is None else self._clock() + ahead
+
     # One step ------------------------------------------------------------------------------------
 
     def step(self) -> float:
         """Make the next request, if one is due and the budget has room; gives the time to come again."""
         now = self._clock()
+        self._tell_time()
         self._pace.follow(self.told, now)
         ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
@@ -184,7 +195,9 @@ class Poller:
         if name is None:
             return min(lane.ready_at for lane in readable.values())
         self._go_on(name, now)
+        self._tell_time()
         self._remarks.oddities(self.account)
+        self._remarks.clocks(self._server_clock.machine_ahead)
         self._remarks.past(self.account.history.seconds_missing, now)
         self._keep()
         return self._clock()
@@ -315,7 +328,7 @@ class Poller:
         received, before = self._clock(), self.budget.limit
         if headers.date is not None:
             self._server_clock.observe(headers.date, sent, received)
-            self.account.server_ahead = self._server_clock.ahead
+            self._tell_time()
         self.budget.learn(headers, received, self._server_clock.ahead)
         if self.budget.limit != before:
             self._pace.set()
@@ -324,6 +337,13 @@ class Poller:
                 limit=f"{self.budget.limit:g}/min",
                 ours=f"{self.budget.requests_per_minute:g}/min",
             )
+
+    def _tell_time(self) -> None:
+        """Tell the account Aircall's time, which also follows from the calls that have been read."""
+        if self.account.newest_start is not None:
+            self._server_clock.call_began(self.account.newest_start, self._clock())
+            self.account.newest_start = None
+        self.account.server_ahead = self._server_clock.ahead
 
     def _read_early(self) -> None:
         """Read the directory early if an object appears that it does not list, or if a user has left."""

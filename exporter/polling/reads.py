@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from exporter.account.account import Account
-from exporter.account.calls import CallsToRead, Neighbours
+from exporter.account.calls import LATE, CallsToRead, Neighbours
 from exporter.account.leaving import Listed
 from exporter.account.lists import Lists
 from exporter.aircall import endpoints
+from exporter.aircall.clock import CONFIRMED, ServerClock
 from exporter.aircall.endpoints import QUERY_CAP, Asking, Request, ask, each_page
 from exporter.aircall.errors import NotFoundError
 from exporter.aircall.objects import Page, ReadCall, Ref
@@ -21,6 +22,9 @@ from exporter.polling.errand import Errand
 from exporter.polling.schedule import SUBSTATUSES
 
 T = TypeVar("T")
+
+LOOKS = CONFIRMED + 1
+"""Answers after which the time is as clear as it gets: one server may be wrong."""
 
 
 class UserApi:
@@ -151,6 +155,21 @@ def _by_user(
     return {number_id: frozenset(ids) for number_id, ids in assigned.items()}
 
 
+def time_to_start(account: Account, clock: ServerClock, now: float) -> Asking[float]:
+    """Look at the newest call while `clock` is in doubt, a few times at most, and return the time then.
+
+    What is requested, counted and noted as read afterwards depends on Aircall's time.
+    """
+    for _ in range(LOOKS):
+        if not clock.in_doubt:
+            return now
+        answer = yield from ask(endpoints.newest_call())
+        now = answer.at
+        account.newest_start = max((read.call.started_at for read in answer.value.items), default=None)
+    clock.looked()
+    return now
+
+
 def calls(account: Account, todo: CallsToRead, now: float, server_now: float) -> Asking[None]:
     """What can have changed in the queue: the calls of late, and older ones that wait by their id.
 
@@ -215,16 +234,24 @@ def past(account: Account) -> Asking[None]:
 
 
 def past_calls(account: Account, span: Span) -> Asking[None]:
-    """The calls of a span, newest first; what has been read stays read when this breaks off."""
+    """The calls of a span, newest first; what has been read stays read when this breaks off.
+
+    A span that was asked for by hand may reach into the future, because the clock of that machine is wrong:
+    nothing of that is noted as read.
+    """
     since, until = span
+    last = until
 
     def apply(page: Page[ReadCall], at: float) -> None:
+        nonlocal last
         account.saw_calls(page, at)
         oldest = min((item.call.started_at for item in page.items), default=until)
-        account.history.read(max(since, oldest + 1), until)
+        present = int(at + account.server_ahead)
+        last = min(last, until if until <= present else present - LATE)
+        account.history.read(max(since, oldest + 1), last)
 
     yield from _window(since, until, apply)
-    account.history.read(since, until)
+    account.history.read(since, last)
 
 
 def late_edits(account: Account, server_now: float) -> Asking[None]:

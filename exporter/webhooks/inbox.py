@@ -38,7 +38,7 @@ class Inbox:
             return self._counted(OTHER, "refused")
         if not self._known(delivery.token):
             return self._counted(OTHER, "refused")
-        self._metrics.last.set(self._clock())
+        self._metrics.last_event_at = self._clock()
         if delivery.name == OTHER:
             return self._counted(OTHER, "ignored")
         identity = delivery.identity
