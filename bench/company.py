@@ -19,6 +19,7 @@ from exporter.aircall.headers import Headers
 from exporter.aircall.objects import Availability, Number, Page, User
 from exporter.archive.records import Batch, Memory, Progress, Saved
 from exporter.archive.writer import ArchiveStatus
+from exporter.clock import Clocks
 from exporter.config import Settings
 from exporter.demo.calls import Direction, SimulatedCall
 from exporter.demo.payloads import call_payload
@@ -49,11 +50,12 @@ class Company:
         self._totals: dict[Key, int] = {}
         period = calls * POLL_SECONDS / CALLS_A_POLL
         registry = CollectorRegistry()
+        clocks = Clocks(lambda: self.now, lambda: self.now)
         self.poller = Poller(
             Settings(activity_period=Duration(period), sla=Duration(8)),
             cast("Client", self),
             registry,
-            lambda: self.now,
+            clocks,
             self._save,
         )
         self.poller.lanes.served = ("calls",)
@@ -70,7 +72,7 @@ class Company:
                 self._take_in()
         self._take_in()
         self.poller.account.read_calls(int(NOON - max(period, 2 * 86400)), NOON)
-        self.exposition = Exposition(self.poller.snapshot(), registry, _idle, lambda: self.now)
+        self.exposition = Exposition(self.poller.snapshot(), registry, _idle, clocks)
 
     def go_on(self) -> None:
         """Let time go by until the next poll, in which three calls are new and three others ended."""

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from bench.shared.ledger import open_calls, plan, to_be_counted
+from exporter.clock import Clocks
 from exporter.demo.server import LoggedRequest, SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from tests.faults.table import TROUBLES, Trouble
@@ -25,6 +26,7 @@ UNFIT = {
     "no CA certificates",
     "users deleted mid-sweep",
     "ids beyond 2^53",
+    "this machine's clock set",
 }
 """What cannot be done from within the server, or not again and again."""
 
@@ -36,10 +38,11 @@ LOOK = 6 * 3600
 """Seconds between two looks at how many requests there were in a minute."""
 
 
-class SharedTime:
-    """A clock that stands still until one of two processes moves it; UNIX seconds."""
+class SharedTime(Clocks):
+    """Clocks that stand still until one of two processes moves them; UNIX seconds."""
 
     def __init__(self, shared: "Synchronized[float]") -> None:
+        super().__init__(self, self)
         self._shared = shared
 
     def __call__(self) -> float:

@@ -23,6 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 
 from exporter.archive.store import Archive
+from exporter.clock import Clocks
 from exporter.config import Settings
 from exporter.demo.simulation import SimulatedAccount
 from exporter.service import Service
@@ -125,11 +126,12 @@ def snapshot() -> Snapshot:
 @contextmanager
 def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int, int]]:
     """The exporter's pages with this snapshot, and the same from prometheus-client; gives both ports."""
-    service = Service(Settings(), Archive("sqlite://"), lambda: NOON + 3600)
+    clocks = Clocks(lambda: NOON + 3600, lambda: NOON + 3600)
+    service = Service(Settings(), Archive("sqlite://"), clocks)
     service.latest = snapshot
     service.exposition.renew(snapshot)
     theirs = CollectorRegistry()
-    theirs.register(PlainCollector(lambda: snapshot, service.exposition.writer, service.clock))
+    theirs.register(PlainCollector(lambda: snapshot, service.exposition.writer, clocks))
     theirs.register(service.exposition.registry)
     server = WebServer(application(service, None), bind("127.0.0.1:0"))
     server.start()

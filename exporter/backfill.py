@@ -25,7 +25,7 @@ from exporter.archive.reading import moment
 from exporter.archive.records import Span
 from exporter.archive.store import Archive
 from exporter.archive.writer import BEAT
-from exporter.clock import Clock, steady_clock
+from exporter.clock import Clock, Clocks, steady_clock
 from exporter.config import Settings
 from exporter.durations import Duration
 from exporter.polling.lanes import WISHED
@@ -129,10 +129,10 @@ def _watch(archive: Archive, span: Span, left: Callable[[], int], bar: "_Bar") -
 
 
 def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> str | None:
-    """Read until nothing is left or an exporter has come; return why no more can be read, if that is so."""
+    """Read until nothing is left or another exporter has started; return why it cannot be read, if so."""
     clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
-    poller = Poller(settings, client, registry, clock, archive.save)
+    poller = Poller(settings, client, registry, Clocks(clock), archive.save)
     poller.lanes.served = (WISHED, "teams")
     poller.lanes["teams"].due = math.inf  # read only if a request fails, to see whether lists can be read
     poller.restore(archive.load())
@@ -141,10 +141,13 @@ def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> str 
     first = _length(history.wished)
     try:
         while WISHED in poller.lanes.readable(clock()) and not is_served(archive):
-            poller.account.slide(clock())
+            poller.account.slide(clock() + poller.account.server_ahead)
             come_again = poller.step()
             if poller.status().credential_rejected:
                 return REJECTED
+            present = poller.aircall_time()
+            if present is not None and present < span[1]:
+                return _in_the_future(span[1] - present)
             left = _length(history.wished)
             spent = 60 * budget.spent / budget.sustained
             bar.show(left, time_left(left, first - left, spent))
@@ -157,6 +160,13 @@ def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> str 
     return (
         f"{_length(history.wished)} seconds of that time cannot be read, because requests fail ({problems});"
         " the same command tries again"
+    )
+
+
+def _in_the_future(seconds: float) -> str:
+    return (
+        f"--to: found a time that is {Duration(math.ceil(seconds))} later than Aircall's present, expected an"
+        " earlier one; if it is not later than yours, set this machine's clock"
     )
 
 

@@ -1,17 +1,67 @@
-"""The exporter's clock: UNIX time that nobody sets back."""
+"""The two clocks of the machine that the exporter runs on.
 
+Durations come from the steady clock, which is never set and which counts the time of a suspend. A UNIX time
+is computed from it when it is exposed or stored for others, so that it follows a wall clock that is set.
+"""
+
+import sys
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 Clock = Callable[[], float]
-"""Gives the time now, in UNIX seconds."""
+"""Returns the time now, in seconds."""
+
+
+class Moment(NamedTuple):
+    """One moment on the steady clock, and by how much the wall clock leads that, in seconds."""
+
+    steady: float
+    wall_ahead: float = 0.0
+
+    def unix(self, at: float) -> float:
+        """Return the UNIX time of `at`, a time of the steady clock, rounded to milliseconds."""
+        return round(at + self.wall_ahead, 3)
+
+
+class Clocks:
+    """The steady clock and the wall clock.
+
+    All times within the exporter are seconds of the steady clock. It begins with the UNIX time that the wall
+    clock showed when the exporter started, so the two are equal until somebody sets the wall clock.
+    """
+
+    def __init__(self, steady: Clock, wall: Clock | None = None) -> None:
+        """Take a steady clock, and a wall clock, which is the machine's if none is given."""
+        self.steady = steady
+        self.wall = wall or time.time
+
+    @property
+    def wall_ahead(self) -> float:
+        """Seconds to add to a time of the steady clock to get UNIX time, by the wall clock as it is now."""
+        return self.wall() - self.steady()
+
+    def unix(self, at: float) -> float:
+        """Return the UNIX time of `at`, a time of the steady clock."""
+        return at + self.wall_ahead
 
 
 def steady_clock() -> Clock:
-    """UNIX time as it was when the exporter started, carried on by the monotonic clock.
+    """Return a steady clock that begins with the UNIX time of now."""
+    count = _counter()
+    ahead = time.time() - count()
+    return lambda: count() + ahead
 
-    Intervals, budget and ages survive a wall clock that is set; what Aircall's clock says is told from
-    its own `Date` header, so it needs no wall clock either.
-    """
-    ahead = time.time() - time.monotonic()
-    return lambda: time.monotonic() + ahead
+
+def _counter() -> Clock:
+    """Return seconds since some moment, the time of a suspend included if the system can tell it."""
+    # CLOCK_MONOTONIC counts a suspend on macOS, unlike time.monotonic() there; on Linux CLOCK_BOOTTIME does.
+    name = "CLOCK_MONOTONIC" if sys.platform == "darwin" else "CLOCK_BOOTTIME"
+    clock = getattr(time, name, None)
+    if clock is None:
+        return time.monotonic
+    try:
+        time.clock_gettime(clock)
+    except OSError:
+        return time.monotonic
+    return lambda: time.clock_gettime(clock)

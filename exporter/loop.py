@@ -1,6 +1,7 @@
 """A thread that takes its turn again and again, and that others can look after."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from exporter.clock import Clock
@@ -9,9 +10,9 @@ from exporter.clock import Clock
 class Loop:
     """Runs `turn` in a thread of its own until it is stopped.
 
-    A turn gives the time (UNIX seconds, our clock) for the next one, which comes sooner where the loop is
-    woken. A turn that raises ends the thread, and one that takes longer than `patience` seconds hangs.
-    `last` is run when the loop is stopped.
+    A turn returns the time (seconds, our clock) for the next one, which comes sooner if the loop is woken. A
+    turn that raises ends the thread, and one that takes longer than `patience` seconds hangs; the time of a
+    suspend does not count, in which no thread can go on. `last` is run when the loop is stopped.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Loop:
         if self.died:
             return f"the {self.name} thread has died"
         since = self._busy_since
-        if since is not None and (busy := self._clock() - since) > self._patience:
+        if since is not None and (busy := time.monotonic() - since) > self._patience:
             return f"the {self.name} thread has hung for {busy:.0f}s"
         return None
 
@@ -65,7 +66,7 @@ class Loop:
             self._wake.clear()
             if self._stopping:  # looked at after clearing, or the call to stop could be cleared with it
                 break
-            self._busy_since = self._clock()
+            self._busy_since = time.monotonic()
             come_again = self._turn()
             self._busy_since = None
             self._wake.wait(max(0.0, come_again - self._clock()))

@@ -12,7 +12,6 @@ from prometheus_client import (
     CollectorRegistry,
     GCCollector,
     PlatformCollector,
-    ProcessCollector,
     disable_created_metrics,
 )
 
@@ -24,11 +23,12 @@ from exporter.archive.records import Memory
 from exporter.archive.standby import SILENCE
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, Listener
-from exporter.clock import Clock, steady_clock
+from exporter.clock import Clocks, steady_clock
 from exporter.config import Settings
 from exporter.loop import Loop
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.leader import LeaderMetric
+from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.webhooks import WebhookMetrics
 from exporter.polling import reads
 from exporter.polling.errand import Errand, Errands, StandingByError
@@ -76,7 +76,7 @@ class Service:
         self,
         settings: Settings,
         archive: Archive,
-        clock: Clock | None = None,
+        clocks: Clocks | None = None,
         taken: Callable[[], object] = lambda: None,
     ) -> None:
         """Poll as `settings` say and keep calls in `archive`; one that is exclusive decides whether to poll.
@@ -85,11 +85,12 @@ class Service:
         polls no more, and should end.
         """
         disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double our own series
-        self.clock = clock or steady_clock()
+        self.clocks = clocks or Clocks(steady_clock())
+        self.clock = self.clocks.steady
         self._archive, self._on_taken = archive, taken
         registry, own = CollectorRegistry(), CollectorRegistry()
         registry.register(own)  # collects as any collector
-        ProcessCollector(registry=own)
+        ProcessMetrics(registry=own)
         PlatformCollector(registry=own)
         GCCollector(registry=own)
         LeaderMetric(own, lambda: self.stands_by is None)
@@ -97,7 +98,7 @@ class Service:
         self._client = self._new_client(settings)
         self._writer = ArchiveWriter(
             archive,
-            self.clock,
+            self.clocks,
             Listener(
                 loaded=self._go_on_from,
                 saved=lambda saved, progress: self._wish(lambda: self._poller.account.saved(saved, progress)),
@@ -106,21 +107,22 @@ class Service:
             ),
             settings=lambda: self.latest.board.settings,
             doing=lambda: {
-                int(row.user.id): (row.state, row.since)
+                int(row.user.id): (row.state, self.clocks.unix(row.since))
                 for row in self.latest.board.users
                 if row.since is not None
             },
         )
         self._account_in_use = threading.Lock()
         """Held by the poller, until it waits for an answer, or by whoever hears events."""
-        self._poller = Poller(settings, self._client, registry, self.clock, self._writer.submit)
+        self._poller = Poller(settings, self._client, registry, self.clocks, self._writer.submit)
         self._poller.aside = self._aside
+        self._writer.removal.aircall_time = self._poller.aircall_time
         self.latest: Snapshot = self._poller.snapshot()
         self.exposition = Exposition(
             self.latest,
             registry,
             self._writer.status,
-            self.clock,
+            self.clocks,
             only=lambda: None if self.stands_by is None else own,
         )
         self._errands, self._switches = Errands(MOST_ERRANDS), Errands(MOST_ERRANDS)
@@ -133,7 +135,7 @@ class Service:
         """Where events go; none where no token was configured at the start."""
         self._listening: Listening | None = None
         if settings.webhook.tokens:
-            self._webhook_metrics = WebhookMetrics(registry, self.clock())
+            self._webhook_metrics = WebhookMetrics(registry, self.clocks)
             self.inbox = Inbox(
                 lambda: self.latest.board.settings.webhook.tokens, self._webhook_metrics, self.clock
             )

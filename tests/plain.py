@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from exporter.account.totals import Spread
 from exporter.archive.writer import ArchiveStatus
-from exporter.clock import Clock
+from exporter.clock import Clocks, Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.sections import FAMILIES, SECTIONS, moving
 from exporter.status import Snapshot
@@ -35,19 +35,19 @@ class PlainCollector(Collector):
     """All families of a snapshot."""
 
     def __init__(
-        self, latest: Callable[[], Snapshot], writer: Callable[[], ArchiveStatus], clock: Clock
+        self, latest: Callable[[], Snapshot], writer: Callable[[], ArchiveStatus], clocks: Clocks
     ) -> None:
-        self._latest, self._writer, self._clock = latest, writer, clock
+        self._latest, self._writer, self._clocks = latest, writer, clocks
 
     def collect(self) -> Iterator[Metric]:
         return metrics(self._samples())
 
     def _samples(self) -> Iterator[Sample]:
-        snapshot, now = self._latest(), self._clock()
+        snapshot, now = self._latest(), Moment(self._clocks.steady(), self._clocks.wall_ahead)
         for section in SECTIONS:
             for row in section.rows(snapshot.board):
                 yield from section.samples(row, snapshot.board, now)
-        yield from moving(snapshot, self._writer(), now)
+        yield from moving(snapshot, self._writer(), now.steady)
 
 
 def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) -> Iterator[Metric]:

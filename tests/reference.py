@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.aircall.client import ClientMetrics
+from exporter.clock import Clocks
 from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family
 from exporter.metrics.leader import LeaderMetric
@@ -59,7 +61,7 @@ def metrics_page() -> str:
         LeaderMetric(registry, bool),
     ):
         sections["Settings in force, and the exporter itself"] += _instruments(counted)
-    sections["Webhooks"] = _instruments(WebhookMetrics(registry, 0)) + counters.TOLD
+    sections["Webhooks"] = _instruments(WebhookMetrics(registry, Clocks(float, float))) + counters.TOLD
     return _INTRODUCTION + "".join(
         f"\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
         + "".join(map(_row, families))
@@ -82,6 +84,7 @@ def _instruments(counted: object) -> tuple[Family, ...]:
             tuple(metric._labelnames),
         )
         for metric in vars(counted).values()
+        if isinstance(metric, MetricWrapperBase)
     )
 
 

@@ -10,6 +10,7 @@ from exporter.aircall.client import Client, ClientMetrics
 from exporter.archive.records import Batch
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, Listener
+from exporter.clock import Clocks
 from exporter.config import Aircall, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
@@ -22,11 +23,14 @@ LATENCY = 0.1
 """Seconds of simulated time that a request takes."""
 
 
-class SimulatedTime:
-    """A clock that stands still until it is moved."""
+class SimulatedTime(Clocks):
+    """Clocks that stand still until they are moved."""
 
     def __init__(self, now: float = NOON) -> None:
+        super().__init__(lambda: self.now, lambda: self.now + self.wall_error)
         self.now = now
+        self.wall_error = 0.0
+        """Seconds by which the machine's wall clock was set ahead after the start."""
 
     def __call__(self) -> float:
         return self.now
@@ -50,6 +54,7 @@ class Polled:
             Listener(self.poller.restore, self.poller.account.saved, self.poller.wish),
             settings=lambda: self.settings,
         )
+        self.writer.removal.aircall_time = self.poller.aircall_time
         self.registry = CollectorRegistry()
         self.registry.register(PlainCollector(self.poller.snapshot, self.writer.status, time))
         self.registry.register(self.instruments)

@@ -126,6 +126,19 @@ def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccou
     assert Archive(sqlite_url(str(tmp_path))).wishes() == ()
 
 
+def test_backfill_machine_a_day_ahead_notes_nothing_of_the_future_as_read(
+    tmp_path: Path, aircall: SimulatedAircall
+) -> None:
+    aircall.clock_skew = -DAY
+    code, words = said(command(tmp_path, aircall.base_url, "--from=4d"))
+    assert (code, "later than Aircall's present" in words) == (1, True)
+    archive = Archive(sqlite_url(str(tmp_path)))
+    progress = archive.progress()
+    assert progress is None or progress.covered[-1][1] < time.time() - DAY
+    assert said(command(tmp_path, aircall.base_url, "--from=4d", "--to=25h"))[0] == 0
+    assert kept(tmp_path) == set(aircall.account.calls)
+
+
 def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall) -> None:
     code, words = said(command(tmp_path, aircall.base_url, "--from=4d", token="wrong"))
     assert (code, "Aircall rejects the credential: check aircall.api_id" in words) == (1, True)

@@ -31,7 +31,7 @@ class ToldWorld(Polled):
         self, aircall: SimulatedAircall, time: SimulatedTime, archive: Archive, way: Way, **settings: Any
     ) -> None:
         super().__init__(aircall, time, archive, webhook=Webhook(token=TOKEN), **settings)
-        self.metrics = WebhookMetrics(self.instruments, time())
+        self.metrics = WebhookMetrics(self.instruments, time)
         self.inbox = Inbox(lambda: self.settings.webhook.tokens, self.metrics, time)
         self.listening = Listening(self.inbox, self.metrics, self._hear, time)
         self.server = WebServer(Starlette(routes=[webhook(self.inbox)]), bind("127.0.0.1:0"))

@@ -51,6 +51,9 @@ class Account:
         self.aside = SetAside()
         self.server_ahead = 0.0
         """By how many seconds Aircall's clock leads ours."""
+        self.newest_start: int | None = None
+        """The latest start (UNIX seconds, Aircall's clock) among the calls read since this was last set to
+        None."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self._seen_without_number = False
@@ -72,14 +75,15 @@ class Account:
 
     def saw_calls(self, page: Page[ReadCall], at: float) -> None:
         self.malformed["call"] += page.malformed
-        as_of = at + self.server_ahead
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
             self.lists.saw_teams_in_call(read.team_ids)
-            call = replace(self.completed(read), as_of=as_of)
+            call = replace(self.completed(read), as_of=at)
+            self.newest_start = max(call.started_at, self.newest_start or call.started_at)
+            self.history.newest = max(call.started_at, self.history.newest)
             self.take_call(call, read.details, at)
             if read.transferred_outside:
-                self.book.talking.reported(call, left=True, at=as_of)
+                self.book.talking.reported(call, left=True, at=at)
         self.ignore_calls(page.ignored)
 
     def ignore_calls(self, call_ids: Iterable[int]) -> None:
@@ -139,10 +143,13 @@ class Account:
     def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
         """Choose what a poll of calls reads; the times are the same moment on our clock and on Aircall's."""
         start = server_now - self.settings.activity_period
-        if math.isinf(self.ledger.counted_from):
+        if self.ledger.counted_from > server_now:
             # with the whole second that the first page begins in
             self.ledger.counted_from = math.floor(start)
             self.ledger.ended_from = math.floor(server_now)
+        self.history.cut(int(server_now))
+        if self.book.whole_from > server_now:
+            self.book.begin_anew()
         backfill = self.settings.storage.backfill
         if self._backfill != backfill:
             self._backfill = backfill
@@ -326,6 +333,7 @@ class Account:
         self.ledger.count(self.journeys.counts)
         self.directory.remember(memory.names)
         if memory.progress is not None:
+            self.history.newest = max(self.history.newest, memory.newest)
             self.history.restore(memory.progress, memory.removed_to)
 
     def saved(self, saved: Saved, progress: Progress | None) -> bool:

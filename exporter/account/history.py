@@ -56,12 +56,16 @@ class History:
     """What was asked for by hand besides."""
     swept: tuple[int, ...] = ()
     """For each of `AGES`, up to which start calls have been read again at that age."""
+    newest: int = 0
+    """The latest start of a call that has been read, 0 if none has."""
     kept: Progress = field(default_factory=Progress)
     """How far reading had come with what the archive was last given."""
     _kept_from: int = 0
     """Calls that began before are kept no longer."""
     _polled_from: int = 0
     """The start since which polls of calls have missed nothing; `NEVER` while the present one has."""
+    _polls: bool = False
+    """Whether calls are polled: then what began after the last poll is left to the next one."""
 
     def read(self, first: int, last: int) -> None:
         """All calls that began from `first` to `last` have been read."""
@@ -70,6 +74,7 @@ class History:
 
     def poll(self, since: int) -> None:
         """A poll of calls begins, of all that began at `since` or later."""
+        self._polls = True
         self._polled_from = min(self._polled_from, since)
 
     def polled(self, first: int, last: int) -> None:
@@ -87,6 +92,16 @@ class History:
             self.want(max(progress.wanted_from, removed_to))
         self.swept = progress.swept
         self.kept = progress
+
+    def cut(self, now: int) -> None:
+        """Withdraw what was taken as read of the future, `now` being the present (UNIX seconds).
+
+        It was noted while a clock was wrong. No later call than the newest one that is known has been read
+        for certain, so what began after that is read again.
+        """
+        if self.covered and self.covered[-1][1] > now:
+            self.covered = _until(min(now, self.newest), self.covered)
+        self.swept = tuple(min(swept, now - age) for swept, age in zip(self.swept, AGES, strict=False))
 
     def go_back(self) -> None:
         """What was read since is not kept, and is to be read again."""
@@ -114,6 +129,8 @@ class History:
     def wished(self) -> tuple[Span, ...]:
         """What was asked for by hand and has not been read."""
         wishes = _since(self._kept_from, self.wishes)
+        if self._polls:
+            wishes = _until(self.covered[-1][1] if self.covered else 0, wishes)
         return joined(span for wish in wishes for span in without(wish, self.covered))
 
     @property
@@ -145,6 +162,10 @@ class History:
     def edits_read(self, step: int, last: int) -> None:
         """Calls up to the start `last` have been read again at an age."""
         self.swept = (*self.swept[:step], last, *self.swept[step + 1 :])
+
+
+def _until(last: int, spans: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple((begin, min(end, last)) for begin, end in spans if begin <= last)
 
 
 def _since(first: int, spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -20,13 +20,13 @@ IN_CALL: tuple[State, ...] = ("in_call", "unknown")
 
 @dataclass(slots=True)
 class _Talk:
-    """A user in a call. `since` is when that was first read (UNIX seconds, our clock)."""
+    """A user in a call. `since` is when that was first read (seconds, our clock)."""
 
     user_id: int
     since: float
     left: bool = False
     told_at: float = -math.inf
-    """When (UNIX seconds, Aircall's clock) the newest report of a transfer was so."""
+    """When (seconds, our clock) the newest report of a transfer was so."""
 
 
 class Talking:
@@ -49,7 +49,7 @@ class Talking:
         self._talks.pop(call_id, None)
 
     def reported(self, call: Call, left: bool, at: float) -> None:
-        """A call's user has left it, or was not able to, `at` (UNIX seconds, Aircall's clock)."""
+        """A call's user has left it, or was not able to, `at` (seconds, our clock)."""
         talk = self._talks.get(call.id)
         if talk and call.user and talk.user_id == call.user.id and at >= talk.told_at:
             talk.left, talk.told_at = left, at

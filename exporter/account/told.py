@@ -37,7 +37,7 @@ class Told:
     def hear(self, event: Event, now: float) -> Heard:
         """Take in an event `now` (our clock)."""
         event = dataclasses.replace(event, at=min(event.at, now + self._account.server_ahead + AHEAD))
-        as_of = event.at + SECOND + EVENTS.index(event.name) / 1000
+        as_of = event.at + SECOND + EVENTS.index(event.name) / 1000 - self._account.server_ahead
         if event.ignored is not None:
             self._account.ignore_calls([event.ignored])
             return "ignored"
@@ -46,7 +46,7 @@ class Told:
             return self._of_call(event, event.call, as_of)
         if event.user is not None:
             self.users_told_at = now
-            return self._of_user(event.name, event.user, as_of - self._account.server_ahead)
+            return self._of_user(event.name, event.user, as_of)
         return "accepted"
 
     def looked(self) -> None:
@@ -65,7 +65,7 @@ class Told:
         if before is None and self._is_old(call, event.at):
             return "late"
         shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
-        is_newest = account.take_call(shown, read.details, as_of - account.server_ahead)
+        is_newest = account.take_call(shown, read.details, as_of)
         known = account.book.calls[call.id]
         account.book.told(call.id, account.as_of)
         account.journeys.told(event.name, call, event.at, known, account.as_of)
@@ -74,7 +74,7 @@ class Told:
             account.book.talking.reported(call, left, as_of)
         if not is_newest:
             return "late"
-        self._in_call(before, shown, as_of - account.server_ahead)
+        self._in_call(before, shown, as_of)
         return "accepted"
 
     def _is_old(self, call: Call, at: float) -> bool:

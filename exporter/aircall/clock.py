@@ -1,51 +1,154 @@
-"""By how much Aircall's clock leads ours, learned from the `Date` header of its answers.
+"""Aircall's time, from three sources: the `Date` of its answers, this machine's clock, and the calls.
 
-Waits and call lengths are differences between a time that Aircall wrote and now: taken across two
-machines' clocks they would be wrong by whatever those differ.
+Either of the first two may be wrong: one of Aircall's servers, or a machine without NTP. So no single answer
+decides what time it is. A call that has begun proves that a clock is behind if that says that it has not.
+
+All times passed in are seconds of our steady clock (`exporter.clock`). A lead is the number of seconds to add
+to them to get another clock's time.
 """
 
 import math
+from collections.abc import Callable
 
 CONFIRMED = 3
-"""Answers in a row that have to agree on another time before it is believed: one server may be wrong."""
+"""Answers that have to agree on a time before it is believed: one server may be wrong."""
+
+AGREE = 30.0
+"""Seconds within which two clocks agree. That is half of `account.calls.LATE`, by which what is noted as read
+stays behind the present: no call is missed because a clock is wrong by so little."""
+
+SETTLE = 900.0
+"""Seconds after which another `Date` is believed although nothing else speaks for it."""
+
+SLACK = 5.0
+"""Seconds by which a call must be later than a clock to prove that clock wrong."""
+
+KEEP = 3600.0
+"""Seconds after which a later call replaces the one that proved most so far: clocks drift apart."""
 
 Bounds = tuple[float, float]
 
 
 class ServerClock:
-    """The smallest correction that explains every `Date` seen: none where the clocks may well agree."""
+    """How far Aircall's clock leads ours.
 
-    def __init__(self) -> None:
-        self._low, self._high = -math.inf, math.inf
-        self._told: Bounds | None = None
+    As long as `Date` and the machine's clock agree, `Date` decides. Otherwise the earlier one does, because
+    nothing is stored as read that has not happened yet, unless a call proves that one wrong.
+    """
+
+    def __init__(self, wall_ahead: Callable[[], float] = lambda: 0.0) -> None:
+        """Compare `Date` with the wall clock, whose lead `wall_ahead` returns."""
+        self._wall_ahead = wall_ahead
+        self._date: Bounds | None = None
         self._agreeing = 0
+        self._other: Bounds | None = None
+        self._other_agreeing = 0
+        self._other_since = 0.0
+        self._call_lead = self._call_start = self._call_seen = -math.inf
+        self._looked = False
+
+    # What is known -------------------------------------------------------------------------------
 
     @property
     def known(self) -> bool:
-        """Whether any answer has told the time yet."""
-        return self._high < math.inf
+        """Whether any answer has had a `Date`."""
+        return self._date is not None or self._other is not None
+
+    @property
+    def date_ahead(self) -> float | None:
+        """By how much `Date` leads our clock, in seconds; None until it is believed.
+
+        It is the smallest lead that explains the answers, 0 if the clocks may be equal.
+        """
+        return None if self._date is None else _smallest(self._date)
+
+    @property
+    def confirmed_ahead(self) -> float | None:
+        """The same; None also until several answers have agreed on it."""
+        return self.date_ahead if self._agreeing >= CONFIRMED else None
 
     @property
     def ahead(self) -> float:
-        """Seconds to add to our time to have Aircall's."""
-        return min(max(0.0, self._low), self._high)
+        """By how much Aircall's clock leads ours, in seconds, as far as can be told."""
+        told, wall = self._date or self._other, self._wall_ahead()
+        if told is None:
+            return wall
+        date = _smallest(told)
+        if abs(date - wall) <= AGREE:
+            return date
+        return min((lead for lead in (date, wall) if not self._is_disproved(lead)), default=date)
+
+    @property
+    def machine_ahead(self) -> float:
+        """Seconds by which the machine's clock leads `Date`; 0 if they agree or if `Date` is not known."""
+        date = self.date_ahead
+        ahead = 0.0 if date is None else self._wall_ahead() - date
+        return ahead if abs(ahead) > AGREE else 0.0
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether to look at the newest call before anything is decided by the time."""
+        if self._looked:
+            return False
+        told = self._date or self._other
+        if told is None:
+            return True
+        agree = abs(_smallest(told) - self._wall_ahead()) <= AGREE
+        return not agree and (self._date is None or self._call_seen == -math.inf)
+
+    # What is learned -----------------------------------------------------------------------------
 
     def observe(self, date: float, sent: float, received: float) -> None:
-        """Learn from an answer asked for at `sent`, there at `received` (ours), and dated `date` (theirs).
+        """Learn from an answer asked for at `sent`, received at `received`, and dated `date` (UNIX seconds).
 
         `Date` is cut to whole seconds: Aircall's clock stood between `date` and a second later at some
-        moment between our two. Where one answer after another contradicts what was known, and they agree
-        with each other, a clock was set.
+        moment between the two.
         """
         told = date - received, date + 1 - sent
-        known = _both((self._low, self._high), told)
-        if known is None:
-            again = self._told and _both(self._told, told)
-            self._told, self._agreeing = again or told, self._agreeing + 1 if again else 1
-            if self._agreeing < CONFIRMED:
-                return
-            known = self._told
-        (self._low, self._high), self._told = known, None
+        known = _both(self._date, told) if self._date else None
+        if known is not None:
+            self._date, self._agreeing, self._other = known, self._agreeing + 1, None
+            return
+        again = _both(self._other, told) if self._other else None
+        if again is None:
+            self._other_agreeing, self._other_since = 0, received
+        other, self._other_agreeing = again or told, self._other_agreeing + 1
+        if self._is_believable(_smallest(other), received):
+            self._date, self._agreeing, self._other = other, self._other_agreeing, None
+        else:
+            self._other = other
+
+    def call_began(self, start: float, seen: float) -> None:
+        """Learn from a call that began at `start` (UNIX seconds, Aircall's clock) and was listed by `seen`.
+
+        A start that is later than every clock proves nothing: that call is dated wrongly.
+        """
+        lead = start - seen
+        clocks = (self._wall_ahead(), *(_smallest(told) for told in (self._date, self._other) if told))
+        later = start > self._call_start and seen - self._call_seen > KEEP
+        if lead <= max(clocks) + SLACK and (lead >= self._call_lead or later):
+            self._call_lead, self._call_start, self._call_seen = lead, start, seen
+
+    def looked(self) -> None:
+        """The newest call has been looked at, if there is any: that does not have to be done again."""
+        self._looked = True
+
+    def _is_believable(self, other: float, now: float) -> bool:
+        """Whether another lead of `Date` is believed now, instead of the one that was before."""
+        confirmed = self._other_agreeing >= CONFIRMED
+        agrees = abs(other - self._wall_ahead()) <= AGREE and not self._is_disproved(other)
+        if self._date is None:
+            return agrees or confirmed
+        proved = self._is_disproved(_smallest(self._date))
+        return confirmed and (agrees or proved or now - self._other_since >= SETTLE)
+
+    def _is_disproved(self, lead: float) -> bool:
+        """Whether a call has begun that would be in the future by a clock with this lead."""
+        return self._call_lead > lead + SLACK
+
+
+def _smallest(told: Bounds) -> float:
+    return min(max(0.0, told[0]), told[1])
 
 
 def _both(one: Bounds, other: Bounds) -> Bounds | None:

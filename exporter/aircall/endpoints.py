@@ -159,6 +159,11 @@ def calls(since: int, until: int | None = None) -> Request[Page[ReadCall]]:
     return Request("/v1/calls", decode_calls, query=query, further=until is not None)
 
 
+def newest_call() -> Request[Page[ReadCall]]:
+    """The call that started last."""
+    return Request("/v1/calls", decode_calls, query=(("order", "desc"), ("per_page", "1")))
+
+
 def call(id_: int) -> Request[Page[ReadCall]]:
     return Request("/v1/calls/:id", decode_call, id_)
 

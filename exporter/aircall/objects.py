@@ -36,7 +36,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     user: Ref | None = None
     number: Ref | None = None
     as_of: float = 0.0
-    """When this was so (UNIX seconds, Aircall's clock); whoever has asked or was told says it."""
+    """When this was so (seconds, our clock); whoever has asked or was told says it."""
 
     @property
     def phase(self) -> Literal["initial", "answered", "done"]:

@@ -165,7 +165,8 @@ class Memory:
     The totals, the progress (none at the very first start), names by kind and id, the calls that are
     counted but not yet for their teams, and the ids of those that went on when they were read last;
     `removed_to` is up to which start (UNIX seconds) calls were past their retention. `counting` is which
-    calls are counted, none before that was decided.
+    calls are counted, none before that was decided. `newest` is the latest start of a call that is kept, 0 if
+    none is.
     """
 
     totals: Iterable[tuple[Key, int]] = ()
@@ -177,3 +178,4 @@ class Memory:
     load: int = 0
     """Which loading of the archive this is: the first, or one after it was replaced."""
     counting: Counting | None = None
+    newest: int = 0

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
+from sqlalchemy import Connection, Engine, Table, delete, exists, func, select, update
 
 from exporter.account.totals import Key
 from exporter.archive import callerkey, forgetting, hiding, leader, owner, retention, rows, schema, state
@@ -143,6 +143,7 @@ class Archive:
                     left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
                     removed_to=retention.removed_to(connection),
                     counting=state.counting(connection),
+                    newest=connection.scalar(select(func.max(schema.calls.c.started_at))) or 0,
                 )
             self._session.committed()
             self._loads += 1

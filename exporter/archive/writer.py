@@ -11,10 +11,11 @@ import structlog
 
 from exporter.archive.database import ArchiveError, ReplacedError, TakenError
 from exporter.archive.records import Batch, Doing, Memory, NoRoomError, Progress, Saved, Span
+from exporter.archive.removal import Removal
 from exporter.archive.saving import Saver
 from exporter.archive.standby import LOOK, Standby
 from exporter.archive.store import Archive
-from exporter.clock import Clock
+from exporter.clock import Clocks
 from exporter.config import Caller, Settings
 from exporter.loop import Loop
 
@@ -48,7 +49,7 @@ RESTORING = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ArchiveStatus:
-    """How many calls wait to be saved, and since when (UNIX seconds, our clock), and how many cannot be."""
+    """How many calls wait to be saved, and since when (seconds, our clock), and how many cannot be."""
 
     waiting: int
     waiting_since: float | None
@@ -81,13 +82,13 @@ class ArchiveWriter:
     def __init__(
         self,
         archive: Archive,
-        clock: Clock,
+        clocks: Clocks,
         listener: Listener,
         settings: Callable[[], Settings],
         doing: Callable[[], Doing] = dict,
     ) -> None:
         self._archive = archive
-        self._clock = clock
+        self._clock = clock = clocks.steady
         self._listener, self._settings, self._doing = listener, settings, doing
         self._saver = Saver(archive, listener.saved)
         self._loaded = False
@@ -101,6 +102,7 @@ class ArchiveWriter:
         self._failing_since: float | None = None
         self._retry = FIRST_RETRY
         self._retry_at = 0.0
+        self.removal = Removal(archive, clocks)
         self._next_removal = self._next_hiding = 0.0
         self._to_scrub = False
         self._next_beat = self._next_note = 0.0
@@ -267,8 +269,8 @@ class ArchiveWriter:
         now, retention = self._clock(), self._settings().storage.retention
         if now < self._next_removal or not retention:
             return
-        removed = self._archive.remove(int(now - retention))
-        self._next_removal = now + (1.0 if removed else RETENTION_INTERVAL)
+        more = self.removal.step(retention)
+        self._next_removal = now + (1.0 if more else RETENTION_INTERVAL)
 
     def _failed(self, error: ArchiveError) -> None:
         now = self._clock()
@@ -294,6 +296,7 @@ class ArchiveWriter:
         return self._retry_at or min(now + BEAT, *chores)
 
     def _leave(self) -> None:
+        self.removal.report()
         if self._loaded and self._failing_since is None:
             self.step()
             with suppress(ArchiveError):  # it ends without a word then, as where it was away before

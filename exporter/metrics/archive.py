@@ -50,7 +50,7 @@ def of_past(status: Status) -> Iterator[Sample]:
 
 
 def of_writer(status: ArchiveStatus, now: float) -> Iterator[Sample]:
-    """Expose how far the archive is behind; `now` is UNIX time on our clock:
+    """Expose how far the archive is behind; `now` is in seconds of our clock:
 
     aircall_archive_up 1
     aircall_archive_lag_seconds 0

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from exporter.archive.writer import ArchiveStatus
-from exporter.clock import Clock
+from exporter.clock import Clocks, Moment
 from exporter.metrics.family import Family
 from exporter.metrics.packing import Packed, Piece, packed
 from exporter.metrics.rendering import FORMATS, Format, SectionText, header
@@ -25,12 +25,20 @@ from exporter.status import Snapshot
 LATELY = 300.0
 """Seconds for which a format is made ahead for each snapshot after somebody asked for it."""
 
+WALL_CLOCK_STEP = 0.5
+"""Seconds by which the wall clock has to be set for all lines with UNIX times to be made again."""
+
 
 class _Page:
-    """A snapshot's text without what moves; true until a time (UNIX seconds, our clock)."""
+    """A snapshot's text without what moves.
 
-    def __init__(self, snapshot: Snapshot, pieces: dict[Format, list[Piece]], until: float) -> None:
-        self.snapshot, self.until = snapshot, until
+    It is true until a time (seconds, our clock), or until the wall clock has another lead than `wall_ahead`.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, pieces: dict[Format, list[Piece]], until: float, wall_ahead: float
+    ) -> None:
+        self.snapshot, self.until, self.wall_ahead = snapshot, until, wall_ahead
         self._pieces = pieces
         self._plain: dict[Format, bytes] = {}
         self._packed: dict[Format, Packed] = {}
@@ -48,6 +56,9 @@ class _Page:
                 self._packed[form] = packed(self._pieces[form])
             return self._packed[form]
 
+    def is_true(self, now: Moment) -> bool:
+        return now.steady <= self.until and now.wall_ahead == self.wall_ahead
+
     def make(self, form: Format, zipped: bool) -> object:
         """Have it ready."""
         return self.packed(form) if zipped else self.plain(form)
@@ -61,18 +72,19 @@ class Exposition:
         snapshot: Snapshot,
         registry: CollectorRegistry,
         writer: Callable[[], ArchiveStatus],
-        clock: Clock,
+        clocks: Clocks,
         only: Callable[[], CollectorRegistry | None] = lambda: None,
     ) -> None:
         """Begin with a snapshot. `registry` has what is counted by the client library's own instruments,
         `only` all that is to be exposed at present, where that is less than everything."""
         self.registry = registry
         self.writer = writer
-        self._clock, self._only = clock, only
+        self._clocks, self._only = clocks, only
+        self._wall_ahead = clocks.wall_ahead
         self._sections = [SectionText(section) for section in SECTIONS]
         self._asked: dict[tuple[Format, bool], float] = {}
         self._lock = threading.Lock()
-        self._page = self._rendered(snapshot, anew=True)
+        self._page = self._rendered(snapshot, self._now(), anew=True)
 
     def renew(self, snapshot: Snapshot) -> None:
         """Serve this snapshot from now on."""
@@ -90,37 +102,43 @@ class Exposition:
         if (only := self._only()) is not None:
             text = encode(only)
             return (gzip.compress(text) if zipped else text), content_type
-        page, now = self._page, self._clock()
-        self._asked[form, zipped] = now
-        if now > page.until:
+        page, now = self._page, self._now()
+        self._asked[form, zipped] = now.steady
+        if not page.is_true(now):
             page = self._still_true(now)
-        rest = self._moving(page.snapshot, form, now) + encode(self.registry)
+        rest = self._moving(page.snapshot, form, now.steady) + encode(self.registry)
         if zipped:
             return page.packed(form).closed(rest), content_type
         return page.plain(form) + rest, content_type
 
-    def _still_true(self, now: float) -> _Page:
+    def _now(self) -> Moment:
+        """Return the present moment, the wall clock's lead being the same until it has changed by a step."""
+        wall_ahead = self._clocks.wall_ahead
+        if abs(wall_ahead - self._wall_ahead) >= WALL_CLOCK_STEP:
+            self._wall_ahead = wall_ahead
+        return Moment(self._clocks.steady(), self._wall_ahead)
+
+    def _still_true(self, now: Moment) -> _Page:
         with self._lock:
-            if now > self._page.until:
+            if not self._page.is_true(now):
                 self._render(self._page.snapshot)
             return self._page
 
     def _render(self, snapshot: Snapshot) -> None:
-        before, now = self._page.snapshot.board, self._clock()
+        page, before, now = self._page, self._page.snapshot.board, self._now()
         same = before.known == snapshot.board.known and before.settings is snapshot.board.settings
-        page = self._rendered(snapshot, anew=not same)
+        page = self._rendered(snapshot, now, anew=not same or now.wall_ahead != page.wall_ahead)
         for (form, zipped), asked_at in tuple(self._asked.items()):
-            if now - asked_at <= LATELY:
+            if now.steady - asked_at <= LATELY:
                 page.make(form, zipped)
         self._page = page
 
-    def _rendered(self, snapshot: Snapshot, anew: bool) -> _Page:
-        now = self._clock()
+    def _rendered(self, snapshot: Snapshot, now: Moment, anew: bool) -> _Page:
         until = min([section.renew(snapshot.board, now, anew) for section in self._sections])
         pieces = {
             form: [piece for section in self._sections for piece in section.pieces(form)] for form in FORMATS
         }
-        return _Page(snapshot, pieces, until)
+        return _Page(snapshot, pieces, until, now.wall_ahead)
 
     def _moving(self, snapshot: Snapshot, form: Format, now: float) -> bytes:
         lines: dict[Family, list[str]] = {family: [header(family, form)] for family in MOVING}

@@ -130,7 +130,7 @@ def of_settings(settings: Settings) -> Iterator[Sample]:
 
 
 def of_status(status: Status, now: float) -> Iterator[Sample]:
-    """Expose how the exporter is doing; `now` is UNIX time on our clock:
+    """Expose how the exporter is doing; `now` is in seconds of our clock:
 
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1

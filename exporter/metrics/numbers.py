@@ -129,7 +129,7 @@ def of_number(row: NumberRow, board: Board) -> Iterator[Sample]:
 
 
 def moving(board: Board, now: float) -> Iterator[Sample]:
-    """Expose the queue, and what changes with the clock; `now` is UNIX time on our clock:
+    """Expose the queue, and what changes with the clock; `now` is in seconds of our clock:
 
     aircall_queue_calls{number_id="1234",number="French Office"} 2
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4

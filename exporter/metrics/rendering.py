@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from exporter.account.board import Board
+from exporter.clock import Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.packing import Piece
 from exporter.metrics.sections import FAMILIES, Section
@@ -36,7 +37,7 @@ def header(family: Family, form: Format) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _RowText:
-    """A row's lines by family, in either format, and until when (UNIX seconds, our clock) they are true."""
+    """A row's lines by family, in either format, and until when (seconds, our clock) they are true."""
 
     row: object
     until: float
@@ -77,13 +78,13 @@ class SectionText:
         }
         self._blocks: list[_Block] = []
 
-    def renew(self, board: Board, now: float, anew: bool) -> float:
+    def renew(self, board: Board, now: Moment, anew: bool) -> float:
         """Make the lines of new rows, or all of them `anew`; gives until when they are true."""
         before, self._rows = {} if anew else self._rows, {}
         until = math.inf
         for row in self._section.rows(board):
             made = before.get(id(row))
-            if made is None or made.until < now:
+            if made is None or made.until < now.steady:
                 made = self._made(row, board, now)
             self._rows[id(row)] = made
             until = min(until, made.until)
@@ -102,7 +103,7 @@ class SectionText:
             for block in self._blocks:
                 yield block.piece(family, form)
 
-    def _made(self, row: object, board: Board, now: float) -> _RowText:
+    def _made(self, row: object, board: Board, now: Moment) -> _RowText:
         samples: dict[Family, list[Sample]] = {family: [] for family in self._section.families}
         for sample in self._section.samples(row, board, now):
             samples[sample[0]].append(sample)
@@ -111,7 +112,7 @@ class SectionText:
             _lines(of_family, exemplars=True) if family.kind == "histogram" else lines
             for (family, of_family), lines in zip(samples.items(), text, strict=True)
         )
-        return _RowText(row, self._section.until(row, board, now), text, openmetrics)
+        return _RowText(row, self._section.until(row, board, now.steady), text, openmetrics)
 
 
 def _lines(samples: list[Sample], exemplars: bool) -> bytes:

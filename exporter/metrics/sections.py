@@ -13,6 +13,7 @@ from typing import Any
 from exporter.account.board import Board
 from exporter.account.marks import next_mark
 from exporter.archive.writer import ArchiveStatus
+from exporter.clock import Moment
 from exporter.metrics import archive, counters, itself, numbers, teams, users, who
 from exporter.metrics.family import Family, Sample
 from exporter.status import Snapshot
@@ -24,16 +25,19 @@ def _never(*_: object) -> float:
 
 @dataclass(frozen=True)
 class Section:
-    """Families that are made row by row. `samples` of a row, made at a time (UNIX seconds, our clock),
-    hold `until` another: that of a threshold that he exceeds then, for instance."""
+    """Families that are made row by row.
+
+    The `samples` of a row, made at a moment, are true `until` a time (seconds, our clock): a user exceeds a
+    threshold then, for instance. They are also made again when the wall clock is set.
+    """
 
     families: tuple[Family, ...]
     rows: Callable[[Board], tuple[Any, ...]]
-    samples: Callable[[Any, Board, float], Iterator[Sample]]
+    samples: Callable[[Any, Board, Moment], Iterator[Sample]]
     until: Callable[[Any, Board, float], float] = _never
 
 
-def _alone(samples: Callable[[Any], Iterator[Sample]]) -> Callable[[Any, Board, float], Iterator[Sample]]:
+def _alone(samples: Callable[[Any], Iterator[Sample]]) -> Callable[[Any, Board, Moment], Iterator[Sample]]:
     """Samples of a row that depend on nothing else."""
     return lambda row, *_: samples(row)
 
@@ -63,7 +67,7 @@ FAMILIES = tuple(family for section in SECTIONS for family in section.families) 
 
 
 def moving(snapshot: Snapshot, writer: ArchiveStatus, now: float) -> Iterator[Sample]:
-    """The samples of `MOVING` at `now` (UNIX seconds, our clock)."""
+    """The samples of `MOVING` at `now` (seconds, our clock)."""
     yield from users.moving(snapshot.board, now)
     yield from numbers.moving(snapshot.board, now)
     yield from archive.of_writer(writer, now)

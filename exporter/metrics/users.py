@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exporter.account.board import Board, UserRow
 from exporter.account.marks import user_marks
 from exporter.account.presence import STATE_CODES, STATES
+from exporter.clock import Moment
 from exporter.metrics.family import Family, LabelValues, Sample
 
 _USER = ("user_id", "user", "team_id", "team")
@@ -105,8 +106,8 @@ MOVING = (CURRENT_CALL,)
 FAMILIES = (*POLLED, *MOVING)
 
 
-def of_user(row: UserRow, board: Board, now: float) -> Iterator[Sample]:
-    """Expose what changes with a poll, and the thresholds as of `now` (UNIX time on our clock):
+def of_user(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
+    """Expose what changes with a poll, and the thresholds as of `now`:
 
     aircall_user_availability{user_id="456",user="John Doe",team_id="678",team="Global Sales",state="…"} 1
     aircall_user_availability_code{…} 3
@@ -123,18 +124,18 @@ def of_user(row: UserRow, board: Board, now: float) -> Iterator[Sample]:
     for team in row.teams:
         user = (*row.user, *team)
         if row.since is not None or "availabilities" in board.known:
-            yield from _presence(user, row)
+            yield from _presence(user, row, now)
         if "calls" in board.known:
             yield from _calls(user, row)
-            for kpi, exceeded in user_marks(row, board.settings.thresholds, now):
+            for kpi, exceeded in user_marks(row, board.settings.thresholds, now.steady):
                 yield THRESHOLD_EXCEEDED, (*user, kpi), exceeded
 
 
-def _presence(user: LabelValues, row: UserRow) -> Iterator[Sample]:
+def _presence(user: LabelValues, row: UserRow, now: Moment) -> Iterator[Sample]:
     for state in STATES:
         yield AVAILABILITY, (*user, state), row.state == state
     yield AVAILABILITY_CODE, user, STATE_CODES[row.state]
-    yield AVAILABILITY_CHANGED, user, row.since
+    yield AVAILABILITY_CHANGED, user, None if row.since is None else now.unix(row.since)
     for state, seconds in row.seconds.items():
         yield AVAILABILITY_SECONDS, (*user, state), seconds
     if row.substatus:
@@ -151,7 +152,7 @@ def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:
 
 
 def moving(board: Board, now: float) -> Iterator[Sample]:
-    """Expose what changes with the clock; `now` is UNIX time on our clock:
+    """Expose what changes with the clock; `now` is in seconds of our clock:
 
     aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61
     """

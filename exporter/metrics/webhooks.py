@@ -5,6 +5,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from exporter.aircall.events import EVENTS, OTHER
+from exporter.clock import Clocks
 
 Result = Literal["accepted", "late", "replayed", "ignored", "malformed", "refused", "too_large", "overflow"]
 
@@ -18,7 +19,9 @@ class WebhookMetrics:
     aircall_webhook_waiting_events 0
     """
 
-    def __init__(self, registry: CollectorRegistry, now: float) -> None:
+    def __init__(self, registry: CollectorRegistry, clocks: Clocks) -> None:
+        self.last_event_at = clocks.steady()
+        """When the last event with a valid token came (seconds, our clock)."""
         self.events = Counter(
             "aircall_webhook_events",
             "Deliveries to the webhook. event is Aircall's name without .v2, other for one that is not known."
@@ -39,7 +42,7 @@ class WebhookMetrics:
             " With webhooks only.",
             registry=registry,
         )
-        self.last.set(now)
+        self.last.set_function(lambda: clocks.unix(self.last_event_at))
         self.waiting = Gauge(
             "aircall_webhook_waiting_events",
             "Events that were received and are not worked on yet. With webhooks only.",

@@ -119,9 +119,10 @@ class Lanes:
                 self[name].drop()
 
     def _calls(self, now: float) -> Asking[None]:
+        now = yield from reads.time_to_start(self._account, self._server_clock, now)
         server_now = now + self._server_clock.ahead
         todo = self._account.calls_to_read(now, server_now)
-        return reads.calls(self._account, todo, now, server_now)
+        yield from reads.calls(self._account, todo, now, server_now)
 
     def _wished(self, now: float) -> Asking[None]:
         span = self._account.wished_to_read(now)

@@ -27,7 +27,7 @@ from exporter.aircall.errors import (
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
 from exporter.archive.records import Batch, Memory, NoRoomError, Span
-from exporter.clock import Clock
+from exporter.clock import Clocks
 from exporter.config import Settings
 from exporter.metrics.polling import PollerMetrics
 from exporter.polling import reckoning, schedule
@@ -72,20 +72,20 @@ class Poller:
         settings: Settings,
         client: Client,
         registry: CollectorRegistry,
-        clock: Clock,
+        clocks: Clocks,
         save: Callable[[Batch], object],
     ) -> None:
-        """Poll `client`'s account by `clock`, and hand over to `save` what the archive is to keep."""
+        """Poll `client`'s account by `clocks`, and hand over to `save` what the archive is to keep."""
         self.account = Account(settings)
         self.told = Told(self.account)
         self.budget = RequestBudget(settings.aircall.budget_share, settings.aircall.configured_limit)
         self.aside: Callable[[], AbstractContextManager[None]] = nullcontext
         """Entered while an answer is waited for: others may use the account then."""
         self._client = client
-        self._clock = clock
+        self._clock = clocks.steady
         self._save = save
         self._metrics = PollerMetrics(registry)
-        self._server_clock = ServerClock()
+        self._server_clock = ServerClock(lambda: clocks.wall_ahead)
         self._credential_rejected = False
         self._lists_work = True
         """Whether the last request for a list worked: if so, an object that fails is at fault itself."""
@@ -157,6 +157,7 @@ class Poller:
         Gives whether something is to be read sooner than was said.
         """
         now = self._clock()
+        self._tell_time()
         self.account.slide(now + self._server_clock.ahead)
         for event in events:
             count(event.name, self.told.hear(event, now))
@@ -169,7 +170,8 @@ class Poller:
 
     def snapshot(self) -> Snapshot:
         """Everything that is served, as of now."""
-        board = self.account.board(self._server_clock.ahead)
+        self._tell_time()
+        board = self.account.board(self.account.server_ahead)
         self._remarks.left_out(board.left_out, self.account.settings.user_limit)
         return Snapshot(board, self.status())
 
@@ -186,11 +188,20 @@ class Poller:
             set_aside=self.account.aside.counts,
         )
 
+    def aircall_time(self) -> float | None:
+        """Return Aircall's time (UNIX seconds) by `Date`, None until several answers have agreed on it.
+
+        May be called by any thread.
+        """
+        ahead = self._server_clock.confirmed_ahead
+        return None if ahead is None else self._clock() + ahead
+
     # One step ------------------------------------------------------------------------------------
 
     def step(self) -> float:
         """Make the next request, if one is due and the budget has room; gives the time to come again."""
         now = self._clock()
+        self._tell_time()
         self._pace.follow(self.told, now)
         ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
@@ -204,8 +215,10 @@ class Poller:
         if name is None:
             return min((lane.ready_at for lane in readable.values()), default=now + IDLE)
         self._go_on(name, now)
+        self._tell_time()
         self._remarks.oddities(self.account)
         self._remarks.set_aside(self.account.aside)
+        self._remarks.clocks(self._server_clock.machine_ahead)
         self._remarks.past(self.account.seconds_to_read, now)
         self._keep()
         return self._clock()
@@ -399,11 +412,18 @@ class Poller:
         received, before = self._clock(), self.budget.limit
         if headers.date is not None:
             self._server_clock.observe(headers.date, sent, received)
-            self.account.server_ahead = self._server_clock.ahead
+            self._tell_time()
         self.budget.learn(headers, received, self._server_clock.ahead, endpoint)
         self._remarks.limit(self.budget.limit, self.budget.requests_per_minute, received)
         if self.budget.limit != before:
             self._pace.set()
+
+    def _tell_time(self) -> None:
+        """Tell the account Aircall's time, which also follows from the calls that have been read."""
+        if self.account.newest_start is not None:
+            self._server_clock.call_began(self.account.newest_start, self._clock())
+            self.account.newest_start = None
+        self.account.server_ahead = self._server_clock.ahead
 
     def _read_early(self) -> None:
         """Read the directory early if an object appears that it does not list, or if a user has left."""

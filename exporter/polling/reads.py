@@ -10,10 +10,11 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from exporter.account.account import Account
-from exporter.account.calls import MOST_LOOKS, CallsToRead, Neighbours
+from exporter.account.calls import LATE, MOST_LOOKS, CallsToRead, Neighbours
 from exporter.account.leaving import Listed
 from exporter.account.lists import Lists
 from exporter.aircall import endpoints
+from exporter.aircall.clock import CONFIRMED, ServerClock
 from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import Asking, Request, ask
 from exporter.aircall.errors import ApiError, NotFoundError
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 MOST_FAILURES = 40
 """Requests that may fail while a span is halved: more than it takes to find one second of half a year."""
+
+LOOKS = CONFIRMED + 1
+"""Answers after which the time is as clear as it gets: one server may be wrong."""
 
 
 class UserApi:
@@ -107,6 +111,21 @@ def _listed(lists: Lists, name: str, request: Request[Page[T]], apply: endpoints
         lists.known.add(name)
         raise ApiError(failure.code, str(failure), failure.headers)  # also if the page is not found
     return listed
+
+
+def time_to_start(account: Account, clock: ServerClock, now: float) -> Asking[float]:
+    """Look at the newest call while `clock` is in doubt, a few times at most, and return the time then.
+
+    What is requested, counted and noted as read afterwards depends on Aircall's time.
+    """
+    for _ in range(LOOKS):
+        if not clock.in_doubt:
+            return now
+        answer = yield from ask(endpoints.newest_call())
+        now = answer.at
+        account.newest_start = max((read.call.started_at for read in answer.value.items), default=None)
+    clock.looked()
+    return now
 
 
 def calls(account: Account, todo: CallsToRead, now: float, server_now: float) -> Asking[None]:
@@ -192,22 +211,25 @@ def past_calls(account: Account, span: Span, now: float) -> Asking[None]:
     """The calls of a span, newest first; what has been read stays read when this breaks off.
 
     A span that fails is halved until what fails is a second long, or too many requests have failed. What
-    is left then is set aside.
+    is left then is set aside. A span that a person requested may reach into the future, because the clock of
+    that machine is wrong: nothing of that is noted as read.
     """
     todo, failures = [span], 0
     while todo:
         since, until = todo.pop()
-        left = until
+        left = last = until
 
         def apply(page: Page[ReadCall], at: float, since: int = since, until: int = until) -> None:
-            nonlocal left
+            nonlocal left, last
             account.saw_calls(page, at)
             left = min((item.call.started_at for item in page.items), default=left)
-            account.read_past(max(since, left + 1), until)
+            present = int(at + account.server_ahead)
+            last = min(last, until if until <= present else present - LATE)
+            account.read_past(max(since, left + 1), last)
 
         try:
             yield from window(since, until, apply)
-            account.read_past(since, until)
+            account.read_past(since, last)
         except (ApiError, InvalidAnswerError) as error:
             failures += 1
             middle = (since + left) // 2

@@ -8,6 +8,7 @@ import structlog
 from exporter.account.account import Account
 from exporter.account.setaside import ObjectKind, SetAside
 from exporter.config import Settings
+from exporter.durations import Duration
 from exporter.planner.advice import advice
 from exporter.planner.command import in_words
 from exporter.planner.company import Company
@@ -40,6 +41,7 @@ class Remarks:
         self._planned_for: tuple[Settings, float] | None = None
         self._left_out = 0
         self._missing = 0
+        self._clocks_differ = False
         self._missing_told_at = 0.0
 
     def oddities(self, account: Account) -> None:
@@ -67,6 +69,15 @@ class Remarks:
         for kind in self._set_aside - problems.keys():
             log.info("no object is set aside any more", kind=kind)
         self._set_aside = problems.keys()
+
+    def clocks(self, machine_ahead: float) -> None:
+        """Log by how many seconds the machine's clock leads `Date`; again only after they had agreed."""
+        if machine_ahead and not self._clocks_differ:
+            log.warning(
+                "this machine's clock and Aircall's differ, the one is used that the calls do not contradict",
+                machine=f"{Duration(round(abs(machine_ahead)))} {'ahead' if machine_ahead > 0 else 'behind'}",
+            )
+        self._clocks_differ = machine_ahead != 0
 
     def names(self, misspelt: tuple[str, ...]) -> None:
         """Names in the configuration that nobody has."""

@@ -46,7 +46,7 @@ class Inbox:
             return self.refuse()
         if not self._known(delivery.token):
             return self.refuse()
-        self._metrics.last.set(self._clock())
+        self._metrics.last_event_at = self._clock()
         if delivery.name == OTHER:
             return self._counted(OTHER, "ignored")
         identity = delivery.identity

@@ -107,3 +107,32 @@ def test_what_was_read_and_not_kept_is_claimed_by_no_later_poll() -> None:
     assert history.covered == ((40, 130), (180, 260))
     history.go_back()
     assert history.covered == ((40, 130),)
+
+
+@given(st.lists(spans, min_size=1), st.integers(0, 80), st.integers(0, 80))
+def test_cut_coverage_of_the_future_is_withdrawn_up_to_the_newest_call(
+    read: list[Span], now: int, newest: int
+) -> None:
+    history = History(newest=newest)
+    for span in read:
+        history.read(*span)
+    before = seconds(history.covered)
+    history.cut(now)
+    last = min(now, newest) if max(before) > now else max(before)
+    assert seconds(history.covered) == {second for second in before if second <= last}
+    assert in_order(history.covered)
+
+
+def test_cut_late_edits_of_the_future_are_looked_for_again() -> None:
+    history = History()
+    history.sweep(NOW + DAY)
+    history.cut(NOW)
+    assert history.swept == tuple(NOW - age for age in AGES)
+
+
+def test_wished_time_after_the_last_poll_is_left_to_the_polls() -> None:
+    history = History(wishes=((NOW - DAY, NOW + DAY),))
+    history.poll(NOW - 3600)
+    assert history.wished == ()
+    history.polled(NOW - 3600, NOW)
+    assert history.wished == ((NOW - DAY, NOW - 3601),)

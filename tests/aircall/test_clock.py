@@ -1,25 +1,63 @@
+"""What time it is at Aircall, if `Date`, this machine's clock and the calls do not say the same."""
+
 from math import floor
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.clock import ServerClock
+from exporter.aircall.clock import AGREE, CONFIRMED, KEEP, SETTLE, SLACK, ServerClock
 
 NOW = 1_780_000_000.0
+MINUTE, DAY = 60.0, 86_400.0
+WRONG = [sign * size for size in (10 * MINUTE, DAY, 40 * DAY, 200 * DAY) for sign in (1, -1)]
+
+
+class Setting:
+    """A server clock, the true time, and clocks that can be wrong about it by so many seconds."""
+
+    def __init__(self, date: float = 0.0, machine: float = 0.0) -> None:
+        self.now = NOW
+        """The true time, on which the calls are dated."""
+        self.date, self.machine = date, machine
+        self._steady_error = machine
+        self.clock = ServerClock(lambda: self.machine - self._steady_error)
+
+    @property
+    def steady(self) -> float:
+        """Our clock began with what the machine's clock said."""
+        return self.now + self._steady_error
+
+    def answers(self, count: int = 1, pause: float = 5.0, call: bool = False) -> None:
+        for _ in range(count):
+            sent = self.steady
+            self.now += 0.3
+            self.clock.observe(floor(self.now - 0.1 + self.date), sent, self.steady)
+            if call:
+                self.clock.call_began(floor(self.now - 2), self.steady)
+            self.now += pause
+
+    @property
+    def error(self) -> float:
+        """By how many seconds the time is wrong that is believed."""
+        return self.steady + self.clock.ahead - self.now
 
 
 @given(
     ahead=st.floats(-100_000, 100_000),
-    answers=st.lists(st.tuples(st.floats(0.01, 100), st.floats(0, 0.5), st.floats(0, 0.5)), min_size=1),
+    answers=st.lists(
+        st.tuples(st.floats(0.01, 100), st.floats(0, 0.5), st.floats(0, 0.5)), min_size=CONFIRMED
+    ),
 )
-def test_the_correction_is_within_a_second_and_the_way(
+def test_date_ahead_several_answers_is_within_a_second_and_the_way(
     ahead: float, answers: list[tuple[float, float, float]]
 ) -> None:
     clock, now = ServerClock(), NOW
     for pause, there, back in answers:
         now += pause
         clock.observe(floor(now + there + ahead), now, now + there + back)
-    assert abs(clock.ahead - ahead) <= 1 + there + back + 1e-3
+    assert clock.date_ahead is not None
+    assert abs(clock.date_ahead - ahead) <= 1 + there + back + 1e-3
 
 
 def test_clocks_that_may_well_agree_are_not_corrected() -> None:
@@ -27,21 +65,104 @@ def test_clocks_that_may_well_agree_are_not_corrected() -> None:
     assert not clock.known
     clock.observe(NOW, NOW + 0.4, NOW + 0.6)
     assert clock.known
-    assert clock.ahead == 0
+    assert clock.ahead == clock.date_ahead == 0
 
 
-def test_a_clock_that_is_set_is_learned_anew() -> None:
-    clock = ServerClock()
-    clock.observe(NOW, NOW + 0.4, NOW + 0.6)
-    for later in (10, 20, 30):
-        assert clock.ahead == 0
-        clock.observe(NOW + 300 + later, NOW + later + 0.4, NOW + later + 0.6)
-    assert 299 < clock.ahead < 300
+def test_date_ahead_clock_that_is_set_for_good_is_learned_anew() -> None:
+    setting = Setting()
+    setting.answers()
+    setting.date = 300
+    setting.answers(CONFIRMED + 1)
+    assert setting.clock.date_ahead == 0
+    setting.answers(count=2, pause=SETTLE)
+    assert setting.clock.date_ahead == pytest.approx(300, abs=1)
 
 
-def test_one_server_of_three_with_a_clock_of_its_own_is_not_believed() -> None:
-    clock = ServerClock()
-    for later in range(0, 300, 10):
-        wrong = 300 if later % 30 == 10 else 0
-        clock.observe(NOW + later + wrong, NOW + later + 0.4, NOW + later + 0.6)
-        assert clock.ahead == 0
+def test_ahead_one_server_of_three_with_another_clock_is_not_believed() -> None:
+    setting = Setting(machine=-DAY)
+    setting.answers(4, call=True)
+    for position in range(300):
+        setting.date = 300 if position % 3 == 1 else 0
+        setting.answers(pause=10)
+        assert abs(setting.error) <= 1
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_ahead_either_clock_wrong_from_the_start_is_right(wrong: float) -> None:
+    for setting in (Setting(date=wrong), Setting(machine=wrong)):
+        assert setting.clock.in_doubt
+        setting.answers(CONFIRMED, call=True)
+        assert not setting.clock.in_doubt
+        assert abs(setting.error) <= 1
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_ahead_either_clock_wrong_later_is_right(wrong: float) -> None:
+    for clock in ("date", "machine"):
+        setting = Setting()
+        setting.answers(10, call=True)
+        setattr(setting, clock, wrong)
+        for _ in range(40):
+            setting.answers(call=True)
+            assert abs(setting.error) <= 1
+        setattr(setting, clock, 0.0)
+        for _ in range(10):
+            setting.answers()
+            assert abs(setting.error) <= 1
+
+
+@pytest.mark.parametrize("machine", WRONG)
+@pytest.mark.parametrize("date", WRONG)
+def test_ahead_date_wrong_for_a_minute_on_a_wrong_machine_is_right(machine: float, date: float) -> None:
+    if machine == date > 0:
+        return  # nothing speaks against two clocks that agree
+    setting = Setting(machine=machine)
+    setting.answers(10, call=True)
+    setting.date = date
+    for _ in range(12):
+        setting.answers(call=True)
+        assert abs(setting.error) <= 1
+
+
+@pytest.mark.parametrize("ahead", [-AGREE + 2, AGREE - 2])
+def test_ahead_clocks_that_differ_by_little_is_that_of_date(ahead: float) -> None:
+    setting = Setting(machine=ahead)
+    setting.answers()
+    assert not setting.clock.in_doubt
+    assert abs(setting.error) <= 1
+
+
+def test_ahead_no_call_to_prove_a_clock_wrong_is_the_earlier_clock() -> None:
+    for setting in (Setting(date=-DAY), Setting(machine=-DAY)):
+        setting.answers(CONFIRMED)
+        assert setting.clock.in_doubt
+        setting.clock.looked()
+        assert not setting.clock.in_doubt
+        assert setting.error == pytest.approx(-DAY, abs=1)
+
+
+def test_ahead_call_dated_in_the_future_proves_nothing() -> None:
+    setting = Setting()
+    setting.answers(5)
+    setting.clock.call_began(setting.now + DAY, setting.now)
+    setting.date = 2 * DAY
+    setting.answers(10)
+    assert abs(setting.error) <= 1
+
+
+def test_ahead_a_later_call_replaces_what_an_old_one_proved() -> None:
+    setting = Setting(machine=-MINUTE)
+    setting.answers(5, call=True)
+    assert abs(setting.error) <= 1
+    setting.date = setting.date - 10 * MINUTE  # Aircall's clock, with the calls
+    setting.answers(CONFIRMED, pause=KEEP)
+    setting.clock.call_began(setting.now - 10 * MINUTE, setting.steady)
+    assert setting.error == pytest.approx(-10 * MINUTE, abs=SLACK)
+
+
+def test_confirmed_ahead_single_answer_is_none() -> None:
+    setting = Setting()
+    setting.answers(CONFIRMED - 1)
+    assert setting.clock.confirmed_ahead is None
+    setting.answers()
+    assert setting.clock.confirmed_ahead == 0

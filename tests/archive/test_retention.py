@@ -1,5 +1,9 @@
 """Calls past their retention are removed, and what they were counted for stays."""
 
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.archive.removal import AGREEMENT, agreed_time
 from exporter.archive.store import Archive
 from exporter.config import Storage
 from exporter.demo import faults
@@ -8,6 +12,9 @@ from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.archive.test_archive import live, rows
 from tests.simulated_time import NOON, polled
+
+DAY = 86_400.0
+KEPT = Storage(retention=Duration(30 * DAY))
 
 
 def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) -> None:
@@ -69,3 +76,79 @@ def test_calls_that_count_for_no_team_as_none_is_told_are_removed_too(database: 
         waiting = world.poller.account.ledger.uncounted_for_teams
         assert waiting
         assert all(call.started_at >= before for call in waiting)
+
+
+@pytest.fixture
+def old_calls(database: str) -> SimulatedAccount:
+    """An account whose archive has ten days of calls."""
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    for hour in range(240):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - hour * 3600)
+        account.miss(call.id, "short_abandoned", at=call.started_at + 5)
+    live(database, account, 120, storage=Storage(retention=Duration(30 * DAY), backfill=Duration(11 * DAY)))
+    assert len(rows(database)) == 240
+    account.advance(account.now + 60)
+    return account
+
+
+@pytest.mark.parametrize(
+    "served",
+    [
+        pytest.param({"clock_skew": -40 * DAY}, id="machine 40 d ahead"),
+        pytest.param({"clock_skew": -200 * DAY}, id="machine 200 d ahead"),
+        pytest.param({"date_error": 40 * DAY}, id="Date 40 d ahead"),
+        pytest.param({"date_error": 200 * DAY}, id="Date 200 d ahead"),
+        pytest.param({"date_error": 40 * DAY, "clock_skew": -60 * DAY}, id="both ahead, differently"),
+    ],
+)
+@pytest.mark.parametrize("reachable", [True, False])
+def test_retention_clocks_that_disagree_deletes_nothing(
+    database: str, old_calls: SimulatedAccount, served: dict[str, float], reachable: bool
+) -> None:
+    with (
+        capture_logs() as lines,
+        polled(old_calls, archive=Archive(database), served=served, storage=KEPT) as world,
+    ):
+        if not reachable:
+            world.aircall.faults.append(Fault(lambda _: True, faults.close_connection))
+        world.live(240)
+    assert len(rows(database)) == 240
+    said = [line for line in lines if line["event"].startswith("no call is removed for its age until")]
+    assert len(said) == 1
+    assert ("difference" in said[0]) == reachable
+
+
+def test_retention_clock_set_ahead_while_it_runs_deletes_nothing(
+    database: str, old_calls: SimulatedAccount
+) -> None:
+    with polled(old_calls, archive=Archive(database), storage=KEPT) as world:
+        world.live_until_complete()
+        for machine, date in ((40 * DAY, 0.0), (0.0, 40 * DAY)):
+            world.time.wall_error, world.aircall.date_error = machine, date
+            world.live(180)
+    assert len(rows(database)) == 240
+
+
+def test_retention_clocks_that_agree_again_deletes_and_says_how_many_calls(
+    database: str, old_calls: SimulatedAccount
+) -> None:
+    with (
+        capture_logs() as lines,
+        polled(old_calls, archive=Archive(database), storage=Storage(retention=Duration(5 * DAY))) as world,
+    ):
+        world.time.wall_error = 40 * DAY
+        world.live(180)
+        assert len(rows(database)) == 240
+        world.time.wall_error = 0.0
+        world.live(180)
+    assert len(rows(database)) == 120
+    said = [line for line in lines if line["event"] == "calls past their retention removed"]
+    assert [line["calls"] for line in said] == [120]
+
+
+def test_agreed_time_is_the_earlier_of_two_that_agree() -> None:
+    assert agreed_time(NOON, None) is None
+    assert agreed_time(NOON, NOON + AGREEMENT) == agreed_time(NOON + AGREEMENT, NOON) == NOON
+    assert agreed_time(NOON, NOON + AGREEMENT + 1) is None
+    assert agreed_time(NOON + AGREEMENT + 1, NOON) is None

@@ -127,4 +127,3 @@ KEPT = Board("everybody and everything known before, calls as they are, `aircall
 KNOWN = Board("everybody and everything known before, calls as they are", _known)
 TRUE = Board("what is true", _true)
 FRESH = Board("everybody, and the calls that Aircall shows", _fresh)
-OFF = Board("everybody; waits and the activity period off by those ten minutes", _fresh)

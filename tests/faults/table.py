@@ -1,5 +1,6 @@
 """Every way in which Aircall may misbehave: test_faults.py runs it, docs/reliability.md shows it."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from exporter.aircall.transport import Transport
 from exporter.demo import faults
 from exporter.demo.faults import Exchange, Fault, Hang, Respond
 from exporter.demo.server import SimulatedAircall
-from tests.faults.boards import FAILING, FRESH, KEPT, KNOWN, OFF, STALE, THROTTLED, TRUE, Board
+from tests.faults.boards import FAILING, FRESH, KEPT, KNOWN, STALE, THROTTLED, TRUE, Board
 from tests.raw import Serve, dripping, raw_server
+
+DAY = 86_400
 
 CONFUSED = 600
 """Seconds within which calls that turn up late, or anew, are read."""
@@ -236,11 +239,34 @@ def _leap(aircall: SimulatedAircall) -> Iterator[None]:
     yield
 
 
-@contextmanager
-def _wrong_date(aircall: SimulatedAircall) -> Iterator[None]:
-    aircall.date_error = 600
-    yield
-    aircall.date_error = 0
+def _wrong_date(error: float, lasting: float = math.inf) -> Misbehaving:
+    """`Date` alone is wrong by `error` seconds, for `lasting` seconds at most."""
+
+    @contextmanager
+    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+        def mend() -> None:
+            aircall.date_error = 0
+
+        aircall.date_error = error
+        if lasting < math.inf:
+            aircall.account.schedule(aircall.account.now + lasting, mend)
+        yield
+        mend()
+
+    return happening
+
+
+def _machine_set(error: float) -> Misbehaving:
+    """The wall clock of the exporter's machine is wrong by `error` seconds."""
+
+    @contextmanager
+    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+        machine: Any = aircall.clock
+        machine.wall_error = error
+        yield
+        machine.wall_error = 0
+
+    return happening
 
 
 @contextmanager
@@ -333,5 +359,10 @@ TROUBLES = (
     Trouble("clocks apart", "Aircall's ten minutes behind", TRUE, served={"clock_skew": -600}),
     Trouble("a leap of the clock", "Aircall's, ten minutes ahead", TRUE, _leap, settled=CONFUSED),
     Trouble("one wrong server of three", "`Date` ten minutes ahead", TRUE, _one_wrong_server),
-    Trouble("`Date` alone wrong", "ten minutes ahead", OFF, _wrong_date),
+    Trouble("`Date` alone wrong", "ten minutes ahead", TRUE, _wrong_date(600)),
+    Trouble("`Date` alone wrong", "a day ahead for 20 seconds", TRUE, _wrong_date(DAY, lasting=20)),
+    Trouble("`Date` alone wrong", "a day behind", TRUE, _wrong_date(-DAY)),
+    Trouble("`Date` alone wrong", "40 days ahead", TRUE, _wrong_date(40 * DAY)),
+    Trouble("this machine's clock set", "a day ahead", TRUE, _machine_set(DAY)),
+    Trouble("this machine's clock set", "a day behind", TRUE, _machine_set(-DAY)),
 )

@@ -99,7 +99,7 @@ class Scrapes:
                 company.requests += world.aircall.requests
 
     def _inbox(self, world: Polled) -> Inbox:
-        return Inbox(lambda: (TOKEN,), WebhookMetrics(world.instruments, world.time()), world.time)
+        return Inbox(lambda: (TOKEN,), WebhookMetrics(world.instruments, world.time), world.time)
 
     def _take(self, world: Polled, company: Company) -> None:
         """Write down what a scrape brings, and what Prometheus says of the scrape itself."""
