@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from math import inf
 
 import pytest
 from starlette.responses import Response
@@ -38,10 +39,9 @@ def at_path(*paths: str) -> Callable[[str], bool]:
 
 
 def asked(world: Polled, path: str, since: float = 0.0) -> list[float]:
-    """When a path was asked for."""
-    return [
-        request.time for request in world.aircall.requests if request.path == path and request.time >= since
-    ]
+    """When a path was asked for. A request that is repeated at once on a new connection counts once."""
+    times = [request.time for request in world.aircall.requests if request.path == path]
+    return [at for before, at in pairwise([-inf, *times]) if at >= since and at - before > 1]
 
 
 def missed_call(account: SimulatedAccount, at: float) -> SimulatedCall:
