@@ -40,15 +40,17 @@ PRESENCE = "presence"
 """Where a request's state has the `Presence` of its client."""
 
 ContextNow = Callable[[], ssl.SSLContext | None]
-"""Gives what the next connection is encrypted with; none where it is not."""
+"""Returns what the next connection is encrypted with, or None without TLS."""
 
 
 class Presence:
     """A connected client, as the application sees it."""
 
-    def __init__(self, lost: "asyncio.Future[None]") -> None:
+    def __init__(self, lost: "asyncio.Future[None]", hang_up: Callable[[], None]) -> None:
         self.lost = lost
         """Done as soon as the client has disconnected."""
+        self.hang_up = hang_up
+        """Closes the connection at once."""
         self.unproven = False
         """Whether the client waits for its password to be checked."""
 
@@ -86,6 +88,11 @@ class Room:
             if len(self._unfinished) > MOST_UNFINISHED:
                 next(iter(self._unfinished)).hang_up()
 
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in list(self._connections):
+            connection.hang_up()
+
     def shed(self) -> None:
         """Close the connections that are slowest to take their answers, if these are too much in all."""
         unsent = {each: each.unsent for each in self._connections}
@@ -108,7 +115,7 @@ class Connection(H11Protocol):
         self._arriving: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._begun = False
-        self._presence = Presence(self.loop.create_future())
+        self._presence = Presence(self.loop.create_future(), self.hang_up)
 
     @property
     def idle(self) -> bool:
@@ -196,8 +203,10 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def hang_up(self) -> None:
-        """Be rid of the client at once, whatever is on its way."""
+        """Close the connection at once, whatever is being sent."""
         self._room.leave(self)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
         if self.transport is not None:
             self.transport.abort()
         elif self._arriving is not None:
@@ -224,9 +233,24 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is in progress. Requests that take too long are cancelled, then connections closed.
+
+        uvicorn does neither in time, and logs an error for each request that it cancels.
+        """
         for task in self._accepting:
             task.cancel()
+        loop, patience = asyncio.get_running_loop(), self.config.timeout_graceful_shutdown or 0
+        ends = [
+            loop.call_later(0.7 * patience, self._cancel_requests),
+            loop.call_later(0.8 * patience, self._room.close),
+        ]
         await super().shutdown(sockets)
+        for end in ends:
+            end.cancel()
+
+    def _cancel_requests(self) -> None:
+        for task in self.server_state.tasks:
+            task.cancel()
 
     async def _accept(self, listener: socket.socket) -> None:
         listener.setblocking(False)

@@ -1,5 +1,6 @@
 """What stands between a client and the pages: the password, the certificate, the headers."""
 
+import asyncio
 import base64
 from collections.abc import Callable, Collection, Mapping
 
@@ -17,6 +18,8 @@ LARGEST_HEAD = 128 * 2**10
 
 CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
+_STOPPING = "The exporter is stopping and has not finished this request.\n"
+
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="aircall-exporter"'}
 
 
@@ -32,15 +35,24 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         config, headers = self._config(), Headers(scope=scope)
+        started = False
 
         async def with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 own = config.http_server_config.headers
                 MutableHeaders(scope=message).update({name: value for name, value in own.items() if value})
             await send(message)
 
-        refusal = _problem(scope, headers) or await self._who(config, scope, headers)
-        await (refusal or self._app)(scope, receive, with_headers)
+        try:
+            refusal = _problem(scope, headers) or await self._who(config, scope, headers)
+            await (refusal or self._app)(scope, receive, with_headers)
+        except asyncio.CancelledError:  # the server stops, and has waited for this request
+            if started:
+                scope["state"][PRESENCE].hang_up()
+            else:
+                await PlainTextResponse(_STOPPING, 503, {"Connection": "close"})(scope, receive, send)
 
     async def _who(self, config: WebConfig, scope: Scope, headers: Headers) -> Response | None:
         """Note who is asking; gives the refusal for whoever may not."""

@@ -5,9 +5,11 @@ there is time for. What a credential was found to be is remembered, and those th
 """
 
 import asyncio
+import atexit
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +33,23 @@ MAX_WRONG = 4096
 WRONG_SECONDS = 60.0
 """How long they are remembered."""
 
+EXIT_SECONDS = 5.0
+"""How long the exporter waits for checks when it exits."""
+
 Digest = bytes
+
+_checking = threading.BoundedSemaphore(WORKERS)
+"""Held while bcrypt works. One that ends while Python exits would abort the process."""
+
+_exiting = threading.Event()
+
+
+@atexit.register
+def _end_checks() -> None:
+    """Wait until no check is made, and let none begin."""
+    _exiting.set()
+    for _ in range(WORKERS):
+        _checking.acquire(timeout=EXIT_SECONDS)
 
 
 @dataclass(eq=False)
@@ -151,8 +169,15 @@ def verify(password: bytes, hashed: str, cost: int) -> bool:
     Otherwise the time would reveal which user names exist, if their hashes differ in cost. The rounds of
     one check for each cost in between add up exactly: 2**4 + 2**4 + 2**5 + ... + 2**(cost - 1) = 2**cost.
     """
-    if bcrypt.checkpw(password, hashed.encode()):
+    if _checkpw(password, hashed):
         return True
     for each in range(bcrypt_cost(hashed), cost):
-        bcrypt.checkpw(password, f"$2b${each:02}{hashed[6:]}".encode())
+        _checkpw(password, f"$2b${each:02}{hashed[6:]}")
     return False
+
+
+def _checkpw(password: bytes, hashed: str) -> bool:
+    with _checking:
+        if _exiting.is_set():
+            raise RuntimeError("passwords are not checked while the exporter exits")
+        return bcrypt.checkpw(password, hashed.encode())

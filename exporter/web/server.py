@@ -105,6 +105,11 @@ class WebServer:
     def port(self) -> int:
         return int(self._listener.getsockname()[1])
 
+    @property
+    def running(self) -> bool:
+        """Whether the thread has been started and has not ended."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
 

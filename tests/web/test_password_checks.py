@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -241,3 +243,21 @@ def test_fair_queue_returns_every_item_once_and_clients_take_turns(
 )
 def test_client_network(address: str, client: str) -> None:
     assert client_network(address) == client
+
+
+def test_exit_while_passwords_are_checked_is_not_aborted() -> None:
+    """Checks that end while Python exits abort the process; with many short ones, that is nearly certain."""
+    script = f"""
+import threading
+from contextlib import suppress
+from exporter.web.passwords import verify
+def check():
+    with suppress(RuntimeError):
+        while True:
+            verify(b"wrong", {HASHES[4]!r}, 5)
+for _ in range(2):
+    threading.Thread(target=check, daemon=True).start()
+threading.Event().wait(0.2)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
