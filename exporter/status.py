@@ -54,6 +54,8 @@ class Status:
     """How much of the past is still to be read."""
     set_aside: Mapping[ObjectKind, int]
     """How many objects are set aside because their requests fail."""
+    doubtful: Mapping[bool, int]
+    """How many calls in progress should be over: those on the board (True), and those shown no more."""
 
     def outdated(self, now: float) -> tuple[str, ...]:
         """Return which of calls and availabilities were read once, and are out of date.

@@ -4,7 +4,7 @@ Plain data in one thread's hands: no sockets, no clock. Every time comes in with
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -61,6 +61,7 @@ class Account:
         self._backfill: float | None = None
         self._making = Making()
         self._known_strangers = Strangers()
+        self._too_old: frozenset[int] = frozenset()
 
     def configure(self, settings: Settings) -> None:
         """Follow a changed configuration, keeping everything known."""
@@ -236,7 +237,7 @@ class Account:
 
     def new_strangers(self, now: float) -> frozenset[Stranger]:
         """Return who appears without being listed, as far as it is to be reported `now` (our clock)."""
-        found = strangers(self.lists, self.book.live_calls(), self.period)
+        found = strangers(self.lists, self._shown_calls(), self.period)
         return self._known_strangers.due(found, self.lists, now)
 
     @property
@@ -248,11 +249,26 @@ class Account:
 
     # What to show --------------------------------------------------------------------------------
 
+    def _shown_calls(self) -> list[Call]:
+        """Return the calls in progress but those that began too long ago to be believed."""
+        too_old = self.book.too_old()
+        for call_id in too_old ^ self._too_old:
+            self._touched.by_call(self.book.calls.get(call_id))
+        self._too_old = too_old
+        return [call for call in self.book.live_calls() if call.id not in too_old]
+
+    def doubtful_calls(self, now: float) -> Mapping[bool, int]:
+        """Return how many calls in progress should be over `now` (our clock): those shown, and the others."""
+        too_old = self.book.too_old()
+        aside = self.book.live.keys() & self.aside.objects("call")
+        doubtful = self.book.doubtful_calls(now) | aside | too_old
+        return {True: len(doubtful - too_old), False: len(too_old)}
+
     def board(self, server_ahead: float) -> Board:
         """The board as of what has been read up to now; costs what has changed since the last one."""
         talking = self.book.talking
         talking.look(self.presence.users)
-        facts = Facts(self._roster(), self.presence.users, self.period, self.book.live_calls(), talking)
+        facts = Facts(self._roster(), self.presence.users, self.period, self._shown_calls(), talking)
         waiting = queue(facts)
         self._seen_without_number |= any(not call.number.id for call in waiting)
         made = self._making.rows(facts, self._touched)
@@ -279,8 +295,8 @@ class Account:
 
     def _roster(self) -> Roster:
         directory = self.directory
-        unnamed_users, unnamed_numbers = unnamed(self.lists, self.book.live_calls(), self.period)
-        waited_on = {call.number.id for call in self.book.live_calls() if call.waiting and call.number}
+        unnamed_users, unnamed_numbers = unnamed(self.lists, self._shown_calls(), self.period)
+        waited_on = {call.number.id for call in self._shown_calls() if call.waiting and call.number}
         present = frozenset(directory.users.keys() | self.presence.users.keys())
         return self._making.roster(
             Roster(

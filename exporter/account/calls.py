@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.account.bystart import ByStart
+from exporter.account.looks import LONG_WAIT, SHARE_OF_AGE, Doubts, interval, is_too_old
 from exporter.account.talking import Talking
 from exporter.account.versions import newer
 from exporter.aircall.endpoints import PER_PAGE
@@ -22,9 +23,8 @@ RATE_SPAN = 900
 LOOK_BACK = 2 * 3600
 """Seconds before the exporter's start in which calls that still go on are looked for."""
 
-RECHECK = 600.0
-"""Seconds after which a call is looked at again although nothing speaks for its end."""
-
+MOST_LONG_WAITS = 1
+"""Requests of a poll for callers who have waited for long, besides those for all others."""
 
 EVENTS_SPAN = 3600.0
 """Seconds after an event about a call within which another may come that is older."""
@@ -76,6 +76,8 @@ class CallBook:
         """Calls that are done, and are to be taken for newly done when they are read again."""
         self.talking = Talking()
         """Who talks in which of the calls that are not done."""
+        self.doubts = Doubts()
+        """Which of them seem to be over, and go on."""
         self._told: dict[int, float] = {}
         """When (UNIX seconds, Aircall's clock) an event was last told of a call."""
         self._starts = ByStart()
@@ -125,6 +127,7 @@ class CallBook:
         self.talking.saw(call, at)
         if done:
             self.live.pop(call.id, None)
+            self.doubts.clear(call.id)
         else:
             self.live[call.id] = at
         self.count_again.discard(call.id)
@@ -136,6 +139,7 @@ class CallBook:
         self.calls.pop(call_id, None)
         self.live.pop(call_id, None)
         self.talking.forget(call_id)
+        self.doubts.clear(call_id)
         self.count_again.discard(call_id)
 
     def forget(self, before: float, now: float) -> None:
@@ -164,6 +168,22 @@ class CallBook:
     def live_calls(self) -> list[Call]:
         return [self.calls[call_id] for call_id in self.live]
 
+    def age(self, call: Call) -> float:
+        """Return how many seconds before the last complete reading a call began."""
+        return 0.0 if self.read_to is None else self.read_to - call.started_at
+
+    def too_old(self) -> frozenset[int]:
+        """Return the calls in progress that began so long ago that they are not shown any more."""
+        return frozenset(call.id for call in self.live_calls() if is_too_old(call, self.age(call)))
+
+    def doubtful_calls(self, now: float) -> frozenset[int]:
+        """Return the calls in progress that are looked at rarely, because they should be over."""
+        return frozenset(
+            call.id
+            for call in self.live_calls()
+            if (call.waiting and self.age(call) > LONG_WAIT) or self.doubts.is_lasting(call.id, now)
+        )
+
     def started_since(self, start: int) -> int:
         """How many of the calls known started at `start` or later."""
         return self._starts.since(start)
@@ -181,8 +201,9 @@ class CallBook:
 
         New calls are those since the newest one up to which all were read, and since `earliest` (UNIX
         seconds, as `server_now` on Aircall's clock). A waiting call older than these is either reached by
-        paging back to it or asked for by its id, whichever is cheaper. Where the pages then have room,
-        they go back further, to calls that turned up late or may be over.
+        paging back to it or asked for by its id, whichever is cheaper. Callers who have waited for long
+        are looked at ever more rarely, and cost a poll one request more. If the pages then have room, they
+        go back further, to calls that appeared late or may be over.
         """
         if self.newest is None or self.read_to is None:
             return CallsToRead(earliest, ())
@@ -192,11 +213,7 @@ class CallBook:
             (call for call in self.live_calls() if call.waiting and call.started_at < since),
             key=lambda call: -call.started_at,
         )
-        choices = [self._choice(since, expected, older)]
-        for position, call in enumerate(older, 1):
-            if call.started_at >= self.whole_from:
-                choices.append(self._choice(call.started_at, expected, older[position:]))
-        pages, choice = min(choices, key=lambda choice: choice[0] + len(choice[1].ids))
+        pages, choice = self._cheapest(since, expected, older, now)
         for start in (
             self.newest - LATE,
             *sorted(call.started_at for call in self.doubtful(now, hung_up))[::-1],
@@ -206,6 +223,31 @@ class CallBook:
         since = min(since, choice.since)
         return CallsToRead(since, tuple(i for i in choice.ids if self.calls[i].started_at < since))
 
+    def _cheapest(
+        self, since: int, expected: float, waiting: list[Call], now: float
+    ) -> tuple[int, CallsToRead]:
+        """Choose how to look at the callers who are `waiting`, the latest first: how many pages, and what."""
+        recent = [call for call in waiting if self.age(call) <= LONG_WAIT]
+        overdue = {
+            call.id: (now - self.live[call.id]) / (SHARE_OF_AGE * self.age(call))
+            for call in waiting
+            if self.age(call) > LONG_WAIT
+        }
+        long = sorted((call_id for call_id in overdue if overdue[call_id] >= 1), key=lambda i: -overdue[i])
+        least = self._cheapest_of(since, expected, recent)
+        all_due = self._cheapest_of(since, expected, [c for c in waiting if c in recent or c.id in long])
+        if _cost(all_due) <= _cost(least) + MOST_LONG_WAITS:
+            return all_due
+        first = long[:MOST_LONG_WAITS]
+        return self._cheapest_of(since, expected, [c for c in waiting if c in recent or c.id in first])
+
+    def _cheapest_of(self, since: int, expected: float, waiting: list[Call]) -> tuple[int, CallsToRead]:
+        choices = [self._choice(since, expected, waiting)]
+        for position, call in enumerate(waiting, 1):
+            if call.started_at >= self.whole_from:
+                choices.append(self._choice(call.started_at, expected, waiting[position:]))
+        return min(choices, key=_cost)
+
     def _choice(self, since: int, expected: float, older: list[Call]) -> tuple[int, CallsToRead]:
         """How many pages are read, and what."""
         return self._pages(since, expected), CallsToRead(since, tuple(call.id for call in older))
@@ -213,18 +255,29 @@ class CallBook:
     def _pages(self, since: int, expected: float) -> int:
         return max(1, math.ceil((self.started_since(since) + expected) / PER_PAGE))
 
-    def doubtful(self, now: float, hung_up: HungUp) -> Iterator[Call]:
-        """The calls that may have gone on without us, callers who wait left out.
+    def doubtful(self, now: float, hung_up: HungUp) -> list[Call]:
+        """Return the calls that may be over and are to be looked at `now`, without callers who wait.
 
-        Those are calls whose user has `hung_up` (the availabilities, read anyway, tell) or talks in a
-        newer call, outbound ones that ring, and those that were not looked at for long.
+        Those are calls whose user has `hung_up` (as the availabilities say, which are read anyway) or talks
+        in a newer call, outbound ones that ring, and those that were not looked at for long.
         """
         latest = self.talking.current(self.live_calls())
+        found = []
         for call_id, seen_at in self.live.items():
             call = self.calls[call_id]
+            if call.waiting:
+                continue
             goes_on = call.user is not None and latest.get(call.user.id) == call
-            if not call.waiting and (not goes_on or now - seen_at >= RECHECK or hung_up(call, seen_at)):
-                yield call
+            if goes_on and not hung_up(call, -math.inf):
+                self.doubts.clear(call_id)
+                due = now - seen_at >= interval(self.age(call))
+            else:
+                due = (not goes_on or hung_up(call, seen_at)) and self.doubts.is_due(
+                    call_id, seen_at, self.age(call), now
+                )
+            if due:
+                found.append(call)
+        return found
 
     def beyond_next_poll(self, calls: Iterable[Call], seconds: float) -> Iterator[Call]:
         """Those of the calls that a poll `seconds` from now does not read anyway, on its first page.
@@ -261,6 +314,11 @@ class CallBook:
     def not_seen(self, calls: Iterable[Call], since: float) -> list[int]:
         """The ids of those calls that go on and were last looked at before `since` (our clock)."""
         return [call.id for call in calls if self.live.get(call.id, since) < since]
+
+
+def _cost(choice: tuple[int, CallsToRead]) -> int:
+    pages, to_read = choice
+    return pages + len(to_read.ids)
 
 
 def at_most(calls: float) -> float:

@@ -117,6 +117,10 @@ class SetAside:
             del self._ranges[span]
         return old
 
+    def objects(self, kind: ObjectKind) -> frozenset[int]:
+        """Return the objects of a kind that are set aside."""
+        return frozenset(id_ for (of, id_), failure in self._objects.items() if of == kind and failure.aside)
+
     # What to say of it ---------------------------------------------------------------------------
 
     @property

@@ -183,6 +183,11 @@ class Switchboard(Directory):
             call.recorded = call.answered_at is not None
             self._end(call, moment)
 
+    def never_end(self, call_id: int) -> None:
+        """Let the people of a call hang up while the API goes on to show it as it is now, for ever."""
+        with self._moment(None) as moment:
+            self._release(self.calls[call_id], moment)
+
     def miss(self, call_id: int, reason: str, at: float | None = None, voicemail: bool = False) -> None:
         """End a waiting inbound call that nobody answered, for one of Aircall's reasons or any other."""
         with self._moment(at) as moment:

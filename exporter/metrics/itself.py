@@ -82,6 +82,15 @@ SET_ASIDE = Family(
     " again after a minute, then ever more rarely, at least once an hour.",
     ("kind",),
 )
+DOUBTFUL = Family(
+    "aircall_exporter_doubtful_calls",
+    "gauge",
+    "Calls in progress that may be over although Aircall does not end them, and that are looked at rarely."
+    " board is shown for callers who have waited for more than 10 minutes, calls that go on for more than a"
+    " minute after their user was seen out of them, and calls that are set aside; dropped for calls that are"
+    " not shown any more, because they have rung for 2 hours or gone on for 12.",
+    ("board",),
+)
 LEFT_OUT = Family(
     "aircall_exporter_users_left_out",
     "gauge",
@@ -106,6 +115,7 @@ FAMILIES = (
     MALFORMED,
     IGNORED_CALLS,
     SET_ASIDE,
+    DOUBTFUL,
     LEFT_OUT,
 )
 
@@ -142,6 +152,7 @@ def of_status(status: Status, now: float) -> Iterator[Sample]:
     aircall_api_remaining_requests 37
     aircall_api_credential_rejected 0
     aircall_exporter_objects_set_aside{kind="call"} 0
+    aircall_exporter_doubtful_calls{board="shown"} 0
     """
     yield UP, (), status.is_up(now)
     yield BUILD, (__version__, platform.python_version()), 1
@@ -155,6 +166,8 @@ def of_status(status: Status, now: float) -> Iterator[Sample]:
     yield REJECTED, (), status.credential_rejected
     for kind, count in status.set_aside.items():
         yield SET_ASIDE, (kind,), count
+    for shown, count in status.doubtful.items():
+        yield DOUBTFUL, ("shown" if shown else "dropped",), count
 
 
 def of_omissions(board: Board) -> Iterator[Sample]:

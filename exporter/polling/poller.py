@@ -186,6 +186,7 @@ class Poller:
             complete_from=self.account.history.complete_from,
             seconds_missing=self.account.history.seconds_missing,
             set_aside=self.account.aside.counts,
+            doubtful=self.account.doubtful_calls(self._clock()),
         )
 
     def aircall_time(self) -> float | None:

@@ -8,12 +8,12 @@ from exporter.account.calls import (
     LATE,
     MOST_LOOKS,
     OVERLAP,
-    RECHECK,
     CallBook,
     CallsToRead,
     HungUp,
     Neighbours,
 )
+from exporter.account.looks import RECHECK
 from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.objects import Call, Ref
 
@@ -86,16 +86,24 @@ def test_a_talk_is_left_alone_until_its_user_hangs_up() -> None:
 
 
 def test_a_caller_who_waits_for_long_is_asked_for_by_id_or_reached_by_paging() -> None:
-    todo = to_read(book(waiting(9000, 700), *BUSY))
+    todo = to_read(book(waiting(9000, 500), *BUSY))
     assert todo.ids == (9000,)
     todo = to_read(book(*(waiting(9000 + id_, 230) for id_ in range(4)), *BUSY))
     assert (todo.ids, todo.since) == ((), NOW - 230)
 
 
 def test_callers_from_before_what_is_known_are_never_paged_to() -> None:
-    todo = to_read(book(*(waiting(id_, 5000 - id_) for id_ in range(1, 4)), done(999, 10)))
-    assert todo.since >= NOW - 900
-    assert set(todo.ids) == {1, 2, 3}
+    known = book(*(waiting(id_, 5000 - id_) for id_ in range(1, 4)), done(999, 10))
+    asked = set[int]()
+    for poll in range(3):
+        now = NOW + 600 + 10 * poll
+        todo = known.to_read(NOW - 900, NOW, now, nobody)
+        assert todo.since >= NOW - 900
+        assert len(todo.ids) == 1
+        asked.update(todo.ids)
+        known.saw(known.calls[todo.ids[0]], now)
+    assert asked == {1, 2, 3}
+    assert known.to_read(NOW - 900, NOW, NOW + 630, nobody).ids == ()
 
 
 def test_calls_that_may_be_over_and_began_close_together_are_one_request() -> None:
