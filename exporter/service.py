@@ -35,6 +35,7 @@ from exporter.polling.errand import Errand, Errands, StandingByError
 from exporter.polling.lanes import SWITCHES
 from exporter.polling.poller import Poller
 from exporter.polling.schedule import DATASETS
+from exporter.reloading import in_force
 from exporter.status import Snapshot
 from exporter.suspension import Suspension
 from exporter.users.switching import Switched, Target, switch_on_board
@@ -88,6 +89,7 @@ class Service:
         self.clocks = clocks or Clocks(steady_clock())
         self.clock = self.clocks.steady
         self._archive, self._on_taken = archive, taken
+        self._started_with = settings
         registry, own = CollectorRegistry(), CollectorRegistry()
         registry.register(own)  # collects as any collector
         ProcessMetrics(registry=own)
@@ -199,10 +201,9 @@ class Service:
             self._wish(lambda: poller.run(errand, SWITCHES))
             return errand.wait(ERRAND_SECONDS)
 
-    def configure(self, settings: Settings) -> None:
-        """Go on with other settings, keeping everything known."""
-        if settings.webhook.tokens and self.inbox is None:
-            log.warning("webhook.token is set now, a restart lets events in")
+    def configure(self, settings: Settings) -> tuple[str, ...]:
+        """Go on with other settings, keeping everything known. Returns changed keys that need a restart."""
+        settings, need_restart = in_force(self._started_with, settings)
 
         def apply() -> None:
             self._client.close()
@@ -211,6 +212,7 @@ class Service:
             self._publish()
 
         self._wish(apply)
+        return need_restart
 
     def _must_poll(self) -> None:
         if self.stands_by is not None:

@@ -46,11 +46,17 @@ def serve(
     taken = threading.Event()
     service = Service(settings, archive, taken=partial(_leave_to_another, taken))
 
-    def reload() -> None:
+    secrets = set(settings.secrets)
+
+    def reload() -> tuple[str, ...]:
         settings = reread()
-        configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
-        service.configure(settings)
+        secrets.update(settings.secrets)  # those from before may still be in use
+        configure_logs(arguments.log_level, arguments.log_format, secrets)
+        need_restart = service.configure(settings)
         log.info("the configuration is reloaded", file=arguments.config)
+        if need_restart:
+            log.warning("changed keys need a restart, and are not in force", keys=", ".join(need_restart))
+        return need_restart
 
     def hang_up() -> None:
         try:

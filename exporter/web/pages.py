@@ -18,8 +18,9 @@ from exporter.yamlfile import ConfigError
 
 log = structlog.get_logger()
 
-Reload = Callable[[], None]
-"""Reads the configuration again and puts it in force. Raises ConfigError."""
+Reload = Callable[[], tuple[str, ...]]
+"""Reads the configuration again and puts it in force. Returns the changed keys that need a restart. Raises
+ConfigError."""
 
 
 PUBLIC = ("/metrics", "/-/healthy", "/-/ready")
@@ -73,10 +74,13 @@ def application(
         if reload is None:
             return PlainTextResponse("Lifecycle API is not enabled, see --web.enable-lifecycle.\n", 403)
         try:
-            reload()
+            need_restart = reload()
         except ConfigError as error:
             log.error("the configuration is not reloaded", problem=str(error))
             return PlainTextResponse(f"failed to reload the configuration: {error}\n", 500)
+        if need_restart:
+            exception = f"Not in force before a restart: {', '.join(need_restart)}."
+            return PlainTextResponse(f"The configuration is reloaded. {exception}\n")
         return PlainTextResponse("The configuration is reloaded.\n")
 
     events = webhook(service.inbox, lambda: service.stands_by)
