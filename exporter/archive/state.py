@@ -11,7 +11,7 @@ from exporter.archive.schema import state
 T = TypeVar("T")
 
 PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
-CALLER_KEY, CALLERS, COUNTING = "caller_key", "callers", "counting"
+CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
 
 
 def progress(connection: Connection) -> Progress | None:
