@@ -128,7 +128,7 @@ class Ledger:
         self.totals.update(self.shares.others.items())
         self.uncounted_for_teams.extend(memory.uncounted_for_teams)
         self.left_open |= memory.left_open.difference(known)
-        if memory.counting is not None:
+        if memory.counting is not None and not memory.counting.is_after(self._counting):
             self.counted_from = memory.counting.started_from
             self.ended_from = memory.counting.ended_from or math.inf
         if memory.progress is not None:

@@ -46,6 +46,10 @@ class Counting:
     started_from: float
     ended_from: float | None = None
 
+    def is_after(self, other: "Counting") -> bool:
+        """Return whether this begins in the future of another decision: a wrong clock made it."""
+        return other.ended_from is not None and self.started_from > other.ended_from
+
     def includes(self, call: Call) -> bool:
         """Return whether a finished call is to be counted."""
         if call.started_at >= self.started_from:
