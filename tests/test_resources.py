@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from exporter.account.calls import LOOK_BACK
+from exporter.archive.store import Archive
 from exporter.config import Refresh
 from exporter.demo import faults
 from exporter.demo.faults import Fault
@@ -62,6 +64,56 @@ def sum_of_others(calls: dict, shown: set[str]) -> dict:
         key = (user if user in shown | {""} else "others", *rest)
         summed[key] = summed.get(key, 0) + count
     return summed
+
+
+def user_calls(world: Polled) -> dict[str, float]:
+    """What is counted for each user, and for all others together."""
+    found: dict[str, float] = {}
+    for labels, n in world.scrape().all("aircall_calls_total").items():
+        found[dict(labels)["user_id"]] = found.get(dict(labels)["user_id"], 0) + n
+    return {user: n for user, n in found.items() if n}
+
+
+def test_counters_beyond_the_limit_never_fall_when_users_leave_or_the_exporter_restarts(
+    tmp_path: Path,
+) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    archive = f"sqlite:///{tmp_path}/archive.sqlite"
+    users = sorted(account.users)
+    first, *_, fifth, sixth = users
+    often = Refresh(users=Duration(30))
+
+    def talk() -> None:
+        for user in sorted(account.users):
+            call = account.dial(user, number, "+33 1 11 11 11 11", at=account.now)
+            account.answer(call.id, user, at=account.now + 1)
+            account.hang_up(call.id, at=account.now + 2)
+
+    with polled(account, archive=Archive(archive), user_limit=4, refresh=often) as world:
+        world.live_until_complete()
+        talk()
+        world.live(60)
+        shown = {str(user): 1 for user in users[:4]}
+        assert user_calls(world) == shown | {"others": 2}
+        account.remove_user(first)
+        world.live(900)
+        assert user_calls(world) == shown | {"others": 2}
+    account.remove_user(sixth)
+    newcomer = account.add_user("Ada Lovelace").id
+    with polled(account, archive=Archive(archive), user_limit=4, refresh=often) as world:
+        world.live_until_complete()
+        talk()
+        world.live(60)
+        shown |= {str(user): 2 for user in users[1:4]}
+        assert user_calls(world) == shown | {"others": 4}
+        settings = structs.replace(world.settings, user_limit=6)
+        world.poller.configure(settings, world.client)
+        assert user_calls(world) == shown | {"others": 4}
+        talk()
+        world.live(60)
+        shown |= {str(user): 3 for user in users[1:4]} | {str(fifth): 1, str(newcomer): 1}
+        assert user_calls(world) == shown | {"others": 4}
 
 
 def memory() -> int:

@@ -274,6 +274,7 @@ class Account:
         made = self._making.rows(facts, self._touched)
         counters, ledger = Counters(), self.ledger
         if ledger.totals is not None and ledger.complete:
+            self._touched.totals |= ledger.show_users(facts.roster)
             counters = self._making.counters(facts, self._touched, ledger.totals, ledger.bounds)
             if not ledger.teams_complete:
                 counters = Counters(counters.users, counters.numbers)
@@ -291,7 +292,7 @@ class Account:
             malformed={kind: self.malformed[kind] for kind in KINDS},
             ignored_calls=self.ignored.count,
         )
-        return limited(board)
+        return limited(board, ledger.shares.own)
 
     def _roster(self) -> Roster:
         directory = self.directory

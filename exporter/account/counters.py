@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
 from exporter.account.directory import SINGLE_USERS, Directory, Named
+from exporter.account.limit import OTHER_USERS
 from exporter.account.roster import Roster
 from exporter.account.rows import MISSED_REASONS, NOBODY, call_counts, same_or_new
 from exporter.account.teams import GROUP_PREFIX, group_label
-from exporter.account.totals import KINDS, TALK_BOUNDS, Kind, Owner, Spread, Sum, Totals
+from exporter.account.totals import KINDS, OTHERS, TALK_BOUNDS, Kind, Owner, Spread, Sum, Totals
 from exporter.aircall.objects import Call
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class CounterRows:
 
     def _user(self, id_: str) -> UserCounters | None:
         owner: Owner = "user", id_
-        on_board = bool(id_) and int(id_) in self.roster.teams_of_user
+        on_board = id_ not in ("", OTHERS) and int(id_) in self.roster.teams_of_user
         numbers = set(self._going_on.get(id_, ()))
         if on_board and self.roster.answers is not None:
             numbers.update(map(str, self.roster.answers.get(int(id_), ())))
@@ -122,6 +123,8 @@ class CounterRows:
         return frozenset(map(str, self._directory.numbers))
 
     def _user_named(self, id_: str) -> Named:
+        if id_ == OTHERS:
+            return OTHER_USERS
         return self._directory.user(int(id_)) if id_ else Named("", "")
 
     def _number_named(self, id_: str) -> Named:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 
 from exporter.account.history import History
+from exporter.account.roster import Roster
+from exporter.account.shares import Shares
 from exporter.account.teams import Team
 from exporter.account.totals import Key, Owner, Totals, answer_bounds, increments, team_increments
 from exporter.aircall.objects import Call
@@ -20,6 +22,9 @@ class Ledger:
     def __init__(self, settings: Settings) -> None:
         self.bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         """Buckets of the time to answer; as they were at the start, since totals are kept by them."""
+        self.shares = Shares()
+        """Whose counters have series of their own."""
+        self._roster: Roster | None = None
         self.totals: Totals | None = None
         """None until the archive has told what was counted before."""
         self.complete = False
@@ -83,6 +88,7 @@ class Ledger:
         """What is to be saved now; `teams_told` is whether it is known who is in which team."""
         batch, self._batch = self._batch, Batch()
         batch.load = self.load
+        batch.own = self.shares.take_unsaved()
         batch.counting = None if math.isinf(self.counted_from) else self._counting
         if self.totals is not None and history.covered:
             progress = Progress(
@@ -105,6 +111,8 @@ class Ledger:
         Most are read again with all that began when they did. Those that began before are asked for by id.
         """
         self.full = True
+        if batch.own is not None:
+            self.shares.not_saved()
         done = {added.call.id: added.call for added in batch.additions if added.stage == "counted"}
         self.left_open |= batch.vanished
         self.left_open.update(call.id for call in done.values() if history.has(call.started_at))
@@ -115,10 +123,12 @@ class Ledger:
 
     def restore(self, memory: Memory, known: Iterable[int]) -> None:
         """Go on from what the archive remembers; the calls `known` by now were read after it was written."""
-        self.totals, self.load = Totals(memory.totals), memory.load
+        self.shares, self.load = Shares(memory.own), memory.load
+        self.totals = Totals(self.shares.exposed(memory.totals))
+        self.totals.update(self.shares.others.items())
         self.uncounted_for_teams.extend(memory.uncounted_for_teams)
         self.left_open |= memory.left_open.difference(known)
-        if memory.counting is not None:
+        if memory.counting is not None and not memory.counting.is_after(self._counting):
             self.counted_from = memory.counting.started_from
             self.ended_from = memory.counting.ended_from or math.inf
         if memory.progress is not None:
@@ -143,4 +153,12 @@ class Ledger:
 
     def count(self, totals: Mapping[Key, int]) -> set[Owner]:
         """Take over what some totals are now; gives whom they are counted for."""
-        return set() if self.totals is None else self.totals.update(totals.items())
+        return set() if self.totals is None else self.totals.update(self.shares.exposed(totals.items()))
+
+    def show_users(self, roster: Roster) -> set[Owner]:
+        """Decide who of a roster has series of their own; return whose totals change with that."""
+        if self.totals is None or roster is self._roster:
+            return set()
+        self._roster = roster
+        users = map(str, sorted(roster.teams_of_user))
+        return self.totals.update(self.shares.admit(users, roster.settings.user_limit))

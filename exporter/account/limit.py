@@ -1,38 +1,40 @@
 """How many users have series of their own, where a company has more than anybody could look at.
 
 Who is left out is left out of the rows by user only: teams, numbers and the queue count everybody, and the
-counters of those left out stand under one name, so that the sums stay true.
+counters of those left out stand under one name, so that the sums stay true. `shares` decides who has them.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 
 from exporter.account.board import Board, UserCounters
 from exporter.account.directory import Named
-from exporter.account.totals import Sum
+from exporter.account.totals import OTHERS, Sum
 
-OTHERS = Named("others", "Other users")
+OTHER_USERS = Named(OTHERS, "Other users")
 
 
-def limited(board: Board) -> Board:
-    """The same board, with rows for `user_limit` users and no more: for those who have been there longest."""
+def limited(board: Board, own: Set[str]) -> Board:
+    """Return the board with rows for `user_limit` users at most, and counters for the users in `own`.
+
+    Rows are for users who have counters, then for the lowest ids: for those who have been there longest.
+    """
     counters, most = board.counters, board.settings.user_limit
-    if len(board.users) <= most and len(counters.users) <= most:
+    if (
+        len(board.users) <= most
+        and len(own) < most
+        and all(row.user != OTHER_USERS for row in counters.users)
+    ):
         return board
-    users = sorted(board.users, key=lambda row: int(row.user.id))
-    present = {row.user.id for row in users[:most]}
-    nobody = [row for row in counters.users if not row.user.id]
-    counted = [row for row in counters.users if row.user.id]
-    counted.sort(key=lambda row: (row.user.id not in present, int(row.user.id)))
-    own, others = counted[:most], counted[most:]
-    left_out = {row.user.id for row in users[most:]} | {row.user.id for row in others}
-    summed = [_summed(others)] if others else []
+    users = sorted(board.users, key=lambda row: (row.user.id not in own, int(row.user.id)))
+    shown = [row for row in counters.users if not row.user.id or row.user.id in own]
+    rest = [row for row in counters.users if row.user.id and row.user.id not in own]
     return replace(
         board,
         users=tuple(users[:most]),
-        counters=replace(counters, users=(*nobody, *own, *summed)),
-        left_out=len(left_out),
+        counters=replace(counters, users=(*shown, *([_summed(rest)] if rest else ()))),
+        left_out=len({row.user.id for row in users[most:]} | {row.user.id for row in rest} - {OTHERS}),
     )
 
 
@@ -49,7 +51,7 @@ def _summed(rows: Iterable[UserCounters]) -> UserCounters:
             declined = row.declined + (declined or 0)
         if row.held is not None:
             held = _plus(row.held, held)
-    return UserCounters(OTHERS, dict(calls), answer, talk, declined, held)
+    return UserCounters(OTHER_USERS, dict(calls), answer, talk, declined, held)
 
 
 def _plus(one: Sum, other: Sum | None) -> Sum:

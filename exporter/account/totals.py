@@ -38,7 +38,13 @@ _OWNERS: dict[str, Kind] = {
     "queue_bucket": "number",
     "queue_sum": "number",
 }
-"""What the first id of each family is. The last five are told by events, and not kept."""
+"""What the first id of each family is."""
+
+NOT_KEPT = frozenset({"declined", "hold_count", "hold_sum", "queue_bucket", "queue_sum"})
+"""The families that events report; they begin at 0 at each start."""
+
+OTHERS = "others"
+"""In place of a user's id: all users who have no series of their own."""
 
 
 class Exemplar(NamedTuple):
@@ -109,6 +115,11 @@ def team_increments(call: Call, team_ids: Iterable[str]) -> Iterator[tuple[Key, 
 def bucket(seconds: int, bounds: tuple[float, ...]) -> str:
     """The upper bound of the bucket that so many seconds fall into, as keys have it."""
     return repr(bounds[bisect_left(bounds, seconds)])
+
+
+def kind_of(key: Key) -> Kind | None:
+    """Return whose id is the first one in a key; None for a family of a newer exporter."""
+    return _OWNERS.get(key[0])
 
 
 class Totals:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
+from exporter.account.shares import Own
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call, CallDetails
 from exporter.config import Caller
@@ -44,6 +45,10 @@ class Counting:
 
     started_from: float
     ended_from: float | None = None
+
+    def is_after(self, other: "Counting") -> bool:
+        """Return whether this begins in the future of another decision: a wrong clock made it."""
+        return other.ended_from is not None and self.started_from > other.ended_from
 
     def includes(self, call: Call) -> bool:
         """Return whether a finished call is to be counted."""
@@ -95,9 +100,12 @@ class Batch:
     """Which loading of the archive it follows; what followed an earlier one is saved no more."""
     counting: Counting | None = None
     """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
+    own: Own | None = None
+    """Who has series of their own, if that has changed."""
 
     def __bool__(self) -> bool:
-        return bool(self.records or self.additions or self.names or self.vanished or self.progress)
+        said = self.names or self.vanished or self.progress or self.own is not None
+        return bool(self.records or self.additions or said)
 
     def add(self, later: "Batch") -> None:
         """Take in what came later."""
@@ -107,6 +115,7 @@ class Batch:
         self.vanished = (self.vanished - later.records.keys()) | later.vanished
         self.progress = later.progress or self.progress
         self.counting = later.counting or self.counting
+        self.own = self.own if later.own is None else later.own
 
     def take(self, most: int) -> "Batch":
         """Take out what is to be saved next: `most` calls, and what these add to the totals.
@@ -116,12 +125,13 @@ class Batch:
         if len(self.records) <= most:
             everything = replace(self)
             self.records, self.additions, self.names = {}, [], {}
-            self.vanished, self.progress, self.counting = set(), None, None
+            self.vanished, self.progress, self.counting, self.own = set(), None, None, None
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.additions if addition.call.id not in self.records]
         self.additions = [addition for addition in self.additions if addition.call.id in self.records]
-        return Batch(taken, additions, counting=self.counting)
+        own, self.own = self.own, None  # before what is counted for these users
+        return Batch(taken, additions, counting=self.counting, own=own)
 
     def apart(self) -> tuple["Batch", "Batch"] | None:
         """Divide it into two, in the order in which they are to be saved; none if it has one item or none.
@@ -143,6 +153,7 @@ class Batch:
             {name: said for name, said in self.names.items() if name in names},
             load=self.load,
             counting=self.counting,
+            own=self.own,
         )
 
 
@@ -179,3 +190,5 @@ class Memory:
     """Which loading of the archive this is: the first, or one after it was replaced."""
     counting: Counting | None = None
     newest: int = 0
+    own: Own | None = None
+    """Who has series of their own; None if nobody was ever left out."""

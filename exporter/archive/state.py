@@ -11,7 +11,7 @@ from exporter.archive.schema import state
 T = TypeVar("T")
 
 PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
-CALLER_KEY, CALLERS, COUNTING = "caller_key", "callers", "counting"
+CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
 
 
 def progress(connection: Connection) -> Progress | None:
@@ -29,11 +29,15 @@ def counting(connection: Connection) -> Counting | None:
 
 
 def decide_counting(connection: Connection, proposed: Counting | None) -> Counting | None:
-    """Return which calls are counted; if nothing has decided that yet, `proposed` decides it for good."""
+    """Return which calls are counted; if nothing has decided that yet, `proposed` decides it for good.
+
+    A decision that lies in the future was made by a wrong clock, and `proposed` replaces it.
+    """
     decided = counting(connection)
-    if decided is None and proposed is not None:
-        write(connection, COUNTING, proposed)
-    return decided or proposed
+    if proposed is None or (decided is not None and not decided.is_after(proposed)):
+        return decided
+    write(connection, COUNTING, proposed)
+    return proposed
 
 
 def read(connection: Connection, name: str, kind: type[T]) -> T | None:

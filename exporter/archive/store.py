@@ -144,6 +144,7 @@ class Archive:
                     removed_to=retention.removed_to(connection),
                     counting=state.counting(connection),
                     newest=connection.scalar(select(func.max(schema.calls.c.started_at))) or 0,
+                    own=state.read(connection, state.OWN, dict[str, tuple[tuple[Key, int], ...]]),
                 )
             self._session.committed()
             self._loads += 1
@@ -170,6 +171,8 @@ class Archive:
             owner.require(connection, self.simulated)
             hiding.note(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
+            if batch.own is not None:
+                state.write(connection, state.OWN, batch.own)
             counting = state.decide_counting(connection, batch.counting)
             fresh = tuple(_for_the_first_time(connection, batch.additions, counting))
             self._add_to_totals(connection, fresh)

@@ -2,9 +2,12 @@
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import create_engine
 
 from exporter.aircall.events import Event
 from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref
+from exporter.archive import state
+from exporter.archive.records import Counting
 from exporter.archive.store import Archive
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.faults import Fault, answer
@@ -174,3 +177,24 @@ def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_co
         world.aircall.faults.clear()
         world.live(60)
         assert calls_total(world) == 1
+
+
+def test_a_decision_that_a_wrong_clock_made_for_the_future_is_made_again(
+    database: str, account: SimulatedAccount
+) -> None:
+    live(database, account, 60)
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        state.write(connection, state.COUNTING, Counting(NOON + 86400, NOON + 87300))
+    engine.dispose()
+    archive = Away(database)
+    archive.away = True
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        missed_call(account, world.time.now)
+        world.live(60)
+        archive.away = False
+        world.live(60)
+        missed_call(account, world.time.now)
+        world.live(60)
+        assert calls_total(world) == 2

@@ -58,6 +58,7 @@ class Threaded(Polled):
             lambda saved, progress: self._reports.append(lambda: listener.saved(saved, progress)),
             lambda spans: self._reports.append(lambda: listener.wished(spans)),
         )
+        self.writer._saver._saved = self.writer._listener.saved
 
     def step(self, until: float) -> None:
         reports, self._reports = self._reports, []

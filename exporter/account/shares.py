@@ -1,0 +1,111 @@
+"""Whose counters have series of their own, and what is added up under `others`, where users are too many.
+
+A counter must never fall, nor count again what another series has counted. So a user who has series keeps
+them, also after leaving and if the limit is lowered; and what was counted under `others` stays there, also
+when the user gets series, which then begin at 0.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+
+from exporter.account.totals import NOT_KEPT, OTHERS, Key, kind_of
+
+Own = Mapping[str, tuple[tuple[Key, int], ...]]
+"""By the id of each user who has series of their own: what was counted before, and stays in `others`."""
+
+
+class Shares:
+    """Turns what was counted for each user into what is exposed. User ids are texts, as in keys."""
+
+    def __init__(self, own: Own | None = None) -> None:
+        """Continue with `own` as the archive has it; with None, nobody has been left out so far.
+
+        Then nothing of users is exposed before the first decision on who has series.
+        """
+        self._own: dict[str, dict[Key, int]] = {user: dict(base) for user, base in (own or {}).items()}
+        self._limit = None if own is None else 0
+        self._counted: dict[Key, int] = {}
+        """What was counted for users who have no series."""
+        self._users_counted: set[str] = set()
+        self.others: dict[Key, int] = {}
+        """What is exposed for all who have no series together."""
+        self._unsaved = False
+        self._limited = own is not None
+        """Whether the limit has ever been reached: from then on the archive has to know who has series."""
+        for base in self._own.values():
+            self._add_to_others(base.items())
+
+    @property
+    def own(self) -> Set[str]:
+        """Who has series of their own."""
+        return self._own.keys()
+
+    def exposed(self, counts: Iterable[tuple[Key, int]]) -> Iterator[tuple[Key, int]]:
+        """Yield the exposed values that change with these counts."""
+        for key, count in counts:
+            user = key[1] if kind_of(key) == "user" else ""
+            if not user:
+                yield key, count
+                continue
+            self._users_counted.add(user)
+            if self._limit is not None and user not in self._own and len(self._own) < self._limit:
+                self._give(user)
+            if user in self._own:
+                yield key, count - self._own[user].get(key, 0)
+            else:
+                more = count - self._counted.get(key, 0)
+                self._counted[key] = count
+                if self._limit is not None:
+                    yield self._add_to_others([(key, more)])[0]
+
+    def admit(self, users: Iterable[str], limit: int) -> list[tuple[Key, int]]:
+        """Give series to these users, the first ones first, as far as `limit` allows; return what changes.
+
+        Whoever was counted comes next. Users without any count who are not among them lose their place.
+        """
+        first, self._limit = self._limit is None, limit
+        users = list(users)
+        present = set(users)
+        for user in self._own.keys() - present - self._users_counted:
+            del self._own[user]
+            self._unsaved = True
+        counted, self._counted = (self._counted, {}) if first else ({}, self._counted)
+        by_id = sorted({key[1] for key in counted}, key=int)
+        for user in (*users, *by_id):
+            if len(self._own) >= limit:
+                break
+            if user not in self._own:
+                self._give(user)
+        return list(self.exposed(counted.items()))
+
+    def take_unsaved(self) -> Own | None:
+        """Return who has series, or None if the archive knows or does not need to.
+
+        It needs to from the first time that the limit is reached.
+        """
+        self._limited |= self._limit is not None and len(self._own) >= self._limit
+        if not self._unsaved or not self._limited:
+            return None
+        self._unsaved = False
+        return {
+            user: tuple((key, count) for key, count in base.items() if key[0] not in NOT_KEPT)
+            for user, base in self._own.items()
+        }
+
+    def not_saved(self) -> None:
+        """What was taken last has not reached the archive."""
+        self._unsaved = True
+
+    def _give(self, user: str) -> None:
+        base = {key: count for key, count in self._counted.items() if key[1] == user}
+        for key in base:
+            del self._counted[key]
+        self._own[user] = base
+        self._unsaved = True
+
+    def _add_to_others(self, counts: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
+        changed = []
+        for (family, _, *rest), more in counts:
+            key = family, OTHERS, *rest
+            self.others[key] = self.others.get(key, 0) + more
+            changed.append((key, self.others[key]))
+        return changed
