@@ -6,6 +6,7 @@ A changed file that cannot be used, or protects less than before, is rejected. T
 import math
 import ssl
 import time
+from collections import deque
 from pathlib import Path
 
 import structlog
@@ -17,7 +18,11 @@ from exporter.yamlfile import ConfigError
 log = structlog.get_logger()
 
 AGAIN = 10.0
-"""Seconds after which files that could not be used are looked at once more."""
+"""Seconds after which files that could not be used are read once more."""
+
+MAX_LINES = 10
+LINES_SECONDS = 60.0
+"""A file that is rewritten again and again logs at most so many problems in so many seconds."""
 
 _Stamp = tuple[int, int, int]
 
@@ -35,6 +40,7 @@ class WebFile:
         self._seen = self._stamps()
         self._refused: str | None = None
         self._again_at = math.inf
+        self._logged: deque[float] = deque(maxlen=MAX_LINES)
         self._read()
 
     @property
@@ -52,18 +58,22 @@ class WebFile:
         stamps, now = self._stamps(), time.monotonic()
         if stamps == self._seen and now < self._again_at:
             return
+        before, seen = self._config, self._seen
         self._seen, self._again_at = stamps, math.inf
         try:
             self._read()
         except Exception as error:  # whatever is wrong with the files, the old configuration stays in force
             self._again_at = now + AGAIN  # the problem may be in a file that is not watched yet
             problem = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
-            if problem != self._refused:
+            quiet = len(self._logged) == MAX_LINES and now - self._logged[0] < LINES_SECONDS
+            if problem != self._refused and not quiet:
                 self._refused = problem
+                self._logged.append(now)
                 log.error("the web configuration is not read again, the old one stays", problem=problem)
         else:
+            if self._refused or self._config != before or stamps[1:] != seen[1:]:
+                log.info("the web configuration is read again", file=self._path)
             self._refused = None
-            log.info("the web configuration is read again", file=self._path)
 
     def _read(self) -> None:
         config = read_web_config(self._path) if self._path else NO_WEB_CONFIG

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from exporter.web import file
 from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, TlsServer, WebConfig, read_web_config
 from exporter.web.file import WebFile
 from exporter.web.protection import lost_protection
@@ -28,31 +29,30 @@ def status(one: Running, user: tuple[str, str] | None = None) -> int:
     return requests.get(f"{one.url}/-/healthy", auth=user, timeout=5).status_code
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        " ",
-        "\n",
-        "# only a comment\n",
-        "---\n",
-        "null\n",
-        "{}\n",
-        "http_server_config: {}\n",
-        "basic_auth_users:\n",
-        "basic_auth_users: null\n",
-        "basic_auth_users: []\n",
-        f"basic_auth_users: {{{USER[0]}: {HASH}}}\n",
-        f"basic_auth_users: {{admin: {OTHER}}}\n",
-        f"basic_auth_users: {{{USER[0]}: {HASH[:-1]}, admin: {OTHER}}}\n",
-        f"basic_auth_users: {{{USER[0]}: '', admin: {OTHER}}}\n",
-        f"basic_auth_users: {{someone: {HASH}, else: {OTHER}}}\n",
-        "\0" * 200,
-        None,
-        Path(),
-    ],
-    ids=lambda content: repr(content)[:40],
-)
+LOSES_USERS = {
+    "empty": "",
+    "space": " ",
+    "line break": "\n",
+    "comment": "# only a comment\n",
+    "document": "---\n",
+    "null": "null\n",
+    "empty mapping": "{}\n",
+    "other keys": "http_server_config: {}\n",
+    "no value": "basic_auth_users:\n",
+    "null users": "basic_auth_users: null\n",
+    "list": "basic_auth_users: []\n",
+    "first user": f"basic_auth_users: {{{USER[0]}: {HASH}}}\n",
+    "second user": f"basic_auth_users: {{admin: {OTHER}}}\n",
+    "short hash": f"basic_auth_users: {{{USER[0]}: {HASH[:-1]}, admin: {OTHER}}}\n",
+    "empty hash": f"basic_auth_users: {{{USER[0]}: '', admin: {OTHER}}}\n",
+    "other users": f"basic_auth_users: {{someone: {HASH}, else: {OTHER}}}\n",
+    "zeros": "\0" * 200,
+    "missing": None,
+    "directory": Path(),
+}
+
+
+@pytest.mark.parametrize("content", LOSES_USERS.values(), ids=LOSES_USERS)
 def test_reload_that_loses_users_is_rejected_and_logged_once(
     authority: Authority, content: str | Path | None
 ) -> None:
@@ -210,3 +210,14 @@ def test_start_with_an_empty_file_warns(tmp_path: Path) -> None:
     web = written(tmp_path, "")
     with process(f"--web.config.file={web}", "demo", "--users=6") as demo:
         demo.logged("level=warn .*the web configuration is empty: every client is let in without a password")
+
+
+def test_file_that_is_rewritten_all_the_time_does_not_fill_the_log(authority: Authority) -> None:
+    web = WebFile(written(authority.directory, TWO))
+    with structlog.testing.capture_logs() as logs:
+        for n in range(100):
+            written(authority.directory, f"nonsense{n}: 1")
+            assert web.config.users.keys() == TWO["basic_auth_users"].keys()
+            written(authority.directory, TWO)
+            assert web.config.users.keys() == TWO["basic_auth_users"].keys()
+    assert len(logs) == 2 * file.MAX_LINES
