@@ -1,14 +1,19 @@
 """Lists that leave out objects: many at once are not believed before minutes have passed, single ones are."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.archive.store import Archive
+from exporter.config import Refresh
 from exporter.demo import faults
 from exporter.demo.faults import Fault
 from exporter.demo.simulation import SimulatedAccount
+from tests.ledger import counted, to_be_counted
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled
 
@@ -275,3 +280,44 @@ def test_what_stays_unlisted_is_looked_up_once_however_often_it_appears(account:
             account.miss(call.id, "short_abandoned")
             world.live(30)
         assert sum(request.path == "/v1/teams" for request in world.aircall.requests) == before + 1
+
+
+def restarted(busy: SimulatedAccount, directory: Path) -> AbstractContextManager[Polled]:
+    """Let an exporter run for two minutes, and another one go on from its archive."""
+    url, seldom = f"sqlite:///{directory}/archive.sqlite", Refresh(calls=30, availabilities=30)
+    with polled(busy, archive=Archive(url), refresh=seldom) as world:
+        world.live_until_complete()
+        world.live(120)
+    return polled(busy, archive=Archive(url), refresh=seldom)
+
+
+@pytest.fixture
+def busy() -> SimulatedAccount:
+    return SimulatedAccount(users=12, calls_per_hour=300, seed=3, start=NOON, history=0)
+
+
+@pytest.mark.parametrize("paths", [LISTS, ("/v1/teams",), ("/v2/users",)], ids="-".join)
+def test_lists_empty_at_a_restart_count_calls_for_their_teams_later(
+    busy: SimulatedAccount, paths: tuple[str, ...], tmp_path: Path
+) -> None:
+    with restarted(busy, tmp_path) as world:
+        with world.aircall.failing(fault(without_objects, *paths)):
+            world.live(120)
+        world.live(300)
+        world.freeze()
+        world.poll()
+        assert counted(world.scrape()) == to_be_counted(busy)
+
+
+def test_teams_removed_before_a_restart_hold_up_team_counters_for_minutes_only(
+    busy: SimulatedAccount, tmp_path: Path
+) -> None:
+    with restarted(busy, tmp_path) as world:
+        busy.teams.clear()
+        begun = world.time.now
+        world.live(CONFIRMED)
+        world.freeze()
+        world.poll()
+        single = world.scrape().sum("aircall_team_calls_total", team_id="none", outcome="answered")
+    ended = [call for call in busy.calls.values() if call.answered_at and (call.ended_at or 0) > begun]
+    assert single >= len(ended) > 0

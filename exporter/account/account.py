@@ -314,13 +314,22 @@ class Account:
 
     def take_batch(self) -> Batch:
         """What is to be saved since this was asked last."""
-        needed = {"users", "teams"} | ({"assignments"} if self.settings.map_users_to_numbers else set())
-        teams_told = needed <= self.known
+        teams_told = self._teams_told
         if teams_told and self.ledger.uncounted_for_teams and not self.ledger.full:
             self.ledger.count_for_teams(self._roster().teams)
         batch = self.ledger.take_batch(self.history, teams_told)
         batch.names = self.directory.take_new_names()
         return batch
+
+    @property
+    def _teams_told(self) -> bool:
+        """Whether it is known who is in which team and answers which number.
+
+        Empty lists tell nothing as long as the archive may know of objects in them.
+        """
+        needed = {"users", "teams"} | ({"assignments"} if self.settings.map_users_to_numbers else set())
+        is_loaded = self.ledger.totals is not None
+        return is_loaded and needed <= self.known and not any(map(self.lists.suspicious, needed))
 
     def kept(self, batch: Batch) -> None:
         """The archive has been given the batch."""

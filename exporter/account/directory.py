@@ -115,6 +115,10 @@ class Directory:
             if kind in by_kind:
                 by_kind[kind].setdefault(int(id_), name)
 
+    def remembers(self, kind: str) -> bool:
+        """Return whether any object of a kind (user, team, number) has a name, also from earlier runs."""
+        return bool(self._names_by_kind()[kind])
+
     def _names_by_kind(self) -> dict[str, dict[int, str]]:
         return {"user": self._user_names, "team": self._team_names, "number": self._number_names}
 

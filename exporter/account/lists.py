@@ -1,5 +1,6 @@
 """What Aircall lists besides calls: users, teams, numbers, who answers which, and what everybody does."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any
@@ -9,6 +10,9 @@ from exporter.account.leaving import CONFIRMED, Leaving, Listed, Memberships
 from exporter.account.presence import PresenceBook
 from exporter.aircall.decoding import InvalidAnswerError, decode_objects
 from exporter.aircall.objects import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
+
+Since = tuple[float, float]
+"""When something was seen first and last (UNIX seconds, our clock)."""
 
 LEAST_PATIENCE = 60.0
 """Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
@@ -29,8 +33,8 @@ class Lists:
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
         self.looked_at = looked_at
-        self.empty: set[str] = set()
-        """The lists that held nothing when they were read last."""
+        self.empty: dict[str, Since] = {}
+        """The lists that held nothing when they were read last, and for how long."""
         self.members_listed: frozenset[int] = frozenset()
         """The members of all teams, as the teams were read last."""
         self.teams_in_calls: set[int] = set()
@@ -104,7 +108,7 @@ class Lists:
         """Who answers which number has been read whole `at` (our clock), for these users and numbers."""
         before = {id_: users & user_ids for id_, users in (self.directory.assigned or {}).items()}
         self.directory.assign(self._memberships["assignments"].merged(before, assigned, at))
-        self._read("assignments", number_ids if any(assigned.values()) else ())
+        self._read("assignments", number_ids if any(assigned.values()) else (), at)
 
     def saw_availabilities(self, page: Page[Availability], at: float) -> None:
         self.malformed["availability"] += page.malformed
@@ -148,15 +152,25 @@ class Lists:
             )
 
     def _left(self, name: str, known: Set[int], listed: Listed) -> Set[int]:
-        self._read(name, listed.ids)
+        self._read(name, listed.ids, listed.at)
         return self._leaving[name].left(known, listed.ids, listed.at, short=listed.short)
 
-    def _read(self, name: str, found: Collection[int]) -> None:
+    def _read(self, name: str, found: Collection[int], at: float) -> None:
         self.known.add(name)
         if found:
-            self.empty.discard(name)
+            self.empty.pop(name, None)
         else:
-            self.empty.add(name)
+            first, _ = self.empty.get(name, (at, at))
+            self.empty[name] = first, at
+
+    def suspicious(self, name: str) -> bool:
+        """Return whether a list is empty although an earlier run knew objects of its kind.
+
+        It is believed once it has been empty for `CONFIRMED` seconds.
+        """
+        first, last = self.empty.get(name, (-math.inf, 0.0))
+        kinds = ("user", "number") if name == "assignments" else (name.removesuffix("s"),)
+        return last - first < CONFIRMED and all(map(self.directory.remembers, kinds))
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
         """The ids of nested objects, those that cannot be read counted and left out."""
