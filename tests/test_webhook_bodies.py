@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 
 from exporter.aircall import decoding
 from exporter.aircall.events import MAX_CLAIMS, Delivery, sender_of
+from exporter.clock import Clocks
 from exporter.metrics.webhooks import WebhookMetrics
 from exporter.web.server import WebServer, bind
 from exporter.webhooks import receiver
@@ -60,7 +61,7 @@ Post = Callable[[bytes], int]
 
 @pytest.fixture(scope="module")
 def metrics() -> WebhookMetrics:
-    return WebhookMetrics(CollectorRegistry(), 0)
+    return WebhookMetrics(CollectorRegistry(), Clocks(time.time, time.time))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.aircall import endpoints
+from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.client import LARGEST_ANSWER, Client, ClientMetrics
-from exporter.aircall.decoding import InvalidAnswerError, decode_calls, decode_page
+from exporter.aircall.decoding import InvalidAnswerError, decode_page
 from exporter.aircall.endpoints import Answer, each_page
 from exporter.aircall.errors import ApiError
 from exporter.aircall.objects import Call, Team
