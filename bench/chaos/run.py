@@ -19,6 +19,7 @@ from bench.chaos.reading import unread
 from bench.chaos.tracks import Track
 from bench.chaos.watch import Watch
 from bench.shared import ledger
+from bench.shared.addresses import free_address
 from bench.shared.process import credential
 from bench.shared.scrape import Scrape
 from exporter.demo.post import PostOffice
@@ -77,7 +78,11 @@ class Chaos:
         self.options, self.archive = options, archive
         self.journal = Journal(options.loud)
         self.account = BriefAccount(options.users, options.calls_per_hour, options.seed, time.time(), HISTORY)
-        self.aircall = SimulatedAircall(self.account, rate_limit=options.requests_per_minute)
+        self.aircall = SimulatedAircall(
+            self.account,
+            rate_limit=options.requests_per_minute,
+            port=int(free_address().rpartition(":")[2]),
+        )
         self.way = events.CountedWay(seed=options.seed, **events.USUAL)
         self.office = PostOffice(self.account, self.aircall.webhooks, self.way, time.time)
         self.said_after = self.settled_after = 0.0
@@ -87,7 +92,6 @@ class Chaos:
 
     def __enter__(self) -> "Chaos":
         self._closing.enter_context(self.aircall)
-        self.aircall.port = int(self.aircall.base_url.rpartition(":")[2])
         fixed = {
             "storage": {"url": self.archive.url},
             "refresh": {"calls": "2s", "availabilities": "3s"},

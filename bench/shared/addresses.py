@@ -1,10 +1,20 @@
 """Addresses on this machine to listen on."""
 
+import random
 import socket
+
+PORTS = range(20_000, 32_000)
+"""Below those that the kernel takes for outgoing connections: a server can stop and get its port back."""
 
 
 def free_address() -> str:
-    """Return a loopback address, HOST:PORT, on which nothing listens now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+    """Return a loopback address, HOST:PORT, on which nothing listens now. Raises OSError if there is none."""
+    for port in random.sample(PORTS, 100):
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                free.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return f"127.0.0.1:{port}"
+    raise OSError(f"no free port among 100 of {PORTS.start} to {PORTS.stop - 1}")

@@ -316,7 +316,7 @@ class Account:
         """What is to be saved since this was asked last."""
         teams_told = self._teams_told
         if teams_told and self.ledger.uncounted_for_teams and not self.ledger.full:
-            self.ledger.count_for_teams(self._roster().teams)
+            self.ledger.count_for_teams(self._roster().teams, self.lists.doubtful_numbers)
         batch = self.ledger.take_batch(self.history, teams_told)
         batch.names = self.directory.take_new_names()
         return batch

@@ -1,7 +1,8 @@
 """What is counted and kept: each call that is done, once, and all that was read on its way to the archive."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
+from itertools import filterfalse
 
 from exporter.account.history import History
 from exporter.account.roster import Roster
@@ -67,16 +68,25 @@ class Ledger:
         self.left_open.discard(call_id)
         self._batch.vanished.add(call_id)
 
-    def count_for_teams(self, teams: Iterable[Team]) -> None:
-        """Count the calls that are done for the `teams` that they concern, some at a time."""
-        for call in self.uncounted_for_teams[:MOST_AT_A_TIME]:
+    def count_for_teams(self, teams: Iterable[Team], doubtful_numbers: Set[int] = frozenset()) -> None:
+        """Count the calls that are done for the `teams` that they concern, some at a time.
+
+        Missed calls on `doubtful_numbers` wait: nobody knows yet who answers these.
+        """
+
+        def waits(call: Call) -> bool:
+            return call.outcome == "missed" and call.number is not None and call.number.id in doubtful_numbers
+
+        waiting = list(filter(waits, self.uncounted_for_teams)) if doubtful_numbers else []
+        ready = list(filterfalse(waits, self.uncounted_for_teams)) if waiting else self.uncounted_for_teams
+        for call in ready[:MOST_AT_A_TIME]:
             if call.outcome == "missed":
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
             else:
                 concerned = [t for t in teams if call.user and call.user.id in t.members]
             added = tuple(team_increments(call, (team.label.id for team in concerned)))
             self._batch.additions.append(Addition(call, "counted_for_teams", added))
-        del self.uncounted_for_teams[:MOST_AT_A_TIME]
+        self.uncounted_for_teams = waiting + ready[MOST_AT_A_TIME:]
 
     def forget(self, before: int) -> None:
         """Calls that started before `before` are kept no longer: they count for no team any more."""

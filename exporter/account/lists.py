@@ -3,13 +3,16 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
-from typing import Any
+from typing import Any, Literal
 
 from exporter.account.directory import Directory
 from exporter.account.leaving import CONFIRMED, Leaving, Listed, Memberships
 from exporter.account.presence import PresenceBook
 from exporter.aircall.decoding import InvalidAnswerError, decode_objects
 from exporter.aircall.objects import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
+
+Answering = Literal["number", "user"]
+"""By what it is read who answers which number."""
 
 Since = tuple[float, float]
 """When something was seen first and last (UNIX seconds, our clock)."""
@@ -43,6 +46,8 @@ class Lists:
         """The members of each team, as far as the teams have been read this time."""
         self._leaving = {name: Leaving[int]() for name in ("users", "teams", "numbers", "availabilities")}
         self._memberships = {name: Memberships() for name in ("teams", "assignments")}
+        self._unread: dict[tuple[Answering, int], Since] = {}
+        """The numbers or users whose assignments could not be read when they were read last."""
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
     def saw_users(self, page: Page[User]) -> None:
@@ -93,6 +98,29 @@ class Lists:
     def read_numbers(self, listed: Listed) -> None:
         """All numbers have been read."""
         self.directory.drop("numbers", self._left("numbers", self.directory.numbers.keys(), listed))
+
+    def note_unread(self, kind: Answering, ids: Set[int], at: float) -> None:
+        """Note that of all numbers or users, these could not be read `at` (our clock)."""
+        before = self._unread
+        failed = {(kind, id_): (before.get((kind, id_), (at, at))[0], at) for id_ in ids}
+        self._unread = {key: since for key, since in before.items() if key[0] != kind} | failed
+
+    def unread(self, kind: Answering) -> frozenset[int]:
+        """Return the numbers or users whose assignments could not be read when they were read last."""
+        return frozenset(id_ for of, id_ in self._unread if of == kind)
+
+    @property
+    def doubtful_numbers(self) -> frozenset[int]:
+        """The numbers of which nobody knows who answers them, since their requests began to fail lately.
+
+        After `CONFIRMED` seconds nobody answers them.
+        """
+        assigned = self.directory.assigned or {}
+        return frozenset(
+            id_
+            for (kind, id_), (first, last) in self._unread.items()
+            if kind == "number" and last - first < CONFIRMED and not assigned.get(id_)
+        )
 
     def begin_assignments(self, user_ids: frozenset[int], number_ids: frozenset[int]) -> None:
         """The assignments of these users and numbers are read from now on."""

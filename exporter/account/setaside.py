@@ -69,6 +69,10 @@ class SetAside:
         """Return the objects of a kind that failed before and are to be asked for again now."""
         return [id_ for (of, id_), failure in self._objects.items() if of == kind and failure.retry_at <= now]
 
+    def failing(self, kind: ObjectKind) -> frozenset[int]:
+        """Return the objects of a kind that failed when they were asked for last."""
+        return frozenset(id_ for of, id_ in self._objects if of == kind)
+
     def keep(self, kind: ObjectKind, ids: Set[int]) -> None:
         """Forget all objects of a kind but these."""
         gone = [key for key in self._objects if key[0] == kind and key[1] not in ids]

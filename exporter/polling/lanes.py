@@ -89,8 +89,8 @@ class Lanes:
             yield "assignments"
             if (
                 self[ASIDE].read
-                or self._account.aside.due("number", now)
-                or self._account.aside.due("user", now)
+                or mapping.due(self._account.lists, self._account.aside, "number", now)
+                or mapping.due(self._account.lists, self._account.aside, "user", now)
             ):
                 yield ASIDE
         yield from self._for_the_archive(now)

@@ -5,6 +5,7 @@ fails, keeps the assignments known before; without any, nobody is assigned until
 """
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from exporter.account.lists import Lists
 from exporter.account.setaside import SetAside
@@ -24,13 +25,19 @@ def assignments(lists: Lists, version: Callable[[], str], aside: SetAside, now: 
     if len(number_ids) <= len(user_ids):
         aside.keep("number", number_ids)
         aside.keep("user", frozenset())
-        found = yield from _by_number(lists, number_ids, aside, now)
+        unread = set(number_ids)
+        found = yield from _by_number(lists, unread, aside, now)
+        lists.note_unread("number", unread, now)
+        lists.note_unread("user", frozenset(), now)
         kept = {id_: before.get(id_, frozenset()) for id_ in number_ids - found.keys()}
         assigned = {id_: users for id_, users in found.items() if users is not None} | kept
     else:
         aside.keep("number", frozenset())
         aside.keep("user", user_ids)
-        answers = yield from _by_user(lists, version, user_ids, aside, now)
+        unread = set(user_ids)
+        answers = yield from _by_user(lists, version, unread, aside, now)
+        lists.note_unread("user", unread, now)
+        lists.note_unread("number", frozenset(), now)
         others = {id_: (users & user_ids) - answers.keys() for id_, users in before.items()}
         assigned = dict.fromkeys(number_ids, frozenset[int]()) | _with(answers, others)
     lists.read_assignments(assigned, user_ids, number_ids, now)
@@ -44,38 +51,55 @@ def assignments_set_aside(
 
     It adds assignments. Those that a whole reading leaves out are removed by that.
     """
-    numbers = yield from _by_number(lists, frozenset(aside.due("number", now)), aside, now)
-    answers = yield from _by_user(lists, version, frozenset(aside.due("user", now)), aside, now)
+    number_ids, user_ids = due(lists, aside, "number", now), due(lists, aside, "user", now)
+    numbers = yield from _by_number(lists, unread_numbers := set(number_ids), aside, now)
+    answers = yield from _by_user(lists, version, unread_users := set(user_ids), aside, now)
     before = lists.directory.assigned or {}
     changed = {id_: before.get(id_, frozenset()) | (users or frozenset()) for id_, users in numbers.items()}
     lists.directory.assign(_with(answers, {**before, **changed}))
+    lists.note_unread("number", lists.unread("number") - (number_ids - unread_numbers), now)
+    lists.note_unread("user", lists.unread("user") - (user_ids - unread_users), now)
+
+
+def due(lists: Lists, aside: SetAside, kind: Literal["number", "user"], now: float) -> frozenset[int]:
+    """Return the numbers or users whose assignments could not be read and that may be asked for again."""
+    waiting = aside.failing(kind) - frozenset(aside.due(kind, now))
+    return (lists.unread(kind) | aside.failing(kind)) - waiting
 
 
 def _by_number(
-    lists: Lists, number_ids: frozenset[int], aside: SetAside, now: float
+    lists: Lists, unread: set[int], aside: SetAside, now: float
 ) -> Asking[dict[int, frozenset[int] | None]]:
-    """Return who answers each number that could be read, and None for those that are gone."""
+    """Ask for each `unread` number, and take those that are answered out of that set.
+
+    Returns who answers each number that could be read, and None for those that are gone.
+    """
     found: dict[int, frozenset[int] | None] = {}
 
     def ask_one(number_id: int) -> Asking[None]:
         try:
             answer = yield from ask(endpoints.number_users(number_id))
         except NotFoundError:
+            unread.discard(number_id)
             found[number_id] = None
             return
+        unread.discard(number_id)
         if answer.value is None:
             lists.malformed["number"] += 1
         else:
             found[number_id] = lists.ids(answer.value.users, "user")
 
-    yield from each(aside, "number", sorted(number_ids), now, ask_one)
+    yield from each(aside, "number", sorted(unread), now, ask_one)
     return found
 
 
 def _by_user(
-    lists: Lists, version: Callable[[], str], user_ids: frozenset[int], aside: SetAside, now: float
+    lists: Lists, version: Callable[[], str], unread: set[int], aside: SetAside, now: float
 ) -> Asking[dict[int, frozenset[int]]]:
-    """Return the numbers of each user who could be read, none for those who are gone."""
+    """Ask for each `unread` user, and take those who are answered out of that set.
+
+    Returns the numbers of each user who could be read, none for those who are gone.
+    """
     answers: dict[int, frozenset[int]] = {}
 
     def ask_one(user_id: int) -> Asking[None]:
@@ -83,10 +107,11 @@ def _by_user(
             numbers = yield from _numbers_of(lists, version(), user_id)
         except NotFoundError:
             numbers = frozenset()
+        unread.discard(user_id)
         if numbers is not None:
             answers[user_id] = numbers
 
-    yield from each(aside, "user", sorted(user_ids), now, ask_one)
+    yield from each(aside, "user", sorted(unread), now, ask_one)
     return answers
 
 

@@ -2,20 +2,27 @@
 
 import re
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import count, pairwise
 from math import inf
+from pathlib import Path
 
 import pytest
 from starlette.responses import Response
 
 from exporter.account.history import AGES
+from exporter.account.leaving import CONFIRMED
+from exporter.account.lists import Lists
+from exporter.account.setaside import SetAside
 from exporter.aircall.client import READ_TIMEOUT
+from exporter.archive.store import Archive
 from exporter.config import Refresh
 from exporter.demo import faults
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.faults import Exchange, Fault, Respond
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.polling.mapping import due
+from tests.ledger import counted, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
 
 HOUR = 3600
@@ -344,3 +351,40 @@ def test_outage_of_everything_sets_nothing_aside(world: Polled, account: Simulat
     scrape = world.scrape()
     assert scrape.value("aircall_up") == 1
     assert not scrape.all("aircall_queue_call_wait_seconds")
+
+
+@pytest.mark.parametrize("failures", [1, 2, 4])
+def test_assignments_a_number_fails_at_a_restart_its_calls_count_for_teams_later(
+    failures: int, tmp_path: Path
+) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=400, seed=3, start=NOON, history=0)
+    url = f"sqlite:///{tmp_path}/archive.sqlite"
+    with polled(account, archive=Archive(url), refresh=SELDOM) as world:
+        world.live_until_complete()
+        world.live(120)
+    account.advance(account.now + 300)
+    left = count(1)
+    busiest = max(account.numbers.values(), key=lambda number: len(number.user_ids)).id
+    broken = faults.when(lambda _: next(left) <= failures, ERRORS["500"])
+    with polled(account, archive=Archive(url), refresh=SELDOM) as world:
+        world.aircall.faults.append(Fault(at_path(f"/v1/numbers/{busiest}"), broken))
+        world.live(600)
+        world.freeze()
+        world.poll()
+        assert counted(world.scrape()) == to_be_counted(account)
+
+
+def test_unread_number_forgotten_by_set_aside_is_due() -> None:
+    lists, aside = Lists(set()), SetAside()
+    lists.note_unread("number", {7, 8}, 0.0)
+    aside.failed("number", 7, "answered 500", 0.0)
+    aside.failed("number", 8, "answered 500", 0.0)
+    aside.failed("number", 8, "answered 500", 1.0)
+    aside.lists_failed()
+    assert due(lists, aside, "number", 2.0) == {7}
+    assert due(lists, aside, "number", 100.0) == {7, 8}
+    assert due(lists, aside, "user", 100.0) == frozenset()
+    assert lists.doubtful_numbers == {7, 8}
+    lists.note_unread("number", {8}, CONFIRMED)
+    assert lists.doubtful_numbers == frozenset()
+    assert lists.unread("number") == {8}
