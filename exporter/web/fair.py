@@ -22,9 +22,10 @@ class FairQueue(Generic[K]):
 
     A client with many items is a flood, or many clients behind one proxy. Which item is the rightful one is
     unknown, but it comes once and is not followed by others like it, and if it is not served it comes again
-    unchanged. So every second turn serves the oldest item that has come back. The others serve a new item,
-    the newest with probability 1/2, the one before with 1/4, and so on: the items of a flood that wait for
-    each other's results are older than one that arrives now.
+    unchanged. So every second item is the oldest one that has come back, of all clients: a client that gives
+    up before its turn keeps its place. The others are new items of the client whose turn it is, the newest
+    with probability 1/2, the one before with 1/4, and so on: the items of a flood that wait for each other's
+    results are older than one that arrives now.
     """
 
     def __init__(self, flip: Callable[[], bool] = lambda: random.getrandbits(1) == 1) -> None:
@@ -57,20 +58,21 @@ class FairQueue(Generic[K]):
         """Remove the next item and return it. Raises IndexError if the queue is empty."""
         if not self._clients:
             raise IndexError("the queue is empty")
-        client, items = next(iter(self._clients.items()))
-        self._clients.move_to_end(client)
-        item = self._next(items)
+        self._returned_next = not self._returned_next
+        client, item = (None if self._returned_next else self._oldest_returned()) or self._new()
         self.withdraw(client, item)
         self._first_arrivals.pop(item, None)
         return item
 
-    def _next(self, items: dict[K, bool]) -> K:
-        self._returned_next = not self._returned_next
-        if not self._returned_next:
-            returned = [item for item, back in items.items() if back]
-            if returned:
-                return min(returned, key=lambda item: self._first_arrivals.get(item, 0))
-        for item in reversed(items):
-            if self._flip():
-                return item
-        return next(iter(items))
+    def _oldest_returned(self) -> tuple[str, K] | None:
+        """Return the item that has come back and first arrived the longest ago, of all clients."""
+        returned = [
+            (client, item) for client, items in self._clients.items() for item in items if items[item]
+        ]
+        return min(returned, key=lambda each: self._first_arrivals.get(each[1], 0), default=None)
+
+    def _new(self) -> tuple[str, K]:
+        """Return an item of the client whose turn it is."""
+        client, items = next(iter(self._clients.items()))
+        self._clients.move_to_end(client)
+        return client, next((item for item in reversed(items) if self._flip()), next(iter(items)))

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Coroutine
+from itertools import count
 from typing import Any, TypeVar
 
 import bcrypt
@@ -197,6 +198,30 @@ def test_right_password_among_guessers_on_the_same_address_is_checked_soon(guess
         later += flood.checks_until("right", 2) is not None
     assert within >= 90
     assert within + later == 100
+
+
+@pytest.mark.parametrize("addresses", [60, 150, 1000])
+def test_client_that_gives_up_before_its_turn_is_checked_when_it_comes_back(addresses: int) -> None:
+    """Each of many addresses always has a new guess in the queue, so a round takes longer than a scrape."""
+    queue: FairQueue[str] = FairQueue(lambda: True)
+    guesses = count()
+
+    def check(times: int) -> list[str]:
+        checked = []
+        for _ in range(times):
+            checked.append(queue.take())
+            if ":" in checked[-1]:
+                queue.add(checked[-1].partition(":")[0], f"{checked[-1].partition(':')[0]}:{next(guesses)}")
+        return checked
+
+    for address in range(addresses):
+        queue.add(f"address {address}", f"address {address}:{next(guesses)}")
+    queue.add("scraper", "right")
+    assert "right" not in check(addresses // 2)
+    queue.withdraw("scraper", "right")
+    check(5)
+    queue.add("scraper", "right")
+    assert "right" in check(2)
 
 
 def test_credential_that_comes_back_precedes_guesses_that_come_back() -> None:
