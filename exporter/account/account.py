@@ -17,13 +17,16 @@ from exporter.account.ledger import Ledger
 from exporter.account.limit import limited
 from exporter.account.lists import Lists
 from exporter.account.making import Making, Touched
-from exporter.account.period import Period
-from exporter.account.roster import Roster
-from exporter.account.rows import Facts, queue
+from exporter.account.period import NO_REASON, Period
+from exporter.account.roster import Roster, roster_now
+from exporter.account.rows import MISSED_REASONS, Facts, queue
 from exporter.account.setaside import SetAside
-from exporter.account.strangers import Stranger, Strangers, strangers, unnamed
+from exporter.account.strangers import Stranger, Strangers, strangers
 from exporter.account.teams import unknown_names
+from exporter.account.versions import completed
+from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import API_HISTORY
+from exporter.aircall.limits import LIMITS, MOST_CALLS, Words
 from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
 from exporter.archive.records import Batch, Memory, Progress, Record, Saved, Span
 from exporter.config import Settings
@@ -41,6 +44,8 @@ class Account:
         self.lists = Lists(self._touched.users)
         self.directory, self.presence = self.lists.directory, self.lists.presence
         self.known, self.malformed = self.lists.known, self.lists.malformed
+        self.limits = self.lists.limits
+        self._reasons = Words("missed_call_reasons", (*MISSED_REASONS, NO_REASON))
         self.ignored = Distinct()
         """The calls that were left out because their direction is unknown."""
         self.book = CallBook()
@@ -76,10 +81,14 @@ class Account:
 
     def saw_calls(self, page: Page[ReadCall], at: float) -> None:
         self.malformed["call"] += page.malformed
+        self.limits.update(page.exceeded)
+        if len(self.book.calls) >= MOST_CALLS:
+            self.limits["calls"] += 1
+            raise InvalidAnswerError(f"more than {MOST_CALLS} calls in the last hours")
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
             self.lists.saw_teams_in_call(read.team_ids)
-            call = replace(self.completed(read), as_of=at)
+            call = replace(completed(read, self.book.calls.get(read.call.id)), as_of=at)
             self.newest_start = max(call.started_at, self.newest_start or call.started_at)
             self.history.newest = max(call.started_at, self.history.newest)
             self.take_call(call, read.details, at)
@@ -94,16 +103,12 @@ class Account:
             if call_id in self.book.live:
                 self.lost_call(call_id)
 
-    def completed(self, read: ReadCall) -> Call:
-        """Return the call; a field that could not be read is as it was known before."""
-        known = self.book.calls.get(read.call.id)
-        if known is None or not read.unread:
-            return read.call
-        return replace(read.call, **{name: getattr(known, name) for name in read.unread})
-
     def take_call(self, call: Call, details: CallDetails, at: float) -> bool:
         """Take in a call, and have it counted once it is done; whether no newer version of it is known."""
         as_read = Record(call, details, self.settings.caller)
+        if call.missed_call_reason:
+            reason = self._reasons.word(call.missed_call_reason, self.limits)
+            call = replace(call, missed_call_reason=reason)
         if call.phase == "done":  # who called is shown of calls that go on, and kept by the archive
             call = replace(call, raw_digits=None)
         known = self.book.calls.get(call.id)
@@ -114,6 +119,7 @@ class Account:
         self._touched.by_call(call)
         self._put_into_period(call)
         self.ledger.keep(call, as_read, newly_done)
+        self.limits["calls_waiting_for_teams"] += newly_done and self.ledger.more_for_teams
         return True
 
     def lost_call(self, call_id: int) -> None:
@@ -291,24 +297,12 @@ class Account:
             counters=counters,
             malformed={kind: self.malformed[kind] for kind in KINDS},
             ignored_calls=self.ignored.count,
+            limits={limit: self.limits[limit] for limit in LIMITS},
         )
         return limited(board, ledger.shares.own)
 
     def _roster(self) -> Roster:
-        directory = self.directory
-        unnamed_users, unnamed_numbers = unnamed(self.lists, self._shown_calls(), self.period)
-        waited_on = {call.number.id for call in self._shown_calls() if call.waiting and call.number}
-        present = frozenset(directory.users.keys() | self.presence.users.keys())
-        return self._making.roster(
-            Roster(
-                directory,
-                directory.version,
-                self.settings,
-                present,
-                users=present | unnamed_users,
-                numbers=frozenset(directory.numbers.keys() | waited_on | unnamed_numbers),
-            )
-        )
+        return self._making.roster(roster_now(self.lists, self._shown_calls(), self.period, self.settings))
 
     # What to keep --------------------------------------------------------------------------------
 
@@ -355,6 +349,7 @@ class Account:
 
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers."""
+        self._reasons.add(key[2] for key, _ in memory.totals if key[0] == "missed_calls")
         self.ledger.restore(memory, self.book.calls.keys() - self.book.count_again)
         self.ledger.count(self.journeys.counts)
         self.directory.remember(memory.names)

@@ -7,7 +7,7 @@ function that holds it says so.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.account.directory import Named
 from exporter.account.presence import State
@@ -144,6 +144,7 @@ class Board:
     clock leads ours, so that waits can be told at any later moment without asking anybody. So many users
     are `left_out` as there are beyond `user_limit`. `queue_without_number` is whether a call without a number
     has waited since the start: its queue is shown from then on. `ignored_calls` had an unknown direction.
+    `limits` is how often each limit of what is kept was exceeded.
     """
 
     settings: Settings
@@ -158,6 +159,7 @@ class Board:
     left_out: int = 0
     queue_without_number: bool = False
     ignored_calls: int = 0
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 def exceeds(value: float | None, sla: float) -> bool | None:

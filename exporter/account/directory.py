@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from exporter.aircall.limits import MOST_NAMES
 from exporter.aircall.objects import Number, User
 
 T = TypeVar("T")
@@ -103,6 +104,8 @@ class Directory:
 
     def _learn(self, kind: str, id_: int, name: str) -> None:
         names = self._names_by_kind()[kind]
+        if id_ not in names and len(names) >= MOST_NAMES:
+            return
         if names.get(id_) != name:
             names[id_] = self._new_names[kind, str(id_)] = name
             self.version += 1

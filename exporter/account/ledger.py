@@ -10,7 +10,16 @@ from exporter.account.shares import Shares
 from exporter.account.teams import Team
 from exporter.account.totals import Key, Owner, Totals, answer_bounds, increments, team_increments
 from exporter.aircall.objects import Call
-from exporter.archive.records import Addition, Batch, Counting, Memory, Progress, Record, Saved
+from exporter.archive.records import (
+    MOST_FOR_TEAMS,
+    Addition,
+    Batch,
+    Counting,
+    Memory,
+    Progress,
+    Record,
+    Saved,
+)
 from exporter.config import Settings
 
 MOST_AT_A_TIME = 500
@@ -39,7 +48,10 @@ class Ledger:
         self.left_open: set[int] = set()
         """Calls that went on when an earlier run read them last, and that were not read since."""
         self.uncounted_for_teams: list[Call] = []
-        """Calls that are counted, but not yet for their teams."""
+        """Calls that are counted, but not yet for their teams; `MOST_FOR_TEAMS` and a batch at most."""
+        self.more_for_teams = False
+        """Whether the archive has more of them, which are read back once these are counted."""
+        self._asked_for_more = False
         self.full = False
         """Whether the archive had no room for the last batch: nothing is read for its sake then."""
         self.load = 0
@@ -57,6 +69,14 @@ class Ledger:
         if newly_done and (self.totals is None or self._counting.includes(call)):
             added = tuple(increments(call, self.bounds))
             self._batch.additions.append(Addition(call, "counted", added))
+            self._wait_for_teams(call)
+
+    def _wait_for_teams(self, call: Call) -> None:
+        """Have a call counted for its teams later; beyond the limit the archive alone remembers it."""
+        left_to_archive = self.more_for_teams and not self._asked_for_more
+        if left_to_archive or len(self.uncounted_for_teams) >= MOST_FOR_TEAMS:
+            self.more_for_teams, self._asked_for_more = True, False
+        else:
             self.uncounted_for_teams.append(call)
 
     @property
@@ -99,6 +119,10 @@ class Ledger:
         batch, self._batch = self._batch, Batch()
         batch.load = self.load
         batch.own = self.shares.take_unsaved()
+        all_counted = teams_told and not self.uncounted_for_teams
+        few_wait = len(self.uncounted_for_teams) <= MOST_FOR_TEAMS // 2
+        if teams_told and few_wait and self.more_for_teams and not self._asked_for_more and not self.full:
+            batch.for_teams_wanted, self._asked_for_more = MOST_FOR_TEAMS, True
         batch.counting = None if math.isinf(self.counted_from) else self._counting
         if self.totals is not None and history.covered:
             progress = Progress(
@@ -106,7 +130,7 @@ class Ledger:
                 history.covered,
                 history.wanted_from,
                 history.swept,
-                for_teams=self.teams_complete or (teams_told and not self.uncounted_for_teams),
+                for_teams=self.teams_complete or (all_counted and not self.more_for_teams),
             )
             batch.progress = progress if progress != history.kept else None
         return batch
@@ -120,7 +144,7 @@ class Ledger:
 
         Most are read again with all that began when they did. Those that began before are asked for by id.
         """
-        self.full = True
+        self.full, self._asked_for_more = True, False
         if batch.own is not None:
             self.shares.not_saved()
         done = {added.call.id: added.call for added in batch.additions if added.stage == "counted"}
@@ -137,6 +161,8 @@ class Ledger:
         self.totals = Totals(self.shares.exposed(memory.totals))
         self.totals.update(self.shares.others.items())
         self.uncounted_for_teams.extend(memory.uncounted_for_teams)
+        self.more_for_teams |= len(memory.uncounted_for_teams) >= MOST_FOR_TEAMS
+        self._asked_for_more = False
         self.left_open |= memory.left_open.difference(known)
         if memory.counting is not None and not memory.counting.is_after(self._counting):
             self.counted_from = memory.counting.started_from
@@ -156,6 +182,11 @@ class Ledger:
         """
         self.complete = self.complete or progress is not None
         self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
+        if saved.uncounted_for_teams is not None and self._asked_for_more:
+            waiting = {call.id for call in self.uncounted_for_teams}
+            self.uncounted_for_teams += [c for c in saved.uncounted_for_teams if c.id not in waiting]
+            self.more_for_teams = len(saved.uncounted_for_teams) >= MOST_FOR_TEAMS
+            self._asked_for_more = False
         if self.totals is not None:
             for addition in saved.additions:
                 self.totals.exemplify(addition.call, addition.increments)

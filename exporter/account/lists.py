@@ -7,8 +7,18 @@ from typing import Any, Literal
 
 from exporter.account.directory import Directory
 from exporter.account.leaving import CONFIRMED, Leaving, Listed, Memberships
-from exporter.account.presence import PresenceBook
+from exporter.account.presence import OPEN, STATES, PresenceBook
 from exporter.aircall.decoding import InvalidAnswerError, decode_objects
+from exporter.aircall.limits import (
+    LIMITS,
+    MOST_ASSIGNMENTS,
+    MOST_MEMBERSHIPS,
+    MOST_OBJECTS,
+    Limit,
+    Words,
+    first,
+    together,
+)
 from exporter.aircall.objects import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
 
 Answering = Literal["number", "user"]
@@ -33,6 +43,8 @@ class Lists:
         self.presence = PresenceBook()
         self.known: set[str] = set()
         """The datasets that have been read whole once."""
+        self.limits: Counter[Limit] = Counter(dict.fromkeys(LIMITS, 0))
+        """How often each limit was exceeded."""
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.patience = LEAST_PATIENCE
         self.looked_at = looked_at
@@ -45,6 +57,8 @@ class Lists:
         self._members: dict[int, frozenset[int]] = {}
         """The members of each team, as far as the teams have been read this time."""
         self._leaving = {name: Leaving[int]() for name in ("users", "teams", "numbers", "availabilities")}
+        self._availabilities = Words("availability_words", STATES)
+        self._substatuses = Words("substatuses", (OPEN, "always_closed"))
         self._memberships = {name: Memberships() for name in ("teams", "assignments")}
         self._unread: dict[tuple[Answering, int], Since] = {}
         """The numbers or users whose assignments could not be read when they were read last."""
@@ -52,8 +66,10 @@ class Lists:
 
     def saw_users(self, page: Page[User]) -> None:
         self.malformed["user"] += page.malformed
+        self.limits.update(page.exceeded)
         for user in page.items:
-            self.directory.add_user(user)
+            if self._has_room("users", user.id, self.directory.users):
+                self.directory.add_user(user)
 
     def read_users(self, listed: Listed) -> None:
         """All users have been read."""
@@ -63,7 +79,11 @@ class Lists:
 
     def saw_teams(self, page: Page[Team]) -> None:
         self.malformed["team"] += page.malformed
+        self.limits.update(page.exceeded)
+        room = MOST_MEMBERSHIPS - sum(map(len, self.directory.members.values()))
         for team in page.items:
+            if not self._has_room("teams", team.id, self.directory.members):
+                continue
             known = self.directory.members.get(team.id, frozenset())
             if team.users is None:
                 self.malformed["team"] += 1
@@ -71,14 +91,17 @@ class Lists:
             else:
                 members = self.ids(team.users, "user")
             self._members[team.id] = members
-            self.directory.add_team(team.id, team.name, known | members)
+            new = members - known if len(members - known) <= room else frozenset()
+            room -= len(new)
+            self.directory.add_team(team.id, team.name, known | new)
 
     def read_teams(self, listed: Listed) -> None:
         """All teams have been read."""
         directory = self.directory
         directory.drop("teams", self._left("teams", directory.members.keys(), listed))
         members = {id_: self._members[id_] for id_ in listed.ids & self._members.keys()}
-        for id_, users in self._memberships["teams"].merged(directory.members, members, listed.at).items():
+        merged = self._memberships["teams"].merged(directory.members, members, listed.at)
+        for id_, users in together(merged, MOST_MEMBERSHIPS, "memberships", self.limits).items():
             directory.set_members(id_, users)
         self._members.clear()
         self.members_listed = frozenset().union(*members.values())
@@ -92,8 +115,10 @@ class Lists:
 
     def saw_numbers(self, page: Page[Number]) -> None:
         self.malformed["number"] += page.malformed
+        self.limits.update(page.exceeded)
         for number in page.items:
-            self.directory.add_number(number)
+            if self._has_room("numbers", number.id, self.directory.numbers):
+                self.directory.add_number(number)
 
     def read_numbers(self, listed: Listed) -> None:
         """All numbers have been read."""
@@ -135,18 +160,21 @@ class Lists:
     ) -> None:
         """Who answers which number has been read whole `at` (our clock), for these users and numbers."""
         before = {id_: users & user_ids for id_, users in (self.directory.assigned or {}).items()}
-        self.directory.assign(self._memberships["assignments"].merged(before, assigned, at))
+        merged = self._memberships["assignments"].merged(before, assigned, at)
+        self.directory.assign(together(merged, MOST_ASSIGNMENTS, "assignments", self.limits))
         self._read("assignments", number_ids if any(assigned.values()) else (), at)
 
     def saw_availabilities(self, page: Page[Availability], at: float) -> None:
         self.malformed["availability"] += page.malformed
+        self.limits.update(page.exceeded)
         for seen in page.items:
             self.saw_availability(seen.id, seen.availability, at)
 
     def saw_availability(self, user_id: int, word: str, at: float) -> None:
         """What one user does, in Aircall's word, as it was asked for `at` (UNIX seconds, our clock)."""
-        self.presence.saw(user_id, word, at, self.patience)
-        self.looked_at.add(user_id)
+        if self._has_room("users", user_id, self.presence.users):
+            self.presence.saw(user_id, self._availabilities.word(word, self.limits), at, self.patience)
+            self.looked_at.add(user_id)
 
     def saw_substatuses(self, page: Page[UserStatus], at: float) -> None:
         self.malformed["user"] += page.malformed
@@ -157,7 +185,7 @@ class Lists:
         """Why a user is away, in Aircall's words, as it was asked for `at` (UNIX seconds, our clock)."""
         presence = self.presence.users.get(user_id)
         if presence is not None:
-            presence.tell(substatus, at)
+            presence.tell(substatus and self._substatuses.word(substatus, self.limits), at)
             self.looked_at.add(user_id)
 
     def read_availabilities(self, listed: Listed) -> None:
@@ -178,6 +206,12 @@ class Lists:
                 f"the answer leaves out {objects} known objects and {users} users of others at once;"
                 f" they stay until this has lasted for {CONFIRMED:.0f} s"
             )
+
+    def _has_room(self, limit: Limit, id_: int, known: Collection[int]) -> bool:
+        """Return whether an object is known, or another one may be."""
+        room = id_ in known or len(known) < MOST_OBJECTS
+        self.limits[limit] += not room
+        return room
 
     def _left(self, name: str, known: Set[int], listed: Listed) -> Set[int]:
         self._read(name, listed.ids, listed.at)
@@ -202,7 +236,7 @@ class Lists:
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
         """The ids of nested objects, those that cannot be read counted and left out."""
-        refs, malformed = decode_objects(raws, Ref)
+        refs, malformed = decode_objects(first(tuple(raws), MOST_OBJECTS, "members", self.limits), Ref)
         self.malformed[kind] += malformed
         return frozenset(ref.id for ref in refs)
 

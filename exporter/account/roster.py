@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from exporter.account.directory import Directory
+from exporter.account.lists import Lists
+from exporter.account.period import Period
+from exporter.account.strangers import unnamed
 from exporter.account.teams import Team, numbers_of, teams_of
+from exporter.aircall.objects import Call
 from exporter.config import Settings
 
 
@@ -69,3 +73,19 @@ class Roster:
             for number_id in team.numbers or ():
                 teams.setdefault(number_id, []).append(team)
         return teams
+
+
+def roster_now(lists: Lists, live: list[Call], period: Period, settings: Settings) -> Roster:
+    """Return the roster of what is known now; `live` are the calls in progress."""
+    directory = lists.directory
+    unnamed_users, unnamed_numbers = unnamed(lists, live, period)
+    waited_on = {call.number.id for call in live if call.waiting and call.number}
+    present = frozenset(directory.users.keys() | lists.presence.users.keys())
+    return Roster(
+        directory,
+        directory.version,
+        settings,
+        present,
+        users=present | unnamed_users,
+        numbers=frozenset(directory.numbers.keys() | waited_on | unnamed_numbers),
+    )

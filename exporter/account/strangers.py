@@ -66,11 +66,12 @@ class Strangers:
         reported = self._reported = {
             stranger: report for stranger, report in self._reported.items() if not _resolved(stranger, lists)
         }
-        due = {each for each in found if each not in reported or now >= reported[each].again_at}
-        for stranger in due if len(reported) < MOST_REMEMBERED else ():
+        new = list(found - reported.keys())[: max(0, MOST_REMEMBERED - len(reported))]
+        again = [each for each in found & reported.keys() if now >= reported[each].again_at]
+        for stranger in (*new, *again):
             interval = 2 * reported[stranger].interval if stranger in reported else AGAIN
             reported[stranger] = _Report(interval, now + interval)
-        return frozenset(due)
+        return frozenset((*new, *again))
 
 
 def _resolved(stranger: Stranger, lists: Lists) -> bool:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from exporter.account.account import Account
 from exporter.account.calls import EVENTS_SPAN
 from exporter.account.presence import told_state
+from exporter.account.versions import completed
 from exporter.aircall.events import EVENTS, Event, ToldUser
 from exporter.aircall.objects import Call, ReadCall
 
@@ -60,7 +61,7 @@ class Told:
 
     def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Heard:
         account = self._account
-        call = replace(account.completed(read), as_of=as_of)
+        call = replace(completed(read, account.book.calls.get(read.call.id)), as_of=as_of)
         before = account.book.calls.get(call.id)
         if before is None and self._is_old(call, event.at):
             return "late"

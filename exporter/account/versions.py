@@ -6,7 +6,7 @@ call itself: how far it has come, and when it was so.
 
 import msgspec
 
-from exporter.aircall.objects import Call
+from exporter.aircall.objects import Call, ReadCall
 
 _PHASES = ("initial", "answered", "done")
 
@@ -20,6 +20,13 @@ def newer(one: Call, other: Call) -> Call:
     newest of many is the same in whatever order, and however often, they come.
     """
     return max(one, other, key=_place)
+
+
+def completed(read: ReadCall, known: Call | None) -> Call:
+    """Return the call that was read; a field that could not be read is as it was `known` before."""
+    if known is None or not read.unread:
+        return read.call
+    return msgspec.structs.replace(read.call, **{name: getattr(known, name) for name in read.unread})
 
 
 def _place(call: Call) -> tuple[int, float, bytes]:

@@ -1,16 +1,16 @@
 """Decode calls. A part of a call that cannot be read costs that part only."""
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from exporter.aircall.decoding import decode_field, decode_fields, decode_ids, decode_list, decode_objects
+from exporter.aircall.limits import LONGEST_TAG, MOST_COMMENTS, MOST_TAGS, Limit, clipped, first
 from exporter.aircall.objects import Call, CallDetails, Comment, Direction, Page, ReadCall, Ref, Tag
-
-LONGEST_REASON = 100
-"""Characters of a missed-call reason: it becomes a label, and part of a key."""
 
 _OPTIONAL: dict[str, Any] = {
     "user": Ref | None,
@@ -33,7 +33,7 @@ class _InProgress(msgspec.Struct):
 def decode_calls(body: bytes) -> Page[ReadCall]:
     """Decode a list of calls with their details. Raises InvalidAnswerError."""
     listed = decode_list(body, "calls")
-    return decode_calls_of(listed.raws, listed.next_page_link)
+    return decode_calls_of(listed.raws, listed.next_page_link, listed.exceeded)
 
 
 def decode_call(body: bytes) -> Page[ReadCall]:
@@ -41,21 +41,41 @@ def decode_call(body: bytes) -> Page[ReadCall]:
     return decode_calls_of([decode_field(body, "call")])
 
 
-def decode_calls_of(raws: list[msgspec.Raw], next_page_link: str | None = None) -> Page[ReadCall]:
-    """Decode calls with their details.
+def decode_calls_of(
+    raws: Sequence[msgspec.Raw],
+    next_page_link: str | None = None,
+    exceeded: Counter[Limit] | None = None,
+) -> Page[ReadCall]:
+    """Decode calls with their details; count in `exceeded` how often a limit was.
 
     Calls that cannot be read are counted, and calls with an unknown direction listed; both are left out.
     """
     items: list[ReadCall] = []
     ignored: list[int] = []
+    exceeded = Counter() if exceeded is None else exceeded
     for raw in raws:
         read = _read(raw)
         if isinstance(read, ReadCall):
-            items.append(read)
+            items.append(_bounded(read, exceeded))
         elif read is not None:
             ignored.append(read)
     malformed = len(raws) - len(items) - len(ignored)
-    return Page(tuple(items), malformed, decode_ids(raws), next_page_link, ignored=frozenset(ignored))
+    return Page(tuple(items), malformed, decode_ids(raws), next_page_link, None, exceeded, frozenset(ignored))
+
+
+def _bounded(read: ReadCall, exceeded: Counter[Limit]) -> ReadCall:
+    """Return the same call within the limits of what is kept."""
+    details = clipped(read.details, exceeded)
+    tags = first(details.tags or (), MOST_TAGS, "tags", exceeded)
+    comments = first(details.comments or (), MOST_COMMENTS, "comments", exceeded)
+    assignee = details.assigned_to_id
+    details = msgspec.structs.replace(
+        details,
+        tags=details.tags and tuple(clipped(tag, exceeded, LONGEST_TAG) for tag in tags),
+        comments=details.comments and tuple(clipped(comment, exceeded) for comment in comments),
+        assigned_to=None if assignee is None else {"id": assignee},
+    )
+    return read._replace(call=_sharing(clipped(read.call, exceeded)), details=details)
 
 
 def _read(raw: msgspec.Raw) -> ReadCall | int | None:
@@ -79,12 +99,12 @@ def _read(raw: msgspec.Raw) -> ReadCall | int | None:
 
 def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> ReadCall:
     if call.phase == "done":
-        return ReadCall(_sharing(call), _details(raw), unread)
+        return ReadCall(call, _details(raw), unread)
     parts, _ = decode_objects([raw], _InProgress)
     part = parts[0] if parts else _InProgress()
     team_ids = frozenset(team.id for team in decode_objects(part.teams or (), Ref)[0])
     outside = part.external_transferred_to not in (None, "", False)
-    return ReadCall(_sharing(call), _details(raw), unread, team_ids, outside)
+    return ReadCall(call, _details(raw), unread, team_ids, outside)
 
 
 def _readable(field: msgspec.Raw | None, kind: Any) -> bool:
@@ -123,7 +143,7 @@ def _sharing(call: Call) -> Call:
         started_at=_shared(call.started_at),
         answered_at=_shared(call.answered_at),
         ended_at=_shared(call.ended_at),
-        missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason[:LONGEST_REASON]),
+        missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason),
         user=_shared(call.user),
         number=_shared(call.number),
     )

@@ -5,10 +5,13 @@ An object that cannot be read is left out and counted, and costs nothing but its
 
 import json
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from exporter.aircall.limits import LONGEST_LINK, MOST_PAGE_ITEMS, Limit, clipped, first
 from exporter.aircall.objects import Page, Ref
 
 LONGEST_NUMBER = 400
@@ -27,18 +30,21 @@ class _Meta(msgspec.Struct):
 
 
 class ListAnswer(NamedTuple):
-    """A list answer, decoded up to its objects. `total` is how many the whole list has, if it says."""
+    """A list answer, decoded up to its objects. `total` is how many the whole list has, if it says, and
+    `exceeded` how often a limit was."""
 
-    raws: list[msgspec.Raw]
+    raws: Sequence[msgspec.Raw]
     next_page_link: str | None
     total: int | None
+    exceeded: Counter[Limit]
 
 
 def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
     """Decode a list answer, whose objects stand under `key`. Raises InvalidAnswerError."""
-    raws, next_page_link, total = decode_list(body, key)
+    raws, next_page_link, total, exceeded = decode_list(body, key)
     items, malformed = decode_objects(raws, kind)
-    return Page(items, malformed, decode_ids(raws), next_page_link, total)
+    items = tuple(clipped(item, exceeded) for item in items)
+    return Page(items, malformed, decode_ids(raws), next_page_link, total, exceeded)
 
 
 def decode_list(body: bytes, key: str) -> ListAnswer:
@@ -51,10 +57,15 @@ def decode_list(body: bytes, key: str) -> ListAnswer:
         raise InvalidAnswerError(f"the answer has no list of {key}") from None
     except msgspec.DecodeError as error:
         raise InvalidAnswerError(f"the list of {key} cannot be read: {error}") from None
-    return ListAnswer(raws, meta.next_page_link, meta.total if type(meta.total) is int else None)
+    link = meta.next_page_link
+    if link is not None and len(link) > LONGEST_LINK:
+        raise InvalidAnswerError(f"the next_page_link has {len(link)} characters, more than {LONGEST_LINK}")
+    exceeded: Counter[Limit] = Counter()
+    some = first(raws, MOST_PAGE_ITEMS, "page_items", exceeded)
+    return ListAnswer(some, link, meta.total if type(meta.total) is int else None, exceeded)
 
 
-def decode_ids(raws: list[msgspec.Raw]) -> frozenset[int]:
+def decode_ids(raws: Sequence[msgspec.Raw]) -> frozenset[int]:
     """Return the ids of all objects that have one."""
     refs, _ = decode_objects(raws, Ref)
     return frozenset(ref.id for ref in refs)

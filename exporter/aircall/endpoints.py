@@ -9,6 +9,7 @@ import msgspec
 
 from exporter.aircall.call_decoding import decode_call, decode_calls
 from exporter.aircall.decoding import InvalidAnswerError, decode_object, decode_page
+from exporter.aircall.limits import MOST_OBJECTS, MOST_PAGES
 from exporter.aircall.objects import (
     Availability,
     Number,
@@ -84,14 +85,19 @@ def ask(request: Request[T]) -> Asking[Answer[T]]:
     return (yield request)
 
 
-def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
+class TooManyObjectsError(InvalidAnswerError):
+    """A query goes on for more pages or objects than any account can have."""
+
+
+def each_page(request: Request[Page[T]], apply: Apply[T], most: int = MOST_OBJECTS) -> Asking[None]:
     """Follow `next_page_link` from `request` on, handing each page and its time to `apply`.
 
     Only the link's query is taken, wherever it may point, and of that not what we asked for ourselves: a link
     may leave out a bound, or have none in it, as the tutorial's sample.
-    Raises InvalidAnswerError where the links lead round in a circle, or on to ever more copies of a page.
+    Raises InvalidAnswerError if the links lead round in a circle, or on to ever more copies of a page, and
+    TooManyObjectsError if there are `most` objects and a link to more, or more than `MOST_PAGES`.
     """
-    asked, seen = request.query, set[str | frozenset[int]]()
+    asked, seen, objects = request.query, set[str | int](), 0
     while True:
         answer = yield from ask(request)
         page: Page[T] = answer.value
@@ -99,9 +105,13 @@ def each_page(request: Request[Page[T]], apply: Apply[T]) -> Asking[None]:
         link = page.next_page_link
         if not link:
             return
-        if link in seen or page.ids in seen:
+        ids = hash(page.ids)
+        if link in seen or ids in seen:
             raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
-        seen |= {link, page.ids}
+        seen |= {link, ids}
+        objects += page.objects
+        if objects >= most or len(seen) >= 2 * MOST_PAGES:
+            raise TooManyObjectsError(f"the query goes on after {objects} objects on {len(seen) // 2} pages")
         told = parse_qsl(link.partition("#")[0].partition("?")[2], keep_blank_values=True)
         query = (*asked, *(pair for pair in told if pair[0] not in dict(asked)))
         request = replace(request, query=query, further=True)

@@ -3,10 +3,13 @@
 Timestamps are UNIX seconds, UTC (API reference, "Calls").
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
+
+from exporter.aircall.limits import Limit
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Timestamp = Annotated[int, msgspec.Meta(ge=0, lt=10**11)]
@@ -214,6 +217,8 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     ids: frozenset[int]
     next_page_link: str | None
     total: int | None = None
+    exceeded: Mapping[Limit, int] = {}
+    """How often a limit was exceeded."""
     ignored: frozenset[int] = frozenset()
     """The ids of calls that are left out because their direction is unknown."""
 

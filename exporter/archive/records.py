@@ -17,6 +17,10 @@ Span = tuple[int, int]
 """A stretch of time: its first and its last second, in UNIX seconds on Aircall's clock."""
 
 
+MOST_FOR_TEAMS = 20_000
+"""Calls in memory that are counted, but not yet for their teams; the archive remembers the others."""
+
+
 class NoRoomError(Exception):
     """So many calls wait to be saved that no more are taken."""
 
@@ -102,10 +106,12 @@ class Batch:
     """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
     own: Own | None = None
     """Who has series of their own, if that has changed."""
+    for_teams_wanted: int = 0
+    """How many calls that are not counted for their teams yet are to come back once it is saved."""
 
     def __bool__(self) -> bool:
         said = self.names or self.vanished or self.progress or self.own is not None
-        return bool(self.records or self.additions or said)
+        return bool(self.records or self.additions or said or self.for_teams_wanted)
 
     def add(self, later: "Batch") -> None:
         """Take in what came later."""
@@ -114,6 +120,7 @@ class Batch:
         self.names |= later.names
         self.vanished = (self.vanished - later.records.keys()) | later.vanished
         self.progress = later.progress or self.progress
+        self.for_teams_wanted = later.for_teams_wanted or self.for_teams_wanted
         self.counting = later.counting or self.counting
         self.own = self.own if later.own is None else later.own
 
@@ -126,6 +133,7 @@ class Batch:
             everything = replace(self)
             self.records, self.additions, self.names = {}, [], {}
             self.vanished, self.progress, self.counting, self.own = set(), None, None, None
+            self.for_teams_wanted = 0
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.additions if addition.call.id not in self.records]
@@ -143,7 +151,8 @@ class Batch:
         if len(items) < 2:
             return None
         first, last = (self._with(half) for half in (items[: len(items) // 2], items[len(items) // 2 :]))
-        return first, replace(last, vanished=self.vanished, progress=self.progress)
+        wanted = self.for_teams_wanted
+        return first, replace(last, vanished=self.vanished, progress=self.progress, for_teams_wanted=wanted)
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
         calls, names = {id_ for id_, _ in items}, {name for _, name in items}
@@ -167,6 +176,8 @@ class Saved:
 
     additions: tuple[Addition, ...]
     totals: Mapping[Key, int]
+    uncounted_for_teams: tuple[Call, ...] | None = None
+    """The calls that the batch wanted back; none if it wanted none."""
 
 
 @dataclass(frozen=True)

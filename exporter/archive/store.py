@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, func, select, update
 
 from exporter.account.totals import Key
+from exporter.aircall.objects import Call
 from exporter.archive import callerkey, forgetting, hiding, leader, owner, retention, rows, schema, state
 from exporter.archive.callers import Callers
 from exporter.archive.criteria import Criteria
@@ -29,7 +30,18 @@ from exporter.archive.database import (
 from exporter.archive.files import OpenFiles, file_of
 from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current
-from exporter.archive.records import Addition, Batch, Counting, Doing, Memory, Progress, Record, Saved, Span
+from exporter.archive.records import (
+    MOST_FOR_TEAMS,
+    Addition,
+    Batch,
+    Counting,
+    Doing,
+    Memory,
+    Progress,
+    Record,
+    Saved,
+    Span,
+)
 from exporter.archive.search import FoundCall, search
 from exporter.archive.session import Session
 from exporter.config import Caller
@@ -139,7 +151,7 @@ class Archive:
                     ],
                     progress=state.progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
-                    uncounted_for_teams=tuple(map(rows.call_of, connection.execute(_UNCOUNTED_FOR_TEAMS))),
+                    uncounted_for_teams=_uncounted_for_teams(connection, MOST_FOR_TEAMS),
                     left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
                     removed_to=retention.removed_to(connection),
                     counting=state.counting(connection),
@@ -183,7 +195,9 @@ class Archive:
             self._put(connection, schema.names, rows.name_rows(batch.names))
             if batch.progress is not None:
                 state.write(connection, state.PROGRESS, batch.progress)
-            return Saved(fresh, _totals(connection, batch.additions))
+            wanted = batch.for_teams_wanted
+            uncounted = _uncounted_for_teams(connection, wanted) if wanted else None
+            return Saved(fresh, _totals(connection, batch.additions), uncounted)
 
     def progress(self) -> Progress | None:
         """How far reading has come."""
@@ -322,6 +336,11 @@ class Archive:
 
     def _insert(self, table: Table) -> Any:
         return import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert(table)
+
+
+def _uncounted_for_teams(connection: Connection, most: int) -> tuple[Call, ...]:
+    """Return calls that are counted, but not yet for their teams."""
+    return tuple(map(rows.call_of, connection.execute(_UNCOUNTED_FOR_TEAMS.limit(most))))
 
 
 def _for_the_first_time(

@@ -91,6 +91,13 @@ DOUBTFUL = Family(
     " not shown any more, because they have rung for 2 hours or gone on for 12.",
     ("board",),
 )
+LIMIT_EXCEEDED = Family(
+    "aircall_exporter_limit_exceeded_total",
+    "counter",
+    "How often something in Aircall's answers was beyond a limit of what is kept, and was cut or left out. 0"
+    " for any real account. The limits are in SECURITY.md.",
+    ("limit",),
+)
 LEFT_OUT = Family(
     "aircall_exporter_users_left_out",
     "gauge",
@@ -116,6 +123,7 @@ FAMILIES = (
     IGNORED_CALLS,
     SET_ASIDE,
     DOUBTFUL,
+    LIMIT_EXCEEDED,
     LEFT_OUT,
 )
 
@@ -175,9 +183,12 @@ def of_omissions(board: Board) -> Iterator[Sample]:
 
     aircall_malformed_objects_total{kind="call"} 0
     aircall_calls_ignored_total{reason="direction"} 0
+    aircall_exporter_limit_exceeded_total{limit="missed_call_reasons"} 0
     aircall_exporter_users_left_out 0
     """
     for kind, count in board.malformed.items():
         yield MALFORMED, (kind,), count
     yield IGNORED_CALLS, ("direction",), board.ignored_calls
+    for limit, times in board.limits.items():
+        yield LIMIT_EXCEEDED, (limit,), times
     yield LEFT_OUT, (), board.left_out

@@ -8,8 +8,9 @@ from urllib.parse import parse_qs
 from exporter.account.setaside import ObjectKind, SetAside
 from exporter.aircall import endpoints
 from exporter.aircall.decoding import InvalidAnswerError
-from exporter.aircall.endpoints import QUERY_CAP, Apply, Asking, Request, each_page
+from exporter.aircall.endpoints import QUERY_CAP, Apply, Asking, Request, TooManyObjectsError, each_page
 from exporter.aircall.errors import NO_ANSWER, ApiError
+from exporter.aircall.limits import MOST_PAGE_ITEMS
 from exporter.aircall.objects import Page, ReadCall
 
 T = TypeVar("T")
@@ -99,7 +100,10 @@ def window(since: int, until: int | None, apply: Apply[ReadCall], cap: int = QUE
             apply(page, at)
 
         try:
-            yield from each_page(endpoints.calls(since, until), counting)
+            yield from each_page(endpoints.calls(since, until), counting, cap + MOST_PAGE_ITEMS)
+        except TooManyObjectsError:
+            if count < cap:  # pages of next to nothing, without end
+                raise
         except ApiError as error:
             if count < cap - endpoints.PER_PAGE or error.code not in END_OF_QUERY:
                 raise
@@ -108,6 +112,8 @@ def window(since: int, until: int | None, apply: Apply[ReadCall], cap: int = QUE
                 return
         if oldest is None:
             return
+        if until is not None and oldest > until:
+            raise InvalidAnswerError("the calls are later than asked for")
         until = oldest if oldest != until else oldest - 1
         if until < since:
             return

@@ -16,7 +16,7 @@ from exporter.account.lists import Lists
 from exporter.aircall import endpoints
 from exporter.aircall.clock import CONFIRMED, ServerClock
 from exporter.aircall.decoding import InvalidAnswerError
-from exporter.aircall.endpoints import Asking, Request, ask
+from exporter.aircall.endpoints import Asking, Request, TooManyObjectsError, ask
 from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.objects import Page, ReadCall
 from exporter.archive.records import Span
@@ -106,7 +106,11 @@ def _listed(lists: Lists, name: str, request: Request[Page[T]], apply: endpoints
         apply(page, at)
         listed.add(page, at)
 
-    failure = yield from whole_list(request, take)
+    try:
+        failure = yield from whole_list(request, take)
+    except TooManyObjectsError:
+        lists.limits["pages"] += 1
+        raise
     if failure is not None:
         lists.known.add(name)
         raise ApiError(failure.code, str(failure), failure.headers)  # also if the page is not found

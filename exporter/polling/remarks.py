@@ -50,6 +50,10 @@ class Remarks:
             if count and kind not in self._told_of:
                 self._told_of.add(kind)
                 log.warning("some objects cannot be read and are left out", kind=kind)
+        for limit, times in account.limits.items():
+            if times and f"limit {limit}" not in self._told_of:
+                self._told_of.add(f"limit {limit}")
+                log.warning("Aircall's answers exceed a limit, the rest is cut or left out", limit=limit)
         if account.ignored.count and "ignored" not in self._told_of:
             self._told_of.add("ignored")
             log.info("some calls are neither inbound nor outbound and are left out")

@@ -1,0 +1,154 @@
+"""How much is kept of what Aircall sends: what is beyond a limit is cut or left out, and counted."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal, TypeVar, get_args
+
+import msgspec
+
+Limit = Literal[
+    "pages",
+    "page_items",
+    "text_length",
+    "tags",
+    "comments",
+    "users",
+    "teams",
+    "numbers",
+    "members",
+    "memberships",
+    "assignments",
+    "names",
+    "calls",
+    "missed_call_reasons",
+    "substatuses",
+    "availability_words",
+    "calls_waiting_for_teams",
+]
+LIMITS: tuple[Limit, ...] = get_args(Limit)
+
+MOST_PAGES = 2000
+"""Pages of one query."""
+
+MOST_OBJECTS = 25_000
+"""Objects of one list: users, teams, numbers or availabilities; also the users of one team or number."""
+
+MOST_PAGE_ITEMS = 500
+"""Objects of one page; Aircall's pages hold 50 at most."""
+
+MOST_MEMBERSHIPS = 50_000
+"""Memberships of all teams together; each has some 45 series."""
+
+MOST_ASSIGNMENTS = 500_000
+"""Users of all numbers together."""
+
+MOST_NAMES = 100_000
+"""Users, teams and numbers whose names are remembered, of each kind."""
+
+MOST_CALLS = 300_000
+"""Calls in memory: those of the last two hours, or of the activity period."""
+
+MOST_WORDS = 50
+"""Different missed-call reasons, substatuses or unknown availabilities; later ones are `other`."""
+
+MOST_TAGS = 100
+MOST_COMMENTS = 200
+"""Tags and comments of one call."""
+
+LONGEST_LINK = 4000
+"""Characters of a link; a longer one is left out, since a part of a link leads nowhere."""
+
+LONGEST_TAG = 500
+"""Characters of a tag, which is kept in the archive and is no label."""
+
+LONGEST_TEXT = 200
+"""Characters of a name, or any other text that is not named here."""
+
+_LONGEST = {
+    "content": 10_000,
+    "email": 320,
+    "missed_call_reason": 100,
+    "availability": 100,
+    "substatus": 100,
+    "raw_digits": 100,
+}
+_LINKS = frozenset({"asset", "recording", "voicemail"})
+
+T = TypeVar("T")
+
+
+def clipped(item: T, exceeded: Counter[Limit], longest: int = LONGEST_TEXT) -> T:
+    """Return an object whose texts are no longer than their limits; count in `exceeded` what was cut.
+
+    A text that has no limit of its own is as long as `longest` at most.
+    """
+    changes = {}
+    kind: Any = type(item)
+    for name in _fields(kind):
+        value = getattr(item, name)
+        if type(value) is str and len(value) > LONGEST_TEXT // 2:
+            cut = _cut(name, value, exceeded, longest)
+            if cut is not value:
+                changes[name] = cut
+    return msgspec.structs.replace(item, **changes) if changes else item  # type: ignore[type-var]
+
+
+def first(items: Sequence[T], most: int, limit: Limit, exceeded: Counter[Limit]) -> Sequence[T]:
+    """Return the first `most` items; count in `exceeded` if there are more."""
+    if len(items) <= most:
+        return items
+    exceeded[limit] += 1
+    return items[:most]
+
+
+@lru_cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return getattr(kind, "__struct_fields__", ())
+
+
+def _cut(name: str, text: str, exceeded: Counter[Limit], otherwise: int) -> Any:
+    longest = LONGEST_LINK if name in _LINKS else _LONGEST.get(name, otherwise)
+    if len(text) <= longest:
+        return text
+    exceeded["text_length"] += 1
+    return None if name in _LINKS else text[:longest]
+
+
+def together(
+    listed: Mapping[int, frozenset[int]], most: int, limit: Limit, exceeded: Counter[Limit]
+) -> dict[int, frozenset[int]]:
+    """Return the users of teams or numbers, no more than `most` together; count in `exceeded` the others."""
+    room, kept = most, {}
+    for id_, users in listed.items():
+        kept[id_] = users if len(users) <= room else frozenset(sorted(users)[:room])
+        exceeded[limit] += len(users) > room
+        room -= len(kept[id_])
+    return kept
+
+
+class Words:
+    """The different words of a kind, such as missed-call reasons, that are told apart."""
+
+    def __init__(self, limit: Limit, known: Iterable[str]) -> None:
+        """Tell apart the `known` words in any case, and the first others; `limit` counts the rest."""
+        self._limit = limit
+        self._words = set(known)
+        self._most = len(self._words) + MOST_WORDS
+
+    def add(self, words: Iterable[str]) -> None:
+        """Tell these words apart from now on, whatever the limit is."""
+        self._words.update(words)
+
+    def word(self, word: str, exceeded: Counter[Limit]) -> str:
+        """Return the word, or `other` if there are too many, which is counted in `exceeded`."""
+        if word not in self._words:
+            if len(self._words) >= self._most:
+                exceeded[self._limit] += 1
+                return OTHER_WORD
+            self._words.add(word)
+        return word
+
+
+OTHER_WORD = "other"
+"""Stands for the words that are not told apart."""
