@@ -78,7 +78,7 @@ class Remarks:
         """Log by how many seconds the machine's clock leads `Date`; again only after they had agreed."""
         if machine_ahead and not self._clocks_differ:
             log.warning(
-                "this machine's clock and Aircall's differ, the one is used that the calls do not contradict",
+                "clock of this machine differs from Aircall's, the time is used that the calls agree with",
                 machine=f"{Duration(round(abs(machine_ahead)))} {'ahead' if machine_ahead > 0 else 'behind'}",
             )
         self._clocks_differ = machine_ahead != 0
