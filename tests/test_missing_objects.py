@@ -13,6 +13,7 @@ from exporter.config import Refresh
 from exporter.demo import faults
 from exporter.demo.faults import Fault
 from exporter.demo.simulation import SimulatedAccount
+from exporter.polling.poller import INCOMPLETE_LIST_INTERVAL
 from tests.ledger import counted, to_be_counted
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled
@@ -321,3 +322,50 @@ def test_teams_removed_before_a_restart_hold_up_team_counters_for_minutes_only(
         single = world.scrape().sum("aircall_team_calls_total", team_id="none", outcome="answered")
     ended = [call for call in busy.calls.values() if call.answered_at and (call.ended_at or 0) > begun]
     assert single >= len(ended) > 0
+
+
+def short_with_its_total(content: Any) -> None:
+    """Leave out half of the objects on the only page, and keep `meta.total`."""
+    for key in ("users", "teams", "numbers"):
+        if key in content:
+            content[key] = content[key][::2] if len(content[key]) > 1 else []
+
+
+INCOMPLETE_AT_THE_START = {
+    "short lists": lists_only(short_with_its_total),
+    "short users": fault(short_with_its_total, "/v2/users"),
+    "short teams": fault(short_with_its_total, "/v1/teams"),
+    "short numbers": Fault(lambda path: path == "/v1/numbers", faults.edited(short_with_its_total)),
+    "teams without users": GLITCHES["teams without users"],
+    "numbers without users": GLITCHES["numbers without users"],
+    "teams and numbers without users": fault(
+        lambda content: without_members(content) if "teams" in content else without_assigned_users(content),
+        "/v1/teams",
+        "/v1/numbers/",
+    ),
+}
+
+
+@pytest.mark.parametrize("glitch", INCOMPLETE_AT_THE_START.values(), ids=INCOMPLETE_AT_THE_START)
+def test_lists_incomplete_at_the_start_are_read_again_within_minutes(
+    account: SimulatedAccount, glitch: Fault
+) -> None:
+    with polled(account) as world:
+        world.live_until_complete()
+        complete = shown(world.scrape())
+    with polled(account) as world:
+        with world.aircall.failing(glitch):
+            world.live(INCOMPLETE_LIST_INTERVAL + 100)  # the second reading is incomplete as well
+            assert shown(world.scrape()) != complete
+        world.live(INCOMPLETE_LIST_INTERVAL + 30)
+        assert shown(world.scrape()) == complete
+
+
+def test_complete_lists_are_not_read_again_within_minutes(account: SimulatedAccount) -> None:
+    with polled(account) as world:
+        with world.aircall.failing(INCOMPLETE_AT_THE_START["short lists"]):
+            world.live(60)
+        world.live(INCOMPLETE_LIST_INTERVAL + 30)
+        before = sum(request.path in LISTS[:2] for request in world.aircall.requests)
+        world.live(2 * INCOMPLETE_LIST_INTERVAL)
+        assert sum(request.path in LISTS[:2] for request in world.aircall.requests) == before

@@ -50,6 +50,8 @@ class Lists:
         self.looked_at = looked_at
         self.empty: dict[str, Since] = {}
         """The lists that held nothing when they were read last, and for how long."""
+        self._short: set[str] = set()
+        """The lists that held fewer objects than they said when they were read last."""
         self.members_listed: frozenset[int] = frozenset()
         """The members of all teams, as the teams were read last."""
         self.teams_in_calls: set[int] = set()
@@ -215,6 +217,10 @@ class Lists:
 
     def _left(self, name: str, known: Set[int], listed: Listed) -> Set[int]:
         self._read(name, listed.ids, listed.at)
+        if listed.short:
+            self._short.add(name)
+        else:
+            self._short.discard(name)
         return self._leaving[name].left(known, listed.ids, listed.at, short=listed.short)
 
     def _read(self, name: str, found: Collection[int], at: float) -> None:
@@ -224,6 +230,14 @@ class Lists:
         else:
             first, _ = self.empty.get(name, (at, at))
             self.empty[name] = first, at
+
+    def incomplete(self, name: str) -> bool:
+        """Return whether a list has to be read again soon, because its last reading is unlikely to be whole.
+
+        It is empty, holds fewer objects than it said, or holds teams of which none has a user.
+        """
+        without_users = name == "teams" and name in self.known and not self.members_listed
+        return name in self.empty or name in self._short or without_users
 
     def suspicious(self, name: str) -> bool:
         """Return whether a list is empty although an earlier run knew objects of its kind.

@@ -56,8 +56,8 @@ IDLE = 60.0
 THROTTLED_PATIENCE = 30.0
 """Seconds, or else three intervals, by which what is known may be old while others use up the limit."""
 
-EMPTY_LIST_INTERVAL = 300.0
-"""Seconds after which a list that held nothing is read again, at the latest."""
+INCOMPLETE_LIST_INTERVAL = 300.0
+"""Seconds after which a list that is empty, or is short of objects or users, is read again, at the latest."""
 
 
 class Poller:
@@ -300,8 +300,8 @@ class Poller:
         if name in self._pace.intervals:
             self._pace.set()
             lane.due = lane.scheduled + self._pace.intervals[name]
-            if name in self.account.lists.empty:
-                lane.due = min(lane.due, lane.scheduled + EMPTY_LIST_INTERVAL)
+            if self.account.lists.incomplete(name):
+                lane.due = min(lane.due, lane.scheduled + INCOMPLETE_LIST_INTERVAL)
 
     # When it goes wrong --------------------------------------------------------------------------
 
