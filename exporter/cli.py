@@ -19,6 +19,7 @@ from exporter.config import SIMULATED_CREDENTIAL, load, load_storage
 from exporter.flags import STORAGE, parse
 from exporter.logs import configure_logs
 from exporter.planner import command as planner
+from exporter.reloading import ConfigFile
 from exporter.serving import serve
 from exporter.terminal import streams
 from exporter.users import command as users
@@ -88,11 +89,12 @@ def _run_command(argv: Sequence[str] | None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    settings = load(arguments.config)
+    file = ConfigFile(arguments.config)
+    settings = file.settings
     configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
     storage = settings.storage
     archive = opened(storage, arguments.storage or STORAGE, exclusive=storage.standby)
-    return serve(arguments, settings, archive, partial(load, arguments.config))
+    return serve(arguments, settings, archive, file.reread)
 
 
 def _check_config(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from exporter.plausible import QUOTES, Origin, require_plausible
 from exporter.yamlfile import ConfigError, Texts
 
 Caller = Literal["full", "masked", "hidden"]
+"""How callers' numbers are shown, the least protected first."""
 
 SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
 """Stands in where a configuration is used without asking Aircall."""
@@ -164,14 +165,21 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises ConfigError, whose text is one line naming file, key, what was found and what is wanted.
     """
+    return load_with_keys(path, environ)[0]
+
+
+def load_with_keys(
+    path: str | None, environ: Mapping[str, str] = os.environ
+) -> tuple[Settings, frozenset[str]]:
+    """Read as `load` does, and return the settings with the top-level keys that are written in the file."""
     source = path or "configuration"
-    settings = _written(path)
+    settings, keys = _written_with_keys(path)
     storage = _with_address(settings.storage, source, environ)
     aircall, origins = _with_credential(settings.aircall, source, environ)
     webhook, origin = _with_tokens(settings.webhook, source, environ)
     settings = msgspec.structs.replace(settings, storage=storage, aircall=aircall, webhook=webhook)
     require_plausible(settings, source, origins | origin)
-    return settings
+    return settings, keys
 
 
 def has_credential(path: str) -> bool:
@@ -186,7 +194,13 @@ def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> S
 
 
 def _written(path: str | None) -> Settings:
-    return yamlfile.convert(yamlfile.read(path) if path else {}, Settings, path or "configuration", _TEXTS)
+    return _written_with_keys(path)[0]
+
+
+def _written_with_keys(path: str | None) -> tuple[Settings, frozenset[str]]:
+    content = yamlfile.read(path) if path else {}
+    settings = yamlfile.convert(content, Settings, path or "configuration", _TEXTS)
+    return settings, frozenset(content) if isinstance(content, dict) else frozenset()
 
 
 def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> Storage:

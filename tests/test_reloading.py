@@ -11,11 +11,12 @@ import msgspec
 import pytest
 import requests
 
-from exporter.config import Aircall, Group, Settings
+from exporter.config import SIMULATED_CREDENTIAL, Aircall, Group, Settings
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from exporter.reloading import RESTART, in_force
+from exporter.reloading import RESTART, ConfigFile, in_force
+from exporter.yamlfile import ConfigError
 from tests.process import credential, process
 from tests.running import eventually
 
@@ -111,3 +112,97 @@ def test_reload_names_what_needs_a_restart_and_exposes_nothing_of_it(tmp_path: P
         file.write_text("sla: 30s\n")
         assert requests.post(f"{url}/-/reload", timeout=10).text == "The configuration is reloaded.\n"
         assert not (tmp_path / "other.db").exists()
+
+
+BLANK = {
+    "empty": "",
+    "space": " \n",
+    "comment": "# caller: hidden\n",
+    "document": "---\n",
+    "null": "null\n",
+    "empty mapping": "{}\n",
+}
+
+
+@pytest.mark.parametrize("content", BLANK.values(), ids=BLANK)
+@pytest.mark.parametrize("written", ["caller: hidden\n", "caller: masked\n", "caller: full\n", "sla: 10s\n"])
+def test_reload_of_a_file_that_has_lost_all_keys_is_rejected(
+    written: str, content: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "aircall.yml"
+    path.write_text(written)
+    file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
+    before = file.settings
+    path.write_text(content)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=f"^{path}: [^\n]*$"):
+            file.reread()
+    assert file.settings == before
+    path.write_text(written)
+    assert file.reread() == before
+
+
+@pytest.mark.parametrize("content", BLANK.values(), ids=BLANK)
+def test_reload_of_a_file_that_never_had_a_key_is_accepted(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "aircall.yml"
+    path.write_text("")
+    file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
+    path.write_text(content)
+    assert file.reread() == file.settings
+    assert ConfigFile(None, SIMULATED_CREDENTIAL).reread() == file.settings
+
+
+@pytest.mark.parametrize("before", ["hidden", "masked", "full", None])
+@pytest.mark.parametrize("after", ["hidden", "masked", "full", None])
+def test_reload_shows_more_of_callers_only_if_the_file_says_so(
+    before: str | None, after: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "aircall.yml"
+
+    def write(caller: str | None) -> None:
+        path.write_text("sla: 10s\n" + (f"caller: {caller}\n" if caller else ""))
+
+    write(before)
+    file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
+    write(after)
+    if after is None and before in ("hidden", "masked"):
+        with pytest.raises(ConfigError, match=f"caller: is missing, wanted {before}; write caller: full"):
+            file.reread()
+        assert file.settings.caller == before
+    else:
+        assert file.reread().caller == (after or "full")
+
+
+def test_reload_of_any_part_of_a_file_never_shows_more_of_callers(tmp_path: Path) -> None:
+    path = tmp_path / "aircall.yml"
+    whole = "sla: 10s\nrefresh:\n  calls: 20s\ncaller: hidden\nteams: [Sales]\n"
+    path.write_text(whole)
+    file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
+    parts = [whole[:end] for end in range(len(whole))] + [whole[begin:] for begin in range(len(whole))]
+    for part in parts:
+        path.write_text(part)
+        try:
+            assert file.reread().caller == "hidden"
+        except ConfigError:
+            assert file.settings.caller == "hidden"
+
+
+def test_reload_of_an_emptied_file_keeps_callers_hidden_and_logs_one_line(tmp_path: Path) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    file = tmp_path / "aircall.yml"
+    file.write_text("caller: hidden\nsla: 10s\n")
+    flags = [f"--config.file={file}", f"--storage.path={tmp_path}", "--web.enable-lifecycle"]
+    rejected = f"{file}: has no keys"
+    with SimulatedAircall(account) as aircall, process(*flags, **credential(aircall)) as exporter:
+        url = exporter.url  # once it is known, the file has been read
+        file.write_text("")
+        answer = requests.post(f"{url}/-/reload", timeout=10)
+        assert (answer.status_code, rejected in answer.text) == (500, True)
+        exporter.logged(rejected)
+        exporter.lines.clear()
+        exporter.process.send_signal(signal.SIGHUP)
+        exporter.logged(rejected)
+        assert sum(rejected in line for line in exporter.lines) == 1
+        assert "aircall_sla_seconds 10" in requests.get(f"{url}/metrics", timeout=10).text
+        file.write_text("caller: masked\nsla: 20s\n")
+        assert requests.post(f"{url}/-/reload", timeout=10).status_code == 200

@@ -15,7 +15,6 @@ from exporter.config import (
     Settings,
     Webhook,
     has_credential,
-    load,
     load_storage,
 )
 from exporter.demo.post import PostOffice, Way
@@ -25,6 +24,7 @@ from exporter.demo.webhooks import SimulatedWebhook
 from exporter.durations import Duration
 from exporter.flags import CALLS_PER_USER
 from exporter.logs import configure_logs
+from exporter.reloading import ConfigFile
 from exporter.serving import serve
 
 log = structlog.get_logger()
@@ -43,10 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         told = Webhook(secrets.token_hex(16) if arguments.webhooks else "", listen_address="127.0.0.1:0")
 
+        path = arguments.config
+        file = ConfigFile(path, SIMULATED_CREDENTIAL) if path else None
+
         def read() -> Settings:
-            file = arguments.config
-            settings = load(file, SIMULATED_CREDENTIAL) if file else Settings(sla=DEMO_SLA)
-            return structs.replace(settings, aircall=api, webhook=told, storage=load_storage(file))
+            settings = file.reread() if file else Settings(sla=DEMO_SLA)
+            return structs.replace(settings, aircall=api, webhook=told, storage=load_storage(path))
 
         if arguments.config and has_credential(arguments.config):
             log.warning("the simulated account uses no credential", file=arguments.config)
