@@ -32,9 +32,8 @@ from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.webhooks import WebhookMetrics
 from exporter.polling import reads
 from exporter.polling.errand import Errand, Errands, StandingByError
-from exporter.polling.lanes import SWITCHES
 from exporter.polling.poller import Poller
-from exporter.polling.schedule import DATASETS
+from exporter.polling.schedule import DATASETS, SWITCHES
 from exporter.reloading import in_force
 from exporter.status import Snapshot
 from exporter.suspension import Suspension

@@ -15,6 +15,9 @@ LONGEST_RETRY = 300.0
 PATIENCE = 2
 """Failures of one request after which its reading begins anew."""
 
+EARLY_INTERVAL, EARLY_BURST = 60.0, 2
+"""Seconds from one reading that was asked for to the next, and how many may follow each other at once."""
+
 LEARNING = 0.1
 """How much one reading counts in what is known of its cost."""
 
@@ -26,7 +29,13 @@ class Lane:
     begin: Callable[[float], Asking[None]]
     due: float = 0.0
     asked: bool = False
+    """Whether it is to be read at once."""
+    early: bool = False
     """Whether somebody wants it read before it is due."""
+    early_from: float = 0.0
+    """When the next reading of that kind may begin."""
+    was_early: bool = False
+    """Whether the present or last reading was of that kind."""
     read: Asking[None] | None = None
     pending: Request[Any] | None = None
     """The request that the reading waits for; it stays while it fails, so no work in hand is lost."""
@@ -68,17 +77,28 @@ class Lane:
         return self.as_of is not None and self.failing_since is None
 
     @property
+    def is_on_demand(self) -> bool:
+        """Whether somebody wants it read before it is due, and it has been read before."""
+        return self.as_of is not None and (self.was_early if self.read is not None else self.early)
+
+    @property
     def ready_at(self) -> float:
         """When the next request of this lane may go out."""
-        return self.retry_at if self.read is not None or self.asked else self.due
+        if self.read is not None or self.asked:
+            return self.retry_at
+        return min(self.due, max(self.retry_at, self.early_from)) if self.early else self.due
 
     def start(self, now: float, interval: float) -> None:
         """Begin a reading. Raises StopIteration where there is nothing to ask."""
-        on_time = self.asked is False and self.due > 0 and now - self.due < interval
+        on_time = not (self.asked or self.early) and self.due > 0 and now - self.due < interval
         self.scheduled = self.due if on_time else now
         self.elapsed = now - self.started
         self.started, self.due, self.asked = now, self.scheduled + interval, False
         self.interval = interval
+        if self.early:
+            spared = now - EARLY_INTERVAL * (EARLY_BURST - 1)
+            self.early_from = max(self.early_from, spared) + EARLY_INTERVAL
+        self.was_early, self.early = self.early, False
         self.retry_at, self.requests, self.failures, self.failed_at = 0.0, 0, 0, None
         self.read = self.begin(now)
         self.pending = next(self.read)

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Set
 from typing import Any
 
 from exporter.account.account import Account
@@ -13,7 +13,16 @@ from exporter.polling import mapping, reads
 from exporter.polling.errand import Errand
 from exporter.polling.lane import Lane
 from exporter.polling.pace import Pace
-from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, SUBSTATUSES
+from exporter.polling.schedule import (
+    BOARD,
+    DATASETS,
+    DIRECTORY,
+    ENDINGS,
+    ERRANDS,
+    ON_DEMAND,
+    SUBSTATUSES,
+    SWITCHES,
+)
 
 ASIDE = "assignments set aside"
 """The lane of those numbers and users whose assignments could not be read."""
@@ -21,10 +30,6 @@ ASIDE = "assignments set aside"
 EDITS, PAST, WISHED = ARCHIVE = ("late edits", "past calls", "calls asked for")
 """The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
 those that somebody asked for by hand. They are read when there is time, in this order."""
-
-SWITCHES, ERRANDS = "switches", "errands"
-"""The lanes of what somebody waits for. Switching a user comes before everything, a single call before all
-that is not live. Nothing of it is asked a second time: whoever waits is told."""
 
 
 class Lanes:
@@ -70,10 +75,20 @@ class Lanes:
         self._let_errands_go()
         return {name: self[name] for name in self._with_something_to_ask(now) if name in self.served}
 
+    @property
+    def on_demand(self) -> Set[str]:
+        """The lanes of what somebody asks for."""
+        return {name for name, lane in self.by_name.items() if name in ON_DEMAND or lane.is_on_demand}
+
     def ask(self, *names: str) -> None:
-        """Read these before they are due."""
+        """Read these at once."""
         for name in names:
             self[name].asked = True
+
+    def ask_early(self, *names: str) -> None:
+        """Read these before they are due, but not again and again: somebody may ask so often."""
+        for name in names:
+            self[name].early = True
 
     def _with_something_to_ask(self, now: float) -> Iterator[str]:
         if self.errands[SWITCHES]:

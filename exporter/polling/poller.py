@@ -33,10 +33,10 @@ from exporter.metrics.polling import PollerMetrics
 from exporter.polling import reckoning, schedule
 from exporter.polling.errand import Errand
 from exporter.polling.lane import PATIENCE, RETRY
-from exporter.polling.lanes import ARCHIVE, ERRANDS, Lanes
+from exporter.polling.lanes import ARCHIVE, Lanes
 from exporter.polling.pace import Pace
 from exporter.polling.remarks import Remarks
-from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, LIVE
+from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, ERRANDS, LIVE
 from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
@@ -120,9 +120,14 @@ class Poller:
             lane = self.lanes[name]
             lane.due = min(lane.due, lane.started + interval)
 
-    def refresh(self) -> None:
-        """Read users, teams, numbers and assignments again (the tutorial's "Clear Cache")."""
-        self.lanes.ask(*DIRECTORY, "assignments")
+    def refresh(self) -> bool:
+        """Read users, teams, numbers and assignments again (the tutorial's "Clear Cache").
+
+        Requests that come while one is pending, or within a minute, are one. Returns whether anything
+        that is shown has changed at once: no.
+        """
+        self.lanes.ask_early(*DIRECTORY, "assignments")
+        return False
 
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers, and read what went by since it was written.
@@ -163,7 +168,7 @@ class Poller:
             count(event.name, self.told.hear(event, now))
         users_changed, self.told.users_changed = self.told.users_changed, False
         if users_changed:
-            self.lanes.ask("users")
+            self.lanes.ask_early("users")
         sooner = self._pace.follow(self.told, now)
         self._keep()
         return users_changed or sooner
@@ -212,6 +217,7 @@ class Poller:
             [name for name, lane in readable.items() if lane.ready_at <= now],
             schedule.share_for_rest(self.account.known),
             self._pace.free,
+            self.lanes.on_demand,
         )
         if name is None:
             return min((lane.ready_at for lane in readable.values()), default=now + IDLE)
@@ -431,7 +437,7 @@ class Poller:
         known = set(DIRECTORY) <= self.account.known
         if known and (strangers := self.account.new_strangers(self._clock())):
             log.info("unlisted objects, reading the directory early", objects=len(strangers))
-            self.lanes.ask(*DIRECTORY)
+            self.lanes.ask_early(*DIRECTORY)
         self._remarks.names(self.account.unknown_names)
         if self.account.lists.assignments_outdated:
-            self.lanes.ask("assignments")
+            self.lanes.ask_early("assignments")

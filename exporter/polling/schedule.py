@@ -23,6 +23,9 @@ DIRECTORY = ("users", "teams", "numbers")
 SUBSTATUSES = "substatuses"
 """Why users are away: the list of users once more, as often as that holds up nothing else."""
 
+SWITCHES, ERRANDS = ON_DEMAND = ("switches", "errands")
+"""The lanes of requests that somebody waits for: to switch a user, and to read one call."""
+
 DATASETS = (*BOARD, *DIRECTORY, SUBSTATUSES, "assignments")
 """In the order in which they are served where several are due."""
 
@@ -190,6 +193,16 @@ def share_for_rest(known: Iterable[str]) -> float:
 SURE_OF_TURNS = {"availabilities": 0.15, ENDINGS: 0.05}
 """Share of the turns that live data have while those before them are due all the time."""
 
+ON_DEMAND_SHARE, ON_DEMAND_SHARE_OF_LIVE, ON_DEMAND_BURST = 0.15, 0.05, 6.0
+"""Turns of requests on demand for each turn of other lanes, those that are not live and those that are, and
+how many are saved up."""
+
+LONG_WITHOUT_TURN = 50
+"""Turns after which a lane on demand has one in any case."""
+
+WAITED_LONGEST = 10
+"""Each so many turns of what is not live go to the lane that has had none for longest."""
+
 LEAST_FREE = 0.25
 """What counts as free in any case, so that nobody waits for ever."""
 
@@ -199,19 +212,43 @@ class Turns:
 
     They are served in their order, live data first: none of these is due more often than its share
     allows. But a reading of many pages holds up nobody: whoever comes later has some turns meanwhile.
+
+    Whatever is due, each lane has a turn within a bounded number of turns, also while requests on demand
+    come without end: those beyond their share are served last.
     """
 
     def __init__(self) -> None:
         self._owed: dict[str, float] = {}
+        self._on_demand = ON_DEMAND_BURST
+        """How many turns requests on demand may have before all others."""
+        self._turn = 0
+        self._turns_of_rest = 0
+        self._last_turn: dict[str, int] = {}
 
-    def next(self, due: Sequence[str], share: float, free: float = 1.0) -> str | None:
+    def next(
+        self, due: Sequence[str], share: float, free: float = 1.0, on_demand: Set[str] = frozenset(ON_DEMAND)
+    ) -> str | None:
         """The name whose turn it is, of those `due`, which are in the order in which they are served.
 
         `share` is the part of the turns, from 0 to below 1, that what is not live gets at least; this and
         the others' part are less where only a `free` part of the budget is not needed to keep up.
+        `on_demand` are the names that somebody asks for.
         """
         if not due:
             return None
+        if self._on_demand < 1:
+            due = sorted(due, key=lambda name: name in on_demand)
+        chosen = self._chosen(due, share, free, on_demand)
+        if chosen in on_demand:
+            self._on_demand = max(0.0, self._on_demand - 1)
+        else:
+            more = ON_DEMAND_SHARE_OF_LIVE if chosen in LIVE else ON_DEMAND_SHARE
+            self._on_demand = min(ON_DEMAND_BURST, self._on_demand + more)
+        self._turn += 1
+        self._last_turn[chosen] = self._turn
+        return chosen
+
+    def _chosen(self, due: Sequence[str], share: float, free: float, on_demand: Set[str]) -> str:
         rest = next((name for name in due if name not in LIVE), None)
         later = [name for name in due[1:] if name in LIVE or name == rest]
         sure = {name: max(free, LEAST_FREE) * SURE_OF_TURNS.get(name, share) for name in later}
@@ -219,4 +256,14 @@ class Turns:
         chosen = next((name for name in reversed(later) if self._owed[name] >= 1), due[0])
         if chosen in self._owed:
             self._owed[chosen] -= 1
-        return chosen
+        return self._of_rest(due, on_demand) if chosen == rest else chosen
+
+    def _of_rest(self, due: Iterable[str], on_demand: Set[str]) -> str:
+        """Choose among what is not live: the first, or now and then who has had no turn for longest."""
+        rest = [name for name in due if name not in LIVE]
+        self._turns_of_rest += 1
+        if self._turns_of_rest % WAITED_LONGEST:
+            return rest[0]
+        last = self._last_turn
+        waiting = [n for n in rest if n not in on_demand or self._turn - last.get(n, 0) > LONG_WITHOUT_TURN]
+        return min(waiting or rest, key=lambda name: last.get(name, 0))

@@ -171,10 +171,10 @@ def test_the_first_that_is_due_is_served_and_nobody_is_held_up() -> None:
     assert served["calls"] == pytest.approx(600, abs=2)
     assert served["availabilities"] == pytest.approx(150, abs=2)
     assert served[ENDINGS] == pytest.approx(50, abs=2)
-    assert served["users"] == pytest.approx(200, abs=2)
-    assert served["teams"] == 0
+    assert served["users"] + served["teams"] == pytest.approx(200, abs=2)
+    assert served["users"] > 5 * served["teams"] > 0
 
 
 def test_the_rest_has_everything_where_nothing_live_is_due() -> None:
-    assert take_turns(["users", "teams"], 0.1, 10) == {"users": 10, "teams": 0}
+    assert take_turns(["users", "teams"], 0.1, 10) == {"users": 9, "teams": 1}
     assert Turns().next([], 0.1) is None
