@@ -13,7 +13,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.endpoints import Asking, ask, each_page
 from exporter.aircall.errors import NotFoundError
 from exporter.aircall.objects import Page, Ref
-from exporter.polling.parts import each
+from exporter.polling.parts import each, unreadable
 
 
 def assignments(lists: Lists, version: Callable[[], str], aside: SetAside, now: float) -> Asking[None]:
@@ -83,11 +83,11 @@ def _by_number(
             unread.discard(number_id)
             found[number_id] = None
             return
-        unread.discard(number_id)
         if answer.value is None:
             lists.malformed["number"] += 1
-        else:
-            found[number_id] = lists.ids(answer.value.users, "user")
+            raise unreadable("number", number_id)
+        unread.discard(number_id)
+        found[number_id] = lists.ids(answer.value.users, "user")
 
     yield from each(aside, "number", sorted(unread), now, ask_one)
     return found
@@ -108,14 +108,13 @@ def _by_user(
         except NotFoundError:
             numbers = frozenset()
         unread.discard(user_id)
-        if numbers is not None:
-            answers[user_id] = numbers
+        answers[user_id] = numbers
 
     yield from each(aside, "user", sorted(unread), now, ask_one)
     return answers
 
 
-def _numbers_of(lists: Lists, version: str, user_id: int) -> Asking[frozenset[int] | None]:
+def _numbers_of(lists: Lists, version: str, user_id: int) -> Asking[frozenset[int]]:
     found: set[int] = set()
 
     def apply(page: Page[Ref], _: float) -> None:
@@ -128,7 +127,7 @@ def _numbers_of(lists: Lists, version: str, user_id: int) -> Asking[frozenset[in
     answer = yield from ask(endpoints.user_with_numbers(user_id))
     if answer.value is None:
         lists.malformed["user"] += 1
-        return None
+        raise unreadable("user", user_id)
     return lists.ids(answer.value.numbers, "number")
 
 

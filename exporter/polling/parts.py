@@ -28,8 +28,8 @@ def each(
 ) -> Asking[None]:
     """Ask for each object that is not set aside at `now` (UNIX seconds, our clock).
 
-    An object that fails is left out. A request that brings no answer takes long, so the calls after it
-    are left for the next reading.
+    An object that fails, or whose answer cannot be read, is left out. A request that brings no answer takes
+    long, so the calls after it are left for the next reading.
     """
     for id_ in aside.askable(kind, ids, now):
         try:
@@ -40,6 +40,11 @@ def each(
                 return
         else:
             aside.worked(kind, id_)
+
+
+def unreadable(kind: ObjectKind, id_: int) -> ApiError:
+    """Return the failure of an object that Aircall answers with 200, but that cannot be decoded."""
+    return ApiError("invalid", f"{kind} {id_}: the answer is 200, but the {kind} in it cannot be read")
 
 
 def whole_list(request: Request[Page[T]], apply: Apply[T]) -> Asking[ApiError | None]:

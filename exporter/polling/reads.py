@@ -21,7 +21,7 @@ from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.objects import Page, ReadCall
 from exporter.archive.records import Span
 from exporter.polling.errand import Errand
-from exporter.polling.parts import each, whole_list, window
+from exporter.polling.parts import each, unreadable, whole_list, window
 from exporter.polling.schedule import SUBSTATUSES
 
 T = TypeVar("T")
@@ -187,13 +187,18 @@ def errands(waiting: deque[Errand[Any]]) -> Asking[None]:
 
 
 def call(account: Account, call_id: int) -> Asking[ReadCall | None]:
-    """One call; none where Aircall has no such call."""
+    """Read one call. Return None if Aircall has no such call, or if its direction is unknown.
+
+    Raises ApiError if the call cannot be read, as if its request had failed.
+    """
     try:
         answer = yield from ask(endpoints.call(call_id))
     except NotFoundError:
         account.lost_call(call_id)
         return None
     account.saw_calls(answer.value, answer.at)
+    if answer.value.malformed:
+        raise unreadable("call", call_id)
     return next(iter(answer.value.items), None)
 
 

@@ -36,6 +36,7 @@ ERRORS = {
     "422": faults.answer(422),
     "a web page": faults.answer(200, b"<html>", "text/html"),
     "no JSON": faults.answer(200, b"oops"),
+    "an unreadable object": faults.answer(200, b'{"call":null,"number":null,"user":null,"numbers":0}'),
     "cut off": faults.cut_off,
     "no answer": faults.close_connection,
 }
@@ -135,7 +136,7 @@ def test_endings_one_call_fails_finds_the_end_of_the_others(
 
 
 @pytest.mark.parametrize("by_user", [False, True])
-@pytest.mark.parametrize("error", ["500", "403", "no answer"])
+@pytest.mark.parametrize("error", ["500", "403", "no answer", "an unreadable object"])
 def test_assignments_one_object_fails_are_known_from_the_others(error: str, by_user: bool) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     if by_user:
@@ -169,6 +170,21 @@ def test_assignments_one_object_fails_are_known_from_the_others(error: str, by_u
             for labels in scrape.all("aircall_user_number_info")
         }
         assert pairs == {(u, n.id) for n in account.numbers.values() for u in n.user_ids}
+
+
+@pytest.mark.parametrize("call", ["null", "[]", '{"id":7}', '{"id":7,"direction":"inbound","status":"x"}'])
+def test_poll_waiting_call_is_unreadable_is_set_aside(
+    world: Polled, account: SimulatedAccount, call: str
+) -> None:
+    stuck = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
+    answer = faults.answer(200, b'{"call":%s}' % call.encode())
+    world.aircall.faults.append(Fault(at_path(f"/v1/calls/{stuck.id}"), answer))
+    world.time.now = crowd(account, world.time.now + 1)
+    world.live(120)
+    scrape = world.scrape()
+    assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 1
+    read = len(asked(world, f"/v1/calls/{stuck.id}"))
+    assert scrape.value("aircall_malformed_objects_total", kind="call") == read <= 4
 
 
 def test_assignments_a_number_fails_later_keeps_its_users(world: Polled, account: SimulatedAccount) -> None:
