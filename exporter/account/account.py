@@ -264,7 +264,10 @@ class Account:
         return [call for call in self.book.live_calls() if call.id not in too_old]
 
     def doubtful_calls(self, now: float) -> Mapping[bool, int]:
-        """Return how many calls in progress should be over `now` (our clock): those shown, and the others."""
+        """Return how many calls in progress should be over `now` (our clock, when calls were last read).
+
+        The keys say whether they are shown.
+        """
         too_old = self.book.too_old()
         aside = self.book.live.keys() & self.aside.objects("call")
         doubtful = self.book.doubtful_calls(now) | aside | too_old

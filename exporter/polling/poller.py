@@ -191,7 +191,7 @@ class Poller:
             complete_from=self.account.history.complete_from,
             seconds_missing=self.account.history.seconds_missing,
             set_aside=self.account.aside.counts,
-            doubtful=self.account.doubtful_calls(self._clock()),
+            doubtful=self.account.doubtful_calls(self.lanes["calls"].as_of or 0.0),
         )
 
     def aircall_time(self) -> float | None:
