@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -10,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.account.account import Account
 from exporter.account.told import Heard, Told
-from exporter.aircall.budget import RequestBudget
+from exporter.aircall.budget import UNKNOWN_RESET, RequestBudget
 from exporter.aircall.client import Client
 from exporter.aircall.clock import ServerClock
 from exporter.aircall.decoding import InvalidAnswerError
@@ -37,6 +38,7 @@ from exporter.polling.lanes import ARCHIVE, Lanes
 from exporter.polling.pace import Pace
 from exporter.polling.remarks import Remarks
 from exporter.polling.schedule import BOARD, DATASETS, DIRECTORY, ENDINGS, ERRANDS, LIVE
+from exporter.polling.throttling import Throttling
 from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
@@ -49,6 +51,9 @@ MOST_UNPROVEN = 3
 
 PROOF = 600.0
 """Seconds for which that answer is waited for at most."""
+
+THROTTLED = "429"
+"""The code of a request that Aircall refuses for its rate limit."""
 
 IDLE = 60.0
 """Seconds until somebody looks again where there is nothing to ask."""
@@ -96,6 +101,9 @@ class Poller:
         self._forbidden: set[str] = set()
         """Lists that are forbidden to a credential with which others can be read."""
         self._paused_until = 0.0
+        self._throttling = Throttling()
+        self._refused_lane: str | None = None
+        """The lane whose request was answered with 429 last. Another lane that is ready goes first."""
         self._remarks = Remarks(self.budget.limit)
         self.lanes = lanes = Lanes(self.account, self._server_clock)
         self._turns = schedule.Turns()
@@ -213,8 +221,9 @@ class Poller:
         if ready > now:
             return ready
         readable = self.lanes.readable(now)
+        lanes = [name for name, lane in readable.items() if lane.ready_at <= now]
         name = self._turns.next(
-            [name for name, lane in readable.items() if lane.ready_at <= now],
+            [name for name in lanes if name != self._refused_lane] or lanes,
             schedule.share_for_rest(self.account.known),
             self._pace.free,
             self.lanes.on_demand,
@@ -259,10 +268,15 @@ class Poller:
         try:
             with self.aside():
                 value, headers = self._client.send(request)
+        except ThrottledError as error:
+            self._throttled(name, request, error, now)
+            return
         except ApiError as error:
+            self._answered(request, error)
             self._hear(error.headers, now, request.template)
             self._refused(name, request, error, now)
             return
+        self._answered(request)
         self._hear(headers, now, request.template)
         if not request.is_part:
             self._list_worked(request.template, now)
@@ -327,15 +341,36 @@ class Poller:
             if lane.failed_at is not None:
                 lane.retry_at = 0.0
 
+    def _answered(self, request: Request[Any], error: ApiError | None = None) -> None:
+        """Record an answer that is not a 429, if there was one."""
+        self._refused_lane = None
+        if error is None or error.code not in NO_ANSWER:
+            self._throttling.answered(request)
+
+    def _throttled(self, name: str, request: Request[Any], error: ThrottledError, sent: float) -> None:
+        """Decide whether a 429 is about the company's limit or about this request only."""
+        now, headers = self._clock(), error.headers
+        self._metrics.throttled.inc()
+        self._refused_lane = name
+        refusal = self._throttling.refused(request, headers, now)
+        if refusal.pauses:
+            self._hear(headers, sent, request.template)
+            until = self.budget.throttled(headers, now, self._server_clock.ahead)
+            log.warning("the company's rate limit is used up", waiting=f"{until - now:.0f}s")
+        else:
+            self._hear(replace(headers, remaining=None, reset=None), sent, request.template)
+        if refusal.is_failure:
+            self._refused(name, request, ApiError(error.code, str(error), headers), sent)
+            return
+        if not refusal.pauses:
+            self.lanes[name].retry_at = now + UNKNOWN_RESET
+        self._refused(name, request, error, sent)
+
     def _refused(self, name: str, request: Request[Any], error: ApiError, sent: float) -> None:
         lane, now = self.lanes[name], self._clock()
         if isinstance(error, DroppedConnectionError):
             return  # the next step repeats the request on a new connection
-        if isinstance(error, ThrottledError):
-            self._metrics.throttled.inc()
-            until = self.budget.throttled(error.headers, now, self._server_clock.ahead)
-            log.warning("the company's rate limit is used up", waiting=f"{until - now:.0f}s")
-        elif not request.is_part and not isinstance(error, NotFoundError):
+        if not (request.is_part or error.code == THROTTLED or isinstance(error, NotFoundError)):
             self._lists_work = False
             self._release()
             self.account.aside.lists_failed()
