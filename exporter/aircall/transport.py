@@ -19,9 +19,6 @@ MAX_IDLE = 30.0
 """Seconds for which an unused connection is kept. NATs and load balancers drop idle connections without
 notice, most of them after a minute or more."""
 
-MIN_IDLE = 1.0
-"""Seconds: a connection that is dropped after a shorter time was not dropped because it was idle."""
-
 CAUTION = 3600.0
 """Seconds for which connections are kept for a shorter time after one was dropped."""
 
@@ -273,11 +270,8 @@ class Transport(HTTPAdapter):
     def drop_connections(self, idle: float) -> None:
         """Close all connections, because one that was `idle` for this many seconds was dead.
 
-        For an hour, connections are kept for half as long as that. One that had hardly been idle was closed
-        for another reason, so it changes nothing.
+        For an hour, connections are kept for half as long as that.
         """
         self.close()
-        if idle < MIN_IDLE:
-            return
         self._max_idle = min(self.max_idle, idle) / 2
         self._cautious_until = time.monotonic() + CAUTION

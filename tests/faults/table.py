@@ -340,7 +340,14 @@ TROUBLES = (
     Trouble("429 storm", "reset in a day", THROTTLED, _burned(reset_error=86_400)),
     Trouble("`next_page_link` loops", "each page links to the first", FAILING, answering(_in_a_circle())),
     Trouble("`next_page_link` never ends", "each page links to a copy of itself", FAILING, _on_for_ever),
-    Trouble("empty lists", "200 without users, teams, numbers", KEPT, _lists(_empty), refreshed=True),
+    Trouble(
+        "empty lists",
+        "200 without users, teams, numbers",
+        KEPT,
+        _lists(_empty),
+        refreshed=True,
+        settled=CONFUSED,
+    ),
     Trouble("empty lists", "and a `meta.total` above 0", KEPT, _lists(_empty_with_total), refreshed=True),
     Trouble("empty pages", "each second page of a list", KNOWN, _lists(_second_page_empty), refreshed=True),
     Trouble(
@@ -349,6 +356,7 @@ TROUBLES = (
         TRUE,
         answering(faults.edited(_without_users), lambda path: path.startswith(("/v1/teams", "/v1/numbers/"))),
         refreshed=True,
+        settled=CONFUSED,
     ),
     Trouble("pages that shift", "ten calls begin behind each page of calls", TRUE, _new_calls),
     Trouble("duplicate calls", "all of every list twice", TRUE, answering(faults.edited(_twice))),
