@@ -17,7 +17,7 @@ class Shares:
     """Turns what was counted for each user into what is exposed. User ids are texts, as in keys."""
 
     def __init__(self, own: Own | None = None) -> None:
-        """Continue with `own` as the archive has it; with None, nobody has been left out so far.
+        """Continue with `own` as the archive has it; None if it has never been told who has series.
 
         Then nothing of users is exposed before the first decision on who has series.
         """
@@ -29,8 +29,6 @@ class Shares:
         self.others: dict[Key, int] = {}
         """What is exposed for all who have no series together."""
         self._unsaved = False
-        self._limited = own is not None
-        """Whether the limit has ever been reached: from then on the archive has to know who has series."""
         for base in self._own.values():
             self._add_to_others(base.items())
 
@@ -78,12 +76,11 @@ class Shares:
         return list(self.exposed(counted.items()))
 
     def take_unsaved(self) -> Own | None:
-        """Return who has series, or None if the archive knows or does not need to.
+        """Return who has series, or None if the archive knows.
 
-        It needs to from the first time that the limit is reached.
+        It knows also while everybody has series: the limit may be lower at the next start.
         """
-        self._limited |= self._limit is not None and len(self._own) >= self._limit
-        if not self._unsaved or not self._limited:
+        if not self._unsaved:
             return None
         self._unsaved = False
         return {

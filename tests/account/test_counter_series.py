@@ -35,6 +35,7 @@ steps = st.lists(
         st.tuples(st.just("decline"), USERS),
         st.tuples(st.just("limit"), LIMITS),
         st.tuples(st.just("restart"), st.booleans()),
+        st.tuples(st.just("restart_with"), LIMITS),
     ),
     max_size=40,
 )
@@ -102,6 +103,11 @@ class Company:
         self.save()
         self.expose()
         self._read_users()
+
+    def restart_with(self, limit: int) -> None:
+        """Restart with another limit, which no earlier run knew."""
+        self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
+        self.restart(True)
 
     def _read_users(self) -> None:
         self.account.lists.saw_users(page([User(id_, f"User {id_}") for id_ in self.present]))
