@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from bench.chaos.journal import Journal
 from bench.chaos.tracks import Action
 from bench.shared.addresses import free_address
 from bench.shared.process import INSTALLED, Process
@@ -46,7 +47,12 @@ class Exporter:
     """The exporter, and what it did that it should not have done (`problems`)."""
 
     def __init__(
-        self, directory: Path, fixed: dict[str, Any], environ: dict[str, str], random: Random
+        self,
+        directory: Path,
+        fixed: dict[str, Any],
+        environ: dict[str, str],
+        random: Random,
+        journal: Journal,
     ) -> None:
         """Run in `directory`, always with the `fixed` settings."""
         self.address = free_address()
@@ -59,7 +65,7 @@ class Exporter:
         self.problems: list[str] = []
         self._config = directory / "aircall.yml"
         self._flags = (f"--config.file={self._config}", f"--storage.path={directory}", "--log.level=info")
-        self._fixed, self._environ, self._random = fixed, environ, random
+        self._fixed, self._environ, self._random, self._journal = fixed, environ, random, journal
         self._processes: list[Process] = []
         self._lock = threading.RLock()
 
@@ -138,6 +144,7 @@ class Exporter:
 
     def _choose(self) -> None:
         self.settings = {name: self._random.choice(choices) for name, choices in CHOICES.items()}
+        self._journal.note("settings", yaml.safe_dump(self.settings, default_flow_style=True).strip())
 
     @contextmanager
     def _killed(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """What the archive and the counters must come to, told from what happened in the simulated account."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,10 @@ from bench.shared import ledger
 from bench.shared.ledger import COLUMNS, Counts, Kept
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.simulation import SimulatedAccount
+
+Labels = tuple[str, ...]
+OTHERS = "others"
+"""In place of a user's id: all users beyond `user_limit`."""
 
 
 @dataclass(frozen=True)
@@ -104,14 +109,37 @@ def _counted(account: SimulatedAccount, first: FirstStart, kept: Kept) -> Iterat
 def differing_counters(
     account: SimulatedAccount, first: FirstStart, kept: Kept, found: Counts
 ) -> Iterator[Difference]:
-    """Compare every series with what the calls that are to be counted come to."""
+    """Compare every series with what the calls that are to be counted come to.
+
+    What was counted for users beyond `user_limit` is in the series of `others`, also after the limit has
+    been raised. So user series are compared with what they come to together, if there are others.
+    """
     calls = list(_counted(account, first, kept))
     planned = ledger.to_be_counted(account, calls)
     for family, series in planned.items():
-        for labels in sorted(series.keys() | found[family].keys()):
-            expected, is_so = series[labels], found[family][labels]
-            if expected != is_so:
-                name, names = ledger.FAMILIES[family]
+        name, names = ledger.FAMILIES[family]
+        is_summed = names[0] == "user_id" and any(OTHERS in labels for labels in found[family])
+        grouped = _users_together if is_summed else lambda labels: labels
+        expected, is_so = _grouped(series, grouped), _grouped(found[family], grouped)
+        for labels in sorted(expected.keys() | is_so.keys()):
+            if expected[labels] != is_so[labels]:
                 text = ",".join(f'{label}="{value}"' for label, value in zip(names, labels, strict=True))
-                these = (c for c in calls if any(a[:2] == (family, labels) for a in ledger.adds(account, c)))
-                yield Difference(f"{name}{{{text}}} is {is_so}, expected {expected}", tuple(these))
+                these = (
+                    call
+                    for call in calls
+                    if any(of == family and grouped(to) == labels for of, to, _ in ledger.adds(account, call))
+                )
+                words = f"{name}{{{text}}} is {is_so[labels]}, expected {expected[labels]}"
+                yield Difference(words, tuple(these))
+
+
+def _users_together(labels: Labels) -> Labels:
+    """Return labels, of which the first is a user's id, with one name for all users."""
+    return ("any user" if labels[0] else "", *labels[1:])
+
+
+def _grouped(series: Mapping[Labels, int], grouped: Callable[[Labels], Labels]) -> Counter[Labels]:
+    together: Counter[Labels] = Counter()
+    for labels, value in series.items():
+        together[grouped(labels)] += value
+    return together

@@ -98,7 +98,9 @@ class Chaos:
             "webhook": {"token": TOKEN, "refresh": "5s"},
         }
         self.faults = ApiFaults(self.aircall, self._random("answers"))
-        self.exporter = Exporter(self._directory, fixed, credential(self.aircall), self._random("settings"))
+        self.exporter = Exporter(
+            self._directory, fixed, credential(self.aircall), self._random("settings"), self.journal
+        )
         self.watch = Watch(self.exporter, self.faults, self._at_most)
         self._closing.callback(self.exporter.kill)
         self._closing.callback(self.office.stop)

@@ -9,6 +9,7 @@ import requests
 
 from bench.chaos.exporter import Exporter
 from bench.chaos.faults import ApiFaults
+from bench.chaos.plan import OTHERS
 from bench.shared import ledger
 from bench.shared.ledger import Counts
 from bench.shared.scrape import Labels, Scrape
@@ -25,9 +26,6 @@ COUNTERS = ("_total", "_bucket", "_sum", "_count")
 KEPT = {name.rpartition("_")[0] for name, _ in ledger.FAMILIES.values()}
 """The families that go on over restarts, without the ends of their samples."""
 
-OTHERS = ("user_id", "others")
-"""The users beyond `user_limit`, taken together: these are other users once that setting has changed."""
-
 
 class Watch:
     """What the scrapes of one exporter showed; `problems` counts what must never be."""
@@ -42,7 +40,7 @@ class Watch:
         self.slowest = 0.0
         """Seconds that the slowest scrape took."""
         self._highest: dict[tuple[str, Labels], float] = {}
-        self._epoch = self._own_series = -1
+        self._epoch = -1
 
     def run(self, stopped: threading.Event) -> None:
         """Scrape until `stopped` is set."""
@@ -69,12 +67,9 @@ class Watch:
             self._check_age(scrape, begun - down_since)
 
     def _check_falls(self, scrape: Scrape, epoch: int) -> None:
-        own_series = len(scrape.labels("aircall_calls_total", "user_id"))
         if epoch != self._epoch:
-            self._forget(lambda name, _: not _is_kept(name))
-        if own_series != self._own_series:
-            self._forget(lambda _, labels: OTHERS in labels)
-        self._epoch, self._own_series = epoch, own_series
+            self._highest = {key: value for key, value in self._highest.items() if _is_kept(key[0])}
+        self._epoch = epoch
         for name, series in scrape.samples.items():
             if not name.endswith(COUNTERS):
                 continue
@@ -84,17 +79,13 @@ class Watch:
                     self._problem(f"{name}{dict(sorted(labels))} fell from {before:g} to {value:g}")
                 self._highest[name, labels] = value
 
-    def _forget(self, chosen: Callable[[str, Labels], bool]) -> None:
-        for series in [series for series in self._highest if chosen(*series)]:
-            del self._highest[series]
-
     def _check_most(self, found: Counts) -> None:
         at_most = self._at_most()
         for family, series in found.items():
             name, names = ledger.FAMILIES[family]
             for values, count in series.items():
                 most = at_most[family][values]
-                if count > most and "others" not in values:
+                if count > most and OTHERS not in values:
                     labels = dict(zip(names, values, strict=True))
                     self._problem(f"{name}{labels} was {count}, and so far at most {most} happened")
 
