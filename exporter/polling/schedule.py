@@ -197,11 +197,8 @@ ON_DEMAND_SHARE, ON_DEMAND_SHARE_OF_LIVE, ON_DEMAND_BURST = 0.15, 0.05, 6.0
 """Turns of requests on demand for each turn of other lanes, those that are not live and those that are, and
 how many are saved up."""
 
-LONG_WITHOUT_TURN = 50
-"""Turns after which a lane on demand has one in any case."""
-
-WAITED_LONGEST = 10
-"""Each so many turns of what is not live go to the lane that has had none for longest."""
+LONGEST_WAIT = 300
+"""Turns for which a lane that is not live may be due without a turn before it goes first among these."""
 
 LEAST_FREE = 0.25
 """What counts as free in any case, so that nobody waits for ever."""
@@ -222,8 +219,8 @@ class Turns:
         self._on_demand = ON_DEMAND_BURST
         """How many turns requests on demand may have before all others."""
         self._turn = 0
-        self._turns_of_rest = 0
-        self._last_turn: dict[str, int] = {}
+        self._due_since: dict[str, int] = {}
+        """At which turn each lane became due, or had its last turn since."""
 
     def next(
         self, due: Sequence[str], share: float, free: float = 1.0, on_demand: Set[str] = frozenset(ON_DEMAND)
@@ -236,19 +233,20 @@ class Turns:
         """
         if not due:
             return None
+        self._turn += 1
+        self._due_since = {name: self._due_since.get(name, self._turn) for name in due}
         if self._on_demand < 1:
             due = sorted(due, key=lambda name: name in on_demand)
-        chosen = self._chosen(due, share, free, on_demand)
+        chosen = self._chosen(due, share, free)
         if chosen in on_demand:
             self._on_demand = max(0.0, self._on_demand - 1)
         else:
             more = ON_DEMAND_SHARE_OF_LIVE if chosen in LIVE else ON_DEMAND_SHARE
             self._on_demand = min(ON_DEMAND_BURST, self._on_demand + more)
-        self._turn += 1
-        self._last_turn[chosen] = self._turn
+        self._due_since[chosen] = self._turn
         return chosen
 
-    def _chosen(self, due: Sequence[str], share: float, free: float, on_demand: Set[str]) -> str:
+    def _chosen(self, due: Sequence[str], share: float, free: float) -> str:
         rest = next((name for name in due if name not in LIVE), None)
         later = [name for name in due[1:] if name in LIVE or name == rest]
         sure = {name: max(free, LEAST_FREE) * SURE_OF_TURNS.get(name, share) for name in later}
@@ -256,14 +254,10 @@ class Turns:
         chosen = next((name for name in reversed(later) if self._owed[name] >= 1), due[0])
         if chosen in self._owed:
             self._owed[chosen] -= 1
-        return self._of_rest(due, on_demand) if chosen == rest else chosen
+        return self._of_rest(due) if chosen == rest else chosen
 
-    def _of_rest(self, due: Iterable[str], on_demand: Set[str]) -> str:
-        """Choose among what is not live: the first, or now and then who has had no turn for longest."""
+    def _of_rest(self, due: Iterable[str]) -> str:
+        """Choose among what is not live: the first, or the one that has waited for longest, if it is long."""
         rest = [name for name in due if name not in LIVE]
-        self._turns_of_rest += 1
-        if self._turns_of_rest % WAITED_LONGEST:
-            return rest[0]
-        last = self._last_turn
-        waiting = [n for n in rest if n not in on_demand or self._turn - last.get(n, 0) > LONG_WITHOUT_TURN]
-        return min(waiting or rest, key=lambda name: last.get(name, 0))
+        longest = min(rest, key=lambda name: self._due_since[name])
+        return longest if self._turn - self._due_since[longest] > LONGEST_WAIT else rest[0]

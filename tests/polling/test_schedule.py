@@ -172,9 +172,9 @@ def test_the_first_that_is_due_is_served_and_nobody_is_held_up() -> None:
     assert served["availabilities"] == pytest.approx(150, abs=2)
     assert served[ENDINGS] == pytest.approx(50, abs=2)
     assert served["users"] + served["teams"] == pytest.approx(200, abs=2)
-    assert served["users"] > 5 * served["teams"] > 0
+    assert 0 < served["teams"] <= 4
 
 
 def test_the_rest_has_everything_where_nothing_live_is_due() -> None:
-    assert take_turns(["users", "teams"], 0.1, 10) == {"users": 9, "teams": 1}
+    assert take_turns(["users", "teams"], 0.1, 10) == {"users": 10, "teams": 0}
     assert Turns().next([], 0.1) is None

@@ -150,11 +150,11 @@ EVERYBODY = (SWITCHES, *BOARD, ENDINGS, ERRANDS, *DATASETS[2:], ASIDE, *ARCHIVE)
 def test_turns_each_that_is_due_has_one_within_a_bound(due: set[str], share: float, free: float) -> None:
     turns, names = Turns(), [name for name in EVERYBODY if name in due]
     last = dict.fromkeys(names, 0)
-    for turn in range(1, 4500):
+    for turn in range(1, 3000):
         chosen = turns.next(names, share, free)
         assert chosen in names
         last[chosen] = turn
-        assert min(last.values()) > turn - 2000
+        assert min(last.values()) > turn - 1000
 
 
 @given(st.lists(st.sets(st.sampled_from(EVERYBODY), min_size=1), min_size=1, max_size=8), st.floats(0, 1))
