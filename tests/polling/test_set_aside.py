@@ -75,7 +75,7 @@ def crowd(account: SimulatedAccount, begin: float, calls: int = 60) -> float:
     return begin + calls + 5
 
 
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", ["500", "403", "401", "no JSON", "no answer"])
 def test_poll_waiting_call_fails_succeeds_and_asks_ever_more_rarely(
     world: Polled, account: SimulatedAccount, error: str
 ) -> None:
@@ -105,8 +105,7 @@ def test_poll_waiting_call_fails_succeeds_and_asks_ever_more_rarely(
     assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 0
 
 
-@pytest.mark.parametrize("worst", [0, 1, 2])
-@pytest.mark.parametrize("error", ["500", "403"])
+@pytest.mark.parametrize(("error", "worst"), [("500", 0), ("403", 1), ("cut off", 2)])
 def test_endings_one_call_fails_finds_the_end_of_the_others(
     world: Polled, account: SimulatedAccount, error: str, worst: int
 ) -> None:
