@@ -38,6 +38,9 @@ The others always get a new connection, because nobody could tell what a request
 LARGEST_ANSWER = 16 * 2**20
 """Bytes; a page of 50 calls with everything in it has some 200 kB."""
 
+FAILURES = ("timeout", "connection", "invalid")
+"""Codes of requests that brought no answer, or none that can be read."""
+
 _FINE = (200, 201, 204)
 
 _BY_STATUS = {
@@ -67,6 +70,16 @@ class ClientMetrics:
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
             registry=registry,
         )
+
+    def count(self, endpoint: str, code: str, seconds: float) -> None:
+        """Count a request that ended after some `seconds`.
+
+        Failures without a status begin at 0, so that `increase()` sees the first ones, too.
+        """
+        for failure in FAILURES:
+            self.requests.labels(endpoint, failure)
+        self.requests.labels(endpoint, code).inc()
+        self.duration.labels(endpoint).observe(seconds)
 
 
 class _Session(requests.Session):
@@ -125,8 +138,7 @@ class Client:
             kind = self._dropped(attempt) if attempt.is_dropped else ApiError
             raise kind(code, f"{request.path}: {problem}") from None
         finally:
-            self._metrics.requests.labels(request.template, code).inc()
-            self._metrics.duration.labels(request.template).observe(time.monotonic() - started)
+            self._metrics.count(request.template, code, time.monotonic() - started)
 
     def _dropped(self, attempt: Attempt) -> type[ApiError]:
         self._transport.drop_connections(attempt.idle)
