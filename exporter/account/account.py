@@ -277,7 +277,8 @@ class Account:
         """The board as of what has been read up to now; costs what has changed since the last one."""
         talking = self.book.talking
         talking.look(self.presence.users)
-        facts = Facts(self._roster(), self.presence.users, self.period, self._shown_calls(), talking)
+        shown = self._shown_calls()
+        facts = Facts(self._roster(shown), self.presence.users, self.period, shown, talking)
         waiting = queue(facts)
         self._seen_without_number |= any(not call.number.id for call in waiting)
         made = self._making.rows(facts, self._touched)
@@ -304,8 +305,8 @@ class Account:
         )
         return limited(board, ledger.shares.own)
 
-    def _roster(self) -> Roster:
-        return self._making.roster(roster_now(self.lists, self._shown_calls(), self.period, self.settings))
+    def _roster(self, shown: list[Call]) -> Roster:
+        return self._making.roster(roster_now(self.lists, shown, self.period, self.settings))
 
     # What to keep --------------------------------------------------------------------------------
 
@@ -313,7 +314,8 @@ class Account:
         """What is to be saved since this was asked last."""
         teams_told = self._teams_told
         if teams_told and self.ledger.uncounted_for_teams and not self.ledger.full:
-            self.ledger.count_for_teams(self._roster().teams, self.lists.doubtful_numbers)
+            teams = self._roster(self._shown_calls()).teams
+            self.ledger.count_for_teams(teams, self.lists.doubtful_numbers)
         batch = self.ledger.take_batch(self.history, teams_told)
         batch.names = self.directory.take_new_names()
         return batch

@@ -1,6 +1,6 @@
 """Count objects that are read again and again, each once."""
 
-from collections import OrderedDict
+from cachetools import LRUCache
 
 REMEMBERED = 10_000
 """Ids that are remembered; an object that is read again after as many others counts again."""
@@ -11,14 +11,11 @@ class Distinct:
 
     def __init__(self) -> None:
         self.count = 0
-        self._ids: OrderedDict[int, None] = OrderedDict()
+        self._ids: LRUCache[int, None] = LRUCache(REMEMBERED)
 
-    def add(self, id_: int) -> None:
-        """Count an id unless it is remembered."""
-        if id_ in self._ids:
-            self._ids.move_to_end(id_)
-            return
-        self.count += 1
+    def add(self, id_: int) -> bool:
+        """Count an id unless it is remembered; return whether it was counted."""
+        is_new = id_ not in self._ids
+        self.count += is_new
         self._ids[id_] = None
-        if len(self._ids) > REMEMBERED:
-            self._ids.popitem(last=False)
+        return is_new

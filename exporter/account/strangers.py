@@ -1,6 +1,6 @@
 """Users, numbers and teams that appear elsewhere without being in their list."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Set
 from typing import Literal, NamedTuple
 
 from exporter.account.lists import Lists
@@ -22,15 +22,14 @@ class _Report(NamedTuple):
     again_at: float
 
 
-def strangers(lists: Lists, live: Iterable[Call], period: Period) -> frozenset[Stranger]:
+def strangers(lists: Lists, live: Collection[Call], period: Period) -> frozenset[Stranger]:
     """Return who appears without being listed, and users who are listed without an availability.
 
     Of the finished calls of the period only users and numbers that no list has ever named count: calls of
     a deleted user are no reason to read the lists again.
     """
     directory, present = lists.directory, lists.presence.users.keys()
-    in_calls = {call.user.id for call in live if call.user}
-    on = {call.number.id for call in live if call.number}
+    in_calls, on = _in_calls(live)
     users = (in_calls | present | lists.members_listed) - directory.users.keys()
     numbers = on - directory.numbers.keys()
     gone = directory.users.keys() - present if "availabilities" in lists.known else frozenset()
@@ -43,16 +42,19 @@ def strangers(lists: Lists, live: Iterable[Call], period: Period) -> frozenset[S
     return frozenset((kind, id_) for kind, ids in found.items() for id_ in ids)
 
 
-def unnamed(lists: Lists, live: Iterable[Call], period: Period) -> tuple[Set[int], Set[int]]:
+def unnamed(lists: Lists, live: Collection[Call], period: Period) -> tuple[Set[int], Set[int]]:
     """Return the users and the numbers that appear in calls or availabilities and that no list ever named."""
     directory = lists.directory
-    live = list(live)
-    in_calls = {call.user.id for call in live if call.user}
-    on = {call.number.id for call in live if call.number}
+    in_calls, on = _in_calls(live)
     return (
         directory.strange_users(in_calls | period.users.keys() | lists.presence.users.keys()),
         directory.strange_numbers(on | period.numbers.keys()),
     )
+
+
+def _in_calls(live: Collection[Call]) -> tuple[Set[int], Set[int]]:
+    """Return the users and the numbers of these calls."""
+    return {call.user.id for call in live if call.user}, {call.number.id for call in live if call.number}
 
 
 class Strangers:

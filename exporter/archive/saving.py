@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import structlog
 
+from exporter.account.distinct import Distinct
 from exporter.archive.database import UnstorableError
 from exporter.archive.records import Batch, Progress, Saved
 from exporter.archive.store import Archive
 
 log = structlog.get_logger()
-
-MOST_REMEMBERED = 10_000
-"""Rejected calls that are remembered, so that each is counted once however often it is read."""
 
 
 class Saver:
@@ -21,9 +19,12 @@ class Saver:
     def __init__(self, archive: Archive, saved: Callable[[Saved, Progress | None], object]) -> None:
         """Save to `archive`, and pass on to `saved` what came of each piece."""
         self._archive, self._saved = archive, saved
-        self._remembered: dict[int, None] = {}
-        self.rejected = 0
-        """How many calls were rejected."""
+        self._rejected = Distinct()
+
+    @property
+    def rejected(self) -> int:
+        """How many calls were rejected, each counted once however often it is read."""
+        return self._rejected.count
 
     def save(self, batch: Batch) -> None:
         """Save a batch; divide it if the database does not accept an item, until that item is alone.
@@ -50,12 +51,9 @@ class Saver:
         calls = {*piece.records, *(addition.call.id for addition in piece.additions)}
         if not calls and not piece.names:
             raise error
-        for call_id in calls - self._remembered.keys():
-            self.rejected += 1
-            self._remembered[call_id] = None
-            log.error("call rejected by the database", call=call_id, problem=str(error))
-        while len(self._remembered) > MOST_REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
+        for call_id in calls:
+            if self._rejected.add(call_id):
+                log.error("call rejected by the database", call=call_id, problem=str(error))
         for kind, id_ in piece.names:
             log.error("name rejected by the database", kind=kind, id=id_, problem=str(error))
         rest = replace(piece, records={}, additions=[], names={})
