@@ -21,7 +21,7 @@ from exporter.demo.faults import Fault, Hang
 from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from tests.archive.test_archive import rows
+from tests.archive.tables import rows
 from tests.running import eventually, running
 
 DAY = 86_400

@@ -8,6 +8,15 @@ from sqlalchemy import Row, create_engine, select
 from exporter.archive import schema
 
 
+def rows(database: str, table: str = "calls") -> list[Row]:
+    """The rows of one table."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        found = list(connection.execute(select(schema.metadata.tables[table])).all())
+    engine.dispose()
+    return found
+
+
 def tables(database: str) -> dict[str, list]:
     """The rows of all tables, by their names, in an order of their own; without those that say which exporter
     has loaded the archive."""

@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine
 
 from exporter.archive import schema
 from exporter.archive.database import ArchiveError, sqlite_url
@@ -14,15 +14,8 @@ from exporter.demo.faults import Fault, answer
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.archive.postgres import Postgres
+from tests.archive.tables import rows
 from tests.simulated_time import NOON, polled
-
-
-def rows(database: str, table: str = "calls") -> list:
-    engine = create_engine(database)
-    with engine.connect() as connection:
-        found = connection.execute(select(schema.metadata.tables[table])).all()
-    engine.dispose()
-    return found
 
 
 def finished(account: SimulatedAccount, since: float = NOON - 900) -> list[SimulatedCall]:

@@ -8,7 +8,8 @@ from exporter.config import Refresh, Storage
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from tests.archive.test_archive import finished, rows
+from tests.archive.tables import rows
+from tests.archive.test_archive import finished
 from tests.simulated_time import NOON, Polled, polled
 
 HOUR = 3600

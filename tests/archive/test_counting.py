@@ -16,7 +16,8 @@ from exporter.durations import Duration
 from exporter.polling import reads
 from exporter.polling.errand import Errand
 from tests.archive.away import Away
-from tests.archive.test_archive import live, rows
+from tests.archive.tables import rows
+from tests.archive.test_archive import live
 from tests.simulated_time import NOON, Polled, polled
 
 HOUR = 3600

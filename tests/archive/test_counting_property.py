@@ -19,7 +19,7 @@ from exporter.demo.server import SimulatedAircall
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.archive.away import Away
-from tests.archive.test_archive import rows
+from tests.archive.tables import rows
 from tests.archive.test_counting import call_event, hear
 from tests.ledger import counted, to_be_counted
 from tests.simulated_time import NOON, Polled, SimulatedTime

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from exporter.archive.records import Batch
 from exporter.archive.store import Archive
 from exporter.webhooks.tokenfile import TokenFile
 from tests.archive.postgres import Postgres
+from tests.stack import program
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1, "checkpoint_fullfsync": 1}
 
@@ -44,11 +44,11 @@ for number in range(20):
 """
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_sqlite_archive_leaves_nothing_unsynced_once_a_batch_is_saved(tmp_path: Path) -> None:
     log = tmp_path / "calls.txt"
     calls = "trace=write,pwrite64,fsync,fdatasync"
-    command = ["strace", "-f", "-y", "-e", calls, "-o", log, sys.executable, "-c", SAVE, tmp_path / "data"]
+    strace = [program("strace", "strace"), "-f", "-y", "-e", calls, "-o", log]
+    command = [*strace, sys.executable, "-c", SAVE, tmp_path / "data"]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     unsynced: set[str] = set()
     saved = 0

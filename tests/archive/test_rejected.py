@@ -6,17 +6,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from exporter.aircall.objects import Call, CallDetails, Comment, Ref, Tag
-from exporter.archive import schema
 from exporter.archive.database import ArchiveError, UnstorableError
 from exporter.archive.records import Addition, Batch, Counting, Progress, Record, Saved
 from exporter.archive.saving import Saver
 from exporter.archive.store import Archive
 from exporter.demo.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres
+from tests.archive.tables import rows
 from tests.archive.ways import command
 from tests.simulated_time import NOON, polled
 
@@ -37,14 +37,6 @@ def batch_of(*records: Record, names: dict | None = None) -> Batch:
     ]
     by_id = {record.call.id: record for record in records}
     return Batch(by_id, additions, names or {}, progress=Progress(NOW, ((1, NOW),)), counting=Counting(0))
-
-
-def rows(database: str, table: str = "calls") -> list:
-    engine = create_engine(database)
-    with engine.connect() as connection:
-        found = connection.execute(select(schema.metadata.tables[table])).all()
-    engine.dispose()
-    return found
 
 
 @pytest.fixture

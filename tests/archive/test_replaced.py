@@ -3,7 +3,8 @@
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from exporter.config import Refresh
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.archive.postgres import Postgres
+from tests.archive.tables import rows
 from tests.faults.test_faults import read_whole
 from tests.ledger import counted, kept, plan, to_be_counted
 from tests.running import eventually, running
@@ -33,20 +35,24 @@ def busy() -> SimulatedAccount:
     return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
 
 
-def rows(database: str) -> list:
-    engine = create_engine(database)
-    with engine.connect() as connection:
-        found = connection.execute(select(schema.calls)).all()
-    engine.dispose()
-    return found
-
-
 def back_up(file: Path) -> None:
     """Copy the archive as it is now."""
     source, target = sqlite3.connect(file), sqlite3.connect(file.with_name("backup.sqlite"))
     source.backup(target)
     target.close()
     source.close()
+
+
+@contextmanager
+def polled_file(account: SimulatedAccount, file: Path) -> Iterator[tuple[Polled, list[EventDict]]]:
+    """Poll with an archive in a file until everything has been read; yields also the lines of the log."""
+    file.parent.mkdir(exist_ok=True)
+    with (
+        capture_logs() as logged,
+        polled(account, archive=Archive(f"sqlite:///{file}"), refresh=SELDOM) as world,
+    ):
+        world.live_until_complete()
+        yield world, logged
 
 
 def is_said(logged: list[EventDict], event: str) -> bool:
@@ -110,14 +116,8 @@ LOSSES = [delete_everything, delete_file, delete_directory, truncate_file, repla
 def test_sqlite_file_lost_while_running_is_reported_and_begun_again(
     busy: SimulatedAccount, tmp_path: Path, lose: Callable[[Path], None]
 ) -> None:
-    directory = tmp_path / "data"
-    directory.mkdir()
-    file = directory / "archive.sqlite"
-    with (
-        capture_logs() as logged,
-        polled(busy, archive=Archive(f"sqlite:///{file}"), refresh=SELDOM) as world,
-    ):
-        world.live_until_complete()
+    file = tmp_path / "data" / "archive.sqlite"
+    with polled_file(busy, file) as (world, logged):
         world.live(600)
         lose(file)
         world.live(40)
@@ -128,7 +128,7 @@ def test_sqlite_file_lost_while_running_is_reported_and_begun_again(
         world.live(2 * RESTORING)
         if lose is delete_directory:
             assert world.scrape().value("aircall_archive_up") == 0
-            directory.mkdir()
+            file.parent.mkdir()
             world.live(60)
         assert_counters_are_those_of_the_archive(world, f"sqlite:///{file}")
 
@@ -176,14 +176,8 @@ RESTORATIONS = [
 def test_sqlite_file_restored_while_running_loses_and_doubles_nothing(
     busy: SimulatedAccount, tmp_path: Path, restore: Callable[[Path], None]
 ) -> None:
-    directory = tmp_path / "data"
-    directory.mkdir()
-    file = directory / "archive.sqlite"
-    with (
-        capture_logs() as logged,
-        polled(busy, archive=Archive(f"sqlite:///{file}"), refresh=SELDOM) as world,
-    ):
-        world.live_until_complete()
+    file = tmp_path / "data" / "archive.sqlite"
+    with polled_file(busy, file) as (world, logged):
         world.live(300)
         back_up(file)
         world.live(1500)
@@ -195,28 +189,21 @@ def test_sqlite_file_restored_while_running_loses_and_doubles_nothing(
 
 def test_sqlite_file_away_for_a_moment_loses_nothing(busy: SimulatedAccount, tmp_path: Path) -> None:
     directory = tmp_path / "data"
-    directory.mkdir()
-    database = f"sqlite:///{directory}/archive.sqlite"
-    with polled(busy, archive=Archive(database), refresh=SELDOM) as world:
-        world.live_until_complete()
+    with polled_file(busy, directory / "archive.sqlite") as (world, _):
         world.live(300)
         directory.rename(tmp_path / "away")
         world.live(1200)
         assert world.scrape().value("aircall_archive_up") == 0
         (tmp_path / "away").rename(directory)
         world.live(60)
-        assert_nothing_is_lost(world, database)
+        assert_nothing_is_lost(world, f"sqlite:///{directory}/archive.sqlite")
 
 
 def test_sqlite_file_that_is_no_database_is_reported_until_it_is_restored(
     busy: SimulatedAccount, tmp_path: Path
 ) -> None:
     file = tmp_path / "archive.sqlite"
-    with (
-        capture_logs() as logged,
-        polled(busy, archive=Archive(f"sqlite:///{file}"), refresh=SELDOM) as world,
-    ):
-        world.live_until_complete()
+    with polled_file(busy, file) as (world, logged):
         world.live(300)
         back_up(file)
         replace_by_garbage(file)

@@ -10,7 +10,8 @@ from exporter.demo import faults
 from exporter.demo.faults import Fault
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from tests.archive.test_archive import live, rows
+from tests.archive.tables import rows
+from tests.archive.test_archive import live
 from tests.simulated_time import NOON, polled
 
 DAY = 86_400.0

@@ -16,7 +16,7 @@ from exporter.demo.faults import Fault, limited_to_10k
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from exporter.polling import parts
-from tests.archive.test_archive import rows
+from tests.archive.tables import rows
 from tests.simulated_time import NOON, polled
 
 HOUR = 3600

@@ -33,12 +33,12 @@ def served(address: str) -> Iterator[WebServer]:
 
 @pytest.fixture
 def ipv6() -> None:
-    """Skip where this machine has no IPv6."""
+    """Fail with a remedy if this machine has no IPv6."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
     except OSError:
-        pytest.skip("no IPv6 here")
+        pytest.fail("::1 is missing: enable IPv6 on the loopback interface", pytrace=False)
 
 
 @pytest.mark.usefixtures("ipv6")
