@@ -28,7 +28,7 @@ class Clocks:
     """The steady clock and the wall clock.
 
     All times within the exporter are seconds of the steady clock. It begins with the UNIX time that the wall
-    clock showed when the exporter started, so the two are equal until somebody sets the wall clock.
+    clock showed when the exporter started, so the two are equal until the wall clock is set.
     """
 
     def __init__(self, steady: Clock, wall: Clock | None = None) -> None:

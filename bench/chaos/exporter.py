@@ -23,7 +23,7 @@ SIGTERM_SECONDS = 15.0
 """How long an orderly end may take."""
 
 ERRORS = re.compile(r"nobody foresaw|Traceback")
-"""What the log says of errors that nobody foresaw."""
+"""Matches unexpected errors in the log."""
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "activity_period": ("1m", "5m", "15m", "1d"),
@@ -60,7 +60,7 @@ class Exporter:
         self.epoch = 0
         """Changes whenever the exporter has been started, or is about to be ended."""
         self.serving = False
-        """Whether it listens, and nobody is about to end it."""
+        """Whether it listens and is not being stopped."""
         self.settings: dict[str, Any] = dict(FIRST)
         self.problems: list[str] = []
         self._config = directory / "aircall.yml"
@@ -117,7 +117,7 @@ class Exporter:
         return [line for process in self._processes for line in process.lines]
 
     def errors(self) -> list[str]:
-        """Return the lines of its log about errors that nobody foresaw."""
+        """Return the lines of its log about unexpected errors."""
         return [line.strip() for line in self.log if ERRORS.search(line)]
 
     def _started(self) -> Process:

@@ -1,4 +1,4 @@
-"""What the archive and the counters must come to, told from what happened in the simulated account."""
+"""What the archive and the counters must hold, computed from what happened in the simulated account."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping

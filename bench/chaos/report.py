@@ -6,7 +6,7 @@ from bench.chaos.plan import Difference
 from bench.chaos.run import Chaos
 
 MOST = 6
-"""Differences, and problems of scrapes, of which all is told."""
+"""Differences, and problems of scrapes, that are printed in full."""
 
 
 def table(chaos: Chaos, differences: list[Difference]) -> str:

@@ -42,7 +42,7 @@ LOOK = 0.5
 AROUND = 60.0
 """Seconds before and after a call within which actions may have to do with it."""
 MOST_CALLS = 5
-"""Calls of a difference of which it is told what was done around them."""
+"""Calls of a difference for which the actions around them are printed."""
 
 
 @dataclass(frozen=True)

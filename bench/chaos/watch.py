@@ -90,7 +90,7 @@ class Watch:
                     self._problem(f"{name}{labels} was {count}, and so far at most {most} happened")
 
     def _check_age(self, scrape: Scrape, seconds: float) -> None:
-        """Check that data is not called fresh that cannot have been read for so many seconds."""
+        """Check that data is not reported as fresh if it cannot have been read for this many seconds."""
         if seconds <= NOTICED or scrape.value("aircall_up") == 0:
             return
         for dataset in ("calls", "availabilities"):

@@ -188,7 +188,7 @@ class Account:
         return next(iter(self.aside.open_ranges(self.history.missing, now)[::-1]), None)
 
     def wished_to_read(self, now: float) -> Span | None:
-        """Return the same of the calls that somebody asked for by hand."""
+        """Return the same of the calls that were requested by hand."""
         spans = self.history.wished
         return next(iter(self.aside.open_ranges(spans, now)[::-1]), None) if spans else None
 

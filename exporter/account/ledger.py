@@ -91,7 +91,7 @@ class Ledger:
     def count_for_teams(self, teams: Iterable[Team], doubtful_numbers: Set[int] = frozenset()) -> None:
         """Count the calls that are done for the `teams` that they concern, some at a time.
 
-        Missed calls on `doubtful_numbers` wait: nobody knows yet who answers these.
+        Missed calls on `doubtful_numbers` wait: it is not known yet who answers these.
         """
 
         def waits(call: Call) -> bool:

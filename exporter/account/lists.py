@@ -138,9 +138,9 @@ class Lists:
 
     @property
     def doubtful_numbers(self) -> frozenset[int]:
-        """The numbers of which nobody knows who answers them, since their requests began to fail lately.
+        """The numbers whose users are not known because their requests began to fail recently.
 
-        After `CONFIRMED` seconds nobody answers them.
+        After `CONFIRMED` seconds they count as numbers without users.
         """
         assigned = self.directory.assigned or {}
         return frozenset(

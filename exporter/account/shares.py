@@ -17,7 +17,7 @@ class Shares:
     """Turns what was counted for each user into what is exposed. User ids are texts, as in keys."""
 
     def __init__(self, own: Own | None = None) -> None:
-        """Continue with `own` as the archive has it; None if it has never been told who has series.
+        """Continue with `own` as the archive has it; None if it has never saved who has series.
 
         Then nothing of users is exposed before the first decision on who has series.
         """

@@ -88,7 +88,7 @@ class Told:
         return forgotten or (at < account.as_of - EVENTS_SPAN and account.history.has(call.started_at))
 
     def _in_call(self, before: Call | None, call: Call, at: float) -> None:
-        """Set the user who talks to in a call; whoever talked does something else now, to be looked at."""
+        """Set the user who talks to in a call. Other users of the call have to be looked at again."""
         talks = call.user.id if call.phase == "answered" and call.user else None
         if self._account.book.talking.has_left(call):
             talks = None

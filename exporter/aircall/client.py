@@ -34,7 +34,7 @@ READ_TIMEOUT = 10.0
 """Seconds for a whole request: name lookup, proxy, TLS, request, headers and body."""
 REPEATABLE = ("GET", "PUT")
 """Methods whose requests may be sent twice with the effect and the answer of one: a switch sets a state.
-The others always get a new connection, because nobody could tell what a request on a dropped one has done."""
+The others always get a new connection, because the effect of a request on a dropped one is not known."""
 LARGEST_ANSWER = 16 * 2**20
 """Bytes; a page of 50 calls with everything in it has some 200 kB."""
 

@@ -69,7 +69,7 @@ class ServerClock:
 
     @property
     def ahead(self) -> float:
-        """By how much Aircall's clock leads ours, in seconds, as far as can be told."""
+        """By how much Aircall's clock leads ours, in seconds, as far as it is known."""
         told, wall = self._date or self._other, self._wall_ahead()
         if told is None:
             return wall

@@ -128,7 +128,7 @@ def together(
 
 
 class Words:
-    """The different words of a kind, such as missed-call reasons, that are told apart."""
+    """The different words of a kind, such as missed-call reasons, that are kept apart."""
 
     def __init__(self, limit: Limit, known: Iterable[str]) -> None:
         """Tell apart the `known` words in any case, and the first others; `limit` counts the rest."""
@@ -151,4 +151,4 @@ class Words:
 
 
 OTHER_WORD = "other"
-"""Stands for the words that are not told apart."""
+"""Stands for the words that are not kept apart."""

@@ -202,4 +202,4 @@ class Memory:
     counting: Counting | None = None
     newest: int = 0
     own: Own | None = None
-    """Who has series of their own; None if no exporter has told."""
+    """Who has series of their own; None if it was never saved."""

@@ -48,7 +48,7 @@ class Life:
             self._next_call()
 
     def end(self) -> None:
-        """Let nobody call any more; calls in progress go on."""
+        """Start no more calls; calls in progress go on."""
         self._ended = True
 
     def _next_call(self) -> None:

@@ -35,7 +35,7 @@ class SimulatedAccount(Switchboard):
         self.advance(start)
 
     def quieten(self) -> None:
-        """Let nobody call of their own accord from now on; calls in progress go on."""
+        """Start no more calls; calls in progress go on."""
         with self.lock:
             if self._life is not None:
                 self._life.end()

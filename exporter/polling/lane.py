@@ -31,7 +31,7 @@ class Lane:
     asked: bool = False
     """Whether it is to be read at once."""
     early: bool = False
-    """Whether somebody wants it read before it is due."""
+    """Whether it was requested before it is due."""
     early_from: float = 0.0
     """When the next reading of that kind may begin."""
     was_early: bool = False
@@ -78,7 +78,7 @@ class Lane:
 
     @property
     def is_on_demand(self) -> bool:
-        """Whether somebody wants it read before it is due, and it has been read before."""
+        """Whether it was requested before it is due, and has been read before."""
         return self.as_of is not None and (self.was_early if self.read is not None else self.early)
 
     @property

@@ -77,7 +77,7 @@ class Lanes:
 
     @property
     def on_demand(self) -> Set[str]:
-        """The lanes of what somebody asks for."""
+        """The lanes that clients request."""
         return {name for name, lane in self.by_name.items() if name in ON_DEMAND or lane.is_on_demand}
 
     def ask(self, *names: str) -> None:
@@ -86,7 +86,7 @@ class Lanes:
             self[name].asked = True
 
     def ask_early(self, *names: str) -> None:
-        """Read these before they are due, but not again and again: somebody may ask so often."""
+        """Read these before they are due: two readings at once, then one a minute at most."""
         for name in names:
             self[name].early = True
 

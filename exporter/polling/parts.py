@@ -50,7 +50,7 @@ def unreadable(kind: ObjectKind, id_: int) -> ApiError:
 def whole_list(request: Request[Page[T]], apply: Apply[T]) -> Asking[ApiError | None]:
     """Read all pages of a list but those that fail, and return the first failure, if any.
 
-    Two pages in a row that fail end the list, for nobody knows how many there are.
+    Two pages in a row that fail end the list, because the number of its pages is not known.
     Raises NotFoundError if there is no such list.
     """
     failure: ApiError | None = None

@@ -56,7 +56,7 @@ THROTTLED = "429"
 """The code of a request that Aircall refuses for its rate limit."""
 
 IDLE = 60.0
-"""Seconds until somebody looks again where there is nothing to ask."""
+"""Seconds to the next look if there is nothing to request."""
 
 THROTTLED_PATIENCE = 30.0
 """Seconds, or else three intervals, by which what is known may be old while others use up the limit."""

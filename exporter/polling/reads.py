@@ -98,7 +98,7 @@ def numbers(lists: Lists) -> Asking[None]:
 def _listed(lists: Lists, name: str, request: Request[Page[T]], apply: endpoints.Apply[T]) -> Asking[Listed]:
     """Read a list to its end, and return what it held.
 
-    If a page fails, what the other pages say is in force, and the failure is raised: nobody is removed.
+    If a page fails, what the other pages say is in force, and the failure is raised: no object is removed.
     """
     listed = Listed()
 

@@ -24,7 +24,7 @@ SUBSTATUSES = "substatuses"
 """Why users are away: the list of users once more, as often as that holds up nothing else."""
 
 SWITCHES, ERRANDS = ON_DEMAND = ("switches", "errands")
-"""The lanes of requests that somebody waits for: to switch a user, and to read one call."""
+"""The lanes of requests that a client waits for: to switch a user, and to read one call."""
 
 DATASETS = (*BOARD, *DIRECTORY, SUBSTATUSES, "assignments")
 """In the order in which they are served where several are due."""
@@ -229,7 +229,7 @@ class Turns:
 
         `share` is the part of the turns, from 0 to below 1, that what is not live gets at least; this and
         the others' part are less where only a `free` part of the budget is not needed to keep up.
-        `on_demand` are the names that somebody asks for.
+        `on_demand` are the names that clients request.
         """
         if not due:
             return None

@@ -40,7 +40,7 @@ def flush_output() -> None:
 
 
 def discard_output() -> None:
-    """Send what is still to be written to standard output nowhere: nobody reads it any more."""
+    """Discard what is still to be written to standard output: its reader has gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

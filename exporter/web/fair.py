@@ -48,7 +48,7 @@ class FairQueue(Generic[K]):
         self._clients.setdefault(client, {})[item] = returned
 
     def withdraw(self, client: str, item: K) -> None:
-        """Remove an item that nobody waits for; the time of its first arrival is remembered."""
+        """Remove an item that no client waits for; the time of its first arrival is remembered."""
         items = self._clients.get(client, {})
         items.pop(item, None)
         if not items:

@@ -1,6 +1,6 @@
 """Checks of passwords against bcrypt hashes: each distinct credential once, in a fair order.
 
-A bcrypt check takes a tenth of a second or more, so whoever guesses passwords can ask for more checks than
+A bcrypt check takes a tenth of a second or more, so clients that guess passwords can request more checks than
 there is time for. What a credential was found to be is remembered, and those that wait take turns.
 """
 
