@@ -128,13 +128,13 @@ class Account:
         self.book.vanished(call_id)
         self.ledger.lost(call_id)
 
-    def read_calls(self, since: int, begun: float, read_from: int | None = None) -> None:
+    def read_calls(self, since: int, begun: float, read_from: int = 0) -> None:
         """Take note that a poll has read the calls from `since` to `begun` (UNIX seconds, Aircall's clock).
 
         If a failure left some out, it has read those from `read_from` on. The others are a gap in the past.
         """
         self.book.completed(since, begun)
-        if read_from is not None:
+        if read_from > since:
             self.book.whole_from = max(self.book.whole_from, read_from)
         self.history.polled(max(since - LATE, int(self.book.whole_from)), int(begun) - LATE)
         self.known.add("calls")

@@ -114,6 +114,10 @@ class SetAside:
         """Return what of these spans is not set aside."""
         return tuple(piece for span in spans for piece in without(span, joined(self._ranges)))
 
+    def last_failing_second(self, until: int) -> int:
+        """Return the last second up to `until` whose calls cannot be listed, 0 if there is none."""
+        return max((last for _, last in self._ranges if last <= until), default=0)
+
     def forget_ranges(self, before: int) -> tuple[Span, ...]:
         """Give up the ranges that end before `before` (Aircall's clock), and return them."""
         old = tuple(span for span in self._ranges if span[1] < before)

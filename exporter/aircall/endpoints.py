@@ -34,6 +34,9 @@ API_HISTORY = 182 * 86400
 QUERY_CAP = 10_000
 """The most calls that one query gives, silently (API reference, "Calls")."""
 
+FAR_FUTURE = 4_102_444_800
+"""The year 2100, in UNIX seconds."""
+
 
 @dataclass(frozen=True)
 class Request(Generic[T]):
@@ -171,7 +174,13 @@ def calls(since: int, until: int | None = None) -> Request[Page[ReadCall]]:
 
 def newest_call() -> Request[Page[ReadCall]]:
     """The call that started last."""
-    return Request("/v1/calls", decode_calls, query=(("order", "desc"), ("per_page", "1")))
+    query = (("order", "desc"), ("per_page", "1"))
+    return Request("/v1/calls", decode_calls, query=query, further=True)
+
+
+def no_calls() -> Request[Page[ReadCall]]:
+    """The calls of the far future: an empty list, whose answer tells the time."""
+    return calls(FAR_FUTURE)
 
 
 def call(id_: int) -> Request[Page[ReadCall]]:

@@ -137,7 +137,8 @@ class Lanes:
         now = yield from reads.time_to_start(self._account, self._server_clock, now)
         server_now = now + self._server_clock.ahead
         todo = self._account.calls_to_read(now, server_now)
-        yield from reads.calls(self._account, todo, now, server_now)
+        in_pieces = self["calls"].restarts > 0
+        yield from reads.calls(self._account, todo, now, server_now, in_pieces)
 
     def _wished(self, now: float) -> Asking[None]:
         span = self._account.wished_to_read(now)

@@ -120,25 +120,48 @@ def _listed(lists: Lists, name: str, request: Request[Page[T]], apply: endpoints
 def time_to_start(account: Account, clock: ServerClock, now: float) -> Asking[float]:
     """Look at the newest call while `clock` is in doubt, a few times at most, and return the time then.
 
-    What is requested, counted and noted as read afterwards depends on Aircall's time.
+    What is requested, counted and noted as read afterwards depends on Aircall's time. If the newest call
+    cannot be listed, an empty list tells the time.
     """
     for _ in range(LOOKS):
         if not clock.in_doubt:
             return now
-        answer = yield from ask(endpoints.newest_call())
+        try:
+            answer = yield from ask(endpoints.newest_call())
+        except ApiError:
+            answer = yield from ask(endpoints.no_calls())
         now = answer.at
         account.newest_start = max((read.call.started_at for read in answer.value.items), default=None)
     clock.looked()
     return now
 
 
-def calls(account: Account, todo: CallsToRead, now: float, server_now: float) -> Asking[None]:
+def calls(
+    account: Account, todo: CallsToRead, now: float, server_now: float, in_pieces: bool
+) -> Asking[None]:
     """What can have changed in the queue: the calls of late, and older ones that wait by their id.
 
     The time is now on our clock, `server_now` the same moment on Aircall's. The activity period ends there
-    as soon as there is an answer: without one, the board stays as it is. If a further page fails, the calls
-    on it and behind it are left to the reading of past calls.
+    as soon as there is an answer: without one, the board stays as it is. A range that is set aside is left to
+    the reading of past calls, with the calls before it; so is a further page that fails. After the first
+    page has failed, the same calls are read `in_pieces`, so that a call that fails costs one second.
     """
+    newest = int(server_now)
+    read_from = todo.since
+    if in_pieces:
+        yield from window(newest, None, account.saw_calls)  # if this fails, calls cannot be listed at all
+        account.slide(server_now)
+        yield from past_calls(account, (todo.since, newest), now, all_known_to=newest - LATE)
+    read_from = max(read_from, account.aside.last_failing_second(newest) + 1)
+    if not in_pieces:
+        read_from = yield from _recent_calls(account, read_from, server_now)
+    account.read_calls(todo.since, server_now, read_from)
+    unlisted = account.book.unread(todo.since, now)
+    yield from look_at(account, dict.fromkeys((*todo.ids, *unlisted)), now)
+
+
+def _recent_calls(account: Account, since: int, server_now: float) -> Asking[int]:
+    """Read the calls from `since` on, and return from when on all have been read: a further page may fail."""
     oldest = int(server_now)
 
     def apply(page: Page[ReadCall], at: float) -> None:
@@ -147,14 +170,11 @@ def calls(account: Account, todo: CallsToRead, now: float, server_now: float) ->
         account.saw_calls(page, at)
         oldest = min((item.call.started_at for item in page.items), default=oldest)
 
-    since, read_from = todo.since, None
     try:
         yield from window(since, None, apply)
     except ApiError:
-        since = read_from = max(since, oldest + 1)
-    account.read_calls(todo.since, server_now, read_from)
-    unlisted = account.book.unread(since, now)
-    yield from look_at(account, dict.fromkeys((*todo.ids, *unlisted)), now)
+        return max(since, oldest + 1)
+    return since
 
 
 def look_at(account: Account, call_ids: Iterable[int], now: float) -> Asking[None]:
@@ -216,8 +236,10 @@ def past(account: Account, now: float) -> Asking[None]:
     yield from each(account.aside, "call", sorted(account.ledger.left_open), now, ask_one)
 
 
-def past_calls(account: Account, span: Span, now: float) -> Asking[None]:
+def past_calls(account: Account, span: Span, now: float, all_known_to: int | None = None) -> Asking[None]:
     """The calls of a span, newest first; what has been read stays read when this breaks off.
+
+    Nothing after `all_known_to` is noted as read, since calls may turn up late.
 
     A span that fails is halved until what fails is a second long, or too many requests have failed. What
     is left then is set aside. A span that a person requested may reach into the future, because the clock of
@@ -233,7 +255,8 @@ def past_calls(account: Account, span: Span, now: float) -> Asking[None]:
             account.saw_calls(page, at)
             left = min((item.call.started_at for item in page.items), default=left)
             present = int(at + account.server_ahead)
-            last = min(last, until if until <= present else present - LATE)
+            known_to = present - LATE if until > present else all_known_to
+            last = min(last, until if known_to is None else known_to)
             account.read_past(max(since, left + 1), last)
 
         try:
