@@ -12,6 +12,7 @@ from exporter.account.board import Board, Counters
 from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
 from exporter.account.distinct import Distinct
 from exporter.account.history import History
+from exporter.account.identities import Identities
 from exporter.account.journeys import Journeys
 from exporter.account.ledger import Ledger
 from exporter.account.limit import limited
@@ -51,8 +52,10 @@ class Account:
         self.book = CallBook()
         self.history = History()
         self.period = Period(settings.queue_wait.critical)
-        self.ledger = Ledger(settings)
-        self.journeys = Journeys()
+        self.identities = Identities(self.lists)
+        """The users, numbers and teams of calls that are told apart."""
+        self.ledger = Ledger(settings, self.identities)
+        self.journeys = Journeys(self.identities)
         self.aside = SetAside()
         self.server_ahead = 0.0
         """By how many seconds Aircall's clock leads ours."""
@@ -82,8 +85,7 @@ class Account:
     def saw_calls(self, page: Page[ReadCall], at: float) -> None:
         self.malformed["call"] += page.malformed
         self.limits.update(page.exceeded)
-        if len(self.book.calls) >= MOST_CALLS:
-            self.limits["calls"] += 1
+        if not self.has_room_for_calls():
             raise InvalidAnswerError(f"more than {MOST_CALLS} calls in the last hours")
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
@@ -95,6 +97,12 @@ class Account:
             if read.transferred_outside:
                 self.book.talking.reported(call, left=True, at=at)
         self.ignore_calls(page.ignored)
+
+    def has_room_for_calls(self) -> bool:
+        """Return whether more calls may be kept in memory, and count if not."""
+        room = len(self.book.calls) < MOST_CALLS
+        self.limits["calls"] += not room
+        return room
 
     def ignore_calls(self, call_ids: Iterable[int]) -> None:
         """These calls have an unknown direction, such as internal ones: they are counted, and not shown."""
@@ -109,8 +117,9 @@ class Account:
         if call.missed_call_reason:
             reason = self._reasons.word(call.missed_call_reason, self.limits)
             call = replace(call, missed_call_reason=reason)
-        if call.phase == "done":  # who called is shown of calls that go on, and kept by the archive
-            call = replace(call, raw_digits=None)
+        # who called is shown of calls that go on, and kept by the archive
+        done = call.phase == "done"
+        call = replace(call, raw_digits=None) if done else self.identities.shown(call)
         known = self.book.calls.get(call.id)
         newly_done = self.book.saw(call, at)
         if self.book.calls[call.id] is not call:
@@ -239,7 +248,7 @@ class Account:
 
     def _put_into_period(self, call: Call) -> None:
         if call.phase == "done" and call.started_at >= self.as_of - self.settings.activity_period:
-            self._touched.by_call(self.period.put(call))
+            self._touched.by_call(self.period.put(self.identities.shown(call)))
 
     def new_strangers(self, now: float) -> frozenset[Stranger]:
         """Return who appears without being listed, as far as it is to be reported `now` (our clock)."""
@@ -346,7 +355,7 @@ class Account:
         self.book.keep_live()
         self.history = History(wishes=self.history.wishes)
         self._backfill = None
-        self.ledger = Ledger(self.settings)
+        self.ledger = Ledger(self.settings, self.identities)
         if self.as_of:
             self.ledger.counted_from = math.floor(self.as_of - self.settings.activity_period)
             self.ledger.ended_from = math.floor(self.as_of)
@@ -355,6 +364,7 @@ class Account:
     def restore(self, memory: Memory) -> None:
         """Go on from what the archive remembers."""
         self._reasons.add(key[2] for key, _ in memory.totals if key[0] == "missed_calls")
+        self.identities.restore(key for key, _ in memory.totals)
         self.ledger.restore(memory, self.book.calls.keys() - self.book.count_again)
         self.ledger.count(self.journeys.counts)
         self.directory.remember(memory.names)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
 from exporter.account.directory import SINGLE_USERS, Directory, Named
-from exporter.account.limit import OTHER_USERS
+from exporter.account.limit import OTHER_NUMBERS, OTHER_TEAMS, OTHER_USERS
 from exporter.account.roster import Roster
 from exporter.account.rows import MISSED_REASONS, NOBODY, call_counts, same_or_new
 from exporter.account.teams import GROUP_PREFIX, group_label
@@ -128,6 +128,8 @@ class CounterRows:
         return self._directory.user(int(id_)) if id_ else Named("", "")
 
     def _number_named(self, id_: str) -> Named:
+        if id_ == OTHERS:
+            return OTHER_NUMBERS
         return self._directory.number(int(id_) if id_ else None)
 
 
@@ -150,6 +152,8 @@ def _put(rows: dict[str, T], id_: str, row: T | None) -> None:
 def _team_label(team_id: str, directory: Directory) -> Named:
     if team_id == SINGLE_USERS.id:
         return SINGLE_USERS
+    if team_id == OTHERS:
+        return OTHER_TEAMS
     if team_id.startswith(GROUP_PREFIX):
         return group_label(team_id.removeprefix(GROUP_PREFIX))
     return directory.team(int(team_id))

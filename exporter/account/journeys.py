@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from exporter.account.identities import Identities
 from exporter.account.totals import Key, bucket
 from exporter.aircall.objects import Call
 
@@ -31,7 +32,9 @@ class _Journey:
 class Journeys:
     """Those of the calls that go on, or ended just now."""
 
-    def __init__(self) -> None:
+    def __init__(self, identities: Identities) -> None:
+        """Count by the ids that `identities` tell apart."""
+        self._identities = identities
         self.counts: Counter[Key] = Counter()
         """What all journeys that were added up came to, as totals."""
         self._of: dict[int, _Journey] = {}
@@ -71,8 +74,9 @@ class Journeys:
                 del self._of[call_id]
             elif _added_up(call, now):
                 for key, count in _increments(call, self._of.pop(call_id), bounds):
-                    self.counts[key] += count
-                    changed.add(key)
+                    bounded = self._identities.key(key)
+                    self.counts[bounded] += count
+                    changed.add(bounded)
         return {key: self.counts[key] for key in changed}
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Set
 from itertools import filterfalse
 
 from exporter.account.history import History
+from exporter.account.identities import Identities
+from exporter.account.lists import Lists
 from exporter.account.roster import Roster
 from exporter.account.shares import Shares
 from exporter.account.teams import Team
@@ -29,7 +31,9 @@ MOST_AT_A_TIME = 500
 class Ledger:
     """Totals as the archive has them, and the next batch for it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, identities: Identities | None = None) -> None:
+        """Begin with nothing counted. Without `identities`, none of the ids in calls is listed."""
+        self._identities = identities or Identities(Lists(set()))
         self.bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
         """Buckets of the time to answer; as they were at the start, since totals are kept by them."""
         self.shares = Shares()
@@ -67,9 +71,12 @@ class Ledger:
         self.left_open.discard(call.id)
         self._batch.records[call.id] = record
         if newly_done and (self.totals is None or self._counting.includes(call)):
-            added = tuple(increments(call, self.bounds))
+            added = self._added(increments(call, self.bounds))
             self._batch.additions.append(Addition(call, "counted", added))
             self._wait_for_teams(call)
+
+    def _added(self, counts: Iterable[tuple[Key, int]]) -> tuple[tuple[Key, int], ...]:
+        return tuple((self._identities.key(key), count) for key, count in counts)
 
     def _wait_for_teams(self, call: Call) -> None:
         """Have a call counted for its teams later; beyond the limit the archive alone remembers it."""
@@ -104,7 +111,7 @@ class Ledger:
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
             else:
                 concerned = [t for t in teams if call.user and call.user.id in t.members]
-            added = tuple(team_increments(call, (team.label.id for team in concerned)))
+            added = self._added(team_increments(call, (team.label.id for team in concerned)))
             self._batch.additions.append(Addition(call, "counted_for_teams", added))
         self.uncounted_for_teams = waiting + ready[MOST_AT_A_TIME:]
 

@@ -13,6 +13,8 @@ from exporter.account.directory import Named
 from exporter.account.totals import OTHERS, Sum
 
 OTHER_USERS = Named(OTHERS, "Other users")
+OTHER_NUMBERS = Named(OTHERS, "Other numbers")
+OTHER_TEAMS = Named(OTHERS, "Other teams")
 
 
 def limited(board: Board, own: Set[str]) -> Board:

@@ -45,7 +45,8 @@ class Shares:
                 yield key, count
                 continue
             self._users_counted.add(user)
-            if self._limit is not None and user not in self._own and len(self._own) < self._limit:
+            has_room = self._limit is not None and len(self._own) < self._limit
+            if has_room and user not in self._own and user != OTHERS:
                 self._give(user)
             if user in self._own:
                 yield key, count - self._own[user].get(key, 0)
@@ -67,7 +68,7 @@ class Shares:
             del self._own[user]
             self._unsaved = True
         counted, self._counted = (self._counted, {}) if first else ({}, self._counted)
-        by_id = sorted({key[1] for key in counted}, key=int)
+        by_id = sorted({key[1] for key in counted} - {OTHERS}, key=int)
         for user in (*users, *by_id):
             if len(self._own) >= limit:
                 break

@@ -65,6 +65,8 @@ class Told:
         before = account.book.calls.get(call.id)
         if before is None and self._is_old(call, event.at):
             return "late"
+        if before is None and not account.has_room_for_calls():
+            return "ignored"
         shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
         is_newest = account.take_call(shown, read.details, as_of)
         known = account.book.calls[call.id]

@@ -44,7 +44,7 @@ NOT_KEPT = frozenset({"declined", "hold_count", "hold_sum", "queue_bucket", "que
 """The families that events report; they begin at 0 at each start."""
 
 OTHERS = "others"
-"""In place of a user's id: all users who have no series of their own."""
+"""In place of the id of a user, number or team: all that have no series of their own."""
 
 
 class Exemplar(NamedTuple):

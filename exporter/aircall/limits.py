@@ -25,6 +25,10 @@ Limit = Literal[
     "substatuses",
     "availability_words",
     "calls_waiting_for_teams",
+    "call_users",
+    "call_numbers",
+    "call_user_numbers",
+    "counted_teams",
 ]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
@@ -48,6 +52,15 @@ MOST_NAMES = 100_000
 
 MOST_CALLS = 300_000
 """Calls in memory: those of the last two hours, or of the activity period."""
+
+MOST_IDENTITIES = 25_000
+"""Users, numbers and teams with counters, of each kind: as many as a list may hold."""
+
+MOST_UNLISTED = 2000
+"""Users, and numbers, that calls name since the start although no list does."""
+
+MOST_PAIRS = 200_000
+"""Pairs of a user and a number with counters of their own."""
 
 MOST_WORDS = 50
 """Different missed-call reasons, substatuses or unknown availabilities; later ones are `other`."""

@@ -8,7 +8,8 @@ from exporter.metrics.family import Family, Sample
 CALLS = Family(
     "aircall_calls_total",
     "counter",
-    "Finished calls, each counted once; the user is empty where none took part.",
+    "Finished calls, each counted once. The user is empty if none took part. Users and numbers that have no"
+    " series of their own have the id others, in all counters.",
     ("user_id", "user", "number_id", "number", "direction", "outcome"),
 )
 MISSED_CALLS = Family(

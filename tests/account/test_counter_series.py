@@ -2,11 +2,13 @@
 
 from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.account import identities
 from exporter.account.account import Account
 from exporter.account.leaving import Listed
 from exporter.account.totals import Totals, answer_bounds, increments
@@ -157,6 +159,23 @@ def test_user_counters_whoever_comes_or_leaves_never_fall_and_sum_to_what_was_co
         company.expose()
         own = {row.user.id for row in company.account.board(0).counters.users} - {"", "others"}
         assert len(own) <= most
+
+
+@given(LIMITS, steps, st.integers(0, 5), st.integers(0, 3))
+def test_user_counters_however_few_ids_are_told_apart_never_fall_and_sum_to_what_was_counted(
+    limit: int, script: list, most: int, unlisted: int
+) -> None:
+    with (
+        patch.object(identities, "MOST_IDENTITIES", most),
+        patch.object(identities, "MOST_UNLISTED", unlisted),
+    ):
+        company = Company(limit)
+        for step, argument in script:
+            getattr(company, step)(argument)
+            company.save()
+            company.expose()
+        counted = {key[1] for key in company.totals} - {"", "others"}
+        assert len(counted) <= most
 
 
 @given(
