@@ -20,7 +20,7 @@ MAX_IDLE = 30.0
 notice, most of them after a minute or more."""
 
 CAUTION = 3600.0
-"""Seconds for which connections are kept for a shorter time after one was dropped."""
+"""Seconds for which connections are kept for a shorter time after idle ones were dropped."""
 
 Addresses = list[tuple[Any, ...]]
 """What `socket.getaddrinfo` returns."""
@@ -244,6 +244,8 @@ class Transport(HTTPAdapter):
 
     def __init__(self) -> None:
         self._max_idle, self._cautious_until = MAX_IDLE, 0.0
+        self._survived = MAX_IDLE
+        """The longest idle time (seconds) after which a connection still worked since one was dropped."""
         super().__init__()
 
     @property
@@ -265,13 +267,20 @@ class Transport(HTTPAdapter):
         attempt = _present.get()
         attempt.verify = named.get("verify")
         attempt.proxy = requests.utils.select_proxy(request.url or "", named.get("proxies"))
-        return super().send(request, *arguments, **named)
+        response = super().send(request, *arguments, **named)
+        if attempt.reused:
+            self._survived = max(self._survived, attempt.idle)
+        return response
 
     def drop_connections(self, idle: float) -> None:
         """Close all connections, because one that was `idle` for this many seconds was dead.
 
-        For an hour, connections are kept for half as long as that.
+        A single dead connection may have another cause, such as a restart of the server. So only if none that
+        was idle for as long has worked since the one before are connections kept for a shorter time for an
+        hour: for half as long, or for as long as has worked.
         """
         self.close()
-        self._max_idle = min(self.max_idle, idle) / 2
-        self._cautious_until = time.monotonic() + CAUTION
+        if idle > self._survived:
+            self._max_idle = max(self._survived, min(self.max_idle, idle) / 2)
+            self._cautious_until = time.monotonic() + CAUTION
+        self._survived = 0.0

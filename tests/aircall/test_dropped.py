@@ -3,7 +3,7 @@
 import socket
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -105,14 +105,89 @@ def test_connection_that_was_idle_for_too_long_is_not_used(
         assert server.connections == 2
 
 
-def test_connections_after_one_was_dropped_are_kept_for_a_shorter_time() -> None:
+def test_connections_after_two_were_dropped_are_kept_for_a_shorter_time() -> None:
     adapter = transport.Transport()
-    assert adapter.max_idle == transport.MAX_IDLE
-    for idle, kept in ((10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
+    for idle, kept in ((10.0, transport.MAX_IDLE), (10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
         adapter.drop_connections(idle)
         assert adapter.max_idle == kept
     adapter._cautious_until = 0.0
     assert adapter.max_idle == transport.MAX_IDLE
+
+
+class Steady:
+    """A clock that stands still until it is moved; the transport measures idle times by it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+Closes = Callable[[int, int, float], bool]
+"""Whether a connection is closed instead of answering: by how many requests it answered, how many all
+connections answered, and for how many seconds it was idle."""
+
+
+def closing(steady: Steady, closes: Closes) -> tuple[Serve, list[int]]:
+    """Answer requests until `closes`; the list has the number of requests that all connections answered."""
+    answered = [0]
+
+    def serve(connection: socket.socket, _: threading.Event) -> None:
+        by_this, used_at = 0, steady.now
+        while connection.recv(65536) and not closes(by_this, answered[0], steady.now - used_at):
+            by_this, used_at = by_this + 1, steady.now
+            answered[0] += 1
+            connection.sendall(ANSWER)
+
+    return serve, answered
+
+
+REGULAR, MIXED = (1.25,), (0.1, 1.5, 4.0, 0.5, 12.0, 2.0, 25.0, 0.2)
+REQUESTS = 240
+LONG = sum(gap > 10 for gap in MIXED) * REQUESTS // len(MIXED)
+"""How many of the mixed pauses are longer than 10 seconds."""
+
+
+@pytest.mark.parametrize(
+    ("closes", "gaps", "most"),
+    [
+        pytest.param(lambda *_: False, MIXED, (1, 0), id="never"),
+        pytest.param(lambda by, all_, _: by and all_ == 1, REGULAR, (2, 1), id="the first one"),
+        pytest.param(lambda by, all_, _: by and all_ == 1, MIXED, (2, 1), id="one after a pause"),
+        pytest.param(lambda by, all_, _: by and all_ in (80, 160), MIXED, (3, 2), id="restarts"),
+        pytest.param(lambda by, *_: by == 20, REGULAR, (12, 12), id="after 20 requests"),
+        pytest.param(lambda by, *_: by == 1, REGULAR, (REQUESTS, 4), id="after one request"),
+        pytest.param(lambda by, *_: by == 1, MIXED, (REQUESTS, 16), id="after one request, mixed pauses"),
+        pytest.param(lambda _, __, idle: idle > 10, REGULAR, (1, 0), id="after 10 s, requests in between"),
+        pytest.param(lambda _, __, idle: idle > 10, MIXED, (LONG + 4, 4), id="after 10 s"),
+        pytest.param(lambda _, __, idle: idle > 1, REGULAR, (REQUESTS, 4), id="after a second"),
+    ],
+)
+def test_connections_that_are_closed_without_an_answer_are_kept_as_long_as_they_last(
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    closes: Closes,
+    gaps: tuple[float, ...],
+    most: tuple[int, int],
+) -> None:
+    """`most` is how many connections and dropped requests there may be."""
+    steady = Steady()
+    monkeypatch.setattr(transport, "time", steady)
+    serve, answered = closing(steady, closes)
+    dropped = 0
+    with raw_server(serve) as server:
+        client._base_url = server.url
+        for position in range(REQUESTS):
+            steady.now += gaps[position % len(gaps)]
+            try:
+                client.send(TEAMS)
+            except DroppedConnectionError:
+                dropped += 1
+                client.send(TEAMS)
+        assert answered == [REQUESTS]
+        assert server.connections <= most[0]
+        assert dropped <= most[1]
 
 
 @pytest.fixture
