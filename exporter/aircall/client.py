@@ -143,7 +143,7 @@ class Client:
     def _dropped(self, attempt: Attempt) -> type[ApiError]:
         self._transport.drop_connections(attempt.idle)
         log.info(
-            "a connection was dropped while it was idle",
+            "no answer on a kept connection, repeating the request on a new one",
             idle=f"{attempt.idle:.1f}s",
             kept_from_now_on=f"{self._transport.max_idle:.1f}s",
         )
