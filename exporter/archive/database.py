@@ -7,7 +7,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
 from exporter.durable import make_directory
 
@@ -188,6 +195,12 @@ def breaks_connection(error: ArchiveError) -> bool:
         return True
     name = str(getattr(cause, "sqlite_errorname", ""))
     return name.startswith(("SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR"))
+
+
+def lacks_table(error: DBAPIError) -> bool:
+    """Whether a statement failed because one of its tables is missing."""
+    cause = error.orig
+    return getattr(cause, "sqlstate", None) == "42P01" or str(cause).startswith("no such table")
 
 
 def _is_of_the_data(error: SQLAlchemyError) -> bool:
