@@ -69,6 +69,15 @@ def _create_missing(connection: Connection) -> None:
         write(connection, PROGRESS, replace(progress, covered=(), wanted_from=int(first)))
 
 
+def require_preparable(connection: Connection) -> None:
+    """Raise ArchiveError if `prepare` would do so for what the tables are."""
+    found = whole.tables(connection)
+    if state not in found or "version" not in _state(connection):
+        whole.require_empty(connection, found)
+    elif _version(connection) == VERSION:
+        whole.missing_details(found)
+
+
 def require_current(connection: Connection) -> None:
     """Raise ArchiveError unless the tables are those of this version."""
     version = _version(connection)

@@ -40,7 +40,7 @@ from exporter.archive.database import (
 )
 from exporter.archive.files import OpenFiles, file_of
 from exporter.archive.keyfile import CallerKey, KeyFile
-from exporter.archive.lift import prepare, require_current
+from exporter.archive.lift import prepare, require_current, require_preparable
 from exporter.archive.records import (
     MOST_FOR_TEAMS,
     Addition,
@@ -128,6 +128,13 @@ class Archive:
         """Whether an exclusive archive of this database is open."""
         with archive_errors(), self._searched.connect() as connection:
             return leader.look(connection)
+
+    def require_loadable(self) -> None:
+        """Raise ArchiveError if an exclusive archive could not be loaded; this takes no lock."""
+        with archive_errors(), searching(self._searched) as connection:
+            require_preparable(connection)
+            if self._key_file is not None:
+                callerkey.require_key(connection, self._key_file)
 
     def leads(self) -> bool:
         """Whether no other exporter has had an exclusive archive since; asked in a session of its own."""
