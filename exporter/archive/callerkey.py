@@ -2,11 +2,12 @@
 
 import hmac
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from exporter.archive import state
 from exporter.archive.database import ArchiveError
 from exporter.archive.keyfile import CallerKey, KeyFile
+from exporter.archive.schema import state as notes
 
 
 def claim(connection: Connection, file: KeyFile) -> CallerKey:
@@ -15,6 +16,15 @@ def claim(connection: Connection, file: KeyFile) -> CallerKey:
         file.make()
         state.write(connection, state.CALLER_KEY, file.read().fingerprint)
     return key_of(connection, file)
+
+
+def require_key(connection: Connection, file: KeyFile) -> None:
+    """Raise ArchiveError if `claim` would do so for what the file holds. The table `state` may be missing."""
+    known = inspect(connection).has_table(notes.name)
+    if known and state.read(connection, state.CALLER_KEY, str) is not None:
+        key_of(connection, file)
+    elif not file.made_here:
+        file.read()
 
 
 def key_of(connection: Connection, file: KeyFile) -> CallerKey:

@@ -7,12 +7,20 @@ from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
 from exporter.durable import make_directory
 
 DRIVERS = ("postgresql+psycopg", "sqlite", "sqlite+pysqlite")
-_WANTED = "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
+WANTED = "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
+IN_MEMORY = "found a SQLite database in memory, which loses all calls and counters at the end of the process"
 
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
@@ -81,12 +89,9 @@ def url_problem(url: str) -> str:
             return "is of a kind that is not supported, wanted postgresql+psycopg:// or sqlite://"
         dialect = parsed.get_dialect()
         if parsed.drivername not in DRIVERS:
-            return f"found the driver {parsed.drivername}, which is not supported, {_WANTED}"
+            return f"found the driver {parsed.drivername}, which is not supported, {WANTED}"
         if parsed.get_backend_name() == "sqlite" and is_in_memory(parsed):
-            return (
-                "found a SQLite database in memory, which loses all calls and counters at the end of the"
-                f" process, {_WANTED}"
-            )
+            return f"{IN_MEMORY}, {WANTED}"
         dialect.import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
         return "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall"
@@ -96,7 +101,10 @@ def url_problem(url: str) -> str:
 
 
 def is_in_memory(url: URL) -> bool:
-    """Whether SQLite keeps this database in memory, or in a temporary file that it deletes at the end."""
+    """Whether SQLite keeps this database in memory, or in a temporary file that it deletes at the end.
+
+    This notices what is plainly written, without opening anything; `files.file_problem` notices the rest.
+    """
     name = url.database or ""
     if not is_file_uri(url):
         return name in ("", ":memory:")
@@ -188,6 +196,12 @@ def breaks_connection(error: ArchiveError) -> bool:
         return True
     name = str(getattr(cause, "sqlite_errorname", ""))
     return name.startswith(("SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR"))
+
+
+def lacks_table(error: DBAPIError) -> bool:
+    """Whether a statement failed because one of its tables is missing."""
+    cause = error.orig
+    return getattr(cause, "sqlstate", None) == "42P01" or str(cause).startswith("no such table")
 
 
 def _is_of_the_data(error: SQLAlchemyError) -> bool:

@@ -1,12 +1,21 @@
 """Watching the files of a SQLite archive: SQLite goes on writing to a file that was deleted or replaced."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import URL, Engine, event
 
-from exporter.archive.database import ArchiveError, ReplacedError, is_file_uri, is_in_memory
+from exporter.archive.database import (
+    IN_MEMORY,
+    WANTED,
+    ArchiveError,
+    ReplacedError,
+    is_file_uri,
+    is_in_memory,
+)
 
 _SUFFIXES = ("", "-wal", "-shm")
 
@@ -20,6 +29,29 @@ def file_of(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return None
     return Path(unquote(name.removeprefix("file:").split("?")[0]) if is_file_uri(url) else name)
+
+
+def file_problem(url: URL) -> str:
+    """Return why the SQLite database at `url` would not be kept in the file that the address names.
+
+    SQLite itself is asked: it decodes addresses in ways of its own. Returns nothing if all is well, or if
+    the file cannot be opened now, which is reported when the archive is loaded. Creates a missing file.
+    """
+    path = file_of(url)
+    try:
+        (address,), options = url.get_dialect()().create_connect_args(url)
+        with closing(sqlite3.connect(address, **{**options, "timeout": 0})) as connection:
+            name = connection.execute("PRAGMA database_list").fetchone()[2]
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    except sqlite3.Error:
+        return ""
+    except ValueError as error:
+        return f"found a SQLite database whose name cannot be used: {error}, {WANTED}"
+    if path is None or mode == "memory" or not name:
+        return f"{IN_MEMORY}, {WANTED}"
+    if not Path(name).is_file() or not path.exists() or not path.samefile(name):
+        return f"found a SQLite database that SQLite keeps in {name} instead of {path}, {WANTED}"
+    return ""
 
 
 class OpenFiles:

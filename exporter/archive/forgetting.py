@@ -3,6 +3,8 @@
 The hash of his number is noted: what is read of him later, or again, is kept without him too.
 """
 
+from collections.abc import Iterable
+
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, update
 
 from exporter.archive.callers import FORGOTTEN
@@ -28,6 +30,12 @@ def hold(connection: Connection) -> frozenset[str]:
     """The hashes of all who are to be forgotten; nobody is added before the transaction ends."""
     connection.execute(_LOCK.with_for_update(read=True))
     return frozenset(connection.scalars(select(forgotten.c.caller_hash)))
+
+
+def note_again(connection: Connection, hashes: Iterable[str], at: int) -> None:
+    """Note callers again whose rows are lost, `at` being UNIX seconds."""
+    for caller_hash in sorted(hashes):
+        connection.execute(insert(forgotten).values(caller_hash=caller_hash, forgotten_at=at))
 
 
 def count(connection: Connection, key: CallerKey, number: str) -> int:

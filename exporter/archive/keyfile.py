@@ -48,7 +48,7 @@ class KeyFile:
 
     def __init__(self, path: Path, made_here: bool) -> None:
         """Take the file at `path`, to be made where it is missing if it is `made_here`."""
-        self.path, self._made_here = path, made_here
+        self.path, self.made_here = path, made_here
 
     def read(self) -> CallerKey:
         """Raises ArchiveError where it is missing or holds no secret."""
@@ -61,7 +61,7 @@ class KeyFile:
 
         It is on disk before a caller is hashed with it.
         """
-        if self.path.exists() or not self._made_here:
+        if self.path.exists() or not self.made_here:
             return
         try:
             make_directory(self.path.parent)

@@ -6,8 +6,10 @@ is lifted in pieces, and one that was interrupted goes on where it was.
 """
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -16,8 +18,11 @@ from sqlalchemy.exc import DBAPIError
 
 from exporter.account.calls import LATE
 from exporter.account.history import joined, without
+from exporter.archive import whole
 from exporter.archive.database import ArchiveError, writing
-from exporter.archive.schema import metadata, state
+from exporter.archive.records import Progress
+from exporter.archive.schema import comments, metadata, state, tags
+from exporter.archive.state import PROGRESS, read, write
 from exporter.archive.words import words
 
 log = structlog.get_logger()
@@ -34,14 +39,43 @@ Step = Callable[[Connection, int | None], int | None]
 
 
 def prepare(engine: Engine) -> None:
-    """Create the tables, or lift those of an older version. Raises ArchiveError on those of a newer one."""
+    """Create the tables, or lift those of an older version.
+
+    Raises ArchiveError if they are those of a newer version, or if only part of them is left.
+    """
     with writing(engine) as connection:
-        if not inspect(connection).has_table(state.name) or "version" not in _state(connection):
+        found = whole.tables(connection)
+        if state not in found or "version" not in _state(connection):
+            whole.require_empty(connection, found)
             metadata.create_all(connection)
             connection.execute(insert(state).values(name="version", value=str(VERSION)))
     while _lift_a_piece(engine):
         pass
+    with writing(engine) as connection:
+        _create_missing(connection)
     _index_words(engine)
+
+
+def _create_missing(connection: Connection) -> None:
+    """Create tables of details that are missing, and have calls read again for what was in them."""
+    missing = whole.missing_details(whole.tables(connection))
+    if not missing:
+        return
+    metadata.create_all(connection, tables=missing)
+    log.warning("missing tables of the archive created", tables=", ".join(table.name for table in missing))
+    progress = read(connection, PROGRESS, Progress)
+    if progress is not None and progress.covered and {tags, comments} & set(missing):
+        first = min(progress.covered[0][0], progress.wanted_from or math.inf)
+        write(connection, PROGRESS, replace(progress, covered=(), wanted_from=int(first)))
+
+
+def require_preparable(connection: Connection) -> None:
+    """Raise ArchiveError if `prepare` would do so for what the tables are."""
+    found = whole.tables(connection)
+    if state not in found or "version" not in _state(connection):
+        whole.require_empty(connection, found)
+    elif _version(connection) == VERSION:
+        whole.missing_details(found)
 
 
 def require_current(connection: Connection) -> None:

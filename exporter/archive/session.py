@@ -1,15 +1,16 @@
 """Noticing that a database is another one, or an older copy of itself, than the exporter wrote last.
 
 Each exporter that loads an archive keeps a row of its own in it, whose number grows with each transaction.
-The row is missing in a database that was recreated, and its number is too low in one that was restored.
+The row is missing in a database that was recreated, and its number is too low in one that was restored. If
+only part of the database is lost, `whole` notices that.
 """
 
 import secrets
 
 import msgspec
-from sqlalchemy import Connection, delete, inspect, select
+from sqlalchemy import Connection, delete, select
 
-from exporter.archive import state
+from exporter.archive import state, whole
 from exporter.archive.database import ReplacedError
 from exporter.archive.schema import state as notes
 
@@ -44,13 +45,15 @@ class Session:
 
     def go_on(self, connection: Connection, at: float) -> None:
         """Write the next number. Raises ReplacedError if the row is not as it was written last."""
-        if not inspect(connection).has_table(notes.name):
-            raise ReplacedError("its tables are gone")
+        if not whole.has_all_tables(connection):
+            raise ReplacedError("some or all of its tables are missing")
         written = state.read(connection, self._name, _Written)
         if written is None:
             raise ReplacedError("it does not contain what this exporter has written")
         if written.number not in self._possible:
             raise ReplacedError("it is an older copy of what this exporter has written")
+        if not whole.is_whole(connection):
+            raise ReplacedError("rows that this exporter has saved are missing")
         self._write(connection, at)
 
     def committed(self) -> None:

@@ -1,5 +1,6 @@
 """When an exporter that stands by may take the archive: not before whoever lost it has had time to return."""
 
+import logging
 import math
 from collections.abc import Callable
 
@@ -25,6 +26,9 @@ SILENCE = 180.0
 SUSPENDED = 30.0
 """Seconds between two looks after which it was we who did nothing: the other one has as long again."""
 
+CHECK = 15.0
+"""Seconds between two checks, while another polls, whether this exporter could load the archive."""
+
 TAKEN = "another exporter polls this account"
 LOST = "another exporter may come back to this account"
 UNDECIDED = "the database is away that says who polls this account"
@@ -38,15 +42,19 @@ class Standby:
         look: Callable[[], Vacancy],
         sign_of_life: Callable[[], object] = object,
         end_silent: Callable[[], object] = lambda: None,
+        require_loadable: Callable[[], object] = lambda: None,
     ) -> None:
-        """Decide by looks at the archive; all three functions may raise ArchiveError.
+        """Decide by looks at the archive; all four functions may raise ArchiveError.
 
         Args:
             look: Returns who has the archive.
             sign_of_life: Returns what changes while the one that has it works.
             end_silent: Ends the session of one that does not.
+            require_loadable: Raises ArchiveError if this exporter could not load the archive.
         """
         self._look, self._sign_of_life, self._end_silent = look, sign_of_life, end_silent
+        self._require_loadable = require_loadable
+        self._problem, self._checked_at = "", -math.inf
         self._sign: object = None
         self._sign_at = self._looked_at = -math.inf
         self._patience = RETURNING
@@ -60,17 +68,34 @@ class Standby:
         try:
             found = self._look()
         except ArchiveError:
-            self._patience = RETURNING_LATE
+            self._patience, self._lost_at = RETURNING_LATE, None
             return self._stand_by(UNDECIDED)
         if found is Vacancy.HELD:
-            self._patience = RETURNING
+            self._patience, self._lost_at = RETURNING, None
             self._require_life(now)
-            return self._stand_by(TAKEN)
+            if now - self._checked_at >= CHECK:
+                self._check(now)
+            return self._stand_by(self._problem or TAKEN)
         if found is not Vacancy.NEVER_HELD:
             self._lost_at = self.spent_until = now if self._lost_at is None else self._lost_at
         if found is Vacancy.LOST and now - self.spent_until < self._patience:
-            return self._stand_by(LOST)
-        return True
+            return self._stand_by(self._problem or LOST)
+        self._check(now)
+        return not self._problem or self._stand_by(self._problem)
+
+    def failed(self, error: ArchiveError) -> None:
+        """The archive could not be loaded although it was our turn."""
+        self.why = _cannot_load(error)
+
+    def _check(self, now: float) -> None:
+        """Look whether this exporter could load the archive: it takes no lock that it could not use."""
+        self._checked_at = now
+        try:
+            self._require_loadable()
+        except ArchiveError as error:
+            self._problem = _cannot_load(error)
+        else:
+            self._problem = ""
 
     def _require_life(self, now: float) -> None:
         """End the session of an exporter that has the archive and does nothing."""
@@ -87,9 +112,11 @@ class Standby:
             log.warning("session of a silent exporter not ended", problem=str(error))
 
     def _stand_by(self, why: str) -> bool:
-        if why != LOST:
-            self._lost_at = None
         if why != self.why:
-            log.info("standing by", why=why)
+            log.log(logging.ERROR if why == self._problem else logging.INFO, "standing by", why=why)
         self.why = why
         return False
+
+
+def _cannot_load(error: ArchiveError) -> str:
+    return f"this exporter cannot load the archive: {error}"

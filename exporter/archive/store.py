@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -15,7 +15,18 @@ from sqlalchemy import Connection, Engine, Table, delete, exists, func, select, 
 
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call
-from exporter.archive import callerkey, forgetting, hiding, leader, owner, retention, rows, schema, state
+from exporter.archive import (
+    callerkey,
+    forgetting,
+    hiding,
+    leader,
+    owner,
+    retention,
+    rows,
+    schema,
+    state,
+    whole,
+)
 from exporter.archive.callers import Callers
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import (
@@ -29,7 +40,7 @@ from exporter.archive.database import (
 )
 from exporter.archive.files import OpenFiles, file_of
 from exporter.archive.keyfile import CallerKey, KeyFile
-from exporter.archive.lift import prepare, require_current
+from exporter.archive.lift import prepare, require_current, require_preparable
 from exporter.archive.records import (
     MOST_FOR_TEAMS,
     Addition,
@@ -87,6 +98,7 @@ class Archive:
             leader.lock_with_each_session(self._engine, self._name)
         self._key_file = key_file
         self._key: CallerKey | None = None
+        self._forgotten: frozenset[str] = frozenset()
         self.simulated = simulated
         self._session = Session()
         self._loads = 0
@@ -117,6 +129,13 @@ class Archive:
         with archive_errors(), self._searched.connect() as connection:
             return leader.look(connection)
 
+    def require_loadable(self) -> None:
+        """Raise ArchiveError if an exclusive archive could not be loaded; this takes no lock."""
+        with archive_errors(), searching(self._searched) as connection:
+            require_preparable(connection)
+            if self._key_file is not None:
+                callerkey.require_key(connection, self._key_file)
+
     def leads(self) -> bool:
         """Whether no other exporter has had an exclusive archive since; asked in a session of its own."""
         with archive_errors(), searching(self._searched) as connection:
@@ -140,6 +159,8 @@ class Archive:
             prepare(self._engine)
             with writing(self._engine) as connection:
                 owner.claim(connection, self.simulated, again=self._loads > 0)
+                whole.require_whole(connection)
+                whole.begin(connection)
                 self._session.begin(connection, time.time())
                 if self.exclusive:
                     leader.claim(connection, self._name)
@@ -197,7 +218,9 @@ class Archive:
                 state.write(connection, state.PROGRESS, batch.progress)
             wanted = batch.for_teams_wanted
             uncounted = _uncounted_for_teams(connection, wanted) if wanted else None
-            return Saved(fresh, _totals(connection, batch.additions), uncounted)
+            totals = _totals(connection, batch.additions)
+            whole.note(connection, batch.records.values(), _one_of(fresh, totals), bool(batch.names))
+            return Saved(fresh, totals, uncounted)
 
     def progress(self) -> Progress | None:
         """How far reading has come."""
@@ -298,13 +321,20 @@ class Archive:
         if not records:
             return
         ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
-        callers = Callers(self._key, forgetting.hold(connection))
+        callers = Callers(self._key, self._hold_forgotten(connection))
         records = list(map(callers.kept, records))
         put = [rows.call_row(record, callers, removed_to) for record in records]
         self._put(connection, schema.calls, put, keep=("counted", "counted_for_teams"))
         for table, children in ((schema.tags, rows.tag_rows), (schema.comments, rows.comment_rows)):
             connection.execute(delete(table).where(table.c.call_id.in_(ids)))
             self._put(connection, table, children(records))
+
+    def _hold_forgotten(self, connection: Connection) -> frozenset[str]:
+        """Return the hashes of callers who are to be forgotten; write rows again that were deleted."""
+        found = forgetting.hold(connection)
+        forgetting.note_again(connection, self._forgotten - found, int(time.time()))
+        self._forgotten |= found
+        return self._forgotten
 
     def _add_to_totals(self, connection: Connection, additions: Iterable[Addition]) -> None:
         added: Counter[Key] = Counter()
@@ -373,6 +403,12 @@ def _totals(connection: Connection, additions: Iterable[Addition]) -> dict[Key, 
         query = select(schema.totals).where(schema.totals.c.key.in_(some))
         found |= {_as_key(row.key): row.value for row in connection.execute(query)}
     return found
+
+
+def _one_of(additions: Iterable[Addition], totals: Mapping[Key, int]) -> tuple[str, int] | None:
+    """Return a key that was added to, and its total; None if nothing was added."""
+    key = next((key for addition in additions for key, _ in addition.increments), None)
+    return None if key is None else (_as_text(key), totals[key])
 
 
 def _as_text(key: Key) -> str:

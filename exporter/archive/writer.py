@@ -92,7 +92,7 @@ class ArchiveWriter:
         self._listener, self._settings, self._doing = listener, settings, doing
         self._saver = Saver(archive, listener.saved)
         self._loaded = False
-        looks = archive.vacancy, archive.sign_of_life, archive.end_silent
+        looks = archive.vacancy, archive.sign_of_life, archive.end_silent, archive.require_loadable
         self._standby = Standby(*looks) if archive.exclusive else None
         self._replaced_at: float | None = None
         self._load_number = 0
@@ -188,9 +188,11 @@ class ArchiveWriter:
     def _load(self) -> None:
         try:
             memory = self._archive.load()
-        except ArchiveError:
-            if self._archive.exclusive:
-                self._archive.close()  # another may take it
+        except Exception as error:
+            if self._standby is not None:
+                self._archive.close()  # releases the lock: another exporter may take it
+                if isinstance(error, ArchiveError) and not isinstance(error, TakenError):
+                    self._standby.failed(error)
             raise
         self._loaded = True
         self._listener.loaded(memory)

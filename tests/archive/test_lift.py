@@ -74,7 +74,9 @@ def contents(database: str) -> dict[str, list[dict[str, Any]]]:
             table.name: [
                 {name: value for name, value in row.items() if name not in NEW}
                 for row in connection.execute(text(f"SELECT * FROM {table.name} ORDER BY 1, 2")).mappings()
-                if not str(row.get("name")).startswith(("version", "lifted", "progress", "session:"))
+                if not str(row.get("name")).startswith(
+                    ("version", "lifted", "progress", "session:", "saved_last")
+                )
             ]
             for table in schema.metadata.sorted_tables
             if table is not schema.forgotten

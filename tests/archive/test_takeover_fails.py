@@ -1,0 +1,141 @@
+"""An exporter that stands by takes the account only if it can start, and leaves it if its start fails."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, event, text
+from structlog.testing import capture_logs
+
+from exporter.archive import callerkey
+from exporter.archive.database import ArchiveError
+from exporter.archive.keyfile import key_file
+from exporter.archive.records import Memory
+from exporter.archive.standby import CHECK, RETURNING, TAKEN
+from exporter.archive.store import Archive
+from exporter.archive.writer import ArchiveWriter, Listener
+from exporter.config import Settings
+from tests.archive.postgres import Postgres
+from tests.archive.test_standby import holders
+from tests.running import eventually
+from tests.simulated_time import SimulatedTime
+
+
+@pytest.fixture
+def url(postgres_server: Postgres) -> str:
+    return postgres_server.database("takeover")
+
+
+class Other:
+    """An exporter that stands by, in simulated time."""
+
+    def __init__(self, url: str, directory: Path, name: str) -> None:
+        self.key = directory / name
+        self.archive = Archive(url, key_file(str(self.key), str(directory)), exclusive=True)
+        self.time = SimulatedTime()
+        self.loaded: list[Memory] = []
+        listener = Listener(self.loaded.append, lambda *_: None, lambda _: None)
+        self.writer = ArchiveWriter(self.archive, self.time, listener, settings=Settings)
+
+    def live(self, seconds: float = RETURNING + 2) -> None:
+        until = self.time.now + seconds
+        while self.time.now < until:
+            self.writer._turn()
+            self.time.now += 1
+
+
+@pytest.fixture
+def leader(url: str, tmp_path: Path) -> Archive:
+    (tmp_path / "key").write_text("k" * 40)
+    archive = Archive(url, key_file(str(tmp_path / "key"), str(tmp_path)), exclusive=True)
+    archive.load()
+    return archive
+
+
+def break_key(other: Other, _: str) -> None:
+    other.key.write_text("another key of forty letters, at least so")
+
+
+def remove_key(other: Other, _: str) -> None:
+    other.key.unlink()
+
+
+def make_newer(_: Other, url: str) -> None:
+    execute(url, "UPDATE state SET value = '999' WHERE name = 'version'")
+
+
+def lose_a_table(_: Other, url: str) -> None:
+    execute(url, "DROP TABLE totals")
+
+
+def execute(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("fail", "said"),
+    [
+        (break_key, "is another key than the one"),
+        (remove_key, "cannot be read"),
+        (make_newer, "is of version 999"),
+        (lose_a_table, "the archive is partly lost"),
+    ],
+)
+def test_standby_that_cannot_open_the_archive_says_so_and_never_takes_the_lock(
+    url: str, tmp_path: Path, leader: Archive, fail: Callable[[Other, str], None], said: str
+) -> None:
+    other = Other(url, tmp_path, "other")
+    other.key.write_text("k" * 40)
+    with capture_logs() as logged:
+        other.live(3)
+        assert other.writer.stands_by == TAKEN
+        fail(other, url)
+        other.live(CHECK + 1)
+        assert said in str(other.writer.stands_by)
+        leader.close()
+        eventually(lambda: not holders(url))
+        taken = Taken(other)
+        other.live()
+        assert not taken.times
+        assert said in str(other.writer.stands_by)
+        assert not other.loaded
+        assert len([line for line in logged if said in str(line)]) == 1
+        other.archive.close()
+
+
+class Taken:
+    """How often an exporter has taken the lock."""
+
+    def __init__(self, other: Other) -> None:
+        self.times = 0
+        event.listen(other.archive._engine, "connect", self._connected)
+
+    def _connected(self, *_: object) -> None:
+        self.times += 1
+
+
+@pytest.mark.parametrize("error", [ArchiveError("cannot be made"), ValueError("unforeseen"), MemoryError()])
+def test_standby_whose_start_fails_releases_the_lock(
+    url: str, tmp_path: Path, leader: Archive, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    other = Other(url, tmp_path, "key")
+    leader.close()
+    eventually(lambda: not holders(url))
+    taken = Taken(other)
+    with capture_logs():
+        with monkeypatch.context() as patched:
+            patched.setattr(callerkey, "claim", fail)
+            other.live()
+        assert taken.times
+        eventually(lambda: not holders(url))
+        assert not other.loaded
+        other.live(60)
+        assert len(other.loaded) == 1
+        assert holders(url)
+    other.archive.close()
