@@ -38,8 +38,7 @@ class Door:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                own = config.http_server_config.headers
-                MutableHeaders(scope=message).update({name: value for name, value in own.items() if value})
+                MutableHeaders(scope=message).update(config.headers)
             await send(message)
 
         try:
