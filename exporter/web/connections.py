@@ -180,6 +180,8 @@ class Connection(H11Protocol):
             super().data_received(data[start : start + SLICE])
             if self.transport.is_closing():
                 return
+        if self.conn.awaits_request:  # the rest of a body has arrived after its answer
+            self._begun = False
         self._room.heard(self)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's signature)

@@ -53,6 +53,11 @@ class Parser(h11.Connection):
         """
         return self._head > self._max_head or self._lines > MAX_HEAD_LINES
 
+    @property
+    def awaits_request(self) -> bool:
+        """Whether nothing has arrived since the last request was received and answered."""
+        return self.our_state is self.their_state is h11.IDLE and not self.trailing_data[0]
+
     def receive_data(self, data: bytes) -> None:
         if self.their_state is h11.IDLE:
             self._count_head(data)

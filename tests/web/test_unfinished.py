@@ -89,6 +89,23 @@ def test_finished_request_is_not_counted_as_unfinished(one: Running, monkeypatch
         assert all(map(is_answered, clients))
 
 
+def test_body_that_arrives_after_the_answer_finishes_the_request(
+    one: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_UNFINISHED", 2)
+    with ExitStack() as stack:
+        clients = [connected(one, stack) for _ in range(6)]
+        for client in clients:
+            client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+            said = b""
+            while not said.endswith(b"Not Found"):
+                said += client.recv(1000)
+            client.sendall(b"body")
+            with ExitStack() as later:
+                assert is_answered(connected(one, later))
+        assert all(map(is_answered, clients))
+
+
 def test_guesses_that_wait_are_closed_before_a_connection_without_a_request(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
