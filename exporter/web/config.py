@@ -78,7 +78,8 @@ class HttpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What every answer carries. HTTP/2 is never served; `http2: true` only allows it."""
 
     http2: bool = True
-    headers: dict[str, str] = {}
+    headers: dict[str, str] | UnsetType = UNSET
+    """Unset if the file does not have the key."""
 
 
 class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +99,18 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def removes_all_users(self) -> bool:
         """Whether the file says explicitly that there are no users."""
         return self.basic_auth_users is not UNSET and not self.basic_auth_users
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that every answer carries. One with an empty value is left out."""
+        headers = self.http_server_config.headers
+        return {} if headers is UNSET else {name: value for name, value in headers.items() if value}
+
+    @property
+    def removes_all_headers(self) -> bool:
+        """Whether the file says explicitly that there are no headers."""
+        headers = self.http_server_config.headers
+        return headers is not UNSET and not headers
 
     @property
     def wants_certificates(self) -> bool:
@@ -127,7 +140,8 @@ def read_web_config(path: str) -> WebConfig:
     for user, hashed in config.users.items():
         if not BCRYPT.fullmatch(hashed):
             raise ConfigError(path, f"basic_auth_users.{user}", "is not a bcrypt hash, wanted one ($2y$...)")
-    for name, value in config.http_server_config.headers.items():
+    headers = config.http_server_config.headers or {}
+    for name, value in headers.items():
         if problem := _header_problem(name, value):
             raise ConfigError(path, f"http_server_config.headers.{name}", problem)
     tls = config.tls_server_config

@@ -30,6 +30,9 @@ HANDSHAKE_SECONDS = 10.0
 EXCHANGE_SECONDS = 60.0
 """How long a client may take to ask, from its coming or its last answer on, and to have its answer made."""
 
+LINGER_SECONDS = 5.0
+"""How long what a client still sends is discarded, after its request could not be parsed and was answered."""
+
 UNSENT_BYTES = 64 * 2**20
 """Answers that clients are slow to take; beyond, the slowest lose theirs."""
 
@@ -110,11 +113,12 @@ class Connection(H11Protocol):
 
     def __init__(self, room: Room, **uvicorn_s: Any) -> None:
         super().__init__(**uvicorn_s)
-        self.conn = Parser(self.config.h11_max_incomplete_event_size or 0)
+        self.conn: Parser = Parser(self.config.h11_max_incomplete_event_size or 0)
         self._room = room
         self._arriving: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._begun = False
+        self._refused = False
         self._presence = Presence(self.loop.create_future(), self.hang_up)
 
     @property
@@ -171,19 +175,34 @@ class Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         self._begun = True
         for start in range(0, len(data), SLICE):
+            if self._refused:
+                break
             super().data_received(data[start : start + SLICE])
             if self.transport.is_closing():
                 return
+        if self.conn.awaits_request:  # the rest of a body has arrived after its answer
+            self._begun = False
         self._room.heard(self)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, unless the request has been answered before all of it arrived."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's signature)
+        """Answer a request that cannot be parsed, unless it has been answered already, and close."""
         try:
-            super().send_400_response(msg)
+            self.transport.write(self.conn.refusal())
         except h11.LocalProtocolError:
             self.hang_up()
+        else:
+            self._linger()
         if self.cycle is not None:
             self.cycle.disconnected = True
+
+    def _linger(self) -> None:
+        """Discard what still arrives until the client closes the connection."""
+        self._refused = True  # Closing with unread bytes would reset it, and lose the answer.
+        self._unset_keepalive_if_required()
+        self._set_deadline(LINGER_SECONDS)
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():  # not over TLS
+            self.transport.write_eof()
 
     def on_response_complete(self) -> None:
         self._begin_exchange()
@@ -213,10 +232,13 @@ class Connection(H11Protocol):
             self._arriving.cancel()
 
     def _begin_exchange(self) -> None:
+        self._set_deadline(EXCHANGE_SECONDS)
+        self._room.enter(self)
+
+    def _set_deadline(self, seconds: float) -> None:
         if self._deadline:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(EXCHANGE_SECONDS, self.hang_up)
-        self._room.enter(self)
+        self._deadline = self.loop.call_later(seconds, self.hang_up)
 
 
 class Server(uvicorn.Server):

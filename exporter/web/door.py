@@ -13,9 +13,6 @@ from exporter.web.connections import CERTIFIED, PRESENCE, Presence
 from exporter.web.guard import VISITOR
 from exporter.web.passwords import Passwords
 
-LARGEST_HEAD = 128 * 2**10
-"""Bytes of a request's line and headers."""
-
 CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
 _STOPPING = "The exporter is stopping and has not finished this request.\n"
@@ -41,8 +38,7 @@ class Door:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                own = config.http_server_config.headers
-                MutableHeaders(scope=message).update({name: value for name, value in own.items() if value})
+                MutableHeaders(scope=message).update(config.headers)
             await send(message)
 
         try:
@@ -83,8 +79,6 @@ class Door:
 
 def _problem(scope: Scope, headers: Headers) -> Response | None:
     """The refusal of a request that nobody may make."""
-    if _head_size(scope) > LARGEST_HEAD:
-        return PlainTextResponse("The request's head is too large.\n", 431)
     if "content-length" in headers and "transfer-encoding" in headers:  # who is right, a proxy or we?
         problem = "Content-Length and Transfer-Encoding exclude each other.\n"
         return PlainTextResponse(problem, 400, {"Connection": "close"})
@@ -100,11 +94,6 @@ def sent_by_another_site(headers: Mapping[str, str]) -> bool:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is not None and origin.partition("://")[2] != headers.get("host")
-
-
-def _head_size(scope: Scope) -> int:
-    fields = (len(name) + len(value) + 4 for name, value in scope["headers"])
-    return len(scope["raw_path"]) + len(scope["query_string"]) + sum(fields)
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:

@@ -1,7 +1,6 @@
 """A queue that no client can fill for others, and in which a flood of items does not hide a single one."""
 
 import random
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from itertools import count
 from typing import Generic, TypeVar
@@ -15,6 +14,7 @@ REMEMBERED_SECONDS = 120.0
 """How long: a client that gave up comes back with its next scrape."""
 
 K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 
 
 class FairQueue(Generic[K]):
@@ -23,18 +23,24 @@ class FairQueue(Generic[K]):
     A client with many items is a flood, or many clients behind one proxy. Which item is the rightful one is
     unknown, but it comes once and is not followed by others like it, and if it is not served it comes again
     unchanged. So every second item is the oldest one that has come back, of all clients: a client that gives
-    up before its turn keeps its place. The others are new items of the client whose turn it is, the newest
-    with probability 1/2, the one before with 1/4, and so on: the items of a flood that wait for each other's
-    results are older than one that arrives now.
+    up before its turn keeps its place.
+
+    The others are new items. In each round every client has one turn. Clients that guess have come before one
+    that arrives now, so the newest client that still has its turn is chosen with probability 1/2, the one
+    before with 1/4, and so on. A client that gives up and returns is not newer than before. The items of a
+    client are chosen in the same way: those of a flood that wait for each other's results are older.
     """
 
     def __init__(self, flip: Callable[[], bool] = lambda: random.getrandbits(1) == 1) -> None:
         """Create an empty queue; `flip` returns True with probability 1/2."""
         self._flip = flip
-        self._clients: OrderedDict[str, dict[K, bool]] = OrderedDict()
-        """By client, in the order of their turns: items, newest last, and whether they have come back."""
+        self._clients: dict[str, dict[K, bool]] = {}
+        """By client: items, newest last, and whether they have come back."""
         self._first_arrivals: TTLCache[K, int] = TTLCache(MAX_REMEMBERED, REMEMBERED_SECONDS)
-        self._arrivals = count()
+        self._turns: TTLCache[str, tuple[int, int]] = TTLCache(MAX_REMEMBERED, REMEMBERED_SECONDS)
+        """By client: the round of its next turn, and since when, as a number of `_numbers`."""
+        self._round = 0
+        self._numbers = count()
         self._returned_next = True
 
     def __len__(self) -> int:
@@ -44,7 +50,9 @@ class FairQueue(Generic[K]):
         """Add an item that is not in the queue."""
         returned = item in self._first_arrivals
         if not returned:
-            self._first_arrivals[item] = next(self._arrivals)
+            self._first_arrivals[item] = next(self._numbers)
+        if client not in self._clients:
+            self._turns[client] = self._turn(client)
         self._clients.setdefault(client, {})[item] = returned
 
     def withdraw(self, client: str, item: K) -> None:
@@ -62,7 +70,13 @@ class FairQueue(Generic[K]):
         client, item = (None if self._returned_next else self._oldest_returned()) or self._new()
         self.withdraw(client, item)
         self._first_arrivals.pop(item, None)
+        self._turns[client] = (self._turn(client)[0] + 1, next(self._numbers))
         return item
+
+    def _turn(self, client: str) -> tuple[int, int]:
+        """Return the next turn of a client: in this round, as the newest, unless it has one already."""
+        turn = self._turns.get(client)
+        return turn if turn and turn[0] >= self._round else (self._round, next(self._numbers))
 
     def _oldest_returned(self) -> tuple[str, K] | None:
         """Return the item that has come back and first arrived the longest ago, of all clients."""
@@ -72,7 +86,13 @@ class FairQueue(Generic[K]):
         return min(returned, key=lambda each: self._first_arrivals.get(each[1], 0), default=None)
 
     def _new(self) -> tuple[str, K]:
-        """Return an item of the client whose turn it is."""
-        client, items = next(iter(self._clients.items()))
-        self._clients.move_to_end(client)
-        return client, next((item for item in reversed(items) if self._flip()), next(iter(items)))
+        """Return an item of a client that has its turn in this round."""
+        turns = {client: self._turn(client) for client in self._clients}
+        self._round = min(number for number, _ in turns.values())
+        clients = [client for client, (number, _) in turns.items() if number == self._round]
+        client = self._recent(sorted(clients, key=lambda each: turns[each][1]))
+        return client, self._recent(list(self._clients[client]))
+
+    def _recent(self, values: list[T]) -> T:
+        """Return the last value with probability 1/2, the one before with 1/4, and so on."""
+        return next((value for value in reversed(values) if self._flip()), values[0])

@@ -4,9 +4,11 @@ A file that is rewritten in place can be read while it is empty or cut off, and 
 valid YAML. So a reload may add protection, but it may not remove any.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, WebConfig
+from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, TlsServer, WebConfig
+from exporter.yamlfile import short
 
 
 class LostProtection(NamedTuple):
@@ -19,21 +21,49 @@ class LostProtection(NamedTuple):
 def lost_protection(old: WebConfig, new: WebConfig) -> LostProtection | None:
     """Return the first protection of `old` that `new` lacks, or None.
 
-    The one exception is `basic_auth_users: {}`: no part of a file with users reads like this, so it is meant.
+    The exceptions are `basic_auth_users: {}` and `headers: {}`: no part of a file with users or headers
+    reads like this, so it is meant.
     """
-    missing = sorted(old.users.keys() - new.users.keys())
-    if missing and not new.removes_all_users:
-        named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        remedy = "restart to remove users, or write basic_auth_users: {} to remove all of them"
-        return LostProtection("basic_auth_users", f"has lost {named}; {remedy}")
-    if (old.tls_server_config is None) != (new.tls_server_config is None):
+    if not new.removes_all_users and (lost := _missing("basic_auth_users", "users", old.users, new.users)):
+        return lost
+    return _lost_tls(old.tls_server_config, new.tls_server_config) or _lost_headers(old, new)
+
+
+def _lost_tls(before: TlsServer | None, after: TlsServer | None) -> LostProtection | None:
+    if (before is None) != (after is None):
         return LostProtection("tls_server_config", "is new or gone; TLS is switched on and off by a restart")
-    if old.tls_server_config is None or new.tls_server_config is None:
+    if before is None or after is None:
         return None
-    before, after = old.tls_server_config, new.tls_server_config
     for key, values in (("client_auth_type", CLIENT_AUTH_TYPES), ("min_version", TLS_VERSIONS)):
         was, now = getattr(before, key), getattr(after, key)
         if values.index(now) < values.index(was):
             problem = f"found {now}, wanted {was} or stricter; restart to protect less"
             return LostProtection(f"tls_server_config.{key}", problem)
-    return None
+    return _cut_off("tls_server_config.client_ca_file", before.client_ca_file, after.client_ca_file)
+
+
+def _lost_headers(old: WebConfig, new: WebConfig) -> LostProtection | None:
+    key = "http_server_config.headers"
+    if new.removes_all_headers:
+        return None
+    if lost := _missing(key, "headers", old.headers, new.headers):
+        return lost
+    cut = (_cut_off(f"{key}.{name}", value, new.headers[name]) for name, value in old.headers.items())
+    return next(filter(None, cut), None)
+
+
+def _missing(key: str, what: str, old: Iterable[str], new: Iterable[str]) -> LostProtection | None:
+    missing = sorted(set(old) - set(new))
+    if not missing:
+        return None
+    named = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+    empty = f"{key.rpartition('.')[2]}: {{}}"
+    remedy = f"restart to remove {what}, or write {empty} to remove all of them"
+    return LostProtection(key, f"has lost {named}; {remedy}")
+
+
+def _cut_off(key: str, old: str, new: str) -> LostProtection | None:
+    if new == old or not old.startswith(new):
+        return None
+    problem = f"found {short(new)}, which is only the beginning of {short(old)}; restart to shorten it"
+    return LostProtection(key, problem)

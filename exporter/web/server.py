@@ -9,8 +9,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.web.connections import Server
-from exporter.web.door import LARGEST_HEAD, Door
+from exporter.web.door import Door
 from exporter.web.file import WebFile
+from exporter.web.parsing import LARGEST_HEAD
 
 STOP_SECONDS = 1
 """How long requests in progress are waited for when the server stops."""

@@ -1,12 +1,10 @@
 """Checks of passwords without HTTP: how much work each takes, and in which order they are made."""
 
 import asyncio
-import random
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Coroutine
-from itertools import count
 from typing import Any, TypeVar
 
 import bcrypt
@@ -16,7 +14,6 @@ from hypothesis import strategies as st
 
 from exporter.addresses import client_network
 from exporter.web import passwords
-from exporter.web.fair import FairQueue
 from exporter.web.passwords import Passwords, bcrypt_cost, verify
 
 T = TypeVar("T")
@@ -154,104 +151,6 @@ def test_client_that_disconnects_leaves_nothing_to_check(monkeypatch: pytest.Mon
 
     assert run(guess_and_leave())
     assert work.checked.total() <= 1 + passwords.WORKERS
-
-
-class Guessers:
-    """Clients on one address that each send a new guess as soon as the last one is answered."""
-
-    def __init__(self, seed: int, guessers: int) -> None:
-        self.rng = random.Random(seed)
-        self.queue: FairQueue[str] = FairQueue(lambda: self.rng.getrandbits(1) == 1)
-        self.guesses = 0
-        for _ in range(guessers):
-            self.guess()
-
-    def guess(self) -> None:
-        self.guesses += 1
-        self.queue.add("address", f"guess {self.guesses}")
-
-    def checks_until(self, item: str, patience: int) -> int | None:
-        """Return after how many checks the item is taken, or None if it is not within `patience`."""
-        for checks in range(1, patience + 1):
-            taken = self.queue.take()
-            if taken == item:
-                return checks
-            self.guess()
-        return None
-
-
-@pytest.mark.parametrize("guessers", [1, 10, 100, 1000])
-def test_right_password_among_guessers_on_the_same_address_is_checked_soon(guessers: int) -> None:
-    """A check takes about 0.1 s, so a scrape can wait for about 100."""
-    within, later = 0, 0
-    for seed in range(100):
-        flood = Guessers(seed, guessers)
-        for _ in range(seed):
-            flood.queue.take()
-            flood.guess()
-        flood.queue.add("address", "right")
-        if flood.checks_until("right", 100):
-            within += 1
-            continue
-        flood.queue.withdraw("address", "right")  # the scrape has timed out, and the next one begins
-        flood.queue.add("address", "right")
-        later += flood.checks_until("right", 2) is not None
-    assert within >= 90
-    assert within + later == 100
-
-
-@pytest.mark.parametrize("addresses", [60, 150, 1000])
-def test_client_that_gives_up_before_its_turn_is_checked_when_it_comes_back(addresses: int) -> None:
-    """Each of many addresses always has a new guess in the queue, so a round takes longer than a scrape."""
-    queue: FairQueue[str] = FairQueue(lambda: True)
-    guesses = count()
-
-    def check(times: int) -> list[str]:
-        checked = []
-        for _ in range(times):
-            checked.append(queue.take())
-            if ":" in checked[-1]:
-                queue.add(checked[-1].partition(":")[0], f"{checked[-1].partition(':')[0]}:{next(guesses)}")
-        return checked
-
-    for address in range(addresses):
-        queue.add(f"address {address}", f"address {address}:{next(guesses)}")
-    queue.add("scraper", "right")
-    assert "right" not in check(addresses // 2)
-    queue.withdraw("scraper", "right")
-    check(5)
-    queue.add("scraper", "right")
-    assert "right" in check(2)
-
-
-def test_credential_that_comes_back_precedes_guesses_that_come_back() -> None:
-    queue: FairQueue[str] = FairQueue(lambda: True)
-    items = [f"guess {n}" for n in range(50)]
-    items.insert(20, "right")
-    for item in items:
-        queue.add("address", item)
-        queue.withdraw("address", item)
-    for item in reversed(items[20:]):
-        queue.add("address", item)
-    assert "right" in {queue.take(), queue.take()}
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), unique=True), st.randoms())
-def test_fair_queue_returns_every_item_once_and_clients_take_turns(
-    items: list[tuple[str, int]], rng: random.Random
-) -> None:
-    queue: FairQueue[tuple[str, int]] = FairQueue(lambda: rng.random() < 0.5)
-    for client, number in items:
-        queue.add(client, (client, number))
-    taken = []
-    while queue:
-        waiting = {client for client, _ in set(items) - set(taken)}
-        turns = {queue.take() for _ in waiting}
-        assert {client for client, _ in turns} == waiting
-        taken += turns
-    assert sorted(taken) == sorted(items)
-    with pytest.raises(IndexError):
-        queue.take()
 
 
 @pytest.mark.parametrize(

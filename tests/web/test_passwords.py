@@ -132,6 +132,42 @@ def test_right_password_gets_in_while_a_hundred_clients_guess(authority: Authori
             client.join(30)
 
 
+def test_right_password_from_a_new_address_precedes_guesses_from_a_hundred_addresses(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[bytes] = []
+    go_on = threading.Event()
+
+    def check(password: bytes, _: bytes) -> bool:
+        checked.append(password)
+        assert go_on.wait(20)
+        return password == b"right"
+
+    monkeypatch.setattr(bcrypt, "checkpw", check)
+    with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded, ExitStack() as stack:
+        host, port = guarded.url.removeprefix("http://").split(":")
+
+        def send(password: str, source: str) -> socket.socket:
+            credential = base64.b64encode(f"prometheus:{password}".encode()).decode()
+            address = (host, int(port))
+            raw = stack.enter_context(
+                socket.create_connection(address, timeout=20, source_address=(source, 0))
+            )
+            raw.sendall(
+                f"GET /-/healthy HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {credential}\r\n\r\n".encode()
+            )
+            return raw
+
+        for n in range(100):
+            send(f"guess {n}", f"127.0.1.{n + 1}")
+        scraper = send("right", "127.0.2.1")
+        assert requests.get(guarded.url, timeout=20).status_code == 401  # all before it have been read
+        before = len(checked)
+        go_on.set()
+        assert scraper.recv(1000).startswith(b"HTTP/1.1 200 ")
+    assert checked.index(b"right") - before <= 40
+
+
 def test_a_header_that_is_not_text_is_refused_like_any(authority: Authority) -> None:
     with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded:
         host, port = guarded.url.removeprefix("http://").split(":")

@@ -12,8 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from exporter.web import file
-from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, TlsServer, WebConfig, read_web_config
+from exporter.web import config, file
+from exporter.web.config import (
+    CLIENT_AUTH_TYPES,
+    TLS_VERSIONS,
+    HttpServer,
+    TlsServer,
+    WebConfig,
+    read_web_config,
+)
 from exporter.web.file import WebFile
 from exporter.web.protection import lost_protection
 from exporter.yamlfile import ConfigError
@@ -23,6 +30,9 @@ from tests.web.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, wr
 
 OTHER = bcrypt.hashpw(b"battery staple", bcrypt.gensalt(4)).decode()
 TWO = {"basic_auth_users": {USER[0]: HASH, "admin": OTHER}}
+
+
+FREE_HEADERS = st.sampled_from([name for name, values in config.HEADERS.items() if not values])
 
 
 def status(one: Running, user: tuple[str, str] | None = None) -> int:
@@ -89,7 +99,30 @@ def test_reload_with_more_users_and_changed_hashes_is_accepted(authority: Author
         assert status(one, ("third", USER[1])) == 200
 
 
+HEADERS = {
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "X-Frame-Options": "deny",
+    "X-Content-Type-Options": "nosniff",
+    "X-XSS-Protection": "1; mode=block",
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+SECTIONS: dict[str, Any] = {
+    "tls_server_config": MUTUAL | {"min_version": "TLS12", "max_version": "TLS13"},
+    "basic_auth_users": TWO["basic_auth_users"],
+    "http_server_config": {"http2": True, "headers": HEADERS},
+}
 FILES: dict[str, dict[str, Any]] = {
+    **{f"{last} last": dict(sorted(SECTIONS.items(), key=lambda each: each[0] == last)) for last in SECTIONS},
+    "all keys reversed": {
+        "http_server_config": {"headers": dict(reversed(HEADERS.items())), "http2": True},
+        "tls_server_config": dict(reversed(SECTIONS["tls_server_config"].items())),
+    },
+    "headers only": {"http_server_config": {"headers": HEADERS}},
+    "headers with quotes": {
+        "http_server_config": {
+            "headers": {"Content-Security-Policy": "'self'", "Strict-Transport-Security": '"max-age=1"'}
+        }
+    },
     "users only": TWO,
     "users first": TWO | {"http_server_config": {"headers": {"X-Frame-Options": "deny"}}},
     "users last": {"http_server_config": {"http2": False}} | TWO,
@@ -114,6 +147,7 @@ def test_every_prefix_of_a_file_rewritten_in_place_keeps_all_protection(
             written(authority.directory, whole[:size])
             assert web.config.users == before.users, whole[:size]
             assert web.config.tls_server_config == before.tls_server_config, whole[:size]
+            assert web.config.headers == before.headers, whole[:size]
     written(
         authority.directory, TWO | FILES[name] | {"basic_auth_users": TWO["basic_auth_users"] | {"c": HASH}}
     )
@@ -155,6 +189,7 @@ def test_every_prefix_of_a_pem_file_rewritten_in_place_keeps_the_context(
     assert web.context.get_ca_certs()
 
 
+SOME_HEADERS = st.dictionaries(FREE_HEADERS, st.sampled_from(["", "a", "ab", "b"]))
 NAMES = st.sampled_from(["a", "b", "c"])
 CONFIGS = st.builds(
     WebConfig,
@@ -168,6 +203,7 @@ CONFIGS = st.builds(
         min_version=st.sampled_from(TLS_VERSIONS),
     ),
     basic_auth_users=st.just(UNSET) | st.dictionaries(NAMES, st.just(HASH)),
+    http_server_config=st.builds(HttpServer, headers=st.just(UNSET) | SOME_HEADERS),
 )
 
 
@@ -178,6 +214,11 @@ def test_accepted_change_is_as_strict_as_before(old: WebConfig, new: WebConfig) 
         assert old.users.keys() <= new.users.keys() or new.basic_auth_users == {}
         assert new.wants_certificates or not old.wants_certificates
         assert (old.tls_server_config is None) == (new.tls_server_config is None)
+        removed = new.http_server_config.headers == {}
+        assert removed or old.headers.keys() <= new.headers.keys()
+        assert removed or not any(
+            value == "ab" and new.headers[name] == "a" for name, value in old.headers.items()
+        )
 
 
 @pytest.mark.parametrize(
@@ -197,6 +238,18 @@ def test_reload_that_weakens_tls_is_rejected(authority: Authority, change: dict[
         assert web.context is web.context is before
     (line,) = logs
     assert f"tls_server_config.{key}: found {change[key]}, wanted {tls[key]} or stricter" in line["problem"]
+
+
+def test_cut_client_ca_file_is_rejected(authority: Authority) -> None:
+    """Even if the path that is left is one of a file with other authorities."""
+    (authority.directory / "ca.pem2").write_bytes((authority.directory / "ca.pem").read_bytes())
+    tls = MUTUAL | {"client_ca_file": "ca.pem2"}
+    web = WebFile(written(authority.directory, {"tls_server_config": tls}))
+    before = web.context
+    with structlog.testing.capture_logs() as logs:
+        written(authority.directory, {"tls_server_config": MUTUAL})
+        assert web.context is before
+    assert "tls_server_config.client_ca_file: found " in logs[0]["problem"]
 
 
 def test_a_path_with_a_nul_character_is_one_line(authority: Authority) -> None:

@@ -35,6 +35,10 @@ def begun(one: Running, stack: ExitStack, request: str) -> socket.socket:
     """Connect, send a part of a request, and wait until a later request is answered."""
     client = connected(one, stack)
     client.sendall(request.encode())
+    if request == UNFINISHED["half-of-the-next"]:  # it is unfinished as soon as the first one is answered
+        received = b""
+        while not received.endswith(b"is healthy.\n"):
+            received += client.recv(1000)
     with ExitStack() as later:
         assert is_answered(connected(one, later))
     return client
@@ -82,6 +86,23 @@ def test_finished_request_is_not_counted_as_unfinished(one: Running, monkeypatch
             said = b""
             while not said.endswith(b"again.\n"):
                 said += client.recv(1000)
+        assert all(map(is_answered, clients))
+
+
+def test_body_that_arrives_after_the_answer_finishes_the_request(
+    one: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_UNFINISHED", 2)
+    with ExitStack() as stack:
+        clients = [connected(one, stack) for _ in range(6)]
+        for client in clients:
+            client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+            said = b""
+            while not said.endswith(b"Not Found"):
+                said += client.recv(1000)
+            client.sendall(b"body")
+            with ExitStack() as later:
+                assert is_answered(connected(one, later))
         assert all(map(is_answered, clients))
 
 
