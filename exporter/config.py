@@ -5,9 +5,9 @@ The reference for users is docs/configuration.md, which a test holds against the
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -165,21 +165,31 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises ConfigError, whose text is one line naming file, key, what was found and what is wanted.
     """
-    return load_with_keys(path, environ)[0]
+    return load_with_file(path, environ)[0]
 
 
-def load_with_keys(
-    path: str | None, environ: Mapping[str, str] = os.environ
-) -> tuple[Settings, frozenset[str]]:
-    """Read as `load` does, and return the settings with the top-level keys that are written in the file."""
+class Written(NamedTuple):
+    """What is written in the configuration file itself."""
+
+    settings: Settings
+    """Without what comes from the environment and from files that are named in it."""
+    keys: frozenset[str]
+    """The keys, with dots, and the sections that they are in."""
+    ends_with_line_break: bool
+    """Whether the last line is complete for certain."""
+
+
+def load_with_file(path: str | None, environ: Mapping[str, str] = os.environ) -> tuple[Settings, Written]:
+    """Read as `load` does, and return the settings with what is written in the file."""
     source = path or "configuration"
-    settings, keys = _written_with_keys(path)
+    written = _written_file(path)
+    settings = written.settings
     storage = _with_address(settings.storage, source, environ)
     aircall, origins = _with_credential(settings.aircall, source, environ)
     webhook, origin = _with_tokens(settings.webhook, source, environ)
     settings = msgspec.structs.replace(settings, storage=storage, aircall=aircall, webhook=webhook)
     require_plausible(settings, source, origins | origin)
-    return settings, keys
+    return settings, written
 
 
 def has_credential(path: str) -> bool:
@@ -194,13 +204,21 @@ def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> S
 
 
 def _written(path: str | None) -> Settings:
-    return _written_with_keys(path)[0]
+    return _written_file(path).settings
 
 
-def _written_with_keys(path: str | None) -> tuple[Settings, frozenset[str]]:
-    content = yamlfile.read(path) if path else {}
+def _written_file(path: str | None) -> Written:
+    text = yamlfile.read_text(path) if path else ""
+    content = yamlfile.parse(text, path or "configuration")
     settings = yamlfile.convert(content, Settings, path or "configuration", _TEXTS)
-    return settings, frozenset(content) if isinstance(content, dict) else frozenset()
+    return Written(settings, frozenset(_keys(content)), text.endswith(("\n", "\r")))
+
+
+def _keys(content: object, prefix: str = "") -> Iterator[str]:
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield f"{prefix}{key}"
+            yield from _keys(value, f"{prefix}{key}.")
 
 
 def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> Storage:

@@ -49,11 +49,14 @@ def serve(
     secrets = set(settings.secrets)
 
     def reload() -> tuple[str, ...]:
+        before = service.latest.board.settings.webhook.tokens
         settings = reread()
         secrets.update(settings.secrets)  # those from before may still be in use
         configure_logs(arguments.log_level, arguments.log_format, secrets)
         need_restart = service.configure(settings)
         log.info("the configuration is reloaded", file=arguments.config)
+        if gone := set(before) - set(settings.webhook.tokens):
+            log.warning("webhook tokens are removed, events that carry them are refused", removed=len(gone))
         if need_restart:
             log.warning("changed keys need a restart, and are not in force", keys=", ".join(need_restart))
         return need_restart

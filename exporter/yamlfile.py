@@ -49,7 +49,12 @@ class ConfigError(Exception):
 
 
 def read(path: str) -> object:
-    """The content of a YAML file, an empty mapping where it is empty. Raises ConfigError."""
+    """Return the content of a YAML file, an empty mapping if it is empty. Raises ConfigError."""
+    return parse(read_text(path), path)
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file. Raises ConfigError."""
     try:
         with Path(path).open("rb") as file:
             raw = file.read(LARGEST_FILE + 1)
@@ -60,6 +65,11 @@ def read(path: str) -> object:
         raise ConfigError(path, "", "is not UTF-8 text") from None
     if len(raw) > LARGEST_FILE:
         raise ConfigError(path, "", f"is larger than {LARGEST_FILE} bytes")
+    return text
+
+
+def parse(text: str, path: str) -> object:
+    """Return the content of the YAML text of the file at `path`, as `read` does. Raises ConfigError."""
     try:
         content = yaml.load(text, Loader=_Loader)  # noqa: S506
         return {} if content is None else content
