@@ -15,6 +15,7 @@ from exporter import yamlfile
 from exporter.archive.database import url_problem
 from exporter.archive.keyfile import key_problem
 from exporter.durations import Duration
+from exporter.environment import from_environment, secret_in
 from exporter.plausible import QUOTES, Origin, require_plausible
 from exporter.yamlfile import ConfigError, Texts
 
@@ -222,7 +223,7 @@ def _keys(content: object, prefix: str = "") -> Iterator[str]:
 
 
 def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> Storage:
-    url, origin = _from_environment("AIRCALL_STORAGE_URL", environ)
+    url, origin = from_environment("AIRCALL_STORAGE_URL", environ, "the address of a database")
     if origin is None:
         url, origin = storage.url, Origin(source, "storage.url")
     quoted = "has quotes around it" if url and (url[0] in QUOTES or url[-1] in QUOTES) else ""
@@ -247,10 +248,10 @@ def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) 
     values: dict[str, str] = {}
     origins: _Origins = {}
     if file := aircall.api_token_file:
-        values["api_token"] = _secret(file, source, "aircall.api_token_file")
+        values["api_token"] = secret_in(file, source, "aircall.api_token_file")
         origins["aircall.api_token"] = Origin(source, "aircall.api_token_file", file)
     for key in ("api_id", "api_token"):
-        value, origin = _from_environment(f"AIRCALL_{key.upper()}", environ)
+        value, origin = from_environment(f"AIRCALL_{key.upper()}", environ, "the key as Aircall shows it")
         if origin is not None:
             values[key], origins[f"aircall.{key}"] = value, origin
     if address := environ.get("AIRCALL_BASE_URL"):
@@ -262,37 +263,12 @@ def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) 
 def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> tuple[Webhook, _Origins]:
     if webhook.token and webhook.token_file:
         raise ConfigError(source, "webhook.token_file", "is set beside token, wanted only one")
-    given, origin = _from_environment("AIRCALL_WEBHOOK_TOKEN", environ)
+    given, origin = from_environment("AIRCALL_WEBHOOK_TOKEN", environ, "the token as Aircall gave it")
     if (file := webhook.token_file) and origin is None:
         given, origin = (
-            _secret(file, source, "webhook.token_file"),
+            secret_in(file, source, "webhook.token_file"),
             Origin(source, "webhook.token_file", file),
         )
     if origin is None:
         return webhook, {}
     return msgspec.structs.replace(webhook, token=tuple(given.split())), {"webhook.token": origin}
-
-
-def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, Origin | None]:
-    """Read a variable, or the file that it names with `_FILE`; an empty one counts as not set."""
-    value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
-    if value and file:
-        raise ConfigError("environment", f"{name}_FILE", f"is set beside {name}, wanted only one")
-    if file:
-        found = _secret(file, "environment", f"{name}_FILE")
-        return found, Origin("environment", f"{name}_FILE", file)
-    return value, Origin("environment", name) if value else None
-
-
-def _secret(file: str, source: str, path: str) -> str:
-    try:
-        secret = Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no name that a file can have
-        named = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
-        reason = error.strerror if isinstance(error, OSError) else named
-        path_shown = file if file.isprintable() else yamlfile.short(file)
-        shown = f"found {path_shown}, which" if "/" in file else "names a file that"  # else a token, perhaps
-        raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
-    if not secret:
-        raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")
-    return secret

@@ -444,3 +444,35 @@ def test_the_archive_may_come_from_the_environment(tmp_path: Path) -> None:
     settings = load(None, CREDENTIAL | {"AIRCALL_STORAGE_URL_FILE": str(secret)})
     assert settings.storage.url == "sqlite:////tmp/elsewhere.sqlite"
     assert "elsewhere" not in repr(settings)
+
+
+VARIABLES = ("AIRCALL_API_ID", "AIRCALL_API_TOKEN", "AIRCALL_STORAGE_URL", "AIRCALL_WEBHOOK_TOKEN")
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", " \r\n ", "\u00a0", "\u2003"])
+@pytest.mark.parametrize(
+    "name", ["AIRCALL_BASE_URL", *VARIABLES, *(f"{variable}_FILE" for variable in VARIABLES)]
+)
+def test_load_blank_variable_is_refused_and_named(file, name: str, blank: str) -> None:
+    written = "webhook: {token: a-token}\nstorage: {url: 'sqlite:////tmp/calls.db'}\n"
+    environ = {key: value for key, value in CREDENTIAL.items() if f"{key}_FILE" != name}
+    for path in (file(written), None):
+        with pytest.raises(ConfigError) as wrong:
+            load(path, environ | {name: blank})
+        assert str(wrong.value).startswith(f"environment: {name}: ")
+        assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n \r\n", "\u00a0"])
+@pytest.mark.parametrize("name", VARIABLES)
+def test_load_file_of_the_environment_that_is_blank_is_refused_and_named(
+    tmp_path: Path, name: str, blank: str
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(blank, encoding="utf-8")
+    environ = {key: value for key, value in CREDENTIAL.items() if key != name}
+    with pytest.raises(ConfigError) as wrong:
+        load(None, environ | {f"{name}_FILE": str(secret)})
+    assert str(wrong.value) == (
+        f"environment: {name}_FILE: found {secret}, which is empty, wanted the secret in it"
+    )

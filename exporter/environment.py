@@ -1,0 +1,55 @@
+"""Values from environment variables, and from files that these or the configuration name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from exporter import yamlfile
+from exporter.plausible import Origin
+from exporter.yamlfile import ConfigError
+
+BLANK = "holds nothing but spaces"
+
+
+def from_environment(name: str, environ: Mapping[str, str], wanted: str) -> tuple[str, Origin | None]:
+    """Read a variable, or the file that it names with `_FILE`; an empty one counts as not set.
+
+    Args:
+        name: the variable.
+        environ: the environment.
+        wanted: what the value must be, for the error about a blank one.
+
+    Returns the value and where it comes from, None if the variable is not set. Raises ConfigError.
+    """
+    value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
+    for variable, found, what in ((name, value, wanted), (f"{name}_FILE", file, "the name of a file")):
+        if found and not found.strip():
+            raise ConfigError("environment", variable, f"{BLANK}, wanted {what}")
+    if value and file:
+        raise ConfigError("environment", f"{name}_FILE", f"is set beside {name}, wanted only one")
+    if file:
+        found = secret_in(file, "environment", f"{name}_FILE")
+        return found, Origin("environment", f"{name}_FILE", file)
+    return value, Origin("environment", name) if value else None
+
+
+def secret_in(file: str, source: str, path: str) -> str:
+    """Return the content of a file, without spaces and line breaks around it.
+
+    Args:
+        file: the file's name.
+        source: the configuration file, or `environment`.
+        path: the key or the variable that names the file.
+
+    Raises ConfigError if it cannot be read or holds nothing.
+    """
+    try:
+        secret = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no name that a file can have
+        named = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
+        reason = error.strerror if isinstance(error, OSError) else named
+        path_shown = file if file.isprintable() else yamlfile.short(file)
+        shown = f"found {path_shown}, which" if "/" in file else "names a file that"  # else a token, perhaps
+        raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
+    if not secret:
+        raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")
+    return secret
