@@ -184,7 +184,7 @@ def test_a_wrong_credential_is_said_once_and_tried_slowly(
     assert during.value("aircall_api_credential_rejected") == 1
     assert during.value("aircall_up") == 0
     assert during.all("aircall_queue_calls") == before.all("aircall_queue_calls")
-    assert 55 <= len(world.aircall.requests) - asked <= 62
+    assert 55 <= len(world.aircall.requests) - asked <= 66  # each other list is requested once
     world.aircall.api_token = "demo-token"
     world.live(15)
     assert world.scrape().value("aircall_api_credential_rejected") == 0

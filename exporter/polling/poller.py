@@ -32,6 +32,7 @@ from exporter.clock import Clocks
 from exporter.config import Settings
 from exporter.metrics.polling import PollerMetrics
 from exporter.polling import reckoning, schedule
+from exporter.polling.credential import CredentialState
 from exporter.polling.errand import Errand
 from exporter.polling.lane import PATIENCE, RETRY
 from exporter.polling.lanes import ARCHIVE, Lanes
@@ -91,21 +92,18 @@ class Poller:
         self._save = save
         self._metrics = PollerMetrics(registry)
         self._server_clock = ServerClock(lambda: clocks.wall_ahead)
-        self._credential_rejected = False
         self._lists_work = True
         """Whether the last request for a list worked: if so, an object that fails is at fault itself."""
         self._list_worked_at = 0.0
         self._unproven = 0
         """How many requests for parts have failed since then."""
-        self._rejected_by = ""
-        self._forbidden: set[str] = set()
-        """Lists that are forbidden to a credential with which others can be read."""
         self._paused_until = 0.0
         self._throttling = Throttling()
         self._refused_lane: str | None = None
         """The lane whose request was answered with 429 last. Another lane that is ready goes first."""
         self._remarks = Remarks(self.budget.limit)
         self.lanes = lanes = Lanes(self.account, self._server_clock)
+        self._credential = CredentialState(lambda: lanes.served)
         self._turns = schedule.Turns()
         self._pace = lanes.pace = Pace(self.account, lanes.by_name, self.budget, self._remarks)
 
@@ -195,7 +193,7 @@ class Poller:
             limit=self.budget.limit,
             budget=self.budget.requests_per_minute,
             remaining=self.budget.remaining,
-            credential_rejected=self._credential_rejected,
+            credential_rejected=self._credential.rejected,
             complete_from=self.account.history.complete_from,
             seconds_missing=self.account.history.seconds_missing,
             set_aside=self.account.aside.counts,
@@ -279,7 +277,7 @@ class Poller:
         self._answered(request)
         self._hear(headers, now, request.template)
         if not request.is_part:
-            self._list_worked(request.template, now)
+            self._list_worked(name, request.template, now)
         lane.failures = 0
         if lane.read is None:  # it was for the archive, which has no room for it any more
             return
@@ -325,14 +323,10 @@ class Poller:
 
     # When it goes wrong --------------------------------------------------------------------------
 
-    def _list_worked(self, template: str, sent: float) -> None:
+    def _list_worked(self, name: str, template: str, sent: float) -> None:
         self._lists_work, self._list_worked_at, self._unproven = True, sent, 0
         self._release()
-        self._forbidden.discard(template)
-        if self._credential_rejected:
-            self._credential_rejected = False
-            if self._rejected_by != template:
-                self._forbidden.add(self._rejected_by)
+        if self._credential.read(name, template):
             log.info("Aircall accepts the credential again")
 
     def _release(self) -> None:
@@ -374,12 +368,16 @@ class Poller:
             self._lists_work = False
             self._release()
             self.account.aside.lists_failed()
+            if not isinstance(error, CredentialError):
+                self._credential.failed(name, request.template)
         forbidden = isinstance(error, CredentialError)
         if isinstance(error, CredentialError):
-            if self._credential_rejected or not (request.is_part or request.template in self._forbidden):
-                self._rejected(error, request.template, now)
+            if self._is_credential_rejected(name, request, error):
+                self._paused_until = now + CREDENTIAL_RETRY
             else:
                 error = ApiError(error.code, str(error), error.headers)
+        if self._credential.lane_to_ask is not None:
+            self.lanes.ask(self._credential.lane_to_ask)
         if lane.read is not None and self._is_for_the_reading(name, request, error):
             if request.is_part and self._is_unproven(name, error, forbidden, sent):
                 lane.retry_at = now + PROOF
@@ -430,21 +428,24 @@ class Poller:
             self.lanes.ask("teams")  # no list is asked for anyway
         return True
 
-    def _rejected(self, error: CredentialError, template: str, now: float) -> None:
-        self._rejected_by = template
-        self._paused_until = now + CREDENTIAL_RETRY
-        if not self._credential_rejected:
-            log.error(
-                REJECTED,
-                answer=error.code,
-                trying_again=f"every {CREDENTIAL_RETRY:.0f}s",
-            )
-        self._credential_rejected = True
+    def _is_credential_rejected(self, name: str, request: Request[Any], error: CredentialError) -> bool:
+        """Whether a request that is forbidden says, or repeats, that the credential is rejected.
+
+        A part of a list says so only if that list is to decide: its reading may be under way.
+        """
+        before = self._credential.rejected
+        decides = name == self._credential.lane_to_ask and request.id is None
+        if request.is_part and not decides:
+            return before
+        rejected = self._credential.forbidden(name, request.template)
+        if rejected and not before:
+            log.error(REJECTED, answer=error.code, trying_again=f"every {CREDENTIAL_RETRY:.0f}s")
+        return rejected
 
     def _failed(self, name: str, problem: str, sent: float) -> None:
         """Try again some time after the request was `sent`, not after it was given up."""
         lane = self.lanes[name]
-        if lane.failing_since is None and not self._credential_rejected:
+        if lane.failing_since is None and not self._credential.rejected:
             log.warning("reading failed, the last good values stay", what=name, problem=problem)
         lane.fail(sent, self._pace.intervals.get(name, math.inf))
         if name in DATASETS:
