@@ -1,7 +1,14 @@
 """Web addresses, as configurations and commands name them."""
 
+import re
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
+
+LONGEST_NAME = 253
+"""Characters of a host name (RFC 1035)."""
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
+"""A part of a host name, between two dots. Underscores are not standard, but used in private networks."""
 
 
 def web_address(text: str) -> SplitResult | None:
@@ -13,6 +20,21 @@ def web_address(text: str) -> SplitResult | None:
         return None
     whole = parts.scheme in ("https", "http") and host and not (parts.query or parts.fragment)
     return parts if whole else None
+
+
+def is_host(host: str) -> bool:
+    """Whether `host` is an IP address, or a name that can be looked up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return True
+    try:
+        name = host.encode("idna").decode().removesuffix(".")  # what a name server is asked for
+    except UnicodeError:  # a part is empty or too long
+        return False
+    return len(name) <= LONGEST_NAME and all(map(_LABEL.fullmatch, name.split(".")))
 
 
 def is_loopback(host: str) -> bool:

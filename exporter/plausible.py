@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter import yamlfile
-from exporter.addresses import is_loopback, web_address
+from exporter.addresses import is_host, is_loopback, web_address
 from exporter.aircall.endpoints import API_HISTORY
 from exporter.durations import Duration
 from exporter.yamlfile import ConfigError
@@ -146,7 +146,7 @@ def secret_problem(secret: str) -> str:
 
 
 def _address_problem(address: str) -> str:
-    """Return what is wanted of the API's address, or nothing if it is fine."""
+    """Return what is wanted of the API's address, or nothing if it is valid."""
     if address[:1] in QUOTES or address[-1:] in QUOTES:
         return "an address without quotes, such as https://api.aircall.io"
     parts = web_address(address)
@@ -154,8 +154,10 @@ def _address_problem(address: str) -> str:
         return "an address such as https://api.aircall.io"
     if parts.username is not None or parts.password is not None:
         return "an address without a user or password in it"
+    if not is_host(parts.hostname or ""):
+        valid = "letters, digits and hyphens, no part empty or longer than 63 characters"
+        return f"a valid host name ({valid}), such as api.aircall.io"
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "https (plain http only to a loopback address)"
-    if re.search(r"/v\d+/?$", parts.path):
-        return "an address without the version, such as https://api.aircall.io"
-    return ""
+    has_version = re.search(r"/v\d+/?$", parts.path)
+    return "an address without the version, such as https://api.aircall.io" if has_version else ""

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import msgspec
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.addresses import is_host
 from exporter.config import Settings, load
 from exporter.durations import Duration, parse_duration
 from exporter.yamlfile import ConfigError
@@ -461,6 +463,58 @@ def test_load_blank_variable_is_refused_and_named(file, name: str, blank: str) -
             load(path, environ | {name: blank})
         assert str(wrong.value).startswith(f"environment: {name}: ")
         assert "\n" not in str(wrong.value)
+
+
+VALID_HOSTS = (
+    *(
+        "api.aircall.io",
+        "api.aircall.io.",
+        "API.Aircall.io",
+        "proxy",
+        "my-proxy",
+        "my_proxy.internal",
+        "1x.io",
+    ),
+    *(
+        "xn--9ca.io",
+        "\u00e9.io",
+        "a" * 63 + ".io",
+        ".".join(["a" * 49] * 5),
+        "127.0.0.1",
+        "[::1]",
+        "192.0.2.1",
+    ),
+)
+BAD_HOSTS = (
+    *("-bad-..", "api..aircall.io", ".api.aircall.io", "api.aircall.io..", "..", ".", "-api.io", "api-.io"),
+    *("a" * 64 + ".io", "a" * 300, ".".join(["a" * 60] * 5), "\u00e9..io", "\u00e9" * 60 + ".io"),
+    *("api,aircall.io", "*.aircall.io", "api.aircall.io,", "api!.io", "'api.aircall.io'", "(api).io"),
+)
+
+
+@pytest.mark.parametrize("host", VALID_HOSTS)
+def test_load_address_with_a_valid_host_is_accepted(host: str) -> None:
+    address = f"https://{host}:8443"
+    assert load(None, CREDENTIAL | {"AIRCALL_BASE_URL": address}).aircall.base_url == address
+
+
+@pytest.mark.parametrize("host", BAD_HOSTS)
+def test_load_address_with_a_host_that_is_not_valid_is_refused_in_one_line(file, host: str) -> None:
+    path = file(msgspec.yaml.encode({"aircall": {"base_url": f"https://{host}/"}}).decode())
+    for source, environ in ((path, {}), (None, {"AIRCALL_BASE_URL": f"https://{host}"})):
+        with pytest.raises(ConfigError) as wrong:
+            load(source, CREDENTIAL | environ)
+        assert re.match(
+            f"{source}: aircall.base_url: " if source else "environment: AIRCALL_BASE_URL: ", str(wrong.value)
+        )
+        assert "such as " in str(wrong.value)
+        assert "\n" not in str(wrong.value)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=80))
+def test_is_host_with_a_name_that_cannot_be_looked_up_is_false(text: str) -> None:
+    if is_host(text):
+        text.encode("idna")  # getaddrinfo does that, and raises UnicodeError
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n \r\n", "\u00a0"])

@@ -108,6 +108,7 @@ def test_what_is_not_there_or_not_ours_stays(webhook, aircall: SimulatedAircall)
     "url",
     [
         "http://calls.example.com/webhook",
+        "https://calls..example.com/webhook",
         "calls.example.com",
         "https://me:secret@example.com/webhook",
         "ftp://x/",

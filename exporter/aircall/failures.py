@@ -13,12 +13,19 @@ import requests
 from urllib3 import exceptions
 
 from exporter.aircall.transport import Attempt
+from exporter.plausible import secret_problem
 
 _UNTRUSTED = (18, 19, 20, 21)
 """OpenSSL's codes for a certificate that no known authority has signed (X509_V_ERR_...)."""
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Environment variables that name a file of CA certificates, in the order in which requests reads them."""
+
+PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+"""Environment variables that name a proxy to an https address, in the order in which requests reads them."""
+
+SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
+"""Schemes of SOCKS proxies, which requests supports if PySocks is installed."""
 
 
 def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) -> tuple[str, str]:
@@ -38,7 +45,7 @@ def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) 
     problem = (
         _ca_problem(causes, attempt.verify)
         or _tls_problem(causes, via)
-        or (_proxy_problem(causes, proxy, server) if proxy else "")
+        or (_proxy_problem(causes, attempt.proxy, server) if attempt.proxy else "")
         or _connection_problem(causes, via, proxy or server, attempt.answered)
         or f"the request to {via} failed: {type(error).__name__}"
     )
@@ -118,8 +125,11 @@ def _tls_problem(causes: list[BaseException], via: str) -> str:
 
 def _connection_problem(causes: list[BaseException], via: str, peer: str, answered: bool) -> str:
     """Say what is wrong with the connection, or with the answer as far as it came."""
-    if _first(causes, exceptions.NameResolutionError, socket.gaierror):
-        return f"the name of {peer} cannot be resolved{_reason(causes)}"
+    if _first(causes, UnicodeError, exceptions.NameResolutionError, socket.gaierror):
+        is_valid = not _first(
+            causes, UnicodeError
+        )  # getaddrinfo raises it for parts that are empty or too long
+        return f"the name of {peer} {f'cannot be resolved{_reason(causes)}' if is_valid else 'is not valid'}"
     if _first(causes, http.client.RemoteDisconnected):
         return f"the connection to {via} was closed without an answer"
     broke_off = _first(causes, *_BROKE_OFF)
@@ -132,21 +142,35 @@ def _connection_problem(causes: list[BaseException], via: str, peer: str, answer
     return ""
 
 
-def _proxy_problem(causes: list[BaseException], proxy: str, server: str) -> str:
-    """Say that the proxy is the problem, if it is."""
-    if _first(causes, *_BAD_PROXY):
-        wanted = "wanted one such as http://proxy.example:3128 in HTTPS_PROXY"
-        return f"the proxy's address ({proxy}) is not valid, {wanted}"
+def _proxy_problem(causes: list[BaseException], url: str, server: str) -> str:
+    """Say that the proxy at `url` is the problem, if it is."""
+    proxy = address(url)
+    variable = next((name for name in PROXY_VARIABLES if os.environ.get(name) == url), "HTTPS_PROXY")
+    if _first(causes, requests.exceptions.InvalidSchema) and url.partition("://")[0].lower() in SOCKS:
+        return f"the SOCKS proxy {proxy} in {variable} needs PySocks: pip install 'requests[socks]'"
+    if problem := _proxy_address_problem(causes, url):
+        return f"{problem}, wanted one such as http://proxy.example:3128 in {variable}"
     for cause in causes:
         refused = str(cause) if type(cause) is OSError else ""
         status = refused.removeprefix("Tunnel connection failed: ")[:3]
         if status != refused[:3] and status.isascii() and status.isdigit():
             named = {each.value: f"{each.value} {each.phrase}" for each in HTTPStatus}
-            hint = ", check the user and password in HTTPS_PROXY" if status == "407" else ""
+            hint = f", check the user and password in {variable}" if status == "407" else ""
             return f"the proxy {proxy} refuses to connect to {server}: {named.get(int(status), status)}{hint}"
     if _first(causes, exceptions.ProxyError):
         return f"no connection to the proxy {proxy}{_reason(causes)}"
     return ""
+
+
+def _proxy_address_problem(causes: list[BaseException], url: str) -> str:
+    """Say what is wrong with the address of a proxy, if that is why it cannot be used."""
+    if not _first(causes, *_BAD_PROXY, socket.gaierror, UnicodeError):
+        return ""
+    if oddity := secret_problem(url):
+        return f"the proxy's address {oddity}"
+    if _first(causes, *_BAD_PROXY):
+        return f"the proxy's address ({address(url)}) is not valid"
+    return f"the name of the proxy {address(url)} is not valid" if _first(causes, UnicodeError) else ""
 
 
 def _reason(causes: list[BaseException]) -> str:

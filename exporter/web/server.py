@@ -8,6 +8,7 @@ from collections.abc import Collection
 import uvicorn
 from starlette.types import ASGIApp
 
+from exporter.addresses import is_host
 from exporter.web.connections import Server
 from exporter.web.door import Door
 from exporter.web.file import WebFile
@@ -40,7 +41,7 @@ def bind(address: str) -> socket.socket:
     """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535 or (host and not is_host(host)):
         raise AddressError(f"{address}: wanted an address such as 0.0.0.0:9979 or :9979")
     try:
         if host:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from exporter.addresses import is_loopback, web_address
+from exporter.addresses import is_host, is_loopback, web_address
 from exporter.aircall.errors import REJECTED, ApiError, CredentialError
 from exporter.config import Settings
 from exporter.terminal import listing
@@ -113,9 +113,9 @@ def _delete(id_: str, settings: Settings, asker: Asker) -> int:
 
 
 def _url_problem(url: str) -> str:
-    """Say what is wanted of the address, or nothing where it is fine."""
+    """Say what is wanted of the address, or nothing if it is valid."""
     parts = web_address(url)
-    if parts is None or "@" in url:
+    if parts is None or "@" in url or not is_host(parts.hostname or ""):
         return "a URL such as https://calls.example.com/webhook"
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "https: events hold callers' numbers and the token"

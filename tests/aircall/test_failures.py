@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import requests
 from prometheus_client import CollectorRegistry
 
 from exporter.aircall import client as client_module
@@ -31,6 +32,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "HTTPS_PROXY",
         "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
         "NO_PROXY",
         "no_proxy",
         "REQUESTS_CA_BUNDLE",
@@ -185,12 +188,80 @@ def test_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    "proxy", ["socks9://proxy-user:proxy-password@h:1", "ftp://h:1", "http://", "http://h:x"]
+    "proxy",
+    ["socks9://proxy-user:proxy-password@h:1", "socks5://h:x", "ftp://h:1", "http://", "http://h:x"],
 )
 def test_proxy_address_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     said = failure("https://aircall.invalid")
     assert re.match(r"the proxy's address \(.+\) is not valid, wanted one such as http://proxy", said)
+
+
+ODD_PROXIES = {
+    "'http://proxy-user:proxy-password@127.0.0.1:9'": "has quotes around it",
+    '"http://127.0.0.1:9"': "has quotes around it",
+    "http://127.0.0.1:9'": "has quotes around it",
+    '"127.0.0.1:9"': "has quotes around it",
+    "\u201chttp://127.0.0.1:9\u201d": "has quotes around it",
+    " ": "holds nothing but spaces",
+    "\t": "holds nothing but spaces",
+    "http://127.0.0.1:9 ": "holds a space",
+    " http://proxy-user:proxy-password@127.0.0.1:9": "holds a space",
+    "http://127.0.0.1:9\n": "holds a line break",
+}
+VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize(("proxy", "said"), ODD_PROXIES.items())
+def test_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, proxy)
+    assert failure("https://aircall.invalid") == (
+        f"the proxy's address {said}, wanted one such as http://proxy.example:3128 in {variable}"
+    )
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+@pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h", "SOCKS5"])
+def test_socks_proxy_without_pysocks_names_the_package_and_the_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
+) -> None:
+    monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing_socks)
+    monkeypatch.setenv(variable, f"{scheme}://proxy-user:proxy-password@127.0.0.1:9")
+    assert failure("https://aircall.invalid") == (
+        f"the SOCKS proxy 127.0.0.1:9 in {variable} needs PySocks: pip install 'requests[socks]'"
+    )
+
+
+def missing_socks(*_: object, **__: object) -> None:
+    """Fail as requests does without PySocks."""
+    raise requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support.")
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_proxy_that_wants_a_password_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    with raw_server(answering(b"HTTP/1.1 407 No\r\n\r\n")) as proxy:
+        monkeypatch.setenv(variable, proxy.url)
+        said = failure("https://aircall.invalid")
+        assert said.endswith(f", check the user and password in {variable}")
+
+
+BAD_NAMES = ("-bad-..", "api..aircall.io", "a" * 64 + ".io", "\u00e9..io")
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_name_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert failure(f"https://{name}") == f"the name of {name}:443 is not valid"
+    monkeypatch.setenv("ALL_PROXY", f"http://{name}:3128")
+    problem = f"name of the proxy {name}:3128 is not valid"
+    if not name.isascii():
+        problem = "proxy's address holds a character outside ASCII"
+    wanted = "wanted one such as http://proxy.example:3128 in ALL_PROXY"
+    assert failure("https://aircall.invalid") == f"the {problem}, {wanted}"
 
 
 def test_tls_through_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch, tls: RawServer) -> None:

@@ -90,7 +90,13 @@ def test_bind_without_a_host_reports_a_port_that_is_taken(taken: str) -> None:
             bind(f":{port}")
 
 
-@pytest.mark.parametrize("address", ["nonsense", ":", ":x", ":65536", ":-1", ":²", "", "1.2.3.4"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("nonsense", ":", ":x", ":65536", ":-1", ":²", "", "1.2.3.4"),
+        *("é..b:0", "a..b:0", f"{'a' * 64}:0", "a b:0", "'127.0.0.1':0", " :0"),
+    ],
+)
 def test_bind_with_an_address_that_is_none_raises(address: str) -> None:
     with pytest.raises(AddressError, match="wanted an address such as"):
         bind(address)
