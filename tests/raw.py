@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 Serve = Callable[[socket.socket, threading.Event], object]
 """Serves one connection; the event is set once nobody waits any more."""
@@ -87,7 +88,18 @@ def answering(answer: bytes) -> Serve:
     """Answer each request of a connection with the same bytes."""
 
     def serve(connection: socket.socket, done: threading.Event) -> None:
-        while connection.recv(65536):
-            connection.sendall(answer)
+        with connection.makefile("rb") as received:
+            while _request(received):
+                connection.sendall(answer)
 
     return serve
+
+
+def _request(received: BinaryIO) -> bool:
+    """Read one request with its body. Return False if there is none."""
+    length = 0
+    while (line := received.readline()) not in (b"", b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    return bool(line) and len(received.read(length)) == length

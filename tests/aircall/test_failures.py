@@ -139,7 +139,11 @@ def test_expired_certificate_names_the_reason(authority: Authority, monkeypatch:
 
 
 def test_https_to_a_server_without_tls_says_so() -> None:
-    with raw_server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as server:
+    def refuse(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with raw_server(refuse) as server:
         said = failure(f"https://127.0.0.1:{server.port}")
         where = f"the TLS connection to 127.0.0.1:{server.port} failed: "
         assert said.removeprefix(where) in ("wrong version number", "record layer failure")
