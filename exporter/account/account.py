@@ -366,11 +366,12 @@ class Account:
     def begin_again(self) -> None:
         """Forget what followed from an archive that was replaced, as a restart would; the board stays."""
         self.book.keep_live()
-        told_of = self.ledger.told_of
+        told_of, shares = self.ledger.told_of, self.ledger.shares
         self.history = History(wishes=self.history.wishes)
         self._backfill = None
         self.ledger = Ledger(self.settings, self.identities)
         self.ledger.told_of, self.ledger.left_open = told_of, set(told_of)
+        self.ledger.shares = shares
         if self.as_of:
             self.ledger.counted_from = math.floor(self.as_of - self.settings.activity_period)
             self.ledger.ended_from = math.floor(self.as_of)

@@ -192,8 +192,9 @@ class Ledger:
 
     def restore(self, memory: Memory, known: Iterable[int]) -> None:
         """Go on from what the archive remembers; the calls `known` by now were read after it was written."""
-        self.shares, self.load = Shares(memory.own), memory.load
-        self.totals = Totals(self.shares.exposed(memory.totals))
+        totals, self.load = dict(memory.totals), memory.load
+        self.shares = Shares(memory.own, self.shares, totals)
+        self.totals = Totals(self.shares.exposed(totals.items()))
         self.totals.update(self.shares.others.items())
         self.uncounted_for_teams.extend(memory.uncounted_for_teams)
         self.more_for_teams |= len(memory.uncounted_for_teams) >= MOST_FOR_TEAMS
