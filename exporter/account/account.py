@@ -64,6 +64,8 @@ class Account:
         None."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
+        self.first_poll_at: float | None = None
+        """When the first poll of calls began (UNIX seconds, Aircall's clock)."""
         self._seen_without_number = False
         """Whether a call without a number has waited since the start."""
         self._backfill: float | None = None
@@ -159,6 +161,7 @@ class Account:
     def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
         """Choose what a poll of calls reads; the times are the same moment on our clock and on Aircall's."""
         start = server_now - self.settings.activity_period
+        self.first_poll_at = server_now if self.first_poll_at is None else min(self.first_poll_at, server_now)
         if self.ledger.counted_from > server_now:
             # with the whole second that the first page begins in
             self.ledger.counted_from = math.floor(start)
@@ -226,6 +229,16 @@ class Account:
         if seen is None:
             return "availabilities" in self.known
         return seen.state != "in_call" and seen.observed_at > since
+
+    def may_be_kept(self, call: Call) -> bool:
+        """Return whether the archive may have a newer version of a call that is not in the book.
+
+        An earlier run, or this one before it let go of the call, may have saved it.
+        """
+        read_to = self.history.covered[-1][1] if self.history.covered else -math.inf
+        return call.started_at <= read_to or (
+            self.first_poll_at is not None and call.started_at < self.first_poll_at
+        )
 
     def slide(self, server_now: float) -> None:
         """Move the activity period's end to `server_now` (UNIX seconds, Aircall's clock)."""
@@ -353,9 +366,12 @@ class Account:
     def begin_again(self) -> None:
         """Forget what followed from an archive that was replaced, as a restart would; the board stays."""
         self.book.keep_live()
+        told_of, shares = self.ledger.told_of, self.ledger.shares
         self.history = History(wishes=self.history.wishes)
         self._backfill = None
         self.ledger = Ledger(self.settings, self.identities)
+        self.ledger.told_of, self.ledger.left_open = told_of, set(told_of)
+        self.ledger.shares = shares
         if self.as_of:
             self.ledger.counted_from = math.floor(self.as_of - self.settings.activity_period)
             self.ledger.ended_from = math.floor(self.as_of)

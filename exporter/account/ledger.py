@@ -28,6 +28,10 @@ MOST_AT_A_TIME = 500
 """Calls that are counted for their teams in one batch, of the thousands that may have waited for it."""
 
 
+MOST_TOLD_OF = 20_000
+"""Calls that are to be read because events tell of them."""
+
+
 class Ledger:
     """Totals as the archive has them, and the next batch for it."""
 
@@ -50,7 +54,12 @@ class Ledger:
 
         Until the archive opens, this is what a first start would decide."""
         self.left_open: set[int] = set()
-        """Calls that went on when an earlier run read them last, and that were not read since."""
+        """Calls to be read by their ids: those in `told_of`, and those that were in progress when an earlier
+        run read them last and that have not been read since."""
+        self.told_of: dict[int, tuple[float, float]] = {}
+        """Calls that an event tells of and of which the archive may have a newer version, to be read first.
+
+        As of when the newest of these events is, and when it came (our clock)."""
         self.uncounted_for_teams: list[Call] = []
         """Calls that are counted, but not yet for their teams; `MOST_FOR_TEAMS` and a batch at most."""
         self.more_for_teams = False
@@ -68,7 +77,7 @@ class Ledger:
         Only the archive knows whether an earlier start counted the call, and until the archive opens, also
         from when on calls count: every finished call is handed over until then, and the archive decides.
         """
-        self.left_open.discard(call.id)
+        self.was_read(call.id, call.as_of)
         self._batch.records[call.id] = record
         if newly_done and (self.totals is None or self._counting.includes(call)):
             added = self._added(increments(call, self.bounds))
@@ -90,8 +99,27 @@ class Ledger:
     def _counting(self) -> Counting:
         return Counting(self.counted_from, self.ended_from)
 
+    def read_again(self, call_id: int, as_of: float, now: float) -> bool:
+        """Have a call read by its id, as an event that came `now` tells of it; both times are on our clock.
+
+        Returns whether the event is newer than the other events of this call that came since it was read.
+        """
+        newest = as_of > self.told_of.get(call_id, (-math.inf, now))[0]
+        if newest and (call_id in self.told_of or len(self.told_of) < MOST_TOLD_OF):
+            self.told_of[call_id] = as_of, now
+            self.left_open.add(call_id)
+        return newest
+
+    def was_read(self, call_id: int, at: float) -> None:
+        """Take note that a call was read by a request that was sent `at` (our clock)."""
+        if call_id in self.told_of and self.told_of[call_id][1] > at:
+            return
+        self.told_of.pop(call_id, None)
+        self.left_open.discard(call_id)
+
     def lost(self, call_id: int) -> None:
-        """Aircall knows this call no more."""
+        """Forget a call that Aircall does not know any more."""
+        self.told_of.pop(call_id, None)
         self.left_open.discard(call_id)
         self._batch.vanished.add(call_id)
 
@@ -164,8 +192,9 @@ class Ledger:
 
     def restore(self, memory: Memory, known: Iterable[int]) -> None:
         """Go on from what the archive remembers; the calls `known` by now were read after it was written."""
-        self.shares, self.load = Shares(memory.own), memory.load
-        self.totals = Totals(self.shares.exposed(memory.totals))
+        totals, self.load = dict(memory.totals), memory.load
+        self.shares = Shares(memory.own, self.shares, totals)
+        self.totals = Totals(self.shares.exposed(totals.items()))
         self.totals.update(self.shares.others.items())
         self.uncounted_for_teams.extend(memory.uncounted_for_teams)
         self.more_for_teams |= len(memory.uncounted_for_teams) >= MOST_FOR_TEAMS

@@ -16,10 +16,14 @@ Own = Mapping[str, tuple[tuple[Key, int], ...]]
 class Shares:
     """Turns what was counted for each user into what is exposed. User ids are texts, as in keys."""
 
-    def __init__(self, own: Own | None = None) -> None:
+    def __init__(
+        self, own: Own | None = None, before: "Shares | None" = None, totals: Mapping[Key, int] | None = None
+    ) -> None:
         """Continue with `own` as the archive has it; None if it has never saved who has series.
 
-        Then nothing of users is exposed before the first decision on who has series.
+        Then nothing of users is exposed before the first decision on who has series. If the archive was
+        replaced while the exporter runs, `before` is what was exposed until then, and `totals` is what the
+        archive has now: whoever had series keeps them, and what is not kept in an archive continues.
         """
         self._own: dict[str, dict[Key, int]] = {user: dict(base) for user, base in (own or {}).items()}
         self._limit = None if own is None else 0
@@ -29,8 +33,25 @@ class Shares:
         self.others: dict[Key, int] = {}
         """What is exposed for all who have no series together."""
         self._unsaved = False
+        if before is not None and before._limit is not None:
+            self._limit = 0
+            self._follow(before, totals or {})
         for base in self._own.values():
             self._add_to_others(base.items())
+
+    def _follow(self, before: "Shares", totals: Mapping[Key, int]) -> None:
+        """Keep the series of users, and the part of each count in `others` if no archive keeps the count."""
+        for user in before._own.keys() - self._own.keys():
+            kept = {key: n for key, n in before._own[user].items() if key in totals}
+            self._own[user] = {key: min(n, totals[key]) for key, n in kept.items()}
+            self._unsaved = True
+        for base in (before._counted, *before._own.values()):
+            for key, n in base.items():
+                if key[0] in NOT_KEPT and key[1] in self._own:
+                    self._own[key[1]][key] = n
+                elif key[0] in NOT_KEPT:
+                    self._counted[key] = n
+        self._add_to_others(self._counted.items())
 
     @property
     def own(self) -> Set[str]:

@@ -44,7 +44,7 @@ class Told:
             return "ignored"
         if event.call is not None:
             self.calls_told_at = now
-            return self._of_call(event, event.call, as_of)
+            return self._of_call(event, event.call, as_of, now)
         if event.user is not None:
             self.users_told_at = now
             return self._of_user(event.name, event.user, as_of)
@@ -59,16 +59,22 @@ class Told:
             if user_id in seen and seen[user_id].observed_at <= since
         }
 
-    def _of_call(self, event: Event, read: ReadCall, as_of: float) -> Heard:
+    def _of_call(self, event: Event, read: ReadCall, as_of: float, now: float) -> Heard:
         account = self._account
         call = replace(completed(read, account.book.calls.get(read.call.id)), as_of=as_of)
         before = account.book.calls.get(call.id)
         if before is None and self._is_old(call, event.at):
             return "late"
+        reads = call.id in account.ledger.told_of or (before is None and account.may_be_kept(call))
+        if reads and account.ledger.totals is not None:
+            return "accepted" if account.ledger.read_again(call.id, as_of, now) else "late"
         if before is None and not account.has_room_for_calls():
             return "ignored"
         shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
-        is_newest = account.take_call(shown, read.details, as_of)
+        is_read_again = before is not None and call.id in account.book.count_again
+        is_newest = not is_read_again and account.take_call(shown, read.details, as_of)
+        if reads:  # the archive is not open yet and may have a newer version
+            account.ledger.read_again(call.id, as_of, now)
         known = account.book.calls[call.id]
         account.book.told(call.id, account.as_of)
         account.journeys.told(event.name, call, event.at, known, account.as_of)

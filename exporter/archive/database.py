@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -134,21 +134,41 @@ def engine_for(url: str, **pool: int) -> Engine:
     return engine
 
 
-_WAIT_FOR_DISK = (
-    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+LOCK_SECONDS = 10.0
+"""How long PostgreSQL waits for a lock of another session before a statement that writes fails."""
+
+LOCK_TIMEOUT = "55P03"
+"""PostgreSQL's code of the error that ends such a wait."""
+
+IDLE_SECONDS = 30.0
+"""How long PostgreSQL waits for the next statement of a transaction that writes before it ends the session.
+
+The transaction has locks, and PostgreSQL may not notice that the client's side of a connection is gone."""
+
+_WRITING = text(
+    "SELECT set_config('lock_timeout', :lock, true),"
+    " set_config('idle_in_transaction_session_timeout', :idle, true),"
+    " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
+    " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"
 )
-"""Overrides, for a transaction, a server or role that does not wait until it is on disk: a counter that was
-exposed would fall after a power loss. All other values of the setting wait."""
+"""PostgreSQL's settings for a transaction that writes.
+
+A server or role may not wait until a transaction is on disk, and a counter that was exposed would fall after
+a power loss. Of the values of `synchronous_commit` only `off` does not wait."""
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction, tables that it creates or changes included; on disk once it is committed."""
+    """Yield the connection of a transaction; it is on disk once it is committed, also changes of tables.
+
+    PostgreSQL ends it with an error if it waits for a lock for long, or for the next statement.
+    """
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # else Python begins only with the first row
         else:
-            connection.exec_driver_sql(_WAIT_FOR_DISK)
+            seconds = {"lock": LOCK_SECONDS, "idle": IDLE_SECONDS}
+            connection.execute(_WRITING, {name: f"{1000 * value:.0f}ms" for name, value in seconds.items()})
         yield connection
 
 
@@ -167,7 +187,7 @@ def scrub(engine: Engine) -> bool:
 
 @contextmanager
 def searching(engine: Engine) -> Iterator[Connection]:
-    """A connection that reads only, and not for ever."""
+    """Yield a connection that reads only, with statements that end after `SEARCH_SECONDS` on PostgreSQL."""
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(*(func.set_config(*each, True) for each in _SEARCHING.items())))
@@ -204,6 +224,12 @@ def lacks_table(error: DBAPIError) -> bool:
     return getattr(cause, "sqlstate", None) == "42P01" or str(cause).startswith("no such table")
 
 
+def kind_of_failure(error: ArchiveError) -> str:
+    """Return the kind of problem that the database or its driver gives, such as `SQLITE_FULL` or `55P03`."""
+    cause = getattr(error.__cause__, "orig", None)
+    return _code(cause) or type(cause or error).__name__
+
+
 def _is_of_the_data(error: SQLAlchemyError) -> bool:
     """Whether the database refused what it was given: it would do so however often that is tried."""
     if isinstance(error, DataError | IntegrityError):
@@ -219,13 +245,24 @@ def _in_short(error: object) -> str:
 
 
 def _in_one_line(error: SQLAlchemyError) -> str:
-    text = " ".join(str(getattr(error, "orig", None) or error).split())
-    remedy = _REMEDIES.get(str(getattr(getattr(error, "orig", None), "sqlite_errorname", "")))
-    return f"{text}; {remedy}" if remedy else text
+    cause = getattr(error, "orig", None)
+    problem = " ".join(str(cause or error).split())
+    remedy = _REMEDIES.get(_code(cause))
+    return f"{problem}; {remedy}" if remedy else problem
+
+
+def _code(cause: object) -> str:
+    """Return SQLite's name of an error or the SQLSTATE; empty for an error of the driver itself."""
+    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
 
 
 _RESTORE = "move the file away, or a backup into its place with mv: the exporter goes on with what it finds"
-_REMEDIES = {"SQLITE_CORRUPT": _RESTORE, "SQLITE_NOTADB": _RESTORE}
+_REMEDIES = {
+    "SQLITE_CORRUPT": _RESTORE,
+    "SQLITE_NOTADB": _RESTORE,
+    LOCK_TIMEOUT: "another session has a lock on the archive's tables or rows; pg_stat_activity shows it,"
+    " mostly in the state `idle in transaction`",
+}
 
 
 def _require_utf8(connection: Any, _: object) -> None:

@@ -108,10 +108,12 @@ class OpenFiles:
     def _closed(self, connection: Any, _: object) -> None:
         self._open.discard(id(connection))
 
-    def _used(self, *_: object) -> None:
+    def _used(self, connection: Any, *_: object) -> None:
         now, size = self._identity(), self._size_now()
-        if self._opened is not None and (now != _known(self._opened, now) or size < self._size):
-            raise ReplacedError(self._problem())
+        if self._opened is not None:
+            cut_off = size < self._size and size < _size_by_sqlite(connection)
+            if cut_off or now != _known(self._opened, now):
+                raise ReplacedError(self._problem())
         self._opened, self._size = now, size
 
     def _problem(self) -> str:
@@ -129,6 +131,14 @@ class OpenFiles:
             return self.path.stat().st_size
         except OSError:
             return 0
+
+
+def _size_by_sqlite(connection: Any) -> int:
+    """Return the size in bytes that the last transaction left: also `VACUUM` makes a file smaller."""
+    (pages,), (page_size,) = (
+        connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+    )
+    return int(pages) * int(page_size)
 
 
 def _known(opened: Identity, now: Identity) -> Identity:

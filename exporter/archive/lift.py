@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from exporter.account.calls import LATE
 from exporter.account.history import joined, without
 from exporter.archive import whole
-from exporter.archive.database import ArchiveError, writing
+from exporter.archive.database import LOCK_TIMEOUT, ArchiveError, writing
 from exporter.archive.records import Progress
 from exporter.archive.schema import comments, metadata, state, tags
 from exporter.archive.state import PROGRESS, read, write
@@ -227,14 +227,14 @@ def _index_words(engine: Engine) -> None:
     """
     if engine.dialect.name != "postgresql":
         return
-    with engine.begin() as connection:
+    with writing(engine) as connection:
         if any(index["name"] == _WORDS_INDEX for index in inspect(connection).get_indexes("calls")):
             return
         try:
             with connection.begin_nested():
                 _execute(connection, _WORDS_INDEX_OF_POSTGRESQL)
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT:
                 raise
             log.warning(
                 "free text is searched without an index: let the archive's user CREATE EXTENSION pg_trgm",

@@ -116,7 +116,7 @@ class Archive:
 
     def sign_of_life(self) -> object:
         """Return what changes every few seconds while another exporter works on an exclusive archive."""
-        with archive_errors(), self._searched.connect() as connection:
+        with archive_errors(), searching(self._searched) as connection:
             return leader.sign_of_life(connection)
 
     def end_silent(self) -> bool:
@@ -126,7 +126,7 @@ class Archive:
 
     def vacancy(self) -> leader.Vacancy:
         """Whether an exclusive archive of this database is open."""
-        with archive_errors(), self._searched.connect() as connection:
+        with archive_errors(), searching(self._searched) as connection:
             return leader.look(connection)
 
     def require_loadable(self) -> None:
@@ -144,7 +144,7 @@ class Archive:
 
     def leave(self) -> None:
         """Leave an exclusive archive to others."""
-        with archive_errors(), self._engine.begin() as connection:
+        with archive_errors(), writing(self._engine) as connection:
             leader.leave(connection, self._name)
 
     def load(self, create: bool = True) -> Memory:
@@ -255,11 +255,11 @@ class Archive:
         self._note(state.DOING, doing)
 
     def _noted(self, name: str, kind: type[T]) -> T | None:
-        with archive_errors(), self._engine.begin() as connection:
+        with archive_errors(), searching(self._engine) as connection:
             return state.read(connection, name, kind)
 
     def _note(self, name: str, value: object) -> None:
-        with archive_errors(), self._engine.begin() as connection:
+        with archive_errors(), writing(self._engine) as connection:
             state.write(connection, name, value)
 
     def search(self, criteria: Criteria) -> Iterator[FoundCall]:
@@ -291,7 +291,7 @@ class Archive:
 
     def remove(self, before: int, most: int = 500) -> int:
         """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
-        with archive_errors(), self._engine.begin() as connection:
+        with archive_errors(), writing(self._engine) as connection:
             return retention.remove(connection, before, most)
 
     def hide(self, how: Caller) -> hiding.Pass:
@@ -302,7 +302,7 @@ class Archive:
 
     def calls_of(self, number: str) -> int:
         """How many calls of a caller are kept."""
-        with archive_errors(), self._engine.begin() as connection:
+        with archive_errors(), searching(self._engine) as connection:
             require_current(connection)
             return forgetting.count(connection, self._key_of(connection), number)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from exporter.archive.database import ArchiveError, ReplacedError, TakenError
+from exporter.archive.database import ArchiveError, ReplacedError, TakenError, kind_of_failure
 from exporter.archive.records import Batch, Doing, Memory, NoRoomError, Progress, Saved, Span
 from exporter.archive.removal import Removal
 from exporter.archive.saving import Saver
@@ -100,6 +100,8 @@ class ArchiveWriter:
         self._pending = Batch()
         self._pending_since: float | None = None
         self._failing_since: float | None = None
+        self._logged_failures: set[str] = set()
+        """The kinds of failures that have been logged since the archive last worked."""
         self._retry = FIRST_RETRY
         self._retry_at = 0.0
         self.removal = Removal(archive, clocks)
@@ -184,6 +186,7 @@ class ArchiveWriter:
             if self._failing_since is not None:
                 log.info("the archive works again", after=f"{self._clock() - self._failing_since:.0f}s")
             self._failing_since, self._retry, self._retry_at = None, FIRST_RETRY, 0.0
+            self._logged_failures.clear()
 
     def _load(self) -> None:
         try:
@@ -280,6 +283,9 @@ class ArchiveWriter:
         self._next_beat = min(self._next_beat, now)
         if self._failing_since is None:
             self._failing_since = now
+        kind = kind_of_failure(error)
+        if kind not in self._logged_failures:
+            self._logged_failures.add(kind)
             log.error(
                 "the archive cannot be written, the board goes on and the counters wait", problem=str(error)
             )

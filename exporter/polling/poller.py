@@ -159,8 +159,8 @@ class Poller:
 
     @property
     def hears(self) -> bool:
-        """Whether events can be heard: it is known from when on calls count."""
-        return not math.isinf(self.account.ledger.counted_from)
+        """Whether events can be taken in: what they may change is known once a poll of calls has begun."""
+        return self.account.first_poll_at is not None
 
     def hear(self, events: Sequence[Event], count: Callable[[str, Heard], object]) -> bool:
         """Take in what Aircall tells by itself, and `count` what became of each event.

@@ -223,17 +223,23 @@ def call(account: Account, call_id: int) -> Asking[ReadCall | None]:
 
 
 def past(account: Account, now: float) -> Asking[None]:
-    """What is missing, the latest first; then how the calls ended that an earlier run left open."""
-    span = account.past_to_read(now)
-    if span is not None:
-        yield from past_calls(account, span, now)
-        return
+    """Read some of the calls that events told of, and then what is missing, the latest first.
+
+    If nothing is missing, read how the calls ended that an earlier run left open.
+    """
+    ledger = account.ledger
 
     def ask_one(call_id: int) -> Asking[None]:
         yield from call(account, call_id)
-        account.ledger.left_open.discard(call_id)
+        ledger.was_read(call_id, now)
 
-    yield from each(account.aside, "call", sorted(account.ledger.left_open), now, ask_one)
+    told_of = account.aside.askable("call", ledger.told_of, now)[:MOST_LOOKS]
+    yield from each(account.aside, "call", told_of, now, ask_one)
+    span = account.past_to_read(now)
+    if span is not None:
+        yield from past_calls(account, span, now)
+    elif not told_of:
+        yield from each(account.aside, "call", sorted(ledger.left_open), now, ask_one)
 
 
 def past_calls(account: Account, span: Span, now: float, all_known_to: int | None = None) -> Asking[None]:

@@ -38,6 +38,8 @@ steps = st.lists(
         st.tuples(st.just("limit"), LIMITS),
         st.tuples(st.just("restart"), st.booleans()),
         st.tuples(st.just("restart_with"), LIMITS),
+        st.tuples(st.just("back_up"), st.none()),
+        st.tuples(st.just("replace_archive"), st.sampled_from(["identical", "older", "empty"])),
     ),
     max_size=40,
 )
@@ -59,7 +61,27 @@ class Company:
         self.call_ids = count(1)
         self.counted = 0
         self.before: Series = {}
+        self.back_up()
         self.restart(True)
+
+    def back_up(self, _: None = None) -> None:
+        self.backup = dict(self.totals), self.own
+
+    def replace_archive(self, kind: str) -> None:
+        """Replace the archive while the exporter runs; all calls are read, and counted, once more.
+
+        What is kept in another archive may have been exposed under another user's series, or `others`.
+        """
+        if kind != "identical":
+            self.before = {series: n for series, n in self.before.items() if series[0] == DECLINED}
+        archived = {"identical": (self.totals, self.own), "older": self.backup, "empty": ({}, None)}[kind]
+        totals, self.own = archived
+        self.account.begin_again()
+        self.account.restore(self._memory(totals))
+        self.account.read_calls(START - 900, START)
+        self.account.ledger.count(self.totals)
+        self.save()
+        self.expose()
 
     def join(self, user: int) -> None:
         self.present.add(user)
@@ -78,7 +100,7 @@ class Company:
     def decline(self, user: int) -> None:
         """An event reports it; such counters begin at 0 at each start."""
         key = "declined", str(user)
-        self.declined[key] = self.declined.get(key, 0) + 1
+        self.declined[key] = self.account.journeys.counts[key] = self.declined.get(key, 0) + 1
         self.account._touched.totals |= self.account.ledger.count({key: self.declined[key]})
 
     def limit(self, limit: int) -> None:
@@ -91,13 +113,7 @@ class Company:
         self.declined: dict[tuple, int] = {}
         self.before = {series: n for series, n in self.before.items() if series[0] != DECLINED}
         account.ledger.counted_from = 0
-        own: Any = None if self.own is None else msgspec.json.decode(self.own)
-        memory = Memory(
-            list(self.totals.items()),
-            names=self.names,
-            own=own and {user: tuple((tuple(k), n) for k, n in base) for user, base in own.items()},
-        )
-        account.restore(memory)
+        account.restore(self._memory(self.totals))
         if users_first:
             self._read_users()
         account.slide(START)
@@ -105,6 +121,14 @@ class Company:
         self.save()
         self.expose()
         self._read_users()
+
+    def _memory(self, totals: dict[tuple, int]) -> Memory:
+        own: Any = None if self.own is None else msgspec.json.decode(self.own)
+        return Memory(
+            list(totals.items()),
+            names=self.names,
+            own=own and {user: tuple((tuple(k), n) for k, n in base) for user, base in own.items()},
+        )
 
     def restart_with(self, limit: int) -> None:
         """Restart with another limit, which no earlier run knew."""

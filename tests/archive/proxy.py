@@ -19,6 +19,8 @@ class Proxy:
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._clients: list[socket.socket] = []
         self._servers: list[socket.socket] = []
+        self.reset_at: bytes | None = None
+        """What is not passed on if a client sends it: its connection is reset instead, once."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def reset_clients(self) -> int:
@@ -50,6 +52,10 @@ class Proxy:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if self.reset_at is not None and source in self._clients and self.reset_at in data:
+                    self.reset_at = None
+                    self.reset_clients()
+                    return
                 sink.sendall(data)
         if source in self._clients:  # it was closed by the client itself
             with contextlib.suppress(OSError):
