@@ -29,7 +29,7 @@ from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import API_HISTORY
 from exporter.aircall.limits import LIMITS, MOST_CALLS, Words
 from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
-from exporter.archive.records import Batch, Memory, Progress, Record, Saved, Span
+from exporter.archive.records import Batch, Counting, Memory, Progress, Record, Saved, Span
 from exporter.config import Settings
 
 SET_BACK = 60.0
@@ -59,6 +59,8 @@ class Account:
         self.aside = SetAside()
         self.server_ahead = 0.0
         """By how many seconds Aircall's clock leads ours."""
+        self.clocks_agree = False
+        """Whether Aircall's `Date` and the machine's clock agree."""
         self.newest_start: int | None = None
         """The latest start (UNIX seconds, Aircall's clock) among the calls read since this was last set to
         None."""
@@ -162,10 +164,8 @@ class Account:
         """Choose what a poll of calls reads; the times are the same moment on our clock and on Aircall's."""
         start = server_now - self.settings.activity_period
         self.first_poll_at = server_now if self.first_poll_at is None else min(self.first_poll_at, server_now)
-        if self.ledger.counted_from > server_now:
-            # with the whole second that the first page begins in
-            self.ledger.counted_from = math.floor(start)
-            self.ledger.ended_from = math.floor(server_now)
+        if self.ledger.propose(self._counting_at(server_now)):
+            self.book.count_done_again()  # as far as an earlier decision did not count them
         self.history.cut(int(server_now))
         if self.book.whole_from > server_now:
             self.book.begin_anew()
@@ -183,6 +183,14 @@ class Account:
         todo = self.book.to_read(int(start), server_now, now, self._hung_up)
         self.history.poll(todo.since)
         return todo
+
+    def _counting_at(self, server_now: float) -> Counting:
+        """Return which calls a first start at `server_now` (UNIX seconds, Aircall's clock) counts.
+
+        They include the whole second in which the first page begins.
+        """
+        start = server_now - self.settings.activity_period
+        return Counting(math.floor(start), math.floor(server_now), self.clocks_agree)
 
     def may_be_over(self, now: float, next_poll: float) -> Iterator[Call]:
         """The calls in progress that may be over, but for those that a poll of calls reads anyway.
@@ -373,8 +381,7 @@ class Account:
         self.ledger.told_of, self.ledger.left_open = told_of, set(told_of)
         self.ledger.shares = shares
         if self.as_of:
-            self.ledger.counted_from = math.floor(self.as_of - self.settings.activity_period)
-            self.ledger.ended_from = math.floor(self.as_of)
+            self.ledger.propose(self._counting_at(self.as_of))
         self.directory.renew_names()
 
     def restore(self, memory: Memory) -> None:

@@ -97,6 +97,11 @@ class CallBook:
         """Read everything from its beginning, without forgetting what is known."""
         self.newest = self.read_to = None
 
+    def count_done_again(self) -> None:
+        """Read the calls that are done again, and take them for newly done."""
+        self.count_again |= self.calls.keys() - self.live.keys()
+        self.begin_anew()
+
     def keep_live(self) -> None:
         """Forget the calls that are done: they are read again as if for the first time."""
         self.calls = {call_id: self.calls[call_id] for call_id in self.live}

@@ -53,6 +53,8 @@ class Ledger:
         """Calls that started, or ended, since then count (UNIX seconds, Aircall's clock); see `Counting`.
 
         Until the archive opens, this is what a first start would decide."""
+        self._certain = False
+        """Whether both clocks agreed when that was decided."""
         self.left_open: set[int] = set()
         """Calls to be read by their ids: those in `told_of`, and those that were in progress when an earlier
         run read them last and that have not been read since."""
@@ -97,7 +99,18 @@ class Ledger:
 
     @property
     def _counting(self) -> Counting:
-        return Counting(self.counted_from, self.ended_from)
+        return Counting(self.counted_from, self.ended_from, self._certain)
+
+    def propose(self, counting: Counting) -> bool:
+        """Decide which calls count, if nothing or a wrong clock has; return whether this decides it."""
+        if not math.isinf(self.counted_from) and not self._counting.is_replaced_by(counting):
+            return False
+        self._decided(counting)
+        return True
+
+    def _decided(self, counting: Counting) -> None:
+        self.counted_from, self._certain = counting.started_from, counting.certain
+        self.ended_from = math.inf if counting.ended_from is None else counting.ended_from
 
     def read_again(self, call_id: int, as_of: float, now: float) -> bool:
         """Have a call read by its id, as an event that came `now` tells of it; both times are on our clock.
@@ -200,9 +213,8 @@ class Ledger:
         self.more_for_teams |= len(memory.uncounted_for_teams) >= MOST_FOR_TEAMS
         self._asked_for_more = False
         self.left_open |= memory.left_open.difference(known)
-        if memory.counting is not None and not memory.counting.is_after(self._counting):
-            self.counted_from = memory.counting.started_from
-            self.ended_from = memory.counting.ended_from or math.inf
+        if memory.counting is not None and not memory.counting.is_replaced_by(self._counting):
+            self._decided(memory.counting)
         if memory.progress is not None:
             self.teams_complete = memory.progress.for_teams
 

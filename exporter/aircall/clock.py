@@ -86,6 +86,11 @@ class ServerClock:
         return ahead if abs(ahead) > AGREE else 0.0
 
     @property
+    def agree(self) -> bool:
+        """Whether `Date` is known and the machine's clock agrees with it."""
+        return self._date is not None and self.machine_ahead == 0
+
+    @property
     def in_doubt(self) -> bool:
         """Whether to look at the newest call before anything is decided by the time."""
         if self._looked:

@@ -44,15 +44,23 @@ class Counting:
 
     A call counts if it started at `started_from` or later, or if it ended at `ended_from` or later: so calls
     in progress at the first start count too. Only data of the call decides, not when or how it was read.
-    Archives of older exporters have no `ended_from`.
+    `certain` is whether Aircall's clock and the machine's agreed when this was decided. Archives of older
+    exporters have no `ended_from`, and nothing that was certain.
     """
 
     started_from: float
     ended_from: float | None = None
+    certain: bool = False
 
-    def is_after(self, other: "Counting") -> bool:
-        """Return whether this begins in the future of another decision: a wrong clock made it."""
-        return other.ended_from is not None and self.started_from > other.ended_from
+    def is_replaced_by(self, other: "Counting") -> bool:
+        """Return whether a wrong clock made this decision, and `other` replaces it.
+
+        If this one lies in the future of a later decision, a wrong clock made one of the two. This one is
+        replaced only if both clocks agree now and did not agree then.
+        """
+        if self.certain or not other.certain or other.ended_from is None:
+            return False
+        return self.started_from > other.ended_from
 
     def includes(self, call: Call) -> bool:
         """Return whether a finished call is to be counted."""

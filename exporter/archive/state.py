@@ -31,10 +31,10 @@ def counting(connection: Connection) -> Counting | None:
 def decide_counting(connection: Connection, proposed: Counting | None) -> Counting | None:
     """Return which calls are counted; if nothing has decided that yet, `proposed` decides it for good.
 
-    A decision that lies in the future was made by a wrong clock, and `proposed` replaces it.
+    `proposed` also replaces a decision that a wrong clock made for the future.
     """
     decided = counting(connection)
-    if proposed is None or (decided is not None and not decided.is_after(proposed)):
+    if proposed is None or (decided is not None and not decided.is_replaced_by(proposed)):
         return decided
     write(connection, COUNTING, proposed)
     return proposed

@@ -467,6 +467,7 @@ class Poller:
             self._server_clock.call_began(self.account.newest_start, self._clock())
             self.account.newest_start = None
         self.account.server_ahead = self._server_clock.ahead
+        self.account.clocks_agree = self._server_clock.agree
 
     def _read_early(self) -> None:
         """Read the directory early if an object appears that it does not list, or if a user has left."""
