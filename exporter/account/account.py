@@ -61,9 +61,9 @@ class Account:
         """By how many seconds Aircall's clock leads ours."""
         self.clocks_agree = False
         """Whether Aircall's `Date` and the machine's clock agree."""
-        self.newest_start: int | None = None
-        """The latest start (UNIX seconds, Aircall's clock) among the calls read since this was last set to
-        None."""
+        self.new_starts: set[int] = set()
+        """The starts (UNIX seconds, Aircall's clock) of the calls read since the server clock learned from
+        them."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.first_poll_at: float | None = None
@@ -91,12 +91,13 @@ class Account:
         self.limits.update(page.exceeded)
         if not self.has_room_for_calls():
             raise InvalidAnswerError(f"more than {MOST_CALLS} calls in the last hours")
+        starts = [read.call.started_at for read in page.items]
+        self.new_starts.update(starts)
+        self.history.saw(starts)
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
             self.lists.saw_teams_in_call(read.team_ids)
             call = replace(completed(read, self.book.calls.get(read.call.id)), as_of=at)
-            self.newest_start = max(call.started_at, self.newest_start or call.started_at)
-            self.history.newest = max(call.started_at, self.history.newest)
             self.take_call(call, read.details, at)
             if read.transferred_outside:
                 self.book.talking.reported(call, left=True, at=at)
@@ -167,8 +168,8 @@ class Account:
         if self.ledger.propose(self._counting_at(server_now)):
             self.book.count_done_again()  # as far as an earlier decision did not count them
         self.history.cut(int(server_now))
-        if self.book.whole_from > server_now:
-            self.book.begin_anew()
+        if max(self.book.whole_from, self.book.newest or 0) > server_now:
+            self.book.begin_anew()  # a wrong clock was ahead
         backfill = self.settings.storage.backfill
         if self._backfill != backfill:
             self._backfill = backfill
@@ -392,7 +393,7 @@ class Account:
         self.ledger.count(self.journeys.counts)
         self.directory.remember(memory.names)
         if memory.progress is not None:
-            self.history.newest = max(self.history.newest, memory.newest)
+            self.history.saw(memory.newest)
             self.history.restore(memory.progress, memory.removed_to)
 
     def saved(self, saved: Saved, progress: Progress | None) -> bool:

@@ -7,7 +7,7 @@ tuple are in order and neither overlap nor touch.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from exporter.archive.records import Progress, Span
+from exporter.archive.records import MOST_STARTS, Progress, Span
 
 OLDER = 6
 AGES = tuple(300 * OLDER**step for step in range(5))
@@ -56,8 +56,8 @@ class History:
     """What was asked for by hand besides."""
     swept: tuple[int, ...] = ()
     """For each of `AGES`, up to which start calls have been read again at that age."""
-    newest: int = 0
-    """The latest start of a call that has been read, 0 if none has."""
+    newest: tuple[int, ...] = ()
+    """The latest starts of calls that have been read, in order: `MOST_STARTS` at most."""
     kept: Progress = field(default_factory=Progress)
     """How far reading had come with what the archive was last given."""
     _kept_from: int = 0
@@ -71,6 +71,10 @@ class History:
         """All calls that began from `first` to `last` have been read."""
         if first <= last:
             self.covered = joined((*self.covered, (first, last)))
+
+    def saw(self, starts: Iterable[int]) -> None:
+        """Calls that began at `starts` have been read."""
+        self.newest = tuple(sorted({*self.newest, *starts})[-MOST_STARTS:])
 
     def poll(self, since: int) -> None:
         """A poll of calls begins, of all that began at `since` or later."""
@@ -97,10 +101,13 @@ class History:
         """Withdraw what was taken as read of the future, `now` being the present (UNIX seconds).
 
         It was noted while a clock was wrong. No later call than the newest one that is known has been read
-        for certain, so what began after that is read again.
+        for certain, so what began after that is read again. Calls that are dated in the future do not count;
+        but if all of many are, the clock is behind.
         """
         if self.covered and self.covered[-1][1] > now:
-            self.covered = _until(min(now, self.newest), self.covered)
+            is_behind = len(self.newest) == MOST_STARTS and self.newest[0] > now
+            newest = now if is_behind else max((start for start in self.newest if start <= now), default=0)
+            self.covered = _until(newest, self.covered)
         self.swept = tuple(min(swept, now - age) for swept, age in zip(self.swept, AGES, strict=False))
 
     def go_back(self) -> None:

@@ -1,17 +1,18 @@
 """Aircall's time, from three sources: the `Date` of its answers, this machine's clock, and the calls.
 
 Either of the first two may be wrong: one of Aircall's servers, or a machine without NTP. So no single answer
-decides what time it is. A call that has begun proves that a clock is behind if that says that it has not.
+decides what time it is. A call that has begun proves that a clock is behind if that says that it has not. A
+call may be dated wrongly as well, so most single calls do not prove anything either.
 
 All times passed in are seconds of our steady clock (`exporter.clock`). A lead is the number of seconds to add
 to them to get another clock's time.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 CONFIRMED = 3
-"""Answers that have to agree on a time before it is believed: one server may be wrong."""
+"""Answers that have to agree on a time before it is believed: one server may be wrong. So may one call."""
 
 AGREE = 30.0
 """Seconds within which two clocks agree. That is half of `account.calls.LATE`, by which what is noted as read
@@ -23,8 +24,14 @@ SETTLE = 900.0
 SLACK = 5.0
 """Seconds by which a call must be later than a clock to prove that clock wrong."""
 
+RECENT = 300.0
+"""Seconds after its start by one of the two clocks, in which a single call proves the other one wrong."""
+
 KEEP = 3600.0
 """Seconds after which a later call replaces the one that proved most so far: clocks drift apart."""
+
+MOST_MISDATED = 1000
+"""Starts of calls dated wrongly that are remembered."""
 
 Bounds = tuple[float, float]
 
@@ -45,6 +52,10 @@ class ServerClock:
         self._other_agreeing = 0
         self._other_since = 0.0
         self._call_lead = self._call_start = self._call_seen = -math.inf
+        self._misdated: set[int] = set()
+        """Starts that were later than every clock when they were listed. They prove nothing later either."""
+        self._claims: dict[int, tuple[float, float]] = {}
+        """By start, the leads that enough calls prove together, and when each was seen first."""
         self._looked = False
 
     # What is known -------------------------------------------------------------------------------
@@ -123,15 +134,37 @@ class ServerClock:
         else:
             self._other = other
 
-    def call_began(self, start: float, seen: float) -> None:
+    def calls_began(self, starts: Iterable[int], seen: float) -> None:
+        """Learn from calls that were listed by `seen`; see `call_began`."""
+        for start in sorted(starts):
+            self.call_began(start, seen)
+
+    def call_began(self, start: int, seen: float) -> None:
         """Learn from a call that began at `start` (UNIX seconds, Aircall's clock) and was listed by `seen`.
 
-        A start that is later than every clock proves nothing: that call is dated wrongly.
+        A start that is later than every clock proves nothing: that call is dated wrongly. Otherwise a call
+        proves a clock wrong if it began within `RECENT` by the other one, and if not, `CONFIRMED` calls do.
         """
-        lead = start - seen
-        clocks = (self._wall_ahead(), *(_smallest(told) for told in (self._date, self._other) if told))
+        lead, wall, told = start - seen, self._wall_ahead(), self._date or self._other
+        clocks = [wall] if told is None else [wall, _smallest(told)]
+        latest = max(clocks) if self._other is None else max(*clocks, _smallest(self._other))
+        if lead > latest + SLACK and len(self._misdated) < MOST_MISDATED:
+            self._misdated.add(start)
+        if lead > latest + SLACK or start in self._misdated:
+            return
+        is_recent = any(clock - RECENT <= lead <= clock + SLACK for clock in clocks)
+        if lead <= min(clocks) + SLACK or is_recent:
+            self._proved(lead, start, seen)
+            return
+        self._claims = {begun: claim for begun, claim in self._claims.items() if seen - claim[1] <= KEEP}
+        self._claims.setdefault(start, (lead, seen))
+        claims = sorted((lead, begun, at) for begun, (lead, at) in self._claims.items())
+        if len(claims) >= CONFIRMED:
+            self._proved(*claims[-CONFIRMED])
+
+    def _proved(self, lead: float, start: float, seen: float) -> None:
         later = start > self._call_start and seen - self._call_seen > KEEP
-        if lead <= max(clocks) + SLACK and (lead >= self._call_lead or later):
+        if lead >= self._call_lead or later:
             self._call_lead, self._call_start, self._call_seen = lead, start, seen
 
     def looked(self) -> None:

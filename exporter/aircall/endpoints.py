@@ -172,9 +172,9 @@ def calls(since: int, until: int | None = None) -> Request[Page[ReadCall]]:
     return Request("/v1/calls", decode_calls, query=query, further=until is not None)
 
 
-def newest_call() -> Request[Page[ReadCall]]:
-    """The call that started last."""
-    query = (("order", "desc"), ("per_page", "1"))
+def newest_calls(count: int) -> Request[Page[ReadCall]]:
+    """Return the request for the calls that started last."""
+    query = (("order", "desc"), ("per_page", str(count)))
     return Request("/v1/calls", decode_calls, query=query, further=True)
 
 

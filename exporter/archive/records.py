@@ -21,6 +21,10 @@ MOST_FOR_TEAMS = 20_000
 """Calls in memory that are counted, but not yet for their teams; the archive remembers the others."""
 
 
+MOST_STARTS = 100
+"""The latest starts of calls that are remembered; some calls may be dated in the future."""
+
+
 class NoRoomError(Exception):
     """So many calls wait to be saved that no more are taken."""
 
@@ -195,8 +199,7 @@ class Memory:
     The totals, the progress (none at the very first start), names by kind and id, the calls that are
     counted but not yet for their teams, and the ids of those that went on when they were read last;
     `removed_to` is up to which start (UNIX seconds) calls were past their retention. `counting` is which
-    calls are counted, none before that was decided. `newest` is the latest start of a call that is kept, 0 if
-    none is.
+    calls are counted, none before that was decided. `newest` are the latest starts of calls that are kept.
     """
 
     totals: Iterable[tuple[Key, int]] = ()
@@ -208,6 +211,6 @@ class Memory:
     load: int = 0
     """Which loading of the archive this is: the first, or one after it was replaced."""
     counting: Counting | None = None
-    newest: int = 0
+    newest: tuple[int, ...] = ()
     own: Own | None = None
     """Who has series of their own; None if it was never saved."""

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
 
 from exporter.account.totals import Key
 from exporter.aircall.objects import Call
@@ -43,6 +43,7 @@ from exporter.archive.keyfile import CallerKey, KeyFile
 from exporter.archive.lift import prepare, require_current, require_preparable
 from exporter.archive.records import (
     MOST_FOR_TEAMS,
+    MOST_STARTS,
     Addition,
     Batch,
     Counting,
@@ -66,6 +67,9 @@ ANY_HASH = select(exists().where(schema.calls.c.caller_hash >= ""))
 """Whether any caller is told by a hash; asked so that SQLite goes by the index, too."""
 
 _GOES_ON = schema.calls.c.status != "done"
+_NEWEST_STARTS = (
+    select(schema.calls.c.started_at).distinct().order_by(schema.calls.c.started_at.desc()).limit(MOST_STARTS)
+)
 _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schema.calls.c.counted_for_teams)
 
 
@@ -176,7 +180,7 @@ class Archive:
                     left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
                     removed_to=retention.removed_to(connection),
                     counting=state.counting(connection),
-                    newest=connection.scalar(select(func.max(schema.calls.c.started_at))) or 0,
+                    newest=tuple(connection.scalars(_NEWEST_STARTS)),
                     own=state.read(connection, state.OWN, dict[str, tuple[tuple[Key, int], ...]]),
                 )
             self._session.committed()

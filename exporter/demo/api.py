@@ -26,6 +26,9 @@ from exporter.demo.webhooks import SimulatedWebhook, Webhooks
 HISTORY = 183 * 86_400.0
 """Seconds that the call history reaches back: half a year."""
 
+FAR_FUTURE = 10**11
+"""UNIX seconds; a list of calls without `to` holds also those that are dated in the future."""
+
 CALLS_CAP = 10_000
 """How many calls one query can reach; the rest is left out without a word."""
 
@@ -182,7 +185,7 @@ class AircallApi:
 
     def _requested_calls(self, request: Request) -> Sequence[int]:
         """The positions, in chronological order, of the calls that started within `from` and `to`."""
-        last = whole_number(request, "to", int(self._account.now) + 1)
+        last = whole_number(request, "to", FAR_FUTURE)
         first = max(whole_number(request, "from", 0), self._account.now - HISTORY)
         positions = self._account.calls.started_between(first, last)
         return positions[::-1] if request.query_params.get("order") == "desc" else positions

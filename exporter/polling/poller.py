@@ -463,9 +463,9 @@ class Poller:
 
     def _tell_time(self) -> None:
         """Tell the account Aircall's time, which also follows from the calls that have been read."""
-        if self.account.newest_start is not None:
-            self._server_clock.call_began(self.account.newest_start, self._clock())
-            self.account.newest_start = None
+        if self.account.new_starts:
+            self._server_clock.calls_began(self.account.new_starts, self._clock())
+            self.account.new_starts.clear()
         self.account.server_ahead = self._server_clock.ahead
         self.account.clocks_agree = self._server_clock.agree
 

@@ -118,20 +118,20 @@ def _listed(lists: Lists, name: str, request: Request[Page[T]], apply: endpoints
 
 
 def time_to_start(account: Account, clock: ServerClock, now: float) -> Asking[float]:
-    """Look at the newest call while `clock` is in doubt, a few times at most, and return the time then.
+    """Look at the newest calls while `clock` is in doubt, a few times at most, and return the time then.
 
-    What is requested, counted and noted as read afterwards depends on Aircall's time. If the newest call
+    What is requested, counted and noted as read afterwards depends on Aircall's time. If the newest calls
     cannot be listed, an empty list tells the time.
     """
     for _ in range(LOOKS):
         if not clock.in_doubt:
             return now
         try:
-            answer = yield from ask(endpoints.newest_call())
+            answer = yield from ask(endpoints.newest_calls(CONFIRMED))
         except ApiError:
             answer = yield from ask(endpoints.no_calls())
         now = answer.at
-        account.newest_start = max((read.call.started_at for read in answer.value.items), default=None)
+        account.new_starts.update(read.call.started_at for read in answer.value.items)
     clock.looked()
     return now
 

@@ -109,18 +109,28 @@ def test_what_was_read_and_not_kept_is_claimed_by_no_later_poll() -> None:
     assert history.covered == ((40, 130),)
 
 
-@given(st.lists(spans, min_size=1), st.integers(0, 80), st.integers(0, 80))
+@given(st.lists(spans, min_size=1), st.integers(0, 80), st.sets(st.integers(0, 80), max_size=5))
 def test_cut_coverage_of_the_future_is_withdrawn_up_to_the_newest_call(
-    read: list[Span], now: int, newest: int
+    read: list[Span], now: int, starts: set[int]
 ) -> None:
-    history = History(newest=newest)
+    history = History()
+    history.saw(starts)
     for span in read:
         history.read(*span)
     before = seconds(history.covered)
     history.cut(now)
-    last = min(now, newest) if max(before) > now else max(before)
+    newest = max((start for start in starts if start <= now), default=0)
+    last = newest if max(before) > now else max(before)
     assert seconds(history.covered) == {second for second in before if second <= last}
     assert in_order(history.covered)
+
+
+def test_cut_clock_is_behind_all_of_many_calls_withdraws_what_is_later() -> None:
+    history = History()
+    history.saw(range(NOW, NOW + 10_000, 10))
+    history.read(NOW - DAY, NOW + 9000)
+    history.cut(NOW - 100)
+    assert history.covered == ((NOW - DAY, NOW - 100),)
 
 
 def test_cut_late_edits_of_the_future_are_looked_for_again() -> None:

@@ -150,6 +150,77 @@ def test_ahead_call_dated_in_the_future_proves_nothing() -> None:
     assert abs(setting.error) <= 1
 
 
+@pytest.mark.parametrize("clock", ["date", "machine"])
+@pytest.mark.parametrize("wrong", WRONG)
+@given(ahead=st.sets(st.floats(10 * MINUTE, 2 * DAY).map(floor), min_size=1, max_size=5))
+def test_ahead_calls_dated_in_the_future_and_a_wrong_clock_is_right(
+    clock: str, wrong: float, ahead: set[int]
+) -> None:
+    setting = Setting()
+    future = {floor(NOW) + seconds for seconds in ahead}
+
+    def answers(call: bool = False) -> None:
+        for _ in range(10):
+            setting.clock.calls_began(future, setting.steady)
+            setting.answers(call=call)
+            assert abs(setting.error) <= 1
+
+    answers(call=True)
+    setattr(setting, clock, wrong)
+    answers()
+    answers()
+    setattr(setting, clock, 0.0)
+    answers()
+
+
+@pytest.mark.parametrize("clock", ["date", "machine"])
+@pytest.mark.parametrize("ahead", [11 * MINUTE, DAY / 2, DAY - MINUTE, DAY])
+def test_ahead_a_call_dated_in_the_future_while_a_clock_is_wrong_is_right(clock: str, ahead: float) -> None:
+    setting = Setting()
+    setting.answers(10, call=True)
+    setattr(setting, clock, DAY)
+    if clock == "machine" and ahead >= DAY - MINUTE:
+        return  # it may as well have begun just now
+    for _ in range(20):
+        setting.clock.call_began(floor(NOW + ahead), setting.steady)
+        setting.answers()
+        assert abs(setting.error) <= 1
+    setattr(setting, clock, 0.0)
+    setting.answers(10)
+    assert abs(setting.error) <= 1
+
+
+@pytest.mark.parametrize("clock", ["date", "machine"])
+def test_ahead_a_clock_wrong_from_the_start_is_right_by_three_older_calls(clock: str) -> None:
+    for calls, error in ((1, -DAY), (2, -DAY), (3, 0)):
+        setting = Setting(**{clock: -DAY})
+        setting.answers(CONFIRMED)
+        setting.clock.calls_began(
+            [floor(setting.now - 3600 * hours) for hours in range(1, calls + 1)], setting.steady
+        )
+        assert setting.error == pytest.approx(error, abs=1)
+
+
+def test_ahead_a_call_dated_in_the_future_and_date_wrong_from_the_start_is_right() -> None:
+    setting = Setting(date=DAY)
+    calls = [floor(NOW + hours * 3600) for hours in (-3, -2, -1, 12)]
+    for _ in range(10):
+        setting.clock.calls_began(calls, setting.steady)
+        setting.answers()
+        assert abs(setting.error) <= 1
+
+
+def test_ahead_aircalls_clock_set_ahead_is_followed_after_three_calls() -> None:
+    setting = Setting()
+    setting.answers(10, call=True)
+    setting.now += 10 * MINUTE
+    setting.machine = setting._steady_error = -10 * MINUTE
+    setting.answers(2, call=True)
+    assert setting.error == pytest.approx(-10 * MINUTE, abs=1)
+    setting.answers(2, call=True)
+    assert abs(setting.error) <= 1
+
+
 def test_ahead_a_later_call_replaces_what_an_old_one_proved() -> None:
     setting = Setting(machine=-MINUTE)
     setting.answers(5, call=True)
