@@ -90,7 +90,7 @@ def exporter(aircall: SimulatedAircall) -> Iterator[Process]:
 def settled(scrape: Scrape) -> bool:
     """Whether everything has been read once, the past as well."""
     ages = scrape.labels("aircall_dataset_age_seconds", "dataset")
-    return ages >= set(DATASETS) and scrape.value("aircall_archive_missing_seconds") == 0
+    return ages >= set(DATASETS) and scrape.value("aircall_archive_backfill_remaining_seconds") == 0
 
 
 def freshness(users: int, events: int) -> str:

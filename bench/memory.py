@@ -59,7 +59,7 @@ def until_read(exporter: Process, calls: int) -> float:
     """Wait until everything has been read; gives the number of calls in the period."""
     while True:
         scrape = Scrape.at(exporter.url)
-        shown = scrape.sum("aircall_number_calls")
+        shown = scrape.sum("aircall_number_period_calls")
         whole = scrape.value("aircall_dataset_age_seconds", dataset="assignments") is not None
         if whole and shown > 0.95 * calls and scrape.sum("aircall_calls_total") > 0.95 * calls:
             return shown

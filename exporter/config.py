@@ -107,14 +107,20 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is marked on the board when it is exceeded, the service level when it is not reached; 0 is off."""
+    """Limits beyond which a figure is marked on the board; 0 disables a limit."""
 
     average_call: Duration = Duration(0)
     in_call: Duration = Duration(0)
     after_call_work: Duration = Duration(0)
     do_not_disturb: Duration = Duration(0)
-    missed_share: float = 0.0
-    service_level: float = 0.8
+    missed_rate: float = 0.0
+
+
+class ServiceLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The service level below which a team or number is marked on the board."""
+
+    target: float = 0.8
+    """A share from 0 (disabled) to 1."""
 
 
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +153,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     teams: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     thresholds: Thresholds = Thresholds()
+    service_level: ServiceLevel = ServiceLevel()
     storage: Storage = Storage()
     webhook: Webhook = Webhook()
     map_users_to_numbers: bool = True

@@ -100,9 +100,9 @@ class _Check:
         wait, share = self._settings.queue_wait, self._settings.thresholds
         at_most = f"at most queue_wait.critical ({wait.critical})"
         self.wanted(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
-        missed, level = share.missed_share, share.service_level
-        self.wanted(0 <= missed < 1, "thresholds.missed_share", missed, "a share from 0 (off) to below 1")
-        self.wanted(0 <= level <= 1, "thresholds.service_level", level, "a share from 0 (off) to 1")
+        missed, level = share.missed_rate, self._settings.service_level.target
+        self.wanted(0 <= missed < 1, "thresholds.missed_rate", missed, "a share from 0 (off) to below 1")
+        self.wanted(0 <= level <= 1, "service_level.target", level, "a share from 0 (off) to 1")
 
     def groups(self) -> None:
         names: set[str] = set()

@@ -11,7 +11,6 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
     SummaryMetricFamily,
-    UnknownMetricFamily,
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -76,26 +75,7 @@ def buckets(spread: Spread) -> Iterator[tuple]:
         yield (upper, below, *exemplar)
 
 
-class DistinctNames(Collector):
-    """Counters whose name in OpenMetrics would be another family's, untyped under their full names."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterator[Metric]:
-        families = list(self._registry.collect())
-        taken = {family.name for family in families if family.type != "counter"}
-        for family in families:
-            if family.type == "counter" and family.name in taken:
-                renamed = UnknownMetricFamily(f"{family.name}_total", family.documentation)
-                renamed.samples = family.samples
-                yield renamed
-            else:
-                yield family
-
-
 def plain(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Body and content type, by prometheus-client."""
     encode, content_type = choose_encoder(accept)
-    openmetrics = content_type.startswith("application/openmetrics-text")
-    return encode(DistinctNames(registry) if openmetrics else registry), content_type
+    return encode(registry), content_type

@@ -36,7 +36,7 @@ What `/metrics` serves, for everyone who writes PromQL, boards or alerts. Writte
   reached the last good values stay, the ages grow and `aircall_up` is 0.
 - Counters begin with the activity period before the exporter's first start, and go on over restarts: what went by in between is
   read and counted, each call once. They appear once the calls have been read whole.
-- In OpenMetrics, `aircall_team_calls_total` has no type, because its family name would be that of the gauge `aircall_team_calls`.
+- In OpenMetrics, `aircall_team_calls_total` has no type, because its family name would be that of the gauge `aircall_team_period_calls`.
 """
 
 _SECTIONS = {

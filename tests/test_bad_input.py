@@ -49,7 +49,7 @@ def test_the_last_good_values_stay(world: Polled, respond: faults.Respond, code:
     assert during.value("aircall_dataset_age_seconds", dataset="calls") >= 100
     for name in (
         "aircall_user_availability",
-        "aircall_user_calls",
+        "aircall_user_period_calls",
         "aircall_queue_calls",
         "aircall_calls_total",
     ):
@@ -96,7 +96,7 @@ def test_one_bad_object_costs_that_object(account: SimulatedAccount, junk: objec
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 1
         assert len(scrape.labels("aircall_user_availability", "user_id")) == len(account.users)
-        assert len(scrape.labels("aircall_number_calls", "number_id")) == len(account.numbers)
+        assert len(scrape.labels("aircall_number_period_calls", "number_id")) == len(account.numbers)
         for kind in ("call", "availability", "team"):
             assert scrape.value("aircall_malformed_objects_total", kind=kind) >= 1
 

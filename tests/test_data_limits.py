@@ -204,7 +204,7 @@ def test_missed_call_reasons_without_end_become_other() -> None:
         world.live_until_complete()
         world.live(60)
         scrape = world.scrape()
-        for family in ("aircall_missed_calls_total", "aircall_number_missed_calls"):
+        for family in ("aircall_missed_calls_total", "aircall_number_period_missed_calls"):
             assert len(scrape.labels(family, "reason")) <= limits.MOST_WORDS + 10
         assert scrape.sum("aircall_missed_calls_total") == reasons
         assert scrape.value("aircall_missed_calls_total", number_id=number, reason="other") >= 100

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.config import Group, Thresholds
+from exporter.config import Group, ServiceLevel, Thresholds
 from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from tests.simulated_time import NOON, polled
@@ -35,7 +35,7 @@ def test_a_group_is_like_a_team(account: SimulatedAccount) -> None:
     assert members["By team"] == {str(user) for user in team.user_ids}
     assert members["By number"] == {str(user) for user in number.user_ids}
     labels = {"team_id": "group:By number", "team": "By number", "direction": "inbound", "outcome": "missed"}
-    assert scrape.value("aircall_team_calls", **labels) == 1
+    assert scrape.value("aircall_team_period_calls", **labels) == 1
     assert scrape.value("aircall_team_calls_total", **labels) == 1
     assert scrape.sum("aircall_team_users", team_id="group:By team") == len(team.user_ids)
 
@@ -82,14 +82,14 @@ def test_calls_are_marked_above_the_threshold(account: SimulatedAccount) -> None
     account.hang_up(answered.id, at=NOON + 60)
     account.miss(account.ring_in(number.id, "+33 1 22 22 22 22").id, "short_abandoned", at=NOON + 65)
     for average, share, marked in ((59, 0.49, 1), (60, 0.5, 0)):
-        thresholds = Thresholds(average_call=Duration(average), missed_share=share)
+        thresholds = Thresholds(average_call=Duration(average), missed_rate=share)
         with polled(account, thresholds=thresholds) as world:
             world.live_until_complete()
             scrape = world.scrape()
-        for kpi in ("average_call", "missed_share"):
+        for kpi in ("average_call", "missed_rate"):
             user_values = scrape.all("aircall_user_threshold_exceeded", user_id=user, kpi=kpi).values()
             assert set(user_values) == {marked}
-        share_of_number = {"number_id": number.id, "kpi": "missed_share"}
+        share_of_number = {"number_id": number.id, "kpi": "missed_rate"}
         assert scrape.value("aircall_number_threshold_exceeded", **share_of_number) == marked
 
 
@@ -101,7 +101,7 @@ def test_a_service_level_is_marked_below_the_threshold(account: SimulatedAccount
         account.answer(call.id, user, at=at + wait)
         account.hang_up(call.id, at=at + 60)
     for threshold, marked in ((0.51, 1), (0.5, 0), (0.0, None)):
-        with polled(account, thresholds=Thresholds(service_level=threshold)) as world:
+        with polled(account, service_level=ServiceLevel(target=threshold)) as world:
             world.live_until_complete()
             scrape = world.scrape()
         kpi = {"kpi": "service_level"}
@@ -135,5 +135,5 @@ def test_a_longer_period_is_read_when_the_configuration_asks_for_it(account: Sim
         world.poller.configure(longer, world.client)
         world.live(60)
         scrape = world.scrape()
-        assert scrape.value("aircall_number_calls", number_id=number, outcome="missed") in (14, 15)
+        assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
         assert scrape.sum("aircall_calls_total") == counted

@@ -80,13 +80,19 @@ def test_users(world: Polled, scrape: Scrape) -> None:
         for team in (team for team, members in teams(world).items() if user.id in members):
             labels = {"user_id": user.id, "user": user.name, "team_id": team}
             for direction, outcome in KINDS:
-                value = scrape.value("aircall_user_calls", direction=direction, outcome=outcome, **labels)
+                value = scrape.value(
+                    "aircall_user_period_calls", direction=direction, outcome=outcome, **labels
+                )
                 assert value == recount.count(own, direction, outcome)
-            missed = scrape.value("aircall_user_calls", direction="inbound", outcome="missed", **labels)
+            missed = scrape.value(
+                "aircall_user_period_calls", direction="inbound", outcome="missed", **labels
+            )
             assert missed == recount.missed_on(calls, numbers)
             answer = recount.average_answer(own)
             assert scrape.value("aircall_user_average_answer_seconds", **labels) == answer
-            assert scrape.value("aircall_user_average_call_seconds", **labels) == recount.average_call(own)
+            assert scrape.value(
+                "aircall_user_average_call_duration_seconds", **labels
+            ) == recount.average_call(own)
             assert scrape.value("aircall_user_sla_breached", **labels) == (
                 answer is not None and answer > SLA
             )
@@ -98,10 +104,12 @@ def test_teams(world: Polled, scrape: Scrape) -> None:
         own = [call for call in calls if call.user_id in members]
         missed = recount.missed_on(calls, numbers_of(world, members))
         for direction, outcome in KINDS:
-            value = scrape.value("aircall_team_calls", team_id=team, direction=direction, outcome=outcome)
+            value = scrape.value(
+                "aircall_team_period_calls", team_id=team, direction=direction, outcome=outcome
+            )
             assert value == recount.count(own, direction, outcome)
-        assert scrape.value("aircall_team_calls", team_id=team, outcome="missed") == missed
-        assert scrape.sum("aircall_team_missed_calls", team_id=team) == missed
+        assert scrape.value("aircall_team_period_calls", team_id=team, outcome="missed") == missed
+        assert scrape.sum("aircall_team_period_missed_calls", team_id=team) == missed
         answer = recount.average_answer(own)
         assert scrape.value("aircall_team_average_answer_seconds", team_id=team) == answer
         level = recount.service_level(own, missed)
@@ -121,13 +129,13 @@ def test_numbers(world: Polled, scrape: Scrape) -> None:
         missed = recount.count(own, "inbound", "missed")
         for direction, outcome in (*KINDS, ("inbound", "missed")):
             value = scrape.value(
-                "aircall_number_calls", number_id=number.id, direction=direction, outcome=outcome
+                "aircall_number_period_calls", number_id=number.id, direction=direction, outcome=outcome
             )
             assert value == recount.count(own, direction, outcome)
-        for reason in scrape.labels("aircall_number_missed_calls", "reason", number_id=number.id):
-            value = scrape.value("aircall_number_missed_calls", number_id=number.id, reason=reason)
+        for reason in scrape.labels("aircall_number_period_missed_calls", "reason", number_id=number.id):
+            value = scrape.value("aircall_number_period_missed_calls", number_id=number.id, reason=reason)
             assert value == sum(call.missed_call_reason == reason for call in own)
-        assert scrape.sum("aircall_number_missed_calls", number_id=number.id) == missed
+        assert scrape.sum("aircall_number_period_missed_calls", number_id=number.id) == missed
         answer = recount.average_answer(own)
         assert scrape.value("aircall_number_average_answer_seconds", number_id=number.id) == answer
         level = recount.service_level(own, missed)

@@ -94,7 +94,10 @@ def test_a_talk_longer_than_the_period_stays_and_ends(world: Polled, account: Si
         )
         == 1
     )
-    assert scrape.value("aircall_user_calls", user_id=users[0], direction="inbound", outcome="answered") == 0
+    assert (
+        scrape.value("aircall_user_period_calls", user_id=users[0], direction="inbound", outcome="answered")
+        == 0
+    )
 
 
 def test_a_talk_that_began_before_the_period_when_the_exporter_starts(account: SimulatedAccount) -> None:
@@ -143,7 +146,9 @@ def test_missed_calls_count_for_all_who_answer_the_number(world: Polled, account
     scrape = world.scrape()
     for user in account.users:
         expected = {1.0} if user in users else {0.0}
-        assert set(scrape.all("aircall_user_calls", user_id=user, outcome="missed").values()) == expected
+        assert (
+            set(scrape.all("aircall_user_period_calls", user_id=user, outcome="missed").values()) == expected
+        )
     assert scrape.value("aircall_missed_calls_total", number_id=number, reason="a_reason_added_later") == 1
     assert scrape.value("aircall_calls_total", number_id=number, outcome="missed", user_id="") == 1
 
@@ -158,14 +163,14 @@ def test_missed_calls_without_assignments_are_nobodys(account: SimulatedAccount,
             world.step(world.time.now + 60)
         scrape = world.scrape()
         assert "assignments" not in world.poller.account.known
-        for name in ("aircall_user_calls", "aircall_team_calls"):
+        for name in ("aircall_user_period_calls", "aircall_team_period_calls"):
             assert not scrape.all(name, outcome="missed")
             assert scrape.all(name, outcome="answered")
         assert not scrape.all("aircall_user_waiting_calls")
-        assert scrape.value("aircall_number_calls", number_id=number, outcome="missed") == 1
+        assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") == 1
         world.live(60)
         known = mapped and "assignments" in world.poller.account.known
-        assert bool(world.scrape().all("aircall_user_calls", outcome="missed")) == known == mapped
+        assert bool(world.scrape().all("aircall_user_period_calls", outcome="missed")) == known == mapped
 
 
 def test_a_call_without_number_or_user(world: Polled, account: SimulatedAccount) -> None:
@@ -177,7 +182,7 @@ def test_a_call_without_number_or_user(world: Polled, account: SimulatedAccount)
     labels = {"user_id": "", "user": "", "number_id": "", "number": ""}
     scrape = world.scrape()
     assert scrape.value("aircall_calls_total", outcome="answered", direction="inbound", **labels) == 1
-    assert scrape.sum("aircall_number_calls") == 0
+    assert scrape.sum("aircall_number_period_calls") == 0
 
 
 def test_the_period_slides(world: Polled, account: SimulatedAccount) -> None:
@@ -188,14 +193,15 @@ def test_the_period_slides(world: Polled, account: SimulatedAccount) -> None:
     world.live(880)
     assert (
         world.scrape().value(
-            "aircall_number_calls", number_id=number, outcome="answered", direction="inbound"
+            "aircall_number_period_calls", number_id=number, outcome="answered", direction="inbound"
         )
         == 1
     )
     world.live(40)
     scrape = world.scrape()
     assert (
-        scrape.value("aircall_number_calls", number_id=number, outcome="answered", direction="inbound") == 0
+        scrape.value("aircall_number_period_calls", number_id=number, outcome="answered", direction="inbound")
+        == 0
     )
     assert scrape.value("aircall_number_average_answer_seconds", number_id=number) is None
     assert scrape.sum("aircall_calls_total", outcome="answered", direction="inbound") == 1
@@ -229,7 +235,9 @@ def test_more_calls_in_a_period_than_a_query_gives(account: SimulatedAccount) ->
         account.miss(call.id, "short_abandoned", at=NOON + position * 0.05)
     with polled(account, served={"rate_limit": 6000}) as world:
         world.live_until_complete()
-        assert world.scrape().value("aircall_number_calls", number_id=number, outcome="missed") == 10_300
+        assert (
+            world.scrape().value("aircall_number_period_calls", number_id=number, outcome="missed") == 10_300
+        )
         assert world.scrape().sum("aircall_calls_total") == 10_300
 
 
@@ -243,7 +251,7 @@ def test_what_went_by_while_aircall_was_away_is_made_up_for(world: Polled, accou
     world.live(60)
     scrape = world.scrape()
     assert scrape.sum("aircall_calls_total") == 60
-    assert scrape.value("aircall_number_calls", number_id=number, outcome="missed") in (14, 15)
+    assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
 
 
 def test_a_longer_period_is_read_whole_also_where_a_poll_is_under_way() -> None:

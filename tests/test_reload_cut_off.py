@@ -113,7 +113,7 @@ def test_reload_without_a_guarded_key_is_rejected_and_says_what_to_write(key: st
 @pytest.mark.parametrize("key", sorted(FREE))
 def test_reload_without_a_free_key_returns_to_the_default(key: str, tmp_path: Path) -> None:
     other: dict[str, Any] = {"groups": [{"name": "Desk", "users": [1]}], "map_users_to_numbers": False}
-    shares = {"thresholds.missed_share": 0.5, "thresholds.service_level": 0.5}
+    shares = {"thresholds.missed_rate": 0.5, "service_level.target": 0.5}
     path = tmp_path / "aircall.yml"
     path.write_text(yaml.safe_dump({"caller": "full", **nested(key, (other | shares).get(key, "15s"))}))
     file = ConfigFile(str(path), SIMULATED_CREDENTIAL)

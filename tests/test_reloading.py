@@ -31,7 +31,7 @@ CHANGED: dict[type, Any] = {
 OTHER = {"caller": "hidden", "aircall.requests_per_minute": 30.0, "groups": (Group("g"),)}
 
 
-WITH_WEBHOOKS = {"aircall_webhook_events_total", "aircall_user_declined_calls_total"}
+WITH_WEBHOOKS = {"aircall_webhook_events_total", "aircall_user_ring_attempts_total"}
 
 
 def families(metrics: str) -> set[str]:

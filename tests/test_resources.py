@@ -40,7 +40,7 @@ def test_beyond_the_limit_users_have_no_series_of_their_own_and_are_counted_all_
         world.freeze()
         world.live(120)
         scrape = world.scrape()
-    assert scrape.value("aircall_exporter_users_left_out") == 24 - LIMIT
+    assert scrape.value("aircall_exporter_users_over_limit") == 24 - LIMIT
     assert [line["left_out"] for line in lines if "user_limit" in line["event"]][-1] == 24 - LIMIT
     names = [name for name in scrape.samples if name.startswith("aircall_user_")]
     assert len(names) > 10

@@ -65,7 +65,10 @@ def test_a_call_is_followed_from_ringing_to_done(world: ToldWorld, account: Simu
     assert not scrape.all("aircall_user_current_call_seconds")
     labels["user_id"] = users[1]
     assert scrape.value("aircall_calls_total", outcome="answered", **labels) == 1
-    assert scrape.value("aircall_user_calls", outcome="answered", user_id=users[1], direction="inbound") == 1
+    assert (
+        scrape.value("aircall_user_period_calls", outcome="answered", user_id=users[1], direction="inbound")
+        == 1
+    )
 
 
 def test_what_users_do_is_shown_as_they_do_it(world: ToldWorld, account: SimulatedAccount) -> None:
@@ -110,11 +113,11 @@ def test_what_polls_cannot_tell_is_counted_to_the_second(world: ToldWorld, accou
     account.hold(answered.id, at=begun + 40)
     account.unhold(answered.id, at=begun + 42)
     account.hang_up(answered.id, at=begun + 60)
-    assert at(world, 62).sum("aircall_call_queue_seconds_count") == 0
+    assert at(world, 62).sum("aircall_call_queue_wait_seconds_count") == 0
     scrape = at(world, 61)
-    assert scrape.value("aircall_call_queue_seconds_count", number_id=number) == 2
-    assert scrape.value("aircall_call_queue_seconds_sum", number_id=number) == 4 + 23
-    declined = scrape.all("aircall_user_declined_calls_total")
+    assert scrape.value("aircall_call_queue_wait_seconds_count", number_id=number) == 2
+    assert scrape.value("aircall_call_queue_wait_seconds_sum", number_id=number) == 4 + 23
+    declined = scrape.all("aircall_user_ring_attempts_total")
     assert {dict(labels)["user_id"]: count for labels, count in declined.items() if count} == {
         str(users[0]): 1
     }
@@ -147,14 +150,14 @@ def test_without_the_token_nothing_changes_and_that_is_counted(world: ToldWorld,
     assert post(world, event(world, token)) == 401
     scrape = at(world, 0)
     assert scrape.sum("aircall_queue_calls") == 0
-    assert results(scrape) == {"refused": 1}
+    assert results(scrape) == {"unauthorized": 1}
     assert scrape.value("aircall_webhook_last_event_timestamp_seconds") == NOON
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"token"', b"\xff\xfe", b"[" * 100_000], ids=len)
 def test_what_is_no_event_is_refused(world: ToldWorld, body: bytes) -> None:
     assert post(world, body) == 401
-    assert results(at(world, 0)) == {"refused": 1}
+    assert results(at(world, 0)) == {"unauthorized": 1}
 
 
 def test_an_event_that_is_sent_again_changes_nothing_and_is_counted(world: ToldWorld) -> None:
@@ -162,7 +165,7 @@ def test_an_event_that_is_sent_again_changes_nothing_and_is_counted(world: ToldW
     assert [post(world, created) for _ in range(3)] == [200] * 3
     scrape = at(world, 0)
     assert scrape.sum("aircall_queue_calls") == 1
-    assert results(scrape) == {"accepted": 1, "replayed": 2}
+    assert results(scrape) == {"accepted": 1, "duplicate": 2}
 
 
 def test_an_older_event_that_comes_late_changes_nothing_and_is_counted(world: ToldWorld) -> None:
@@ -174,7 +177,7 @@ def test_an_older_event_that_comes_late_changes_nothing_and_is_counted(world: To
     post(world, created)
     scrape = at(world, 0)
     assert scrape.sum("aircall_queue_calls") == 0
-    assert results(scrape) == {"accepted": 1, "late": 1}
+    assert results(scrape) == {"accepted": 1, "out_of_order": 1}
 
 
 def test_a_call_that_was_over_long_ago_does_not_go_on_again(world: ToldWorld) -> None:
@@ -182,7 +185,7 @@ def test_a_call_that_was_over_long_ago_does_not_go_on_again(world: ToldWorld) ->
     post(world, event(world, timestamp=int(NOON) - 9000, data=long_ago))
     scrape = at(world, 0)
     assert scrape.sum("aircall_queue_calls") == 0
-    assert results(scrape) == {"late": 1}
+    assert results(scrape) == {"out_of_order": 1}
 
 
 @pytest.mark.parametrize(
@@ -229,10 +232,10 @@ def test_more_than_can_wait_is_asked_for_again(world: ToldWorld) -> None:
     world.inbox._line.maxsize = 3
     events = [event(world, timestamp=int(world.time.now) - later) for later in range(5)]
     assert [post(world, each) for each in events] == [200, 200, 200, 503, 503]
-    assert world.scrape().value("aircall_webhook_waiting_events") == 3
+    assert world.scrape().value("aircall_webhook_pending_events") == 3
     assert results(at(world, 0))["overflow"] == 2
     assert [post(world, each) for each in events] == [200] * 5
-    assert results(at(world, 0))["replayed"] == 3
+    assert results(at(world, 0))["duplicate"] == 3
 
 
 def test_two_tokens_are_valid_while_one_takes_the_others_place(world: ToldWorld) -> None:

@@ -38,8 +38,8 @@ def assert_nowhere(world: Polled) -> None:
     for family in (
         "aircall_queue_calls",
         "aircall_calls_total",
-        "aircall_number_calls",
-        "aircall_user_calls",
+        "aircall_number_period_calls",
+        "aircall_user_period_calls",
     ):
         assert scrape.sum(family) == 0
 

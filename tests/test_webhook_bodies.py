@@ -89,7 +89,7 @@ def test_body_without_a_valid_token_is_refused_without_being_decoded(
         monkeypatch.setattr(module, "repaired", must_not)
     monkeypatch.setattr("exporter.webhooks.inbox.Delivery", must_not)
     assert len(sender_of(body).tokens) <= MAX_CLAIMS
-    refused = metrics.events.labels("other", "refused")._value
+    refused = metrics.events.labels("other", "unauthorized")._value
     before = refused.get()
     assert post(body) == 401
     assert refused.get() == before + 1

@@ -138,7 +138,7 @@ def test_only_some_teams(account: SimulatedAccount) -> None:
     assert scrape.labels("aircall_user_availability", "team") <= {shown.name, "Single Users"}
     others = set().union(*(t.user_ids for t in account.teams.values() if t.id != shown.id)) - shown.user_ids
     assert not {str(user) for user in others} & scrape.labels("aircall_user_availability", "user_id")
-    assert len(scrape.labels("aircall_number_calls", "number_id")) == len(account.numbers)
+    assert len(scrape.labels("aircall_number_period_calls", "number_id")) == len(account.numbers)
 
 
 def test_an_availability_that_aircall_adds_later_is_unknown(world: Polled, account: SimulatedAccount) -> None:

@@ -3,9 +3,9 @@
 from bench.shared.scrape import Scrape
 
 LEFT = (
-    ("aircall_archive_missing_seconds", "aircall_archive_backfill_remaining_seconds"),
-    ("aircall_archive_waiting_calls", "aircall_archive_pending_calls"),
-    ("aircall_webhook_waiting_events", "aircall_webhook_pending_events"),
+    ("aircall_archive_backfill_remaining_seconds", "aircall_archive_backfill_remaining_seconds"),
+    ("aircall_archive_pending_calls", "aircall_archive_pending_calls"),
+    ("aircall_webhook_pending_events", "aircall_webhook_pending_events"),
 )
 """What it has still to read, to keep and to work on, under the names of different versions."""
 

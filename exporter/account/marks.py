@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from exporter.account.board import CallCounts, NumberRow, TeamRow, UserRow
-from exporter.config import Thresholds
+from exporter.config import Settings, Thresholds
 
 Mark = tuple[str, bool]
 """A KPI's name, as in the configuration, and whether its threshold is exceeded."""
@@ -40,20 +40,20 @@ def call_marks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> It
     """The marks that follow from the calls of the activity period."""
     if thresholds.average_call:
         yield "average_call", (row.average_call or 0.0) > thresholds.average_call
-    share = missed_share(row.calls)
-    if thresholds.missed_share and share is not None:
-        yield "missed_share", share > thresholds.missed_share
+    share = missed_rate(row.calls)
+    if thresholds.missed_rate and share is not None:
+        yield "missed_rate", share > thresholds.missed_rate
 
 
-def group_marks(row: TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[Mark]:
+def group_marks(row: TeamRow | NumberRow, settings: Settings) -> Iterator[Mark]:
     """The marks of a team or number: those of its calls, and of its service level."""
-    yield from call_marks(row, thresholds)
-    if thresholds.service_level:
-        level = row.service_level
-        yield "service_level", level is not None and level < thresholds.service_level
+    yield from call_marks(row, settings.thresholds)
+    target, level = settings.service_level.target, row.service_level
+    if target:
+        yield "service_level", level is not None and level < target
 
 
-def missed_share(calls: CallCounts) -> float | None:
+def missed_rate(calls: CallCounts) -> float | None:
     """Missed calls among the inbound ones, 0 where there are none; nothing while missed ones are unknown."""
     missed = calls.get(("inbound", "missed"))
     if missed is None:

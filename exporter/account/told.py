@@ -12,7 +12,7 @@ from exporter.account.versions import completed
 from exporter.aircall.events import EVENTS, Event, ToldUser
 from exporter.aircall.objects import Call, ReadCall
 
-Heard = Literal["accepted", "late", "ignored"]
+Heard = Literal["accepted", "out_of_order", "ignored"]
 """Whether an event was the newest of its call or user, older than what is known, or about a call that is not
 shown."""
 
@@ -64,10 +64,10 @@ class Told:
         call = replace(completed(read, account.book.calls.get(read.call.id)), as_of=as_of)
         before = account.book.calls.get(call.id)
         if before is None and self._is_old(call, event.at):
-            return "late"
+            return "out_of_order"
         reads = call.id in account.ledger.told_of or (before is None and account.may_be_kept(call))
         if reads and account.ledger.totals is not None:
-            return "accepted" if account.ledger.read_again(call.id, as_of, now) else "late"
+            return "accepted" if account.ledger.read_again(call.id, as_of, now) else "out_of_order"
         if before is None and not account.has_room_for_calls():
             return "ignored"
         shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
@@ -82,7 +82,7 @@ class Told:
             left = event.name == "call.external_transferred"
             account.book.talking.reported(call, left, as_of)
         if not is_newest:
-            return "late"
+            return "out_of_order"
         self._in_call(before, shown, as_of)
         return "accepted"
 
@@ -116,7 +116,7 @@ class Told:
             return "accepted"
         known = account.presence.users.get(user.id)
         if known is not None and at < known.observed_at:
-            return "late"
+            return "out_of_order"
         state = told_state(event, user.available, known.state if known else None)
         if state is None:
             self._doubt(user.id, at)

@@ -16,7 +16,7 @@ LAG = Family(
     "gauge",
     "How long the oldest call that is not saved yet has been waiting; the counters wait with it.",
 )
-WAITING = Family("aircall_archive_waiting_calls", "gauge", "Calls that were read and are not saved yet.")
+WAITING = Family("aircall_archive_pending_calls", "gauge", "Calls that were read and are not saved yet.")
 REJECTED = Family(
     "aircall_archive_rejected_calls_total",
     "counter",
@@ -30,7 +30,7 @@ COMPLETE_FROM = Family(
     "The start (UNIX time) since which, up to the present, all calls have been read.",
 )
 MISSING = Family(
-    "aircall_archive_missing_seconds",
+    "aircall_archive_backfill_remaining_seconds",
     "gauge",
     "How much of the past is still to be read: time whose calls are wanted (storage.backfill, downtime,"
     " a backfill by hand) and not known yet.",
@@ -43,7 +43,7 @@ def of_past(status: Status) -> Iterator[Sample]:
     """Expose how far back the calls reach:
 
     aircall_archive_complete_from_timestamp_seconds 1767225600
-    aircall_archive_missing_seconds 0
+    aircall_archive_backfill_remaining_seconds 0
     """
     yield COMPLETE_FROM, (), status.complete_from
     yield MISSING, (), status.seconds_missing
@@ -54,7 +54,7 @@ def of_writer(status: ArchiveStatus, now: float) -> Iterator[Sample]:
 
     aircall_archive_up 1
     aircall_archive_lag_seconds 0
-    aircall_archive_waiting_calls 0
+    aircall_archive_pending_calls 0
     aircall_archive_rejected_calls_total 0
     """
     since = status.waiting_since

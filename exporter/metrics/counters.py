@@ -49,11 +49,11 @@ USER_TALK = Family(
     ("user_id", "user", "direction"),
 )
 
-USER_DECLINED = Family(
-    "aircall_user_declined_calls_total",
+USER_RING_ATTEMPTS = Family(
+    "aircall_user_ring_attempts_total",
     "counter",
-    "How often the user declined a call that rang on him. With webhooks only; begins anew at each start.",
-    ("user_id", "user"),
+    "Calls that rang on the user, by result: declined. Requires webhooks; resets when the exporter restarts.",
+    ("user_id", "user", "result"),
 )
 USER_HOLD = Family(
     "aircall_user_hold_seconds",
@@ -62,18 +62,18 @@ USER_HOLD = Family(
     ("user_id", "user"),
 )
 CALL_QUEUE = Family(
-    "aircall_call_queue_seconds",
+    "aircall_call_queue_wait_seconds",
     "histogram",
     "Time in the queue of inbound calls, from the start until the call first rang on somebody, or to the end"
     " where it never did. With webhooks only; begins anew at each start.",
     ("number_id", "number"),
 )
 
-OF_USER = (CALLS, USER_ANSWER, USER_TALK, USER_DECLINED, USER_HOLD)
+OF_USER = (CALLS, USER_ANSWER, USER_TALK, USER_RING_ATTEMPTS, USER_HOLD)
 OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_TALK, CALL_QUEUE)
 OF_TEAM = (TEAM_CALLS,)
 FAMILIES = (CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, CALL_TALK, USER_ANSWER, USER_TALK)
-TOLD = (CALL_QUEUE, USER_DECLINED, USER_HOLD)
+TOLD = (CALL_QUEUE, USER_RING_ATTEMPTS, USER_HOLD)
 """A minute after a call's end, as its events may come late."""
 
 
@@ -83,7 +83,7 @@ def of_user(row: UserCounters) -> Iterator[Sample]:
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
     aircall_user_answer_seconds_sum{user_id="456",user="John Doe"} 41
     aircall_user_talk_seconds_count{user_id="456",user="John Doe",direction="inbound"} 7
-    aircall_user_declined_calls_total{user_id="456",user="John Doe"} 1
+    aircall_user_ring_attempts_total{user_id="456",user="John Doe",result="declined"} 1
     aircall_user_hold_seconds_sum{user_id="456",user="John Doe"} 95
     """
     for (number, *kind), count in row.calls.items():
@@ -91,7 +91,7 @@ def of_user(row: UserCounters) -> Iterator[Sample]:
     yield USER_ANSWER, row.user, row.answer
     for way, total in row.talk.items():
         yield USER_TALK, (*row.user, way), total
-    yield USER_DECLINED, row.user, row.declined
+    yield USER_RING_ATTEMPTS, (*row.user, "declined"), row.declined
     yield USER_HOLD, row.user, row.held
 
 
@@ -101,7 +101,7 @@ def of_number(row: NumberCounters) -> Iterator[Sample]:
     aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
     aircall_call_answer_seconds_bucket{number_id="1234",number="French Office",le="10.0"} 9
     aircall_call_talk_seconds_bucket{number_id="1234",number="French Office",direction="inbound",le="60.0"} 4
-    aircall_call_queue_seconds_bucket{number_id="1234",number="French Office",le="5.0"} 6
+    aircall_call_queue_wait_seconds_bucket{number_id="1234",number="French Office",le="5.0"} 6
     """
     for reason, count in row.missed.items():
         yield MISSED_CALLS, (*row.number, reason), count

@@ -18,5 +18,8 @@ class Family:
     labels: tuple[str, ...] = ()
 
 
+RECENT = "recent"
+"""The value of the label `period` for figures of the activity period."""
+
 Sample = tuple[Family, LabelValues, float | Spread | Sum | None]
 """What a family says under some labels: a number, a histogram's spread, a summary's sum, or nothing."""

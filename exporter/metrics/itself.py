@@ -27,7 +27,7 @@ THRESHOLD_SECONDS = Family(
 THRESHOLD_RATIO = Family(
     "aircall_threshold_ratio",
     "gauge",
-    "A threshold of the configuration, as a share; 0 is off. kpi is missed_share or service_level.",
+    "A threshold of the configuration, as a share; 0 is off. kpi is missed_rate or service_level.",
     ("kpi",),
 )
 UP = Family(
@@ -99,7 +99,7 @@ LIMIT_EXCEEDED = Family(
     ("limit",),
 )
 LEFT_OUT = Family(
-    "aircall_exporter_users_left_out",
+    "aircall_exporter_users_over_limit",
     "gauge",
     "Users without series of their own, because there are more than user_limit; sums count them.",
 )
@@ -143,8 +143,8 @@ def of_settings(settings: Settings) -> Iterator[Sample]:
     yield QUEUE_WAIT, ("critical",), settings.queue_wait.critical
     for kpi in ("average_call", "in_call", "after_call_work", "do_not_disturb"):
         yield THRESHOLD_SECONDS, (kpi,), getattr(settings.thresholds, kpi)
-    for kpi in ("missed_share", "service_level"):
-        yield THRESHOLD_RATIO, (kpi,), getattr(settings.thresholds, kpi)
+    yield THRESHOLD_RATIO, ("missed_rate",), settings.thresholds.missed_rate
+    yield THRESHOLD_RATIO, ("service_level",), settings.service_level.target
 
 
 def of_status(status: Status, now: float) -> Iterator[Sample]:
@@ -184,7 +184,7 @@ def of_omissions(board: Board) -> Iterator[Sample]:
     aircall_malformed_objects_total{kind="call"} 0
     aircall_calls_ignored_total{reason="direction"} 0
     aircall_exporter_limit_exceeded_total{limit="missed_call_reasons"} 0
-    aircall_exporter_users_left_out 0
+    aircall_exporter_users_over_limit 0
     """
     for kind, count in board.malformed.items():
         yield MALFORMED, (kind,), count

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from exporter.account.board import Board, NumberRow, wait_level
 from exporter.account.directory import Named
 from exporter.account.marks import group_marks
-from exporter.metrics.family import Family, Sample
+from exporter.metrics.family import RECENT, Family, Sample
 
 _NUMBER = ("number_id", "number")
 
@@ -17,48 +17,48 @@ USERS = Family(
     (*_NUMBER, "state"),
 )
 CALLS = Family(
-    "aircall_number_calls",
+    "aircall_number_period_calls",
     "gauge",
     "Finished calls on the number in the activity period.",
-    (*_NUMBER, "direction", "outcome"),
+    (*_NUMBER, "period", "direction", "outcome"),
 )
 MISSED_CALLS = Family(
-    "aircall_number_missed_calls",
+    "aircall_number_period_missed_calls",
     "gauge",
     "Calls missed on the number in the activity period, by the reason that Aircall gives.",
-    (*_NUMBER, "reason"),
+    (*_NUMBER, "period", "reason"),
 )
 AVERAGE_ANSWER = Family(
     "aircall_number_average_answer_seconds",
     "gauge",
     "Average time to answer the number's inbound calls of the activity period; absent without any.",
-    _NUMBER,
+    (*_NUMBER, "period"),
 )
 AVERAGE_CALL = Family(
-    "aircall_number_average_call_seconds",
+    "aircall_number_average_call_duration_seconds",
     "gauge",
     "Average length of the number's calls of the activity period, with ringing, missed ones left out.",
-    _NUMBER,
+    (*_NUMBER, "period"),
 )
 THRESHOLD_EXCEEDED = Family(
     "aircall_number_threshold_exceeded",
     "gauge",
     "1 where a threshold of the configuration is exceeded for the number (service_level: not reached),"
-    " else 0; only for those that are set. kpi is average_call, missed_share or service_level.",
+    " else 0; only for those that are set. kpi is average_call, missed_rate or service_level.",
     (*_NUMBER, "kpi"),
 )
 SLA_BREACHED = Family(
     "aircall_number_sla_breached",
     "gauge",
     "1 where the number's average time to answer exceeds the SLA, else 0; absent while the SLA is off.",
-    _NUMBER,
+    (*_NUMBER, "period"),
 )
 SERVICE_LEVEL = Family(
     "aircall_number_service_level_ratio",
     "gauge",
     "Share of the number's inbound calls of the activity period, missed ones included, that were answered"
     " within queue_wait.critical; absent without any.",
-    _NUMBER,
+    (*_NUMBER, "period"),
 )
 QUEUE_CALLS = Family(
     "aircall_queue_calls",
@@ -104,28 +104,28 @@ def of_number(row: NumberRow, board: Board) -> Iterator[Sample]:
     """Expose what changes with a poll:
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
-    aircall_number_calls{number_id="1234",number="French Office",direction="inbound",outcome="missed"} 1
-    aircall_number_missed_calls{number_id="1234",number="French Office",reason="no_available_agent"} 1
-    aircall_number_average_answer_seconds{number_id="1234",number="French Office"} 9
-    aircall_number_average_call_seconds{…} 184.2
+    aircall_number_period_calls{…,period="recent",direction="inbound",outcome="missed"} 1
+    aircall_number_period_missed_calls{…,period="recent",reason="no_available_agent"} 1
+    aircall_number_average_answer_seconds{…,period="recent"} 9
+    aircall_number_average_call_duration_seconds{…,period="recent"} 184.2
     aircall_number_threshold_exceeded{…,kpi="average_call"} 0
-    aircall_number_sla_breached{number_id="1234",number="French Office"} 0
-    aircall_number_service_level_ratio{number_id="1234",number="French Office"} 0.8
+    aircall_number_sla_breached{…,period="recent"} 0
+    aircall_number_service_level_ratio{…,period="recent"} 0.8
     """
     if "availabilities" in board.known:
         for state, count in (row.users or {}).items():
             yield USERS, (*row.number, state), count
     if "calls" in board.known:
         for kind, count in row.calls.items():
-            yield CALLS, (*row.number, *kind), count
+            yield CALLS, (*row.number, RECENT, *kind), count
         for reason, count in row.missed.items():
-            yield MISSED_CALLS, (*row.number, reason), count
-        yield AVERAGE_ANSWER, row.number, row.average_answer
-        yield AVERAGE_CALL, row.number, row.average_call
-        for kpi, exceeded in group_marks(row, board.settings.thresholds):
+            yield MISSED_CALLS, (*row.number, RECENT, reason), count
+        yield AVERAGE_ANSWER, (*row.number, RECENT), row.average_answer
+        yield AVERAGE_CALL, (*row.number, RECENT), row.average_call
+        for kpi, exceeded in group_marks(row, board.settings):
             yield THRESHOLD_EXCEEDED, (*row.number, kpi), exceeded
-        yield SLA_BREACHED, row.number, row.sla_breached
-        yield SERVICE_LEVEL, row.number, row.service_level
+        yield SLA_BREACHED, (*row.number, RECENT), row.sla_breached
+        yield SERVICE_LEVEL, (*row.number, RECENT), row.service_level
 
 
 def moving(board: Board, now: float) -> Iterator[Sample]:

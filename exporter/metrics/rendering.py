@@ -9,7 +9,7 @@ from exporter.account.board import Board
 from exporter.clock import Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.packing import Piece
-from exporter.metrics.sections import FAMILIES, Section
+from exporter.metrics.sections import Section
 from exporter.metrics.text import openmetrics_header, sample_lines, text_header
 
 Format = Literal["text", "openmetrics"]
@@ -19,20 +19,10 @@ BLOCK = 64
 """Rows that are compressed together: of more, more is compressed anew where one has changed; fewer take more
 room."""
 
-_GAUGES = {family.name for family in FAMILIES if family.kind != "counter"}
-
 
 def header(family: Family, form: Format) -> str:
-    """What goes before a family's samples.
-
-    OpenMetrics drops `_total` from a counter's family name, which may then be another family's. Such a
-    counter (`aircall_team_calls_total` beside the gauge `aircall_team_calls`) is served under its full
-    name, without a type; its samples are the same in both formats.
-    """
-    if form == "text":
-        return text_header(family)
-    clashes = family.kind == "counter" and family.name.removesuffix("_total") in _GAUGES
-    return openmetrics_header(family, typed=not clashes)
+    """Return the lines before a family's samples."""
+    return text_header(family) if form == "text" else openmetrics_header(family)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,13 +16,10 @@ def text_header(family: Family) -> str:
     return f"# HELP {family.name} {help_}\n# TYPE {family.name} {family.kind}\n"
 
 
-def openmetrics_header(family: Family, typed: bool = True) -> str:
-    """What goes before a family's samples in OpenMetrics, which drops `_total` from a counter's family.
-
-    Where that would be another family's name the counter is not `typed`, under its full name.
-    """
-    name = family.name.removesuffix("_total") if typed else family.name
-    return f"# HELP {name} {_escaped(family.help)}\n# TYPE {name} {family.kind if typed else 'unknown'}\n"
+def openmetrics_header(family: Family) -> str:
+    """Return the lines before a family's samples in OpenMetrics, without `_total` for counters."""
+    name = family.name.removesuffix("_total") if family.kind == "counter" else family.name
+    return f"# HELP {name} {_escaped(family.help)}\n# TYPE {name} {family.kind}\n"
 
 
 def sample_lines(sample: Sample, exemplars: bool) -> str:

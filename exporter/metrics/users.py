@@ -6,7 +6,7 @@ from exporter.account.board import Board, UserRow
 from exporter.account.marks import user_marks
 from exporter.account.presence import STATE_CODES, STATES
 from exporter.clock import Moment
-from exporter.metrics.family import Family, LabelValues, Sample
+from exporter.metrics.family import RECENT, Family, LabelValues, Sample
 
 _USER = ("user_id", "user", "team_id", "team")
 
@@ -44,29 +44,29 @@ SUBSTATUS = Family(
     (*_USER, "substatus"),
 )
 CALLS = Family(
-    "aircall_user_calls",
+    "aircall_user_period_calls",
     "gauge",
     "Finished calls of the user in the activity period. Inbound missed calls are inferred: each counts for"
     " every user assigned to the number; absent while assignments are unknown.",
-    (*_USER, "direction", "outcome"),
+    (*_USER, "period", "direction", "outcome"),
 )
 AVERAGE_ANSWER = Family(
     "aircall_user_average_answer_seconds",
     "gauge",
     "Average time to answer the user's inbound calls of the activity period; absent without any.",
-    _USER,
+    (*_USER, "period"),
 )
 AVERAGE_CALL = Family(
-    "aircall_user_average_call_seconds",
+    "aircall_user_average_call_duration_seconds",
     "gauge",
     "Average length of the user's finished calls of the activity period, with ringing; absent without any.",
-    _USER,
+    (*_USER, "period"),
 )
 SLA_BREACHED = Family(
     "aircall_user_sla_breached",
     "gauge",
     "1 where the user's average time to answer exceeds the SLA, else 0; absent while the SLA is off.",
-    _USER,
+    (*_USER, "period"),
 )
 CURRENT_CALL = Family(
     "aircall_user_current_call_seconds",
@@ -79,7 +79,7 @@ THRESHOLD_EXCEEDED = Family(
     "aircall_user_threshold_exceeded",
     "gauge",
     "1 where a threshold of the configuration is exceeded for the user, else 0; only for those that are"
-    " set. kpi is average_call, missed_share, in_call, after_call_work or do_not_disturb.",
+    " set. kpi is average_call, missed_rate, in_call, after_call_work or do_not_disturb.",
     (*_USER, "kpi"),
 )
 WAITING_CALLS = Family(
@@ -114,10 +114,10 @@ def of_user(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
     aircall_user_availability_changed_timestamp_seconds{…} 1.619005327e+09
     aircall_user_availability_seconds_total{…,state="in_call"} 120
     aircall_user_substatus{…,substatus="Out for lunch"} 1
-    aircall_user_calls{…,direction="inbound",outcome="missed"} 2
-    aircall_user_average_answer_seconds{…} 7.5
-    aircall_user_average_call_seconds{…} 184.2
-    aircall_user_sla_breached{…} 0
+    aircall_user_period_calls{…,period="recent",direction="inbound",outcome="missed"} 2
+    aircall_user_average_answer_seconds{…,period="recent"} 7.5
+    aircall_user_average_call_duration_seconds{…,period="recent"} 184.2
+    aircall_user_sla_breached{…,period="recent"} 0
     aircall_user_threshold_exceeded{…,kpi="in_call"} 0
     aircall_user_waiting_calls{…} 1
     """
@@ -144,10 +144,10 @@ def _presence(user: LabelValues, row: UserRow, now: Moment) -> Iterator[Sample]:
 
 def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:
     for kind, count in row.calls.items():
-        yield CALLS, (*user, *kind), count
-    yield AVERAGE_ANSWER, user, row.average_answer
-    yield AVERAGE_CALL, user, row.average_call
-    yield SLA_BREACHED, user, row.sla_breached
+        yield CALLS, (*user, RECENT, *kind), count
+    yield AVERAGE_ANSWER, (*user, RECENT), row.average_answer
+    yield AVERAGE_CALL, (*user, RECENT), row.average_call
+    yield SLA_BREACHED, (*user, RECENT), row.sla_breached
     yield WAITING_CALLS, user, row.waiting
 
 

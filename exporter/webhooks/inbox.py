@@ -36,7 +36,7 @@ class Inbox:
 
     def refuse(self) -> Result:
         """Count a body without a valid token."""
-        return self._counted(OTHER, "refused")
+        return self._counted(OTHER, "unauthorized")
 
     def deliver(self, body: bytes) -> Result:
         """Take in the body of a POST. Returns what became of it, `accepted` if it is processed later."""
@@ -51,7 +51,7 @@ class Inbox:
             return self._counted(OTHER, "ignored")
         identity = delivery.identity
         if identity in self._seen:
-            return self._counted(delivery.name, "replayed")
+            return self._counted(delivery.name, "duplicate")
         try:
             self._line.put_nowait(delivery)
         except queue.Full:

@@ -43,7 +43,7 @@ def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: N
         except ClientDisconnect:
             return Response(status_code=400)
         match await _delivered(inbox, bytes(body)):
-            case "refused":
+            case "unauthorized":
                 return PlainTextResponse("The token is not the one that is configured.\n", 401)
             case "overflow":  # Aircall sends it again
                 return PlainTextResponse("Too many events at once.\n", 503)

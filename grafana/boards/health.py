@@ -180,7 +180,7 @@ def _pushed() -> Builder[Panel]:
         Frame(
             title="Events that Aircall pushes",
             description="Deliveries to the webhook, by what became of them. Good: accepted, and a few late "
-            "or replayed. Refused: somebody has a wrong token. Overflow: more than can be worked on.",
+            "or duplicate. Unauthorized: a client has a wrong token. Overflow: more than can be worked on.",
             unit="short",
             empty="No events in this time range, or no webhook",
             width=12,

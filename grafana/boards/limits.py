@@ -4,12 +4,12 @@ from grafana_foundation_sdk.builders import timeseries
 
 from grafana.boards.charts import lines
 from grafana.boards.panels import Frame, over_time
-from grafana.boards.promql import EXPORTER
+from grafana.boards.promql import EXPORTER, RECENT
 
 SLA = f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)"
 SERVICE_LEVEL = f'max(aircall_threshold_ratio{{{EXPORTER}, kpi="service_level"}} > 0)'
 # As in the alerts: a quarter where the setting is off.
-MISSED_SHARE = f'(max(aircall_threshold_ratio{{{EXPORTER}, kpi="missed_share"}} > 0) or vector(0.25))'
+MISSED_RATE = f'(max(aircall_threshold_ratio{{{EXPORTER}, kpi="missed_rate"}} > 0) or vector(0.25))'
 
 
 def queue_wait(level: str) -> str:
@@ -24,12 +24,12 @@ def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
             title=f"Service level by {by}",
             description="Share of the activity period's inbound calls that were answered within the second "
             "threshold of `queue_wait`; missed calls count as not. Good: above the dashed threshold, "
-            "`thresholds.service_level`.",
+            "`service_level.target`.",
             unit="percentunit",
             empty="No calls in this time range",
             width=8,
             height=height,
         ),
-        over_time(f"max by ({by}) (aircall_{by}_service_level_ratio{{{chosen}}})", f"{{{{{by}}}}}"),
+        over_time(f"max by ({by}) (aircall_{by}_service_level_ratio{{{RECENT}, {chosen}}})", f"{{{{{by}}}}}"),
         over_time(SERVICE_LEVEL, "service level threshold"),
     )

@@ -1,12 +1,13 @@
 """A tile for every Aircall number: its queue now, and its calls of the period."""
 
-from grafana.boards.promql import NUMBER, Text, clock, described, number, sentence
+from grafana.boards.promql import NUMBER, RECENT, Text, clock, described, number, sentence
 from grafana.boards.waiting import LINE
 
 
 def lines() -> str:
     """The numbers, `caption` and `text` on each."""
-    calls = f'aircall_number_calls{{{NUMBER}, direction="inbound", outcome="%s"}}'
+    answer = f"aircall_number_average_answer_seconds{{{RECENT}, {NUMBER}}}"
+    calls = f'aircall_number_period_calls{{{RECENT}, {NUMBER}, direction="inbound", outcome="%s"}}'
     longest = f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"
     texts = (
         number("level", f"max by ({LINE}) (aircall_queue_call_wait_level{{{NUMBER}}})", LINE, default="calm"),
@@ -14,12 +15,12 @@ def lines() -> str:
         clock("wait", longest, LINE),
         number("answered", calls % "answered", LINE, "in $1"),
         number("missed", calls % "missed", LINE, "missed $1"),
-        _mark("many", "missed_share"),
-        number("answer", f"round(aircall_number_average_answer_seconds{{{NUMBER}}})", LINE, "⌀ $1 s"),
-        number("late", f"aircall_number_sla_breached{{{NUMBER}}}", LINE, "‼", "1"),
+        _mark("many", "missed_rate"),
+        number("answer", f"round({answer})", LINE, "⌀ $1 s"),
+        number("late", f"aircall_number_sla_breached{{{RECENT}, {NUMBER}}}", LINE, "‼", "1"),
         number(
             "kept",
-            f"round(100 * aircall_number_service_level_ratio{{{NUMBER}}})",
+            f"round(100 * aircall_number_service_level_ratio{{{RECENT}, {NUMBER}}})",
             LINE,
             "SL $1%",
         ),

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.stat import Panel
 
-from grafana.boards.limits import MISSED_SHARE, SERVICE_LEVEL, SLA
+from grafana.boards.limits import MISSED_RATE, SERVICE_LEVEL, SLA
 from grafana.boards.palette import LEVELS, NO_DATA, OVER, STATES, plain
 from grafana.boards.panels import Frame, sorted_by
 from grafana.boards.people import Group, told_apart
@@ -10,6 +10,7 @@ from grafana.boards.promql import (
     EXPORTER,
     ISOLATED,
     NUMBER,
+    RECENT,
     TEAM,
     constant,
     described,
@@ -74,18 +75,18 @@ def _people(group: Group) -> Panel:
 
 def _period() -> Panel:
     inbound = f'{NUMBER}, direction="inbound"'
-    answered = f'sum(aircall_number_calls{{{inbound}, outcome="answered"}})'
-    missed = f'sum(aircall_number_calls{{{inbound}, outcome="missed"}})'
+    answered = f'sum(aircall_number_period_calls{{{RECENT}, {inbound}, outcome="answered"}})'
+    missed = f'sum(aircall_number_period_calls{{{RECENT}, {inbound}, outcome="missed"}})'
     answer = _weighted("average_answer_seconds", f'{inbound}, outcome="answered"')
     kept = _weighted("service_level_ratio", inbound)
     return _summary(
         "Inbound calls, activity period",
         8,
         "Calls that ended and began within the last `activity_period` (15 minutes unless set otherwise). "
-        "Missed: ! where they are more than `thresholds.missed_share` (25 % unless set otherwise) of the "
+        "Missed: ! where they are more than `thresholds.missed_rate` (25 % unless set otherwise) of the "
         "calls within opening hours, ‼ where they are more than half as well. Time to answer: the average; ‼ "
         "above `sla`, where one is set. Service level: share of the calls answered within the second "
-        "threshold of `queue_wait`, missed calls counted as not; ! below `thresholds.service_level`, ‼ below "
+        "threshold of `queue_wait`, missed calls counted as not; ! below `service_level.target`, ‼ below "
         "three quarters of it.",
         [
             tile("Answered", answered, answered, count(answered), level("(vector(0) > 0)")),
@@ -139,8 +140,8 @@ def _over_sla() -> Panel:
         base=NO_DATA,
     )
     user = "instance, user_id"
-    breached = f"max by ({user}, user) (aircall_user_sla_breached{{{TEAM}}}) == 1"
-    answer = f"max by ({user}) (aircall_user_average_answer_seconds{{{TEAM}}})"
+    breached = f"max by ({user}, user) (aircall_user_sla_breached{{{RECENT}, {TEAM}}}) == 1"
+    answer = f"max by ({user}) (aircall_user_average_answer_seconds{{{RECENT}, {TEAM}}})"
     slowest = told_apart(f"topk(4, {answer} * on ({user}) group_left (user) ({breached}))")
     told = described(slowest, slowest, [number("said", f"round({answer})", user, "over|⌀\u00a0$1\u00a0s")])
     told = reworded(sentence(told, "text", "said"), "caption", ISOLATED, "user")
@@ -156,16 +157,16 @@ def _over_sla() -> Panel:
 
 def _weighted(average: str, calls: str) -> str:
     """The average over all calls: each number's average by its number of calls, divided last."""
-    weight = f"sum by (instance, number_id) (aircall_number_calls{{{calls}}})"
-    by_number = f"aircall_number_{average}{{{NUMBER}}} * on (instance, number_id) {weight}"
-    return f"(sum({by_number}) / (sum(aircall_number_calls{{{calls}}}) > 0))"
+    weight = f"sum by (instance, number_id) (aircall_number_period_calls{{{RECENT}, {calls}}})"
+    by_number = f"aircall_number_{average}{{{RECENT}, {NUMBER}}} * on (instance, number_id) {weight}"
+    return f"(sum({by_number}) / (sum(aircall_number_period_calls{{{RECENT}, {calls}}}) > 0))"
 
 
 def _missed_level(answered: str) -> str:
     """As the alerts judge the share of missed calls: nobody is meant to answer out of opening hours."""
-    missed = f'sum(aircall_number_missed_calls{{{NUMBER}, reason!="out_of_opening_hours"}})'
+    missed = f'sum(aircall_number_period_missed_calls{{{RECENT}, {NUMBER}, reason!="out_of_opening_hours"}})'
     share = f"({missed} / ({answered} + {missed} > 0))"
-    return f"({share} > bool {MISSED_SHARE}) * (1 + ({share} > bool 0.5))"
+    return f"({share} > bool {MISSED_RATE}) * (1 + ({share} > bool 0.5))"
 
 
 def _service_level(kept: str) -> str:

@@ -7,6 +7,7 @@ from grafana.boards.promql import (
     EXPORTER,
     ISOLATED,
     NUMBER,
+    RECENT,
     TEAM,
     Text,
     clock,
@@ -106,15 +107,15 @@ def _why(group: Group) -> str:
 def details(group: Group) -> list[Text]:
     """With whom the user talks, and the calls of the period."""
     keys, of = group.keys, group.of
-    many_missed = of("threshold_exceeded", ', kpi="missed_share"')
+    many_missed = of("threshold_exceeded", ', kpi="missed_rate"')
     return [
         Text("call", sentence(_towards(group), "call", "caller", "number"), keys),
-        _calls("in", of("calls", ', direction="inbound", outcome="answered"'), keys),
-        _calls("out", of("calls", ', direction="outbound"'), keys),
-        _calls("missed", of("calls", ', direction="inbound", outcome="missed"'), keys),
+        _calls("in", of("period_calls", f', {RECENT}, direction="inbound", outcome="answered"'), keys),
+        _calls("out", of("period_calls", f', {RECENT}, direction="outbound"'), keys),
+        _calls("missed", of("period_calls", f', {RECENT}, direction="inbound", outcome="missed"'), keys),
         Text("many", constant(f"{many_missed} == 1", "many", "‼"), keys),
-        number("answer", f"round({of('average_answer_seconds', '')})", keys, "⌀\u00a0$1\u00a0s"),
-        Text("sla", constant(f"{of('sla_breached', '')} == 1", "sla", "‼"), keys),
+        number("answer", f"round({of('average_answer_seconds', f', {RECENT}')})", keys, "⌀\u00a0$1\u00a0s"),
+        Text("sla", constant(f"{of('sla_breached', f', {RECENT}')} == 1", "sla", "‼"), keys),
         Text("over", _over(f"topk by ({keys}) (1, {of('threshold_exceeded', '')} == 1)"), keys),
     ]
 
@@ -128,9 +129,8 @@ def _over(exceeded: str) -> str:
 
 def _over_a_limit(group: Group) -> str:
     exceeded = group.of("threshold_exceeded", "")
-    return (
-        f"({group.of('sla_breached', '')} == 1 or on ({group.keys}) max by ({group.keys}) ({exceeded}) == 1)"
-    )
+    breached = group.of("sla_breached", f", {RECENT}")
+    return f"({breached} == 1 or on ({group.keys}) max by ({group.keys}) ({exceeded}) == 1)"
 
 
 def _calls(word: str, calls: str, keys: str) -> Text:

@@ -8,6 +8,9 @@ together, `label_join` makes the sentence.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+RECENT = 'period="recent"'
+"""Selects figures of the activity period."""
+
 EXPORTER = 'job=~"$job", instance=~"$instance"'
 TEAM = f'{EXPORTER}, team=~"$team"'
 NUMBER = f'{EXPORTER}, number=~"$number"'

@@ -23,7 +23,7 @@ from grafana.boards.palette import (
 )
 from grafana.boards.panels import Frame, now, over_time
 from grafana.boards.people import told_apart
-from grafana.boards.promql import EXPORTER, TEAM, sentence
+from grafana.boards.promql import EXPORTER, RECENT, TEAM, sentence
 
 PAGE = Page(
     "aircall-teams",
@@ -124,7 +124,7 @@ def _answer() -> Builder[Panel]:
             width=8,
             height=8,
         ),
-        over_time(f"max by (team) (aircall_team_average_answer_seconds{{{TEAM}}})", "{{team}}"),
+        over_time(f"max by (team) (aircall_team_average_answer_seconds{{{RECENT}, {TEAM}}})", "{{team}}"),
         over_time(SLA, "SLA limit"),
     )
 
@@ -140,7 +140,7 @@ def _kept() -> Builder[Panel]:
             width=8,
             height=8,
         ),
-        over_time(f"1 - avg by (team) (aircall_user_sla_breached{{{TEAM}}})", "{{team}}"),
+        over_time(f"1 - avg by (team) (aircall_user_sla_breached{{{RECENT}, {TEAM}}})", "{{team}}"),
     )
 
 

@@ -228,7 +228,9 @@ def test_what_is_told_of_a_call_of_yesterday_is_put_in_order() -> None:
     account.history.read(END - 2 * DAY, END)
     assert told.hear(Event("call.tagged", END, ReadCall(call, CallDetails((Tag("VIP"),)))), END) == "accepted"
     account.slide(END + 10)
-    assert told.hear(Event("call.commented", END - 1, ReadCall(call, CallDetails())), END + 10) == "late"
+    assert (
+        told.hear(Event("call.commented", END - 1, ReadCall(call, CallDetails())), END + 10) == "out_of_order"
+    )
 
 
 def test_what_is_told_hours_late_of_a_call_that_was_read_is_late() -> None:
@@ -240,7 +242,7 @@ def test_what_is_told_hours_late_of_a_call_that_was_read_is_late() -> None:
     account, told = company()
     account.slide(END)
     account.history.read(END - 2 * DAY, END)
-    assert told.hear(late, END) == "late"
+    assert told.hear(late, END) == "out_of_order"
 
 
 def test_each_hold_ends_with_the_next_word_that_it_does() -> None:

@@ -110,4 +110,4 @@ def _polls(scrape: Scrape) -> float:
 
 
 def _saved(scrape: Scrape) -> Scrape | None:
-    return scrape if scrape.value("aircall_archive_waiting_calls") == 0 else None
+    return scrape if scrape.value("aircall_archive_pending_calls") == 0 else None

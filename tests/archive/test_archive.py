@@ -233,13 +233,13 @@ def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> 
             postgres_server.start()
         assert during.value("aircall_archive_up") == 0
         assert during.value("aircall_archive_lag_seconds") > 500
-        assert during.value("aircall_archive_waiting_calls") > 10
+        assert during.value("aircall_archive_pending_calls") > 10
         assert during.value("aircall_dataset_age_seconds", dataset="calls") < 15
         assert during.sum("aircall_calls_total") == before.sum("aircall_calls_total")
         world.live(60)
         world.freeze()
         after = world.scrape()
-        assert (after.value("aircall_archive_up"), after.value("aircall_archive_waiting_calls")) == (1, 0)
+        assert (after.value("aircall_archive_up"), after.value("aircall_archive_pending_calls")) == (1, 0)
         kept = {row.id for row in rows(database) if row.counted}
         assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
         assert after.sum("aircall_calls_total") == len(kept)
@@ -296,7 +296,7 @@ def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> No
     with polled(account, archive=Archive(f"sqlite:///{hidden}/archive.sqlite")) as world:
         world.live_until_complete()
         assert not world.scrape().all("aircall_calls_total")
-        assert world.scrape().all("aircall_user_calls")
+        assert world.scrape().all("aircall_user_period_calls")
         hidden.mkdir()
         world.live(60)
         assert world.scrape().sum("aircall_calls_total") > 0

@@ -146,9 +146,11 @@ def test_metrics_tell_how_far_back_calls_reach(quiet: SimulatedAccount) -> None:
         scrape = world.scrape()
         complete_from = scrape.value("aircall_archive_complete_from_timestamp_seconds")
         assert complete_from == pytest.approx(NOON - 900, abs=10)
-        assert scrape.value("aircall_archive_missing_seconds") == pytest.approx(4.75 * HOUR, abs=10)
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == pytest.approx(
+            4.75 * HOUR, abs=10
+        )
         until_nothing_is_missing(world)
         scrape = world.scrape()
         complete_from = scrape.value("aircall_archive_complete_from_timestamp_seconds")
         assert complete_from == pytest.approx(NOON - 5 * HOUR, abs=10)
-        assert scrape.value("aircall_archive_missing_seconds") == 0
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == 0

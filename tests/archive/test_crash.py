@@ -138,7 +138,7 @@ def test_postgresql_that_goes_and_comes_back_costs_nothing(postgres_server: Post
                 assert scrape.value("aircall_archive_up") == 0
                 assert scrape.value("aircall_up") == 1
             assert scrape.sum("aircall_calls_total") == before.sum("aircall_calls_total")
-            assert scrape.value("aircall_archive_waiting_calls") > 10
+            assert scrape.value("aircall_archive_pending_calls") > 10
         finally:
             postgres_server.start()
         eventually(lambda: Scrape.at(exporter.url).value("aircall_archive_up") == 1, within=60)

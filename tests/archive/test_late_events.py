@@ -217,7 +217,7 @@ def test_late_event_about_a_call_that_is_to_be_counted_again_saves_no_older_vers
     assert 7 in batch.records
     account.not_kept(batch)
     assert 7 in account.book.count_again
-    assert told.hear(Event("call.ended", END - 60, ReadCall(call, CallDetails())), END) == "late"
+    assert told.hear(Event("call.ended", END - 60, ReadCall(call, CallDetails())), END) == "out_of_order"
     assert 7 not in account.take_batch().records
 
 

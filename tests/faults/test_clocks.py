@@ -82,7 +82,7 @@ def test_exporter_with_a_wrong_clock_keeps_and_counts_every_call(wrong: WrongClo
         read_whole(world)
         scrape = world.scrape()
         assert counted(scrape) == to_be_counted(account)
-        assert scrape.value("aircall_archive_missing_seconds") == 0
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == 0
     engine = create_engine(database)
     with engine.connect() as connection:
         assert kept(connection.execute(select(schema.calls))) == plan(account)
@@ -120,7 +120,7 @@ def test_restart_progress_of_the_future_is_withdrawn_and_no_call_is_lost(tmp_pat
         since = world.poller.account.ledger.counted_from
         assert since < world.time.now - 600
         assert scrape.sum("aircall_calls_total") > 0
-        assert scrape.value("aircall_archive_missing_seconds") == 0
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == 0
     engine = create_engine(database)
     with engine.connect() as connection:
         assert {row.id for row in connection.execute(select(schema.calls))} == set(account.calls)

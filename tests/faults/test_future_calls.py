@@ -128,7 +128,7 @@ def test_calls_dated_in_the_future_and_a_clock_wrong_for_a_while_hide_and_lose_n
         waiting_is_shown(world, account)
         world.live(120)
         scrape = world.scrape()
-        assert scrape.value("aircall_archive_missing_seconds") == 0
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == 0
         assert scrape.sum("aircall_calls_total") == len(account.calls)
     assert kept(database) == set(account.calls)
 
@@ -151,5 +151,5 @@ def test_restart_a_call_dated_in_the_future_and_a_wrong_date_hide_and_lose_nothi
         waiting_is_shown(world, account)
         world.live(120)
         assert world.scrape().sum("aircall_calls_total") == len(account.calls)
-        assert world.scrape().value("aircall_archive_missing_seconds") == 0
+        assert world.scrape().value("aircall_archive_backfill_remaining_seconds") == 0
     assert kept(database) == set(account.calls)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from exporter.config import Group, Refresh, Thresholds
+from exporter.config import Group, Refresh, ServiceLevel, Thresholds
 from exporter.demo.calls import SimulatedCall
 from exporter.demo.faults import Fault, Respond, answer, close_connection, cut_off, malformed
 from exporter.demo.simulation import SimulatedAccount
@@ -35,7 +35,8 @@ def busy() -> Company:
     settings = {
         "sla": Duration(8),
         "groups": groups,
-        "thresholds": Thresholds(missed_share=0.3, service_level=0.5),
+        "thresholds": Thresholds(missed_rate=0.3),
+        "service_level": ServiceLevel(target=0.5),
     }
     return Company("busy", account, every=10, settings=settings)
 

@@ -45,8 +45,8 @@ def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) ->
             panel(uid, "Inbound calls, activity period")
         )
         for caption, level in (
-            ("Missed", missed_level(calls, thresholds.missed_share)),
-            ("Service level", service_level(calls, thresholds.service_level)),
+            ("Missed", missed_level(calls, thresholds.missed_rate)),
+            ("Service level", service_level(calls, service_level.target)),
         ):
             assert tiles[caption][1] == COLOURS[level], (caption, now)
             seen.add((caption, level))

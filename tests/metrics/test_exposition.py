@@ -15,7 +15,7 @@ from tests.scrape import Scrape
 from tests.simulated_time import Polled, polled
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-THRESHOLDS = Thresholds(average_call=120, in_call=40, after_call_work=20, missed_share=0.2)
+THRESHOLDS = Thresholds(average_call=120, in_call=40, after_call_work=20, missed_rate=0.2)
 
 
 def exposition(world: Polled) -> Exposition:

@@ -76,7 +76,7 @@ def test_unix_times_suspend_are_those_before_it(world: Polled, exposition: Expos
 
 
 def test_last_event_events_arrive_is_never_older_than_they_are(world: Polled) -> None:
-    """What the alert AircallEventsStopped compares with the time of Prometheus."""
+    """What the alert AircallWebhookSilent compares with the time of Prometheus."""
     metrics = WebhookMetrics(world.instruments, world.time)
     inbox = Inbox(lambda: ("token",), metrics, world.time.steady)
     for suspended, set_by in ((0.0, 0.0), (9 * HOURS, 0.0), (0.0, 9 * HOURS), (30.0, -5 * HOURS)):

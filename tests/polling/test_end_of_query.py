@@ -55,7 +55,7 @@ def test_first_poll_pages_beyond_the_end_are_refused_reads_all() -> None:
         world.poll()
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 1
-        assert scrape.sum("aircall_number_calls", outcome="missed") == 10_300
+        assert scrape.sum("aircall_number_period_calls", outcome="missed") == 10_300
         assert len([request for request in world.aircall.requests if request.status == 400]) <= 2
 
 

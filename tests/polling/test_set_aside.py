@@ -155,7 +155,7 @@ def test_assignments_one_object_fails_are_known_from_the_others(error: str, by_u
         kind = "user" if by_user else "number"
         assert scrape.value("aircall_exporter_objects_set_aside", kind=kind) == 1
         others = {str(user) for user in account.numbers[numbers[1]].user_ids - {users[0]}}
-        missed = scrape.all("aircall_user_calls", outcome="missed")
+        missed = scrape.all("aircall_user_period_calls", outcome="missed")
         assert {dict(labels)["user_id"] for labels, count in missed.items() if count} >= others
         assert scrape.sum("aircall_team_calls_total", outcome="missed") > 0
         assert scrape.value("aircall_polls_total", dataset="assignments", result="success") >= 1
@@ -209,7 +209,7 @@ def test_past_one_call_fails_is_read_around_and_healed(error: str) -> None:
         world.live(900 if error in ("no answer", "403") else 60)
         scrape = world.scrape()
         assert world.poller.account.history.seconds_missing == 1
-        assert scrape.value("aircall_archive_missing_seconds") == 1
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == 1
         assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
         assert scrape.value("aircall_up") == 1
         world.aircall.faults.clear()
@@ -232,7 +232,7 @@ def test_past_everything_old_fails_costs_little() -> None:
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 1
         assert scrape.value("aircall_api_credential_rejected") == 0
-        assert scrape.value("aircall_archive_missing_seconds") == pytest.approx(23 * HOUR, abs=60)
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == pytest.approx(23 * HOUR, abs=60)
         assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
         bounded = [request for request in list(world.aircall.requests)[before:] if "to=" in request.query]
         assert len(bounded) < 120

@@ -113,11 +113,11 @@ def test_the_commented_receivers_and_routes_work(amtool: Callable[..., str], tmp
 @pytest.mark.parametrize(
     ("alert", "receiver"),
     [
-        ("AircallCallerWaits/critical number=Sales", "supervisors"),
+        ("AircallCallerWaitingTooLong/critical number=Sales", "supervisors"),
         ("AircallTeamOverSLA team=Sales", "supervisors"),
         ("AircallUserOverSLA user=Ada", "digest"),
-        ("AircallUserTooLong user=Ada", "supervisors"),
-        ("AircallTeamAverageCallLong team=Sales", "digest"),
+        ("AircallUserStateTooLong user=Ada", "supervisors"),
+        ("AircallTeamAverageCallDurationHigh team=Sales", "digest"),
         ("AircallDataMissing dataset=teams", "on-call"),
         ("AircallUnreachable", "on-call"),
         ("AircallMalformedObjects kind=call", "digest"),
@@ -153,35 +153,47 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
         pytest.param(
             ["AircallDataStale/warning dataset=availabilities"],
             [
-                "AircallCallerWaits/critical number_id=7",
+                "AircallCallerWaitingTooLong/critical number_id=7",
                 "AircallNumberMissedShareHigh/warning number_id=7",
-                "AircallUserTooLong user_id=1",
-                "AircallNumberAverageCallLong number_id=7",
+                "AircallUserStateTooLong user_id=1",
+                "AircallNumberAverageCallDurationHigh number_id=7",
             ],
             id="stale-live-data-silence-the-board",
         ),
         pytest.param(
-            ["AircallDataStale/warning dataset=users", "AircallCallerWaits/critical number_id=7"],
+            ["AircallDataStale/warning dataset=users", "AircallCallerWaitingTooLong/critical number_id=7"],
             [],
             id="stale-users-do-not",
         ),
         pytest.param(
-            ["AircallCallerWaits/critical number_id=7", "AircallCallerWaits/warning number_id=8"],
-            ["AircallCallerWaits/warning number_id=7"],
+            [
+                "AircallCallerWaitingTooLong/critical number_id=7",
+                "AircallCallerWaitingTooLong/warning number_id=8",
+            ],
+            ["AircallCallerWaitingTooLong/warning number_id=7"],
             id="critical-silences-warning-of-the-same-number",
         ),
         pytest.param(
-            ["AircallTeamMissedShareHigh/critical team_id=10", "AircallUserTooLong user_id=1 kpi=in_call"],
+            [
+                "AircallTeamMissedShareHigh/critical team_id=10",
+                "AircallUserStateTooLong user_id=1 kpi=in_call",
+            ],
             ["AircallTeamMissedShareHigh/warning team_id=10"],
             id="critical-silences-warning-of-the-same-team",
         ),
         pytest.param(
-            ["AircallNobodyAvailable/critical number_id=7", "AircallCallerWaits/critical number_id=8"],
-            ["AircallCallerWaits/critical number_id=7"],
+            [
+                "AircallNobodyAvailable/critical number_id=7",
+                "AircallCallerWaitingTooLong/critical number_id=8",
+            ],
+            ["AircallCallerWaitingTooLong/critical number_id=7"],
             id="nobody-there-explains-waiting",
         ),
         pytest.param(
-            ["AircallNobodyAvailable/warning number_id=7", "AircallCallerWaits/critical number_id=7"],
+            [
+                "AircallNobodyAvailable/warning number_id=7",
+                "AircallCallerWaitingTooLong/critical number_id=7",
+            ],
             [],
             id="everybody-busy-does-not-hide-a-long-wait",
         ),

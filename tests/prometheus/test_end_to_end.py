@@ -62,21 +62,23 @@ def test_the_values_are_the_accounts(busy: Stack) -> None:
         users = sum(account.availability(user) == state for user in account.users)
         expression = f'count(max by (user_id) (aircall_user_availability{{state="{state}"}}) == 1)'
         eventually(lambda expression=expression, users=users: (busy.value(expression) or 0) == users)
-    assert busy.value('sum(aircall_number_calls{outcome="missed"})') == 1
+    assert busy.value('sum(aircall_number_period_calls{outcome="missed"})') == 1
     assert busy.value('sum(aircall_calls_total{direction="outbound",outcome="unanswered"})') == 1
     assert busy.value("max(aircall_number_average_answer_seconds)") == 10
     assert busy.value("max(aircall_user_sla_breached)") == 1
 
 
 def test_a_real_wait_reaches_whoever_is_to_hear_of_it(busy: Stack) -> None:
-    alert = eventually(lambda: busy.notified(alertname="AircallCallerWaits", severity="critical"), within=60)
+    alert = eventually(
+        lambda: busy.notified(alertname="AircallCallerWaitingTooLong", severity="critical"), within=60
+    )
     waiting = busy.query("aircall_queue_calls > 0")[0]["metric"]
     assert alert["status"] == "firing"
     assert alert["labels"]["number"] == waiting["number"]
     assert alert["annotations"]["summary"].startswith(
         f"A caller has been waiting on {waiting['number']} for "
     )
-    assert "#aircallcallerwaits" in alert["annotations"]["runbook_url"]
+    assert "#aircallcallerwaitingtoolong" in alert["annotations"]["runbook_url"]
 
 
 def test_promtool_has_nothing_to_say_about_the_metrics(busy: Stack) -> None:

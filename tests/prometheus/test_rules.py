@@ -97,7 +97,7 @@ def test_alert_tells_whom_it_concerns_what_happened_and_where_to_look(alert: dic
     assert alert["labels"]["area"] in {"calls", "exporter"}
     assert annotations["summary"]
     assert annotations["description"]
-    assert annotations["dashboard"].startswith("/d/aircall-")
+    assert annotations["dashboard_url"].startswith("/d/aircall-")
     page, _, anchor = annotations["runbook_url"].partition("#")
     assert page == "https://github.com/aircall-exporter/aircall-exporter/blob/main/docs/alerts.md"
     assert anchor == alert["alert"].lower()
@@ -105,7 +105,7 @@ def test_alert_tells_whom_it_concerns_what_happened_and_where_to_look(alert: dic
 
 @each_alert
 def test_alert_links_to_the_board_that_shows_it(alert: dict[str, Any]) -> None:
-    link = alert["annotations"]["dashboard"]
+    link = alert["annotations"]["dashboard_url"]
     uid = re.match(r"/d/([\w-]+)", link)[1]  # type: ignore[index]
     board = json.loads((ROOT / f"grafana/dashboards/{uid}.json").read_text(encoding="utf-8"))
     chosen = set(re.findall(r"var-(\w+)=", link))
