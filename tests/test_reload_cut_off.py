@@ -25,6 +25,7 @@ FREE = {
     *(f"queue_wait.{name}" for name in Settings().queue_wait.__struct_fields__),
     *(f"refresh.{name}" for name in Settings().refresh.__struct_fields__),
     *(f"thresholds.{name}" for name in Settings().thresholds.__struct_fields__),
+    "service_level.target",
     "storage.backfill",  # reads less of the past, but deletes nothing
     "webhook.refresh",
 }

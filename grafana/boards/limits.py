@@ -30,6 +30,6 @@ def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
             width=8,
             height=height,
         ),
-        over_time(f"max by ({by}) (aircall_{by}_service_level_ratio{{{RECENT}, {chosen}}})", f"{{{{{by}}}}}"),
+        over_time(f"max by ({by}) (aircall_{by}_service_level_ratio{{{chosen}, {RECENT}}})", f"{{{{{by}}}}}"),
         over_time(SERVICE_LEVEL, "service level threshold"),
     )

@@ -6,8 +6,8 @@ from grafana.boards.waiting import LINE
 
 def lines() -> str:
     """The numbers, `caption` and `text` on each."""
-    answer = f"aircall_number_average_answer_seconds{{{RECENT}, {NUMBER}}}"
-    calls = f'aircall_number_period_calls{{{RECENT}, {NUMBER}, direction="inbound", outcome="%s"}}'
+    answer = f"aircall_number_average_answer_seconds{{{NUMBER}, {RECENT}}}"
+    calls = f'aircall_number_period_calls{{{NUMBER}, {RECENT}, direction="inbound", outcome="%s"}}'
     longest = f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"
     texts = (
         number("level", f"max by ({LINE}) (aircall_queue_call_wait_level{{{NUMBER}}})", LINE, default="calm"),
@@ -17,10 +17,10 @@ def lines() -> str:
         number("missed", calls % "missed", LINE, "missed $1"),
         _mark("many", "missed_rate"),
         number("answer", f"round({answer})", LINE, "⌀ $1 s"),
-        number("late", f"aircall_number_sla_breached{{{RECENT}, {NUMBER}}}", LINE, "‼", "1"),
+        number("late", f"aircall_number_sla_breached{{{NUMBER}, {RECENT}}}", LINE, "‼", "1"),
         number(
             "kept",
-            f"round(100 * aircall_number_service_level_ratio{{{RECENT}, {NUMBER}}})",
+            f"round(100 * aircall_number_service_level_ratio{{{NUMBER}, {RECENT}}})",
             LINE,
             "SL $1%",
         ),

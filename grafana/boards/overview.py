@@ -75,8 +75,8 @@ def _people(group: Group) -> Panel:
 
 def _period() -> Panel:
     inbound = f'{NUMBER}, direction="inbound"'
-    answered = f'sum(aircall_number_period_calls{{{RECENT}, {inbound}, outcome="answered"}})'
-    missed = f'sum(aircall_number_period_calls{{{RECENT}, {inbound}, outcome="missed"}})'
+    answered = f'sum(aircall_number_period_calls{{{inbound}, {RECENT}, outcome="answered"}})'
+    missed = f'sum(aircall_number_period_calls{{{inbound}, {RECENT}, outcome="missed"}})'
     answer = _weighted("average_answer_seconds", f'{inbound}, outcome="answered"')
     kept = _weighted("service_level_ratio", inbound)
     return _summary(
@@ -140,8 +140,8 @@ def _over_sla() -> Panel:
         base=NO_DATA,
     )
     user = "instance, user_id"
-    breached = f"max by ({user}, user) (aircall_user_sla_breached{{{RECENT}, {TEAM}}}) == 1"
-    answer = f"max by ({user}) (aircall_user_average_answer_seconds{{{RECENT}, {TEAM}}})"
+    breached = f"max by ({user}, user) (aircall_user_sla_breached{{{TEAM}, {RECENT}}}) == 1"
+    answer = f"max by ({user}) (aircall_user_average_answer_seconds{{{TEAM}, {RECENT}}})"
     slowest = told_apart(f"topk(4, {answer} * on ({user}) group_left (user) ({breached}))")
     told = described(slowest, slowest, [number("said", f"round({answer})", user, "over|⌀\u00a0$1\u00a0s")])
     told = reworded(sentence(told, "text", "said"), "caption", ISOLATED, "user")
@@ -157,14 +157,14 @@ def _over_sla() -> Panel:
 
 def _weighted(average: str, calls: str) -> str:
     """The average over all calls: each number's average by its number of calls, divided last."""
-    weight = f"sum by (instance, number_id) (aircall_number_period_calls{{{RECENT}, {calls}}})"
-    by_number = f"aircall_number_{average}{{{RECENT}, {NUMBER}}} * on (instance, number_id) {weight}"
-    return f"(sum({by_number}) / (sum(aircall_number_period_calls{{{RECENT}, {calls}}}) > 0))"
+    weight = f"sum by (instance, number_id) (aircall_number_period_calls{{{calls}, {RECENT}}})"
+    by_number = f"aircall_number_{average}{{{NUMBER}, {RECENT}}} * on (instance, number_id) {weight}"
+    return f"(sum({by_number}) / (sum(aircall_number_period_calls{{{calls}, {RECENT}}}) > 0))"
 
 
 def _missed_level(answered: str) -> str:
     """As the alerts judge the share of missed calls: nobody is meant to answer out of opening hours."""
-    missed = f'sum(aircall_number_period_missed_calls{{{RECENT}, {NUMBER}, reason!="out_of_opening_hours"}})'
+    missed = f'sum(aircall_number_period_missed_calls{{{NUMBER}, {RECENT}, reason!="out_of_opening_hours"}})'
     share = f"({missed} / ({answered} + {missed} > 0))"
     return f"({share} > bool {MISSED_RATE}) * (1 + ({share} > bool 0.5))"
 

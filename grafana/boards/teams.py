@@ -124,7 +124,7 @@ def _answer() -> Builder[Panel]:
             width=8,
             height=8,
         ),
-        over_time(f"max by (team) (aircall_team_average_answer_seconds{{{RECENT}, {TEAM}}})", "{{team}}"),
+        over_time(f"max by (team) (aircall_team_average_answer_seconds{{{TEAM}, {RECENT}}})", "{{team}}"),
         over_time(SLA, "SLA limit"),
     )
 
@@ -140,7 +140,7 @@ def _kept() -> Builder[Panel]:
             width=8,
             height=8,
         ),
-        over_time(f"1 - avg by (team) (aircall_user_sla_breached{{{RECENT}, {TEAM}}})", "{{team}}"),
+        over_time(f"1 - avg by (team) (aircall_user_sla_breached{{{TEAM}, {RECENT}}})", "{{team}}"),
     )
 
 

@@ -37,7 +37,7 @@ def service_level(calls: list[SimulatedCall], threshold: float) -> int | None:
 
 @pytest.mark.parametrize("uid", ["aircall-wallboard", "aircall-numbers"])
 def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) -> None:
-    thresholds = past.busy.settings["thresholds"]
+    thresholds, target = past.busy.settings["thresholds"], past.busy.settings["service_level"].target
     seen = set()
     for now in settled(past.busy):
         calls = on_a_number(recount.in_period(past.busy.account, now))
@@ -46,7 +46,7 @@ def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) ->
         )
         for caption, level in (
             ("Missed", missed_level(calls, thresholds.missed_rate)),
-            ("Service level", service_level(calls, service_level.target)),
+            ("Service level", service_level(calls, target)),
         ):
             assert tiles[caption][1] == COLOURS[level], (caption, now)
             seen.add((caption, level))
