@@ -22,21 +22,19 @@ METRICS, RELIABILITY = DOCS / "metrics.md", DOCS / "reliability.md"
 
 _INTRODUCTION = """# Metrics
 
-What `/metrics` serves, for everyone who writes PromQL, boards or alerts. Written by `make docs` from the code.
+`/metrics` serves these families. This page is generated from the code by `make docs`.
 
-- Ids are text; `user`, `team` and `number` are the display names, beside their ids. Two users may share a name, never an id.
-- **In the activity period** means: finished calls that started within the last `activity_period` (15 minutes unless configured), as of
-  the last poll of calls.
-- `direction` is `inbound` or `outbound`; `outcome` is `answered` or `missed` for inbound calls, `answered` or `unanswered` for
-  outbound ones. `state` is `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work` or `unknown`.
-- Where something is counted and there is nothing, the value is 0. Averages and ratios over nothing are absent.
-- A user in two teams has a series for each: sum over users with `max without (team_id, team)` first, or use the families without
-  team labels, in which each call stands once.
-- Waits, lengths of present calls and ages are as of the scrape, everything else as of the last poll. When Aircall cannot be
-  reached the last good values stay, the ages grow and `aircall_up` is 0.
-- Counters begin with the activity period before the exporter's first start, and go on over restarts: what went by in between is
-  read and counted, each call once. They appear once the calls have been read whole.
-- In OpenMetrics, `aircall_team_calls_total` has no type, because its family name would be that of the gauge `aircall_team_period_calls`.
+- Ids are strings. `user`, `team` and `number` are display names and always come with their ids. Two users may have the same name, but never the same id.
+- `period="recent"` is the activity period: finished calls that started within the last `activity_period` (15 minutes by default), as of the last poll of calls.
+- `direction` is `inbound` or `outbound`. `outcome` is `answered` or `missed` for inbound calls, and `answered` or `unanswered` for outbound calls.
+  `state` is `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work` or `unknown`.
+- A count is 0 if there is nothing to count. An average or ratio is absent if there is nothing to divide by.
+- A user in two teams has one series for each team. To sum over users, apply `max without (team_id, team)` first, or use the families without team labels, in which each call
+  is counted once.
+- Waits, durations of current calls and ages are evaluated at the scrape. Everything else is as of the last poll. If Aircall cannot be reached, the last known values stay, the
+  ages grow and `aircall_up` is 0.
+- Counters start with the activity period before the first start of the exporter and continue across restarts. Calls that took place in between are fetched, and each is counted
+  once. The counters appear once all calls have been fetched.
 """
 
 _SECTIONS = {
