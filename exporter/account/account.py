@@ -24,6 +24,7 @@ from exporter.account.rows import MISSED_REASONS, Facts, queue
 from exporter.account.setaside import SetAside
 from exporter.account.strangers import Stranger, Strangers, strangers
 from exporter.account.teams import unknown_names
+from exporter.account.unended import as_open
 from exporter.account.versions import completed
 from exporter.aircall.decoding import InvalidAnswerError
 from exporter.aircall.endpoints import API_HISTORY
@@ -126,7 +127,10 @@ class Account:
         done = call.phase == "done"
         call = replace(call, raw_digits=None) if done else self.identities.shown(call)
         known = self.book.calls.get(call.id)
-        newly_done = self.book.saw(call, at)
+        is_recent = call.started_at >= self.as_of - LOOK_BACK or call.id in self.ledger.left_open
+        newly_done = self.book.saw(call, at, is_recent)
+        if call.id in self.book.unended:
+            as_read = Record(as_open(as_read.call), details, as_read.shown)
         if self.book.calls[call.id] is not call:
             return False
         self._touched.by_call(known)
@@ -260,7 +264,7 @@ class Account:
                 self._touched.by_call(call)
                 self._put_into_period(call)
         read_to = server_now if self.book.read_to is None else self.book.read_to
-        added_up = self.journeys.add_up(self.book.calls, server_now, self.ledger.bounds)
+        added_up = self.journeys.add_up(self.book.calls, self.book.live, server_now, self.ledger.bounds)
         self._touched.totals |= self.ledger.count(added_up)
         self.book.forget(self.book_from(min(server_now, read_to)), server_now)
 
@@ -269,7 +273,8 @@ class Account:
         return now - max(self.settings.activity_period, LOOK_BACK)
 
     def _put_into_period(self, call: Call) -> None:
-        if call.phase == "done" and call.started_at >= self.as_of - self.settings.activity_period:
+        done = call.phase == "done" and call.id not in self.book.unended
+        if done and call.started_at >= self.as_of - self.settings.activity_period:
             self._touched.by_call(self.period.put(self.identities.shown(call)))
 
     def new_strangers(self, now: float) -> frozenset[Stranger]:
@@ -287,12 +292,12 @@ class Account:
     # What to show --------------------------------------------------------------------------------
 
     def _shown_calls(self) -> list[Call]:
-        """Return the calls in progress but those that began too long ago to be believed."""
+        """Return the calls in progress but those that are done, or began too long ago to be believed."""
         too_old = self.book.too_old()
         for call_id in too_old ^ self._too_old:
             self._touched.by_call(self.book.calls.get(call_id))
         self._too_old = too_old
-        return [call for call in self.book.live_calls() if call.id not in too_old]
+        return [call for call in self.book.live_calls() if call.phase != "done" and call.id not in too_old]
 
     def doubtful_calls(self, now: float) -> Mapping[bool, int]:
         """Return how many calls in progress should be over `now` (our clock, when calls were last read).

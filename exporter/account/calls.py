@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from exporter.account.bystart import ByStart
 from exporter.account.looks import LONG_WAIT, SHARE_OF_AGE, Doubts, interval, is_too_old
 from exporter.account.talking import Talking
+from exporter.account.unended import LOOK, Unended
 from exporter.account.versions import newer
 from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.objects import Call
@@ -65,7 +66,8 @@ class CallBook:
     def __init__(self) -> None:
         self.calls: dict[int, Call] = {}
         self.live: dict[int, float] = {}
-        """Ids of the calls that are not done, with the time (our clock) at which each was last looked at."""
+        """Ids of the calls that are not done, or whose end is waited for, with the time (our clock) at which
+        each was last looked at."""
         self.newest: int | None = None
         """The newest start (UNIX seconds, Aircall's clock) up to which all calls have been read."""
         self.read_to: float | None = None
@@ -78,6 +80,8 @@ class CallBook:
         """Who talks in which of the calls that are not done."""
         self.doubts = Doubts()
         """Which of them seem to be over, and go on."""
+        self.unended = Unended()
+        """Which of them are done, but for their end."""
         self._told: dict[int, float] = {}
         """When (UNIX seconds, Aircall's clock) an event was last told of a call."""
         self._starts = ByStart()
@@ -113,14 +117,16 @@ class CallBook:
         self.whole_from = math.inf
         self.begin_anew()
 
-    def saw(self, call: Call, at: float) -> bool:
-        """Take in a call as looked at at `at`; says whether it is news that this call is done.
+    def saw(self, call: Call, at: float, is_recent: bool = True) -> bool:
+        """Take in a call as looked at `at` (our clock); return whether it is news that this call is done.
 
-        Where a newer version of it is known, that stays.
+        If a newer version of it is known, that stays. The end of a call that is done is waited for if the
+        call was in progress or `is_recent`.
         """
         known = self.calls.get(call.id)
         done = call.phase == "done"
         at = max(at, self.live.get(call.id, at))
+        was_open = call.id in self.live or known is None
         again = done and call.id in self.count_again
         if known is not None and not again and newer(known, call) != call:
             if call.id in self.live:
@@ -130,13 +136,17 @@ class CallBook:
             self._starts.put(call.started_at, call.id)
         self.calls[call.id] = call
         self.talking.saw(call, at)
-        if done:
-            self.live.pop(call.id, None)
-            self.doubts.clear(call.id)
-        else:
-            self.live[call.id] = at
         self.count_again.discard(call.id)
-        return done and (known is None or known.phase != "done" or again)
+        if not done:
+            self.live[call.id] = at
+            return False
+        self.doubts.clear(call.id)
+        if (call.id in self.live or (was_open and is_recent) or again) and self.unended.add(call, at):
+            self.live[call.id] = at
+            return False
+        self.live.pop(call.id, None)
+        has_end_now = call.ended_at is not None and known is not None and known.ended_at is None
+        return was_open or again or has_end_now
 
     def vanished(self, call_id: int) -> None:
         """Aircall knows this call no more."""
@@ -145,6 +155,7 @@ class CallBook:
         self.live.pop(call_id, None)
         self.talking.forget(call_id)
         self.doubts.clear(call_id)
+        self.unended.forget(call_id)
         self.count_again.discard(call_id)
 
     def forget(self, before: float, now: float) -> None:
@@ -271,6 +282,10 @@ class CallBook:
         for call_id, seen_at in self.live.items():
             call = self.calls[call_id]
             if call.waiting:
+                continue
+            if call_id in self.unended:
+                if now - seen_at >= LOOK:
+                    found.append(call)
                 continue
             goes_on = call.user is not None and latest.get(call.user.id) == call
             if goes_on and not hung_up(call, -math.inf):

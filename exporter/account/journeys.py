@@ -5,7 +5,7 @@ the sums are the same in whatever order, and however often, events come. They be
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exporter.account.identities import Identities
@@ -59,10 +59,13 @@ class Journeys:
             case "call.unhold":
                 journey.resumed.add(at)
 
-    def add_up(self, calls: Mapping[int, Call], now: float, bounds: tuple[float, ...]) -> dict[Key, int]:
-        """Add up those that are over by `now` (UNIX seconds, Aircall's clock); gives the counts that changed.
+    def add_up(
+        self, calls: Mapping[int, Call], live: Container[int], now: float, bounds: tuple[float, ...]
+    ) -> dict[Key, int]:
+        """Add up those that are over by `now` (UNIX seconds, Aircall's clock); return changed counts.
 
-        `calls` are all calls known, `bounds` the buckets of the time in the queue.
+        `calls` are all calls known, `live` those that are not over, `bounds` the buckets of the time in the
+        queue.
         """
         if now < self._next_sweep:
             return {}
@@ -72,7 +75,7 @@ class Journeys:
             call = calls.get(call_id)
             if call is None:
                 del self._of[call_id]
-            elif _added_up(call, now):
+            elif call_id not in live and _added_up(call, now):
                 for key, count in _increments(call, self._of.pop(call_id), bounds):
                     bounded = self._identities.key(key)
                     self.counts[bounded] += count

@@ -14,10 +14,10 @@ _PHASES = ("initial", "answered", "done")
 def newer(one: Call, other: Call) -> Call:
     """The newer of two versions of one call.
 
-    A call only goes forward: it rings, is answered, and is done. Of two versions as far as each other, the
-    one that was so later is newer (a transfer gives an answered call another user, say). Where that is
-    the same moment, either will do as long as it is always the same one: so versions are in one line, and the
-    newest of many is the same in whatever order, and however often, they come.
+    A call only goes forward: it rings, is answered, is done, and has an end. Of two versions as far as each
+    other, the one that was so later is newer (after a transfer, an answered call has another user). Of
+    two that were so at the same moment, always the same one is: so versions are in one line, and the newest
+    of many is the same in whatever order, and however often, they come.
     """
     return max(one, other, key=_place)
 
@@ -29,5 +29,5 @@ def completed(read: ReadCall, known: Call | None) -> Call:
     return msgspec.structs.replace(read.call, **{name: getattr(known, name) for name in read.unread})
 
 
-def _place(call: Call) -> tuple[int, float, bytes]:
-    return _PHASES.index(call.phase), call.as_of, msgspec.json.encode(call)
+def _place(call: Call) -> tuple[int, bool, float, bytes]:
+    return _PHASES.index(call.phase), call.ended_at is not None, call.as_of, msgspec.json.encode(call)
