@@ -61,7 +61,7 @@ MOST_VALUES = {
 """How many values each label may have in the test: those that Aircall or an event names, or that are chosen
 by what it sends. Those of calls are of the calls in progress, which are as many as have room in memory."""
 
-OURS = {"version", "python", "dataset", "result", "thread", "le", "quantile", "method"}
+OURS = {"version", "period", "python", "dataset", "result", "thread", "le", "quantile", "method"}
 """Labels whose values the exporter chooses by itself."""
 
 

@@ -22,7 +22,7 @@ START = 1_780_000_000
 USERS = st.integers(1, 7)
 LIMITS = st.integers(1, 6)
 Series = dict[tuple, float]
-DECLINED = counters.USER_DECLINED.name
+DECLINED = counters.USER_RING_ATTEMPTS.name
 NAMES = ("user", "number")
 """Labels whose values change with a name."""
 
