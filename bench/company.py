@@ -10,23 +10,23 @@ from typing import TypeVar, cast
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from exporter.account.leaving import Listed
-from exporter.account.totals import Key
+from exporter.account.counter_totals import Key
+from exporter.account.removal_detector import Listed
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.client import Client
 from exporter.aircall.endpoints import PER_PAGE, Request
 from exporter.aircall.headers import Headers
-from exporter.aircall.objects import Availability, Number, Page, User
-from exporter.archive.records import Batch, Memory, Progress, Saved
+from exporter.aircall.models import Availability, Number, Page, User
+from exporter.archive.records import Batch, Checkpoint, LoadedState, SaveResult
 from exporter.archive.writer import ArchiveStatus
 from exporter.clock import Clocks
 from exporter.config import Settings
-from exporter.demo.calls import Direction, SimulatedCall
-from exporter.demo.payloads import call_payload
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from exporter.metrics.exposition import Exposition
 from exporter.polling.poller import Poller
+from exporter.simulator.calls import Direction, SimulatedCall
+from exporter.simulator.payloads import call_payload
+from exporter.simulator.simulation import SimulatedAccount
 
 NOON = 1_780_000_000.0
 POLL_SECONDS = 10
@@ -58,10 +58,10 @@ class Company:
             clocks,
             self._save,
         )
-        self.poller.lanes.served = ("calls",)
-        self.poller.restore(Memory())
+        self.poller.tasks.enabled = ("calls",)
+        self.poller.restore(LoadedState())
         self._read_directory()
-        self.poller.account.slide(self.now)
+        self.poller.account.advance_to(self.now)
         self.poller.account.ledger.counted_from = 0.0
         for position in range(calls):
             self._begin(int(NOON - period + position * POLL_SECONDS / CALLS_A_POLL))
@@ -71,7 +71,7 @@ class Company:
             if len(self._changed) >= PER_PAGE:
                 self._take_in()
         self._take_in()
-        self.poller.account.read_calls(int(NOON - max(period, 2 * 86400)), NOON)
+        self.poller.account.mark_calls_fetched(int(NOON - max(period, 2 * 86400)), NOON)
         self.exposition = Exposition(self.poller.snapshot(), registry, _idle, clocks)
 
     def go_on(self) -> None:
@@ -86,7 +86,7 @@ class Company:
     def poll(self) -> None:
         """What the exporter does for a poll, from the answer to the text that is scraped."""
         self.poller.step()
-        self.exposition.renew(self.poller.snapshot())
+        self.exposition.update(self.poller.snapshot())
 
     def send(self, request: Request[T]) -> tuple[T, Headers]:
         """Answer as Aircall's client would; the poller asks for nothing but calls."""
@@ -116,36 +116,38 @@ class Company:
         return msgspec.json.encode({"meta": {"next_page_link": None}, "calls": calls})
 
     def _take_in(self) -> None:
-        self.poller.account.saw_calls(decode_calls(self._page()), self.now)
+        self.poller.account.apply_call_page(decode_calls(self._page()), self.now)
         self._save(self.poller.account.take_batch())
         self._changed.clear()
 
     def _save(self, batch: Batch) -> None:
         """Count as the archive does, and tell it as soon."""
         changed = {}
-        for addition in batch.additions:
+        for addition in batch.counted_calls:
             for key, count in addition.increments:
                 changed[key] = self._totals[key] = self._totals.get(key, 0) + count
-        self.poller.account.saved(Saved(tuple(batch.additions), changed), Progress(for_teams=True))
+        self.poller.account.saved(SaveResult(tuple(batch.counted_calls), changed), Checkpoint(for_teams=True))
 
     def _read_directory(self) -> None:
-        lists, company = self.poller.account.lists, self.account
+        lists, company = self.poller.account.reference_data, self.account
         users = [User(user.id, user.name, user.time_zone, user.language) for user in company.users.values()]
         numbers = [
             Number(each.id, each.name, each.digits, each.country, each.time_zone)
             for each in company.numbers.values()
         ]
-        lists.saw_users(_page(users))
-        lists.read_users(Listed(set(company.users), NOON))
+        lists.apply_users_page(_page(users))
+        lists.finish_users(Listed(set(company.users), NOON))
         for team in company.teams.values():
             lists.directory.add_team(team.id, team.name, team.user_ids)
-        lists.read_teams(Listed(set(company.teams), NOON))
-        lists.saw_numbers(_page(numbers))
-        lists.read_numbers(Listed(set(company.numbers), NOON))
+        lists.finish_teams(Listed(set(company.teams), NOON))
+        lists.apply_numbers_page(_page(numbers))
+        lists.finish_numbers(Listed(set(company.numbers), NOON))
         assigned = {each.id: frozenset(each.user_ids) for each in company.numbers.values()}
-        lists.read_assignments(assigned, frozenset(company.users), frozenset(company.numbers), NOON)
-        lists.saw_availabilities(_page([Availability(id_, "available") for id_ in company.users]), NOON)
-        lists.read_availabilities(Listed(set(company.users), NOON))
+        lists.apply_assignments(assigned, frozenset(company.users), frozenset(company.numbers), NOON)
+        lists.apply_availabilities_page(
+            _page([Availability(id_, "available") for id_ in company.users]), NOON
+        )
+        lists.finish_availabilities(Listed(set(company.users), NOON))
 
 
 def _page(items: list[T]) -> Page[T]:

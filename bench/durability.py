@@ -13,17 +13,17 @@ from typing import Any
 
 from sqlalchemy import event
 
-from exporter.account.totals import answer_bounds, increments
-from exporter.aircall.objects import Call, CallDetails, Ref
+from exporter.account.counter_totals import answer_time_buckets, increments
+from exporter.aircall.models import Call, CallDetails, Ref
 from exporter.archive.database import sqlite_url
-from exporter.archive.records import Addition, Batch, Counting, Record
+from exporter.archive.records import Batch, CallRecord, CountedCall, Counting
 from exporter.archive.store import Archive
 
 ROUNDS = 40
 SAVES = {1: 25, 10: 10, 500: 1}
 """How many batches a round saves, by the calls in a batch: a poll brings a few, a start hundreds."""
 
-_BOUNDS = answer_bounds(10, 20)
+_BOUNDS = answer_time_buckets(10, 20)
 _IDS = count(1)
 
 
@@ -45,8 +45,8 @@ def _batch(calls: int) -> Batch:
         call = Call(
             id_, "inbound", "done", id_, answered, id_ + 95, user=Ref(id_ % 300), number=Ref(id_ % 40)
         )
-        batch.records[id_] = Record(call, CallDetails(), "full")
-        batch.additions.append(Addition(call, "counted", tuple(increments(call, _BOUNDS))))
+        batch.records[id_] = CallRecord(call, CallDetails(), "full")
+        batch.counted_calls.append(CountedCall(call, "counted", tuple(increments(call, _BOUNDS))))
     return batch
 
 

@@ -22,11 +22,11 @@ from tempfile import TemporaryDirectory
 
 from bench.shared.process import Process, credential, process
 from bench.shared.scrape import Scrape
-from exporter.demo.post import PostOffice, Way
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.demo.webhooks import Post, SimulatedWebhook
 from exporter.polling.schedule import DATASETS
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import DeliveryThread, NetworkConditions
+from exporter.simulator.webhooks import Post, SimulatedWebhook
 from exporter.webhooks.receiver import PATH
 
 TOKEN = "token-of-the-bench"  # noqa: S105
@@ -65,7 +65,7 @@ def main() -> int:
     return flood(arguments.per_second, arguments.seconds)
 
 
-class Remembering(Way):
+class Remembering(NetworkConditions):
     """Remembers what became of the last event."""
 
     def delays(self) -> list[float]:
@@ -100,7 +100,7 @@ def freshness(users: int, events: int) -> str:
     way = Remembering(lost=0.1, doubled=0.1, late=0.2)
     taken: list[float] = []
     with SimulatedAircall(account, rate_limit=LIMIT) as aircall, exporter(aircall) as running:
-        office = PostOffice(account, aircall.webhooks, way, time.time)
+        office = DeliveryThread(account, aircall.webhooks, way, time.time)
         office.start()
         scraper = Scraper(running.url)
         numbers, random = list(account.numbers), Random(1)  # noqa: S311

@@ -7,11 +7,11 @@ from random import Random
 from msgspec.structs import replace
 from sqlalchemy import create_engine, insert
 
-from exporter.aircall.objects import Call, CallDetails, Comment, Direction, Ref, Tag
+from exporter.aircall.models import Call, CallDetails, Comment, Direction, Ref, Tag
 from exporter.archive import schema
-from exporter.archive.records import Batch, Record
+from exporter.archive.records import Batch, CallRecord
 from exporter.archive.store import Archive
-from exporter.demo.names import CITIES, FIRST_NAMES, LAST_NAMES, TEAMS
+from exporter.simulator.names import CITIES, FIRST_NAMES, LAST_NAMES, TEAMS
 
 END = 1_780_000_000
 DAYS = 180
@@ -65,7 +65,7 @@ def _names() -> dict[tuple[str, str], str]:
     }
 
 
-def _history(calls: int) -> Iterator[tuple[Record, set[str]]]:
+def _history(calls: int) -> Iterator[tuple[CallRecord, set[str]]]:
     """Calls, and the teams that each counts for."""
     random = Random(1)  # noqa: S311 (nothing here is a secret)
     for position in range(calls):
@@ -95,7 +95,7 @@ def _history(calls: int) -> Iterator[tuple[Record, set[str]]]:
         )
         teams = {number, 3 * number, 7 * number} if user is None else {user, 7 * user}
         call = replace(call, raw_digits=_caller(random))
-        yield Record(call, details, "full"), {str(1 + team % TEAMS_IN_ALL) for team in teams}
+        yield CallRecord(call, details, "full"), {str(1 + team % TEAMS_IN_ALL) for team in teams}
 
 
 def _caller(random: Random) -> str:

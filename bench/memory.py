@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 from bench.shared.process import Process, credential, process
 from bench.shared.scrape import Scrape
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 
 USERS, CALLS = 2_000, 50_000
 HOURS = 4

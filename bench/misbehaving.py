@@ -14,8 +14,8 @@ from typing import Any
 
 from bench.shared.ledger import open_calls, plan, to_be_counted
 from exporter.clock import Clocks
-from exporter.demo.server import LoggedRequest, SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.server import LoggedRequest, SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.faults.table import TROUBLES, Trouble
 from tests.simulated_time import NOON
 

@@ -20,11 +20,11 @@ from exporter.aircall.budget import RequestBudget
 from exporter.archive.records import Batch
 from exporter.archive.store import Archive
 from exporter.config import Settings
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
 from exporter.planner.plan import Plan, plan
-from exporter.polling import reckoning
-from exporter.polling.schedule import BOARD, DIRECTORY, ENDINGS
+from exporter.polling import estimate
+from exporter.polling.schedule import CORE, DIRECTORY, ENDED_CALLS
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import LATENCY, NOON, Polled, SimulatedTime
 
 HISTORY = 2 * 3600
@@ -66,14 +66,14 @@ class Exporter(Polled):
         self.since = float("inf")
         self.requests: Counter[str] = Counter()
         """By lane."""
-        self.ages: dict[str, list[float]] = {name: [] for name in BOARD}
+        self.ages: dict[str, list[float]] = {name: [] for name in CORE}
         """Second by second."""
         self.until_counted: list[float] = []
         """From the end of each call that ended and was counted since, in seconds."""
         self.known_after: dict[str, float] = {}
         super().__init__(aircall, time, Archive("sqlite://"))
-        self._go_on = self.poller._go_on
-        self.poller._go_on = self._counted  # type: ignore[method-assign]
+        self._go_on = self.poller._advance
+        self.poller._advance = self._counted  # type: ignore[method-assign]
 
     def _counted(self, name: str, now: float) -> None:
         if now >= self.since:
@@ -82,7 +82,7 @@ class Exporter(Polled):
 
     def _submit(self, batch: Batch) -> None:
         super()._submit(batch)
-        ends = [addition.call.ended_at for addition in batch.additions if addition.stage == "counted"]
+        ends = [addition.call.ended_at for addition in batch.counted_calls if addition.stage == "counted"]
         self.until_counted += [self.time.now - at for at in ends if at is not None and at >= self.since]
 
     def start(self) -> None:
@@ -100,7 +100,7 @@ class Exporter(Polled):
 
     def plan(self, limit: float) -> Plan:
         """What the planner says of the account at hand."""
-        company = replace(reckoning.size(self.poller.account), calls_per_hour=self.calls_per_hour)
+        company = replace(estimate.size(self.poller.account), calls_per_hour=self.calls_per_hour)
         return plan(company, Settings(), limit, LATENCY)
 
     @property
@@ -141,7 +141,7 @@ def case_cells(case: Case) -> Iterator[str]:
         yield f"{case.users} users, {case.calls_per_hour} calls/h, {case.limit}/min"
         yield f"{planned.requests:.1f} / {60 * exporter.requests.total() / case.seconds:.1f}"
         yield f"{most_in_a_minute(exporter.times)} of {budget.requests_per_minute:g}, {refused} refused"
-        for name in BOARD:
+        for name in CORE:
             reading, ages = planned.readings[name], exporter.ages[name]
             pages = reading.requests * reading.interval / 60
             yield (
@@ -151,7 +151,7 @@ def case_cells(case: Case) -> Iterator[str]:
             )
         ends = exporter.until_counted
         yield f"{planned.until_counted:.0f} / {mean(ends):.0f}, - / {percentile(ends, 95):.0f}"
-        first = max(exporter.known_after[name] for name in (*BOARD, *DIRECTORY))
+        first = max(exporter.known_after[name] for name in (*CORE, *DIRECTORY))
         yield f"{planned.first_board:.0f} / {first:.0f}"
         yield f"{planned.first_read['assignments']:.0f} / {exporter.known_after['assignments']:.0f}"
 
@@ -163,7 +163,7 @@ def against_the_tutorial(case: Case) -> Iterator[Iterator[str]]:
         exporter.measure(case.seconds)
         interval = exporter.poller.status().datasets["calls"].interval
         minutes, ages = case.seconds / 60, exporter.ages["calls"]
-        for_calls = {lane: exporter.requests[lane] / minutes for lane in ("calls", ENDINGS, "late edits")}
+        for_calls = {lane: exporter.requests[lane] / minutes for lane in ("calls", ENDED_CALLS, "late edits")}
         availabilities = exporter.requests["availabilities"] / minutes
         details = ", ".join(f"{lane} {rate:.1f}" for lane, rate in for_calls.items())
         yield iter(

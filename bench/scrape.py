@@ -25,10 +25,10 @@ from prometheus_client.registry import Collector
 from exporter.archive.store import Archive
 from exporter.clock import Clocks
 from exporter.config import Settings
-from exporter.demo.simulation import SimulatedAccount
-from exporter.service import Service
+from exporter.runtime import Service
+from exporter.simulator.simulation import SimulatedAccount
 from exporter.status import Snapshot
-from exporter.web.pages import application
+from exporter.web.app import create_app
 from exporter.web.server import WebServer, bind
 from tests.plain import PlainCollector, plain
 from tests.scrape import Labels, Scrape
@@ -129,11 +129,11 @@ def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int
     clocks = Clocks(lambda: NOON + 3600, lambda: NOON + 3600)
     service = Service(Settings(), Archive("sqlite://"), clocks)
     service.latest = snapshot
-    service.exposition.renew(snapshot)
+    service.exposition.update(snapshot)
     theirs = CollectorRegistry()
     theirs.register(PlainCollector(lambda: snapshot, service.exposition.writer, clocks))
     theirs.register(service.exposition.registry)
-    server = WebServer(application(service, None), bind("127.0.0.1:0"))
+    server = WebServer(create_app(service, None), bind("127.0.0.1:0"))
     server.start()
     their_server, _ = start_wsgi_server(0, "127.0.0.1", theirs)
     try:

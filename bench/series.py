@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from prometheus_client.exposition import generate_latest
 
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 
 COMPANIES = ((50, 375), (500, 3_000))

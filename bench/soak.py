@@ -23,12 +23,12 @@ from sqlalchemy import create_engine, select
 
 from bench.misbehaving import Company, SharedTime, serve, shared_time
 from bench.shared.ledger import counted, kept
-from exporter import allocator
-from exporter.account.calls import LATE
+from exporter import malloc_tuning
+from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.aircall import client
 from exporter.archive import schema, writer
-from exporter.demo.server import SimulatedAircall
 from exporter.metrics.exposition import Exposition
+from exporter.simulator.server import SimulatedAircall
 from tests.archive.away import Away
 from tests.faults.patience import given_up_after
 from tests.simulated_time import NOON, Polled, SimulatedTime
@@ -71,7 +71,7 @@ def main() -> int:
     parser.add_argument("--calls-per-hour", type=int, default=600, help="(default: %(default)s)")
     parser.add_argument("--requests-per-minute", type=int, default=60, help="(default: %(default)s)")
     given = parser.parse_args()
-    allocator.give_back()
+    malloc_tuning.tune_malloc()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     until = NOON + given.days * DAY
     company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_THE_END)
@@ -105,7 +105,7 @@ class Soak:
         self._calm_from, self._back_at = calm_from, 0.0
         self._outages = self._refusals = 0
         self._chance = random.Random(1)  # noqa: S311 (no secret)
-        writer.MOST_WAITING = MOST_WAITING
+        writer.MAX_PENDING_CALLS = MOST_WAITING
         self._exposition = Exposition(
             world.poller.snapshot(), world.instruments, world.writer.status, world.time
         )
@@ -138,7 +138,7 @@ class Soak:
             self._unsettle(self._world.time.now)
             self._world.live(min(SCRAPE, until - self._world.time.now))
             self._refusals += self._world.poller.account.ledger.full
-            self._exposition.renew(self._world.poller.snapshot())
+            self._exposition.update(self._world.poller.snapshot())
             self._exposition.expose("", zipped=True)
 
     def _unsettle(self, now: float) -> None:
@@ -173,9 +173,9 @@ class Soak:
         going_on, account = self._ask("open"), self._world.poller.account
         until = self._world.time.now + 7200
         while self._world.time.now < until and not (
-            account.history.covered[-1][1] >= int(now) - LATE
-            and not account.history.missing
-            and account.book.live.keys() == going_on
+            account.coverage.fetched[-1][1] >= int(now) - LATE_ARRIVAL_S
+            and not account.coverage.gaps
+            and account.calls.active.keys() == going_on
         ):
             self._world.step(until)
         self._world.live(60)

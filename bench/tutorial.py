@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from exporter.aircall.budget import RequestBudget
-from exporter.demo.server import SimulatedAircall
+from exporter.simulator.server import SimulatedAircall
 from tests.simulated_time import LATENCY, SimulatedTime
 
 ACTIVITY_PERIOD = 15 * 60
@@ -82,7 +82,7 @@ class Tracker:
 
     def _get(self, url: str) -> Any:
         self.time.now = max(self.time.now, self.budget.ready_at)
-        self.budget.spend(self.time.now)
+        self.budget.acquire(self.time.now)
         answer = self._session.get(url, timeout=10)
         answer.raise_for_status()
         self.time.now += LATENCY

@@ -16,26 +16,26 @@ from prometheus_client import CollectorRegistry
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from exporter.account.calls import LATE
-from exporter.account.history import without
+from exporter.account.call_store import LATE_ARRIVAL_S
+from exporter.account.coverage import subtract
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.aircall.endpoints import API_HISTORY
-from exporter.aircall.errors import REJECTED
-from exporter.archive.reading import moment
-from exporter.archive.records import Span
+from exporter.aircall.endpoints import API_HISTORY_S
+from exporter.aircall.errors import CREDENTIAL_REJECTED
+from exporter.archive.parsing import parse_time
+from exporter.archive.records import TimeRange
 from exporter.archive.store import Archive
-from exporter.archive.writer import BEAT
+from exporter.archive.writer import HEARTBEAT_INTERVAL_S
 from exporter.clock import Clock, Clocks, steady_clock
 from exporter.config import Settings
+from exporter.config_file import truncate
 from exporter.durations import Duration
-from exporter.polling.lanes import WISHED
 from exporter.polling.poller import Poller
-from exporter.yamlfile import short
+from exporter.polling.tasks import MANUAL_BACKFILL
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes; 2 is a wrong flag or configuration."""
 
-SILENCE = 4 * BEAT
+HEARTBEAT_TIMEOUT_S = 4 * HEARTBEAT_INTERVAL_S
 """Seconds without a sign of life after which no exporter is taken to run on the archive."""
 
 LOOK = 1.0
@@ -55,19 +55,19 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
     now, zone = time.time(), UTC if arguments.utc else None
     since = _moment("--from", arguments.since, now, zone)
     until = _moment("--to", arguments.until, now, zone)
-    reach = min(settings.storage.retention or API_HISTORY, API_HISTORY)
-    span = wanted(since, until, Duration(reach), now)
+    reach = min(settings.storage.retention or API_HISTORY_S, API_HISTORY_S)
+    span = requested_range(since, until, Duration(reach), now)
 
     def left() -> int:
         """Seconds of the span that are not read; what is kept no longer by now is not missed."""
         progress, kept = archive.progress(), (max(span[0], int(time.time() - reach)), span[1])
-        return _length(without(kept, progress.covered if progress else ()))
+        return _length(subtract(kept, progress.covered if progress else ()))
 
     archive.load()
     with _bar(span) as bar:
         try:
             while left():
-                if is_served(archive):
+                if has_running_exporter(archive):
                     _watch(archive, span, left, bar)
                 elif (problem := _read(archive, settings, span, bar)) is not None:
                     bar.say(problem)
@@ -82,18 +82,18 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
 
 def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
     try:
-        return moment(text, now, zone, last=flag == "--to")
+        return parse_time(text, now, zone, last=flag == "--to")
     except ValueError as error:
-        raise ValueError(f"{flag}: found {short(text)}, wanted {error}") from None
+        raise ValueError(f"{flag}: found {truncate(text)}, wanted {error}") from None
 
 
-def wanted(since: int, until: int, reach: Duration, now: float) -> Span:
+def requested_range(since: int, until: int, reach: Duration, now: float) -> TimeRange:
     """The span to be read, up to the present. Raises ValueError where it is none or too old."""
-    until = min(until, int(now) - LATE)
+    until = min(until, int(now) - LATE_ARRIVAL_S)
     if since >= until:
         raise ValueError("--from: found a time that is not before --to")
     if since < int(now - reach):
-        why = "as storage.retention keeps calls" if reach < API_HISTORY else "as Aircall's history reaches"
+        why = "as storage.retention keeps calls" if reach < API_HISTORY_S else "as Aircall's history reaches"
         raise ValueError(f"--from: found a time longer ago than {reach}, {why}")
     return since, until
 
@@ -103,63 +103,63 @@ def time_left(todo: int, done: int, spent: float) -> float | None:
     return spent * todo / done if done > 0 else None
 
 
-def _length(spans: tuple[Span, ...]) -> int:
+def _length(spans: tuple[TimeRange, ...]) -> int:
     return sum(last - first + 1 for first, last in spans)
 
 
-def is_served(archive: Archive) -> bool:
+def has_running_exporter(archive: Archive) -> bool:
     """Whether an exporter runs on the archive."""
-    seen = archive.served_at()
-    return seen is not None and abs(time.time() - seen) < SILENCE
+    seen = archive.last_heartbeat()
+    return seen is not None and abs(time.time() - seen) < HEARTBEAT_TIMEOUT_S
 
 
-def _watch(archive: Archive, span: Span, left: Callable[[], int], bar: "_Bar") -> None:
+def _watch(archive: Archive, span: TimeRange, left: Callable[[], int], bar: "_Bar") -> None:
     """Ask the running exporter for the span, and look on until nothing of it is left, or it runs no more."""
     bar.say("an exporter runs on this archive: it reads, as its budget allows")
     begun, first = time.monotonic(), left()
     try:
-        while (todo := left()) and is_served(archive):
-            wishes = archive.wishes()
+        while (todo := left()) and has_running_exporter(archive):
+            wishes = archive.manual_backfills()
             if span not in wishes:  # or another command has just written its own in place of it
-                archive.set_wishes((*wishes, span))
+                archive.set_manual_backfills((*wishes, span))
             bar.show(todo, time_left(todo, first - todo, time.monotonic() - begun))
             time.sleep(LOOK)
     finally:
-        archive.set_wishes(tuple(wish for wish in archive.wishes() if wish != span))
+        archive.set_manual_backfills(tuple(wish for wish in archive.manual_backfills() if wish != span))
 
 
-def _read(archive: Archive, settings: Settings, span: Span, bar: "_Bar") -> str | None:
+def _read(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") -> str | None:
     """Read until nothing is left or another exporter has started; return why it cannot be read, if so."""
     clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
     poller = Poller(settings, client, registry, Clocks(clock), archive.save)
-    poller.lanes.served = (WISHED, "teams")
-    poller.lanes["teams"].due = math.inf  # read only if a request fails, to see whether lists can be read
+    poller.tasks.enabled = (MANUAL_BACKFILL, "teams")
+    poller.tasks["teams"].due = math.inf  # read only if a request fails, to see whether lists can be read
     poller.restore(archive.load())
-    poller.wish((span,))
-    history, budget = poller.account.history, poller.budget
-    first = _length(history.wished)
+    poller.set_manual_backfill((span,))
+    history, budget = poller.account.coverage, poller.budget
+    first = _length(history.requested_gaps)
     try:
-        while WISHED in poller.lanes.readable(clock()) and not is_served(archive):
-            poller.account.slide(clock() + poller.account.server_ahead)
+        while MANUAL_BACKFILL in poller.tasks.runnable(clock()) and not has_running_exporter(archive):
+            poller.account.advance_to(clock() + poller.account.server_ahead)
             come_again = poller.step()
             if poller.status().credential_rejected:
-                return REJECTED
+                return CREDENTIAL_REJECTED
             present = poller.aircall_time()
             if present is not None and present < span[1]:
                 return _in_the_future(span[1] - present)
-            left = _length(history.wished)
+            left = _length(history.requested_gaps)
             spent = 60 * budget.spent / budget.sustained
             bar.show(left, time_left(left, first - left, spent))
             _sleep_until(come_again, clock)
     finally:
         client.close()
-    if not history.wished or is_served(archive):
+    if not history.requested_gaps or has_running_exporter(archive):
         return None
     problems = "; ".join(poller.account.aside.problems.values())
     return (
-        f"{_length(history.wished)} seconds of that time cannot be read, because requests fail ({problems});"
-        " the same command tries again"
+        f"{_length(history.requested_gaps)} seconds of that time cannot be read, because requests fail"
+        f" ({problems}); the same command tries again"
     )
 
 
@@ -177,7 +177,7 @@ def _sleep_until(at: float, clock: Clock) -> None:
 class _Bar:
     """How far it has come: a bar on a terminal, a line every tenth of the way elsewhere."""
 
-    def __init__(self, console: Console, progress: Progress, span: Span) -> None:
+    def __init__(self, console: Console, progress: Progress, span: TimeRange) -> None:
         self._console, self._progress = console, progress
         self._total = span[1] - span[0] + 1
         self._tenths = -1
@@ -198,7 +198,7 @@ class _Bar:
 
 
 @contextmanager
-def _bar(span: Span) -> Iterator[_Bar]:
+def _bar(span: TimeRange) -> Iterator[_Bar]:
     console = Console(stderr=True, highlight=False)
     columns = (
         TextColumn("{task.description}"),

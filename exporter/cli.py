@@ -10,24 +10,24 @@ from contextlib import closing, suppress
 from functools import partial
 
 from exporter import backfill, forget
+from exporter.admin import command as users
+from exporter.admin.runner import api_runner
 from exporter.archive import command
 from exporter.archive.database import ArchiveError
-from exporter.archive.opening import opened
-from exporter.archive.records import Doing
+from exporter.archive.open_archive import opened
+from exporter.archive.records import UserStates
 from exporter.archive.store import Archive
 from exporter.config import SIMULATED_CREDENTIAL, load, load_storage
+from exporter.config_file import ConfigError
+from exporter.config_reload import ConfigFile
 from exporter.flags import STORAGE, parse
 from exporter.logs import configure_logs
 from exporter.planner import command as planner
-from exporter.reloading import ConfigFile
-from exporter.serving import serve
+from exporter.server_main import serve
 from exporter.terminal import streams
-from exporter.users import command as users
-from exporter.users.asker import asking
 from exporter.web.config import load_web_config
 from exporter.web.server import AddressError, ListenError
 from exporter.webhooks import command as webhooks
-from exporter.yamlfile import ConfigError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -150,21 +150,21 @@ def _ask_aircall(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs("warn", arguments.log_format, settings.secrets)
     beside = False
-    doing: Doing = {}
+    doing: UserStates = {}
     try:
         with closing(_kept_archive(arguments)) as archive:
-            if beside := backfill.is_served(archive):
-                doing = archive.doing()
+            if beside := backfill.has_running_exporter(archive):
+                doing = archive.user_states()
     except ArchiveError as error:
         if settings.storage.url:  # else there need be none
             print(f"aircall-exporter: {arguments.command}: without the archive: {error}", file=sys.stderr)
     commands: dict[str, Callable[..., int]] = {
-        "users": partial(users.list_users, doing=doing),
-        "switch": users.switch,
+        "users": partial(users.run_users, doing=doing),
+        "switch": users.run_switch,
         "webhook": partial(webhooks.run, settings=settings, directory=arguments.storage or STORAGE),
     }
     try:
-        with asking(settings.aircall, beside) as asker:
+        with api_runner(settings.aircall, beside) as asker:
             return commands[arguments.command](arguments, asker=asker)
     except KeyboardInterrupt:
         return users.NOT_CONFIRMED
@@ -175,7 +175,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from exporter.demo import command as demo  # noqa: PLC0415 (a live account needs nothing of it)
+    from exporter.simulator import command as demo  # noqa: PLC0415 (a live account needs nothing of it)
 
     return demo.run(arguments)
 

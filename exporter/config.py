@@ -11,13 +11,13 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from exporter import yamlfile
+from exporter import config_file
+from exporter.archive.caller_key_file import key_problem
 from exporter.archive.database import url_problem
-from exporter.archive.keyfile import key_problem
+from exporter.config_file import ConfigError, Messages
+from exporter.config_validation import QUOTES, Origin, validate
 from exporter.durations import Duration
 from exporter.environment import from_environment, secret_in
-from exporter.plausible import QUOTES, Origin, require_plausible
-from exporter.yamlfile import ConfigError, Texts
 
 Caller = Literal["full", "masked", "hidden"]
 """How callers' numbers are shown, the least protected first."""
@@ -25,7 +25,7 @@ Caller = Literal["full", "masked", "hidden"]
 SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
 """Stands in where a configuration is used without asking Aircall."""
 
-_TEXTS = Texts(
+_TEXTS = Messages(
     wanted={
         "aircall.requests_per_minute": "auto or a number",
         "caller": "full, masked or hidden",
@@ -196,7 +196,7 @@ def load_with_file(path: str | None, environ: Mapping[str, str] = os.environ) ->
     aircall, origins = _with_credential(settings.aircall, source, environ)
     webhook, origin = _with_tokens(settings.webhook, source, environ)
     settings = msgspec.structs.replace(settings, storage=storage, aircall=aircall, webhook=webhook)
-    require_plausible(settings, source, origins | origin)
+    validate(settings, source, origins | origin)
     return settings, written
 
 
@@ -216,9 +216,9 @@ def _written(path: str | None) -> Settings:
 
 
 def _written_file(path: str | None) -> Written:
-    text = yamlfile.read_text(path) if path else ""
-    content = yamlfile.parse(text, path or "configuration")
-    settings = yamlfile.convert(content, Settings, path or "configuration", _TEXTS)
+    text = config_file.read_text(path) if path else ""
+    content = config_file.parse(text, path or "configuration")
+    settings = config_file.convert(content, Settings, path or "configuration", _TEXTS)
     return Written(settings, frozenset(_keys(content)), text.endswith(("\n", "\r")))
 
 

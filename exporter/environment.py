@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporter import yamlfile
-from exporter.plausible import Origin
-from exporter.yamlfile import ConfigError
+from exporter import config_file
+from exporter.config_file import ConfigError
+from exporter.config_validation import Origin
 
 BLANK = "holds nothing but spaces"
 
@@ -47,7 +47,7 @@ def secret_in(file: str, source: str, path: str) -> str:
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no name that a file can have
         named = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
         reason = error.strerror if isinstance(error, OSError) else named
-        path_shown = file if file.isprintable() else yamlfile.short(file)
+        path_shown = file if file.isprintable() else config_file.truncate(file)
         shown = f"found {path_shown}, which" if "/" in file else "names a file that"  # else a token, perhaps
         raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
     if not secret:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from exporter import __version__, backfill, forget
+from exporter.admin import command as users
 from exporter.archive import command
 from exporter.logs import LEVELS
 from exporter.planner import command as planner
-from exporter.terminal import amounts
-from exporter.users import command as users
+from exporter.terminal import argtypes
 from exporter.webhooks import command as webhooks
 
 _DEFAULTS = {
@@ -98,10 +98,10 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo", help="serve a simulated Aircall account, no configuration needed", parents=[common]
     )
-    demo.add_argument("--users", type=amounts.count, default=24, help="users (default: %(default)s)")
+    demo.add_argument("--users", type=argtypes.count, default=24, help="users (default: %(default)s)")
     demo.add_argument(
         "--calls-per-hour",
-        type=amounts.rate,
+        type=argtypes.rate,
         help=f"calls when it is busy (default: {CALLS_PER_USER} for each user)",
     )
     demo.add_argument("--seed", type=int, default=1, help="another seed is another account")

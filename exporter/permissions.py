@@ -5,24 +5,26 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from exporter import yamlfile
+from exporter import config_file
 from exporter.web.config import WebConfig
 
 VARIABLES = ("AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE", "AIRCALL_WEBHOOK_TOKEN_FILE")
 """What names a file with a secret in the environment."""
 
-OURS_ALONE = ("/run/secrets/", "/var/run/secrets/")
+PRIVATE_MOUNTS = ("/run/secrets/", "/var/run/secrets/")
 """Where Docker and Kubernetes mount secrets: for all to read, in a container where there is only us."""
 
 
-def readable_by_all(config: str | None, web: WebConfig, environ: Mapping[str, str] = os.environ) -> list[str]:
+def world_readable_secrets(
+    config: str | None, web: WebConfig, environ: Mapping[str, str] = os.environ
+) -> list[str]:
     """The files with secrets that others than their owner and group can read; all have been read before."""
     return [file for file in _with_secrets(config, web, environ) if _readable_by_all(file)]
 
 
 def _with_secrets(config: str | None, web: WebConfig, environ: Mapping[str, str]) -> Iterator[str]:
     if config:
-        content = yamlfile.read(config)
+        content = config_file.read(config)
         sections = content if isinstance(content, dict) else {}
         aircall, storage, webhook = (sections.get(name) or {} for name in ("aircall", "storage", "webhook"))
         if aircall.get("api_token") or "@" in storage.get("url", "") or webhook.get("token"):
@@ -39,4 +41,4 @@ def _readable_by_all(file: str) -> bool:
         mode = Path(file).stat().st_mode
     except OSError:
         return False
-    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH) and not file.startswith(OURS_ALONE)
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IROTH) and not file.startswith(PRIVATE_MOUNTS)

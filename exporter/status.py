@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.account.board import Board
-from exporter.account.setaside import ObjectKind
+from exporter.account.set_aside import ObjectKind
 
 INTERVALS = 3
 """Intervals by which data may be old before it counts as out of date."""
@@ -17,7 +17,7 @@ LIVE = ("calls", "availabilities")
 
 
 @dataclass(frozen=True, slots=True)
-class Polling:
+class DatasetStatus:
     """One dataset: when its data was asked for (UNIX seconds, our clock; none before it was read once),
     and every how many seconds it is and should be read."""
 
@@ -43,7 +43,7 @@ class Polling:
 class Status:
     """The poller's state. Limits are requests a minute."""
 
-    datasets: Mapping[str, Polling]
+    datasets: Mapping[str, DatasetStatus]
     limit: float
     budget: float
     remaining: int | None

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable
 
-LATE = 5.0
+LATE_S = 5.0
 """Seconds after its time at which a turn begins only if the process was stopped, or the machine is busy."""
 
-LONG = 45.0
+LONG_S = 45.0
 """Seconds that no turn takes; its one request takes half a minute at most."""
 
-CONFIRMING = 10.0
+CONFIRMING_S = 10.0
 """Seconds for which polling waits for the archive. If it does not answer, it is away, and polling goes on."""
 
 
@@ -27,18 +27,18 @@ class Suspension:
 
     def in_doubt(self, now: float) -> bool:
         """Whether the turn that begins `now` may not poll yet."""
-        if now > self._due + LATE:
+        if now > self._due + LATE_S:
             self._doubt(now)
         self._due = math.inf
         since = self._doubt_since
-        if since is None or self._confirmed_at() >= since or now > since + CONFIRMING:
+        if since is None or self._confirmed_at() >= since or now > since + CONFIRMING_S:
             self._doubt_since = None
         return self._doubt_since is not None
 
     def turned(self, begun: float, ended: float, due: float) -> None:
         """Note when a turn began and ended, and when the next one is due."""
         self._due = max(due, ended)
-        if ended > begun + LONG:
+        if ended > begun + LONG_S:
             self._doubt(ended)
 
     def _doubt(self, now: float) -> None:

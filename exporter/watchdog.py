@@ -6,8 +6,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from exporter.clock import Clock
-from exporter.loop import Loop
 from exporter.metrics.threads import ThreadMetrics
+from exporter.worker_thread import WorkerThread
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class Watchdog:
 
     def __init__(
         self,
-        loops: Sequence[Loop],
+        loops: Sequence[WorkerThread],
         registry: CollectorRegistry,
         clock: Clock,
         then: Callable[[], object] = lambda: None,
@@ -40,7 +40,7 @@ class Watchdog:
         self._looked_at = clock()
         self._metrics = ThreadMetrics(registry, loops)
         self._told: set[str] = set()
-        self._own = Loop("watchdog", self._look, clock, PATIENCE)
+        self._own = WorkerThread("watchdog", self._look, clock, PATIENCE)
 
     def start(self) -> None:
         self._own.start()

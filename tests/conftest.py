@@ -5,7 +5,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 # How long an example takes says how busy the machine is with other things.

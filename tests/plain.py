@@ -15,11 +15,11 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from exporter.account.totals import Spread
+from exporter.account.counter_totals import Histogram
 from exporter.archive.writer import ArchiveStatus
 from exporter.clock import Clocks, Moment
 from exporter.metrics.family import Family, Sample
-from exporter.metrics.sections import FAMILIES, SECTIONS, moving
+from exporter.metrics.sections import FAMILIES, SECTIONS, time_dependent_samples
 from exporter.status import Snapshot
 
 KINDS = {
@@ -46,7 +46,7 @@ class PlainCollector(Collector):
         for section in SECTIONS:
             for row in section.rows(snapshot.board):
                 yield from section.samples(row, snapshot.board, now)
-        yield from moving(snapshot, self._writer(), now.steady)
+        yield from time_dependent_samples(snapshot, self._writer(), now.steady)
 
 
 def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) -> Iterator[Metric]:
@@ -65,7 +65,7 @@ def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) 
     return iter(made.values())
 
 
-def buckets(spread: Spread) -> Iterator[tuple]:
+def buckets(spread: Histogram) -> Iterator[tuple]:
     below = 0
     for bound in sorted(spread.buckets):
         below += spread.buckets[bound]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from statistics import fmean
 
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
 
 PERIOD = 900
 CRITICAL = 20

@@ -8,7 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.aircall.client import ClientMetrics
 from exporter.clock import Clocks
-from exporter.metrics import archive, counters, itself, numbers, teams, users, who
+from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
 from exporter.metrics.family import Family
 from exporter.metrics.leader import LeaderMetric
 from exporter.metrics.polling import PollerMetrics
@@ -38,13 +38,13 @@ _INTRODUCTION = """# Metrics
 """
 
 _SECTIONS = {
-    "Who is who": who.FAMILIES,
+    "Who is who": info.FAMILIES,
     "Users": users.FAMILIES,
     "Teams": teams.FAMILIES,
     "Numbers and the queue": numbers.FAMILIES,
     "Counters": counters.FAMILIES,
     "The call archive": archive.FAMILIES,
-    "Settings in force, and the exporter itself": itself.FAMILIES,
+    "Settings in force, and the exporter itself": exporter.FAMILIES,
 }
 
 
@@ -59,7 +59,9 @@ def metrics_page() -> str:
         LeaderMetric(registry, bool),
     ):
         sections["Settings in force, and the exporter itself"] += _instruments(counted)
-    sections["Webhooks"] = _instruments(WebhookMetrics(registry, Clocks(float, float))) + counters.TOLD
+    sections["Webhooks"] = (
+        _instruments(WebhookMetrics(registry, Clocks(float, float))) + counters.WEBHOOK_ONLY
+    )
     return _INTRODUCTION + "".join(
         f"\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
         + "".join(map(_row, families))

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.config import Aircall, Settings
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.service import Service
-from exporter.web.file import WebFile
-from exporter.web.pages import PUBLIC, Reload, application
+from exporter.runtime import Service
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.web.app import PUBLIC, Reload, create_app
+from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.server import WebServer, bind
 from tests.scrape import Scrape
 
@@ -68,7 +68,7 @@ def running(
     *,
     reload: Reload | None = None,
     served: dict[str, Any] | None = None,
-    web: WebFile | None = None,
+    web: WebConfigReloader | None = None,
     archive: Archive | None = None,
     api: bool = False,
     admin: bool = False,
@@ -83,7 +83,7 @@ def running(
         aircall_api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         archive = archive or Archive(sqlite_url(storage), simulated=True)
         service = Service(Settings(aircall=aircall_api, **settings), archive)
-        pages = application(service, reload, archive if api else None, admin)
+        pages = create_app(service, reload, archive if api else None, admin)
         server = WebServer(pages, bind("127.0.0.1:0"), web, PUBLIC if public_metrics else ())
         service.start()
         server.start()

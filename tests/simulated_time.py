@@ -9,12 +9,12 @@ from prometheus_client import CollectorRegistry
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.archive.records import Batch
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter, Listener
+from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
 from exporter.config import Aircall, Settings
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
 from exporter.polling.poller import Poller
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.plain import PlainCollector
 from tests.scrape import Scrape
 
@@ -51,7 +51,7 @@ class Polled:
         self.writer = ArchiveWriter(
             archive,
             time,
-            Listener(self.poller.restore, self.poller.account.saved, self.poller.wish),
+            WriterCallbacks(self.poller.restore, self.poller.account.saved, self.poller.set_manual_backfill),
             settings=lambda: self.settings,
         )
         self.writer.removal.aircall_time = self.poller.aircall_time

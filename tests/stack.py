@@ -18,8 +18,8 @@ import yaml
 
 from bench.shared.addresses import free_address
 from exporter.config import QueueWait, Refresh, Thresholds
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
 from tests.running import Running, eventually, running
 
 ROOT = Path(__file__).parents[1]

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from exporter import service
+from exporter import runtime
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.backfill import is_served, time_left, wanted
+from exporter.backfill import has_running_exporter, requested_range, time_left
 from exporter.clock import steady_clock
 from exporter.config import Storage
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import rows
 from tests.running import eventually, running
 
@@ -108,10 +108,10 @@ def test_an_exporter_is_seen_whatever_its_own_clock_says(
 ) -> None:
     """It goes on from the wall clock's time at the start, which may have been wrong."""
     right = steady_clock()
-    monkeypatch.setattr(service, "steady_clock", lambda: lambda: right() - 3600)
+    monkeypatch.setattr(runtime, "steady_clock", lambda: lambda: right() - 3600)
     with running(account, archive=Archive(sqlite_url(str(tmp_path)))) as exporter:
         exporter.until_ready()
-        assert eventually(lambda: is_served(Archive(sqlite_url(str(tmp_path)))))
+        assert eventually(lambda: has_running_exporter(Archive(sqlite_url(str(tmp_path)))))
 
 
 def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccount) -> None:
@@ -123,7 +123,7 @@ def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccou
         code, words = said(command(tmp_path, exporter.aircall.base_url, "--from=4d", token="wrong"))
         assert (code, "an exporter runs on this archive" in words) == (0, True)
     assert kept(tmp_path) == set(account.calls)
-    assert Archive(sqlite_url(str(tmp_path))).wishes() == ()
+    assert Archive(sqlite_url(str(tmp_path))).manual_backfills() == ()
 
 
 def test_backfill_machine_a_day_ahead_notes_nothing_of_the_future_as_read(
@@ -161,7 +161,7 @@ def test_a_wrong_time_is_refused(
 
 
 def test_a_span_ends_before_calls_may_still_turn_up() -> None:
-    assert wanted(1000, 9000, Duration(4000), now=5000.9) == (1000, 4940)
+    assert requested_range(1000, 9000, Duration(4000), now=5000.9) == (1000, 4940)
 
 
 def test_the_time_left_is_told_from_what_was_done() -> None:

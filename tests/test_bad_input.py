@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 

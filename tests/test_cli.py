@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.process import credential, process, run
 from tests.running import eventually
 from tests.scrape import Scrape

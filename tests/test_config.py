@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from exporter.addresses import is_host
 from exporter.config import Settings, load
+from exporter.config_file import ConfigError
 from exporter.durations import Duration, parse_duration
-from exporter.yamlfile import ConfigError
 
 CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 

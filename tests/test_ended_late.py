@@ -11,20 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
-from exporter.account.unended import MOST, WAIT, Unended
+from exporter.account.unended import MAX_CALLS_WAITED_FOR, MAX_WAIT_S, Unended
 from exporter.aircall.events import Event
-from exporter.aircall.objects import Call
+from exporter.aircall.models import Call
 from exporter.archive import schema
 from exporter.archive.store import Archive
-from exporter.demo import api, payloads
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator import api, payloads
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.test_counting import call_event, hear
 from tests.ledger import counted, kept, plan, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
 
-SETTLED = 2 * WAIT
+SETTLED = 2 * MAX_WAIT_S
 """Seconds after which everything is counted."""
 
 
@@ -164,12 +164,12 @@ def test_calls_that_never_get_an_end_are_counted_after_a_minute_and_cost_little(
             end(account, call, world.time.now)
             hidden.add(call.id)
         requests = world.poller.budget.spent
-        world.live(WAIT - 12)
+        world.live(MAX_WAIT_S - 12)
         assert world.scrape().sum("aircall_calls_total") == 0
-        world.live(2 * WAIT)
+        world.live(2 * MAX_WAIT_S)
         assert world.scrape().sum("aircall_calls_total") == 20
-        assert not world.poller.account.book.live
-        extra = world.poller.budget.spent - requests - usual(world, 3 * WAIT - 12)
+        assert not world.poller.account.calls.active
+        extra = world.poller.budget.spent - requests - usual(world, 3 * MAX_WAIT_S - 12)
         assert extra <= 10
         hidden.clear()
         world.live(SETTLED)
@@ -195,7 +195,7 @@ def test_old_calls_without_an_end_are_kept_at_once(
     with polled(account, archive=Archive(database)) as world:
         world.live_until_complete()
         world.live(30)
-        assert not world.poller.account.book.live
+        assert not world.poller.account.calls.active
     assert {row[1] for row in rows(database).values()} == {"done"}
     assert len(rows(database)) == 100
 
@@ -208,13 +208,16 @@ def test_unended_waits_a_minute_from_the_first_look_at_most(looks: list[tuple[fl
         since = now if since is None else since
         call = Call(1, "inbound", "done", int(NOON), ended_at=int(now) if has_end else None)
         waits = unended.add(call, now)
-        assert waits == (not has_end and now - since < WAIT) == (1 in unended)
+        assert waits == (not has_end and now - since < MAX_WAIT_S) == (1 in unended)
         if not waits:
             since = None
 
 
 def test_unended_many_calls_wait_for_a_limited_number() -> None:
     unended = Unended()
-    waits = [unended.add(Call(number, "inbound", "done", int(NOON)), NOON) for number in range(MOST + 10)]
-    assert waits == [True] * MOST + [False] * 10
+    waits = [
+        unended.add(Call(number, "inbound", "done", int(NOON)), NOON)
+        for number in range(MAX_CALLS_WAITED_FOR + 10)
+    ]
+    assert waits == [True] * MAX_CALLS_WAITED_FOR + [False] * 10
     assert unended.add(Call(0, "inbound", "done", int(NOON)), NOON + 1)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.objects import CallDetails, ReadCall
-from exporter.demo import faults
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.aircall.models import CallDetails, CallWithDetails
+from exporter.simulator import faults
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.account.test_making import START, Counting, page, read_availabilities, read_users
 from tests.account.test_making import calls as any_call
 from tests.scrape import Scrape
@@ -120,8 +120,8 @@ def test_board_any_calls_and_availabilities_never_contradict(
 ) -> None:
     account = Counting()
     read_users({1, 2, 3, 4})(account)
-    account.saw_calls(page([ReadCall(call, CallDetails()) for call in before]), START)
+    account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in before]), START)
     read_availabilities(seen, 50, whole)(account)
-    account.saw_calls(page([ReadCall(call, CallDetails()) for call in after]), START + 60)
+    account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in after]), START + 60)
     for row in account.board(0.0).users:
         assert row.current is None or row.state in BUSY

@@ -3,8 +3,8 @@
 import pytest
 
 from exporter.config import Group, ServiceLevel, Thresholds
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 
 

@@ -9,19 +9,19 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.account import identities
+from exporter.account import id_limits
 from exporter.account.account import Account
-from exporter.account.told import Told
-from exporter.account.totals import team_increments
+from exporter.account.counter_totals import team_increments
+from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import EVENTS, Delivery, Event
 from exporter.aircall.limits import LIMITS
-from exporter.aircall.objects import Call, CallDetails
-from exporter.archive.records import Addition, Batch, Counting, Record
+from exporter.aircall.models import Call, CallDetails
+from exporter.archive.records import Batch, CallRecord, CountedCall, Counting
 from exporter.archive.store import Archive
 from exporter.config import Settings
-from exporter.demo import faults
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.reference import metrics_page
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled
@@ -31,7 +31,7 @@ UNLISTED, IDENTITIES, PAIRS, OBJECTS, ASSIGNED, WORDS = 15, 60, 70, 40, 30, 5
 TOLD = OBJECTS + IDENTITIES + 2
 """Listed objects, those with counters, `others` and none."""
 
-MOST_VALUES = {
+MAX_VALUES = {
     "user_id": TOLD,
     "user": TOLD,
     "number_id": TOLD + ASSIGNED,
@@ -69,13 +69,13 @@ OURS = {"version", "period", "python", "dataset", "result", "thread", "le", "qua
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set limits that a small account can exceed."""
     for module, limits in {
-        "exporter.account.identities": {
-            "MOST_UNLISTED": UNLISTED,
-            "MOST_IDENTITIES": IDENTITIES,
-            "MOST_PAIRS": PAIRS,
+        "exporter.account.id_limits": {
+            "MAX_UNLISTED": UNLISTED,
+            "MAX_IDENTITIES": IDENTITIES,
+            "MAX_PAIRS": PAIRS,
         },
-        "exporter.account.lists": {"MOST_OBJECTS": OBJECTS, "MOST_ASSIGNMENTS": ASSIGNED},
-        "exporter.aircall.limits": {"MOST_WORDS": WORDS},
+        "exporter.account.reference_data": {"MAX_OBJECTS": OBJECTS, "MAX_ASSIGNMENTS": ASSIGNED},
+        "exporter.aircall.limits": {"MAX_WORDS": WORDS},
     }.items():
         for name, most in limits.items():
             monkeypatch.setattr(f"{module}.{name}", most)
@@ -135,7 +135,7 @@ def values(scrape: Scrape) -> dict[str, set[str]]:
 def test_labels_of_all_metrics_are_bounded_or_our_own() -> None:
     rows = [line.split("|") for line in metrics_page().splitlines() if line.startswith("| `aircall_")]
     labels = {label for row in rows for label in row[3].replace("`", "").replace(",", "").split()}
-    assert labels - {"–"} <= MOST_VALUES.keys() | OURS
+    assert labels - {"–"} <= MAX_VALUES.keys() | OURS
 
 
 def test_flood_of_strange_objects_and_words_every_label_has_a_bounded_number_of_values(small: None) -> None:
@@ -146,9 +146,9 @@ def test_flood_of_strange_objects_and_words_every_label_has_a_bounded_number_of_
         for _ in range(8):
             world.live(30)
             world.poller.refresh()
-            world.poller.hear(events(world.time.now), lambda *_: None)
+            world.poller.apply_events(events(world.time.now), lambda *_: None)
             found = values(world.scrape())
-            too_many = {label: len(of) for label, of in found.items() if len(of) > MOST_VALUES.get(label, 30)}
+            too_many = {label: len(of) for label, of in found.items() if len(of) > MAX_VALUES.get(label, 30)}
             assert not too_many
         for limit in ("users", "numbers", "call_users", "call_numbers", "missed_call_reasons"):
             assert world.scrape().value(EXCEEDED, limit=limit) >= 1, limit
@@ -243,7 +243,7 @@ def test_user_listed_after_the_limit_of_unlisted_ones_was_exceeded_gets_series(s
 
 
 def test_pairs_of_users_and_numbers_beyond_the_limit_keep_their_user(small: None) -> None:
-    told = identities.Identities(Account(Settings()).lists)
+    told = id_limits.Identities(Account(Settings()).reference_data)
     keys = {
         told.key(("calls", str(user), str(number), "inbound", "answered"))
         for user in range(UNLISTED)
@@ -254,8 +254,8 @@ def test_pairs_of_users_and_numbers_beyond_the_limit_keep_their_user(small: None
 
 
 def test_calls_of_teams_beyond_the_limit_are_counted_and_kept_with_other_teams(small: None) -> None:
-    lists, archive = Account(Settings()).lists, Archive("sqlite://")
-    told = identities.Identities(lists)
+    lists, archive = Account(Settings()).reference_data, Archive("sqlite://")
+    told = id_limits.Identities(lists)
     for team in range(IDENTITIES + 3):
         lists.directory.add_team(team, None, ())
     archive.load()
@@ -263,18 +263,18 @@ def test_calls_of_teams_beyond_the_limit_are_counted_and_kept_with_other_teams(s
     teams = team_increments(call, map(str, range(IDENTITIES + 3)))
     added = tuple((told.key(key), count) for key, count in teams)
     counting = Counting(0.0)
-    record = Record(call, CallDetails(), "full")
-    archive.save(Batch({1: record}, [Addition(call, "counted", ())], counting=counting))
-    saved = archive.save(Batch({}, [Addition(call, "counted_for_teams", added)], counting=counting))
+    record = CallRecord(call, CallDetails(), "full")
+    archive.save(Batch({1: record}, [CountedCall(call, "counted", ())], counting=counting))
+    saved = archive.save(Batch({}, [CountedCall(call, "counted_for_teams", added)], counting=counting))
     assert len(saved.totals) == IDENTITIES + 1
     assert saved.totals["team_calls", "others", "outbound", "unanswered"] == 3
 
 
 def test_events_about_ever_new_calls_are_ignored_once_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.account.account.MOST_CALLS", 10)
+    monkeypatch.setattr("exporter.account.account.MAX_CALLS", 10)
     account = Account(Settings())
-    told = Told(account)
-    results = [told.hear(event, NOON) for _ in range(3) for event in events(NOON) if event.call]
-    assert len(account.book.calls) == 10
+    told = EventProcessor(account)
+    results = [told.apply(event, NOON) for _ in range(3) for event in events(NOON) if event.call]
+    assert len(account.calls.calls) == 10
     assert results.count("ignored") == len(results) - 10
     assert account.limits["calls"] == len(results) - 10

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from exporter.account.ledger import MOST_AT_A_TIME
-from exporter.demo.post import Way
-from exporter.demo.simulation import SimulatedAccount
+from exporter.account.ledger import BATCH_SIZE
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import NetworkConditions
 from tests import recount
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled
@@ -17,7 +17,7 @@ KINDS = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unansw
 SLA = 8
 
 
-POORLY = Way(lost=0.1, doubled=0.1, late=0.2, late_seconds=60)
+POORLY = NetworkConditions(lost=0.1, doubled=0.1, late=0.2, late_seconds=60)
 """How events come to the last two."""
 
 
@@ -211,6 +211,6 @@ def test_what_is_counted_for_teams_is_shown_once_it_is_whole() -> None:
         world.live(5)
         later = world.scrape()
     since = later.sum("aircall_calls_total") - first.sum("aircall_calls_total")
-    assert first.sum("aircall_calls_total") > MOST_AT_A_TIME
+    assert first.sum("aircall_calls_total") > BATCH_SIZE
     for team, before in first.all("aircall_team_calls_total").items():
         assert 0 <= later.samples["aircall_team_calls_total"][team] - before <= since

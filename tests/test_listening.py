@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from exporter import service
+from exporter import runtime
 from exporter.api.assets import leads_to_the_web
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.simulation import SimulatedAccount
 from tests.running import Running, eventually, running
 
 
@@ -68,16 +68,16 @@ def test_what_there_is_not_is_said(exporter: Running) -> None:
 
 def test_every_link_costs_one_request_of_the_budget(exporter: Running) -> None:
     call = recorded(exporter, age=3600)
-    before = exporter.service.latest.status.budget
+    before = exporter.runtime.latest.status.budget
     asked = len(exporter.aircall.requests)
     assert listen(exporter, call.id).status_code == 302
     paths = [request.path for request in list(exporter.aircall.requests)[asked:]]
     assert paths.count(f"/v1/calls/{call.id}") == 1
-    assert exporter.service.latest.status.budget == before
+    assert exporter.runtime.latest.status.budget == before
 
 
 def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "ERRAND_SECONDS", 2.0)
+    monkeypatch.setattr(runtime, "ON_DEMAND_TIMEOUT_S", 2.0)
     call, hang = recorded(exporter, age=3600), Hang()
     exporter.aircall.faults.append(Fault(lambda path: path == f"/v1/calls/{call.id}", hang))
     try:

@@ -3,8 +3,8 @@
 import pytest
 from msgspec import structs
 
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
 from tests.faults.test_faults import read_whole
 from tests.ledger import counted, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
@@ -257,13 +257,13 @@ def test_what_went_by_while_aircall_was_away_is_made_up_for(world: Polled, accou
 def test_a_longer_period_is_read_whole_also_where_a_poll_is_under_way() -> None:
     account = SimulatedAccount(users=24, calls_per_hour=400, start=NOON)
     with polled(account) as world:
-        calls = world.poller.lanes["calls"]
-        while calls.requests < 1 or calls.read is None:
+        calls = world.poller.tasks["calls"]
+        while calls.requests < 1 or calls.job is None:
             world.step(world.time.now + 60)
         longer = structs.replace(world.settings, activity_period=Duration(3600))
         world.poller.configure(longer, world.client)
         world.live(30)
-        assert world.poller.account.book.whole_from <= NOON - 3600 + 60
+        assert world.poller.account.calls.complete_since <= NOON - 3600 + 60
 
 
 def test_a_period_of_seconds_counts_as_any_other() -> None:

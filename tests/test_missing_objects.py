@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from exporter.archive.store import Archive
 from exporter.config import Refresh
-from exporter.demo import faults
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
-from exporter.polling.poller import INCOMPLETE_LIST_INTERVAL
+from exporter.polling.poller import INCOMPLETE_LIST_INTERVAL_S
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.ledger import counted, to_be_counted
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled
@@ -355,9 +355,9 @@ def test_lists_incomplete_at_the_start_are_read_again_within_minutes(
         complete = shown(world.scrape())
     with polled(account) as world:
         with world.aircall.failing(glitch):
-            world.live(INCOMPLETE_LIST_INTERVAL + 100)  # the second reading is incomplete as well
+            world.live(INCOMPLETE_LIST_INTERVAL_S + 100)  # the second reading is incomplete as well
             assert shown(world.scrape()) != complete
-        world.live(INCOMPLETE_LIST_INTERVAL + 30)
+        world.live(INCOMPLETE_LIST_INTERVAL_S + 30)
         assert shown(world.scrape()) == complete
 
 
@@ -365,7 +365,7 @@ def test_complete_lists_are_not_read_again_within_minutes(account: SimulatedAcco
     with polled(account) as world:
         with world.aircall.failing(INCOMPLETE_AT_THE_START["short lists"]):
             world.live(60)
-        world.live(INCOMPLETE_LIST_INTERVAL + 30)
+        world.live(INCOMPLETE_LIST_INTERVAL_S + 30)
         before = sum(request.path in LISTS[:2] for request in world.aircall.requests)
-        world.live(2 * INCOMPLETE_LIST_INTERVAL)
+        world.live(2 * INCOMPLETE_LIST_INTERVAL_S)
         assert sum(request.path in LISTS[:2] for request in world.aircall.requests) == before

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config import Aircall, Refresh, Settings
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
 from exporter.planner.advice import advice
 from exporter.planner.company import Company
 from exporter.planner.plan import plan
-from exporter.polling import reckoning
-from exporter.polling.schedule import ALIKE, BOARD, DIRECTORY, LIVE, LONGEST_INTERVAL
+from exporter.polling import estimate
+from exporter.polling.schedule import CORE, DIRECTORY, LIVE, LONGEST_INTERVAL, SYNC_TOLERANCE
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import LATENCY, NOON, polled
 
 companies = st.builds(
@@ -42,14 +42,14 @@ def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
 def test_with_more_requests_the_board_is_never_staler(company: Company, limit: int, more: int) -> None:
     less, enough = (plan(company, Settings(), requests) for requests in (limit, limit + more))
     for name in LIVE:
-        assert enough.readings[name].interval <= less.readings[name].interval * ALIKE * 1.01
+        assert enough.readings[name].interval <= less.readings[name].interval * SYNC_TOLERANCE * 1.01
     assert enough.late_edits >= less.late_edits * 0.99 or less.late_edits == less.late_edits_wanted
 
 
 @given(companies, st.integers(20, 300))
 def test_where_anything_is_short_all_of_the_budget_is_used(company: Company, limit: int) -> None:
     planned = plan(company, Settings(), limit)
-    if any(planned.readings[name].interval > 1.1 * planned.readings[name].target for name in BOARD):
+    if any(planned.readings[name].interval > 1.1 * planned.readings[name].target for name in CORE):
         assert planned.requests >= 0.9 * 0.8 * int(limit)
 
 
@@ -61,7 +61,7 @@ def test_whoever_follows_the_advice_has_what_he_asks_for(company: Company, limit
         needed = float(advised[0].split()[3])
         planned = plan(company, settings, needed)
         assert needed > limit
-        assert all(planned.readings[name].interval <= 1.06 * planned.readings[name].target for name in BOARD)
+        assert all(planned.readings[name].interval <= 1.06 * planned.readings[name].target for name in CORE)
 
 
 def test_advice_is_given_where_the_budget_is_short_and_only_there() -> None:
@@ -98,7 +98,7 @@ def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: in
         known_after = world.live_until_complete(within=1800)
         world.live(300)
         begin, asked = world.time.now, len(world.aircall.requests)
-        ages: dict[str, list[float]] = {name: [] for name in BOARD}
+        ages: dict[str, list[float]] = {name: [] for name in CORE}
         for second in range(900):
             world.live(begin + second + 1 - world.time.now)
             for name, seen in ages.items():
@@ -107,7 +107,7 @@ def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: in
                 seen.append(world.time.now - as_of)
         requests = (len(world.aircall.requests) - asked) / 15
         calls = len(account.calls.started_between(int(begin), int(world.time.now)))
-        company = replace(reckoning.size(world.poller.account), calls_per_hour=4 * calls)
+        company = replace(estimate.size(world.poller.account), calls_per_hour=4 * calls)
         planned = plan(company, world.settings, limit, LATENCY)
         assert {request.status for request in world.aircall.requests} == {200}
     for name, seen in ages.items():
@@ -115,6 +115,6 @@ def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: in
         assert sum(seen) / len(seen) == pytest.approx(reading.mean_age, rel=0.15, abs=1)
         assert sorted(seen)[len(seen) * 95 // 100] <= 1.25 * reading.age(0.95)
     assert requests == pytest.approx(planned.requests, rel=0.15)
-    first_board = max(known_after[name] for name in (*BOARD, *DIRECTORY))
+    first_board = max(known_after[name] for name in (*CORE, *DIRECTORY))
     assert first_board == pytest.approx(planned.first_board, rel=0.15, abs=1)
     assert known_after["assignments"] == pytest.approx(planned.first_read["assignments"], rel=0.15, abs=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.cli import main
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 
 SIZE = ("--users=800", "--numbers=40", "--calls-per-hour=3000")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator import faults
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled
 from tests.told import ToldWorld, told

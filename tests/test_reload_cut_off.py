@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config import SIMULATED_CREDENTIAL, Settings, load
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.reloading import CREDENTIALS, GUARDED, RESTART, ConfigFile
-from exporter.yamlfile import ConfigError
+from exporter.config_file import ConfigError
+from exporter.config_reload import CREDENTIALS, GUARDED, RESTART, ConfigFile
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.process import credential, process
 from tests.running import eventually
 from tests.test_reloading import leaves, value

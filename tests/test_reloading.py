@@ -12,11 +12,11 @@ import pytest
 import requests
 
 from exporter.config import SIMULATED_CREDENTIAL, Aircall, Group, Settings
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.config_file import ConfigError
+from exporter.config_reload import RESTART, ConfigFile, in_force
 from exporter.durations import Duration
-from exporter.reloading import RESTART, ConfigFile, in_force
-from exporter.yamlfile import ConfigError
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.process import credential, process
 from tests.running import eventually
 

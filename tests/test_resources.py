@@ -12,14 +12,14 @@ import requests
 from msgspec import structs
 from structlog.testing import capture_logs
 
-from exporter.account.calls import LOOK_BACK
+from exporter.account.call_store import INITIAL_LOOKBACK_S
 from exporter.archive.store import Archive
 from exporter.config import Refresh
-from exporter.demo import faults
-from exporter.demo.faults import Fault
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.faults.patience import given_up_after
 from tests.faults.table import TROUBLES
 from tests.ledger import counted, to_be_counted
@@ -154,11 +154,11 @@ def flood(world: Polled) -> None:
 
 def ebb(world: Polled) -> None:
     """Let the flood run out; the memory of the simulated account is not the exporter's."""
-    world.live(LOOK_BACK + 1800)
+    world.live(INITIAL_LOOKBACK_S + 1800)
     world.account.calls.clear()
     world.account.calls.chronological.clear()
     world.aircall.requests.clear()
-    assert not world.poller.account.book.calls
+    assert not world.poller.account.calls.calls
     assert not world.poller.account.period
 
 
@@ -221,7 +221,7 @@ def test_what_was_large_and_is_free_goes_back_to_the_system() -> None:
 HOLES = """
 import re
 from pathlib import Path
-from exporter.allocator import give_back
+from exporter.malloc_tuning import give_back
 
 def resident():
     return 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

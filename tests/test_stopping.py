@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.server import WebServer, bind
 from tests.process import credential, process
 from tests.running import eventually

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.account.presence import OPEN, STATES, Presence, State
-from exporter.demo.faults import Fault, edited
-from exporter.demo.simulation import SimulatedAccount
+from exporter.account.presence import ALWAYS_OPEN, STATES, Presence, State
+from exporter.simulator.faults import Fault, edited
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 MINUTE = 60 + 15
@@ -29,7 +29,7 @@ def user_id(world: Polled) -> int:
 
 def test_why_somebody_is_away(world: Polled, user_id: int) -> None:
     world.live(MINUTE)
-    assert shown(world)[str(user_id)] == {OPEN}
+    assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
     for reason in ("Out for lunch", "In training", "A reason of Aircall's next year"):
         world.account.set_availability(user_id, "do_not_disturb", substatus=reason)
         world.live(MINUTE)
@@ -62,7 +62,7 @@ def test_in_a_call_it_stays_what_it_was(world: Polled, user_id: int) -> None:
     world.account.dial(user_id, None, "+33 1 22 33 44 55")
     world.poll()
     assert world.scrape().value("aircall_user_availability_code", user_id=user_id) == 3
-    assert shown(world)[str(user_id)] == {OPEN}
+    assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
 
 
 def test_how_old_it_may_be_is_told(world: Polled) -> None:
@@ -129,7 +129,7 @@ def test_of_a_living_company_each_reason_is_the_right_one() -> None:
     st.lists(
         st.tuples(
             st.floats(0, 100),
-            st.sampled_from([*STATES, OPEN, "always_closed", "Out for lunch", None]),
+            st.sampled_from([*STATES, ALWAYS_OPEN, "always_closed", "Out for lunch", None]),
         )
     )
 )
@@ -141,7 +141,7 @@ def test_it_never_contradicts_the_state(seen: list[tuple[float, str | None]]) ->
         if state is not None:
             presence.observe(state, at, patience=60)
         else:
-            presence.tell(word, at)
+            presence.set_substatus(word, at)
         if presence.substatus is not None:
-            assert (presence.state == "available") <= (presence.substatus == OPEN)
-            assert (presence.state == "do_not_disturb") <= (presence.substatus != OPEN)
+            assert (presence.state == "available") <= (presence.substatus == ALWAYS_OPEN)
+            assert (presence.state == "do_not_disturb") <= (presence.substatus != ALWAYS_OPEN)

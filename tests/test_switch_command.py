@@ -17,17 +17,17 @@ from unittest import mock
 import pytest
 from prometheus_client import CollectorRegistry
 
+from exporter.admin.availability import switch
+from exporter.admin.runner import ApiRunner
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.cli import main
 from exporter.config import Aircall
-from exporter.demo.directory import SimulatedUser
-from exporter.demo.faults import Fault, answer
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.polling.reads import UserApi
-from exporter.users.asker import Asker
-from exporter.users.switching import switch
+from exporter.polling.fetchers import UserApi
+from exporter.simulator.directory import SimulatedUser
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.process import COMMAND, credential, process, run
 from tests.running import eventually
 from tests.scrape import Scrape
@@ -220,7 +220,7 @@ def test_a_used_up_limit_is_waited_for(
     api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
     client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(CollectorRegistry()))
     begun = clock.now
-    asker = Asker(client, RequestBudget(0.8, at_once=True), clock, said.append, sleep)
+    asker = ApiRunner(client, RequestBudget(0.8, at_once=True), clock, said.append, sleep)
     assert asker.run(switch(UserApi(), ada.id, None)).changed
     client.close()
     assert ada.availability_status == "unavailable"

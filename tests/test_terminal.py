@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.terminal import listing
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.terminal import output
 from tests.process import COMMAND, credential, process
 from tests.running import eventually
 from tests.scrape import Scrape
@@ -88,9 +88,9 @@ def test_demo_on_an_ascii_terminal_starts() -> None:
 def test_output_in_any_encoding_keeps_json_whole(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding, errors="replace"))
-    listing.as_json([{"user": NAME, "id": 1}, {"user": "Ada", "id": 2}])
-    listing.as_csv(["user"], [{"user": NAME}])
-    listing.as_table(["user"], [[NAME]])
+    output.as_json([{"user": NAME, "id": 1}, {"user": "Ada", "id": 2}])
+    output.as_csv(["user"], [{"user": NAME}])
+    output.as_table(["user"], [[NAME]])
     sys.stdout.flush()
     lines = written.getvalue().decode(encoding).splitlines()
     assert [json.loads(line) for line in lines[:2]] == [{"user": NAME, "id": 1}, {"user": "Ada", "id": 2}]

@@ -8,8 +8,8 @@ import requests
 
 from exporter.archive.store import Archive
 from exporter.config import Webhook
-from exporter.demo.simulation import SimulatedAccount
-from exporter.webhooks.receiver import LARGEST
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.webhooks.receiver import MAX_BODY_BYTES
 from tests.scrape import Scrape
 from tests.simulated_time import NOON
 from tests.test_live_calls import some_number
@@ -21,7 +21,7 @@ def world(account: SimulatedAccount) -> Iterator[ToldWorld]:
     """The quiet company, told of events, and polled no more."""
     with told(account) as world:
         world.live_until_complete()
-        world.poller.lanes.served = ()
+        world.poller.tasks.enabled = ()
         yield world
 
 
@@ -224,12 +224,12 @@ def test_an_event_of_an_older_webhook_and_one_in_milliseconds(
 
 
 def test_what_is_too_large_is_turned_away(world: ToldWorld) -> None:
-    assert post(world, event(world, padding="x" * LARGEST)) == 413
+    assert post(world, event(world, padding="x" * MAX_BODY_BYTES)) == 413
     assert results(at(world, 0)) == {"too_large": 1}
 
 
 def test_more_than_can_wait_is_asked_for_again(world: ToldWorld) -> None:
-    world.inbox._line.maxsize = 3
+    world.inbox._queue.maxsize = 3
     events = [event(world, timestamp=int(world.time.now) - later) for later in range(5)]
     assert [post(world, each) for each in events] == [200, 200, 200, 503, 503]
     assert world.scrape().value("aircall_webhook_pending_events") == 3

@@ -11,11 +11,11 @@ import pytest
 import requests
 
 from exporter.config import Refresh, Webhook
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.post import PostOffice, Way
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.demo.webhooks import SimulatedWebhook
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import DeliveryThread, NetworkConditions
+from exporter.simulator.webhooks import SimulatedWebhook
 from exporter.webhooks.receiver import PATH
 from tests.process import credential, process, run
 from tests.running import Running, eventually, running
@@ -35,7 +35,7 @@ def pushed(account: SimulatedAccount) -> Iterator[Running]:
     with running(account, served={"rate_limit": 6000}, **settings) as exporter:
         exporter.until_ready()
         exporter.aircall.webhooks.add(SimulatedWebhook(exporter.url + PATH, token=TOKEN))
-        office = PostOffice(account, exporter.aircall.webhooks, Way(), time.time)
+        office = DeliveryThread(account, exporter.aircall.webhooks, NetworkConditions(), time.time)
         office.start()
         try:
             yield exporter

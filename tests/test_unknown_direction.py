@@ -7,9 +7,9 @@ from sqlalchemy import create_engine, func, select
 
 from exporter.archive import schema
 from exporter.archive.store import Archive
-from exporter.demo import faults
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 from tests.told import told
 

@@ -9,14 +9,14 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
-from exporter import service, watchdog
+from exporter import runtime, watchdog
 from exporter.aircall.client import Client
 from exporter.archive import writer
 from exporter.archive.store import Archive
 from exporter.config import Refresh
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.simulation import SimulatedAccount
 from tests.running import Running, eventually, running
 
 LIVE = Refresh(calls=Duration(1), availabilities=Duration(1))
@@ -26,8 +26,8 @@ LIVE = Refresh(calls=Duration(1), availabilities=Duration(1))
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for minutes here."""
     monkeypatch.setattr(watchdog, "LOOK", 0.05)
-    monkeypatch.setattr(service, "PATIENCE", 1.0)
-    monkeypatch.setattr(writer, "PATIENCE", 1.0)
+    monkeypatch.setattr(runtime, "HANG_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(writer, "HANG_TIMEOUT_S", 1.0)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from exporter.metrics.webhooks import WebhookMetrics
 from exporter.web.server import WebServer, bind
 from exporter.webhooks import receiver
 from exporter.webhooks.inbox import Inbox
-from exporter.webhooks.receiver import LARGEST, PATH, webhook
+from exporter.webhooks.receiver import MAX_BODY_BYTES, PATH, webhook
 
 TOKEN = 'a token, with "quotes", \\ and é'
 TIMES = count(1619005327)
@@ -28,7 +28,7 @@ TIMES = count(1619005327)
 
 def fill(start: bytes, piece: bytes, end: bytes) -> bytes:
     """Return the largest body of this kind that is read."""
-    return start + piece * ((LARGEST - len(start) - len(end)) // len(piece)) + end
+    return start + piece * ((MAX_BODY_BYTES - len(start) - len(end)) // len(piece)) + end
 
 
 BEGIN = b'{"event": "call.created", "timestamp": 1, "token": "wrong", "data": '

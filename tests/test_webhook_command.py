@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from exporter.cli import main
-from exporter.demo.faults import Fault, answer
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.demo.webhooks import SimulatedWebhook
-from exporter.webhooks.registering import WANTED
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhooks import SimulatedWebhook
+from exporter.webhooks.registration import SUBSCRIBED_EVENTS
 from tests.process import credential
 
 URL = "https://calls.example.com/webhook"
@@ -61,7 +61,7 @@ def test_a_webhook_is_created_and_its_token_kept(webhook, aircall: SimulatedAirc
     created = ours(aircall)[0]
     file = tmp_path / "webhook.token"
     assert code == 0
-    assert created.events == WANTED
+    assert created.events == SUBSCRIBED_EVENTS
     assert file.read_text() == f"{created.token}\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [each.name for each in tmp_path.iterdir() if "token" in each.name] == [file.name]
@@ -70,7 +70,7 @@ def test_a_webhook_is_created_and_its_token_kept(webhook, aircall: SimulatedAirc
     code, said, _ = webhook("list", config=config[0])
     assert code == 0
     lines = {line.split()[0]: line for line in said.splitlines()}
-    assert re.search(rf"{URL} +yes +{len(WANTED)} +yes", lines[created.id])
+    assert re.search(rf"{URL} +yes +{len(SUBSCRIBED_EVENTS)} +yes", lines[created.id])
 
 
 def test_another_integrations_address_is_not_shown(webhook, aircall: SimulatedAircall) -> None:

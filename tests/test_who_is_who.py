@@ -3,8 +3,8 @@
 import pytest
 import structlog
 
-from exporter.demo.faults import Fault, edited
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.faults import Fault, edited
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 

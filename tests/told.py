@@ -8,15 +8,15 @@ from starlette.applications import Starlette
 
 from exporter.archive.store import Archive
 from exporter.config import Webhook
-from exporter.demo.post import Bag, Postman, Way
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.demo.webhooks import SimulatedWebhook
 from exporter.metrics.webhooks import WebhookMetrics
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import DeliveryQueue, NetworkConditions, WebhookSender
+from exporter.simulator.webhooks import SimulatedWebhook
 from exporter.web.server import WebServer, bind
 from exporter.webhooks.inbox import Inbox
-from exporter.webhooks.listening import Listening
 from exporter.webhooks.receiver import PATH, webhook
+from exporter.webhooks.worker import EventWorker
 from tests.simulated_time import Polled, SimulatedTime
 
 TOKEN = "a token of the webhook"
@@ -28,16 +28,21 @@ class ToldWorld(Polled):
     """Events go their way as simulated time goes by."""
 
     def __init__(
-        self, aircall: SimulatedAircall, time: SimulatedTime, archive: Archive, way: Way, **settings: Any
+        self,
+        aircall: SimulatedAircall,
+        time: SimulatedTime,
+        archive: Archive,
+        way: NetworkConditions,
+        **settings: Any,
     ) -> None:
         super().__init__(aircall, time, archive, webhook=Webhook(token=TOKEN), **settings)
         self.metrics = WebhookMetrics(self.instruments, time)
         self.inbox = Inbox(lambda: self.settings.webhook.tokens, self.metrics, time)
-        self.listening = Listening(self.inbox, self.metrics, self._hear, time)
+        self.listening = EventWorker(self.inbox, self.metrics, self._hear, time)
         self.server = WebServer(Starlette(routes=[webhook(self.inbox)]), bind("127.0.0.1:0"))
         self.url = f"http://127.0.0.1:{self.server.port}{PATH}"
-        self.bag = Bag(way)
-        self.postman = Postman(self.bag)
+        self.bag = DeliveryQueue(way)
+        self.postman = WebhookSender(self.bag)
         aircall.webhooks.carriers.append(self.bag.put)
         aircall.webhooks.add(SimulatedWebhook(self.url, token=TOKEN))
 
@@ -48,13 +53,13 @@ class ToldWorld(Polled):
     def deliver(self) -> None:
         """Let events arrive, and be worked on."""
         self.account.advance(self.aircall.clock())
-        self.postman.walk(self.time.now)
-        if self.poller.hears:
-            self.listening.work(0)
+        self.postman.send_due(self.time.now)
+        if self.poller.ready_for_events:
+            self.listening.process(0)
 
     def _hear(self, events: Any) -> float:
         if events:
-            self.poller.hear(events, self.metrics.count)
+            self.poller.apply_events(events, self.metrics.count)
         self.writer.step()
         return 0.0
 
@@ -62,7 +67,7 @@ class ToldWorld(Polled):
 @contextmanager
 def told(
     account: SimulatedAccount,
-    way: Way | None = None,
+    way: NetworkConditions | None = None,
     *,
     served: dict[str, Any] | None = None,
     archive: Archive | None = None,
@@ -71,7 +76,9 @@ def told(
     """Serve `account`, poll it, and send its events on a `way`."""
     time = SimulatedTime(account.now)
     with SimulatedAircall(account, clock=time, **(served or {})) as aircall:
-        world = ToldWorld(aircall, time, archive or Archive("sqlite://"), way or Way(), **settings)
+        world = ToldWorld(
+            aircall, time, archive or Archive("sqlite://"), way or NetworkConditions(), **settings
+        )
         world.server.start()
         try:
             yield world

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.chaos.tracks import Action
-from exporter.demo.post import Way
+from exporter.simulator.webhook_delivery import NetworkConditions
 
 FATES = ("sent", "lost", "doubled", "late")
 USUAL: dict[str, Any] = {"lost": 0.05, "doubled": 0.1, "late": 0.2, "late_seconds": 20.0}
@@ -14,7 +14,7 @@ USUAL: dict[str, Any] = {"lost": 0.05, "doubled": 0.1, "late": 0.2, "late_second
 
 
 @dataclass
-class CountedWay(Way):
+class CountedWay(NetworkConditions):
     """A way on which it is counted what becomes of events."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FATES, 0))
@@ -29,7 +29,7 @@ class CountedWay(Way):
         return delays
 
 
-def actions(way: Way) -> list[Action]:
+def actions(way: NetworkConditions) -> list[Action]:
     """Return what may happen to events besides what usually does."""
 
     def with_shares(**shares: float) -> Callable[[], AbstractContextManager[None]]:
@@ -44,7 +44,7 @@ def actions(way: Way) -> list[Action]:
 
 
 @contextmanager
-def _changed(way: Way, shares: dict[str, float]) -> Iterator[None]:
+def _changed(way: NetworkConditions, shares: dict[str, float]) -> Iterator[None]:
     for name, share in shares.items():
         setattr(way, name, share)
     yield

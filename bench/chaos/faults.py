@@ -10,9 +10,9 @@ from typing import Any
 from starlette.responses import Response
 
 from bench.chaos.tracks import Action
-from exporter.demo import faults
-from exporter.demo.faults import Exchange, Fault, Hang, Respond
-from exporter.demo.server import SimulatedAircall
+from exporter.simulator import faults
+from exporter.simulator.faults import Exchange, Fault, Hang, Respond
+from exporter.simulator.server import SimulatedAircall
 
 WRONG_DATES = (600.0, -600.0, 86_400.0, -86_400.0, 40 * 86_400.0)
 """Seconds by which `Date` is wrong, give or take a few minutes."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.shared import ledger
 from bench.shared.ledger import COLUMNS, Counts, Kept
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
 
 Labels = tuple[str, ...]
 OTHERS = "others"

@@ -22,10 +22,10 @@ from bench.shared import ledger
 from bench.shared.addresses import free_address
 from bench.shared.process import credential
 from bench.shared.scrape import Scrape
-from exporter.demo.post import PostOffice
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.demo.webhooks import SimulatedWebhook
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import DeliveryThread
+from exporter.simulator.webhooks import SimulatedWebhook
 
 HISTORY = 1800.0
 """Seconds for which the account has lived before the exporter's first start."""
@@ -84,7 +84,7 @@ class Chaos:
             port=int(free_address().rpartition(":")[2]),
         )
         self.way = events.CountedWay(seed=options.seed, **events.USUAL)
-        self.office = PostOffice(self.account, self.aircall.webhooks, self.way, time.time)
+        self.office = DeliveryThread(self.account, self.aircall.webhooks, self.way, time.time)
         self.said_after = self.settled_after = 0.0
         """How many seconds after the end of the chaos the exporter said that all was read, and it was so."""
         self._directory = directory

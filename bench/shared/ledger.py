@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from bench.shared.scrape import Scrape
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
 
 COLUMNS = (
     *("direction", "status", "outcome", "missed_call_reason", "caller"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from exporter.demo.server import SimulatedAircall
+from exporter.simulator.server import SimulatedAircall
 
 COMMAND = [sys.executable, "-m", "exporter"]
 INSTALLED = [str(Path(sys.executable).parent / "aircall-exporter")]

@@ -9,31 +9,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec.structs import replace
 
 from exporter.account.board import Board, Counters
-from exporter.account.calls import LATE, LOOK_BACK, CallBook, CallsToRead, Neighbours
-from exporter.account.distinct import Distinct
-from exporter.account.history import History
-from exporter.account.identities import Identities
-from exporter.account.journeys import Journeys
+from exporter.account.board_builder import BoardBuilder, Changes
+from exporter.account.board_rows import MISSED_REASONS, RowInputs, queue
+from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallBatch, CallsToFetch, CallStore
+from exporter.account.call_versions import completed
+from exporter.account.coverage import Coverage
+from exporter.account.distinct_ids import Distinct
+from exporter.account.event_stats import EventStats
+from exporter.account.id_limits import Identities
 from exporter.account.ledger import Ledger
-from exporter.account.limit import limited
-from exporter.account.lists import Lists
-from exporter.account.making import Making, Touched
 from exporter.account.period import NO_REASON, Period
+from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
-from exporter.account.rows import MISSED_REASONS, Facts, queue
-from exporter.account.setaside import SetAside
-from exporter.account.strangers import Stranger, Strangers, strangers
+from exporter.account.set_aside import SetAside
 from exporter.account.teams import unknown_names
 from exporter.account.unended import as_open
-from exporter.account.versions import completed
-from exporter.aircall.decoding import InvalidAnswerError
-from exporter.aircall.endpoints import API_HISTORY
-from exporter.aircall.limits import LIMITS, MOST_CALLS, Words
-from exporter.aircall.objects import KINDS, Call, CallDetails, Page, ReadCall
-from exporter.archive.records import Batch, Counting, Memory, Progress, Record, Saved, Span
+from exporter.account.unlisted import Stranger, UnlistedObjects, find_unlisted
+from exporter.account.user_limit import apply_user_limit
+from exporter.aircall.decoding import InvalidResponseError
+from exporter.aircall.endpoints import API_HISTORY_S
+from exporter.aircall.limits import LIMITS, MAX_CALLS, Words
+from exporter.aircall.models import KINDS, Call, CallDetails, CallWithDetails, Page
+from exporter.archive.records import (
+    Batch,
+    CallRecord,
+    Checkpoint,
+    Counting,
+    LoadedState,
+    SaveResult,
+    TimeRange,
+)
 from exporter.config import Settings
 
-SET_BACK = 60.0
+CLOCK_SET_BACK_S = 60.0
 """Seconds by which Aircall's clock is behind when it was set back; events are less ahead of a poll."""
 
 
@@ -42,21 +50,21 @@ class Account:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._touched = Touched()
-        self.lists = Lists(self._touched.users)
-        self.directory, self.presence = self.lists.directory, self.lists.presence
-        self.known, self.malformed = self.lists.known, self.lists.malformed
-        self.limits = self.lists.limits
+        self._changes = Changes()
+        self.reference_data = ReferenceData(self._changes.users)
+        self.directory, self.presence = self.reference_data.directory, self.reference_data.presence
+        self.known, self.malformed = self.reference_data.known, self.reference_data.malformed
+        self.limits = self.reference_data.limits
         self._reasons = Words("missed_call_reasons", (*MISSED_REASONS, NO_REASON))
         self.ignored = Distinct()
         """The calls that were left out because their direction is unknown."""
-        self.book = CallBook()
-        self.history = History()
+        self.calls = CallStore()
+        self.coverage = Coverage()
         self.period = Period(settings.queue_wait.critical)
-        self.identities = Identities(self.lists)
+        self.identities = Identities(self.reference_data)
         """The users, numbers and teams of calls that are told apart."""
         self.ledger = Ledger(settings, self.identities)
-        self.journeys = Journeys(self.identities)
+        self.event_stats = EventStats(self.identities)
         self.aside = SetAside()
         self.server_ahead = 0.0
         """By how many seconds Aircall's clock leads ours."""
@@ -72,41 +80,41 @@ class Account:
         self._seen_without_number = False
         """Whether a call without a number has waited since the start."""
         self._backfill: float | None = None
-        self._making = Making()
-        self._known_strangers = Strangers()
+        self._board_builder = BoardBuilder()
+        self._known_strangers = UnlistedObjects()
         self._too_old: frozenset[int] = frozenset()
 
     def configure(self, settings: Settings) -> None:
         """Follow a changed configuration, keeping everything known."""
         if settings.activity_period > self.settings.activity_period:
-            self.book.begin_anew()
+            self.calls.reset()
         self.settings = settings
         self.period = Period(settings.queue_wait.critical)
-        for call in self.book.calls.values():
+        for call in self.calls.calls.values():
             self._put_into_period(call)
 
     # What was read -------------------------------------------------------------------------------
 
-    def saw_calls(self, page: Page[ReadCall], at: float) -> None:
+    def apply_call_page(self, page: Page[CallWithDetails], at: float) -> None:
         self.malformed["call"] += page.malformed
         self.limits.update(page.exceeded)
         if not self.has_room_for_calls():
-            raise InvalidAnswerError(f"more than {MOST_CALLS} calls in the last hours")
+            raise InvalidResponseError(f"more than {MAX_CALLS} calls in the last hours")
         starts = [read.call.started_at for read in page.items]
         self.new_starts.update(starts)
-        self.history.saw(starts)
+        self.coverage.saw(starts)
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
-            self.lists.saw_teams_in_call(read.team_ids)
-            call = replace(completed(read, self.book.calls.get(read.call.id)), as_of=at)
-            self.take_call(call, read.details, at)
+            self.reference_data.saw_teams_in_call(read.team_ids)
+            call = replace(completed(read, self.calls.calls.get(read.call.id)), as_of=at)
+            self.apply_call(call, read.details, at)
             if read.transferred_outside:
-                self.book.talking.reported(call, left=True, at=at)
+                self.calls.talking.reported(call, left=True, at=at)
         self.ignore_calls(page.ignored)
 
     def has_room_for_calls(self) -> bool:
         """Return whether more calls may be kept in memory, and count if not."""
-        room = len(self.book.calls) < MOST_CALLS
+        room = len(self.calls.calls) < MAX_CALLS
         self.limits["calls"] += not room
         return room
 
@@ -114,79 +122,85 @@ class Account:
         """These calls have an unknown direction, such as internal ones: they are counted, and not shown."""
         for call_id in call_ids:
             self.ignored.add(call_id)
-            if call_id in self.book.live:
-                self.lost_call(call_id)
+            if call_id in self.calls.active:
+                self.remove_call(call_id)
 
-    def take_call(self, call: Call, details: CallDetails, at: float) -> bool:
+    def apply_call(self, call: Call, details: CallDetails, at: float) -> bool:
         """Take in a call, and have it counted once it is done; whether no newer version of it is known."""
-        as_read = Record(call, details, self.settings.caller)
+        as_read = CallRecord(call, details, self.settings.caller)
         if call.missed_call_reason:
             reason = self._reasons.word(call.missed_call_reason, self.limits)
             call = replace(call, missed_call_reason=reason)
         # who called is shown of calls that go on, and kept by the archive
         done = call.phase == "done"
         call = replace(call, raw_digits=None) if done else self.identities.shown(call)
-        known = self.book.calls.get(call.id)
-        is_recent = call.started_at >= self.as_of - LOOK_BACK or call.id in self.ledger.left_open
-        newly_done = self.book.saw(call, at, is_recent)
-        if call.id in self.book.unended:
-            as_read = Record(as_open(as_read.call), details, as_read.shown)
-        if self.book.calls[call.id] is not call:
+        known = self.calls.calls.get(call.id)
+        is_recent = (
+            call.started_at >= self.as_of - INITIAL_LOOKBACK_S or call.id in self.ledger.unfinished_ids
+        )
+        newly_done = self.calls.apply(call, at, is_recent)
+        if call.id in self.calls.unended:
+            as_read = CallRecord(as_open(as_read.call), details, as_read.shown)
+        if self.calls.calls[call.id] is not call:
             return False
-        self._touched.by_call(known)
-        self._touched.by_call(call)
+        self._changes.mark_call(known)
+        self._changes.mark_call(call)
         self._put_into_period(call)
-        self.ledger.keep(call, as_read, newly_done)
+        self.ledger.add(call, as_read, newly_done)
         self.limits["calls_waiting_for_teams"] += newly_done and self.ledger.more_for_teams
         return True
 
-    def lost_call(self, call_id: int) -> None:
+    def remove_call(self, call_id: int) -> None:
         """Aircall knows this call no more."""
-        self._touched.by_call(self.book.calls.get(call_id))
-        self.book.vanished(call_id)
-        self.ledger.lost(call_id)
+        self._changes.mark_call(self.calls.calls.get(call_id))
+        self.calls.remove(call_id)
+        self.ledger.remove(call_id)
 
-    def read_calls(self, since: int, begun: float, read_from: int = 0) -> None:
+    def mark_calls_fetched(self, since: int, begun: float, read_from: int = 0) -> None:
         """Take note that a poll has read the calls from `since` to `begun` (UNIX seconds, Aircall's clock).
 
         If a failure left some out, it has read those from `read_from` on. The others are a gap in the past.
         """
-        self.book.completed(since, begun)
+        self.calls.mark_fetched(since, begun)
         if read_from > since:
-            self.book.whole_from = max(self.book.whole_from, read_from)
-        self.history.polled(max(since - LATE, int(self.book.whole_from)), int(begun) - LATE)
+            self.calls.complete_since = max(self.calls.complete_since, read_from)
+        self.coverage.end_poll(
+            max(since - LATE_ARRIVAL_S, int(self.calls.complete_since)), int(begun) - LATE_ARRIVAL_S
+        )
         self.known.add("calls")
 
     def read_past(self, first: int, last: int) -> None:
         """Take note that all calls that began from `first` to `last` have been read."""
         if first <= last:
-            self.history.read(first, last)
+            self.coverage.mark_fetched(first, last)
             self.aside.range_worked((first, last))
 
     # What to read --------------------------------------------------------------------------------
 
-    def calls_to_read(self, now: float, server_now: float) -> CallsToRead:
+    def calls_to_fetch(self, now: float, server_now: float) -> CallsToFetch:
         """Choose what a poll of calls reads; the times are the same moment on our clock and on Aircall's."""
         start = server_now - self.settings.activity_period
         self.first_poll_at = server_now if self.first_poll_at is None else min(self.first_poll_at, server_now)
         if self.ledger.propose(self._counting_at(server_now)):
-            self.book.count_done_again()  # as far as an earlier decision did not count them
-        self.history.cut(int(server_now))
-        if max(self.book.whole_from, self.book.newest or 0) > server_now:
-            self.book.begin_anew()  # a wrong clock was ahead
+            self.calls.count_done_again()  # as far as an earlier decision did not count them
+        self.coverage.cut(int(server_now))
+        if max(self.calls.complete_since, self.calls.latest_start or 0) > server_now:
+            self.calls.reset()  # a wrong clock was ahead
         backfill = self.settings.storage.backfill
         if self._backfill != backfill:
             self._backfill = backfill
-            self.history.want(int(server_now - max(backfill, LOOK_BACK)))
-        self.history.sweep(int(server_now))
-        for span in self.aside.forget_ranges(self.oldest_kept):
-            self.history.read(*span)
-        self.history.forget(self.oldest_kept)
-        self.aside.keep("call", self.book.live.keys() | self.ledger.left_open)
-        self.ledger.forget(self.oldest_kept)
-        start = min(start, server_now - 2 * LATE)  # what one poll leaves out as too late, the next reads
-        todo = self.book.to_read(int(start), server_now, now, self._hung_up)
-        self.history.poll(todo.since)
+            self.coverage.require_since(int(server_now - max(backfill, INITIAL_LOOKBACK_S)))
+        self.coverage.start_rechecks(int(server_now))
+        for span in self.aside.forget_ranges(self.retained_since):
+            self.coverage.mark_fetched(*span)
+        self.coverage.prune(self.retained_since)
+        self.aside.keep("call", self.calls.active.keys() | self.ledger.unfinished_ids)
+        self.ledger.prune(self.retained_since)
+        start = min(
+            start, server_now - 2 * LATE_ARRIVAL_S
+        )  # what one poll leaves out as too late, the next reads
+        todo = self.calls.calls_to_fetch(int(start), server_now, now, self._has_hung_up)
+        self.coverage.begin_poll(todo.since)
         return todo
 
     def _counting_at(self, server_now: float) -> Counting:
@@ -197,47 +211,47 @@ class Account:
         start = server_now - self.settings.activity_period
         return Counting(math.floor(start), math.floor(server_now), self.clocks_agree)
 
-    def may_be_over(self, now: float, next_poll: float) -> Iterator[Call]:
+    def possibly_ended(self, now: float, next_poll: float) -> Iterator[Call]:
         """The calls in progress that may be over, but for those that a poll of calls reads anyway.
 
         That is the one within `next_poll` seconds.
         """
-        return self.book.beyond_next_poll(self.book.doubtful(now, self._hung_up), next_poll)
+        return self.calls.outside_next_poll(self.calls.possibly_ended(now, self._has_hung_up), next_poll)
 
-    def endings(self, now: float, next_poll: float) -> list[Neighbours]:
+    def ended_call_batches(self, now: float, next_poll: float) -> list[CallBatch]:
         """The same calls, by the requests that it takes to look at them."""
-        return self.book.neighbours(self.may_be_over(now, next_poll))
+        return self.calls.batch_by_time(self.possibly_ended(now, next_poll))
 
-    def past_to_read(self, now: float) -> Span | None:
+    def past_to_read(self, now: float) -> TimeRange | None:
         """Return the latest stretch of past calls that may be read `now` (our clock), if there is one."""
-        return next(iter(self.aside.open_ranges(self.history.missing, now)[::-1]), None)
+        return next(iter(self.aside.open_ranges(self.coverage.gaps, now)[::-1]), None)
 
-    def wished_to_read(self, now: float) -> Span | None:
+    def wished_to_read(self, now: float) -> TimeRange | None:
         """Return the same of the calls that were requested by hand."""
-        spans = self.history.wished
+        spans = self.coverage.requested_gaps
         return next(iter(self.aside.open_ranges(spans, now)[::-1]), None) if spans else None
 
     @property
     def seconds_to_read(self) -> int:
         """Return how much of the past is still to be read, but for what is set aside."""
-        spans = self.aside.without_ranges((*self.history.missing, *self.history.wished))
+        spans = self.aside.without_ranges((*self.coverage.gaps, *self.coverage.requested_gaps))
         return sum(last - first + 1 for first, last in spans)
 
     def left_open_to_read(self, now: float) -> bool:
         """Return whether there are calls left open by an earlier run that may be asked for `now`."""
-        return bool(self.aside.askable("call", self.ledger.left_open, now))
+        return bool(self.aside.askable("call", self.ledger.unfinished_ids, now))
 
     @property
-    def oldest_kept(self) -> int:
+    def retained_since(self) -> int:
         """The earliest start (UNIX seconds, Aircall's clock) of a call that Aircall and the archive keep."""
         retention = self.settings.storage.retention
-        return int(self.as_of - (min(retention, API_HISTORY) if retention else API_HISTORY))
+        return int(self.as_of - (min(retention, API_HISTORY_S) if retention else API_HISTORY_S))
 
-    def edits(self, server_now: float) -> tuple[int, Span] | None:
+    def next_recheck(self, server_now: float) -> tuple[int, TimeRange] | None:
         """Which calls are to be read again now for late edits, and at which age that is."""
-        return self.history.edits(int(server_now), self.oldest_kept)
+        return self.coverage.next_recheck(int(server_now), self.retained_since)
 
-    def _hung_up(self, call: Call, since: float) -> bool:
+    def _has_hung_up(self, call: Call, since: float) -> bool:
         seen = self.presence.users.get(call.user.id) if call.user else None
         if seen is None:
             return "availabilities" in self.known
@@ -248,39 +262,41 @@ class Account:
 
         An earlier run, or this one before it let go of the call, may have saved it.
         """
-        read_to = self.history.covered[-1][1] if self.history.covered else -math.inf
+        read_to = self.coverage.fetched[-1][1] if self.coverage.fetched else -math.inf
         return call.started_at <= read_to or (
             self.first_poll_at is not None and call.started_at < self.first_poll_at
         )
 
-    def slide(self, server_now: float) -> None:
+    def advance_to(self, server_now: float) -> None:
         """Move the activity period's end to `server_now` (UNIX seconds, Aircall's clock)."""
-        set_back = server_now < self.as_of - SET_BACK
+        set_back = server_now < self.as_of - CLOCK_SET_BACK_S
         self.as_of = server_now = server_now if set_back else max(server_now, self.as_of)
         for call in self.period.slide(server_now - self.settings.activity_period):
-            self._touched.by_call(call)
+            self._changes.mark_call(call)
         if set_back:
-            for call in self.book.calls.values():
-                self._touched.by_call(call)
+            for call in self.calls.calls.values():
+                self._changes.mark_call(call)
                 self._put_into_period(call)
-        read_to = server_now if self.book.read_to is None else self.book.read_to
-        added_up = self.journeys.add_up(self.book.calls, self.book.live, server_now, self.ledger.bounds)
-        self._touched.totals |= self.ledger.count(added_up)
-        self.book.forget(self.book_from(min(server_now, read_to)), server_now)
+        read_to = server_now if self.calls.fetched_until is None else self.calls.fetched_until
+        added_up = self.event_stats.collect(
+            self.calls.calls, self.calls.active, server_now, self.ledger.bounds
+        )
+        self._changes.totals |= self.ledger.count(added_up)
+        self.calls.prune(self.store_since(min(server_now, read_to)), server_now)
 
-    def book_from(self, now: float) -> float:
+    def store_since(self, now: float) -> float:
         """The start (UNIX seconds, as `now` on Aircall's clock) before which done calls are forgotten."""
-        return now - max(self.settings.activity_period, LOOK_BACK)
+        return now - max(self.settings.activity_period, INITIAL_LOOKBACK_S)
 
     def _put_into_period(self, call: Call) -> None:
-        done = call.phase == "done" and call.id not in self.book.unended
+        done = call.phase == "done" and call.id not in self.calls.unended
         if done and call.started_at >= self.as_of - self.settings.activity_period:
-            self._touched.by_call(self.period.put(self.identities.shown(call)))
+            self._changes.mark_call(self.period.put(self.identities.shown(call)))
 
     def new_strangers(self, now: float) -> frozenset[Stranger]:
         """Return who appears without being listed, as far as it is to be reported `now` (our clock)."""
-        found = strangers(self.lists, self._shown_calls(), self.period)
-        return self._known_strangers.due(found, self.lists, now)
+        found = find_unlisted(self.reference_data, self._shown_calls(), self.period)
+        return self._known_strangers.due(found, self.reference_data, now)
 
     @property
     def unknown_names(self) -> tuple[str, ...]:
@@ -293,38 +309,38 @@ class Account:
 
     def _shown_calls(self) -> list[Call]:
         """Return the calls in progress but those that are done, or began too long ago to be believed."""
-        too_old = self.book.too_old()
+        too_old = self.calls.too_old()
         for call_id in too_old ^ self._too_old:
-            self._touched.by_call(self.book.calls.get(call_id))
+            self._changes.mark_call(self.calls.calls.get(call_id))
         self._too_old = too_old
-        return [call for call in self.book.live_calls() if call.phase != "done" and call.id not in too_old]
+        return [call for call in self.calls.active_calls() if call.phase != "done" and call.id not in too_old]
 
     def doubtful_calls(self, now: float) -> Mapping[bool, int]:
         """Return how many calls in progress should be over `now` (our clock, when calls were last read).
 
         The keys say whether they are shown.
         """
-        too_old = self.book.too_old()
-        aside = self.book.live.keys() & self.aside.objects("call")
-        doubtful = self.book.doubtful_calls(now) | aside | too_old
+        too_old = self.calls.too_old()
+        aside = self.calls.active.keys() & self.aside.objects("call")
+        doubtful = self.calls.doubtful_calls(now) | aside | too_old
         return {True: len(doubtful - too_old), False: len(too_old)}
 
     def board(self, server_ahead: float) -> Board:
         """The board as of what has been read up to now; costs what has changed since the last one."""
-        talking = self.book.talking
+        talking = self.calls.talking
         talking.look(self.presence.users)
         shown = self._shown_calls()
-        facts = Facts(self._roster(shown), self.presence.users, self.period, shown, talking)
+        facts = RowInputs(self._roster(shown), self.presence.users, self.period, shown, talking)
         waiting = queue(facts)
         self._seen_without_number |= any(not call.number.id for call in waiting)
-        made = self._making.rows(facts, self._touched)
+        made = self._board_builder.rows(facts, self._changes)
         counters, ledger = Counters(), self.ledger
         if ledger.totals is not None and ledger.complete:
-            self._touched.totals |= ledger.show_users(facts.roster)
-            counters = self._making.counters(facts, self._touched, ledger.totals, ledger.bounds)
+            self._changes.totals |= ledger.show_users(facts.roster)
+            counters = self._board_builder.counters(facts, self._changes, ledger.totals, ledger.bounds)
             if not ledger.teams_complete:
                 counters = Counters(counters.users, counters.numbers)
-        self._touched.clear()
+        self._changes.clear()
         board = Board(
             settings=self.settings,
             known=frozenset(self.known),
@@ -339,21 +355,21 @@ class Account:
             ignored_calls=self.ignored.count,
             limits={limit: self.limits[limit] for limit in LIMITS},
         )
-        return limited(board, ledger.shares.own)
+        return apply_user_limit(board, ledger.shares.own)
 
     def _roster(self, shown: list[Call]) -> Roster:
-        return self._making.roster(roster_now(self.lists, shown, self.period, self.settings))
+        return self._board_builder.roster(roster_now(self.reference_data, shown, self.period, self.settings))
 
     # What to keep --------------------------------------------------------------------------------
 
     def take_batch(self) -> Batch:
         """What is to be saved since this was asked last."""
         teams_told = self._teams_told
-        if teams_told and self.ledger.uncounted_for_teams and not self.ledger.full:
+        if teams_told and self.ledger.pending_team_counts and not self.ledger.full:
             teams = self._roster(self._shown_calls()).teams
-            self.ledger.count_for_teams(teams, self.lists.doubtful_numbers)
-        batch = self.ledger.take_batch(self.history, teams_told)
-        batch.names = self.directory.take_new_names()
+            self.ledger.count_for_teams(teams, self.reference_data.doubtful_numbers)
+        batch = self.ledger.take_batch(self.coverage, teams_told)
+        batch.names = self.directory.drain_new_names()
         return batch
 
     @property
@@ -364,49 +380,49 @@ class Account:
         """
         needed = {"users", "teams"} | ({"assignments"} if self.settings.map_users_to_numbers else set())
         is_loaded = self.ledger.totals is not None
-        return is_loaded and needed <= self.known and not any(map(self.lists.suspicious, needed))
+        return is_loaded and needed <= self.known and not any(map(self.reference_data.suspicious, needed))
 
-    def kept(self, batch: Batch) -> None:
+    def batch_accepted(self, batch: Batch) -> None:
         """The archive has been given the batch."""
-        self.ledger.kept()
+        self.ledger.batch_accepted()
         if batch.progress is not None:
-            self.history.kept = batch.progress
+            self.coverage.checkpoint = batch.progress
 
-    def not_kept(self, batch: Batch) -> None:
+    def batch_rejected(self, batch: Batch) -> None:
         """The archive had no room for the batch: what it held is to be read, and counted, once more."""
-        self.history.go_back()
-        self.book.count_again |= self.ledger.not_kept(batch, self.history)
+        self.coverage.rollback()
+        self.calls.recount_ids |= self.ledger.batch_rejected(batch, self.coverage)
 
     def begin_again(self) -> None:
         """Forget what followed from an archive that was replaced, as a restart would; the board stays."""
-        self.book.keep_live()
+        self.calls.keep_live()
         told_of, shares = self.ledger.told_of, self.ledger.shares
-        self.history = History(wishes=self.history.wishes)
+        self.coverage = Coverage(requested=self.coverage.requested)
         self._backfill = None
         self.ledger = Ledger(self.settings, self.identities)
-        self.ledger.told_of, self.ledger.left_open = told_of, set(told_of)
+        self.ledger.told_of, self.ledger.unfinished_ids = told_of, set(told_of)
         self.ledger.shares = shares
         if self.as_of:
             self.ledger.propose(self._counting_at(self.as_of))
         self.directory.renew_names()
 
-    def restore(self, memory: Memory) -> None:
+    def restore(self, memory: LoadedState) -> None:
         """Go on from what the archive remembers."""
         self._reasons.add(key[2] for key, _ in memory.totals if key[0] == "missed_calls")
         self.identities.restore(key for key, _ in memory.totals)
-        self.ledger.restore(memory, self.book.calls.keys() - self.book.count_again)
-        self.ledger.count(self.journeys.counts)
+        self.ledger.restore(memory, self.calls.calls.keys() - self.calls.recount_ids)
+        self.ledger.count(self.event_stats.totals)
         self.directory.remember(memory.names)
         if memory.progress is not None:
-            self.history.saw(memory.newest)
-            self.history.restore(memory.progress, memory.removed_to)
+            self.coverage.saw(memory.newest)
+            self.coverage.restore(memory.progress, memory.purged_before)
 
-    def saved(self, saved: Saved, progress: Progress | None) -> bool:
+    def saved(self, saved: SaveResult, progress: Checkpoint | None) -> bool:
         """A batch is in the archive; `progress` once the calls had been read whole.
 
         Gives whether that changes what is shown: mostly, nobody has been counted.
         """
-        shown = self.ledger.shown
+        shown = self.ledger.visibility
         counted = self.ledger.saved(saved, progress)
-        self._touched.totals |= counted
-        return bool(counted) or self.ledger.shown != shown
+        self._changes.totals |= counted
+        return bool(counted) or self.ledger.visibility != shown

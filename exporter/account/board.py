@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from exporter.account.directory import Named
+from exporter.account.counter_totals import Histogram, Summary
+from exporter.account.directory import NamedRef
 from exporter.account.presence import State
-from exporter.account.totals import Spread, Sum
-from exporter.aircall.objects import Direction
+from exporter.aircall.models import Direction
 from exporter.config import Caller, Settings
 
 CallCounts = Mapping[tuple[str, str], int]
@@ -25,7 +25,7 @@ class WaitingCall:
     clock."""
 
     id: str
-    number: Named
+    number: NamedRef
     caller: str
     since: int
 
@@ -35,7 +35,7 @@ class CurrentCall:
     """The call that a user talks in. `since` (when it was answered) is UNIX seconds on Aircall's clock."""
 
     direction: Direction
-    number: Named
+    number: NamedRef
     caller: str
     since: int
 
@@ -44,11 +44,11 @@ class CurrentCall:
 class UserRow:
     """A user on the board. Averages are seconds over the period, none where there is no call to average."""
 
-    user: Named
+    user: NamedRef
     time_zone: str
     language: str
-    teams: tuple[Named, ...]
-    numbers: tuple[Named, ...]
+    teams: tuple[NamedRef, ...]
+    numbers: tuple[NamedRef, ...]
     state: State
     since: float | None
     substatus: str | None
@@ -65,7 +65,7 @@ class UserRow:
 class TeamRow:
     """A team on the board. `missed` is by reason, empty while assignments are unknown."""
 
-    team: Named
+    team: NamedRef
     users: Mapping[State, int]
     calls: CallCounts
     missed: Mapping[str, int]
@@ -80,7 +80,7 @@ class TeamRow:
 class NumberRow:
     """A number on the board. `users` are the assigned ones by state, none while assignments are unknown."""
 
-    number: Named
+    number: NamedRef
     digits: str
     country: str
     time_zone: str
@@ -99,12 +99,12 @@ class UserCounters:
     direction; the time to answer is none where it is counted for nobody. `declined` and `held` are told by
     events, and none without."""
 
-    user: Named
-    calls: Mapping[tuple[Named, str, str], int]
-    answer: Sum | None
-    talk: Mapping[str, Sum]
+    user: NamedRef
+    calls: Mapping[tuple[NamedRef, str, str], int]
+    answer: Summary | None
+    talk: Mapping[str, Summary]
     declined: int | None
-    held: Sum | None
+    held: Summary | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +112,18 @@ class NumberCounters:
     """What was counted for a number, or for none. `missed` is by reason, `talk` by direction; `queue` is told
     by events, and none without."""
 
-    number: Named
+    number: NamedRef
     missed: Mapping[str, int]
-    answer: Spread | None
-    talk: Mapping[str, Spread]
-    queue: Spread | None
+    answer: Histogram | None
+    talk: Mapping[str, Histogram]
+    queue: Histogram | None
 
 
 @dataclass(frozen=True, slots=True)
 class TeamCounters:
     """What was counted for a team."""
 
-    team: Named
+    team: NamedRef
     calls: CallCounts
 
 
@@ -156,13 +156,13 @@ class Board:
     queue: tuple[WaitingCall, ...]
     counters: Counters
     malformed: Mapping[str, int]
-    left_out: int = 0
+    dropped_users: int = 0
     queue_without_number: bool = False
     ignored_calls: int = 0
     limits: Mapping[str, int] = field(default_factory=dict)
 
 
-def exceeds(value: float | None, sla: float) -> bool | None:
+def breaches_sla(value: float | None, sla: float) -> bool | None:
     """Whether an average time to answer breaks the SLA: above it, not at it; none where the SLA is off.
 
     Tutorial, "SLA": a user whose average waiting time exceeds the configured one.
@@ -178,7 +178,7 @@ def wait_level(seconds: float, warning: float, critical: float) -> int:
     return (seconds >= warning) + (seconds >= critical)
 
 
-def shown_caller(raw_digits: str | None, how: Caller) -> str:
+def format_caller(raw_digits: str | None, how: Caller) -> str:
     """The caller's number as labels may show it; masked keeps the last three digits and the length."""
     if how == "hidden":
         return "hidden"

@@ -9,17 +9,26 @@ from functools import cached_property
 from typing import TypeVar
 
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
-from exporter.account.directory import SINGLE_USERS, Directory, Named
-from exporter.account.limit import OTHER_NUMBERS, OTHER_TEAMS, OTHER_USERS
+from exporter.account.board_rows import MISSED_REASONS, NO_USERS, call_counts, reuse_if_equal
+from exporter.account.counter_totals import (
+    KINDS,
+    OTHERS,
+    TALK_TIME_BUCKETS,
+    Histogram,
+    Kind,
+    Subject,
+    Summary,
+    Totals,
+)
+from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.account.roster import Roster
-from exporter.account.rows import MISSED_REASONS, NOBODY, call_counts, same_or_new
 from exporter.account.teams import GROUP_PREFIX, group_label
-from exporter.account.totals import KINDS, OTHERS, TALK_BOUNDS, Kind, Owner, Spread, Sum, Totals
-from exporter.aircall.objects import Call
+from exporter.account.user_limit import OTHER_NUMBERS, OTHER_TEAMS, OTHER_USERS
+from exporter.aircall.models import Call
 
 T = TypeVar("T")
 
-_WAYS = ("inbound", "outbound")
+_DIRECTIONS = ("inbound", "outbound")
 _KINDS = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unanswered"))
 """What a user's calls can come to; an inbound call is missed by nobody in particular."""
 
@@ -33,15 +42,15 @@ class CounterRows:
         self._directory = roster.directory
         self.totals = totals
         self._bounds = bounds
-        self._going_on: Mapping[str, Set[str]] = {}
+        self._active: Mapping[str, Set[str]] = {}
         self._users: dict[str, UserCounters] = {}
         self._numbers: dict[str, NumberCounters] = {}
         self._teams: dict[str, TeamCounters] = {}
-        everybody: set[Owner] = {("team", team.label.id) for team in roster.teams}
-        everybody |= {(kind, id_) for kind in KINDS for id_ in totals.owners(kind)}
+        everybody: set[Subject] = {("team", team.label.id) for team in roster.teams}
+        everybody |= {(kind, id_) for kind in KINDS for id_ in totals.subjects(kind)}
         for user, on in _going_on(live).items():
             everybody |= {("user", user), *(("number", number) for number in on)}
-        self.renew(live, roster.users, roster.numbers, everybody)
+        self.update(live, roster.users, roster.numbers, everybody)
 
     @property
     def counters(self) -> Counters:
@@ -49,10 +58,10 @@ class CounterRows:
             tuple(self._users.values()), tuple(self._numbers.values()), tuple(self._teams.values())
         )
 
-    def renew(self, live: list[Call], users: Set[int], numbers: Set[int], owners: Set[Owner]) -> None:
+    def update(self, live: list[Call], users: Set[int], numbers: Set[int], owners: Set[Subject]) -> None:
         """Make anew what changes with what happened to these `users` and `numbers`, and the counters of
         the `owners`, whose totals changed. Calls without a user or number may have come and gone with any."""
-        self._going_on = _going_on(live)
+        self._active = _going_on(live)
         changed: dict[Kind, set[str]] = {"user": {"", *map(str, users)}, "number": {"", *map(str, numbers)}}
         for kind, id_ in owners:
             changed.setdefault(kind, set()).add(id_)
@@ -61,14 +70,14 @@ class CounterRows:
         for id_ in changed["number"]:
             _put(self._numbers, id_, self._number(id_))
         for id_ in changed.get("team", ()):
-            self._teams[id_] = same_or_new(self._teams.get(id_), self._team(id_))
+            self._teams[id_] = reuse_if_equal(self._teams.get(id_), self._team(id_))
 
     def _user(self, id_: str) -> UserCounters | None:
-        owner: Owner = "user", id_
+        owner: Subject = "user", id_
         on_board = id_ not in ("", OTHERS) and int(id_) in self.roster.teams_of_user
-        numbers = set(self._going_on.get(id_, ()))
-        if on_board and self.roster.answers is not None:
-            numbers.update(map(str, self.roster.answers.get(int(id_), ())))
+        numbers = set(self._active.get(id_, ()))
+        if on_board and self.roster.numbers_by_user is not None:
+            numbers.update(map(str, self.roster.numbers_by_user.get(int(id_), ())))
         calls = {(self._number_named(number), *kind): 0 for number in sorted(numbers) for kind in _KINDS}
         if not id_:
             calls |= {(self._number_named(number), "inbound", "missed"): 0 for number in self._countable}
@@ -76,27 +85,31 @@ class CounterRows:
             (self._number_named(number), way, outcome): count
             for (number, way, outcome), count in self.totals.of(owner, "calls")
         }
-        answer = self.totals.sums(owner, "user_answer").get((), Sum() if on_board else None)
-        talk = {way: Sum() for way in _WAYS} if on_board else {}
-        talk |= {way: total for (way,), total in self.totals.sums(owner, "user_talk").items()}
-        told = on_board and self._told
-        held = self.totals.sums(owner, "hold").get((), Sum() if told else None)
+        answer = self.totals.summaries(owner, "user_answer").get((), Summary() if on_board else None)
+        talk = {way: Summary() for way in _DIRECTIONS} if on_board else {}
+        talk |= {way: total for (way,), total in self.totals.summaries(owner, "user_talk").items()}
+        told = on_board and self._from_events
+        held = self.totals.summaries(owner, "hold").get((), Summary() if told else None)
         declined = dict(self.totals.of(owner, "declined")).get((), 0 if told else None)
         if not calls and answer is None and not talk and held is None and declined is None:
             return None
         return UserCounters(self._user_named(id_), calls, answer, talk, declined, held)
 
     def _number(self, id_: str) -> NumberCounters | None:
-        owner: Owner = "number", id_
+        owner: Subject = "number", id_
         countable = id_ in self._countable
         missed = dict.fromkeys(MISSED_REASONS, 0) if countable else {}
         missed |= {reason: count for (reason,), count in self.totals.of(owner, "missed_calls")}
-        nothing = Spread(dict.fromkeys(self._bounds, 0)) if countable else None
-        answer = self.totals.spreads(owner, "answer", self._bounds).get((), nothing)
-        talk = {way: Spread(dict.fromkeys(TALK_BOUNDS, 0)) for way in _WAYS} if countable else {}
-        talk |= {way: spread for (way,), spread in self.totals.spreads(owner, "talk", TALK_BOUNDS).items()}
-        told = Spread(dict.fromkeys(self._bounds, 0)) if countable and self._told else None
-        queue = self.totals.spreads(owner, "queue", self._bounds).get((), told)
+        nothing = Histogram(dict.fromkeys(self._bounds, 0)) if countable else None
+        answer = self.totals.histograms(owner, "answer", self._bounds).get((), nothing)
+        talk = (
+            {way: Histogram(dict.fromkeys(TALK_TIME_BUCKETS, 0)) for way in _DIRECTIONS} if countable else {}
+        )
+        talk |= {
+            way: spread for (way,), spread in self.totals.histograms(owner, "talk", TALK_TIME_BUCKETS).items()
+        }
+        told = Histogram(dict.fromkeys(self._bounds, 0)) if countable and self._from_events else None
+        queue = self.totals.histograms(owner, "queue", self._bounds).get((), told)
         if not missed and answer is None and not talk and queue is None:
             return None
         return NumberCounters(self._number_named(id_), missed, answer, talk, queue)
@@ -104,30 +117,30 @@ class CounterRows:
     def _team(self, id_: str) -> TeamCounters:
         mapped = self.roster.settings.map_users_to_numbers
         shown = any(team.label.id == id_ for team in self.roster.teams)
-        calls = dict(call_counts(NOBODY, 0 if mapped else None)) if shown else {}
+        calls = dict(call_counts(NO_USERS, 0 if mapped else None)) if shown else {}
         calls |= {(way, outcome): n for (way, outcome), n in self.totals.of(("team", id_), "team_calls")}
         return TeamCounters(_team_label(id_, self._directory), calls)
 
     @property
-    def _told(self) -> bool:
+    def _from_events(self) -> bool:
         """Whether there are events to tell what polls do not."""
         return bool(self.roster.settings.webhook.tokens)
 
     @property
     def _countable(self) -> Set[str]:
         """The numbers on which a call may be counted next: the company's, and those of present calls."""
-        return self._companys.union(*self._going_on.values())
+        return self._companys.union(*self._active.values())
 
     @cached_property
     def _companys(self) -> frozenset[str]:
         return frozenset(map(str, self._directory.numbers))
 
-    def _user_named(self, id_: str) -> Named:
+    def _user_named(self, id_: str) -> NamedRef:
         if id_ == OTHERS:
             return OTHER_USERS
-        return self._directory.user(int(id_)) if id_ else Named("", "")
+        return self._directory.user(int(id_)) if id_ else NamedRef("", "")
 
-    def _number_named(self, id_: str) -> Named:
+    def _number_named(self, id_: str) -> NamedRef:
         if id_ == OTHERS:
             return OTHER_NUMBERS
         return self._directory.number(int(id_) if id_ else None)
@@ -146,10 +159,10 @@ def _put(rows: dict[str, T], id_: str, row: T | None) -> None:
     if row is None:
         rows.pop(id_, None)
     else:
-        rows[id_] = same_or_new(rows.get(id_), row)
+        rows[id_] = reuse_if_equal(rows.get(id_), row)
 
 
-def _team_label(team_id: str, directory: Directory) -> Named:
+def _team_label(team_id: str, directory: Directory) -> NamedRef:
     if team_id == SINGLE_USERS.id:
         return SINGLE_USERS
     if team_id == OTHERS:

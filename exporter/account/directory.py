@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from exporter.aircall.limits import MOST_NAMES
-from exporter.aircall.objects import Number, User
+from exporter.aircall.limits import MAX_NAMES
+from exporter.aircall.models import Number, User
 
 T = TypeVar("T")
 
 
-class Named(NamedTuple):
+class NamedRef(NamedTuple):
     """An id as text beside the display name, as labels carry them."""
 
     id: str
     name: str
 
 
-SINGLE_USERS = Named("none", "Single Users")
+SINGLE_USERS = NamedRef("none", "Single Users")
 """The team of users without a team (tutorial, "Aircall Teams")."""
 
 
@@ -71,20 +71,20 @@ class Directory:
             del present[id_]
             self.version += 1
 
-    def user(self, user_id: int) -> Named:
+    def user(self, user_id: int) -> NamedRef:
         """The user's id and name; ``user <id>`` until the directory knows him."""
-        return Named(str(user_id), self._user_names.get(user_id) or f"user {user_id}")
+        return NamedRef(str(user_id), self._user_names.get(user_id) or f"user {user_id}")
 
-    def team(self, team_id: int) -> Named:
-        return Named(str(team_id), self._team_names.get(team_id) or f"team {team_id}")
+    def team(self, team_id: int) -> NamedRef:
+        return NamedRef(str(team_id), self._team_names.get(team_id) or f"team {team_id}")
 
-    def number(self, number_id: int | None) -> Named:
+    def number(self, number_id: int | None) -> NamedRef:
         """The number's id and name; both empty for a call without a number."""
         if number_id is None:
-            return Named("", "")
-        return Named(str(number_id), self._number_names.get(number_id) or f"number {number_id}")
+            return NamedRef("", "")
+        return NamedRef(str(number_id), self._number_names.get(number_id) or f"number {number_id}")
 
-    def take_new_names(self) -> dict[tuple[str, str], str]:
+    def drain_new_names(self) -> dict[tuple[str, str], str]:
         """Names that are new or changed since this was asked last, by kind (user, team, number) and id."""
         new, self._new_names = self._new_names, {}
         return new
@@ -104,7 +104,7 @@ class Directory:
 
     def _learn(self, kind: str, id_: int, name: str) -> None:
         names = self._names_by_kind()[kind]
-        if id_ not in names and len(names) >= MOST_NAMES:
+        if id_ not in names and len(names) >= MAX_NAMES:
             return
         if names.get(id_) != name:
             names[id_] = self._new_names[kind, str(id_)] = name
@@ -125,11 +125,11 @@ class Directory:
     def _names_by_kind(self) -> dict[str, dict[int, str]]:
         return {"user": self._user_names, "team": self._team_names, "number": self._number_names}
 
-    def strange_users(self, user_ids: Set[int]) -> Set[int]:
+    def unnamed_users(self, user_ids: Set[int]) -> Set[int]:
         """Those of the users seen elsewhere that no list of Aircall's has named yet."""
         return user_ids - self._user_names.keys()
 
-    def strange_numbers(self, number_ids: Set[int]) -> Set[int]:
+    def unnamed_numbers(self, number_ids: Set[int]) -> Set[int]:
         """Those of the numbers seen elsewhere that no list of Aircall's has named yet."""
         return number_ids - self._number_names.keys()
 

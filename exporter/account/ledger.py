@@ -4,31 +4,38 @@ import math
 from collections.abc import Iterable, Mapping, Set
 from itertools import filterfalse
 
-from exporter.account.history import History
-from exporter.account.identities import Identities
-from exporter.account.lists import Lists
+from exporter.account.counter_totals import (
+    Key,
+    Subject,
+    Totals,
+    answer_time_buckets,
+    increments,
+    team_increments,
+)
+from exporter.account.coverage import Coverage
+from exporter.account.id_limits import Identities
+from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster
 from exporter.account.shares import Shares
 from exporter.account.teams import Team
-from exporter.account.totals import Key, Owner, Totals, answer_bounds, increments, team_increments
-from exporter.aircall.objects import Call
+from exporter.aircall.models import Call
 from exporter.archive.records import (
-    MOST_FOR_TEAMS,
-    Addition,
+    MAX_FOR_TEAMS,
     Batch,
+    CallRecord,
+    Checkpoint,
+    CountedCall,
     Counting,
-    Memory,
-    Progress,
-    Record,
-    Saved,
+    LoadedState,
+    SaveResult,
 )
 from exporter.config import Settings
 
-MOST_AT_A_TIME = 500
+BATCH_SIZE = 500
 """Calls that are counted for their teams in one batch, of the thousands that may have waited for it."""
 
 
-MOST_TOLD_OF = 20_000
+MAX_CALLS_TO_REREAD = 20_000
 """Calls that are to be read because events tell of them."""
 
 
@@ -37,8 +44,8 @@ class Ledger:
 
     def __init__(self, settings: Settings, identities: Identities | None = None) -> None:
         """Begin with nothing counted. Without `identities`, none of the ids in calls is listed."""
-        self._identities = identities or Identities(Lists(set()))
-        self.bounds = answer_bounds(settings.queue_wait.warning, settings.queue_wait.critical)
+        self._identities = identities or Identities(ReferenceData(set()))
+        self.bounds = answer_time_buckets(settings.queue_wait.warning, settings.queue_wait.critical)
         """Buckets of the time to answer; as they were at the start, since totals are kept by them."""
         self.shares = Shares()
         """Whose counters have series of their own."""
@@ -55,15 +62,15 @@ class Ledger:
         Until the archive opens, this is what a first start would decide."""
         self._certain = False
         """Whether both clocks agreed when that was decided."""
-        self.left_open: set[int] = set()
+        self.unfinished_ids: set[int] = set()
         """Calls to be read by their ids: those in `told_of`, and those that were in progress when an earlier
         run read them last and that have not been read since."""
         self.told_of: dict[int, tuple[float, float]] = {}
         """Calls that an event tells of and of which the archive may have a newer version, to be read first.
 
         As of when the newest of these events is, and when it came (our clock)."""
-        self.uncounted_for_teams: list[Call] = []
-        """Calls that are counted, but not yet for their teams; `MOST_FOR_TEAMS` and a batch at most."""
+        self.pending_team_counts: list[Call] = []
+        """Calls that are counted, but not yet for their teams; `MAX_FOR_TEAMS` and a batch at most."""
         self.more_for_teams = False
         """Whether the archive has more of them, which are read back once these are counted."""
         self._asked_for_more = False
@@ -73,7 +80,7 @@ class Ledger:
         """Which loading of the archive the totals follow."""
         self._batch = Batch()
 
-    def keep(self, call: Call, record: Record, newly_done: bool) -> None:
+    def add(self, call: Call, record: CallRecord, newly_done: bool) -> None:
         """Save a call, and count it if it is `newly_done`.
 
         Only the archive knows whether an earlier start counted the call, and until the archive opens, also
@@ -83,7 +90,7 @@ class Ledger:
         self._batch.records[call.id] = record
         if newly_done and (self.totals is None or self._counting.includes(call)):
             added = self._added(increments(call, self.bounds))
-            self._batch.additions.append(Addition(call, "counted", added))
+            self._batch.counted_calls.append(CountedCall(call, "counted", added))
             self._wait_for_teams(call)
 
     def _added(self, counts: Iterable[tuple[Key, int]]) -> tuple[tuple[Key, int], ...]:
@@ -92,10 +99,10 @@ class Ledger:
     def _wait_for_teams(self, call: Call) -> None:
         """Have a call counted for its teams later; beyond the limit the archive alone remembers it."""
         left_to_archive = self.more_for_teams and not self._asked_for_more
-        if left_to_archive or len(self.uncounted_for_teams) >= MOST_FOR_TEAMS:
+        if left_to_archive or len(self.pending_team_counts) >= MAX_FOR_TEAMS:
             self.more_for_teams, self._asked_for_more = True, False
         else:
-            self.uncounted_for_teams.append(call)
+            self.pending_team_counts.append(call)
 
     @property
     def _counting(self) -> Counting:
@@ -118,9 +125,9 @@ class Ledger:
         Returns whether the event is newer than the other events of this call that came since it was read.
         """
         newest = as_of > self.told_of.get(call_id, (-math.inf, now))[0]
-        if newest and (call_id in self.told_of or len(self.told_of) < MOST_TOLD_OF):
+        if newest and (call_id in self.told_of or len(self.told_of) < MAX_CALLS_TO_REREAD):
             self.told_of[call_id] = as_of, now
-            self.left_open.add(call_id)
+            self.unfinished_ids.add(call_id)
         return newest
 
     def was_read(self, call_id: int, at: float) -> None:
@@ -128,13 +135,13 @@ class Ledger:
         if call_id in self.told_of and self.told_of[call_id][1] > at:
             return
         self.told_of.pop(call_id, None)
-        self.left_open.discard(call_id)
+        self.unfinished_ids.discard(call_id)
 
-    def lost(self, call_id: int) -> None:
+    def remove(self, call_id: int) -> None:
         """Forget a call that Aircall does not know any more."""
         self.told_of.pop(call_id, None)
-        self.left_open.discard(call_id)
-        self._batch.vanished.add(call_id)
+        self.unfinished_ids.discard(call_id)
+        self._batch.deleted_ids.add(call_id)
 
     def count_for_teams(self, teams: Iterable[Team], doubtful_numbers: Set[int] = frozenset()) -> None:
         """Count the calls that are done for the `teams` that they concern, some at a time.
@@ -145,49 +152,49 @@ class Ledger:
         def waits(call: Call) -> bool:
             return call.outcome == "missed" and call.number is not None and call.number.id in doubtful_numbers
 
-        waiting = list(filter(waits, self.uncounted_for_teams)) if doubtful_numbers else []
-        ready = list(filterfalse(waits, self.uncounted_for_teams)) if waiting else self.uncounted_for_teams
-        for call in ready[:MOST_AT_A_TIME]:
+        waiting = list(filter(waits, self.pending_team_counts)) if doubtful_numbers else []
+        ready = list(filterfalse(waits, self.pending_team_counts)) if waiting else self.pending_team_counts
+        for call in ready[:BATCH_SIZE]:
             if call.outcome == "missed":
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
             else:
                 concerned = [t for t in teams if call.user and call.user.id in t.members]
             added = self._added(team_increments(call, (team.label.id for team in concerned)))
-            self._batch.additions.append(Addition(call, "counted_for_teams", added))
-        self.uncounted_for_teams = waiting + ready[MOST_AT_A_TIME:]
+            self._batch.counted_calls.append(CountedCall(call, "counted_for_teams", added))
+        self.pending_team_counts = waiting + ready[BATCH_SIZE:]
 
-    def forget(self, before: int) -> None:
+    def prune(self, before: int) -> None:
         """Calls that started before `before` are kept no longer: they count for no team any more."""
-        waiting = self.uncounted_for_teams
+        waiting = self.pending_team_counts
         if waiting and waiting[0].started_at < before:
-            self.uncounted_for_teams = [call for call in waiting if call.started_at >= before]
+            self.pending_team_counts = [call for call in waiting if call.started_at >= before]
 
-    def take_batch(self, history: History, teams_told: bool) -> Batch:
+    def take_batch(self, history: Coverage, teams_told: bool) -> Batch:
         """What is to be saved now; `teams_told` is whether it is known who is in which team."""
         batch, self._batch = self._batch, Batch()
         batch.load = self.load
         batch.own = self.shares.take_unsaved()
-        all_counted = teams_told and not self.uncounted_for_teams
-        few_wait = len(self.uncounted_for_teams) <= MOST_FOR_TEAMS // 2
+        all_counted = teams_told and not self.pending_team_counts
+        few_wait = len(self.pending_team_counts) <= MAX_FOR_TEAMS // 2
         if teams_told and few_wait and self.more_for_teams and not self._asked_for_more and not self.full:
-            batch.for_teams_wanted, self._asked_for_more = MOST_FOR_TEAMS, True
+            batch.for_teams_wanted, self._asked_for_more = MAX_FOR_TEAMS, True
         batch.counting = None if math.isinf(self.counted_from) else self._counting
-        if self.totals is not None and history.covered:
-            progress = Progress(
+        if self.totals is not None and history.fetched:
+            progress = Checkpoint(
                 None if math.isinf(self.counted_from) else self.counted_from,
-                history.covered,
-                history.wanted_from,
-                history.swept,
+                history.fetched,
+                history.required_since,
+                history.rechecked_until,
                 for_teams=self.teams_complete or (all_counted and not self.more_for_teams),
             )
-            batch.progress = progress if progress != history.kept else None
+            batch.progress = progress if progress != history.checkpoint else None
         return batch
 
-    def kept(self) -> None:
+    def batch_accepted(self) -> None:
         """The archive has been given a batch."""
         self.full = False
 
-    def not_kept(self, batch: Batch, history: History) -> set[int]:
+    def batch_rejected(self, batch: Batch, history: Coverage) -> set[int]:
         """The archive had no room for a batch; gives the calls in it that are to be counted once more.
 
         Most are read again with all that began when they did. Those that began before are asked for by id.
@@ -195,35 +202,35 @@ class Ledger:
         self.full, self._asked_for_more = True, False
         if batch.own is not None:
             self.shares.not_saved()
-        done = {added.call.id: added.call for added in batch.additions if added.stage == "counted"}
-        self.left_open |= batch.vanished
-        self.left_open.update(call.id for call in done.values() if history.has(call.started_at))
-        for_teams = (added.call for added in batch.additions if added.stage == "counted_for_teams")
-        waiting = (*for_teams, *self.uncounted_for_teams)
-        self.uncounted_for_teams = [call for call in waiting if call.id not in done]
+        done = {added.call.id: added.call for added in batch.counted_calls if added.stage == "counted"}
+        self.unfinished_ids |= batch.deleted_ids
+        self.unfinished_ids.update(call.id for call in done.values() if history.is_fetched(call.started_at))
+        for_teams = (added.call for added in batch.counted_calls if added.stage == "counted_for_teams")
+        waiting = (*for_teams, *self.pending_team_counts)
+        self.pending_team_counts = [call for call in waiting if call.id not in done]
         return set(done)
 
-    def restore(self, memory: Memory, known: Iterable[int]) -> None:
+    def restore(self, memory: LoadedState, known: Iterable[int]) -> None:
         """Go on from what the archive remembers; the calls `known` by now were read after it was written."""
         totals, self.load = dict(memory.totals), memory.load
         self.shares = Shares(memory.own, self.shares, totals)
         self.totals = Totals(self.shares.exposed(totals.items()))
         self.totals.update(self.shares.others.items())
-        self.uncounted_for_teams.extend(memory.uncounted_for_teams)
-        self.more_for_teams |= len(memory.uncounted_for_teams) >= MOST_FOR_TEAMS
+        self.pending_team_counts.extend(memory.pending_team_counts)
+        self.more_for_teams |= len(memory.pending_team_counts) >= MAX_FOR_TEAMS
         self._asked_for_more = False
-        self.left_open |= memory.left_open.difference(known)
+        self.unfinished_ids |= memory.unfinished_ids.difference(known)
         if memory.counting is not None and not memory.counting.is_replaced_by(self._counting):
             self._decided(memory.counting)
         if memory.progress is not None:
             self.teams_complete = memory.progress.for_teams
 
     @property
-    def shown(self) -> tuple[bool, bool]:
+    def visibility(self) -> tuple[bool, bool]:
         """Whether the counters are shown, and those of teams."""
         return self.complete, self.teams_complete
 
-    def saved(self, saved: Saved, progress: Progress | None) -> set[Owner]:
+    def saved(self, saved: SaveResult, progress: Checkpoint | None) -> set[Subject]:
         """Take over the totals as the archive has them, `progress` once the calls had been read whole.
 
         Gives whom they are counted for, as `count` does.
@@ -231,20 +238,20 @@ class Ledger:
         self.complete = self.complete or progress is not None
         self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
         if saved.uncounted_for_teams is not None and self._asked_for_more:
-            waiting = {call.id for call in self.uncounted_for_teams}
-            self.uncounted_for_teams += [c for c in saved.uncounted_for_teams if c.id not in waiting]
-            self.more_for_teams = len(saved.uncounted_for_teams) >= MOST_FOR_TEAMS
+            waiting = {call.id for call in self.pending_team_counts}
+            self.pending_team_counts += [c for c in saved.uncounted_for_teams if c.id not in waiting]
+            self.more_for_teams = len(saved.uncounted_for_teams) >= MAX_FOR_TEAMS
             self._asked_for_more = False
         if self.totals is not None:
             for addition in saved.additions:
-                self.totals.exemplify(addition.call, addition.increments)
+                self.totals.record_exemplars(addition.call, addition.increments)
         return self.count(saved.totals)
 
-    def count(self, totals: Mapping[Key, int]) -> set[Owner]:
+    def count(self, totals: Mapping[Key, int]) -> set[Subject]:
         """Take over what some totals are now; gives whom they are counted for."""
         return set() if self.totals is None else self.totals.update(self.shares.exposed(totals.items()))
 
-    def show_users(self, roster: Roster) -> set[Owner]:
+    def show_users(self, roster: Roster) -> set[Subject]:
         """Decide who of a roster has series of their own; return whose totals change with that."""
         if self.totals is None or roster is self._roster:
             return set()

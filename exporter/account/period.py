@@ -6,8 +6,8 @@ Averages and shares are divided last, from the sums.
 
 from dataclasses import dataclass, field
 
-from exporter.account.bystart import ByStart
-from exporter.aircall.objects import Call
+from exporter.account.start_index import StartTimeIndex
+from exporter.aircall.models import Call
 
 NO_REASON = "unknown"
 """The missed-call reason where Aircall gives none."""
@@ -32,10 +32,10 @@ class Tally:
         """
         setattr(self, (kind := f"{call.direction}_{call.outcome}"), getattr(self, kind) + sign)
         if kind != "inbound_missed":
-            self.call_seconds += sign * call.seconds
+            self.call_seconds += sign * call.duration
         if kind == "inbound_answered":
-            self.answer_seconds += sign * call.seconds_to_answer
-            self.answered_in_time += sign * (call.seconds_to_answer <= in_time)
+            self.answer_seconds += sign * call.time_to_answer
+            self.answered_in_time += sign * (call.time_to_answer <= in_time)
 
     def add(self, other: "Tally", sign: int = 1) -> None:
         """Take the other's sums in (`sign` 1) or out (-1)."""
@@ -76,7 +76,7 @@ class Period:
     numbers: dict[int, Tally] = field(default_factory=dict)
     reasons: dict[int, dict[str, int]] = field(default_factory=dict)
     _calls: dict[int, Call] = field(default_factory=dict)
-    _by_start: ByStart = field(default_factory=ByStart)
+    _by_start: StartTimeIndex = field(default_factory=StartTimeIndex)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -89,7 +89,7 @@ class Period:
         if known is not None:
             self._count(known, -1)
         if known is None or known.started_at != call.started_at:
-            self._by_start.put(call.started_at, call.id)
+            self._by_start.add(call.started_at, call.id)
         self._calls[call.id] = call
         self._count(call, 1)
         return known
@@ -97,7 +97,7 @@ class Period:
     def slide(self, start: float) -> list[Call]:
         """Let go of the calls that started before `start` (UNIX seconds, Aircall's clock), and give them."""
         gone = []
-        for started_at, call_id in self._by_start.take_before(start):
+        for started_at, call_id in self._by_start.pop_before(start):
             call = self._calls.get(call_id)
             if call is not None and call.started_at == started_at:
                 self._count(call, -1)

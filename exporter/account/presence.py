@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 State = Literal["available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown"]
 
-OPEN = "always_open"
+ALWAYS_OPEN = "always_open"
 """The substatus of who is available; every other one says why he is not."""
 
 STATES: tuple[State, ...] = get_args(State)
@@ -19,17 +19,17 @@ STATE_CODES: dict[State, int] = {
     "unknown": 5,
 }
 
-_TOLD: dict[str, State] = {"user.disconnected": "offline", "user.wut_start": "after_call_work"}
+_STATES_BY_EVENT: dict[str, State] = {"user.disconnected": "offline", "user.wut_start": "after_call_work"}
 
 
-def contradicts(state: State, substatus: str | None) -> bool:
+def is_incompatible(state: State, substatus: str | None) -> bool:
     """Whether one who is in this state cannot have this substatus.
 
     The two are read one after the other, and a reason that was read before the state is over with it.
     """
     if state == "available":
-        return substatus != OPEN
-    return state == "do_not_disturb" and substatus == OPEN
+        return substatus != ALWAYS_OPEN
+    return state == "do_not_disturb" and substatus == ALWAYS_OPEN
 
 
 @dataclass
@@ -43,18 +43,18 @@ class Presence:
     since: float
     observed_at: float
     seconds: dict[State, float] = field(default_factory=lambda: dict.fromkeys(STATES, 0.0))
-    _told: str | None = None
-    _told_at: float = 0.0
+    _substatus: str | None = None
+    _substatus_at: float = 0.0
 
     @property
     def substatus(self) -> str | None:
         """What Aircall calls his substatus; none where it is not known, or is of another state."""
-        return None if contradicts(self.state, self._told) else self._told
+        return None if is_incompatible(self.state, self._substatus) else self._substatus
 
-    def tell(self, substatus: str | None, at: float) -> None:
+    def set_substatus(self, substatus: str | None, at: float) -> None:
         """Take in a substatus as it was asked for `at`; an earlier one than is known changes nothing."""
-        if at >= self._told_at:
-            self._told, self._told_at = substatus, at
+        if at >= self._substatus_at:
+            self._substatus, self._substatus_at = substatus, at
 
     def observe(self, state: State, at: float, patience: float) -> None:
         """See the user in `state` at `at`.
@@ -70,8 +70,8 @@ class Presence:
         self.seconds[self.state if gap <= patience else "unknown"] += gap
         if state != self.state:
             self.state, self.since = state, at
-        if at > self._told_at and contradicts(state, self._told):
-            self._told = None
+        if at > self._substatus_at and is_incompatible(state, self._substatus):
+            self._substatus = None
         self.observed_at = max(at, self.observed_at)
 
 
@@ -80,24 +80,24 @@ class PresenceBook:
 
     def __init__(self) -> None:
         self.users: dict[int, Presence] = {}
-        self.strange_words: set[str] = set()
+        self.unknown_states: set[str] = set()
 
-    def saw(self, user_id: int, word: str, at: float, patience: float) -> None:
+    def apply(self, user_id: int, word: str, at: float, patience: float) -> None:
         """Take in one user's availability; a word that Aircall added later reads as ``unknown``."""
         state: State = next((state for state in STATES if state == word), "unknown")
         if state != word:
-            self.strange_words.add(word)
+            self.unknown_states.add(word)
         if user_id in self.users:
             self.users[user_id].observe(state, at, patience)
         else:
             self.users[user_id] = Presence(state, at, at)
 
-    def drop(self, user_ids: Set[int]) -> None:
+    def remove(self, user_ids: Set[int]) -> None:
         """Forget these users."""
         self.users = {id_: presence for id_, presence in self.users.items() if id_ not in user_ids}
 
 
-def told_state(event: str, available: bool | None, known: State | None) -> State | None:
+def state_from_event(event: str, available: bool | None, known: State | None) -> State | None:
     """The state that a user's event puts him in; none where it takes a look to tell.
 
     `available` is what the event says of him besides, `known` the state that he was seen in last: what he
@@ -107,4 +107,4 @@ def told_state(event: str, available: bool | None, known: State | None) -> State
         return "available" if event == "user.opened" else "do_not_disturb"
     if event in ("user.connected", "user.wut_end") and available is not None:
         return "available" if available else "do_not_disturb"
-    return _TOLD.get(event)
+    return _STATES_BY_EVENT.get(event)

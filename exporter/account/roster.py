@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from exporter.account.directory import Directory
-from exporter.account.lists import Lists
 from exporter.account.period import Period
-from exporter.account.strangers import unnamed
+from exporter.account.reference_data import ReferenceData
 from exporter.account.teams import Team, numbers_of, teams_of
-from exporter.aircall.objects import Call
+from exporter.account.unlisted import unnamed
+from exporter.aircall.models import Call
 from exporter.config import Settings
 
 
@@ -29,7 +29,7 @@ class Roster:
     users: frozenset[int]
     numbers: frozenset[int]
 
-    def same_as(self, other: "Roster") -> bool:
+    def is_equivalent(self, other: "Roster") -> bool:
         """Whether nothing has changed from one to the other."""
         return (
             self.version == other.version
@@ -45,16 +45,16 @@ class Roster:
         return teams_of(self.directory, self.users, self.settings)
 
     @cached_property
-    def assigned(self) -> Mapping[int, frozenset[int]] | None:
+    def users_by_number(self) -> Mapping[int, frozenset[int]] | None:
         """Number → those of its users who are still there, none where that is unknown or not wanted."""
         if self.directory.assigned is None or not self.settings.map_users_to_numbers:
             return None
         return {number: users & self.present for number, users in self.directory.assigned.items()}
 
     @cached_property
-    def answers(self) -> Mapping[int, set[int]] | None:
+    def numbers_by_user(self) -> Mapping[int, set[int]] | None:
         """User → the numbers that he answers, none where that is unknown or not wanted."""
-        return None if self.assigned is None else numbers_of(self.assigned)
+        return None if self.users_by_number is None else numbers_of(self.users_by_number)
 
     @cached_property
     def teams_of_user(self) -> Mapping[int, list[Team]]:
@@ -75,7 +75,7 @@ class Roster:
         return teams
 
 
-def roster_now(lists: Lists, live: list[Call], period: Period, settings: Settings) -> Roster:
+def roster_now(lists: ReferenceData, live: list[Call], period: Period, settings: Settings) -> Roster:
     """Return the roster of what is known now; `live` are the calls in progress."""
     directory = lists.directory
     unnamed_users, unnamed_numbers = unnamed(lists, live, period)

@@ -7,7 +7,7 @@ when the user gets series, which then begin at 0.
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 
-from exporter.account.totals import NOT_KEPT, OTHERS, Key, kind_of
+from exporter.account.counter_totals import NOT_KEPT, OTHERS, Key, kind_of
 
 Own = Mapping[str, tuple[tuple[Key, int], ...]]
 """By the id of each user who has series of their own: what was counted before, and stays in `others`."""

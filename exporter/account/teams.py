@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from exporter.account.directory import SINGLE_USERS, Directory, Named
+from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.config import Group, Settings
 
 GROUP_PREFIX = "group:"
@@ -15,7 +15,7 @@ _KINDS: tuple[Literal["users", "teams", "numbers"], ...] = ("users", "teams", "n
 class Team(NamedTuple):
     """A team as the board shows it. `numbers` are those that a member answers, none while that is unknown."""
 
-    label: Named
+    label: NamedRef
     members: frozenset[int]
     numbers: frozenset[int] | None
 
@@ -56,9 +56,9 @@ def teams_of(directory: Directory, user_ids: Iterable[int], settings: Settings) 
     )
 
 
-def group_label(name: str) -> Named:
+def group_label(name: str) -> NamedRef:
     """A group where a team's id and name would stand."""
-    return Named(GROUP_PREFIX + name, name)
+    return NamedRef(GROUP_PREFIX + name, name)
 
 
 def unknown_names(directory: Directory, settings: Settings) -> Iterator[str]:

@@ -6,15 +6,15 @@ somebody talked.
 
 from msgspec.structs import replace
 
-from exporter.aircall.objects import Call
+from exporter.aircall.models import Call
 
-WAIT = 60.0
+MAX_WAIT_S = 60.0
 """Seconds after the first look at such a call from which on it is counted without its end."""
 
-LOOK = 5.0
+MIN_RECHECK_S = 5.0
 """Seconds between two looks at such a call, at least."""
 
-MOST = 200
+MAX_CALLS_WAITED_FOR = 200
 """Calls that are waited for at a time; others are counted at once: Aircall may give no ends at all."""
 
 
@@ -31,8 +31,8 @@ class Unended:
 
     def add(self, call: Call, at: float) -> bool:
         """Take in a call that is done, read `at` (our clock). Return whether its end is still waited for."""
-        has_room = call.id in self._since or len(self._since) < MOST
-        if call.ended_at is None and has_room and at - self._since.setdefault(call.id, at) < WAIT:
+        has_room = call.id in self._since or len(self._since) < MAX_CALLS_WAITED_FOR
+        if call.ended_at is None and has_room and at - self._since.setdefault(call.id, at) < MAX_WAIT_S:
             return True
         self.forget(call.id)
         return False

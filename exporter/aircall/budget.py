@@ -5,13 +5,13 @@ from collections import deque
 
 from exporter.aircall.headers import Headers
 
-FIRST_LIMIT = 60.0
+DEFAULT_LIMIT = 60.0
 """The company's requests a minute until the API announces its own limit (tutorial, "Rate Limiting")."""
 
-UNKNOWN_RESET = 10.0
+DEFAULT_BACKOFF_S = 10.0
 """Seconds to stand still after a 429 that does not say when the limit resets; as between two polls."""
 
-LATEST_RESET = 120.0
+MAX_RESET_DELAY_S = 120.0
 """Seconds beyond which an announced reset is not believed."""
 
 LIMIT_KEPT = 900.0
@@ -20,7 +20,7 @@ LIMIT_KEPT = 900.0
 LIMIT_DOUBTED = 60.0
 """Seconds for which an earlier limit of the same endpoint counts, too: servers may disagree."""
 
-LEAST_BUDGET = 2.0
+MIN_BUDGET = 2.0
 """Requests a minute below which nothing could be polled at all."""
 
 WINDOW = 61.0
@@ -66,12 +66,12 @@ class RequestBudget:
         Endpoints may announce different limits. The smallest one that counts is taken.
         """
         configured = [] if self._asked_limit is None else [self._asked_limit]
-        return min([*configured, *(limit for _, limit in self._announced)], default=FIRST_LIMIT)
+        return min([*configured, *(limit for _, limit in self._announced)], default=DEFAULT_LIMIT)
 
     @property
     def requests_per_minute(self) -> float:
         """Our part of the limit."""
-        return max(LEAST_BUDGET, self.limit * self.share)
+        return max(MIN_BUDGET, self.limit * self.share)
 
     @property
     def sustained(self) -> float:
@@ -88,29 +88,31 @@ class RequestBudget:
         return float(self._most) if self._at_once else max(1.0, self._most / 12)
 
     @property
-    def _saved_up(self) -> float:
+    def _burst_seconds(self) -> float:
         """By how many seconds a request may be ahead of the even pace."""
         return (self.burst - 1) * 60 / self.sustained
 
     @property
     def ready_at(self) -> float:
         """The earliest time (UNIX seconds) at which a request may go out; the past means at once."""
-        return max(self._even_at - self._saved_up, self._room_at, self._blocked_until)
+        return max(self._even_at - self._burst_seconds, self._room_at, self._blocked_until)
 
-    def spend(self, now: float) -> None:
+    def acquire(self, now: float) -> None:
         """Take one request from the budget, at `now`."""
         # where the minute was full until just now, nothing has been saved up since
-        self._even_at = max(self._even_at, now, self._room_at + self._saved_up) + 60 / self.sustained
+        self._even_at = max(self._even_at, now, self._room_at + self._burst_seconds) + 60 / self.sustained
         self._sent.append(now)
         while self._sent[0] < now - WINDOW:
             self._sent.popleft()
         self.spent += 1
 
-    def take_over(self, since: float) -> None:
+    def assume_exhausted(self, since: float) -> None:
         """Begin after another who may have spent as much as it could, up to `since` (UNIX seconds)."""
-        self._even_at = since + self.burst * 60 / self.sustained + self._saved_up
+        self._even_at = since + self.burst * 60 / self.sustained + self._burst_seconds
 
-    def learn(self, headers: Headers, now: float, server_ahead: float = 0.0, endpoint: str = "") -> None:
+    def update_from_headers(
+        self, headers: Headers, now: float, server_ahead: float = 0.0, endpoint: str = ""
+    ) -> None:
         """Take in an answer's headers.
 
         Args:
@@ -135,13 +137,13 @@ class RequestBudget:
             if headers.remaining == 0 and reset is not None:
                 self._blocked_until = max(self._blocked_until, reset)
 
-    def throttled(self, headers: Headers, now: float, server_ahead: float = 0.0) -> float:
+    def on_rate_limited(self, headers: Headers, now: float, server_ahead: float = 0.0) -> float:
         """Stand still after a 429, whose headers are learned by `learn`.
 
         Returns the time (UNIX seconds, our clock) at which work goes on.
         """
         reset = _believable(headers, now, server_ahead)
-        self._blocked_until = now + UNKNOWN_RESET if reset is None else reset
+        self._blocked_until = now + DEFAULT_BACKOFF_S if reset is None else reset
         return self._blocked_until
 
     @property
@@ -155,4 +157,4 @@ def _believable(headers: Headers, now: float, server_ahead: float) -> float | No
     announced = [] if headers.reset is None else [headers.reset - server_ahead]
     if headers.retry_after is not None:
         announced.append(now + headers.retry_after)
-    return next((at for at in announced if now < at <= now + LATEST_RESET), None)
+    return next((at for at in announced if now < at <= now + MAX_RESET_DELAY_S), None)

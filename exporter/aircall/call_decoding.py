@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from exporter.aircall.decoding import decode_field, decode_fields, decode_ids, decode_list, decode_objects
-from exporter.aircall.limits import LONGEST_TAG, MOST_COMMENTS, MOST_TAGS, Limit, clipped, first
-from exporter.aircall.objects import Call, CallDetails, Comment, Direction, Page, ReadCall, Ref, Tag
+from exporter.aircall.limits import MAX_COMMENTS, MAX_TAG_LENGTH, MAX_TAGS, Limit, first, truncated
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Comment, Direction, Page, Ref, Tag
 
 _OPTIONAL: dict[str, Any] = {
     "user": Ref | None,
@@ -30,32 +30,32 @@ class _InProgress(msgspec.Struct):
     external_transferred_to: Any = None
 
 
-def decode_calls(body: bytes) -> Page[ReadCall]:
+def decode_calls(body: bytes) -> Page[CallWithDetails]:
     """Decode a list of calls with their details. Raises InvalidAnswerError."""
     listed = decode_list(body, "calls")
-    return decode_calls_of(listed.raws, listed.next_page_link, listed.exceeded)
+    return decode_call_items(listed.raws, listed.next_page_link, listed.exceeded)
 
 
-def decode_call(body: bytes) -> Page[ReadCall]:
+def decode_call(body: bytes) -> Page[CallWithDetails]:
     """Decode a single call as a page of one, or of none if it is unreadable. Raises InvalidAnswerError."""
-    return decode_calls_of([decode_field(body, "call")])
+    return decode_call_items([decode_field(body, "call")])
 
 
-def decode_calls_of(
+def decode_call_items(
     raws: Sequence[msgspec.Raw],
     next_page_link: str | None = None,
     exceeded: Counter[Limit] | None = None,
-) -> Page[ReadCall]:
+) -> Page[CallWithDetails]:
     """Decode calls with their details; count in `exceeded` how often a limit was.
 
     Calls that cannot be read are counted, and calls with an unknown direction listed; both are left out.
     """
-    items: list[ReadCall] = []
+    items: list[CallWithDetails] = []
     ignored: list[int] = []
     exceeded = Counter() if exceeded is None else exceeded
     for raw in raws:
         read = _read(raw)
-        if isinstance(read, ReadCall):
+        if isinstance(read, CallWithDetails):
             items.append(_bounded(read, exceeded))
         elif read is not None:
             ignored.append(read)
@@ -63,22 +63,22 @@ def decode_calls_of(
     return Page(tuple(items), malformed, decode_ids(raws), next_page_link, None, exceeded, frozenset(ignored))
 
 
-def _bounded(read: ReadCall, exceeded: Counter[Limit]) -> ReadCall:
+def _bounded(read: CallWithDetails, exceeded: Counter[Limit]) -> CallWithDetails:
     """Return the same call within the limits of what is kept."""
-    details = clipped(read.details, exceeded)
-    tags = first(details.tags or (), MOST_TAGS, "tags", exceeded)
-    comments = first(details.comments or (), MOST_COMMENTS, "comments", exceeded)
+    details = truncated(read.details, exceeded)
+    tags = first(details.tags or (), MAX_TAGS, "tags", exceeded)
+    comments = first(details.comments or (), MAX_COMMENTS, "comments", exceeded)
     assignee = details.assigned_to_id
     details = msgspec.structs.replace(
         details,
-        tags=details.tags and tuple(clipped(tag, exceeded, LONGEST_TAG) for tag in tags),
-        comments=details.comments and tuple(clipped(comment, exceeded) for comment in comments),
+        tags=details.tags and tuple(truncated(tag, exceeded, MAX_TAG_LENGTH) for tag in tags),
+        comments=details.comments and tuple(truncated(comment, exceeded) for comment in comments),
         assigned_to=None if assignee is None else {"id": assignee},
     )
-    return read._replace(call=_sharing(clipped(read.call, exceeded)), details=details)
+    return read._replace(call=_intern_call(truncated(read.call, exceeded)), details=details)
 
 
-def _read(raw: msgspec.Raw) -> ReadCall | int | None:
+def _read(raw: msgspec.Raw) -> CallWithDetails | int | None:
     """Decode a call; return its id if its direction is unknown, and None if it cannot be read."""
     calls, _ = decode_objects([raw], Call)
     if calls:
@@ -97,14 +97,14 @@ def _read(raw: msgspec.Raw) -> ReadCall | int | None:
     return _with_rest(calls[0], raw, frozenset(unread)) if known_direction else calls[0].id
 
 
-def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> ReadCall:
+def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> CallWithDetails:
     if call.phase == "done":
-        return ReadCall(call, _details(raw), unread)
+        return CallWithDetails(call, _details(raw), unread)
     parts, _ = decode_objects([raw], _InProgress)
     part = parts[0] if parts else _InProgress()
     team_ids = frozenset(team.id for team in decode_objects(part.teams or (), Ref)[0])
     outside = part.external_transferred_to not in (None, "", False)
-    return ReadCall(call, _details(raw), unread, team_ids, outside)
+    return CallWithDetails(call, _details(raw), unread, team_ids, outside)
 
 
 def _readable(field: msgspec.Raw | None, kind: Any) -> bool:
@@ -135,21 +135,21 @@ def _details(raw: msgspec.Raw) -> CallDetails:
     )
 
 
-def _sharing(call: Call) -> Call:
+def _intern_call(call: Call) -> Call:
     """Return the same call, sharing equal parts with other calls: tens of thousands are kept."""
     return msgspec.structs.replace(
         call,
         status=sys.intern(call.status),
-        started_at=_shared(call.started_at),
-        answered_at=_shared(call.answered_at),
-        ended_at=_shared(call.ended_at),
+        started_at=_interned(call.started_at),
+        answered_at=_interned(call.answered_at),
+        ended_at=_interned(call.ended_at),
         missed_call_reason=call.missed_call_reason and sys.intern(call.missed_call_reason),
-        user=_shared(call.user),
-        number=_shared(call.number),
+        user=_interned(call.user),
+        number=_interned(call.number),
     )
 
 
 @lru_cache(maxsize=2**12)
-def _shared(value: T) -> T:
+def _interned(value: T) -> T:
     """Return one object for all equal ones read of late: calls read together began and ended together."""
     return value

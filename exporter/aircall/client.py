@@ -11,14 +11,14 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from exporter import __version__
 from exporter.addresses import is_loopback
-from exporter.aircall.decoding import InvalidAnswerError
+from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import (
     ApiError,
     CredentialError,
     DroppedConnectionError,
     NotFoundError,
-    ThrottledError,
+    RateLimitedError,
 )
 from exporter.aircall.failures import CA_VARIABLES, describe
 from exporter.aircall.headers import Headers, read_headers
@@ -35,20 +35,20 @@ READ_TIMEOUT = 10.0
 REPEATABLE = ("GET", "PUT")
 """Methods whose requests may be sent twice with the effect and the answer of one: a switch sets a state.
 The others always get a new connection, because the effect of a request on a dropped one is not known."""
-LARGEST_ANSWER = 16 * 2**20
+MAX_RESPONSE_BYTES = 16 * 2**20
 """Bytes; a page of 50 calls with everything in it has some 200 kB."""
 
 FAILURES = ("timeout", "connection", "invalid")
 """Codes of requests that brought no answer, or none that can be read."""
 
-_FINE = (200, 201, 204)
+_SUCCESS = (200, 201, 204)
 
 _BY_STATUS = {
     401: CredentialError,
     403: CredentialError,
     404: NotFoundError,
     410: NotFoundError,
-    429: ThrottledError,
+    429: RateLimitedError,
 }
 
 
@@ -124,13 +124,13 @@ class Client:
             with attempt:
                 response, body = self._fetch(request, attempt)
             headers, code = read_headers(response.headers), str(response.status_code)
-            if response.status_code not in _FINE:
+            if response.status_code not in _SUCCESS:
                 kind = _BY_STATUS.get(response.status_code, ApiError)
                 raise kind(code, f"{request.path}: {_refusal(response)}", headers)
             return _decoded(request, body), headers
         except ApiError:
             raise
-        except InvalidAnswerError as error:
+        except InvalidResponseError as error:
             code = "invalid"
             raise ApiError(code, f"{request.path}: {error}", headers) from None
         except Exception as error:  # whatever it is, the request has failed
@@ -163,8 +163,8 @@ class Client:
             body = bytearray()
             while chunk := response.raw.read1(64 * 1024, decode_content=True):
                 body += chunk
-                if len(body) > LARGEST_ANSWER:
-                    raise InvalidAnswerError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+                if len(body) > MAX_RESPONSE_BYTES:
+                    raise InvalidResponseError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
                 if attempt.remaining <= 0:
                     break
             if attempt.remaining <= 0:  # the end of the body may be where the connection was shut down
@@ -176,10 +176,10 @@ def _decoded(request: Request[T], body: bytes) -> T:
     """Decode an answer. Raises InvalidAnswerError, whatever goes wrong."""
     try:
         return request.decode(body)
-    except InvalidAnswerError:
+    except InvalidResponseError:
         raise
     except Exception as error:  # such as RecursionError or MemoryError
-        raise InvalidAnswerError(f"the answer cannot be decoded: {type(error).__name__}") from None
+        raise InvalidResponseError(f"the answer cannot be decoded: {type(error).__name__}") from None
 
 
 def _refusal(response: requests.Response) -> str:

@@ -11,16 +11,16 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from exporter.aircall.limits import LONGEST_LINK, MOST_PAGE_ITEMS, Limit, clipped, first
-from exporter.aircall.objects import Page, Ref
+from exporter.aircall.limits import MAX_LINK_LENGTH, MAX_PAGE_ITEMS, Limit, first, truncated
+from exporter.aircall.models import Page, Ref
 
-LONGEST_NUMBER = 400
+MAX_NUMBER_LENGTH = 400
 """Digits of a whole number."""
 
 T = TypeVar("T")
 
 
-class InvalidAnswerError(Exception):
+class InvalidResponseError(Exception):
     """The answer is not JSON, or not of the shape that the endpoint promises."""
 
 
@@ -43,7 +43,7 @@ def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
     """Decode a list answer, whose objects stand under `key`. Raises InvalidAnswerError."""
     raws, next_page_link, total, exceeded = decode_list(body, key)
     items, malformed = decode_objects(raws, kind)
-    items = tuple(clipped(item, exceeded) for item in items)
+    items = tuple(truncated(item, exceeded) for item in items)
     return Page(items, malformed, decode_ids(raws), next_page_link, total, exceeded)
 
 
@@ -54,14 +54,16 @@ def decode_list(body: bytes, key: str) -> ListAnswer:
         raws = msgspec.json.decode(fields[key], type=list[msgspec.Raw])
         meta = msgspec.json.decode(fields["meta"], type=_Meta) if "meta" in fields else _Meta()
     except KeyError:
-        raise InvalidAnswerError(f"the answer has no list of {key}") from None
+        raise InvalidResponseError(f"the answer has no list of {key}") from None
     except msgspec.DecodeError as error:
-        raise InvalidAnswerError(f"the list of {key} cannot be read: {error}") from None
+        raise InvalidResponseError(f"the list of {key} cannot be read: {error}") from None
     link = meta.next_page_link
-    if link is not None and len(link) > LONGEST_LINK:
-        raise InvalidAnswerError(f"the next_page_link has {len(link)} characters, more than {LONGEST_LINK}")
+    if link is not None and len(link) > MAX_LINK_LENGTH:
+        raise InvalidResponseError(
+            f"the next_page_link has {len(link)} characters, more than {MAX_LINK_LENGTH}"
+        )
     exceeded: Counter[Limit] = Counter()
-    some = first(raws, MOST_PAGE_ITEMS, "page_items", exceeded)
+    some = first(raws, MAX_PAGE_ITEMS, "page_items", exceeded)
     return ListAnswer(some, link, meta.total if type(meta.total) is int else None, exceeded)
 
 
@@ -75,7 +77,7 @@ def decode_field(body: bytes, key: str) -> msgspec.Raw:
     """Return one field of an answer, not decoded yet. Raises InvalidAnswerError."""
     fields = decode_fields(body)
     if key not in fields:
-        raise InvalidAnswerError(f"the answer has no {key}")
+        raise InvalidResponseError(f"the answer has no {key}")
     return fields[key]
 
 
@@ -105,7 +107,7 @@ def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return msgspec.json.decode(repaired(body), type=dict[str, msgspec.Raw])
     except (ValueError, RecursionError) as error:
-        raise InvalidAnswerError(f"the answer is not a JSON object: {error}") from None
+        raise InvalidResponseError(f"the answer is not a JSON object: {error}") from None
 
 
 def repaired(body: bytes) -> bytes:
@@ -120,7 +122,7 @@ def repaired(body: bytes) -> bytes:
 
 def _whole(digits: str) -> int:
     """A whole number; one that Python would not read is none of ours, and as bad as any that is wrong."""
-    return int(digits) if len(digits) < LONGEST_NUMBER else -1
+    return int(digits) if len(digits) < MAX_NUMBER_LENGTH else -1
 
 
 def _finite(text: str) -> float | None:

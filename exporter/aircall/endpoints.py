@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 
 from exporter.aircall.call_decoding import decode_call, decode_calls
-from exporter.aircall.decoding import InvalidAnswerError, decode_object, decode_page
-from exporter.aircall.limits import MOST_OBJECTS, MOST_PAGES
-from exporter.aircall.objects import (
+from exporter.aircall.decoding import InvalidResponseError, decode_object, decode_page
+from exporter.aircall.limits import MAX_OBJECTS, MAX_PAGES
+from exporter.aircall.models import (
     Availability,
+    CallWithDetails,
     Number,
     NumberUsers,
     Page,
-    ReadCall,
     Ref,
     Team,
     User,
@@ -28,10 +28,10 @@ T = TypeVar("T")
 PER_PAGE = 50
 """The most objects that a page of Aircall's holds (API reference, "Pagination")."""
 
-API_HISTORY = 182 * 86400
+API_HISTORY_S = 182 * 86400
 """How far back calls reach, in seconds (API reference: six months)."""
 
-QUERY_CAP = 10_000
+MAX_CALLS_PER_QUERY = 10_000
 """The most calls that one query gives, silently (API reference, "Calls")."""
 
 FAR_FUTURE = 4_102_444_800
@@ -65,21 +65,21 @@ class Request(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Answer(Generic[T]):
+class Response(Generic[T]):
     """What came back, and when (UNIX seconds, our clock) it was asked for: it is at least that old."""
 
     value: T
     at: float
 
 
-Apply = Callable[[Page[T], float], None]
+PageHandler = Callable[[Page[T], float], None]
 """Takes in a page, and the time (UNIX seconds, our clock) at which it was asked for."""
 
-Asking = Generator[Request[Any], Answer[Any], T]
+ApiTask = Generator[Request[Any], Response[Any], T]
 """Work that yields requests and is sent their answers: whoever drives it decides when each goes out."""
 
 
-def ask(request: Request[T]) -> Asking[Answer[T]]:
+def fetch(request: Request[T]) -> ApiTask[Response[T]]:
     """Ask one thing.
 
     NotFoundError is raised here if Aircall answers 404 or 410, and any other ApiError if the request asks
@@ -88,21 +88,21 @@ def ask(request: Request[T]) -> Asking[Answer[T]]:
     return (yield request)
 
 
-class TooManyObjectsError(InvalidAnswerError):
+class TooManyObjectsError(InvalidResponseError):
     """A query goes on for more pages or objects than any account can have."""
 
 
-def each_page(request: Request[Page[T]], apply: Apply[T], most: int = MOST_OBJECTS) -> Asking[None]:
+def paginate(request: Request[Page[T]], apply: PageHandler[T], most: int = MAX_OBJECTS) -> ApiTask[None]:
     """Follow `next_page_link` from `request` on, handing each page and its time to `apply`.
 
     Only the link's query is taken, wherever it may point, and of that not what we asked for ourselves: a link
     may leave out a bound, or have none in it, as the tutorial's sample.
     Raises InvalidAnswerError if the links lead round in a circle, or on to ever more copies of a page, and
-    TooManyObjectsError if there are `most` objects and a link to more, or more than `MOST_PAGES`.
+    TooManyObjectsError if there are `most` objects and a link to more, or more than `MAX_PAGES`.
     """
     asked, seen, objects = request.query, set[str | int](), 0
     while True:
-        answer = yield from ask(request)
+        answer = yield from fetch(request)
         page: Page[T] = answer.value
         apply(page, answer.at)
         link = page.next_page_link
@@ -110,10 +110,10 @@ def each_page(request: Request[Page[T]], apply: Apply[T], most: int = MOST_OBJEC
             return
         ids = hash(page.ids)
         if link in seen or ids in seen:
-            raise InvalidAnswerError("the next_page_link leads back to a page that was read before")
+            raise InvalidResponseError("the next_page_link leads back to a page that was read before")
         seen |= {link, ids}
         objects += page.objects
-        if objects >= most or len(seen) >= 2 * MOST_PAGES:
+        if objects >= most or len(seen) >= 2 * MAX_PAGES:
             raise TooManyObjectsError(f"the query goes on after {objects} objects on {len(seen) // 2} pages")
         told = parse_qsl(link.partition("#")[0].partition("?")[2], keep_blank_values=True)
         query = (*asked, *(pair for pair in told if pair[0] not in dict(asked)))
@@ -165,25 +165,25 @@ def availability(user_id: int) -> Request[str | None]:
     return _object("/v1/users/:id/availability", "availability", str, user_id)
 
 
-def calls(since: int, until: int | None = None) -> Request[Page[ReadCall]]:
+def calls(since: int, until: int | None = None) -> Request[Page[CallWithDetails]]:
     """Calls that started from `since` up to and with `until` (UNIX seconds), newest first."""
     bounds = [("from", str(since))] + ([] if until is None else [("to", str(until))])
     query = (("order", "desc"), *bounds, ("per_page", str(PER_PAGE)))
     return Request("/v1/calls", decode_calls, query=query, further=until is not None)
 
 
-def newest_calls(count: int) -> Request[Page[ReadCall]]:
+def newest_calls(count: int) -> Request[Page[CallWithDetails]]:
     """Return the request for the calls that started last."""
     query = (("order", "desc"), ("per_page", str(count)))
     return Request("/v1/calls", decode_calls, query=query, further=True)
 
 
-def no_calls() -> Request[Page[ReadCall]]:
+def no_calls() -> Request[Page[CallWithDetails]]:
     """The calls of the far future: an empty list, whose answer tells the time."""
     return calls(FAR_FUTURE)
 
 
-def call(id_: int) -> Request[Page[ReadCall]]:
+def call(id_: int) -> Request[Page[CallWithDetails]]:
     return Request("/v1/calls/:id", decode_call, id_)
 
 

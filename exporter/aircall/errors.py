@@ -2,7 +2,7 @@
 
 from exporter.aircall.headers import Headers
 
-REJECTED = "Aircall rejects the credential: check aircall.api_id and aircall.api_token"
+CREDENTIAL_REJECTED = "Aircall rejects the credential: check aircall.api_id and aircall.api_token"
 """What to tell whoever set the credential."""
 
 
@@ -40,5 +40,5 @@ class DroppedConnectionError(ApiError):
     """
 
 
-class ThrottledError(ApiError):
+class RateLimitedError(ApiError):
     """429: the company's limit is used up, by us or by its other integrations."""

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import msgspec
 
-from exporter.aircall.call_decoding import decode_calls_of
+from exporter.aircall.call_decoding import decode_call_items
 from exporter.aircall.decoding import decode_fields, decode_objects
-from exporter.aircall.objects import Id, ReadCall
+from exporter.aircall.models import CallWithDetails, Id
 
 CALL_EVENTS = (
     "call.created",
@@ -46,7 +46,7 @@ USER_EVENTS = (
     "user.disconnected",
 )
 
-OTHER = "other"
+UNKNOWN_EVENT = "other"
 """Stands for whatever else Aircall sends, or has added since."""
 
 EVENTS = (*CALL_EVENTS, *USER_EVENTS)
@@ -54,7 +54,7 @@ EVENTS = (*CALL_EVENTS, *USER_EVENTS)
 T = TypeVar("T")
 
 
-class ToldUser(msgspec.Struct, frozen=True):
+class UserEventData(msgspec.Struct, frozen=True):
     """A user, as far as an event tells of him."""
 
     id: Id
@@ -71,8 +71,8 @@ class Event:
 
     name: str
     at: float
-    call: ReadCall | None = None
-    user: ToldUser | None = None
+    call: CallWithDetails | None = None
+    user: UserEventData | None = None
     ignored: int | None = None
 
 
@@ -137,10 +137,10 @@ class Delivery:
         self._fields = decode_fields(body)
         self.token = self._read("token", str) or ""
         name = (self._read("event", str) or "").removesuffix(".v2")
-        self.name = name if name in EVENTS else OTHER
+        self.name = name if name in EVENTS else UNKNOWN_EVENT
 
     @property
-    def identity(self) -> int:
+    def dedup_key(self) -> int:
         """Tells this event from others in this process; the same when it is sent again."""
         return hash(tuple(bytes(self._fields.get(key, b"")) for key in ("event", "timestamp", "data")))
 
@@ -153,14 +153,14 @@ class Delivery:
             at /= 1000
         data = [self._fields.get("data", msgspec.Raw(b"null"))]
         if self.name in CALL_EVENTS:
-            page = decode_calls_of(data)
+            page = decode_call_items(data)
             if page.ignored:
                 return Event(self.name, at, ignored=next(iter(page.ignored)))
             return Event(self.name, at, call=page.items[0]) if page.items else None
         if self.name in USER_EVENTS:
-            users, _ = decode_objects(data, ToldUser)
+            users, _ = decode_objects(data, UserEventData)
             return Event(self.name, at, user=users[0]) if users else None
-        return Event(OTHER, at)
+        return Event(UNKNOWN_EVENT, at)
 
     def _read(self, key: str, kind: type[T]) -> T | None:
         try:

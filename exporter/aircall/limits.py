@@ -32,50 +32,50 @@ Limit = Literal[
 ]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
-MOST_PAGES = 2000
+MAX_PAGES = 2000
 """Pages of one query."""
 
-MOST_OBJECTS = 25_000
+MAX_OBJECTS = 25_000
 """Objects of one list: users, teams, numbers or availabilities; also the users of one team or number."""
 
-MOST_PAGE_ITEMS = 500
+MAX_PAGE_ITEMS = 500
 """Objects of one page; Aircall's pages hold 50 at most."""
 
-MOST_MEMBERSHIPS = 50_000
+MAX_MEMBERSHIPS = 50_000
 """Memberships of all teams together; each has some 45 series."""
 
-MOST_ASSIGNMENTS = 500_000
+MAX_ASSIGNMENTS = 500_000
 """Users of all numbers together."""
 
-MOST_NAMES = 100_000
+MAX_NAMES = 100_000
 """Users, teams and numbers whose names are remembered, of each kind."""
 
-MOST_CALLS = 300_000
+MAX_CALLS = 300_000
 """Calls in memory: those of the last two hours, or of the activity period."""
 
-MOST_IDENTITIES = 25_000
+MAX_IDENTITIES = 25_000
 """Users, numbers and teams with counters, of each kind: as many as a list may hold."""
 
-MOST_UNLISTED = 2000
+MAX_UNLISTED = 2000
 """Users, and numbers, that calls name since the start although no list does."""
 
-MOST_PAIRS = 200_000
+MAX_PAIRS = 200_000
 """Pairs of a user and a number with counters of their own."""
 
-MOST_WORDS = 50
+MAX_WORDS = 50
 """Different missed-call reasons, substatuses or unknown availabilities; later ones are `other`."""
 
-MOST_TAGS = 100
-MOST_COMMENTS = 200
+MAX_TAGS = 100
+MAX_COMMENTS = 200
 """Tags and comments of one call."""
 
-LONGEST_LINK = 4000
+MAX_LINK_LENGTH = 4000
 """Characters of a link; a longer one is left out, since a part of a link leads nowhere."""
 
-LONGEST_TAG = 500
+MAX_TAG_LENGTH = 500
 """Characters of a tag, which is kept in the archive and is no label."""
 
-LONGEST_TEXT = 200
+MAX_TEXT_LENGTH = 200
 """Characters of a name, or any other text that is not named here."""
 
 _LONGEST = {
@@ -91,7 +91,7 @@ _LINKS = frozenset({"asset", "recording", "voicemail"})
 T = TypeVar("T")
 
 
-def clipped(item: T, exceeded: Counter[Limit], longest: int = LONGEST_TEXT) -> T:
+def truncated(item: T, exceeded: Counter[Limit], longest: int = MAX_TEXT_LENGTH) -> T:
     """Return an object whose texts are no longer than their limits; count in `exceeded` what was cut.
 
     A text that has no limit of its own is as long as `longest` at most.
@@ -100,7 +100,7 @@ def clipped(item: T, exceeded: Counter[Limit], longest: int = LONGEST_TEXT) -> T
     kind: Any = type(item)
     for name in _fields(kind):
         value = getattr(item, name)
-        if type(value) is str and len(value) > LONGEST_TEXT // 2:
+        if type(value) is str and len(value) > MAX_TEXT_LENGTH // 2:
             cut = _cut(name, value, exceeded, longest)
             if cut is not value:
                 changes[name] = cut
@@ -121,14 +121,14 @@ def _fields(kind: type) -> tuple[str, ...]:
 
 
 def _cut(name: str, text: str, exceeded: Counter[Limit], otherwise: int) -> Any:
-    longest = LONGEST_LINK if name in _LINKS else _LONGEST.get(name, otherwise)
+    longest = MAX_LINK_LENGTH if name in _LINKS else _LONGEST.get(name, otherwise)
     if len(text) <= longest:
         return text
     exceeded["text_length"] += 1
     return None if name in _LINKS else text[:longest]
 
 
-def together(
+def fit_into(
     listed: Mapping[int, frozenset[int]], most: int, limit: Limit, exceeded: Counter[Limit]
 ) -> dict[int, frozenset[int]]:
     """Return the users of teams or numbers, no more than `most` together; count in `exceeded` the others."""
@@ -147,7 +147,7 @@ class Words:
         """Tell apart the `known` words in any case, and the first others; `limit` counts the rest."""
         self._limit = limit
         self._words = set(known)
-        self._most = len(self._words) + MOST_WORDS
+        self._most = len(self._words) + MAX_WORDS
 
     def add(self, words: Iterable[str]) -> None:
         """Tell these words apart from now on, whatever the limit is."""

@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import connectionpool
 from urllib3.util import connection as sockets
 
-MAX_IDLE = 30.0
+MAX_IDLE_S = 30.0
 """Seconds for which an unused connection is kept. NATs and load balancers drop idle connections without
 notice, most of them after a minute or more."""
 
@@ -243,15 +243,15 @@ class Transport(HTTPAdapter):
     """Opens connections that observe the present attempt, and closes those that were idle for too long."""
 
     def __init__(self) -> None:
-        self._max_idle, self._cautious_until = MAX_IDLE, 0.0
-        self._survived = MAX_IDLE
+        self._max_idle, self._cautious_until = MAX_IDLE_S, 0.0
+        self._survived = MAX_IDLE_S
         """The longest idle time (seconds) after which a connection still worked since one was dropped."""
         super().__init__()
 
     @property
     def max_idle(self) -> float:
         """Seconds for which an unused connection is kept."""
-        return self._max_idle if time.monotonic() < self._cautious_until else MAX_IDLE
+        return self._max_idle if time.monotonic() < self._cautious_until else MAX_IDLE_S
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
         super().init_poolmanager(*arguments, **named)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import msgspec
 from starlette.responses import Response
 
-from exporter.archive.search import FoundCall, FoundTotals
+from exporter.archive.search import CallResult, FoundTotals
 
 
-class ListedCall(FoundCall, frozen=True, kw_only=True):
+class ListedCall(CallResult, frozen=True, kw_only=True):
     """A call that was found."""
 
     started_at_iso: str
@@ -41,7 +41,7 @@ def problem(code: int, why: str) -> Response:
     return json_answer(msgspec.json.encode(Problem(why)), code)
 
 
-def listed(call: FoundCall) -> ListedCall:
+def listed(call: CallResult) -> ListedCall:
     """A found call as the API lists it."""
     return ListedCall(
         **msgspec.structs.asdict(call),

@@ -12,12 +12,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from exporter.aircall.objects import ReadCall
+from exporter.aircall.models import CallWithDetails
 from exporter.api.answers import problem
-from exporter.polling.errand import UNANSWERED, unanswered
-from exporter.yamlfile import short
+from exporter.config_file import truncate
+from exporter.polling.on_demand import ON_DEMAND_ERRORS, to_http_error
 
-LookUp = Callable[[int], ReadCall | None]
+LookUp = Callable[[int], CallWithDetails | None]
 """Asks Aircall for a call; none where there is no such call. Raises one of `UNANSWERED`."""
 
 ASSETS = ("recording", "voicemail")
@@ -37,16 +37,16 @@ class Assets:
     async def answer(self, request: Request) -> Response:
         call_id, asset = request.path_params["id"], request.path_params["asset"]
         if asset not in ASSETS:
-            return problem(404, f"found {short(asset)}, wanted {' or '.join(ASSETS)}")
+            return problem(404, f"found {truncate(asset)}, wanted {' or '.join(ASSETS)}")
         if not _ID.fullmatch(call_id):
-            return problem(404, f"found {short(call_id)}, wanted a call's id")
+            return problem(404, f"found {truncate(call_id)}, wanted a call's id")
         return await self._lead_to(asset, int(call_id))
 
     async def _lead_to(self, asset: str, call_id: int) -> Response:
         try:
             found = await run_in_threadpool(self._look_up, call_id)
-        except UNANSWERED as error:
-            return problem(*unanswered(error))
+        except ON_DEMAND_ERRORS as error:
+            return problem(*to_http_error(error))
         link = getattr(found.details, asset) if found else None
         if link is None:
             return problem(404, f"call {call_id} has no {asset}")

@@ -38,7 +38,7 @@ class CallSearch:
     def _search(self, query: Query) -> bytes:
         cursor = query.cursor
         with self._archive.searching() as connection:
-            criteria = self._archive.hashed(connection, query.criteria)
+            criteria = self._archive.with_caller_hashes(connection, query.criteria)
             found = page(connection, criteria, query.limit + 1, cursor.place if cursor else None)
             matched = cursor.totals if cursor else totals(connection, criteria)
         shown, more = found[: query.limit], found[query.limit :]

@@ -9,13 +9,13 @@ from starlette.responses import Response
 from exporter import __version__
 from exporter.api.answers import Calls, Problem
 from exporter.api.assets import ASSETS
+from exporter.api.availability import SWITCH_PATH, SWITCH_PROBLEMS, AvailabilityRequest, SwitchedUser
 from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
-from exporter.api.switching import SWITCH_PATH, SWITCH_PROBLEMS, SwitchedUser, Wish
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter
-from exporter.archive.reading import TIME
+from exporter.archive.parsing import TIME_FORMATS
 
 _SCHEMAS: dict[Kind, dict[str, Any]] = {
-    "time": {"type": "string", "description": TIME},
+    "time": {"type": "string", "description": TIME_FORMATS},
     "duration": {"type": "string", "description": "a duration such as 10s, 15m or 1h30m"},
     "truth": {"type": "boolean"},
     "choice": {"type": "string"},
@@ -34,7 +34,7 @@ def description(_: Request) -> Response:
 def openapi() -> dict[str, Any]:
     """The description, version 3.1."""
     (calls, problem, wish, switched), schemas = msgspec.json.schema_components(
-        (Calls, Problem, Wish, SwitchedUser), ref_template="#/components/schemas/{name}"
+        (Calls, Problem, AvailabilityRequest, SwitchedUser), ref_template="#/components/schemas/{name}"
     )
     problems = {
         "400": "A parameter is unknown or malformed; the error names it.",

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError
-from exporter.archive.reading import read_criteria, refuse_unknown
-from exporter.archive.search import FoundTotals, Place
-from exporter.yamlfile import short
+from exporter.archive.parsing import parse_criteria, reject_unknown
+from exporter.archive.search import FoundTotals, Position
+from exporter.config_file import truncate
 
 PATH = "/api/v1/calls"
 
@@ -34,8 +34,8 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     totals: FoundTotals
 
     @property
-    def place(self) -> Place:
-        return Place(self.started_at, self.id)
+    def place(self) -> Position:
+        return Position(self.started_at, self.id)
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def read_query(items: Iterable[tuple[str, str]], now: float) -> Query:
     given: dict[str, list[str]] = {}
     for name, value in items:
         given.setdefault(name, []).append(value)
-    refuse_unknown(given, [*(parameter.name for parameter in PARAMETERS), LIMIT, CURSOR])
+    reject_unknown(given, [*(parameter.name for parameter in PARAMETERS), LIMIT, CURSOR])
     limit, cursor = _once(given, LIMIT), _once(given, CURSOR)
     return Query(
-        read_criteria(given, now, UTC),
+        parse_criteria(given, now, UTC),
         DEFAULT_LIMIT if limit is None else _limit(limit),
         None if cursor is None else _cursor(cursor),
         given,
@@ -78,7 +78,7 @@ def _once(given: dict[str, list[str]], name: str) -> str | None:
 
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 5 and 1 <= int(text) <= HIGHEST_LIMIT):
-        raise CriterionError(LIMIT, f"found {short(text)}, wanted 1 to {HIGHEST_LIMIT}")
+        raise CriterionError(LIMIT, f"found {truncate(text)}, wanted 1 to {HIGHEST_LIMIT}")
     return int(text)
 
 
@@ -91,4 +91,4 @@ def _cursor(text: str) -> Cursor:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         return msgspec.msgpack.decode(raw, type=Cursor)
     except (ValueError, msgspec.MsgspecError):
-        raise CriterionError(CURSOR, f"found {short(text)}, wanted one from an answer's next") from None
+        raise CriterionError(CURSOR, f"found {truncate(text)}, wanted one from an answer's next") from None

@@ -9,7 +9,7 @@ from exporter.api.assets import Assets, LookUp
 from exporter.api.calls import CallSearch
 from exporter.api.openapi import description
 from exporter.archive.store import Archive
-from exporter.web.guard import NeedsCredential
+from exporter.web.require_auth import RequireAuthMiddleware
 
 
 def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
@@ -26,7 +26,7 @@ def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
             Route("/calls/{id}/{asset}", Assets(look_up).answer),
             Route("/openapi.json", description),
         ],
-        middleware=[] if archive.simulated else [Middleware(NeedsCredential, "the calls API")],
+        middleware=[] if archive.simulated else [Middleware(RequireAuthMiddleware, "the calls API")],
     )
 
 

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from datetime import UTC
 from itertools import islice
 
-from exporter.archive import listing
+from exporter.archive import output
 from exporter.archive.criteria import PARAMETERS, CriterionError, Parameter
-from exporter.archive.reading import TIME, read_criteria
-from exporter.archive.search import FoundCall, search, totals
+from exporter.archive.parsing import TIME_FORMATS, parse_criteria
+from exporter.archive.search import CallResult, search, totals
 from exporter.archive.store import Archive
-from exporter.archive.strangers import strangers
+from exporter.archive.suggestions import unknown_name_hints
 
 FOUND, NOTHING = 0, 1
 """Exit codes, as grep's; 2 is a wrong flag or an archive that cannot be read."""
 
-_SHOWN = {"table": listing.as_table, "json": listing.as_json, "csv": listing.as_csv}
+_SHOWN = {"table": output.as_table, "json": output.as_json, "csv": output.as_csv}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_)
             continue
         several = "; may be given again" if parameter.several else ""
-        form = f": {TIME}" if parameter.name == "from" else ""
+        form = f": {TIME_FORMATS}" if parameter.name == "from" else ""
         parser.add_argument(
             flag,
             action="append",
@@ -46,16 +46,16 @@ def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
     zone = UTC if arguments.utc else None
     given = {parameter.name: _texts(getattr(arguments, parameter.name)) for parameter in PARAMETERS}
     try:
-        criteria = read_criteria({name: texts for name, texts in given.items() if texts}, now, zone)
+        criteria = parse_criteria({name: texts for name, texts in given.items() if texts}, now, zone)
     except CriterionError as error:
         raise ValueError(f"{_flag(error.parameter)}: {error.problem}") from None
     with archive.searching() as connection:
-        criteria = archive.hashed(connection, criteria)
+        criteria = archive.with_caller_hashes(connection, criteria)
         counted = _Counted(search(connection, criteria), arguments.limit)
         _SHOWN[arguments.format](counted, zone)
         if arguments.format == "table":
-            print(listing.in_words(totals(connection, criteria)))
-        for parameter, hint in strangers(connection, criteria):
+            print(output.in_words(totals(connection, criteria)))
+        for parameter, hint in unknown_name_hints(connection, criteria):
             print(f"aircall-exporter: calls: {_flag(parameter)}: {hint}", file=sys.stderr)
     return FOUND if counted.count else NOTHING
 
@@ -78,11 +78,11 @@ def _flag(name: str) -> str:
 class _Counted:
     """Calls as they pass by, counted."""
 
-    def __init__(self, calls: Iterator[FoundCall], limit: int) -> None:
+    def __init__(self, calls: Iterator[CallResult], limit: int) -> None:
         self._calls = islice(calls, limit) if limit > 0 else calls
         self.count = 0
 
-    def __iter__(self) -> Iterator[FoundCall]:
+    def __iter__(self) -> Iterator[CallResult]:
         for call in self._calls:
             self.count += 1
             yield call

@@ -7,15 +7,15 @@ the period is mandatory.
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.yamlfile import short
+from exporter.config_file import truncate
 
 Kind = Literal["time", "duration", "truth", "choice", "text"]
 
-LAST_MOMENT = 253_402_300_799
+MAX_TIMESTAMP = 253_402_300_799
 """The end of the year 9999, in UNIX seconds."""
 
-MOST_VALUES = 500
-MOST_SIGNS = 1000
+MAX_VALUES = 500
+MAX_TEXT_LENGTH = 1000
 """How many options a criterion may have, and how long a text may be."""
 
 
@@ -98,13 +98,13 @@ class Criteria:
         for parameter in PARAMETERS:
             value = getattr(self, parameter.field)
             values = value if parameter.several else () if value is None else (value,)
-            if len(values) > MOST_VALUES:
-                problem = f"found {len(values)} options, wanted at most {MOST_VALUES}"
+            if len(values) > MAX_VALUES:
+                problem = f"found {len(values)} options, wanted at most {MAX_VALUES}"
                 raise CriterionError(parameter.name, problem)
             for each in values:
                 wanted = _wanted(parameter, each)
                 if wanted:
-                    raise CriterionError(parameter.name, f"found {short(each)}, wanted {wanted}")
+                    raise CriterionError(parameter.name, f"found {truncate(each)}, wanted {wanted}")
         if self.since > self.until:
             raise CriterionError("to", "is before from, wanted a later time")
 
@@ -125,14 +125,14 @@ def _wanted(parameter: Parameter, value: object) -> str:
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and 0 <= value <= LAST_MOMENT
+    return isinstance(value, int) and 0 <= value <= MAX_TIMESTAMP
 
 
 def _wanted_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         return "a text"
-    if len(value) > MOST_SIGNS:
-        return f"at most {MOST_SIGNS} signs"
+    if len(value) > MAX_TEXT_LENGTH:
+        return f"at most {MAX_TEXT_LENGTH} signs"
     try:
         value.encode()
     except UnicodeEncodeError:

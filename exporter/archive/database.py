@@ -25,7 +25,7 @@ IN_MEMORY = "found a SQLite database in memory, which loses all calls and counte
 CONNECT_SECONDS = 5
 """How long a connection to a database server may take."""
 
-NOTICING = {
+TCP_KEEPALIVE = {
     "keepalives_idle": 5,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -34,13 +34,13 @@ NOTICING = {
 """Seconds, seconds, times and milliseconds: has a server be missed within 20 s that is gone without a word,
 whether nothing was asked of it or it was in the middle of something."""
 
-KEPT_STATEMENTS = 16
+STATEMENT_CACHE_SIZE = 16
 """Statements that a SQLite connection keeps: one with hundreds of ids takes a tenth of a megabyte."""
 
 SEARCH_SECONDS = 20
 """How long PostgreSQL may take over one statement of a search."""
 
-_SEARCHING = {
+_SEARCH_SETTINGS = {
     "statement_timeout": f"{SEARCH_SECONDS}s",
     # An index page costs what any page costs: the default takes the disk for one that has to seek, and
     # reads whole tables instead.
@@ -55,7 +55,7 @@ class ArchiveError(Exception):
     """The database cannot be opened, read or written now; trying again later may work."""
 
 
-class TakenError(ArchiveError):
+class LostLeadershipError(ArchiveError):
     """Another exporter has the archive, where only one at a time may."""
 
 
@@ -122,8 +122,8 @@ def engine_for(url: str, **pool: int) -> Engine:
     """The database at `url` (SQLAlchemy's form), connected to by the first use."""
     parsed = make_url(url)
     own: dict[str, Any] = {
-        "postgresql": {"connect_timeout": CONNECT_SECONDS, "client_encoding": "utf8", **NOTICING},
-        "sqlite": {"cached_statements": KEPT_STATEMENTS},
+        "postgresql": {"connect_timeout": CONNECT_SECONDS, "client_encoding": "utf8", **TCP_KEEPALIVE},
+        "sqlite": {"cached_statements": STATEMENT_CACHE_SIZE},
     }
     connect = own.get(parsed.get_backend_name(), {})
     engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect, **pool)
@@ -158,7 +158,7 @@ a power loss. Of the values of `synchronous_commit` only `off` does not wait."""
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def write_transaction(engine: Engine) -> Iterator[Connection]:
     """Yield the connection of a transaction; it is on disk once it is committed, also changes of tables.
 
     PostgreSQL ends it with an error if it waits for a lock for long, or for the next statement.
@@ -186,11 +186,11 @@ def scrub(engine: Engine) -> bool:
 
 
 @contextmanager
-def searching(engine: Engine) -> Iterator[Connection]:
+def read_transaction(engine: Engine) -> Iterator[Connection]:
     """Yield a connection that reads only, with statements that end after `SEARCH_SECONDS` on PostgreSQL."""
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(select(*(func.set_config(*each, True) for each in _SEARCHING.items())))
+            connection.execute(select(*(func.set_config(*each, True) for each in _SEARCH_SETTINGS.items())))
         yield connection
 
 

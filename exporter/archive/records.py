@@ -5,36 +5,36 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
+from exporter.account.counter_totals import Key
 from exporter.account.shares import Own
-from exporter.account.totals import Key
-from exporter.aircall.objects import Call, CallDetails
+from exporter.aircall.models import Call, CallDetails
 from exporter.config import Caller
 
-Doing = Mapping[int, tuple[str, float]]
+UserStates = Mapping[int, tuple[str, float]]
 """By user id, his state and since when (UNIX seconds) he was seen in it."""
 
-Span = tuple[int, int]
+TimeRange = tuple[int, int]
 """A stretch of time: its first and its last second, in UNIX seconds on Aircall's clock."""
 
 
-MOST_FOR_TEAMS = 20_000
+MAX_FOR_TEAMS = 20_000
 """Calls in memory that are counted, but not yet for their teams; the archive remembers the others."""
 
 
-MOST_STARTS = 100
+MAX_STARTS = 100
 """The latest starts of calls that are remembered; some calls may be dated in the future."""
 
 
-class NoRoomError(Exception):
+class QueueFullError(Exception):
     """So many calls wait to be saved that no more are taken."""
 
 
-Stage = Literal["counted", "counted_for_teams"]
+CountStage = Literal["counted", "counted_for_teams"]
 """A call adds to the totals twice: by itself, and for its teams once they can be told."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class CallRecord:
     """A call as it was read last, and how its caller may be `shown`."""
 
     call: Call
@@ -74,19 +74,19 @@ class Counting:
 
 
 @dataclass(frozen=True, slots=True)
-class Addition:
+class CountedCall:
     """What a finished call adds to the totals at one stage.
 
     The archive adds it once, and only if the call is to be counted.
     """
 
     call: Call
-    stage: Stage
+    stage: CountStage
     increments: tuple[tuple[Key, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Checkpoint:
     """How far reading has come. UNIX seconds on Aircall's clock.
 
     `covered` is when all calls began that have been read, `wanted_from` since when all of them should be;
@@ -96,7 +96,7 @@ class Progress:
     """
 
     counted_from: float | None = None
-    covered: tuple[Span, ...] = ()
+    covered: tuple[TimeRange, ...] = ()
     wanted_from: int | None = None
     swept: tuple[int, ...] = ()
     for_teams: bool = False
@@ -106,12 +106,12 @@ class Progress:
 class Batch:
     """What is to be saved together: all of it or nothing."""
 
-    records: dict[int, Record] = field(default_factory=dict)
-    additions: list[Addition] = field(default_factory=list)
+    records: dict[int, CallRecord] = field(default_factory=dict)
+    counted_calls: list[CountedCall] = field(default_factory=list)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
-    vanished: set[int] = field(default_factory=set)
+    deleted_ids: set[int] = field(default_factory=set)
     """Calls that went on when they were read last, and that Aircall knows no more."""
-    progress: Progress | None = None
+    progress: Checkpoint | None = None
     load: int = 0
     """Which loading of the archive it follows; what followed an earlier one is saved no more."""
     counting: Counting | None = None
@@ -122,15 +122,15 @@ class Batch:
     """How many calls that are not counted for their teams yet are to come back once it is saved."""
 
     def __bool__(self) -> bool:
-        said = self.names or self.vanished or self.progress or self.own is not None
-        return bool(self.records or self.additions or said or self.for_teams_wanted)
+        said = self.names or self.deleted_ids or self.progress or self.own is not None
+        return bool(self.records or self.counted_calls or said or self.for_teams_wanted)
 
     def add(self, later: "Batch") -> None:
         """Take in what came later."""
         self.records |= later.records
-        self.additions += later.additions
+        self.counted_calls += later.counted_calls
         self.names |= later.names
-        self.vanished = (self.vanished - later.records.keys()) | later.vanished
+        self.deleted_ids = (self.deleted_ids - later.records.keys()) | later.deleted_ids
         self.progress = later.progress or self.progress
         self.for_teams_wanted = later.for_teams_wanted or self.for_teams_wanted
         self.counting = later.counting or self.counting
@@ -143,13 +143,13 @@ class Batch:
         """
         if len(self.records) <= most:
             everything = replace(self)
-            self.records, self.additions, self.names = {}, [], {}
-            self.vanished, self.progress, self.counting, self.own = set(), None, None, None
+            self.records, self.counted_calls, self.names = {}, [], {}
+            self.deleted_ids, self.progress, self.counting, self.own = set(), None, None, None
             self.for_teams_wanted = 0
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
-        additions = [addition for addition in self.additions if addition.call.id not in self.records]
-        self.additions = [addition for addition in self.additions if addition.call.id in self.records]
+        additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
+        self.counted_calls = [addition for addition in self.counted_calls if addition.call.id in self.records]
         own, self.own = self.own, None  # before what is counted for these users
         return Batch(taken, additions, counting=self.counting, own=own)
 
@@ -158,19 +158,21 @@ class Batch:
 
         An item is a call with what it adds to the totals, or a name.
         """
-        calls = list(dict.fromkeys((*self.records, *(addition.call.id for addition in self.additions))))
+        calls = list(dict.fromkeys((*self.records, *(addition.call.id for addition in self.counted_calls))))
         items = [*((id_, None) for id_ in calls), *((None, name) for name in self.names)]
         if len(items) < 2:
             return None
         first, last = (self._with(half) for half in (items[: len(items) // 2], items[len(items) // 2 :]))
         wanted = self.for_teams_wanted
-        return first, replace(last, vanished=self.vanished, progress=self.progress, for_teams_wanted=wanted)
+        return first, replace(
+            last, deleted_ids=self.deleted_ids, progress=self.progress, for_teams_wanted=wanted
+        )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
         calls, names = {id_ for id_, _ in items}, {name for _, name in items}
         return Batch(
             {id_: record for id_, record in self.records.items() if id_ in calls},
-            [addition for addition in self.additions if addition.call.id in calls],
+            [addition for addition in self.counted_calls if addition.call.id in calls],
             {name: said for name, said in self.names.items() if name in names},
             load=self.load,
             counting=self.counting,
@@ -179,21 +181,21 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Saved:
+class SaveResult:
     """What saving a batch came to.
 
     The additions that had not been counted before, and the totals as they are now of everything that the
     batch could add to: also where an earlier try had worked and could not tell.
     """
 
-    additions: tuple[Addition, ...]
+    additions: tuple[CountedCall, ...]
     totals: Mapping[Key, int]
     uncounted_for_teams: tuple[Call, ...] | None = None
     """The calls that the batch wanted back; none if it wanted none."""
 
 
 @dataclass(frozen=True)
-class Memory:
+class LoadedState:
     """What the archive remembers at a start.
 
     The totals, the progress (none at the very first start), names by kind and id, the calls that are
@@ -203,11 +205,11 @@ class Memory:
     """
 
     totals: Iterable[tuple[Key, int]] = ()
-    progress: Progress | None = None
+    progress: Checkpoint | None = None
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    uncounted_for_teams: tuple[Call, ...] = ()
-    left_open: frozenset[int] = frozenset()
-    removed_to: int = 0
+    pending_team_counts: tuple[Call, ...] = ()
+    unfinished_ids: frozenset[int] = frozenset()
+    purged_before: int = 0
     load: int = 0
     """Which loading of the archive this is: the first, or one after it was replaced."""
     counting: Counting | None = None

@@ -8,15 +8,15 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func,
 
 from exporter.account.directory import SINGLE_USERS
 from exporter.account.teams import GROUP_PREFIX
-from exporter.archive.conditions import conditions
 from exporter.archive.criteria import Criteria
+from exporter.archive.filters import conditions
 from exporter.archive.schema import calls, comments, names, tags, teams
 
 PAGE = 500
 """Calls that are read from the database at a time."""
 
 
-class FoundCall(msgspec.Struct, frozen=True, kw_only=True):
+class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     """A call as the tutorial lists it. Times are UNIX seconds, lengths seconds, none where there is none."""
 
     id: int
@@ -61,26 +61,26 @@ class FoundTotals(msgspec.Struct, frozen=True):
     """Over answered inbound calls; none where there are none."""
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where in the order of a search, newest first, a call stands."""
 
     started_at: int
     id: int
 
 
-def search(connection: Connection, criteria: Criteria) -> Iterator[FoundCall]:
+def search(connection: Connection, criteria: Criteria) -> Iterator[CallResult]:
     """The calls that match, newest first, read page by page."""
     found = page(connection, criteria, PAGE)
     while found:
         yield from found
         last = found[-1]
         full = len(found) == PAGE
-        found = page(connection, criteria, PAGE, Place(last.started_at, last.id)) if full else []
+        found = page(connection, criteria, PAGE, Position(last.started_at, last.id)) if full else []
 
 
 def page(
-    connection: Connection, criteria: Criteria, limit: int, after: Place | None = None
-) -> list[FoundCall]:
+    connection: Connection, criteria: Criteria, limit: int, after: Position | None = None
+) -> list[CallResult]:
     """The `limit` newest calls that match, or those that come `after` a place."""
     matching = select(calls).where(*conditions(connection, criteria))
     if after is not None:
@@ -129,16 +129,18 @@ def _seconds(
     return func.coalesce(func.sum(case((and_(condition, until > since), until - since))), 0)
 
 
-def _found(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[FoundCall]:
+def _found(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[CallResult]:
     ids = [row.id for row in rows]
-    tagged = several(connection, select(tags.c.call_id, tags.c.name).where(tags.c.call_id.in_(ids)))
+    tagged = group_by_call(connection, select(tags.c.call_id, tags.c.name).where(tags.c.call_id.in_(ids)))
     told = select(comments.c.call_id, comments.c.content).where(comments.c.call_id.in_(ids))
-    commented = several(connection, told.order_by(comments.c.position))
-    counted = several(connection, select(teams.c.call_id, teams.c.team_id).where(teams.c.call_id.in_(ids)))
+    commented = group_by_call(connection, told.order_by(comments.c.position))
+    counted = group_by_call(
+        connection, select(teams.c.call_id, teams.c.team_id).where(teams.c.call_id.in_(ids))
+    )
     named = {(row.kind, row.id): row.name for row in connection.execute(select(names))} if rows else {}
     for row in rows:
         answered_at, ended_at = row.answered_at, row.ended_at
-        yield FoundCall(
+        yield CallResult(
             id=row.id,
             direction=row.direction,
             status=row.status,
@@ -165,7 +167,7 @@ def _found(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[FoundCa
         )
 
 
-def several(connection: Connection, query: Select[Any]) -> dict[int, list[str]]:
+def group_by_call(connection: Connection, query: Select[Any]) -> dict[int, list[str]]:
     """What each call has several of."""
     several: dict[int, list[str]] = {}
     for row in connection.execute(query):

@@ -10,7 +10,7 @@ import secrets
 import msgspec
 from sqlalchemy import Connection, delete, select
 
-from exporter.archive import state, whole
+from exporter.archive import integrity, metadata_table
 from exporter.archive.database import ReplacedError
 from exporter.archive.schema import state as notes
 
@@ -38,21 +38,21 @@ class Session:
     def begin(self, connection: Connection, at: float) -> None:
         """Write the row when the archive is loaded, `at` being UNIX seconds, and remove old ones."""
         for name in connection.scalars(select(notes.c.name).where(notes.c.name.startswith(_PREFIX))).all():
-            written = state.read(connection, name, _Written)
+            written = metadata_table.read(connection, name, _Written)
             if written is not None and abs(at - written.at) > KEPT and name != self._name:
                 connection.execute(delete(notes).where(notes.c.name == name))
         self._write(connection, at)
 
     def go_on(self, connection: Connection, at: float) -> None:
         """Write the next number. Raises ReplacedError if the row is not as it was written last."""
-        if not whole.has_all_tables(connection):
+        if not integrity.has_all_tables(connection):
             raise ReplacedError("some or all of its tables are missing")
-        written = state.read(connection, self._name, _Written)
+        written = metadata_table.read(connection, self._name, _Written)
         if written is None:
             raise ReplacedError("it does not contain what this exporter has written")
         if written.number not in self._possible:
             raise ReplacedError("it is an older copy of what this exporter has written")
-        if not whole.is_whole(connection):
+        if not integrity.is_whole(connection):
             raise ReplacedError("rows that this exporter has saved are missing")
         self._write(connection, at)
 
@@ -63,4 +63,4 @@ class Session:
     def _write(self, connection: Connection, at: float) -> None:
         number = 1 + max(self._possible, default=0)
         self._possible.add(number)
-        state.write(connection, self._name, _Written(number, at))
+        metadata_table.write(connection, self._name, _Written(number, at))

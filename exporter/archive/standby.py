@@ -7,14 +7,14 @@ from collections.abc import Callable
 import structlog
 
 from exporter.archive.database import ArchiveError
-from exporter.archive.leader import Vacancy
+from exporter.archive.leader_election import LeaderState
 
 log = structlog.get_logger()
 
 LOOK = 1.0
 """Seconds between two looks at the archive."""
 
-RETURNING = 8.0
+REJOIN_GRACE_S = 8.0
 """Seconds in which an exporter that lost its session notices (`writer.BEAT`) and has another."""
 
 RETURNING_LATE = 45.0
@@ -39,7 +39,7 @@ class Standby:
 
     def __init__(
         self,
-        look: Callable[[], Vacancy],
+        look: Callable[[], LeaderState],
         sign_of_life: Callable[[], object] = object,
         end_silent: Callable[[], object] = lambda: None,
         require_loadable: Callable[[], object] = lambda: None,
@@ -57,35 +57,35 @@ class Standby:
         self._problem, self._checked_at = "", -math.inf
         self._sign: object = None
         self._sign_at = self._looked_at = -math.inf
-        self._patience = RETURNING
+        self._patience = REJOIN_GRACE_S
         self._lost_at: float | None = None
         self.spent_until = -math.inf
         """Up to when another may have polled."""
-        self.why = UNDECIDED
+        self.reason = UNDECIDED
         """Why it is not our turn, in a few words."""
 
-    def is_our_turn(self, now: float) -> bool:
+    def may_take_over(self, now: float) -> bool:
         try:
             found = self._look()
         except ArchiveError:
             self._patience, self._lost_at = RETURNING_LATE, None
             return self._stand_by(UNDECIDED)
-        if found is Vacancy.HELD:
-            self._patience, self._lost_at = RETURNING, None
+        if found is LeaderState.HELD:
+            self._patience, self._lost_at = REJOIN_GRACE_S, None
             self._require_life(now)
             if now - self._checked_at >= CHECK:
                 self._check(now)
             return self._stand_by(self._problem or TAKEN)
-        if found is not Vacancy.NEVER_HELD:
+        if found is not LeaderState.NEVER_HELD:
             self._lost_at = self.spent_until = now if self._lost_at is None else self._lost_at
-        if found is Vacancy.LOST and now - self.spent_until < self._patience:
+        if found is LeaderState.LOST and now - self.spent_until < self._patience:
             return self._stand_by(self._problem or LOST)
         self._check(now)
         return not self._problem or self._stand_by(self._problem)
 
     def failed(self, error: ArchiveError) -> None:
         """The archive could not be loaded although it was our turn."""
-        self.why = _cannot_load(error)
+        self.reason = _cannot_load(error)
 
     def _check(self, now: float) -> None:
         """Look whether this exporter could load the archive: it takes no lock that it could not use."""
@@ -112,9 +112,9 @@ class Standby:
             log.warning("session of a silent exporter not ended", problem=str(error))
 
     def _stand_by(self, why: str) -> bool:
-        if why != self.why:
+        if why != self.reason:
             log.log(logging.ERROR if why == self._problem else logging.INFO, "standing by", why=why)
-        self.why = why
+        self.reason = why
         return False
 
 

@@ -13,49 +13,49 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
 
-from exporter.account.totals import Key
-from exporter.aircall.objects import Call
+from exporter.account.counter_totals import Key
+from exporter.aircall.models import Call
 from exporter.archive import (
-    callerkey,
-    forgetting,
-    hiding,
-    leader,
-    owner,
+    caller_key,
+    erasure,
+    integrity,
+    leader_election,
+    masking,
+    metadata_table,
     retention,
-    rows,
+    row_mapping,
     schema,
-    state,
-    whole,
+    simulated_guard,
 )
-from exporter.archive.callers import Callers
+from exporter.archive.caller_key_file import CallerKey, KeyFile
+from exporter.archive.caller_privacy import Callers
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import (
     ArchiveError,
     archive_errors,
     breaks_connection,
     engine_for,
+    read_transaction,
     scrub,
-    searching,
-    writing,
+    write_transaction,
 )
-from exporter.archive.files import OpenFiles, file_of
-from exporter.archive.keyfile import CallerKey, KeyFile
-from exporter.archive.lift import prepare, require_current, require_preparable
+from exporter.archive.migrations import prepare, require_current, require_preparable
 from exporter.archive.records import (
-    MOST_FOR_TEAMS,
-    MOST_STARTS,
-    Addition,
+    MAX_FOR_TEAMS,
+    MAX_STARTS,
     Batch,
+    CallRecord,
+    Checkpoint,
+    CountedCall,
     Counting,
-    Doing,
-    Memory,
-    Progress,
-    Record,
-    Saved,
-    Span,
+    LoadedState,
+    SaveResult,
+    TimeRange,
+    UserStates,
 )
-from exporter.archive.search import FoundCall, search
+from exporter.archive.search import CallResult, search
 from exporter.archive.session import Session
+from exporter.archive.sqlite_files import OpenFiles, file_of
 from exporter.config import Caller
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ ANY_HASH = select(exists().where(schema.calls.c.caller_hash >= ""))
 
 _GOES_ON = schema.calls.c.status != "done"
 _NEWEST_STARTS = (
-    select(schema.calls.c.started_at).distinct().order_by(schema.calls.c.started_at.desc()).limit(MOST_STARTS)
+    select(schema.calls.c.started_at).distinct().order_by(schema.calls.c.started_at.desc()).limit(MAX_STARTS)
 )
 _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schema.calls.c.counted_for_teams)
 
@@ -99,7 +99,7 @@ class Archive:
         self.exclusive = exclusive
         if exclusive:
             self._engine = engine_for(url, pool_size=1, max_overflow=0)
-            leader.lock_with_each_session(self._engine, self._name)
+            leader_election.lock_with_each_session(self._engine, self._name)
         self._key_file = key_file
         self._key: CallerKey | None = None
         self._forgotten: frozenset[str] = frozenset()
@@ -120,38 +120,38 @@ class Archive:
 
     def sign_of_life(self) -> object:
         """Return what changes every few seconds while another exporter works on an exclusive archive."""
-        with archive_errors(), searching(self._searched) as connection:
-            return leader.sign_of_life(connection)
+        with archive_errors(), read_transaction(self._searched) as connection:
+            return leader_election.sign_of_life(connection)
 
     def end_silent(self) -> bool:
         """End the session of an exporter that has an exclusive archive; returns whether there was one."""
         with archive_errors(), self._searched.begin() as connection:
-            return leader.end_silent(connection)
+            return leader_election.end_silent(connection)
 
-    def vacancy(self) -> leader.Vacancy:
+    def leader_state(self) -> leader_election.LeaderState:
         """Whether an exclusive archive of this database is open."""
-        with archive_errors(), searching(self._searched) as connection:
-            return leader.look(connection)
+        with archive_errors(), read_transaction(self._searched) as connection:
+            return leader_election.read_leader_state(connection)
 
     def require_loadable(self) -> None:
         """Raise ArchiveError if an exclusive archive could not be loaded; this takes no lock."""
-        with archive_errors(), searching(self._searched) as connection:
+        with archive_errors(), read_transaction(self._searched) as connection:
             require_preparable(connection)
             if self._key_file is not None:
-                callerkey.require_key(connection, self._key_file)
+                caller_key.require_key(connection, self._key_file)
 
     def leads(self) -> bool:
         """Whether no other exporter has had an exclusive archive since; asked in a session of its own."""
-        with archive_errors(), searching(self._searched) as connection:
+        with archive_errors(), read_transaction(self._searched) as connection:
             connection.exec_driver_sql("SET LOCAL statement_timeout = '2s'")
-            return leader.is_led_by(connection, self._name)
+            return leader_election.is_led_by(connection, self._name)
 
-    def leave(self) -> None:
+    def release_leadership(self) -> None:
         """Leave an exclusive archive to others."""
-        with archive_errors(), writing(self._engine) as connection:
-            leader.leave(connection, self._name)
+        with archive_errors(), write_transaction(self._engine) as connection:
+            leader_election.release(connection, self._name)
 
-    def load(self, create: bool = True) -> Memory:
+    def load(self, create: bool = True) -> LoadedState:
         """Open the archive, creating or lifting its tables, and return what it remembers.
 
         Loading it again follows a ReplacedError. Without `create` it then raises ArchiveError if its file has
@@ -161,27 +161,29 @@ class Archive:
             if self._files is not None and self._loads:
                 self._files.release(create)
             prepare(self._engine)
-            with writing(self._engine) as connection:
-                owner.claim(connection, self.simulated, again=self._loads > 0)
-                whole.require_whole(connection)
-                whole.begin(connection)
+            with write_transaction(self._engine) as connection:
+                simulated_guard.claim(connection, self.simulated, again=self._loads > 0)
+                integrity.require_whole(connection)
+                integrity.begin(connection)
                 self._session.begin(connection, time.time())
                 if self.exclusive:
-                    leader.claim(connection, self._name)
+                    leader_election.claim(connection, self._name)
                 if self._key_file is not None:
-                    self._key = callerkey.claim(connection, self._key_file)
-                memory = Memory(
+                    self._key = caller_key.claim(connection, self._key_file)
+                memory = LoadedState(
                     totals=[
                         (_as_key(row.key), row.value) for row in connection.execute(select(schema.totals))
                     ],
-                    progress=state.progress(connection),
+                    progress=metadata_table.progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
-                    uncounted_for_teams=_uncounted_for_teams(connection, MOST_FOR_TEAMS),
-                    left_open=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
-                    removed_to=retention.removed_to(connection),
-                    counting=state.counting(connection),
+                    pending_team_counts=_uncounted_for_teams(connection, MAX_FOR_TEAMS),
+                    unfinished_ids=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
+                    purged_before=retention.removed_to(connection),
+                    counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),
-                    own=state.read(connection, state.OWN, dict[str, tuple[tuple[Key, int], ...]]),
+                    own=metadata_table.read(
+                        connection, metadata_table.OWN, dict[str, tuple[tuple[Key, int], ...]]
+                    ),
                 )
             self._session.committed()
             self._loads += 1
@@ -193,92 +195,92 @@ class Archive:
 
         Raises ReplacedError if the database is not as this exporter left it, TakenError if another has led.
         """
-        with archive_errors(), writing(self._engine) as connection:
+        with archive_errors(), write_transaction(self._engine) as connection:
             if self._loads:
                 self._session.go_on(connection, time.time())
             if self.exclusive:
-                leader.require(connection, self._name)
+                leader_election.verify_leader(connection, self._name)
             yield connection
         if self._loads:
             self._session.committed()
 
-    def save(self, batch: Batch) -> Saved:
+    def save(self, batch: Batch) -> SaveResult:
         """Save a batch, all of it or nothing."""
         with self._going_on() as connection:
-            owner.require(connection, self.simulated)
-            hiding.note(connection, {record.shown for record in batch.records.values()})
+            simulated_guard.require(connection, self.simulated)
+            masking.record_visibility(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
             if batch.own is not None:
-                state.write(connection, state.OWN, batch.own)
-            counting = state.decide_counting(connection, batch.counting)
-            fresh = tuple(_for_the_first_time(connection, batch.additions, counting))
+                metadata_table.write(connection, metadata_table.OWN, batch.own)
+            counting = metadata_table.decide_counting(connection, batch.counting)
+            fresh = tuple(_not_yet_counted(connection, batch.counted_calls, counting))
             self._add_to_totals(connection, fresh)
-            self._put(connection, schema.teams, rows.team_rows(fresh))
-            if batch.vanished:
-                gone = schema.calls.c.id.in_(batch.vanished)
+            self._put(connection, schema.teams, row_mapping.team_rows(fresh))
+            if batch.deleted_ids:
+                gone = schema.calls.c.id.in_(batch.deleted_ids)
                 connection.execute(delete(schema.calls).where(gone, _GOES_ON))
-            self._put(connection, schema.names, rows.name_rows(batch.names))
+            self._put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
-                state.write(connection, state.PROGRESS, batch.progress)
+                metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)
             wanted = batch.for_teams_wanted
             uncounted = _uncounted_for_teams(connection, wanted) if wanted else None
-            totals = _totals(connection, batch.additions)
-            whole.note(connection, batch.records.values(), _one_of(fresh, totals), bool(batch.names))
-            return Saved(fresh, totals, uncounted)
+            totals = _totals(connection, batch.counted_calls)
+            integrity.note(connection, batch.records.values(), _one_of(fresh, totals), bool(batch.names))
+            return SaveResult(fresh, totals, uncounted)
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> Checkpoint | None:
         """How far reading has come."""
-        return self._noted(state.PROGRESS, Progress)
+        return self._noted(metadata_table.PROGRESS, Checkpoint)
 
-    def wishes(self) -> tuple[Span, ...]:
+    def manual_backfills(self) -> tuple[TimeRange, ...]:
         """What was asked for by hand."""
-        return self._noted(state.WISHES, tuple[Span, ...]) or ()
+        return self._noted(metadata_table.WISHES, tuple[TimeRange, ...]) or ()
 
-    def set_wishes(self, spans: tuple[Span, ...]) -> None:
+    def set_manual_backfills(self, spans: tuple[TimeRange, ...]) -> None:
         """Ask for spans of the past, in place of what was asked for before."""
-        self._note(state.WISHES, spans)
+        self._note(metadata_table.WISHES, spans)
 
-    def served_at(self) -> float | None:
+    def last_heartbeat(self) -> float | None:
         """When an exporter last gave a sign of life (UNIX seconds)."""
-        served = self._noted(state.SERVED, Served)
+        served = self._noted(metadata_table.SERVED, Served)
         return None if served is None else served.at
 
-    def serve(self, at: float, since: float) -> bool:
+    def heartbeat(self, at: float, since: float) -> bool:
         """Give a sign of life; whether no other exporter has given one `since` (UNIX seconds)."""
         with self._going_on() as connection:
-            served = state.read(connection, state.SERVED, Served)
-            state.write(connection, state.SERVED, Served(at, self._name))
+            served = metadata_table.read(connection, metadata_table.SERVED, Served)
+            metadata_table.write(connection, metadata_table.SERVED, Served(at, self._name))
         return served is None or served.by == self._name or served.at <= since
 
-    def doing(self) -> Doing:
+    def user_states(self) -> UserStates:
         """What the users did when the exporter noted it last, and since when."""
-        return self._noted(state.DOING, dict[int, tuple[str, float]]) or {}
+        return self._noted(metadata_table.DOING, dict[int, tuple[str, float]]) or {}
 
-    def note_doing(self, doing: Doing) -> None:
+    def save_user_states(self, doing: UserStates) -> None:
         """Note what the users do, in place of what they did before."""
-        self._note(state.DOING, doing)
+        self._note(metadata_table.DOING, doing)
 
     def _noted(self, name: str, kind: type[T]) -> T | None:
-        with archive_errors(), searching(self._engine) as connection:
-            return state.read(connection, name, kind)
+        with archive_errors(), read_transaction(self._engine) as connection:
+            return metadata_table.read(connection, name, kind)
 
     def _note(self, name: str, value: object) -> None:
-        with archive_errors(), writing(self._engine) as connection:
-            state.write(connection, name, value)
+        with archive_errors(), write_transaction(self._engine) as connection:
+            metadata_table.write(connection, name, value)
 
-    def search(self, criteria: Criteria) -> Iterator[FoundCall]:
+    def search(self, criteria: Criteria) -> Iterator[CallResult]:
         """The calls that match, newest first. Raises ArchiveError also where there is no archive yet."""
         with self.searching() as connection:
-            yield from search(connection, self.hashed(connection, criteria))
+            yield from search(connection, self.with_caller_hashes(connection, criteria))
 
     @contextmanager
     def searching(self) -> Iterator[Connection]:
         """A connection for searches. Raises ArchiveError also where there is no archive yet."""
-        with archive_errors(), searching(self._searched) as connection:
+        with archive_errors(), read_transaction(self._searched) as connection:
             require_current(connection)
             yield connection
 
-    def hashed(self, connection: Connection, criteria: Criteria) -> Criteria:
+    def with_caller_hashes(self, connection: Connection, criteria: Criteria) -> Criteria:
         """The same criteria, which find callers also where they are told by a hash.
 
         Raises ArchiveError where there are such callers, and not the key that they are hashed with.
@@ -291,56 +293,59 @@ class Archive:
     def _key_of(self, connection: Connection) -> CallerKey:
         if self._key_file is None:
             raise ArchiveError("the archive's callers are told by a key, and none is given")
-        return callerkey.key_of(connection, self._key_file)
+        return caller_key.key_of(connection, self._key_file)
 
-    def remove(self, before: int, most: int = 500) -> int:
+    def purge_expired(self, before: int, most: int = 500) -> int:
         """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
-        with archive_errors(), writing(self._engine) as connection:
+        with archive_errors(), write_transaction(self._engine) as connection:
             return retention.remove(connection, before, most)
 
-    def hide(self, how: Caller) -> hiding.Pass:
+    def hide(self, how: Caller) -> masking.MaskingResult:
         """Hide callers who were kept when more was shown of them, a piece of the calls at a time."""
-        with archive_errors(), writing(self._engine) as connection:
-            forgetting.hold(connection)
-            return hiding.hide(connection, how, self._key)
+        with archive_errors(), write_transaction(self._engine) as connection:
+            erasure.lock_erasures(connection)
+            return masking.mask_next_batch(connection, how, self._key)
 
-    def calls_of(self, number: str) -> int:
+    def count_calls_of(self, number: str) -> int:
         """How many calls of a caller are kept."""
-        with archive_errors(), searching(self._engine) as connection:
+        with archive_errors(), read_transaction(self._engine) as connection:
             require_current(connection)
-            return forgetting.count(connection, self._key_of(connection), number)
+            return erasure.count(connection, self._key_of(connection), number)
 
-    def forget(self, number: str, at: int) -> int:
+    def erase(self, number: str, at: int) -> int:
         """Forget a caller from `at` (UNIX seconds) on; gives how many calls have been changed."""
-        with archive_errors(), writing(self._engine) as connection:
+        with archive_errors(), write_transaction(self._engine) as connection:
             require_current(connection)
-            return forgetting.forget(connection, self._key_of(connection), number, at)
+            return erasure.erase(connection, self._key_of(connection), number, at)
 
-    def scrub(self) -> bool:
+    def purge_deleted_data(self) -> bool:
         """Let go of what was overwritten or removed; gives whether nobody stood in the way."""
         with archive_errors():
             return scrub(self._engine)
 
-    def _put_calls(self, connection: Connection, records: list[Record]) -> None:
+    def _put_calls(self, connection: Connection, records: list[CallRecord]) -> None:
         if not records:
             return
         ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
         callers = Callers(self._key, self._hold_forgotten(connection))
         records = list(map(callers.kept, records))
-        put = [rows.call_row(record, callers, removed_to) for record in records]
+        put = [row_mapping.call_row(record, callers, removed_to) for record in records]
         self._put(connection, schema.calls, put, keep=("counted", "counted_for_teams"))
-        for table, children in ((schema.tags, rows.tag_rows), (schema.comments, rows.comment_rows)):
+        for table, children in (
+            (schema.tags, row_mapping.tag_rows),
+            (schema.comments, row_mapping.comment_rows),
+        ):
             connection.execute(delete(table).where(table.c.call_id.in_(ids)))
             self._put(connection, table, children(records))
 
     def _hold_forgotten(self, connection: Connection) -> frozenset[str]:
         """Return the hashes of callers who are to be forgotten; write rows again that were deleted."""
-        found = forgetting.hold(connection)
-        forgetting.note_again(connection, self._forgotten - found, int(time.time()))
+        found = erasure.lock_erasures(connection)
+        erasure.note_again(connection, self._forgotten - found, int(time.time()))
         self._forgotten |= found
         return self._forgotten
 
-    def _add_to_totals(self, connection: Connection, additions: Iterable[Addition]) -> None:
+    def _add_to_totals(self, connection: Connection, additions: Iterable[CountedCall]) -> None:
         added: Counter[Key] = Counter()
         for addition in additions:
             for key, count in addition.increments:
@@ -354,7 +359,7 @@ class Archive:
             )
 
     def _put(
-        self, connection: Connection, table: Table, put: list[rows.Row], keep: tuple[str, ...] = ()
+        self, connection: Connection, table: Table, put: list[row_mapping.Row], keep: tuple[str, ...] = ()
     ) -> None:
         """Insert rows, or change those that are there; columns to `keep` stay as they were."""
         if not put:
@@ -374,12 +379,12 @@ class Archive:
 
 def _uncounted_for_teams(connection: Connection, most: int) -> tuple[Call, ...]:
     """Return calls that are counted, but not yet for their teams."""
-    return tuple(map(rows.call_of, connection.execute(_UNCOUNTED_FOR_TEAMS.limit(most))))
+    return tuple(map(row_mapping.call_of, connection.execute(_UNCOUNTED_FOR_TEAMS.limit(most))))
 
 
-def _for_the_first_time(
-    connection: Connection, additions: Iterable[Addition], counting: Counting | None
-) -> Iterator[Addition]:
+def _not_yet_counted(
+    connection: Connection, additions: Iterable[CountedCall], counting: Counting | None
+) -> Iterator[CountedCall]:
     """Mark the calls as counted, and yield the additions of those that count and were not marked before.
 
     Which calls count is decided here and not by the exporter that read them: it may have read them before
@@ -399,7 +404,7 @@ def _for_the_first_time(
             yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
 
 
-def _totals(connection: Connection, additions: Iterable[Addition]) -> dict[Key, int]:
+def _totals(connection: Connection, additions: Iterable[CountedCall]) -> dict[Key, int]:
     """The totals as they are now that these could add to."""
     keys = iter({_as_text(key) for addition in additions for key, _ in addition.increments})
     found: dict[Key, int] = {}
@@ -409,7 +414,7 @@ def _totals(connection: Connection, additions: Iterable[Addition]) -> dict[Key, 
     return found
 
 
-def _one_of(additions: Iterable[Addition], totals: Mapping[Key, int]) -> tuple[str, int] | None:
+def _one_of(additions: Iterable[CountedCall], totals: Mapping[Key, int]) -> tuple[str, int] | None:
     """Return a key that was added to, and its total; None if nothing was added."""
     key = next((key for addition in additions for key, _ in addition.increments), None)
     return None if key is None else (_as_text(key), totals[key])

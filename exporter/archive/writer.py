@@ -9,32 +9,40 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from exporter.archive.database import ArchiveError, ReplacedError, TakenError, kind_of_failure
-from exporter.archive.records import Batch, Doing, Memory, NoRoomError, Progress, Saved, Span
-from exporter.archive.removal import Removal
-from exporter.archive.saving import Saver
+from exporter.archive.database import ArchiveError, LostLeadershipError, ReplacedError, kind_of_failure
+from exporter.archive.purge import Removal
+from exporter.archive.records import (
+    Batch,
+    Checkpoint,
+    LoadedState,
+    QueueFullError,
+    SaveResult,
+    TimeRange,
+    UserStates,
+)
+from exporter.archive.saver import Saver
 from exporter.archive.standby import LOOK, Standby
 from exporter.archive.store import Archive
 from exporter.clock import Clocks
 from exporter.config import Caller, Settings
-from exporter.loop import Loop
+from exporter.worker_thread import WorkerThread
 
 log = structlog.get_logger()
 
-FIRST_RETRY = 1.0
-LONGEST_RETRY = 30.0
+FIRST_RETRY_S = 1.0
+MAX_RETRY_S = 30.0
 """Seconds between tries while the database is away; twofold each time."""
 
-MOST_AT_A_TIME = 500
+BATCH_SIZE = 500
 """Calls in one transaction: what a database is told takes many times the room of what is to be said."""
 
-MOST_WAITING = 20_000
+MAX_PENDING_CALLS = 20_000
 """Calls that wait for a database that is away, some three kB each; Aircall keeps the others for us."""
 
-BEAT = 5.0
+HEARTBEAT_INTERVAL_S = 5.0
 """Seconds between two signs of life, which tell other commands on the archive that an exporter runs."""
 
-PATIENCE = 900.0
+HANG_TIMEOUT_S = 900.0
 """Seconds after which the writer counts as hung; lifting an archive of millions of calls takes minutes."""
 
 NOTE_INTERVAL = 30.0
@@ -58,7 +66,7 @@ class ArchiveStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class WriterCallbacks:
     """Who is told of the archive, in the writer's thread.
 
     `loaded` when the archive could be opened, and again if it was replaced; `saved` after each batch, with
@@ -66,10 +74,10 @@ class Listener:
     hand; `taken` once, if an exclusive archive is another exporter's now: nothing is saved any more.
     """
 
-    loaded: Callable[[Memory], None]
-    saved: Callable[[Saved, Progress | None], None]
-    wished: Callable[[tuple[Span, ...]], None]
-    taken: Callable[[], object] = lambda: None
+    on_loaded: Callable[[LoadedState], None]
+    on_saved: Callable[[SaveResult, Checkpoint | None], None]
+    on_manual_backfill: Callable[[tuple[TimeRange, ...]], None]
+    on_leadership_lost: Callable[[], object] = lambda: None
 
 
 class ArchiveWriter:
@@ -83,16 +91,16 @@ class ArchiveWriter:
         self,
         archive: Archive,
         clocks: Clocks,
-        listener: Listener,
+        listener: WriterCallbacks,
         settings: Callable[[], Settings],
-        doing: Callable[[], Doing] = dict,
+        doing: Callable[[], UserStates] = dict,
     ) -> None:
         self._archive = archive
         self._clock = clock = clocks.steady
         self._listener, self._settings, self._doing = listener, settings, doing
-        self._saver = Saver(archive, listener.saved)
+        self._saver = Saver(archive, listener.on_saved)
         self._loaded = False
-        looks = archive.vacancy, archive.sign_of_life, archive.end_silent, archive.require_loadable
+        looks = archive.leader_state, archive.sign_of_life, archive.end_silent, archive.require_loadable
         self._standby = Standby(*looks) if archive.exclusive else None
         self._replaced_at: float | None = None
         self._load_number = 0
@@ -102,7 +110,7 @@ class ArchiveWriter:
         self._failing_since: float | None = None
         self._logged_failures: set[str] = set()
         """The kinds of failures that have been logged since the archive last worked."""
-        self._retry = FIRST_RETRY
+        self._retry = FIRST_RETRY_S
         self._retry_at = 0.0
         self.removal = Removal(archive, clocks)
         self._next_removal = self._next_hiding = 0.0
@@ -112,7 +120,7 @@ class ArchiveWriter:
         self._told_of_another = False
         self.confirmed_at = -math.inf
         """When (our clock) the last sign of life began that the archive took: it was still ours then."""
-        self.loop = Loop("archive", self._turn, clock, PATIENCE, last=self._leave)
+        self.loop = WorkerThread("archive", self._run_once, clock, HANG_TIMEOUT_S, last=self._leave)
 
     def start(self) -> None:
         self.loop.start()
@@ -127,13 +135,13 @@ class ArchiveWriter:
         with self._lock:
             if batch.load != self._load_number:
                 return  # it is read again, as the archive that is loaded now needs it
-            full = len(self._pending.records) >= MOST_WAITING
+            full = len(self._pending.records) >= MAX_PENDING_CALLS
             self._pending.add(Batch(names=batch.names) if full else batch)
             if self._pending_since is None:
                 self._pending_since = self._clock()
         self.loop.wake()
         if full:
-            raise NoRoomError
+            raise QueueFullError
 
     def confirm(self) -> None:
         """Give a sign of life at once, also if the last try has just failed."""
@@ -149,12 +157,12 @@ class ArchiveWriter:
         return ArchiveStatus(waiting, since, working, self._saver.rejected)
 
     @property
-    def stands_by(self) -> str | None:
+    def standby_reason(self) -> str | None:
         """Why an exclusive archive is not ours yet, in a few words; none once it is."""
-        return None if self._standby is None or self._loaded else self._standby.why
+        return None if self._standby is None or self._loaded else self._standby.reason
 
     @property
-    def spent_until(self) -> float:
+    def other_leader_until(self) -> float:
         """Up to when (UNIX seconds) another exporter may have polled before us."""
         return -math.inf if self._standby is None else self._standby.spent_until
 
@@ -164,7 +172,7 @@ class ArchiveWriter:
             return
         try:
             if not self._loaded:
-                if self._standby is not None and not self._standby.is_our_turn(self._clock()):
+                if self._standby is not None and not self._standby.may_take_over(self._clock()):
                     self._retry_at = self._clock() + LOOK
                     return
                 self._load()
@@ -176,7 +184,7 @@ class ArchiveWriter:
             self._hide(how)
             self._note()
             self._remove()
-        except TakenError as error:
+        except LostLeadershipError as error:
             self._taken(error)
         except ReplacedError as error:
             self._replaced(error)
@@ -185,7 +193,7 @@ class ArchiveWriter:
         else:
             if self._failing_since is not None:
                 log.info("the archive works again", after=f"{self._clock() - self._failing_since:.0f}s")
-            self._failing_since, self._retry, self._retry_at = None, FIRST_RETRY, 0.0
+            self._failing_since, self._retry, self._retry_at = None, FIRST_RETRY_S, 0.0
             self._logged_failures.clear()
 
     def _load(self) -> None:
@@ -194,17 +202,17 @@ class ArchiveWriter:
         except Exception as error:
             if self._standby is not None:
                 self._archive.close()  # releases the lock: another exporter may take it
-                if isinstance(error, ArchiveError) and not isinstance(error, TakenError):
+                if isinstance(error, ArchiveError) and not isinstance(error, LostLeadershipError):
                     self._standby.failed(error)
             raise
         self._loaded = True
-        self._listener.loaded(memory)
+        self._listener.on_loaded(memory)
 
     def _load_again(self, replaced_at: float) -> None:
         memory = self._archive.load(create=self._clock() - replaced_at >= RESTORING)
         self._replaced_at = None
         log.info("the archive is loaded again")
-        self._listener.loaded(replace(memory, load=self._load_number))
+        self._listener.on_loaded(replace(memory, load=self._load_number))
 
     def _replaced(self, error: ReplacedError) -> None:
         """Let go of what follows from the archive as it was: all of it is read again."""
@@ -216,21 +224,21 @@ class ArchiveWriter:
         with self._lock:
             self._load_number += 1
             self._pending, self._pending_since = Batch(), None
-        self._replaced_at, self._retry, self._retry_at = now, FIRST_RETRY, now + FIRST_RETRY
+        self._replaced_at, self._retry, self._retry_at = now, FIRST_RETRY_S, now + FIRST_RETRY_S
 
-    def _taken(self, error: TakenError) -> None:
+    def _taken(self, error: LostLeadershipError) -> None:
         now = self._clock()
         if not self._loaded:  # another was quicker
             self._retry_at = now + LOOK
             return
         log.error("another exporter has taken over, this one ends", problem=str(error))
-        self._failing_since, self._retry_at = now, now + LONGEST_RETRY
-        self._listener.taken()
+        self._failing_since, self._retry_at = now, now + MAX_RETRY_S
+        self._listener.on_leadership_lost()
 
     def _save(self) -> None:
         while True:
             with self._lock:
-                since, batch = self._pending_since, self._pending.take(MOST_AT_A_TIME)
+                since, batch = self._pending_since, self._pending.take(BATCH_SIZE)
                 self._pending_since = since if self._pending else None
             if not batch:
                 return
@@ -247,17 +255,17 @@ class ArchiveWriter:
         now = self._clock()
         if now >= self._next_beat:
             at = time.time()  # by the clock on the wall, as others look for signs of life by theirs
-            if not self._archive.serve(at, since=self._beat_at or at) and not self._told_of_another:
+            if not self._archive.heartbeat(at, since=self._beat_at or at) and not self._told_of_another:
                 self._told_of_another = True
                 log.error("another exporter runs on this archive: each account needs an archive of its own")
-            self._beat_at, self._next_beat, self.confirmed_at = at, now + BEAT, now
-            self._listener.wished(self._archive.wishes())
+            self._beat_at, self._next_beat, self.confirmed_at = at, now + HEARTBEAT_INTERVAL_S, now
+            self._listener.on_manual_backfill(self._archive.manual_backfills())
 
     def _note(self) -> None:
         now, doing = self._clock(), self._doing()
         if doing and now >= self._next_note:
             self._next_note = now + NOTE_INTERVAL
-            self._archive.note_doing(doing)
+            self._archive.save_user_states(doing)
 
     def _hide(self, how: Caller) -> None:
         now = self._clock()
@@ -268,7 +276,7 @@ class ArchiveWriter:
                 log.info("callers kept before are hidden too now", caller=how, calls=changed)
                 self._to_scrub = True
         if self._to_scrub:
-            self._to_scrub = not self._archive.scrub()
+            self._to_scrub = not self._archive.purge_deleted_data()
 
     def _remove(self) -> None:
         now, retention = self._clock(), self._settings().storage.retention
@@ -290,24 +298,24 @@ class ArchiveWriter:
                 "the archive cannot be written, the board goes on and the counters wait", problem=str(error)
             )
         self._retry_at = now + self._retry
-        self._retry = min(LONGEST_RETRY, 2 * self._retry)
+        self._retry = min(MAX_RETRY_S, 2 * self._retry)
 
-    def _turn(self) -> float:
+    def _run_once(self) -> float:
         try:
             self.step()
         except Exception:  # nothing but a signal ends the exporter
             log.exception("an error that nobody foresaw in the archive, going on")
             now = self._clock()
-            self._failing_since, self._retry_at = self._failing_since or now, now + LONGEST_RETRY
+            self._failing_since, self._retry_at = self._failing_since or now, now + MAX_RETRY_S
         now = self._clock()
         chores = (at for at in (self._next_hiding, self._next_removal) if at > now)
-        return self._retry_at or min(now + BEAT, *chores)
+        return self._retry_at or min(now + HEARTBEAT_INTERVAL_S, *chores)
 
     def _leave(self) -> None:
         self.removal.report()
         if self._loaded and self._failing_since is None:
             self.step()
             with suppress(ArchiveError):  # it ends without a word then, as where it was away before
-                self._archive.serve(0, since=time.time())
+                self._archive.heartbeat(0, since=time.time())
                 if self._archive.exclusive:
-                    self._archive.leave()
+                    self._archive.release_leadership()

@@ -39,7 +39,7 @@ MISSING = Family(
 FAMILIES = (UP, LAG, WAITING, REJECTED, COMPLETE_FROM, MISSING)
 
 
-def of_past(status: Status) -> Iterator[Sample]:
+def coverage_samples(status: Status) -> Iterator[Sample]:
     """Expose how far back the calls reach:
 
     aircall_archive_complete_from_timestamp_seconds 1767225600
@@ -49,7 +49,7 @@ def of_past(status: Status) -> Iterator[Sample]:
     yield MISSING, (), status.seconds_missing
 
 
-def of_writer(status: ArchiveStatus, now: float) -> Iterator[Sample]:
+def writer_samples(status: ArchiveStatus, now: float) -> Iterator[Sample]:
     """Expose how far the archive is behind; `now` is in seconds of our clock:
 
     aircall_archive_up 1

@@ -73,11 +73,11 @@ OF_USER = (CALLS, USER_ANSWER, USER_TALK, USER_RING_ATTEMPTS, USER_HOLD)
 OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_TALK, CALL_QUEUE)
 OF_TEAM = (TEAM_CALLS,)
 FAMILIES = (CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, CALL_TALK, USER_ANSWER, USER_TALK)
-TOLD = (CALL_QUEUE, USER_RING_ATTEMPTS, USER_HOLD)
+WEBHOOK_ONLY = (CALL_QUEUE, USER_RING_ATTEMPTS, USER_HOLD)
 """A minute after a call's end, as its events may come late."""
 
 
-def of_user(row: UserCounters) -> Iterator[Sample]:
+def user_samples(row: UserCounters) -> Iterator[Sample]:
     """Expose what was counted for a user:
 
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
@@ -95,7 +95,7 @@ def of_user(row: UserCounters) -> Iterator[Sample]:
     yield USER_HOLD, row.user, row.held
 
 
-def of_number(row: NumberCounters) -> Iterator[Sample]:
+def number_samples(row: NumberCounters) -> Iterator[Sample]:
     """Expose what was counted for a number:
 
     aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
@@ -111,7 +111,7 @@ def of_number(row: NumberCounters) -> Iterator[Sample]:
     yield CALL_QUEUE, row.number, row.queue
 
 
-def of_team(row: TeamCounters) -> Iterator[Sample]:
+def team_samples(row: TeamCounters) -> Iterator[Sample]:
     """Expose what was counted for a team:
 
     aircall_team_calls_total{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12

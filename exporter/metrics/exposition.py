@@ -16,13 +16,13 @@ from prometheus_client.exposition import choose_encoder
 from exporter.archive.writer import ArchiveStatus
 from exporter.clock import Clocks, Moment
 from exporter.metrics.family import Family
-from exporter.metrics.packing import Packed, Piece, packed
-from exporter.metrics.rendering import FORMATS, Format, SectionText, header
-from exporter.metrics.sections import MOVING, SECTIONS, moving
+from exporter.metrics.gzip_stream import Chunk, GzipPrefix, gzipped
+from exporter.metrics.sections import SECTIONS, TIME_DEPENDENT, time_dependent_samples
 from exporter.metrics.text import sample_lines
+from exporter.metrics.text_cache import FORMATS, Format, SectionText, header
 from exporter.status import Snapshot
 
-LATELY = 300.0
+FORMAT_TTL_S = 300.0
 """Seconds for which a format is made ahead for each snapshot after somebody asked for it."""
 
 WALL_CLOCK_STEP = 0.5
@@ -36,12 +36,12 @@ class _Page:
     """
 
     def __init__(
-        self, snapshot: Snapshot, pieces: dict[Format, list[Piece]], until: float, wall_ahead: float
+        self, snapshot: Snapshot, pieces: dict[Format, list[Chunk]], until: float, wall_ahead: float
     ) -> None:
         self.snapshot, self.until, self.wall_ahead = snapshot, until, wall_ahead
         self._pieces = pieces
         self._plain: dict[Format, bytes] = {}
-        self._packed: dict[Format, Packed] = {}
+        self._packed: dict[Format, GzipPrefix] = {}
         self._lock = threading.Lock()
 
     def plain(self, form: Format) -> bytes:
@@ -50,10 +50,10 @@ class _Page:
                 self._plain[form] = b"".join(piece.text for piece in self._pieces[form])
             return self._plain[form]
 
-    def packed(self, form: Format) -> Packed:
+    def packed(self, form: Format) -> GzipPrefix:
         with self._lock:
             if form not in self._packed:
-                self._packed[form] = packed(self._pieces[form])
+                self._packed[form] = gzipped(self._pieces[form])
             return self._packed[form]
 
     def is_true(self, now: Moment) -> bool:
@@ -86,7 +86,7 @@ class Exposition:
         self._lock = threading.Lock()
         self._page = self._rendered(snapshot, self._now(), anew=True)
 
-    def renew(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         """Serve this snapshot from now on."""
         with self._lock:
             self._render(snapshot)
@@ -108,7 +108,7 @@ class Exposition:
             page = self._still_true(now)
         rest = self._moving(page.snapshot, form, now.steady) + encode(self.registry)
         if zipped:
-            return page.packed(form).closed(rest), content_type
+            return page.packed(form).finish(rest), content_type
         return page.plain(form) + rest, content_type
 
     def _now(self) -> Moment:
@@ -129,7 +129,7 @@ class Exposition:
         same = before.known == snapshot.board.known and before.settings is snapshot.board.settings
         page = self._rendered(snapshot, now, anew=not same or now.wall_ahead != page.wall_ahead)
         for (form, zipped), asked_at in tuple(self._asked.items()):
-            if now.steady - asked_at <= LATELY:
+            if now.steady - asked_at <= FORMAT_TTL_S:
                 page.make(form, zipped)
         self._page = page
 
@@ -141,8 +141,8 @@ class Exposition:
         return _Page(snapshot, pieces, until, now.wall_ahead)
 
     def _moving(self, snapshot: Snapshot, form: Format, now: float) -> bytes:
-        lines: dict[Family, list[str]] = {family: [header(family, form)] for family in MOVING}
-        for sample in moving(snapshot, self.writer(), now):
+        lines: dict[Family, list[str]] = {family: [header(family, form)] for family in TIME_DEPENDENT}
+        for sample in time_dependent_samples(snapshot, self.writer(), now):
             lines[sample[0]].append(sample_lines(sample, exemplars=form == "openmetrics"))
         return "".join(["".join(of_family) for of_family in lines.values()]).encode()
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.account.totals import Spread, Sum
+from exporter.account.counter_totals import Histogram, Summary
 
 LabelValues = tuple[str, ...]
 
@@ -21,5 +21,5 @@ class Family:
 RECENT = "recent"
 """The value of the label `period` for figures of the activity period."""
 
-Sample = tuple[Family, LabelValues, float | Spread | Sum | None]
+Sample = tuple[Family, LabelValues, float | Histogram | Summary | None]
 """What a family says under some labels: a number, a histogram's spread, a summary's sum, or nothing."""

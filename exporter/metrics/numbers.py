@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from exporter.account.board import Board, NumberRow, wait_level
-from exporter.account.directory import Named
-from exporter.account.marks import group_marks
+from exporter.account.directory import NamedRef
+from exporter.account.thresholds import group_checks
 from exporter.metrics.family import RECENT, Family, Sample
 
 _NUMBER = ("number_id", "number")
@@ -86,7 +86,7 @@ CALL_WAIT_LEVEL = Family(
     (*_NUMBER, "call_id", "caller"),
 )
 
-POLLED = (
+PER_POLL = (
     USERS,
     CALLS,
     MISSED_CALLS,
@@ -96,11 +96,11 @@ POLLED = (
     SLA_BREACHED,
     SERVICE_LEVEL,
 )
-MOVING = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)
-FAMILIES = (*POLLED, *MOVING)
+TIME_DEPENDENT = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)
+FAMILIES = (*PER_POLL, *TIME_DEPENDENT)
 
 
-def of_number(row: NumberRow, board: Board) -> Iterator[Sample]:
+def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
     """Expose what changes with a poll:
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
@@ -122,13 +122,13 @@ def of_number(row: NumberRow, board: Board) -> Iterator[Sample]:
             yield MISSED_CALLS, (*row.number, RECENT, reason), count
         yield AVERAGE_ANSWER, (*row.number, RECENT), row.average_answer
         yield AVERAGE_CALL, (*row.number, RECENT), row.average_call
-        for kpi, exceeded in group_marks(row, board.settings):
+        for kpi, exceeded in group_checks(row, board.settings):
             yield THRESHOLD_EXCEEDED, (*row.number, kpi), exceeded
         yield SLA_BREACHED, (*row.number, RECENT), row.sla_breached
         yield SERVICE_LEVEL, (*row.number, RECENT), row.service_level
 
 
-def moving(board: Board, now: float) -> Iterator[Sample]:
+def time_dependent_samples(board: Board, now: float) -> Iterator[Sample]:
     """Expose the queue, and what changes with the clock; `now` is in seconds of our clock:
 
     aircall_queue_calls{number_id="1234",number="French Office"} 2
@@ -139,7 +139,7 @@ def moving(board: Board, now: float) -> Iterator[Sample]:
     limits, server_now = board.settings.queue_wait, now + board.server_ahead
     numbers = [row.number for row in board.numbers] if "calls" in board.known else []
     if board.queue_without_number:
-        numbers.append(Named("", ""))
+        numbers.append(NamedRef("", ""))
     longest = dict.fromkeys(numbers, 0.0)
     waiting = Counter(dict.fromkeys(numbers, 0))
     for call in board.queue:

@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Any
 
 from exporter.account.board import Board
-from exporter.account.marks import next_mark
+from exporter.account.thresholds import next_change_at
 from exporter.archive.writer import ArchiveStatus
 from exporter.clock import Moment
-from exporter.metrics import archive, counters, itself, numbers, teams, users, who
+from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
 from exporter.metrics.family import Family, Sample
 from exporter.status import Snapshot
 
@@ -24,7 +24,7 @@ def _never(*_: object) -> float:
 
 
 @dataclass(frozen=True)
-class Section:
+class FamilyGroup:
     """Families that are made row by row.
 
     The `samples` of a row, made at a moment, are true `until` a time (seconds, our clock): a user exceeds a
@@ -34,7 +34,7 @@ class Section:
     families: tuple[Family, ...]
     rows: Callable[[Board], tuple[Any, ...]]
     samples: Callable[[Any, Board, Moment], Iterator[Sample]]
-    until: Callable[[Any, Board, float], float] = _never
+    valid_until: Callable[[Any, Board, float], float] = _never
 
 
 def _alone(samples: Callable[[Any], Iterator[Sample]]) -> Callable[[Any, Board, Moment], Iterator[Sample]]:
@@ -43,35 +43,37 @@ def _alone(samples: Callable[[Any], Iterator[Sample]]) -> Callable[[Any, Board, 
 
 
 SECTIONS = (
-    Section(
-        (who.USER, who.USER_TEAM, who.USER_NUMBER, *users.POLLED),
+    FamilyGroup(
+        (info.USER, info.USER_TEAM, info.USER_NUMBER, *users.PER_POLL),
         lambda board: board.users,
-        lambda row, board, now: chain(who.of_user(row), users.of_user(row, board, now)),
-        lambda row, board, now: next_mark(row, board.settings.thresholds, now),
+        lambda row, board, now: chain(info.user_samples(row), users.user_samples(row, board, now)),
+        lambda row, board, now: next_change_at(row, board.settings.thresholds, now),
     ),
-    Section(teams.FAMILIES, lambda board: board.teams, lambda row, board, _: teams.of_team(row, board)),
-    Section(
-        (who.NUMBER, *numbers.POLLED),
+    FamilyGroup(
+        teams.FAMILIES, lambda board: board.teams, lambda row, board, _: teams.team_samples(row, board)
+    ),
+    FamilyGroup(
+        (info.NUMBER, *numbers.PER_POLL),
         lambda board: board.numbers,
-        lambda row, board, _: chain(who.of_number(row), numbers.of_number(row, board)),
+        lambda row, board, _: chain(info.number_samples(row), numbers.number_samples(row, board)),
     ),
-    Section(counters.OF_USER, lambda board: board.counters.users, _alone(counters.of_user)),
-    Section(counters.OF_NUMBER, lambda board: board.counters.numbers, _alone(counters.of_number)),
-    Section(counters.OF_TEAM, lambda board: board.counters.teams, _alone(counters.of_team)),
+    FamilyGroup(counters.OF_USER, lambda board: board.counters.users, _alone(counters.user_samples)),
+    FamilyGroup(counters.OF_NUMBER, lambda board: board.counters.numbers, _alone(counters.number_samples)),
+    FamilyGroup(counters.OF_TEAM, lambda board: board.counters.teams, _alone(counters.team_samples)),
 )
 
-MOVING = (*users.MOVING, *numbers.MOVING, *archive.FAMILIES, *itself.FAMILIES)
+TIME_DEPENDENT = (*users.TIME_DEPENDENT, *numbers.TIME_DEPENDENT, *archive.FAMILIES, *exporter.FAMILIES)
 """The families that are made at the scrape: few lines, or such as change with the clock."""
 
-FAMILIES = tuple(family for section in SECTIONS for family in section.families) + MOVING
+FAMILIES = tuple(family for section in SECTIONS for family in section.families) + TIME_DEPENDENT
 
 
-def moving(snapshot: Snapshot, writer: ArchiveStatus, now: float) -> Iterator[Sample]:
+def time_dependent_samples(snapshot: Snapshot, writer: ArchiveStatus, now: float) -> Iterator[Sample]:
     """The samples of `MOVING` at `now` (seconds, our clock)."""
-    yield from users.moving(snapshot.board, now)
-    yield from numbers.moving(snapshot.board, now)
-    yield from archive.of_writer(writer, now)
-    yield from archive.of_past(snapshot.status)
-    yield from itself.of_settings(snapshot.board.settings)
-    yield from itself.of_status(snapshot.status, now)
-    yield from itself.of_omissions(snapshot.board)
+    yield from users.time_dependent_samples(snapshot.board, now)
+    yield from numbers.time_dependent_samples(snapshot.board, now)
+    yield from archive.writer_samples(writer, now)
+    yield from archive.coverage_samples(snapshot.status)
+    yield from exporter.settings_samples(snapshot.board.settings)
+    yield from exporter.status_samples(snapshot.status, now)
+    yield from exporter.omission_samples(snapshot.board)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.account.board import Board, TeamRow
-from exporter.account.marks import group_marks
+from exporter.account.thresholds import group_checks
 from exporter.metrics.family import RECENT, Family, Sample
 
 _TEAM = ("team_id", "team")
@@ -77,7 +77,7 @@ FAMILIES = (
 )
 
 
-def of_team(row: TeamRow, board: Board) -> Iterator[Sample]:
+def team_samples(row: TeamRow, board: Board) -> Iterator[Sample]:
     """Expose a team:
 
     aircall_team_users{team_id="678",team="Global Sales",state="available"} 3
@@ -100,7 +100,7 @@ def of_team(row: TeamRow, board: Board) -> Iterator[Sample]:
             yield MISSED_CALLS, (*row.team, RECENT, reason), count
         yield AVERAGE_ANSWER, (*row.team, RECENT), row.average_answer
         yield AVERAGE_CALL, (*row.team, RECENT), row.average_call
-        for kpi, exceeded in group_marks(row, board.settings):
+        for kpi, exceeded in group_checks(row, board.settings):
             yield THRESHOLD_EXCEEDED, (*row.team, kpi), exceeded
         yield SLA_BREACHED, (*row.team, RECENT), row.sla_breached
         yield SERVICE_LEVEL, (*row.team, RECENT), row.service_level

@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.account.totals import Exemplar, Spread, Sum
+from exporter.account.counter_totals import Exemplar, Histogram, Summary
 from exporter.metrics.family import Family, LabelValues, Sample
 
 
@@ -27,16 +27,16 @@ def sample_lines(sample: Sample, exemplars: bool) -> str:
     family, values, value = sample
     if value is None:
         return ""
-    if isinstance(value, Spread):
+    if isinstance(value, Histogram):
         return "".join(_spread(family, values, value, exemplars))
-    if isinstance(value, Sum):
+    if isinstance(value, Summary):
         labels = _labels(family.labels, values)
         count, seconds = _go(value.count), _go(value.seconds)
         return f"{family.name}_count{labels} {count}\n{family.name}_sum{labels} {seconds}\n"
     return f"{family.name}{_labels(family.labels, values)} {_go(value)}\n"
 
 
-def _spread(family: Family, values: LabelValues, spread: Spread, exemplars: bool) -> Iterator[str]:
+def _spread(family: Family, values: LabelValues, spread: Histogram, exemplars: bool) -> Iterator[str]:
     names, below = (*family.labels, "le"), 0
     for bound in sorted(spread.buckets):
         below += spread.buckets[bound]

@@ -5,13 +5,13 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from exporter.loop import Loop
+from exporter.worker_thread import WorkerThread
 
 
 class ThreadMetrics:
     """One that polls, one that saves."""
 
-    def __init__(self, registry: CollectorRegistry, loops: Iterable[Loop]) -> None:
+    def __init__(self, registry: CollectorRegistry, loops: Iterable[WorkerThread]) -> None:
         self.up = Gauge(
             "aircall_exporter_thread_up",
             "1 while the thread works, 0 while it hangs or is gone; thread is poller, archive or events.",
@@ -29,5 +29,5 @@ class ThreadMetrics:
             self.restarts.labels(loop.name)
 
 
-def _works(loop: Loop) -> float:
+def _works(loop: WorkerThread) -> float:
     return float(loop.problem is None)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from exporter.account.board import Board, UserRow
-from exporter.account.marks import user_marks
 from exporter.account.presence import STATE_CODES, STATES
+from exporter.account.thresholds import user_checks
 from exporter.clock import Moment
 from exporter.metrics.family import RECENT, Family, LabelValues, Sample
 
@@ -89,7 +89,7 @@ WAITING_CALLS = Family(
     _USER,
 )
 
-POLLED = (
+PER_POLL = (
     AVAILABILITY,
     AVAILABILITY_CODE,
     AVAILABILITY_CHANGED,
@@ -102,11 +102,11 @@ POLLED = (
     THRESHOLD_EXCEEDED,
     WAITING_CALLS,
 )
-MOVING = (CURRENT_CALL,)
-FAMILIES = (*POLLED, *MOVING)
+TIME_DEPENDENT = (CURRENT_CALL,)
+FAMILIES = (*PER_POLL, *TIME_DEPENDENT)
 
 
-def of_user(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
+def user_samples(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
     """Expose what changes with a poll, and the thresholds as of `now`:
 
     aircall_user_availability{user_id="456",user="John Doe",team_id="678",team="Global Sales",state="…"} 1
@@ -127,7 +127,7 @@ def of_user(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
             yield from _presence(user, row, now)
         if "calls" in board.known:
             yield from _calls(user, row)
-            for kpi, exceeded in user_marks(row, board.settings.thresholds, now.steady):
+            for kpi, exceeded in user_checks(row, board.settings.thresholds, now.steady):
                 yield THRESHOLD_EXCEEDED, (*user, kpi), exceeded
 
 
@@ -151,7 +151,7 @@ def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:
     yield WAITING_CALLS, user, row.waiting
 
 
-def moving(board: Board, now: float) -> Iterator[Sample]:
+def time_dependent_samples(board: Board, now: float) -> Iterator[Sample]:
     """Expose what changes with the clock; `now` is in seconds of our clock:
 
     aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61

@@ -4,7 +4,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from exporter.aircall.events import EVENTS, OTHER
+from exporter.aircall.events import EVENTS, UNKNOWN_EVENT
 from exporter.clock import Clocks
 
 Result = Literal[
@@ -44,7 +44,7 @@ class WebhookMetrics:
             for result in ("accepted", "out_of_order", "duplicate"):
                 self.events.labels(event, result)
         for result in ("ignored", "malformed", "unauthorized", "too_large", "overflow"):
-            self.events.labels(OTHER, result)
+            self.events.labels(UNKNOWN_EVENT, result)
         self.last = Gauge(
             "aircall_webhook_last_event_timestamp_seconds",
             "When (UNIX time) the last event with a valid token came; the exporter's start before the first."

@@ -9,7 +9,7 @@ from exporter.durations import Duration
 from exporter.planner.company import Company, model
 from exporter.planner.plan import LATENCY, Plan
 from exporter.polling import costs, schedule
-from exporter.polling.schedule import BOARD
+from exporter.polling.schedule import CORE
 
 ON_TARGET = 1.05
 """How many times its target an interval may be that still passes for met."""
@@ -21,7 +21,7 @@ LONG_MAPPING = 3600.0
 def advice(plan: Plan, settings: Settings) -> Iterator[str]:
     """What to change, a piece of advice each; none where everything can be had."""
     stretched = [
-        name for name in BOARD if plan.readings[name].interval > ON_TARGET * plan.readings[name].target
+        name for name in CORE if plan.readings[name].interval > ON_TARGET * plan.readings[name].target
     ]
     for name in stretched:
         possible = Duration(math.ceil(plan.readings[name].interval))
@@ -53,5 +53,5 @@ def enough(company: Company, settings: Settings) -> tuple[float, bool]:
         limit += 10
         budget = RequestBudget(settings.aircall.budget_share, limit).sustained
         intervals = schedule.intervals(cost, targets, budget, late_edits)
-        found = all(intervals[name] <= ON_TARGET * targets[name] for name in BOARD)
+        found = all(intervals[name] <= ON_TARGET * targets[name] for name in CORE)
     return limit, found

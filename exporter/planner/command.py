@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 from rich.table import Table
 
-from exporter.aircall.budget import FIRST_LIMIT, LEAST_BUDGET
+from exporter.aircall.budget import DEFAULT_LIMIT, MIN_BUDGET
 from exporter.config import Settings
 from exporter.durations import Duration
 from exporter.planner.advice import advice
 from exporter.planner.company import Company
 from exporter.planner.plan import Plan, plan
-from exporter.polling.schedule import ENDINGS, LIVE
-from exporter.terminal import amounts
+from exporter.polling.schedule import ENDED_CALLS, LIVE
+from exporter.terminal import argtypes
 from exporter.terminal.streams import Output
 
 USERS_PER_TEAM, USERS_PER_NUMBER = 12, 16
 """What is usual, where nobody says."""
 
-WORDS = {ENDINGS: "ends of calls"}
+WORDS = {ENDED_CALLS: "ends of calls"}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +30,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         ("numbers", f"phone numbers (default: one for {USERS_PER_NUMBER} users)"),
         ("teams", f"teams (default: one for {USERS_PER_TEAM} users)"),
     ):
-        parser.add_argument(f"--{name}", required=name == "users", type=amounts.count, metavar="N", help=what)
+        parser.add_argument(
+            f"--{name}", required=name == "users", type=argtypes.count, metavar="N", help=what
+        )
     parser.add_argument(
-        "--calls-per-hour", required=True, type=amounts.rate, metavar="N", help="in a busy hour"
+        "--calls-per-hour", required=True, type=argtypes.rate, metavar="N", help="in a busy hour"
     )
-    limit = f"the company's limit (default: as configured, else {FIRST_LIMIT:g})"
-    parser.add_argument("--requests-per-minute", type=amounts.rate, metavar="N", help=limit)
+    limit = f"the company's limit (default: as configured, else {DEFAULT_LIMIT:g})"
+    parser.add_argument("--requests-per-minute", type=argtypes.rate, metavar="N", help=limit)
     share = "our part of it, from 0 to 1 (default: as configured)"
-    parser.add_argument("--budget-share", type=amounts.share, metavar="SHARE", help=share)
+    parser.add_argument("--budget-share", type=argtypes.share, metavar="SHARE", help=share)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -45,12 +47,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     aircall = settings.aircall
     if arguments.budget_share is not None:
         settings = replace(settings, aircall=replace(aircall, budget_share=arguments.budget_share))
-    configured = FIRST_LIMIT if aircall.configured_limit is None else aircall.configured_limit
+    configured = DEFAULT_LIMIT if aircall.configured_limit is None else aircall.configured_limit
     limit = configured if arguments.requests_per_minute is None else arguments.requests_per_minute
-    if limit * settings.aircall.budget_share < LEAST_BUDGET:
-        raise ValueError(
-            f"--requests-per-minute: found {limit:g}, wanted enough to leave us {LEAST_BUDGET:g}"
-        )
+    if limit * settings.aircall.budget_share < MIN_BUDGET:
+        raise ValueError(f"--requests-per-minute: found {limit:g}, wanted enough to leave us {MIN_BUDGET:g}")
     company = Company(
         arguments.users,
         math.ceil(arguments.users / USERS_PER_TEAM) if arguments.teams is None else arguments.teams,

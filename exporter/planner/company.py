@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from exporter.config import Settings
 from exporter.polling import costs
 from exporter.polling.costs import Cost
-from exporter.polling.schedule import ENDINGS, SUBSTATUSES
+from exporter.polling.schedule import ENDED_CALLS, SUBSTATUSES
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def model(company: Company, settings: Settings) -> dict[str, Cost]:
     """What each reading of a company of this size costs."""
     whole = {name: costs.constant(requests) for name, requests in lists(company, settings).items()}
     per_second = company.calls_per_second
-    return {"calls": costs.calls(per_second), ENDINGS: costs.endings(per_second)} | whole
+    return {"calls": costs.calls(per_second), ENDED_CALLS: costs.ended_calls(per_second)} | whole
 
 
 def lists(company: Company, settings: Settings) -> dict[str, int]:

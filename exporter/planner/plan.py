@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from exporter.aircall.budget import RequestBudget
 from exporter.config import Settings
 from exporter.planner.company import Company, model
-from exporter.planner.start import first_read
+from exporter.planner.startup_simulation import first_read
 from exporter.polling import costs, schedule
-from exporter.polling.schedule import BOARD, DIRECTORY, ENDINGS, LIVE
+from exporter.polling.schedule import CORE, DIRECTORY, ENDED_CALLS, LIVE
 
 LATENCY = 0.3
 """Seconds that Aircall takes to answer, where nothing else is known."""
@@ -66,7 +66,7 @@ class Plan:
 
     @property
     def first_board(self) -> float:
-        return max(self.first_read[name] for name in (*BOARD, *DIRECTORY))
+        return max(self.first_read[name] for name in (*CORE, *DIRECTORY))
 
     @property
     def until_counted(self) -> float:
@@ -75,8 +75,10 @@ class Plan:
         A young call's end is on the page that is read anyway. Another's shows in what its user does, and is
         looked for from time to time: right after that, where both are read in the same rhythm.
         """
-        calls, seen, looks = (self.readings[name] for name in ("calls", "availabilities", ENDINGS))
-        looked_for = costs.ANSWERED * (1 - costs.over_by(costs.reach(self.company.calls_per_second)))
+        calls, seen, looks = (self.readings[name] for name in ("calls", "availabilities", ENDED_CALLS))
+        looked_for = costs.ANSWERED * (
+            1 - costs.ended_fraction(costs.first_page_seconds(self.company.calls_per_second))
+        )
         until_looked = seen.wait / 2 if looks.interval == seen.interval else looks.interval / 2
         return (1 - looked_for) * calls.mean_age + looked_for * (
             seen.interval / 2 + until_looked + looks.wait

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
 
-from exporter.account.calls import MOST_LOOKS, OVERLAP, at_most
-from exporter.account.history import AGES
+from exporter.account.call_store import MAX_REQUESTS_PER_PASS, POLL_OVERLAP_S, upper_bound
+from exporter.account.coverage import RECHECK_AGES_S
 from exporter.aircall.endpoints import PER_PAGE
 
 
@@ -22,16 +22,16 @@ class Cost:
     What is left over is for the next reading.
     """
 
-    whole: Callable[[float], float]
-    at_most: float = math.inf
+    uncapped: Callable[[float], float]
+    cap: float = math.inf
 
     def __call__(self, interval: float) -> float:
         """Requests of a reading, `interval` seconds after the one before."""
-        return min(self.at_most, self.whole(interval))
+        return min(self.cap, self.uncapped(interval))
 
-    def times(self, factor: float) -> "Cost":
+    def scaled(self, factor: float) -> "Cost":
         """The cost where all takes so many times what was reckoned with."""
-        return Cost(lambda interval: factor * self.whole(interval), self.at_most)
+        return Cost(lambda interval: factor * self.uncapped(interval), self.cap)
 
 
 RINGING = 12.0
@@ -65,7 +65,7 @@ def list_pages(objects: int) -> int:
     return max(1, math.ceil(objects / PER_PAGE))
 
 
-def call_pages(calls: float) -> float:
+def expected_pages(calls: float) -> float:
     """Requests for calls that are so many on average, and now more, now fewer."""
     if calls <= 0:
         return 1.0
@@ -82,8 +82,8 @@ def calls(per_second: float) -> Cost:
     """
 
     def cost(interval: float) -> float:
-        new = at_most(per_second * interval)
-        least = call_pages(new + per_second * OVERLAP)
+        new = upper_bound(per_second * interval)
+        least = expected_pages(new + per_second * POLL_OVERLAP_S)
         return min(least + more + beyond(PER_PAGE * (least + more) - new) for more in range(4))
 
     def beyond(calls: float) -> float:
@@ -93,40 +93,40 @@ def calls(per_second: float) -> Cost:
     return Cost(cost) if per_second else constant(1)
 
 
-def endings(per_second: float) -> Cost:
+def ended_calls(per_second: float) -> Cost:
     """A look at the calls that ended since the one before, but for those on the page that is read anyway.
 
     One request finds all among fifty neighbours: hardly more than one call where few have ended, and many
     where one waited until many had.
     """
-    youngest = min(LONGEST, reach(per_second))
+    youngest = min(LONGEST, first_page_seconds(per_second))
     ages = [youngest + (LONGEST - youngest) * (step / SLICES) ** 2 for step in range(SLICES + 1)]
     slices = [(older - newer, (older + newer) / 2) for newer, older in pairwise(ages)]
 
     def cost(interval: float) -> float:
         def ended(age: float) -> float:
             """Which share of the calls that began so long ago has ended since the last look."""
-            return ANSWERED * (over_by(age) - over_by(age - interval))
+            return ANSWERED * (ended_fraction(age) - ended_fraction(age - interval))
 
         looks = (seconds * ended(age) / (1 + PER_PAGE * ended(age)) for seconds, age in slices)
         return per_second * sum(looks)
 
-    return Cost(cost, MOST_LOOKS)
+    return Cost(cost, MAX_REQUESTS_PER_PASS)
 
 
-def reach(per_second: float) -> float:
+def first_page_seconds(per_second: float) -> float:
     """How many seconds back the page of calls reaches that is read anyway."""
-    return max(0.0, PER_PAGE - at_most(POLL * per_second)) / per_second if per_second else math.inf
+    return max(0.0, PER_PAGE - upper_bound(POLL * per_second)) / per_second if per_second else math.inf
 
 
-def over_by(age: float) -> float:
+def ended_fraction(age: float) -> float:
     """The share of the calls that are answered which are over so many seconds after they began."""
     return _LENGTH.cdf(math.log(age)) if age > 0 else 0.0
 
 
 def late_edits(per_second: float) -> float:
     """Requests a minute for reading each call again at every age at which it may have been edited."""
-    return 60 * len(AGES) * per_second / PER_PAGE
+    return 60 * len(RECHECK_AGES_S) * per_second / PER_PAGE
 
 
 def assignments(users: int, numbers: int) -> int:

@@ -10,23 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from exporter.config import Settings
 from exporter.polling.costs import Cost
 
-ENDINGS = "endings"
+ENDED_CALLS = "endings"
 """The lane of calls in progress that may be over; what it brings belongs to the dataset of calls."""
 
-WEIGHTS = {"calls": 3, "availabilities": 3, ENDINGS: 1}
+WEIGHTS = {"calls": 3, "availabilities": 3, ENDED_CALLS: 1}
 """How live data share what is left of the budget once new calls are read, where it does not suffice."""
 
 LIVE = tuple(WEIGHTS)
-BOARD = ("calls", "availabilities")
+CORE = ("calls", "availabilities")
 DIRECTORY = ("users", "teams", "numbers")
 
 SUBSTATUSES = "substatuses"
 """Why users are away: the list of users once more, as often as that holds up nothing else."""
 
-SWITCHES, ERRANDS = ON_DEMAND = ("switches", "errands")
+AVAILABILITY_CHANGES, ON_DEMAND_REQUESTS = ON_DEMAND = ("switches", "errands")
 """The lanes of requests that a client waits for: to switch a user, and to read one call."""
 
-DATASETS = (*BOARD, *DIRECTORY, SUBSTATUSES, "assignments")
+DATASETS = (*CORE, *DIRECTORY, SUBSTATUSES, "assignments")
 """In the order in which they are served where several are due."""
 
 SHARE_AT_START = 0.5
@@ -38,13 +38,13 @@ SHARE_FOR_REST = 0.2
 SHARE_FOR_SUBSTATUSES = 0.05
 """The part of it that substatuses are sure of."""
 
-SHARE_FOR_ENDINGS = 1 / 3
+SHARE_FOR_ENDED_CALLS = 1 / 3
 """The most that keeping up with ends of calls takes of what keeping up with the board leaves."""
 
-EVENTS_FLOW = 300.0
+EVENT_TIMEOUT_S = 300.0
 """Seconds after the last event for which events are taken to come."""
 
-ALIKE = 1.05
+SYNC_TOLERANCE = 1.05
 """How many times one interval may be another that counts as the same."""
 
 LONGEST_INTERVAL = 86_400.0
@@ -70,13 +70,13 @@ def intervals(
     behind has no board at all. Substatuses have what nobody else needs, and a little in any case.
     """
     wanted = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
-    not_live = free(costs, budget) * budget
+    not_live = spare_share(costs, budget) * budget
     substatuses = min(wanted.pop(SUBSTATUSES, 0.0), SHARE_FOR_SUBSTATUSES * not_live)
     rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
     live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
     reserved = min(rest + substatuses + archive, share_for_rest * not_live)
     shares = live_shares(live, _least(costs, live, budget - reserved), budget - reserved)
-    found = _in_step(
+    found = _synchronise(
         {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     )
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
@@ -100,17 +100,17 @@ def targets(settings: Settings, told: Set[str] = frozenset()) -> dict[str, float
     """
     read = [name for name in DATASETS if name != "assignments" or settings.map_users_to_numbers]
     asked = {name: float(getattr(settings.refresh, name)) for name in read}
-    asked[ENDINGS] = asked["calls"]
+    asked[ENDED_CALLS] = asked["calls"]
     return asked | {name: max(asked[name], float(settings.webhook.refresh)) for name in told}
 
 
-def told(now: float, calls_told_at: float, users_told_at: float, in_doubt: bool) -> frozenset[str]:
+def event_covered(now: float, calls_told_at: float, users_told_at: float, in_doubt: bool) -> frozenset[str]:
     """What events tell of `now`, given when there was one about a call, and one about a user.
 
     Times are seconds on one clock. While it is `in_doubt` what some user does, that has to be looked at.
     """
-    calls = {"calls", ENDINGS} if now - calls_told_at <= EVENTS_FLOW else set()
-    users = {"availabilities"} if now - users_told_at <= EVENTS_FLOW and not in_doubt else set()
+    calls = {"calls", ENDED_CALLS} if now - calls_told_at <= EVENT_TIMEOUT_S else set()
+    users = {"availabilities"} if now - users_told_at <= EVENT_TIMEOUT_S and not in_doubt else set()
     return frozenset(calls | users)
 
 
@@ -119,23 +119,23 @@ def rate(cost: Cost, interval: float) -> float:
     return 60 * cost(interval) / interval
 
 
-def keeping_up(cost: Cost) -> float:
+def min_rate(cost: Cost) -> float:
     """Requests a minute with less of which more and more is left over."""
-    return 60 * cost.whole(LONGEST_LIVE_INTERVAL) / LONGEST_LIVE_INTERVAL
+    return 60 * cost.uncapped(LONGEST_LIVE_INTERVAL) / LONGEST_LIVE_INTERVAL
 
 
 def _least(costs: Mapping[str, Cost], live: Iterable[str], available: float) -> dict[str, float]:
     """What the live data need to keep up, of the calls' ends no more than a part of what the board leaves."""
-    least = {dataset: keeping_up(costs[dataset]) for dataset in live}
-    left = available - sum(least[dataset] for dataset in least if dataset != ENDINGS)
-    if ENDINGS in least:
-        least[ENDINGS] = max(0.0, min(least[ENDINGS], SHARE_FOR_ENDINGS * left))
+    least = {dataset: min_rate(costs[dataset]) for dataset in live}
+    left = available - sum(least[dataset] for dataset in least if dataset != ENDED_CALLS)
+    if ENDED_CALLS in least:
+        least[ENDED_CALLS] = max(0.0, min(least[ENDED_CALLS], SHARE_FOR_ENDED_CALLS * left))
     return least
 
 
-def free(costs: Mapping[str, Cost], budget: float) -> float:
+def spare_share(costs: Mapping[str, Cost], budget: float) -> float:
     """The part of the budget that is not needed to keep up with live data, however seldom they are read."""
-    needed = sum(keeping_up(cost) for name, cost in costs.items() if name in LIVE)
+    needed = sum(min_rate(cost) for name, cost in costs.items() if name in LIVE)
     return max(0.0, 1 - needed / budget)
 
 
@@ -175,22 +175,22 @@ def _interval(cost: Cost, target: float, share: float) -> float:
     return long
 
 
-def _in_step(intervals: Mapping[str, float]) -> dict[str, float]:
+def _synchronise(intervals: Mapping[str, float]) -> dict[str, float]:
     """The intervals of live data, those of availabilities and of what they tell to look at made equal if they
     hardly differ: a look right after them sees most."""
-    both = {name: intervals[name] for name in ("availabilities", ENDINGS) if name in intervals}
-    if both and max(both.values()) <= ALIKE * min(both.values()):
+    both = {name: intervals[name] for name in ("availabilities", ENDED_CALLS) if name in intervals}
+    if both and max(both.values()) <= SYNC_TOLERANCE * min(both.values()):
         both = dict.fromkeys(both, max(both.values()))
     return {**intervals, **both}
 
 
 def share_for_rest(known: Iterable[str]) -> float:
     """The share of the budget that is kept for what is not live."""
-    waits_for_names = set(BOARD) <= set(known) and not set(DIRECTORY) <= set(known)
+    waits_for_names = set(CORE) <= set(known) and not set(DIRECTORY) <= set(known)
     return SHARE_AT_START if waits_for_names else SHARE_FOR_REST
 
 
-SURE_OF_TURNS = {"availabilities": 0.15, ENDINGS: 0.05}
+MIN_TURN_SHARE = {"availabilities": 0.15, ENDED_CALLS: 0.05}
 """Share of the turns that live data have while those before them are due all the time."""
 
 ON_DEMAND_SHARE, ON_DEMAND_SHARE_OF_LIVE, ON_DEMAND_BURST = 0.15, 0.05, 6.0
@@ -200,7 +200,7 @@ how many are saved up."""
 LONGEST_WAIT = 300
 """Turns for which a lane that is not live may be due without a turn before it goes first among these."""
 
-LEAST_FREE = 0.25
+MIN_SPARE = 0.25
 """What counts as free in any case, so that nobody waits for ever."""
 
 
@@ -249,7 +249,7 @@ class Turns:
     def _chosen(self, due: Sequence[str], share: float, free: float) -> str:
         rest = next((name for name in due if name not in LIVE), None)
         later = [name for name in due[1:] if name in LIVE or name == rest]
-        sure = {name: max(free, LEAST_FREE) * SURE_OF_TURNS.get(name, share) for name in later}
+        sure = {name: max(free, MIN_SPARE) * MIN_TURN_SHARE.get(name, share) for name in later}
         self._owed = {name: self._owed.get(name, 0.0) + part for name, part in sure.items()}
         chosen = next((name for name in reversed(later) if self._owed[name] >= 1), due[0])
         if chosen in self._owed:

@@ -6,7 +6,7 @@ from typing import Any
 from exporter.aircall.endpoints import Request
 from exporter.aircall.headers import Headers
 
-REMEMBERED = 7200.0
+REMEMBERED_S = 7200.0
 """Seconds for which a refused request is remembered: longer than an object that is set aside waits."""
 
 Key = tuple[str, int | str | None, bool]
@@ -59,7 +59,7 @@ class Throttling:
         been answered since the first. All requests wait nevertheless if another endpoint refused the request
         before this one, and nothing says that requests remain.
         """
-        self._refused = {key: entry for key, entry in self._refused.items() if now - entry[1] <= REMEMBERED}
+        self._refused = {key: entry for key, entry in self._refused.items() if now - entry[1] <= REMEMBERED_S}
         known = self._refused.get(_key(request))
         answered = self._answered if known is None else known[0]
         self._refused[_key(request)] = answered, now

@@ -14,8 +14,8 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter import yamlfile
-from exporter.yamlfile import ConfigError, Texts
+from exporter import config_file
+from exporter.config_file import ConfigError, Messages
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS12", "TLS13"]
@@ -41,7 +41,7 @@ _CLIENT_AUTH = {
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
-_TEXTS = Texts(
+_TEXTS = Messages(
     wanted={
         "tls_server_config.client_auth_type": ", ".join(_CLIENT_AUTH),
         "tls_server_config.min_version": "TLS12 or TLS13",
@@ -113,15 +113,15 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return headers is not UNSET and not headers
 
     @property
-    def wants_certificates(self) -> bool:
+    def requires_client_cert(self) -> bool:
         """Whether nobody without a client certificate gets as far as a request."""
         tls = self.tls_server_config
         return tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
 
     @property
-    def tells_who_asks(self) -> bool:
+    def can_authenticate(self) -> bool:
         """Whether there is a credential that clients could show."""
-        return bool(self.users) or self.wants_certificates
+        return bool(self.users) or self.requires_client_cert
 
 
 NO_WEB_CONFIG = WebConfig()
@@ -130,13 +130,13 @@ NO_WEB_CONFIG = WebConfig()
 def load_web_config(path: str) -> WebConfig:
     """Read the file, and try the files in it. Raises ConfigError, whose text is one line."""
     config = read_web_config(path)
-    context_of(config, path)
+    build_ssl_context(config, path)
     return config
 
 
 def read_web_config(path: str) -> WebConfig:
     """Read the file alone. Raises ConfigError, whose text is one line."""
-    config = yamlfile.convert(yamlfile.read(path), WebConfig, path, _TEXTS)
+    config = config_file.convert(config_file.read(path), WebConfig, path, _TEXTS)
     for user, hashed in config.users.items():
         if not BCRYPT.fullmatch(hashed):
             raise ConfigError(path, f"basic_auth_users.{user}", "is not a bcrypt hash, wanted one ($2y$...)")
@@ -164,7 +164,7 @@ def read_web_config(path: str) -> WebConfig:
     return msgspec.structs.replace(config, tls_server_config=tls)
 
 
-def context_of(config: WebConfig, path: str) -> ssl.SSLContext | None:
+def build_ssl_context(config: WebConfig, path: str) -> ssl.SSLContext | None:
     """What connections are encrypted with; none without TLS. Raises ConfigError, with `path` as the file."""
     try:
         return tls_context(config.tls_server_config) if config.tls_server_config else None
@@ -180,7 +180,7 @@ def _header_problem(name: str, value: str) -> str:
         return "holds a line break, a sign outside ASCII, or a space around it"
     values = HEADERS[name]
     if value and values and value not in values:
-        return f"found {yamlfile.short(value)}, wanted {' or '.join(values)}"
+        return f"found {config_file.truncate(value)}, wanted {' or '.join(values)}"
     return ""
 
 
@@ -188,21 +188,21 @@ def tls_context(tls: TlsServer) -> ssl.SSLContext:
     """A server's context with the files as they are now. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
-    with _naming("cert_file", tls.cert_file):  # alone first, so that what comes next can only be the key
+    with _errors_for("cert_file", tls.cert_file):  # alone first, so that what comes next can only be the key
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(tls.cert_file)
-    with _naming("key_file", tls.key_file):
+    with _errors_for("key_file", tls.key_file):
         Path(tls.key_file).read_bytes()  # says why it cannot be read, which load_cert_chain does not
         # Without a password given, OpenSSL would ask for one on the terminal, and wait.
         context.load_cert_chain(tls.cert_file, tls.key_file, password="")
     context.verify_mode = _CLIENT_AUTH[tls.client_auth_type]
     if tls.client_ca_file:
-        with _naming("client_ca_file", tls.client_ca_file):
+        with _errors_for("client_ca_file", tls.client_ca_file):
             context.load_verify_locations(tls.client_ca_file)
     return context
 
 
 @contextmanager
-def _naming(key: str, file: str) -> Iterator[None]:
+def _errors_for(key: str, file: str) -> Iterator[None]:
     """Turn what goes wrong with `file` into a TlsError that names it."""
     try:
         yield

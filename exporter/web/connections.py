@@ -14,29 +14,29 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from exporter.web.parsing import SLICE, Parser
+from exporter.web.http_parser import SLICE, Parser
 
 log = structlog.get_logger()
 
-MOST = 256
+MAX_CONNECTIONS = 256
 """Connections at a time. For one more, another is closed: see `Room`."""
 
-MOST_UNFINISHED = 64
+MAX_UNFINISHED = 64
 """Connections on which part of a request has arrived. For one more, the one that began first is closed."""
 
-HANDSHAKE_SECONDS = 10.0
+HANDSHAKE_TIMEOUT_S = 10.0
 """How long a TLS handshake may take."""
 
-EXCHANGE_SECONDS = 60.0
+REQUEST_TIMEOUT_S = 60.0
 """How long a client may take to ask, from its coming or its last answer on, and to have its answer made."""
 
 LINGER_SECONDS = 5.0
 """How long what a client still sends is discarded, after its request could not be parsed and was answered."""
 
-UNSENT_BYTES = 64 * 2**20
+MAX_UNSENT_BYTES = 64 * 2**20
 """Answers that clients are slow to take; beyond, the slowest lose theirs."""
 
-CERTIFIED = "certified"
+CLIENT_CERT_VERIFIED = "certified"
 """Where a request's state says whether its connection came with a client certificate that was verified."""
 
 PRESENCE = "presence"
@@ -58,7 +58,7 @@ class Presence:
         """Whether the client waits for its password to be checked."""
 
 
-class Room:
+class ConnectionLimiter:
     """All connections, in the order in which they were accepted or last answered.
 
     If there are too many, those are closed first that ask for something without having shown that they may:
@@ -74,9 +74,9 @@ class Room:
         """Take in one more, or one that has just been answered, as the latest."""
         self._connections.pop(connection, None)
         self._connections[connection] = None
-        if len(self._connections) > MOST:
+        if len(self._connections) > MAX_CONNECTIONS:
             others = [each for each in self._connections if each is not connection]
-            min(others, key=lambda each: each.standing).hang_up()
+            min(others, key=lambda each: each.standing).abort()
 
     def leave(self, connection: "Connection") -> None:
         self._connections.pop(connection, None)
@@ -88,38 +88,38 @@ class Room:
             self._unfinished.pop(connection, None)
         elif connection in self._connections:
             self._unfinished.setdefault(connection)
-            if len(self._unfinished) > MOST_UNFINISHED:
-                next(iter(self._unfinished)).hang_up()
+            if len(self._unfinished) > MAX_UNFINISHED:
+                next(iter(self._unfinished)).abort()
 
     def close(self) -> None:
         """Close every connection."""
         for connection in list(self._connections):
-            connection.hang_up()
+            connection.abort()
 
-    def shed(self) -> None:
+    def drop_slowest(self) -> None:
         """Close the connections that are slowest to take their answers, if these are too much in all."""
         unsent = {each: each.unsent for each in self._connections}
-        too_much = sum(unsent.values()) - UNSENT_BYTES
+        too_much = sum(unsent.values()) - MAX_UNSENT_BYTES
         for connection, size in unsent.items():
             if too_much <= 0:
                 break
             if size:
-                connection.hang_up()
+                connection.abort()
                 too_much -= size
 
 
 class Connection(H11Protocol):
     """One connection, from the moment that it is accepted."""
 
-    def __init__(self, room: Room, **uvicorn_s: Any) -> None:
+    def __init__(self, room: ConnectionLimiter, **uvicorn_s: Any) -> None:
         super().__init__(**uvicorn_s)
         self.conn: Parser = Parser(self.config.h11_max_incomplete_event_size or 0)
         self._room = room
-        self._arriving: asyncio.Task[None] | None = None
+        self._accepting: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._begun = False
         self._refused = False
-        self._presence = Presence(self.loop.create_future(), self.hang_up)
+        self._presence = Presence(self.loop.create_future(), self.abort)
 
     @property
     def idle(self) -> bool:
@@ -143,24 +143,24 @@ class Connection(H11Protocol):
         """Bytes of answers that the client has not taken yet."""
         return self.transport.get_write_buffer_size() if self.transport else 0
 
-    def arrive(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
+    def accept(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
         """Shake hands with a client, and listen to it from then on."""
         self._room.enter(self)
-        self._arriving = self.loop.create_task(self._arrive(client, context))
-        self._arriving.add_done_callback(lambda _: self._arrived(client))
+        self._accepting = self.loop.create_task(self._accept(client, context))
+        self._accepting.add_done_callback(lambda _: self._accepted(client))
 
-    async def _arrive(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
+    async def _accept(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
         try:
             await self.loop.connect_accepted_socket(
                 lambda: self,
                 client,
                 ssl=context,
-                ssl_handshake_timeout=HANDSHAKE_SECONDS if context else None,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if context else None,
             )
         except OSError as error:
             log.debug("a client has not arrived", problem=str(error))
 
-    def _arrived(self, client: socket.socket) -> None:
+    def _accepted(self, client: socket.socket) -> None:
         """Close what has become nothing. Apart, as a task that is cancelled at once never begins."""
         if self.transport is None:
             self._room.leave(self)
@@ -169,7 +169,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         certified = bool(transport.get_extra_info("peercert"))
-        self.app_state = self.app_state | {CERTIFIED: certified, PRESENCE: self._presence}
+        self.app_state = self.app_state | {CLIENT_CERT_VERIFIED: certified, PRESENCE: self._presence}
         self._begin_exchange()
 
     def data_received(self, data: bytes) -> None:
@@ -189,7 +189,7 @@ class Connection(H11Protocol):
         try:
             self.transport.write(self.conn.refusal())
         except h11.LocalProtocolError:
-            self.hang_up()
+            self.abort()
         else:
             self._linger()
         if self.cycle is not None:
@@ -211,7 +211,7 @@ class Connection(H11Protocol):
         self._begun = not self.idle or self.cycle.more_body or bool(self.conn.trailing_data[0])
         self._room.heard(self)
         if self.unsent:
-            self._room.shed()
+            self._room.drop_slowest()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._room.leave(self)
@@ -221,24 +221,24 @@ class Connection(H11Protocol):
             self._presence.lost.set_result(None)
         super().connection_lost(exc)
 
-    def hang_up(self) -> None:
+    def abort(self) -> None:
         """Close the connection at once, whatever is being sent."""
         self._room.leave(self)
         if self.cycle is not None:
             self.cycle.disconnected = True
         if self.transport is not None:
             self.transport.abort()
-        elif self._arriving is not None:
-            self._arriving.cancel()
+        elif self._accepting is not None:
+            self._accepting.cancel()
 
     def _begin_exchange(self) -> None:
-        self._set_deadline(EXCHANGE_SECONDS)
+        self._set_deadline(REQUEST_TIMEOUT_S)
         self._room.enter(self)
 
     def _set_deadline(self, seconds: float) -> None:
         if self._deadline:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self.hang_up)
+        self._deadline = self.loop.call_later(seconds, self.abort)
 
 
 class Server(uvicorn.Server):
@@ -247,7 +247,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, context: ContextNow) -> None:
         super().__init__(config)
         self._context = context
-        self._room = Room()
+        self._room = ConnectionLimiter()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = []
@@ -295,5 +295,5 @@ class Server(uvicorn.Server):
                 app_state=self.lifespan.state,
                 _loop=loop,
             )
-            connection.arrive(client, self._context())
+            connection.accept(client, self._context())
             await asyncio.sleep(0)  # Who is connected has his turn, however many are waiting to be.

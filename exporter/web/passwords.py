@@ -20,7 +20,7 @@ from cachetools import TTLCache
 from starlette.concurrency import run_in_threadpool
 
 from exporter.addresses import client_network
-from exporter.web.fair import FairQueue
+from exporter.web.fair_queue import FairQueue
 
 log = structlog.get_logger()
 

@@ -7,8 +7,8 @@ valid YAML. So a reload may add protection, but it may not remove any.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from exporter.config_file import truncate
 from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, TlsServer, WebConfig
-from exporter.yamlfile import short
 
 
 class LostProtection(NamedTuple):
@@ -65,5 +65,5 @@ def _missing(key: str, what: str, old: Iterable[str], new: Iterable[str]) -> Los
 def _cut_off(key: str, old: str, new: str) -> LostProtection | None:
     if new == old or not old.startswith(new):
         return None
-    problem = f"found {short(new)}, which is only the beginning of {short(old)}; restart to shorten it"
+    problem = f"found {truncate(new)}, which is only the beginning of {truncate(old)}; restart to shorten it"
     return LostProtection(key, problem)

@@ -9,10 +9,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from exporter.addresses import is_host
+from exporter.web.auth import AuthMiddleware
+from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.connections import Server
-from exporter.web.door import Door
-from exporter.web.file import WebFile
-from exporter.web.parsing import LARGEST_HEAD
+from exporter.web.http_parser import MAX_HEADER_BYTES
 
 STOP_SECONDS = 1
 """How long requests in progress are waited for when the server stops."""
@@ -81,15 +81,19 @@ class WebServer:
     """Serves an ASGI application on a bound socket until it is stopped."""
 
     def __init__(
-        self, app: ASGIApp, listener: socket.socket, web: WebFile | None = None, public: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        listener: socket.socket,
+        web: WebConfigReloader | None = None,
+        public: Collection[str] = (),
     ) -> None:
         """Serve `app` behind what `web` asks for: TLS, passwords but on `public` paths, headers."""
-        web = web or WebFile()
+        web = web or WebConfigReloader()
         self._listener = listener
         config = uvicorn.Config(
-            Door(app, lambda: web.config, public),
+            AuthMiddleware(app, lambda: web.config, public),
             http="h11",
-            h11_max_incomplete_event_size=LARGEST_HEAD,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             log_config=None,
             access_log=False,
             proxy_headers=False,

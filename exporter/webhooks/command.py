@@ -6,11 +6,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exporter.addresses import is_host, is_loopback, web_address
-from exporter.aircall.errors import REJECTED, ApiError, CredentialError
+from exporter.admin.runner import ApiRunner
+from exporter.aircall.errors import CREDENTIAL_REJECTED, ApiError, CredentialError
 from exporter.config import Settings
-from exporter.terminal import listing
-from exporter.users.asker import Asker
-from exporter.webhooks.registering import Registered, register, registered, unregister
+from exporter.terminal import output
+from exporter.webhooks.registration import RegisteredWebhook, list_webhooks, register, unregister
 from exporter.webhooks.tokenfile import NAME, TokenFile
 
 DONE, FAILED, NOT_OURS = 0, 1, 3
@@ -32,7 +32,7 @@ def add_flags(command: argparse.ArgumentParser) -> None:
     delete.add_argument("id", metavar="ID", help="as `webhook list` has it")
 
 
-def run(arguments: argparse.Namespace, settings: Settings, directory: str, asker: Asker) -> int:
+def run(arguments: argparse.Namespace, settings: Settings, directory: str, asker: ApiRunner) -> int:
     """Do a step; gives the exit code. Raises ValueError on a URL or a file that cannot be."""
     try:
         match arguments.step:
@@ -43,12 +43,12 @@ def run(arguments: argparse.Namespace, settings: Settings, directory: str, asker
                 return _list(settings, asker)
         return _delete(arguments.id, settings, asker)
     except CredentialError:
-        return _failed(REJECTED)
+        return _failed(CREDENTIAL_REJECTED)
     except ApiError as error:
         return _failed(str(error))
 
 
-def _create(url: str, file: Path, asker: Asker) -> int:
+def _create(url: str, file: Path, asker: ApiRunner) -> int:
     if problem := _url_problem(url):
         raise ValueError(f"found {url.partition('?')[0]}, wanted {problem}")
     try:
@@ -73,13 +73,13 @@ def _create(url: str, file: Path, asker: Asker) -> int:
     return DONE
 
 
-def _list(settings: Settings, asker: Asker) -> int:
+def _list(settings: Settings, asker: ApiRunner) -> int:
     columns = ("id", "name", "url", "active", "events", "ours")
-    listing.as_table(columns, (_cells(each, settings) for each in asker.run(registered())))
+    output.as_table(columns, (_cells(each, settings) for each in asker.run(list_webhooks())))
     return DONE
 
 
-def _cells(webhook: Registered, settings: Settings) -> tuple[str, ...]:
+def _cells(webhook: RegisteredWebhook, settings: Settings) -> tuple[str, ...]:
     ours = webhook.is_ours(settings.webhook.tokens)
     return (
         webhook.webhook_id,
@@ -100,8 +100,8 @@ def _address(url: str, ours: bool) -> str:
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path if ours else '/…'}"
 
 
-def _delete(id_: str, settings: Settings, asker: Asker) -> int:
-    found = next((each for each in asker.run(registered()) if each.webhook_id == id_), None)
+def _delete(id_: str, settings: Settings, asker: ApiRunner) -> int:
+    found = next((each for each in asker.run(list_webhooks()) if each.webhook_id == id_), None)
     if found is None:
         return _failed(f"there is no webhook {id_}, see `webhook list`", NOT_OURS)
     if not found.is_ours(settings.webhook.tokens):

@@ -6,15 +6,15 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
-from exporter.aircall.decoding import InvalidAnswerError
-from exporter.aircall.events import OTHER, Delivery, Sender
+from exporter.aircall.decoding import InvalidResponseError
+from exporter.aircall.events import UNKNOWN_EVENT, Delivery, Sender
 from exporter.clock import Clock
 from exporter.metrics.webhooks import Result, WebhookMetrics
 
-MOST_WAITING = 5000
+MAX_PENDING_EVENTS = 5000
 """Events that may wait, some 15 MB of them."""
 
-REMEMBERED = 20_000
+DEDUP_SIZE = 20_000
 """Events that are known by heart: one that is sent again later changes nothing either, but is not seen to."""
 
 
@@ -26,9 +26,9 @@ class Inbox:
         self._tokens = tokens
         self._metrics = metrics
         self._clock = clock
-        self._line: queue.Queue[Delivery] = queue.Queue(MOST_WAITING)
+        self._queue: queue.Queue[Delivery] = queue.Queue(MAX_PENDING_EVENTS)
         self._seen: OrderedDict[int, None] = OrderedDict()
-        metrics.waiting.set_function(self._line.qsize)
+        metrics.waiting.set_function(self._queue.qsize)
 
     def knows(self, sender: Sender) -> bool:
         """Return whether a body may be from Aircall. This is cheap; `deliver` decides."""
@@ -36,42 +36,42 @@ class Inbox:
 
     def refuse(self) -> Result:
         """Count a body without a valid token."""
-        return self._counted(OTHER, "unauthorized")
+        return self._counted(UNKNOWN_EVENT, "unauthorized")
 
     def deliver(self, body: bytes) -> Result:
         """Take in the body of a POST. Returns what became of it, `accepted` if it is processed later."""
         try:
             delivery = Delivery(body)
-        except InvalidAnswerError:
+        except InvalidResponseError:
             return self.refuse()
         if not self._known(delivery.token):
             return self.refuse()
         self._metrics.last_event_at = self._clock()
-        if delivery.name == OTHER:
-            return self._counted(OTHER, "ignored")
-        identity = delivery.identity
+        if delivery.name == UNKNOWN_EVENT:
+            return self._counted(UNKNOWN_EVENT, "ignored")
+        identity = delivery.dedup_key
         if identity in self._seen:
             return self._counted(delivery.name, "duplicate")
         try:
-            self._line.put_nowait(delivery)
+            self._queue.put_nowait(delivery)
         except queue.Full:
             return self._counted(delivery.name, "overflow")
         self._seen[identity] = None
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > DEDUP_SIZE:
             self._seen.popitem(last=False)
         return "accepted"
 
     def too_large(self) -> None:
         """Somebody sent more than an event can be."""
-        self._counted(OTHER, "too_large")
+        self._counted(UNKNOWN_EVENT, "too_large")
 
     def take(self, seconds: float) -> list[Delivery]:
         """All that wait; where none does, wait for one, `seconds` at most."""
         taken: list[Delivery] = []
         with suppress(queue.Empty):
-            taken.append(self._line.get(timeout=seconds))
+            taken.append(self._queue.get(timeout=seconds))
             while True:
-                taken.append(self._line.get_nowait())
+                taken.append(self._queue.get_nowait())
         return taken
 
     def _known(self, token: str) -> bool:

@@ -14,11 +14,11 @@ from exporter.webhooks.inbox import Inbox
 
 PATH = "/webhook"
 
-LARGEST = 2**17
+MAX_BODY_BYTES = 2**17
 """Bytes; a call with all that can be on it has some ten thousand. As many clients as there is room for may
 each have sent that much before their token is looked at."""
 
-SIZE_MEASURED_HERE = 2**40
+UNLIMITED_BODY = 2**40
 """Says to Starlette that its own limit is not for this route, so that what is too large is counted."""
 
 
@@ -37,7 +37,7 @@ def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: N
         try:
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LARGEST:
+                if len(body) > MAX_BODY_BYTES:
                     inbox.too_large()
                     return PlainTextResponse("No event is as large as that.\n", 413)
         except ClientDisconnect:
@@ -49,7 +49,7 @@ def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: N
                 return PlainTextResponse("Too many events at once.\n", 503)
         return Response()
 
-    return Route(PATH, receive, methods=["POST"], max_body_size=SIZE_MEASURED_HERE)
+    return Route(PATH, receive, methods=["POST"], max_body_size=UNLIMITED_BODY)
 
 
 async def _delivered(inbox: Inbox, body: bytes) -> Result:

@@ -1,6 +1,6 @@
 import pytest
 
-from exporter.account.board import exceeds, shown_caller, wait_level
+from exporter.account.board import breaches_sla, format_caller, wait_level
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,7 @@ from exporter.account.board import exceeds, shown_caller, wait_level
 def test_the_sla_is_broken_above_it_not_at_it(
     average: float | None, sla: float, breached: bool | None
 ) -> None:
-    assert exceeds(average, sla) is breached
+    assert breaches_sla(average, sla) is breached
 
 
 @pytest.mark.parametrize(("wait", "level"), [(0, 0), (9.999, 0), (10, 1), (19.999, 1), (20, 2), (3600, 2)])
@@ -29,6 +29,6 @@ def test_a_wait_is_of_a_level_from_its_threshold_on(wait: float, level: int) -> 
     ],
 )
 def test_callers_are_shown_as_the_configuration_says(digits: str | None, full: str, masked: str) -> None:
-    assert shown_caller(digits, "full") == full
-    assert shown_caller(digits, "masked") == masked
-    assert shown_caller(digits, "hidden") == "hidden"
+    assert format_caller(digits, "full") == full
+    assert format_caller(digits, "masked") == masked
+    assert format_caller(digits, "hidden") == "hidden"

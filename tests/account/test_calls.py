@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.account.calls import (
-    LATE,
-    MOST_LOOKS,
-    OVERLAP,
-    CallBook,
-    CallsToRead,
-    HungUp,
-    Neighbours,
+from exporter.account.call_recheck import RECHECK_AFTER_S
+from exporter.account.call_store import (
+    LATE_ARRIVAL_S,
+    MAX_REQUESTS_PER_PASS,
+    POLL_OVERLAP_S,
+    CallBatch,
+    CallsToFetch,
+    CallStore,
+    HasHungUp,
 )
-from exporter.account.looks import RECHECK
 from exporter.aircall.endpoints import PER_PAGE
-from exporter.aircall.objects import Call, Ref
+from exporter.aircall.models import Call, Ref
 
 NOW = 1_780_000_000
 
@@ -32,11 +32,11 @@ def waiting(id_: int, age: int) -> Call:
     return Call(id_, "inbound", "initial", NOW - age)
 
 
-def book(*calls: Call, since: int = NOW - 900) -> CallBook:
-    filled = CallBook()
+def book(*calls: Call, since: int = NOW - 900) -> CallStore:
+    filled = CallStore()
     for call in calls:
-        filled.saw(call, NOW)
-    filled.completed(since, NOW)
+        filled.apply(call, NOW)
+    filled.mark_fetched(since, NOW)
     return filled
 
 
@@ -48,11 +48,11 @@ def everybody(call: Call, since: float) -> bool:
     return True
 
 
-def to_read(known: CallBook, hung_up: HungUp = nobody) -> CallsToRead:
-    return known.to_read(NOW - 900, NOW, NOW, hung_up)
+def to_read(known: CallStore, hung_up: HasHungUp = nobody) -> CallsToFetch:
+    return known.calls_to_fetch(NOW - 900, NOW, NOW, hung_up)
 
 
-def ids(groups: list[Neighbours]) -> list[set[int]]:
+def ids(groups: list[CallBatch]) -> list[set[int]]:
     return [{call.id for call in group.calls} for group in groups]
 
 
@@ -61,28 +61,28 @@ BUSY = [done(id_, 4 * id_ - 3000) for id_ in range(751, 1000)]
 
 
 def test_at_first_the_whole_period() -> None:
-    assert to_read(CallBook()).since == NOW - 900
+    assert to_read(CallStore()).since == NOW - 900
 
 
 def test_later_only_what_is_new_and_a_little_more() -> None:
     todo = to_read(book(done(1, 200), talking(2, 20), *(done(id_, 90) for id_ in range(3, 60))))
-    assert (todo.since, todo.ids) == (NOW - 20 - LATE, ())
+    assert (todo.since, todo.ids) == (NOW - 20 - LATE_ARRIVAL_S, ())
     crowded = to_read(book(*(done(id_, id_ // 2) for id_ in range(300))))
-    assert crowded.since == NOW - OVERLAP
+    assert crowded.since == NOW - POLL_OVERLAP_S
 
 
 def test_a_page_that_is_read_anyway_goes_back_to_where_calls_may_be_over() -> None:
     known = book(talking(1, 700), done(2, 10))
-    assert to_read(known).since == NOW - 10 - LATE
+    assert to_read(known).since == NOW - 10 - LATE_ARRIVAL_S
     assert to_read(known, everybody).since == NOW - 700
-    assert not any(known.beyond_next_poll(known.doubtful(NOW, everybody), 10))
+    assert not any(known.outside_next_poll(known.possibly_ended(NOW, everybody), 10))
 
 
 def test_a_talk_is_left_alone_until_its_user_hangs_up() -> None:
     known = book(talking(1, 700), done(2, 10))
-    assert not any(known.doubtful(NOW, nobody))
-    assert ids(known.neighbours(known.doubtful(NOW, everybody))) == [{1}]
-    assert [call.id for call in known.doubtful(NOW + RECHECK, nobody)] == [1]
+    assert not any(known.possibly_ended(NOW, nobody))
+    assert ids(known.batch_by_time(known.possibly_ended(NOW, everybody))) == [{1}]
+    assert [call.id for call in known.possibly_ended(NOW + RECHECK_AFTER_S, nobody)] == [1]
 
 
 def test_a_caller_who_waits_for_long_is_asked_for_by_id_or_reached_by_paging() -> None:
@@ -97,22 +97,22 @@ def test_callers_from_before_what_is_known_are_never_paged_to() -> None:
     asked = set[int]()
     for poll in range(3):
         now = NOW + 600 + 10 * poll
-        todo = known.to_read(NOW - 900, NOW, now, nobody)
+        todo = known.calls_to_fetch(NOW - 900, NOW, now, nobody)
         assert todo.since >= NOW - 900
         assert len(todo.ids) == 1
         asked.update(todo.ids)
-        known.saw(known.calls[todo.ids[0]], now)
+        known.apply(known.calls[todo.ids[0]], now)
     assert asked == {1, 2, 3}
-    assert known.to_read(NOW - 900, NOW, NOW + 630, nobody).ids == ()
+    assert known.calls_to_fetch(NOW - 900, NOW, NOW + 630, nobody).ids == ()
 
 
 def test_calls_that_may_be_over_and_began_close_together_are_one_request() -> None:
     known = book(
         *(talking(id_, age) for id_, age in ((1, 880), (2, 700), (3, 600), (4, 520), (5, 120))), *BUSY
     )
-    doubtful = list(known.doubtful(NOW, everybody))
-    assert ids(known.neighbours(doubtful)) == [{2, 3, 4}, {5}, {1}]
-    assert [call.id for call in known.beyond_next_poll(doubtful, 10)] == [1, 2, 3, 4]
+    doubtful = list(known.possibly_ended(NOW, everybody))
+    assert ids(known.batch_by_time(doubtful)) == [{2, 3, 4}, {5}, {1}]
+    assert [call.id for call in known.outside_next_poll(doubtful, 10)] == [1, 2, 3, 4]
 
 
 @given(st.lists(st.integers(1, 3600), max_size=80), st.lists(st.integers(1, 3600), max_size=300))
@@ -121,37 +121,37 @@ def test_no_call_is_looked_at_twice_and_no_request_needs_a_second_page(
 ) -> None:
     calls = [talking(9000 + position, age) for position, age in enumerate(doubtful)]
     known = book(*calls, *(done(position, age) for position, age in enumerate(others)))
-    groups = known.neighbours(known.doubtful(NOW, everybody))
+    groups = known.batch_by_time(known.possibly_ended(NOW, everybody))
     looked_at = sorted(call.id for group in groups for call in group.calls)
-    assert looked_at == [call.id for call in calls] or len(groups) == MOST_LOOKS
+    assert looked_at == [call.id for call in calls] or len(groups) == MAX_REQUESTS_PER_PASS
     assert len(set(looked_at)) == len(looked_at)
     for group in groups:
         found = [age for age in (*doubtful, *others) if group.since <= NOW - age <= group.until]
         assert len(group.calls) == 1 or len(found) <= PER_PAGE
-        assert len(group.calls) == 1 or group.since >= known.whole_from
+        assert len(group.calls) == 1 or group.since >= known.complete_since
 
 
 def test_of_two_talks_of_one_user_the_older_one_is_looked_at() -> None:
     known = book(talking(1, 700, user=7), talking(2, 100, user=7))
-    assert [call.id for call in known.doubtful(NOW, nobody)] == [1]
+    assert [call.id for call in known.possibly_ended(NOW, nobody)] == [1]
 
 
 def test_calls_of_late_say_how_many_there_are() -> None:
-    assert book(*BUSY).per_second == pytest.approx(1 / 4, rel=0.02)
-    assert CallBook().per_second == 0
+    assert book(*BUSY).calls_per_second == pytest.approx(1 / 4, rel=0.02)
+    assert CallStore().calls_per_second == 0
 
 
 def test_what_is_done_stays_done() -> None:
-    known = CallBook()
-    assert known.saw(talking(1, 100), NOW) is False
-    assert known.saw(done(1, 100), NOW) is True
-    assert known.saw(done(1, 100), NOW) is False
-    assert known.saw(talking(1, 100), NOW) is False
+    known = CallStore()
+    assert known.apply(talking(1, 100), NOW) is False
+    assert known.apply(done(1, 100), NOW) is True
+    assert known.apply(done(1, 100), NOW) is False
+    assert known.apply(talking(1, 100), NOW) is False
     assert known.calls[1].phase == "done"
 
 
 def test_old_calls_are_forgotten_and_live_ones_are_not() -> None:
     known = book(talking(1, 9000), done(2, 8000), done(3, 100))
-    known.forget(NOW - 7200, NOW)
+    known.prune(NOW - 7200, NOW)
     assert set(known.calls) == {1, 3}
     assert known.started_since(0) == 2

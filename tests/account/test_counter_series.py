@@ -8,12 +8,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.account import identities
+from exporter.account import id_limits
 from exporter.account.account import Account
-from exporter.account.leaving import Listed
-from exporter.account.totals import Totals, answer_bounds, increments
-from exporter.aircall.objects import Call, CallDetails, Page, ReadCall, Ref, User
-from exporter.archive.records import Memory, Saved
+from exporter.account.counter_totals import Totals, answer_time_buckets, increments
+from exporter.account.removal_detector import Listed
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref, User
+from exporter.archive.records import LoadedState, SaveResult
 from exporter.config import Settings, Webhook
 from exporter.metrics import counters
 from tests.plain import buckets
@@ -78,7 +78,7 @@ class Company:
         totals, self.own = archived
         self.account.begin_again()
         self.account.restore(self._memory(totals))
-        self.account.read_calls(START - 900, START)
+        self.account.mark_calls_fetched(START - 900, START)
         self.account.ledger.count(self.totals)
         self.save()
         self.expose()
@@ -95,13 +95,13 @@ class Company:
     def talk(self, user: int) -> None:
         self.counted += 1
         call = Call(next(self.call_ids), "inbound", "done", START, START + 1, START + 3, user=Ref(user))
-        self.account.saw_calls(page([ReadCall(call, CallDetails())]), START)
+        self.account.apply_call_page(page([CallWithDetails(call, CallDetails())]), START)
 
     def decline(self, user: int) -> None:
         """An event reports it; such counters begin at 0 at each start."""
         key = "declined", str(user)
-        self.declined[key] = self.account.journeys.counts[key] = self.declined.get(key, 0) + 1
-        self.account._touched.totals |= self.account.ledger.count({key: self.declined[key]})
+        self.declined[key] = self.account.event_stats.totals[key] = self.declined.get(key, 0) + 1
+        self.account._changes.totals |= self.account.ledger.count({key: self.declined[key]})
 
     def limit(self, limit: int) -> None:
         self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
@@ -116,15 +116,15 @@ class Company:
         account.restore(self._memory(self.totals))
         if users_first:
             self._read_users()
-        account.slide(START)
-        account.read_calls(START - 900, START)
+        account.advance_to(START)
+        account.mark_calls_fetched(START - 900, START)
         self.save()
         self.expose()
         self._read_users()
 
-    def _memory(self, totals: dict[tuple, int]) -> Memory:
+    def _memory(self, totals: dict[tuple, int]) -> LoadedState:
         own: Any = None if self.own is None else msgspec.json.decode(self.own)
-        return Memory(
+        return LoadedState(
             list(totals.items()),
             names=self.names,
             own=own and {user: tuple((tuple(k), n) for k, n in base) for user, base in own.items()},
@@ -136,26 +136,26 @@ class Company:
         self.restart(True)
 
     def _read_users(self) -> None:
-        self.account.lists.saw_users(page([User(id_, f"User {id_}") for id_ in self.present]))
-        self.account.lists.read_users(Listed(set(self.present), START))
+        self.account.reference_data.apply_users_page(page([User(id_, f"User {id_}") for id_ in self.present]))
+        self.account.reference_data.finish_users(Listed(set(self.present), START))
 
     def save(self) -> None:
         batch = self.account.take_batch()
-        for addition in batch.additions:
+        for addition in batch.counted_calls:
             for key, more in addition.increments:
                 self.totals[key] = self.totals.get(key, 0) + more
         if batch.own is not None:
             self.own = msgspec.json.encode(batch.own)
         self.names |= batch.names
-        changed = {key: self.totals[key] for added in batch.additions for key, _ in added.increments}
-        self.account.saved(Saved(tuple(batch.additions), changed), batch.progress)
+        changed = {key: self.totals[key] for added in batch.counted_calls for key, _ in added.increments}
+        self.account.saved(SaveResult(tuple(batch.counted_calls), changed), batch.progress)
 
     def expose(self) -> None:
         """Expose the counters, compare them with the ones before, and have the archive know of it."""
         board = self.account.board(0)
         now: Series = {}
         for row in board.counters.users:
-            for family, labels, value in counters.of_user(row):
+            for family, labels, value in counters.user_samples(row):
                 ids = [text for name, text in zip(family.labels, labels, strict=True) if name not in NAMES]
                 now[family.name, *ids] = value if isinstance(value, int) else getattr(value, "seconds", 0)
         for series, value in self.before.items():
@@ -190,8 +190,8 @@ def test_user_counters_however_few_ids_are_told_apart_never_fall_and_sum_to_what
     limit: int, script: list, most: int, unlisted: int
 ) -> None:
     with (
-        patch.object(identities, "MOST_IDENTITIES", most),
-        patch.object(identities, "MOST_UNLISTED", unlisted),
+        patch.object(id_limits, "MAX_IDENTITIES", most),
+        patch.object(id_limits, "MAX_UNLISTED", unlisted),
     ):
         company = Company(limit)
         for step, argument in script:
@@ -213,13 +213,13 @@ def test_histograms_whatever_the_queue_thresholds_of_each_start_are_never_fall(
     kept: dict[tuple, int] = {}
     before: dict[str, int] = {}
     for critical, waits in starts:
-        bounds, totals = answer_bounds(critical / 2, critical), Totals(kept.items())
+        bounds, totals = answer_time_buckets(critical / 2, critical), Totals(kept.items())
         for waited in waits:
             call = Call(1, "inbound", "done", START, START + waited, START + waited, number=Ref(3))
             for key, more in increments(call, bounds):
                 kept[key] = kept.get(key, 0) + more
             totals.update(kept.items())
-            spread = totals.spreads(("number", "3"), "answer", bounds)[()]
+            spread = totals.histograms(("number", "3"), "answer", bounds)[()]
             now = {"sum": spread.sum} | {bucket[0]: bucket[1] for bucket in buckets(spread)}
             assert now["+Inf"] == sum(n for key, n in kept.items() if key[0] == "calls")
             assert all(value <= now.get(series, value) for series, value in before.items())

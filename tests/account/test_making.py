@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from exporter.account.account import Account
 from exporter.account.board import Board
-from exporter.account.leaving import Listed
-from exporter.aircall.objects import Availability, Call, CallDetails, Number, Page, ReadCall, Ref, User
-from exporter.archive.records import Memory, Saved
+from exporter.account.removal_detector import Listed
+from exporter.aircall.models import Availability, Call, CallDetails, CallWithDetails, Number, Page, Ref, User
+from exporter.archive.records import LoadedState, SaveResult
 from exporter.config import Group, Settings
 
 START = 1_780_000_000
@@ -46,8 +46,8 @@ def calls(draw: st.DrawFn) -> Call:
 
 def read_users(found: set[int]) -> Event:
     def event(account: Account) -> None:
-        account.lists.saw_users(page([User(id_, f"User {id_}") for id_ in found]))
-        account.lists.read_users(Listed(found, START))
+        account.reference_data.apply_users_page(page([User(id_, f"User {id_}") for id_ in found]))
+        account.reference_data.finish_users(Listed(found, START))
 
     return event
 
@@ -56,32 +56,34 @@ def read_teams(members: dict[int, frozenset[int]]) -> Event:
     def event(account: Account) -> None:
         for team_id, users in members.items():
             account.directory.add_team(team_id, f"Team {team_id}", users)
-        account.lists.read_teams(Listed(set(members), START))
+        account.reference_data.finish_teams(Listed(set(members), START))
 
     return event
 
 
 def read_numbers(found: set[int]) -> Event:
     def event(account: Account) -> None:
-        account.lists.saw_numbers(page([Number(id_, f"Number {id_}") for id_ in found]))
-        account.lists.read_numbers(Listed(found, START))
+        account.reference_data.apply_numbers_page(page([Number(id_, f"Number {id_}") for id_ in found]))
+        account.reference_data.finish_numbers(Listed(found, START))
 
     return event
 
 
 def read_availabilities(seen: dict[int, str], at: int, whole: bool) -> Event:
     def event(account: Account) -> None:
-        account.lists.saw_availabilities(page([Availability(*pair) for pair in seen.items()]), START + at)
+        account.reference_data.apply_availabilities_page(
+            page([Availability(*pair) for pair in seen.items()]), START + at
+        )
         if whole:
-            account.lists.read_availabilities(Listed(set(seen), START + at))
+            account.reference_data.finish_availabilities(Listed(set(seen), START + at))
 
     return event
 
 
 def read_calls(found: list[Call]) -> Event:
     def event(account: Account) -> None:
-        account.saw_calls(page([ReadCall(call, CallDetails()) for call in found]), START)
-        account.read_calls(START - 900, START)
+        account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in found]), START)
+        account.mark_calls_fetched(START - 900, START)
 
     return event
 
@@ -89,28 +91,30 @@ def read_calls(found: list[Call]) -> Event:
 def saved(account: Account) -> None:
     """Count what is new, as the archive does."""
     batch, totals = account.take_batch(), account.archived
-    for addition in batch.additions:
+    for addition in batch.counted_calls:
         for key, count in addition.increments:
             totals[key] = totals.get(key, 0) + count
-    changed = {key: totals[key] for addition in batch.additions for key, _ in addition.increments}
+    changed = {key: totals[key] for addition in batch.counted_calls for key, _ in addition.increments}
     before = account.board(0)
-    if not account.saved(Saved(tuple(batch.additions), changed), batch.progress):
+    if not account.saved(SaveResult(tuple(batch.counted_calls), changed), batch.progress):
         assert account.board(0) == before
 
 
 events = st.one_of(
     *[st.lists(calls(), min_size=1, max_size=4).map(read_calls)] * 3,
-    *[st.integers(0, 900).map(lambda later: lambda account: account.slide(START + later))] * 2,
+    *[st.integers(0, 900).map(lambda later: lambda account: account.advance_to(START + later))] * 2,
     st.sets(ids).map(read_users),
     st.dictionaries(ids, st.frozensets(ids), max_size=3).map(read_teams),
     st.sets(ids).map(read_numbers),
     st.dictionaries(ids, st.frozensets(ids)).map(
         lambda assigned: (
-            lambda account: account.lists.read_assignments(assigned, frozenset(), frozenset(), START)
+            lambda account: account.reference_data.apply_assignments(
+                assigned, frozenset(), frozenset(), START
+            )
         )
     ),
     st.builds(read_availabilities, st.dictionaries(ids, states), st.integers(0, 100), st.booleans()),
-    st.integers(1, 4).map(lambda call_id: lambda account: account.lost_call(call_id)),
+    st.integers(1, 4).map(lambda call_id: lambda account: account.remove_call(call_id)),
     st.just(saved),
     st.sampled_from([0, 30]).map(
         lambda sla: (
@@ -126,9 +130,9 @@ class Counting(Account):
     def __init__(self) -> None:
         super().__init__(SETTINGS)
         self.archived: dict = {}
-        self.restore(Memory())
+        self.restore(LoadedState())
         self.ledger.counted_from = START - 900
-        self.slide(START)
+        self.advance_to(START)
 
 
 def shown(board: Board) -> list[object]:
@@ -150,7 +154,7 @@ KNOWN: list[Event] = [
     read_users({1, 2, 3}),
     read_teams({1: frozenset({1, 2}), 2: frozenset({2, 4})}),
     read_numbers({1, 2, 3}),
-    lambda account: account.lists.read_assignments(
+    lambda account: account.reference_data.apply_assignments(
         {1: frozenset({1, 2}), 2: frozenset({2, 3})}, frozenset({1, 2, 3}), frozenset({1, 2, 3}), START
     ),
     read_availabilities({1: "available", 2: "in_call"}, 0, True),

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.account.period import Period, Tally
-from exporter.aircall.objects import Call, Ref
+from exporter.aircall.models import Call, Ref
 
 START = 1_780_000_000
 IN_TIME = 20

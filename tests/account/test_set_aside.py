@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.account.setaside import LEAST_WAIT, LONGEST_WAIT, SetAside
-from exporter.archive.records import Span
+from exporter.account.set_aside import MAX_RETRY_S, MIN_RETRY_S, SetAside
+from exporter.archive.records import TimeRange
 
 NOW = 1_780_000_000.0
 
 
-def seconds(spans: tuple[Span, ...]) -> set[int]:
+def seconds(spans: tuple[TimeRange, ...]) -> set[int]:
     return {second for first, last in spans for second in range(first, last + 1)}
 
 
@@ -24,8 +24,8 @@ def test_failed_twice_waits_double_up_to_an_hour() -> None:
         waits.append(due - now)
         now = float(due)
     assert aside.counts["call"] == 1
-    assert waits[:5] == [LEAST_WAIT, LEAST_WAIT, 2 * LEAST_WAIT, 4 * LEAST_WAIT, 8 * LEAST_WAIT]
-    assert waits[-1] == LONGEST_WAIT
+    assert waits[:5] == [MIN_RETRY_S, MIN_RETRY_S, 2 * MIN_RETRY_S, 4 * MIN_RETRY_S, 8 * MIN_RETRY_S]
+    assert waits[-1] == MAX_RETRY_S
 
 
 def test_worked_others_of_the_kind_are_due_at_once() -> None:
@@ -58,7 +58,7 @@ steps = st.lists(st.tuples(st.booleans(), spans, st.floats(0, 5000)), max_size=2
 
 @given(steps, spans)
 def test_ranges_are_what_failed_and_did_not_work_since(
-    steps: list[tuple[bool, Span, float]], wanted: Span
+    steps: list[tuple[bool, TimeRange, float]], wanted: TimeRange
 ) -> None:
     aside, now, failing = SetAside(), NOW, set[int]()
     for failed, span, later in steps:
@@ -71,4 +71,4 @@ def test_ranges_are_what_failed_and_did_not_work_since(
             failing -= seconds((span,))
     assert seconds(aside.without_ranges([wanted])) == seconds((wanted,)) - failing
     assert seconds(aside.open_ranges([wanted], now)) >= seconds((wanted,)) - failing
-    assert seconds(aside.open_ranges([wanted], now + LONGEST_WAIT)) == seconds((wanted,)) | failing
+    assert seconds(aside.open_ranges([wanted], now + MAX_RETRY_S)) == seconds((wanted,)) | failing

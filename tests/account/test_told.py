@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from exporter.account.account import Account
-from exporter.account.told import Told
-from exporter.account.versions import newer
-from exporter.aircall.events import Event, ToldUser
-from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref, Tag
+from exporter.account.call_versions import latest_version
+from exporter.account.webhook_events import EventProcessor
+from exporter.aircall.events import Event, UserEventData
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
 from exporter.config import Webhook
 from tests.account.test_making import KNOWN, START, Counting, calls, page, read_availabilities, saved, shown
 
@@ -31,7 +31,7 @@ class Moment:
 
     @property
     def event(self) -> Event:
-        return Event(self.name, self.at, call=ReadCall(self.call, CallDetails()))
+        return Event(self.name, self.at, call=CallWithDetails(self.call, CallDetails()))
 
 
 @st.composite
@@ -87,23 +87,23 @@ def as_of(life: Sequence[Moment], at: float) -> list[Call]:
 
 
 def poll(account: Account, life: Sequence[Moment], at: float) -> None:
-    account.saw_calls(page([ReadCall(call, CallDetails()) for call in as_of(life, at)]), at)
+    account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in as_of(life, at)]), at)
 
 
-def company() -> tuple[Account, Told]:
+def company() -> tuple[Account, EventProcessor]:
     """One that is told of events."""
     account = Counting()
     account.configure(structs.replace(account.settings, webhook=Webhook(token="a token")))
     for event in KNOWN:
         event(account)
-    account.slide(START - 600)  # no event is too late
-    return account, Told(account)
+    account.advance_to(START - 600)  # no event is too late
+    return account, EventProcessor(account)
 
 
 def settled(account: Account) -> list[object]:
     """The board once everything has been read anew, without what is as it was observed: since when and for
     how long users do what they do, and the last call in each bucket."""
-    account.slide(END)
+    account.advance_to(END)
     read_availabilities({1: "available", 2: "in_call", 3: "offline"}, END - START + 1, True)(account)
     saved(account)
     account.ledger.totals._exemplars.clear()
@@ -127,9 +127,9 @@ def test_in_whatever_order_and_however_often_events_come(found: tuple[list[Momen
     life, arriving = found
     (in_order, told_in_order), (mixed, told_mixed) = company(), company()
     for moment in sorted(life, key=lambda moment: moment.at):
-        told_in_order.hear(moment.event, END)
+        told_in_order.apply(moment.event, END)
     for moment in arriving:
-        told_mixed.hear(moment.event, END)
+        told_mixed.apply(moment.event, END)
     assert settled(mixed) == settled(in_order)
 
 
@@ -140,7 +140,7 @@ def test_the_board_after_a_poll_is_that_of_polls_alone(
     life, arriving = found
     (account, told), (polled, _) = company(), company()
     steps: list[Callable[[], object]] = [
-        lambda moment=moment: told.hear(moment.event, END) for moment in arriving
+        lambda moment=moment: told.apply(moment.event, END) for moment in arriving
     ]
     for (place, _), (_, at) in zip(sorted(polls), sorted(polls, key=lambda pair: pair[1]), strict=True):
         steps.insert(place, lambda at=at: poll(account, life, START + at))
@@ -152,8 +152,8 @@ def test_the_board_after_a_poll_is_that_of_polls_alone(
 
 
 def without_what_only_events_tell(account: Account) -> list[object]:
-    account.journeys.counts.clear()
-    account.journeys._of.clear()
+    account.event_stats.totals.clear()
+    account.event_stats._events_by_call.clear()
     return settled(account)
 
 
@@ -167,10 +167,10 @@ def test_the_newest_of_many_versions_is_the_same_in_any_order(found: tuple[list[
     first, *others = versions
     newest = first
     for other in others:
-        newest = newer(newest, other)
+        newest = latest_version(newest, other)
     again = mixed[0]
     for other in (*mixed, *versions):
-        again = newer(other, again)
+        again = latest_version(other, again)
     assert again == newest
 
 
@@ -178,7 +178,7 @@ USERS_EVENTS = st.tuples(
     st.sampled_from(["opened", "closed", "connected", "disconnected", "wut_start", "wut_end"]),
     st.booleans(),
     st.integers(1, 60),
-).map(lambda told: Event(f"user.{told[0]}", START + told[2], user=ToldUser(1, told[1])))
+).map(lambda told: Event(f"user.{told[0]}", START + told[2], user=UserEventData(1, told[1])))
 
 
 @given(
@@ -191,11 +191,11 @@ def test_what_a_user_does_is_what_was_told_last_or_is_looked_at(
 ) -> None:
     in_order, mixed = company(), company()
     for event in sorted(found[0], key=lambda event: event.at):
-        in_order[1].hear(event, END)
+        in_order[1].apply(event, END)
     for event in found[1]:
-        mixed[1].hear(event, END)
+        mixed[1].apply(event, END)
     states = {account.presence.users[1].state for account, _ in (in_order, mixed)}
-    assert len(states) == 1 or in_order[1].in_doubt or mixed[1].in_doubt
+    assert len(states) == 1 or in_order[1].uncertain_users or mixed[1].uncertain_users
 
 
 def told_of_an_old_call(age: int) -> tuple[Account, list[Moment]]:
@@ -209,40 +209,44 @@ def told_of_an_old_call(age: int) -> tuple[Account, list[Moment]]:
 
 def test_a_call_of_many_hours_keeps_its_journey() -> None:
     account, life = told_of_an_old_call(5 * 3600)
-    account.slide(END - 5 * 3600)
-    account.saw_calls(page([ReadCall(life[0].call, CallDetails())]), END - 5 * 3600 + 6)
-    told = Told(account)
+    account.advance_to(END - 5 * 3600)
+    account.apply_call_page(page([CallWithDetails(life[0].call, CallDetails())]), END - 5 * 3600 + 6)
+    told = EventProcessor(account)
     for moment in life:
-        account.slide(moment.at)
-        assert told.hear(moment.event, moment.at) == "accepted"
-    account.slide(END + 200)
-    assert account.journeys.counts["hold_sum", "1"] == 20
-    account.slide(END + 5000)
-    assert 7 not in account.book.calls
+        account.advance_to(moment.at)
+        assert told.apply(moment.event, moment.at) == "accepted"
+    account.advance_to(END + 200)
+    assert account.event_stats.totals["hold_sum", "1"] == 20
+    account.advance_to(END + 5000)
+    assert 7 not in account.calls.calls
 
 
 def test_what_is_told_of_a_call_of_yesterday_is_put_in_order() -> None:
     call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
     account, told = company()
-    account.slide(END)
-    account.history.read(END - 2 * DAY, END)
-    assert told.hear(Event("call.tagged", END, ReadCall(call, CallDetails((Tag("VIP"),)))), END) == "accepted"
-    account.slide(END + 10)
+    account.advance_to(END)
+    account.coverage.mark_fetched(END - 2 * DAY, END)
     assert (
-        told.hear(Event("call.commented", END - 1, ReadCall(call, CallDetails())), END + 10) == "out_of_order"
+        told.apply(Event("call.tagged", END, CallWithDetails(call, CallDetails((Tag("VIP"),)))), END)
+        == "accepted"
+    )
+    account.advance_to(END + 10)
+    assert (
+        told.apply(Event("call.commented", END - 1, CallWithDetails(call, CallDetails())), END + 10)
+        == "out_of_order"
     )
 
 
 def test_what_is_told_hours_late_of_a_call_that_was_read_is_late() -> None:
     call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
     account, told = company()
-    account.slide(END)
-    late = Event("call.ended", END - DAY + 90, ReadCall(call, CallDetails()))
-    assert told.hear(late, END) == "accepted"
+    account.advance_to(END)
+    late = Event("call.ended", END - DAY + 90, CallWithDetails(call, CallDetails()))
+    assert told.apply(late, END) == "accepted"
     account, told = company()
-    account.slide(END)
-    account.history.read(END - 2 * DAY, END)
-    assert told.hear(late, END) == "out_of_order"
+    account.advance_to(END)
+    account.coverage.mark_fetched(END - 2 * DAY, END)
+    assert told.apply(late, END) == "out_of_order"
 
 
 def test_each_hold_ends_with_the_next_word_that_it_does() -> None:
@@ -250,8 +254,8 @@ def test_each_hold_ends_with_the_next_word_that_it_does() -> None:
     ended = structs.replace(call, status="done", ended_at=START + 60)
     account, told = company()
     for second, name in ((10, "hold"), (20, "unhold"), (20, "hold"), (35, "unhold")):
-        told.hear(Moment(START + second, f"call.{name}", call).event, END)
-    told.hear(Moment(START + 60, "call.ended", ended).event, END)
-    account.slide(START + 600)
-    counts = account.journeys.counts
+        told.apply(Moment(START + second, f"call.{name}", call).event, END)
+    told.apply(Moment(START + 60, "call.ended", ended).event, END)
+    account.advance_to(START + 600)
+    counts = account.event_stats.totals
     assert (counts["hold_count", "1"], counts["hold_sum", "1"]) == (2, 25)

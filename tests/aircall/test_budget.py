@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.budget import LIMIT_DOUBTED, LIMIT_KEPT, UNKNOWN_RESET, RequestBudget
+from exporter.aircall.budget import DEFAULT_BACKOFF_S, LIMIT_DOUBTED, LIMIT_KEPT, RequestBudget
 from exporter.aircall.headers import Headers, read_headers
 
 NOW = 1_780_000_000.0
@@ -22,7 +22,7 @@ def test_no_sliding_minute_holds_more_than_the_budget(
     now, sent = NOW, []
     for pause in pauses:
         now = max(now + pause, budget.ready_at)
-        budget.spend(now)
+        budget.acquire(now)
         sent.append(now)
     for position, start in enumerate(sent):
         assert bisect_right(sent, start + 60) - position <= budget.requests_per_minute + 1e-6
@@ -43,9 +43,9 @@ def test_nor_does_one_in_which_another_exporter_takes_over(
     for budget, waits in ((first, pauses), (second, further)):
         for pause in waits:
             now = max(now + pause, budget.ready_at)
-            budget.spend(now)
+            budget.acquire(now)
             sent.append(now)
-        second.take_over(since=now)
+        second.assume_exhausted(since=now)
         now += after
     for position, start in enumerate(sent):
         assert bisect_right(sent, start + 60) - position <= first.requests_per_minute + 1e-6
@@ -57,7 +57,7 @@ def test_an_eager_poller_gets_nearly_all_of_it(limit: float, latency: float) -> 
     now, sent = NOW, 0
     while now < NOW + 600:
         now = max(now, budget.ready_at) + latency
-        budget.spend(now)
+        budget.acquire(now)
         sent += 1
     assert sent >= 0.97 * 10 * int(limit)
     assert sent >= 0.97 * 10 * budget.sustained
@@ -69,7 +69,7 @@ def longest_gap(budget: RequestBudget, now: float, requests: int) -> float:
         ready = max(now, budget.ready_at)
         longest = max(longest, ready - now)
         now = ready
-        budget.spend(now)
+        budget.acquire(now)
     return longest
 
 
@@ -84,27 +84,27 @@ def test_the_board_never_stands_still_for_long() -> None:
 def test_what_a_slow_answer_held_up_is_made_up_for() -> None:
     budget = RequestBudget(0.8, 60)
     for moment in range(20):
-        budget.spend(NOW + 2 * moment)
+        budget.acquire(NOW + 2 * moment)
     late = NOW + 2 * 20 + 10
-    budget.spend(late)
+    budget.acquire(late)
     assert budget.ready_at <= late
 
 
 def test_the_limit_is_sixty_until_aircall_announces_another() -> None:
     budget = RequestBudget(0.8)
     assert (budget.limit, budget.requests_per_minute) == (60, 48)
-    budget.learn(Headers(limit=120), NOW)
+    budget.update_from_headers(Headers(limit=120), NOW)
     assert (budget.limit, budget.requests_per_minute) == (120, 96)
-    budget.learn(Headers(), NOW)
+    budget.update_from_headers(Headers(), NOW)
     assert budget.limit == 120
 
 
 def test_a_limit_that_is_set_is_never_above_what_aircall_announces() -> None:
     budget = RequestBudget(0.5, 100)
     assert budget.limit == 100
-    budget.learn(Headers(limit=120), NOW)
+    budget.update_from_headers(Headers(limit=120), NOW)
     assert budget.limit == 100
-    budget.learn(Headers(limit=60), NOW)
+    budget.update_from_headers(Headers(limit=60), NOW)
     assert budget.limit == 60
 
 
@@ -112,26 +112,26 @@ def test_a_limit_that_is_set_is_never_above_what_aircall_announces() -> None:
     ("headers", "wait"),
     [
         (Headers(reset=NOW + 17), 17),
-        (Headers(reset=NOW - 5), UNKNOWN_RESET),
-        (Headers(reset=NOW + 86400), UNKNOWN_RESET),
+        (Headers(reset=NOW - 5), DEFAULT_BACKOFF_S),
+        (Headers(reset=NOW + 86400), DEFAULT_BACKOFF_S),
         (Headers(reset=NOW - 5, retry_after=8), 8),
-        (Headers(), UNKNOWN_RESET),
+        (Headers(), DEFAULT_BACKOFF_S),
     ],
 )
 def test_after_a_429_nothing_goes_out_until_the_reset(headers: Headers, wait: float) -> None:
     budget = RequestBudget(0.8)
-    assert budget.throttled(headers, NOW) == NOW + wait
+    assert budget.on_rate_limited(headers, NOW) == NOW + wait
     assert budget.ready_at == NOW + wait
 
 
 def test_the_reset_is_told_on_aircalls_clock() -> None:
     budget = RequestBudget(0.8)
-    assert budget.throttled(Headers(reset=NOW + 600 + 20), NOW, server_ahead=600) == NOW + 20
+    assert budget.on_rate_limited(Headers(reset=NOW + 600 + 20), NOW, server_ahead=600) == NOW + 20
 
 
 def test_a_limit_used_up_by_others_is_respected_before_a_429() -> None:
     budget = RequestBudget(0.8)
-    budget.learn(Headers(limit=60, remaining=0, reset=NOW + 12), NOW)
+    budget.update_from_headers(Headers(limit=60, remaining=0, reset=NOW + 12), NOW)
     assert budget.ready_at == NOW + 12
     assert budget.remaining == 0
 
@@ -152,8 +152,8 @@ def test_the_reset_may_be_seconds_or_milliseconds(text: str) -> None:
 def test_no_header_breaks_anything(headers: dict[str, str]) -> None:
     budget = RequestBudget(0.8)
     read = read_headers(headers)
-    budget.learn(read, NOW)
-    assert budget.throttled(read, NOW) > NOW
+    budget.update_from_headers(read, NOW)
+    assert budget.on_rate_limited(read, NOW) > NOW
     assert budget.requests_per_minute > 0
 
 
@@ -169,7 +169,7 @@ def test_limit_is_the_smallest_that_an_endpoint_announced_lately(told: list[tupl
     budget, now, history = RequestBudget(0.8), NOW, []
     for endpoint, limit, pause in told:
         now += pause
-        budget.learn(Headers(limit=limit), now, endpoint=endpoint)
+        budget.update_from_headers(Headers(limit=limit), now, endpoint=endpoint)
         history.append((endpoint, limit, now))
         last = {name: (announced, at) for name, announced, at in history}
         counting = {announced for announced, at in last.values() if now - at <= LIMIT_KEPT}
@@ -187,7 +187,7 @@ def test_limit_while_answers_disagree_again_and_again_stays(
     budget, limits = RequestBudget(0.8), set()
     for turn in range(20):
         for position, (endpoint, limit) in enumerate(cycle):
-            budget.learn(
+            budget.update_from_headers(
                 Headers(limit=limit), NOW + pause * (turn * len(cycle) + position), endpoint=endpoint
             )
             limits |= {budget.limit} if turn else set()
@@ -196,16 +196,16 @@ def test_limit_while_answers_disagree_again_and_again_stays(
 
 def test_limit_that_is_raised_counts_after_a_minute() -> None:
     budget = RequestBudget(0.8)
-    budget.learn(Headers(limit=60), NOW, endpoint="/v1/calls")
-    budget.learn(Headers(limit=120), NOW + 1, endpoint="/v1/calls")
+    budget.update_from_headers(Headers(limit=60), NOW, endpoint="/v1/calls")
+    budget.update_from_headers(Headers(limit=120), NOW + 1, endpoint="/v1/calls")
     assert budget.limit == 60
-    budget.learn(Headers(limit=120), NOW + 62, endpoint="/v1/calls")
+    budget.update_from_headers(Headers(limit=120), NOW + 62, endpoint="/v1/calls")
     assert budget.limit == 120
 
 
 def test_limit_of_an_endpoint_that_is_read_seldom_is_forgotten() -> None:
     budget = RequestBudget(0.8)
-    budget.learn(Headers(limit=60), NOW, endpoint="/v1/teams")
+    budget.update_from_headers(Headers(limit=60), NOW, endpoint="/v1/teams")
     for seconds, limit in ((10, 60), (890, 60), (910, 120)):
-        budget.learn(Headers(limit=120), NOW + seconds, endpoint="/v1/calls")
+        budget.update_from_headers(Headers(limit=120), NOW + seconds, endpoint="/v1/calls")
         assert budget.limit == limit

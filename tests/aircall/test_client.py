@@ -10,8 +10,8 @@ from prometheus_client import CollectorRegistry
 from exporter.aircall import client as client_module
 from exporter.aircall import endpoints
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, ThrottledError
-from exporter.aircall.objects import UserStatus
+from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, RateLimitedError
+from exporter.aircall.models import UserStatus
 
 URL = "https://api.aircall.io"
 EMPTY = {"meta": {"next_page_link": None}, "teams": []}
@@ -58,7 +58,7 @@ def test_a_switch_is_a_put_with_json(client: Client, version: str) -> None:
         (403, CredentialError),
         (404, NotFoundError),
         (410, NotFoundError),
-        (429, ThrottledError),
+        (429, RateLimitedError),
         (400, ApiError),
         (500, ApiError),
         (503, ApiError),
@@ -181,7 +181,7 @@ def test_a_body_that_drips_for_ever(
 
 
 def test_a_body_that_is_far_too_large(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "LARGEST_ANSWER", 10_000)
+    monkeypatch.setattr(client_module, "MAX_RESPONSE_BYTES", 10_000)
     packed = gzip.compress(b" " * 5_000_000)
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: " + str(len(packed)).encode() + b"\r\n\r\n"
     assert ask(OneAnswer(head + packed, close=True), registry) == "invalid"

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.clock import AGREE, CONFIRMED, KEEP, SETTLE, SLACK, ServerClock
+from exporter.aircall.server_clock import (
+    AGREEMENT_S,
+    KEEP_S,
+    MIN_CONFIRMATIONS,
+    SETTLE_S,
+    SLACK_S,
+    ServerClock,
+)
 
 NOW = 1_780_000_000.0
 MINUTE, DAY = 60.0, 86_400.0
@@ -46,7 +53,7 @@ class Setting:
 @given(
     ahead=st.floats(-100_000, 100_000),
     answers=st.lists(
-        st.tuples(st.floats(0.01, 100), st.floats(0, 0.5), st.floats(0, 0.5)), min_size=CONFIRMED
+        st.tuples(st.floats(0.01, 100), st.floats(0, 0.5), st.floats(0, 0.5)), min_size=MIN_CONFIRMATIONS
     ),
 )
 def test_date_ahead_several_answers_is_within_a_second_and_the_way(
@@ -72,9 +79,9 @@ def test_date_ahead_clock_that_is_set_for_good_is_learned_anew() -> None:
     setting = Setting()
     setting.answers()
     setting.date = 300
-    setting.answers(CONFIRMED + 1)
+    setting.answers(MIN_CONFIRMATIONS + 1)
     assert setting.clock.date_ahead == 0
-    setting.answers(count=2, pause=SETTLE)
+    setting.answers(count=2, pause=SETTLE_S)
     assert setting.clock.date_ahead == pytest.approx(300, abs=1)
 
 
@@ -91,7 +98,7 @@ def test_ahead_one_server_of_three_with_another_clock_is_not_believed() -> None:
 def test_ahead_either_clock_wrong_from_the_start_is_right(wrong: float) -> None:
     for setting in (Setting(date=wrong), Setting(machine=wrong)):
         assert setting.clock.in_doubt
-        setting.answers(CONFIRMED, call=True)
+        setting.answers(MIN_CONFIRMATIONS, call=True)
         assert not setting.clock.in_doubt
         assert abs(setting.error) <= 1
 
@@ -124,7 +131,7 @@ def test_ahead_date_wrong_for_a_minute_on_a_wrong_machine_is_right(machine: floa
         assert abs(setting.error) <= 1
 
 
-@pytest.mark.parametrize("ahead", [-AGREE + 2, AGREE - 2])
+@pytest.mark.parametrize("ahead", [-AGREEMENT_S + 2, AGREEMENT_S - 2])
 def test_ahead_clocks_that_differ_by_little_is_that_of_date(ahead: float) -> None:
     setting = Setting(machine=ahead)
     setting.answers()
@@ -134,7 +141,7 @@ def test_ahead_clocks_that_differ_by_little_is_that_of_date(ahead: float) -> Non
 
 def test_ahead_no_call_to_prove_a_clock_wrong_is_the_earlier_clock() -> None:
     for setting in (Setting(date=-DAY), Setting(machine=-DAY)):
-        setting.answers(CONFIRMED)
+        setting.answers(MIN_CONFIRMATIONS)
         assert setting.clock.in_doubt
         setting.clock.looked()
         assert not setting.clock.in_doubt
@@ -194,7 +201,7 @@ def test_ahead_a_call_dated_in_the_future_while_a_clock_is_wrong_is_right(clock:
 def test_ahead_a_clock_wrong_from_the_start_is_right_by_three_older_calls(clock: str) -> None:
     for calls, error in ((1, -DAY), (2, -DAY), (3, 0)):
         setting = Setting(**{clock: -DAY})
-        setting.answers(CONFIRMED)
+        setting.answers(MIN_CONFIRMATIONS)
         setting.clock.calls_began(
             [floor(setting.now - 3600 * hours) for hours in range(1, calls + 1)], setting.steady
         )
@@ -226,14 +233,14 @@ def test_ahead_a_later_call_replaces_what_an_old_one_proved() -> None:
     setting.answers(5, call=True)
     assert abs(setting.error) <= 1
     setting.date = setting.date - 10 * MINUTE  # Aircall's clock, with the calls
-    setting.answers(CONFIRMED, pause=KEEP)
+    setting.answers(MIN_CONFIRMATIONS, pause=KEEP_S)
     setting.clock.call_began(setting.now - 10 * MINUTE, setting.steady)
-    assert setting.error == pytest.approx(-10 * MINUTE, abs=SLACK)
+    assert setting.error == pytest.approx(-10 * MINUTE, abs=SLACK_S)
 
 
 def test_confirmed_ahead_single_answer_is_none() -> None:
     setting = Setting()
-    setting.answers(CONFIRMED - 1)
+    setting.answers(MIN_CONFIRMATIONS - 1)
     assert setting.clock.confirmed_ahead is None
     setting.answers()
     assert setting.clock.confirmed_ahead == 0

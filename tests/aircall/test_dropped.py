@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
+from exporter.admin.runner import ApiRunner
 from exporter.aircall import client as client_module
 from exporter.aircall import endpoints, transport
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.aircall.endpoints import Request, ask
+from exporter.aircall.endpoints import Request, fetch
 from exporter.aircall.errors import ApiError, DroppedConnectionError
-from exporter.demo.faults import DropIdle, Fault
-from exporter.demo.simulation import SimulatedAccount
-from exporter.polling.errand import Errand
-from exporter.polling.lanes import SWITCHES
-from exporter.users.asker import Asker
+from exporter.polling.on_demand import OnDemandRequest
+from exporter.polling.tasks import AVAILABILITY_CHANGES
+from exporter.simulator.faults import DropIdle, Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.raw import Serve, answering, raw_server
 from tests.simulated_time import NOON, Polled, polled
 
@@ -97,7 +97,7 @@ def test_request_that_creates_something_gets_a_new_connection(client: Client) ->
 def test_connection_that_was_idle_for_too_long_is_not_used(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "MAX_IDLE", 0.0)
+    monkeypatch.setattr(transport, "MAX_IDLE_S", 0.0)
     with raw_server(answering(ANSWER)) as server:
         client._base_url = server.url
         client.send(TEAMS)
@@ -107,11 +107,11 @@ def test_connection_that_was_idle_for_too_long_is_not_used(
 
 def test_connections_after_two_were_dropped_are_kept_for_a_shorter_time() -> None:
     adapter = transport.Transport()
-    for idle, kept in ((10.0, transport.MAX_IDLE), (10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
+    for idle, kept in ((10.0, transport.MAX_IDLE_S), (10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
         adapter.drop_connections(idle)
         assert adapter.max_idle == kept
     adapter._cautious_until = 0.0
-    assert adapter.max_idle == transport.MAX_IDLE
+    assert adapter.max_idle == transport.MAX_IDLE_S
 
 
 class Steady:
@@ -218,8 +218,8 @@ def test_poller_behind_dropped_connections_has_no_failed_poll_and_keeps_the_budg
 
 def test_switch_on_a_dropped_connection_is_sent_again(dropping: Polled) -> None:
     user = next(iter(dropping.account.users))
-    errand = Errand(lambda: ask(endpoints.switch_user("v2", user, "unavailable")))
-    dropping.poller.run(errand, SWITCHES)
+    errand = OnDemandRequest(lambda: fetch(endpoints.switch_user("v2", user, "unavailable")))
+    dropping.poller.submit(errand, AVAILABILITY_CHANGES)
     dropping.live(10)
     assert errand.wait(0).value.availability_status == "unavailable"
     assert dropping.account.users[user].availability_status == "unavailable"
@@ -227,7 +227,7 @@ def test_switch_on_a_dropped_connection_is_sent_again(dropping: Polled) -> None:
 
 def test_command_behind_dropped_connections_spends_the_repeated_requests(dropping: Polled) -> None:
     budget, before = RequestBudget(1.0, 60, at_once=True), len(dropping.aircall.requests)
-    asker = Asker(dropping.client, budget, dropping.time, say=print, sleep=lambda _: None)
+    asker = ApiRunner(dropping.client, budget, dropping.time, say=print, sleep=lambda _: None)
     for _ in range(3):
-        asker.run(ask(TEAMS))
+        asker.run(fetch(TEAMS))
     assert budget.spent == len(dropping.aircall.requests) - before > 3

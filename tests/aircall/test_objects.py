@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.aircall.call_decoding import decode_calls
-from exporter.aircall.decoding import InvalidAnswerError, decode_page
-from exporter.aircall.objects import Availability, Call, Comment, Number, Team, User
+from exporter.aircall.decoding import InvalidResponseError, decode_page
+from exporter.aircall.models import Availability, Call, Comment, Number, Team, User
 
 GOOD = {"id": 1, "direction": "inbound", "status": "initial", "started_at": 1_619_005_321}
 anything = st.recursive(
@@ -57,7 +57,7 @@ def test_whatever_comes_is_a_page_or_an_invalid_answer(body: bytes) -> None:
         (Number, "numbers"),
         (Availability, "users"),
     ):
-        with suppress(InvalidAnswerError):
+        with suppress(InvalidResponseError):
             decode_page(body, key, kind)
 
 
@@ -155,7 +155,7 @@ def test_a_broken_name_costs_no_page() -> None:
 
 
 def test_deep_nesting_is_an_invalid_answer() -> None:
-    with pytest.raises(InvalidAnswerError):
+    with pytest.raises(InvalidResponseError):
         decode_page(b'{"calls":' + b"[" * 100_000, "calls", Call)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 from sqlalchemy import Connection, create_engine, inspect, select
 
-from exporter.account.calls import LATE
-from exporter.account.history import missing
-from exporter.archive import schema, state
-from exporter.archive.records import Progress
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.account.call_store import LATE_ARRIVAL_S
+from exporter.account.coverage import gaps
+from exporter.archive import metadata_table, schema
+from exporter.archive.records import Checkpoint
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.ledger import open_calls
 from tests.process import COMMAND, Process, credential, process
 from tests.running import eventually
@@ -68,8 +68,8 @@ class Company:
 
         def nothing_is_left() -> bool:
             progress = self.progress()
-            is_read = progress is not None and progress.covered[-1][1] >= int(self.now()) - LATE
-            is_whole = is_read and not missing(progress.covered, progress.wanted_from)
+            is_read = progress is not None and progress.covered[-1][1] >= int(self.now()) - LATE_ARRIVAL_S
+            is_whole = is_read and not gaps(progress.covered, progress.wanted_from)
             return is_whole and open_calls(self.account) == {
                 row.id for row in self.rows() if row.status != "done"
             }
@@ -100,9 +100,9 @@ class Company:
         with self.looking() as connection:
             return connection.execute(select(schema.calls)).all()
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> Checkpoint | None:
         with self.looking() as connection:
-            return state.progress(connection) if inspect(connection).has_table("state") else None
+            return metadata_table.progress(connection) if inspect(connection).has_table("state") else None
 
 
 def _polls(scrape: Scrape) -> float:

@@ -3,9 +3,9 @@
 from exporter.archive.criteria import PARAMETERS, Criteria
 from exporter.archive.search import FoundTotals
 from exporter.archive.store import Archive
-from exporter.archive.words import fold
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.archive.text_index import normalize
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 
 SINCE, UNTIL = int(NOON) - 900, int(NOON) + 10_000
@@ -25,7 +25,7 @@ class Kept:
                 self.account.tag(call.id, ("VIP", "100%", "O'Hara")[position % 3])
                 self.account.comment(call.id, ("called back", "a_b", "Ünïcode")[position % 3])
             world.freeze()
-            world.poller.account.history.covered = ()
+            world.poller.account.coverage.fetched = ()
             world.poll()
             world.live(60)
         self.archive = Archive(url)
@@ -61,7 +61,9 @@ class Kept:
                 not wanted.callers
                 or any(_digits(c) in digits if _digits(c) else c == call.raw_digits for c in wanted.callers),
                 not wanted.texts
-                or any(fold(text) in fold(each) for text in wanted.texts for each in (*hay, digits)),
+                or any(
+                    normalize(text) in normalize(each) for text in wanted.texts for each in (*hay, digits)
+                ),
             )
         )
 

@@ -16,15 +16,15 @@ import yaml
 from sqlalchemy import create_engine
 
 from bench.history import END, START, fill
-from exporter.aircall.objects import Call, CallDetails
+from exporter.aircall.models import Call, CallDetails
 from exporter.api import query, searches
 from exporter.api.answers import Calls
 from exporter.archive import database as databases
-from exporter.archive.records import Batch, Record
+from exporter.archive.records import Batch, CallRecord
 from exporter.archive.search import FoundTotals
 from exporter.archive.store import Archive
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.kept import PERIOD as KEPT
 from tests.archive.kept import SINCE, UNTIL, Kept
 from tests.archive.postgres import Postgres
@@ -89,7 +89,7 @@ def test_calls_that_arrive_meanwhile_shift_nothing(new_database: Callable[[], st
             seen += [call["id"] for call in page["calls"]]
             totals.append(page["totals"])
             call = Call(number + 1, "inbound", "done", END, None, END)
-            archive.save(Batch(records={call.id: Record(call, CallDetails(), "full")}))
+            archive.save(Batch(records={call.id: CallRecord(call, CallDetails(), "full")}))
         assert seen == expected
         assert len(totals) > 3
         assert all(each == totals[0] for each in totals)
@@ -182,7 +182,7 @@ def locked(database: str) -> Iterator[None]:
 def test_searches_that_hang_hold_up_no_scrape(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(databases._SEARCHING, "statement_timeout", "0")
+    monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "0")
     database = postgres_server.database("hanging")
     account = SimulatedAccount(start=time.time(), calls_per_hour=0)
     with running(account, archive=Archive(database, simulated=True), api=True) as exporter:
@@ -220,7 +220,7 @@ def test_the_process_ends_without_waiting_for_a_search(postgres_server: Postgres
 def test_a_search_that_takes_too_long_is_ended(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(databases._SEARCHING, "statement_timeout", "200ms")
+    monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "200ms")
     database = postgres_server.database("slow")
     archive = Archive(database)
     archive.load()

@@ -9,10 +9,10 @@ from exporter.archive import schema
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
 from exporter.config import Refresh
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault, answer
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres
 from tests.archive.tables import rows
 from tests.simulated_time import NOON, polled
@@ -140,7 +140,7 @@ def test_a_crash_right_after_a_long_standstill_leaves_no_gap(database: str) -> N
             at = world.time.now + 60 * minute
             account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
         world.time.now = resumed = account.now + 60
-        while world.poller.account.book.read_to < resumed:
+        while world.poller.account.calls.fetched_until < resumed:
             world.step(world.time.now + 60)
     assert live(database, account, 300) == 300
 
@@ -338,7 +338,7 @@ def test_an_error_that_nobody_foresaw_is_shown_as_any_other(database: str, monke
         monkeypatch.setattr(archive, "save", lambda _: 1 / 0)
         world.time.now += 60
         world.poller.step()
-        world.writer._turn()
+        world.writer._run_once()
         assert world.scrape().value("aircall_archive_up") == 0
         monkeypatch.undo()
         world.live(60)

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.objects import Call, CallDetails
-from exporter.archive.records import Addition, Batch, Progress, Record, Stage
+from exporter.aircall.models import Call, CallDetails
+from exporter.archive.records import Batch, CallRecord, Checkpoint, CountedCall, CountStage
 
 MOST = 3
 IDS = st.integers(1, 12)
-STAGES: tuple[Stage, ...] = ("counted", "counted_for_teams")
+STAGES: tuple[CountStage, ...] = ("counted", "counted_for_teams")
 
 
 def call(id_: int) -> Call:
@@ -17,13 +17,13 @@ def call(id_: int) -> Call:
 
 batches = st.builds(
     Batch,
-    records=st.sets(IDS).map(lambda ids: {id_: Record(call(id_), CallDetails(), "full") for id_ in ids}),
+    records=st.sets(IDS).map(lambda ids: {id_: CallRecord(call(id_), CallDetails(), "full") for id_ in ids}),
     additions=st.lists(
-        st.builds(Addition, IDS.map(call), st.sampled_from(STAGES), st.just(((("calls",), 1),)))
+        st.builds(CountedCall, IDS.map(call), st.sampled_from(STAGES), st.just(((("calls",), 1),)))
     ),
     names=st.dictionaries(st.tuples(st.just("user"), st.text()), st.text()),
     vanished=st.sets(IDS),
-    progress=st.none() | st.just(Progress(counted_from=1.0)),
+    progress=st.none() | st.just(Checkpoint(counted_from=1.0)),
 )
 
 
@@ -41,6 +41,6 @@ def test_the_pieces_are_the_whole_and_what_a_call_adds_goes_with_it(batch: Batch
         assert adding <= piece.records.keys()
         assert piece.progress is None or piece is pieces[-1]
     assert together.records == whole.records
-    assert sorted(map(str, together.additions)) == sorted(map(str, whole.additions))
-    assert (together.names, together.vanished) == (whole.names, whole.vanished)
+    assert sorted(map(str, together.counted_calls)) == sorted(map(str, whole.counted_calls))
+    assert (together.names, together.deleted_ids) == (whole.names, whole.deleted_ids)
     assert together.progress == whole.progress

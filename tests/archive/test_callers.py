@@ -11,17 +11,17 @@ import pytest
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
-from exporter.account.board import shown_caller
-from exporter.aircall.objects import Call, CallDetails, Comment, Tag
-from exporter.archive import hiding
+from exporter.account.board import format_caller
+from exporter.aircall.models import Call, CallDetails, Comment, Tag
+from exporter.archive import masking
+from exporter.archive.caller_key_file import KeyFile, key_file
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError, sqlite_url
-from exporter.archive.keyfile import KeyFile, key_file
-from exporter.archive.records import Batch, Record
+from exporter.archive.records import Batch, CallRecord
 from exporter.archive.store import Archive
 from exporter.config import Caller, Storage, load_storage
-from exporter.demo.simulation import SimulatedAccount
-from exporter.yamlfile import ConfigError
+from exporter.config_file import ConfigError
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import digits, found_in, tables
 from tests.archive.ways import ask, command, served
 from tests.simulated_time import NOON, polled
@@ -175,13 +175,13 @@ NUMBERS = (
 )
 
 
-def records(shown: Caller) -> dict[int, Record]:
+def records(shown: Caller) -> dict[int, CallRecord]:
     """Calls with all kinds of callers, tagged and commented on."""
     details = CallDetails(
         tags=(Tag("VIP"), Tag("Größe")), comments=(Comment("called  back"), Comment("twice"))
     )
     return {
-        id_: Record(Call(id_, "inbound", "done", int(NOON), raw_digits=number), details, shown)
+        id_: CallRecord(Call(id_, "inbound", "done", int(NOON), raw_digits=number), details, shown)
         for id_, number in enumerate(NUMBERS * 3)
     }
 
@@ -212,7 +212,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
     before: Caller,
     after: Caller,
 ) -> None:
-    monkeypatch.setattr(hiding, "PIECE", 4)
+    monkeypatch.setattr(masking, "PIECE", 4)
     database, strict = new_database(), new_database()
     archive = saved(database, tmp_path, before)
     saved(strict, tmp_path, after)
@@ -227,7 +227,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
 def test_hiding_begins_anew_where_more_is_shown_meanwhile(
     new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hiding, "PIECE", 4)
+    monkeypatch.setattr(masking, "PIECE", 4)
     database, strict = new_database(), new_database()
     archive = saved(database, tmp_path, "full")
     saved(strict, tmp_path, "masked")
@@ -247,12 +247,12 @@ def test_hidden_callers_stay_hidden_where_more_may_be_shown_again(database: str,
     hide(archive, "masked")
     assert tables(database)["calls"][: len(hidden)] == hidden
     assert {row.caller for row in tables(database)["calls"][len(hidden) :]} == {
-        shown_caller(number, "masked") for number in NUMBERS
+        format_caller(number, "masked") for number in NUMBERS
     }
 
 
-def replaced(record: Record, id_: int) -> Record:
-    return Record(msgspec.structs.replace(record.call, id=id_), record.details, record.shown)
+def replaced(record: CallRecord, id_: int) -> CallRecord:
+    return CallRecord(msgspec.structs.replace(record.call, id=id_), record.details, record.shown)
 
 
 def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from exporter.account.history import AGES
+from exporter.account.coverage import RECHECK_AGES_S
 from exporter.archive.store import Archive
 from exporter.config import Refresh, Storage
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import rows
 from tests.archive.test_archive import finished
 from tests.simulated_time import NOON, Polled, polled
@@ -26,8 +26,8 @@ def call_at(account: SimulatedAccount, at: float) -> SimulatedCall:
 def until_nothing_is_missing(world: Polled, within: float = 4 * HOUR) -> None:
     until = world.time.now + within
     world.poll()
-    while world.poller.account.history.seconds_missing:
-        assert world.time.now < until, world.poller.account.history
+    while world.poller.account.coverage.seconds_missing:
+        assert world.time.now < until, world.poller.account.coverage
         world.step(until)
 
 
@@ -59,7 +59,7 @@ def test_live_data_go_first(quiet: SimulatedAccount) -> None:
         call_at(quiet, NOON - DAY + 25 * position)
     with polled(quiet) as world:
         world.live_until_complete()
-        while world.poller.account.history.seconds_missing:
+        while world.poller.account.coverage.seconds_missing:
             ages = world.scrape().all("aircall_dataset_age_seconds", dataset="calls").values()
             assert all(age < 20 for age in ages)
             world.live(10)
@@ -102,7 +102,7 @@ def test_late_edits_reach_the_archive(database: str, quiet: SimulatedAccount) ->
     with polled(quiet, archive=Archive(database), refresh=seldom) as world:
         world.live_until_complete()
         call = call_at(quiet, world.time.now)
-        for age in AGES[::2]:
+        for age in RECHECK_AGES_S[::2]:
             world.live(call.started_at + age - 60 - world.time.now)
             quiet.tag(call.id, f"before {age}")
             world.live(60 + age / 2 + 1200)

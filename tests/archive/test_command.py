@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.archive import listing
-from exporter.archive.search import FoundCall
+from exporter.archive import output
+from exporter.archive.search import CallResult
 from tests.archive.kept import PERIOD, SINCE, UNTIL, Kept
 from tests.archive.ways import command
 from tests.process import COMMAND
@@ -104,7 +104,7 @@ def test_without_an_archive_it_says_so(tmp_path: Path) -> None:
 
 
 def test_nothing_in_a_call_becomes_a_formula_or_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    evil = FoundCall(
+    evil = CallResult(
         id=1,
         direction="inbound",
         status="done",
@@ -129,11 +129,11 @@ def test_nothing_in_a_call_becomes_a_formula_or_a_command(capsys: pytest.Capture
         voicemail=False,
         asset="",
     )
-    listing.as_csv([evil], UTC)
+    output.as_csv([evil], UTC)
     row = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert (row["user"], row["number"], row["caller"]) == ("'=1+1", "'@x", "+33 1 22")
     assert row["tags"].startswith("'-x")
-    listing.as_table([evil], UTC)
+    output.as_table([evil], UTC)
     assert "\x1b[2J" not in capsys.readouterr().out
 
 

@@ -5,16 +5,16 @@ from msgspec.structs import replace
 from sqlalchemy import create_engine
 
 from exporter.aircall.events import Event
-from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref
-from exporter.archive import state
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref
+from exporter.archive import metadata_table
 from exporter.archive.records import Counting
 from exporter.archive.store import Archive
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault, answer
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from exporter.polling import reads
-from exporter.polling.errand import Errand
+from exporter.polling import fetchers
+from exporter.polling.on_demand import OnDemandRequest
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.away import Away
 from tests.archive.tables import rows
 from tests.archive.test_archive import live
@@ -50,11 +50,11 @@ def call_event(name: str, call: SimulatedCall, at: float) -> Event:
         Ref(call.user.id) if call.user else None,
         Ref(call.number.id),
     )
-    return Event(name, at, ReadCall(read, CallDetails()))
+    return Event(name, at, CallWithDetails(read, CallDetails()))
 
 
 def hear(world: Polled, event: Event) -> None:
-    world.poller.hear([event], lambda *_: None)
+    world.poller.apply_events([event], lambda *_: None)
 
 
 def calls_total(world: Polled) -> float:
@@ -132,15 +132,15 @@ def test_a_call_that_was_missed_while_the_exporter_was_off_is_counted_whatever_r
     archive = Away(database)
     archive.away = True
     with polled(account, archive=archive, activity_period=Duration(30)) as world:
-        errand = Errand(lambda: reads.call(world.poller.account, by_errand.id))
-        world.poller.run(errand)
+        errand = OnDemandRequest(lambda: fetchers.fetch_call(world.poller.account, by_errand.id))
+        world.poller.submit(errand)
         world.live(30)
         hear(world, call_event("call.ended", by_event, world.time.now))
-        assert {by_poll.id, by_event.id, by_errand.id} <= world.poller.account.book.calls.keys()
+        assert {by_poll.id, by_event.id, by_errand.id} <= world.poller.account.calls.calls.keys()
         world.settings = replace(world.settings, activity_period=Duration(HOUR))
         world.poller.configure(world.settings, world.client)
         world.live(60)
-        assert by_reload.id in world.poller.account.book.calls
+        assert by_reload.id in world.poller.account.calls.calls
         archive.away = False
         world.live(60)
         assert calls_total(world) == 4
@@ -155,7 +155,7 @@ def test_a_call_that_ends_after_the_first_start_is_counted_however_early_it_bega
     archive = Away(database)
     archive.away = True
     with polled(account, archive=archive) as world:
-        while not world.poller.hears:
+        while not world.poller.ready_for_events:
             world.step(world.time.now + 60)
         world.time.now += 1
         account.miss(begun.id, "short_abandoned", at=world.time.now)
@@ -173,7 +173,7 @@ def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_co
     call = missed_call(account, NOON - 60)
     with polled(account, archive=Archive(database)) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", answer(503)))
-        world.poller.run(Errand(lambda: reads.call(world.poller.account, call.id)))
+        world.poller.submit(OnDemandRequest(lambda: fetchers.fetch_call(world.poller.account, call.id)))
         world.live(5)
         world.aircall.faults.clear()
         world.live(60)
@@ -186,7 +186,7 @@ def test_a_decision_that_a_wrong_clock_made_for_the_future_is_made_again(
     live(database, account, 60)
     engine = create_engine(database)
     with engine.begin() as connection:
-        state.write(connection, state.COUNTING, Counting(NOON + 86400, NOON + 87300))
+        metadata_table.write(connection, metadata_table.COUNTING, Counting(NOON + 86400, NOON + 87300))
     engine.dispose()
     archive = Away(database)
     archive.away = True

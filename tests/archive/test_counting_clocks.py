@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
-from exporter.archive import state
+from exporter.archive import metadata_table
 from exporter.archive.records import Counting
 from exporter.archive.store import Archive
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.test_archive import live
 from tests.archive.test_counting import calls_total, missed_call
 from tests.simulated_time import NOON, Polled, polled
@@ -41,7 +41,7 @@ def account() -> SimulatedAccount:
 def decision(database: str) -> Counting | None:
     engine = create_engine(database)
     with engine.connect() as connection:
-        decided = state.counting(connection)
+        decided = metadata_table.counting(connection)
     engine.dispose()
     return decided
 
@@ -97,7 +97,7 @@ def test_decision_for_the_future_is_replaced_once_both_clocks_agree_and_counts_f
     live(database, account, 60)
     engine = create_engine(database)
     with engine.begin() as connection:
-        state.write(connection, state.COUNTING, Counting(NOON + DAY, NOON + DAY + 900))
+        metadata_table.write(connection, metadata_table.COUNTING, Counting(NOON + DAY, NOON + DAY + 900))
     engine.dispose()
     with polled(account, archive=Archive(database), served={"date_error": -HOUR}) as world:
         assert live_and_call(world, account) == 0

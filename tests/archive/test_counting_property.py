@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from sqlalchemy import create_engine, inspect
 
 from exporter.aircall.events import Event
-from exporter.archive import state
+from exporter.archive import metadata_table
 from exporter.archive.records import Counting
-from exporter.archive.writer import Listener
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.archive.writer import WriterCallbacks
 from exporter.durations import Duration
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.away import Away
 from tests.archive.tables import rows
 from tests.archive.test_counting import call_event, hear
@@ -53,12 +53,12 @@ class Threaded(Polled):
         super().__init__(*arguments, **settings)
         self._reports: list[Callable[[], object]] = []
         listener = self.writer._listener
-        self.writer._listener = Listener(
-            lambda memory: self._reports.append(lambda: listener.loaded(memory)),
-            lambda saved, progress: self._reports.append(lambda: listener.saved(saved, progress)),
-            lambda spans: self._reports.append(lambda: listener.wished(spans)),
+        self.writer._listener = WriterCallbacks(
+            lambda memory: self._reports.append(lambda: listener.on_loaded(memory)),
+            lambda saved, progress: self._reports.append(lambda: listener.on_saved(saved, progress)),
+            lambda spans: self._reports.append(lambda: listener.on_manual_backfill(spans)),
         )
-        self.writer._saver._saved = self.writer._listener.saved
+        self.writer._saver._saved = self.writer._listener.on_saved
 
     def step(self, until: float) -> None:
         reports, self._reports = self._reports, []
@@ -133,7 +133,7 @@ class Script:
             self._report("call.ended", call, delivered)
 
     def deliver(self, _: None = None) -> None:
-        if self.world is not None and self.world.poller.hears:
+        if self.world is not None and self.world.poller.ready_for_events:
             for event in self.late:
                 hear(self.world, event)
             self.late = []
@@ -142,7 +142,7 @@ class Script:
         """Which calls count is decided once."""
         engine = create_engine(self.database)
         with engine.connect() as connection:
-            decided = state.counting(connection) if inspect(connection).has_table("state") else None
+            decided = metadata_table.counting(connection) if inspect(connection).has_table("state") else None
         engine.dispose()
         assert self.decided in (None, decided)
         self.decided = decided
@@ -157,8 +157,8 @@ class Script:
         account = self.world.poller.account
         for _ in range(60):
             self.live(40)
-            unread = account.history.seconds_missing or account.ledger.left_open
-            if not unread and account.book.live.keys() == set(self.going_on):
+            unread = account.coverage.seconds_missing or account.ledger.unfinished_ids
+            if not unread and account.calls.active.keys() == set(self.going_on):
                 break
         else:
             raise AssertionError("something is never read")
@@ -171,7 +171,7 @@ class Script:
         event = call_event(name, self.account.calls[call], self.time.now)
         if delivered == "late":
             self.late.append(event)
-        if delivered == "at once" and self.world is not None and self.world.poller.hears:
+        if delivered == "at once" and self.world is not None and self.world.poller.ready_for_events:
             hear(self.world, event)
 
 

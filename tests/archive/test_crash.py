@@ -12,8 +12,8 @@ from random import Random
 from sqlalchemy import Connection, create_engine, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
-from exporter.archive import schema, state
-from exporter.demo.faults import Fault, Hang
+from exporter.archive import metadata_table, schema
+from exporter.simulator.faults import Fault, Hang
 from tests.archive.company import HOUR, Company
 from tests.archive.postgres import Postgres
 from tests.ledger import counted, kept, plan, to_be_counted
@@ -82,7 +82,7 @@ def assert_archive_is_true_to_itself(company: Company) -> None:
     with company.looking() as connection:
         if not inspect(connection).has_table("state"):
             return
-        progress = state.progress(connection)
+        progress = metadata_table.progress(connection)
         kept = connection.execute(select(schema.calls)).all()
         totals = connection.execute(select(schema.totals)).all()
     covered = progress.covered if progress else ()

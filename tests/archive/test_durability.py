@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, event, text
 
+from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.database import sqlite_url
-from exporter.archive.keyfile import KeyFile
 from exporter.archive.records import Batch
 from exporter.archive.store import Archive
 from exporter.webhooks.tokenfile import TokenFile

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.aircall.objects import Call, CallDetails, Comment, Tag
+from exporter.aircall.models import Call, CallDetails, Comment, Tag
+from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError, sqlite_url
-from exporter.archive.keyfile import key_file
-from exporter.archive.records import Batch, Record
+from exporter.archive.records import Batch, CallRecord
 from exporter.archive.store import Archive
 from exporter.config import Caller
 from tests.archive.company import Company
@@ -28,13 +28,13 @@ ADA, BOB = "+33 1 22 33 44 55", "+33 1 99 33 44 55"
 HOW = pytest.mark.parametrize("how", ["full", "masked", "hidden"])
 
 
-def records(how: Caller) -> dict[int, Record]:
+def records(how: Caller) -> dict[int, CallRecord]:
     """Calls of two people whose numbers end alike, written in several ways."""
     said = Comment("of Ada"), Comment("and her sister")
     details = CallDetails((Tag("VIP"),), said, "https://x/1", "https://x/r", "https://x/v", {"id": 456})
     numbers = (ADA, BOB, "331 22.33.44.55", "anonymous", None, "455", ADA, "+33 1 22 33 44 5")
     return {
-        id_: Record(Call(id_, "inbound", "done", int(NOON), raw_digits=number), details, how)
+        id_: CallRecord(Call(id_, "inbound", "done", int(NOON), raw_digits=number), details, how)
         for id_, number in enumerate(numbers)
     }
 
@@ -55,10 +55,10 @@ def test_forgotten_later_is_as_if_forgotten_at_once(
     before, after = new_database(), new_database()
     archive = opened(before, tmp_path)
     archive.save(Batch(records=records(how)))
-    assert archive.calls_of(ADA) == 3
-    assert archive.forget("33 12 23 34 45 5", 0) == 3
+    assert archive.count_calls_of(ADA) == 3
+    assert archive.erase("33 12 23 34 45 5", 0) == 3
     strict = opened(after, tmp_path)
-    assert strict.forget(ADA, 0) == 0
+    assert strict.erase(ADA, 0) == 0
     strict.save(Batch(records=records(how)))
     assert tables(before) == tables(after)
     assert {row.id for row in tables(before)["calls"] if row.caller == "forgotten"} == HERS
@@ -66,7 +66,7 @@ def test_forgotten_later_is_as_if_forgotten_at_once(
         assert {row.call_id for row in tables(before)[table]} == set(range(8)) - HERS
     archive.save(Batch(records=records(how)))
     assert tables(before) == tables(after)
-    assert (archive.calls_of(ADA), archive.forget(ADA, 9)) == (0, 0)
+    assert (archive.count_calls_of(ADA), archive.erase(ADA, 9)) == (0, 0)
     assert tables(before) == tables(after)
 
 
@@ -75,8 +75,8 @@ def test_nothing_of_the_person_is_left_in_any_file(tmp_path: Path, how: Caller) 
     archive = opened(sqlite_url(str(tmp_path)), tmp_path)
     archive.save(Batch(records=records(how)))
     assert found_in(tmp_path, {ADA}) == ({ADA} if how == "full" else set())
-    archive.forget(ADA, 0)
-    assert archive.scrub()
+    archive.erase(ADA, 0)
+    assert archive.purge_deleted_data()
     hers = {ADA, "331 22.33.44.55"}
     assert found_in(tmp_path, hers) == set()
     for call in HERS:
@@ -91,11 +91,13 @@ def test_a_caller_who_is_forgotten_while_calls_are_saved_and_hidden_stays_forgot
     people = [f"+33 1 00 00 {n:02} 00" for n in range(30)]
     saving, forgetting = opened(database, tmp_path), opened(database, tmp_path)
     for position, number in enumerate(people):
-        record = Record(Call(position, "inbound", "done", int(NOON), raw_digits=number), CallDetails(), how)
+        record = CallRecord(
+            Call(position, "inbound", "done", int(NOON), raw_digits=number), CallDetails(), how
+        )
         saving.save(Batch(records={position: replace(record, shown="full")}))
         both = threading.Barrier(2)
 
-        def save(record: Record = record, both: threading.Barrier = both) -> None:
+        def save(record: CallRecord = record, both: threading.Barrier = both) -> None:
             both.wait()
             saving.save(Batch(records={record.call.id: record}))
             saving.hide("masked")
@@ -103,7 +105,7 @@ def test_a_caller_who_is_forgotten_while_calls_are_saved_and_hidden_stays_forgot
         thread = threading.Thread(target=save)
         thread.start()
         both.wait()
-        forgetting.forget(number, 0)
+        forgetting.erase(number, 0)
         thread.join()
     assert {row.caller for row in tables(database)["calls"]} == {"forgotten"}
     assert {row.caller_hash for row in tables(database)["calls"]} == {None}
@@ -195,7 +197,7 @@ def test_the_command_asks_before_it_forgets(tmp_path: Path, answer: str, code: i
     )
     os.close(ours)
     os.close(its)
-    assert (done.returncode, opened(database, tmp_path).calls_of(ADA)) == (code, left)
+    assert (done.returncode, opened(database, tmp_path).count_calls_of(ADA)) == (code, left)
     assert "3 calls will lose their caller, comments, tags, assignee" in done.stdout
 
 
@@ -207,12 +209,12 @@ def test_without_archive_or_key_the_command_says_so(tmp_path: Path) -> None:
     elsewhere = command(database, ADA, "--yes", name="forget")
     assert elsewhere.code == 2
     assert "the key of the archive's callers: " in elsewhere.err
-    assert opened(database, tmp_path).calls_of(ADA) == 3
+    assert opened(database, tmp_path).count_calls_of(ADA) == 3
 
 
 def test_nothing_is_saved_where_nobody_can_tell_who_is_to_be_forgotten(tmp_path: Path) -> None:
     database = kept(tmp_path)
-    opened(database, tmp_path).forget(ADA, 0)
+    opened(database, tmp_path).erase(ADA, 0)
     keyless = Archive(database)
     keyless.load()
     with pytest.raises(ArchiveError, match="there is no key that tells them"):

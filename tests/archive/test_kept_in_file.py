@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.archive.opening import opened
+from exporter.archive.open_archive import opened
 from exporter.config import Storage, load
-from exporter.yamlfile import ConfigError
+from exporter.config_file import ConfigError
 from tests.process import run
 
 CREDENTIAL = {"AIRCALL_API_ID": "0123456789abcdef", "AIRCALL_API_TOKEN": "fedcba9876543210"}

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from exporter.aircall.events import Event
-from exporter.aircall.objects import Call, CallDetails, ReadCall, Ref, Tag
-from exporter.archive.records import Memory, Progress
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
+from exporter.archive.records import Checkpoint, LoadedState
 from exporter.archive.store import Archive
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault, answer
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.simulation import SimulatedAccount
 from tests.account.test_told import END, Moment, company, journeys
 from tests.archive.away import Away
 from tests.archive.tables import rows
@@ -61,7 +61,7 @@ def kept(database: str) -> tuple[list, list, list]:
 def read_whole(world: Polled) -> None:
     for _ in range(20):
         world.live(10)
-        if world.poller.account.history.covered and not world.poller.account.history.seconds_missing:
+        if world.poller.account.coverage.fetched and not world.poller.account.coverage.seconds_missing:
             return
     raise AssertionError("the past is not read")
 
@@ -99,7 +99,7 @@ def test_late_event_after_a_restart_changes_nothing_in_the_archive(
             assert not world.scrape().all("aircall_user_current_call_seconds")
             assert world.scrape().sum("aircall_queue_calls") == 0
         world.live(20)
-        assert not world.poller.account.ledger.left_open
+        assert not world.poller.account.ledger.unfinished_ids
         assert world.scrape().sum("aircall_calls_total") == counted
     assert kept(database) == before
 
@@ -128,7 +128,7 @@ def test_late_event_before_the_archive_is_open_changes_nothing_in_the_end(
             hear(world, event)
         archive.away = False
         world.live(60)
-        assert not world.poller.account.ledger.left_open
+        assert not world.poller.account.ledger.unfinished_ids
         assert kept(database) == before
 
 
@@ -139,7 +139,7 @@ def test_late_event_about_a_call_that_was_let_go_of_changes_nothing_in_the_archi
         read_whole(world)
         world.time.now += 4000
         world.live(20)
-        assert call.id not in world.poller.account.book.calls
+        assert call.id not in world.poller.account.calls.calls
         before = kept(database)
         hear(world, call_event("call.ended", call, world.time.now - 3000))
         world.writer.step()
@@ -181,7 +181,7 @@ def test_call_that_ends_after_a_restart_before_the_first_poll_is_counted_once(
         read_whole(world)
         before = world.scrape().sum("aircall_calls_total")
     with polled(account, archive=Archive(database)) as world:
-        while not world.poller.hears:
+        while not world.poller.ready_for_events:
             world.step(world.time.now + 60)
         account.hang_up(call.id, at=world.time.now)
         for _ in range(2):
@@ -196,15 +196,15 @@ def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_
 ) -> None:
     account, told = company()
     account.begin_again()
-    account.restore(Memory(progress=Progress(END - 9000.0, ((END - 9000, END),), END - 9000)))
+    account.restore(LoadedState(progress=Checkpoint(END - 9000.0, ((END - 9000, END),), END - 9000)))
     account.take_batch()
     for moment in data.draw(st.permutations([*life, *life])):
         details = CallDetails((Tag("VIP"),) * data.draw(st.integers(0, 1)))
-        told.hear(replace_details(moment.event, details), END)
+        told.apply(replace_details(moment.event, details), END)
         assert not account.take_batch().records
     assert account.ledger.told_of.keys() <= {1}
     newest = replace(life[-1].call, as_of=END + 10.0)
-    account.take_call(newest, CallDetails(), END + 10.0)
+    account.apply_call(newest, CallDetails(), END + 10.0)
     assert account.take_batch().records[1].call == newest
     assert not account.ledger.told_of
 
@@ -212,15 +212,17 @@ def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_
 def test_late_event_about_a_call_that_is_to_be_counted_again_saves_no_older_version() -> None:
     account, told = company()
     call = Call(7, "inbound", "done", END - 90, ended_at=END - 60, number=Ref(1))
-    account.take_call(replace(call, as_of=END - 10.0), CallDetails((Tag("VIP"),)), END - 10.0)
+    account.apply_call(replace(call, as_of=END - 10.0), CallDetails((Tag("VIP"),)), END - 10.0)
     batch = account.take_batch()
     assert 7 in batch.records
-    account.not_kept(batch)
-    assert 7 in account.book.count_again
-    assert told.hear(Event("call.ended", END - 60, ReadCall(call, CallDetails())), END) == "out_of_order"
+    account.batch_rejected(batch)
+    assert 7 in account.calls.recount_ids
+    assert (
+        told.apply(Event("call.ended", END - 60, CallWithDetails(call, CallDetails())), END) == "out_of_order"
+    )
     assert 7 not in account.take_batch().records
 
 
 def replace_details(event: Event, details: CallDetails) -> Event:
     assert event.call is not None
-    return changed(event, call=ReadCall(event.call.call, details))
+    return changed(event, call=CallWithDetails(event.call.call, details))

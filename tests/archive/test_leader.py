@@ -13,19 +13,19 @@ import pytest
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
-from exporter import service, watchdog
+from exporter import runtime, watchdog
 from exporter.archive import standby
-from exporter.archive.database import ArchiveError, TakenError
-from exporter.archive.leader import Vacancy
+from exporter.archive.database import ArchiveError, LostLeadershipError
+from exporter.archive.leader_election import LeaderState
 from exporter.archive.records import Batch
 from exporter.archive.standby import SILENCE, SUSPENDED, Standby
 from exporter.archive.store import Archive
 from exporter.config import Aircall, Settings
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
-from exporter.service import Service
-from exporter.suspension import CONFIRMING, LATE, LONG, Suspension
+from exporter.runtime import Service
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.suspension import CONFIRMING_S, LATE_S, LONG_S, Suspension
 from tests.archive.company import Company
 from tests.archive.postgres import Postgres
 from tests.archive.proxy import Proxy, proxy
@@ -89,7 +89,7 @@ def test_exclusive_archive_ends_no_session_of_another_exporter(url: str) -> None
     first, second = Archive(url, exclusive=True), Archive(url, exclusive=True)
     first.load()
     before = holders(url)
-    with pytest.raises(TakenError):
+    with pytest.raises(LostLeadershipError):
         second.load()
     assert holders(url) == before
     first.save(Batch(names={("user", "1"): "Ada"}))
@@ -171,7 +171,7 @@ def led(url: str) -> Iterator[tuple[Service, SimulatedAircall, threading.Event]]
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         led = Service(Settings(aircall=api), Archive(url, exclusive=True), taken=ended.set)
         led.start()
-        eventually(lambda: led.stands_by is None and not led.latest.missing)
+        eventually(lambda: led.standby_reason is None and not led.latest.missing)
         yield led, aircall, ended
         led.stop()
 
@@ -182,14 +182,14 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
     led: tuple[Service, SimulatedAircall, threading.Event],
 ) -> None:
     monkeypatch.setattr(watchdog, "LOOK", 0.1)
-    monkeypatch.setattr(service, "SILENCE", 6.0)
+    monkeypatch.setattr(runtime, "SILENCE", 6.0)
     goes_on = threading.Event()
     monkeypatch.setattr(Archive, "serve", lambda *_, **__: goes_on.wait(60))
     try:
         assert not led[2].wait(0.5)
         end_sessions(url)
         other = Archive(url, exclusive=True)
-        eventually(lambda: other.vacancy() is Vacancy.LOST)
+        eventually(lambda: other.leader_state() is LeaderState.LOST)
         other.load()
         assert led[2].wait(30)
         other.close()
@@ -197,7 +197,7 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
         goes_on.set()
 
 
-HELD, LOST = Vacancy.HELD, Vacancy.LOST
+HELD, LOST = LeaderState.HELD, LeaderState.LOST
 
 
 def test_standby_ends_session_of_silent_exporter_only() -> None:
@@ -207,13 +207,13 @@ def test_standby_ends_session_of_silent_exporter_only() -> None:
     with capture_logs():
         for step in (0, 20, 20, 20, 20, 20, 20, 20):
             now += step
-            assert not looks.is_our_turn(now)
+            assert not looks.may_take_over(now)
     assert not ended
     signs = iter([4] * 100)
     with capture_logs():
         for _ in range(30):
             now += 20
-            looks.is_our_turn(now)
+            looks.may_take_over(now)
     assert len(ended) == 3  # once in every SILENCE while it stays silent
     assert ended[0] >= SILENCE
 
@@ -223,7 +223,7 @@ def test_standby_that_was_stopped_itself_ends_no_session() -> None:
     looks = Standby(lambda: HELD, lambda: 1, lambda: ended.append(1.0))
     with capture_logs():
         for now in (0.0, SILENCE + SUSPENDED + 1, 2 * (SILENCE + SUSPENDED + 1)):
-            looks.is_our_turn(now)
+            looks.may_take_over(now)
     assert not ended
 
 
@@ -233,7 +233,7 @@ def test_standby_whose_role_may_not_end_sessions_goes_on_standing_by() -> None:
 
     looks = Standby(lambda: HELD, lambda: 1, refuse)
     with capture_logs() as logged:
-        assert not any(looks.is_our_turn(float(now)) for now in range(0, 400, 10))
+        assert not any(looks.may_take_over(float(now)) for now in range(0, 400, 10))
     assert any(line.get("problem") == "permission denied" for line in logged)
 
 
@@ -241,12 +241,12 @@ def test_standby_whose_role_may_not_end_sessions_goes_on_standing_by() -> None:
     ("turns", "confirmed_at", "now", "in_doubt"),
     [
         ([(0, 1, 10)], 0, 10, False),
-        ([(0, 1, 10)], 0, 10 + LATE, False),
-        ([(0, 1, 10)], 0, 11 + LATE, True),
-        ([(0, 1, 10)], 11 + LATE, 11 + LATE, False),
-        ([(0, LONG + 1, 10)], 0, LONG + 1, True),
-        ([(0, LONG + 1, 100)], 0, LONG + 2 + CONFIRMING, False),
-        ([(0, 1, 0)], 0, 1 + LATE, False),
+        ([(0, 1, 10)], 0, 10 + LATE_S, False),
+        ([(0, 1, 10)], 0, 11 + LATE_S, True),
+        ([(0, 1, 10)], 11 + LATE_S, 11 + LATE_S, False),
+        ([(0, LONG_S + 1, 10)], 0, LONG_S + 1, True),
+        ([(0, LONG_S + 1, 100)], 0, LONG_S + 2 + CONFIRMING_S, False),
+        ([(0, 1, 0)], 0, 1 + LATE_S, False),
         ([], 0, 1000, False),
     ],
 )
@@ -260,9 +260,9 @@ def test_suspension_after_late_or_long_turn_waits_for_confirmation(
     assert suspension.in_doubt(now) == in_doubt
     assert suspension.in_doubt(now + 1) == in_doubt
     assert bool(asked) >= in_doubt
-    assert not suspension.in_doubt(now + CONFIRMING + 1)
+    assert not suspension.in_doubt(now + CONFIRMING_S + 1)
 
 
 def test_patience_of_standby_is_longer_than_that_of_watchdog() -> None:
     """A leader whose poller hangs leaves in order before its session is ended."""
-    assert service.PATIENCE + watchdog.LOOK < standby.SILENCE
+    assert runtime.HANG_TIMEOUT_S + watchdog.LOOK < standby.SILENCE

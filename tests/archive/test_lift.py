@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import create_engine, event, insert, inspect, select, text
 from structlog.testing import capture_logs
 
-from exporter.archive import lift, schema
+from exporter.archive import migrations, schema
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError
-from exporter.archive.records import Progress
+from exporter.archive.records import Checkpoint
 from exporter.archive.store import Archive
 from tests.archive.postgres import Postgres
 from tests.archive.ways import command
@@ -124,7 +124,7 @@ def test_a_lifted_archive_is_like_a_new_one(new_database: Callable[[], str]) -> 
     assert all(rows for table, rows in before.items() if table != "state")
     assert words_of(database) == EXPECTED_WORDS
     assert list(memory.totals) == [(("calls", "456"), 7)]
-    assert memory.progress == Progress(
+    assert memory.progress == Checkpoint(
         counted_from=1779999000.0,
         covered=((1779999000, 1779999299), (1779999400, 1780000040)),
         wanted_from=1779999000,
@@ -147,7 +147,7 @@ CHANGES = ("ALTER", "COMMENT", "UPDATE", "DELETE", "INSERT", "DROP", "CREATE")
 def test_lifting_goes_on_wherever_it_was_interrupted(
     new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lift, "PIECE", 3)
+    monkeypatch.setattr(migrations, "PIECE", 3)
     expected, database = fresh_shape(new_database), new_database()
     for last in range(1, 1000):
         with opened(database) as connection:

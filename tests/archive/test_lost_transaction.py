@@ -9,28 +9,28 @@ from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
 from exporter.archive import database
+from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.database import ArchiveError
-from exporter.archive.keyfile import KeyFile
-from exporter.archive.records import Batch, Progress
+from exporter.archive.records import Batch, Checkpoint
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter, Listener
+from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
 from exporter.config import Aircall, Settings
 from tests.archive.postgres import Postgres
 from tests.archive.proxy import Proxy, proxy
 from tests.running import eventually
 
-NAMED = Batch(names={("user", "1"): "Ada"}, progress=Progress(1.0, ((1, 2_000_000_000),), 1))
+NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(1.0, ((1, 2_000_000_000),), 1))
 
 WAYS_TO_WRITE: dict[str, Callable[[Archive], object]] = {
     "load": lambda archive: archive.load(),
     "save": lambda archive: archive.save(NAMED),
-    "sign of life": lambda archive: archive.serve(time.time(), since=0),
-    "wishes": lambda archive: archive.set_wishes(((1, 2),)),
-    "availabilities": lambda archive: archive.note_doing({1: ("available", 1.0)}),
-    "retention": lambda archive: archive.remove(10),
+    "sign of life": lambda archive: archive.heartbeat(time.time(), since=0),
+    "wishes": lambda archive: archive.set_manual_backfills(((1, 2),)),
+    "availabilities": lambda archive: archive.save_user_states({1: ("available", 1.0)}),
+    "retention": lambda archive: archive.purge_expired(10),
     "hiding": lambda archive: archive.hide("hidden"),
-    "forgetting": lambda archive: archive.forget("+33123456789", 1),
+    "forgetting": lambda archive: archive.erase("+33123456789", 1),
 }
 
 
@@ -115,7 +115,7 @@ def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recove
     writer = ArchiveWriter(
         archive,
         Clocks(lambda: now),
-        Listener(lambda _: None, lambda *_: None, lambda _: None),
+        WriterCallbacks(lambda _: None, lambda *_: None, lambda _: None),
         lambda: Settings(aircall=Aircall("id", "token")),
     )
     writer.step()

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import create_engine, select
 
 from exporter.archive import schema, writer
-from exporter.archive.records import Batch, NoRoomError
+from exporter.archive.records import Batch, QueueFullError
 from exporter.archive.store import Archive
 from exporter.config import Refresh
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from exporter.polling.lanes import EDITS
+from exporter.polling.tasks import LATE_EDITS
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.away import Away
 from tests.archive.test_catching_up import kept as ids
 from tests.archive.test_catching_up import until_nothing_is_missing
@@ -42,7 +42,7 @@ def nothing_is_lost(world: Polled, database: str) -> None:
 def test_so_many_calls_wait_and_no_more(
     account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    monkeypatch.setattr(writer, "MOST_WAITING", 100)
+    monkeypatch.setattr(writer, "MAX_PENDING_CALLS", 100)
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     archive = Away(database)
     archive.away = not known
@@ -68,7 +68,7 @@ class Flapping:
         self.full, self.refused = False, 0
         self._world, self._chance = world, random.Random(seed)
         world.poller._save = self._submit
-        world.poller.lanes.served = set(world.poller.lanes.served) - {EDITS}
+        world.poller.tasks.enabled = set(world.poller.tasks.enabled) - {LATE_EDITS}
 
     def live(self) -> None:
         for _ in range(100):
@@ -79,7 +79,7 @@ class Flapping:
     def _submit(self, batch: Batch) -> None:
         if self.full:
             self.refused += 1
-            raise NoRoomError
+            raise QueueFullError
         self._world.writer.submit(batch)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError
 from exporter.archive.search import totals
-from exporter.web.parsing import LARGEST_HEAD
+from exporter.web.http_parser import MAX_HEADER_BYTES
 from tests.archive.kept import PERIOD, SINCE, UNTIL, Kept
 from tests.archive.ways import ask, command, flags, only_strangers, served
 
@@ -123,7 +123,7 @@ def by_the_command(kept: Kept, name: str, value: str) -> set[int] | None:
 
 def over_http(kept: Kept, name: str, value: str) -> set[int] | None:
     answer = ask(kept.address, [*_texts(name, value), ("limit", "1000")])
-    too_large = len(answer.request.path_url) > LARGEST_HEAD - 1000  # the head has other headers too
+    too_large = len(answer.request.path_url) > MAX_HEADER_BYTES - 1000  # the head has other headers too
     assert (answer.status_code == 431) == too_large
     if too_large:
         return None

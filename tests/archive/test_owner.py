@@ -6,7 +6,7 @@ from structlog.typing import EventDict
 
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import rows
 from tests.simulated_time import NOON, polled
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.aircall.objects import Call, CallDetails, Comment, Ref, Tag
+from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive import schema
+from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError, ReplacedError
-from exporter.archive.keyfile import key_file
-from exporter.archive.records import Addition, Batch, Counting, Memory, Progress, Record
+from exporter.archive.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, LoadedState
 from exporter.archive.store import Archive
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres
 from tests.archive.tables import rows
 from tests.archive.test_replaced import (
@@ -57,17 +57,17 @@ def batch_of(*ids: int) -> Batch:
     """Finished calls, with all that is saved of them."""
     calls = [Call(id_, "inbound", "done", START + id_, ended_at=START + id_, user=Ref(1)) for id_ in ids]
     return Batch(
-        records={call.id: Record(call, DETAILS, "full") for call in calls},
-        additions=[
+        records={call.id: CallRecord(call, DETAILS, "full") for call in calls},
+        counted_calls=[
             addition
             for call in calls
             for addition in (
-                Addition(call, "counted", ((("calls", "1", "", "inbound", "missed"), 1),)),
-                Addition(call, "counted_for_teams", ((("team_calls", "7", "inbound", "missed"), 1),)),
+                CountedCall(call, "counted", ((("calls", "1", "", "inbound", "missed"), 1),)),
+                CountedCall(call, "counted_for_teams", ((("team_calls", "7", "inbound", "missed"), 1),)),
             )
         ],
         names={("user", "1"): "Ada"},
-        progress=Progress(START, ((START, START + max(ids)),), START),
+        progress=Checkpoint(START, ((START, START + max(ids)),), START),
         counting=Counting(START, START),
     )
 
@@ -85,13 +85,13 @@ def filled(database: str) -> Archive:
 
 def notices(archive: Archive) -> bool:
     try:
-        archive.serve(NOON, since=NOON)
+        archive.heartbeat(NOON, since=NOON)
     except ReplacedError:
         return True
     return False
 
 
-def loaded(archive: Archive) -> Memory | None:
+def loaded(archive: Archive) -> LoadedState | None:
     """Return what an archive remembers, None if it is refused in one line."""
     try:
         with capture_logs():
@@ -184,12 +184,12 @@ def test_archive_whose_forgotten_callers_are_deleted_continues_to_forget_them(
 ) -> None:
     archive = Archive(database, key_file("", str(tmp_path)))
     archive.load()
-    archive.forget("+33 1 22 33 44 55", START)
+    archive.erase("+33 1 22 33 44 55", START)
     archive.save(batch_of(1))
     expected = [row.caller_hash for row in rows(database, "forgotten")]
     delete(database, ["forgotten"])
     call = Call(2, "inbound", "done", START, ended_at=START, raw_digits="+33 1 22 33 44 55")
-    archive.save(Batch(records={2: Record(call, DETAILS, "full")}))
+    archive.save(Batch(records={2: CallRecord(call, DETAILS, "full")}))
     assert [row.caller_hash for row in rows(database, "forgotten")] == expected
     assert [row.caller for row in rows(database) if row.id == 2] == ["forgotten"]
     archive.close()

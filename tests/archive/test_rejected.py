@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from sqlalchemy import event
 from structlog.testing import capture_logs
 
-from exporter.aircall.objects import Call, CallDetails, Comment, Ref, Tag
+from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive.database import ArchiveError, UnstorableError
-from exporter.archive.records import Addition, Batch, Counting, Progress, Record, Saved
-from exporter.archive.saving import Saver
+from exporter.archive.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, SaveResult
+from exporter.archive.saver import Saver
 from exporter.archive.store import Archive
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres
 from tests.archive.tables import rows
 from tests.archive.ways import command
@@ -23,20 +23,21 @@ from tests.simulated_time import NOON, polled
 NOW = int(NOON)
 
 
-def call(id_: int, **fields: object) -> Record:
+def call(id_: int, **fields: object) -> CallRecord:
     read = Call(
         id=id_, direction="inbound", status="done", started_at=NOW, ended_at=NOW + 9, raw_digits="+33 1"
     )
-    return Record(replace(read, **fields), CallDetails(), "full")
+    return CallRecord(replace(read, **fields), CallDetails(), "full")
 
 
-def batch_of(*records: Record, names: dict | None = None) -> Batch:
+def batch_of(*records: CallRecord, names: dict | None = None) -> Batch:
     """A batch that counts each of its calls."""
     additions = [
-        Addition(record.call, "counted", ((("calls", "", "", "inbound", "missed"), 1),)) for record in records
+        CountedCall(record.call, "counted", ((("calls", "", "", "inbound", "missed"), 1),))
+        for record in records
     ]
     by_id = {record.call.id: record for record in records}
-    return Batch(by_id, additions, names or {}, progress=Progress(NOW, ((1, NOW),)), counting=Counting(0))
+    return Batch(by_id, additions, names or {}, progress=Checkpoint(NOW, ((1, NOW),)), counting=Counting(0))
 
 
 @pytest.fixture
@@ -59,8 +60,10 @@ UNSTORABLE = [
 
 
 @pytest.mark.parametrize("record", UNSTORABLE, ids=["start", "answer", "user", "end", "direction"])
-def test_row_that_cannot_be_stored_costs_only_itself(archive: Archive, database: str, record: Record) -> None:
-    kept: list[Saved] = []
+def test_row_that_cannot_be_stored_costs_only_itself(
+    archive: Archive, database: str, record: CallRecord
+) -> None:
+    kept: list[SaveResult] = []
     saver = Saver(archive, lambda saved, _: kept.append(saved))
     batch = batch_of(call(1), call(2), record, call(3), names={("user", "1"): "Ada"})
     with capture_logs() as logged:
@@ -72,7 +75,7 @@ def test_row_that_cannot_be_stored_costs_only_itself(archive: Archive, database:
     assert saver.rejected == (7 not in stored)
     assert [row.value for row in rows(database, "totals")] == [len(stored)]
     assert [row.name for row in rows(database, "names")] == ["Ada"]
-    assert archive.progress() == Progress(NOW, ((1, NOW),))
+    assert archive.progress() == Checkpoint(NOW, ((1, NOW),))
     said = [line for line in logged if line["event"] == "call rejected by the database"]
     assert [line["call"] for line in said] == ([] if 7 in stored else [7])
     assert "+33 1" not in str(logged)
@@ -84,7 +87,7 @@ texts = st.text(st.characters(exclude_categories=()), max_size=40) | st.builds(
 )
 numbers = st.integers(-(2**70), 2**70) | st.integers(0, 10**11)
 records = st.builds(
-    lambda id_, at, reason, caller, tag, said, posted, asset, user: Record(
+    lambda id_, at, reason, caller, tag, said, posted, asset, user: CallRecord(
         Call(
             id=id_,
             direction="inbound",
@@ -111,7 +114,7 @@ records = st.builds(
 )
 @example(found=[call(1, raw_digits="\ud800"), call(2, missed_call_reason="\udfff"), call(TOO_LARGE)])
 def test_any_rows_beside_others_let_the_others_through(
-    archive: Archive, database: str, found: list[Record]
+    archive: Archive, database: str, found: list[CallRecord]
 ) -> None:
     saver = Saver(archive, lambda *_: None)
     with capture_logs():
@@ -147,14 +150,14 @@ def test_database_that_fails_amid_the_pieces_leaves_the_rest_to_be_saved(archive
 
 
 def test_error_that_no_row_causes_rejects_none(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: Batch) -> Saved:
+    def refuse(_: Batch) -> SaveResult:
         raise UnstorableError("IntegrityError")
 
     monkeypatch.setattr(archive, "save", refuse)
-    batch = Batch(progress=Progress(NOW))
+    batch = Batch(progress=Checkpoint(NOW))
     with pytest.raises(UnstorableError):
         Saver(archive, lambda *_: None).save(batch)
-    assert batch.progress == Progress(NOW)
+    assert batch.progress == Checkpoint(NOW)
 
 
 ENCODINGS = ["SQL_ASCII", "LATIN1", "LATIN9", "WIN1252", "EUC_JP", "KOI8R"]
@@ -173,7 +176,7 @@ def test_database_with_other_encoding_is_refused_with_the_remedy(
     name = database.rsplit("/", 1)[1]
     for exclusive in (False, True):
         archive = Archive(database, exclusive=exclusive)
-        for use in (archive.load, archive.vacancy, archive.progress):
+        for use in (archive.load, archive.leader_state, archive.progress):
             with pytest.raises(ArchiveError) as refused:
                 use()
             assert str(refused.value) == (

@@ -16,8 +16,8 @@ from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.archive.writer import RESTORING
 from exporter.config import Refresh
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres
 from tests.archive.tables import rows
 from tests.faults.test_faults import read_whole

@@ -3,13 +3,13 @@
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.archive.removal import AGREEMENT, agreed_time
+from exporter.archive.purge import AGREEMENT, agreed_time
 from exporter.archive.store import Archive
 from exporter.config import Storage
-from exporter.demo import faults
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import rows
 from tests.archive.test_archive import live
 from tests.simulated_time import NOON, polled
@@ -71,10 +71,10 @@ def test_calls_that_count_for_no_team_as_none_is_told_are_removed_too(database: 
         world.aircall.faults.append(Fault(lambda path: path == "/v1/teams", faults.answer(404)))
         world.live(1800)
         before = int(world.time.now - 900)
-        assert archive.remove(before)
+        assert archive.purge_expired(before)
         assert all(row.started_at >= before for row in rows(database) if row.status == "done")
-        world.poller.account.ledger.forget(before)
-        waiting = world.poller.account.ledger.uncounted_for_teams
+        world.poller.account.ledger.prune(before)
+        waiting = world.poller.account.ledger.pending_team_counts
         assert waiting
         assert all(call.started_at >= before for call in waiting)
 

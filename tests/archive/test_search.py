@@ -14,9 +14,9 @@ from exporter.archive.criteria import Criteria
 from exporter.archive.records import Batch
 from exporter.archive.search import totals
 from exporter.archive.store import Archive
-from exporter.archive.words import fold
+from exporter.archive.text_index import normalize
 from exporter.config import Group
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.kept import SINCE, UNTIL, Kept, texts_of
 from tests.archive.ways import Texts, found_by_command, pages, served
 from tests.simulated_time import NOON, polled
@@ -168,4 +168,4 @@ def test_groups_are_found_like_teams(new_database: Callable[[], str]) -> None:
     ],
 )
 def test_case_accents_and_spaces_make_no_difference(text: str, folded: str) -> None:
-    assert fold(text) == folded == fold(folded)
+    assert normalize(text) == folded == normalize(folded)

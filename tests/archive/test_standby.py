@@ -13,11 +13,11 @@ import requests
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
-from exporter.archive.database import ArchiveError, TakenError
-from exporter.archive.leader import Vacancy
+from exporter.archive.database import ArchiveError, LostLeadershipError
+from exporter.archive.leader_election import LeaderState
 from exporter.archive.records import Batch
 from exporter.archive.standby import LOST as MAY_RETURN
-from exporter.archive.standby import RETURNING, RETURNING_LATE, Standby
+from exporter.archive.standby import REJOIN_GRACE_S, RETURNING_LATE, Standby
 from exporter.archive.store import Archive
 from tests.archive.company import Company
 from tests.archive.postgres import Postgres, end_sessions
@@ -163,38 +163,41 @@ def test_a_database_that_is_away_stops_nobody_and_starts_nobody(
 
 def test_only_one_has_an_exclusive_archive(url: str) -> None:
     first, second = Archive(url, exclusive=True), Archive(url, exclusive=True)
-    assert second.vacancy() is Vacancy.NEVER_HELD
+    assert second.leader_state() is LeaderState.NEVER_HELD
     first.load()
-    assert second.vacancy() is Vacancy.HELD
-    with pytest.raises(TakenError, match="another exporter polls this account"):
+    assert second.leader_state() is LeaderState.HELD
+    with pytest.raises(LostLeadershipError, match="another exporter polls this account"):
         second.load()
     first.close()
-    eventually(lambda: second.vacancy() is Vacancy.LOST)
+    eventually(lambda: second.leader_state() is LeaderState.LOST)
     second.load()
     second.save(Batch(names={("user", "1"): "Ada"}))
-    with pytest.raises(TakenError, match="another exporter polls this account"):
+    with pytest.raises(LostLeadershipError, match="another exporter polls this account"):
         first.save(Batch(names={("user", "1"): "Bob"}))
-    second.leave()
+    second.release_leadership()
     second.close()
     third = Archive(url, exclusive=True)
-    eventually(lambda: third.vacancy() is Vacancy.LEFT)
-    for late in (lambda: first.save(Batch(names={("user", "1"): "Bob"})), lambda: first.serve(1, since=0)):
-        with pytest.raises(TakenError, match="another exporter has polled this account meanwhile"):
+    eventually(lambda: third.leader_state() is LeaderState.LEFT)
+    for late in (
+        lambda: first.save(Batch(names={("user", "1"): "Bob"})),
+        lambda: first.heartbeat(1, since=0),
+    ):
+        with pytest.raises(LostLeadershipError, match="another exporter has polled this account meanwhile"):
             late()
     first.close()
-    eventually(lambda: third.vacancy() is Vacancy.LEFT)
+    eventually(lambda: third.leader_state() is LeaderState.LEFT)
     assert third.load().names == {("user", "1"): "Ada"}
     third.close()
 
 
-HELD, LOST, LEFT, NEVER_HELD, AWAY = *Vacancy, None
+HELD, LOST, LEFT, NEVER_HELD, AWAY = *LeaderState, None
 
 
-def looks(*found: Vacancy | None) -> Callable[[], Vacancy]:
+def looks(*found: LeaderState | None) -> Callable[[], LeaderState]:
     """What looks at the archive find."""
     left = iter(found)
 
-    def look() -> Vacancy:
+    def look() -> LeaderState:
         vacancy = next(left)
         if vacancy is AWAY:
             raise ArchiveError("away")
@@ -206,26 +209,30 @@ def looks(*found: Vacancy | None) -> Callable[[], Vacancy]:
 @pytest.mark.parametrize(
     ("found", "patience"),
     [
-        ([HELD, LOST], RETURNING),
+        ([HELD, LOST], REJOIN_GRACE_S),
         ([AWAY, LOST], RETURNING_LATE),
-        ([AWAY, HELD, LOST], RETURNING),
-        ([LOST, HELD, LOST], RETURNING),
+        ([AWAY, HELD, LOST], REJOIN_GRACE_S),
+        ([LOST, HELD, LOST], REJOIN_GRACE_S),
         ([LOST, AWAY, LOST], RETURNING_LATE),
     ],
 )
-def test_whoever_lost_the_archive_has_time_to_return(found: list[Vacancy | None], patience: float) -> None:
+def test_whoever_lost_the_archive_has_time_to_return(
+    found: list[LeaderState | None], patience: float
+) -> None:
     standby, now = Standby(looks(*found, LOST, LOST)), time.time()
     with capture_logs():
         for _ in found:
             now += 1
-            assert not standby.is_our_turn(now)
-        assert not standby.is_our_turn(now + patience - 0.1)
-        assert standby.is_our_turn(now + patience)
+            assert not standby.may_take_over(now)
+        assert not standby.may_take_over(now + patience - 0.1)
+        assert standby.may_take_over(now + patience)
     assert standby.spent_until == now
 
 
 @pytest.mark.parametrize(("found", "spent_until"), [(LEFT, 1000.0), (NEVER_HELD, -math.inf)])
-def test_an_archive_that_nobody_comes_back_to_is_taken_at_once(found: Vacancy, spent_until: float) -> None:
+def test_an_archive_that_nobody_comes_back_to_is_taken_at_once(
+    found: LeaderState, spent_until: float
+) -> None:
     standby = Standby(looks(found))
-    assert standby.is_our_turn(1000.0)
+    assert standby.may_take_over(1000.0)
     assert standby.spent_until == spent_until

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
-from exporter.archive import callerkey
+from exporter.archive import caller_key
+from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError
-from exporter.archive.keyfile import key_file
-from exporter.archive.records import Memory
-from exporter.archive.standby import CHECK, RETURNING, TAKEN
+from exporter.archive.records import LoadedState
+from exporter.archive.standby import CHECK, REJOIN_GRACE_S, TAKEN
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter, Listener
+from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.config import Settings
 from tests.archive.postgres import Postgres
 from tests.archive.test_standby import holders
@@ -33,14 +33,14 @@ class Other:
         self.key = directory / name
         self.archive = Archive(url, key_file(str(self.key), str(directory)), exclusive=True)
         self.time = SimulatedTime()
-        self.loaded: list[Memory] = []
-        listener = Listener(self.loaded.append, lambda *_: None, lambda _: None)
+        self.loaded: list[LoadedState] = []
+        listener = WriterCallbacks(self.loaded.append, lambda *_: None, lambda _: None)
         self.writer = ArchiveWriter(self.archive, self.time, listener, settings=Settings)
 
-    def live(self, seconds: float = RETURNING + 2) -> None:
+    def live(self, seconds: float = REJOIN_GRACE_S + 2) -> None:
         until = self.time.now + seconds
         while self.time.now < until:
-            self.writer._turn()
+            self.writer._run_once()
             self.time.now += 1
 
 
@@ -91,16 +91,16 @@ def test_standby_that_cannot_open_the_archive_says_so_and_never_takes_the_lock(
     other.key.write_text("k" * 40)
     with capture_logs() as logged:
         other.live(3)
-        assert other.writer.stands_by == TAKEN
+        assert other.writer.standby_reason == TAKEN
         fail(other, url)
         other.live(CHECK + 1)
-        assert said in str(other.writer.stands_by)
+        assert said in str(other.writer.standby_reason)
         leader.close()
         eventually(lambda: not holders(url))
         taken = Taken(other)
         other.live()
         assert not taken.times
-        assert said in str(other.writer.stands_by)
+        assert said in str(other.writer.standby_reason)
         assert not other.loaded
         assert len([line for line in logged if said in str(line)]) == 1
         other.archive.close()
@@ -130,7 +130,7 @@ def test_standby_whose_start_fails_releases_the_lock(
     taken = Taken(other)
     with capture_logs():
         with monkeypatch.context() as patched:
-            patched.setattr(callerkey, "claim", fail)
+            patched.setattr(caller_key, "claim", fail)
             other.live()
         assert taken.times
         eventually(lambda: not holders(url))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.test_replaced import (
     REPLACED,
     assert_nothing_is_lost,

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.cli import main
-from exporter.web.guard import VISITOR
+from exporter.web.require_auth import USER
 from exporter.web.server import WebServer, bind
 
 Texts = Iterable[tuple[str, str]]
@@ -75,7 +75,7 @@ def served(archive: Archive | None) -> Iterator[str]:
     pages = Starlette(routes=[api(archive, lambda _: None)])
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
-        await pages({**scope, VISITOR: "tests"}, receive, send)
+        await pages({**scope, USER: "tests"}, receive, send)
 
     server = WebServer(known, bind("127.0.0.1:0"))
     server.start()

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 
 START = 1_780_000_020
 """UNIX seconds; a minute of the rate limit begins here."""

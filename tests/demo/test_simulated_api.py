@@ -3,8 +3,8 @@
 import pytest
 import requests
 
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 
 START = 1_780_000_020
 

@@ -6,7 +6,7 @@ import time
 import pytest
 import requests
 
-from exporter.demo.faults import (
+from exporter.simulator.faults import (
     Fault,
     Hang,
     answer,
@@ -18,7 +18,7 @@ from exporter.demo.faults import (
     padded,
     reset,
 )
-from exporter.demo.server import SimulatedAircall
+from exporter.simulator.server import SimulatedAircall
 
 
 def on_teams(path):

@@ -6,9 +6,9 @@ from itertools import accumulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.demo.calls import MISSED_CALL_REASONS
-from exporter.demo.payloads import call_payload
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.calls import MISSED_CALL_REASONS
+from exporter.simulator.payloads import call_payload
+from exporter.simulator.simulation import SimulatedAccount
 
 HOUR = 3600
 START = 1_780_000_020

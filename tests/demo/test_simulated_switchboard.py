@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 
 START = 1_780_000_020
 

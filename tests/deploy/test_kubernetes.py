@@ -19,8 +19,8 @@ import yaml
 from deploy.rules import MANIFEST, PROMETHEUS, prometheus_rule
 from exporter import __version__
 from exporter.config import load
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.process import process
 from tests.prometheus.conftest import Run
 from tests.running import eventually

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from tests.process import process
 from tests.running import eventually
 from tests.scrape import Scrape
 from tests.stack import ROOT, program
 
-UNIT = ROOT / "deploy/systemd/aircall-exporter.service"
+UNIT = ROOT / "deploy/systemd/aircall-exporter.runtime"
 INSTALLED = "/opt/aircall-exporter/bin/aircall-exporter"
 EXPOSED_AT_MOST = 15
 """Tenths of systemd's exposure level; its "OK" ends at 50, and what is left here is the network."""

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from exporter.aircall.client import READ_TIMEOUT
 from exporter.aircall.transport import Transport
-from exporter.demo import faults
-from exporter.demo.faults import Exchange, Fault, Hang, Respond
-from exporter.demo.server import SimulatedAircall
+from exporter.simulator import faults
+from exporter.simulator.faults import Exchange, Fault, Hang, Respond
+from exporter.simulator.server import SimulatedAircall
 from tests.faults.boards import FAILING, FRESH, KEPT, KNOWN, STALE, THROTTLED, TRUE, Board
 from tests.raw import Serve, dripping, raw_server
 

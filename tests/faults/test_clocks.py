@@ -11,8 +11,8 @@ from exporter.archive import schema
 from exporter.archive.records import Batch
 from exporter.archive.store import Archive
 from exporter.config import Storage
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
 from tests.faults.test_faults import read_whole
 from tests.ledger import counted, kept, plan, to_be_counted
 from tests.simulated_time import NOON, Polled, polled

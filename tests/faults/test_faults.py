@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, select
 
-from exporter.account.calls import LATE
+from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.archive import schema
 from exporter.archive.store import Archive
-from exporter.demo.simulation import SimulatedAccount
-from exporter.polling.schedule import BOARD
+from exporter.polling.schedule import CORE
+from exporter.simulator.simulation import SimulatedAccount
 from tests.faults.boards import PERIOD, POLL
 from tests.faults.patience import given_up_after
 from tests.faults.table import TROUBLES, Trouble
@@ -58,7 +58,7 @@ def until_read(world: Polled, since: float) -> float:
 
     def read_again() -> bool:
         status = world.poller.status()
-        read = all((status.datasets[name].as_of or 0) >= since for name in BOARD)
+        read = all((status.datasets[name].as_of or 0) >= since for name in CORE)
         return read and status.is_up(world.time.now)
 
     while not read_again():
@@ -71,13 +71,13 @@ def read_whole(world: Polled) -> None:
     """Let the account stand still until everything is read and saved."""
     world.freeze()
     until = world.time.now + 1200
-    history, book, now = world.poller.account.history, world.poller.account.book, world.account.now
+    history, book, now = world.poller.account.coverage, world.poller.account.calls, world.account.now
 
     def nothing_is_left() -> bool:
-        is_read = history.covered[-1][1] >= int(now) - LATE and not history.missing
-        return is_read and book.live.keys() == open_calls(world.account)
+        is_read = history.fetched[-1][1] >= int(now) - LATE_ARRIVAL_S and not history.gaps
+        return is_read and book.active.keys() == open_calls(world.account)
 
     while not nothing_is_left():
-        assert world.time.now < until, (history, book.live.keys() ^ open_calls(world.account))
+        assert world.time.now < until, (history, book.active.keys() ^ open_calls(world.account))
         world.step(until)
     world.poll()

@@ -9,22 +9,22 @@ from urllib.parse import parse_qsl
 
 from exporter.aircall import endpoints
 from exporter.aircall.call_decoding import decode_calls
-from exporter.aircall.decoding import InvalidAnswerError, decode_page
-from exporter.aircall.endpoints import Answer, Request, each_page
+from exporter.aircall.decoding import InvalidResponseError, decode_page
+from exporter.aircall.endpoints import Request, Response, paginate
 from exporter.aircall.events import Delivery
 from exporter.aircall.headers import read_headers
-from exporter.aircall.limits import LONGEST_LINK
-from exporter.aircall.objects import ReadCall, Team
+from exporter.aircall.limits import MAX_LINK_LENGTH
+from exporter.aircall.models import CallWithDetails, Team
 from exporter.api.query import read_query
-from exporter.archive.callers import Callers
+from exporter.archive.caller_privacy import Callers
 from exporter.archive.criteria import CriterionError
-from exporter.archive.records import Record
-from exporter.archive.rows import call_row, comment_rows, tag_rows
-from exporter.archive.words import digits
+from exporter.archive.records import CallRecord
+from exporter.archive.row_mapping import call_row, comment_rows, tag_rows
+from exporter.archive.text_index import digits_only
 from exporter.config import load
+from exporter.config_file import ConfigError
 from exporter.durations import Duration, parse_duration
 from exporter.web.config import load_web_config
-from exporter.yamlfile import ConfigError
 
 Target = Callable[[bytes], object]
 
@@ -52,24 +52,24 @@ _KNOWN = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 def answers(data: bytes) -> None:
     """As an answer to each request that the exporter makes."""
     for request in REQUESTS:
-        with suppress(InvalidAnswerError):
+        with suppress(InvalidResponseError):
             request.decode(data)
 
 
 def calls(data: bytes) -> None:
     """As calls, all that is told of them, and their rows in the archive."""
-    with suppress(InvalidAnswerError):
+    with suppress(InvalidResponseError):
         for read in decode_calls(data).items:
             told(read)
 
 
-def told(read: ReadCall) -> None:
+def told(read: CallWithDetails) -> None:
     call, details = read.call, read.details
-    assert min(call.seconds, call.seconds_talked, call.seconds_to_answer) >= 0
+    assert min(call.duration, call.talk_time, call.time_to_answer) >= 0
     assert call.phase in ("initial", "answered", "done")
     assert call.outcome in ("answered", "missed", "unanswered")
     assert isinstance(call.waiting, bool)
-    record = Record(call, details, "full")
+    record = CallRecord(call, details, "full")
     for row in ([call_row(record, Callers(None, False), 0)], tag_rows([record]), comment_rows([record])):
         for value in (value for columns in row for value in columns.values()):
             assert not isinstance(value, int) or abs(value) < 2**63
@@ -83,10 +83,10 @@ def _can_be_stored(text: str) -> bool:
 
 def events(data: bytes) -> None:
     """As what a webhook is sent."""
-    with suppress(InvalidAnswerError):
+    with suppress(InvalidResponseError):
         delivery = Delivery(data)
         assert isinstance(delivery.token, str)
-        assert isinstance(delivery.identity, int)
+        assert isinstance(delivery.dedup_key, int)
         event = delivery.event()
         if event and event.call:
             told(event.call)
@@ -95,17 +95,17 @@ def events(data: bytes) -> None:
 def next_page_link(data: bytes) -> None:
     """As the link to the next page."""
     link = data.decode("utf-8", "replace")
-    asking = each_page(endpoints.teams(), lambda page, at: None)
+    asking = paginate(endpoints.teams(), lambda page, at: None)
     first = next(asking)
     try:
         page = decode_page(
             json.dumps({"teams": [], "meta": {"next_page_link": link}}).encode(), "teams", Team
         )
-    except InvalidAnswerError:
-        assert len(link) > LONGEST_LINK
+    except InvalidResponseError:
+        assert len(link) > MAX_LINK_LENGTH
         return
     with suppress(StopIteration):
-        assert asking.send(Answer(page, 0.0)).path == first.path
+        assert asking.send(Response(page, 0.0)).path == first.path
 
 
 def headers(data: bytes) -> None:
@@ -146,7 +146,7 @@ def query(data: bytes) -> None:
 def texts(data: bytes) -> None:
     """As a duration, and as a caller's number."""
     text = data.decode("utf-8", "replace")
-    digits(text)
+    digits_only(text)
     with suppress(ValueError):
         assert isinstance(parse_duration(text), Duration)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.decoding import decode_page
-from exporter.aircall.objects import Availability, Call, Number, Team, User
+from exporter.aircall.models import Availability, Call, Number, Team, User
 from tests.fuzzing.inputs import INPUTS, KEYS, as_json, values
 from tests.fuzzing.targets import TARGETS, Target
 

@@ -17,8 +17,8 @@ from schemathesis import checks
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.config import Webhook
-from exporter.demo.simulation import SimulatedAccount
-from exporter.web.file import WebFile
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.web.config_reloader import WebConfigReloader
 from tests.fuzzing import targets
 from tests.fuzzing.inputs import INPUTS
 from tests.fuzzing.test_decoders import EXAMPLES
@@ -38,7 +38,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A real account's exporter, as far as it knows, with some calls to be found."""
     directory = tmp_path_factory.mktemp("fired-at")
     account = SimulatedAccount(users=6, calls_per_hour=200, start=time.time() - 3600)
-    archive, web = Archive(sqlite_url(str(directory))), WebFile(with_password(directory))
+    archive, web = Archive(sqlite_url(str(directory))), WebConfigReloader(with_password(directory))
     served = {"rate_limit": 100_000}
     webhook = Webhook(token="the-token")
     with running(

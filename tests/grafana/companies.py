@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from exporter.config import Group, Refresh, ServiceLevel, Thresholds
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault, Respond, answer, close_connection, cut_off, malformed
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault, Respond, answer, close_connection, cut_off, malformed
+from exporter.simulator.simulation import SimulatedAccount
 from tests import recount
 from tests.grafana.history import TOKEN, Company
 from tests.simulated_time import NOON

@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from pytest import approx
 
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.directory import SimulatedUser
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.directory import SimulatedUser
 from grafana.boards.palette import STATE_CODES
 from tests import recount
 from tests.grafana import companies

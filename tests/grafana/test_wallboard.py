@@ -10,11 +10,11 @@ import pytest
 import requests
 
 from exporter.config import QueueWait
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Fault, answer
-from exporter.demo.server import SimulatedAircall
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
 from grafana.boards import palette
 from tests.grafana.boards import board, panel
 from tests.grafana.conftest import QUICK, scraped

@@ -8,8 +8,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.config import Thresholds
-from exporter.demo.simulation import SimulatedAccount
 from exporter.metrics.exposition import Exposition
+from exporter.simulator.simulation import SimulatedAccount
 from tests.plain import plain
 from tests.scrape import Scrape
 from tests.simulated_time import Polled, polled
@@ -43,7 +43,7 @@ def test_every_family_is_the_same_as_made_anew() -> None:
                     assert families(text) == families(theirs.decode())
                     assert text.endswith("# EOF\n") == bool(accept)
             world.live(25)
-            served.renew(world.poller.snapshot())
+            served.update(world.poller.snapshot())
 
 
 def test_both_parsers_read_the_same_values() -> None:

@@ -4,17 +4,17 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.packing import Piece, packed
+from exporter.metrics.gzip_stream import Chunk, gzipped
 
 lines = st.lists(st.binary(max_size=200).map(lambda text: text * 50), max_size=4)
 
 
 @given(st.lists(lines), st.binary())
 def test_pieces_make_one_gzip_member(texts: list[list[bytes]], last: bytes) -> None:
-    pieces = [Piece(text) for text in texts]
-    stream = packed(pieces).closed(last)
+    pieces = [Chunk(text) for text in texts]
+    stream = gzipped(pieces).finish(last)
     assert gzip.decompress(stream) == b"".join(line for text in texts for line in text) + last
     member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     member.decompress(stream)
     assert (member.eof, member.unused_data) == (True, b"")
-    assert packed(pieces).closed(last) == stream
+    assert gzipped(pieces).finish(last) == stream

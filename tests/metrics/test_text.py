@@ -9,10 +9,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.account.totals import Exemplar, Spread, Sum
+from exporter.account.counter_totals import Exemplar, Histogram, Summary
 from exporter.metrics.family import Family, Sample
-from exporter.metrics.rendering import FORMATS, Format, header
 from exporter.metrics.text import sample_lines
+from exporter.metrics.text_cache import FORMATS, Format, header
 from tests.plain import metrics, plain
 
 ACCEPT = {"text": "", "openmetrics": "application/openmetrics-text; version=1.0.0"}
@@ -29,7 +29,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 labels = st.tuples(texts, texts, texts)
 counts = st.integers(0, 10**9)
 spreads = st.builds(
-    lambda buckets, exemplar, total: Spread(
+    lambda buckets, exemplar, total: Histogram(
         {**buckets, math.inf: 1}, {bound: exemplar for bound in buckets if exemplar}, total
     ),
     st.dictionaries(st.sampled_from([2.0, 7.5, 10.0, 3600.0]), counts),
@@ -40,7 +40,7 @@ VALUES: dict[str, st.SearchStrategy] = {
     "gauge": st.none() | st.booleans() | counts | st.floats(allow_nan=False),
     "counter": counts | st.floats(0, 1e12),
     "histogram": spreads,
-    "summary": st.builds(Sum, counts, counts),
+    "summary": st.builds(Summary, counts, counts),
 }
 
 

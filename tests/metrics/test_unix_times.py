@@ -11,12 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.archive.store import Archive
 from exporter.clock import Clocks, steady_clock
 from exporter.config import Settings
-from exporter.loop import Loop
 from exporter.metrics.exposition import WALL_CLOCK_STEP, Exposition
 from exporter.metrics.process import ProcessMetrics
 from exporter.metrics.webhooks import WebhookMetrics
-from exporter.service import Service
+from exporter.runtime import Service
 from exporter.webhooks.inbox import Inbox
+from exporter.worker_thread import WorkerThread
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, SimulatedTime
 
@@ -58,7 +58,7 @@ def test_unix_times_wall_clock_set_after_the_start_follow_it(
     assert {name for name, _ in before} == {CHANGED, LAST_EVENT}
     world.time.wall_error = error
     assert unix_times(scraped(exposition)) == {key: value + error for key, value in before.items()}
-    exposition.renew(world.poller.snapshot())
+    exposition.update(world.poller.snapshot())
     assert unix_times(scraped(exposition)) == {key: value + error for key, value in before.items()}
     world.time.wall_error = error + WALL_CLOCK_STEP / 2
     assert scraped(exposition).all(CHANGED) == {
@@ -91,8 +91,8 @@ def test_last_event_events_arrive_is_never_older_than_they_are(world: Polled) ->
 def test_noted_states_wall_clock_set_are_in_unix_time() -> None:
     clocks = SimulatedTime()
     service = Service(Settings(), Archive("sqlite://"), clocks)
-    service._poller.account.lists.saw_availability(7, "available", NOON - 60)
-    service._poller.account.lists.known.add("availabilities")
+    service._poller.account.reference_data.apply_availability(7, "available", NOON - 60)
+    service._poller.account.reference_data.known.add("availabilities")
     service._publish()
     clocks.wall_error = 8 * HOURS
     assert service._writer._doing() == {7: ("available", NOON - 60 + 8 * HOURS)}
@@ -152,7 +152,7 @@ def test_problem_suspend_during_a_turn_is_none(goes_on: threading.Event) -> None
         goes_on.wait(60)
         return clock.now + 60
 
-    loop = Loop("poller", turn, clock.steady, patience=120)
+    loop = WorkerThread("poller", turn, clock.steady, patience=120)
     loop.start()
     assert busy.wait(60)
     clock.now += 8 * HOURS

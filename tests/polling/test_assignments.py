@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.archive.store import Archive
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 USERS = 60
@@ -68,6 +68,6 @@ def test_new_number_during_a_reading_has_its_assignment_fetched() -> None:
             world.step(world.time.now + 60)
         added = world.account.add_number("Added", "+33 1 00 00 00 01", "FR", "Europe/Paris")
         world.live_until_complete()
-        world.poller.lanes.ask("numbers")
+        world.poller.tasks.request_now("numbers")
         world.live(180)
         assert fetched(world)[f"/v1/numbers/{added.id}"] == 1

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 
 

@@ -8,10 +8,10 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.errors import REJECTED
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.aircall.errors import CREDENTIAL_REJECTED
 from exporter.polling.credential import CredentialState
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.polling.test_set_aside import ERRORS, asked, at_path
 from tests.simulated_time import NOON, Polled, polled
 
@@ -104,10 +104,10 @@ def test_poll_credential_is_wrong_is_logged_once_after_a_few_requests(
             world.step(world.time.now + 60)
         assert len(world.aircall.requests) - before <= 8
         world.live(120)
-        assert errors() == [REJECTED]
+        assert errors() == [CREDENTIAL_REJECTED]
         world.aircall.api_token = right
         world.live(60)
-        assert errors() == [REJECTED, "Aircall accepts the credential again"]
+        assert errors() == [CREDENTIAL_REJECTED, "Aircall accepts the credential again"]
         assert world.scrape().value("aircall_up") == 1
 
 
@@ -117,7 +117,7 @@ def test_poll_one_list_is_forbidden_and_others_fail_rejects_the_credential_in_th
     world.aircall.faults.append(Fault(at_path(BOARD[0]), ERRORS["403"]))
     world.aircall.faults.append(Fault(lambda _: True, ERRORS["500"]))
     world.live(600)
-    assert errors() == [REJECTED]
+    assert errors() == [CREDENTIAL_REJECTED]
 
 
 def test_poll_credential_is_revoked_while_another_list_fails_is_rejected(
@@ -126,7 +126,7 @@ def test_poll_credential_is_revoked_while_another_list_fails_is_rejected(
     world.aircall.faults.append(Fault(at_path(BOARD[0]), ERRORS["500"]))
     world.aircall.faults.append(Fault(lambda _: True, ERRORS["403"]))
     world.live(60)
-    assert errors() == [REJECTED]
+    assert errors() == [CREDENTIAL_REJECTED]
 
 
 lanes = st.sampled_from(sorted(LISTS))

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.endpoints import PER_PAGE, Answer, Request
+from exporter.aircall.endpoints import PER_PAGE, Request, Response
 from exporter.aircall.errors import ApiError
-from exporter.aircall.objects import Call, CallDetails, Page, ReadCall
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page
 from exporter.archive.store import Archive
 from exporter.config import Storage
-from exporter.demo.faults import Fault, limited_to_10k
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from exporter.polling import parts
+from exporter.polling import partial_fetch
+from exporter.simulator.faults import Fault, limited_to_10k
+from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import rows
 from tests.simulated_time import NOON, polled
 
@@ -39,7 +39,7 @@ def test_past_calls_pages_beyond_the_end_are_refused_reads_all(tmp_path: Any) ->
     backfill = Storage(backfill=Duration(6 * HOUR))
     with polled(account, archive=Archive(database), served={"rate_limit": 6000}, storage=backfill) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", limited_to_10k()))
-        while not world.poller.account.history.covered or world.poller.account.history.seconds_missing:
+        while not world.poller.account.coverage.fetched or world.poller.account.coverage.seconds_missing:
             assert world.time.now < NOON + 600
             world.step(NOON + 600)
         refused = [request for request in world.aircall.requests if request.status == 400]
@@ -69,7 +69,7 @@ class Listed:
 
     def window(self, since: int, until: int | None) -> None:
         """Read a stretch as a reading does."""
-        asking = parts.window(since, until, self._take, CAP)
+        asking = partial_fetch.fetch_window(since, until, self._take, CAP)
         try:
             request = next(asking)
             while True:
@@ -80,14 +80,14 @@ class Listed:
                 except ApiError as error:
                     request = asking.throw(error)
                 else:
-                    request = asking.send(Answer(page, NOON))
+                    request = asking.send(Response(page, NOON))
         except StopIteration:
             return
 
-    def _take(self, page: Page[ReadCall], _: float) -> None:
+    def _take(self, page: Page[CallWithDetails], _: float) -> None:
         self.read |= {item.call.id for item in page.items}
 
-    def _answer(self, request: Request[Any]) -> Page[ReadCall]:
+    def _answer(self, request: Request[Any]) -> Page[CallWithDetails]:
         query = dict(request.query)
         first, last = int(query["from"]), int(query.get("to", 2**40))
         found = [(i, start) for i, start in enumerate(self._starts) if first <= start <= last]
@@ -95,7 +95,7 @@ class Listed:
         if begin >= CAP:
             raise ApiError(self._refusal or "400", "limited to 10k results")
         items = tuple(
-            ReadCall(Call(i, "inbound", "done", start), CallDetails())
+            CallWithDetails(Call(i, "inbound", "done", start), CallDetails())
             for i, start in found[begin:][:PER_PAGE]
         )
         end = begin + len(items)

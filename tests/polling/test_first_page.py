@@ -2,8 +2,8 @@
 
 import pytest
 
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.polling.test_set_aside import ERRORS, at_path, missed_call, page_with
 from tests.simulated_time import NOON, Polled, polled
 
@@ -27,7 +27,7 @@ def test_poll_the_newest_call_fails_reads_those_before_and_after(
     assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
     assert scrape.value("aircall_api_credential_rejected") == 0
     assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
-    known = world.poller.account.book.calls
+    known = world.poller.account.calls.calls
     assert before.id in known
     assert bad.id not in known
     waiting = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
@@ -41,7 +41,7 @@ def test_poll_the_newest_call_fails_reads_those_before_and_after(
     world.aircall.faults.clear()
     world.live(600)
     assert world.scrape().sum("aircall_calls_total") == 3
-    assert world.poller.account.history.seconds_missing == 0
+    assert world.poller.account.coverage.seconds_missing == 0
 
 
 def test_poll_a_waiting_call_before_the_failing_one_is_followed(
@@ -70,8 +70,8 @@ def test_first_start_a_call_fails_shows_all_others(age: int, error: str) -> None
         world.live(60)
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 1
-        assert {call.id for call in calls} <= world.poller.account.book.calls.keys()
-        assert bad.id not in world.poller.account.book.calls
+        assert {call.id for call in calls} <= world.poller.account.calls.calls.keys()
+        assert bad.id not in world.poller.account.calls.calls
 
 
 def test_every_list_of_calls_fails_costs_a_request_a_poll_and_is_no_success(

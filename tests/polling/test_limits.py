@@ -6,8 +6,8 @@ import pytest
 from starlette.responses import Response
 from structlog.testing import capture_logs
 
-from exporter.demo.faults import Exchange, Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.faults import Exchange, Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 
 

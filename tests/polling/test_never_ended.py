@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.account.looks import Doubts
-from exporter.account.looks import interval as looks_interval
+from exporter.account.call_recheck import Doubts
+from exporter.account.call_recheck import recheck_interval as looks_interval
 from exporter.archive.store import Archive
 from exporter.config import Refresh
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled
 
 HOUR = 3600

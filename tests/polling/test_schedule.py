@@ -6,11 +6,10 @@ from exporter.config import Refresh, Settings, Webhook
 from exporter.polling import costs
 from exporter.polling.costs import Cost
 from exporter.polling.schedule import (
-    ALIKE,
-    BOARD,
+    CORE,
     DATASETS,
-    ENDINGS,
-    EVENTS_FLOW,
+    ENDED_CALLS,
+    EVENT_TIMEOUT_S,
     LIVE,
     LONGEST_INTERVAL,
     LONGEST_LIVE_INTERVAL,
@@ -18,20 +17,21 @@ from exporter.polling.schedule import (
     SHARE_FOR_REST,
     SHARE_FOR_SUBSTATUSES,
     SUBSTATUSES,
+    SYNC_TOLERANCE,
     Turns,
-    free,
+    event_covered,
     intervals,
-    keeping_up,
+    min_rate,
     rate,
     share_for_rest,
+    spare_share,
     targets,
-    told,
 )
 
 TARGETS = {
     "calls": 10,
     "availabilities": 10,
-    ENDINGS: 10,
+    ENDED_CALLS: 10,
     "users": 14400,
     "teams": 28800,
     "numbers": 28800,
@@ -43,7 +43,7 @@ TARGETS = {
 def reading(calls_per_second: float = 0.0, **lists: float) -> dict[str, Cost]:
     """An account of so many calls, whose lists take so many requests."""
     found = {name: costs.constant(lists.get(name, 1)) for name in DATASETS}
-    return found | {"calls": costs.calls(calls_per_second), ENDINGS: costs.endings(calls_per_second)}
+    return found | {"calls": costs.calls(calls_per_second), ENDED_CALLS: costs.ended_calls(calls_per_second)}
 
 
 def requests(
@@ -60,7 +60,7 @@ def test_live_data_share_what_there_is_and_the_queue_comes_first() -> None:
     cost = reading(0.8, availabilities=10)
     planned = intervals(cost, TARGETS, 44)
     assert planned["calls"] == 10
-    assert planned["calls"] < planned["availabilities"] < planned[ENDINGS]
+    assert planned["calls"] < planned["availabilities"] < planned[ENDED_CALLS]
     assert requests(cost, planned) == pytest.approx(44, rel=0.01)
 
 
@@ -92,7 +92,7 @@ def test_no_plan_spends_more_than_the_budget(
     assert all(planned[name] >= TARGETS[name] for name in TARGETS)
     if max(planned.values()) < LONGEST_INTERVAL:  # but nothing is put off for more than a day
         assert requests(cost, planned) <= budget * (1 + 1e-6)
-    least = sum(keeping_up(cost[name]) for name in LIVE)
+    least = sum(min_rate(cost[name]) for name in LIVE)
     rest = min(share * (budget - least), archive)
     assert requests(cost, planned, LIVE) <= (budget - rest) * (1 + 1e-3)  # nor anything live for an hour
 
@@ -109,7 +109,7 @@ def test_with_more_budget_nothing_is_staler(
     cost = reading(**size)
     less_often = intervals(cost, TARGETS, budget, archive)
     more_often = intervals(cost, TARGETS, budget * more, archive)
-    assert all(more_often[name] <= less_often[name] * ALIKE * 1.01 for name in TARGETS)
+    assert all(more_often[name] <= less_often[name] * SYNC_TOLERANCE * 1.01 for name in TARGETS)
 
 
 @given(sizes, st.floats(20, 500))
@@ -126,7 +126,7 @@ def test_substatuses_have_a_little_and_hold_up_nobody(
 ) -> None:
     cost = reading(**size)
     planned = intervals(cost, TARGETS, budget, archive)
-    wanted, not_live = rate(cost[SUBSTATUSES], TARGETS[SUBSTATUSES]), free(cost, budget) * budget
+    wanted, not_live = rate(cost[SUBSTATUSES], TARGETS[SUBSTATUSES]), spare_share(cost, budget) * budget
     sure = min(wanted, SHARE_FOR_SUBSTATUSES * not_live)
     if max(planned[name] for name in planned if name != SUBSTATUSES) < LONGEST_INTERVAL:
         assert rate(cost[SUBSTATUSES], planned[SUBSTATUSES]) >= 0.99 * sure - 1e-6
@@ -134,20 +134,20 @@ def test_substatuses_have_a_little_and_hold_up_nobody(
     others = without.keys() - set(LIVE)
     for names, share in ((set(LIVE), SHARE_FOR_REST), (others, SHARE_FOR_REST - SHARE_FOR_SUBSTATUSES)):
         alone = intervals(without, TARGETS, budget - SHARE_FOR_SUBSTATUSES * not_live, archive, share)
-        assert all(planned[name] <= alone[name] * ALIKE * 1.01 for name in names)
+        assert all(planned[name] <= alone[name] * SYNC_TOLERANCE * 1.01 for name in names)
 
 
 def test_what_events_tell_is_read_less_often_while_they_come() -> None:
     settings = Settings(refresh=Refresh(calls=10, availabilities=90), webhook=Webhook(refresh=60))
-    assert targets(settings) == targets(settings, told(1000, -1e9, -1e9, in_doubt=False))
-    of_calls = targets(settings, told(1000, 1000 - EVENTS_FLOW, -1e9, in_doubt=False))
-    assert (of_calls["calls"], of_calls[ENDINGS], of_calls["availabilities"]) == (60, 60, 90)
-    assert told(1000, 999 - EVENTS_FLOW, 1000, in_doubt=False) == {"availabilities"}
-    assert told(1000, 1000, 1000, in_doubt=True) == {"calls", ENDINGS}
+    assert targets(settings) == targets(settings, event_covered(1000, -1e9, -1e9, in_doubt=False))
+    of_calls = targets(settings, event_covered(1000, 1000 - EVENT_TIMEOUT_S, -1e9, in_doubt=False))
+    assert (of_calls["calls"], of_calls[ENDED_CALLS], of_calls["availabilities"]) == (60, 60, 90)
+    assert event_covered(1000, 999 - EVENT_TIMEOUT_S, 1000, in_doubt=False) == {"availabilities"}
+    assert event_covered(1000, 1000, 1000, in_doubt=True) == {"calls", ENDED_CALLS}
 
 
 def test_names_come_before_speed_at_the_start() -> None:
-    live = set(BOARD)
+    live = set(CORE)
     assert share_for_rest(live | {"users", "teams"}) == SHARE_AT_START
     assert share_for_rest(DATASETS) == SHARE_FOR_REST < SHARE_AT_START
 
@@ -167,10 +167,10 @@ def take_turns(names: list[str], share: float, requests: int) -> dict[str, int]:
 
 
 def test_the_first_that_is_due_is_served_and_nobody_is_held_up() -> None:
-    served = take_turns(["calls", "availabilities", ENDINGS, "users", "teams"], 0.2, 1000)
+    served = take_turns(["calls", "availabilities", ENDED_CALLS, "users", "teams"], 0.2, 1000)
     assert served["calls"] == pytest.approx(600, abs=2)
     assert served["availabilities"] == pytest.approx(150, abs=2)
-    assert served[ENDINGS] == pytest.approx(50, abs=2)
+    assert served[ENDED_CALLS] == pytest.approx(50, abs=2)
     assert served["users"] + served["teams"] == pytest.approx(200, abs=2)
     assert 0 < served["teams"] <= 4
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
-from exporter.account.history import AGES
-from exporter.account.leaving import CONFIRMED
-from exporter.account.lists import Lists
-from exporter.account.setaside import SetAside
+from exporter.account.coverage import RECHECK_AGES_S
+from exporter.account.reference_data import ReferenceData
+from exporter.account.removal_detector import CONFIRMATION_S
+from exporter.account.set_aside import SetAside
 from exporter.aircall.client import READ_TIMEOUT
 from exporter.archive.store import Archive
 from exporter.config import Refresh
-from exporter.demo import faults
-from exporter.demo.calls import SimulatedCall
-from exporter.demo.faults import Exchange, Fault, Respond
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from exporter.polling.mapping import due
+from exporter.polling.assignments import retryable
+from exporter.simulator import faults
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.faults import Exchange, Fault, Respond
+from exporter.simulator.simulation import SimulatedAccount
 from tests.ledger import counted, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
 
@@ -208,13 +208,13 @@ def test_past_one_call_fails_is_read_around_and_healed(error: str) -> None:
         world.live_until_complete()
         world.live(900 if error in ("no answer", "403") else 60)
         scrape = world.scrape()
-        assert world.poller.account.history.seconds_missing == 1
+        assert world.poller.account.coverage.seconds_missing == 1
         assert scrape.value("aircall_archive_backfill_remaining_seconds") == 1
         assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
         assert scrape.value("aircall_up") == 1
         world.aircall.faults.clear()
         world.live(1000)
-        assert world.poller.account.history.seconds_missing == 0
+        assert world.poller.account.coverage.seconds_missing == 0
         assert world.scrape().value("aircall_exporter_objects_set_aside", kind="range") == 0
 
 
@@ -252,7 +252,7 @@ def test_poll_of_calls_second_page_fails_keeps_the_board_fresh(error: str) -> No
             assert scrape.value("aircall_up") == 1
             assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 25
         world.live(600 if error == "no answer" else 120)
-        assert world.poller.account.history.seconds_missing == 0
+        assert world.poller.account.coverage.seconds_missing == 0
         assert world.scrape().sum("aircall_calls_total") == 5 * 130
 
 
@@ -309,10 +309,10 @@ def test_late_edits_one_call_fails_reach_the_others() -> None:
         world.live(1200)
         bad = page_with(lambda start: start == int(begun), ERRORS["500"])
         world.aircall.faults.append(Fault(at_path("/v1/calls"), bad))
-        world.live(2 * AGES[1])
-        swept = world.poller.account.history.swept
-        assert swept[0] > begun + AGES[1]
-        assert swept[1] > begun + AGES[0]
+        world.live(2 * RECHECK_AGES_S[1])
+        swept = world.poller.account.coverage.rechecked_until
+        assert swept[0] > begun + RECHECK_AGES_S[1]
+        assert swept[1] > begun + RECHECK_AGES_S[0]
         assert world.scrape().value("aircall_up") == 1
 
 
@@ -390,16 +390,16 @@ def test_assignments_a_number_fails_at_a_restart_its_calls_count_for_teams_later
 
 
 def test_unread_number_forgotten_by_set_aside_is_due() -> None:
-    lists, aside = Lists(set()), SetAside()
+    lists, aside = ReferenceData(set()), SetAside()
     lists.note_unread("number", {7, 8}, 0.0)
     aside.failed("number", 7, "answered 500", 0.0)
     aside.failed("number", 8, "answered 500", 0.0)
     aside.failed("number", 8, "answered 500", 1.0)
     aside.lists_failed()
-    assert due(lists, aside, "number", 2.0) == {7}
-    assert due(lists, aside, "number", 100.0) == {7, 8}
-    assert due(lists, aside, "user", 100.0) == frozenset()
+    assert retryable(lists, aside, "number", 2.0) == {7}
+    assert retryable(lists, aside, "number", 100.0) == {7, 8}
+    assert retryable(lists, aside, "user", 100.0) == frozenset()
     assert lists.doubtful_numbers == {7, 8}
-    lists.note_unread("number", {8}, CONFIRMED)
+    lists.note_unread("number", {8}, CONFIRMATION_S)
     assert lists.doubtful_numbers == frozenset()
     assert lists.unread("number") == {8}

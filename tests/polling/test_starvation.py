@@ -7,24 +7,24 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.demo.simulation import SimulatedAccount
-from exporter.polling import reads
-from exporter.polling.errand import Errand
-from exporter.polling.lanes import ARCHIVE, ASIDE
+from exporter.admin.availability import switch_and_refresh
+from exporter.polling import fetchers
+from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import (
-    BOARD,
+    AVAILABILITY_CHANGES,
+    CORE,
     DATASETS,
-    ENDINGS,
-    ERRANDS,
+    ENDED_CALLS,
     LIVE,
     ON_DEMAND,
     ON_DEMAND_BURST,
+    ON_DEMAND_REQUESTS,
     ON_DEMAND_SHARE,
     ON_DEMAND_SHARE_OF_LIVE,
-    SWITCHES,
     Turns,
 )
-from exporter.users.switching import switch_on_board
+from exporter.polling.tasks import ASIDE, BACKGROUND
+from exporter.simulator.simulation import SimulatedAccount
 from tests.running import eventually, running
 from tests.simulated_time import NOON, Polled, polled
 
@@ -51,27 +51,29 @@ def refresh(world: Polled) -> None:
     world.poller.refresh()
 
 
-def clients(new: Callable[[Polled], Errand], lane: str) -> Callable[[Polled], None]:
+def clients(new: Callable[[Polled], OnDemandRequest], lane: str) -> Callable[[Polled], None]:
     """Let five clients ask as soon as they have been answered."""
-    waiting: list[Errand] = []
+    waiting: list[OnDemandRequest] = []
 
     def go_on(world: Polled) -> None:
         waiting[:] = [errand for errand in waiting if not errand._result.done()]
         while len(waiting) < CLIENTS:
             waiting.append(new(world))
-            world.poller.run(waiting[-1], lane)
+            world.poller.submit(waiting[-1], lane)
 
     return go_on
 
 
-def recording(world: Polled) -> Errand:
+def recording(world: Polled) -> OnDemandRequest:
     call_id = next(iter(world.account.calls))
-    return Errand(lambda: reads.call(world.poller.account, call_id))
+    return OnDemandRequest(lambda: fetchers.fetch_call(world.poller.account, call_id))
 
 
-def switch(world: Polled) -> Errand:
+def switch(world: Polled) -> OnDemandRequest:
     user_id = sorted(world.account.users)[2]
-    return Errand(lambda: switch_on_board(world.poller.account, world.poller.lanes.user_api, user_id, None))
+    return OnDemandRequest(
+        lambda: switch_and_refresh(world.poller.account, world.poller.tasks.user_api, user_id, None)
+    )
 
 
 def seconds_until_read(account: SimulatedAccount, ask: Callable[[Polled], None]) -> tuple[float, float]:
@@ -79,13 +81,13 @@ def seconds_until_read(account: SimulatedAccount, ask: Callable[[Polled], None])
     with polled(account) as world:
         world.live_until_complete()
         begun, oldest = world.time.now, 0.0
-        assert world.poller.account.history.seconds_missing > 70_000
-        while world.poller.account.history.seconds_missing:
+        assert world.poller.account.coverage.seconds_missing > 70_000
+        while world.poller.account.coverage.seconds_missing:
             assert world.time.now < begun + 1200
             ask(world)
             world.live(1)
             datasets = world.poller.status().datasets
-            oldest = max(oldest, *(datasets[name].age(world.time.now) for name in BOARD))
+            oldest = max(oldest, *(datasets[name].age(world.time.now) for name in CORE))
         return world.time.now - begun, oldest
 
 
@@ -96,8 +98,8 @@ def undisturbed(account: SimulatedAccount) -> float:
 
 ASKING = {
     "a refresh": refresh,
-    "recordings": clients(recording, ERRANDS),
-    "switches": clients(switch, SWITCHES),
+    "recordings": clients(recording, ON_DEMAND_REQUESTS),
+    "switches": clients(switch, AVAILABILITY_CHANGES),
 }
 
 
@@ -139,7 +141,7 @@ def test_refresh_a_hundred_times_over_http_is_two_readings_at_most() -> None:
         assert lists_read() <= 2
 
 
-EVERYBODY = (SWITCHES, *BOARD, ENDINGS, ERRANDS, *DATASETS[2:], ASIDE, *ARCHIVE)
+EVERYBODY = (AVAILABILITY_CHANGES, *CORE, ENDED_CALLS, ON_DEMAND_REQUESTS, *DATASETS[2:], ASIDE, *BACKGROUND)
 
 
 @given(
@@ -173,7 +175,7 @@ def test_turns_somebody_who_asks_now_and_then_waits_for_nobody() -> None:
     turns, left, waited = Turns(), 0, 0
     for turn in range(6000):
         left += 3 if turn % 60 == 0 else 0
-        due = [*([SWITCHES] if left else []), *LIVE, "assignments", ARCHIVE[1]]
+        due = [*([AVAILABILITY_CHANGES] if left else []), *LIVE, "assignments", BACKGROUND[1]]
         waited = waited + 1 if left else 0
         assert waited <= 8
-        left -= turns.next(due, 0.2) == SWITCHES
+        left -= turns.next(due, 0.2) == AVAILABILITY_CHANGES

@@ -2,9 +2,9 @@
 
 import pytest
 
-from exporter.demo import faults
-from exporter.demo.faults import Fault
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
 from tests.polling.test_set_aside import asked, at_path, crowd
 from tests.simulated_time import NOON, polled
 
@@ -69,4 +69,4 @@ def test_list_always_answered_429_leaves_the_other_lists_fresh(path: str, datase
         world.aircall.faults.clear()
         world.live(310)
         assert world.scrape().value("aircall_up") == 1
-        assert world.poller.lanes[dataset].failing_since is None
+        assert world.poller.tasks[dataset].failing_since is None

@@ -10,9 +10,9 @@ from msgspec import structs
 
 from exporter.aircall.client import Client
 from exporter.config import Refresh
-from exporter.demo.simulation import SimulatedAccount
 from exporter.durations import Duration
-from exporter.status import ALLOWANCE, LIVE, Polling, Snapshot
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.status import ALLOWANCE, LIVE, DatasetStatus, Snapshot
 from exporter.web.landing import landing_page
 from tests.simulated_time import NOON, Polled, polled
 
@@ -20,8 +20,8 @@ OLD = 3 * 10 + ALLOWANCE
 """Seconds after which data is out of date, with the default interval of 10 seconds."""
 
 
-def polling(as_of: float | None, interval: float = 10.0) -> Polling:
-    return Polling(as_of, interval, interval, working=True, failing=False, expected_interval=interval)
+def polling(as_of: float | None, interval: float = 10.0) -> DatasetStatus:
+    return DatasetStatus(as_of, interval, interval, working=True, failing=False, expected_interval=interval)
 
 
 @given(age=st.floats(0, 1e5), interval=st.floats(1, 3600))

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from exporter.config import Webhook
-from exporter.demo.simulation import SimulatedAccount
 from exporter.metrics.sections import FAMILIES
+from exporter.simulator.simulation import SimulatedAccount
 from tests.prometheus.test_rules import RECORDED
 from tests.running import eventually
 from tests.stack import Stack, program, stack, stage_a_busy_moment

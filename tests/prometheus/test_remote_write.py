@@ -11,7 +11,7 @@ import pytest
 import requests
 import yaml
 
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from tests.running import eventually
 from tests.stack import ROOT, Stack, free_address, program, served, stack, stage_a_busy_moment
 

@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry
 
 from exporter.aircall import endpoints
 from exporter.aircall.call_decoding import decode_calls
-from exporter.aircall.client import LARGEST_ANSWER, Client, ClientMetrics
-from exporter.aircall.decoding import InvalidAnswerError, decode_page
-from exporter.aircall.endpoints import Answer, each_page
+from exporter.aircall.client import MAX_RESPONSE_BYTES, Client, ClientMetrics
+from exporter.aircall.decoding import InvalidResponseError, decode_page
+from exporter.aircall.endpoints import Response, paginate
 from exporter.aircall.errors import ApiError
-from exporter.aircall.objects import Call, Team
+from exporter.aircall.models import Call, Team
 
 Answering = Callable[[bytes], tuple[str, list[bytes]]]
 
@@ -49,7 +49,7 @@ def test_a_bomb_of_zeros_is_not_unpacked(answering: Answering, coding: str, bomb
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {len(bomb)}\r\n\r\n"
     url, _ = answering(head.encode() + bomb)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert str(teams(url)) == f"/v1/teams: the answer is larger than {LARGEST_ANSWER} bytes"
+    assert str(teams(url)) == f"/v1/teams: the answer is larger than {MAX_RESPONSE_BYTES} bytes"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB, of a million
 
 
@@ -108,29 +108,29 @@ def test_a_redirect_to_nowhere_is_an_error_like_any(answering: Answering, locati
     ],
 )
 def test_of_a_link_to_the_next_page_only_the_query_is_taken(link: str) -> None:
-    asking = each_page(endpoints.teams(), lambda page, at: None)
+    asking = paginate(endpoints.teams(), lambda page, at: None)
     first = next(asking)
     page = decode_page(json.dumps({"teams": [], "meta": {"next_page_link": link}}).encode(), "teams", Team)
-    second = asking.send(Answer(page, 0.0))
+    second = asking.send(Response(page, 0.0))
     assert (second.path, second.query) == (first.path, (*first.query, ("page", "2")))
 
 
 def test_a_link_that_loses_the_bounds_leads_no_further_than_they_do() -> None:
     """The tutorial's sample has none in its link."""
-    asking = each_page(endpoints.calls(1000, 2000), lambda page, at: None)
+    asking = paginate(endpoints.calls(1000, 2000), lambda page, at: None)
     first = next(asking)
     link = "https://api.aircall.io/v1/calls?order=asc&page=2&per_page=20&from=&to="
     page = decode_page(json.dumps({"calls": [], "meta": {"next_page_link": link}}).encode(), "calls", Call)
-    assert asking.send(Answer(page, 0.0)).query == (*first.query, ("page", "2"))
+    assert asking.send(Response(page, 0.0)).query == (*first.query, ("page", "2"))
 
 
 def test_a_query_that_breaks_lines_stays_in_its_line(answering: Answering) -> None:
     url, asked = answering(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"teams":[]}')
-    asking = each_page(endpoints.teams(), lambda page, at: None)
+    asking = paginate(endpoints.teams(), lambda page, at: None)
     next(asking)
     link = f"{url}/?page=2%0d%0aX-Injected:%20yes&a=%20HTTP/1.1"
     page = decode_page(json.dumps({"teams": [], "meta": {"next_page_link": link}}).encode(), "teams", Team)
-    second = asking.send(Answer(page, 0.0))
+    second = asking.send(Response(page, 0.0))
     client = Client(url, "the-id", "the-token", ClientMetrics(CollectorRegistry()))
     client.send(second)
     (sent,) = asked
@@ -164,5 +164,5 @@ def test_a_huge_number_costs_its_own_object(bad: str) -> None:
 @pytest.mark.parametrize("opening", ["[", '{"a":'])
 def test_an_answer_nested_beyond_reason_is_none(opening: str) -> None:
     for body in (opening * 10**6, f'{{"calls": [{opening * 10**6}', f'{{"calls": [], "a": {opening * 10**6}'):
-        with pytest.raises(InvalidAnswerError):
+        with pytest.raises(InvalidResponseError):
             decode_calls(body.encode())

@@ -2,8 +2,8 @@
 
 import pytest
 
+from exporter.web.app import accepts_gzip
 from exporter.web.config import BCRYPT
-from exporter.web.pages import accepts_gzip
 from tests.fuzzing.targets import TARGETS, Target
 
 LONG = 30_000

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.permissions import VARIABLES, readable_by_all
+from exporter.permissions import VARIABLES, world_readable_secrets
 from exporter.web.config import NO_WEB_CONFIG, load_web_config
 from tests.process import process
 from tests.web.authority import TLS, Authority, written
@@ -35,24 +35,24 @@ def test_files_that_hold_a_secret(tmp_path: Path, secret: Path, content: str, mo
     holds_it = secret if str(secret) in config.read_text() else config
     for file in (config, secret):
         file.chmod(0o644 if file != holds_it else mode)
-    assert readable_by_all(str(config), NO_WEB_CONFIG, {}) == [str(holds_it)] * said
+    assert world_readable_secrets(str(config), NO_WEB_CONFIG, {}) == [str(holds_it)] * said
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_files_that_the_environment_names(secret: Path, variable: str) -> None:
     secret.chmod(0o644)
-    assert readable_by_all(None, NO_WEB_CONFIG, {variable: str(secret)}) == [str(secret)]
+    assert world_readable_secrets(None, NO_WEB_CONFIG, {variable: str(secret)}) == [str(secret)]
     secret.chmod(0o400)
-    assert readable_by_all(None, NO_WEB_CONFIG, {variable: str(secret)}) == []
-    assert readable_by_all(None, NO_WEB_CONFIG, {variable: "/run/secrets/token"}) == []
+    assert world_readable_secrets(None, NO_WEB_CONFIG, {variable: str(secret)}) == []
+    assert world_readable_secrets(None, NO_WEB_CONFIG, {variable: "/run/secrets/token"}) == []
 
 
 def test_a_key_of_tls(authority: Authority) -> None:
     web, key = load_web_config(written(authority.directory, {"tls_server_config": TLS})), "server.key"
     (authority.directory / key).chmod(0o644)
-    assert readable_by_all(None, web, {}) == [str(authority.directory / key)]
+    assert world_readable_secrets(None, web, {}) == [str(authority.directory / key)]
     (authority.directory / key).chmod(0o600)
-    assert readable_by_all(None, web, {}) == []
+    assert world_readable_secrets(None, web, {}) == []
 
 
 def test_a_configuration_without_a_secret_is_for_everybody(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_configuration_without_a_secret_is_for_everybody(tmp_path: Path) -> No
     for content in ("", "sla: 8s", "storage: {url: 'sqlite:////x'}", "aircall: null", "storage:"):
         config.write_text(content)
         config.chmod(0o644)
-        assert readable_by_all(str(config), NO_WEB_CONFIG, {}) == []
+        assert world_readable_secrets(str(config), NO_WEB_CONFIG, {}) == []
 
 
 def test_it_is_said_at_the_start(tmp_path: Path, secret: Path) -> None:

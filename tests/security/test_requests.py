@@ -10,8 +10,8 @@ import pytest
 
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.demo.simulation import SimulatedAccount
-from exporter.web.file import WebFile
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.web.config_reloader import WebConfigReloader
 from tests.running import Running, running
 from tests.web.authority import with_password
 
@@ -24,7 +24,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A real account's, as far as it knows: its metrics are for anybody, everything else for users."""
     directory = tmp_path_factory.mktemp("doors")
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
-    archive, web = Archive(sqlite_url(str(directory))), WebFile(with_password(directory))
+    archive, web = Archive(sqlite_url(str(directory))), WebConfigReloader(with_password(directory))
     with running(account, archive=archive, web=web, api=True, public_metrics=True) as one:
         yield one
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from exporter.config import load
+from exporter.config_file import ConfigError
 from exporter.web.config import load_web_config
-from exporter.yamlfile import ConfigError
 
 KNOWN = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 

@@ -11,8 +11,8 @@ from typing import Any
 import bcrypt
 import yaml
 
-from exporter.demo.simulation import SimulatedAccount
-from exporter.web.file import WebFile
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.web.config_reloader import WebConfigReloader
 from tests.running import Running, running
 from tests.stack import program
 
@@ -72,7 +72,7 @@ def with_password(directory: Path) -> str:
 def exporter(authority: Authority, content: object, **served: Any) -> AbstractContextManager[Running]:
     """An exporter behind a file with this content."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
-    return running(account, web=WebFile(written(authority.directory, content)), **served)
+    return running(account, web=WebConfigReloader(written(authority.directory, content)), **served)
 
 
 def secure(exporter: Running) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.fair import FairQueue
+from exporter.web.fair_queue import FairQueue
 
 
 class Guessers:

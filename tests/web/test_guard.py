@@ -8,7 +8,7 @@ import requests
 
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.web.pages import PUBLIC
+from exporter.web.app import PUBLIC
 from tests.process import credential, process
 from tests.running import Running, eventually
 from tests.web.authority import HASH, MUTUAL, USER, Authority, exporter, secure

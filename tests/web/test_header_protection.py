@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.config_file import ConfigError
 from exporter.web.config import read_web_config
-from exporter.web.file import WebFile
+from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.protection import lost_protection
-from exporter.yamlfile import ConfigError
 from tests.web.authority import USER, Authority, exporter, written
 from tests.web.test_protection import FREE_HEADERS, HEADERS, TWO
 
@@ -68,7 +68,7 @@ CHANGES: list[tuple[dict[str, str], dict[str, Any], str | None]] = [
 def test_reload_may_change_and_add_headers_but_not_lose_any(
     tmp_path: Path, before: dict[str, str], after: dict[str, Any], lost: str | None
 ) -> None:
-    web = WebFile(written(tmp_path, {"http_server_config": {"headers": before}}))
+    web = WebConfigReloader(written(tmp_path, {"http_server_config": {"headers": before}}))
     kept = web.config.headers
     with structlog.testing.capture_logs() as logs:
         path = written(tmp_path, after)

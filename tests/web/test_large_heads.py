@@ -12,15 +12,15 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.demo.simulation import SimulatedAccount
+from exporter.simulator.simulation import SimulatedAccount
 from exporter.web import connections
-from exporter.web.parsing import HEAD_TOO_LARGE, LARGEST_HEAD, MAX_HEAD_LINES, SLICE, Parser
+from exporter.web.http_parser import HEAD_TOO_LARGE, MAX_HEAD_LINES, MAX_HEADER_BYTES, SLICE, Parser
 from tests.running import Running, running
 from tests.web.authority import TLS, Authority, exporter
 from tests.web.test_limits import is_hung_up_on
 
 HOST = b"Host: a\r\n"
-OVER = LARGEST_HEAD + 1
+OVER = MAX_HEADER_BYTES + 1
 
 
 def padded(before: bytes, after: bytes, size: int) -> bytes:
@@ -48,13 +48,13 @@ def heads(size: int) -> dict[str, bytes]:
 
 LINES = b"GET / HTTP/1.1\r\n" + HOST + b"a:b\r\n" * MAX_HEAD_LINES + b"\r\n"
 TOO_LARGE = heads(OVER) | {
-    "twice": heads(2 * LARGEST_HEAD)["query"],
-    "many times": heads(20 * LARGEST_HEAD)["header"],
+    "twice": heads(2 * MAX_HEADER_BYTES)["query"],
+    "many times": heads(20 * MAX_HEADER_BYTES)["header"],
     "no end": heads(OVER)["header"][:-1] + b"x",
     "no line break": b"G" * OVER,
     "too many lines": LINES,
     "many more lines": LINES[:-2] + b"a:b\r\n" * 50_000 + b"\r\n",
-    "too many lines in too many bytes": LINES[:-2] + b"X: " + b"x" * LARGEST_HEAD + b"\r\n\r\n",
+    "too many lines in too many bytes": LINES[:-2] + b"X: " + b"x" * MAX_HEADER_BYTES + b"\r\n\r\n",
     "with a body": heads(OVER)["query"].replace(b"GET", b"POST")[:-2] + b"Content-Length: 5\r\n\r\nhello",
     "broken": heads(OVER)["query"].replace(b"Host", b"Ho st"),
 }
@@ -63,10 +63,10 @@ CUTS = {
     "first byte": [1],
     "slice": [SLICE],
     "after a slice": [SLICE + 1],
-    "half": [LARGEST_HEAD // 2],
-    "before the limit": [LARGEST_HEAD - 1],
-    "limit": [LARGEST_HEAD],
-    "both sides of the limit": [LARGEST_HEAD - 1, LARGEST_HEAD],
+    "half": [MAX_HEADER_BYTES // 2],
+    "before the limit": [MAX_HEADER_BYTES - 1],
+    "limit": [MAX_HEADER_BYTES],
+    "both sides of the limit": [MAX_HEADER_BYTES - 1, MAX_HEADER_BYTES],
     "end": [-1],
     "before the end": [-4],
     "packets": list(range(1448, OVER, 1448)),
@@ -128,17 +128,17 @@ def test_large_next_head_on_a_connection_is_answered_with_431(one: Running, cuts
 
 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
-@pytest.mark.parametrize("name", heads(LARGEST_HEAD))
+@pytest.mark.parametrize("name", heads(MAX_HEADER_BYTES))
 def test_head_of_the_largest_size_is_accepted(one: Running, name: str, cuts: list[int]) -> None:
     with connected(one) as client:
-        for piece in pieces(heads(LARGEST_HEAD)[name], cuts):
+        for piece in pieces(heads(MAX_HEADER_BYTES)[name], cuts):
             client.sendall(piece)
         assert client.recv(1000)[:12] in (b"HTTP/1.1 200", b"HTTP/1.1 404", b"HTTP/1.1 405")
 
 
 MALFORMED = {
     "no HTTP": b"nonsense\r\n\r\n",
-    "TLS": b"\x16\x03\x01" + b"x" * 2 * LARGEST_HEAD,
+    "TLS": b"\x16\x03\x01" + b"x" * 2 * MAX_HEADER_BYTES,
     "line break first": b"\n" + heads(OVER)["query"],
     "no host": b"GET / HTTP/1.1\r\n\r\n",
     "name of a header": b"GET / HTTP/1.1\r\nHo st: a\r\n\r\n",
@@ -178,7 +178,7 @@ def test_refused_client_that_never_stops_sending_is_disconnected(
 
 @given(st.sampled_from(list(TOO_LARGE)), st.lists(st.integers(1, OVER), max_size=8))
 def test_parser_refuses_a_large_head_for_every_arrival(name: str, cuts: list[int]) -> None:
-    parser = Parser(LARGEST_HEAD)
+    parser = Parser(MAX_HEADER_BYTES)
     with pytest.raises(h11.RemoteProtocolError):
         for piece in pieces(TOO_LARGE[name], cuts):
             for start in range(0, len(piece), SLICE):

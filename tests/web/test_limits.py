@@ -12,9 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.web import connections
-from exporter.web.file import WebFile
-from exporter.web.pages import MOST_BODY, application
-from exporter.web.parsing import LARGEST_HEAD
+from exporter.web.app import MAX_BODY_BYTES, create_app
+from exporter.web.config_reloader import WebConfigReloader
+from exporter.web.http_parser import MAX_HEADER_BYTES
 from exporter.web.server import WebServer, bind
 from tests.process import process
 from tests.running import Running, eventually
@@ -64,8 +64,8 @@ def test_more_half_open_connections_than_there_is_room_for(begun: str) -> None:
     """In a process of its own, with the limits as they are, and fewer files than there are clients."""
     with process("demo", "--users=6") as demo, ExitStack() as stack:
         host, port = demo.url.removeprefix("http://").split(":")
-        resource.prlimit(demo.process.pid, resource.RLIMIT_NOFILE, (connections.MOST + 100,) * 2)
-        for _ in range(connections.MOST + 200):
+        resource.prlimit(demo.process.pid, resource.RLIMIT_NOFILE, (connections.MAX_CONNECTIONS + 100,) * 2)
+        for _ in range(connections.MAX_CONNECTIONS + 200):
             half_open = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
             half_open.sendall(begun.encode())
         for _ in range(5):
@@ -73,7 +73,7 @@ def test_more_half_open_connections_than_there_is_room_for(begun: str) -> None:
 
 
 def test_who_has_been_idle_the_longest_makes_room(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST", 3)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
     with ExitStack() as stack:
         first, second, third = (connected(one, stack) for _ in range(3))
         for client in (second, first):
@@ -93,7 +93,7 @@ def test_who_has_been_idle_the_longest_makes_room(one: Running, monkeypatch: pyt
 def test_an_exchange_that_takes_too_long_is_ended(
     one: Running, monkeypatch: pytest.MonkeyPatch, begun: str
 ) -> None:
-    monkeypatch.setattr(connections, "EXCHANGE_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "REQUEST_TIMEOUT_S", 0.3)
     with ExitStack() as stack:
         slow = connected(one, stack)
         slow.sendall(begun.encode())
@@ -103,7 +103,7 @@ def test_an_exchange_that_takes_too_long_is_ended(
 def test_a_handshake_that_takes_too_long_is_ended(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 0.3)
     with exporter(authority, {"tls_server_config": TLS}) as guarded, ExitStack() as stack:
         silent = connected(guarded, stack)
         assert is_hung_up_on(silent)
@@ -113,10 +113,10 @@ def test_half_handshakes_make_room_too(
     one: Running, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More of them at once than there is room for: they wait before the server begins to let anybody in."""
-    monkeypatch.setattr(connections, "MOST", 5)
-    monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 600.0)
-    web = WebFile(written(authority.directory, {"tls_server_config": TLS}))
-    server = WebServer(application(one.service, None), bind("127.0.0.1:0"), web)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 5)
+    monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 600.0)
+    web = WebConfigReloader(written(authority.directory, {"tls_server_config": TLS}))
+    server = WebServer(create_app(one.service, None), bind("127.0.0.1:0"), web)
     with ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
@@ -131,7 +131,7 @@ def test_half_handshakes_make_room_too(
 
 
 def test_answers_that_nobody_takes_are_not_heaped_up(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "UNSENT_BYTES", 10_000)
+    monkeypatch.setattr(connections, "MAX_UNSENT_BYTES", 10_000)
     with ExitStack() as stack:
         greedy = connected(one, stack)
         greedy.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
@@ -165,21 +165,21 @@ def test_a_head_that_is_too_large_is_refused(one: Running, where: str, pieces: i
         return f"{lines[where]}\r\n\r\n".encode()
 
     assert asked_with(one, head(1000), pieces).startswith((b"HTTP/1.1 200", b"HTTP/1.1 404"))
-    assert asked_with(one, head(LARGEST_HEAD + 100), pieces).startswith(b"HTTP/1.1 431")
+    assert asked_with(one, head(MAX_HEADER_BYTES + 100), pieces).startswith(b"HTTP/1.1 431")
 
 
 def test_a_body_that_is_too_large_is_refused(one: Running) -> None:
     async def length(request: Request) -> Response:
         return PlainTextResponse(str(len(await request.body())))
 
-    pages = application(one.service, None)
+    pages = create_app(one.service, None)
     pages.router.routes.append(Route("/length", length, methods=["POST"]))
     server = WebServer(pages, bind("127.0.0.1:0"))
     server.start()
     try:
         url = f"http://127.0.0.1:{server.port}/length"
-        assert requests.post(url, data=b"x" * MOST_BODY, timeout=10).text == str(MOST_BODY)
-        for body in (b"x" * (MOST_BODY + 1), iter([b"x" * 1000] * (MOST_BODY // 1000 + 1))):
+        assert requests.post(url, data=b"x" * MAX_BODY_BYTES, timeout=10).text == str(MAX_BODY_BYTES)
+        for body in (b"x" * (MAX_BODY_BYTES + 1), iter([b"x" * 1000] * (MAX_BODY_BYTES // 1000 + 1))):
             assert requests.post(url, data=body, timeout=10).status_code == 413
     finally:
         server.stop()

@@ -9,10 +9,10 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.aircall.limits import LONGEST_TEXT
-from exporter.demo.faults import Fault, Hang
-from exporter.demo.simulation import SimulatedAccount
-from exporter.yamlfile import ConfigError
+from exporter.aircall.limits import MAX_TEXT_LENGTH
+from exporter.config_file import ConfigError
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.simulation import SimulatedAccount
 from tests.running import Running, eventually, running
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -175,4 +175,4 @@ def test_names_of_any_text_survive_both_formats() -> None:
                 for family in parse(get(exporter, "/metrics", Accept=accept).content.decode())
             }
             shown = {sample.labels["user"] for sample in families["aircall_user_info"].samples}
-            assert shown == {name[:LONGEST_TEXT] for name in names}  # longer names are cut
+            assert shown == {name[:MAX_TEXT_LENGTH] for name in names}  # longer names are cut

@@ -10,7 +10,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.parsing import LARGEST_HEAD, MAX_HEAD_LINES, MAX_PIECES, SLICE, Parser
+from exporter.web.http_parser import MAX_HEAD_LINES, MAX_HEADER_BYTES, MAX_PIECES, SLICE, Parser
 from tests.process import process
 from tests.web.authority import Authority, exporter
 from tests.web.test_limits import asked_with, is_hung_up_on
@@ -62,7 +62,7 @@ def slices(data: bytes) -> list[int]:
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_request_of_too_many_parts_is_refused_early(data: bytes) -> None:
-    parser = Parser(LARGEST_HEAD)
+    parser = Parser(MAX_HEADER_BYTES)
     with pytest.raises(h11.RemoteProtocolError, match="too m"):
         parsed(parser, data, slices(data))
     assert parser.pieces <= MAX_PIECES + 20
@@ -74,10 +74,10 @@ def test_body_in_pieces_of_usual_size_is_accepted(size: int, chunk: int) -> None
     body = random.Random(size).randbytes(size)
     chunks = [body[at : at + chunk] for at in range(0, size, chunk)]
     data = CHUNKED + b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in chunks) + b"0\r\nA: b\r\n\r\n"
-    assert parsed(Parser(LARGEST_HEAD), data, slices(data))[0][-1] == body
+    assert parsed(Parser(MAX_HEADER_BYTES), data, slices(data))[0][-1] == body
     whole = POST + b"Content-Length: %d\r\n\r\n" % size + body
     arrival = list(range(200, len(whole), min(chunk, 1400)))
-    assert parsed(Parser(LARGEST_HEAD), whole, arrival)[0][-1] == body
+    assert parsed(Parser(MAX_HEADER_BYTES), whole, arrival)[0][-1] == body
 
 
 REQUESTS = st.lists(
@@ -99,14 +99,16 @@ REQUESTS = st.lists(
 def test_usual_requests_are_parsed_as_h11_does(requests: list[bytes], cuts: list[int]) -> None:
     data = b"".join(requests)
     cuts = [cut % (len(data) + 1) for cut in cuts]
-    assert parsed(Parser(LARGEST_HEAD), data, cuts) == parsed(h11.Connection(h11.SERVER, 2**20), data, cuts)
+    assert parsed(Parser(MAX_HEADER_BYTES), data, cuts) == parsed(
+        h11.Connection(h11.SERVER, 2**20), data, cuts
+    )
 
 
 def test_head_that_ends_in_two_parts_does_not_count_the_lines_of_the_body() -> None:
     head, body = POST + b"Content-Length: 3000\r\n", b"\n" * 3000
     for at in range(len(head) - 4, len(head) + 4):
         data = head + b"\r\n" + body
-        assert parsed(Parser(LARGEST_HEAD), data, [at])[0][-1] == body
+        assert parsed(Parser(MAX_HEADER_BYTES), data, [at])[0][-1] == body
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from exporter.web import config, file
+from exporter.config_file import ConfigError
+from exporter.web import config, config_reloader
 from exporter.web.config import (
     CLIENT_AUTH_TYPES,
     TLS_VERSIONS,
@@ -21,9 +22,8 @@ from exporter.web.config import (
     WebConfig,
     read_web_config,
 )
-from exporter.web.file import WebFile
+from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.protection import lost_protection
-from exporter.yamlfile import ConfigError
 from tests.process import process
 from tests.running import Running
 from tests.web.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, written
@@ -140,7 +140,7 @@ def test_every_prefix_of_a_file_rewritten_in_place_keeps_all_protection(
 ) -> None:
     """Every prefix, as a reader can see it while the file is written in place, and the full file again."""
     whole = yaml.safe_dump(FILES[name], default_flow_style=flow, sort_keys=False)
-    web = WebFile(written(authority.directory, whole))
+    web = WebConfigReloader(written(authority.directory, whole))
     before = web.config
     with structlog.testing.capture_logs():
         for size in range(len(whole) + 1):
@@ -170,7 +170,7 @@ def test_every_prefix_of_a_pem_file_rewritten_in_place_keeps_the_context(
     files = {"cert_file": "prefix.pem", "key_file": "prefix.key", "client_ca_file": "prefix-ca.pem"}
     (authority.directory / "prefix-ca.pem").write_bytes((authority.directory / "ca.pem").read_bytes())
     tls = {"client_auth_type": "RequireAndVerifyClientCert"} | files
-    web = WebFile(written(authority.directory, {"tls_server_config": tls}))
+    web = WebConfigReloader(written(authority.directory, {"tls_server_config": tls}))
     path = authority.directory / files[key]
     whole = path.read_bytes()
     before = web.context
@@ -179,7 +179,7 @@ def test_every_prefix_of_a_pem_file_rewritten_in_place_keeps_the_context(
         for size in range(0, end, 17):
             path.write_bytes(whole[:size])
             assert web.context is before
-            assert web.config.wants_certificates
+            assert web.config.requires_client_cert
         path.unlink()
         assert web.context is before
     assert {line["log_level"] for line in logs} == {"error"}
@@ -212,7 +212,7 @@ def test_accepted_change_is_as_strict_as_before(old: WebConfig, new: WebConfig) 
     assert lost_protection(old, old) is None
     if lost_protection(old, new) is None:
         assert old.users.keys() <= new.users.keys() or new.basic_auth_users == {}
-        assert new.wants_certificates or not old.wants_certificates
+        assert new.requires_client_cert or not old.requires_client_cert
         assert (old.tls_server_config is None) == (new.tls_server_config is None)
         removed = new.http_server_config.headers == {}
         assert removed or old.headers.keys() <= new.headers.keys()
@@ -231,7 +231,7 @@ def test_accepted_change_is_as_strict_as_before(old: WebConfig, new: WebConfig) 
 )
 def test_reload_that_weakens_tls_is_rejected(authority: Authority, change: dict[str, str], key: str) -> None:
     tls = MUTUAL | {"min_version": "TLS13"}
-    web = WebFile(written(authority.directory, {"tls_server_config": tls}))
+    web = WebConfigReloader(written(authority.directory, {"tls_server_config": tls}))
     before = web.context
     with structlog.testing.capture_logs() as logs:
         written(authority.directory, {"tls_server_config": tls | change})
@@ -244,7 +244,7 @@ def test_cut_client_ca_file_is_rejected(authority: Authority) -> None:
     """Even if the path that is left is one of a file with other authorities."""
     (authority.directory / "ca.pem2").write_bytes((authority.directory / "ca.pem").read_bytes())
     tls = MUTUAL | {"client_ca_file": "ca.pem2"}
-    web = WebFile(written(authority.directory, {"tls_server_config": tls}))
+    web = WebConfigReloader(written(authority.directory, {"tls_server_config": tls}))
     before = web.context
     with structlog.testing.capture_logs() as logs:
         written(authority.directory, {"tls_server_config": MUTUAL})
@@ -255,7 +255,7 @@ def test_cut_client_ca_file_is_rejected(authority: Authority) -> None:
 def test_a_path_with_a_nul_character_is_one_line(authority: Authority) -> None:
     path = written(authority.directory, 'tls_server_config: {cert_file: "a\\0b", key_file: k}')
     with pytest.raises(ConfigError, match="cert_file: is no path of a file"):
-        WebFile(path)
+        WebConfigReloader(path)
     assert read_web_config(path).tls_server_config is not None
 
 
@@ -266,11 +266,11 @@ def test_start_with_an_empty_file_warns(tmp_path: Path) -> None:
 
 
 def test_file_that_is_rewritten_all_the_time_does_not_fill_the_log(authority: Authority) -> None:
-    web = WebFile(written(authority.directory, TWO))
+    web = WebConfigReloader(written(authority.directory, TWO))
     with structlog.testing.capture_logs() as logs:
         for n in range(100):
             written(authority.directory, f"nonsense{n}: 1")
             assert web.config.users.keys() == TWO["basic_auth_users"].keys()
             written(authority.directory, TWO)
             assert web.config.users.keys() == TWO["basic_auth_users"].keys()
-    assert len(logs) == 2 * file.MAX_LINES
+    assert len(logs) == 2 * config_reloader.MAX_LINES

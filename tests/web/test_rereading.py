@@ -9,9 +9,9 @@ import pytest
 import requests
 import structlog
 
-from exporter.web import file
-from exporter.web.file import WebFile
-from exporter.yamlfile import ConfigError
+from exporter.config_file import ConfigError
+from exporter.web import config_reloader
+from exporter.web.config_reloader import WebConfigReloader
 from tests.running import Running
 from tests.web.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, secure, written
 
@@ -77,8 +77,8 @@ def test_what_tls_demands_changes(authority: Authority) -> None:
 
 
 def test_a_certificate_may_come_after_its_name(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file, "AGAIN", 0.0)
-    web = WebFile(written(authority.directory, {"tls_server_config": TLS}))
+    monkeypatch.setattr(config_reloader, "RETRY_AFTER_S", 0.0)
+    web = WebConfigReloader(written(authority.directory, {"tls_server_config": TLS}))
     before = web.context
     late = {"cert_file": "late.pem", "key_file": "late.key"}
     with structlog.testing.capture_logs() as logs:
@@ -106,7 +106,7 @@ def test_whoever_came_without_a_certificate_is_let_in_no_more(authority: Authori
 
 def test_tls_is_not_lost_on_the_way(authority: Authority) -> None:
     path = written(authority.directory, {"tls_server_config": TLS, "basic_auth_users": {"a": HASH}})
-    web = WebFile(path)
+    web = WebConfigReloader(path)
     written(authority.directory, {"basic_auth_users": {"a": HASH, "b": HASH}})
     with structlog.testing.capture_logs() as logs:
         assert web.context is not None
@@ -118,4 +118,4 @@ def test_tls_is_not_lost_on_the_way(authority: Authority) -> None:
 
 def test_a_file_that_is_not_there_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
-        WebFile(str(tmp_path / "web.yml"))
+        WebConfigReloader(str(tmp_path / "web.yml"))

@@ -9,12 +9,12 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
-from exporter import service
+from exporter import runtime
 from exporter.config import Refresh
-from exporter.demo.directory import SimulatedUser
-from exporter.demo.faults import Fault, Hang, answer
 from exporter.durations import Duration
-from exporter.web.file import WebFile
+from exporter.simulator.directory import SimulatedUser
+from exporter.simulator.faults import Fault, Hang, answer
+from exporter.web.config_reloader import WebConfigReloader
 from tests.process import credential, process
 from tests.running import Running, eventually, running
 from tests.web.authority import HASH, PASSWORD, USER, Authority, exporter, with_password, written
@@ -130,7 +130,7 @@ def test_without_a_credential_nothing_happens(desk: Running, user: SimulatedUser
         assert post(desk, wished("toggle"), auth=auth).status_code == 401
         assert requests.get(page, auth=auth, timeout=10).status_code == 401
         assert requests.post(page, auth=auth, data=wished("unavailable"), timeout=10).status_code == 401
-    password = WebFile(written(tmp_path, USERS))
+    password = WebConfigReloader(written(tmp_path, USERS))
     with running(desk.account, admin=True) as open_to_all, running(desk.account, web=password) as disabled:
         for other, words in ((open_to_all, "needs a password"), (disabled, "--web.enable-admin-api")):
             for auth in (None, USER):
@@ -160,7 +160,7 @@ def test_what_aircall_refuses_is_told_and_not_tried_again(desk: Running, user: S
 def test_for_who_has_stopped_waiting_nobody_is_switched(
     desk: Running, user: SimulatedUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "ERRAND_SECONDS", 0.5)
+    monkeypatch.setattr(runtime, "ON_DEMAND_TIMEOUT_S", 0.5)
     hang = Hang()
     desk.aircall.faults.append(Fault(lambda path: path == f"/v2/users/{user.id}", hang))
     try:
@@ -238,9 +238,8 @@ def test_it_is_described(desk: Running) -> None:
     described = requests.get(f"{desk.url}/api/v1/openapi.json", auth=USER, timeout=10).json()
     switch = described["paths"]["/api/v1/users/{id}/availability"]["post"]
     assert switch["responses"].keys() == {"200", "400", "403", "404", "409", "415", "502", "503", "504"}
-    assert described["components"]["schemas"]["Wish"]["properties"]["availability"]["enum"] == [
-        "available", "toggle", "unavailable",
-    ]  # fmt: skip
+    schema = described["components"]["schemas"]["AvailabilityRequest"]
+    assert schema["properties"]["availability"]["enum"] == ["available", "toggle", "unavailable"]
 
 
 def test_by_the_flags(desk: Running, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config_file import ConfigError
 from exporter.web.config import load_web_config
-from exporter.yamlfile import ConfigError
 from tests.process import run
 from tests.web.authority import HASH, MUTUAL, TLS, Authority, with_password, written
 

@@ -1,0 +1,259 @@
+"""The rows of the board, each made anew only when something has happened to it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from exporter.account.board import (
+    CallCounts,
+    CurrentCall,
+    NumberRow,
+    TeamRow,
+    UserRow,
+    WaitingCall,
+    breaches_sla,
+    format_caller,
+)
+from exporter.account.current_calls import IN_CALL, Talking
+from exporter.account.directory import Directory
+from exporter.account.group_stats import GroupStats
+from exporter.account.period import Period, Tally
+from exporter.account.presence import Presence, State
+from exporter.account.roster import Roster
+from exporter.account.teams import Team
+from exporter.aircall.models import Call, Number, User
+from exporter.config import Caller
+
+MISSED_REASONS = (
+    "out_of_opening_hours",
+    "short_abandoned",
+    "abandoned_in_ivr",
+    "abandoned_in_classic",
+    "no_available_agent",
+    "agents_did_not_answer",
+)
+"""Why a call was missed, as far as the API reference lists it; others are served as they come."""
+
+NO_USERS = Tally()
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RowInputs:
+    """What the rows are made of."""
+
+    roster: Roster
+    presence: Mapping[int, Presence]
+    period: Period
+    live: list[Call]
+    talking: Talking
+
+    @cached_property
+    def waiting(self) -> Mapping[int, int]:
+        """How many callers wait, by number."""
+        return Counter(call.number.id for call in self.live if call.waiting and call.number)
+
+    @cached_property
+    def current(self) -> Mapping[int, Call]:
+        """Return the call that each user talks in, of the users whose state allows a call."""
+        current = self.talking.current(self.live)
+        return {user_id: call for user_id, call in current.items() if self.state(user_id) in IN_CALL}
+
+    def state(self, user_id: int) -> State:
+        seen = self.presence.get(user_id)
+        return seen.state if seen else "unknown"
+
+    def waiting_on(self, number_ids: Iterable[int] | None) -> int | None:
+        return None if number_ids is None else sum(self.waiting.get(number, 0) for number in number_ids)
+
+    def missed_on(self, number_ids: Iterable[int] | None) -> int | None:
+        """Missed calls inferred from numbers, none where those are unknown.
+
+        Tutorial, "User Activity Summary": a missed call counts for every user assigned to its number.
+        """
+        if number_ids is None:
+            return None
+        tallies = self.period.numbers
+        return sum(tallies[number].inbound_missed for number in number_ids if number in tallies)
+
+    def reasons_on(self, number_ids: Iterable[int]) -> dict[str, int]:
+        """Missed calls on these numbers by reason, with a 0 for each that Aircall's reference lists."""
+        reasons = Counter(dict.fromkeys(MISSED_REASONS, 0))
+        for number_id in number_ids:
+            reasons.update(self.period.reasons.get(number_id, {}))
+        return reasons
+
+
+def queue(facts: RowInputs) -> tuple[WaitingCall, ...]:
+    """Return the callers waiting now, longest first; without a number its id and name are empty."""
+    waiting = sorted(
+        (call for call in facts.live if call.waiting), key=lambda call: (call.started_at, call.id)
+    )
+    return tuple(
+        WaitingCall(
+            str(call.id),
+            facts.roster.directory.number(call.number.id if call.number else None),
+            format_caller(call.raw_digits, facts.roster.settings.caller),
+            call.started_at,
+        )
+        for call in waiting
+    )
+
+
+class BoardRows:
+    """The rows of one roster's users, teams and numbers."""
+
+    def __init__(self, facts: RowInputs) -> None:
+        """Make them all."""
+        self.roster = facts.roster
+        self._members = GroupStats(facts.roster)
+        self._shared: dict[int, tuple[int, Mapping[str, int]]] = {}
+        self._users: dict[int, UserRow] = {}
+        self._teams: dict[str, TeamRow] = {}
+        self._numbers: dict[int, NumberRow] = {}
+        self.update(facts, self.roster.users, self.roster.numbers)
+        for team in self.roster.teams:
+            self._teams[team.label.id] = _team_row(facts, team, self._members)
+
+    @property
+    def users(self) -> tuple[UserRow, ...]:
+        """One row for each user of the board's teams."""
+        return tuple(map(self._users.__getitem__, self.roster.teams_of_user))
+
+    @property
+    def teams(self) -> tuple[TeamRow, ...]:
+        """One row for each team: each call once, however many members it touches."""
+        return tuple(self._teams[team.label.id] for team in self.roster.teams)
+
+    @property
+    def numbers(self) -> tuple[NumberRow, ...]:
+        """One row for each of the company's numbers."""
+        return tuple(map(self._numbers.__getitem__, sorted(self.roster.numbers)))
+
+    def update(self, facts: RowInputs, users: Set[int], numbers: Set[int]) -> None:
+        """Make those rows anew that change with what happened to these `users` and `numbers`.
+
+        What a user does changes his teams and the numbers that he answers; who waits on a number or was
+        missed there changes its users and their teams.
+        """
+        roster, tallies = self.roster, facts.period.users
+        users_anew, numbers_anew, teams_anew = set(users), set(numbers), dict[str, Team]()
+
+        def update_teams(teams: Iterable[Team]) -> None:
+            teams_anew.update((team.label.id, team) for team in teams)
+
+        for user_id in users:
+            if self._members.update(user_id, facts.state(user_id), tallies.get(user_id, NO_USERS)):
+                update_teams(roster.teams_of_user.get(user_id, ()))
+                numbers_anew |= (roster.numbers_by_user or {}).get(user_id, set())
+        for number_id in numbers:
+            if self._news_on(number_id, facts):
+                update_teams(roster.teams_on_number.get(number_id, ()))
+                users_anew |= (roster.users_by_number or {}).get(number_id, frozenset())
+        for user_id in users_anew & roster.teams_of_user.keys():
+            self._users[user_id] = reuse_if_equal(self._users.get(user_id), _user_row(facts, user_id))
+        for team_id, team in teams_anew.items():
+            self._teams[team_id] = reuse_if_equal(
+                self._teams.get(team_id), _team_row(facts, team, self._members)
+            )
+        for number_id in numbers_anew & roster.numbers:
+            row = _number_row(facts, number_id, self._members)
+            self._numbers[number_id] = reuse_if_equal(self._numbers.get(number_id), row)
+
+    def _news_on(self, number_id: int, facts: RowInputs) -> bool:
+        """Whether the number's users see something new: who waits there, who was missed."""
+        before = self._shared.get(number_id)
+        now = facts.waiting.get(number_id, 0), dict(facts.period.reasons.get(number_id, {}))
+        self._shared[number_id] = now
+        return before != now
+
+
+def reuse_if_equal(before: T | None, now: T) -> T:
+    """The row as it was, where it is the same as it is now: its lines are kept as long as it is."""
+    return before if before is not None and before == now else now
+
+
+def _user_row(facts: RowInputs, user_id: int) -> UserRow:
+    directory, settings = facts.roster.directory, facts.roster.settings
+    known = directory.users.get(user_id) or User(user_id)
+    seen = facts.presence.get(user_id)
+    tally = facts.period.users.get(user_id, NO_USERS)
+    answers = (
+        None if facts.roster.numbers_by_user is None else facts.roster.numbers_by_user.get(user_id, set())
+    )
+    return UserRow(
+        user=directory.user(user_id),
+        time_zone=known.time_zone or "",
+        language=known.language or "",
+        teams=tuple(team.label for team in facts.roster.teams_of_user[user_id]),
+        numbers=tuple(directory.number(number_id) for number_id in sorted(answers or ())),
+        state=facts.state(user_id),
+        since=seen.since if seen else None,
+        substatus=seen.substatus if seen else None,
+        seconds=dict(seen.seconds) if seen else {},
+        calls=call_counts(tally, facts.missed_on(answers)),
+        average_answer=tally.average_answer,
+        average_call=tally.average_call,
+        sla_breached=breaches_sla(tally.average_answer, settings.sla),
+        waiting=facts.waiting_on(answers),
+        current=_current(facts.current.get(user_id), directory, settings.caller),
+    )
+
+
+def _team_row(facts: RowInputs, team: Team, members: GroupStats) -> TeamRow:
+    group = members.teams[team.label.id]
+    missed = facts.missed_on(team.numbers)
+    return TeamRow(
+        team=team.label,
+        users=dict(group.states),
+        calls=call_counts(group.tally, missed),
+        missed={} if team.numbers is None else facts.reasons_on(team.numbers),
+        average_answer=group.tally.average_answer,
+        average_call=group.tally.average_call,
+        sla_breached=breaches_sla(group.tally.average_answer, facts.roster.settings.sla),
+        service_level=None if missed is None else group.tally.service_level(missed),
+        waiting=facts.waiting_on(team.numbers),
+    )
+
+
+def _number_row(facts: RowInputs, number_id: int, members: GroupStats) -> NumberRow:
+    roster = facts.roster
+    known = roster.directory.numbers.get(number_id) or Number(number_id)
+    tally = facts.period.numbers.get(number_id, NO_USERS)
+    return NumberRow(
+        number=roster.directory.number(number_id),
+        digits=known.digits or "",
+        country=known.country or "",
+        time_zone=known.time_zone or "",
+        users=None if roster.users_by_number is None else members.states_on(number_id),
+        calls=call_counts(tally, tally.inbound_missed),
+        missed=facts.reasons_on([number_id]),
+        average_answer=tally.average_answer,
+        average_call=tally.average_call,
+        sla_breached=breaches_sla(tally.average_answer, roster.settings.sla),
+        service_level=tally.service_level(tally.inbound_missed),
+    )
+
+
+def call_counts(tally: Tally, missed: int | None) -> CallCounts:
+    """Calls by direction and outcome, inbound missed ones (where they are known) as given."""
+    counts = {
+        ("inbound", "answered"): tally.inbound_answered,
+        ("outbound", "answered"): tally.outbound_answered,
+        ("outbound", "unanswered"): tally.outbound_unanswered,
+    }
+    return counts if missed is None else counts | {("inbound", "missed"): missed}
+
+
+def _current(call: Call | None, directory: Directory, caller: Caller) -> CurrentCall | None:
+    if call is None:
+        return None
+    return CurrentCall(
+        call.direction,
+        directory.number(call.number.id if call.number else None),
+        format_caller(call.raw_digits, caller),
+        call.answered_at if call.answered_at is not None else call.started_at,
+    )

@@ -1,0 +1,268 @@
+"""What Aircall lists besides calls: users, teams, numbers, who answers which, and what everybody does."""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Set
+from typing import Any, Literal
+
+from exporter.account.directory import Directory
+from exporter.account.presence import ALWAYS_OPEN, STATES, PresenceBook
+from exporter.account.removal_detector import CONFIRMATION_S, Listed, Memberships, RemovalDetector
+from exporter.aircall.decoding import InvalidResponseError, decode_objects
+from exporter.aircall.limits import (
+    LIMITS,
+    MAX_ASSIGNMENTS,
+    MAX_MEMBERSHIPS,
+    MAX_OBJECTS,
+    Limit,
+    Words,
+    first,
+    fit_into,
+)
+from exporter.aircall.models import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
+
+Answering = Literal["number", "user"]
+"""By what it is read who answers which number."""
+
+Since = tuple[float, float]
+"""When something was seen first and last (UNIX seconds, our clock)."""
+
+MIN_STALE_AFTER_S = 60.0
+"""Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
+
+MAX_UNLISTED_TEAMS = 1000
+"""Teams without being listed that are remembered."""
+
+
+class ReferenceData:
+    """The directory and everybody's presence, as the lists are read page by page and to their ends."""
+
+    def __init__(self, looked_at: set[int]) -> None:
+        """Add to `looked_at` the users of whom it was seen what they do."""
+        self.directory = Directory()
+        self.presence = PresenceBook()
+        self.known: set[str] = set()
+        """The datasets that have been read whole once."""
+        self.limits: Counter[Limit] = Counter(dict.fromkeys(LIMITS, 0))
+        """How often each limit was exceeded."""
+        self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
+        self.stale_after_s = MIN_STALE_AFTER_S
+        self.changed_users = looked_at
+        self.empty: dict[str, Since] = {}
+        """The lists that held nothing when they were read last, and for how long."""
+        self._short: set[str] = set()
+        """The lists that held fewer objects than they said when they were read last."""
+        self.members_listed: frozenset[int] = frozenset()
+        """The members of all teams, as the teams were read last."""
+        self.teams_in_calls: set[int] = set()
+        """The ids of teams that calls in progress name without their being listed."""
+        self._members: dict[int, frozenset[int]] = {}
+        """The members of each team, as far as the teams have been read this time."""
+        self._removal_detectors = {
+            name: RemovalDetector[int]() for name in ("users", "teams", "numbers", "availabilities")
+        }
+        self._availabilities = Words("availability_words", STATES)
+        self._substatuses = Words("substatuses", (ALWAYS_OPEN, "always_closed"))
+        self._memberships = {name: Memberships() for name in ("teams", "assignments")}
+        self._unread: dict[tuple[Answering, int], Since] = {}
+        """The numbers or users whose assignments could not be read when they were read last."""
+        self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
+
+    def apply_users_page(self, page: Page[User]) -> None:
+        self.malformed["user"] += page.malformed
+        self.limits.update(page.exceeded)
+        for user in page.items:
+            if self._has_room("users", user.id, self.directory.users):
+                self.directory.add_user(user)
+
+    def finish_users(self, listed: Listed) -> None:
+        """All users have been read."""
+        left = self._left("users", self.directory.users.keys(), listed)
+        self.directory.drop("users", left)
+        self.presence.remove(left)
+
+    def apply_teams_page(self, page: Page[Team]) -> None:
+        self.malformed["team"] += page.malformed
+        self.limits.update(page.exceeded)
+        room = MAX_MEMBERSHIPS - sum(map(len, self.directory.members.values()))
+        for team in page.items:
+            if not self._has_room("teams", team.id, self.directory.members):
+                continue
+            known = self.directory.members.get(team.id, frozenset())
+            if team.users is None:
+                self.malformed["team"] += 1
+                members = known
+            else:
+                members = self.ids(team.users, "user")
+            self._members[team.id] = members
+            new = members - known if len(members - known) <= room else frozenset()
+            room -= len(new)
+            self.directory.add_team(team.id, team.name, known | new)
+
+    def finish_teams(self, listed: Listed) -> None:
+        """All teams have been read."""
+        directory = self.directory
+        directory.drop("teams", self._left("teams", directory.members.keys(), listed))
+        members = {id_: self._members[id_] for id_ in listed.ids & self._members.keys()}
+        merged = self._memberships["teams"].merged(directory.members, members, listed.at)
+        for id_, users in fit_into(merged, MAX_MEMBERSHIPS, "memberships", self.limits).items():
+            directory.set_members(id_, users)
+        self._members.clear()
+        self.members_listed = frozenset().union(*members.values())
+        self.teams_in_calls -= directory.members.keys()
+
+    def saw_teams_in_call(self, team_ids: frozenset[int]) -> None:
+        """A call in progress names these teams."""
+        unlisted = team_ids - self.directory.members.keys()
+        if unlisted and len(self.teams_in_calls) < MAX_UNLISTED_TEAMS:
+            self.teams_in_calls |= unlisted
+
+    def apply_numbers_page(self, page: Page[Number]) -> None:
+        self.malformed["number"] += page.malformed
+        self.limits.update(page.exceeded)
+        for number in page.items:
+            if self._has_room("numbers", number.id, self.directory.numbers):
+                self.directory.add_number(number)
+
+    def finish_numbers(self, listed: Listed) -> None:
+        """All numbers have been read."""
+        self.directory.drop("numbers", self._left("numbers", self.directory.numbers.keys(), listed))
+
+    def note_unread(self, kind: Answering, ids: Set[int], at: float) -> None:
+        """Note that of all numbers or users, these could not be read `at` (our clock)."""
+        before = self._unread
+        failed = {(kind, id_): (before.get((kind, id_), (at, at))[0], at) for id_ in ids}
+        self._unread = {key: since for key, since in before.items() if key[0] != kind} | failed
+
+    def unread(self, kind: Answering) -> frozenset[int]:
+        """Return the numbers or users whose assignments could not be read when they were read last."""
+        return frozenset(id_ for of, id_ in self._unread if of == kind)
+
+    @property
+    def doubtful_numbers(self) -> frozenset[int]:
+        """The numbers whose users are not known because their requests began to fail recently.
+
+        After `CONFIRMED` seconds they count as numbers without users.
+        """
+        assigned = self.directory.assigned or {}
+        return frozenset(
+            id_
+            for (kind, id_), (first, last) in self._unread.items()
+            if kind == "number" and last - first < CONFIRMATION_S and not assigned.get(id_)
+        )
+
+    def begin_assignments(self, user_ids: frozenset[int], number_ids: frozenset[int]) -> None:
+        """The assignments of these users and numbers are read from now on."""
+        self._mapped_ids = user_ids, number_ids
+
+    def apply_assignments(
+        self,
+        assigned: Mapping[int, frozenset[int]],
+        user_ids: frozenset[int],
+        number_ids: frozenset[int],
+        at: float,
+    ) -> None:
+        """Who answers which number has been read whole `at` (our clock), for these users and numbers."""
+        before = {id_: users & user_ids for id_, users in (self.directory.assigned or {}).items()}
+        merged = self._memberships["assignments"].merged(before, assigned, at)
+        self.directory.assign(fit_into(merged, MAX_ASSIGNMENTS, "assignments", self.limits))
+        self._read("assignments", number_ids if any(assigned.values()) else (), at)
+
+    def apply_availabilities_page(self, page: Page[Availability], at: float) -> None:
+        self.malformed["availability"] += page.malformed
+        self.limits.update(page.exceeded)
+        for seen in page.items:
+            self.apply_availability(seen.id, seen.availability, at)
+
+    def apply_availability(self, user_id: int, word: str, at: float) -> None:
+        """What one user does, in Aircall's word, as it was asked for `at` (UNIX seconds, our clock)."""
+        if self._has_room("users", user_id, self.presence.users):
+            self.presence.apply(user_id, self._availabilities.word(word, self.limits), at, self.stale_after_s)
+            self.changed_users.add(user_id)
+
+    def apply_substatuses_page(self, page: Page[UserStatus], at: float) -> None:
+        self.malformed["user"] += page.malformed
+        for seen in page.items:
+            self.apply_substatus(seen.id, seen.substatus, at)
+
+    def apply_substatus(self, user_id: int, substatus: str | None, at: float) -> None:
+        """Why a user is away, in Aircall's words, as it was asked for `at` (UNIX seconds, our clock)."""
+        presence = self.presence.users.get(user_id)
+        if presence is not None:
+            presence.set_substatus(substatus and self._substatuses.word(substatus, self.limits), at)
+            self.changed_users.add(user_id)
+
+    def finish_availabilities(self, listed: Listed) -> None:
+        """All availabilities have been read."""
+        left = self._left("availabilities", self.presence.users.keys(), listed)
+        self.changed_users |= left
+        self.presence.remove(left)
+
+    def confirm(self, name: str) -> None:
+        """Accept the list of this name that was read last.
+
+        Raises InvalidAnswerError if it leaves out so many objects that it is not believed yet.
+        """
+        objects = self._removal_detectors[name].unconfirmed if name in self._removal_detectors else 0
+        users = self._memberships[name].unconfirmed if name in self._memberships else 0
+        if objects or users:
+            raise InvalidResponseError(
+                f"the answer leaves out {objects} known objects and {users} users of others at once;"
+                f" they stay until this has lasted for {CONFIRMATION_S:.0f} s"
+            )
+
+    def _has_room(self, limit: Limit, id_: int, known: Collection[int]) -> bool:
+        """Return whether an object is known, or another one may be."""
+        room = id_ in known or len(known) < MAX_OBJECTS
+        self.limits[limit] += not room
+        return room
+
+    def _left(self, name: str, known: Set[int], listed: Listed) -> Set[int]:
+        self._read(name, listed.ids, listed.at)
+        if listed.short:
+            self._short.add(name)
+        else:
+            self._short.discard(name)
+        return self._removal_detectors[name].confirm(known, listed.ids, listed.at, short=listed.short)
+
+    def _read(self, name: str, found: Collection[int], at: float) -> None:
+        self.known.add(name)
+        if found:
+            self.empty.pop(name, None)
+        else:
+            first, _ = self.empty.get(name, (at, at))
+            self.empty[name] = first, at
+
+    def incomplete(self, name: str) -> bool:
+        """Return whether a list has to be read again soon, because its last reading is unlikely to be whole.
+
+        It is empty, holds fewer objects than it said, or holds teams of which none has a user.
+        """
+        without_users = name == "teams" and name in self.known and not self.members_listed
+        return name in self.empty or name in self._short or without_users
+
+    def suspicious(self, name: str) -> bool:
+        """Return whether a list is empty although an earlier run knew objects of its kind.
+
+        It is believed once it has been empty for `CONFIRMED` seconds.
+        """
+        first, last = self.empty.get(name, (-math.inf, 0.0))
+        kinds = ("user", "number") if name == "assignments" else (name.removesuffix("s"),)
+        return last - first < CONFIRMATION_S and all(map(self.directory.remembers, kinds))
+
+    def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
+        """The ids of nested objects, those that cannot be read counted and left out."""
+        refs, malformed = decode_objects(first(tuple(raws), MAX_OBJECTS, "members", self.limits), Ref)
+        self.malformed[kind] += malformed
+        return frozenset(ref.id for ref in refs)
+
+    @property
+    def unconfirmed_lists(self) -> frozenset[str]:
+        """The lists that left out somebody who was there before, and are to be read once more."""
+        return frozenset(name for name, leaving in self._removal_detectors.items() if leaving.missing_once)
+
+    @property
+    def assignments_outdated(self) -> bool:
+        """Whether there are users or numbers that neither the last nor the present reading of them is for."""
+        users, numbers = self._mapped_ids
+        return not (self.directory.users.keys() <= users and self.directory.numbers.keys() <= numbers)

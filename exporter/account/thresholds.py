@@ -1,0 +1,62 @@
+"""What is marked on the board because it exceeds a threshold of the configuration.
+
+The tutorial asks for it ("Should we define thresholds for certain KPIs and highlight them when they are
+exceeded"). A mark says of one KPI whether it is above its threshold, not at it, or below it where more is
+better; where there is nothing to compare it is not.
+"""
+
+import math
+from collections.abc import Iterator
+
+from exporter.account.board import CallCounts, NumberRow, TeamRow, UserRow
+from exporter.config import Settings, Thresholds
+
+ThresholdCheck = tuple[str, bool]
+"""A KPI's name, as in the configuration, and whether its threshold is exceeded."""
+
+_TIMED = ("in_call", "after_call_work", "do_not_disturb")
+"""States in which nobody should be for long."""
+
+
+def user_checks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[ThresholdCheck]:
+    """The marks of a user at `now` (UNIX seconds, our clock); only those whose threshold is set."""
+    yield from call_checks(row, thresholds)
+    in_state = now - row.since if row.since is not None else 0.0
+    for state in _TIMED:
+        limit = getattr(thresholds, state)
+        if limit:
+            yield state, row.state == state and in_state > limit
+
+
+def next_change_at(row: UserRow, thresholds: Thresholds, now: float) -> float:
+    """When (UNIX seconds, our clock) a mark of the user changes by the clock alone; infinite for never."""
+    limit = getattr(thresholds, row.state) if row.state in _TIMED else 0.0
+    if not limit or row.since is None or now - row.since > limit:
+        return math.inf
+    return row.since + limit
+
+
+def call_checks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[ThresholdCheck]:
+    """The marks that follow from the calls of the activity period."""
+    if thresholds.average_call:
+        yield "average_call", (row.average_call or 0.0) > thresholds.average_call
+    share = missed_rate(row.calls)
+    if thresholds.missed_rate and share is not None:
+        yield "missed_rate", share > thresholds.missed_rate
+
+
+def group_checks(row: TeamRow | NumberRow, settings: Settings) -> Iterator[ThresholdCheck]:
+    """The marks of a team or number: those of its calls, and of its service level."""
+    yield from call_checks(row, settings.thresholds)
+    target, level = settings.service_level.target, row.service_level
+    if target:
+        yield "service_level", level is not None and level < target
+
+
+def missed_rate(calls: CallCounts) -> float | None:
+    """Missed calls among the inbound ones, 0 where there are none; nothing while missed ones are unknown."""
+    missed = calls.get(("inbound", "missed"))
+    if missed is None:
+        return None
+    inbound = missed + calls["inbound", "answered"]
+    return missed / inbound if inbound else 0.0

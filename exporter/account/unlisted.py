@@ -1,0 +1,90 @@
+"""Users, numbers and teams that appear elsewhere without being in their list."""
+
+from collections.abc import Collection, Iterable, Set
+from typing import Literal, NamedTuple
+
+from exporter.account.period import Period
+from exporter.account.reference_data import ReferenceData
+from exporter.aircall.models import Call
+
+StrangerKind = Literal["user", "number", "team", "user who left"]
+Stranger = tuple[StrangerKind, int]
+
+MAX_REMEMBERED = 10_000
+"""Strangers that are remembered as reported."""
+
+REPORT_INTERVAL_S = 600.0
+"""Seconds after which a stranger that is still not listed is reported again; doubled each time."""
+
+
+class _Report(NamedTuple):
+    interval: float
+    again_at: float
+
+
+def find_unlisted(lists: ReferenceData, live: Collection[Call], period: Period) -> frozenset[Stranger]:
+    """Return who appears without being listed, and users who are listed without an availability.
+
+    Of the finished calls of the period only users and numbers that no list has ever named count: calls of
+    a deleted user are no reason to read the lists again.
+    """
+    directory, present = lists.directory, lists.presence.users.keys()
+    in_calls, on = _in_calls(live)
+    users = (in_calls | present | lists.members_listed) - directory.users.keys()
+    numbers = on - directory.numbers.keys()
+    gone = directory.users.keys() - present if "availabilities" in lists.known else frozenset()
+    found: dict[StrangerKind, Iterable[int]] = {
+        "user": users | directory.unnamed_users(period.users.keys()),
+        "number": numbers | directory.unnamed_numbers(period.numbers.keys()),
+        "team": lists.teams_in_calls - directory.members.keys(),
+        "user who left": gone,
+    }
+    return frozenset((kind, id_) for kind, ids in found.items() for id_ in ids)
+
+
+def unnamed(lists: ReferenceData, live: Collection[Call], period: Period) -> tuple[Set[int], Set[int]]:
+    """Return the users and the numbers that appear in calls or availabilities and that no list ever named."""
+    directory = lists.directory
+    in_calls, on = _in_calls(live)
+    return (
+        directory.unnamed_users(in_calls | period.users.keys() | lists.presence.users.keys()),
+        directory.unnamed_numbers(on | period.numbers.keys()),
+    )
+
+
+def _in_calls(live: Collection[Call]) -> tuple[Set[int], Set[int]]:
+    """Return the users and the numbers of these calls."""
+    return {call.user.id for call in live if call.user}, {call.number.id for call in live if call.number}
+
+
+class UnlistedObjects:
+    """Reports each stranger at once, and ever more rarely for as long as it is not listed."""
+
+    def __init__(self) -> None:
+        self._reported: dict[Stranger, _Report] = {}
+
+    def due(self, found: frozenset[Stranger], lists: ReferenceData, now: float) -> frozenset[Stranger]:
+        """Return which of the strangers `found` are to be reported `now` (seconds, our clock)."""
+        reported = self._reported = {
+            stranger: report for stranger, report in self._reported.items() if not _resolved(stranger, lists)
+        }
+        new = list(found - reported.keys())[: max(0, MAX_REMEMBERED - len(reported))]
+        again = [each for each in found & reported.keys() if now >= reported[each].again_at]
+        for stranger in (*new, *again):
+            interval = 2 * reported[stranger].interval if stranger in reported else REPORT_INTERVAL_S
+            reported[stranger] = _Report(interval, now + interval)
+        return frozenset((*new, *again))
+
+
+def _resolved(stranger: Stranger, lists: ReferenceData) -> bool:
+    kind, id_ = stranger
+    directory = lists.directory
+    match kind:
+        case "user":
+            return id_ in directory.users
+        case "number":
+            return id_ in directory.numbers
+        case "team":
+            return id_ in directory.members
+        case _:
+            return id_ in lists.presence.users or id_ not in directory.users

@@ -1,0 +1,60 @@
+"""How many users have series of their own, where a company has more than anybody could look at.
+
+Who is left out is left out of the rows by user only: teams, numbers and the queue count everybody, and the
+counters of those left out stand under one name, so that the sums stay true. `shares` decides who has them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Set
+from dataclasses import replace
+
+from exporter.account.board import Board, UserCounters
+from exporter.account.counter_totals import OTHERS, Summary
+from exporter.account.directory import NamedRef
+
+OTHER_USERS = NamedRef(OTHERS, "Other users")
+OTHER_NUMBERS = NamedRef(OTHERS, "Other numbers")
+OTHER_TEAMS = NamedRef(OTHERS, "Other teams")
+
+
+def apply_user_limit(board: Board, own: Set[str]) -> Board:
+    """Return the board with rows for `user_limit` users at most, and counters for the users in `own`.
+
+    Rows are for users who have counters, then for the lowest ids: for those who have been there longest.
+    """
+    counters, most = board.counters, board.settings.user_limit
+    if (
+        len(board.users) <= most
+        and len(own) < most
+        and all(row.user != OTHER_USERS for row in counters.users)
+    ):
+        return board
+    users = sorted(board.users, key=lambda row: (row.user.id not in own, int(row.user.id)))
+    shown = [row for row in counters.users if not row.user.id or row.user.id in own]
+    rest = [row for row in counters.users if row.user.id and row.user.id not in own]
+    return replace(
+        board,
+        users=tuple(users[:most]),
+        counters=replace(counters, users=(*shown, *([_summed(rest)] if rest else ()))),
+        dropped_users=len({row.user.id for row in users[most:]} | {row.user.id for row in rest} - {OTHERS}),
+    )
+
+
+def _summed(rows: Iterable[UserCounters]) -> UserCounters:
+    calls: Counter[tuple[NamedRef, str, str]] = Counter()
+    answer, held, declined = Summary(), None, None
+    talk: dict[str, Summary] = {}
+    for row in rows:
+        calls.update(row.calls)
+        answer = _plus(answer, row.answer)
+        for way, total in row.talk.items():
+            talk[way] = _plus(total, talk.get(way))
+        if row.declined is not None:
+            declined = row.declined + (declined or 0)
+        if row.held is not None:
+            held = _plus(row.held, held)
+    return UserCounters(OTHER_USERS, dict(calls), answer, talk, declined, held)
+
+
+def _plus(one: Summary, other: Summary | None) -> Summary:
+    return one if other is None else Summary(one.count + other.count, one.seconds + other.seconds)

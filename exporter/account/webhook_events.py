@@ -1,0 +1,141 @@
+"""What events tell the account, in whatever order they come."""
+
+import dataclasses
+from typing import Literal
+
+from msgspec.structs import replace
+
+from exporter.account.account import Account
+from exporter.account.call_store import EVENT_REORDER_WINDOW_S
+from exporter.account.call_versions import completed
+from exporter.account.presence import state_from_event
+from exporter.aircall.events import EVENTS, Event, UserEventData
+from exporter.aircall.models import Call, CallWithDetails
+
+EventOutcome = Literal["accepted", "out_of_order", "ignored"]
+"""Whether an event was the newest of its call or user, older than what is known, or about a call that is not
+shown."""
+
+EVENT_TIME_OFFSET_S = 0.8
+"""Events are dated by whole seconds. Each is as of the end of its second, the kinds in their order."""
+
+MAX_EVENT_LEAD_S = 5.0
+"""Seconds by which an event may be dated ahead of Aircall's clock, as far as we know that."""
+
+
+class EventProcessor:
+    """Takes in events, and knows what they leave open."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.last_call_event_at = self.last_user_event_at = -1e9
+        """When (our clock) there was an event about a call, and about a user."""
+        self.uncertain_users: dict[int, float] = {}
+        """Users of whom an event says that they do something else, but not what; since when (our clock)."""
+        self.users_changed = False
+        """Whether somebody has come or left."""
+
+    def apply(self, event: Event, now: float) -> EventOutcome:
+        """Take in an event `now` (our clock)."""
+        event = dataclasses.replace(
+            event, at=min(event.at, now + self._account.server_ahead + MAX_EVENT_LEAD_S)
+        )
+        as_of = event.at + EVENT_TIME_OFFSET_S + EVENTS.index(event.name) / 1000 - self._account.server_ahead
+        if event.ignored is not None:
+            self._account.ignore_calls([event.ignored])
+            return "ignored"
+        if event.call is not None:
+            self.last_call_event_at = now
+            return self._of_call(event, event.call, as_of, now)
+        if event.user is not None:
+            self.last_user_event_at = now
+            return self._of_user(event.name, event.user, as_of)
+        return "accepted"
+
+    def on_availabilities_fetched(self) -> None:
+        """Availabilities have been read."""
+        seen = self._account.presence.users
+        self.uncertain_users = {
+            user_id: since
+            for user_id, since in self.uncertain_users.items()
+            if user_id in seen and seen[user_id].observed_at <= since
+        }
+
+    def _of_call(self, event: Event, read: CallWithDetails, as_of: float, now: float) -> EventOutcome:
+        account = self._account
+        call = replace(completed(read, account.calls.calls.get(read.call.id)), as_of=as_of)
+        before = account.calls.calls.get(call.id)
+        if before is None and self._is_old(call, event.at):
+            return "out_of_order"
+        reads = call.id in account.ledger.told_of or (before is None and account.may_be_kept(call))
+        if reads and account.ledger.totals is not None:
+            return "accepted" if account.ledger.read_again(call.id, as_of, now) else "out_of_order"
+        if before is None and not account.has_room_for_calls():
+            return "ignored"
+        shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
+        is_read_again = before is not None and call.id in account.calls.recount_ids
+        is_newest = not is_read_again and account.apply_call(shown, read.details, as_of)
+        if reads:  # the archive is not open yet and may have a newer version
+            account.ledger.read_again(call.id, as_of, now)
+        known = account.calls.calls[call.id]
+        account.calls.note_event(call.id, account.as_of)
+        account.event_stats.record(event.name, call, event.at, known, account.as_of)
+        if event.name in ("call.external_transferred", "call.unsuccessful_transfer"):
+            left = event.name == "call.external_transferred"
+            account.calls.talking.reported(call, left, as_of)
+        if not is_newest:
+            return "out_of_order"
+        self._in_call(before, shown, as_of)
+        return "accepted"
+
+    def _is_old(self, call: Call, at: float) -> bool:
+        """Whether an unknown call that is told to go on began so long ago that it was over and forgotten, or
+        was read since the event, which comes late."""
+        account = self._account
+        if call.id in account.ledger.unfinished_ids:
+            return False
+        forgotten = call.phase != "done" and call.started_at < account.store_since(account.as_of)
+        return forgotten or (
+            at < account.as_of - EVENT_REORDER_WINDOW_S and account.coverage.is_fetched(call.started_at)
+        )
+
+    def _in_call(self, before: Call | None, call: Call, at: float) -> None:
+        """Set the user who talks to in a call. Other users of the call have to be looked at again."""
+        talks = call.user.id if call.phase == "answered" and call.user else None
+        if self._account.calls.talking.has_left(call):
+            talks = None
+        if talks is not None:
+            self._apply_call(talks, "in_call", at)
+        for version in (before, call):
+            user = version.user if version else None
+            seen = self._account.presence.users.get(user.id) if user else None
+            if user and user.id != talks and seen and seen.state == "in_call":
+                self._mark_uncertain(user.id, at)
+
+    def _of_user(self, event: str, user: UserEventData, at: float) -> EventOutcome:
+        account = self._account
+        if event in ("user.created", "user.deleted"):
+            listed = user.id in account.directory.users
+            self.users_changed |= listed == (event == "user.deleted")
+            return "accepted"
+        known = account.presence.users.get(user.id)
+        if known is not None and at < known.observed_at:
+            return "out_of_order"
+        state = state_from_event(event, user.available, known.state if known else None)
+        if state is None:
+            self._mark_uncertain(user.id, at)
+        else:
+            self._apply_call(user.id, state, at)
+        if user.substatus is not None:
+            account.reference_data.apply_substatus(user.id, user.substatus, at)
+        return "accepted"
+
+    def _apply_call(self, user_id: int, state: str, at: float) -> None:
+        self._account.reference_data.apply_availability(user_id, state, at)
+        if at >= self.uncertain_users.get(user_id, at):
+            self.uncertain_users.pop(user_id, None)
+
+    def _mark_uncertain(self, user_id: int, at: float) -> None:
+        seen = self._account.presence.users.get(user_id)
+        if seen is None or seen.observed_at <= at:
+            self.uncertain_users[user_id] = max(at, self.uncertain_users.get(user_id, at))

@@ -1,0 +1,169 @@
+"""Switching users over HTTP: `POST /api/v1/users/{id}/availability`, and a page that asks before it does so.
+
+Both want a credential. Since browsers add a password that was typed before to whatever leads here, the API
+takes what no form can send, and the page its own forms only.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+import msgspec
+import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.account.board import UserRow
+from exporter.admin.availability import (
+    AutoStatusError,
+    SwitchError,
+    SwitchResult,
+    Target,
+    UnknownUserError,
+)
+from exporter.admin.page import HEADERS, switch_page
+from exporter.api.answers import json_answer, problem
+from exporter.api.availability import SWITCH_PATH, AvailabilityRequest, SwitchedUser
+from exporter.api.openapi import description
+from exporter.polling.on_demand import ON_DEMAND_ERRORS, to_http_error
+from exporter.runtime import Service
+from exporter.web.require_auth import USER, RequireAuthMiddleware
+
+log = structlog.get_logger()
+
+
+class _Id(Convertor[int]):
+    """An id in a path, short enough to be one."""
+
+    regex = "[0-9]{1,19}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", _Id())
+_PAGE = "/users/{id:id}"
+_API = SWITCH_PATH.replace("{id}", "{id:id}")
+
+LARGEST_BODY = 4096
+"""Bytes."""
+
+
+def admin_routes(service: Service, enabled: bool) -> list[Route]:
+    """The paths of the admin API and its page."""
+    if not enabled:
+        return [Route(path, _disabled, methods=["GET", "POST"]) for path in (_PAGE, _API)]
+    desk = _AdminEndpoints(service)
+
+    def guarded(path: str, endpoint: Callable[[Request], object], method: str = "GET") -> Route:
+        guard = [Middleware(RequireAuthMiddleware, "the admin API")]
+        return Route(path, endpoint, methods=[method], middleware=guard, max_body_size=LARGEST_BODY)
+
+    return [
+        guarded(_PAGE, desk.page),
+        guarded(_PAGE, desk.form, "POST"),
+        guarded(_API, desk.api, "POST"),
+        guarded("/api/v1/openapi.json", description),
+    ]
+
+
+class _AdminEndpoints:
+    """Where supervisors switch users."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._key = secrets.token_bytes(32)
+
+    async def api(self, request: Request) -> Response:
+        if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return problem(415, "wanted Content-Type: application/json")
+        try:
+            wish = msgspec.json.decode(await request.body(), type=AvailabilityRequest).availability
+        except ValueError:
+            return problem(400, 'wanted {"availability": "available"}, "unavailable" or "toggle"')
+        try:
+            switched = await self._switch(request, None if wish == "toggle" else wish)
+        except (SwitchError, *ON_DEMAND_ERRORS) as error:
+            return problem(*_refusal(error))
+        user = switched.user
+        answer = SwitchedUser(user.id, user.label, user.availability_status or "", switched.before)
+        return json_answer(msgspec.json.encode(answer))
+
+    def page(self, request: Request) -> Response:
+        return self._shown(request)
+
+    async def form(self, request: Request) -> Response:
+        try:
+            fields = parse_qs((await request.body()).decode())
+            (token,), (wish,) = fields["token"], fields["availability"]
+            target = msgspec.convert(wish, Target)
+        except (KeyError, ValueError):
+            return self._shown(request, 400, "This form was not filled in here.")
+        if not hmac.compare_digest(token.encode(), self._token(request)):
+            return self._shown(request, 403, "Nothing is changed: this form is old, or another site's.")
+        try:
+            switched = await self._switch(request, target)
+        except (SwitchError, *ON_DEMAND_ERRORS) as error:
+            code, why = _refusal(error)
+            return self._shown(request, code, f"{why[0].upper()}{why[1:]}.")
+        when = "now" if switched.changed else "already"
+        message = f"{switched.user.label} is {switched.user.availability_status} {when}."
+        return self._shown(request, 200, message)
+
+    async def _switch(self, request: Request, target: Target | None) -> SwitchResult:
+        user_id, who = request.path_params["id"], request.scope[USER]
+        try:
+            switched = await run_in_threadpool(self._service.switch, user_id, target)
+        except (SwitchError, *ON_DEMAND_ERRORS) as error:
+            why = _refusal(error)[1]
+            log.warning(
+                "a user is not switched", who=who, user_id=user_id, wanted=target or "toggle", why=why
+            )
+            raise
+        status = switched.user.availability_status
+        log.info(
+            "a user is switched",
+            who=who,
+            user_id=user_id,
+            user=switched.user.label,
+            before=switched.before,
+            now=status,
+        )
+        return switched
+
+    def _shown(self, request: Request, code: int = 200, message: str = "") -> Response:
+        row = self._row(request.path_params["id"])
+        if row is None:
+            return PlainTextResponse("Nobody on the board has this id.\n", 404, HEADERS)
+        return HTMLResponse(switch_page(row, self._token(request).decode(), message), code, HEADERS)
+
+    def _row(self, user_id: int) -> UserRow | None:
+        return next((row for row in self._service.latest.board.users if row.user.id == str(user_id)), None)
+
+    def _token(self, request: Request) -> bytes:
+        """What only a page of ours can have put into a form, for this visitor and this user."""
+        about = f"{request.path_params['id']} {request.scope[USER]}".encode()
+        return hmac.new(self._key, about, hashlib.sha256).hexdigest().encode()
+
+
+def _refusal(error: Exception) -> tuple[int, str]:
+    """Status and reason."""
+    if isinstance(error, SwitchError):
+        codes: dict[type[SwitchError], int] = {UnknownUserError: 404, AutoStatusError: 409}
+        return codes.get(type(error), 502), str(error)
+    if isinstance(error, TimeoutError):
+        return 504, "Aircall did not answer in time: look whether the user is switched"
+    return to_http_error(error)
+
+
+def _disabled(_: Request) -> Response:
+    return PlainTextResponse("The admin API is not enabled, see --web.enable-admin-api.\n", 403)

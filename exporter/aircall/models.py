@@ -1,0 +1,228 @@
+"""Aircall's objects, as far as the exporter reads them: a field that is not named here cannot break one.
+
+Timestamps are UNIX seconds, UTC (API reference, "Calls").
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from exporter.aircall.limits import Limit
+
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Timestamp = Annotated[int, msgspec.Meta(ge=0, lt=10**11)]
+Direction = Literal["inbound", "outbound"]
+Kind = Literal["call", "user", "team", "number", "availability"]
+
+KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
+
+
+class Ref(msgspec.Struct, frozen=True, gc=False):
+    """An object nested in another: only its id is relied on, since nested objects are abridged."""
+
+    id: Id
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A call, at whatever point of its journey it was read."""
+
+    id: Id
+    direction: Direction
+    status: str
+    started_at: Timestamp
+    answered_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    missed_call_reason: str | None = None
+    raw_digits: str | None = None
+    user: Ref | None = None
+    number: Ref | None = None
+    as_of: float = 0.0
+    """When this was so (seconds, our clock); whoever has asked or was told says it."""
+
+    @property
+    def phase(self) -> Literal["initial", "answered", "done"]:
+        """Where on its journey the call is, by its status or its timestamps, whichever is further."""
+        if self.status == "done" or self.ended_at is not None:
+            return "done"
+        if self.status == "answered" or self.answered_at is not None:
+            return "answered"
+        return "initial"
+
+    @property
+    def outcome(self) -> Literal["answered", "missed", "unanswered"]:
+        """How a finished call went."""
+        if self.answered_at is not None and not self.missed_call_reason:
+            return "answered"
+        return "missed" if self.direction == "inbound" else "unanswered"
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a caller is in the queue now; an outbound call that rings is an agent dialling."""
+        return self.direction == "inbound" and self.phase == "initial"
+
+    @property
+    def time_to_answer(self) -> int:
+        """`answered_at - started_at`; 0 for a call that nobody answered."""
+        return 0 if self.answered_at is None else max(0, self.answered_at - self.started_at)
+
+    @property
+    def talk_time(self) -> int:
+        """`ended_at - answered_at`; 0 for a call that nobody answered or that goes on."""
+        if self.answered_at is None or self.ended_at is None:
+            return 0
+        return max(0, self.ended_at - self.answered_at)
+
+    @property
+    def duration(self) -> int:
+        """`ended_at - started_at`, ringing included: what the API calls `duration`."""
+        return 0 if self.ended_at is None else max(0, self.ended_at - self.started_at)
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """A tag on a call."""
+
+    name: str
+
+
+class Comment(msgspec.Struct, frozen=True):
+    """A comment on a call; `posted_at` is ISO 8601 text or UNIX seconds."""
+
+    content: str
+    posted_at: str | int | None = None
+
+    @property
+    def time(self) -> int | None:
+        """When it was posted, in UNIX seconds, where that can be read."""
+        try:
+            if isinstance(self.posted_at, str):
+                return int(datetime.fromisoformat(self.posted_at).timestamp())
+            return msgspec.convert(self.posted_at, Timestamp)
+        except (ValueError, OverflowError):
+            return None
+
+
+class CallDetails(msgspec.Struct, frozen=True):
+    """What else is known of a call. A detail that cannot be read is left out, and costs nothing else."""
+
+    tags: tuple[Tag, ...] | None = None
+    comments: tuple[Comment, ...] | None = None
+    asset: str | None = None
+    recording: str | None = None
+    voicemail: str | None = None
+    assigned_to: Any = None
+    """A user, abridged."""
+
+    @property
+    def assigned_to_id(self) -> int | None:
+        try:
+            return msgspec.convert(self.assigned_to, Ref).id
+        except msgspec.ValidationError:
+            return None
+
+    @property
+    def tag_names(self) -> frozenset[str]:
+        return frozenset(tag.name for tag in self.tags or ())
+
+
+class CallWithDetails(NamedTuple):
+    """A call and its details."""
+
+    call: Call
+    details: CallDetails
+    unread: frozenset[str] = frozenset()
+    """The names of its fields that could not be read."""
+    team_ids: frozenset[int] = frozenset()
+    """The teams that a call in progress is distributed to."""
+    transferred_outside: bool = False
+    """Whether it was transferred to an outside number."""
+
+
+class User(msgspec.Struct, frozen=True):
+    """A user, from the v1 or the v2 list."""
+
+    id: Id
+    name: str | None = None
+    time_zone: str | None = None
+    language: str | None = None
+
+
+class UserStatus(msgspec.Struct, frozen=True):
+    """Who a user is, and what he has set himself to."""
+
+    id: Id
+    name: str | None = None
+    email: str | None = None
+    availability_status: str | None = None
+    """`available`, `unavailable`, or `custom` ("Auto" in the phone: by the user's working hours)."""
+    substatus: str | None = None
+    """`always_open`, `always_closed`, or why he is away, such as `Out for lunch`; v1 does not tell it."""
+
+    @property
+    def label(self) -> str:
+        """What to call him."""
+        return self.name or f"user {self.id}"
+
+
+class Team(msgspec.Struct, frozen=True):
+    """A team; `users` holds each member's object, read on its own."""
+
+    id: Id
+    users: tuple[msgspec.Raw, ...] | None = None
+    name: str | None = None
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A phone number of the company."""
+
+    id: Id
+    name: str | None = None
+    digits: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
+
+
+class Availability(msgspec.Struct, frozen=True):
+    """What one user is doing now, in Aircall's word."""
+
+    id: Id
+    availability: str
+
+
+class NumberUsers(msgspec.Struct, frozen=True):
+    """Who answers a number (`GET /v1/numbers/:id`)."""
+
+    users: tuple[msgspec.Raw, ...]
+
+
+class UserNumbers(msgspec.Struct, frozen=True):
+    """Which numbers a user answers (`GET /v1/users/:id`, retired with v1 users)."""
+
+    numbers: tuple[msgspec.Raw, ...]
+
+
+T = TypeVar("T")
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list: what could be read, how many objects could not, and the next page's link.
+
+    `ids` are those of all objects on it, also of the unreadable ones if they have one: they are
+    there, and what was known of them stays. `total` is how many objects the whole list has, if the page says.
+    """
+
+    items: tuple[T, ...]
+    malformed: int
+    ids: frozenset[int]
+    next_page_link: str | None
+    total: int | None = None
+    exceeded: Mapping[Limit, int] = {}
+    """How often a limit was exceeded."""
+    ignored: frozenset[int] = frozenset()
+    """The ids of calls that are left out because their direction is unknown."""
+
+    @property
+    def objects(self) -> int:
+        """How many objects are on the page."""
+        return len(self.items) + self.malformed + len(self.ignored)

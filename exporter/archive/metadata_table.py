@@ -1,0 +1,52 @@
+"""What the archive notes of itself: single values by name."""
+
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from exporter.archive.records import Checkpoint, Counting
+from exporter.archive.schema import state
+
+T = TypeVar("T")
+
+PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
+CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
+
+
+def progress(connection: Connection) -> Checkpoint | None:
+    """How far reading has come; none before the calls were read whole for the first time."""
+    return read(connection, PROGRESS, Checkpoint)
+
+
+def counting(connection: Connection) -> Counting | None:
+    """Return which calls are counted, or None before that was decided."""
+    found = read(connection, COUNTING, Counting)
+    if found is not None:
+        return found
+    known = progress(connection)  # older exporters kept it there
+    return None if known is None or known.counted_from is None else Counting(known.counted_from)
+
+
+def decide_counting(connection: Connection, proposed: Counting | None) -> Counting | None:
+    """Return which calls are counted; if nothing has decided that yet, `proposed` decides it for good.
+
+    `proposed` also replaces a decision that a wrong clock made for the future.
+    """
+    decided = counting(connection)
+    if proposed is None or (decided is not None and not decided.is_replaced_by(proposed)):
+        return decided
+    write(connection, COUNTING, proposed)
+    return proposed
+
+
+def read(connection: Connection, name: str, kind: type[T]) -> T | None:
+    """A value, none where none was written."""
+    value = connection.scalar(select(state.c.value).where(state.c.name == name))
+    return None if value is None else msgspec.json.decode(value, type=kind)
+
+
+def write(connection: Connection, name: str, value: object) -> None:
+    text = msgspec.json.encode(value).decode()
+    if connection.execute(update(state).where(state.c.name == name).values(value=text)).rowcount == 0:
+        connection.execute(state.insert().values(name=name, value=text))

@@ -1,0 +1,81 @@
+"""Texts from a command line or from a query, read as criteria."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError, Parameter
+from exporter.config_file import truncate
+from exporter.durations import parse_duration
+
+TIME_FORMATS = "a time such as 2026-11-23, 2026-11-23T14:30, 2h (that long ago), now or UNIX seconds"
+"""The forms that a time may take."""
+
+
+def parse_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo | None) -> Criteria:
+    """The criteria in texts by their parameters' names; without `to`, up to now.
+
+    A time without an offset is told in `zone`, none being the local one. Raises CriterionError.
+    """
+    fields: dict[str, Any] = {}
+    for parameter in PARAMETERS:
+        texts = given.get(parameter.name) or ["now"] * (parameter.name == "to")
+        if parameter.name == "from" and not texts:
+            raise CriterionError("from", f"missing, wanted {TIME_FORMATS}")
+        if parameter.several:
+            fields[parameter.field] = tuple(texts)
+        elif len(texts) > 1:
+            raise CriterionError(parameter.name, f"found {len(texts)} times, wanted once")
+        elif texts:
+            fields[parameter.field] = _read(parameter, texts[0], now, zone)
+    return Criteria(**fields)
+
+
+def reject_unknown(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise CriterionError for a name that is not known."""
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f", did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
+            raise CriterionError(truncate(name).strip('"'), f"unknown parameter{hint}")
+
+
+def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -> int:
+    """A time as UNIX seconds, of a day its first second or its `last`; `zone` is none for local time.
+
+    Raises ValueError where `text` is none.
+    """
+    if text == "now":
+        return int(now)
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
+        return int(float(text))
+    with suppress(ValueError):
+        return int(max(0.0, now - parse_duration(text)))
+    if re.match(r"[0-9]{4}-", text):
+        with suppress(ValueError, OverflowError):
+            read = datetime.fromisoformat(text)
+            whole_day = last and re.fullmatch(r"[0-9-]{10}", text)
+            end = read + timedelta(days=1, seconds=-1) if whole_day else read
+            return int((end if end.tzinfo else end.replace(tzinfo=zone)).timestamp())
+    raise ValueError(TIME_FORMATS)
+
+
+_TRUTHS = {"true": True, "false": False}
+
+
+def _read(parameter: Parameter, text: str, now: float, zone: tzinfo | None) -> object:
+    try:
+        match parameter.kind:
+            case "time":
+                return parse_time(text, now, zone, last=parameter.name == "to")
+            case "duration":
+                seconds = parse_duration(text)
+                return math.ceil(seconds) if parameter.name == "shorter_than" else math.floor(seconds)
+            case _:
+                return _TRUTHS.get(text, text)
+    except ValueError as error:
+        raise CriterionError(parameter.name, f"found {truncate(text)}, wanted {error}") from None

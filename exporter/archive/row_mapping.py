@@ -1,0 +1,103 @@
+"""Records as rows of the archive's tables, and back."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Row as DatabaseRow
+
+from exporter.aircall.models import Call, Ref
+from exporter.archive.caller_privacy import Callers
+from exporter.archive.records import CallRecord, CountedCall
+from exporter.archive.text_index import digits_only, search_text
+
+T = TypeVar("T", str, str | None)
+
+Row = dict[str, Any]
+
+LONGEST_TAG = 500
+"""Letters of a tag: it is looked up by an index, and PostgreSQL takes no longer ones into one."""
+
+
+def call_row(record: CallRecord, callers: Callers, removed_to: int) -> Row:
+    """A call's row; one that started before `removed_to` (UNIX seconds) is counted."""
+    call, details = record.call, record.details
+    caller, reason = _text(callers.shown(record)), _text(call.missed_call_reason)
+    return {
+        "id": call.id,
+        "direction": call.direction,
+        "status": call.phase,
+        "outcome": call.outcome if call.phase == "done" else None,
+        "missed_call_reason": reason,
+        "started_at": call.started_at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "user_id": call.user.id if call.user else None,
+        "number_id": call.number.id if call.number else None,
+        "caller": caller,
+        "caller_digits": digits_only(caller),
+        "caller_hash": callers.hash(record),
+        "asset": _text(details.asset),
+        "recorded": details.recording is not None,
+        "voicemail": details.voicemail is not None,
+        "counted": call.started_at < removed_to,
+        "counted_for_teams": call.started_at < removed_to,
+        "assigned_to_id": details.assigned_to_id,
+        "words": search_text(caller, reason, _tags(record), (content for _, content in _comments(record))),
+    }
+
+
+def _tags(record: CallRecord) -> list[str]:
+    return sorted({_text(name)[:LONGEST_TAG] for name in record.details.tag_names})
+
+
+def _comments(record: CallRecord) -> Iterator[tuple[int | None, str]]:
+    """When each was posted, and what it says."""
+    for comment in record.details.comments or ():
+        yield comment.time, _text(comment.content)
+
+
+def tag_rows(records: Iterable[CallRecord]) -> list[Row]:
+    return [{"call_id": r.call.id, "name": name} for r in records for name in _tags(r)]
+
+
+def comment_rows(records: Iterable[CallRecord]) -> list[Row]:
+    return [
+        {"call_id": r.call.id, "position": position, "posted_at": posted_at, "content": content}
+        for r in records
+        for position, (posted_at, content) in enumerate(_comments(r))
+    ]
+
+
+def _text(text: T) -> T:
+    """Leave out what PostgreSQL or UTF-8 cannot hold, NUL and single surrogates; none stays none."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode() if text else text
+
+
+def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:
+    return [{"kind": kind, "id": id_, "name": _text(name)} for (kind, id_), name in names.items()]
+
+
+def team_rows(additions: Iterable[CountedCall]) -> list[Row]:
+    """Which teams a call concerns is told by the totals that it adds to."""
+    return [
+        {"call_id": addition.call.id, "team_id": ids[0]}
+        for addition in additions
+        for (family, *ids), _ in addition.increments
+        if family == "team_calls"
+    ]
+
+
+def call_of(row: DatabaseRow[Any]) -> Call:
+    """The call of a row, as far as counting needs it."""
+    return Call(
+        row.id,
+        row.direction,
+        row.status,
+        row.started_at,
+        row.answered_at,
+        row.ended_at,
+        row.missed_call_reason,
+        row.caller,
+        None if row.user_id is None else Ref(row.user_id),
+        None if row.number_id is None else Ref(row.number_id),
+    )

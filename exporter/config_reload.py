@@ -1,0 +1,135 @@
+"""Which changes of the configuration a reload puts in force, and which are rejected or need a restart."""
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from exporter import config_file
+from exporter.config import Settings, Written, load_with_file
+from exporter.config_file import ConfigError
+
+RESTART = ("storage.url", "storage.key_file", "storage.standby", "webhook.listen_address")
+"""Keys that are read at the start only: what they name is open by then."""
+
+TOKEN = "webhook.token"  # noqa: S105
+"""Needs a restart if there was no token at the start: nothing takes events then."""
+
+GUARDED = (
+    "aircall.base_url",  # where the credential is sent
+    "aircall.requests_per_minute",  # how much of the company's limit is used
+    "aircall.budget_share",
+    "teams",  # who is shown
+    "storage.retention",  # which calls are deleted
+    TOKEN,  # which events are taken
+    "user_limit",  # how many series there are, for good
+    "caller",  # how much of callers' numbers is shown
+)
+"""Keys that a reload changes only if they are written in the file, so that a file that was read while it was
+cut off neither deletes anything nor protects less."""
+
+_ALSO_WRITTEN_AS = {TOKEN: "webhook.token_file"}
+
+CREDENTIALS = ("aircall.api_id", "aircall.api_token", "aircall.api_token_file", "webhook.token_file")
+"""Keys that are needed, or written for a guarded key. A part of their value is never right."""
+
+
+def in_force(started: Settings, read: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings that a reload puts in force, and the changed keys that need a restart.
+
+    Keys that need a restart keep the values from the start, so that none is half in force.
+
+    Args:
+        started: the settings at the start.
+        read: the settings of the changed file.
+    """
+    keep = [key for key in RESTART if _value(read, key) != _value(started, key)]
+    if read.webhook.tokens and not started.webhook.tokens:
+        keep.append(TOKEN)
+    settings = read
+    for key in keep:
+        section, _, name = key.partition(".")
+        values = msgspec.structs.replace(getattr(settings, section), **{name: _value(started, key)})
+        settings = msgspec.structs.replace(settings, **{section: values})
+    return settings, tuple(keep)
+
+
+def _value(settings: Any, key: str) -> object:
+    for name in key.split("."):
+        settings = getattr(settings, name)
+    return settings
+
+
+class ConfigFile:
+    """The configuration file, which is read at the start and at each reload."""
+
+    def __init__(self, path: str | None, environ: Mapping[str, str] = os.environ) -> None:
+        """Read the file at `path` (none: defaults only). Raises ConfigError."""
+        self._path, self._environ = path, environ
+        self._lock = threading.Lock()
+        self.settings, self._written = load_with_file(path, environ)
+        """The settings that were accepted last."""
+        self._started = self.settings
+
+    def reread(self) -> Settings:
+        """Read the file again, and return its settings.
+
+        Raises ConfigError if the file cannot be used, or if it may have been read while it was cut off; then
+        the settings that were accepted before stay.
+        """
+        with self._lock:
+            source = self._path or "configuration"
+            settings, written = load_with_file(self._path, self._environ)
+            require_whole(source, self._written, written)
+            before, after = (in_force(self._started, each)[0] for each in (self.settings, settings))
+            require_guarded(source, before, after, written)
+            self.settings, self._written = settings, written
+            return settings
+
+
+def require_whole(source: str, before: Written, after: Written) -> None:
+    """Reject a file that has lost all its keys, or of whose last value a part may be missing.
+
+    Args:
+        source: the path of the file, for the error.
+        before: the file that was accepted last.
+        after: the changed file.
+
+    Raises ConfigError.
+    """
+    if before.keys and not after.keys:
+        raise ConfigError(source, "", "has no keys, wanted some; restart to return to the defaults")
+    if after.ends_with_line_break:
+        return
+    for key in (*GUARDED, *CREDENTIALS):
+        if key in after.keys and _value(after.settings, key) != _value(before.settings, key):
+            problem = "has changed in a file that may be cut off, wanted a line break at its end"
+            raise ConfigError(source, key, problem)
+
+
+def require_guarded(source: str, before: Settings, after: Settings, written: Written) -> None:
+    """Reject a file that changes a guarded key by leaving it out.
+
+    Args:
+        source: the path of the file, for the error.
+        before: the settings in force.
+        after: the settings of the changed file, as far as a reload puts them in force.
+        written: the changed file.
+
+    Raises ConfigError, whose text says what to write.
+    """
+    for key in GUARDED:
+        was, now = _value(before, key), _value(after, key)
+        if was != now and not {key, _ALSO_WRITTEN_AS.get(key)} & written.keys:
+            section, _, name = key.rpartition(".")
+            shown = "the token in force" if key == TOKEN else _shown(was)
+            place = f" under {section}" if section else ""
+            remedy = f"write {name}: {_shown(now)}{place} to change it"
+            raise ConfigError(source, key, f"is missing, wanted {shown}; {remedy}")
+
+
+def _shown(value: object) -> str:
+    """Return a value as it is written in the file."""
+    return value if isinstance(value, str) and value else config_file.truncate(value)

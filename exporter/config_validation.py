@@ -1,0 +1,163 @@
+"""What a configuration must be beyond its types: possible values that go together."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter import config_file
+from exporter.addresses import is_host, is_loopback, web_address
+from exporter.aircall.endpoints import API_HISTORY_S
+from exporter.config_file import ConfigError
+from exporter.durations import Duration
+
+if TYPE_CHECKING:
+    from exporter.config import Settings
+
+
+class Origin(NamedTuple):
+    """Where a value comes from: a key of a file or a variable of the environment, or a file named there."""
+
+    source: str
+    key: str
+    file: str = ""
+
+    def error(self, problem: str) -> ConfigError:
+        """Return the error that says so; `problem` begins with a verb."""
+        return ConfigError(
+            self.source, self.key, f"found {self.file}, which {problem}" if self.file else problem
+        )
+
+
+def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
+    """Raise ConfigError at the first value that cannot be.
+
+    Args:
+        settings: The settings to check.
+        source: The configuration file.
+        origins: Where the values do not stand in this file under their own keys, by key.
+    """
+    check = _Validator(settings, source, origins)
+    check.credential()
+    check.address()
+    check.budget()
+    check.periods()
+    check.thresholds()
+    check.groups()
+    check.webhook()
+    for dataset in settings.refresh.__struct_fields__:
+        interval = getattr(settings.refresh, dataset)
+        check.expect(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")
+
+
+class _Validator:
+    def __init__(self, settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
+        self._settings, self._source, self._origins = settings, source, origins
+
+    def require(self, holds: bool, path: str, problem: str) -> None:
+        if not holds:
+            raise self._origins.get(path, Origin(self._source, path)).error(problem)
+
+    def expect(self, holds: bool, path: str, found: object, what: str) -> None:
+        self.require(holds, path, f"found {config_file.truncate(found)}, wanted {what}")
+
+    def credential(self) -> None:
+        for key in ("api_id", "api_token"):
+            secret, variable = getattr(self._settings.aircall, key), f"AIRCALL_{key.upper()}"
+            missing = f"missing; set it here, or in the environment as {variable} or {variable}_FILE"
+            self.require(bool(secret), f"aircall.{key}", missing)
+            oddity = secret_problem(secret)
+            self.require(not oddity, f"aircall.{key}", f"{oddity}, wanted the key as Aircall shows it")
+        two = "holds a colon, wanted the API ID without the token"
+        self.require(":" not in self._settings.aircall.api_id, "aircall.api_id", two)
+
+    def address(self) -> None:
+        address = self._settings.aircall.base_url
+        problem = _address_problem(address)
+        shown = "an address" if "@" in address else config_file.truncate(address)
+        self.require(not problem, "aircall.base_url", f"found {shown}, wanted {problem}")
+
+    def budget(self) -> None:
+        share, rate = self._settings.aircall.budget_share, self._settings.aircall.requests_per_minute
+        self.expect(0 < share <= 1, "aircall.budget_share", share, "a share above 0 and up to 1")
+        if rate != "auto":
+            enough = math.isfinite(rate) and rate * share >= 2
+            what = "auto, or enough to leave us 2 a minute"
+            self.expect(enough, "aircall.requests_per_minute", rate, what)
+        limit = self._settings.user_limit
+        self.expect(limit >= 1, "user_limit", limit, "1 or more")
+
+    def periods(self) -> None:
+        period, storage = self._settings.activity_period, self._settings.storage
+        self.expect(0 < period <= API_HISTORY_S, "activity_period", period, "more than 0s and at most 182d")
+        kept = storage.retention
+        self.expect(not 0 < kept < 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
+        reach = Duration(min(kept or API_HISTORY_S, API_HISTORY_S))
+        what = f"at most {reach}, as far as calls are kept"
+        self.expect(storage.backfill <= reach, "storage.backfill", storage.backfill, what)
+
+    def thresholds(self) -> None:
+        wait, share = self._settings.queue_wait, self._settings.thresholds
+        at_most = f"at most queue_wait.critical ({wait.critical})"
+        self.expect(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
+        missed, level = share.missed_rate, self._settings.service_level.target
+        self.expect(0 <= missed < 1, "thresholds.missed_rate", missed, "a share from 0 (off) to below 1")
+        self.expect(0 <= level <= 1, "service_level.target", level, "a share from 0 (off) to 1")
+
+    def groups(self) -> None:
+        names: set[str] = set()
+        for position, group in enumerate(self._settings.groups):
+            path = f"groups[{position}]"
+            own = bool(group.name.strip()) and group.name not in names
+            self.expect(own, f"{path}.name", group.name, "a name of its own")
+            somebody = bool(group.users or group.teams or group.numbers)
+            self.require(somebody, path, "is empty, wanted users, teams or numbers")
+            names.add(group.name)
+
+    def webhook(self) -> None:
+        webhook = self._settings.webhook
+        many = "are more than two tokens, wanted the new one and the old one"
+        self.require(len(webhook.tokens) <= 2, "webhook.token", many)
+        oddity = next(filter(None, map(secret_problem, webhook.tokens)), "")
+        self.require(not oddity, "webhook.token", f"{oddity}, wanted the token as Aircall gave it")
+        self.expect(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
+
+
+QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
+
+
+def secret_problem(secret: str) -> str:
+    """Return what no key or token has, without showing it, or nothing if there is nothing odd.
+
+    A value in the environment or in a file often keeps what belongs to a shell or to YAML.
+    """
+    bare = secret.strip()
+    if not bare:
+        return "holds nothing but spaces"
+    if bare[0] in QUOTES or bare[-1] in QUOTES:
+        return "has quotes around it"
+    if re.search(r"[\r\n\v\f\x85\u2028\u2029]", secret):
+        return "holds a line break"
+    if re.search(r"\s", secret):
+        return "holds a space"
+    if not secret.isascii():
+        return "holds a character outside ASCII"
+    return "" if secret.isprintable() else "holds a control character"
+
+
+def _address_problem(address: str) -> str:
+    """Return what is wanted of the API's address, or nothing if it is valid."""
+    if address[:1] in QUOTES or address[-1:] in QUOTES:
+        return "an address without quotes, such as https://api.aircall.io"
+    parts = web_address(address)
+    if parts is None or not address.isprintable() or " " in address:
+        return "an address such as https://api.aircall.io"
+    if parts.username is not None or parts.password is not None:
+        return "an address without a user or password in it"
+    if not is_host(parts.hostname or ""):
+        valid = "letters, digits and hyphens, no part empty or longer than 63 characters"
+        return f"a valid host name ({valid}), such as api.aircall.io"
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        return "https (plain http only to a loopback address)"
+    has_version = re.search(r"/v\d+/?$", parts.path)
+    return "an address without the version, such as https://api.aircall.io" if has_version else ""

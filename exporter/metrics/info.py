@@ -1,0 +1,55 @@
+"""Who is who."""
+
+from collections.abc import Iterator
+
+from exporter.account.board import NumberRow, UserRow
+from exporter.metrics.family import Family, Sample
+
+USER = Family(
+    "aircall_user_info",
+    "gauge",
+    "A user of the company; the value is 1.",
+    ("user_id", "user", "time_zone", "language"),
+)
+USER_TEAM = Family(
+    "aircall_user_team_info",
+    "gauge",
+    "A user's membership in a team; the value is 1. Users without a team are in Single Users.",
+    ("user_id", "user", "team_id", "team"),
+)
+USER_NUMBER = Family(
+    "aircall_user_number_info",
+    "gauge",
+    "A number that a user is assigned to; the value is 1.",
+    ("user_id", "user", "number_id", "number"),
+)
+NUMBER = Family(
+    "aircall_number_info",
+    "gauge",
+    "A phone number of the company; the value is 1.",
+    ("number_id", "number", "digits", "country", "time_zone"),
+)
+
+FAMILIES = (USER, USER_TEAM, USER_NUMBER, NUMBER)
+
+
+def user_samples(row: UserRow) -> Iterator[Sample]:
+    """Expose who a user is:
+
+    aircall_user_info{user_id="456",user="John Doe",time_zone="America/New_York",language="en-US"} 1
+    aircall_user_team_info{user_id="456",user="John Doe",team_id="678",team="Global Sales"} 1
+    aircall_user_number_info{user_id="456",user="John Doe",number_id="1234",number="French Office"} 1
+    """
+    yield USER, (*row.user, row.time_zone, row.language), 1
+    for team in row.teams:
+        yield USER_TEAM, (*row.user, *team), 1
+    for number in row.numbers:
+        yield USER_NUMBER, (*row.user, *number), 1
+
+
+def number_samples(row: NumberRow) -> Iterator[Sample]:
+    """Expose what a number is:
+
+    aircall_number_info{number_id="1234",number="French Office",digits="+33 1 76 11 11 11",country="FR",…} 1
+    """
+    yield NUMBER, (*row.number, row.digits, row.country, row.time_zone), 1

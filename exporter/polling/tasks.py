@@ -1,0 +1,170 @@
+"""Which readings there are, and which of them have something to ask now."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Set
+from typing import Any
+
+from exporter.account.account import Account
+from exporter.account.call_store import CallBatch
+from exporter.aircall.endpoints import ApiTask
+from exporter.aircall.server_clock import ServerClock
+from exporter.polling import assignments, fetchers
+from exporter.polling.intervals import IntervalController
+from exporter.polling.on_demand import OnDemandRequest
+from exporter.polling.schedule import (
+    AVAILABILITY_CHANGES,
+    CORE,
+    DATASETS,
+    DIRECTORY,
+    ENDED_CALLS,
+    ON_DEMAND,
+    ON_DEMAND_REQUESTS,
+    SUBSTATUSES,
+)
+from exporter.polling.task import DatasetTask
+
+ASIDE = "assignments set aside"
+"""The lane of those numbers and users whose assignments could not be read."""
+
+LATE_EDITS, BACKFILL, MANUAL_BACKFILL = BACKGROUND = ("late edits", "past calls", "calls asked for")
+"""The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
+those that somebody asked for by hand. They are read when there is time, in this order."""
+
+
+class Tasks:
+    """A lane for each dataset, for the archive, and for what somebody waits for."""
+
+    def __init__(self, account: Account, server_clock: ServerClock) -> None:
+        """Read `account`, whose calls are asked for by the time of `server_clock`."""
+        self.pace: IntervalController
+        """How often each is read; follows from what is read, so it comes afterwards."""
+        self.enabled: Collection[str] = (
+            *DATASETS,
+            ASIDE,
+            ENDED_CALLS,
+            AVAILABILITY_CHANGES,
+            ON_DEMAND_REQUESTS,
+            *BACKGROUND,
+        )
+        """What is read at all."""
+        self.user_api = users = fetchers.UserApi()
+        """Which version of the users' endpoints this account answers."""
+        self.pending_requests: dict[str, deque[OnDemandRequest[Any]]] = {
+            AVAILABILITY_CHANGES: deque(),
+            ON_DEMAND_REQUESTS: deque(),
+        }
+
+        def version() -> str:
+            return users.version
+
+        self._account, self._server_clock, lists = account, server_clock, account.reference_data
+        begin: dict[str, Callable[[float], ApiTask[None]]] = {
+            "calls": self._calls,
+            "availabilities": lambda _: fetchers.fetch_availabilities(lists),
+            "users": lambda _: fetchers.fetch_users(lists, users),
+            "teams": lambda _: fetchers.fetch_teams(lists),
+            "numbers": lambda _: fetchers.fetch_numbers(lists),
+            SUBSTATUSES: lambda _: fetchers.fetch_substatuses(lists, users),
+            "assignments": lambda now: assignments.fetch_assignments(lists, version, account.aside, now),
+            ASIDE: lambda now: assignments.retry_assignments(lists, version, account.aside, now),
+            ENDED_CALLS: lambda now: fetchers.fetch_ended(account, self._endings(now), now),
+            AVAILABILITY_CHANGES: lambda _: fetchers.run_on_demand(
+                self.pending_requests[AVAILABILITY_CHANGES]
+            ),
+            ON_DEMAND_REQUESTS: lambda _: fetchers.run_on_demand(self.pending_requests[ON_DEMAND_REQUESTS]),
+            LATE_EDITS: lambda now: fetchers.recheck_calls(account, now + server_clock.ahead, now),
+            BACKFILL: lambda now: fetchers.fetch_backfill(account, now),
+            MANUAL_BACKFILL: self._wished,
+        }
+        self.by_name = {name: DatasetTask(beginning) for name, beginning in begin.items()}
+
+    def __getitem__(self, name: str) -> DatasetTask:
+        return self.by_name[name]
+
+    def runnable(self, now: float) -> dict[str, DatasetTask]:
+        """The lanes with something to ask, in the order in which they are served."""
+        self._drop_cancelled()
+        return {name: self[name] for name in self._with_work(now) if name in self.enabled}
+
+    @property
+    def on_demand(self) -> Set[str]:
+        """The lanes that clients request."""
+        return {name for name, lane in self.by_name.items() if name in ON_DEMAND or lane.is_on_demand}
+
+    def request_now(self, *names: str) -> None:
+        """Read these at once."""
+        for name in names:
+            self[name].due_now = True
+
+    def request_early(self, *names: str) -> None:
+        """Read these before they are due: two readings at once, then one a minute at most."""
+        for name in names:
+            self[name].early = True
+
+    def _with_work(self, now: float) -> Iterator[str]:
+        if self.pending_requests[AVAILABILITY_CHANGES]:
+            yield AVAILABILITY_CHANGES
+        yield from CORE if self._server_clock.known else CORE[::-1]  # calls are asked for by Aircall's time
+        if self[ENDED_CALLS].job is not None or (self._looks_due(now) and self._may_end(now)):
+            yield ENDED_CALLS
+        if self.pending_requests[ON_DEMAND_REQUESTS] and self._calls_count:
+            yield ON_DEMAND_REQUESTS
+        yield from DIRECTORY
+        yield SUBSTATUSES
+        if self._account.settings.map_users_to_numbers and {"users", "numbers"} <= self._account.known:
+            yield "assignments"
+            if (
+                self[ASIDE].job
+                or assignments.retryable(self._account.reference_data, self._account.aside, "number", now)
+                or assignments.retryable(self._account.reference_data, self._account.aside, "user", now)
+            ):
+                yield ASIDE
+        yield from self._for_the_archive(now)
+
+    def _for_the_archive(self, now: float) -> Iterator[str]:
+        account = self._account
+        if account.ledger.totals is None or account.ledger.full or not self._calls_count:
+            return
+        if self._server_clock.known and account.next_recheck(now + self._server_clock.ahead):
+            yield LATE_EDITS
+        if self[BACKFILL].job or account.past_to_read(now) or account.left_open_to_read(now):
+            yield BACKFILL
+        if self[MANUAL_BACKFILL].job or account.wished_to_read(now):
+            yield MANUAL_BACKFILL
+
+    @property
+    def _calls_count(self) -> bool:
+        """Whether calls may be read beside the polls: not before the first poll decides which calls count."""
+        return "calls" not in self.enabled or not math.isinf(self._account.ledger.counted_from)
+
+    def _drop_cancelled(self) -> None:
+        """Ask nothing for who has stopped waiting."""
+        for name, waiting in self.pending_requests.items():
+            while waiting and not waiting[0].is_pending:
+                waiting.popleft()
+                self[name].abort()
+
+    def _calls(self, now: float) -> ApiTask[None]:
+        now = yield from fetchers.wait_for_server_time(self._account, self._server_clock, now)
+        server_now = now + self._server_clock.ahead
+        todo = self._account.calls_to_fetch(now, server_now)
+        in_pieces = self["calls"].restarts > 0
+        yield from fetchers.fetch_calls(self._account, todo, now, server_now, in_pieces)
+
+    def _wished(self, now: float) -> ApiTask[None]:
+        span = self._account.wished_to_read(now)
+        if span is not None:
+            yield from fetchers.fetch_range(self._account, span, now)
+
+    def _looks_due(self, now: float) -> bool:
+        """Whether to look at calls that may be over: where availabilities just tell which, once they have."""
+        seen = self["availabilities"]
+        told_soon = self.pace.synchronised and seen.job is not None and seen.failing_since is None
+        return self[ENDED_CALLS].due <= now and not told_soon
+
+    def _may_end(self, now: float) -> bool:
+        return any(self._account.possibly_ended(now, self.pace.intervals["calls"]))
+
+    def _endings(self, now: float) -> list[CallBatch]:
+        return self._account.ended_call_batches(now, self.pace.intervals["calls"])

@@ -1,0 +1,129 @@
+"""Inbound calls: opening hours, menus, the queue of each number, and whom a call rings on."""
+
+from functools import partial
+from random import Random
+
+from exporter.simulator.call_handling import Conversations
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.directory import SimulatedNumber, SimulatedUser
+from exporter.simulator.load_profile import CompanyClock
+from exporter.simulator.switchboard import Switchboard
+
+LONGEST_WAIT = 60.0
+"""Seconds in the queue after which Aircall sends a caller to the voicemail."""
+
+
+class Reception:
+    """Brings callers and available users together.
+
+    A waiting call rings on one user at a time, the one idle for longest; a user who becomes free gets
+    the call that has waited longest on one of his numbers.
+    """
+
+    def __init__(self, board: Switchboard, random: Random, clock: CompanyClock) -> None:
+        self._board, self._random, self._clock = board, random, clock
+        self.conversations = Conversations(board, random, on_free=self.serve)
+        self._queues: dict[SimulatedNumber, dict[int, SimulatedCall]] = {}
+        """By number, calls by id that ring on nobody, oldest first; numbers without any are left out."""
+        self._ringing_on: set[int] = set()
+        self._declined: dict[int, set[int]] = {}
+        """By call in the queue, the users on whom it rang in vain."""
+
+    def welcome(self, number: SimulatedNumber | None, caller: str) -> None:
+        """Let someone call a number; without one, nobody will ever answer him."""
+        random, schedule = self._random, self._board.schedule
+        call = self._board.ring_in(number.id if number else None, caller)
+        now = self._board.now
+        if number is not None and not self._clock.is_open(number.opening, now):
+            schedule(now + random.uniform(3, 9), partial(self._give_up, call, "out_of_opening_hours"))
+        elif random.random() < 0.04:
+            schedule(now + random.uniform(1.5, 9), partial(self._give_up, call, "short_abandoned"))
+        elif number is not None and number.is_ivr:
+            if random.random() < 0.06:
+                schedule(now + random.uniform(6, 25), partial(self._give_up, call, "abandoned_in_ivr"))
+            else:
+                schedule(now + random.uniform(4, 14), partial(self._queue, call))
+        else:
+            self._queue(call)
+
+    def serve(self, user: SimulatedUser) -> None:
+        """Let the call that has waited longest for this user, if any, ring on him."""
+        if not self._is_free(user.id):
+            return
+        waiting = [
+            call
+            for number, queue in self._queues.items()
+            if user.id in number.user_ids
+            for call in queue.values()
+            if call.status == "initial" and user.id not in self._declined[call.id]
+        ]
+        if waiting:
+            call = min(waiting, key=lambda call: call.id)
+            self._unqueue(call)
+            self._ring(call, user)
+
+    def _queue(self, call: SimulatedCall) -> None:
+        if call.status != "initial":
+            return
+        self._declined[call.id] = set()
+        patience = 9 + self._random.expovariate(1 / 80)
+        end = partial(self._leave_queue, call, abandons=patience < LONGEST_WAIT)
+        self._board.schedule(self._board.now + min(patience, LONGEST_WAIT), end)
+        self._offer(call)
+
+    def _offer(self, call: SimulatedCall) -> None:
+        number = call.number
+        if number is None:
+            return
+        free = [id_ for id_ in number.user_ids if self._is_free(id_) and id_ not in self._declined[call.id]]
+        if free:
+            users = [self._board.users[id_] for id_ in free]
+            self._ring(call, min(users, key=lambda user: (user.wrap_up_until, user.id)))
+        else:
+            self._queues.setdefault(number, {})[call.id] = call
+
+    def _is_free(self, user_id: int) -> bool:
+        return user_id not in self._ringing_on and self._board.is_available(user_id)
+
+    def _ring(self, call: SimulatedCall, user: SimulatedUser) -> None:
+        self._ringing_on.add(user.id)
+        self._board.ring_on(call.id, user.id)
+        answers = self._random.random() < 0.87
+        seconds = self._random.uniform(2, 9) if answers else self._random.uniform(20, 28)
+        self._board.schedule(self._board.now + seconds, partial(self._rang, call, user, answers))
+
+    def _rang(self, call: SimulatedCall, user: SimulatedUser, answers: bool) -> None:
+        self._ringing_on.discard(user.id)
+        if call.status != "initial":
+            self.serve(user)
+        elif answers and self._is_free(user.id):
+            self._board.answer(call.id, user.id)
+            del self._declined[call.id]
+            self.conversations.talk(call)
+        else:
+            self._declined[call.id].add(user.id)
+            self._board.decline(call.id, user.id)
+            self._offer(call)
+            self.serve(user)
+
+    def _leave_queue(self, call: SimulatedCall, abandons: bool) -> None:
+        if call.status != "initial":
+            return
+        self._unqueue(call)
+        if abandons:
+            self._give_up(call, "abandoned_in_classic")
+        else:
+            self._give_up(call, "agents_did_not_answer" if self._declined[call.id] else "no_available_agent")
+
+    def _give_up(self, call: SimulatedCall, reason: str) -> None:
+        if call.status == "initial":
+            voicemail = reason not in ("short_abandoned", "abandoned_in_ivr") and self._random.random() < 0.3
+            self._board.miss(call.id, reason, voicemail=voicemail)
+            self._declined.pop(call.id, None)
+
+    def _unqueue(self, call: SimulatedCall) -> None:
+        if call.number in self._queues:
+            queue = self._queues[call.number]
+            queue.pop(call.id, None)
+            if not queue:
+                del self._queues[call.number]

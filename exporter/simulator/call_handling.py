@@ -1,0 +1,100 @@
+"""What people do with a call once it rings on the other side or has been answered."""
+
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.directory import SimulatedUser
+from exporter.simulator.names import COMMENTS, TAGS
+from exporter.simulator.switchboard import Switchboard
+
+
+class Conversations:
+    """Talks, transfers, hang-ups, and the tags and comments that follow.
+
+    `on_free` is told who has finished a call and its after-call work.
+    """
+
+    def __init__(self, board: Switchboard, random: Random, on_free: Callable[[SimulatedUser], None]) -> None:
+        self._board, self._random, self._on_free = board, random, on_free
+        self._colleagues = list(board.users)
+        self.talk_scale = 1.0
+        """How many times as long as usual people talk."""
+
+    def dial(self, user_id: int, number_id: int | None, callee: str) -> None:
+        """Let a user call someone, who picks up in two calls out of three."""
+        call = self._board.dial(user_id, number_id, callee)
+        picks_up = self._random.random() < 0.68
+        rings = self._random.uniform(4, 22) if picks_up else self._random.uniform(12, 40)
+        self._after(rings, partial(self._picked_up, call) if picks_up else partial(self._end, call))
+
+    def talk(self, call: SimulatedCall) -> None:
+        """Let the two people on an answered call talk, and end the call when all is said."""
+        seconds = self._talk_seconds()
+        self._hold(call, seconds)
+        if call.direction == "inbound" and self._random.random() < 0.07:
+            self._after(seconds * self._random.uniform(0.2, 0.8), partial(self._transfer, call))
+        self._after(seconds, partial(self._end, call))
+
+    def _hold(self, call: SimulatedCall, seconds: float) -> None:
+        """Put one call in eight on hold for a part of its time."""
+        random = Random(call.id)  # noqa: S311 of its own: all else stays as it was
+        if random.random() < 1 / 8:
+            begin, length = seconds * random.uniform(0.1, 0.6), seconds * random.uniform(0.05, 0.3)
+            self._after(begin, partial(self._while_it_lasts, self._board.hold, call))
+            self._after(begin + length, partial(self._while_it_lasts, self._board.unhold, call))
+
+    @staticmethod
+    def _while_it_lasts(step: Callable[[int], None], call: SimulatedCall) -> None:
+        if call.status == "answered":
+            step(call.id)
+
+    def _talk_seconds(self) -> float:
+        if self._random.random() < 0.025:
+            return self.talk_scale * self._random.uniform(20 * 60, 65 * 60)
+        return self.talk_scale * (5 + self._random.lognormvariate(5.1, 0.85))
+
+    def _after(self, seconds: float, event: Callable[[], None]) -> None:
+        self._board.schedule(self._board.now + seconds, event)
+
+    def _picked_up(self, call: SimulatedCall) -> None:
+        if call.status == "initial":
+            self._board.answer(call.id, call.user_id)
+            self.talk(call)
+
+    def _transfer(self, call: SimulatedCall) -> None:
+        colleagues = self._random.sample(self._colleagues, min(8, len(self._colleagues)))
+        free = [user for user in colleagues if self._board.is_available(user)]
+        if call.status == "answered" and free:
+            giver = call.user
+            self._board.transfer(call.id, free[0])
+            self._after_call_work(giver)
+
+    def _end(self, call: SimulatedCall) -> None:
+        if call.status == "done":
+            return
+        self._board.hang_up(call.id)
+        self._after_call_work(call.user)
+        self._remark(call)
+
+    def _after_call_work(self, user: SimulatedUser | None) -> None:
+        if user is not None:
+            self._board.schedule(user.wrap_up_until, partial(self._on_free, user))
+
+    def _remark(self, call: SimulatedCall) -> None:
+        """Tags and comments come while the user wraps up, or long after; few calls leave work to do."""
+        board, random = self._board, self._random
+        own = Random(f"remarks {call.id}")  # noqa: S311 of its own: all else stays as it was
+        if random.random() < 0.35:
+            self._after(random.uniform(1, 90), partial(board.tag, call.id, random.choice(TAGS)))
+        if random.random() < 0.1:
+            self._after(random.uniform(5, 600), partial(board.comment, call.id, random.choice(COMMENTS)))
+        if call.user is not None and random.random() < 0.05:
+            self._after(own.uniform(5, 600), partial(self._assign, call, call.user))
+        if own.random() < 0.2:
+            self._after(own.uniform(60, 3600), partial(board.archive, call.id))
+
+    def _assign(self, call: SimulatedCall, user: SimulatedUser) -> None:
+        if user.id in self._board.users:
+            self._board.assign(call.id, user.id)

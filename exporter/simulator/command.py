@@ -1,0 +1,80 @@
+"""The command `aircall-exporter demo`: a simulated account, and an exporter of it."""
+
+import argparse
+import secrets
+import time
+from tempfile import TemporaryDirectory
+
+import structlog
+from msgspec import structs
+
+from exporter.archive.open_archive import opened
+from exporter.config import (
+    SIMULATED_CREDENTIAL,
+    Aircall,
+    Settings,
+    Webhook,
+    has_credential,
+    load_storage,
+)
+from exporter.config_reload import ConfigFile
+from exporter.durations import Duration
+from exporter.flags import CALLS_PER_USER
+from exporter.logs import configure_logs
+from exporter.server_main import serve
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import DeliveryThread, NetworkConditions
+from exporter.simulator.webhooks import SimulatedWebhook
+
+log = structlog.get_logger()
+
+DEMO_SLA = Duration(8)
+"""So that the simulated account shows a name in red now and then."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve a simulated account until somebody ends it; gives the exit code."""
+    configure_logs(arguments.log_level, arguments.log_format)
+    users = arguments.users
+    calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
+    account = SimulatedAccount(users, calls, arguments.seed, start=time.time())
+    with TemporaryDirectory() as passing, SimulatedAircall(account, clock=time.time) as aircall:
+        api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
+        told = Webhook(secrets.token_hex(16) if arguments.webhooks else "", listen_address="127.0.0.1:0")
+
+        path = arguments.config
+        file = ConfigFile(path, SIMULATED_CREDENTIAL) if path else None
+
+        def read() -> Settings:
+            settings = file.reread() if file else Settings(sla=DEMO_SLA)
+            return structs.replace(settings, aircall=api, webhook=told, storage=load_storage(path))
+
+        if arguments.config and has_credential(arguments.config):
+            log.warning("the simulated account uses no credential", file=arguments.config)
+        settings = read()
+        office = DeliveryThread(account, aircall.webhooks, NetworkConditions(), time.time)
+
+        def started(url: str, events: str | None) -> None:
+            if events:
+                aircall.webhooks.add(SimulatedWebhook(events, token=told.tokens[0]))
+                office.start()
+            print(_where_to_look(url, arguments.api), flush=True)
+
+        archive = opened(settings.storage, arguments.storage or passing, simulated=True)
+        code = serve(arguments, settings, archive, read, started)
+        office.stop()
+    return code
+
+
+def _where_to_look(url: str, with_api: bool) -> str:
+    calls = f"  {url}/api/v1/calls?from=1h\n" if with_api else ""
+    return f"""
+A simulated Aircall account is being exported. Where to look:
+
+  {url}/          what is served, and how fresh it is
+  {url}/metrics   the metrics
+{calls}  {"docker compose up":{len(url) + 11}}the same with Prometheus, Alertmanager and Grafana
+
+Ctrl-C ends it.
+"""

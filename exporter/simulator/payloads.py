@@ -1,0 +1,125 @@
+"""The account's objects as Aircall's API writes them in JSON."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.directory import SimulatedNumber, SimulatedTeam, SimulatedUser
+
+Payload = dict[str, Any]
+
+API = "https://api.aircall.io/v1"
+ASSETS = "https://assets.example.com/calls"
+_MESSAGES = {
+    "welcome": "https://example.com/welcome.mp3",
+    "waiting": "https://example.com/waiting_music.mp3",
+    "ivr": "https://example.com/ivr_message.mp3",
+    "voicemail": "https://example.com/voicemail.mp3",
+    "closed": "https://example.com/closed_message.mp3",
+    "callback_later": "https://example.com/callback_later.mp3",
+    "unanswered_call": "https://example.com/unanswered_call.mp3",
+    "after_hours": "https://example.com/closed_message.mp3",
+    "ringing_tone": "https://example.com/waiting_music.mp3",
+}
+
+
+def user_payload(user: SimulatedUser) -> Payload:
+    """A user as v1 and other objects show him; v1 adds `numbers` to a single one."""
+    return {
+        "id": user.id,
+        "direct_link": f"{API}/users/{user.id}",
+        "name": user.name,
+        "email": user.email,
+        "available": user.presence == "available",
+        "availability_status": user.availability_status,
+        "created_at": user.created_at,
+        "time_zone": user.time_zone,
+        "language": user.language,
+    }
+
+
+def nested_user_payload(user: SimulatedUser) -> Payload:
+    """A user as teams and numbers show him, abridged."""
+    return {key: value for key, value in user_payload(user).items() if key != "language"}
+
+
+def user_payload_v2(user: SimulatedUser) -> Payload:
+    """A user as v2 shows him."""
+    return user_payload(user) | {"substatus": user.substatus, "wrap_up_time": user.wrap_up_time}
+
+
+def team_payload(team: SimulatedTeam, users: list[SimulatedUser]) -> Payload:
+    """A team with its members."""
+    return {
+        "id": team.id,
+        "name": team.name,
+        "direct_link": f"{API}/teams/{team.id}",
+        "created_at": team.created_at,
+        "users": [nested_user_payload(user) for user in users],
+    }
+
+
+def number_payload(number: SimulatedNumber) -> Payload:
+    """A number as lists and calls show it; a single one has its `users` as well."""
+    return {
+        "id": number.id,
+        "direct_link": f"{API}/numbers/{number.id}",
+        "name": number.name,
+        "digits": number.digits,
+        "created_at": number.created_at,
+        "country": number.country,
+        "time_zone": number.time_zone,
+        "open": True,
+        "availability_status": "custom" if number.opening else "open",
+        "is_ivr": number.is_ivr,
+        "live_recording_activated": True,
+        "priority": None,
+        "messages": _MESSAGES,
+    }
+
+
+LINK_SECONDS = 3600
+"""How long a direct link to a recording or voicemail works."""
+
+
+def call_payload(call: SimulatedCall, teams: list[SimulatedTeam], now: float) -> Payload:
+    """A call at this point of its journey; `teams` are those that it was distributed to,
+    `now` (UNIX seconds) is when the payload is made."""
+    asset = f"{ASSETS}/{call.id}" if call.recorded or call.voicemail else None
+    expires = f"Expires={int(now) + LINK_SECONDS}"
+    return {
+        "id": call.id,
+        "sid": f"CA{call.id:032x}",
+        "direct_link": f"{API}/calls/{call.id}",
+        "direction": call.direction,
+        "status": call.status,
+        "missed_call_reason": call.missed_call_reason,
+        "started_at": call.started_at,
+        "answered_at": call.answered_at,
+        "ended_at": call.ended_at,
+        "duration": call.duration,
+        "voicemail": f"{asset}/voicemail.mp3?{expires}" if call.voicemail else None,
+        "recording": f"{asset}/recording.mp3?{expires}" if call.recorded else None,
+        "asset": f"{asset}/play" if asset else None,
+        "raw_digits": call.raw_digits,
+        "user": _nested(call.user),
+        "contact": None,
+        "archived": call.archived,
+        "assigned_to": _nested(call.assigned_to),
+        "tags": [{"name": name, "created_at": _iso(at)} for name, at in call.tags],
+        "transferred_by": _nested(call.transferred_by),
+        "transferred_to": _nested(call.transferred_to),
+        "external_transferred_to": call.external_transferred_to,
+        "teams": [{"id": team.id, "name": team.name} for team in teams],
+        "number": number_payload(call.number) if call.number else None,
+        "cost": "0.0",
+        "comments": [{"content": text, "posted_at": _iso(at)} for text, at in call.comments],
+    }
+
+
+def _nested(user: SimulatedUser | None) -> Payload | None:
+    return user_payload(user) if user else None
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

@@ -1,0 +1,313 @@
+"""What happens on the phones: calls ring, are answered, handed over and ended; users come and go."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from math import floor
+from threading import RLock
+
+from exporter.simulator.account_events import AccountEvent, Listener
+from exporter.simulator.calls import CallHistory, Direction, SimulatedCall
+from exporter.simulator.directory import Directory, SimulatedNumber, SimulatedUser
+from exporter.simulator.timeline import Timeline
+
+UNTIL_ENDED = 30.0
+"""Seconds from hanging up until Aircall has everything that belongs to a call, and says that it has ended."""
+
+
+class Switchboard(Directory):
+    """An account's phones from `begin` (UNIX seconds) on: whatever happens on them happens through here.
+
+    In the methods below `at` is in UNIX seconds, none meaning now. A later moment advances the account
+    to it; an earlier one is entered as if it had been known all along. They raise KeyError on an unknown
+    id and ValueError where the state of the call or user does not allow the step. All are safe to use
+    while a server answers from the same account.
+    """
+
+    def __init__(self, begin: float) -> None:
+        super().__init__()
+        self.calls = CallHistory()
+        self.lock = RLock()
+        """Held while the account changes; hold it to look at several things at one moment."""
+        self.on_free: Callable[[SimulatedUser], object] = lambda _: None
+        """Told who has been made available by somebody else."""
+        self.listeners: list[Listener] = []
+        """Told of whatever happens, while the lock is held."""
+        self._timeline = Timeline(begin)
+        self.call_ids = count(2_410_000_001)
+        """Those of the calls to come."""
+
+    @property
+    def now(self) -> float:
+        """Until when the account has lived, in UNIX seconds."""
+        return self._timeline.now
+
+    def advance(self, now: float) -> None:
+        """Live on until `now` (UNIX seconds); an earlier moment than the present is ignored."""
+        with self.lock:
+            self._timeline.advance(now)
+
+    def schedule(self, at: float, event: Callable[[], object]) -> None:
+        """Let `event` happen when the account reaches `at` (UNIX seconds)."""
+        with self.lock:
+            self._timeline.schedule(at, event)
+
+    def availability(self, user_id: int) -> str:
+        """What a user does now, in Aircall's word for it."""
+        user = self.users[user_id]
+        if user.call is not None:
+            return "in_call"
+        return "after_call_work" if self.now < user.wrap_up_until else user.presence
+
+    def is_available(self, user_id: int) -> bool:
+        """Whether a user, who may have been deleted, could take a call now."""
+        return user_id in self.users and self.availability(user_id) == "available"
+
+    def set_availability(
+        self, user_id: int, state: str, at: float | None = None, substatus: str | None = None
+    ) -> None:
+        """Let a user be `state`, once a call that he is in is over. Also ends his after-call work.
+
+        `substatus` is the reason of a pause, such as `Out for lunch`.
+        """
+        with self._moment(at):
+            user = self.users[user_id]
+            self._wrapped_up(user, user.wrap_up_until)
+            before, user.presence, user.wrap_up_until = user.presence, state, 0.0
+            if user.availability_status != "custom" and state in ("available", "do_not_disturb"):
+                free = state == "available"
+                user.availability_status = "available" if free else "unavailable"
+                user.substatus = substatus or ("always_open" if free else "always_closed")
+            self._tell_of_presence(user, before)
+
+    def switch(self, user_id: int, status: str) -> None:
+        """Let somebody else make a user `available` or `unavailable`: at once, or after his present call.
+
+        Who is signed out stays so, and who is on `custom` ("Auto") stays what he is: for such users, the
+        tutorial says, it does not work.
+        """
+        with self._moment(None):
+            user = self.users[user_id]
+            if user.availability_status == "custom":
+                return
+            free = status == "available"
+            user.availability_status, user.held_back = status, not free
+            user.substatus = "always_open" if free else "always_closed"
+            if user.presence in ("available", "do_not_disturb"):
+                self.set_availability(user_id, "available" if free else "do_not_disturb")
+                if free:
+                    self.on_free(user)
+
+    def ring_in(self, number_id: int | None, caller: str, at: float | None = None) -> SimulatedCall:
+        """Let `caller` call a number; the call waits in its queue until answered or missed."""
+        with self._moment(at) as moment:
+            number = None if number_id is None else self.numbers[number_id]
+            call = self._start("inbound", number, caller, moment)
+            call.team_ids = list(number.team_ids) if number else []
+            self._tell("call.created", call, moment)
+            return call
+
+    def ring_on(self, call_id: int, user_id: int, at: float | None = None) -> None:
+        """Let a waiting call ring on a user's phone."""
+        with self._moment(at) as moment:
+            self._tell("call.ringing_on_agent", self.calls[call_id], moment, self.users[user_id])
+
+    def decline(self, call_id: int, user_id: int, at: float | None = None) -> None:
+        """Let a user decline a call that rings on his phone."""
+        with self._moment(at) as moment:
+            self._tell("call.agent_declined", self.calls[call_id], moment, self.users[user_id])
+
+    def hold(self, call_id: int, at: float | None = None) -> None:
+        """Let the user put an answered call on hold."""
+        with self._moment(at) as moment:
+            self._tell("call.hold", self._in_status(call_id, "answered"), moment)
+
+    def unhold(self, call_id: int, at: float | None = None) -> None:
+        """Let the user go on with a call that was on hold."""
+        with self._moment(at) as moment:
+            self._tell("call.unhold", self._in_status(call_id, "answered"), moment)
+
+    def dial(
+        self, user_id: int, number_id: int | None, callee: str, at: float | None = None
+    ) -> SimulatedCall:
+        """Let a user call `callee` from a number; it rings until answered or hung up."""
+        with self._moment(at) as moment:
+            number = None if number_id is None else self.numbers[number_id]
+            user = self._idle(user_id)
+            call = self._start("outbound", number, callee, moment)
+            call.user, user.call = user, call
+            self._tell("call.created", call, moment)
+            return call
+
+    def answer(self, call_id: int, user_id: int | None, at: float | None = None) -> None:
+        """Let a user answer a waiting caller, or the other side the user who dialled.
+
+        An inbound call answered by nobody's id is one of those that Aircall shows without a user.
+        """
+        with self._moment(at) as moment:
+            call = self._in_status(call_id, "initial")
+            if call.direction == "inbound" and user_id is not None:
+                call.user = self._idle(user_id)
+                call.user.call = call
+            call.answered_at = self._not_before(call.started_at, moment)
+            self._tell("call.answered", call, moment)
+
+    def transfer(
+        self, call_id: int, to_user: int, at: float | None = None, number_id: int | None = None
+    ) -> None:
+        """Hand an answered call over to another user, and to another number if one is given."""
+        with self._moment(at) as moment:
+            call = self._in_status(call_id, "answered")
+            user = self._idle(to_user)
+            number = call.number if number_id is None else self.numbers[number_id]
+            self._release(call, moment)
+            call.transferred_by, call.transferred_to = call.user, user
+            call.user, user.call, call.number = user, call, number
+            self._tell("call.transferred", call, moment)
+
+    def transfer_outside(self, call_id: int, phone_number: str, at: float | None = None) -> None:
+        """Transfer an answered call to an outside number: the call goes on, and its user is free."""
+        with self._moment(at) as moment:
+            call = self._in_status(call_id, "answered")
+            call.external_transferred_to = phone_number
+            self._release(call, moment)
+            self._tell("call.external_transferred", call, moment)
+
+    def hang_up(self, call_id: int, at: float | None = None) -> None:
+        """End a call that was answered, or an outbound one that nobody picked up."""
+        with self._moment(at) as moment:
+            call = self.calls[call_id]
+            if call.status == "done" or (call.direction == "inbound" and call.status == "initial"):
+                raise ValueError(f"call {call_id} is {call.status}: there is nothing to hang up")
+            call.recorded = call.answered_at is not None
+            self._end(call, moment)
+
+    def never_end(self, call_id: int) -> None:
+        """Let the people of a call hang up while the API goes on to show it as it is now, for ever."""
+        with self._moment(None) as moment:
+            self._release(self.calls[call_id], moment)
+
+    def miss(self, call_id: int, reason: str, at: float | None = None, voicemail: bool = False) -> None:
+        """End a waiting inbound call that nobody answered, for one of Aircall's reasons or any other."""
+        with self._moment(at) as moment:
+            call = self._in_status(call_id, "initial")
+            if call.direction == "outbound":
+                raise ValueError(f"call {call_id} is outbound: it cannot be missed")
+            call.missed_call_reason, call.voicemail = reason, voicemail
+            self._end(call, moment)
+            if voicemail:
+                self._tell("call.voicemail_left", call, moment)
+
+    def tag(self, call_id: int, name: str, at: float | None = None) -> None:
+        """Tag a call, finished or not."""
+        with self._moment(at) as moment:
+            self.calls[call_id].tags.append((name, floor(moment)))
+            self._tell("call.tagged", self.calls[call_id], moment)
+
+    def untag(self, call_id: int, name: str, at: float | None = None) -> None:
+        """Take a tag off a call."""
+        with self._moment(at) as moment:
+            call = self.calls[call_id]
+            call.tags[:] = [tag for tag in call.tags if tag[0] != name]
+            self._tell("call.untagged", call, moment)
+
+    def archive(self, call_id: int, at: float | None = None) -> None:
+        """Put a call that is done away, as users do with what needs no more work."""
+        with self._moment(at) as moment:
+            call = self._in_status(call_id, "done")
+            call.archived = True
+            self._tell("call.archived", call, moment)
+
+    def comment(self, call_id: int, text: str, at: float | None = None) -> None:
+        """Comment on a call, finished or not."""
+        with self._moment(at) as moment:
+            self.calls[call_id].comments.append((text, floor(moment)))
+            self._tell("call.commented", self.calls[call_id], moment)
+
+    def assign(self, call_id: int, user_id: int, at: float | None = None) -> None:
+        """Make a user responsible for what remains to be done about a call."""
+        with self._moment(at) as moment:
+            self.calls[call_id].assigned_to = self.users[user_id]
+            self._tell("call.assigned", self.calls[call_id], moment)
+
+    def add_user(
+        self, name: str, *, team_ids: Iterable[int] = (), number_ids: Iterable[int] = ()
+    ) -> SimulatedUser:
+        with self._moment(None) as moment:
+            user = super().add_user(name, team_ids=team_ids, number_ids=number_ids)
+            self._tell("user.created.v2", None, moment, user)
+            return user
+
+    def remove_user(self, user_id: int) -> None:
+        with self._moment(None) as moment:
+            user = self.users[user_id]
+            super().remove_user(user_id)
+            self._tell("user.deleted.v2", None, moment, user)
+
+    @contextmanager
+    def _moment(self, at: float | None) -> Iterator[float]:
+        with self.lock:
+            if at is not None and at > self.now:
+                self.advance(at)
+            yield self.now if at is None else at
+
+    def _start(
+        self, direction: Direction, number: SimulatedNumber | None, raw_digits: str, at: float
+    ) -> SimulatedCall:
+        call = SimulatedCall(next(self.call_ids), direction, floor(at), raw_digits, number)
+        self.calls.add(call)
+        return call
+
+    def _idle(self, user_id: int) -> SimulatedUser:
+        user = self.users[user_id]
+        if user.call is not None:
+            raise ValueError(f"user {user_id} is in call {user.call.id}")
+        return user
+
+    def _in_status(self, call_id: int, status: str) -> SimulatedCall:
+        call = self.calls[call_id]
+        if call.status != status:
+            raise ValueError(f"call {call_id} is {call.status}, not {status}")
+        return call
+
+    def _end(self, call: SimulatedCall, at: float) -> None:
+        call.ended_at = self._not_before(call.answered_at or call.started_at, at)
+        self._tell("call.hungup", call, at)
+        self._release(call, at)
+        if self.listeners:
+            self.schedule(at + UNTIL_ENDED, partial(self._tell, "call.ended", call, at + UNTIL_ENDED))
+
+    @staticmethod
+    def _not_before(earlier: int, at: float) -> int:
+        if floor(at) < earlier:
+            raise ValueError(f"{at} is before {earlier}: a call's moments follow one another")
+        return floor(at)
+
+    def _release(self, call: SimulatedCall, at: float) -> None:
+        user = call.user
+        if user is not None and user.call is call:
+            user.call = None
+            user.wrap_up_until = at + user.wrap_up_time
+            if self.listeners and user.wrap_up_time:
+                self._tell("user.wut_start.v2", None, at, user)
+                self.schedule(user.wrap_up_until, partial(self._wrapped_up, user, user.wrap_up_until))
+
+    def _wrapped_up(self, user: SimulatedUser, since: float) -> None:
+        """Tell of the end of after-call work, unless another has begun since it was to end."""
+        if user.wrap_up_until == since > 0 and user.wrap_up_until >= self.now and user.call is None:
+            self._tell("user.wut_end.v2", None, self.now, user)
+
+    def _tell_of_presence(self, user: SimulatedUser, before: str) -> None:
+        if "offline" in (before, user.presence) and before != user.presence:
+            way = "disconnected" if user.presence == "offline" else "connected"
+            self._tell(f"user.{way}.v2", None, self.now, user)
+        elif user.presence in ("available", "do_not_disturb"):
+            way = "opened" if user.presence == "available" else "closed"
+            self._tell(f"user.{way}.v2", None, self.now, user)
+
+    def _tell(
+        self, event: str, call: SimulatedCall | None, at: float, user: SimulatedUser | None = None
+    ) -> None:
+        for listener in self.listeners:
+            listener(AccountEvent(event, at, call, user))

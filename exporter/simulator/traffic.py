@@ -1,0 +1,87 @@
+"""The random life of a company: who calls when, and everything that follows from it."""
+
+from itertools import accumulate
+from random import Random
+
+from exporter.simulator.call_distribution import Reception
+from exporter.simulator.load_profile import PEAK, CompanyClock
+from exporter.simulator.names import COUNTRIES
+from exporter.simulator.shifts import Shifts
+from exporter.simulator.switchboard import Switchboard
+
+INBOUND_SHARE = 0.64
+
+
+class Life:
+    """Callers who call the company's numbers, and users who work their shifts and call customers.
+
+    It is mid-morning at the company at `mid_morning` (UNIX seconds). `calls_per_hour` is the average of
+    an ordinary working hour; people talk `talk_scale` times as long as usual.
+    """
+
+    def __init__(
+        self,
+        board: Switchboard,
+        calls_per_hour: float,
+        seed: int,
+        mid_morning: float,
+        talk_scale: float = 1.0,
+    ) -> None:
+        self._board = board
+        self._random = Random(f"everyday {seed}")  # noqa: S311 a simulation
+        self._clock = CompanyClock(mid_morning)
+        self._reception = Reception(board, self._random, self._clock)
+        self._reception.conversations.talk_scale = talk_scale
+        self._ended = False
+        self._shifts = Shifts(board, self._random, self._clock, on_free=self._reception.serve)
+        board.on_free = self._reception.serve
+        self._calls_per_second = calls_per_hour / 3600
+        self._staff = list(board.users)
+        self._numbers = list(board.numbers.values())
+        callers = (len(number.user_ids) * number.popularity for number in self._numbers)
+        self._popularity = list(accumulate(callers))
+
+    def begin(self) -> None:
+        """Start to live; from here on the switchboard's timeline does the rest."""
+        if self._staff:
+            self._shifts.begin()
+            self._next_call()
+
+    def end(self) -> None:
+        """Start no more calls; calls in progress go on."""
+        self._ended = True
+
+    def _next_call(self) -> None:
+        wait = self._random.expovariate(self._calls_per_second * PEAK)
+        self._board.schedule(self._board.now + wait, self._maybe_call)
+
+    def _maybe_call(self) -> None:
+        """Thin the calls of the busiest moment out to those of this one."""
+        if self._ended:
+            return
+        if self._random.random() * PEAK < self._clock.busyness(self._board.now):
+            if self._random.random() < INBOUND_SHARE:
+                self._call_in()
+            else:
+                self._call_out()
+        self._next_call()
+
+    def _call_in(self) -> None:
+        if self._random.random() < 0.01:
+            self._reception.welcome(None, self._customer("FR"))
+            return
+        number = self._random.choices(self._numbers, cum_weights=self._popularity)[0]
+        anonymous = self._random.random() < 0.05
+        self._reception.welcome(number, "anonymous" if anonymous else self._customer(number.country))
+
+    def _call_out(self) -> None:
+        free = [id_ for id_ in self._random.choices(self._staff, k=6) if self._board.is_available(id_)]
+        numbers = self._board.numbers_of(free[0]) if free else []
+        if numbers:
+            number = self._random.choice(numbers)
+            number_id = None if self._random.random() < 0.01 else number.id
+            self._reception.conversations.dial(free[0], number_id, self._customer(number.country))
+
+    def _customer(self, country: str) -> str:
+        digits = self._random.randrange(10_000)
+        return f"{COUNTRIES[country].customer} {digits // 100:02} {digits % 100:02}"

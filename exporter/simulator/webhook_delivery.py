@@ -1,0 +1,161 @@
+"""The way to a webhook, on which events are lost, doubled or late; and the postman who walks it."""
+
+import heapq
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from itertools import count
+from random import Random
+from urllib.parse import urlsplit
+
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhooks import FAILURES_UNTIL_OFF, Post, Webhooks
+
+TIMEOUT = 5.0
+"""Seconds within which Aircall wants an answer."""
+
+FIRST_RETRY = 1.0
+LONGEST_RETRY = 60.0
+"""Seconds until an event that was not taken is sent again; twofold each time."""
+
+TICK = 0.01
+"""Seconds between two looks at what has happened."""
+
+
+@dataclass
+class NetworkConditions:
+    """Shares (0 to 1) of the events that are lost, sent twice, and late by up to `late_seconds`."""
+
+    lost: float = 0.0
+    doubled: float = 0.0
+    late: float = 0.0
+    late_seconds: float = 20.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self._random = Random(f"way {self.seed}")  # noqa: S311 a simulation
+
+    def delays(self) -> list[float]:
+        """After how many seconds an event is sent: not at all, once, or twice."""
+        random = self._random
+        if random.random() < self.lost:
+            return []
+        times = 2 if random.random() < self.doubled else 1
+        return [
+            random.uniform(0, self.late_seconds) if random.random() < self.late else 0.0 for _ in range(times)
+        ]
+
+
+@dataclass
+class DeliveryQueue:
+    """What is still to be sent, by when (UNIX seconds)."""
+
+    way: NetworkConditions = field(default_factory=NetworkConditions)
+
+    def __post_init__(self) -> None:
+        self._posts: list[tuple[float, int, int, Post]] = []
+        self._sequence = count()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._posts)
+
+    def put(self, post: Post) -> None:
+        """Take in an event that has just happened."""
+        for delay in self.way.delays():
+            self._put(post.at + delay, 0, post)
+
+    def due(self, now: float) -> list[tuple[Post, int]]:
+        """What is to be sent by `now`, with how often that was tried in vain."""
+        due = []
+        with self._lock:
+            while self._posts and self._posts[0][0] <= now:
+                _, _, failures, post = heapq.heappop(self._posts)
+                due.append((post, failures))
+        return due
+
+    def failed(self, post: Post, failures: int, now: float) -> None:
+        """Send it again later; after many times in vain the webhook is switched off."""
+        if failures + 1 >= FAILURES_UNTIL_OFF:
+            post.webhook.active = False
+        elif post.webhook.active:
+            self._put(now + min(LONGEST_RETRY, FIRST_RETRY * 2**failures), failures + 1, post)
+
+    def _put(self, at: float, failures: int, post: Post) -> None:
+        with self._lock:
+            heapq.heappush(self._posts, (at, next(self._sequence), failures, post))
+
+
+class WebhookSender:
+    """Sends what is in the bag, over one connection to each webhook that is kept."""
+
+    def __init__(self, bag: DeliveryQueue) -> None:
+        self._bag = bag
+        self._connections: dict[str, HTTPConnection] = {}
+
+    def send_due(self, now: float) -> int:
+        """Send all that is due by `now` (UNIX seconds); gives how many were taken."""
+        taken = 0
+        for post, failures in self._bag.due(now):
+            if not post.webhook.active:
+                continue
+            if self._sent(post):
+                taken += 1
+            else:
+                self._bag.failed(post, failures, now)
+        return taken
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+
+    def _sent(self, post: Post) -> bool:
+        parts = urlsplit(post.webhook.url)
+        connection = self._connections.get(parts.netloc)
+        if connection is None:
+            connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+            self._connections[parts.netloc] = connection
+        try:
+            connection.request("POST", parts.path, post.body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, HTTPException):
+            connection.close()
+            return False
+        return 200 <= answer.status < 300
+
+
+class DeliveryThread:
+    """Sends an account's events in real time, in a thread."""
+
+    def __init__(
+        self,
+        account: SimulatedAccount,
+        webhooks: Webhooks,
+        way: NetworkConditions,
+        clock: Callable[[], float],
+    ) -> None:
+        """The account lives on by `clock` (UNIX seconds), also while nobody asks it anything."""
+        self.bag = DeliveryQueue(way)
+        webhooks.carriers.append(self.bag.put)
+        self._account, self._clock = account, clock
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="post office", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        postman = WebhookSender(self.bag)
+        while not self._closed.wait(TICK):
+            now = self._clock()
+            self._account.advance(now)
+            postman.send_due(now)
+        postman.close()
