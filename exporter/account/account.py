@@ -196,9 +196,9 @@ class Account:
         self.coverage.prune(self.retained_since)
         self.aside.keep("call", self.calls.active.keys() | self.ledger.unfinished_ids)
         self.ledger.prune(self.retained_since)
-        start = min(
-            start, server_now - 2 * LATE_ARRIVAL_S
-        )  # what one poll leaves out as too late, the next reads
+        start = min(start, server_now - 2 * LATE_ARRIVAL_S)  # the next poll fetches late arrivals
+        if not self.clocks_agree and self.coverage.newest:
+            start = min(start, self.coverage.newest[-1])  # the clock that is believed may be ahead
         todo = self.calls.calls_to_fetch(int(start), server_now, now, self._has_hung_up)
         self.coverage.begin_poll(todo.since)
         return todo

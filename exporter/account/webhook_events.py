@@ -65,11 +65,13 @@ class EventProcessor:
         account = self._account
         call = replace(completed(read, account.calls.calls.get(read.call.id)), as_of=as_of)
         before = account.calls.calls.get(call.id)
-        if before is None and self._is_old(call, event.at):
+        if before is None and self._was_fetched_since(call, event.at):
             return "out_of_order"
         reads = call.id in account.ledger.told_of or (before is None and account.may_be_kept(call))
         if reads and account.ledger.totals is not None:
             return "accepted" if account.ledger.read_again(call.id, as_of, now) else "out_of_order"
+        if before is None and self._is_pruned(call):
+            return "out_of_order"
         if before is None and not account.has_room_for_calls():
             return "ignored"
         shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
@@ -88,16 +90,17 @@ class EventProcessor:
         self._in_call(before, shown, as_of)
         return "accepted"
 
-    def _is_old(self, call: Call, at: float) -> bool:
-        """Whether an unknown call that is told to go on began so long ago that it was over and forgotten, or
-        was read since the event, which comes late."""
+    def _was_fetched_since(self, call: Call, at: float) -> bool:
+        """Return whether an unknown call was fetched after the event, which arrives late."""
         account = self._account
-        if call.id in account.ledger.unfinished_ids:
-            return False
-        forgotten = call.phase != "done" and call.started_at < account.store_since(account.as_of)
-        return forgotten or (
-            at < account.as_of - EVENT_REORDER_WINDOW_S and account.coverage.is_fetched(call.started_at)
-        )
+        is_late = at < account.as_of - EVENT_REORDER_WINDOW_S and account.coverage.is_fetched(call.started_at)
+        return is_late and call.id not in account.ledger.unfinished_ids
+
+    def _is_pruned(self, call: Call) -> bool:
+        """Return whether an unknown call that continues by the event started before the calls in memory."""
+        account = self._account
+        is_old = call.phase != "done" and call.started_at < account.store_since(account.as_of)
+        return is_old and call.id not in account.ledger.unfinished_ids
 
     def _in_call(self, before: Call | None, call: Call, at: float) -> None:
         """Set the user who talks to in a call. Other users of the call have to be looked at again."""

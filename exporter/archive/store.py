@@ -94,6 +94,8 @@ class Archive:
         has been since it was loaded.
         """
         self._name = secrets.token_hex(8)
+        self._has_heartbeat = False
+        """Whether the latest heartbeat was this exporter's own."""
         self._engine: Engine = engine_for(url)
         self._searched = self._engine
         self.exclusive = exclusive
@@ -161,6 +163,7 @@ class Archive:
             if self._files is not None and self._loads:
                 self._files.release(create)
             prepare(self._engine)
+            self._has_heartbeat = False
             with write_transaction(self._engine) as connection:
                 simulated_guard.claim(connection, self.simulated, again=self._loads > 0)
                 integrity.require_whole(connection)
@@ -245,12 +248,17 @@ class Archive:
         served = self._noted(metadata_table.SERVED, Served)
         return None if served is None else served.at
 
-    def heartbeat(self, at: float, since: float) -> bool:
-        """Give a sign of life; whether no other exporter has given one `since` (UNIX seconds)."""
+    def heartbeat(self, at: float) -> bool:
+        """Save that this exporter runs at `at` (UNIX seconds), or that it stops (0).
+
+        Returns whether another exporter has saved a heartbeat since the previous one of this exporter. The
+        times are not compared, because clocks may be wrong.
+        """
         with self._going_on() as connection:
-            served = metadata_table.read(connection, metadata_table.SERVED, Served)
+            found = metadata_table.read(connection, metadata_table.SERVED, Served)
             metadata_table.write(connection, metadata_table.SERVED, Served(at, self._name))
-        return served is None or served.by == self._name or served.at <= since
+        is_first, self._has_heartbeat = not self._has_heartbeat, True
+        return not is_first and found is not None and found.by != self._name and found.at > 0
 
     def user_states(self) -> UserStates:
         """What the users did when the exporter noted it last, and since when."""

@@ -116,7 +116,6 @@ class ArchiveWriter:
         self._next_removal = self._next_hiding = 0.0
         self._to_scrub = False
         self._next_beat = self._next_note = 0.0
-        self._beat_at: float | None = None
         self._told_of_another = False
         self.confirmed_at = -math.inf
         """When (our clock) the last sign of life began that the archive took: it was still ours then."""
@@ -255,10 +254,10 @@ class ArchiveWriter:
         now = self._clock()
         if now >= self._next_beat:
             at = time.time()  # by the clock on the wall, as others look for signs of life by theirs
-            if not self._archive.heartbeat(at, since=self._beat_at or at) and not self._told_of_another:
+            if self._archive.heartbeat(at) and not self._told_of_another:
                 self._told_of_another = True
                 log.error("another exporter runs on this archive: each account needs an archive of its own")
-            self._beat_at, self._next_beat, self.confirmed_at = at, now + HEARTBEAT_INTERVAL_S, now
+            self._next_beat, self.confirmed_at = now + HEARTBEAT_INTERVAL_S, now
             self._listener.on_manual_backfill(self._archive.manual_backfills())
 
     def _note(self) -> None:
@@ -316,6 +315,6 @@ class ArchiveWriter:
         if self._loaded and self._failing_since is None:
             self.step()
             with suppress(ArchiveError):  # it ends without a word then, as where it was away before
-                self._archive.heartbeat(0, since=time.time())
+                self._archive.heartbeat(0)
                 if self._archive.exclusive:
                     self._archive.release_leadership()

@@ -190,6 +190,25 @@ def test_call_that_ends_after_a_restart_before_the_first_poll_is_counted_once(
         assert world.scrape().sum("aircall_calls_total") == before + 1
 
 
+def test_event_about_a_call_in_progress_from_before_the_calls_in_memory_has_it_read_and_counted_once(
+    database: str, account: SimulatedAccount
+) -> None:
+    number, users = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 5 * 86_400)
+    account.answer(call.id, users[0], at=call.started_at + 5)
+    with polled(account, archive=Archive(database)) as world:
+        read_whole(world)
+        before = world.scrape().sum("aircall_calls_total")
+        hear(world, call_event("call.answered", call, world.time.now))
+        world.live(10)
+        assert f"/v1/calls/{call.id}" in [request.path for request in world.aircall.requests]
+    account.hang_up(call.id, at=account.now)
+    with polled(account, archive=Archive(database)) as world:
+        read_whole(world)
+        world.live(30)
+        assert world.scrape().sum("aircall_calls_total") == before + 1
+
+
 @given(journeys(1), st.data())
 def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_read_before(
     life: list[Moment], data: st.DataObject

@@ -25,7 +25,7 @@ NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(1.0, ((1, 2_000_
 WAYS_TO_WRITE: dict[str, Callable[[Archive], object]] = {
     "load": lambda archive: archive.load(),
     "save": lambda archive: archive.save(NAMED),
-    "sign of life": lambda archive: archive.heartbeat(time.time(), since=0),
+    "sign of life": lambda archive: archive.heartbeat(time.time()),
     "wishes": lambda archive: archive.set_manual_backfills(((1, 2),)),
     "availabilities": lambda archive: archive.save_user_states({1: ("available", 1.0)}),
     "retention": lambda archive: archive.purge_expired(10),

@@ -62,5 +62,18 @@ def test_two_exporters_on_one_archive_are_told_of(database: str) -> None:
     )
 
 
+def test_heartbeat_of_an_earlier_run_whose_clock_was_ahead_is_not_another_exporter(database: str) -> None:
+    earlier, later = Archive(database), Archive(database)
+    earlier.load()
+    earlier.heartbeat(NOON + 86_400)
+    later.load()
+    assert not later.heartbeat(NOON)
+    assert not later.heartbeat(NOON + 15)
+    earlier.heartbeat(NOON + 86_415)
+    assert later.heartbeat(NOON + 30)
+    earlier.close()
+    later.close()
+
+
 def logged_errors(logged: list[EventDict]) -> list[str]:
     return [str(line["event"]) for line in logged if line["log_level"] == "error"]

@@ -85,7 +85,7 @@ def filled(database: str) -> Archive:
 
 def notices(archive: Archive) -> bool:
     try:
-        archive.heartbeat(NOON, since=NOON)
+        archive.heartbeat(NOON)
     except ReplacedError:
         return True
     return False

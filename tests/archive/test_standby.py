@@ -180,7 +180,7 @@ def test_only_one_has_an_exclusive_archive(url: str) -> None:
     eventually(lambda: third.leader_state() is LeaderState.LEFT)
     for late in (
         lambda: first.save(Batch(names={("user", "1"): "Bob"})),
-        lambda: first.heartbeat(1, since=0),
+        lambda: first.heartbeat(1),
     ):
         with pytest.raises(LostLeadershipError, match="another exporter has polled this account meanwhile"):
             late()

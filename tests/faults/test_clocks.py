@@ -89,6 +89,25 @@ def test_exporter_with_a_wrong_clock_keeps_and_counts_every_call(wrong: WrongClo
     engine.dispose()
 
 
+@pytest.mark.parametrize(("machine", "date"), [(HOUR, -HOUR), (-2 * HOUR, DAY), (DAY, -2 * HOUR)])
+def test_restart_with_clocks_wrong_in_different_directions_counts_new_calls(
+    machine: float, date: float, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    account = SimulatedAccount(users=12, calls_per_hour=200, seed=3, start=NOON, history=0)
+    with polled(account, archive=Archive(database), storage=RETENTION) as world:
+        world.live_until_complete()
+    wrong = {"rate_limit": 600, "clock_skew": -machine, "date_error": date}
+    with polled(account, archive=Archive(database), served=wrong, storage=RETENTION) as world:
+        world.live(60)
+        before = world.scrape().sum("aircall_calls_total")
+        call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=account.now)
+        world.live(5)
+        account.miss(call.id, "short_abandoned", at=account.now)
+        world.live(40)
+        assert world.scrape().sum("aircall_calls_total") > before
+
+
 def live(database: str, account: SimulatedAccount, wrong: WrongClock, run: int):
     served = {"rate_limit": 600, **wrong.served(run)}
     return polled(account, archive=Archive(database), served=served, storage=RETENTION)
