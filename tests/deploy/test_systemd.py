@@ -15,7 +15,7 @@ from tests.running import eventually
 from tests.scrape import Scrape
 from tests.stack import ROOT, program
 
-UNIT = ROOT / "deploy/systemd/aircall-exporter.runtime"
+UNIT = ROOT / "deploy/systemd/aircall-exporter.service"
 INSTALLED = "/opt/aircall-exporter/bin/aircall-exporter"
 EXPOSED_AT_MOST = 15
 """Tenths of systemd's exposure level; its "OK" ends at 50, and what is left here is the network."""
