@@ -1,5 +1,5 @@
-# Needs Python 3.11 or later; `make test` also takes the real Prometheus and Alertmanager from the
-# system's packages, and installs them where it may.
+# Needs Python 3.11 or later. `make test` also needs Prometheus, Alertmanager and PostgreSQL, and installs them from the
+# system's packages if it has the permission.
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test check bench format docs boards manifests lock audit sbom clean
 
-demo: $(VENV)/installed  ## a simulated account, exported: nothing else is needed
+demo: $(VENV)/installed  ## run the exporter with a simulated account
 	$(BIN)/aircall-exporter demo
 
 test: $(VENV)/developing check  ## everything that CI runs
@@ -20,31 +20,31 @@ check: $(VENV)/developing  ## style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(VENV)/developing  ## the tables of docs/performance.md; takes its time
+bench: $(VENV)/developing  ## print the tables of docs/performance.md (slow)
 	$(BIN)/python -m bench
 
 format: $(VENV)/developing
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(VENV)/developing  ## write the reference pages that are made from the code
+docs: $(VENV)/developing  ## generate the reference pages from the code
 	$(BIN)/python -m tests.reference
 
 boards: $(VENV)/developing  ## write grafana/dashboards from grafana/boards
 	$(BIN)/python -m grafana.boards
 
-manifests: $(VENV)/developing  ## write Kubernetes' form of Prometheus' rules
+manifests: $(VENV)/developing  ## generate the PrometheusRule from prometheus/rules
 	$(BIN)/python -m deploy.rules
 
-lock: $(VENV)/supplying  ## pin what the image is made of, by hash
+lock: $(VENV)/supplying  ## pin the image's packages by hash
 	$(BIN)/pip-compile --quiet --generate-hashes --upgrade --strip-extras --extra postgres --build-deps-for wheel \
 		--allow-unsafe --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 		--output-file requirements.lock pyproject.toml
 
-audit: $(VENV)/supplying  ## known vulnerabilities of what is pinned
+audit: $(VENV)/supplying  ## look up known vulnerabilities of the pinned packages
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
-sbom: $(VENV)/supplying  ## what the image is made of, as CycloneDX: build/sbom.cdx.json, for a release
+sbom: $(VENV)/supplying  ## write the image's SBOM (CycloneDX) to build/sbom.cdx.json, for a release
 	mkdir -p build
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
 		requirements.lock -o build/sbom.cdx.json

@@ -1,4 +1,4 @@
-"""Writes Prometheus' rules as a PrometheusRule (`make manifests`); a test compares what is committed."""
+"""Generate the PrometheusRule from Prometheus' rules (`make manifests`). A test compares the committed file."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ spec:
 
 
 def prometheus_rule() -> str:
-    """The manifest. Each group is evaluated as often as prometheus.yml says, for the alerts count on that."""
+    """Return the manifest, with the evaluation interval of prometheus.yml, which the alerts expect."""
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
     interval = config["global"]["evaluation_interval"]
     groups = [
