@@ -1,4 +1,7 @@
-"""Generate the PrometheusRule from Prometheus' rules (`make manifests`). A test compares the committed file."""
+"""Generate the PrometheusRule from prometheus/rules (`make manifests`).
+
+A test compares the committed file.
+"""
 
 import re
 from pathlib import Path
