@@ -122,8 +122,8 @@ def _known(world: Polled, before: Scrape, during: Scrape, seconds: float) -> Non
 
 STALE = Board("the last good values, ages growing, `aircall_up` 0", _stale)
 THROTTLED = Board(f"{STALE.words} after a minute or so, `aircall_api_throttled_total`", _throttled)
-FAILING = Board("what the pages that came say, ages growing, `aircall_up` 0", _failing)
-KEPT = Board("everybody and everything known before, calls as they are, `aircall_up` 0", _kept)
-KNOWN = Board("everybody and everything known before, calls as they are", _known)
-TRUE = Board("what is true", _true)
-FRESH = Board("everybody, and the calls that Aircall shows", _fresh)
+FAILING = Board("the pages that arrived, ages growing, `aircall_up` 0", _failing)
+KEPT = Board("all objects known before, current calls, `aircall_up` 0", _kept)
+KNOWN = Board("all objects known before, current calls", _known)
+TRUE = Board("the true state", _true)
+FRESH = Board("all users, and the calls that Aircall returns", _fresh)
