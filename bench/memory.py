@@ -49,7 +49,7 @@ def main() -> int:
             print(f"read in {time.monotonic() - begun:.0f} s", file=sys.stderr)
             seen = [read, *watch(exporter, arguments.seconds)]
             peak = memory(exporter, "VmHWM")
-    print("| users | calls in the period | once read, MB | median, MB | at most, MB |")
+    print("| users | calls in the period | after the first fetch, MB | median, MB | maximum, MB |")
     print("| --: | --: | --: | --: | --: |")
     print(f"| {users:,} | {shown:,.0f} | {read:.0f} | {sorted(seen)[len(seen) // 2]:.0f} | {peak:.0f} |")
     return 0 if peak < MOST else 1

@@ -20,7 +20,7 @@ from tests.faults.table import TROUBLES, Trouble
 from tests.simulated_time import NOON
 
 UNFIT = {
-    "nobody there",
+    "server down",
     "headers that drip",
     "endless `100 Continue`",
     "no CA certificates",

@@ -72,7 +72,7 @@ def main() -> int:
             ),
         }
         print(f"{series:,} series:\n")
-        print("| scrape | prometheus-client, ms | exporter, ms | times as fast | kB |")
+        print("| scrape | prometheus-client, ms | exporter, ms | speed-up | kB |")
         print("| --- | --: | --: | --: | --: |")
         slow = [name for name, pair in ways.items() if row(name, *pair, arguments.scrapes) < FASTER]
     for name in slow:
