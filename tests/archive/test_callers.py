@@ -266,6 +266,6 @@ def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:
     ):
         world.live(30)
         assert found_in(tmp_path, written) == set()
-    said = [line for line in logs if line["event"] == "callers kept before are hidden too now"]
+    said = [line for line in logs if line["event"] == "archived callers masked"]
     assert [line["caller"] for line in said] == ["masked"]
     assert kept.found(min(written))
