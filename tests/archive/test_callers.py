@@ -215,7 +215,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
     before: Caller,
     after: Caller,
 ) -> None:
-    monkeypatch.setattr(masking, "PIECE", 4)
+    monkeypatch.setattr(masking, "BATCH_SIZE", 4)
     database, strict = new_database(), new_database()
     archive = saved(database, tmp_path, before)
     saved(strict, tmp_path, after)
@@ -230,7 +230,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
 def test_hiding_begins_anew_where_more_is_shown_meanwhile(
     new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(masking, "PIECE", 4)
+    monkeypatch.setattr(masking, "BATCH_SIZE", 4)
     database, strict = new_database(), new_database()
     archive = saved(database, tmp_path, "full")
     saved(strict, tmp_path, "masked")
