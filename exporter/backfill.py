@@ -1,8 +1,8 @@
-"""The command `aircall-exporter backfill`: reads a stretch of the past into the archive, by hand.
+"""Implement the command `aircall-exporter backfill`, which fetches calls of a range into the archive.
 
-Where an exporter runs on the same archive, the command leaves the reading to it and watches: the request
-budget is one. Else it reads by itself. Either way what has been read stays read, so that the same command
-given again goes on where it was.
+If an exporter runs on the same archive, the command requests the range from it and shows its progress,
+because both share one request budget. Otherwise the command fetches the calls itself. Fetched calls stay in
+either case, so the same command continues where an interrupted one ended.
 """
 
 import argparse
@@ -38,12 +38,12 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 HEARTBEAT_TIMEOUT_S = 4 * HEARTBEAT_INTERVAL_S
 """Seconds without a sign of life after which no exporter is taken to run on the archive."""
 
-LOOK = 1.0
-"""Seconds between two looks at what the running exporter has read."""
+PROGRESS_INTERVAL_S = 1.0
+"""Seconds between two checks of the running exporter's progress."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The stretch of time."""
+    """Add the flags of the range."""
     when = "2026-11-23, 2026-11-23T14:30 (local unless --utc), 30d (that long ago) or now"
     parser.add_argument("--from", dest="since", required=True, metavar="TIME", help=when)
     parser.add_argument("--to", dest="until", default="now", metavar="TIME", help="the same (default: now)")
@@ -51,7 +51,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> int:
-    """Read what is missing; gives the exit code. Raises ArchiveError, and ValueError on a wrong time."""
+    """Fetch missing calls, and return the exit code. Raises ArchiveError, and ValueError for a wrong time."""
     now, zone = time.time(), UTC if arguments.utc else None
     since = _moment("--from", arguments.since, now, zone)
     until = _moment("--to", arguments.until, now, zone)
@@ -59,9 +59,9 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
     span = requested_range(since, until, Duration(reach), now)
 
     def left() -> int:
-        """Seconds of the span that are not read; what is kept no longer by now is not missed."""
-        progress, kept = archive.progress(), (max(span[0], int(time.time() - reach)), span[1])
-        return _length(subtract(kept, progress.covered if progress else ()))
+        """Return the seconds of the range that are missing, except for those past their retention by now."""
+        progress, retained = archive.progress(), (max(span[0], int(time.time() - reach)), span[1])
+        return _length(subtract(retained, progress.covered if progress else ()))
 
     archive.load()
     with _bar(span) as bar:
@@ -69,14 +69,14 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
             while left():
                 if has_running_exporter(archive):
                     _watch(archive, span, left, bar)
-                elif (problem := _read(archive, settings, span, bar)) is not None:
-                    bar.say(problem)
+                elif (problem := _fetch(archive, settings, span, bar)) is not None:
+                    bar.print(problem)
                     return FAILED
         except KeyboardInterrupt:
-            bar.say("interrupted; the same command goes on where it was")
+            bar.print("interrupted; the same command continues where this one ended")
             return INTERRUPTED
         bar.show(0, 0)
-        bar.say("all calls of that time are in the archive")
+        bar.print("all calls of that time are in the archive")
     return DONE
 
 
@@ -88,7 +88,7 @@ def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
 
 
 def requested_range(since: int, until: int, reach: Duration, now: float) -> TimeRange:
-    """The span to be read, up to the present. Raises ValueError where it is none or too old."""
+    """Return the range, cut at the present. Raises ValueError if it is empty or too old."""
     until = min(until, int(now) - LATE_ARRIVAL_S)
     if since >= until:
         raise ValueError("--from: found a time that is not before --to")
@@ -99,7 +99,7 @@ def requested_range(since: int, until: int, reach: Duration, now: float) -> Time
 
 
 def time_left(todo: int, done: int, spent: float) -> float | None:
-    """Seconds that `todo` seconds of past still take if `done` of them took `spent`; none where none did."""
+    """Return the seconds that fetching `todo` seconds takes if `done` took `spent`; None if `done` is 0."""
     return spent * todo / done if done > 0 else None
 
 
@@ -108,33 +108,35 @@ def _length(spans: tuple[TimeRange, ...]) -> int:
 
 
 def has_running_exporter(archive: Archive) -> bool:
-    """Whether an exporter runs on the archive."""
+    """Return whether an exporter runs on the archive."""
     seen = archive.last_heartbeat()
     return seen is not None and abs(time.time() - seen) < HEARTBEAT_TIMEOUT_S
 
 
 def _watch(archive: Archive, span: TimeRange, left: Callable[[], int], bar: "_Bar") -> None:
-    """Ask the running exporter for the span, and look on until nothing of it is left, or it runs no more."""
-    bar.say("an exporter runs on this archive: it reads, as its budget allows")
+    """Request the range from the running exporter, and wait until it is fetched or the exporter stops."""
+    bar.print("an exporter runs on this archive and fetches the calls, as its budget allows")
     begun, first = time.monotonic(), left()
     try:
         while (todo := left()) and has_running_exporter(archive):
-            wishes = archive.manual_backfills()
-            if span not in wishes:  # or another command has just written its own in place of it
-                archive.set_manual_backfills((*wishes, span))
+            ranges = archive.manual_backfills()
+            if span not in ranges:  # another command may have overwritten it
+                archive.set_manual_backfills((*ranges, span))
             bar.show(todo, time_left(todo, first - todo, time.monotonic() - begun))
-            time.sleep(LOOK)
+            time.sleep(PROGRESS_INTERVAL_S)
     finally:
-        archive.set_manual_backfills(tuple(wish for wish in archive.manual_backfills() if wish != span))
+        archive.set_manual_backfills(tuple(each for each in archive.manual_backfills() if each != span))
 
 
-def _read(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") -> str | None:
-    """Read until nothing is left or another exporter has started; return why it cannot be read, if so."""
+def _fetch(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") -> str | None:
+    """Fetch until nothing is left or an exporter has started. Return the problem if that fails."""
     clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
     poller = Poller(settings, client, registry, Clocks(clock), archive.save)
     poller.tasks.enabled = (MANUAL_BACKFILL, "teams")
-    poller.tasks["teams"].due = math.inf  # read only if a request fails, to see whether lists can be read
+    poller.tasks[
+        "teams"
+    ].due = math.inf  # fetched only if a request fails, to see whether lists can be fetched
     poller.restore(archive.load())
     poller.set_manual_backfill((span,))
     history, budget = poller.account.coverage, poller.budget
@@ -142,7 +144,7 @@ def _read(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") ->
     try:
         while MANUAL_BACKFILL in poller.tasks.runnable(clock()) and not has_running_exporter(archive):
             poller.account.advance_to(clock() + poller.account.server_ahead)
-            come_again = poller.step()
+            next_step_at = poller.step()
             if poller.status().credential_rejected:
                 return CREDENTIAL_REJECTED
             present = poller.aircall_time()
@@ -151,14 +153,14 @@ def _read(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") ->
             left = _length(history.requested_gaps)
             spent = 60 * budget.spent / budget.sustained
             bar.show(left, time_left(left, first - left, spent))
-            _sleep_until(come_again, clock)
+            _sleep_until(next_step_at, clock)
     finally:
         client.close()
     if not history.requested_gaps or has_running_exporter(archive):
         return None
     problems = "; ".join(poller.account.aside.problems.values())
     return (
-        f"{_length(history.requested_gaps)} seconds of that time cannot be read, because requests fail"
+        f"{_length(history.requested_gaps)} seconds of that time cannot be fetched, because requests fail"
         f" ({problems}); the same command tries again"
     )
 
@@ -175,7 +177,7 @@ def _sleep_until(at: float, clock: Clock) -> None:
 
 
 class _Bar:
-    """How far it has come: a bar on a terminal, a line every tenth of the way elsewhere."""
+    """Show progress: a bar on a terminal, otherwise a line per tenth."""
 
     def __init__(self, console: Console, progress: Progress, span: TimeRange) -> None:
         self._console, self._progress = console, progress
@@ -185,16 +187,16 @@ class _Bar:
         self._task = progress.add_task(days, total=self._total, left="")
 
     def show(self, left: int, seconds: float | None) -> None:
-        """`left` seconds of past are to be read, which takes about `seconds`, none where nobody can say."""
-        done, told = self._total - left, "" if seconds is None else f"about {Duration(round(seconds))} left"
-        self._progress.update(self._task, completed=done, left=told)
+        """Show that `left` seconds are missing, which takes about `seconds`, None if that is unknown."""
+        done, rest = self._total - left, "" if seconds is None else f"about {Duration(round(seconds))} left"
+        self._progress.update(self._task, completed=done, left=rest)
         tenths = 10 * done // self._total
         if not self._console.is_terminal and tenths > self._tenths:
             self._tenths = tenths
-            self._console.print(f"{10 * tenths} % read" + (f", {told}" if left and told else ""))
+            self._console.print(f"{10 * tenths} % fetched" + (f", {rest}" if left and rest else ""))
 
-    def say(self, words: str) -> None:
-        self._console.print(f"aircall-exporter: backfill: {words}", soft_wrap=True)
+    def print(self, message: str) -> None:
+        self._console.print(f"aircall-exporter: backfill: {message}", soft_wrap=True)
 
 
 @contextmanager

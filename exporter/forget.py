@@ -1,4 +1,4 @@
-"""The command `aircall-exporter forget`: removes a person from the archive, whoever runs on it meanwhile."""
+"""Implement the command `aircall-exporter forget`, which erases a caller, also while an exporter runs."""
 
 import argparse
 
@@ -10,47 +10,47 @@ from exporter.terminal.prompt import confirm
 FORGOTTEN, NOTHING, NOT_CONFIRMED = 0, 1, 130
 """Exit codes; 2 is a wrong flag, or an archive that cannot be changed."""
 
-TRIES = 3
-"""How often what was removed is scrubbed away, where somebody reads the archive at that moment."""
+MAX_PURGE_ATTEMPTS = 3
+"""How often purging the removed data is attempted while searches read the archive."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Whom, and how."""
+    """Add the flags of the command."""
     parser.add_argument("number", metavar="NUMBER", help="as Aircall shows it, with its country code")
-    parser.add_argument("--yes", action="store_true", help="forget without asking")
-    parser.add_argument("--dry-run", action="store_true", help="only say how many calls it would change")
+    parser.add_argument("--yes", action="store_true", help="forget without confirmation")
+    parser.add_argument("--dry-run", action="store_true", help="only print how many calls would change")
 
 
 def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
-    """Forget a caller; gives the exit code. Raises ArchiveError, and ValueError where nobody can be meant."""
+    """Erase a caller, and return the exit code. Raises ArchiveError and ValueError."""
     number = arguments.number
     if not digits_only(number):
         raise ValueError("NUMBER: found no digit in it, wanted a phone number")
-    kept = archive.count_calls_of(number)
+    calls = archive.count_calls_of(number)
     if arguments.dry_run:
-        print(f"{_counted(kept)} would be changed")
-        return FORGOTTEN if kept else NOTHING
-    if not (arguments.yes or _is_confirmed(kept)):
-        print("nothing is changed")
+        print(f"{_counted(calls)} would be changed")
+        return FORGOTTEN if calls else NOTHING
+    if not (arguments.yes or _is_confirmed(calls)):
+        print("nothing changed")
         return NOT_CONFIRMED
     changed = archive.erase(number, int(now))
-    _scrub(archive)
-    print(f"{_counted(changed)} changed; what is read of this caller from now on is kept without him")
+    _purge(archive)
+    print(f"{_counted(changed)} changed; later calls of this caller are archived without personal data")
     return FORGOTTEN if changed else NOTHING
 
 
-def _is_confirmed(kept: int) -> bool:
-    loses = "their caller, comments, tags, assignee and the way to recordings"
-    return confirm(f"{_counted(kept)} will lose {loses}. This cannot be undone. Go on?")
+def _is_confirmed(calls: int) -> bool:
+    loses = "their caller, comments, tags, assignee and links to recordings"
+    return confirm(f"{_counted(calls)} will lose {loses}. This cannot be undone. Continue?")
 
 
-def _scrub(archive: Archive) -> None:
-    for _ in range(TRIES):
+def _purge(archive: Archive) -> None:
+    for _ in range(MAX_PURGE_ATTEMPTS):
         if archive.purge_deleted_data():
             return
     raise ArchiveError(
-        "the caller is forgotten, but somebody reads the archive all the time, and so what was removed is"
-        " still in its log; give the command again"
+        "the caller is erased, but removed data is still in the archive's log, because searches are reading"
+        " the archive; run the command again"
     )
 
 

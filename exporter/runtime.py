@@ -111,7 +111,7 @@ class Service:
                 on_leadership_lost=self._end,
             ),
             settings=lambda: self.latest.board.settings,
-            doing=lambda: {
+            user_states=lambda: {
                 int(row.user.id): (row.state, self.clocks.unix(row.since))
                 for row in self.latest.board.users
                 if row.since is not None

@@ -76,7 +76,7 @@ def test_it_reads_what_is_missing_and_then_nothing(tmp_path: Path, aircall: Simu
         0,
         "aircall-exporter: backfill: all calls of that time are in the archive",
     )
-    assert "% read, about " in words
+    assert "% fetched, about " in words
     assert kept(tmp_path) == set(aircall.account.calls)
     asked = len(aircall.requests)
     assert said(command(tmp_path, aircall.base_url, "--from=3d", "--to=1h"))[0] == 0
@@ -95,7 +95,7 @@ def test_interrupted_it_goes_on_where_it_was(
     code, words = said(first)
     sixth.released.set()
     aircall.faults.clear()
-    assert (code, "interrupted; the same command goes on where it was" in words) == (130, True)
+    assert (code, "interrupted; the same command continues where this one ended" in words) == (130, True)
     before, known = len(aircall.requests), len(kept(tmp_path))
     assert 0 < known < CALLS
     assert said(command(tmp_path, aircall.base_url, "--from=4d"))[0] == 0

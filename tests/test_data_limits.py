@@ -121,7 +121,7 @@ def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_answer() -> None
         found = tuple(CallWithDetails(call, CallDetails()) for call in calls)
         return Page(found, 0, frozenset(call.id for call in calls), f"?page={next(ids)}")
 
-    with pytest.raises(InvalidResponseError, match="later than asked for"):
+    with pytest.raises(InvalidResponseError, match="later than requested"):
         drive(fetch_window(now - 900, now, account.apply_call_page), page, 1000)
 
 

@@ -86,7 +86,7 @@ def test_the_log_says_the_same_once_the_size_is_known(capsys: pytest.CaptureFixt
     with polled(account) as world:
         world.live_until_complete()
         world.live(300)
-    said = [line for line in capsys.readouterr().out.splitlines() if "what this account can have" in line]
+    said = [line for line in capsys.readouterr().out.splitlines() if "plan for this account" in line]
     assert len(said) == 1
     assert "users=300" in said[0]
     assert "of 47/min" in said[0]

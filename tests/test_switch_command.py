@@ -259,7 +259,7 @@ def test_beside_an_exporter_it_takes_what_that_leaves(aircall: SimulatedAircall,
     alone = run(*flags, "users", **environ)
     assert (alone.returncode, alone.stderr) == (0, "")
     with process(*flags, **environ) as exporter:
-        exporter.logged("what this account can have")
+        exporter.logged("plan for this account")
         with subprocess.Popen(
             [*COMMAND, *flags, "users"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | environ,

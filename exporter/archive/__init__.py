@@ -1,1 +1,1 @@
-"""The call archive: every call that was read, and the counters, kept over restarts."""
+"""Archive all calls and counters in a database."""

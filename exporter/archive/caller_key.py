@@ -1,4 +1,4 @@
-"""Which key an archive's callers are hashed with: always the same, else nobody would be found again."""
+"""Check that an archive's callers are always hashed with the same key, so that they can be found again."""
 
 import hmac
 
@@ -11,7 +11,7 @@ from exporter.archive.schema import state as notes
 
 
 def claim(connection: Connection, file: KeyFile) -> CallerKey:
-    """The key of an archive that is being opened; the first one holds from then on. Raises ArchiveError."""
+    """Return the key of an archive that is being loaded. The first key stays. Raises ArchiveError."""
     if metadata_table.read(connection, metadata_table.CALLER_KEY, str) is None:
         file.make()
         metadata_table.write(connection, metadata_table.CALLER_KEY, file.read().fingerprint)
@@ -28,14 +28,14 @@ def require_key(connection: Connection, file: KeyFile) -> None:
 
 
 def key_of(connection: Connection, file: KeyFile) -> CallerKey:
-    """The key that an archive's callers are hashed with. Raises ArchiveError where the file is another."""
+    """Return the key that callers are hashed with. Raises ArchiveError if the file has another key."""
     noted = metadata_table.read(connection, metadata_table.CALLER_KEY, str)
     if noted is None:
-        raise ArchiveError("the archive has no caller key yet; the exporter makes it when it starts")
+        raise ArchiveError("the archive has no caller key yet; the exporter creates it when it starts")
     key = file.read()
     if not hmac.compare_digest(key.fingerprint, noted):
         raise ArchiveError(
-            f"{file.path}: is another key than the one that the archive's callers are hashed with;"
-            " put that one back, or name it by storage.key_file"
+            f"{file.path}: found another key than the one that the archive's callers are hashed with;"
+            " restore that one, or configure it as storage.key_file"
         )
     return key

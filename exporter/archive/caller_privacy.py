@@ -1,4 +1,4 @@
-"""Callers as they are kept: shown whole, or told apart by a hash where they are masked or hidden."""
+"""Decide how callers are archived: whole, masked or hidden with a hash, or erased."""
 
 from dataclasses import dataclass
 
@@ -11,36 +11,39 @@ from exporter.archive.database import ArchiveError
 from exporter.archive.records import CallRecord
 
 ERASED = "forgotten"
-"""Stands in the place of a caller who is to be forgotten."""
+"""The archived caller of calls whose caller was erased."""
 
 
 @dataclass(frozen=True)
 class Callers:
-    """What an archive does with the callers that it is given. Without a key, nothing is hashed."""
+    """How an archive saves callers. Without a key, nothing is hashed."""
 
     key: CallerKey | None
     forgotten: frozenset[str]
-    """Hashes of those of whom nothing is kept."""
+    """Hashes of erased callers."""
 
     def kept(self, record: CallRecord) -> CallRecord:
-        """What may be kept of a call: of one with a caller who is to be forgotten, nothing that is his.
+        """Return the record as it may be archived: without personal data if its caller was erased.
 
-        Raises ArchiveError where nobody can tell who that is.
+        Raises:
+            ArchiveError: Callers were erased, and the key that identifies them is missing.
         """
         if not self.forgotten:
             return record
         if self.key is None:
-            raise ArchiveError("callers are to be forgotten, and there is no key that tells them")
+            raise ArchiveError(
+                "callers were erased, and the key that identifies them is missing; configure storage.key_file"
+            )
         if self.key.hash(record.call.raw_digits) not in self.forgotten:
             return record
         return CallRecord(replace(record.call, raw_digits=ERASED), CallDetails(), "full")
 
     def shown(self, record: CallRecord) -> str:
-        """The caller as it may be shown."""
+        """Return the caller as it may be shown."""
         return format_caller(record.call.raw_digits, record.shown)
 
     def hash(self, record: CallRecord) -> str | None:
-        """What tells a caller who is not shown whole; none where there is nothing to tell."""
+        """Return the hash of a caller who is not shown whole, or None."""
         number = record.call.raw_digits
         is_whole = self.shown(record) == number
         return None if is_whole or self.key is None else self.key.hash(number)

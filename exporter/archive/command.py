@@ -1,4 +1,4 @@
-"""The command `aircall-exporter calls`: flags, times and exit codes of a search."""
+"""Implement the command `aircall-exporter calls`, which searches the archive."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ _SHOWN = {"table": output.as_table, "json": output.as_json, "csv": output.as_csv
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The criteria of a search, and how to show what is found."""
+    """Add the flags of the criteria and of the output."""
     for parameter in PARAMETERS:
         flag, help_ = _flag(parameter.name), parameter.meaning
         if parameter.kind == "truth":
@@ -37,12 +37,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
             help=f"{help_}{form}{several}",
         )
     parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="at most so many, newest first")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="maximum number, newest first")
     parser.add_argument("--utc", action="store_true", help="times are UTC, in and out")
 
 
 def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
-    """Search and print; gives the exit code. Raises ArchiveError, and ValueError on a wrong criterion."""
+    """Search, print, and return the exit code. Raises ArchiveError, and ValueError for a wrong criterion."""
     zone = UTC if arguments.utc else None
     given = {parameter.name: _texts(getattr(arguments, parameter.name)) for parameter in PARAMETERS}
     try:
@@ -76,7 +76,7 @@ def _flag(name: str) -> str:
 
 
 class _Counted:
-    """Calls as they pass by, counted."""
+    """Iterate over up to `limit` calls (0: all), and count them."""
 
     def __init__(self, calls: Iterator[CallResult], limit: int) -> None:
         self._calls = islice(calls, limit) if limit > 0 else calls

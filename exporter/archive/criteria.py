@@ -1,7 +1,6 @@
-"""What a search may ask for, the same for the command, the API and whoever calls the library.
+"""Define the criteria of a search, the same for the command, the API and the library.
 
-Criteria are AND-ed, the options within one criterion OR-ed, and one that is left out does not count; only
-the period is mandatory.
+All criteria must match. Of the options within one criterion, one must match. Only the period is mandatory.
 """
 
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ MAX_TIMESTAMP = 253_402_300_799
 
 MAX_VALUES = 500
 MAX_TEXT_LENGTH = 1000
-"""How many options a criterion may have, and how long a text may be."""
+"""Limits of the options per criterion, and of the characters per text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A criterion as users name it (`longer_than`, or `--longer-than` as a flag), and its field."""
+    """A criterion by its name in the API (`longer_than`, as a flag `--longer-than`), and its field."""
 
     name: str
     field: str
@@ -32,7 +31,7 @@ class Parameter:
 
     @property
     def several(self) -> bool:
-        """Whether it may be given several times, and one of them has to hold."""
+        """Whether it may be given several times; one of the values must match."""
         return self.kind in ("text", "choice")
 
 
@@ -46,7 +45,7 @@ PARAMETERS = (
         "1h",
     ),
     Parameter("user", "users", "text", "calls of this user, by id or name", "Ada Lovelace"),
-    Parameter("team", "teams", "text", "calls that count for this team, by id or name", "Sales"),
+    Parameter("team", "teams", "text", "calls counted for this team, by id or name", "Sales"),
     Parameter("number", "numbers", "text", "calls on this number, by id or name", "Support"),
     Parameter("direction", "directions", "choice", "by direction", "inbound", ("inbound", "outbound")),
     Parameter("asset", "assets", "choice", "with one of these", "recording", ("recording", "voicemail")),
@@ -61,7 +60,7 @@ PARAMETERS = (
 
 
 class CriterionError(ValueError):
-    """A criterion that cannot be searched by; says its parameter, what was found and what is wanted."""
+    """A criterion with an invalid value. The message has the parameter and what is expected."""
 
     def __init__(self, parameter: str, problem: str) -> None:
         super().__init__(f"{parameter}: {problem}")
@@ -70,9 +69,10 @@ class CriterionError(ValueError):
 
 @dataclass(frozen=True)
 class Criteria:
-    """What is searched for. Times are UNIX seconds, lengths seconds; people and numbers are ids or names.
+    """The criteria of a search. Times are UNIX seconds, durations seconds. Names may be ids, too.
 
-    Raises CriterionError where a value is not of its parameter's kind, or from no database could hold.
+    Raises:
+        CriterionError: A value is not of its parameter's kind, or no database could store it.
     """
 
     since: int
@@ -90,9 +90,9 @@ class Criteria:
     callers: tuple[str, ...] = ()
     """Digits of the number, or `anonymous`."""
     caller_hashes: tuple[str, ...] = ()
-    """The same numbers as the archive's key tells them; filled in by the archive."""
+    """Hashes of the same numbers by the archive's key. The archive fills them in."""
     texts: tuple[str, ...] = ()
-    """Found anywhere: caller, user, number, reason, tags, comments."""
+    """Texts that appear anywhere: caller, user, number, reason, tags, comments."""
 
     def __post_init__(self) -> None:
         for parameter in PARAMETERS:
@@ -102,18 +102,17 @@ class Criteria:
                 problem = f"found {len(values)} options, wanted at most {MAX_VALUES}"
                 raise CriterionError(parameter.name, problem)
             for each in values:
-                wanted = _wanted(parameter, each)
-                if wanted:
-                    raise CriterionError(parameter.name, f"found {truncate(each)}, wanted {wanted}")
+                if expected := _expected(parameter, each):
+                    raise CriterionError(parameter.name, f"found {truncate(each)}, wanted {expected}")
         if self.since > self.until:
             raise CriterionError("to", "is before from, wanted a later time")
 
 
-def _wanted(parameter: Parameter, value: object) -> str:
-    """What is wanted instead, where a value is wrong."""
+def _expected(parameter: Parameter, value: object) -> str:
+    """Return what is expected instead of an invalid value, or "" if the value is valid."""
     match parameter.kind:
         case "text":
-            return _wanted_text(value)
+            return _expected_text(value)
         case "choice":
             return "" if value in parameter.options else " or ".join(parameter.options)
         case "truth":
@@ -128,11 +127,11 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and 0 <= value <= MAX_TIMESTAMP
 
 
-def _wanted_text(value: object) -> str:
+def _expected_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         return "a text"
     if len(value) > MAX_TEXT_LENGTH:
-        return f"at most {MAX_TEXT_LENGTH} signs"
+        return f"at most {MAX_TEXT_LENGTH} characters"
     try:
         value.encode()
     except UnicodeEncodeError:

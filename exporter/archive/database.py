@@ -1,4 +1,4 @@
-"""The edge to the database: where it is, how it is connected to, and its failures as ArchiveError."""
+"""Connect to the database, begin transactions, and raise its failures as ArchiveError."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ WANTED = "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite
 IN_MEMORY = "found a SQLite database in memory, which loses all calls and counters at the end of the process"
 
 CONNECT_SECONDS = 5
-"""How long a connection to a database server may take."""
+"""Timeout of connecting to a database server, in seconds."""
 
 TCP_KEEPALIVE = {
     "keepalives_idle": 5,
@@ -31,46 +31,47 @@ TCP_KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-"""Seconds, seconds, times and milliseconds: has a server be missed within 20 s that is gone without a word,
-whether nothing was asked of it or it was in the middle of something."""
+"""Seconds, seconds, times and milliseconds. Detects within 20 s a server that disappeared, whether the
+connection is idle or in the middle of a statement."""
 
 STATEMENT_CACHE_SIZE = 16
-"""Statements that a SQLite connection keeps: one with hundreds of ids takes a tenth of a megabyte."""
+"""Statements that a SQLite connection caches. One with hundreds of ids takes about 100 kB."""
 
 SEARCH_SECONDS = 20
-"""How long PostgreSQL may take over one statement of a search."""
+"""Timeout of one statement of a search on PostgreSQL, in seconds."""
 
 _SEARCH_SETTINGS = {
     "statement_timeout": f"{SEARCH_SECONDS}s",
-    # An index page costs what any page costs: the default takes the disk for one that has to seek, and
-    # reads whole tables instead.
+    # Random reads cost about as much as sequential ones on SSDs. The default assumes disks that seek, and so
+    # prefers scans of whole tables.
     "random_page_cost": "1.1",
-    # A plan made for any period and any text would suit none.
+    # A generic plan for all periods and texts would be slow for most.
     "plan_cache_mode": "force_custom_plan",
 }
 """PostgreSQL's settings for a transaction that searches."""
 
 
 class ArchiveError(Exception):
-    """The database cannot be opened, read or written now; trying again later may work."""
+    """The database cannot be opened, read or written now. A retry may work."""
 
 
 class LostLeadershipError(ArchiveError):
-    """Another exporter has the archive, where only one at a time may."""
+    """Another exporter leads. Only one at a time may."""
 
 
 class ReplacedError(ArchiveError):
-    """The database is not the one that was loaded: it has to be loaded again."""
+    """The database is not the one that was loaded. It has to be loaded again."""
 
 
 class UnstorableError(ArchiveError):
-    """The database works and does not accept a value; its text does not repeat the value."""
+    """The database rejected a value. The message does not contain the value."""
 
 
 def sqlite_url(directory: str, create: bool = True) -> str:
-    """The archive in a directory.
+    """Return the address of the SQLite archive in a directory, which is created.
 
-    Raises ArchiveError where the directory cannot be created or, without `create`, has no archive.
+    Raises:
+        ArchiveError: The directory cannot be created or, without `create`, has no archive.
     """
     if not create and not (Path(directory) / "archive.sqlite").exists():
         raise ArchiveError(f"{directory}: has no call archive; name the exporter's --storage.path")
@@ -82,7 +83,7 @@ def sqlite_url(directory: str, create: bool = True) -> str:
 
 
 def url_problem(url: str) -> str:
-    """What is wrong with the address of a database; nothing where it is fine. No text of it is repeated."""
+    """Return what is wrong with the address of a database, or "". Does not contain parts of it."""
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() not in ("postgresql", "sqlite"):
@@ -101,9 +102,9 @@ def url_problem(url: str) -> str:
 
 
 def is_in_memory(url: URL) -> bool:
-    """Whether SQLite keeps this database in memory, or in a temporary file that it deletes at the end.
+    """Return whether SQLite keeps this database in memory, or in a temporary file that it deletes at the end.
 
-    This notices what is plainly written, without opening anything; `files.file_problem` notices the rest.
+    This checks only the address. `sqlite_files.file_problem` opens the database and detects the other cases.
     """
     name = url.database or ""
     if not is_file_uri(url):
@@ -114,12 +115,12 @@ def is_in_memory(url: URL) -> bool:
 
 
 def is_file_uri(url: URL) -> bool:
-    """Whether SQLite reads the name of the database as a URI of its own."""
+    """Return whether SQLite parses the name of the database as a URI."""
     return "uri" in url.query and (url.database or "").startswith("file:")
 
 
 def engine_for(url: str, **pool: int) -> Engine:
-    """The database at `url` (SQLAlchemy's form), connected to by the first use."""
+    """Return an engine for the database at `url` (SQLAlchemy's form). The first use connects."""
     parsed = make_url(url)
     own: dict[str, Any] = {
         "postgresql": {"connect_timeout": CONNECT_SECONDS, "client_encoding": "utf8", **TCP_KEEPALIVE},
@@ -135,17 +136,17 @@ def engine_for(url: str, **pool: int) -> Engine:
 
 
 LOCK_SECONDS = 10.0
-"""How long PostgreSQL waits for a lock of another session before a statement that writes fails."""
+"""Seconds that a write statement waits for a lock of another PostgreSQL session before it fails."""
 
 LOCK_TIMEOUT = "55P03"
-"""PostgreSQL's code of the error that ends such a wait."""
+"""PostgreSQL's code of that error."""
 
 IDLE_SECONDS = 30.0
-"""How long PostgreSQL waits for the next statement of a transaction that writes before it ends the session.
+"""Seconds that PostgreSQL waits for the next statement of a write transaction before it ends the session.
 
-The transaction has locks, and PostgreSQL may not notice that the client's side of a connection is gone."""
+The transaction holds locks, and PostgreSQL may not notice that the client disappeared."""
 
-_WRITING = text(
+_WRITE_SETTINGS = text(
     "SELECT set_config('lock_timeout', :lock, true),"
     " set_config('idle_in_transaction_session_timeout', :idle, true),"
     " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
@@ -153,29 +154,33 @@ _WRITING = text(
 )
 """PostgreSQL's settings for a transaction that writes.
 
-A server or role may not wait until a transaction is on disk, and a counter that was exposed would fall after
-a power loss. Of the values of `synchronous_commit` only `off` does not wait."""
+A server or role may be configured not to wait until a transaction is on disk. Then an exposed counter could
+decrease after a power loss. Of the values of `synchronous_commit`, only `off` does not wait."""
 
 
 @contextmanager
 def write_transaction(engine: Engine) -> Iterator[Connection]:
-    """Yield the connection of a transaction; it is on disk once it is committed, also changes of tables.
+    """Yield the connection of a write transaction, which is on disk once it is committed.
 
-    PostgreSQL ends it with an error if it waits for a lock for long, or for the next statement.
+    On PostgreSQL, waiting too long for a lock or for the next statement ends it with an error.
     """
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # else Python begins only with the first row
+            connection.exec_driver_sql(
+                "BEGIN IMMEDIATE"
+            )  # otherwise Python begins it at the first changed row
         else:
             seconds = {"lock": LOCK_SECONDS, "idle": IDLE_SECONDS}
-            connection.execute(_WRITING, {name: f"{1000 * value:.0f}ms" for name, value in seconds.items()})
+            connection.execute(
+                _WRITE_SETTINGS, {name: f"{1000 * value:.0f}ms" for name, value in seconds.items()}
+            )
         yield connection
 
 
 def scrub(engine: Engine) -> bool:
-    """Let go of what was overwritten or removed; gives whether nobody stood in the way.
+    """Purge overwritten and deleted data. Return False if a reader prevented it.
 
-    SQLite keeps it in its write-ahead log, PostgreSQL in its tables, where its room is then used again.
+    SQLite has such data in its write-ahead log, PostgreSQL in its tables, which then reuse the space.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "postgresql":
@@ -187,7 +192,7 @@ def scrub(engine: Engine) -> bool:
 
 @contextmanager
 def read_transaction(engine: Engine) -> Iterator[Connection]:
-    """Yield a connection that reads only, with statements that end after `SEARCH_SECONDS` on PostgreSQL."""
+    """Yield a read-only connection, with a timeout of `SEARCH_SECONDS` per statement on PostgreSQL."""
     with engine.connect().execution_options(postgresql_readonly=True) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(select(*(func.set_config(*each, True) for each in _SEARCH_SETTINGS.items())))
@@ -196,21 +201,25 @@ def read_transaction(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def archive_errors() -> Iterator[None]:
-    """Turn the database's failures into ArchiveError, without statements and parameters: these hold
-    callers' numbers."""
+    """Raise the database's failures as ArchiveError.
+
+    Messages do not contain statements and parameters, because these contain callers' numbers.
+    """
     try:
         yield
-    except (UnicodeError, OverflowError) as error:  # of the driver, before the database is asked
-        raise UnstorableError(_in_short(error)) from error
+    except (UnicodeError, OverflowError) as error:  # raised by the driver, before the database is used
+        raise UnstorableError(_type_of(error)) from error
     except SQLAlchemyError as error:
-        if _is_of_the_data(error):
-            raise UnstorableError(_in_short(getattr(error, "orig", error))) from None
-        raise ArchiveError(_in_one_line(error)) from error
+        if _is_data_error(error):
+            raise UnstorableError(_type_of(getattr(error, "orig", error))) from None
+        raise ArchiveError(_message(error)) from error
 
 
 def breaks_connection(error: ArchiveError) -> bool:
-    """Whether a new connection may work although this one answered: it was opened on another file, or on a
-    server that has become read-only."""
+    """Return whether only a new connection can work.
+
+    The present one has another file open, or is connected to a server that has become read-only.
+    """
     cause = getattr(error.__cause__, "orig", None)
     if getattr(cause, "sqlstate", None) == "25006":
         return True
@@ -219,32 +228,32 @@ def breaks_connection(error: ArchiveError) -> bool:
 
 
 def lacks_table(error: DBAPIError) -> bool:
-    """Whether a statement failed because one of its tables is missing."""
+    """Return whether a statement failed because one of its tables is missing."""
     cause = error.orig
     return getattr(cause, "sqlstate", None) == "42P01" or str(cause).startswith("no such table")
 
 
 def kind_of_failure(error: ArchiveError) -> str:
-    """Return the kind of problem that the database or its driver gives, such as `SQLITE_FULL` or `55P03`."""
+    """Return the error code of the database or driver, such as `SQLITE_FULL` or `55P03`."""
     cause = getattr(error.__cause__, "orig", None)
     return _code(cause) or type(cause or error).__name__
 
 
-def _is_of_the_data(error: SQLAlchemyError) -> bool:
-    """Whether the database refused what it was given: it would do so however often that is tried."""
+def _is_data_error(error: SQLAlchemyError) -> bool:
+    """Return whether the database rejected the data. A retry would fail, too."""
     if isinstance(error, DataError | IntegrityError):
         return True
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     return state[:2] in ("21", "22", "23", "54")
 
 
-def _in_short(error: object) -> str:
-    """The kind of an error: its text may repeat a value, and so a caller."""
+def _type_of(error: object) -> str:
+    """Return the type of an error. Its message may contain a value, such as a caller's number."""
     reason = f": {error.reason}" if isinstance(error, UnicodeEncodeError) else ""
     return type(error).__name__ + reason
 
 
-def _in_one_line(error: SQLAlchemyError) -> str:
+def _message(error: SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None)
     problem = " ".join(str(cause or error).split())
     remedy = _REMEDIES.get(_code(cause))
@@ -252,11 +261,11 @@ def _in_one_line(error: SQLAlchemyError) -> str:
 
 
 def _code(cause: object) -> str:
-    """Return SQLite's name of an error or the SQLSTATE; empty for an error of the driver itself."""
+    """Return SQLite's name of an error or the SQLSTATE, or "" for an error of the driver itself."""
     return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
 
 
-_RESTORE = "move the file away, or a backup into its place with mv: the exporter goes on with what it finds"
+_RESTORE = "move the file away, or move a backup into its place with mv; the exporter continues with that"
 _REMEDIES = {
     "SQLITE_CORRUPT": _RESTORE,
     "SQLITE_NOTADB": _RESTORE,
@@ -285,7 +294,7 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         "checkpoint_fullfsync=ON",
         "foreign_keys=ON",
         "busy_timeout=5000",
-        "secure_delete=ON",  # what is removed or hidden is overwritten in the file
+        "secure_delete=ON",  # deleted and masked data is overwritten in the file
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

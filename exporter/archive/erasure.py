@@ -1,6 +1,6 @@
-"""Forgetting a caller: his calls stay, so that figures stay true, and nothing in them is his any more.
+"""Erase a caller: their calls stay, so that totals stay correct, without the caller's personal data.
 
-The hash of his number is noted: what is read of him later, or again, is kept without him too.
+The hash of the number is saved, so that calls fetched later are archived without personal data, too.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from exporter.archive.schema import calls, comments, forgotten, state, tags
 from exporter.archive.text_index import digits_only, search_text
 
 _LOCK = select(state.c.name).where(state.c.name == "version")
-"""Whoever forgets somebody locks this row, and whoever saves calls lets nobody else do so."""
+"""Erasing locks this row exclusively, and saving calls locks it in shared mode."""
 
 _ERASED_COLUMNS = {
     "caller": ERASED,
@@ -27,36 +27,36 @@ _ERASED_COLUMNS = {
 
 
 def lock_erasures(connection: Connection) -> frozenset[str]:
-    """The hashes of all who are to be forgotten; nobody is added before the transaction ends."""
+    """Return the hashes of all erased callers. None is added before the transaction ends."""
     connection.execute(_LOCK.with_for_update(read=True))
     return frozenset(connection.scalars(select(forgotten.c.caller_hash)))
 
 
 def note_again(connection: Connection, hashes: Iterable[str], at: int) -> None:
-    """Note callers again whose rows are lost, `at` being UNIX seconds."""
+    """Insert lost rows of erased callers again, `at` being UNIX seconds."""
     for caller_hash in sorted(hashes):
         connection.execute(insert(forgotten).values(caller_hash=caller_hash, forgotten_at=at))
 
 
 def count(connection: Connection, key: CallerKey, number: str) -> int:
-    """How many calls of a caller are kept."""
+    """Return the number of archived calls of a caller."""
     return connection.scalar(select(func.count()).where(_belongs_to_caller(key, number))) or 0
 
 
 def erase(connection: Connection, key: CallerKey, number: str, at: int) -> int:
-    """Forget a caller from now on, `at` being UNIX seconds; gives how many calls have been changed."""
+    """Erase a caller, `at` being now (UNIX seconds). Return how many calls have been changed."""
     connection.execute(_LOCK.with_for_update())
-    told = key.hash(number)
-    if told not in set(connection.scalars(select(forgotten.c.caller_hash))):
-        connection.execute(insert(forgotten).values(caller_hash=told, forgotten_at=at))
-    his = (
+    caller_hash = key.hash(number)
+    if caller_hash not in set(connection.scalars(select(forgotten.c.caller_hash))):
+        connection.execute(insert(forgotten).values(caller_hash=caller_hash, forgotten_at=at))
+    of_caller = (
         select(calls.c.id, calls.c.missed_call_reason)
         .where(_belongs_to_caller(key, number))
         .order_by(calls.c.id)
     )
     changes = [
         {"call": row.id, "left": search_text(ERASED, row.missed_call_reason, (), ())}
-        for row in connection.execute(his)
+        for row in connection.execute(of_caller)
     ]
     if changes:
         change = update(calls).where(calls.c.id == bindparam("call"))
@@ -67,6 +67,6 @@ def erase(connection: Connection, key: CallerKey, number: str, at: int) -> int:
 
 
 def _belongs_to_caller(key: CallerKey, number: str) -> ColumnElement[bool]:
-    """By the hash; or by the digits where all of them are shown."""
+    """Match by the hash, or by the digits if all of them are archived."""
     shown = and_(calls.c.caller_digits == digits_only(number), ~calls.c.caller.contains("*"))
     return or_(calls.c.caller_hash == key.hash(number), shown)

@@ -1,4 +1,4 @@
-"""From criteria to the conditions of an SQL query."""
+"""Convert criteria to the conditions of an SQL query."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,17 +12,17 @@ from exporter.archive.schema import calls, names, tags, teams
 from exporter.archive.text_index import digits_only, normalize
 
 _NARROWING = re.compile(r"[a-z0-9]{3}|\W[a-z0-9]{2}")
-"""A text with this in it is looked up in PostgreSQL's index of the words, which is made of three signs each.
+"""Texts that contain this use PostgreSQL's trigram index of the words.
 
-The planner would use the index for any other text too, and read all of it.
+For any other text, the planner would use the index too, but read all of it.
 """
 
 NAME_AND_ID = names.c.name + " " + names.c.id
-"""As boards tell namesakes apart."""
+"""How the snapshot shows objects with the same name."""
 
 
 def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnElement[bool]]:
-    """What must hold of the columns of `calls`; ids of people and numbers are looked up by `connection`."""
+    """Yield the conditions on the columns of `calls`. Names are looked up by `connection`."""
     yield calls.c.started_at.between(criteria.since, criteria.until)
     if criteria.users:
         yield _one_of(calls.c.user_id, _ids(connection, "user", criteria.users))
@@ -48,32 +48,32 @@ def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnEle
     if criteria.tags:
         yield calls.c.id.in_(select(tags.c.call_id).where(tags.c.name.in_(criteria.tags)))
     if criteria.callers:
-        is_told = calls.c.caller_hash.in_(criteria.caller_hashes)
-        yield or_(*map(_is_caller, criteria.callers), *([is_told] if criteria.caller_hashes else []))
+        by_hash = calls.c.caller_hash.in_(criteria.caller_hashes)
+        yield or_(*map(_is_caller, criteria.callers), *([by_hash] if criteria.caller_hashes else []))
     if criteria.texts:
         yield or_(*_has_text(connection, [normalize(text) for text in criteria.texts]))
 
 
 def _one_of(column: ColumnElement[int | None], ids: Iterable[int]) -> ColumnElement[bool]:
-    """Written into the query, since a text may be part of more names than a query may have parameters."""
+    """Match one of the ids, written as literals: there may be more ids than a query may have parameters."""
     return column.in_(bindparam(None, sorted(ids), expanding=True, literal_execute=True))
 
 
 def _ids(connection: Connection, kind: str, wanted: Sequence[str]) -> set[int]:
-    """The ids of everybody of this kind who has one of these ids or names, or both: `Ada Lovelace 456001`."""
+    """Return the ids of objects with one of these ids or names, or both, such as `Ada Lovelace 456001`."""
     numbers = {int(each) for each in wanted if re.fullmatch("[0-9]{1,19}", each)}
     return {int(id_) for id_ in _named(connection, kind, wanted)} | {id_ for id_ in numbers if id_ < 2**63}
 
 
 def _team_ids(connection: Connection, wanted: Sequence[str]) -> set[str]:
-    """The same for teams, "Single Users" and groups, whose ids are texts."""
+    """Return the same for teams, "Single Users" and groups, whose ids are strings."""
     groups = {group_label(name).id for name in wanted}
     single = {SINGLE_USERS.id} if SINGLE_USERS.name in wanted else set()
     return {*_named(connection, "team", wanted), *wanted} | groups | single
 
 
 def _named(connection: Connection, kind: str, wanted: Sequence[str]) -> Iterable[str]:
-    """The ids of everybody of this kind who has one of these names, alone or before his id."""
+    """Return the ids of objects of this kind with one of these names, alone or followed by the id."""
     called = or_(names.c.name.in_(wanted), NAME_AND_ID.in_(wanted))
     return connection.scalars(select(names.c.id).where(names.c.kind == kind, called))
 
@@ -82,18 +82,18 @@ def _is_caller(wanted: str) -> ColumnElement[bool]:
     number = digits_only(wanted)
     found = calls.c.caller_digits.contains(number) if number else calls.c.caller == wanted
     text = number or normalize(wanted)
-    return and_(found, _holds(text)) if _NARROWING.search(text) else found
+    return and_(found, _contains(text)) if _NARROWING.search(text) else found
 
 
 def _has_text(connection: Connection, texts: Sequence[str]) -> Iterator[ColumnElement[bool]]:
-    yield from map(_holds, texts)
+    yield from map(_contains, texts)
     named = connection.execute(select(names).where(names.c.kind.in_(("user", "number")))).all()
     found = [row for row in named if any(text in normalize(row.name) for text in texts)]
     for kind, column in (("user", calls.c.user_id), ("number", calls.c.number_id)):
         yield _one_of(column, (int(row.id) for row in found if row.kind == kind))
 
 
-def _holds(text: str) -> ColumnElement[bool]:
-    """Whether a folded text is in the words."""
+def _contains(text: str) -> ColumnElement[bool]:
+    """Match calls whose words contain a normalized text."""
     searched = calls.c.words if _NARROWING.search(text) else calls.c.words + ""
     return searched.contains(text, autoescape=True)

@@ -1,8 +1,8 @@
-"""Noticing that part of an archive is lost: some of its tables were dropped, emptied or restored alone.
+"""Detect that a part of an archive is lost: some of its tables were dropped, emptied or restored alone.
 
-Which calls are counted is in `calls`, what they add up to in `totals`, and how far reading has come in
-`state`. If one of them is lost and the others are not, calls would be counted twice or never. So an archive
-is used only if it is whole, or if all of it is empty.
+The table `calls` has which calls are counted, `totals` what they add up to, and `state` the checkpoint. If
+one of them is lost and the others are not, calls would be counted twice or never. So an archive is used only
+if it is whole, or if all of it is empty.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from exporter.archive.records import CallRecord
 T = TypeVar("T")
 
 DETAILS = (schema.names, schema.tags, schema.comments, schema.teams)
-"""Tables that neither counters nor calls depend on: they are created again."""
+"""Tables on which neither counters nor calls depend. Missing ones are created again."""
 
 _TABLES = tuple(schema.metadata.sorted_tables)
 _LOOK_AT_ALL = select(*(exists().select_from(table).where(false()) for table in _TABLES))
@@ -30,9 +30,9 @@ _REMEDY = "restore a backup, or empty the whole database to begin again without 
 
 
 class _SavedLast(msgspec.Struct, frozen=True):
-    """What the last two transactions saved: it is there for as long as nothing is lost.
+    """Samples of what the last two transactions saved. They exist as long as nothing is lost.
 
-    Of two, since a deletion that runs beside the last one cannot see what that one inserts.
+    Two, because a concurrent deletion cannot see the rows that the last transaction inserts.
     """
 
     calls: tuple[tuple[int, int], ...] = ()
@@ -50,7 +50,7 @@ def tables(connection: Connection) -> list[Table]:
 
 
 def has_all_tables(connection: Connection) -> bool:
-    """Return whether all tables exist. If not, the transaction is of no further use."""
+    """Return whether all tables exist. If not, the transaction has failed."""
     try:
         connection.execute(_LOOK_AT_ALL)
     except DBAPIError as error:
@@ -61,9 +61,9 @@ def has_all_tables(connection: Connection) -> bool:
 
 
 def require_empty(connection: Connection, found: Iterable[Table]) -> None:
-    """Raise ArchiveError unless a new archive may begin: there is none of the tables, or all are empty.
+    """Raise ArchiveError unless a new archive may begin: no table exists, or all are empty.
 
-    `forgotten` is not considered: a new archive continues to forget these callers.
+    `forgotten` is not considered: these callers stay erased in a new archive.
     """
     others = [table for table in found if table is not schema.forgotten]
     if others and (len(others) < len(_TABLES) - 1 or any(_has_rows(connection, each) for each in others)):
@@ -79,14 +79,14 @@ def missing_details(found: Iterable[Table]) -> list[Table]:
 
 
 def require_whole(connection: Connection) -> None:
-    """Raise ArchiveError if calls or totals are lost. All tables are there."""
+    """Raise ArchiveError if calls or totals are lost. All tables must exist."""
     saved = metadata_table.read(connection, _SAVED_LAST, _SavedLast)
     if saved is not None and (problem := _problem(connection, saved)):
         raise _partly_lost(problem)
 
 
 def is_whole(connection: Connection) -> bool:
-    """Return whether nothing is lost since the archive was loaded. All tables are there."""
+    """Return whether nothing is lost since the archive was loaded. All tables must exist."""
     saved = metadata_table.read(connection, _SAVED_LAST, _SavedLast)
     if saved is None or _problem(connection, saved):
         return False
@@ -94,7 +94,7 @@ def is_whole(connection: Connection) -> bool:
 
 
 def begin(connection: Connection) -> None:
-    """Note what is there when the archive is loaded."""
+    """Record samples when the archive is loaded."""
     done = select(schema.calls.c.id, schema.calls.c.started_at).where(schema.calls.c.status == "done")
     newest = connection.execute(done.order_by(schema.calls.c.started_at.desc()).limit(1)).all()
     saved = metadata_table.read(connection, _SAVED_LAST, _SavedLast) or _SavedLast(
@@ -108,7 +108,7 @@ def begin(connection: Connection) -> None:
 def note(
     connection: Connection, records: Iterable[CallRecord], total: tuple[str, int] | None, names: bool
 ) -> None:
-    """Note what is saved in this transaction: calls, one of the totals, and whether there are names."""
+    """Record samples of this transaction: calls, one of the totals, and whether there are names."""
     done = [(r.call.id, r.call.started_at) for r in records if r.call.phase == "done"]
     newest = max(done, key=lambda call: call[1], default=None)
     if newest is None and total is None and not names:
@@ -129,7 +129,7 @@ def _last_two(saved: tuple[tuple[T, int], ...], latest: tuple[T, int]) -> tuple[
 
 
 def _problem(connection: Connection, saved: _SavedLast) -> str:
-    """Return what is lost, empty if nothing is."""
+    """Return what is lost, or "" if nothing is."""
     for key, value in saved.totals:
         found = connection.scalar(select(schema.totals.c.value).where(schema.totals.c.key == key))
         if found is None or found < value:

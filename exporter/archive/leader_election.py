@@ -1,7 +1,7 @@
-"""Which of several exporters on one PostgreSQL archive polls: the one whose session holds the lock.
+"""Elect which of several exporters on one PostgreSQL archive polls: the one whose session holds a lock.
 
-The lock is the session's, and only that session writes: who has lost the one cannot do the other. And who has
-it again after another had it notices by that one's name.
+The advisory lock belongs to a database session, and only that session writes. So an exporter that lost
+the lock cannot write. One that regains it detects an interim leader by the recorded name.
 """
 
 import time
@@ -15,16 +15,16 @@ from exporter.archive.database import ArchiveError, LostLeadershipError
 from exporter.archive.schema import state as notes
 
 LOCK = (0x41697263, 1)
-"""The key of the advisory lock, `Airc` and a number; PostgreSQL tells the locks of two databases apart."""
+"""Key of the advisory lock: `Airc` and a number. Locks of different databases are independent."""
 
 NOTICED = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
-"""Has PostgreSQL end within 20 s the session of a machine that is gone without a word."""
+"""Make PostgreSQL end a session within 20 s of its machine disappearing."""
 
 RELEASED = 3.0
-"""Seconds that PostgreSQL has to end a session and release its lock."""
+"""Seconds in which PostgreSQL has to end a session and release its lock."""
 
 NOTICED_IN_STATEMENT = "SET client_connection_check_interval = '10s'"
-"""Has PostgreSQL 14 and later do the same while it executes a statement, or waits for a lock in it."""
+"""Make PostgreSQL 14 and later do the same during a statement, also if that waits for a lock."""
 
 _LOCKS = (
     "FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
@@ -41,7 +41,7 @@ _NAME = "leader"
 
 
 class LeaderState(Enum):
-    """Who has the lock: somebody, or nobody since it was lost, left, or ever."""
+    """Whether an exporter holds the lock, or how the last one ended: lost the lock or released it."""
 
     HELD = auto()
     LOST = auto()
@@ -50,10 +50,10 @@ class LeaderState(Enum):
 
 
 def lock_with_each_session(engine: Engine, name: str) -> None:
-    """Make every session of `engine` take the lock; connecting raises TakenError if another exporter has it.
+    """Make every session of `engine` take the lock. Connecting raises LostLeadershipError if that fails.
 
-    The exporter's own earlier session, known by `name`, may still have it: PostgreSQL does not notice that a
-    connection was reset on our side only. That session is ended.
+    An earlier session of this exporter, identified by `name`, may still hold the lock, because PostgreSQL
+    does not notice a connection that was reset on our side only. That session is ended.
     """
     application = f"aircall-exporter {name}"
 
@@ -80,12 +80,12 @@ def _try(connection: Any) -> bool:
 
 
 def _end_earlier(connection: Any, application: str) -> bool:
-    """End the session of this name that has the lock; returns whether there was one."""
+    """End the session of this name that holds the lock. Return whether there was one."""
     return connection.execute(_END_EARLIER, (application,)).fetchone() is not None
 
 
 def _retry(connection: Any) -> bool:
-    """Wait for the lock of a session that is being ended. Raises ArchiveError if it is not released."""
+    """Wait for the lock of a session that is ending. Raises ArchiveError if it is not released."""
     until = time.monotonic() + RELEASED
     while not _try(connection):
         if time.monotonic() > until:
@@ -96,17 +96,17 @@ def _retry(connection: Any) -> bool:
 
 
 def sign_of_life(connection: Connection) -> object:
-    """What changes every few seconds while an exporter that has the archive works."""
+    """Return a value that changes every few seconds while the leader works."""
     return sorted(connection.scalars(_SIGNS)) if inspect(connection).has_table(notes.name) else None
 
 
 def end_silent(connection: Connection) -> bool:
-    """End the session that has the lock, unless the database is working for it; returns whether it did."""
+    """End the session that holds the lock, unless it executes a statement. Return whether one was ended."""
     return connection.execute(_END_SILENT).first() is not None
 
 
 def read_leader_state(connection: Connection) -> LeaderState:
-    """Whether somebody holds the lock, and how whoever did let go of it."""
+    """Return whether an exporter holds the lock, and else how the last one ended."""
     if connection.scalar(_IS_HELD):
         return LeaderState.HELD
     known = inspect(connection).has_table(notes.name)
@@ -115,22 +115,22 @@ def read_leader_state(connection: Connection) -> LeaderState:
 
 
 def claim(connection: Connection, name: str) -> None:
-    """Note who leads now."""
+    """Record that the exporter of this name leads."""
     metadata_table.write(connection, _NAME, name)
 
 
 def release(connection: Connection, name: str) -> None:
-    """Note that nobody leads any more. Raises TakenError where another has led since."""
+    """Record that no exporter leads. Raises LostLeadershipError if another has led since."""
     verify_leader(connection, name)
     metadata_table.write(connection, _NAME, "")
 
 
 def verify_leader(connection: Connection, name: str) -> None:
-    """Raise TakenError where another has led since."""
+    """Raise LostLeadershipError if another exporter has led since."""
     if not is_led_by(connection, name):
         raise LostLeadershipError("another exporter has polled this account meanwhile")
 
 
 def is_led_by(connection: Connection, name: str) -> bool:
-    """Whether the exporter of this name was the last to lead."""
+    """Return whether the exporter of this name was the last to lead."""
     return metadata_table.read(connection, _NAME, str) == name

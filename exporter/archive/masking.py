@@ -1,7 +1,7 @@
-"""Hiding callers who were kept when more of them was shown, a piece at a time.
+"""Mask callers that were archived under a less strict configuration, one batch per transaction.
 
-The archive notes how much is shown of any caller in it. Where that is more than the configuration allows now,
-all calls are gone through in the order of their ids; those saved meanwhile are hidden already.
+The archive records the most that is shown of any caller in it. If that is more than the configuration allows
+now, all calls are processed in the order of their ids. Calls saved in the meantime are masked already.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,22 +20,22 @@ from exporter.archive.search import group_by_call
 from exporter.archive.text_index import digits_only, search_text
 from exporter.config import Caller
 
-PIECE = 1000
-"""Calls that are gone through in one transaction."""
+BATCH_SIZE = 1000
+"""Calls that are processed in one transaction."""
 
 _STRICTER: tuple[Caller, ...] = ("full", "masked", "hidden")
-"""Each shows less than the one before."""
+"""In order: each shows less than the previous one."""
 
 
 class MaskingResult(NamedTuple):
-    """Whether calls are left to be gone through, and how many have been changed."""
+    """Whether calls are left to process, and how many have been changed."""
 
     left: bool
     changed: int
 
 
 class _MaskingState(msgspec.Struct, frozen=True):
-    """The most that is shown of any caller; on the way to `goal`, calls up to the id `reached` are done."""
+    """The most that is shown of any caller. For `goal`, calls up to the id `reached` have been processed."""
 
     shown: Caller = "full"
     goal: Caller | None = None
@@ -44,7 +44,7 @@ class _MaskingState(msgspec.Struct, frozen=True):
 
 
 def record_visibility(connection: Connection, shown: Iterable[Caller]) -> None:
-    """Note how callers are shown that are saved in this transaction."""
+    """Record how the callers that this transaction saves are shown."""
     noted = _noted(connection)
     most = _most(shown)
     if _is_stricter(noted.goal or noted.shown, most):
@@ -52,13 +52,13 @@ def record_visibility(connection: Connection, shown: Iterable[Caller]) -> None:
 
 
 def mask_next_batch(connection: Connection, how: Caller, key: CallerKey | None) -> MaskingResult:
-    """Go through the next piece of the calls, if there is any caller of whom more than `how` is shown."""
+    """Mask the next batch of calls, if the archive shows more than `how` of any caller."""
     noted = _noted(connection)
     if not _is_stricter(how, noted.shown):
         return MaskingResult(False, 0)
     if noted.goal != how:
         noted = _MaskingState(noted.shown, how)
-    found = select(calls).where(calls.c.id > noted.reached).order_by(calls.c.id).limit(PIECE)
+    found = select(calls).where(calls.c.id > noted.reached).order_by(calls.c.id).limit(BATCH_SIZE)
     rows = connection.execute(found.with_for_update()).all()
     if not rows:
         _write(connection, _MaskingState(how))
@@ -78,25 +78,25 @@ def _changes(
     these = rows[0].id, rows[-1].id
     tagged = select(tags.c.call_id, tags.c.name).where(tags.c.call_id.between(*these))
     tagged_with = group_by_call(connection, tagged.order_by(tags.c.name))
-    said = select(comments.c.call_id, comments.c.content).where(comments.c.call_id.between(*these))
-    commented = group_by_call(connection, said.order_by(comments.c.position))
+    texts_of = select(comments.c.call_id, comments.c.content).where(comments.c.call_id.between(*these))
+    commented = group_by_call(connection, texts_of.order_by(comments.c.position))
     for row in rows:
         was = row.caller or ""
         caller = _hidden(was, how)
         if caller != was:
-            told = key.hash(was) if key is not None and "*" not in was else None
+            caller_hash = key.hash(was) if key is not None and "*" not in was else None
             texts = tagged_with.get(row.id, ()), commented.get(row.id, ())
             yield {
                 "call": row.id,
                 "new_caller": caller,
                 "new_caller_digits": digits_only(caller),
-                "new_caller_hash": row.caller_hash or told,
+                "new_caller_hash": row.caller_hash or caller_hash,
                 "new_words": search_text(caller, row.missed_call_reason, *texts),
             }
 
 
 def _hidden(caller: str, how: Caller) -> str:
-    """A caller as kept, with no more shown than `how`."""
+    """Return an archived caller with no more shown than `how`."""
     shows_less = caller in (ERASED, "hidden") or (how == "masked" and "*" in caller)
     return caller if shows_less else format_caller(caller, how)
 

@@ -1,4 +1,4 @@
-"""What the archive notes of itself: single values by name."""
+"""Read and write the archive's metadata: single values by name."""
 
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_s
 
 
 def progress(connection: Connection) -> Checkpoint | None:
-    """How far reading has come; none before the calls were read whole for the first time."""
+    """Return the checkpoint, or None before calls were first fetched completely."""
     return read(connection, PROGRESS, Checkpoint)
 
 
@@ -24,14 +24,14 @@ def counting(connection: Connection) -> Counting | None:
     found = read(connection, COUNTING, Counting)
     if found is not None:
         return found
-    known = progress(connection)  # older exporters kept it there
+    known = progress(connection)  # older exporters saved it there
     return None if known is None or known.counted_from is None else Counting(known.counted_from)
 
 
 def decide_counting(connection: Connection, proposed: Counting | None) -> Counting | None:
-    """Return which calls are counted; if nothing has decided that yet, `proposed` decides it for good.
+    """Return which calls are counted. The first `proposed` decision stays.
 
-    `proposed` also replaces a decision that a wrong clock made for the future.
+    A later one only replaces a decision that a wrong clock made for the future.
     """
     decided = counting(connection)
     if proposed is None or (decided is not None and not decided.is_replaced_by(proposed)):
@@ -41,7 +41,7 @@ def decide_counting(connection: Connection, proposed: Counting | None) -> Counti
 
 
 def read(connection: Connection, name: str, kind: type[T]) -> T | None:
-    """A value, none where none was written."""
+    """Return a value, or None if none was written."""
     value = connection.scalar(select(state.c.value).where(state.c.name == name))
     return None if value is None else msgspec.json.decode(value, type=kind)
 

@@ -1,8 +1,8 @@
-"""Creating the archive's tables, and lifting those of an older version.
+"""Create the archive's tables, and migrate those of an older version.
 
-From each version to the next leads a step, frozen in the SQL of its day. It is called again and again, each
-time in a transaction of its own, with what it gave the last time, until it gives none; so a large archive
-is lifted in pieces, and one that was interrupted goes on where it was.
+A step in frozen SQL leads from each version to the next. It is called repeatedly, each time in its own
+transaction and with its previous return value, until it returns None. So a large archive is migrated in
+batches, and an interrupted migration continues.
 """
 
 import json
@@ -30,18 +30,20 @@ log = structlog.get_logger()
 VERSION = 3
 """The version of the tables in `schema`."""
 
-PIECE = 2000
-"""Calls that are lifted in one transaction."""
+BATCH_SIZE = 2000
+"""Calls that are migrated in one transaction."""
 
-_LIFTED = "lifted"
+_MIGRATED = "lifted"
+"""Row of `state` with the progress of a migration."""
 
 Step = Callable[[Connection, int | None], int | None]
 
 
 def prepare(engine: Engine) -> None:
-    """Create the tables, or lift those of an older version.
+    """Create the tables, or migrate those of an older version.
 
-    Raises ArchiveError if they are those of a newer version, or if only part of them is left.
+    Raises:
+        ArchiveError: The tables are of a newer version, or only a part of them is left.
     """
     with write_transaction(engine) as connection:
         found = integrity.tables(connection)
@@ -49,7 +51,7 @@ def prepare(engine: Engine) -> None:
             integrity.require_empty(connection, found)
             metadata.create_all(connection)
             connection.execute(insert(state).values(name="version", value=str(VERSION)))
-    while _lift_a_piece(engine):
+    while _migrate_batch(engine):
         pass
     with write_transaction(engine) as connection:
         _create_missing(connection)
@@ -57,7 +59,7 @@ def prepare(engine: Engine) -> None:
 
 
 def _create_missing(connection: Connection) -> None:
-    """Create tables of details that are missing, and have calls read again for what was in them."""
+    """Create missing tables of details, and reset the checkpoint so that calls are fetched again for them."""
     missing = integrity.missing_details(integrity.tables(connection))
     if not missing:
         return
@@ -70,7 +72,7 @@ def _create_missing(connection: Connection) -> None:
 
 
 def require_preparable(connection: Connection) -> None:
-    """Raise ArchiveError if `prepare` would do so for what the tables are."""
+    """Raise ArchiveError if `prepare` would do so because of the tables."""
     found = integrity.tables(connection)
     if state not in found or "version" not in _state(connection):
         integrity.require_empty(connection, found)
@@ -79,53 +81,57 @@ def require_preparable(connection: Connection) -> None:
 
 
 def require_current(connection: Connection) -> None:
-    """Raise ArchiveError unless the tables are those of this version."""
+    """Raise ArchiveError unless the tables are of the current version."""
     version = _version(connection)
     if version < VERSION:
-        raise ArchiveError(f"the archive is of version {version}, the exporter lifts it when it starts")
+        raise ArchiveError(
+            f"archive schema is at version {version}, expected {VERSION}; start the exporter to migrate it"
+        )
 
 
 def _version(connection: Connection) -> int:
     version = int(_state(connection).get("version", 0))
     if version > VERSION:
-        raise ArchiveError(f"the archive is of version {version}, this exporter knows up to {VERSION}")
+        raise ArchiveError(
+            f"archive schema is at version {version}, expected at most {VERSION}; use a newer exporter"
+        )
     return version
 
 
 def _state(connection: Connection) -> dict[str, str]:
-    """The version, and how far it is lifted to the next."""
-    kept = select(state).where(state.c.name.in_(("version", _LIFTED)))
-    return {row.name: row.value for row in connection.execute(kept)}
+    """Return the version, and the progress of a migration."""
+    rows = select(state).where(state.c.name.in_(("version", _MIGRATED)))
+    return {row.name: row.value for row in connection.execute(rows)}
 
 
-def _lift_a_piece(engine: Engine) -> bool:
-    """Whether there was anything left to lift."""
+def _migrate_batch(engine: Engine) -> bool:
+    """Migrate a batch. Return whether there was anything left to migrate."""
     with write_transaction(engine) as connection:
         connection.execute(select(state.c.name).where(state.c.name == "version").with_for_update())
-        version, lifted = _version(connection), _state(connection).get(_LIFTED)
+        version, lifted = _version(connection), _state(connection).get(_MIGRATED)
         if version == VERSION:
             return False
         if lifted is None:
-            log.info("lifting the archive to a new version", version=version + 1)
+            log.info("archive migration started", version=version + 1)
         reached = _STEPS[version](connection, None if lifted is None else int(lifted))
-        connection.execute(delete(state).where(state.c.name == _LIFTED))
+        connection.execute(delete(state).where(state.c.name == _MIGRATED))
         if reached is None:
             connection.execute(update(state).where(state.c.name == "version").values(value=str(version + 1)))
-            log.info("the archive is lifted", version=version + 1)
+            log.info("archive migration complete", version=version + 1)
         else:
-            connection.execute(insert(state).values(name=_LIFTED, value=str(reached)))
+            connection.execute(insert(state).values(name=_MIGRATED, value=str(reached)))
         return True
 
 
 def _to_2(connection: Connection, lifted: int | None) -> int | None:
-    """Assignee, caller's hash and words; these are made of what is there, up to the call `lifted`."""
+    """Add assignee, caller hash and words. Words are computed for calls with ids above `lifted`."""
     if lifted is None:
         _execute(connection, _COLUMNS_OF_2)
-        _lift_progress(connection)
+        _convert_checkpoint(connection)
         if connection.dialect.name == "postgresql":
             _execute(connection, _COMMENTS_OF_2)
         return -1
-    found = connection.execute(_CALLS_OF_1, {"lifted": lifted, "piece": PIECE}).all()
+    found = connection.execute(_CALLS_OF_1, {"lifted": lifted, "piece": BATCH_SIZE}).all()
     if not found:
         _execute(connection, _INDEXES_OF_2)
         return None
@@ -147,16 +153,16 @@ def _to_2(connection: Connection, lifted: int | None) -> int | None:
     return int(found[-1].id)
 
 
-def _lift_progress(connection: Connection) -> None:
-    """Version 1 told up to when calls had been read and where not; this one tells when they have been."""
+def _convert_checkpoint(connection: Connection) -> None:
+    """Convert the checkpoint: version 1 has the end and the gaps, version 2 the covered ranges."""
     row = state.c.name == "progress"
-    kept = connection.scalar(select(state.c.value).where(row))
-    if kept is None:
+    value = connection.scalar(select(state.c.value).where(row))
+    if value is None:
         return
-    old = json.loads(kept)
-    read = int(old["counted_from"]), int(old["read_to"]) - LATE_ARRIVAL_S
-    covered = subtract(read, merge((first, last) for first, last in old["gaps"]))
-    new = {"counted_from": old["counted_from"], "covered": covered, "wanted_from": read[0]}
+    old = json.loads(value)
+    fetched = int(old["counted_from"]), int(old["read_to"]) - LATE_ARRIVAL_S
+    covered = subtract(fetched, merge((first, last) for first, last in old["gaps"]))
+    new = {"counted_from": old["counted_from"], "covered": covered, "wanted_from": fetched[0]}
     connection.execute(update(state).where(row).values(value=json.dumps(new)))
 
 
@@ -192,7 +198,7 @@ _WORDS_INDEX_OF_POSTGRESQL = (
 
 
 def _to_3(connection: Connection, _: int | None) -> None:
-    """Callers who are to be forgotten."""
+    """Add the table of erased callers."""
     _execute(connection, _TABLES_OF_3)
     if connection.dialect.name == "postgresql":
         _execute(connection, _COMMENTS_OF_3)
@@ -223,9 +229,9 @@ def _by_call(rows: Iterable[Any]) -> Mapping[int, list[str]]:
 
 
 def _index_words(engine: Engine) -> None:
-    """Have PostgreSQL index what free text is searched in, where its owner lets us.
+    """Create a trigram index of the words on PostgreSQL, if the archive's user may.
 
-    SQLite needs no such index: it reads a million calls' words in about half a second.
+    SQLite needs no such index: it reads the words of a million calls in about half a second.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -239,6 +245,6 @@ def _index_words(engine: Engine) -> None:
             if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT:
                 raise
             log.warning(
-                "free text is searched without an index: let the archive's user CREATE EXTENSION pg_trgm",
+                "free-text search without an index; allow the archive's user to CREATE EXTENSION pg_trgm",
                 problem=" ".join(str(error.orig).split()),
             )

@@ -1,4 +1,4 @@
-"""Found calls as a table, as JSON lines or as CSV."""
+"""Print calls as a table, as JSON lines or as CSV."""
 
 from collections.abc import Iterable
 from datetime import tzinfo
@@ -14,7 +14,7 @@ _COLUMNS = ("started", "direction", "outcome", "user", "number", "caller", "answ
 
 
 def as_table(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
-    """Print a table for people; `zone` is none for local time."""
+    """Print a table. `zone` is None for local time."""
     rows = (
         (
             shown_time(call.started_at, zone)[:19],
@@ -33,7 +33,7 @@ def as_table(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
 
 
 def as_json(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
-    """Print a JSON object a line."""
+    """Print one JSON object per line."""
     output.as_json(_row(call, zone) for call in calls)
 
 
@@ -52,7 +52,7 @@ def as_csv(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
 
 
 def in_words(totals: FoundTotals) -> str:
-    """All that matched, in a line."""
+    """Return the totals in one line."""
     average = totals.average_seconds_to_answer
     return (
         f"{totals.calls} calls, {totals.inbound} inbound, {totals.outbound} outbound:"

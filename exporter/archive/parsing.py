@@ -1,4 +1,4 @@
-"""Texts from a command line or from a query, read as criteria."""
+"""Parse criteria from the command line or from a query string."""
 
 import difflib
 import math
@@ -13,13 +13,13 @@ from exporter.config_file import truncate
 from exporter.durations import parse_duration
 
 TIME_FORMATS = "a time such as 2026-11-23, 2026-11-23T14:30, 2h (that long ago), now or UNIX seconds"
-"""The forms that a time may take."""
+"""The accepted forms of a time."""
 
 
 def parse_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo | None) -> Criteria:
-    """The criteria in texts by their parameters' names; without `to`, up to now.
+    """Parse criteria from strings by parameter name. Without `to`, the period ends now.
 
-    A time without an offset is told in `zone`, none being the local one. Raises CriterionError.
+    A time without an offset is in `zone`; None is the local one. Raises CriterionError.
     """
     fields: dict[str, Any] = {}
     for parameter in PARAMETERS:
@@ -31,12 +31,12 @@ def parse_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo 
         elif len(texts) > 1:
             raise CriterionError(parameter.name, f"found {len(texts)} times, wanted once")
         elif texts:
-            fields[parameter.field] = _read(parameter, texts[0], now, zone)
+            fields[parameter.field] = _parse(parameter, texts[0], now, zone)
     return Criteria(**fields)
 
 
 def reject_unknown(given: Iterable[str], known: Sequence[str]) -> None:
-    """Raise CriterionError for a name that is not known."""
+    """Raise CriterionError for an unknown name."""
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
@@ -45,9 +45,9 @@ def reject_unknown(given: Iterable[str], known: Sequence[str]) -> None:
 
 
 def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -> int:
-    """A time as UNIX seconds, of a day its first second or its `last`; `zone` is none for local time.
+    """Parse a time, and return it in UNIX seconds. Raises ValueError.
 
-    Raises ValueError where `text` is none.
+    A date is its first second, or its last one if `last`. `zone` is None for local time.
     """
     if text == "now":
         return int(now)
@@ -57,9 +57,9 @@ def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -
         return int(max(0.0, now - parse_duration(text)))
     if re.match(r"[0-9]{4}-", text):
         with suppress(ValueError, OverflowError):
-            read = datetime.fromisoformat(text)
+            parsed = datetime.fromisoformat(text)
             whole_day = last and re.fullmatch(r"[0-9-]{10}", text)
-            end = read + timedelta(days=1, seconds=-1) if whole_day else read
+            end = parsed + timedelta(days=1, seconds=-1) if whole_day else parsed
             return int((end if end.tzinfo else end.replace(tzinfo=zone)).timestamp())
     raise ValueError(TIME_FORMATS)
 
@@ -67,7 +67,7 @@ def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -
 _TRUTHS = {"true": True, "false": False}
 
 
-def _read(parameter: Parameter, text: str, now: float, zone: tzinfo | None) -> object:
+def _parse(parameter: Parameter, text: str, now: float, zone: tzinfo | None) -> object:
     try:
         match parameter.kind:
             case "time":

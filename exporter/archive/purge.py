@@ -1,4 +1,4 @@
-"""When calls that are past their retention are removed from the archive.
+"""Delete calls that are past their retention from the archive.
 
 A wrong clock must not delete anything. So calls are removed only if two independent clocks agree: that of
 Aircall and that of this machine.
@@ -16,29 +16,29 @@ from exporter.durations import Duration
 log = structlog.get_logger()
 
 AGREEMENT = 3600.0
-"""Seconds by which the two clocks may differ."""
+"""Largest difference of the two clocks in seconds."""
 
 LOG_INTERVAL = 3600.0
-"""Seconds between two log lines that say how many calls were removed: a few go every minute."""
+"""Seconds between two log lines about removed calls: some are removed every minute."""
 
 
 def agreed_time(wall: float, aircall: float | None) -> float | None:
-    """Return the earlier of two times (UNIX seconds), None if they differ by too much or one is not known."""
+    """Return the earlier of two times (UNIX seconds), None if they differ too much or one is unknown."""
     if aircall is None or abs(wall - aircall) > AGREEMENT:
         return None
     return min(wall, aircall)
 
 
 class Removal:
-    """Removes calls past their retention, some at a time."""
+    """Remove calls past their retention, in small steps."""
 
     def __init__(self, archive: Archive, clocks: Clocks) -> None:
         self.aircall_time: Callable[[], float | None] = lambda: None
-        """Returns Aircall's time (UNIX seconds), None while it is not known for certain."""
+        """Returns Aircall's time (UNIX seconds), None while it is uncertain."""
         self._archive, self._clocks = archive, clocks
         self._removed = self._before = 0
         self._log_at = 0.0
-        self._looks_deferred = 0
+        self._steps_deferred = 0
 
     def step(self, retention: float) -> bool:
         """Remove some calls that are older than `retention` seconds, and return whether there may be more.
@@ -49,9 +49,9 @@ class Removal:
         wall, aircall = self._clocks.wall(), self.aircall_time()
         now = agreed_time(wall, aircall)
         if now is None:
-            self._deferred(wall, aircall)
+            self._log_deferred(wall, aircall)
             return False
-        self._looks_deferred = 0
+        self._steps_deferred = 0
         before = int(now - retention)
         removed = self._archive.purge_expired(before)
         self._removed += removed
@@ -68,16 +68,16 @@ class Removal:
             )
             self._removed, self._log_at = 0, self._clocks.steady() + LOG_INTERVAL
 
-    def _deferred(self, wall: float, aircall: float | None) -> None:
-        """Log that nothing is removed, once it has lasted for two looks: at a start, no time is known yet."""
-        self._looks_deferred += 1
-        if self._looks_deferred != 2:
+    def _log_deferred(self, wall: float, aircall: float | None) -> None:
+        """Log that nothing is removed, at the second step in a row: at a start, no time is known yet."""
+        self._steps_deferred += 1
+        if self._steps_deferred != 2:
             return
         if aircall is None:
-            log.warning("no call is removed for its age until Aircall's time is known")
+            log.warning("removal of old calls deferred until Aircall's time is known")
         else:
             log.warning(
-                "no call is removed for its age until this machine's clock and Aircall's agree",
+                "removal of old calls deferred until this machine's clock and Aircall's agree",
                 machine=_text(wall),
                 aircall=_text(aircall),
                 difference=str(Duration(round(abs(wall - aircall)))),

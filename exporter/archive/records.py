@@ -1,4 +1,4 @@
-"""What goes into the archive, and what comes out of it at a start."""
+"""Define what is saved in the archive, and what is loaded from it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,31 +11,31 @@ from exporter.aircall.models import Call, CallDetails
 from exporter.config import Caller
 
 UserStates = Mapping[int, tuple[str, float]]
-"""By user id, his state and since when (UNIX seconds) he was seen in it."""
+"""By user id: the state, and since when (UNIX seconds) the user is in it."""
 
 TimeRange = tuple[int, int]
-"""A stretch of time: its first and its last second, in UNIX seconds on Aircall's clock."""
+"""The first and the last second of a range, in UNIX seconds on Aircall's clock."""
 
 
 MAX_FOR_TEAMS = 20_000
-"""Calls in memory that are counted, but not yet for their teams; the archive remembers the others."""
+"""Calls in memory that are counted, but not yet for their teams. The others stay in the archive."""
 
 
 MAX_STARTS = 100
-"""The latest starts of calls that are remembered; some calls may be dated in the future."""
+"""How many of the latest starts of calls are loaded: some calls may have starts in the future."""
 
 
 class QueueFullError(Exception):
-    """So many calls wait to be saved that no more are taken."""
+    """Too many calls wait to be saved."""
 
 
 CountStage = Literal["counted", "counted_for_teams"]
-"""A call adds to the totals twice: by itself, and for its teams once they can be told."""
+"""A call adds to the totals twice: by itself, and for its teams once these are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call as it was read last, and how its caller may be `shown`."""
+    """A call as it was fetched last, and how its caller may be `shown`."""
 
     call: Call
     details: CallDetails
@@ -47,9 +47,9 @@ class Counting:
     """Which calls are counted. UNIX seconds on Aircall's clock; fixed at the first start of an exporter.
 
     A call counts if it started at `started_from` or later, or if it ended at `ended_from` or later: so calls
-    in progress at the first start count too. Only data of the call decides, not when or how it was read.
+    in progress at the first start count too. Only data of the call decides, not when or how it was fetched.
     `certain` is whether Aircall's clock and the machine's agreed when this was decided. Archives of older
-    exporters have no `ended_from`, and nothing that was certain.
+    exporters have no `ended_from`, and their decisions are not certain.
     """
 
     started_from: float
@@ -87,46 +87,45 @@ class CountedCall:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far reading has come. UNIX seconds on Aircall's clock.
-
-    `covered` is when all calls began that have been read, `wanted_from` since when all of them should be;
-    `swept` is for each age at which calls are read again up to which start they were. The totals begin
-    with calls from `counted_from` on, none as long as nothing was counted. `for_teams` is whether the calls
-    of the first reading were counted for their teams, too.
-    """
+    """How far fetching has got. Times are UNIX seconds on Aircall's clock."""
 
     counted_from: float | None = None
+    """Calls that started from here on are in the totals; None before anything was counted."""
     covered: tuple[TimeRange, ...] = ()
+    """The ranges whose calls have all been fetched."""
     wanted_from: int | None = None
+    """The start of the range that is to be covered."""
     swept: tuple[int, ...] = ()
+    """For each age of rechecks, the start up to which calls have been rechecked."""
     for_teams: bool = False
+    """Whether the calls of the first fetch were counted for their teams, too."""
 
 
 @dataclass
 class Batch:
-    """What is to be saved together: all of it or nothing."""
+    """Data that is saved in one transaction."""
 
     records: dict[int, CallRecord] = field(default_factory=dict)
     counted_calls: list[CountedCall] = field(default_factory=list)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     deleted_ids: set[int] = field(default_factory=set)
-    """Calls that went on when they were read last, and that Aircall knows no more."""
+    """Calls that were active when they were fetched last, and that Aircall no longer has."""
     progress: Checkpoint | None = None
     load: int = 0
-    """Which loading of the archive it follows; what followed an earlier one is saved no more."""
+    """Number of the load of the archive that this batch follows. Batches of earlier loads are not saved."""
     counting: Counting | None = None
     """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
     own: Own | None = None
-    """Who has series of their own, if that has changed."""
+    """Which users have series of their own, if that has changed."""
     for_teams_wanted: int = 0
-    """How many calls that are not counted for their teams yet are to come back once it is saved."""
+    """How many calls that are not yet counted for their teams the save returns."""
 
     def __bool__(self) -> bool:
-        said = self.names or self.deleted_ids or self.progress or self.own is not None
-        return bool(self.records or self.counted_calls or said or self.for_teams_wanted)
+        others = self.names or self.deleted_ids or self.progress or self.own is not None
+        return bool(self.records or self.counted_calls or others or self.for_teams_wanted)
 
     def add(self, later: "Batch") -> None:
-        """Take in what came later."""
+        """Add a later batch."""
         self.records |= later.records
         self.counted_calls += later.counted_calls
         self.names |= later.names
@@ -137,9 +136,9 @@ class Batch:
         self.own = self.own if later.own is None else later.own
 
     def take(self, most: int) -> "Batch":
-        """Take out what is to be saved next: `most` calls, and what these add to the totals.
+        """Remove and return the next part: up to `most` calls, and what these add to the totals.
 
-        How far reading has come is said by the last piece, once all that was read is in.
+        Only the last part has the checkpoint.
         """
         if len(self.records) <= most:
             everything = replace(self)
@@ -154,7 +153,7 @@ class Batch:
         return Batch(taken, additions, counting=self.counting, own=own)
 
     def apart(self) -> tuple["Batch", "Batch"] | None:
-        """Divide it into two, in the order in which they are to be saved; none if it has one item or none.
+        """Split the batch into two, in the order in which they are saved; None for less than two items.
 
         An item is a call with what it adds to the totals, or a name.
         """
@@ -163,9 +162,11 @@ class Batch:
         if len(items) < 2:
             return None
         first, last = (self._with(half) for half in (items[: len(items) // 2], items[len(items) // 2 :]))
-        wanted = self.for_teams_wanted
         return first, replace(
-            last, deleted_ids=self.deleted_ids, progress=self.progress, for_teams_wanted=wanted
+            last,
+            deleted_ids=self.deleted_ids,
+            progress=self.progress,
+            for_teams_wanted=self.for_teams_wanted,
         )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
@@ -173,7 +174,7 @@ class Batch:
         return Batch(
             {id_: record for id_, record in self.records.items() if id_ in calls},
             [addition for addition in self.counted_calls if addition.call.id in calls],
-            {name: said for name, said in self.names.items() if name in names},
+            {key: name for key, name in self.names.items() if key in names},
             load=self.load,
             counting=self.counting,
             own=self.own,
@@ -182,37 +183,38 @@ class Batch:
 
 @dataclass(frozen=True)
 class SaveResult:
-    """What saving a batch came to.
+    """The result of saving a batch.
 
-    The additions that had not been counted before, and the totals as they are now of everything that the
-    batch could add to: also where an earlier try had worked and could not tell.
+    `additions` are those that had not been counted before. `totals` are the present values of all keys of the
+    batch, also if an earlier attempt was saved without its result being known.
     """
 
     additions: tuple[CountedCall, ...]
     totals: Mapping[Key, int]
     uncounted_for_teams: tuple[Call, ...] | None = None
-    """The calls that the batch wanted back; none if it wanted none."""
+    """Calls that are not yet counted for their teams; None if the batch requested none."""
 
 
 @dataclass(frozen=True)
 class LoadedState:
-    """What the archive remembers at a start.
-
-    The totals, the progress (none at the very first start), names by kind and id, the calls that are
-    counted but not yet for their teams, and the ids of those that went on when they were read last;
-    `removed_to` is up to which start (UNIX seconds) calls were past their retention. `counting` is which
-    calls are counted, none before that was decided. `newest` are the latest starts of calls that are kept.
-    """
+    """The state that the archive has at a start."""
 
     totals: Iterable[tuple[Key, int]] = ()
     progress: Checkpoint | None = None
+    """None at the very first start."""
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Names by kind and id."""
     pending_team_counts: tuple[Call, ...] = ()
+    """Calls that are counted, but not yet for their teams."""
     unfinished_ids: frozenset[int] = frozenset()
+    """Ids of calls that were active when they were fetched last."""
     purged_before: int = 0
+    """Calls that started before this (UNIX seconds) were past their retention."""
     load: int = 0
-    """Which loading of the archive this is: the first, or one after it was replaced."""
+    """Number of this load: 0 for the first, more after the archive was replaced."""
     counting: Counting | None = None
+    """Which calls are counted; None before that was decided."""
     newest: tuple[int, ...] = ()
+    """The latest starts of archived calls."""
     own: Own | None = None
-    """Who has series of their own; None if it was never saved."""
+    """Which users have series of their own; None if it was never saved."""

@@ -1,8 +1,8 @@
-"""Calls past their retention are removed in small steps, and stay counted.
+"""Delete calls past their retention in small steps.
 
-With a call goes the mark that it was counted, yet it may be read again: at a start whose activity period
-reaches back further. So the archive notes up to where calls were removed, and takes those before for
-counted. It removes none where calls are still to be read.
+Deleting a call also deletes its `counted` flag, and a later start with a longer activity period may fetch it
+again. So the archive records the deletion cutoff, and treats earlier calls as counted. Calls are not deleted
+while older ranges are still to be fetched.
 """
 
 from sqlalchemy import Connection, delete, select
@@ -15,7 +15,7 @@ _REMOVED_TO = "removed_to"
 
 
 def remove(connection: Connection, before: int, most: int) -> int:
-    """Remove up to `most` calls that started before `before` (UNIX seconds); gives how many."""
+    """Delete up to `most` calls that started before `before` (UNIX seconds). Return how many."""
     progress = metadata_table.progress(connection)
     if progress is None:
         return 0
@@ -29,5 +29,5 @@ def remove(connection: Connection, before: int, most: int) -> int:
 
 
 def removed_to(connection: Connection) -> int:
-    """Calls that started before this (UNIX seconds) are as good as counted."""
+    """Return the deletion cutoff (UNIX seconds). Calls that started earlier are treated as counted."""
     return metadata_table.read(connection, _REMOVED_TO, int) or 0

@@ -1,4 +1,4 @@
-"""Records as rows of the archive's tables, and back."""
+"""Convert records to rows of the archive's tables, and back."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -15,11 +15,11 @@ T = TypeVar("T", str, str | None)
 Row = dict[str, Any]
 
 LONGEST_TAG = 500
-"""Letters of a tag: it is looked up by an index, and PostgreSQL takes no longer ones into one."""
+"""Maximum length of a tag, because PostgreSQL limits the size of index entries."""
 
 
 def call_row(record: CallRecord, callers: Callers, removed_to: int) -> Row:
-    """A call's row; one that started before `removed_to` (UNIX seconds) is counted."""
+    """Return the row of a call. Calls that started before `removed_to` (UNIX seconds) are counted."""
     call, details = record.call, record.details
     caller, reason = _text(callers.shown(record)), _text(call.missed_call_reason)
     return {
@@ -51,7 +51,7 @@ def _tags(record: CallRecord) -> list[str]:
 
 
 def _comments(record: CallRecord) -> Iterator[tuple[int | None, str]]:
-    """When each was posted, and what it says."""
+    """Yield the time and the text of each comment."""
     for comment in record.details.comments or ():
         yield comment.time, _text(comment.content)
 
@@ -69,7 +69,7 @@ def comment_rows(records: Iterable[CallRecord]) -> list[Row]:
 
 
 def _text(text: T) -> T:
-    """Leave out what PostgreSQL or UTF-8 cannot hold, NUL and single surrogates; none stays none."""
+    """Remove NUL and unpaired surrogates, which PostgreSQL and UTF-8 cannot store. Returns None unchanged."""
     return text.replace("\x00", "").encode("utf-8", "ignore").decode() if text else text
 
 
@@ -78,7 +78,7 @@ def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:
 
 
 def team_rows(additions: Iterable[CountedCall]) -> list[Row]:
-    """Which teams a call concerns is told by the totals that it adds to."""
+    """Return the teams of calls, which follow from the totals that they add to."""
     return [
         {"call_id": addition.call.id, "team_id": ids[0]}
         for addition in additions
@@ -88,7 +88,7 @@ def team_rows(additions: Iterable[CountedCall]) -> list[Row]:
 
 
 def call_of(row: DatabaseRow[Any]) -> Call:
-    """The call of a row, as far as counting needs it."""
+    """Return the call of a row, with the fields that counting needs."""
     return Call(
         row.id,
         row.direction,

@@ -1,4 +1,4 @@
-"""Saving batches so that an item that the database does not accept costs only itself."""
+"""Save batches so that an item that the database rejects does not affect others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,22 +14,22 @@ log = structlog.get_logger()
 
 
 class Saver:
-    """Saves batches in order, and counts the calls that the database rejected."""
+    """Save batches in order, and count the calls that the database rejected."""
 
     def __init__(self, archive: Archive, saved: Callable[[SaveResult, Checkpoint | None], object]) -> None:
-        """Save to `archive`, and pass on to `saved` what came of each piece."""
+        """Save to `archive`. `saved` receives the result of each part."""
         self._archive, self._saved = archive, saved
         self._rejected = Distinct()
 
     @property
     def rejected(self) -> int:
-        """How many calls were rejected, each counted once however often it is read."""
+        """How many calls were rejected, each counted once however often it is fetched."""
         return self._rejected.count
 
     def save(self, batch: Batch) -> None:
-        """Save a batch; divide it if the database does not accept an item, until that item is alone.
+        """Save a batch. If the database rejects an item, split the batch until that item is alone.
 
-        What is saved or rejected is taken out of the batch, also if an ArchiveError ends it.
+        Saved and rejected items are removed from the batch, also if this raises ArchiveError.
         """
         pieces = [batch.take(len(batch.records))]
         try:
@@ -47,7 +47,7 @@ class Saver:
                 batch.add(piece)
 
     def _reject(self, piece: Batch, error: UnstorableError) -> tuple[Batch, ...]:
-        """Return a piece without its only item. Raises the error if it has none: no item is to blame."""
+        """Return a part without its only item. Raises the error if it has no item."""
         calls = {*piece.records, *(addition.call.id for addition in piece.counted_calls)}
         if not calls and not piece.names:
             raise error

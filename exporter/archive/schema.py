@@ -1,7 +1,7 @@
-"""The archive's tables, the same on SQLite and PostgreSQL.
+"""Define the archive's tables, the same on SQLite and PostgreSQL.
 
-Ids are Aircall's, times UNIX seconds, UTC. A call is one row, as it was read last; what it has several
-of (tags, comments, teams) is in tables of its own. Whoever changes a table here adds a step to `lift`.
+Ids are Aircall's. Times are UNIX seconds. A call is one row, as it was fetched last. Its tags, comments and
+teams are in separate tables. A change of a table requires a step in `migrations`.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, Text
@@ -35,7 +35,7 @@ calls = Table(
         "calls_by_start",
         "started_at",
         "id",
-        # what most criteria and the totals look at, so that even a long period is read from the index alone
+        # columns of most criteria and of the totals, so that a long period is read from the index alone
         "direction",
         "outcome",
         "missed_call_reason",

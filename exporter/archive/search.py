@@ -1,4 +1,4 @@
-"""Searching the archive: the tutorial's "Select User", "All Users" and "Advanced Search"."""
+"""Search the archive: the tutorial's "Select User", "All Users" and "Advanced Search"."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,18 +13,18 @@ from exporter.archive.filters import conditions
 from exporter.archive.schema import calls, comments, names, tags, teams
 
 PAGE = 500
-"""Calls that are read from the database at a time."""
+"""Calls per query."""
 
 
 class CallResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A call as the tutorial lists it. Times are UNIX seconds, lengths seconds, none where there is none."""
+    """A call as the tutorial lists it. Times are UNIX seconds, durations seconds."""
 
     id: int
     direction: str
     status: str
     """`initial`, `answered` or `done`."""
     outcome: str
-    """`answered`, `missed` or `unanswered`; empty while it goes on."""
+    """`answered`, `missed` or `unanswered`; empty for active calls."""
     missed_call_reason: str
     started_at: int
     answered_at: int | None
@@ -48,7 +48,7 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FoundTotals(msgspec.Struct, frozen=True):
-    """What a search matched, taken together; a call that goes on has no outcome yet."""
+    """Totals of all calls that match. Active calls have no outcome yet."""
 
     calls: int
     inbound: int
@@ -58,18 +58,18 @@ class FoundTotals(msgspec.Struct, frozen=True):
     unanswered: int
     seconds_talked: int
     average_seconds_to_answer: float | None
-    """Over answered inbound calls; none where there are none."""
+    """Of answered inbound calls; None if there are none."""
 
 
 class Position(NamedTuple):
-    """Where in the order of a search, newest first, a call stands."""
+    """The position of a call in the order of a search, newest first."""
 
     started_at: int
     id: int
 
 
 def search(connection: Connection, criteria: Criteria) -> Iterator[CallResult]:
-    """The calls that match, newest first, read page by page."""
+    """Yield the calls that match, newest first, page by page."""
     found = page(connection, criteria, PAGE)
     while found:
         yield from found
@@ -81,7 +81,7 @@ def search(connection: Connection, criteria: Criteria) -> Iterator[CallResult]:
 def page(
     connection: Connection, criteria: Criteria, limit: int, after: Position | None = None
 ) -> list[CallResult]:
-    """The `limit` newest calls that match, or those that come `after` a place."""
+    """Return the `limit` newest calls that match, or those that follow `after` a position."""
     matching = select(calls).where(*conditions(connection, criteria))
     if after is not None:
         matching = matching.where(tuple_(calls.c.started_at, calls.c.id) < after)
@@ -90,7 +90,7 @@ def page(
 
 
 def totals(connection: Connection, criteria: Criteria) -> FoundTotals:
-    """The totals of all calls that match."""
+    """Return the totals of all calls that match."""
     answered = calls.c.outcome == "answered"
     inbound = calls.c.direction == "inbound"
     waited = and_(answered, inbound)
@@ -125,15 +125,15 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
 def _seconds(
     condition: ColumnElement[bool], since: ColumnElement[int | None], until: ColumnElement[int | None]
 ) -> ColumnElement[int]:
-    """Between two moments, where they come in this order; the sum of it."""
+    """Return the sum of the seconds from `since` to `until`, without negative ones."""
     return func.coalesce(func.sum(case((and_(condition, until > since), until - since))), 0)
 
 
 def _found(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[CallResult]:
     ids = [row.id for row in rows]
     tagged = group_by_call(connection, select(tags.c.call_id, tags.c.name).where(tags.c.call_id.in_(ids)))
-    told = select(comments.c.call_id, comments.c.content).where(comments.c.call_id.in_(ids))
-    commented = group_by_call(connection, told.order_by(comments.c.position))
+    texts = select(comments.c.call_id, comments.c.content).where(comments.c.call_id.in_(ids))
+    commented = group_by_call(connection, texts.order_by(comments.c.position))
     counted = group_by_call(
         connection, select(teams.c.call_id, teams.c.team_id).where(teams.c.call_id.in_(ids))
     )
@@ -168,7 +168,7 @@ def _found(connection: Connection, rows: Sequence[Row[Any]]) -> Iterator[CallRes
 
 
 def group_by_call(connection: Connection, query: Select[Any]) -> dict[int, list[str]]:
-    """What each call has several of."""
+    """Return the second column of the query's rows, by the first, which is a call id."""
     several: dict[int, list[str]] = {}
     for row in connection.execute(query):
         several.setdefault(row[0], []).append(row[1])

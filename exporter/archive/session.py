@@ -1,8 +1,8 @@
-"""Noticing that a database is another one, or an older copy of itself, than the exporter wrote last.
+"""Detect that the database was replaced by another one or by an older copy.
 
-Each exporter that loads an archive keeps a row of its own in it, whose number grows with each transaction.
-The row is missing in a database that was recreated, and its number is too low in one that was restored. If
-only part of the database is lost, `whole` notices that.
+Each exporter that loads an archive writes a row of its own, whose number grows with each transaction. The row
+is missing in a database that was recreated, and its number is too low in one that was restored. `integrity`
+detects a database of which only a part is lost.
 """
 
 import secrets
@@ -14,7 +14,7 @@ from exporter.archive import integrity, metadata_table
 from exporter.archive.database import ReplacedError
 from exporter.archive.schema import state as notes
 
-KEPT = 7 * 86_400.0
+ROW_RETENTION_S = 7 * 86_400.0
 """Seconds for which the row of an exporter that ended stays."""
 
 _PREFIX = "session:"
@@ -28,18 +28,18 @@ class _Written(msgspec.Struct, frozen=True):
 
 
 class Session:
-    """One exporter's row, and the numbers that it may have."""
+    """The row of this exporter, and the numbers that it may have."""
 
     def __init__(self) -> None:
         self._name = _PREFIX + secrets.token_hex(8)
         self._possible: set[int] = set()
-        """The number committed last, and those of commits whose outcome is unknown."""
+        """The number committed last, and those of commits whose result is unknown."""
 
     def begin(self, connection: Connection, at: float) -> None:
         """Write the row when the archive is loaded, `at` being UNIX seconds, and remove old ones."""
         for name in connection.scalars(select(notes.c.name).where(notes.c.name.startswith(_PREFIX))).all():
             written = metadata_table.read(connection, name, _Written)
-            if written is not None and abs(at - written.at) > KEPT and name != self._name:
+            if written is not None and abs(at - written.at) > ROW_RETENTION_S and name != self._name:
                 connection.execute(delete(notes).where(notes.c.name == name))
         self._write(connection, at)
 
@@ -57,7 +57,7 @@ class Session:
         self._write(connection, at)
 
     def committed(self) -> None:
-        """The transaction has been committed: only its number is possible now."""
+        """Record that the transaction was committed: only its number is possible now."""
         self._possible = {max(self._possible)}
 
     def _write(self, connection: Connection, at: float) -> None:

@@ -1,4 +1,4 @@
-"""Whose calls an archive holds: a real account's, or the simulated one's, never both."""
+"""Prevent that an archive mixes calls of a real and a simulated account."""
 
 import structlog
 from sqlalchemy import Connection, delete, exists, select
@@ -14,11 +14,13 @@ _SIMULATED = "simulated"
 
 
 def claim(connection: Connection, simulated: bool, again: bool) -> None:
-    """Take the archive for a real or a `simulated` account.
+    """Record whether the archive belongs to a real or a `simulated` account.
 
-    Simulated calls are worth nothing later, and another simulation gives other calls the same ids: so they
-    are removed, unless the same exporter loads the archive `again`. Raises ArchiveError if a simulated
-    account would be mixed with a real one.
+    Calls of a simulated account are deleted, because another simulation uses the same ids for other calls.
+    They stay if the same exporter loads the archive `again`.
+
+    Raises:
+        ArchiveError: The account is simulated, and the archive has calls of a real one.
     """
     if again and metadata_table.read(connection, _SIMULATED, bool) is not None:
         require(connection, simulated)
@@ -26,19 +28,18 @@ def claim(connection: Connection, simulated: bool, again: bool) -> None:
     held = metadata_table.read(connection, _SIMULATED, bool) or False
     if held:
         if not simulated:
-            log.warning("the archive held a simulated account's calls, which are removed")
+            log.warning("calls of a simulated account deleted from the archive")
         _empty(connection)
     elif simulated and _is_used(connection):
-        raise ArchiveError("the archive holds a real account's calls, a simulated one needs its own database")
+        raise ArchiveError("the archive holds a real account's calls; a simulated one needs its own database")
     if held or simulated:
         metadata_table.write(connection, _SIMULATED, simulated)
 
 
 def require(connection: Connection, simulated: bool) -> None:
-    """Raises ArchiveError where a real account has taken the archive from this `simulated` one, or the other
-    way round."""
+    """Raise ArchiveError if the archive now belongs to the other kind of account."""
     if (metadata_table.read(connection, _SIMULATED, bool) or False) != simulated:
-        raise ArchiveError("another account's exporter has taken the archive, each needs its own")
+        raise ArchiveError("another account's exporter uses the archive; each account needs its own")
 
 
 def _is_used(connection: Connection) -> bool:

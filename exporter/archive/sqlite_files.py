@@ -1,4 +1,4 @@
-"""Watching the files of a SQLite archive: SQLite goes on writing to a file that was deleted or replaced."""
+"""Watch the files of a SQLite archive, because SQLite continues to write to a deleted or replaced file."""
 
 import sqlite3
 from contextlib import closing
@@ -20,11 +20,11 @@ from exporter.archive.database import (
 _SUFFIXES = ("", "-wal", "-shm")
 
 Identity = tuple[tuple[int, int] | None, ...]
-"""Device and inode of each of the three files; none for one that does not exist."""
+"""Device and inode of each of the three files; None for one that does not exist."""
 
 
 def file_of(url: URL) -> Path | None:
-    """Return the file of a SQLite archive; none for another database, or one in memory."""
+    """Return the file of a SQLite archive; None for another database, or one in memory."""
     name = url.database or ""
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return None
@@ -34,8 +34,9 @@ def file_of(url: URL) -> Path | None:
 def file_problem(url: URL) -> str:
     """Return why the SQLite database at `url` would not be kept in the file that the address names.
 
-    SQLite itself is asked: it decodes addresses in ways of its own. Returns nothing if all is well, or if
-    the file cannot be opened now, which is reported when the archive is loaded. Creates a missing file.
+    This opens the database, because SQLite decodes addresses in ways of its own. Creates a missing file.
+    Returns "" if there is no problem, or if the file cannot be opened now, which is reported when the archive
+    is loaded.
     """
     path = file_of(url)
     try:
@@ -77,7 +78,7 @@ class OpenFiles:
         opened = self._opened
         self._engine.dispose()
         if self._open:
-            raise ArchiveError(f"{self.path}: has been replaced, and a search still reads the old file")
+            raise ArchiveError(f"{self.path}: has been replaced, and a search still has the old file open")
         if opened is not None:
             self._remove_leftovers(opened)
         self._opened, self._size = None, 0
@@ -85,7 +86,7 @@ class OpenFiles:
             raise ArchiveError(f"{self.path}: has been deleted")
 
     def _remove_leftovers(self, opened: Identity) -> None:
-        """Remove the log and the index of a file that is gone: they would damage the one in its place."""
+        """Remove the log and the index of a file that was replaced: they would damage the new one."""
         now = self._identity()
         if now[0] == opened[0]:
             return
@@ -94,7 +95,7 @@ class OpenFiles:
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def _connecting(self, *_: object) -> None:
-        """Look before SQLite does: it would make a file that is missing."""
+        """Check the file before SQLite opens it, because SQLite would create a missing one."""
         if self._opened is None:
             return
         if self._opened[0] != self._identity()[0]:
@@ -134,7 +135,7 @@ class OpenFiles:
 
 
 def _size_by_sqlite(connection: Any) -> int:
-    """Return the size in bytes that the last transaction left: also `VACUUM` makes a file smaller."""
+    """Return the size in bytes after the last transaction. `VACUUM` makes a file smaller, too."""
     (pages,), (page_size,) = (
         connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
     )
@@ -142,7 +143,7 @@ def _size_by_sqlite(connection: Any) -> int:
 
 
 def _known(opened: Identity, now: Identity) -> Identity:
-    """The files as opened; SQLite creates the log and the index only when it needs them."""
+    """Return the opened files, with the log and the index that SQLite created since."""
     return tuple(new if old is None else old for old, new in zip(opened, now, strict=True))
 
 

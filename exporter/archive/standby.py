@@ -1,4 +1,4 @@
-"""When an exporter that stands by may take the archive: not before whoever lost it has had time to return."""
+"""Decide when a standby exporter may take over: not before the previous leader has had time to return."""
 
 import logging
 import math
@@ -11,84 +11,85 @@ from exporter.archive.leader_election import LeaderState
 
 log = structlog.get_logger()
 
-LOOK = 1.0
-"""Seconds between two looks at the archive."""
+CHECK_INTERVAL_S = 1.0
+"""Seconds between two checks of who leads."""
 
 REJOIN_GRACE_S = 8.0
-"""Seconds in which an exporter that lost its session notices (`writer.BEAT`) and has another."""
+"""Seconds in which a leader that lost its session notices (`HEARTBEAT_INTERVAL_S`) and opens another."""
 
 RETURNING_LATE = 45.0
-"""The same after the database was away: by then it tries every half a minute (`writer.LONGEST_RETRY`)."""
+"""The same after the database was unavailable: by then the leader retries every `writer.MAX_RETRY_S`."""
 
 SILENCE = 180.0
-"""Seconds without a sign of life after which an exporter that has the archive hangs, or was stopped."""
+"""Seconds without a sign of life after which the leader counts as hung or suspended."""
 
 SUSPENDED = 30.0
-"""Seconds between two looks after which it was we who did nothing: the other one has as long again."""
+"""Seconds between two checks from which on this exporter itself was suspended: the silence then restarts."""
 
-CHECK = 15.0
-"""Seconds between two checks, while another polls, whether this exporter could load the archive."""
+LOADABLE_CHECK_INTERVAL_S = 15.0
+"""Seconds between two checks whether this exporter could load the archive, while another leads."""
 
 TAKEN = "another exporter polls this account"
-LOST = "another exporter may come back to this account"
-UNDECIDED = "the database is away that says who polls this account"
+LOST = "another exporter may return to this account"
+UNDECIDED = "the database that determines who polls this account is unavailable"
 
 
 class Standby:
-    """Asked every second or so whether to take the archive. Times are UNIX seconds."""
+    """Decide whether to take over; asked about every second. Times are UNIX seconds."""
 
     def __init__(
         self,
-        look: Callable[[], LeaderState],
+        leader_state: Callable[[], LeaderState],
         sign_of_life: Callable[[], object] = object,
         end_silent: Callable[[], object] = lambda: None,
         require_loadable: Callable[[], object] = lambda: None,
     ) -> None:
-        """Decide by looks at the archive; all four functions may raise ArchiveError.
+        """Check the archive by these functions. All of them may raise ArchiveError.
 
         Args:
-            look: Returns who has the archive.
-            sign_of_life: Returns what changes while the one that has it works.
-            end_silent: Ends the session of one that does not.
+            leader_state: Returns whether another exporter leads.
+            sign_of_life: Returns a value that changes while the leader works.
+            end_silent: Ends the session of a leader that does not.
             require_loadable: Raises ArchiveError if this exporter could not load the archive.
         """
-        self._look, self._sign_of_life, self._end_silent = look, sign_of_life, end_silent
+        self._leader_state, self._sign_of_life = leader_state, sign_of_life
+        self._end_silent = end_silent
         self._require_loadable = require_loadable
         self._problem, self._checked_at = "", -math.inf
         self._sign: object = None
-        self._sign_at = self._looked_at = -math.inf
-        self._patience = REJOIN_GRACE_S
+        self._sign_at = self._checked_leader_at = -math.inf
+        self._grace = REJOIN_GRACE_S
         self._lost_at: float | None = None
         self.spent_until = -math.inf
-        """Up to when another may have polled."""
+        """Until when another exporter may have polled."""
         self.reason = UNDECIDED
-        """Why it is not our turn, in a few words."""
+        """Why this exporter may not take over."""
 
     def may_take_over(self, now: float) -> bool:
         try:
-            found = self._look()
+            found = self._leader_state()
         except ArchiveError:
-            self._patience, self._lost_at = RETURNING_LATE, None
-            return self._stand_by(UNDECIDED)
+            self._grace, self._lost_at = RETURNING_LATE, None
+            return self._refuse(UNDECIDED)
         if found is LeaderState.HELD:
-            self._patience, self._lost_at = REJOIN_GRACE_S, None
-            self._require_life(now)
-            if now - self._checked_at >= CHECK:
+            self._grace, self._lost_at = REJOIN_GRACE_S, None
+            self._end_if_silent(now)
+            if now - self._checked_at >= LOADABLE_CHECK_INTERVAL_S:
                 self._check(now)
-            return self._stand_by(self._problem or TAKEN)
+            return self._refuse(self._problem or TAKEN)
         if found is not LeaderState.NEVER_HELD:
             self._lost_at = self.spent_until = now if self._lost_at is None else self._lost_at
-        if found is LeaderState.LOST and now - self.spent_until < self._patience:
-            return self._stand_by(self._problem or LOST)
+        if found is LeaderState.LOST and now - self.spent_until < self._grace:
+            return self._refuse(self._problem or LOST)
         self._check(now)
-        return not self._problem or self._stand_by(self._problem)
+        return not self._problem or self._refuse(self._problem)
 
     def failed(self, error: ArchiveError) -> None:
-        """The archive could not be loaded although it was our turn."""
+        """Record that the archive could not be loaded."""
         self.reason = _cannot_load(error)
 
     def _check(self, now: float) -> None:
-        """Look whether this exporter could load the archive: it takes no lock that it could not use."""
+        """Check whether this exporter could load the archive. If not, it must not take the lock."""
         self._checked_at = now
         try:
             self._require_loadable()
@@ -97,9 +98,9 @@ class Standby:
         else:
             self._problem = ""
 
-    def _require_life(self, now: float) -> None:
-        """End the session of an exporter that has the archive and does nothing."""
-        suspended, self._looked_at = now - self._looked_at > SUSPENDED, now
+    def _end_if_silent(self, now: float) -> None:
+        """End the session of a leader that shows no sign of life."""
+        suspended, self._checked_leader_at = now - self._checked_leader_at > SUSPENDED, now
         try:
             sign = self._sign_of_life()
             if suspended or sign != self._sign:
@@ -111,9 +112,9 @@ class Standby:
         except ArchiveError as error:
             log.warning("session of a silent exporter not ended", problem=str(error))
 
-    def _stand_by(self, why: str) -> bool:
+    def _refuse(self, why: str) -> bool:
         if why != self.reason:
-            log.log(logging.ERROR if why == self._problem else logging.INFO, "standing by", why=why)
+            log.log(logging.ERROR if why == self._problem else logging.INFO, "on standby", why=why)
         self.reason = why
         return False
 

@@ -1,4 +1,4 @@
-"""The archive itself: one database, SQLite or PostgreSQL, and one transaction for each batch."""
+"""Store calls, counters and names in one SQLite or PostgreSQL database, one transaction per batch."""
 
 import secrets
 import time
@@ -60,13 +60,13 @@ from exporter.config import Caller
 
 T = TypeVar("T")
 
-AT_A_TIME = 500
-"""Totals, or calls, that one statement names: databases limit its parameters."""
+MAX_PARAMETERS = 500
+"""Totals or calls in one statement: databases limit the number of parameters."""
 
 ANY_HASH = select(exists().where(schema.calls.c.caller_hash >= ""))
-"""Whether any caller is told by a hash; asked so that SQLite goes by the index, too."""
+"""Whether any caller has a hash. The comparison makes SQLite use the index, too."""
 
-_GOES_ON = schema.calls.c.status != "done"
+_IS_ACTIVE = schema.calls.c.status != "done"
 _NEWEST_STARTS = (
     select(schema.calls.c.started_at).distinct().order_by(schema.calls.c.started_at.desc()).limit(MAX_STARTS)
 )
@@ -74,30 +74,32 @@ _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schem
 
 
 class Served(NamedTuple):
-    """When an exporter was there (UNIX seconds), and which."""
+    """The last heartbeat: when (UNIX seconds), and of which exporter."""
 
     at: float
     by: str
 
 
 class Archive:
-    """Saves batches and remembers them. Every method raises ArchiveError where the database fails."""
+    """The call archive. Every method raises ArchiveError if the database fails."""
 
     def __init__(
         self, url: str, key_file: KeyFile | None = None, simulated: bool = False, exclusive: bool = False
     ) -> None:
-        """Take the database at `url` (SQLAlchemy's form); it is opened by the first use.
+        """Use the database at `url`. The first use connects to it.
 
-        `key_file` has the key that callers are hashed with; without one, those who are masked or hidden
-        cannot be told apart. An archive of a `simulated` account is emptied by whoever loads it next.
-        An `exclusive` one, on PostgreSQL, raises TakenError while another exclusive one is open, and when one
-        has been since it was loaded.
+        Args:
+            url: The address, in SQLAlchemy's form.
+            key_file: The key that callers are hashed with. Without it, they have no hash.
+            simulated: The account is simulated. The next exporter that loads the archive empties it.
+            exclusive: On PostgreSQL only: methods raise LostLeadershipError while another exclusive archive
+                is open, or if one has been open since this one was loaded.
         """
         self._name = secrets.token_hex(8)
         self._has_heartbeat = False
         """Whether the latest heartbeat was this exporter's own."""
         self._engine: Engine = engine_for(url)
-        self._searched = self._engine
+        self._search_engine = self._engine
         self.exclusive = exclusive
         if exclusive:
             self._engine = engine_for(url, pool_size=1, max_overflow=0)
@@ -113,51 +115,51 @@ class Archive:
 
     def close(self) -> None:
         self._engine.dispose()
-        self._searched.dispose()
+        self._search_engine.dispose()
 
     def reconnect_after(self, error: ArchiveError) -> None:
-        """Give up connections that fail as long as they are open."""
+        """Close connections after an error that only a new connection can resolve."""
         if breaks_connection(error):
             self._engine.dispose()
 
     def sign_of_life(self) -> object:
-        """Return what changes every few seconds while another exporter works on an exclusive archive."""
-        with archive_errors(), read_transaction(self._searched) as connection:
+        """Return a value that changes every few seconds while another exporter works on the archive."""
+        with archive_errors(), read_transaction(self._search_engine) as connection:
             return leader_election.sign_of_life(connection)
 
     def end_silent(self) -> bool:
-        """End the session of an exporter that has an exclusive archive; returns whether there was one."""
-        with archive_errors(), self._searched.begin() as connection:
+        """End the session of the exporter that leads. Return whether there was one."""
+        with archive_errors(), self._search_engine.begin() as connection:
             return leader_election.end_silent(connection)
 
     def leader_state(self) -> leader_election.LeaderState:
-        """Whether an exclusive archive of this database is open."""
-        with archive_errors(), read_transaction(self._searched) as connection:
+        """Return whether an exporter leads."""
+        with archive_errors(), read_transaction(self._search_engine) as connection:
             return leader_election.read_leader_state(connection)
 
     def require_loadable(self) -> None:
-        """Raise ArchiveError if an exclusive archive could not be loaded; this takes no lock."""
-        with archive_errors(), read_transaction(self._searched) as connection:
+        """Raise ArchiveError if an exclusive archive could not be loaded. Takes no lock."""
+        with archive_errors(), read_transaction(self._search_engine) as connection:
             require_preparable(connection)
             if self._key_file is not None:
                 caller_key.require_key(connection, self._key_file)
 
     def leads(self) -> bool:
-        """Whether no other exporter has had an exclusive archive since; asked in a session of its own."""
-        with archive_errors(), read_transaction(self._searched) as connection:
+        """Return whether no other exporter has led since this one. Uses a session of its own."""
+        with archive_errors(), read_transaction(self._search_engine) as connection:
             connection.exec_driver_sql("SET LOCAL statement_timeout = '2s'")
             return leader_election.is_led_by(connection, self._name)
 
     def release_leadership(self) -> None:
-        """Leave an exclusive archive to others."""
+        """Record that no exporter leads, so that another can take over at once."""
         with archive_errors(), write_transaction(self._engine) as connection:
             leader_election.release(connection, self._name)
 
     def load(self, create: bool = True) -> LoadedState:
-        """Open the archive, creating or lifting its tables, and return what it remembers.
+        """Open the archive, create or migrate its tables, and return its state.
 
-        Loading it again follows a ReplacedError. Without `create` it then raises ArchiveError if its file has
-        been deleted.
+        Call this again after a ReplacedError. Without `create`, it then raises ArchiveError if the file was
+        deleted.
         """
         with archive_errors():
             if self._files is not None and self._loads:
@@ -180,7 +182,7 @@ class Archive:
                     progress=metadata_table.progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
                     pending_team_counts=_uncounted_for_teams(connection, MAX_FOR_TEAMS),
-                    unfinished_ids=frozenset(connection.scalars(select(schema.calls.c.id).where(_GOES_ON))),
+                    unfinished_ids=frozenset(connection.scalars(select(schema.calls.c.id).where(_IS_ACTIVE))),
                     purged_before=retention.removed_to(connection),
                     counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),
@@ -193,10 +195,12 @@ class Archive:
             return memory
 
     @contextmanager
-    def _going_on(self) -> Iterator[Connection]:
-        """A transaction of the exporter that has loaded the archive.
+    def _exporter_transaction(self) -> Iterator[Connection]:
+        """Begin a transaction of the exporter that has loaded the archive.
 
-        Raises ReplacedError if the database is not as this exporter left it, TakenError if another has led.
+        Raises:
+            ReplacedError: The database is not as this exporter left it.
+            LostLeadershipError: Another exporter has led since.
         """
         with archive_errors(), write_transaction(self._engine) as connection:
             if self._loads:
@@ -208,8 +212,8 @@ class Archive:
             self._session.committed()
 
     def save(self, batch: Batch) -> SaveResult:
-        """Save a batch, all of it or nothing."""
-        with self._going_on() as connection:
+        """Save a batch in one transaction."""
+        with self._exporter_transaction() as connection:
             simulated_guard.require(connection, self.simulated)
             masking.record_visibility(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
@@ -221,30 +225,30 @@ class Archive:
             self._put(connection, schema.teams, row_mapping.team_rows(fresh))
             if batch.deleted_ids:
                 gone = schema.calls.c.id.in_(batch.deleted_ids)
-                connection.execute(delete(schema.calls).where(gone, _GOES_ON))
+                connection.execute(delete(schema.calls).where(gone, _IS_ACTIVE))
             self._put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)
-            wanted = batch.for_teams_wanted
-            uncounted = _uncounted_for_teams(connection, wanted) if wanted else None
+            requested = batch.for_teams_wanted
+            uncounted = _uncounted_for_teams(connection, requested) if requested else None
             totals = _totals(connection, batch.counted_calls)
             integrity.note(connection, batch.records.values(), _one_of(fresh, totals), bool(batch.names))
             return SaveResult(fresh, totals, uncounted)
 
     def progress(self) -> Checkpoint | None:
-        """How far reading has come."""
+        """Return the checkpoint, or None if there is none."""
         return self._noted(metadata_table.PROGRESS, Checkpoint)
 
     def manual_backfills(self) -> tuple[TimeRange, ...]:
-        """What was asked for by hand."""
+        """Return the ranges that were requested by the command `backfill`."""
         return self._noted(metadata_table.WISHES, tuple[TimeRange, ...]) or ()
 
     def set_manual_backfills(self, spans: tuple[TimeRange, ...]) -> None:
-        """Ask for spans of the past, in place of what was asked for before."""
+        """Request ranges of the past, in place of earlier ones."""
         self._note(metadata_table.WISHES, spans)
 
     def last_heartbeat(self) -> float | None:
-        """When an exporter last gave a sign of life (UNIX seconds)."""
+        """Return the time of the last heartbeat of any exporter (UNIX seconds), or None."""
         served = self._noted(metadata_table.SERVED, Served)
         return None if served is None else served.at
 
@@ -254,19 +258,19 @@ class Archive:
         Returns whether another exporter has saved a heartbeat since the previous one of this exporter. The
         times are not compared, because clocks may be wrong.
         """
-        with self._going_on() as connection:
+        with self._exporter_transaction() as connection:
             found = metadata_table.read(connection, metadata_table.SERVED, Served)
             metadata_table.write(connection, metadata_table.SERVED, Served(at, self._name))
         is_first, self._has_heartbeat = not self._has_heartbeat, True
         return not is_first and found is not None and found.by != self._name and found.at > 0
 
     def user_states(self) -> UserStates:
-        """What the users did when the exporter noted it last, and since when."""
+        """Return the user states that were saved last."""
         return self._noted(metadata_table.DOING, dict[int, tuple[str, float]]) or {}
 
-    def save_user_states(self, doing: UserStates) -> None:
-        """Note what the users do, in place of what they did before."""
-        self._note(metadata_table.DOING, doing)
+    def save_user_states(self, states: UserStates) -> None:
+        """Save the user states, in place of earlier ones."""
+        self._note(metadata_table.DOING, states)
 
     def _noted(self, name: str, kind: type[T]) -> T | None:
         with archive_errors(), read_transaction(self._engine) as connection:
@@ -277,21 +281,22 @@ class Archive:
             metadata_table.write(connection, name, value)
 
     def search(self, criteria: Criteria) -> Iterator[CallResult]:
-        """The calls that match, newest first. Raises ArchiveError also where there is no archive yet."""
+        """Yield the calls that match, newest first. Raises ArchiveError also if there is no archive yet."""
         with self.searching() as connection:
             yield from search(connection, self.with_caller_hashes(connection, criteria))
 
     @contextmanager
     def searching(self) -> Iterator[Connection]:
-        """A connection for searches. Raises ArchiveError also where there is no archive yet."""
-        with archive_errors(), read_transaction(self._searched) as connection:
+        """Yield a connection for searches. Raises ArchiveError also if there is no archive yet."""
+        with archive_errors(), read_transaction(self._search_engine) as connection:
             require_current(connection)
             yield connection
 
     def with_caller_hashes(self, connection: Connection, criteria: Criteria) -> Criteria:
-        """The same criteria, which find callers also where they are told by a hash.
+        """Return the criteria with the hashes of the callers, to find masked and hidden callers too.
 
-        Raises ArchiveError where there are such callers, and not the key that they are hashed with.
+        Raises:
+            ArchiveError: The archive has hashes of callers, and the key is missing or another one.
         """
         if not criteria.callers or not connection.scalar(ANY_HASH):
             return criteria
@@ -300,34 +305,34 @@ class Archive:
 
     def _key_of(self, connection: Connection) -> CallerKey:
         if self._key_file is None:
-            raise ArchiveError("the archive's callers are told by a key, and none is given")
+            raise ArchiveError("the archive's callers are hashed, and no key is given")
         return caller_key.key_of(connection, self._key_file)
 
     def purge_expired(self, before: int, most: int = 500) -> int:
-        """Remove calls that started before `before` (UNIX seconds), `most` at a time; gives how many."""
+        """Delete up to `most` calls that started before `before` (UNIX seconds). Return how many."""
         with archive_errors(), write_transaction(self._engine) as connection:
             return retention.remove(connection, before, most)
 
     def hide(self, how: Caller) -> masking.MaskingResult:
-        """Hide callers who were kept when more was shown of them, a piece of the calls at a time."""
+        """Mask callers of the next calls that show more than `how` allows."""
         with archive_errors(), write_transaction(self._engine) as connection:
             erasure.lock_erasures(connection)
             return masking.mask_next_batch(connection, how, self._key)
 
     def count_calls_of(self, number: str) -> int:
-        """How many calls of a caller are kept."""
+        """Return the number of archived calls of a caller."""
         with archive_errors(), read_transaction(self._engine) as connection:
             require_current(connection)
             return erasure.count(connection, self._key_of(connection), number)
 
     def erase(self, number: str, at: int) -> int:
-        """Forget a caller from `at` (UNIX seconds) on; gives how many calls have been changed."""
+        """Erase a caller, `at` being now (UNIX seconds). Return how many calls have been changed."""
         with archive_errors(), write_transaction(self._engine) as connection:
             require_current(connection)
             return erasure.erase(connection, self._key_of(connection), number, at)
 
     def purge_deleted_data(self) -> bool:
-        """Let go of what was overwritten or removed; gives whether nobody stood in the way."""
+        """Purge overwritten and deleted data from the files. Return False if a reader prevented it."""
         with archive_errors():
             return scrub(self._engine)
 
@@ -335,10 +340,10 @@ class Archive:
         if not records:
             return
         ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
-        callers = Callers(self._key, self._hold_forgotten(connection))
+        callers = Callers(self._key, self._lock_erasures(connection))
         records = list(map(callers.kept, records))
-        put = [row_mapping.call_row(record, callers, removed_to) for record in records]
-        self._put(connection, schema.calls, put, keep=("counted", "counted_for_teams"))
+        rows = [row_mapping.call_row(record, callers, removed_to) for record in records]
+        self._put(connection, schema.calls, rows, keep=("counted", "counted_for_teams"))
         for table, children in (
             (schema.tags, row_mapping.tag_rows),
             (schema.comments, row_mapping.comment_rows),
@@ -346,8 +351,8 @@ class Archive:
             connection.execute(delete(table).where(table.c.call_id.in_(ids)))
             self._put(connection, table, children(records))
 
-    def _hold_forgotten(self, connection: Connection) -> frozenset[str]:
-        """Return the hashes of callers who are to be forgotten; write rows again that were deleted."""
+    def _lock_erasures(self, connection: Connection) -> frozenset[str]:
+        """Return the hashes of erased callers. Inserts rows again that were deleted."""
         found = erasure.lock_erasures(connection)
         erasure.note_again(connection, self._forgotten - found, int(time.time()))
         self._forgotten |= found
@@ -367,19 +372,19 @@ class Archive:
             )
 
     def _put(
-        self, connection: Connection, table: Table, put: list[row_mapping.Row], keep: tuple[str, ...] = ()
+        self, connection: Connection, table: Table, rows: list[row_mapping.Row], keep: tuple[str, ...] = ()
     ) -> None:
-        """Insert rows, or change those that are there; columns to `keep` stay as they were."""
-        if not put:
+        """Insert rows, or update existing ones except for the columns to `keep`."""
+        if not rows:
             return
         insert, keys = self._insert(table), [column.name for column in table.primary_key]
-        changed = {name: insert.excluded[name] for name in put[0] if name not in keys and name not in keep}
+        changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in keep}
         statement = (
             insert.on_conflict_do_update(index_elements=keys, set_=changed)
             if changed
             else insert.on_conflict_do_nothing()
         )
-        connection.execute(statement, put)
+        connection.execute(statement, rows)
 
     def _insert(self, table: Table) -> Any:
         return import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert(table)
@@ -393,10 +398,10 @@ def _uncounted_for_teams(connection: Connection, most: int) -> tuple[Call, ...]:
 def _not_yet_counted(
     connection: Connection, additions: Iterable[CountedCall], counting: Counting | None
 ) -> Iterator[CountedCall]:
-    """Mark the calls as counted, and yield the additions of those that count and were not marked before.
+    """Mark calls as counted, and yield the additions of those that count and were not marked before.
 
-    Which calls count is decided here and not by the exporter that read them: it may have read them before
-    it could open the archive, which has the decision of the first start.
+    The archive decides which calls count, not the exporter. The exporter may have fetched calls before it
+    could open the archive, which has the decision of the first start.
     """
     counts = [a for a in additions if a.stage == "counted" and counting and counting.includes(a.call)]
     for_teams = [a for a in additions if a.stage == "counted_for_teams"]
@@ -407,23 +412,23 @@ def _not_yet_counted(
     ):
         by_id = {addition.call.id: addition for addition in those}
         ids = iter(by_id)
-        while some := list(islice(ids, AT_A_TIME)):
+        while some := list(islice(ids, MAX_PARAMETERS)):
             marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
             yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
 
 
 def _totals(connection: Connection, additions: Iterable[CountedCall]) -> dict[Key, int]:
-    """The totals as they are now that these could add to."""
+    """Return the present totals of all keys in `additions`."""
     keys = iter({_as_text(key) for addition in additions for key, _ in addition.increments})
     found: dict[Key, int] = {}
-    while some := list(islice(keys, AT_A_TIME)):
+    while some := list(islice(keys, MAX_PARAMETERS)):
         query = select(schema.totals).where(schema.totals.c.key.in_(some))
         found |= {_as_key(row.key): row.value for row in connection.execute(query)}
     return found
 
 
 def _one_of(additions: Iterable[CountedCall], totals: Mapping[Key, int]) -> tuple[str, int] | None:
-    """Return a key that was added to, and its total; None if nothing was added."""
+    """Return one key of the additions and its total, or None if there are no additions."""
     key = next((key for addition in additions for key, _ in addition.increments), None)
     return None if key is None else (_as_text(key), totals[key])
 

@@ -1,4 +1,4 @@
-"""Who was asked for and has never been seen: a search for him finds nothing, which says little."""
+"""Suggest names for criteria that name users, teams or numbers that the archive does not have."""
 
 import difflib
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from exporter.config_file import truncate
 
 
 def unknown_name_hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
-    """The parameters that name somebody whom the archive does not know, and a line on each of these."""
+    """Yield the parameter and a hint for each name that the archive does not have."""
     asked = {"user": criteria.users, "team": criteria.teams, "number": criteria.numbers}
-    for kind, wanted in asked.items():
-        if wanted:
+    for kind, given in asked.items():
+        if given:
             rows = connection.execute(select(names.c.id, names.c.name).where(names.c.kind == kind)).all()
-            known = {told for row in rows for told in (row.id, row.name, f"{row.name} {row.id}")}
+            known = {form for row in rows for form in (row.id, row.name, f"{row.name} {row.id}")}
             if kind == "team":
-                known |= {*SINGLE_USERS, *(name for name in wanted if _is_group(connection, name))}
-            for name in wanted:
+                known |= {*SINGLE_USERS, *(name for name in given if _is_group(connection, name))}
+            for name in given:
                 if name not in known:
                     close = difflib.get_close_matches(name, [row.name for row in rows], n=1)
                     hint = f", did you mean {truncate(close[0])}?" if close else ""
-                    yield kind, f"the archive knows no {kind} {truncate(name)}{hint}"
+                    yield kind, f"the archive has no {kind} {truncate(name)}{hint}"
 
 
 def _is_group(connection: Connection, name: str) -> bool:

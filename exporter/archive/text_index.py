@@ -1,4 +1,4 @@
-"""What free text is searched in, and how it is written so that case and spacing make no difference."""
+"""Build the text that free-text search uses, normalized for case and spacing."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def normalize(text: str) -> str:
-    """A text as it is searched: case and ways to compose an accent made one, any space a single blank."""
+    """Return a text with case folded, accents composed (NFC), and white space as single blanks."""
     composed = unicodedata.normalize("NFC", text)
     return " ".join(unicodedata.normalize("NFC", composed.casefold()).split())
 
@@ -14,14 +14,14 @@ def normalize(text: str) -> str:
 def search_text(
     caller: str, missed_call_reason: str | None, tags: Iterable[str], comments: Iterable[str]
 ) -> str:
-    """All texts of a call, folded, a line each: no text that is folded reaches from one into the next.
+    """Return all normalized texts of a call, one per line, so that no search text matches across two of them.
 
-    The caller is there as shown and as digits alone. Names of users and numbers are not, since they change.
+    The caller is included as shown and as digits. Names of users and numbers are not, because they change.
     """
     texts = (caller, digits_only(caller), missed_call_reason or "", *tags, *comments)
     return "\n".join(filter(None, map(normalize, texts)))
 
 
 def digits_only(caller: str) -> str:
-    """The digits of a phone number, however it is written."""
+    """Return the digits of a phone number."""
     return "".join(re.findall("[0-9]+", caller))

@@ -1,1 +1,1 @@
-"""What is asked of Aircall next, and when: one request at a time, out of one budget."""
+"""Poll Aircall: one request at a time, within one request budget."""

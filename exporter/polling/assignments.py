@@ -1,7 +1,7 @@
-"""How it is read who answers which number: one request for each number or each user, whichever are fewer.
+"""Fetch the assignments of users to numbers: one request for each number or each user, whichever are fewer.
 
-A number or user that is gone when its turn comes answers nothing. One that cannot be read, or whose request
-fails, keeps the assignments known before; without any, nobody is assigned until it can be read.
+A number or user that was deleted has no assignments. One that cannot be decoded, or whose request fails,
+keeps its previous assignments. Without any, it has none until it can be fetched.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from exporter.polling.partial_fetch import fetch_each, undecodable
 def fetch_assignments(
     lists: ReferenceData, version: Callable[[], str], aside: SetAside, now: float
 ) -> ApiTask[None]:
-    """Read who answers which number. `version` returns that of the users' endpoints which works."""
+    """Fetch all assignments. `version` returns the version of the users' endpoints that works."""
     user_ids = frozenset(lists.directory.users)
     number_ids = frozenset(lists.directory.numbers)
     lists.begin_assignments(user_ids, number_ids)
@@ -31,8 +31,8 @@ def fetch_assignments(
         found = yield from _by_number(lists, unread, aside, now)
         lists.note_unread("number", unread, now)
         lists.note_unread("user", frozenset(), now)
-        kept = {id_: before.get(id_, frozenset()) for id_ in number_ids - found.keys()}
-        assigned = {id_: users for id_, users in found.items() if users is not None} | kept
+        previous = {id_: before.get(id_, frozenset()) for id_ in number_ids - found.keys()}
+        assigned = {id_: users for id_, users in found.items() if users is not None} | previous
     else:
         aside.keep("number", frozenset())
         aside.keep("user", user_ids)
@@ -41,7 +41,7 @@ def fetch_assignments(
         lists.note_unread("user", unread, now)
         lists.note_unread("number", frozenset(), now)
         others = {id_: (users & user_ids) - answers.keys() for id_, users in before.items()}
-        assigned = dict.fromkeys(number_ids, frozenset[int]()) | _with(answers, others)
+        assigned = dict.fromkeys(number_ids, frozenset[int]()) | _add(answers, others)
     lists.apply_assignments(assigned, user_ids, number_ids, now)
     lists.confirm("assignments")
 
@@ -49,16 +49,16 @@ def fetch_assignments(
 def retry_assignments(
     lists: ReferenceData, version: Callable[[], str], aside: SetAside, now: float
 ) -> ApiTask[None]:
-    """Read the assignments of those numbers and users that failed before and are due again.
+    """Fetch the assignments of numbers and users that failed before and are due again.
 
-    It adds assignments. Those that a whole reading leaves out are removed by that.
+    This only adds assignments. A complete fetch removes those that no longer exist.
     """
     number_ids, user_ids = retryable(lists, aside, "number", now), retryable(lists, aside, "user", now)
     numbers = yield from _by_number(lists, unread_numbers := set(number_ids), aside, now)
     answers = yield from _by_user(lists, version, unread_users := set(user_ids), aside, now)
     before = lists.directory.assigned or {}
     changed = {id_: before.get(id_, frozenset()) | (users or frozenset()) for id_, users in numbers.items()}
-    lists.directory.assign(_with(answers, {**before, **changed}))
+    lists.directory.assign(_add(answers, {**before, **changed}))
     lists.note_unread("number", lists.unread("number") - (number_ids - unread_numbers), now)
     lists.note_unread("user", lists.unread("user") - (user_ids - unread_users), now)
 
@@ -66,7 +66,7 @@ def retry_assignments(
 def retryable(
     lists: ReferenceData, aside: SetAside, kind: Literal["number", "user"], now: float
 ) -> frozenset[int]:
-    """Return the numbers or users whose assignments could not be read and that may be asked for again."""
+    """Return the numbers or users whose assignments could not be fetched and are due again."""
     waiting = aside.failing(kind) - frozenset(aside.due(kind, now))
     return (lists.unread(kind) | aside.failing(kind)) - waiting
 
@@ -74,13 +74,13 @@ def retryable(
 def _by_number(
     lists: ReferenceData, unread: set[int], aside: SetAside, now: float
 ) -> ApiTask[dict[int, frozenset[int] | None]]:
-    """Ask for each `unread` number, and take those that are answered out of that set.
+    """Fetch each `unread` number, and remove those that succeed from that set.
 
-    Returns who answers each number that could be read, and None for those that are gone.
+    Returns the users of each number that could be fetched, and None for deleted ones.
     """
     found: dict[int, frozenset[int] | None] = {}
 
-    def ask_one(number_id: int) -> ApiTask[None]:
+    def fetch_one(number_id: int) -> ApiTask[None]:
         try:
             answer = yield from fetch(endpoints.number_users(number_id))
         except NotFoundError:
@@ -93,20 +93,20 @@ def _by_number(
         unread.discard(number_id)
         found[number_id] = lists.ids(answer.value.users, "user")
 
-    yield from fetch_each(aside, "number", sorted(unread), now, ask_one)
+    yield from fetch_each(aside, "number", sorted(unread), now, fetch_one)
     return found
 
 
 def _by_user(
     lists: ReferenceData, version: Callable[[], str], unread: set[int], aside: SetAside, now: float
 ) -> ApiTask[dict[int, frozenset[int]]]:
-    """Ask for each `unread` user, and take those who are answered out of that set.
+    """Fetch each `unread` user, and remove those that succeed from that set.
 
-    Returns the numbers of each user who could be read, none for those who are gone.
+    Returns the numbers of each user who could be fetched, an empty set for deleted ones.
     """
     answers: dict[int, frozenset[int]] = {}
 
-    def ask_one(user_id: int) -> ApiTask[None]:
+    def fetch_one(user_id: int) -> ApiTask[None]:
         try:
             numbers = yield from _numbers_of(lists, version(), user_id)
         except NotFoundError:
@@ -114,7 +114,7 @@ def _by_user(
         unread.discard(user_id)
         answers[user_id] = numbers
 
-    yield from fetch_each(aside, "user", sorted(unread), now, ask_one)
+    yield from fetch_each(aside, "user", sorted(unread), now, fetch_one)
     return answers
 
 
@@ -135,10 +135,10 @@ def _numbers_of(lists: ReferenceData, version: str, user_id: int) -> ApiTask[fro
     return lists.ids(answer.value.numbers, "number")
 
 
-def _with(
+def _add(
     answers: Mapping[int, frozenset[int]], before: Mapping[int, frozenset[int]]
 ) -> dict[int, frozenset[int]]:
-    """Return number → users: those `before`, and those of the `answers` (user → numbers)."""
+    """Return `before` (number → users) with the `answers` (user → numbers) added."""
     assigned = {id_: set(users) for id_, users in before.items()}
     for user_id, numbers in answers.items():
         for number_id in numbers:

@@ -1,7 +1,7 @@
-"""What reading an account costs, as functions of its size: for the poller, and for planning without one.
+"""Estimate how many requests each dataset takes, as a function of the account's size.
 
-A cost is the requests that one reading takes, given the seconds since the reading before: lists cost the
-same however often they are read, calls cost the more the longer they were left alone.
+A cost is the number of requests of one fetch, given the seconds since the previous one. Lists always cost the
+same. Calls cost more after a longer interval. The poller and the planner both use these functions.
 """
 
 import math
@@ -17,56 +17,56 @@ from exporter.aircall.endpoints import PER_PAGE
 
 @dataclass(frozen=True)
 class Cost:
-    """The requests that all takes which came up in so many seconds, and how many one reading makes `at_most`.
+    """Requests needed to fetch everything that accumulated in an interval, at most `cap` per fetch.
 
-    What is left over is for the next reading.
+    The next fetch continues with the rest.
     """
 
     uncapped: Callable[[float], float]
     cap: float = math.inf
 
     def __call__(self, interval: float) -> float:
-        """Requests of a reading, `interval` seconds after the one before."""
+        """Return the requests of a fetch, `interval` seconds after the previous one."""
         return min(self.cap, self.uncapped(interval))
 
     def scaled(self, factor: float) -> "Cost":
-        """The cost where all takes so many times what was reckoned with."""
+        """Return this cost multiplied by a factor. The cap stays."""
         return Cost(lambda interval: factor * self.uncapped(interval), self.cap)
 
 
 RINGING = 12.0
-"""Seconds for which a call rings, on average."""
+"""Mean ringing time of a call, in seconds."""
 
 INBOUND = 0.7
-"""Share of the calls in which a caller waits."""
+"""Share of inbound calls."""
 
 POLL = 10.0
-"""Seconds from one poll of calls to the next, near enough to say how far back a page of calls reaches."""
+"""Approximate interval of polls in seconds, to estimate how far back a page of calls reaches."""
 
 ANSWERED = 0.76
-"""Share of the calls that are answered, and have to be looked at once more after they ended."""
+"""Share of answered calls, which have to be fetched again after they ended."""
 
 LENGTH, LENGTH_SPREAD = 190.0, 0.85
-"""Seconds that half of the answered calls are shorter than, and the standard deviation of the logarithm."""
+"""Log-normal length of answered calls: the median in seconds, and the standard deviation of the logarithm."""
 
 LONGEST, SLICES = 7200.0, 24
-"""Seconds: hardly a call is longer. In so many slices the ages up to that are looked at."""
+"""Longest call of the model in seconds, and the number of slices into which ages up to it are divided."""
 
 _LENGTH = NormalDist(math.log(LENGTH), LENGTH_SPREAD)
 
 
 def constant(requests: float) -> Cost:
-    """The cost of what is always read whole."""
+    """Return the cost of a dataset that always takes the same number of requests."""
     return Cost(lambda _: requests)
 
 
 def list_pages(objects: int) -> int:
-    """Requests for a list of so many objects."""
+    """Return the number of pages of a list with this many objects."""
     return max(1, math.ceil(objects / PER_PAGE))
 
 
 def expected_pages(calls: float) -> float:
-    """Requests for calls that are so many on average, and now more, now fewer."""
+    """Return the mean number of pages of a list whose length varies (Poisson) around `calls`."""
     if calls <= 0:
         return 1.0
     spread = NormalDist(calls, math.sqrt(calls))
@@ -76,9 +76,9 @@ def expected_pages(calls: float) -> float:
 
 
 def calls(per_second: float) -> Cost:
-    """A poll of calls: those since the one before, and those that waited then.
+    """Return the cost of a poll of calls: new calls, and those that waited at the previous poll.
 
-    Who waits for long is reached by paging back to him, or asked for by himself, whichever is cheaper.
+    A call that has waited for long is on a further page or is requested by its id, whichever is cheaper.
     """
 
     def cost(interval: float) -> float:
@@ -87,17 +87,17 @@ def calls(per_second: float) -> Cost:
         return min(least + more + beyond(PER_PAGE * (least + more) - new) for more in range(4))
 
     def beyond(calls: float) -> float:
-        """How many waited that began before the last so many."""
+        """Return the number of waiting calls that are older than this many latest calls."""
         return per_second * INBOUND * RINGING * math.exp(-calls / per_second / RINGING)
 
     return Cost(cost) if per_second else constant(1)
 
 
 def ended_calls(per_second: float) -> Cost:
-    """A look at the calls that ended since the one before, but for those on the page that is read anyway.
+    """Return the cost of fetching the calls that ended since the previous fetch.
 
-    One request finds all among fifty neighbours: hardly more than one call where few have ended, and many
-    where one waited until many had.
+    Calls on the first page of the poll cost nothing. One request finds all ended calls among 50 neighbours:
+    about one if few have ended, and many after a long interval.
     """
     youngest = min(LONGEST, first_page_seconds(per_second))
     ages = [youngest + (LONGEST - youngest) * (step / SLICES) ** 2 for step in range(SLICES + 1)]
@@ -105,30 +105,30 @@ def ended_calls(per_second: float) -> Cost:
 
     def cost(interval: float) -> float:
         def ended(age: float) -> float:
-            """Which share of the calls that began so long ago has ended since the last look."""
+            """Return the share of the calls of this age that has ended since the previous fetch."""
             return ANSWERED * (ended_fraction(age) - ended_fraction(age - interval))
 
-        looks = (seconds * ended(age) / (1 + PER_PAGE * ended(age)) for seconds, age in slices)
-        return per_second * sum(looks)
+        requests = (seconds * ended(age) / (1 + PER_PAGE * ended(age)) for seconds, age in slices)
+        return per_second * sum(requests)
 
     return Cost(cost, MAX_REQUESTS_PER_PASS)
 
 
 def first_page_seconds(per_second: float) -> float:
-    """How many seconds back the page of calls reaches that is read anyway."""
+    """Return how many seconds back the first page of a poll reaches."""
     return max(0.0, PER_PAGE - upper_bound(POLL * per_second)) / per_second if per_second else math.inf
 
 
 def ended_fraction(age: float) -> float:
-    """The share of the calls that are answered which are over so many seconds after they began."""
+    """Return the share of answered calls that have ended `age` seconds after their start."""
     return _LENGTH.cdf(math.log(age)) if age > 0 else 0.0
 
 
 def late_edits(per_second: float) -> float:
-    """Requests a minute for reading each call again at every age at which it may have been edited."""
+    """Return the requests per minute for rechecking each call at every age of `RECHECK_AGES_S`."""
     return 60 * len(RECHECK_AGES_S) * per_second / PER_PAGE
 
 
 def assignments(users: int, numbers: int) -> int:
-    """Requests to learn who answers which number."""
+    """Return the requests that fetching the assignments takes."""
     return min(users, numbers)

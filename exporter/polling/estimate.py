@@ -1,4 +1,4 @@
-"""How often the datasets of an account at hand are read: what they cost, as far as it is known by now."""
+"""Estimate the costs and intervals of the datasets from the present size of the account."""
 
 import math
 from collections.abc import Callable, Mapping, Set
@@ -11,30 +11,36 @@ from exporter.polling.schedule import ENDED_CALLS, SUBSTATUSES
 from exporter.polling.task import DatasetTask
 
 _MODELS: Mapping[str, Callable[[float], Cost]] = {"calls": costs.calls, ENDED_CALLS: costs.ended_calls}
-"""What costs the more the longer it was left alone, given how many calls begin in a second."""
+"""Cost models of data that cost more after a longer interval, given how many calls begin per second."""
 
 
-def intervals(account: Account, cost: Mapping[str, Cost], budget: float, told: Set[str]) -> dict[str, float]:
-    """Every how many seconds each is read, out of `budget` requests a minute that can go on for ever.
+def intervals(
+    account: Account, cost: Mapping[str, Cost], budget: float, covered: Set[str]
+) -> dict[str, float]:
+    """Return the interval of each dataset in seconds.
 
-    `cost` is what a reading of each costs, `told` what events tell of.
+    Args:
+        account: The account to fetch.
+        cost: The cost of each dataset.
+        budget: Requests per minute that can be sustained.
+        covered: Data that events keep up to date.
     """
     return schedule.intervals(
         cost,
-        schedule.targets(account.settings, told),
+        schedule.targets(account.settings, covered),
         budget,
         _archive_demand(account),
         schedule.share_for_rest(account.known),
     )
 
 
-def costs_now(account: Account, lanes: Mapping[str, DatasetTask]) -> dict[str, Cost]:
-    """What a reading of each costs."""
-    return {name: _cost(name, lanes[name], account) for name in schedule.targets(account.settings)}
+def costs_now(account: Account, tasks: Mapping[str, DatasetTask]) -> dict[str, Cost]:
+    """Return the cost of each dataset."""
+    return {name: _cost(name, tasks[name], account) for name in schedule.targets(account.settings)}
 
 
 def size(account: Account) -> Company:
-    """How large the account is, as far as it is known by now."""
+    """Return the size of the account, as far as it is known."""
     directory = account.directory
     return Company(
         users=len(directory.users),
@@ -44,26 +50,26 @@ def size(account: Account) -> Company:
     )
 
 
-def learn(name: str, lane: DatasetTask, account: Account) -> None:
-    """Compare what a reading took with what was reckoned with."""
+def learn(name: str, task: DatasetTask, account: Account) -> None:
+    """Update the cost factor from the requests that the last fetch took."""
     if name in _MODELS:
-        lane.update_cost_factor(_MODELS[name](account.calls.calls_per_second)(lane.elapsed))
+        task.update_cost_factor(_MODELS[name](account.calls.calls_per_second)(task.elapsed))
 
 
-def _cost(name: str, lane: DatasetTask, account: Account) -> Cost:
+def _cost(name: str, task: DatasetTask, account: Account) -> Cost:
     if name in _MODELS and "calls" in account.known:
-        return _MODELS[name](account.calls.calls_per_second).scaled(lane.cost_factor)
-    directory, requests = account.directory, lane.expected_cost
-    if lane.as_of is None:
+        return _MODELS[name](account.calls.calls_per_second).scaled(task.cost_factor)
+    directory, requests = account.directory, task.expected_cost
+    if task.as_of is None:
         if name == "assignments":
             requests = costs.assignments(len(directory.users), len(directory.numbers))
-        elif name in ("availabilities", SUBSTATUSES):  # as many as users, whoever was read first
+        elif name in ("availabilities", SUBSTATUSES):  # as many as users, whichever list was fetched first
             requests = max(requests, costs.list_pages(len(directory.users)))
     return costs.constant(requests)
 
 
 def _archive_demand(account: Account) -> float:
-    """Requests a minute that the archive could do with."""
+    """Return the requests per minute that the archive can use."""
     if account.ledger.totals is None:
         return 0.0
     if account.seconds_to_read:

@@ -1,7 +1,7 @@
-"""How each dataset is read: which requests, in which order, and what becomes of the answers.
+"""Fetch each dataset: which requests are sent, in which order, and how the answers are applied.
 
-A read is a generator that yields requests and is sent their answers (`endpoints.Asking`). It neither
-sends nor waits: the poller drives it, one request at a time, between those of the other reads.
+A fetcher is a generator that yields requests and receives their answers (`endpoints.ApiTask`). It does not
+send and does not wait: the poller drives it, one request at a time, interleaved with the other fetchers.
 """
 
 from collections import deque
@@ -27,34 +27,35 @@ from exporter.polling.schedule import SUBSTATUSES
 T = TypeVar("T")
 
 MAX_FAILURES = 40
-"""Requests that may fail while a span is halved: more than it takes to find one second of half a year."""
+"""Requests that may fail while a range is halved: more than finding one second in half a year takes."""
 
 MAX_CLOCK_REQUESTS = MIN_CONFIRMATIONS + 1
-"""Answers after which the time is as clear as it gets: one server may be wrong."""
+"""Largest number of requests that determine Aircall's time: the clock of one server may be wrong."""
 
 
 class UserApi:
-    """Which version of the users' endpoints this account answers: v2, or the retired v1."""
+    """The version of the users' endpoints that works for this account: v2, or the retired v1."""
 
     def __init__(self) -> None:
         self.version = "v2"
 
-    def with_fallback(self, asking: Callable[[str], ApiTask[T]]) -> ApiTask[T]:
-        """Ask by the version that worked last, else by the other one, and remember which did.
+    def with_fallback(self, fetch_version: Callable[[str], ApiTask[T]]) -> ApiTask[T]:
+        """Fetch by the version that worked last, or by the other one if that fails.
 
-        Raises NotFoundError where both say 404 or 410.
+        Raises:
+            NotFoundError: Both versions answer 404 or 410.
         """
         try:
-            return (yield from asking(self.version))
+            return (yield from fetch_version(self.version))
         except NotFoundError:
             other = "v1" if self.version == "v2" else "v2"
-            found = yield from asking(other)
+            found = yield from fetch_version(other)
             self.version = other
             return found
 
 
 def fetch_availabilities(lists: ReferenceData) -> ApiTask[None]:
-    """What every user is doing now."""
+    """Fetch the availability of every user."""
     listed = yield from _listed(
         lists, "availabilities", endpoints.availabilities(), lists.apply_availabilities_page
     )
@@ -63,7 +64,7 @@ def fetch_availabilities(lists: ReferenceData) -> ApiTask[None]:
 
 
 def fetch_users(lists: ReferenceData, api: UserApi) -> ApiTask[None]:
-    """All users, by the version that worked last, else by the other one."""
+    """Fetch all users."""
     listed = yield from api.with_fallback(
         lambda version: _listed(
             lists, "users", endpoints.users(version), lambda page, _: lists.apply_users_page(page)
@@ -74,7 +75,7 @@ def fetch_users(lists: ReferenceData, api: UserApi) -> ApiTask[None]:
 
 
 def fetch_substatuses(lists: ReferenceData, api: UserApi) -> ApiTask[None]:
-    """Why users are away, from the same list: there is no other, and none of those who are."""
+    """Fetch the substatuses of all users. Aircall has no list of only those who are away."""
     yield from api.with_fallback(
         lambda version: _listed(
             lists, SUBSTATUSES, endpoints.user_statuses(version), lists.apply_substatuses_page
@@ -84,7 +85,7 @@ def fetch_substatuses(lists: ReferenceData, api: UserApi) -> ApiTask[None]:
 
 
 def fetch_teams(lists: ReferenceData) -> ApiTask[None]:
-    """All teams and their members."""
+    """Fetch all teams and their members."""
     listed = yield from _listed(
         lists, "teams", endpoints.teams(), lambda page, _: lists.apply_teams_page(page)
     )
@@ -93,7 +94,7 @@ def fetch_teams(lists: ReferenceData) -> ApiTask[None]:
 
 
 def fetch_numbers(lists: ReferenceData) -> ApiTask[None]:
-    """All numbers."""
+    """Fetch all numbers."""
     listed = yield from _listed(
         lists, "numbers", endpoints.numbers(), lambda page, _: lists.apply_numbers_page(page)
     )
@@ -104,9 +105,9 @@ def fetch_numbers(lists: ReferenceData) -> ApiTask[None]:
 def _listed(
     lists: ReferenceData, name: str, request: Request[Page[T]], apply: endpoints.PageHandler[T]
 ) -> ApiTask[Listed]:
-    """Read a list to its end, and return what it held.
+    """Fetch a list to its end, and return the ids in it.
 
-    If a page fails, what the other pages say is in force, and the failure is raised: no object is removed.
+    If a page fails, the other pages are applied and the failure is raised, so no object is removed.
     """
     listed = Listed()
 
@@ -126,10 +127,10 @@ def _listed(
 
 
 def wait_for_server_time(account: Account, clock: ServerClock, now: float) -> ApiTask[float]:
-    """Look at the newest calls while `clock` is in doubt, a few times at most, and return the time then.
+    """Fetch the newest calls while `clock` is in doubt, at most a few times, and return our time afterwards.
 
-    What is requested, counted and noted as read afterwards depends on Aircall's time. If the newest calls
-    cannot be listed, an empty list tells the time.
+    Which calls are requested, counted and recorded as fetched depends on Aircall's time. If the newest calls
+    cannot be listed, an empty list is fetched, whose `Date` header has the time.
     """
     for _ in range(MAX_CLOCK_REQUESTS):
         if not clock.in_doubt:
@@ -147,19 +148,24 @@ def wait_for_server_time(account: Account, clock: ServerClock, now: float) -> Ap
 def fetch_calls(
     account: Account, todo: CallsToFetch, now: float, server_now: float, in_pieces: bool
 ) -> ApiTask[None]:
-    """What can have changed in the queue: the calls of late, and older ones that wait by their id.
+    """Fetch recent calls from the list, and older active calls by their ids.
 
-    The time is now on our clock, `server_now` the same moment on Aircall's. The activity period ends there
-    as soon as there is an answer: without one, the board stays as it is. A range that is set aside is left to
-    the reading of past calls, with the calls before it; so is a further page that fails. After the first
-    page has failed, the same calls are read `in_pieces`, so that a call that fails costs one second.
+    The activity period advances with the first answer: without an answer, the snapshot stays as it is. The
+    backfill fetches ranges that are set aside, further pages that fail, and the calls before these.
+
+    Args:
+        account: The account to update.
+        todo: The calls to fetch.
+        now: UNIX time on our clock, in seconds.
+        server_now: The same moment on Aircall's clock.
+        in_pieces: Fetch by halved ranges, after the first page has failed. A call that cannot be fetched then
+            costs one second of the range.
     """
     newest = int(server_now)
     read_from = todo.since
     if in_pieces:
-        yield from fetch_window(
-            newest, None, account.apply_call_page
-        )  # if this fails, calls cannot be listed at all
+        # If this fails, calls cannot be listed at all.
+        yield from fetch_window(newest, None, account.apply_call_page)
         account.advance_to(server_now)
         yield from fetch_range(account, (todo.since, newest), now, all_known_to=newest - LATE_ARRIVAL_S)
     read_from = max(read_from, account.aside.last_failing_second(newest) + 1)
@@ -171,7 +177,7 @@ def fetch_calls(
 
 
 def _fetch_recent_calls(account: Account, since: int, server_now: float) -> ApiTask[int]:
-    """Read the calls from `since` on, and return from when on all have been read: a further page may fail."""
+    """Fetch calls that started at `since` or later, and return from when on all have been fetched."""
     oldest = int(server_now)
 
     def apply(page: Page[CallWithDetails], at: float) -> None:
@@ -188,38 +194,39 @@ def _fetch_recent_calls(account: Account, since: int, server_now: float) -> ApiT
 
 
 def fetch_calls_by_id(account: Account, call_ids: Iterable[int], now: float) -> ApiTask[None]:
-    """Some calls by their ids. One that fails stays as it was known."""
+    """Fetch calls by their ids. A call whose request fails does not change."""
     yield from fetch_each(account.aside, "call", call_ids, now, lambda call_id: fetch_call(account, call_id))
 
 
-def fetch_ended(account: Account, to_look_at: list[CallBatch], now: float) -> ApiTask[None]:
-    """The calls in progress that may be over, those that began close together in one request."""
-    for neighbours in to_look_at:
-        if len(neighbours.calls) > 1:
-            with suppress(ApiError):  # then each is asked for by its id
-                yield from fetch_window(neighbours.since, neighbours.until, account.apply_call_page)
-        unseen = account.calls.not_refreshed(neighbours.calls, now)
+def fetch_ended(account: Account, batches: list[CallBatch], now: float) -> ApiTask[None]:
+    """Fetch active calls that may have ended. Calls that began close together share one request."""
+    for batch in batches:
+        if len(batch.calls) > 1:
+            with suppress(ApiError):  # then each is requested by its id
+                yield from fetch_window(batch.since, batch.until, account.apply_call_page)
+        unseen = account.calls.not_refreshed(batch.calls, now)
         yield from fetch_calls_by_id(account, unseen[:MAX_REQUESTS_PER_PASS], now)
 
 
 def run_on_demand(waiting: deque[OnDemandRequest[Any]]) -> ApiTask[None]:
-    """What somebody waits for, one after the other; an errand stays in line until it is done."""
+    """Work on queued on-demand requests, one after the other. Each stays in the queue until it is done."""
     while waiting:
-        errand = waiting[0]
+        request = waiting[0]
         try:
-            result = yield from errand.work()
-        except Exception as error:  # whoever waits is told, and the next one's turn comes
+            result = yield from request.work()
+        except Exception as error:  # reported to the client; the next request follows
             waiting.popleft()
-            errand.failed(error)
+            request.failed(error)
         else:
             waiting.popleft()
-            errand.done(result)
+            request.done(result)
 
 
 def fetch_call(account: Account, call_id: int) -> ApiTask[CallWithDetails | None]:
-    """Read one call. Return None if Aircall has no such call, or if its direction is unknown.
+    """Fetch one call. Return None if Aircall has no such call, or if its direction is unknown.
 
-    Raises ApiError if the call cannot be read, as if its request had failed.
+    Raises:
+        ApiError: The request fails, or the call cannot be decoded.
     """
     try:
         answer = yield from fetch(endpoints.call(call_id))
@@ -233,35 +240,39 @@ def fetch_call(account: Account, call_id: int) -> ApiTask[CallWithDetails | None
 
 
 def fetch_backfill(account: Account, now: float) -> ApiTask[None]:
-    """Read some of the calls that events told of, and then what is missing, the latest first.
+    """Fetch some of the calls that events named, then one missing range, the latest first.
 
-    If nothing is missing, read how the calls ended that an earlier run left open.
+    If nothing is missing, fetch the calls that were active when an earlier run saved them.
     """
     ledger = account.ledger
 
-    def ask_one(call_id: int) -> ApiTask[None]:
+    def fetch_one(call_id: int) -> ApiTask[None]:
         yield from fetch_call(account, call_id)
         ledger.was_read(call_id, now)
 
-    told_of = account.aside.askable("call", ledger.told_of, now)[:MAX_REQUESTS_PER_PASS]
-    yield from fetch_each(account.aside, "call", told_of, now, ask_one)
+    from_events = account.aside.askable("call", ledger.told_of, now)[:MAX_REQUESTS_PER_PASS]
+    yield from fetch_each(account.aside, "call", from_events, now, fetch_one)
     span = account.past_to_read(now)
     if span is not None:
         yield from fetch_range(account, span, now)
-    elif not told_of:
-        yield from fetch_each(account.aside, "call", sorted(ledger.unfinished_ids), now, ask_one)
+    elif not from_events:
+        yield from fetch_each(account.aside, "call", sorted(ledger.unfinished_ids), now, fetch_one)
 
 
 def fetch_range(
     account: Account, span: TimeRange, now: float, all_known_to: int | None = None
 ) -> ApiTask[None]:
-    """The calls of a span, newest first; what has been read stays read when this breaks off.
+    """Fetch the calls of a range, newest first. If this is aborted, fetched parts stay recorded as fetched.
 
-    Nothing after `all_known_to` is noted as read, since calls may turn up late.
+    A range that fails is halved, until the failing part is one second long or too many requests have failed.
+    The rest is set aside. A range that a person requested may reach into the future, because their machine's
+    clock is wrong: that part is not recorded as fetched.
 
-    A span that fails is halved until what fails is a second long, or too many requests have failed. What
-    is left then is set aside. A span that a person requested may reach into the future, because the clock of
-    that machine is wrong: nothing of that is noted as read.
+    Args:
+        account: The account to update.
+        span: First and last second, UNIX time on Aircall's clock.
+        now: UNIX time on our clock, in seconds.
+        all_known_to: Nothing later is recorded as fetched, because calls may appear in lists late.
     """
     todo, failures = [span], 0
     while todo:
@@ -292,9 +303,9 @@ def fetch_range(
 
 
 def recheck_calls(account: Account, server_now: float, now: float) -> ApiTask[None]:
-    """Calls of some age once more: tags, comments, assignee and recordings change after the end.
+    """Recheck calls of some age: tags, comments, assignees and recordings change after the end.
 
-    The times are the same moment on Aircall's clock and on ours.
+    `server_now` and `now` are the same moment on Aircall's clock and on ours.
     """
     due = account.next_recheck(server_now)
     if due is None:

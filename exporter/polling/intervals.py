@@ -1,4 +1,4 @@
-"""How often each dataset of the account at hand is read now: set anew whenever something of it is learned."""
+"""Hold the present interval of each dataset, and recalculate it when the account or budget changes."""
 
 from collections.abc import Mapping
 
@@ -14,67 +14,67 @@ from exporter.status import DatasetStatus
 
 
 class IntervalController:
-    """The intervals in force (seconds), and how much of the budget is `free` of keeping up (0 to 1)."""
+    """The present intervals in seconds, and the share of the budget (0 to 1) that is spare."""
 
     def __init__(
         self,
         account: Account,
-        lanes: Mapping[str, DatasetTask],
+        tasks: Mapping[str, DatasetTask],
         budget: RequestBudget,
-        remarks: OnceLogger,
+        once_logger: OnceLogger,
     ) -> None:
         self.intervals: dict[str, float] = {}
         self.spare_share = 1.0
-        self._account, self._lanes, self._budget, self._remarks = account, lanes, budget, remarks
+        self._account, self._tasks, self._budget, self._once_logger = account, tasks, budget, once_logger
         self._event_covered: frozenset[str] = frozenset()
-        """What events tell of now, so that it is read less often."""
+        """Data that events keep up to date, so they are fetched less often."""
         self.recalculate()
 
     def recalculate(self) -> None:
-        """Set the intervals from what the datasets cost and the budget allows."""
-        account, lanes, budget = self._account, self._lanes, self._budget.sustained
-        costs = estimate.costs_now(account, lanes)
+        """Calculate the intervals from the costs of the datasets and the budget."""
+        account, tasks, budget = self._account, self._tasks, self._budget.sustained
+        costs = estimate.costs_now(account, tasks)
         self.intervals = estimate.intervals(account, costs, budget, self._event_covered)
         self.spare_share = schedule.spare_share(costs, budget)
         for name in LIVE:
-            lane = lanes[name]
-            if lane.job is None and lane.failing_since is None:
-                lane.due = min(lane.due, lane.scheduled + self.intervals[name])
+            task = tasks[name]
+            if task.job is None and task.failing_since is None:
+                task.due = min(task.due, task.scheduled + self.intervals[name])
         account.reference_data.stale_after_s = max(MIN_STALE_AFTER_S, 3 * self.intervals["availabilities"])
         complete = set(DIRECTORY) <= account.known
-        self._remarks.stretched(
+        self._once_logger.stretched(
             self.intervals, schedule.targets(account.settings, self._event_covered), complete
         )
         if complete and set(CORE) <= account.known:
-            self._remarks.plan(estimate.size(account), account.settings, self._budget.limit)
+            self._once_logger.plan(estimate.size(account), account.settings, self._budget.limit)
 
     @property
     def synchronised(self) -> bool:
-        """Whether calls that may be over are looked at as often as availabilities, which tell of them."""
+        """Whether calls that may have ended are fetched as often as availabilities, which show them."""
         return self.intervals["availabilities"] == self.intervals[ENDED_CALLS]
 
     def on_events(self, events: EventProcessor, now: float) -> bool:
-        """Read less often what events tell of, as often as before once they stop; whether that is news."""
-        told = schedule.event_covered(
+        """Fetch data less often while events cover them. Return whether the intervals have changed."""
+        covered = schedule.event_covered(
             now, events.last_call_event_at, events.last_user_event_at, bool(events.uncertain_users)
         )
-        changed = told != self._event_covered
+        changed = covered != self._event_covered
         if changed:
-            self._event_covered = told
+            self._event_covered = covered
             self.recalculate()
         return changed
 
     def polling(self) -> dict[str, DatasetStatus]:
-        """How each dataset is read."""
+        """Return the status of each dataset."""
         targets = schedule.targets(self._account.settings, self._event_covered)
         return {
             name: DatasetStatus(
-                as_of=self._lanes[name].as_of,
+                as_of=self._tasks[name].as_of,
                 interval=interval,
                 target=targets[name],
-                working=self._lanes[name].working,
-                failing=self._lanes[name].failing_since is not None,
-                expected_interval=max(interval, self._lanes[name].as_of_interval),
+                working=self._tasks[name].working,
+                failing=self._tasks[name].failing_since is not None,
+                expected_interval=max(interval, self._tasks[name].as_of_interval),
             )
             for name, interval in self.intervals.items()
             if name in DATASETS

@@ -1,4 +1,4 @@
-"""Errands: work that somebody waits for, done by the poller out of the one request budget."""
+"""Run requests for which a client waits, in the poller and within its request budget."""
 
 import threading
 from collections.abc import Callable
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 class TooManyRequestsError(Exception):
-    """Too many wait for an errand already."""
+    """Too many clients wait for on-demand requests."""
 
 
 class OnDemandRequest(Generic[T]):
-    """Something to ask Aircall, and what comes of it, which somebody waits for in another thread."""
+    """A request to Aircall and its result, for which another thread waits."""
 
     def __init__(self, work: Callable[[], ApiTask[T]]) -> None:
         self.work = work
@@ -28,19 +28,20 @@ class OnDemandRequest(Generic[T]):
         return not self._result.cancelled()
 
     def done(self, result: T) -> None:
-        """Hand over what has come of it."""
+        """Set the result."""
         if self._result.set_running_or_notify_cancel():
             self._result.set_result(result)
 
     def failed(self, error: Exception) -> None:
-        """Hand over what went wrong."""
+        """Set the error."""
         if self._result.set_running_or_notify_cancel():
             self._result.set_exception(error)
 
     def wait(self, seconds: float) -> T:
-        """What comes of the work, or what it raises: ApiError where Aircall cannot be asked.
+        """Return the result, or raise the error of the work, such as ApiError.
 
-        Raises TimeoutError, and lets the errand go, if nothing comes in time.
+        Raises:
+            TimeoutError: There is no result in time. The request is cancelled.
         """
         try:
             return self._result.result(seconds)
@@ -54,15 +55,15 @@ class NotLeaderError(Exception):
 
 
 ON_DEMAND_ERRORS = (ApiError, TooManyRequestsError, NotLeaderError, TimeoutError)
-"""What may come of an errand instead of an answer."""
+"""Errors of an on-demand request."""
 
 
 def to_http_error(error: Exception) -> tuple[int, str]:
-    """The same for an HTTP client: the status, and a line that says why."""
+    """Return the HTTP status and the message for an error."""
     if isinstance(error, TooManyRequestsError):
-        return 503, "too many wait for an answer of Aircall's already, try again in a moment"
+        return 503, "too many requests wait for Aircall already, try again in a moment"
     if isinstance(error, NotLeaderError):
-        return 503, "this exporter stands by, ask the one that polls the account"
+        return 503, "this exporter is on standby, use the one that polls the account"
     if isinstance(error, CredentialError):
         return 502, "Aircall rejects the exporter's credential"
     if isinstance(error, ApiError):
@@ -71,7 +72,7 @@ def to_http_error(error: Exception) -> tuple[int, str]:
 
 
 class ConcurrencyLimit:
-    """Lets so many wait at a time; entering it raises BusyError where they are too many."""
+    """Limit the number of concurrent requests. Entering it raises TooManyRequestsError beyond the limit."""
 
     def __init__(self, most: int) -> None:
         self._places = threading.BoundedSemaphore(most)

@@ -1,4 +1,4 @@
-"""How a reading goes on if a part of it fails: an object, a page, or a stretch of time."""
+"""Continue a fetch if a part of it fails: an object, a page, or a range of time."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -23,7 +23,7 @@ from exporter.aircall.models import CallWithDetails, Page
 T = TypeVar("T")
 
 END_OF_QUERY = ("400", "404", "422")
-"""How Aircall may answer a page behind the last one that a query gives."""
+"""Codes with which Aircall may answer a request for a page after the last one of a query."""
 
 
 def fetch_each(
@@ -31,16 +31,16 @@ def fetch_each(
     kind: ObjectKind,
     ids: Iterable[int],
     now: float,
-    ask_one: Callable[[int], ApiTask[object]],
+    fetch_one: Callable[[int], ApiTask[object]],
 ) -> ApiTask[None]:
-    """Ask for each object that is not set aside at `now` (UNIX seconds, our clock).
+    """Fetch each object that is not set aside at `now` (UNIX seconds, our clock).
 
-    An object that fails, or whose answer cannot be read, is left out. A request that brings no answer takes
-    long, so the calls after it are left for the next reading.
+    An object that fails, or that cannot be decoded, is left out. A request without an answer takes long, so
+    the next fetch continues with the calls after it.
     """
     for id_ in aside.askable(kind, ids, now):
         try:
-            yield from ask_one(id_)
+            yield from fetch_one(id_)
         except ApiError as error:
             aside.failed(kind, id_, str(error), now)
             if error.code in NO_ANSWER and kind == "call":
@@ -50,15 +50,17 @@ def fetch_each(
 
 
 def undecodable(kind: ObjectKind, id_: int) -> ApiError:
-    """Return the failure of an object that Aircall answers with 200, but that cannot be decoded."""
-    return ApiError("invalid", f"{kind} {id_}: the answer is 200, but the {kind} in it cannot be read")
+    """Return the error for an object that Aircall answers with 200, but that cannot be decoded."""
+    return ApiError("invalid", f"{kind} {id_}: the answer is 200, but the {kind} in it cannot be decoded")
 
 
 def fetch_list(request: Request[Page[T]], apply: PageHandler[T]) -> ApiTask[ApiError | None]:
-    """Read all pages of a list but those that fail, and return the first failure, if any.
+    """Fetch all pages of a list except those that fail, and return the first failure, if any.
 
-    Two pages in a row that fail end the list, because the number of its pages is not known.
-    Raises NotFoundError if there is no such list.
+    Two failures in a row end the fetch, because the number of pages is not known.
+
+    Raises:
+        NotFoundError: There is no such list.
     """
     failure: ApiError | None = None
     following: int | None = None
@@ -81,7 +83,9 @@ def fetch_list(request: Request[Page[T]], apply: PageHandler[T]) -> ApiTask[ApiE
             if not any_read:
                 raise
             failure = failure or error
-            if following is None or following <= skipped:  # the page before failed too, or a link leads back
+            if (
+                following is None or following <= skipped
+            ):  # the previous page failed too, or a link leads back
                 return failure
             skipped = following
             page = replace(request, query=(*request.query, ("page", str(skipped + 1))), further=True)
@@ -90,7 +94,7 @@ def fetch_list(request: Request[Page[T]], apply: PageHandler[T]) -> ApiTask[ApiE
 
 
 def _page_number(link: str | None) -> int | None:
-    """Return the number of the page that a link leads to, or None if it names none."""
+    """Return the number of the page that a link leads to, or None if the link has no such number."""
     numbers = parse_qs((link or "").partition("#")[0].partition("?")[2]).get("page", [""])
     return int(numbers[-1]) if numbers[-1].isdecimal() and len(numbers[-1]) < 10 else None
 
@@ -98,11 +102,10 @@ def _page_number(link: str | None) -> int | None:
 def fetch_window(
     since: int, until: int | None, apply: PageHandler[CallWithDetails], cap: int = MAX_CALLS_PER_QUERY
 ) -> ApiTask[None]:
-    """Read all calls of a stretch of time, newest first, also if there are more than one query gives.
+    """Fetch all calls of a range, newest first, also if there are more than one query returns.
 
-    Aircall ends a query after 10,000 calls (the `cap`), without a word or with an error for the page
-    behind. Then the next query ends at the oldest call read. Calls of one second beyond these cannot be
-    listed.
+    Aircall ends a query after 10,000 calls (`cap`), silently or with an error for the next page. The next
+    query then ends at the oldest call so far. Further calls of one second cannot be listed.
     """
     while True:
         count, oldest = 0, until
@@ -116,7 +119,7 @@ def fetch_window(
         try:
             yield from paginate(endpoints.calls(since, until), counting, cap + MAX_PAGE_ITEMS)
         except TooManyObjectsError:
-            if count < cap:  # pages of next to nothing, without end
+            if count < cap:  # endless pages with hardly any calls
                 raise
         except ApiError as error:
             if count < cap - endpoints.PER_PAGE or error.code not in END_OF_QUERY:
@@ -127,7 +130,7 @@ def fetch_window(
         if oldest is None:
             return
         if until is not None and oldest > until:
-            raise InvalidResponseError("the calls are later than asked for")
+            raise InvalidResponseError("the calls are later than requested")
         until = oldest if oldest != until else oldest - 1
         if until < since:
             return

@@ -1,4 +1,4 @@
-"""The poller: the only one that decides when. One request at a time, each from the budget."""
+"""Poll Aircall: decide when each request is sent, one at a time, out of one request budget."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -45,32 +45,32 @@ from exporter.status import Snapshot, Status
 log = structlog.get_logger()
 
 CREDENTIAL_RETRY_S = 10.0
-"""Seconds between requests while the credential is rejected: no longer than between polls."""
+"""Seconds between requests while the credential is rejected: as long as between two polls."""
 
 MAX_UNPROVEN_FAILURES = 3
-"""Objects that may fail before an answer to a list is waited for, which shows whether everything fails."""
+"""Objects that may fail before the poller waits for a list, which shows whether every request fails."""
 
 PROOF_TIMEOUT_S = 600.0
-"""Seconds for which that answer is waited for at most."""
+"""Longest time in seconds for which the poller waits for that list."""
 
 RATE_LIMITED_CODE = "429"
-"""The code of a request that Aircall refuses for its rate limit."""
+"""Code of a request that Aircall refuses because of its rate limit."""
 
 IDLE_WAIT_S = 60.0
-"""Seconds to the next look if there is nothing to request."""
+"""Seconds to the next step if there is nothing to request."""
 
 RATE_LIMITED_STALE_AFTER_S = 30.0
-"""Seconds, or else three intervals, by which what is known may be old while others use up the limit."""
+"""Largest age in seconds while other clients use up the limit; three intervals if that is longer."""
 
 INCOMPLETE_LIST_INTERVAL_S = 300.0
-"""Seconds after which a list that is empty, or is short of objects or users, is read again, at the latest."""
+"""Longest interval in seconds to the next fetch of a list that is empty or lacks objects or users."""
 
 
 class Poller:
-    """Reads the account's datasets, each as often as it should be and the budget allows.
+    """Fetches the account's datasets, each at its interval.
 
-    `step` makes at most one request and says when to come again, so that a thread can drive it in real
-    time and a test in any other. A failed request is made again here and nowhere else.
+    `step` makes at most one request and returns when to call it again, so a thread can drive it in real time,
+    and a test in simulated time. Failed requests are retried here and nowhere else.
     """
 
     def __init__(
@@ -81,43 +81,43 @@ class Poller:
         clocks: Clocks,
         save: Callable[[Batch], object],
     ) -> None:
-        """Poll `client`'s account by `clocks`, and hand over to `save` what the archive is to keep."""
+        """Poll `client`'s account. `save` receives batches for the archive."""
         self.account = Account(settings)
         self.event_processor = EventProcessor(self.account)
         self.budget = RequestBudget(settings.aircall.budget_share, settings.aircall.configured_limit)
         self.while_waiting: Callable[[], AbstractContextManager[None]] = nullcontext
-        """Entered while an answer is waited for: others may use the account then."""
+        """Entered while the poller waits for an answer: other threads may use the account then."""
         self._client = client
         self._clock = clocks.steady
         self._save = save
         self._metrics = PollerMetrics(registry)
         self._server_clock = ServerClock(lambda: clocks.wall_ahead)
         self._lists_work = True
-        """Whether the last request for a list worked: if so, an object that fails is at fault itself."""
+        """Whether the last request for a list worked. If so, an object that fails fails alone."""
         self._list_worked_at = 0.0
         self._unproven = 0
-        """How many requests for parts have failed since then."""
+        """Requests for single objects or pages that have failed since then."""
         self._paused_until = 0.0
         self._throttling = Throttling()
-        self._refused_lane: str | None = None
-        """The lane whose request was answered with 429 last. Another lane that is ready goes first."""
+        self._refused_task: str | None = None
+        """The task whose request was answered with 429 last. Another task that is ready goes first."""
         self._once_logger = OnceLogger(self.budget.limit)
-        self.tasks = lanes = Tasks(self.account, self._server_clock)
-        self._credential = CredentialState(lambda: lanes.enabled)
+        self.tasks = tasks = Tasks(self.account, self._server_clock)
+        self._credential = CredentialState(lambda: tasks.enabled)
         self._turns = schedule.Turns()
-        self._interval_controller = lanes.pace = IntervalController(
-            self.account, lanes.by_name, self.budget, self._once_logger
+        self._interval_controller = tasks.pace = IntervalController(
+            self.account, tasks.by_name, self.budget, self._once_logger
         )
 
-    # What the outside asks for -------------------------------------------------------------------
+    # Called by the runtime -----------------------------------------------------------------------
 
     def configure(self, settings: Settings, client: Client) -> None:
-        """Follow a changed configuration, keeping everything known."""
+        """Apply a changed configuration. All data stays."""
         before = self.account.settings
         if settings.aircall.base_url != before.aircall.base_url:
             self.refresh()
         if settings.activity_period > before.activity_period:
-            self.tasks["calls"].abort()  # what is under way was begun for the shorter one
+            self.tasks["calls"].abort()  # the present fetch began for the shorter period
             self.tasks.request_now("calls")
         self.account.configure(settings)
         self.budget.configure(settings.aircall.budget_share, settings.aircall.configured_limit)
@@ -125,23 +125,23 @@ class Poller:
         self._paused_until = 0.0
         self._interval_controller.recalculate()
         for name, interval in self._interval_controller.intervals.items():
-            lane = self.tasks[name]
-            lane.due = min(lane.due, lane.started + interval)
+            task = self.tasks[name]
+            task.due = min(task.due, task.started + interval)
 
     def refresh(self) -> bool:
-        """Read users, teams, numbers and assignments again (the tutorial's "Clear Cache").
+        """Fetch users, teams, numbers and assignments again (the tutorial's "Clear Cache").
 
-        Requests that come while one is pending, or within a minute, are one. Returns whether anything
-        that is shown has changed at once: no.
+        Calls while a fetch is pending, or within a minute, cause only one. Returns whether the snapshot has
+        changed already, which is always False.
         """
         self.tasks.request_early(*DIRECTORY, "assignments")
         return False
 
     def restore(self, memory: LoadedState) -> None:
-        """Go on from what the archive remembers, and read what went by since it was written.
+        """Continue from the archive's state, and fetch the calls since then.
 
-        An archive that was replaced is restored again: then all that followed from the earlier one is read
-        again.
+        Called again if the archive was replaced: then everything that was derived from the earlier archive is
+        fetched again.
         """
         if self.account.ledger.totals is not None:
             self.account.begin_again()
@@ -150,27 +150,27 @@ class Poller:
             self.tasks.request_now("calls")
         self.account.restore(memory)
 
-    def submit(self, errand: OnDemandRequest[Any], lane: str = ON_DEMAND_REQUESTS) -> None:
-        """Do what somebody waits for."""
-        self.tasks.pending_requests[lane].append(errand)
+    def submit(self, request: OnDemandRequest[Any], task: str = ON_DEMAND_REQUESTS) -> None:
+        """Queue a request for which a client waits."""
+        self.tasks.pending_requests[task].append(request)
 
     def set_manual_backfill(self, spans: tuple[TimeRange, ...]) -> bool:
-        """Read these spans of the past besides, in place of those before; whether they are others."""
+        """Backfill these ranges, in place of earlier ones. Return whether they differ from those."""
         before, self.account.coverage.requested = self.account.coverage.requested, spans
         return spans != before
 
     @property
     def ready_for_events(self) -> bool:
-        """Whether events can be taken in: what they may change is known once a poll of calls has begun."""
+        """Whether events can be applied: not before the first poll of calls has begun."""
         return self.account.first_poll_at is not None
 
     def apply_events(self, events: Sequence[Event], count: Callable[[str, EventOutcome], object]) -> bool:
-        """Take in what Aircall tells by itself, and `count` what became of each event.
+        """Apply webhook events, and call `count` with the name and outcome of each.
 
-        Gives whether something is to be read sooner than was said.
+        Returns whether `step` is due earlier than it returned last.
         """
         now = self._clock()
-        self._tell_time()
+        self._update_server_time()
         self.account.advance_to(now + self._server_clock.ahead)
         for event in events:
             count(event.name, self.event_processor.apply(event, now))
@@ -182,14 +182,14 @@ class Poller:
         return users_changed or sooner
 
     def snapshot(self) -> Snapshot:
-        """Everything that is served, as of now."""
-        self._tell_time()
+        """Return everything that a scrape serves, as of now."""
+        self._update_server_time()
         board = self.account.board(self.account.server_ahead)
         self._once_logger.user_limit(board.dropped_users, self.account.settings.user_limit)
         return Snapshot(board, self.status())
 
     def status(self) -> Status:
-        """How the polling goes."""
+        """Return the status of polling."""
         return Status(
             datasets=self._interval_controller.polling(),
             limit=self.budget.limit,
@@ -203,7 +203,7 @@ class Poller:
         )
 
     def aircall_time(self) -> float | None:
-        """Return Aircall's time (UNIX seconds) by `Date`, None until several answers have agreed on it.
+        """Return Aircall's time (UNIX seconds) by the `Date` header, None until several answers agree on it.
 
         May be called by any thread.
         """
@@ -213,25 +213,29 @@ class Poller:
     # One step ------------------------------------------------------------------------------------
 
     def step(self) -> float:
-        """Make the next request, if one is due and the budget has room; gives the time to come again."""
+        """Make the next request, if one is due and the budget allows it.
+
+        Returns:
+            When to call this again, on our steady clock.
+        """
         now = self._clock()
-        self._tell_time()
+        self._update_server_time()
         self._interval_controller.on_events(self.event_processor, now)
         ready = max(self.budget.ready_at, self._paused_until)
         if ready > now:
             return ready
         readable = self.tasks.runnable(now)
-        lanes = [name for name, lane in readable.items() if lane.ready_at <= now]
+        tasks = [name for name, task in readable.items() if task.ready_at <= now]
         name = self._turns.next(
-            [name for name in lanes if name != self._refused_lane] or lanes,
+            [name for name in tasks if name != self._refused_task] or tasks,
             schedule.share_for_rest(self.account.known),
             self._interval_controller.spare_share,
             self.tasks.on_demand,
         )
         if name is None:
-            return min((lane.ready_at for lane in readable.values()), default=now + IDLE_WAIT_S)
+            return min((task.ready_at for task in readable.values()), default=now + IDLE_WAIT_S)
         self._advance(name, now)
-        self._tell_time()
+        self._update_server_time()
         self._once_logger.malformed(self.account)
         self._once_logger.set_aside(self.account.aside)
         self._once_logger.clocks(self._server_clock.machine_ahead)
@@ -254,41 +258,41 @@ class Poller:
             self.account.batch_accepted(batch)
 
     def _advance(self, name: str, now: float) -> None:
-        lane = self.tasks[name]
-        if lane.job is None:
+        task = self.tasks[name]
+        if task.job is None:
             with self._guard_job(name, now):
-                lane.start(now, self._interval_controller.intervals.get(name, 0.0))
-        request = lane.pending
-        if lane.job is None or request is None:
+                task.start(now, self._interval_controller.intervals.get(name, 0.0))
+        request = task.pending
+        if task.job is None or request is None:
             return
         self.budget.acquire(now)
-        lane.requests += 1
-        if lane.requests > lane.cost:
+        task.requests += 1
+        if task.requests > task.cost:
             self._interval_controller.recalculate()
         try:
             with self.while_waiting():
                 value, headers = self._client.send(request)
         except RateLimitedError as error:
-            self._throttled(name, request, error, now)
+            self._on_throttled(name, request, error, now)
             return
         except ApiError as error:
-            self._answered(request, error)
+            self._record_answer(request, error)
             self._apply_headers(error.headers, now, request.template)
             self._on_api_error(name, request, error, now)
             return
-        self._answered(request)
+        self._record_answer(request)
         self._apply_headers(headers, now, request.template)
         if not request.is_part:
-            self._list_worked(name, request.template, now)
-        lane.failures = 0
-        if lane.job is None:  # it was for the archive, which has no room for it any more
+            self._list_fetched(name, request.template, now)
+        task.failures = 0
+        if task.job is None:  # the fetch was for the archive, and its queue is full
             return
         with self._guard_job(name, now):
-            lane.pending = lane.job.send(Response(value, now))
+            task.pending = task.job.send(Response(value, now))
 
     @contextmanager
     def _guard_job(self, name: str, now: float) -> Iterator[None]:
-        """Run a piece of a reading: it may come to its end, or make no sense of what came."""
+        """Run a part of a fetch: handle its end, and responses that cannot be decoded."""
         try:
             yield
         except StopIteration:
@@ -298,61 +302,61 @@ class Poller:
             self._failed(name, str(error), now)
         except BaseException:
             self.tasks[name].restart()
-            self._failed(name, "an error of the exporter's own", now)
+            self._failed(name, "an internal error of the exporter", now)
             raise
 
     def _finished(self, name: str) -> None:
-        lane = self.tasks[name]
-        if lane.failing_since is not None:
-            log.info("reading works again", what=name, after=f"{self._clock() - lane.failing_since:.0f}s")
-        first = lane.as_of is None
-        lane.finish()
-        lane.schedule_verification(name in self.account.reference_data.unconfirmed_lists)
+        task = self.tasks[name]
+        if task.failing_since is not None:
+            log.info("fetch works again", task=name, after=f"{self._clock() - task.failing_since:.0f}s")
+        first = task.as_of is None
+        task.finish()
+        task.schedule_verification(name in self.account.reference_data.unconfirmed_lists)
         if not first:
-            estimate.learn(name, lane, self.account)
+            estimate.learn(name, task, self.account)
         if name == "availabilities":
             self.event_processor.on_availabilities_fetched()
             if self._interval_controller.synchronised:
                 self.tasks[ENDED_CALLS].due = min(self.tasks[ENDED_CALLS].due, self._clock())
         if name in DATASETS:
             self._metrics.polls.labels(name, "success").inc()
-            self._read_early()
+            self._fetch_early()
         if name in self._interval_controller.intervals:
             self._interval_controller.recalculate()
-            lane.due = lane.scheduled + self._interval_controller.intervals[name]
+            task.due = task.scheduled + self._interval_controller.intervals[name]
             if self.account.reference_data.incomplete(name):
-                lane.due = min(lane.due, lane.scheduled + INCOMPLETE_LIST_INTERVAL_S)
+                task.due = min(task.due, task.scheduled + INCOMPLETE_LIST_INTERVAL_S)
 
-    # When it goes wrong --------------------------------------------------------------------------
+    # Failures ------------------------------------------------------------------------------------
 
-    def _list_worked(self, name: str, template: str, sent: float) -> None:
+    def _list_fetched(self, name: str, template: str, sent: float) -> None:
         self._lists_work, self._list_worked_at, self._unproven = True, sent, 0
-        self._release()
+        self._continue_unproven()
         if self._credential.read(name, template):
             log.info("Aircall accepts the credential again")
 
-    def _release(self) -> None:
-        """Go on with what waited for an answer to a list."""
-        for lane in self.tasks.by_name.values():
-            if lane.failed_at is not None:
-                lane.retry_at = 0.0
+    def _continue_unproven(self) -> None:
+        """Continue the tasks that wait for an answer to a list."""
+        for task in self.tasks.by_name.values():
+            if task.failed_at is not None:
+                task.retry_at = 0.0
 
-    def _answered(self, request: Request[Any], error: ApiError | None = None) -> None:
+    def _record_answer(self, request: Request[Any], error: ApiError | None = None) -> None:
         """Record an answer that is not a 429, if there was one."""
-        self._refused_lane = None
+        self._refused_task = None
         if error is None or error.code not in NO_ANSWER:
             self._throttling.answered(request)
 
-    def _throttled(self, name: str, request: Request[Any], error: RateLimitedError, sent: float) -> None:
+    def _on_throttled(self, name: str, request: Request[Any], error: RateLimitedError, sent: float) -> None:
         """Decide whether a 429 is about the company's limit or about this request only."""
         now, headers = self._clock(), error.headers
         self._metrics.throttled.inc()
-        self._refused_lane = name
+        self._refused_task = name
         refusal = self._throttling.refused(request, headers, now)
         if refusal.pauses:
             self._apply_headers(headers, sent, request.template)
             until = self.budget.on_rate_limited(headers, now, self._server_clock.ahead)
-            log.warning("the company's rate limit is used up", waiting=f"{until - now:.0f}s")
+            log.warning("company's rate limit used up", waiting=f"{until - now:.0f}s")
         else:
             self._apply_headers(replace(headers, remaining=None, reset=None), sent, request.template)
         if refusal.is_failure:
@@ -363,12 +367,12 @@ class Poller:
         self._on_api_error(name, request, error, sent)
 
     def _on_api_error(self, name: str, request: Request[Any], error: ApiError, sent: float) -> None:
-        lane, now = self.tasks[name], self._clock()
+        task, now = self.tasks[name], self._clock()
         if isinstance(error, DroppedConnectionError):
             return  # the next step repeats the request on a new connection
         if not (request.is_part or error.code == RATE_LIMITED_CODE or isinstance(error, NotFoundError)):
             self._lists_work = False
-            self._release()
+            self._continue_unproven()
             self.account.aside.lists_failed()
             if not isinstance(error, CredentialError):
                 self._credential.failed(name, request.template)
@@ -378,67 +382,67 @@ class Poller:
                 self._paused_until = now + CREDENTIAL_RETRY_S
             else:
                 error = ApiError(error.code, str(error), error.headers)
-        if self._credential.lane_to_ask is not None:
-            self.tasks.request_now(self._credential.lane_to_ask)
-        if lane.job is not None and self._is_for_the_reading(name, request, error):
-            if request.is_part and self._is_unproven(name, error, forbidden, sent):
-                lane.retry_at = now + PROOF_TIMEOUT_S
+        if self._credential.task_to_fetch is not None:
+            self.tasks.request_now(self._credential.task_to_fetch)
+        if task.job is not None and self._fetch_handles(name, request, error):
+            if request.is_part and self._needs_proof(name, error, forbidden, sent):
+                task.retry_at = now + PROOF_TIMEOUT_S
                 return
-            lane.failures, lane.failed_at = 0, None
+            task.failures, task.failed_at = 0, None
             if error.code in NO_ANSWER and name not in LIVE:
-                lane.retry_at = sent + RETRY_S
+                task.retry_at = sent + RETRY_S
             with self._guard_job(name, now):
-                lane.pending = lane.job.throw(error)
+                task.pending = task.job.throw(error)
             return
         if isinstance(error, RateLimitedError):
-            age = now - (lane.as_of or now)
+            age = now - (task.as_of or now)
             if name in CORE and age > max(
                 RATE_LIMITED_STALE_AFTER_S, 3 * self._interval_controller.intervals[name]
             ):
                 self._failed(name, str(error), sent)
             return
-        lane.record_failure()
+        task.record_failure()
         self._failed(name, str(error), sent)
 
-    def _is_for_the_reading(self, name: str, request: Request[Any], error: ApiError) -> bool:
-        """Whether the reading itself is to deal with the error, rather than the request be made again.
+    def _fetch_handles(self, name: str, request: Request[Any], error: ApiError) -> bool:
+        """Return whether the fetch itself handles the error. Otherwise the request is retried.
 
-        Those are errors about one object or part of a list, while lists can be read. As long as a list was
-        never read whole, a page of it is asked for a second time before it is left out.
+        A fetch handles errors about one object or one page of a list while lists can be fetched. Until a list
+        has been fetched completely once, a page that fails is requested a second time before it is left out.
         """
         if isinstance(error, NotFoundError) or name in self.tasks.pending_requests:
             return True
         if isinstance(error, RateLimitedError) or not (request.is_part and self._lists_work):
             return False
-        lane = self.tasks[name]
-        first = name in DATASETS and request.id is None and lane.as_of is None
-        return not first or lane.failures + 1 >= MAX_ATTEMPTS
+        task = self.tasks[name]
+        first = name in DATASETS and request.id is None and task.as_of is None
+        return not first or task.failures + 1 >= MAX_ATTEMPTS
 
-    def _is_unproven(self, name: str, error: ApiError, forbidden: bool, sent: float) -> bool:
-        """Whether to make sure that lists can still be read, before an object is taken to be at fault.
+    def _needs_proof(self, name: str, error: ApiError, forbidden: bool, sent: float) -> bool:
+        """Return whether a list has to be fetched first, to show that the failure concerns only this object.
 
-        Live data do not wait for that, nor does anybody who waits for an answer.
+        Live data and on-demand requests do not wait for that.
         """
-        lane = self.tasks[name]
+        task = self.tasks[name]
         if name in LIVE or name in self.tasks.pending_requests or isinstance(error, NotFoundError):
             return False
-        if lane.failed_at is not None and lane.failed_at < self._list_worked_at:
+        if task.failed_at is not None and task.failed_at < self._list_worked_at:
             return False
         self._unproven += 1
         if self._unproven <= MAX_UNPROVEN_FAILURES and not forbidden:
             return False
-        lane.failed_at = sent if lane.failed_at is None else lane.failed_at
+        task.failed_at = sent if task.failed_at is None else task.failed_at
         if not set(CORE) & set(self.tasks.enabled):
-            self.tasks.request_now("teams")  # no list is asked for anyway
+            self.tasks.request_now("teams")  # no other task fetches a list
         return True
 
     def _is_credential_rejected(self, name: str, request: Request[Any], error: CredentialError) -> bool:
-        """Whether a request that is forbidden says, or repeats, that the credential is rejected.
+        """Return whether the credential is rejected, given a request that is forbidden.
 
-        A part of a list says so only if that list is to decide: its reading may be under way.
+        A page of a list counts only if that list decides about the credential: its fetch may be under way.
         """
         before = self._credential.rejected
-        decides = name == self._credential.lane_to_ask and request.id is None
+        decides = name == self._credential.task_to_fetch and request.id is None
         if request.is_part and not decides:
             return before
         rejected = self._credential.forbidden(name, request.template)
@@ -447,11 +451,11 @@ class Poller:
         return rejected
 
     def _failed(self, name: str, problem: str, sent: float) -> None:
-        """Try again some time after the request was `sent`, not after it was given up."""
-        lane = self.tasks[name]
-        if lane.failing_since is None and not self._credential.rejected:
-            log.warning("reading failed, the last good values stay", what=name, problem=problem)
-        lane.fail(sent, self._interval_controller.intervals.get(name, math.inf))
+        """Schedule a retry, measured from when the request was `sent`, not from when it timed out."""
+        task = self.tasks[name]
+        if task.failing_since is None and not self._credential.rejected:
+            log.warning("fetch failed; serving last known values", task=name, problem=problem)
+        task.fail(sent, self._interval_controller.intervals.get(name, math.inf))
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
 
@@ -459,25 +463,25 @@ class Poller:
         received, before = self._clock(), self.budget.limit
         if headers.date is not None:
             self._server_clock.observe(headers.date, sent, received)
-            self._tell_time()
+            self._update_server_time()
         self.budget.update_from_headers(headers, received, self._server_clock.ahead, endpoint)
         self._once_logger.limit(self.budget.limit, self.budget.requests_per_minute, received)
         if self.budget.limit != before:
             self._interval_controller.recalculate()
 
-    def _tell_time(self) -> None:
-        """Tell the account Aircall's time, which also follows from the calls that have been read."""
+    def _update_server_time(self) -> None:
+        """Update the account's estimate of Aircall's time, which also depends on the fetched calls."""
         if self.account.new_starts:
             self._server_clock.calls_began(self.account.new_starts, self._clock())
             self.account.new_starts.clear()
         self.account.server_ahead = self._server_clock.ahead
         self.account.clocks_agree = self._server_clock.agree
 
-    def _read_early(self) -> None:
-        """Read the directory early if an object appears that it does not list, or if a user has left."""
+    def _fetch_early(self) -> None:
+        """Fetch reference data early if an unlisted object appears or a user has left."""
         known = set(DIRECTORY) <= self.account.known
         if known and (strangers := self.account.new_strangers(self._clock())):
-            log.info("unlisted objects, reading the directory early", objects=len(strangers))
+            log.info("unlisted objects; fetching reference data early", objects=len(strangers))
             self.tasks.request_early(*DIRECTORY)
         self._once_logger.unknown_names(self.account.unknown_names)
         if self.account.reference_data.assignments_outdated:

@@ -1,7 +1,7 @@
-"""What to ask next, and how often what can be asked: decisions as functions of costs, targets and budget.
+"""Decide which request is next, and how often each dataset is fetched, from costs, targets and budget.
 
-Live data comes first. What is left of the budget goes to the rest, in the order of `DATASETS`; where it
-does not suffice, intervals stretch, and say so (`aircall_poll_interval_seconds`).
+Live data comes first. The rest of the budget goes to the other datasets, in the order of `DATASETS`. If the
+budget is too small, intervals grow, which `aircall_poll_interval_seconds` shows.
 """
 
 import math
@@ -11,45 +11,45 @@ from exporter.config import Settings
 from exporter.polling.costs import Cost
 
 ENDED_CALLS = "endings"
-"""The lane of calls in progress that may be over; what it brings belongs to the dataset of calls."""
+"""The task that fetches active calls that may have ended. Its results belong to the dataset `calls`."""
 
 WEIGHTS = {"calls": 3, "availabilities": 3, ENDED_CALLS: 1}
-"""How live data share what is left of the budget once new calls are read, where it does not suffice."""
+"""How live data share the budget, after the requests for new calls, if it is too small for all of them."""
 
 LIVE = tuple(WEIGHTS)
 CORE = ("calls", "availabilities")
 DIRECTORY = ("users", "teams", "numbers")
 
 SUBSTATUSES = "substatuses"
-"""Why users are away: the list of users once more, as often as that holds up nothing else."""
+"""Why users are away: the list of users again, fetched as often as this delays nothing else."""
 
 AVAILABILITY_CHANGES, ON_DEMAND_REQUESTS = ON_DEMAND = ("switches", "errands")
-"""The lanes of requests that a client waits for: to switch a user, and to read one call."""
+"""The tasks of requests for which a client waits: to change a user's availability, and to fetch one call."""
 
 DATASETS = (*CORE, *DIRECTORY, SUBSTATUSES, "assignments")
-"""In the order in which they are served where several are due."""
+"""All datasets, in the order in which they are served if several are due."""
 
 SHARE_AT_START = 0.5
-"""The same share once live data are there and names are not: a board needs both."""
+"""`SHARE_FOR_REST` while live data are known and names are not yet: a dashboard needs both."""
 
 SHARE_FOR_REST = 0.2
-"""Share of what new calls leave of the budget that the rest is sure of while it has work to do."""
+"""Guaranteed share, for data that are not live, of the budget that requests for new calls leave."""
 
 SHARE_FOR_SUBSTATUSES = 0.05
-"""The part of it that substatuses are sure of."""
+"""Part of `SHARE_FOR_REST` that is guaranteed to substatuses."""
 
 SHARE_FOR_ENDED_CALLS = 1 / 3
-"""The most that keeping up with ends of calls takes of what keeping up with the board leaves."""
+"""Largest share for ended calls of the budget that keeping up with the other live data leaves."""
 
 EVENT_TIMEOUT_S = 300.0
-"""Seconds after the last event for which events are taken to come."""
+"""Seconds after the last event until events are taken to have stopped."""
 
 SYNC_TOLERANCE = 1.05
-"""How many times one interval may be another that counts as the same."""
+"""Largest ratio of two intervals that count as the same."""
 
 LONGEST_INTERVAL = 86_400.0
 LONGEST_LIVE_INTERVAL = 3600.0
-"""Seconds beyond which nothing is stretched, and nothing live, however little there is for it."""
+"""Longest intervals, in seconds: of any dataset, and of live data, however small the budget is."""
 
 
 def intervals(
@@ -59,33 +59,36 @@ def intervals(
     archive: float = 0.0,
     share_for_rest: float = SHARE_FOR_REST,
 ) -> dict[str, float]:
-    """How often (every so many seconds) each dataset is read, given what it costs.
+    """Return the interval in seconds at which each dataset is fetched. None is shorter than its target.
 
-    `targets` are seconds, `budget` requests a minute that can go on for ever, `archive` requests a
-    minute for reading past calls and late edits, `share_for_rest` the part of what new calls leave that
-    what is not live is sure of, if it needs so much. No interval is shorter than its target.
+    If live data need more than the budget, it is split by `WEIGHTS`, and unused shares go to the others. The
+    rate that prevents an ever-growing backlog is served first. Substatuses get a small share, and whatever
+    nothing else needs.
 
-    Live data that ask for more than there is share it by their `WEIGHTS`: what one does not need, the
-    others have. What it takes to keep up, however seldom one asks, comes first: who falls ever further
-    behind has no board at all. Substatuses have what nobody else needs, and a little in any case.
+    Args:
+        costs: The cost of each dataset.
+        targets: Seconds.
+        budget: Requests per minute that can be sustained.
+        archive: Requests per minute for the backfill and rechecks.
+        share_for_rest: Guaranteed share, for data that are not live, of what new calls leave.
     """
-    wanted = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
+    demand = {dataset: rate(cost, targets[dataset]) for dataset, cost in costs.items()}
     not_live = spare_share(costs, budget) * budget
-    substatuses = min(wanted.pop(SUBSTATUSES, 0.0), SHARE_FOR_SUBSTATUSES * not_live)
-    rest = sum(rate for dataset, rate in wanted.items() if dataset not in LIVE)
-    live = {dataset: rate for dataset, rate in wanted.items() if dataset in LIVE}
+    substatuses = min(demand.pop(SUBSTATUSES, 0.0), SHARE_FOR_SUBSTATUSES * not_live)
+    rest = sum(rate for dataset, rate in demand.items() if dataset not in LIVE)
+    live = {dataset: rate for dataset, rate in demand.items() if dataset in LIVE}
     reserved = min(rest + substatuses + archive, share_for_rest * not_live)
-    shares = live_shares(live, _least(costs, live, budget - reserved), budget - reserved)
+    shares = live_shares(live, _min_rates(costs, live, budget - reserved), budget - reserved)
     found = _synchronise(
         {dataset: _interval(costs[dataset], targets[dataset], shares[dataset]) for dataset in live}
     )
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
     stretch = max(1.0, rest / (left - substatuses)) if left > substatuses else math.inf
     found |= {
-        dataset: min(LONGEST_INTERVAL, targets[dataset] * stretch) for dataset in wanted.keys() - found.keys()
+        dataset: min(LONGEST_INTERVAL, targets[dataset] * stretch) for dataset in demand.keys() - found.keys()
     }
     if SUBSTATUSES in costs:
-        left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in wanted)
+        left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in demand)
         share = min(left, max(substatuses, left - archive))
         needed = rate(costs[SUBSTATUSES], targets[SUBSTATUSES])
         stretch = max(1.0, needed / share) if share > 0 else math.inf
@@ -93,39 +96,41 @@ def intervals(
     return {dataset: found[dataset] for dataset in costs}
 
 
-def targets(settings: Settings, told: Set[str] = frozenset()) -> dict[str, float]:
-    """Every how many seconds each is to be read: the datasets, and the calls that may be over.
+def targets(settings: Settings, covered: Set[str] = frozenset()) -> dict[str, float]:
+    """Return the target interval in seconds of each dataset, and of calls that may have ended.
 
-    What is `told` by events is read to be sure, which takes no hurry.
+    Data that are `covered` by events are fetched only to verify them, at the webhook's interval.
     """
-    read = [name for name in DATASETS if name != "assignments" or settings.map_users_to_numbers]
-    asked = {name: float(getattr(settings.refresh, name)) for name in read}
-    asked[ENDED_CALLS] = asked["calls"]
-    return asked | {name: max(asked[name], float(settings.webhook.refresh)) for name in told}
+    names = [name for name in DATASETS if name != "assignments" or settings.map_users_to_numbers]
+    found = {name: float(getattr(settings.refresh, name)) for name in names}
+    found[ENDED_CALLS] = found["calls"]
+    return found | {name: max(found[name], float(settings.webhook.refresh)) for name in covered}
 
 
-def event_covered(now: float, calls_told_at: float, users_told_at: float, in_doubt: bool) -> frozenset[str]:
-    """What events tell of `now`, given when there was one about a call, and one about a user.
+def event_covered(
+    now: float, last_call_event_at: float, last_user_event_at: float, in_doubt: bool
+) -> frozenset[str]:
+    """Return which live data events keep up to date at `now`. Times are seconds on one clock.
 
-    Times are seconds on one clock. While it is `in_doubt` what some user does, that has to be looked at.
+    While the state of a user is `in_doubt`, availabilities are not among them.
     """
-    calls = {"calls", ENDED_CALLS} if now - calls_told_at <= EVENT_TIMEOUT_S else set()
-    users = {"availabilities"} if now - users_told_at <= EVENT_TIMEOUT_S and not in_doubt else set()
+    calls = {"calls", ENDED_CALLS} if now - last_call_event_at <= EVENT_TIMEOUT_S else set()
+    users = {"availabilities"} if now - last_user_event_at <= EVENT_TIMEOUT_S and not in_doubt else set()
     return frozenset(calls | users)
 
 
 def rate(cost: Cost, interval: float) -> float:
-    """Requests a minute for readings every `interval` seconds."""
+    """Return the requests per minute that fetching every `interval` seconds takes."""
     return 60 * cost(interval) / interval
 
 
 def min_rate(cost: Cost) -> float:
-    """Requests a minute with less of which more and more is left over."""
+    """Return the requests per minute below which the backlog grows indefinitely."""
     return 60 * cost.uncapped(LONGEST_LIVE_INTERVAL) / LONGEST_LIVE_INTERVAL
 
 
-def _least(costs: Mapping[str, Cost], live: Iterable[str], available: float) -> dict[str, float]:
-    """What the live data need to keep up, of the calls' ends no more than a part of what the board leaves."""
+def _min_rates(costs: Mapping[str, Cost], live: Iterable[str], available: float) -> dict[str, float]:
+    """Return the rates that live data need to keep up. That of ended calls is limited."""
     least = {dataset: min_rate(costs[dataset]) for dataset in live}
     left = available - sum(least[dataset] for dataset in least if dataset != ENDED_CALLS)
     if ENDED_CALLS in least:
@@ -134,36 +139,36 @@ def _least(costs: Mapping[str, Cost], live: Iterable[str], available: float) -> 
 
 
 def spare_share(costs: Mapping[str, Cost], budget: float) -> float:
-    """The part of the budget that is not needed to keep up with live data, however seldom they are read."""
+    """Return the share of the budget (0 to 1) that keeping up with live data does not need."""
     needed = sum(min_rate(cost) for name, cost in costs.items() if name in LIVE)
     return max(0.0, 1 - needed / budget)
 
 
 def live_shares(
-    wanted: Mapping[str, float], least: Mapping[str, float], available: float
+    demand: Mapping[str, float], least: Mapping[str, float], available: float
 ) -> dict[str, float]:
-    """Requests a minute for each live dataset: the `least` that it needs to keep up, and more."""
+    """Return the requests per minute for each live dataset: `least`, to keep up, and a share of the rest."""
     needed = sum(least.values())
     if needed >= available:
         return {dataset: available * part / needed for dataset, part in least.items()}
-    more = weighted_shares({d: wanted[d] - least[d] for d in wanted}, available - needed)
-    return {dataset: least[dataset] + more[dataset] for dataset in wanted}
+    more = weighted_shares({d: demand[d] - least[d] for d in demand}, available - needed)
+    return {dataset: least[dataset] + more[dataset] for dataset in demand}
 
 
-def weighted_shares(wanted: Mapping[str, float], available: float) -> dict[str, float]:
-    """Share `available` by the `WEIGHTS` among what is `wanted`, giving nobody more than he wants."""
+def weighted_shares(demand: Mapping[str, float], available: float) -> dict[str, float]:
+    """Split `available` by `WEIGHTS`. No dataset gets more than its demand."""
     shares: dict[str, float] = {}
-    waiting = sorted(wanted, key=lambda dataset: wanted[dataset] / WEIGHTS[dataset])
+    waiting = sorted(demand, key=lambda dataset: demand[dataset] / WEIGHTS[dataset])
     for position, dataset in enumerate(waiting):
         left = available - sum(shares.values())
         weight = sum(WEIGHTS[other] for other in waiting[position:])
-        shares[dataset] = min(wanted[dataset], left * WEIGHTS[dataset] / weight)
+        shares[dataset] = min(demand[dataset], left * WEIGHTS[dataset] / weight)
     return shares
 
 
 def _interval(cost: Cost, target: float, share: float) -> float:
-    """The shortest interval, from the target on, that costs no more than a share (requests a minute)."""
-    if rate(cost, target) <= share * (1 + 1e-9):  # a share that was taken apart and added up again
+    """Return the shortest interval, at least `target`, that costs at most `share` requests per minute."""
+    if rate(cost, target) <= share * (1 + 1e-9):  # allows for rounding in the shares
         return target
     short, long = target, max(target, LONGEST_LIVE_INTERVAL)
     while long - short > 0.001 * short:
@@ -176,8 +181,10 @@ def _interval(cost: Cost, target: float, share: float) -> float:
 
 
 def _synchronise(intervals: Mapping[str, float]) -> dict[str, float]:
-    """The intervals of live data, those of availabilities and of what they tell to look at made equal if they
-    hardly differ: a look right after them sees most."""
+    """Make the intervals of availabilities and of ended calls equal if they hardly differ.
+
+    Availabilities show which calls may have ended, so fetching those right afterwards finds most of them.
+    """
     both = {name: intervals[name] for name in ("availabilities", ENDED_CALLS) if name in intervals}
     if both and max(both.values()) <= SYNC_TOLERANCE * min(both.values()):
         both = dict.fromkeys(both, max(both.values()))
@@ -185,51 +192,53 @@ def _synchronise(intervals: Mapping[str, float]) -> dict[str, float]:
 
 
 def share_for_rest(known: Iterable[str]) -> float:
-    """The share of the budget that is kept for what is not live."""
+    """Return the share of the budget that is reserved for data that are not live."""
     waits_for_names = set(CORE) <= set(known) and not set(DIRECTORY) <= set(known)
     return SHARE_AT_START if waits_for_names else SHARE_FOR_REST
 
 
 MIN_TURN_SHARE = {"availabilities": 0.15, ENDED_CALLS: 0.05}
-"""Share of the turns that live data have while those before them are due all the time."""
+"""Share of the turns that these live data get while tasks before them in the order are always due."""
 
 ON_DEMAND_SHARE, ON_DEMAND_SHARE_OF_LIVE, ON_DEMAND_BURST = 0.15, 0.05, 6.0
-"""Turns of requests on demand for each turn of other lanes, those that are not live and those that are, and
-how many are saved up."""
+"""Turns that on-demand requests earn per turn of a task that is not live, and per turn of a live one, and how
+many of them can be saved up."""
 
 LONGEST_WAIT = 300
-"""Turns for which a lane that is not live may be due without a turn before it goes first among these."""
+"""Turns for which a task that is not live may be due before it goes first among those that are not live."""
 
 MIN_SPARE = 0.25
-"""What counts as free in any case, so that nobody waits for ever."""
+"""Lower bound of the spare share in the calculation of turns, so that no task waits indefinitely."""
 
 
 class Turns:
-    """Whose turn it is to make the next request, among those that are due.
+    """Choose which of the due tasks makes the next request.
 
-    They are served in their order, live data first: none of these is due more often than its share
-    allows. But a reading of many pages holds up nobody: whoever comes later has some turns meanwhile.
+    Tasks are served in their order, live data first: their intervals keep each of them within its share.
+    Tasks later in the order still get some turns while a fetch of many pages is under way.
 
-    Whatever is due, each lane has a turn within a bounded number of turns, also while requests on demand
-    come without end: those beyond their share are served last.
+    Each task gets a turn within a bounded number of turns, even under constant on-demand requests: requests
+    beyond their share are served last.
     """
 
     def __init__(self) -> None:
         self._owed: dict[str, float] = {}
         self._on_demand = ON_DEMAND_BURST
-        """How many turns requests on demand may have before all others."""
+        """How many turns on-demand requests may take before all others."""
         self._turn = 0
         self._due_since: dict[str, int] = {}
-        """At which turn each lane became due, or had its last turn since."""
+        """The number of the turn at which each task became due, or had its last turn since."""
 
     def next(
         self, due: Sequence[str], share: float, free: float = 1.0, on_demand: Set[str] = frozenset(ON_DEMAND)
     ) -> str | None:
-        """The name whose turn it is, of those `due`, which are in the order in which they are served.
+        """Return the task that makes the next request, or None if none is due.
 
-        `share` is the part of the turns, from 0 to below 1, that what is not live gets at least; this and
-        the others' part are less where only a `free` part of the budget is not needed to keep up.
-        `on_demand` are the names that clients request.
+        Args:
+            due: Due tasks, in the order in which they are served.
+            share: Minimum share of turns, from 0 to below 1, for tasks that are not live.
+            free: Share of the budget that keeping up does not need. All minimum shares are multiplied by it.
+            on_demand: Tasks that clients request.
         """
         if not due:
             return None
@@ -237,7 +246,7 @@ class Turns:
         self._due_since = {name: self._due_since.get(name, self._turn) for name in due}
         if self._on_demand < 1:
             due = sorted(due, key=lambda name: name in on_demand)
-        chosen = self._chosen(due, share, free)
+        chosen = self._choose(due, share, free)
         if chosen in on_demand:
             self._on_demand = max(0.0, self._on_demand - 1)
         else:
@@ -246,7 +255,7 @@ class Turns:
         self._due_since[chosen] = self._turn
         return chosen
 
-    def _chosen(self, due: Sequence[str], share: float, free: float) -> str:
+    def _choose(self, due: Sequence[str], share: float, free: float) -> str:
         rest = next((name for name in due if name not in LIVE), None)
         later = [name for name in due[1:] if name in LIVE or name == rest]
         sure = {name: max(free, MIN_SPARE) * MIN_TURN_SHARE.get(name, share) for name in later}
@@ -254,10 +263,10 @@ class Turns:
         chosen = next((name for name in reversed(later) if self._owed[name] >= 1), due[0])
         if chosen in self._owed:
             self._owed[chosen] -= 1
-        return self._of_rest(due) if chosen == rest else chosen
+        return self._choose_rest(due) if chosen == rest else chosen
 
-    def _of_rest(self, due: Iterable[str]) -> str:
-        """Choose among what is not live: the first, or the one that has waited for longest, if it is long."""
+    def _choose_rest(self, due: Iterable[str]) -> str:
+        """Choose among tasks that are not live: the first, or one that has waited for too long."""
         rest = [name for name in due if name not in LIVE]
         longest = min(rest, key=lambda name: self._due_since[name])
         return longest if self._turn - self._due_since[longest] > LONGEST_WAIT else rest[0]

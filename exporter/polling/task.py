@@ -1,4 +1,4 @@
-"""A lane: one dataset's way through the poller, from one reading to the next."""
+"""Hold the state of one dataset in the poller: when it is due, and the fetch that is under way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,89 +7,93 @@ from typing import Any
 from exporter.aircall.endpoints import ApiTask, Request
 
 RETRY_S = 30.0
-"""Seconds after which a failed request is made again, unless its dataset is due sooner."""
+"""Seconds after which a failed request is retried, unless its dataset is due sooner."""
 
 MAX_RETRY_S = 300.0
-"""Seconds that this grows to, twofold each time that a reading fails anew."""
+"""Upper bound in seconds of that time, which doubles each time a fetch fails again."""
 
 MAX_ATTEMPTS = 2
-"""Failures of one request after which its reading begins anew."""
+"""Failures of one request after which the whole fetch is restarted."""
 
 EARLY_INTERVAL, EARLY_BURST = 60.0, 2
-"""Seconds from one reading that was asked for to the next, and how many may follow each other at once."""
+"""Seconds between two fetches that were requested early, and how many may follow each other at once."""
 
 COST_SMOOTHING = 0.1
-"""How much one reading counts in what is known of its cost."""
+"""Weight of the latest fetch in the smoothed cost factor."""
 
 
 @dataclass
 class DatasetTask:
-    """What is read, where its reading stands, and when it goes on. Times are UNIX seconds, our clock."""
+    """A dataset, the progress of its fetch, and when that continues. Times are UNIX seconds, our clock."""
 
     begin: Callable[[float], ApiTask[None]]
     due: float = 0.0
     due_now: bool = False
-    """Whether it is to be read at once."""
+    """Whether to fetch at once."""
     early: bool = False
-    """Whether it was requested before it is due."""
+    """Whether a fetch was requested before it is due."""
     early_from: float = 0.0
-    """When the next reading of that kind may begin."""
+    """When the next early fetch may begin."""
     was_early: bool = False
-    """Whether the present or last reading was of that kind."""
+    """Whether the present or last fetch was early."""
     job: ApiTask[None] | None = None
     pending: Request[Any] | None = None
-    """The request that the reading waits for; it stays while it fails, so no work in hand is lost."""
+    """The request that the fetch waits for. It stays while it fails, so earlier pages are not lost."""
     retry_at: float = 0.0
     started: float = 0.0
     scheduled: float = 0.0
-    """When the present or last reading should have begun: a little lateness must not add up."""
+    """When the present or last fetch should have begun. Delays must not add up."""
     elapsed: float = 0.0
-    """Seconds from the beginning of the reading before to that of the present or last one."""
+    """Seconds from the start of the previous fetch to that of the present or last one."""
     requests: int = 0
     cost: float = 1.0
-    """Requests that the last reading took."""
+    """Requests that the last fetch took."""
     cost_factor: float = 1.0
-    """How many times the requests that were reckoned with readings took of late."""
+    """Smoothed ratio of actual to estimated requests of recent fetches."""
     interval: float = 0.0
-    """Seconds to the next reading that were in force when the present or last reading began."""
+    """The interval in seconds when the present or last fetch began."""
     as_of: float | None = None
-    """When what is known now was asked for; none before it was read once."""
+    """When the last complete fetch began; None if there was none."""
     as_of_interval: float = 0.0
-    """The same interval of the reading that brought what is known now."""
+    """The interval in seconds when the last complete fetch began."""
     failures: int = 0
     """How often the pending request has failed."""
     failed_at: float | None = None
-    """When the pending request failed, if it is made again once it is known that lists can be read."""
+    """When the pending request failed, if its retry waits for proof that lists can be fetched."""
     restarts: int = 0
-    """How often the reading began anew since it last came to its end."""
+    """How often the fetch was restarted since the last complete one."""
     failing_since: float | None = None
     verifying: bool = False
-    """Whether the present or next reading is an extra one, to make sure of the last."""
+    """Whether the present or next fetch is an extra one that verifies the last."""
 
     @property
     def expected_cost(self) -> float:
-        """Requests of a reading, as far as can be told while the present one goes on."""
+        """Requests that a fetch takes: of the last one, or of the present one if that took more already."""
         return max(self.cost, self.requests) if self.job is not None else self.cost
 
     @property
     def working(self) -> bool:
-        """Whether the last reading worked."""
+        """Whether the last fetch succeeded."""
         return self.as_of is not None and self.failing_since is None
 
     @property
     def is_on_demand(self) -> bool:
-        """Whether it was requested before it is due, and has been read before."""
+        """Whether it was requested early, and has been fetched before."""
         return self.as_of is not None and (self.was_early if self.job is not None else self.early)
 
     @property
     def ready_at(self) -> float:
-        """When the next request of this lane may go out."""
+        """When the next request of this task may be sent."""
         if self.job is not None or self.due_now:
             return self.retry_at
         return min(self.due, max(self.retry_at, self.early_from)) if self.early else self.due
 
     def start(self, now: float, interval: float) -> None:
-        """Begin a reading. Raises StopIteration where there is nothing to ask."""
+        """Begin a fetch.
+
+        Raises:
+            StopIteration: There is nothing to fetch.
+        """
         on_time = not (self.due_now or self.early) and self.due > 0 and now - self.due < interval
         self.scheduled = self.due if on_time else now
         self.elapsed = now - self.started
@@ -104,38 +108,38 @@ class DatasetTask:
         self.pending = next(self.job)
 
     def finish(self) -> None:
-        """The reading has come to its end."""
+        """Record that the fetch is complete."""
         self.abort()
         self.failing_since, self.restarts = None, 0
         self.as_of, self.cost = self.started, self.requests
         self.as_of_interval = self.interval
 
     def schedule_verification(self, in_doubt: bool) -> None:
-        """Read once more where the last reading left something `in_doubt`, but not over and over."""
+        """Fetch again at once if the last fetch left something `in_doubt`, but only once in a row."""
         self.verifying = in_doubt and not self.verifying
         self.due_now |= self.verifying
 
     def restart(self) -> None:
-        """The reading has failed; later it is begun from its first request."""
+        """Abort the fetch. The next one begins with its first request."""
         self.restarts += 1
         self.abort()
 
     def record_failure(self) -> None:
-        """The pending request has failed: it is made again, or the reading begins anew."""
+        """Record that the pending request failed: it is retried, or the fetch is restarted."""
         self.failures += 1
         if self.failures >= MAX_ATTEMPTS:
             self.restart()
 
     def fail(self, sent: float, interval: float) -> None:
-        """Go on some time after the failed request was `sent`, and no later than after an `interval`."""
+        """Schedule the retry of a request that was `sent`, at the latest after `interval` seconds."""
         self.failing_since = sent if self.failing_since is None else self.failing_since
-        doubled = min(self.restarts, 10)  # after hours of failures the power would be beyond any float
+        doubled = min(self.restarts, 10)  # avoids overflow of the power after hours of failures
         self.retry_at = self.due = sent + min(interval, MAX_RETRY_S, RETRY_S * 2**doubled)
 
-    def update_cost_factor(self, reckoned: float) -> None:
-        """Compare what the reading took with what was `reckoned` with."""
-        self.cost_factor += COST_SMOOTHING * (self.requests / max(1.0, reckoned) - self.cost_factor)
+    def update_cost_factor(self, estimate: float) -> None:
+        """Compare the requests of the last fetch with the `estimate`."""
+        self.cost_factor += COST_SMOOTHING * (self.requests / max(1.0, estimate) - self.cost_factor)
 
     def abort(self) -> None:
-        """End the reading, whether it came to its end or not."""
+        """End the fetch, whether it is complete or not."""
         self.job = self.pending = None

@@ -1,4 +1,4 @@
-"""Which readings there are, and which of them have something to ask now."""
+"""List the poller's tasks, and decide which of them have something to request now."""
 
 import math
 from collections import deque
@@ -25,20 +25,20 @@ from exporter.polling.schedule import (
 from exporter.polling.task import DatasetTask
 
 ASIDE = "assignments set aside"
-"""The lane of those numbers and users whose assignments could not be read."""
+"""The task that fetches assignments again that could not be fetched."""
 
 LATE_EDITS, BACKFILL, MANUAL_BACKFILL = BACKGROUND = ("late edits", "past calls", "calls asked for")
-"""The lanes beside the datasets, for the archive: calls read again, those before the activity period, and
-those that somebody asked for by hand. They are read when there is time, in this order."""
+"""Tasks for the archive, in their order: rechecks, the backfill, and ranges requested by the command. They
+use the budget that other tasks leave."""
 
 
 class Tasks:
-    """A lane for each dataset, for the archive, and for what somebody waits for."""
+    """The tasks of all datasets, of the archive, and of on-demand requests."""
 
     def __init__(self, account: Account, server_clock: ServerClock) -> None:
-        """Read `account`, whose calls are asked for by the time of `server_clock`."""
+        """Fetch data of `account`. Calls are requested by the time of `server_clock`."""
         self.pace: IntervalController
-        """How often each is read; follows from what is read, so it comes afterwards."""
+        """The intervals of the tasks. Set later, because it is constructed from the tasks."""
         self.enabled: Collection[str] = (
             *DATASETS,
             ASIDE,
@@ -47,9 +47,8 @@ class Tasks:
             ON_DEMAND_REQUESTS,
             *BACKGROUND,
         )
-        """What is read at all."""
+        """The tasks that may run."""
         self.user_api = users = fetchers.UserApi()
-        """Which version of the users' endpoints this account answers."""
         self.pending_requests: dict[str, deque[OnDemandRequest[Any]]] = {
             AVAILABILITY_CHANGES: deque(),
             ON_DEMAND_REQUESTS: deque(),
@@ -68,14 +67,14 @@ class Tasks:
             SUBSTATUSES: lambda _: fetchers.fetch_substatuses(lists, users),
             "assignments": lambda now: assignments.fetch_assignments(lists, version, account.aside, now),
             ASIDE: lambda now: assignments.retry_assignments(lists, version, account.aside, now),
-            ENDED_CALLS: lambda now: fetchers.fetch_ended(account, self._endings(now), now),
+            ENDED_CALLS: lambda now: fetchers.fetch_ended(account, self._ended_call_batches(now), now),
             AVAILABILITY_CHANGES: lambda _: fetchers.run_on_demand(
                 self.pending_requests[AVAILABILITY_CHANGES]
             ),
             ON_DEMAND_REQUESTS: lambda _: fetchers.run_on_demand(self.pending_requests[ON_DEMAND_REQUESTS]),
             LATE_EDITS: lambda now: fetchers.recheck_calls(account, now + server_clock.ahead, now),
             BACKFILL: lambda now: fetchers.fetch_backfill(account, now),
-            MANUAL_BACKFILL: self._wished,
+            MANUAL_BACKFILL: self._manual_backfill,
         }
         self.by_name = {name: DatasetTask(beginning) for name, beginning in begin.items()}
 
@@ -83,32 +82,32 @@ class Tasks:
         return self.by_name[name]
 
     def runnable(self, now: float) -> dict[str, DatasetTask]:
-        """The lanes with something to ask, in the order in which they are served."""
+        """Return the tasks that have something to request, in the order in which they are served."""
         self._drop_cancelled()
         return {name: self[name] for name in self._with_work(now) if name in self.enabled}
 
     @property
     def on_demand(self) -> Set[str]:
-        """The lanes that clients request."""
-        return {name for name, lane in self.by_name.items() if name in ON_DEMAND or lane.is_on_demand}
+        """The names of the tasks that clients request."""
+        return {name for name, task in self.by_name.items() if name in ON_DEMAND or task.is_on_demand}
 
     def request_now(self, *names: str) -> None:
-        """Read these at once."""
+        """Make these tasks due now."""
         for name in names:
             self[name].due_now = True
 
     def request_early(self, *names: str) -> None:
-        """Read these before they are due: two readings at once, then one a minute at most."""
+        """Run these tasks before they are due: at most two runs in a row, then one per minute."""
         for name in names:
             self[name].early = True
 
     def _with_work(self, now: float) -> Iterator[str]:
         if self.pending_requests[AVAILABILITY_CHANGES]:
             yield AVAILABILITY_CHANGES
-        yield from CORE if self._server_clock.known else CORE[::-1]  # calls are asked for by Aircall's time
-        if self[ENDED_CALLS].job is not None or (self._looks_due(now) and self._may_end(now)):
+        yield from CORE if self._server_clock.known else CORE[::-1]  # calls are requested by Aircall's time
+        if self[ENDED_CALLS].job is not None or (self._is_due_for_ended(now) and self._may_have_ended(now)):
             yield ENDED_CALLS
-        if self.pending_requests[ON_DEMAND_REQUESTS] and self._calls_count:
+        if self.pending_requests[ON_DEMAND_REQUESTS] and self._counting_decided:
             yield ON_DEMAND_REQUESTS
         yield from DIRECTORY
         yield SUBSTATUSES
@@ -120,11 +119,11 @@ class Tasks:
                 or assignments.retryable(self._account.reference_data, self._account.aside, "user", now)
             ):
                 yield ASIDE
-        yield from self._for_the_archive(now)
+        yield from self._archive_tasks(now)
 
-    def _for_the_archive(self, now: float) -> Iterator[str]:
+    def _archive_tasks(self, now: float) -> Iterator[str]:
         account = self._account
-        if account.ledger.totals is None or account.ledger.full or not self._calls_count:
+        if account.ledger.totals is None or account.ledger.full or not self._counting_decided:
             return
         if self._server_clock.known and account.next_recheck(now + self._server_clock.ahead):
             yield LATE_EDITS
@@ -134,12 +133,12 @@ class Tasks:
             yield MANUAL_BACKFILL
 
     @property
-    def _calls_count(self) -> bool:
-        """Whether calls may be read beside the polls: not before the first poll decides which calls count."""
+    def _counting_decided(self) -> bool:
+        """Whether other tasks than the poll may fetch calls: the first poll decides which calls count."""
         return "calls" not in self.enabled or not math.isinf(self._account.ledger.counted_from)
 
     def _drop_cancelled(self) -> None:
-        """Ask nothing for who has stopped waiting."""
+        """Drop on-demand requests whose clients no longer wait."""
         for name, waiting in self.pending_requests.items():
             while waiting and not waiting[0].is_pending:
                 waiting.popleft()
@@ -152,19 +151,19 @@ class Tasks:
         in_pieces = self["calls"].restarts > 0
         yield from fetchers.fetch_calls(self._account, todo, now, server_now, in_pieces)
 
-    def _wished(self, now: float) -> ApiTask[None]:
+    def _manual_backfill(self, now: float) -> ApiTask[None]:
         span = self._account.wished_to_read(now)
         if span is not None:
             yield from fetchers.fetch_range(self._account, span, now)
 
-    def _looks_due(self, now: float) -> bool:
-        """Whether to look at calls that may be over: where availabilities just tell which, once they have."""
-        seen = self["availabilities"]
-        told_soon = self.pace.synchronised and seen.job is not None and seen.failing_since is None
-        return self[ENDED_CALLS].due <= now and not told_soon
+    def _is_due_for_ended(self, now: float) -> bool:
+        """Return whether calls that may have ended are due. A present fetch of availabilities is awaited."""
+        task = self["availabilities"]
+        known_soon = self.pace.synchronised and task.job is not None and task.failing_since is None
+        return self[ENDED_CALLS].due <= now and not known_soon
 
-    def _may_end(self, now: float) -> bool:
+    def _may_have_ended(self, now: float) -> bool:
         return any(self._account.possibly_ended(now, self.pace.intervals["calls"]))
 
-    def _endings(self, now: float) -> list[CallBatch]:
+    def _ended_call_batches(self, now: float) -> list[CallBatch]:
         return self._account.ended_call_batches(now, self.pace.intervals["calls"])

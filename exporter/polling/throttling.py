@@ -1,4 +1,4 @@
-"""What a 429 is about: the company's rate limit, or only the request that it answers."""
+"""Decide whether a 429 concerns the company's rate limit or only the request that it answers."""
 
 from enum import Enum
 from typing import Any
@@ -7,19 +7,19 @@ from exporter.aircall.endpoints import Request
 from exporter.aircall.headers import Headers
 
 REMEMBERED_S = 7200.0
-"""Seconds for which a refused request is remembered: longer than an object that is set aside waits."""
+"""Seconds for which a refused request is remembered: longer than the retry interval of objects set aside."""
 
 Key = tuple[str, int | str | None, bool]
-"""A request without its query, because the times in it change from one reading to the next."""
+"""A request without its query, because the times in it change between fetches."""
 
 
 class Refusal(Enum):
     """What follows from a 429."""
 
     PAUSE = "all requests wait until the limit resets"
-    LANE_WAITS = "the limit is not used up, so the request is made again later, and others go on"
-    FAILURE = "the request has failed by itself, and others go on"
-    PAUSE_AND_FAILURE = "the request has failed by itself, but the limit may be used up, too"
+    TASK_WAITS = "the limit is not used up, so the request is retried later, and others continue"
+    FAILURE = "the request itself has failed, and others continue"
+    PAUSE_AND_FAILURE = "the request itself has failed, but the limit may be used up, too"
 
     @property
     def pauses(self) -> bool:
@@ -28,7 +28,7 @@ class Refusal(Enum):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the request has failed by itself."""
+        """Whether the request itself has failed."""
         return self in (Refusal.FAILURE, Refusal.PAUSE_AND_FAILURE)
 
 
@@ -54,10 +54,10 @@ class Throttling:
     def refused(self, request: Request[Any], headers: Headers, now: float) -> Refusal:
         """Record a 429 and decide what follows.
 
-        The first 429 of a request says that the limit is used up, unless the headers say that requests
+        The first 429 of a request means that the limit is used up, unless the headers say that requests
         remain. The next one is a failure of the request itself if requests remain, or if another request has
         been answered since the first. All requests wait nevertheless if another endpoint refused the request
-        before this one, and nothing says that requests remain.
+        before this one, and the headers do not say that requests remain.
         """
         self._refused = {key: entry for key, entry in self._refused.items() if now - entry[1] <= REMEMBERED_S}
         known = self._refused.get(_key(request))
@@ -68,7 +68,7 @@ class Throttling:
         self._refused_before = request.template
         if known is not None and (some_remain or self._answered > answered):
             return Refusal.PAUSE_AND_FAILURE if others_refused and not some_remain else Refusal.FAILURE
-        return Refusal.LANE_WAITS if some_remain else Refusal.PAUSE
+        return Refusal.TASK_WAITS if some_remain else Refusal.PAUSE
 
 
 def _key(request: Request[Any]) -> Key:

@@ -101,8 +101,11 @@ def test_the_key_is_made_once_for_the_exporter_alone(kept: Kept) -> None:
     ("change", "said"),
     [
         (lambda path: path.unlink(), "cannot be read: No such file or directory"),
-        (lambda path: path.write_text("another key, of which nobody knows a thing"), "is another key than"),
-        (lambda path: path.write_text("short"), "holds 5 signs, wanted at least 32"),
+        (
+            lambda path: path.write_text("another key, of which nobody knows a thing"),
+            "found another key than",
+        ),
+        (lambda path: path.write_text("short"), "holds 5 characters, wanted at least 32"),
     ],
 )
 def test_with_another_key_the_archive_is_left_alone(
@@ -136,7 +139,7 @@ def test_a_key_that_is_lost_for_good_is_replaced_as_the_docs_say(database: str, 
 
 def test_a_key_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ArchiveError, match=r"caller\.key: cannot be made: .*storage\.key_file"):
+    with pytest.raises(ArchiveError, match=r"caller\.key: cannot be created: .*storage\.key_file"):
         Archive("sqlite://", key_file("", str(tmp_path / "file"))).load()
 
 
@@ -150,7 +153,7 @@ def test_a_key_of_ones_own_is_not_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "which cannot be read: No such file"), ("short", "which holds 5 signs, wanted at least 32")],
+    [(None, "which cannot be read: No such file"), ("short", "which holds 5 characters, wanted at least 32")],
 )
 def test_a_configured_key_is_looked_at_before_the_start(
     tmp_path: Path, content: str | None, said: str
@@ -212,7 +215,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
     before: Caller,
     after: Caller,
 ) -> None:
-    monkeypatch.setattr(masking, "PIECE", 4)
+    monkeypatch.setattr(masking, "BATCH_SIZE", 4)
     database, strict = new_database(), new_database()
     archive = saved(database, tmp_path, before)
     saved(strict, tmp_path, after)
@@ -227,7 +230,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
 def test_hiding_begins_anew_where_more_is_shown_meanwhile(
     new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(masking, "PIECE", 4)
+    monkeypatch.setattr(masking, "BATCH_SIZE", 4)
     database, strict = new_database(), new_database()
     archive = saved(database, tmp_path, "full")
     saved(strict, tmp_path, "masked")
@@ -266,6 +269,6 @@ def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:
     ):
         world.live(30)
         assert found_in(tmp_path, written) == set()
-    said = [line for line in logs if line["event"] == "callers kept before are hidden too now"]
+    said = [line for line in logs if line["event"] == "archived callers masked"]
     assert [line["caller"] for line in said] == ["masked"]
     assert kept.found(min(written))

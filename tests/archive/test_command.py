@@ -64,7 +64,7 @@ def test_who_is_unknown_is_told_of(kept_archive: Kept) -> None:
     printed = command(kept_archive.url, *DAY, *unknown, "--format=json")
     assert (printed.code, printed.out) == (1, "")
     first, *others = printed.err.splitlines()
-    knows_no = "the archive knows no"
+    knows_no = "the archive has no"
     assert first == (
         f'aircall-exporter: calls: --user: {knows_no} user "{misspelt}", did you mean "{user.name}"?'
     )

@@ -161,10 +161,10 @@ def kept(tmp_path: Path) -> str:
         (
             [ADA, "--yes"],
             0,
-            "3 calls changed; what is read of this caller from now on is kept without",
+            "3 calls changed; later calls of this caller are archived without personal data",
             "",
         ),
-        ([BOB, "--yes"], 0, "1 call changed; what is read", ""),
+        ([BOB, "--yes"], 0, "1 call changed; later calls", ""),
         (["+33 1 22 33 44 56", "--dry-run"], 1, "0 calls would be changed\n", ""),
         (["+33 1 22 33 44 56", "--yes"], 1, "0 calls changed; ", ""),
         (["anonymous", "--yes"], 2, "", "NUMBER: found no digit in it, wanted a phone number\n"),

@@ -37,10 +37,10 @@ from tests.scrape import Scrape
 
 IMPATIENT = """
 import sys
-from exporter import service, watchdog
+from exporter import runtime, watchdog
 from exporter.archive import standby, writer
-service.PATIENCE, watchdog.LOOK, writer.BEAT = 3.0, 0.5, 1.0
-standby.SILENCE, service.SILENCE, standby.RETURNING = 6.0, 6.0, 4.0
+runtime.HANG_TIMEOUT_S, watchdog.LOOK, writer.HEARTBEAT_INTERVAL_S = 3.0, 0.5, 1.0
+standby.SILENCE, runtime.SILENCE, standby.REJOIN_GRACE_S = 6.0, 6.0, 4.0
 from exporter.cli import main
 sys.exit(main())
 """
@@ -184,7 +184,7 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
     monkeypatch.setattr(watchdog, "LOOK", 0.1)
     monkeypatch.setattr(runtime, "SILENCE", 6.0)
     goes_on = threading.Event()
-    monkeypatch.setattr(Archive, "serve", lambda *_, **__: goes_on.wait(60))
+    monkeypatch.setattr(Archive, "heartbeat", lambda *_, **__: goes_on.wait(60))
     try:
         assert not led[2].wait(0.5)
         end_sessions(url)

@@ -135,7 +135,7 @@ def test_a_lifted_archive_is_like_a_new_one(new_database: Callable[[], str]) -> 
 
 def test_an_archive_that_is_not_lifted_yet_is_not_searched(database: str) -> None:
     make_version_1(database)
-    with pytest.raises(ArchiveError, match="of version 1, the exporter lifts it when it starts"):
+    with pytest.raises(ArchiveError, match="schema is at version 1, expected 3; start the exporter"):
         list(Archive(database).search(Criteria(START, START)))
     printed = command(database, f"--from={START}", "--format=json")
     assert (printed.code, printed.out, printed.err.count("\n")) == (2, "", 1)
@@ -147,7 +147,7 @@ CHANGES = ("ALTER", "COMMENT", "UPDATE", "DELETE", "INSERT", "DROP", "CREATE")
 def test_lifting_goes_on_wherever_it_was_interrupted(
     new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrations, "PIECE", 3)
+    monkeypatch.setattr(migrations, "BATCH_SIZE", 3)
     expected, database = fresh_shape(new_database), new_database()
     for last in range(1, 1000):
         with opened(database) as connection:

@@ -58,7 +58,7 @@ def test_two_exporters_on_one_archive_are_told_of(database: str) -> None:
                 first.time.now = third.time.now
     assert (
         logged_errors(logged)
-        == ["another exporter runs on this archive: each account needs an archive of its own"] * 2
+        == ["another exporter runs on this archive; each account needs its own archive"] * 2
     )
 
 

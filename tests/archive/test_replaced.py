@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 
 from exporter.archive import schema
 from exporter.archive.store import Archive
-from exporter.archive.writer import RESTORING
+from exporter.archive.writer import RESTORE_GRACE_S
 from exporter.config import Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
@@ -26,7 +26,7 @@ from tests.running import eventually, running
 from tests.simulated_time import NOON, Polled, polled
 
 SELDOM = Refresh(calls=Duration(30), availabilities=Duration(60))
-REPLACED = "the archive has been replaced, it is loaded again"
+REPLACED = "archive replaced; loading it again"
 
 
 @pytest.fixture
@@ -122,10 +122,10 @@ def test_sqlite_file_lost_while_running_is_reported_and_begun_again(
         lose(file)
         world.live(40)
         assert is_said(logged, REPLACED) or is_said(
-            logged, "the archive cannot be written, the board goes on and the counters wait"
+            logged, "archive unavailable; counters paused, live metrics unaffected"
         )
         assert world.scrape().value("aircall_up") == 1
-        world.live(2 * RESTORING)
+        world.live(2 * RESTORE_GRACE_S)
         if lose is delete_directory:
             assert world.scrape().value("aircall_archive_up") == 0
             file.parent.mkdir()

@@ -115,7 +115,7 @@ def test_retention_clocks_that_disagree_deletes_nothing(
             world.aircall.faults.append(Fault(lambda _: True, faults.close_connection))
         world.live(240)
     assert len(rows(database)) == 240
-    said = [line for line in lines if line["event"].startswith("no call is removed for its age until")]
+    said = [line for line in lines if line["event"].startswith("removal of old calls deferred until")]
     assert len(said) == 1
     assert ("difference" in said[0]) == reachable
 

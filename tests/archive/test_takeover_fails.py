@@ -78,7 +78,7 @@ def execute(url: str, statement: str) -> None:
 @pytest.mark.parametrize(
     ("fail", "said"),
     [
-        (break_key, "is another key than the one"),
+        (break_key, "found another key than the one"),
         (remove_key, "cannot be read"),
         (make_newer, "is of version 999"),
         (lose_a_table, "the archive is partly lost"),

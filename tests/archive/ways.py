@@ -48,7 +48,7 @@ def command(url: str, *arguments: str, name: str = "calls", storage: Path | None
 
 def only_strangers(errors: str) -> bool:
     """Whether nothing is said but whom the archive does not know."""
-    return all("the archive knows no " in line for line in errors.split("\n") if line)
+    return all("the archive has no " in line for line in errors.split("\n") if line)
 
 
 def flags(texts: Texts) -> list[str]:

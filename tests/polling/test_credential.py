@@ -129,13 +129,13 @@ def test_poll_credential_is_revoked_while_another_list_fails_is_rejected(
     assert errors() == [CREDENTIAL_REJECTED]
 
 
-lanes = st.sampled_from(sorted(LISTS))
+tasks = st.sampled_from(sorted(LISTS))
 paths = st.sampled_from(sorted(set(LISTS.values())))
 
 
-def ask(state: CredentialState, lane: str, forbidden: set[str], failing: set[str]) -> None:
-    """Request the list of a lane, and those that are to decide."""
-    turn: str | None = lane
+def ask(state: CredentialState, task: str, forbidden: set[str], failing: set[str]) -> None:
+    """Request the list of a task, and those that are to decide."""
+    turn: str | None = task
     for _ in range(2 * len(LISTS)):
         if turn is None:
             return
@@ -146,14 +146,14 @@ def ask(state: CredentialState, lane: str, forbidden: set[str], failing: set[str
             state.failed(turn, path)
         else:
             state.read(turn, path)
-        turn = state.lane_to_ask
+        turn = state.task_to_fetch
     raise AssertionError("there is always one more list to ask for")
 
 
 @given(
     read=st.permutations(sorted(LISTS)),
     unreadable=st.lists(st.tuples(paths, st.booleans()), max_size=4),  # of five
-    turns=st.lists(lanes, max_size=20),
+    turns=st.lists(tasks, max_size=20),
 )
 def test_forbidden_while_a_list_can_be_read_is_no_rejection(
     read: list[str], unreadable: list[tuple[str, bool]], turns: list[str]
@@ -161,36 +161,36 @@ def test_forbidden_while_a_list_can_be_read_is_no_rejection(
     forbidden = {path for path, is_forbidden in unreadable if is_forbidden}
     failing = {path for path, is_forbidden in unreadable if not is_forbidden}
     state = CredentialState(lambda: LISTS)
-    for lane in read:
-        state.read(lane, LISTS[lane])
-    for lane in turns:
-        ask(state, lane, forbidden, failing)
+    for task in read:
+        state.read(task, LISTS[task])
+    for task in turns:
+        ask(state, task, forbidden, failing)
         assert not state.rejected
-        assert state.lane_to_ask is None
+        assert state.task_to_fetch is None
 
 
 @given(
-    read=st.lists(lanes),
+    read=st.lists(tasks),
     forbidden=st.sets(paths, min_size=1),
-    before=st.lists(lanes, max_size=10),
-    turns=st.lists(lanes, max_size=10),
+    before=st.lists(tasks, max_size=10),
+    turns=st.lists(tasks, max_size=10),
 )
 def test_forbidden_while_no_list_can_be_read_is_a_rejection(
     read: list[str], forbidden: set[str], before: list[str], turns: list[str]
 ) -> None:
     state = CredentialState(lambda: LISTS)
-    for lane in read:
-        state.read(lane, LISTS[lane])
-    for lane in before:  # one list is forbidden for a while
-        ask(state, lane, {LISTS["numbers"]}, set())
+    for task in read:
+        state.read(task, LISTS[task])
+    for task in before:  # one list is forbidden for a while
+        ask(state, task, {LISTS["numbers"]}, set())
     failing = set(LISTS.values()) - forbidden
-    for lane in LISTS:  # then none can be read
-        ask(state, lane, forbidden, failing)
-    for lane in LISTS:
-        ask(state, lane, forbidden, failing)
+    for task in LISTS:  # then none can be read
+        ask(state, task, forbidden, failing)
+    for task in LISTS:
+        ask(state, task, forbidden, failing)
     assert state.rejected
-    for lane in turns:
-        ask(state, lane, forbidden, failing)
+    for task in turns:
+        ask(state, task, forbidden, failing)
         assert state.rejected
     assert state.read("calls", LISTS["calls"])
     assert not state.rejected
