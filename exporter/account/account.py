@@ -1,6 +1,6 @@
-"""One Aircall account as the exporter knows it: fed with what was read, it gives the board.
+"""The model of one Aircall account: it takes in what was fetched and builds boards.
 
-Plain data in one thread's hands: no sockets, no clock. Every time comes in with the data.
+It is used by one thread. It opens no sockets and reads no clock: every time is passed in with the data.
 """
 
 import math
@@ -46,7 +46,7 @@ CLOCK_SET_BACK_S = 60.0
 
 
 class Account:
-    """What is known of the account, dataset by dataset."""
+    """All data of the account, dataset by dataset."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -57,22 +57,21 @@ class Account:
         self.limits = self.reference_data.limits
         self._reasons = Words("missed_call_reasons", (*MISSED_REASONS, NO_REASON))
         self.ignored = Distinct()
-        """The calls that were left out because their direction is unknown."""
+        """The calls that were ignored because their direction is unknown."""
         self.calls = CallStore()
         self.coverage = Coverage()
         self.period = Period(settings.queue_wait.critical)
         self.identities = Identities(self.reference_data)
-        """The users, numbers and teams of calls that are told apart."""
+        """The users, numbers and teams of calls that have series of their own."""
         self.ledger = Ledger(settings, self.identities)
         self.event_stats = EventStats(self.identities)
         self.aside = SetAside()
         self.server_ahead = 0.0
-        """By how many seconds Aircall's clock leads ours."""
+        """Seconds by which Aircall's clock is ahead of ours."""
         self.clocks_agree = False
         """Whether Aircall's `Date` and the machine's clock agree."""
         self.new_starts: set[int] = set()
-        """The starts (UNIX seconds, Aircall's clock) of the calls read since the server clock learned from
-        them."""
+        """Starts (UNIX seconds, Aircall's clock) of fetched calls that the server clock has not used yet."""
         self.as_of = 0.0
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.first_poll_at: float | None = None
@@ -85,7 +84,7 @@ class Account:
         self._too_old: frozenset[int] = frozenset()
 
     def configure(self, settings: Settings) -> None:
-        """Follow a changed configuration, keeping everything known."""
+        """Apply a changed configuration and keep all data."""
         if settings.activity_period > self.settings.activity_period:
             self.calls.reset()
         self.settings = settings
@@ -93,9 +92,10 @@ class Account:
         for call in self.calls.calls.values():
             self._put_into_period(call)
 
-    # What was read -------------------------------------------------------------------------------
+    # Taking in data ------------------------------------------------------------------------------
 
     def apply_call_page(self, page: Page[CallWithDetails], at: float) -> None:
+        """Take in a page of calls that was requested `at` (our clock)."""
         self.malformed["call"] += page.malformed
         self.limits.update(page.exceeded)
         if not self.has_room_for_calls():
@@ -113,25 +113,28 @@ class Account:
         self.ignore_calls(page.ignored)
 
     def has_room_for_calls(self) -> bool:
-        """Return whether more calls may be kept in memory, and count if not."""
+        """Return whether another call fits into memory; if not, count that the limit was exceeded."""
         room = len(self.calls.calls) < MAX_CALLS
         self.limits["calls"] += not room
         return room
 
     def ignore_calls(self, call_ids: Iterable[int]) -> None:
-        """These calls have an unknown direction, such as internal ones: they are counted, and not shown."""
+        """Count calls whose direction is unknown, such as internal ones, and do not show them."""
         for call_id in call_ids:
             self.ignored.add(call_id)
             if call_id in self.calls.active:
                 self.remove_call(call_id)
 
     def apply_call(self, call: Call, details: CallDetails, at: float) -> bool:
-        """Take in a call, and have it counted once it is done; whether no newer version of it is known."""
+        """Take in a call, and count it once it is done.
+
+        Returns whether it was applied. It is not if a newer version of it is known.
+        """
         as_read = CallRecord(call, details, self.settings.caller)
         if call.missed_call_reason:
             reason = self._reasons.word(call.missed_call_reason, self.limits)
             call = replace(call, missed_call_reason=reason)
-        # who called is shown of calls that go on, and kept by the archive
+        # the caller is shown for active calls only; the archive stores the number of every call
         done = call.phase == "done"
         call = replace(call, raw_digits=None) if done else self.identities.shown(call)
         known = self.calls.calls.get(call.id)
@@ -151,15 +154,15 @@ class Account:
         return True
 
     def remove_call(self, call_id: int) -> None:
-        """Aircall knows this call no more."""
+        """Remove a call that no longer exists at Aircall."""
         self._changes.mark_call(self.calls.calls.get(call_id))
         self.calls.remove(call_id)
         self.ledger.remove(call_id)
 
     def mark_calls_fetched(self, since: int, begun: float, read_from: int = 0) -> None:
-        """Take note that a poll has read the calls from `since` to `begun` (UNIX seconds, Aircall's clock).
+        """Record that a poll has fetched the calls from `since` to `begun` (UNIX seconds, Aircall's clock).
 
-        If a failure left some out, it has read those from `read_from` on. The others are a gap in the past.
+        If a failure ended the poll early, it has fetched those from `read_from` on. The rest becomes a gap.
         """
         self.calls.mark_fetched(since, begun)
         if read_from > since:
@@ -170,22 +173,25 @@ class Account:
         self.known.add("calls")
 
     def read_past(self, first: int, last: int) -> None:
-        """Take note that all calls that began from `first` to `last` have been read."""
+        """Record that all calls that began from `first` to `last` have been fetched."""
         if first <= last:
             self.coverage.mark_fetched(first, last)
             self.aside.range_worked((first, last))
 
-    # What to read --------------------------------------------------------------------------------
+    # Choosing what to fetch ----------------------------------------------------------------------
 
     def calls_to_fetch(self, now: float, server_now: float) -> CallsToFetch:
-        """Choose what a poll of calls reads; the times are the same moment on our clock and on Aircall's."""
+        """Choose what a poll of calls fetches.
+
+        `now` and `server_now` are the same moment on our clock and on Aircall's.
+        """
         start = server_now - self.settings.activity_period
         self.first_poll_at = server_now if self.first_poll_at is None else min(self.first_poll_at, server_now)
         if self.ledger.propose(self._counting_at(server_now)):
-            self.calls.count_done_again()  # as far as an earlier decision did not count them
+            self.calls.count_done_again()  # the earlier decision may have left some of them uncounted
         self.coverage.cut(int(server_now))
         if max(self.calls.complete_since, self.calls.latest_start or 0) > server_now:
-            self.calls.reset()  # a wrong clock was ahead
+            self.calls.reset()  # the clock was wrong and ahead
         backfill = self.settings.storage.backfill
         if self._backfill != backfill:
             self._backfill = backfill
@@ -204,41 +210,41 @@ class Account:
         return todo
 
     def _counting_at(self, server_now: float) -> Counting:
-        """Return which calls a first start at `server_now` (UNIX seconds, Aircall's clock) counts.
+        """Return which calls count if the first start is at `server_now` (UNIX seconds, Aircall's clock).
 
-        They include the whole second in which the first page begins.
+        They include the whole second in which the activity period begins.
         """
         start = server_now - self.settings.activity_period
         return Counting(math.floor(start), math.floor(server_now), self.clocks_agree)
 
     def possibly_ended(self, now: float, next_poll: float) -> Iterator[Call]:
-        """The calls in progress that may be over, but for those that a poll of calls reads anyway.
+        """Return the active calls that may have ended.
 
-        That is the one within `next_poll` seconds.
+        Calls that the next poll, `next_poll` seconds from now, fetches anyway are left out.
         """
         return self.calls.outside_next_poll(self.calls.possibly_ended(now, self._has_hung_up), next_poll)
 
     def ended_call_batches(self, now: float, next_poll: float) -> list[CallBatch]:
-        """The same calls, by the requests that it takes to look at them."""
+        """Return the same calls, grouped by the requests that fetch them."""
         return self.calls.batch_by_time(self.possibly_ended(now, next_poll))
 
     def past_to_read(self, now: float) -> TimeRange | None:
-        """Return the latest stretch of past calls that may be read `now` (our clock), if there is one."""
+        """Return the latest range of past calls that may be fetched `now` (our clock), or None."""
         return next(iter(self.aside.open_ranges(self.coverage.gaps, now)[::-1]), None)
 
     def wished_to_read(self, now: float) -> TimeRange | None:
-        """Return the same of the calls that were requested by hand."""
+        """Return the latest range of calls that a user requested and that may be fetched `now`, or None."""
         spans = self.coverage.requested_gaps
         return next(iter(self.aside.open_ranges(spans, now)[::-1]), None) if spans else None
 
     @property
     def seconds_to_read(self) -> int:
-        """Return how much of the past is still to be read, but for what is set aside."""
+        """Seconds of the past that are still to be fetched, without the ranges that are set aside."""
         spans = self.aside.without_ranges((*self.coverage.gaps, *self.coverage.requested_gaps))
         return sum(last - first + 1 for first, last in spans)
 
     def left_open_to_read(self, now: float) -> bool:
-        """Return whether there are calls left open by an earlier run that may be asked for `now`."""
+        """Return whether any unfinished call of an earlier run may be requested `now` (our clock)."""
         return bool(self.aside.askable("call", self.ledger.unfinished_ids, now))
 
     @property
@@ -248,7 +254,7 @@ class Account:
         return int(self.as_of - (min(retention, API_HISTORY_S) if retention else API_HISTORY_S))
 
     def next_recheck(self, server_now: float) -> tuple[int, TimeRange] | None:
-        """Which calls are to be read again now for late edits, and at which age that is."""
+        """Return which calls to fetch again now for late edits, and the index of their age, or None."""
         return self.coverage.next_recheck(int(server_now), self.retained_since)
 
     def _has_hung_up(self, call: Call, since: float) -> bool:
@@ -258,9 +264,9 @@ class Account:
         return seen.state != "in_call" and seen.observed_at > since
 
     def may_be_kept(self, call: Call) -> bool:
-        """Return whether the archive may have a newer version of a call that is not in the book.
+        """Return whether the archive may have a newer version of a call that is not in memory.
 
-        An earlier run, or this one before it let go of the call, may have saved it.
+        An earlier run may have saved it, or this run before it removed the call from memory.
         """
         read_to = self.coverage.fetched[-1][1] if self.coverage.fetched else -math.inf
         return call.started_at <= read_to or (
@@ -268,7 +274,7 @@ class Account:
         )
 
     def advance_to(self, server_now: float) -> None:
-        """Move the activity period's end to `server_now` (UNIX seconds, Aircall's clock)."""
+        """Move the end of the activity period to `server_now` (UNIX seconds, Aircall's clock)."""
         set_back = server_now < self.as_of - CLOCK_SET_BACK_S
         self.as_of = server_now = server_now if set_back else max(server_now, self.as_of)
         for call in self.period.slide(server_now - self.settings.activity_period):
@@ -285,7 +291,7 @@ class Account:
         self.calls.prune(self.store_since(min(server_now, read_to)), server_now)
 
     def store_since(self, now: float) -> float:
-        """The start (UNIX seconds, as `now` on Aircall's clock) before which done calls are forgotten."""
+        """Return the start (UNIX seconds, Aircall's clock) before which done calls leave the memory."""
         return now - max(self.settings.activity_period, INITIAL_LOOKBACK_S)
 
     def _put_into_period(self, call: Call) -> None:
@@ -294,21 +300,21 @@ class Account:
             self._changes.mark_call(self.period.put(self.identities.shown(call)))
 
     def new_strangers(self, now: float) -> frozenset[Stranger]:
-        """Return who appears without being listed, as far as it is to be reported `now` (our clock)."""
+        """Return the unlisted objects that are to be reported `now` (our clock)."""
         found = find_unlisted(self.reference_data, self._shown_calls(), self.period)
         return self._known_strangers.due(found, self.reference_data, now)
 
     @property
     def unknown_names(self) -> tuple[str, ...]:
-        """Names and ids in the configuration that nobody has, once the directory has been read."""
+        """Names and ids in the configuration that match nothing; empty until the lists have been fetched."""
         if not {"users", "teams", "numbers"} <= self.known:
             return ()
         return tuple(unknown_names(self.directory, self.settings))
 
-    # What to show --------------------------------------------------------------------------------
+    # Building boards -----------------------------------------------------------------------------
 
     def _shown_calls(self) -> list[Call]:
-        """Return the calls in progress but those that are done, or began too long ago to be believed."""
+        """Return the active calls, without those that are done or began too long ago to be shown."""
         too_old = self.calls.too_old()
         for call_id in too_old ^ self._too_old:
             self._changes.mark_call(self.calls.calls.get(call_id))
@@ -316,9 +322,9 @@ class Account:
         return [call for call in self.calls.active_calls() if call.phase != "done" and call.id not in too_old]
 
     def doubtful_calls(self, now: float) -> Mapping[bool, int]:
-        """Return how many calls in progress should be over `now` (our clock, when calls were last read).
+        """Return how many active calls should have ended, by whether they are still shown.
 
-        The keys say whether they are shown.
+        `now` is when calls were last fetched (our clock).
         """
         too_old = self.calls.too_old()
         aside = self.calls.active.keys() & self.aside.objects("call")
@@ -326,7 +332,7 @@ class Account:
         return {True: len(doubtful - too_old), False: len(too_old)}
 
     def board(self, server_ahead: float) -> Board:
-        """The board as of what has been read up to now; costs what has changed since the last one."""
+        """Build the board from the present data. Only rows that changed since the last board are rebuilt."""
         talking = self.calls.talking
         talking.look(self.presence.users)
         shown = self._shown_calls()
@@ -360,41 +366,44 @@ class Account:
     def _roster(self, shown: list[Call]) -> Roster:
         return self._board_builder.roster(roster_now(self.reference_data, shown, self.period, self.settings))
 
-    # What to keep --------------------------------------------------------------------------------
+    # Saving to and restoring from the archive ----------------------------------------------------
 
     def take_batch(self) -> Batch:
-        """What is to be saved since this was asked last."""
-        teams_told = self._teams_told
-        if teams_told and self.ledger.pending_team_counts and not self.ledger.full:
+        """Return what has to be saved since the last call of this method."""
+        teams_known = self._teams_known
+        if teams_known and self.ledger.pending_team_counts and not self.ledger.full:
             teams = self._roster(self._shown_calls()).teams
             self.ledger.count_for_teams(teams, self.reference_data.doubtful_numbers)
-        batch = self.ledger.take_batch(self.coverage, teams_told)
+        batch = self.ledger.take_batch(self.coverage, teams_known)
         batch.names = self.directory.drain_new_names()
         return batch
 
     @property
-    def _teams_told(self) -> bool:
-        """Whether it is known who is in which team and answers which number.
+    def _teams_known(self) -> bool:
+        """Whether the members of teams and the users of numbers are known.
 
-        Empty lists tell nothing as long as the archive may know of objects in them.
+        An empty list does not count as fetched if an earlier run saw objects in it.
         """
         needed = {"users", "teams"} | ({"assignments"} if self.settings.map_users_to_numbers else set())
         is_loaded = self.ledger.totals is not None
         return is_loaded and needed <= self.known and not any(map(self.reference_data.suspicious, needed))
 
     def batch_accepted(self, batch: Batch) -> None:
-        """The archive has been given the batch."""
+        """Record that the archive has accepted the batch."""
         self.ledger.batch_accepted()
         if batch.progress is not None:
             self.coverage.checkpoint = batch.progress
 
     def batch_rejected(self, batch: Batch) -> None:
-        """The archive had no room for the batch: what it held is to be read, and counted, once more."""
+        """Schedule the calls of a batch to be fetched and counted again: the archive had no room for it."""
         self.coverage.rollback()
         self.calls.recount_ids |= self.ledger.batch_rejected(batch, self.coverage)
 
     def begin_again(self) -> None:
-        """Forget what followed from an archive that was replaced, as a restart would; the board stays."""
+        """Reset all that depends on the archive, as a restart does, after it was replaced.
+
+        The board stays.
+        """
         self.calls.keep_live()
         told_of, shares = self.ledger.told_of, self.ledger.shares
         self.coverage = Coverage(requested=self.coverage.requested)
@@ -407,7 +416,7 @@ class Account:
         self.directory.renew_names()
 
     def restore(self, memory: LoadedState) -> None:
-        """Go on from what the archive remembers."""
+        """Continue from the state that the archive has stored."""
         self._reasons.add(key[2] for key, _ in memory.totals if key[0] == "missed_calls")
         self.identities.restore(key for key, _ in memory.totals)
         self.ledger.restore(memory, self.calls.calls.keys() - self.calls.recount_ids)
@@ -418,9 +427,10 @@ class Account:
             self.coverage.restore(memory.progress, memory.purged_before)
 
     def saved(self, saved: SaveResult, progress: Checkpoint | None) -> bool:
-        """A batch is in the archive; `progress` once the calls had been read whole.
+        """Take over the totals after a batch was saved.
 
-        Gives whether that changes what is shown: mostly, nobody has been counted.
+        `progress` is the batch's checkpoint, None until all calls of the first fetch are in.
+        Returns whether the board changes.
         """
         shown = self.ledger.visibility
         counted = self.ledger.saved(saved, progress)

@@ -1,8 +1,7 @@
-"""The board: what a supervisor sees at one moment, computed from what the account knows.
+"""The board: an immutable view of the account at one moment, from which metrics are rendered.
 
-A board is never edited: each poll makes a new one, which takes over the rows that nothing happened to.
-Where the tutorial decides a rule (inferred missed calls, the SLA, the queue's levels, "Single Users"), the
-function that holds it says so.
+Each poll builds a new board, which shares unchanged rows with the one before. Rules that come from the
+tutorial (inferred missed calls, the SLA, the levels of the queue, "Single Users") are marked as such.
 """
 
 import re
@@ -16,13 +15,15 @@ from exporter.aircall.models import Direction
 from exporter.config import Caller, Settings
 
 CallCounts = Mapping[tuple[str, str], int]
-"""Calls by direction and outcome; a pair that cannot be told is left out."""
+"""Calls by direction and outcome; pairs whose count is unknown are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
-    """A caller in the queue; the number is empty if the call has none. `since` is UNIX seconds on Aircall's
-    clock."""
+    """A caller in the queue. `number` is empty for a call without a number.
+
+    `since` is UNIX seconds on Aircall's clock.
+    """
 
     id: str
     number: NamedRef
@@ -32,7 +33,7 @@ class WaitingCall:
 
 @dataclass(frozen=True, slots=True)
 class CurrentCall:
-    """The call that a user talks in. `since` (when it was answered) is UNIX seconds on Aircall's clock."""
+    """A user's current call. `since` is when it was answered (UNIX seconds, Aircall's clock)."""
 
     direction: Direction
     number: NamedRef
@@ -42,7 +43,7 @@ class CurrentCall:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user on the board. Averages are seconds over the period, none where there is no call to average."""
+    """A user on the board. Averages are seconds over the activity period, or None without calls."""
 
     user: NamedRef
     time_zone: str
@@ -63,7 +64,7 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class TeamRow:
-    """A team on the board. `missed` is by reason, empty while assignments are unknown."""
+    """A team on the board. `missed` is by reason, and empty while assignments are unknown."""
 
     team: NamedRef
     users: Mapping[State, int]
@@ -78,7 +79,7 @@ class TeamRow:
 
 @dataclass(frozen=True, slots=True)
 class NumberRow:
-    """A number on the board. `users` are the assigned ones by state, none while assignments are unknown."""
+    """A number on the board. `users` counts the assigned users by state; None if assignments are unknown."""
 
     number: NamedRef
     digits: str
@@ -95,9 +96,11 @@ class NumberRow:
 
 @dataclass(frozen=True, slots=True)
 class UserCounters:
-    """What was counted for a user, or for nobody. `calls` are by number, direction and outcome, `talk` by
-    direction; the time to answer is none where it is counted for nobody. `declined` and `held` are told by
-    events, and none without."""
+    """The counters of a user, or of the calls without a user.
+
+    `calls` is by number, direction and outcome, `talk` by direction. `answer` is None for calls without a
+    user. `declined` and `held` come from events, and are None without a webhook.
+    """
 
     user: NamedRef
     calls: Mapping[tuple[NamedRef, str, str], int]
@@ -109,8 +112,10 @@ class UserCounters:
 
 @dataclass(frozen=True, slots=True)
 class NumberCounters:
-    """What was counted for a number, or for none. `missed` is by reason, `talk` by direction; `queue` is told
-    by events, and none without."""
+    """The counters of a number, or of the calls without a number.
+
+    `missed` is by reason, `talk` by direction. `queue` comes from events, and is None without a webhook.
+    """
 
     number: NamedRef
     missed: Mapping[str, int]
@@ -121,7 +126,7 @@ class NumberCounters:
 
 @dataclass(frozen=True, slots=True)
 class TeamCounters:
-    """What was counted for a team."""
+    """The counters of a team."""
 
     team: NamedRef
     calls: CallCounts
@@ -129,7 +134,7 @@ class TeamCounters:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """The counters with the names as they are known now; empty until the calls have been read whole."""
+    """All counters under current names; empty until the first fetch of calls is complete."""
 
     users: tuple[UserCounters, ...] = ()
     numbers: tuple[NumberCounters, ...] = ()
@@ -138,13 +143,16 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything served, as of one moment.
+    """All data that is served, as of one moment.
 
-    `known` names the datasets that have been read once; `server_ahead` is by how many seconds Aircall's
-    clock leads ours, so that waits can be told at any later moment without asking anybody. So many users
-    are `left_out` as there are beyond `user_limit`. `queue_without_number` is whether a call without a number
-    has waited since the start: its queue is shown from then on. `ignored_calls` had an unknown direction.
-    `limits` is how often each limit of what is kept was exceeded.
+    Attributes:
+        known: The datasets that have been fetched at least once.
+        server_ahead: Seconds by which Aircall's clock is ahead of ours. Waits are computed with it later.
+        dropped_users: The number of users without rows or counters of their own because of `user_limit`.
+        queue_without_number: Whether a call without a number has waited since the start. From then on the
+            queue of such calls is shown.
+        ignored_calls: The number of calls with an unknown direction.
+        limits: How often each limit of `exporter.aircall.limits` was exceeded.
     """
 
     settings: Settings
@@ -163,7 +171,7 @@ class Board:
 
 
 def breaches_sla(value: float | None, sla: float) -> bool | None:
-    """Whether an average time to answer breaks the SLA: above it, not at it; none where the SLA is off.
+    """Return whether an average time to answer exceeds the SLA (not equals it); None if the SLA is off.
 
     Tutorial, "SLA": a user whose average waiting time exceeds the configured one.
     """
@@ -173,18 +181,20 @@ def breaches_sla(value: float | None, sla: float) -> bool | None:
 
 
 def wait_level(seconds: float, warning: float, critical: float) -> int:
-    """0 (green) below `warning` seconds, 1 (yellow) from there, 2 (red) from `critical` seconds on
-    (tutorial, "Inbound Calls Queue")."""
+    """Return 0 (green) below `warning` seconds, 1 (yellow) from `warning` on, 2 (red) from `critical` on.
+
+    The levels are from the tutorial, "Inbound Calls Queue".
+    """
     return (seconds >= warning) + (seconds >= critical)
 
 
 def format_caller(raw_digits: str | None, how: Caller) -> str:
-    """The caller's number as labels may show it; masked keeps the last three digits and the length."""
+    """Return the caller's number as labels show it. `masked` keeps the length and the last three digits."""
     if how == "hidden":
         return "hidden"
     text = raw_digits or "unknown"
     if how == "full" or text in ("anonymous", "unknown"):
         return text
     if not re.fullmatch(r"[-+ ()./0-9]*", text):
-        return "***"  # a SIP address, say, of which any part may be a name
+        return "***"  # for example a SIP address, any part of which may be a name
     return re.sub(r"[0-9](?=(?:[^0-9]*[0-9]){3})", "*", text)

@@ -1,4 +1,4 @@
-"""Making boards, one after another: what nothing has happened to is taken over from the last one."""
+"""Build the rows and counters of boards, and reuse those that have not changed since the last board."""
 
 from dataclasses import dataclass, field
 
@@ -12,28 +12,28 @@ from exporter.aircall.models import Call
 
 @dataclass
 class Changes:
-    """To whom something has happened since the last board: by what users do, by calls, and in the totals."""
+    """The users, numbers and subjects of totals whose data changed since the last board."""
 
     users: set[int] = field(default_factory=set)
     numbers: set[int] = field(default_factory=set)
     totals: set[Subject] = field(default_factory=set)
 
     def mark_call(self, call: Call | None) -> None:
-        """Something has happened to the user and the number of a call, if there is one."""
+        """Mark the user and the number of a call as changed, if there are any."""
         if call and call.user:
             self.users.add(call.user.id)
         if call and call.number:
             self.numbers.add(call.number.id)
 
     def clear(self) -> None:
-        """Begin anew: a board shows all of it."""
+        """Remove all marks, after a board was built."""
         self.users.clear()
         self.numbers.clear()
         self.totals.clear()
 
 
 class BoardBuilder:
-    """The rows and counters as of the last board."""
+    """Builds the parts of boards from those of the last board."""
 
     def __init__(self) -> None:
         self._roster: Roster | None = None
@@ -41,26 +41,26 @@ class BoardBuilder:
         self._counters: CounterRows | None = None
 
     def roster(self, now: Roster) -> Roster:
-        """The roster as it was, where that is the same as it is now."""
+        """Return the last roster if it is equivalent to `now`, else `now`."""
         if self._roster is None or not now.is_equivalent(self._roster):
             self._roster = now
         return self._roster
 
-    def rows(self, facts: RowInputs, touched: Changes) -> BoardRows:
-        """The rows of users, teams and numbers."""
+    def rows(self, facts: RowInputs, changes: Changes) -> BoardRows:
+        """Return the rows of users, teams and numbers."""
         if self._rows is None or self._rows.roster is not facts.roster:
             self._rows = BoardRows(facts)
         else:
-            self._rows.update(facts, touched.users, touched.numbers)
+            self._rows.update(facts, changes.users, changes.numbers)
         return self._rows
 
     def counters(
-        self, facts: RowInputs, touched: Changes, totals: Totals, bounds: tuple[float, ...]
+        self, facts: RowInputs, changes: Changes, totals: Totals, bounds: tuple[float, ...]
     ) -> Counters:
-        """The counters; `bounds` are the buckets of the time to answer."""
-        made = self._counters
-        if made is None or made.roster is not facts.roster or made.totals is not totals:
-            made = self._counters = CounterRows(facts.roster, totals, bounds, facts.live)
+        """Return the counters. `bounds` are the buckets of the time to answer."""
+        rows = self._counters
+        if rows is None or rows.roster is not facts.roster or rows.totals is not totals:
+            rows = self._counters = CounterRows(facts.roster, totals, bounds, facts.live)
         else:
-            made.update(facts.live, touched.users, touched.numbers, touched.totals)
-        return made.counters
+            rows.update(facts.live, changes.users, changes.numbers, changes.totals)
+        return rows.counters

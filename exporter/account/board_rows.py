@@ -1,4 +1,4 @@
-"""The rows of the board, each made anew only when something has happened to it."""
+"""The rows of the board. A row is rebuilt only if its data changed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
@@ -34,7 +34,7 @@ MISSED_REASONS = (
     "no_available_agent",
     "agents_did_not_answer",
 )
-"""Why a call was missed, as far as the API reference lists it; others are served as they come."""
+"""The missed reasons that the API reference lists. Other reasons are served unchanged."""
 
 NO_USERS = Tally()
 
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RowInputs:
-    """What the rows are made of."""
+    """The data from which rows are built. `live` are the active calls that are shown."""
 
     roster: Roster
     presence: Mapping[int, Presence]
@@ -53,12 +53,12 @@ class RowInputs:
 
     @cached_property
     def waiting(self) -> Mapping[int, int]:
-        """How many callers wait, by number."""
+        """The number of waiting callers, by number id."""
         return Counter(call.number.id for call in self.live if call.waiting and call.number)
 
     @cached_property
     def current(self) -> Mapping[int, Call]:
-        """Return the call that each user talks in, of the users whose state allows a call."""
+        """The current call of each user whose state allows a call, by user id."""
         current = self.talking.current(self.live)
         return {user_id: call for user_id, call in current.items() if self.state(user_id) in IN_CALL}
 
@@ -70,7 +70,7 @@ class RowInputs:
         return None if number_ids is None else sum(self.waiting.get(number, 0) for number in number_ids)
 
     def missed_on(self, number_ids: Iterable[int] | None) -> int | None:
-        """Missed calls inferred from numbers, none where those are unknown.
+        """Return the missed calls on these numbers, or None if the numbers are unknown.
 
         Tutorial, "User Activity Summary": a missed call counts for every user assigned to its number.
         """
@@ -80,7 +80,7 @@ class RowInputs:
         return sum(tallies[number].inbound_missed for number in number_ids if number in tallies)
 
     def reasons_on(self, number_ids: Iterable[int]) -> dict[str, int]:
-        """Missed calls on these numbers by reason, with a 0 for each that Aircall's reference lists."""
+        """Return the missed calls on these numbers by reason, with 0 for reasons in `MISSED_REASONS`."""
         reasons = Counter(dict.fromkeys(MISSED_REASONS, 0))
         for number_id in number_ids:
             reasons.update(self.period.reasons.get(number_id, {}))
@@ -88,7 +88,7 @@ class RowInputs:
 
 
 def queue(facts: RowInputs) -> tuple[WaitingCall, ...]:
-    """Return the callers waiting now, longest first; without a number its id and name are empty."""
+    """Return the waiting callers, longest first. Calls without a number get an empty id and name."""
     waiting = sorted(
         (call for call in facts.live if call.waiting), key=lambda call: (call.started_at, call.id)
     )
@@ -107,7 +107,7 @@ class BoardRows:
     """The rows of one roster's users, teams and numbers."""
 
     def __init__(self, facts: RowInputs) -> None:
-        """Make them all."""
+        """Build all rows."""
         self.roster = facts.roster
         self._members = GroupStats(facts.roster)
         self._shared: dict[int, tuple[int, Mapping[str, int]]] = {}
@@ -125,7 +125,7 @@ class BoardRows:
 
     @property
     def teams(self) -> tuple[TeamRow, ...]:
-        """One row for each team: each call once, however many members it touches."""
+        """One row for each team. A call counts once, also if several members are concerned."""
         return tuple(self._teams[team.label.id] for team in self.roster.teams)
 
     @property
@@ -134,37 +134,37 @@ class BoardRows:
         return tuple(map(self._numbers.__getitem__, sorted(self.roster.numbers)))
 
     def update(self, facts: RowInputs, users: Set[int], numbers: Set[int]) -> None:
-        """Make those rows anew that change with what happened to these `users` and `numbers`.
+        """Rebuild the rows that depend on these `users` and `numbers`.
 
-        What a user does changes his teams and the numbers that he answers; who waits on a number or was
-        missed there changes its users and their teams.
+        A change of a user affects their teams and the numbers that they answer. Waiting and missed calls on a
+        number affect its users and their teams.
         """
         roster, tallies = self.roster, facts.period.users
-        users_anew, numbers_anew, teams_anew = set(users), set(numbers), dict[str, Team]()
+        changed_users, changed_numbers, changed_teams = set(users), set(numbers), dict[str, Team]()
 
         def update_teams(teams: Iterable[Team]) -> None:
-            teams_anew.update((team.label.id, team) for team in teams)
+            changed_teams.update((team.label.id, team) for team in teams)
 
         for user_id in users:
             if self._members.update(user_id, facts.state(user_id), tallies.get(user_id, NO_USERS)):
                 update_teams(roster.teams_of_user.get(user_id, ()))
-                numbers_anew |= (roster.numbers_by_user or {}).get(user_id, set())
+                changed_numbers |= (roster.numbers_by_user or {}).get(user_id, set())
         for number_id in numbers:
-            if self._news_on(number_id, facts):
+            if self._has_changed(number_id, facts):
                 update_teams(roster.teams_on_number.get(number_id, ()))
-                users_anew |= (roster.users_by_number or {}).get(number_id, frozenset())
-        for user_id in users_anew & roster.teams_of_user.keys():
+                changed_users |= (roster.users_by_number or {}).get(number_id, frozenset())
+        for user_id in changed_users & roster.teams_of_user.keys():
             self._users[user_id] = reuse_if_equal(self._users.get(user_id), _user_row(facts, user_id))
-        for team_id, team in teams_anew.items():
+        for team_id, team in changed_teams.items():
             self._teams[team_id] = reuse_if_equal(
                 self._teams.get(team_id), _team_row(facts, team, self._members)
             )
-        for number_id in numbers_anew & roster.numbers:
+        for number_id in changed_numbers & roster.numbers:
             row = _number_row(facts, number_id, self._members)
             self._numbers[number_id] = reuse_if_equal(self._numbers.get(number_id), row)
 
-    def _news_on(self, number_id: int, facts: RowInputs) -> bool:
-        """Whether the number's users see something new: who waits there, who was missed."""
+    def _has_changed(self, number_id: int, facts: RowInputs) -> bool:
+        """Return whether the waiting or missed calls on a number changed since the last board."""
         before = self._shared.get(number_id)
         now = facts.waiting.get(number_id, 0), dict(facts.period.reasons.get(number_id, {}))
         self._shared[number_id] = now
@@ -172,7 +172,7 @@ class BoardRows:
 
 
 def reuse_if_equal(before: T | None, now: T) -> T:
-    """The row as it was, where it is the same as it is now: its lines are kept as long as it is."""
+    """Return `before` if it equals `now`. The rendered lines of a row are cached by identity."""
     return before if before is not None and before == now else now
 
 
@@ -239,7 +239,7 @@ def _number_row(facts: RowInputs, number_id: int, members: GroupStats) -> Number
 
 
 def call_counts(tally: Tally, missed: int | None) -> CallCounts:
-    """Calls by direction and outcome, inbound missed ones (where they are known) as given."""
+    """Return calls by direction and outcome. Inbound missed calls are `missed`, left out if None."""
     counts = {
         ("inbound", "answered"): tally.inbound_answered,
         ("outbound", "answered"): tally.outbound_answered,

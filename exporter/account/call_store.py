@@ -1,4 +1,4 @@
-"""The calls: those going on now, followed by id to their end, and those of late, kept to be counted once."""
+"""Store active calls until they end, and recent calls so that each is counted once."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -13,33 +13,33 @@ from exporter.aircall.endpoints import PER_PAGE
 from exporter.aircall.models import Call
 
 LATE_ARRIVAL_S = 60
-"""Seconds after their start within which calls may turn up."""
+"""Seconds after their start within which calls may appear in Aircall's list."""
 
 POLL_OVERLAP_S = 15
-"""Seconds before the newest known call that are read again in any case; `LATE` where the pages have room."""
+"""Seconds before the newest known call that each poll fetches again; `LATE_ARRIVAL_S` if pages have room."""
 
 CALL_RATE_WINDOW_S = 900
-"""Seconds over which it is counted how many calls there are."""
+"""Seconds over which the rate of calls is measured."""
 
 INITIAL_LOOKBACK_S = 2 * 3600
-"""Seconds before the exporter's start in which calls that still go on are looked for."""
+"""Seconds before the exporter's start in which active calls are searched."""
 
 MAX_LONG_WAITS = 1
-"""Requests of a poll for callers who have waited for long, besides those for all others."""
+"""Additional requests of a poll for callers who have waited longer than `LONG_WAIT_S`."""
 
 EVENT_REORDER_WINDOW_S = 3600.0
-"""Seconds after an event about a call within which another may come that is older."""
+"""Seconds after an event about a call within which an older event may arrive."""
 
 MAX_REQUESTS_PER_PASS = 20
-"""Requests for calls that may be over in one reading; the next one takes up what is left."""
+"""Requests per pass for calls that may have ended. The next pass makes the remaining ones."""
 
 HasHungUp = Callable[[Call, float], bool]
-"""Whether the user of a call was seen out of any call since a given time (UNIX seconds, our clock)."""
+"""Returns whether a call's user was seen in no call since a given time (UNIX seconds, our clock)."""
 
 
 @dataclass(frozen=True)
 class CallsToFetch:
-    """One poll of calls: all that started from `since` on (UNIX seconds), and these few older ones by id."""
+    """One poll of calls: all that started from `since` on (UNIX seconds), and some older ones by id."""
 
     since: int
     ids: tuple[int, ...]
@@ -47,7 +47,7 @@ class CallsToFetch:
 
 @dataclass(frozen=True)
 class CallBatch:
-    """Calls in progress that one request finds, as they began close together; the latest first."""
+    """Active calls that one request returns because they began close together; the latest first."""
 
     calls: tuple[Call, ...]
 
@@ -61,55 +61,54 @@ class CallBatch:
 
 
 class CallStore:
-    """Every call of the last hours in the newest version that was read, by id."""
+    """The newest version of every call of the last hours, by id."""
 
     def __init__(self) -> None:
         self.calls: dict[int, Call] = {}
         self.active: dict[int, float] = {}
-        """Ids of the calls that are not done, or whose end is waited for, with the time (our clock) at which
-        each was last looked at."""
+        """When each call that is not done, or whose `ended_at` is awaited, was last fetched (our clock)."""
         self.latest_start: int | None = None
-        """The newest start (UNIX seconds, Aircall's clock) up to which all calls have been read."""
+        """The latest start (UNIX seconds, Aircall's clock) up to which all calls have been fetched."""
         self.fetched_until: float | None = None
-        """When the last reading that was complete began (UNIX seconds, Aircall's clock)."""
+        """When the last complete poll began (UNIX seconds, Aircall's clock)."""
         self.complete_since = math.inf
-        """The start (UNIX seconds, Aircall's clock) from which on no call is missing here."""
+        """The start (UNIX seconds, Aircall's clock) from which on no call is missing in the store."""
         self.recount_ids: set[int] = set()
-        """Calls that are done, and are to be taken for newly done when they are read again."""
+        """Done calls that count as newly done when they are fetched again."""
         self.talking = Talking()
-        """Who talks in which of the calls that are not done."""
+        """The users of the calls that are not done."""
         self.doubts = Doubts()
-        """Which of them seem to be over, and go on."""
+        """Which active calls seem to have ended."""
         self.unended = Unended()
-        """Which of them are done, but for their end."""
+        """Which calls are done but have no `ended_at` yet."""
         self._last_event_at: dict[int, float] = {}
-        """When (UNIX seconds, Aircall's clock) an event was last told of a call."""
+        """When (UNIX seconds, Aircall's clock) the last event about each call arrived."""
         self._start_index = StartTimeIndex()
 
     def note_event(self, call_id: int, at: float) -> None:
-        """An event has told of a call, which is known, `at` (UNIX seconds, Aircall's clock)."""
+        """Record that an event about a stored call arrived `at` (UNIX seconds, Aircall's clock)."""
         self._last_event_at[call_id] = max(at, self._last_event_at.get(call_id, at))
 
     def mark_fetched(self, since: int, begun: float) -> None:
-        """All calls from `since` up to `begun` (UNIX seconds, Aircall's clock) have been read."""
+        """Record that all calls from `since` to `begun` (UNIX seconds, Aircall's clock) have been fetched."""
         if self.latest_start is None or since > self.latest_start:
             self.complete_since = since
         self.fetched_until = begun
         self.latest_start = (
             self._start_index.latest_until(int(begun)) or self.latest_start
-        )  # events tell of later ones
+        )  # events report later ones
 
     def reset(self) -> None:
-        """Read everything from its beginning, without forgetting what is known."""
+        """Have the next poll fetch the whole period again. The stored calls stay."""
         self.latest_start = self.fetched_until = None
 
     def count_done_again(self) -> None:
-        """Read the calls that are done again, and take them for newly done."""
+        """Have all done calls fetched again and counted as newly done."""
         self.recount_ids |= self.calls.keys() - self.active.keys()
         self.reset()
 
     def keep_live(self) -> None:
-        """Forget the calls that are done: they are read again as if for the first time."""
+        """Remove the done calls, which are then fetched again as if for the first time."""
         self.calls = {call_id: self.calls[call_id] for call_id in self.active}
         self._last_event_at = {
             call_id: at for call_id, at in self._last_event_at.items() if call_id in self.active
@@ -122,10 +121,10 @@ class CallStore:
         self.reset()
 
     def apply(self, call: Call, at: float, is_recent: bool = True) -> bool:
-        """Take in a call as looked at `at` (our clock); return whether it is news that this call is done.
+        """Store a call that was fetched `at` (our clock), and return whether it is newly done.
 
-        If a newer version of it is known, that stays. The end of a call that is done is waited for if the
-        call was in progress or `is_recent`.
+        A newer stored version is not replaced. The `ended_at` that a done call lacks is awaited if the call
+        was active before or `is_recent`.
         """
         known = self.calls.get(call.id)
         done = call.phase == "done"
@@ -153,7 +152,7 @@ class CallStore:
         return was_open or again or has_end_now
 
     def remove(self, call_id: int) -> None:
-        """Aircall knows this call no more."""
+        """Remove a call that no longer exists at Aircall."""
         self._last_event_at.pop(call_id, None)
         self.calls.pop(call_id, None)
         self.active.pop(call_id, None)
@@ -163,8 +162,10 @@ class CallStore:
         self.recount_ids.discard(call_id)
 
     def prune(self, before: float, now: float) -> None:
-        """Let go of the finished calls that started before `before`, but for those of which events were told
-        of late; `now` and `before` are UNIX seconds on Aircall's clock."""
+        """Remove the done calls that started before `before`, except those with recent events.
+
+        `now` and `before` are UNIX seconds on Aircall's clock.
+        """
         self.complete_since = max(self.complete_since, before)
         for started_at, call_id in self._start_index.pop_before(int(before)):
             call = self.calls.get(call_id)
@@ -181,7 +182,10 @@ class CallStore:
                 self.recount_ids.discard(call_id)
 
     def not_returned(self, since: int, before: float) -> list[int]:
-        """Live calls that the pages from `since` on should have held, last seen before `before`."""
+        """Return the active calls that started since `since` and were last fetched before `before`.
+
+        The pages of a poll from `since` on should have held them.
+        """
         return [
             call_id
             for call_id, seen_at in self.active.items()
@@ -192,15 +196,15 @@ class CallStore:
         return [self.calls[call_id] for call_id in self.active]
 
     def age(self, call: Call) -> float:
-        """Return how many seconds before the last complete reading a call began."""
+        """Return the seconds from the start of a call to the last complete poll."""
         return 0.0 if self.fetched_until is None else self.fetched_until - call.started_at
 
     def too_old(self) -> frozenset[int]:
-        """Return the calls in progress that began so long ago that they are not shown any more."""
+        """Return the ids of active calls that began too long ago to be shown."""
         return frozenset(call.id for call in self.active_calls() if is_too_old(call, self.age(call)))
 
     def doubtful_calls(self, now: float) -> frozenset[int]:
-        """Return the calls in progress that are looked at rarely, because they should be over."""
+        """Return the ids of active calls that are fetched rarely because they should have ended."""
         return frozenset(
             call.id
             for call in self.active_calls()
@@ -208,12 +212,12 @@ class CallStore:
         )
 
     def started_since(self, start: int) -> int:
-        """How many of the calls known started at `start` or later."""
+        """Return how many of the stored calls started at `start` or later."""
         return self._start_index.count_since(start)
 
     @property
     def calls_per_second(self) -> float:
-        """How many calls begin in a second, of late; 0 before any were read."""
+        """The recent rate at which calls begin; 0 before the first poll."""
         if self.fetched_until is None or self.fetched_until <= self.complete_since:
             return 0.0
         span = min(CALL_RATE_WINDOW_S, self.fetched_until - self.complete_since)
@@ -222,13 +226,13 @@ class CallStore:
     def calls_to_fetch(
         self, earliest: int, server_now: float, now: float, hung_up: HasHungUp
     ) -> CallsToFetch:
-        """Choose what the next poll reads: new calls, and how it went on with the callers who waited.
+        """Choose what the next poll fetches: new calls, and calls that were waiting.
 
-        New calls are those since the newest one up to which all were read, and since `earliest` (UNIX
-        seconds, as `server_now` on Aircall's clock). A waiting call older than these is either reached by
-        paging back to it or asked for by its id, whichever is cheaper. Callers who have waited for long
-        are looked at ever more rarely, and cost a poll one request more. If the pages then have room, they
-        go back further, to calls that appeared late or may be over.
+        New calls are those since `latest_start`, but not before `earliest` (UNIX seconds, like `server_now`
+        on Aircall's clock). An older waiting call is either reached by paging back to it or requested by id,
+        whichever is cheaper. Calls that have waited for long are fetched ever more rarely, with one
+        additional request per poll. If the pages have room left, they go back further, to calls that
+        appeared late or may have ended.
         """
         if self.latest_start is None or self.fetched_until is None:
             return CallsToFetch(earliest, ())
@@ -251,7 +255,7 @@ class CallStore:
     def _cheapest(
         self, since: int, expected: float, waiting: list[Call], now: float
     ) -> tuple[int, CallsToFetch]:
-        """Choose how to look at the callers who are `waiting`, the latest first: how many pages, and what."""
+        """Choose how to fetch the `waiting` calls, the latest first; return the number of pages, and what."""
         recent = [call for call in waiting if self.age(call) <= LONG_WAIT_S]
         overdue = {
             call.id: (now - self.active[call.id]) / (SHARE_OF_AGE * self.age(call))
@@ -274,17 +278,17 @@ class CallStore:
         return min(choices, key=_cost)
 
     def _choice(self, since: int, expected: float, older: list[Call]) -> tuple[int, CallsToFetch]:
-        """How many pages are read, and what."""
+        """Return the number of pages, and what they and the requests by id fetch."""
         return self._pages(since, expected), CallsToFetch(since, tuple(call.id for call in older))
 
     def _pages(self, since: int, expected: float) -> int:
         return max(1, math.ceil((self.started_since(since) + expected) / PER_PAGE))
 
     def possibly_ended(self, now: float, hung_up: HasHungUp) -> list[Call]:
-        """Return the calls that may be over and are to be looked at `now`, without callers who wait.
+        """Return the active calls that may have ended and are due `now`, without waiting calls.
 
-        Those are calls whose user has `hung_up` (as the availabilities say, which are read anyway) or talks
-        in a newer call, outbound ones that ring, and those that were not looked at for long.
+        These are calls whose user has `hung_up` (according to the availabilities) or has a newer call,
+        outbound calls that ring, and calls that were not fetched for long.
         """
         latest = self.talking.current(self.active_calls())
         found = []
@@ -309,9 +313,9 @@ class CallStore:
         return found
 
     def outside_next_poll(self, calls: Iterable[Call], seconds: float) -> Iterator[Call]:
-        """Those of the calls that a poll `seconds` from now does not read anyway, on its first page.
+        """Yield the calls that are not on the first page of a poll `seconds` from now.
 
-        None while everything is read for the first time.
+        Yields nothing during the first fetch, which includes all calls.
         """
         if self.latest_start is None:
             return
@@ -321,10 +325,9 @@ class CallStore:
                 yield call
 
     def batch_by_time(self, calls: Iterable[Call]) -> list[CallBatch]:
-        """These calls in as few groups as there need be requests to read them.
+        """Group calls so that each group is fetched with one request, with as few requests as possible.
 
-        The largest groups come first, so that most calls end for a request; of many, the last ones are left
-        for later.
+        The largest groups come first, and at most `MAX_REQUESTS_PER_PASS` groups are returned.
         """
         groups: list[list[Call]] = []
         for call in sorted(calls, key=lambda call: (-call.started_at, call.id)):
@@ -341,7 +344,7 @@ class CallStore:
         return between <= PER_PAGE
 
     def not_refreshed(self, calls: Iterable[Call], since: float) -> list[int]:
-        """The ids of those calls that go on and were last looked at before `since` (our clock)."""
+        """Return the ids of those calls that are active and were last fetched before `since` (our clock)."""
         return [call.id for call in calls if self.active.get(call.id, since) < since]
 
 
@@ -351,5 +354,5 @@ def _cost(choice: tuple[int, CallsToFetch]) -> int:
 
 
 def upper_bound(calls: float) -> float:
-    """How many calls there hardly are more than, where there are so many on average."""
+    """Return an upper bound (mean + 2 sigma, Poisson) for a number of calls with this mean."""
     return calls + 2 * math.sqrt(calls)

@@ -1,7 +1,7 @@
-"""Which of two versions of a call is the newer one, whichever of them came first.
+"""Decide which of two versions of a call is newer, in whatever order they arrive.
 
-Polls and events tell of the same calls, and events come late, twice or in any order. What decides is the
-call itself: how far it has come, and when it was so.
+Polls and events report the same calls, and events arrive late, twice or in any order. The decision depends on
+the call only: on its phase, and on when it was in that phase.
 """
 
 import msgspec
@@ -12,18 +12,17 @@ _PHASES = ("initial", "answered", "done")
 
 
 def latest_version(one: Call, other: Call) -> Call:
-    """The newer of two versions of one call.
+    """Return the newer of two versions of one call.
 
-    A call only goes forward: it rings, is answered, is done, and has an end. Of two versions as far as each
-    other, the one that was so later is newer (after a transfer, an answered call has another user). Of
-    two that were so at the same moment, always the same one is: so versions are in one line, and the newest
-    of many is the same in whatever order, and however often, they come.
+    Calls only move forward: ringing, answered, done, done with an end. Within a phase, the version with the
+    later `as_of` is newer (after a transfer, an answered call has another user). Ties are broken by content.
+    So versions have a total order, and the newest does not depend on the order of arrival.
     """
     return max(one, other, key=_version_key)
 
 
 def completed(read: CallWithDetails, known: Call | None) -> Call:
-    """Return the call that was read; a field that could not be read is as it was `known` before."""
+    """Return the call that was read, with fields that could not be read taken from the `known` version."""
     if known is None or not read.unread:
         return read.call
     return msgspec.structs.replace(read.call, **{name: getattr(known, name) for name in read.unread})

@@ -1,7 +1,7 @@
-"""The counters under today's names, with a 0 for whatever can be counted but was not yet.
+"""The counters under current names, with 0 for series that have not counted anything yet.
 
-A counter that first shows up at 1 has lost that one to every `increase()`: so numbers, teams, users with
-their numbers, and whoever is in a call on another number (a transfer, say) start at 0.
+If a counter first appears at 1, `increase()` misses that call. So numbers, teams, users with their numbers,
+and users in a call on another number (such as after a transfer) start at 0.
 """
 
 from collections.abc import Mapping, Set
@@ -30,14 +30,14 @@ T = TypeVar("T")
 
 _DIRECTIONS = ("inbound", "outbound")
 _KINDS = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unanswered"))
-"""What a user's calls can come to; an inbound call is missed by nobody in particular."""
+"""Directions and outcomes of a user's calls. Inbound missed calls are not counted for users."""
 
 
 class CounterRows:
-    """The counters of one roster, by whom they are counted for; only those are made anew that changed."""
+    """The counters of one roster. Only those that changed are rebuilt."""
 
     def __init__(self, roster: Roster, totals: Totals, bounds: tuple[float, ...], live: list[Call]) -> None:
-        """Make them all. `bounds` are the buckets of the time to answer, `live` the calls that go on."""
+        """Build all counters. `bounds` are the buckets of the time to answer, `live` the active calls."""
         self.roster = roster
         self._directory = roster.directory
         self.totals = totals
@@ -46,11 +46,11 @@ class CounterRows:
         self._users: dict[str, UserCounters] = {}
         self._numbers: dict[str, NumberCounters] = {}
         self._teams: dict[str, TeamCounters] = {}
-        everybody: set[Subject] = {("team", team.label.id) for team in roster.teams}
-        everybody |= {(kind, id_) for kind in KINDS for id_ in totals.subjects(kind)}
-        for user, on in _going_on(live).items():
-            everybody |= {("user", user), *(("number", number) for number in on)}
-        self.update(live, roster.users, roster.numbers, everybody)
+        subjects: set[Subject] = {("team", team.label.id) for team in roster.teams}
+        subjects |= {(kind, id_) for kind in KINDS for id_ in totals.subjects(kind)}
+        for user, number_ids in _active_numbers(live).items():
+            subjects |= {("user", user), *(("number", number) for number in number_ids)}
+        self.update(live, roster.users, roster.numbers, subjects)
 
     @property
     def counters(self) -> Counters:
@@ -58,12 +58,14 @@ class CounterRows:
             tuple(self._users.values()), tuple(self._numbers.values()), tuple(self._teams.values())
         )
 
-    def update(self, live: list[Call], users: Set[int], numbers: Set[int], owners: Set[Subject]) -> None:
-        """Make anew what changes with what happened to these `users` and `numbers`, and the counters of
-        the `owners`, whose totals changed. Calls without a user or number may have come and gone with any."""
-        self._active = _going_on(live)
+    def update(self, live: list[Call], users: Set[int], numbers: Set[int], subjects: Set[Subject]) -> None:
+        """Rebuild the counters of changed `users` and `numbers`, and of `subjects`, whose totals changed.
+
+        The counters of calls without a user or number are always rebuilt.
+        """
+        self._active = _active_numbers(live)
         changed: dict[Kind, set[str]] = {"user": {"", *map(str, users)}, "number": {"", *map(str, numbers)}}
-        for kind, id_ in owners:
+        for kind, id_ in subjects:
             changed.setdefault(kind, set()).add(id_)
         for id_ in changed["user"]:
             _put(self._users, id_, self._user(id_))
@@ -73,7 +75,7 @@ class CounterRows:
             self._teams[id_] = reuse_if_equal(self._teams.get(id_), self._team(id_))
 
     def _user(self, id_: str) -> UserCounters | None:
-        owner: Subject = "user", id_
+        subject: Subject = "user", id_
         on_board = id_ not in ("", OTHERS) and int(id_) in self.roster.teams_of_user
         numbers = set(self._active.get(id_, ()))
         if on_board and self.roster.numbers_by_user is not None:
@@ -82,34 +84,34 @@ class CounterRows:
         if not id_:
             calls |= {(self._number_named(number), "inbound", "missed"): 0 for number in self._countable}
         calls |= {
-            (self._number_named(number), way, outcome): count
-            for (number, way, outcome), count in self.totals.of(owner, "calls")
+            (self._number_named(number), direction, outcome): count
+            for (number, direction, outcome), count in self.totals.of(subject, "calls")
         }
-        answer = self.totals.summaries(owner, "user_answer").get((), Summary() if on_board else None)
-        talk = {way: Summary() for way in _DIRECTIONS} if on_board else {}
-        talk |= {way: total for (way,), total in self.totals.summaries(owner, "user_talk").items()}
-        told = on_board and self._from_events
-        held = self.totals.summaries(owner, "hold").get((), Summary() if told else None)
-        declined = dict(self.totals.of(owner, "declined")).get((), 0 if told else None)
+        answer = self.totals.summaries(subject, "user_answer").get((), Summary() if on_board else None)
+        talk = {direction: Summary() for direction in _DIRECTIONS} if on_board else {}
+        talk |= {
+            direction: sum_ for (direction,), sum_ in self.totals.summaries(subject, "user_talk").items()
+        }
+        has_events = on_board and self._has_webhook
+        held = self.totals.summaries(subject, "hold").get((), Summary() if has_events else None)
+        declined = dict(self.totals.of(subject, "declined")).get((), 0 if has_events else None)
         if not calls and answer is None and not talk and held is None and declined is None:
             return None
         return UserCounters(self._user_named(id_), calls, answer, talk, declined, held)
 
     def _number(self, id_: str) -> NumberCounters | None:
-        owner: Subject = "number", id_
+        subject: Subject = "number", id_
         countable = id_ in self._countable
         missed = dict.fromkeys(MISSED_REASONS, 0) if countable else {}
-        missed |= {reason: count for (reason,), count in self.totals.of(owner, "missed_calls")}
-        nothing = Histogram(dict.fromkeys(self._bounds, 0)) if countable else None
-        answer = self.totals.histograms(owner, "answer", self._bounds).get((), nothing)
-        talk = (
-            {way: Histogram(dict.fromkeys(TALK_TIME_BUCKETS, 0)) for way in _DIRECTIONS} if countable else {}
-        )
-        talk |= {
-            way: spread for (way,), spread in self.totals.histograms(owner, "talk", TALK_TIME_BUCKETS).items()
-        }
-        told = Histogram(dict.fromkeys(self._bounds, 0)) if countable and self._from_events else None
-        queue = self.totals.histograms(owner, "queue", self._bounds).get((), told)
+        missed |= {reason: count for (reason,), count in self.totals.of(subject, "missed_calls")}
+        empty = Histogram(dict.fromkeys(self._bounds, 0)) if countable else None
+        answer = self.totals.histograms(subject, "answer", self._bounds).get((), empty)
+        directions = _DIRECTIONS if countable else ()
+        talk = {direction: Histogram(dict.fromkeys(TALK_TIME_BUCKETS, 0)) for direction in directions}
+        talk_counted = self.totals.histograms(subject, "talk", TALK_TIME_BUCKETS)
+        talk |= {direction: histogram for (direction,), histogram in talk_counted.items()}
+        empty = Histogram(dict.fromkeys(self._bounds, 0)) if countable and self._has_webhook else None
+        queue = self.totals.histograms(subject, "queue", self._bounds).get((), empty)
         if not missed and answer is None and not talk and queue is None:
             return None
         return NumberCounters(self._number_named(id_), missed, answer, talk, queue)
@@ -118,21 +120,22 @@ class CounterRows:
         mapped = self.roster.settings.map_users_to_numbers
         shown = any(team.label.id == id_ for team in self.roster.teams)
         calls = dict(call_counts(NO_USERS, 0 if mapped else None)) if shown else {}
-        calls |= {(way, outcome): n for (way, outcome), n in self.totals.of(("team", id_), "team_calls")}
+        counted = self.totals.of(("team", id_), "team_calls")
+        calls |= {(direction, outcome): count for (direction, outcome), count in counted}
         return TeamCounters(_team_label(id_, self._directory), calls)
 
     @property
-    def _from_events(self) -> bool:
-        """Whether there are events to tell what polls do not."""
+    def _has_webhook(self) -> bool:
+        """Whether events report what polls do not."""
         return bool(self.roster.settings.webhook.tokens)
 
     @property
     def _countable(self) -> Set[str]:
-        """The numbers on which a call may be counted next: the company's, and those of present calls."""
-        return self._companys.union(*self._active.values())
+        """The numbers on which calls may be counted: those in the directory, and those of active calls."""
+        return self._listed_numbers.union(*self._active.values())
 
     @cached_property
-    def _companys(self) -> frozenset[str]:
+    def _listed_numbers(self) -> frozenset[str]:
         return frozenset(map(str, self._directory.numbers))
 
     def _user_named(self, id_: str) -> NamedRef:
@@ -146,8 +149,8 @@ class CounterRows:
         return self._directory.number(int(id_) if id_ else None)
 
 
-def _going_on(live: list[Call]) -> dict[str, set[str]]:
-    """The numbers that users are in calls on, by user; empty ids for calls without."""
+def _active_numbers(live: list[Call]) -> dict[str, set[str]]:
+    """Return the numbers of active calls, by user. Ids are empty for calls without a user or number."""
     numbers: dict[str, set[str]] = {}
     for call in live:
         user, number = str(call.user.id) if call.user else "", str(call.number.id) if call.number else ""

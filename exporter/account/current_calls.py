@@ -1,7 +1,7 @@
-"""Who talks in which call, and who has left a call that goes on without them.
+"""Find each user's current call, and the users who have left a call that continues without them.
 
-After a transfer to an outside number the call goes on, still with its last user. Events and a field of the
-call report the transfer; without them, the user's availability shows it.
+After a transfer to an outside number, the call continues and still names its last user. Events and a field of
+the call report the transfer. Without them, the user's availability shows it.
 """
 
 import math
@@ -12,7 +12,7 @@ from exporter.account.presence import Presence, State
 from exporter.aircall.models import Call
 
 FREE_FOR = 15.0
-"""Seconds for which a user of a call must be seen in another state than a call's before they have left it."""
+"""Seconds in a state outside `IN_CALL` after which a user counts as having left the call."""
 
 IN_CALL: tuple[State, ...] = ("in_call", "unknown")
 """The states that a user may be in during a call."""
@@ -20,13 +20,13 @@ IN_CALL: tuple[State, ...] = ("in_call", "unknown")
 
 @dataclass(slots=True)
 class _Talk:
-    """A user in a call. `since` is when that was first read (seconds, our clock)."""
+    """A user in a call. `since` is when they were first seen in it (UNIX seconds, our clock)."""
 
     user_id: int
     since: float
     left: bool = False
-    told_at: float = -math.inf
-    """When (seconds, our clock) the newest report of a transfer was so."""
+    reported_at: float = -math.inf
+    """The time of the newest report of a transfer (UNIX seconds, our clock)."""
 
 
 class Talking:
@@ -45,31 +45,31 @@ class Talking:
             self._talks[call.id] = _Talk(call.user.id, at)
 
     def forget(self, call_id: int) -> None:
-        """The call is over."""
+        """Remove a call that has ended."""
         self._talks.pop(call_id, None)
 
     def reported(self, call: Call, left: bool, at: float) -> None:
-        """A call's user has left it, or was not able to, `at` (seconds, our clock)."""
+        """Record that a call's user has left it, or failed to, `at` (UNIX seconds, our clock)."""
         talk = self._talks.get(call.id)
-        if talk and call.user and talk.user_id == call.user.id and at >= talk.told_at:
-            talk.left, talk.told_at = left, at
+        if talk and call.user and talk.user_id == call.user.id and at >= talk.reported_at:
+            talk.left, talk.reported_at = left, at
 
     def look(self, presence: Mapping[int, Presence]) -> None:
-        """Take in what all users do."""
+        """Take in the presence of all users."""
         for talk in self._talks.values():
             seen = presence.get(talk.user_id)
             if seen and seen.state not in IN_CALL:
                 talk.left |= seen.observed_at - max(seen.since, talk.since) >= FREE_FOR
 
     def has_left(self, call: Call) -> bool:
-        """Return whether the call goes on without its user."""
+        """Return whether the call continues without its user."""
         talk = self._talks.get(call.id)
         return talk is not None and talk.left and call.user is not None and call.user.id == talk.user_id
 
     def current(self, live: Iterable[Call]) -> dict[int, Call]:
-        """Return the call that each user talks in, by user id: of several, the one answered last.
+        """Return the current call of each user, by user id; of several, the one that was answered last.
 
-        A user who dials does not talk in a call that was answered before.
+        A user who is dialling does not talk in a call that was answered before.
         """
         latest: dict[int, Call] = {}
         for call in live:

@@ -1,4 +1,4 @@
-"""Who is who: users, teams, numbers and how they belong together (the tutorial's "data repository")."""
+"""The directory of users, teams and numbers, and their relations (the tutorial's "data repository")."""
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class NamedRef(NamedTuple):
-    """An id as text beside the display name, as labels carry them."""
+    """An id (as text) and a display name, as in labels."""
 
     id: str
     name: str
@@ -21,14 +21,14 @@ SINGLE_USERS = NamedRef("none", "Single Users")
 
 
 class Directory:
-    """What Aircall said last of users, teams, numbers, and who answers which number.
+    """The latest users, teams, numbers and assignments.
 
-    Names of those who left are kept, so that what was counted for them keeps its name.
+    The names of removed objects stay, because their counters still need them.
     """
 
     def __init__(self) -> None:
         self.version = 0
-        """Another number after each change."""
+        """Increases with each change."""
         self.users: dict[int, User] = {}
         self.numbers: dict[int, Number] = {}
         self.members: dict[int, frozenset[int]] = {}
@@ -47,7 +47,7 @@ class Directory:
         self._learn("team", team_id, name or f"team {team_id}")
 
     def set_members(self, team_id: int, members: frozenset[int]) -> None:
-        """Set who is in a team."""
+        """Set the members of a team."""
         self._put(self.members, team_id, members)
 
     def add_number(self, number: Number) -> None:
@@ -55,12 +55,12 @@ class Directory:
         self._learn("number", number.id, number.name or f"number {number.id}")
 
     def assign(self, assigned: Mapping[int, frozenset[int]]) -> None:
-        """Say anew who answers which number."""
+        """Set the users of each number, by number id."""
         self.assigned = assigned
         self.version += 1
 
     def drop(self, kind: Literal["users", "teams", "numbers"], ids: Set[int]) -> None:
-        """Let go of these, all of a kind."""
+        """Remove objects of one kind."""
         by_kind: dict[str, dict[int, Any]] = {
             "users": self.users,
             "teams": self.members,
@@ -72,34 +72,34 @@ class Directory:
             self.version += 1
 
     def user(self, user_id: int) -> NamedRef:
-        """The user's id and name; ``user <id>`` until the directory knows him."""
+        """Return the user's id and name, or `user <id>` if the name is unknown."""
         return NamedRef(str(user_id), self._user_names.get(user_id) or f"user {user_id}")
 
     def team(self, team_id: int) -> NamedRef:
         return NamedRef(str(team_id), self._team_names.get(team_id) or f"team {team_id}")
 
     def number(self, number_id: int | None) -> NamedRef:
-        """The number's id and name; both empty for a call without a number."""
+        """Return the number's id and name; both are empty for a call without a number."""
         if number_id is None:
             return NamedRef("", "")
         return NamedRef(str(number_id), self._number_names.get(number_id) or f"number {number_id}")
 
     def drain_new_names(self) -> dict[tuple[str, str], str]:
-        """Names that are new or changed since this was asked last, by kind (user, team, number) and id."""
+        """Return the names that changed since the last call, by kind (user, team, number) and id."""
         new, self._new_names = self._new_names, {}
         return new
 
     def renew_names(self) -> None:
-        """Have all names taken as new: an archive that was replaced does not have them."""
+        """Treat all names as new, because an archive that was replaced does not have them."""
         self._new_names = {
             (kind, str(id_)): name
             for kind, names in self._names_by_kind().items()
             for id_, name in names.items()
         }
 
-    def _put(self, known: dict[int, T], id_: int, told: T) -> None:
-        if known.get(id_) != told:
-            known[id_] = told
+    def _put(self, known: dict[int, T], id_: int, value: T) -> None:
+        if known.get(id_) != value:
+            known[id_] = value
             self.version += 1
 
     def _learn(self, kind: str, id_: int, name: str) -> None:
@@ -111,7 +111,7 @@ class Directory:
             self.version += 1
 
     def remember(self, names: Mapping[tuple[str, str], str]) -> None:
-        """Take in names that were seen at an earlier start; what was read since goes before."""
+        """Take in names from earlier runs. Names that were fetched since take precedence."""
         self.version += 1
         by_kind = self._names_by_kind()
         for (kind, id_), name in names.items():
@@ -126,18 +126,18 @@ class Directory:
         return {"user": self._user_names, "team": self._team_names, "number": self._number_names}
 
     def unnamed_users(self, user_ids: Set[int]) -> Set[int]:
-        """Those of the users seen elsewhere that no list of Aircall's has named yet."""
+        """Return those of the users that no list has named yet."""
         return user_ids - self._user_names.keys()
 
     def unnamed_numbers(self, number_ids: Set[int]) -> Set[int]:
-        """Those of the numbers seen elsewhere that no list of Aircall's has named yet."""
+        """Return those of the numbers that no list has named yet."""
         return number_ids - self._number_names.keys()
 
-    def find(self, kind: Literal["users", "teams", "numbers"], wanted: str | int) -> set[int]:
-        """The ids of all users, teams or numbers of this name or id; none where there is none."""
+    def find(self, kind: Literal["users", "teams", "numbers"], name_or_id: str | int) -> set[int]:
+        """Return the ids of all users, teams or numbers with this name or id."""
         present, names = {
             "users": (self.users.keys(), self._user_names),
             "teams": (self.members.keys(), self._team_names),
             "numbers": (self.numbers.keys(), self._number_names),
         }[kind]
-        return {id_ for id_ in present if str(wanted) == str(id_) or wanted == names.get(id_)}
+        return {id_ for id_ in present if str(name_or_id) == str(id_) or name_or_id == names.get(id_)}

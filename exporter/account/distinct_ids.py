@@ -1,13 +1,13 @@
-"""Count objects that are read again and again, each once."""
+"""Count objects that are fetched repeatedly, each once."""
 
 from cachetools import LRUCache
 
 MAX_REMEMBERED = 10_000
-"""Ids that are remembered; an object that is read again after as many others counts again."""
+"""Ids that are remembered. An object that is added again after this many others counts again."""
 
 
 class Distinct:
-    """How many different ids were added."""
+    """Counts the different ids that were added."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,4 +1,4 @@
-"""The members of teams and numbers: in which state how many are, and what their calls sum up to."""
+"""Sums over the users of teams and numbers: users by state, and their calls."""
 
 from collections.abc import Mapping
 from copy import copy
@@ -17,16 +17,15 @@ class GroupTotals:
     tally: Tally = field(default_factory=Tally)
 
     def count(self, state: State, tally: Tally, sign: int) -> None:
-        """Count a member in (`sign` 1) or out (-1)."""
+        """Add a member (`sign` 1) or remove one (`sign` -1)."""
         self.states[state] += sign
         self.tally.add(tally, sign)
 
 
 class GroupStats:
-    """The sums of all groups of a roster, kept up user by user: a change costs one user's groups."""
+    """The sums for all teams and numbers of a roster. Updating a user touches only that user's groups."""
 
     def __init__(self, roster: Roster) -> None:
-        """Begin with nobody counted."""
         self.teams: Mapping[str, GroupTotals] = {team.label.id: GroupTotals() for team in roster.teams}
         self.numbers: Mapping[int, GroupTotals] = {
             number_id: GroupTotals() for number_id in roster.users_by_number or ()
@@ -40,7 +39,7 @@ class GroupStats:
         self._counted: dict[int, tuple[State, Tally]] = {}
 
     def update(self, user_id: int, state: State, tally: Tally) -> bool:
-        """Take in what a user does now and what his calls sum up to; says whether that is news."""
+        """Update a user's state and sums of calls, and return whether they changed."""
         before = self._counted.get(user_id)
         if before == (state, tally):
             return False
@@ -52,6 +51,6 @@ class GroupStats:
         return True
 
     def states_on(self, number_id: int) -> dict[State, int]:
-        """How many of the number's users are in each state."""
+        """Return how many of the number's users are in each state."""
         group = self.numbers.get(number_id)
         return dict(group.states) if group else dict.fromkeys(STATES, 0)

@@ -1,7 +1,7 @@
-"""Which users, numbers and teams of calls are told apart: as many as have room in memory and in series.
+"""Limit the users, numbers and teams of calls that have series of their own.
 
-Calls name users and numbers by id, also such that are in no list. Beyond the limits, the counters add calls
-up under `others`, and the rows and the queue show them as calls without a user or number.
+Calls may name users and numbers that are in no list. Beyond the limits, counters add calls up under `others`,
+and the rows and the queue show them as calls without a user or number.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from exporter.aircall.models import Call
 
 
 class _Ids:
-    """The ids of one kind. A counter must not lose its series, so an id that was told apart stays so."""
+    """The accepted ids of one kind. An accepted id stays, because a counter must not lose its series."""
 
     def __init__(self, limit: Limit, exceeded: Counter[Limit]) -> None:
         self._limit, self._exceeded = limit, exceeded
@@ -24,13 +24,13 @@ class _Ids:
         self._unlisted = 0
 
     def add(self, id_: str) -> None:
-        """Tell an id apart that has counters already, whatever the limits are."""
+        """Accept an id that already has counters, whatever the limits are."""
         self._ids.add(id_)
 
-    def has_room(self, id_: str, *lists: Container[int]) -> bool:
-        """Return whether an id is told apart, from now on if there is room.
+    def accept(self, id_: str, *lists: Container[int]) -> bool:
+        """Accept an id if it fits the limit, and return whether it is accepted.
 
-        There is less room for ids that are in none of the `lists`.
+        The limit is lower for ids that are in none of the `lists`.
         """
         if id_ in self._ids:
             return True
@@ -44,10 +44,10 @@ class _Ids:
 
 
 class Identities:
-    """The users, numbers and teams that are told apart, and the pairs of users and numbers."""
+    """The users, numbers and teams with series of their own, and the pairs of users and numbers."""
 
     def __init__(self, lists: ReferenceData) -> None:
-        """Count in the `limits` of these lists what is beyond a limit."""
+        """Accept ids with regard to these lists, in whose `limits` exceeded limits are counted."""
         self._lists, self._exceeded = lists, lists.limits
         self._users = _Ids("call_users", lists.limits)
         self._numbers = _Ids("call_numbers", lists.limits)
@@ -55,7 +55,7 @@ class Identities:
         self._pairs: set[tuple[str, str]] = set()
 
     def restore(self, keys: Iterable[Key]) -> None:
-        """Tell apart whatever has totals in the archive."""
+        """Accept all ids that have totals in the archive."""
         for key in keys:
             kind = kind_of(key)
             if kind is not None:
@@ -65,7 +65,7 @@ class Identities:
                 self._pairs.add((key[1], key[2]))
 
     def shown(self, call: Call) -> Call:
-        """Return the call, without its user or number if there is no room for them."""
+        """Return the call, without its user or number if these are beyond a limit."""
         user, number = call.user, call.number
         if user is not None and self._counted("user", str(user.id)) == OTHERS:
             user = None
@@ -76,7 +76,7 @@ class Identities:
         return replace(call, user=user, number=number)
 
     def key(self, key: Key) -> Key:
-        """Return the key of a total, with `others` in place of ids for which there is no room."""
+        """Return the key of a total, with `others` in place of ids that are beyond a limit."""
         kind = kind_of(key)
         if kind is None:
             return key
@@ -87,20 +87,20 @@ class Identities:
         return family, id_, *rest
 
     def _counted(self, kind: Kind, id_: str) -> str:
-        """Return the id that an object is counted by; empty stays empty."""
+        """Return the id under which an object is counted. An empty id stays empty."""
         if id_ in ("", OTHERS):
             return id_
         match kind:
             case "user":
-                room = self._users.has_room(id_, self._lists.directory.users, self._lists.presence.users)
+                accepted = self._users.accept(id_, self._lists.directory.users, self._lists.presence.users)
             case "number":
-                room = self._numbers.has_room(id_, self._lists.directory.numbers)
+                accepted = self._numbers.accept(id_, self._lists.directory.numbers)
             case "team":
-                room = self._teams.has_room(id_, self._lists.directory.members)
-        return id_ if room else OTHERS
+                accepted = self._teams.accept(id_, self._lists.directory.members)
+        return id_ if accepted else OTHERS
 
     def _with_user(self, user: str, number: str) -> str:
-        """Return the number that a user's calls are counted by."""
+        """Return the number under which a user's calls are counted."""
         pair = user, number
         if "" in pair or OTHERS in pair or pair in self._pairs:
             return number

@@ -1,4 +1,7 @@
-"""What is counted and kept: each call that is done, once, and all that was read on its way to the archive."""
+"""The ledger: counter totals as the archive has them, and the next batch for the archive.
+
+Each done call is counted once. All calls that were fetched are saved.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Set
@@ -32,59 +35,59 @@ from exporter.archive.records import (
 from exporter.config import Settings
 
 BATCH_SIZE = 500
-"""Calls that are counted for their teams in one batch, of the thousands that may have waited for it."""
+"""Calls that one batch counts for their teams; thousands may be waiting."""
 
 
 MAX_CALLS_TO_REREAD = 20_000
-"""Calls that are to be read because events tell of them."""
+"""Calls that may be waiting to be fetched because of events."""
 
 
 class Ledger:
     """Totals as the archive has them, and the next batch for it."""
 
     def __init__(self, settings: Settings, identities: Identities | None = None) -> None:
-        """Begin with nothing counted. Without `identities`, none of the ids in calls is listed."""
+        """Begin with nothing counted. Without `identities`, all ids in calls are treated as unlisted."""
         self._identities = identities or Identities(ReferenceData(set()))
         self.bounds = answer_time_buckets(settings.queue_wait.warning, settings.queue_wait.critical)
-        """Buckets of the time to answer; as they were at the start, since totals are kept by them."""
+        """Buckets of the time to answer. They stay as at the start, since the keys of totals contain them."""
         self.shares = Shares()
-        """Whose counters have series of their own."""
+        """The users whose counters have series of their own."""
         self._roster: Roster | None = None
         self.totals: Totals | None = None
-        """None until the archive has told what was counted before."""
+        """None until the archive has loaded what was counted before."""
         self.complete = False
-        """Whether all calls of the first reading are in: before, a counter would leap while it is read."""
+        """Whether the first fetch of calls is complete. Until then the counters would jump and are hidden."""
         self.teams_complete = False
-        """The same for what is counted for teams, which can be told only later."""
+        """The same for counters of teams, which are complete later."""
         self.counted_from = self.ended_from = math.inf
         """Calls that started, or ended, since then count (UNIX seconds, Aircall's clock); see `Counting`.
 
-        Until the archive opens, this is what a first start would decide."""
+        Until the archive opens, this is the decision for a first start."""
         self._certain = False
         """Whether both clocks agreed when that was decided."""
         self.unfinished_ids: set[int] = set()
-        """Calls to be read by their ids: those in `told_of`, and those that were in progress when an earlier
-        run read them last and that have not been read since."""
+        """Calls to be fetched by id: those in `told_of`, and those that were active when an earlier run last
+        fetched them."""
         self.told_of: dict[int, tuple[float, float]] = {}
-        """Calls that an event tells of and of which the archive may have a newer version, to be read first.
+        """Calls that an event reported and that are fetched first: the archive may have a newer version.
 
-        As of when the newest of these events is, and when it came (our clock)."""
+        The values are the time that the newest of these events describes, and its arrival (our clock)."""
         self.pending_team_counts: list[Call] = []
-        """Calls that are counted, but not yet for their teams; `MAX_FOR_TEAMS` and a batch at most."""
+        """Calls that are counted, but not yet for their teams; at most `MAX_FOR_TEAMS` and one batch."""
         self.more_for_teams = False
-        """Whether the archive has more of them, which are read back once these are counted."""
+        """Whether the archive has more of them, which are loaded once these are counted."""
         self._asked_for_more = False
         self.full = False
-        """Whether the archive had no room for the last batch: nothing is read for its sake then."""
+        """Whether the archive had no room for the last batch. If so, nothing is fetched only to be saved."""
         self.load = 0
-        """Which loading of the archive the totals follow."""
+        """The number of the archive load on which the totals are based."""
         self._batch = Batch()
 
     def add(self, call: Call, record: CallRecord, newly_done: bool) -> None:
         """Save a call, and count it if it is `newly_done`.
 
-        Only the archive knows whether an earlier start counted the call, and until the archive opens, also
-        from when on calls count: every finished call is handed over until then, and the archive decides.
+        Only the archive knows whether an earlier run counted the call. Until the archive opens, only it knows
+        which calls count. So every done call is added until then, and the archive decides.
         """
         self.was_read(call.id, call.as_of)
         self._batch.records[call.id] = record
@@ -97,7 +100,7 @@ class Ledger:
         return tuple((self._identities.key(key), count) for key, count in counts)
 
     def _wait_for_teams(self, call: Call) -> None:
-        """Have a call counted for its teams later; beyond the limit the archive alone remembers it."""
+        """Queue a call to be counted for its teams. Beyond the limit, only the archive remembers it."""
         left_to_archive = self.more_for_teams and not self._asked_for_more
         if left_to_archive or len(self.pending_team_counts) >= MAX_FOR_TEAMS:
             self.more_for_teams, self._asked_for_more = True, False
@@ -109,7 +112,10 @@ class Ledger:
         return Counting(self.counted_from, self.ended_from, self._certain)
 
     def propose(self, counting: Counting) -> bool:
-        """Decide which calls count, if nothing or a wrong clock has; return whether this decides it."""
+        """Decide which calls count, unless that was decided before by a clock that was right.
+
+        Returns whether the decision was made now.
+        """
         if not math.isinf(self.counted_from) and not self._counting.is_replaced_by(counting):
             return False
         self._decided(counting)
@@ -120,9 +126,14 @@ class Ledger:
         self.ended_from = math.inf if counting.ended_from is None else counting.ended_from
 
     def read_again(self, call_id: int, as_of: float, now: float) -> bool:
-        """Have a call read by its id, as an event that came `now` tells of it; both times are on our clock.
+        """Have a call fetched by its id because of an event.
 
-        Returns whether the event is newer than the other events of this call that came since it was read.
+        Args:
+            call_id: The id of the call.
+            as_of: The time that the event describes (UNIX seconds, our clock).
+            now: When the event arrived (UNIX seconds, our clock).
+
+        Returns whether the event is newer than the other events since the call was last fetched.
         """
         newest = as_of > self.told_of.get(call_id, (-math.inf, now))[0]
         if newest and (call_id in self.told_of or len(self.told_of) < MAX_CALLS_TO_REREAD):
@@ -131,22 +142,22 @@ class Ledger:
         return newest
 
     def was_read(self, call_id: int, at: float) -> None:
-        """Take note that a call was read by a request that was sent `at` (our clock)."""
+        """Record that a call was fetched by a request that was sent `at` (our clock)."""
         if call_id in self.told_of and self.told_of[call_id][1] > at:
             return
         self.told_of.pop(call_id, None)
         self.unfinished_ids.discard(call_id)
 
     def remove(self, call_id: int) -> None:
-        """Forget a call that Aircall does not know any more."""
+        """Remove a call that no longer exists at Aircall."""
         self.told_of.pop(call_id, None)
         self.unfinished_ids.discard(call_id)
         self._batch.deleted_ids.add(call_id)
 
     def count_for_teams(self, teams: Iterable[Team], doubtful_numbers: Set[int] = frozenset()) -> None:
-        """Count the calls that are done for the `teams` that they concern, some at a time.
+        """Count up to `BATCH_SIZE` done calls for the `teams` that they concern.
 
-        Missed calls on `doubtful_numbers` wait: it is not known yet who answers these.
+        Missed calls on `doubtful_numbers` wait, because the users of these numbers are not known yet.
         """
 
         def waits(call: Call) -> bool:
@@ -164,54 +175,57 @@ class Ledger:
         self.pending_team_counts = waiting + ready[BATCH_SIZE:]
 
     def prune(self, before: int) -> None:
-        """Calls that started before `before` are kept no longer: they count for no team any more."""
+        """Remove calls that started before `before` from those that wait for teams: they are not retained."""
         waiting = self.pending_team_counts
         if waiting and waiting[0].started_at < before:
             self.pending_team_counts = [call for call in waiting if call.started_at >= before]
 
-    def take_batch(self, history: Coverage, teams_told: bool) -> Batch:
-        """What is to be saved now; `teams_told` is whether it is known who is in which team."""
+    def take_batch(self, coverage: Coverage, teams_known: bool) -> Batch:
+        """Return what has to be saved now. `teams_known` is whether the members of teams are known."""
         batch, self._batch = self._batch, Batch()
         batch.load = self.load
         batch.own = self.shares.take_unsaved()
-        all_counted = teams_told and not self.pending_team_counts
+        all_counted = teams_known and not self.pending_team_counts
         few_wait = len(self.pending_team_counts) <= MAX_FOR_TEAMS // 2
-        if teams_told and few_wait and self.more_for_teams and not self._asked_for_more and not self.full:
+        if teams_known and few_wait and self.more_for_teams and not self._asked_for_more and not self.full:
             batch.for_teams_wanted, self._asked_for_more = MAX_FOR_TEAMS, True
         batch.counting = None if math.isinf(self.counted_from) else self._counting
-        if self.totals is not None and history.fetched:
+        if self.totals is not None and coverage.fetched:
             progress = Checkpoint(
                 None if math.isinf(self.counted_from) else self.counted_from,
-                history.fetched,
-                history.required_since,
-                history.rechecked_until,
+                coverage.fetched,
+                coverage.required_since,
+                coverage.rechecked_until,
                 for_teams=self.teams_complete or (all_counted and not self.more_for_teams),
             )
-            batch.progress = progress if progress != history.checkpoint else None
+            batch.progress = progress if progress != coverage.checkpoint else None
         return batch
 
     def batch_accepted(self) -> None:
-        """The archive has been given a batch."""
+        """Record that the archive has accepted a batch."""
         self.full = False
 
-    def batch_rejected(self, batch: Batch, history: Coverage) -> set[int]:
-        """The archive had no room for a batch; gives the calls in it that are to be counted once more.
+    def batch_rejected(self, batch: Batch, coverage: Coverage) -> set[int]:
+        """Take back a batch for which the archive had no room; return the calls to be counted again.
 
-        Most are read again with all that began when they did. Those that began before are asked for by id.
+        Calls in ranges that are no longer covered are fetched again with them. The others are fetched by id.
         """
         self.full, self._asked_for_more = True, False
         if batch.own is not None:
             self.shares.not_saved()
         done = {added.call.id: added.call for added in batch.counted_calls if added.stage == "counted"}
         self.unfinished_ids |= batch.deleted_ids
-        self.unfinished_ids.update(call.id for call in done.values() if history.is_fetched(call.started_at))
+        self.unfinished_ids.update(call.id for call in done.values() if coverage.is_fetched(call.started_at))
         for_teams = (added.call for added in batch.counted_calls if added.stage == "counted_for_teams")
         waiting = (*for_teams, *self.pending_team_counts)
         self.pending_team_counts = [call for call in waiting if call.id not in done]
         return set(done)
 
     def restore(self, memory: LoadedState, known: Iterable[int]) -> None:
-        """Go on from what the archive remembers; the calls `known` by now were read after it was written."""
+        """Continue from the state that the archive has stored.
+
+        The calls `known` by now were fetched after it was written.
+        """
         totals, self.load = dict(memory.totals), memory.load
         self.shares = Shares(memory.own, self.shares, totals)
         self.totals = Totals(self.shares.exposed(totals.items()))
@@ -227,13 +241,13 @@ class Ledger:
 
     @property
     def visibility(self) -> tuple[bool, bool]:
-        """Whether the counters are shown, and those of teams."""
+        """Whether the counters are shown, and whether those of teams are."""
         return self.complete, self.teams_complete
 
     def saved(self, saved: SaveResult, progress: Checkpoint | None) -> set[Subject]:
-        """Take over the totals as the archive has them, `progress` once the calls had been read whole.
+        """Take over the totals of a batch that was saved, and return their subjects.
 
-        Gives whom they are counted for, as `count` does.
+        `progress` is the batch's checkpoint, None until all calls of the first fetch are in.
         """
         self.complete = self.complete or progress is not None
         self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
@@ -248,11 +262,11 @@ class Ledger:
         return self.count(saved.totals)
 
     def count(self, totals: Mapping[Key, int]) -> set[Subject]:
-        """Take over what some totals are now; gives whom they are counted for."""
+        """Set some totals, and return the subjects whose exposed totals change."""
         return set() if self.totals is None else self.totals.update(self.shares.exposed(totals.items()))
 
     def show_users(self, roster: Roster) -> set[Subject]:
-        """Decide who of a roster has series of their own; return whose totals change with that."""
+        """Decide which users of a roster have series of their own; return the subjects that change."""
         if self.totals is None or roster is self._roster:
             return set()
         self._roster = roster

@@ -1,7 +1,7 @@
-"""The activity period: finished calls summed up by user and by number, call by call.
+"""The activity period: sums over done calls, by user and by number.
 
-All sums are of whole seconds and whole calls, so that a million calls in and out leave no trace.
-Averages and shares are divided last, from the sums.
+All sums are integers, so that adding and removing calls leaves no rounding errors. Averages and shares are
+divided last, from the sums.
 """
 
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from exporter.account.start_index import StartTimeIndex
 from exporter.aircall.models import Call
 
 NO_REASON = "unknown"
-"""The missed-call reason where Aircall gives none."""
+"""The missed reason of calls for which Aircall has none."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over finished calls: counts, and whole seconds."""
+    """Sums over done calls: counts and whole seconds."""
 
     inbound_answered: int = 0
     inbound_missed: int = 0
@@ -26,9 +26,9 @@ class Tally:
     call_seconds: int = 0
 
     def count(self, call: Call, in_time: float, sign: int = 1) -> None:
-        """Count `call` in (`sign` 1) or out (-1).
+        """Add a call (`sign` 1) or remove it (`sign` -1).
 
-        In time is an answer within `in_time` seconds, that second included.
+        A call is answered in time if that took at most `in_time` seconds.
         """
         setattr(self, (kind := f"{call.direction}_{call.outcome}"), getattr(self, kind) + sign)
         if kind != "inbound_missed":
@@ -38,7 +38,7 @@ class Tally:
             self.answered_in_time += sign * (call.time_to_answer <= in_time)
 
     def add(self, other: "Tally", sign: int = 1) -> None:
-        """Take the other's sums in (`sign` 1) or out (-1)."""
+        """Add the sums of `other` (`sign` 1) or subtract them (`sign` -1)."""
         for name in self.__slots__:
             setattr(self, name, getattr(self, name) + sign * getattr(other, name))
 
@@ -48,27 +48,30 @@ class Tally:
 
     @property
     def average_answer(self) -> float | None:
-        """Seconds to answer an inbound call, none where none was answered."""
+        """Average seconds to answer an inbound call, or None if no call was answered."""
         return self.answer_seconds / self.inbound_answered if self.inbound_answered else None
 
     @property
     def average_call(self) -> float | None:
-        """Seconds of a call from start to end, missed ones left out; none where there is no call."""
-        held = self.finished - self.inbound_missed
-        return self.call_seconds / held if held else None
+        """Average seconds from start to end of calls that were not missed, or None without such calls."""
+        calls = self.finished - self.inbound_missed
+        return self.call_seconds / calls if calls else None
 
     def service_level(self, missed: int) -> float | None:
-        """The share of inbound calls, the `missed` ones included, that were answered in time."""
+        """Return the share of inbound calls, including `missed` ones, that were answered in time.
+
+        Returns None if there are no inbound calls.
+        """
         inbound = self.inbound_answered + missed
         return self.answered_in_time / inbound if inbound else None
 
 
 @dataclass
 class Period:
-    """The finished calls whose `started_at` lies in the period, and their sums.
+    """The done calls whose `started_at` is in the period, and their sums.
 
-    `in_time` is the service level's threshold in seconds. What a call adds is taken out again when the
-    period slides past it, or when the call is read anew with other contents.
+    `in_time` is the service level's threshold in seconds. A call is subtracted again when it leaves the
+    period, or when a changed version of it arrives.
     """
 
     in_time: float
@@ -82,7 +85,7 @@ class Period:
         return len(self._calls)
 
     def put(self, call: Call) -> Call | None:
-        """Count a finished call, or count it anew; gives it as it was counted before."""
+        """Count a done call, or replace it by a new version. Returns the version counted before, or None."""
         known = self._calls.get(call.id)
         if known == call:
             return known
@@ -95,15 +98,15 @@ class Period:
         return known
 
     def slide(self, start: float) -> list[Call]:
-        """Let go of the calls that started before `start` (UNIX seconds, Aircall's clock), and give them."""
-        gone = []
+        """Remove and return the calls that started before `start` (UNIX seconds, Aircall's clock)."""
+        removed = []
         for started_at, call_id in self._by_start.pop_before(start):
             call = self._calls.get(call_id)
             if call is not None and call.started_at == started_at:
                 self._count(call, -1)
                 del self._calls[call_id]
-                gone.append(call)
-        return gone
+                removed.append(call)
+        return removed
 
     def _count(self, call: Call, sign: int) -> None:
         if call.user is not None:

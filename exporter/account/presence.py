@@ -1,4 +1,4 @@
-"""Who is doing what, since when, and for how long in all, as far as it was observed."""
+"""Presence: each user's state and substatus, and the observed time in each state."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Literal, get_args
 State = Literal["available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown"]
 
 ALWAYS_OPEN = "always_open"
-"""The substatus of who is available; every other one says why he is not."""
+"""The substatus of an available user. All others are reasons for not being available."""
 
 STATES: tuple[State, ...] = get_args(State)
 STATE_CODES: dict[State, int] = {
@@ -23,9 +23,9 @@ _STATES_BY_EVENT: dict[str, State] = {"user.disconnected": "offline", "user.wut_
 
 
 def is_incompatible(state: State, substatus: str | None) -> bool:
-    """Whether one who is in this state cannot have this substatus.
+    """Return whether a user in this state cannot have this substatus.
 
-    The two are read one after the other, and a reason that was read before the state is over with it.
+    The two are fetched one after the other, so the substatus may belong to an earlier state.
     """
     if state == "available":
         return substatus != ALWAYS_OPEN
@@ -36,7 +36,7 @@ def is_incompatible(state: State, substatus: str | None) -> bool:
 class Presence:
     """One user's state.
 
-    `since` and `observed_at` are UNIX seconds on our clock, `seconds` is the time spent in each state.
+    `since` and `observed_at` are UNIX seconds on our clock. `seconds` is the time spent in each state.
     """
 
     state: State
@@ -48,26 +48,25 @@ class Presence:
 
     @property
     def substatus(self) -> str | None:
-        """What Aircall calls his substatus; none where it is not known, or is of another state."""
+        """The user's substatus in Aircall's words; None if it is unknown or belongs to another state."""
         return None if is_incompatible(self.state, self._substatus) else self._substatus
 
     def set_substatus(self, substatus: str | None, at: float) -> None:
-        """Take in a substatus as it was asked for `at`; an earlier one than is known changes nothing."""
+        """Set the substatus that was requested `at` (UNIX seconds, our clock), unless it is outdated."""
         if at >= self._substatus_at:
             self._substatus, self._substatus_at = substatus, at
 
-    def observe(self, state: State, at: float, patience: float) -> None:
-        """See the user in `state` at `at`.
+    def observe(self, state: State, at: float, stale_after: float) -> None:
+        """Record that the user was in `state` at `at` (UNIX seconds, our clock).
 
-        The time since he was last looked at went to the state that he was seen in then; where that is
-        longer ago than `patience` seconds nobody can say what he did, and it counts as unknown. What comes
-        late and was so before that changes nothing; of two states at one moment the one with the higher code
-        stays.
+        The time since the last observation counts for the state seen then. If that is more than `stale_after`
+        seconds ago, the time counts as unknown. Observations older than the last one are ignored. Of two
+        states at the same time, the one with the higher code stays.
         """
         if (at, STATE_CODES[state]) < (self.observed_at, STATE_CODES[self.state]):
             return
         gap = max(0.0, at - self.observed_at)
-        self.seconds[self.state if gap <= patience else "unknown"] += gap
+        self.seconds[self.state if gap <= stale_after else "unknown"] += gap
         if state != self.state:
             self.state, self.since = state, at
         if at > self._substatus_at and is_incompatible(state, self._substatus):
@@ -76,32 +75,35 @@ class Presence:
 
 
 class PresenceBook:
-    """The presence of every user that Aircall lists, by user id."""
+    """The presence of every user in Aircall's lists, by user id."""
 
     def __init__(self) -> None:
         self.users: dict[int, Presence] = {}
         self.unknown_states: set[str] = set()
 
-    def apply(self, user_id: int, word: str, at: float, patience: float) -> None:
-        """Take in one user's availability; a word that Aircall added later reads as ``unknown``."""
+    def apply(self, user_id: int, word: str, at: float, stale_after: float) -> None:
+        """Take in one user's availability. A word that is not in `STATES` becomes `unknown`."""
         state: State = next((state for state in STATES if state == word), "unknown")
         if state != word:
             self.unknown_states.add(word)
         if user_id in self.users:
-            self.users[user_id].observe(state, at, patience)
+            self.users[user_id].observe(state, at, stale_after)
         else:
             self.users[user_id] = Presence(state, at, at)
 
     def remove(self, user_ids: Set[int]) -> None:
-        """Forget these users."""
+        """Remove these users."""
         self.users = {id_: presence for id_, presence in self.users.items() if id_ not in user_ids}
 
 
 def state_from_event(event: str, available: bool | None, known: State | None) -> State | None:
-    """The state that a user's event puts him in; none where it takes a look to tell.
+    """Return the user's state after an event, or None if the availability has to be fetched.
 
-    `available` is what the event says of him besides, `known` the state that he was seen in last: what he
-    sets himself to shows only when he is neither away nor busy with a call.
+    Args:
+        event: The name of the event.
+        available: The event's field `available`.
+        known: The user's last state. `user.opened` and `user.closed` decide the state only if the user was
+            neither offline nor in a call.
     """
     if event in ("user.opened", "user.closed") and known in ("available", "do_not_disturb"):
         return "available" if event == "user.opened" else "do_not_disturb"

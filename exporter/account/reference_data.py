@@ -1,4 +1,4 @@
-"""What Aircall lists besides calls: users, teams, numbers, who answers which, and what everybody does."""
+"""Aircall's lists of users, teams, numbers, assignments and availabilities."""
 
 import math
 from collections import Counter
@@ -22,42 +22,42 @@ from exporter.aircall.limits import (
 from exporter.aircall.models import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
 
 Answering = Literal["number", "user"]
-"""By what it is read who answers which number."""
+"""Whether assignments are fetched number by number, or user by user."""
 
 Since = tuple[float, float]
-"""When something was seen first and last (UNIX seconds, our clock)."""
+"""When something was first and last seen (UNIX seconds, our clock)."""
 
 MIN_STALE_AFTER_S = 60.0
-"""Seconds for which a user is taken to stay in the state last seen, however often he is looked at."""
+"""Minimum seconds for which a user is assumed to stay in the state last seen."""
 
 MAX_UNLISTED_TEAMS = 1000
-"""Teams without being listed that are remembered."""
+"""Unlisted teams that are remembered."""
 
 
 class ReferenceData:
-    """The directory and everybody's presence, as the lists are read page by page and to their ends."""
+    """The directory and the presence of all users, updated by pages and by the ends of lists."""
 
-    def __init__(self, looked_at: set[int]) -> None:
-        """Add to `looked_at` the users of whom it was seen what they do."""
+    def __init__(self, changed_users: set[int]) -> None:
+        """Begin empty. The ids of users whose presence was updated are added to `changed_users`."""
         self.directory = Directory()
         self.presence = PresenceBook()
         self.known: set[str] = set()
-        """The datasets that have been read whole once."""
+        """The datasets that have been fetched completely at least once."""
         self.limits: Counter[Limit] = Counter(dict.fromkeys(LIMITS, 0))
         """How often each limit was exceeded."""
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.stale_after_s = MIN_STALE_AFTER_S
-        self.changed_users = looked_at
+        self.changed_users = changed_users
         self.empty: dict[str, Since] = {}
-        """The lists that held nothing when they were read last, and for how long."""
+        """The lists that were empty when last fetched, and since when."""
         self._short: set[str] = set()
-        """The lists that held fewer objects than they said when they were read last."""
+        """The lists that held fewer objects than their `meta.total` when last fetched."""
         self.members_listed: frozenset[int] = frozenset()
-        """The members of all teams, as the teams were read last."""
+        """The members of all teams, as last fetched."""
         self.teams_in_calls: set[int] = set()
-        """The ids of teams that calls in progress name without their being listed."""
+        """The ids of unlisted teams that active calls name."""
         self._members: dict[int, frozenset[int]] = {}
-        """The members of each team, as far as the teams have been read this time."""
+        """The members of the teams on the pages fetched so far."""
         self._removal_detectors = {
             name: RemovalDetector[int]() for name in ("users", "teams", "numbers", "availabilities")
         }
@@ -65,7 +65,7 @@ class ReferenceData:
         self._substatuses = Words("substatuses", (ALWAYS_OPEN, "always_closed"))
         self._memberships = {name: Memberships() for name in ("teams", "assignments")}
         self._unread: dict[tuple[Answering, int], Since] = {}
-        """The numbers or users whose assignments could not be read when they were read last."""
+        """The numbers or users whose assignments could not be read when last fetched."""
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
     def apply_users_page(self, page: Page[User]) -> None:
@@ -76,7 +76,7 @@ class ReferenceData:
                 self.directory.add_user(user)
 
     def finish_users(self, listed: Listed) -> None:
-        """All users have been read."""
+        """Remove the users who are no longer listed, after the last page."""
         left = self._left("users", self.directory.users.keys(), listed)
         self.directory.drop("users", left)
         self.presence.remove(left)
@@ -100,7 +100,7 @@ class ReferenceData:
             self.directory.add_team(team.id, team.name, known | new)
 
     def finish_teams(self, listed: Listed) -> None:
-        """All teams have been read."""
+        """Remove the teams and members that are no longer listed, after the last page."""
         directory = self.directory
         directory.drop("teams", self._left("teams", directory.members.keys(), listed))
         members = {id_: self._members[id_] for id_ in listed.ids & self._members.keys()}
@@ -112,7 +112,7 @@ class ReferenceData:
         self.teams_in_calls -= directory.members.keys()
 
     def saw_teams_in_call(self, team_ids: frozenset[int]) -> None:
-        """A call in progress names these teams."""
+        """Record the teams that an active call names."""
         unlisted = team_ids - self.directory.members.keys()
         if unlisted and len(self.teams_in_calls) < MAX_UNLISTED_TEAMS:
             self.teams_in_calls |= unlisted
@@ -125,24 +125,24 @@ class ReferenceData:
                 self.directory.add_number(number)
 
     def finish_numbers(self, listed: Listed) -> None:
-        """All numbers have been read."""
+        """Remove the numbers that are no longer listed, after the last page."""
         self.directory.drop("numbers", self._left("numbers", self.directory.numbers.keys(), listed))
 
     def note_unread(self, kind: Answering, ids: Set[int], at: float) -> None:
-        """Note that of all numbers or users, these could not be read `at` (our clock)."""
+        """Record which numbers or users could not be read `at` (our clock); all others could."""
         before = self._unread
         failed = {(kind, id_): (before.get((kind, id_), (at, at))[0], at) for id_ in ids}
         self._unread = {key: since for key, since in before.items() if key[0] != kind} | failed
 
     def unread(self, kind: Answering) -> frozenset[int]:
-        """Return the numbers or users whose assignments could not be read when they were read last."""
+        """Return the numbers or users whose assignments could not be read when last fetched."""
         return frozenset(id_ for of, id_ in self._unread if of == kind)
 
     @property
     def doubtful_numbers(self) -> frozenset[int]:
-        """The numbers whose users are not known because their requests began to fail recently.
+        """The numbers whose users are unknown because requests for them began to fail recently.
 
-        After `CONFIRMED` seconds they count as numbers without users.
+        After `CONFIRMATION_S` they count as numbers without users.
         """
         assigned = self.directory.assigned or {}
         return frozenset(
@@ -152,7 +152,7 @@ class ReferenceData:
         )
 
     def begin_assignments(self, user_ids: frozenset[int], number_ids: frozenset[int]) -> None:
-        """The assignments of these users and numbers are read from now on."""
+        """Record that a fetch of the assignments of these users and numbers begins."""
         self._mapped_ids = user_ids, number_ids
 
     def apply_assignments(
@@ -162,7 +162,7 @@ class ReferenceData:
         number_ids: frozenset[int],
         at: float,
     ) -> None:
-        """Who answers which number has been read whole `at` (our clock), for these users and numbers."""
+        """Take in all assignments, fetched `at` (our clock) for these users and numbers."""
         before = {id_: users & user_ids for id_, users in (self.directory.assigned or {}).items()}
         merged = self._memberships["assignments"].merged(before, assigned, at)
         self.directory.assign(fit_into(merged, MAX_ASSIGNMENTS, "assignments", self.limits))
@@ -175,7 +175,7 @@ class ReferenceData:
             self.apply_availability(seen.id, seen.availability, at)
 
     def apply_availability(self, user_id: int, word: str, at: float) -> None:
-        """What one user does, in Aircall's word, as it was asked for `at` (UNIX seconds, our clock)."""
+        """Take in one user's availability, requested `at` (UNIX seconds, our clock)."""
         if self._has_room("users", user_id, self.presence.users):
             self.presence.apply(user_id, self._availabilities.word(word, self.limits), at, self.stale_after_s)
             self.changed_users.add(user_id)
@@ -186,22 +186,22 @@ class ReferenceData:
             self.apply_substatus(seen.id, seen.substatus, at)
 
     def apply_substatus(self, user_id: int, substatus: str | None, at: float) -> None:
-        """Why a user is away, in Aircall's words, as it was asked for `at` (UNIX seconds, our clock)."""
+        """Take in one user's substatus, requested `at` (UNIX seconds, our clock)."""
         presence = self.presence.users.get(user_id)
         if presence is not None:
             presence.set_substatus(substatus and self._substatuses.word(substatus, self.limits), at)
             self.changed_users.add(user_id)
 
     def finish_availabilities(self, listed: Listed) -> None:
-        """All availabilities have been read."""
+        """Remove the presence of users who are no longer listed, after the last page."""
         left = self._left("availabilities", self.presence.users.keys(), listed)
         self.changed_users |= left
         self.presence.remove(left)
 
     def confirm(self, name: str) -> None:
-        """Accept the list of this name that was read last.
+        """Accept the last list with this name.
 
-        Raises InvalidAnswerError if it leaves out so many objects that it is not believed yet.
+        Raises InvalidResponseError if it leaves out so many objects that it is not believed yet.
         """
         objects = self._removal_detectors[name].unconfirmed if name in self._removal_detectors else 0
         users = self._memberships[name].unconfirmed if name in self._memberships else 0
@@ -212,7 +212,7 @@ class ReferenceData:
             )
 
     def _has_room(self, limit: Limit, id_: int, known: Collection[int]) -> bool:
-        """Return whether an object is known, or another one may be."""
+        """Return whether an object is known or fits the limit."""
         room = id_ in known or len(known) < MAX_OBJECTS
         self.limits[limit] += not room
         return room
@@ -234,35 +234,35 @@ class ReferenceData:
             self.empty[name] = first, at
 
     def incomplete(self, name: str) -> bool:
-        """Return whether a list has to be read again soon, because its last reading is unlikely to be whole.
+        """Return whether a list has to be fetched again soon because the last one is probably incomplete.
 
-        It is empty, holds fewer objects than it said, or holds teams of which none has a user.
+        Such a list is empty, holds fewer objects than its `meta.total`, or holds teams without any users.
         """
         without_users = name == "teams" and name in self.known and not self.members_listed
         return name in self.empty or name in self._short or without_users
 
     def suspicious(self, name: str) -> bool:
-        """Return whether a list is empty although an earlier run knew objects of its kind.
+        """Return whether a list is empty although an earlier run saw objects of its kind.
 
-        It is believed once it has been empty for `CONFIRMED` seconds.
+        It is believed once it has been empty for `CONFIRMATION_S`.
         """
         first, last = self.empty.get(name, (-math.inf, 0.0))
         kinds = ("user", "number") if name == "assignments" else (name.removesuffix("s"),)
         return last - first < CONFIRMATION_S and all(map(self.directory.remembers, kinds))
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
-        """The ids of nested objects, those that cannot be read counted and left out."""
+        """Return the ids of nested objects. Malformed objects are counted and left out."""
         refs, malformed = decode_objects(first(tuple(raws), MAX_OBJECTS, "members", self.limits), Ref)
         self.malformed[kind] += malformed
         return frozenset(ref.id for ref in refs)
 
     @property
     def unconfirmed_lists(self) -> frozenset[str]:
-        """The lists that left out somebody who was there before, and are to be read once more."""
-        return frozenset(name for name, leaving in self._removal_detectors.items() if leaving.missing_once)
+        """The lists that left out known objects once, and are to be fetched again."""
+        return frozenset(name for name, detector in self._removal_detectors.items() if detector.missing_once)
 
     @property
     def assignments_outdated(self) -> bool:
-        """Whether there are users or numbers that neither the last nor the present reading of them is for."""
+        """Whether there are users or numbers that no fetch of assignments has included."""
         users, numbers = self._mapped_ids
         return not (self.directory.users.keys() <= users and self.directory.numbers.keys() <= numbers)

@@ -1,4 +1,4 @@
-"""Which objects have left, decided from lists that may be wrong for a while."""
+"""Detect removed objects from lists that may be temporarily wrong."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -12,20 +12,23 @@ Pair = tuple[int, int]
 """A team or number, and one of its users."""
 
 CONFIRMATION_S = 300.0
-"""Seconds for which lists must leave out many objects at once before that is believed."""
+"""Seconds for which lists must leave out many objects before their removal is believed."""
 
 MAX_AT_ONCE = 10
-"""Objects, or a quarter of a list if that is fewer, that may leave at once without being confirmed."""
+"""Objects (or a quarter of the list, if that is fewer) that may be removed at once without confirmation."""
 
 
 def is_bulk(missing: int, known: int) -> bool:
-    """Return whether a list that leaves out `missing` of `known` objects is more likely to be wrong."""
+    """Return whether a list that leaves out `missing` of `known` objects is probably wrong."""
     return missing > max(1, min(MAX_AT_ONCE, known // 4)) or 0 < missing == known
 
 
 @dataclass
 class Listed:
-    """The ids of all objects of a list, as its pages are read; `at` is when (UNIX seconds, our clock)."""
+    """The ids of all objects of a list, collected page by page.
+
+    `at` is when the last page was requested (UNIX seconds, our clock).
+    """
 
     ids: set[int] = field(default_factory=set)
     at: float = 0.0
@@ -34,7 +37,7 @@ class Listed:
     _ended_empty: bool = False
 
     def add(self, page: Page[Any], at: float) -> None:
-        """Add a page. Raises InvalidAnswerError if it is empty although it says that the list has more."""
+        """Add a page. Raises InvalidResponseError if it is empty although `meta.total` promises more."""
         objects = page.objects
         self._ended_empty = not objects and self._objects > 0
         if not objects and page.total is not None and page.total > self._objects:
@@ -46,24 +49,24 @@ class Listed:
 
     @property
     def short(self) -> bool:
-        """Whether the list held fewer objects than it said, or a link led to a page without any."""
+        """Whether the list held fewer objects than its `meta.total`, or a link led to an empty page."""
         return self._ended_empty or (self._total is not None and self._objects < self._total)
 
 
 class RemovalDetector(Generic[T]):
     """Compares each list with the ones before it.
 
-    An object that is left out once may still exist: a list that changes while it is read, page by page, skips
-    objects. An object that is left out by two lists in a row has left. If a list leaves out many objects at
-    once, they have left only after lists have left them out for `CONFIRMED` seconds.
+    An object that is missing once may still exist, because a list that changes while its pages are fetched
+    skips objects. An object that is missing in two lists in a row was removed. If many objects are missing at
+    once, they count as removed only after they have been missing for `CONFIRMATION_S`.
     """
 
     def __init__(self, twice: bool = True) -> None:
-        """Compare lists; without `twice`, a few objects have left as soon as one list leaves them out."""
+        """Compare lists. Without `twice`, a few objects count as removed once one list leaves them out."""
         self.missing_once: Set[T] = frozenset()
-        """The objects that the last list left out, and that leave if the next one does so too."""
+        """Objects missing in the last list, which are removed if they are missing in the next one too."""
         self.unconfirmed = 0
-        """How many objects the last list left out, if they are too many to be believed yet."""
+        """The number of objects missing in the last list, if they are too many to be believed yet."""
         self._twice = twice
         self._missing_since: dict[T, float] = {}
 
@@ -76,10 +79,15 @@ class RemovalDetector(Generic[T]):
         short: bool = False,
         suspicious: bool = False,
     ) -> Set[T]:
-        """Return which of the `known` objects have left, given those `listed` at `at` (seconds, our clock).
+        """Compare a new list with the known objects, and return the removed ones.
 
-        A list that is `short` holds fewer objects than it says: what it leaves out is believed later. A list
-        that is `suspicious` is treated as one that leaves out many.
+        Args:
+            known: The objects known before.
+            listed: The objects in the list.
+            at: When the list was fetched (UNIX seconds, our clock).
+            short: Whether the list holds fewer objects than its `meta.total`. Then missing objects are
+                believed only after `CONFIRMATION_S`.
+            suspicious: Whether to treat the list like one in which many objects are missing.
         """
         missing = known - listed
         self._missing_since = {item: self._missing_since.get(item, at) for item in missing}
@@ -100,26 +108,28 @@ class RemovalDetector(Generic[T]):
 class Memberships:
     """The users of teams or of numbers, from one list of them to the next.
 
-    A few users have left as soon as a list leaves them out. Many at once, or all of a team or number, have
-    left only after `CONFIRMED` seconds.
+    A few users count as removed once a list leaves them out. Many at once, or all of a team or number, count
+    as removed only after `CONFIRMATION_S`.
     """
 
     def __init__(self) -> None:
-        self._leaving = RemovalDetector[Pair](twice=False)
+        self._detector = RemovalDetector[Pair](twice=False)
 
     @property
     def unconfirmed(self) -> int:
-        """How many users the last list left out, if they are too many to be believed yet."""
-        return self._leaving.unconfirmed
+        """The number of users missing in the last list, if they are too many to be believed yet."""
+        return self._detector.unconfirmed
 
     def merged(
         self, known: Mapping[int, Set[int]], listed: Mapping[int, Set[int]], at: float
     ) -> dict[int, frozenset[int]]:
-        """Return the users of everything `listed` at `at` (seconds, our clock): those listed, and those
-        `known` before who have not left."""
+        """Return the users of all `listed` teams or numbers: listed users, and known ones not removed.
+
+        The list was fetched `at` (UNIX seconds, our clock).
+        """
         before = {id_: known.get(id_, frozenset()) for id_ in listed}
         emptied = any(len(users) > 1 and not listed[id_] for id_, users in before.items())
-        left = self._leaving.confirm(_pairs(before), _pairs(listed), at, suspicious=emptied)
+        left = self._detector.confirm(_pairs(before), _pairs(listed), at, suspicious=emptied)
         merged = {id_: set(listed[id_] | users) for id_, users in before.items()}
         for id_, user_id in left:
             merged[id_].discard(user_id)

@@ -1,4 +1,4 @@
-"""The roster: who is on the board, and how they belong together. It stays the same from poll to poll."""
+"""The roster: the users and numbers on a board, and their teams and assignments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from exporter.config import Settings
 
 @dataclass(frozen=True, eq=False)
 class Roster:
-    """Users and numbers on the board, and what follows from the directory for them.
+    """Users and numbers on the board, and their relations according to the directory.
 
-    `present` are the users that Aircall lists; `users` has those besides that turned up before any list
-    named them, `numbers` likewise. Made anew whenever the directory, these or the settings change, so
-    two boards with the same roster show the same people under the same names.
+    `present` are the users in Aircall's lists. `users` and `numbers` also include those that appeared before
+    any list named them. A new roster is built if the directory, the users, the numbers or the settings
+    change. So two boards with the same roster show the same users under the same names.
     """
 
     directory: Directory
@@ -30,7 +30,7 @@ class Roster:
     numbers: frozenset[int]
 
     def is_equivalent(self, other: "Roster") -> bool:
-        """Whether nothing has changed from one to the other."""
+        """Return whether both rosters have the same content."""
         return (
             self.version == other.version
             and self.settings is other.settings
@@ -46,19 +46,19 @@ class Roster:
 
     @cached_property
     def users_by_number(self) -> Mapping[int, frozenset[int]] | None:
-        """Number → those of its users who are still there, none where that is unknown or not wanted."""
+        """Number → its listed users; None if assignments are unknown or switched off."""
         if self.directory.assigned is None or not self.settings.map_users_to_numbers:
             return None
         return {number: users & self.present for number, users in self.directory.assigned.items()}
 
     @cached_property
     def numbers_by_user(self) -> Mapping[int, set[int]] | None:
-        """User → the numbers that he answers, none where that is unknown or not wanted."""
+        """User → the numbers that they answer; None if assignments are unknown or switched off."""
         return None if self.users_by_number is None else numbers_of(self.users_by_number)
 
     @cached_property
     def teams_of_user(self) -> Mapping[int, list[Team]]:
-        """User → his teams, for every user with a row."""
+        """User → their teams, for every user with a row."""
         teams: dict[int, list[Team]] = {}
         for team in self.teams:
             for user_id in team.members:
@@ -67,7 +67,7 @@ class Roster:
 
     @cached_property
     def teams_on_number(self) -> Mapping[int, list[Team]]:
-        """Number → the teams of which a member answers it."""
+        """Number → the teams with a member who answers it."""
         teams: dict[int, list[Team]] = {}
         for team in self.teams:
             for number_id in team.numbers or ():
@@ -76,7 +76,7 @@ class Roster:
 
 
 def roster_now(lists: ReferenceData, live: list[Call], period: Period, settings: Settings) -> Roster:
-    """Return the roster of what is known now; `live` are the calls in progress."""
+    """Build the roster from the present data. `live` are the active calls."""
     directory = lists.directory
     unnamed_users, unnamed_numbers = unnamed(lists, live, period)
     waited_on = {call.number.id for call in live if call.waiting and call.number}

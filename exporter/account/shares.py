@@ -1,8 +1,8 @@
-"""Whose counters have series of their own, and what is added up under `others`, where users are too many.
+"""Decide which users' counters have series of their own, and add up the rest under `others`.
 
-A counter must never fall, nor count again what another series has counted. So a user who has series keeps
-them, also after leaving and if the limit is lowered; and what was counted under `others` stays there, also
-when the user gets series, which then begin at 0.
+A counter must never decrease, nor count again what another series has counted. So a user who has series keeps
+them, also after leaving and if the limit is lowered. Calls counted under `others` stay there when the user
+gets series, which then begin at 0.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -10,28 +10,31 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from exporter.account.counter_totals import NOT_KEPT, OTHERS, Key, kind_of
 
 Own = Mapping[str, tuple[tuple[Key, int], ...]]
-"""By the id of each user who has series of their own: what was counted before, and stays in `others`."""
+"""The counts that stay in `others` because they are from before, by the id of each user with series."""
 
 
 class Shares:
-    """Turns what was counted for each user into what is exposed. User ids are texts, as in keys."""
+    """Turns the totals of each user into exposed values. User ids are strings, as in keys."""
 
     def __init__(
         self, own: Own | None = None, before: "Shares | None" = None, totals: Mapping[Key, int] | None = None
     ) -> None:
-        """Continue with `own` as the archive has it; None if it has never saved who has series.
+        """Continue with the users that have series of their own.
 
-        Then nothing of users is exposed before the first decision on who has series. If the archive was
-        replaced while the exporter runs, `before` is what was exposed until then, and `totals` is what the
-        archive has now: whoever had series keeps them, and what is not kept in an archive continues.
+        Args:
+            own: The users as the archive has them. If it has none stored (None), totals of users are not
+                exposed before the first call of `admit`.
+            before: The object used until now, if the archive was replaced at runtime. Its users keep their
+                series, and totals that are not archived continue.
+            totals: The totals in the new archive.
         """
         self._own: dict[str, dict[Key, int]] = {user: dict(base) for user, base in (own or {}).items()}
         self._limit = None if own is None else 0
         self._counted: dict[Key, int] = {}
-        """What was counted for users who have no series."""
+        """The counts of users without series of their own."""
         self._users_counted: set[str] = set()
         self.others: dict[Key, int] = {}
-        """What is exposed for all who have no series together."""
+        """The exposed sums for all users without series of their own."""
         self._unsaved = False
         if before is not None and before._limit is not None:
             self._limit = 0
@@ -40,10 +43,10 @@ class Shares:
             self._add_to_others(base.items())
 
     def _follow(self, before: "Shares", totals: Mapping[Key, int]) -> None:
-        """Keep the series of users, and the part of each count in `others` if no archive keeps the count."""
+        """Keep the series of users, and the part of each count in `others` if the count is not archived."""
         for user in before._own.keys() - self._own.keys():
-            kept = {key: n for key, n in before._own[user].items() if key in totals}
-            self._own[user] = {key: min(n, totals[key]) for key, n in kept.items()}
+            archived = {key: n for key, n in before._own[user].items() if key in totals}
+            self._own[user] = {key: min(n, totals[key]) for key, n in archived.items()}
             self._unsaved = True
         for base in (before._counted, *before._own.values()):
             for key, n in base.items():
@@ -55,7 +58,7 @@ class Shares:
 
     @property
     def own(self) -> Set[str]:
-        """Who has series of their own."""
+        """The users that have series of their own."""
         return self._own.keys()
 
     def exposed(self, counts: Iterable[tuple[Key, int]]) -> Iterator[tuple[Key, int]]:
@@ -78,9 +81,9 @@ class Shares:
                     yield self._add_to_others([(key, more)])[0]
 
     def admit(self, users: Iterable[str], limit: int) -> list[tuple[Key, int]]:
-        """Give series to these users, the first ones first, as far as `limit` allows; return what changes.
+        """Give series to these users, in this order, up to `limit`; return the exposed values that change.
 
-        Whoever was counted comes next. Users without any count who are not among them lose their place.
+        Other users with counts come next. Absent users without counts lose their series.
         """
         first, self._limit = self._limit is None, limit
         users = list(users)
@@ -98,9 +101,9 @@ class Shares:
         return list(self.exposed(counted.items()))
 
     def take_unsaved(self) -> Own | None:
-        """Return who has series, or None if the archive knows.
+        """Return the users with series, or None if the archive already has them.
 
-        It knows also while everybody has series: the limit may be lower at the next start.
+        They are saved even while all users have series, because the limit may be lower at the next start.
         """
         if not self._unsaved:
             return None
@@ -111,7 +114,7 @@ class Shares:
         }
 
     def not_saved(self) -> None:
-        """What was taken last has not reached the archive."""
+        """Record that the users taken last were not saved."""
         self._unsaved = True
 
     def _give(self, user: str) -> None:

@@ -1,11 +1,11 @@
-"""Calls in the order of their starts: sixteen bytes each, as tens of thousands are kept."""
+"""An index of calls by start, with sixteen bytes for each of tens of thousands of calls."""
 
 from array import array
 from bisect import bisect_left
 
 
 class StartTimeIndex:
-    """Starts (UNIX seconds) and ids of calls, the earliest start first; calls of one second in any order."""
+    """Starts (UNIX seconds) and ids of calls, ordered by start."""
 
     def __init__(self) -> None:
         self._starts, self._ids = array("q"), array("q")
@@ -14,21 +14,21 @@ class StartTimeIndex:
         return len(self._starts)
 
     def latest_until(self, start: int) -> int | None:
-        """The latest start up to and with `start`; none where there is no call."""
-        place = bisect_left(self._starts, start + 1)
-        return self._starts[place - 1] if place else None
+        """Return the latest start that is not after `start`, or None if there is no such call."""
+        position = bisect_left(self._starts, start + 1)
+        return self._starts[position - 1] if position else None
 
     def add(self, start: int, call_id: int) -> None:
-        place = bisect_left(self._starts, start)
-        self._starts.insert(place, start)
-        self._ids.insert(place, call_id)
+        position = bisect_left(self._starts, start)
+        self._starts.insert(position, start)
+        self._ids.insert(position, call_id)
 
     def count_since(self, start: int) -> int:
-        """How many started at `start` or later."""
+        """Return the number of calls that started at `start` or later."""
         return len(self) - bisect_left(self._starts, start)
 
     def pop_before(self, start: float) -> list[tuple[int, int]]:
-        """Let go of those that started before `start`, and give their starts and ids."""
+        """Remove the calls that started before `start`, and return their starts and ids."""
         cut = bisect_left(self._starts, start)
         taken = list(zip(self._starts[:cut], self._ids[:cut], strict=True))
         del self._starts[:cut], self._ids[:cut]

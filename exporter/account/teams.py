@@ -7,13 +7,13 @@ from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.config import Group, Settings
 
 GROUP_PREFIX = "group:"
-"""Before a group's name, in place of a team's id."""
+"""Prefix of a group's name in place of a team's id."""
 
 _KINDS: tuple[Literal["users", "teams", "numbers"], ...] = ("users", "teams", "numbers")
 
 
 class Team(NamedTuple):
-    """A team as the board shows it. `numbers` are those that a member answers, none while that is unknown."""
+    """A team on the board. `numbers` are those that a member answers; None if assignments are unknown."""
 
     label: NamedRef
     members: frozenset[int]
@@ -30,10 +30,10 @@ def numbers_of(assigned: Mapping[int, frozenset[int]]) -> dict[int, set[int]]:
 
 
 def teams_of(directory: Directory, user_ids: Iterable[int], settings: Settings) -> tuple[Team, ...]:
-    """The teams on the board, "Single Users" after Aircall's own, then the groups.
+    """Return the teams on the board: Aircall's teams, "Single Users", then the groups.
 
-    Teams and single users are restricted to the names in `teams` of the configuration, where there are
-    any. `user_ids` are all users on the board; those in no team of Aircall's are the single ones.
+    If `teams` is configured, only teams with these names (and "Single Users", if named) are shown. `user_ids`
+    are all users on the board. Those in none of Aircall's teams are the single users.
     """
     users = frozenset(user_ids)
     assigned = directory.assigned if settings.map_users_to_numbers else None
@@ -45,7 +45,7 @@ def teams_of(directory: Directory, user_ids: Iterable[int], settings: Settings) 
         for label, members in (*teams, (SINGLE_USERS, single))
         if not settings.teams or label.name in settings.teams
     ]
-    groups = [(group_label(group.name), _people(directory, group) & users) for group in settings.groups]
+    groups = [(group_label(group.name), _members(directory, group) & users) for group in settings.groups]
     return tuple(
         Team(
             label,
@@ -57,28 +57,28 @@ def teams_of(directory: Directory, user_ids: Iterable[int], settings: Settings) 
 
 
 def group_label(name: str) -> NamedRef:
-    """A group where a team's id and name would stand."""
+    """Return a group's id and name, as for a team."""
     return NamedRef(GROUP_PREFIX + name, name)
 
 
 def unknown_names(directory: Directory, settings: Settings) -> Iterator[str]:
-    """Say which names and ids of the configuration nobody has; meant for a directory that was read whole."""
+    """Yield the names and ids in the configuration that match nothing in a complete directory."""
     for name in settings.teams:
         if name != SINGLE_USERS.name and not directory.find("teams", name):
             yield f"teams: {name}"
     for group in settings.groups:
         for kind in _KINDS:
-            for wanted in getattr(group, kind):
-                if not directory.find(kind, wanted):
-                    yield f"groups, {group.name}: {kind}: {wanted}"
+            for name_or_id in getattr(group, kind):
+                if not directory.find(kind, name_or_id):
+                    yield f"groups, {group.name}: {kind}: {name_or_id}"
 
 
-def _people(directory: Directory, group: Group) -> frozenset[int]:
-    """All users that a group names: themselves, by their teams, or by the numbers that they answer."""
-    people = {user_id for user in group.users for user_id in directory.find("users", user)}
+def _members(directory: Directory, group: Group) -> frozenset[int]:
+    """Return all users of a group: those it names, and those of the teams and numbers that it names."""
+    members = {user_id for user in group.users for user_id in directory.find("users", user)}
     for team in group.teams:
-        people.update(*(directory.members[team_id] for team_id in directory.find("teams", team)))
+        members.update(*(directory.members[team_id] for team_id in directory.find("teams", team)))
     for number in group.numbers:
-        answering = directory.assigned or {}
-        people.update(*(answering.get(number_id, ()) for number_id in directory.find("numbers", number)))
-    return frozenset(people)
+        assigned = directory.assigned or {}
+        members.update(*(assigned.get(number_id, ()) for number_id in directory.find("numbers", number)))
+    return frozenset(members)

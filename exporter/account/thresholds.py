@@ -1,8 +1,8 @@
-"""What is marked on the board because it exceeds a threshold of the configuration.
+"""Compare the KPIs on the board with the configured thresholds.
 
 The tutorial asks for it ("Should we define thresholds for certain KPIs and highlight them when they are
-exceeded"). A mark says of one KPI whether it is above its threshold, not at it, or below it where more is
-better; where there is nothing to compare it is not.
+exceeded"). A threshold is exceeded by a value above it (below it for the service level), not by an equal one.
+Without a value, it is not exceeded.
 """
 
 import math
@@ -15,11 +15,11 @@ ThresholdCheck = tuple[str, bool]
 """A KPI's name, as in the configuration, and whether its threshold is exceeded."""
 
 _TIMED = ("in_call", "after_call_work", "do_not_disturb")
-"""States in which nobody should be for long."""
+"""States with a threshold for the time in state."""
 
 
 def user_checks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[ThresholdCheck]:
-    """The marks of a user at `now` (UNIX seconds, our clock); only those whose threshold is set."""
+    """Yield the checks of a user at `now` (UNIX seconds, our clock) for the thresholds that are set."""
     yield from call_checks(row, thresholds)
     in_state = now - row.since if row.since is not None else 0.0
     for state in _TIMED:
@@ -29,7 +29,7 @@ def user_checks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[Th
 
 
 def next_change_at(row: UserRow, thresholds: Thresholds, now: float) -> float:
-    """When (UNIX seconds, our clock) a mark of the user changes by the clock alone; infinite for never."""
+    """Return when a check of the user changes without new data (UNIX seconds, our clock), or infinity."""
     limit = getattr(thresholds, row.state) if row.state in _TIMED else 0.0
     if not limit or row.since is None or now - row.since > limit:
         return math.inf
@@ -37,7 +37,7 @@ def next_change_at(row: UserRow, thresholds: Thresholds, now: float) -> float:
 
 
 def call_checks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[ThresholdCheck]:
-    """The marks that follow from the calls of the activity period."""
+    """Yield the checks of the calls of the activity period."""
     if thresholds.average_call:
         yield "average_call", (row.average_call or 0.0) > thresholds.average_call
     share = missed_rate(row.calls)
@@ -46,7 +46,7 @@ def call_checks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> I
 
 
 def group_checks(row: TeamRow | NumberRow, settings: Settings) -> Iterator[ThresholdCheck]:
-    """The marks of a team or number: those of its calls, and of its service level."""
+    """Yield the checks of a team or number: those of its calls, and of its service level."""
     yield from call_checks(row, settings.thresholds)
     target, level = settings.service_level.target, row.service_level
     if target:
@@ -54,7 +54,7 @@ def group_checks(row: TeamRow | NumberRow, settings: Settings) -> Iterator[Thres
 
 
 def missed_rate(calls: CallCounts) -> float | None:
-    """Missed calls among the inbound ones, 0 where there are none; nothing while missed ones are unknown."""
+    """Return the share of inbound calls that were missed: 0 without calls, None if that is unknown."""
     missed = calls.get(("inbound", "missed"))
     if missed is None:
         return None

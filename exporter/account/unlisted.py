@@ -1,4 +1,4 @@
-"""Users, numbers and teams that appear elsewhere without being in their list."""
+"""Unlisted objects: users, numbers and teams that appear in calls or events, but in no list."""
 
 from collections.abc import Collection, Iterable, Set
 from typing import Literal, NamedTuple
@@ -11,10 +11,10 @@ StrangerKind = Literal["user", "number", "team", "user who left"]
 Stranger = tuple[StrangerKind, int]
 
 MAX_REMEMBERED = 10_000
-"""Strangers that are remembered as reported."""
+"""Unlisted objects that are remembered as reported."""
 
 REPORT_INTERVAL_S = 600.0
-"""Seconds after which a stranger that is still not listed is reported again; doubled each time."""
+"""Seconds after which an object that is still unlisted is reported again; doubled each time."""
 
 
 class _Report(NamedTuple):
@@ -23,10 +23,10 @@ class _Report(NamedTuple):
 
 
 def find_unlisted(lists: ReferenceData, live: Collection[Call], period: Period) -> frozenset[Stranger]:
-    """Return who appears without being listed, and users who are listed without an availability.
+    """Return unlisted objects, and listed users without an availability.
 
-    Of the finished calls of the period only users and numbers that no list has ever named count: calls of
-    a deleted user are no reason to read the lists again.
+    From the done calls of the period, only users and numbers count that no list has ever named: calls of a
+    deleted user are no reason to fetch the lists again.
     """
     directory, present = lists.directory, lists.presence.users.keys()
     in_calls, on = _in_calls(live)
@@ -43,7 +43,7 @@ def find_unlisted(lists: ReferenceData, live: Collection[Call], period: Period) 
 
 
 def unnamed(lists: ReferenceData, live: Collection[Call], period: Period) -> tuple[Set[int], Set[int]]:
-    """Return the users and the numbers that appear in calls or availabilities and that no list ever named."""
+    """Return the users and numbers in calls or availabilities that no list has ever named."""
     directory = lists.directory
     in_calls, on = _in_calls(live)
     return (
@@ -58,13 +58,13 @@ def _in_calls(live: Collection[Call]) -> tuple[Set[int], Set[int]]:
 
 
 class UnlistedObjects:
-    """Reports each stranger at once, and ever more rarely for as long as it is not listed."""
+    """Reports each unlisted object at once, and then ever more rarely while it is unlisted."""
 
     def __init__(self) -> None:
         self._reported: dict[Stranger, _Report] = {}
 
     def due(self, found: frozenset[Stranger], lists: ReferenceData, now: float) -> frozenset[Stranger]:
-        """Return which of the strangers `found` are to be reported `now` (seconds, our clock)."""
+        """Return which of the objects `found` are to be reported `now` (UNIX seconds, our clock)."""
         reported = self._reported = {
             stranger: report for stranger, report in self._reported.items() if not _resolved(stranger, lists)
         }

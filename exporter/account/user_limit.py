@@ -1,7 +1,7 @@
-"""How many users have series of their own, where a company has more than anybody could look at.
+"""Limit the number of users with rows and counters of their own.
 
-Who is left out is left out of the rows by user only: teams, numbers and the queue count everybody, and the
-counters of those left out stand under one name, so that the sums stay true. `shares` decides who has them.
+Users beyond the limit have no row, but teams, numbers and the queue still include them. Their counters are
+added up under one name, so that sums stay correct. `exporter.account.shares` selects the users.
 """
 
 from collections import Counter
@@ -18,9 +18,9 @@ OTHER_TEAMS = NamedRef(OTHERS, "Other teams")
 
 
 def apply_user_limit(board: Board, own: Set[str]) -> Board:
-    """Return the board with rows for `user_limit` users at most, and counters for the users in `own`.
+    """Return the board with rows for at most `user_limit` users, and counters for the users in `own`.
 
-    Rows are for users who have counters, then for the lowest ids: for those who have been there longest.
+    Users with counters get rows first, then those with the lowest ids, who have existed longest.
     """
     counters, most = board.counters, board.settings.user_limit
     if (
@@ -47,8 +47,8 @@ def _summed(rows: Iterable[UserCounters]) -> UserCounters:
     for row in rows:
         calls.update(row.calls)
         answer = _plus(answer, row.answer)
-        for way, total in row.talk.items():
-            talk[way] = _plus(total, talk.get(way))
+        for direction, total in row.talk.items():
+            talk[direction] = _plus(total, talk.get(direction))
         if row.declined is not None:
             declined = row.declined + (declined or 0)
         if row.held is not None:

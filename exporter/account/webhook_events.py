@@ -1,4 +1,4 @@
-"""What events tell the account, in whatever order they come."""
+"""Apply webhook events to the account, in whatever order they arrive."""
 
 import dataclasses
 from typing import Literal
@@ -13,30 +13,32 @@ from exporter.aircall.events import EVENTS, Event, UserEventData
 from exporter.aircall.models import Call, CallWithDetails
 
 EventOutcome = Literal["accepted", "out_of_order", "ignored"]
-"""Whether an event was the newest of its call or user, older than what is known, or about a call that is not
-shown."""
+"""Whether an event was new (`accepted`), older than the known data, or about a call that is not shown."""
 
 EVENT_TIME_OFFSET_S = 0.8
-"""Events are dated by whole seconds. Each is as of the end of its second, the kinds in their order."""
+"""Offset in seconds that is added to the time of an event, which Aircall dates in whole seconds.
+
+An event is treated as near the end of its second, ordered by type within it."""
 
 MAX_EVENT_LEAD_S = 5.0
-"""Seconds by which an event may be dated ahead of Aircall's clock, as far as we know that."""
+"""Seconds by which an event's time may be ahead of Aircall's clock."""
 
 
 class EventProcessor:
-    """Takes in events, and knows what they leave open."""
+    """Applies events, and records which users have to be fetched because of them."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
         self.last_call_event_at = self.last_user_event_at = -1e9
-        """When (our clock) there was an event about a call, and about a user."""
+        """When the last event about a call, and about a user, arrived (our clock)."""
         self.uncertain_users: dict[int, float] = {}
-        """Users of whom an event says that they do something else, but not what; since when (our clock)."""
+        """Users whose state changed according to an event that did not name the new one; since when (our
+        clock)."""
         self.users_changed = False
-        """Whether somebody has come or left."""
+        """Whether users were created or deleted."""
 
     def apply(self, event: Event, now: float) -> EventOutcome:
-        """Take in an event `now` (our clock)."""
+        """Apply an event that arrived `now` (our clock)."""
         event = dataclasses.replace(
             event, at=min(event.at, now + self._account.server_ahead + MAX_EVENT_LEAD_S)
         )
@@ -53,7 +55,7 @@ class EventProcessor:
         return "accepted"
 
     def on_availabilities_fetched(self) -> None:
-        """Availabilities have been read."""
+        """Remove the uncertain users whose availability has been fetched since."""
         seen = self._account.presence.users
         self.uncertain_users = {
             user_id: since
@@ -67,17 +69,17 @@ class EventProcessor:
         before = account.calls.calls.get(call.id)
         if before is None and self._was_fetched_since(call, event.at):
             return "out_of_order"
-        reads = call.id in account.ledger.told_of or (before is None and account.may_be_kept(call))
-        if reads and account.ledger.totals is not None:
+        needs_fetch = call.id in account.ledger.told_of or (before is None and account.may_be_kept(call))
+        if needs_fetch and account.ledger.totals is not None:
             return "accepted" if account.ledger.read_again(call.id, as_of, now) else "out_of_order"
         if before is None and self._is_pruned(call):
             return "out_of_order"
         if before is None and not account.has_room_for_calls():
             return "ignored"
-        shown = replace(call, user=None) if call.waiting else call  # polls do not tell on whom it rings
+        shown = replace(call, user=None) if call.waiting else call  # as in polls, without the ringing user
         is_read_again = before is not None and call.id in account.calls.recount_ids
         is_newest = not is_read_again and account.apply_call(shown, read.details, as_of)
-        if reads:  # the archive is not open yet and may have a newer version
+        if needs_fetch:  # the archive is not open yet and may have a newer version
             account.ledger.read_again(call.id, as_of, now)
         known = account.calls.calls[call.id]
         account.calls.note_event(call.id, account.as_of)
@@ -103,16 +105,16 @@ class EventProcessor:
         return is_old and call.id not in account.ledger.unfinished_ids
 
     def _in_call(self, before: Call | None, call: Call, at: float) -> None:
-        """Set the user who talks to in a call. Other users of the call have to be looked at again."""
-        talks = call.user.id if call.phase == "answered" and call.user else None
+        """Set the state of the call's user to `in_call`. Its other users become uncertain."""
+        talking_id = call.user.id if call.phase == "answered" and call.user else None
         if self._account.calls.talking.has_left(call):
-            talks = None
-        if talks is not None:
-            self._apply_call(talks, "in_call", at)
+            talking_id = None
+        if talking_id is not None:
+            self._apply_state(talking_id, "in_call", at)
         for version in (before, call):
             user = version.user if version else None
             seen = self._account.presence.users.get(user.id) if user else None
-            if user and user.id != talks and seen and seen.state == "in_call":
+            if user and user.id != talking_id and seen and seen.state == "in_call":
                 self._mark_uncertain(user.id, at)
 
     def _of_user(self, event: str, user: UserEventData, at: float) -> EventOutcome:
@@ -128,12 +130,12 @@ class EventProcessor:
         if state is None:
             self._mark_uncertain(user.id, at)
         else:
-            self._apply_call(user.id, state, at)
+            self._apply_state(user.id, state, at)
         if user.substatus is not None:
             account.reference_data.apply_substatus(user.id, user.substatus, at)
         return "accepted"
 
-    def _apply_call(self, user_id: int, state: str, at: float) -> None:
+    def _apply_state(self, user_id: int, state: str, at: float) -> None:
         self._account.reference_data.apply_availability(user_id, state, at)
         if at >= self.uncertain_users.get(user_id, at):
             self.uncertain_users.pop(user_id, None)

@@ -1,4 +1,4 @@
-"""Decode calls. A part of a call that cannot be read costs that part only."""
+"""Decode calls. If a field of a call is malformed, the other fields are still used."""
 
 import sys
 from collections import Counter
@@ -18,26 +18,29 @@ _OPTIONAL: dict[str, Any] = {
     "raw_digits": str | None,
     "missed_call_reason": str | None,
 }
-"""The parts that a call can do without. Its id, direction, status and times are not among them."""
+"""The optional fields of a call. A call with a malformed id, direction, status or time is not used."""
 
 T = TypeVar("T")
 
 
 class _InProgress(msgspec.Struct):
-    """What is read of calls in progress only."""
+    """Fields that are read for active calls only."""
 
     teams: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=1000)] | None = None
     external_transferred_to: Any = None
 
 
 def decode_calls(body: bytes) -> Page[CallWithDetails]:
-    """Decode a list of calls with their details. Raises InvalidAnswerError."""
+    """Decode a list of calls with their details. Raises InvalidResponseError."""
     listed = decode_list(body, "calls")
     return decode_call_items(listed.raws, listed.next_page_link, listed.exceeded)
 
 
 def decode_call(body: bytes) -> Page[CallWithDetails]:
-    """Decode a single call as a page of one, or of none if it is unreadable. Raises InvalidAnswerError."""
+    """Decode a single call as a page of one, or an empty page if it is malformed.
+
+    Raises InvalidResponseError.
+    """
     return decode_call_items([decode_field(body, "call")])
 
 
@@ -46,9 +49,9 @@ def decode_call_items(
     next_page_link: str | None = None,
     exceeded: Counter[Limit] | None = None,
 ) -> Page[CallWithDetails]:
-    """Decode calls with their details; count in `exceeded` how often a limit was.
+    """Decode calls with their details; count exceeded limits in `exceeded`.
 
-    Calls that cannot be read are counted, and calls with an unknown direction listed; both are left out.
+    Malformed calls are left out and counted. Calls with an unknown direction are left out and listed.
     """
     items: list[CallWithDetails] = []
     ignored: list[int] = []
@@ -64,7 +67,7 @@ def decode_call_items(
 
 
 def _bounded(read: CallWithDetails, exceeded: Counter[Limit]) -> CallWithDetails:
-    """Return the same call within the limits of what is kept."""
+    """Return the call, cut to the limits of `exporter.aircall.limits`."""
     details = truncated(read.details, exceeded)
     tags = first(details.tags or (), MAX_TAGS, "tags", exceeded)
     comments = first(details.comments or (), MAX_COMMENTS, "comments", exceeded)
@@ -79,7 +82,7 @@ def _bounded(read: CallWithDetails, exceeded: Counter[Limit]) -> CallWithDetails
 
 
 def _read(raw: msgspec.Raw) -> CallWithDetails | int | None:
-    """Decode a call; return its id if its direction is unknown, and None if it cannot be read."""
+    """Decode a call. Returns its id if its direction is unknown, and None if it is malformed."""
     calls, _ = decode_objects([raw], Call)
     if calls:
         return _with_rest(calls[0], raw)
@@ -112,7 +115,7 @@ def _readable(field: msgspec.Raw | None, kind: Any) -> bool:
 
 
 def _details(raw: msgspec.Raw) -> CallDetails:
-    """Decode a call's details; if one of them cannot be read, the others one by one."""
+    """Decode a call's details, one by one if any of them is malformed."""
     whole, _ = decode_objects([raw], CallDetails)
     if whole:
         return whole[0]
@@ -136,7 +139,7 @@ def _details(raw: msgspec.Raw) -> CallDetails:
 
 
 def _intern_call(call: Call) -> Call:
-    """Return the same call, sharing equal parts with other calls: tens of thousands are kept."""
+    """Return the call with equal parts shared among calls, because tens of thousands are in memory."""
     return msgspec.structs.replace(
         call,
         status=sys.intern(call.status),
@@ -151,5 +154,5 @@ def _intern_call(call: Call) -> Call:
 
 @lru_cache(maxsize=2**12)
 def _interned(value: T) -> T:
-    """Return one object for all equal ones read of late: calls read together began and ended together."""
+    """Return the same object for equal recent values: calls fetched together have many in common."""
     return value

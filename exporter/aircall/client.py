@@ -31,15 +31,15 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 5.0
 """Seconds for connecting to one address."""
 READ_TIMEOUT = 10.0
-"""Seconds for a whole request: name lookup, proxy, TLS, request, headers and body."""
+"""Seconds for a whole request, with name lookup, proxy, TLS, headers and body."""
 REPEATABLE = ("GET", "PUT")
-"""Methods whose requests may be sent twice with the effect and the answer of one: a switch sets a state.
-The others always get a new connection, because the effect of a request on a dropped one is not known."""
+"""Idempotent methods, whose requests may be repeated. Other requests always use a new connection, because
+after a dropped connection it is unknown whether they took effect."""
 MAX_RESPONSE_BYTES = 16 * 2**20
-"""Bytes; a page of 50 calls with everything in it has some 200 kB."""
+"""A page of 50 calls with all fields has about 200 kB."""
 
 FAILURES = ("timeout", "connection", "invalid")
-"""Codes of requests that brought no answer, or none that can be read."""
+"""Codes of requests without a valid response."""
 
 _SUCCESS = (200, 201, 204)
 
@@ -53,7 +53,7 @@ _BY_STATUS = {
 
 
 class ClientMetrics:
-    """What the client counts of its own work."""
+    """Metrics of the client's requests."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -72,9 +72,9 @@ class ClientMetrics:
         )
 
     def count(self, endpoint: str, code: str, seconds: float) -> None:
-        """Count a request that ended after some `seconds`.
+        """Count a request that took `seconds`.
 
-        Failures without a status begin at 0, so that `increase()` sees the first ones, too.
+        Failures without a status begin at 0, so that `increase()` includes the first one.
         """
         for failure in FAILURES:
             self.requests.labels(endpoint, failure)
@@ -83,14 +83,14 @@ class ClientMetrics:
 
 
 class _Session(requests.Session):
-    """Does not even read where a redirect leads: that may be anything, and requests would stumble over it."""
+    """Ignores redirects: requests fails on some invalid targets even if it does not follow them."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         return None
 
 
 class Client:
-    """Sends requests to Aircall, one at a time, each of them once: the poller decides what is repeated."""
+    """Sends requests to Aircall, one at a time, without retries: the poller decides what is repeated."""
 
     def __init__(self, base_url: str, api_id: str, api_token: str, metrics: ClientMetrics) -> None:
         self._base_url = base_url
@@ -103,7 +103,7 @@ class Client:
         self._session.headers["User-Agent"] = f"aircall-exporter/{__version__}"
         self._session.headers["Accept"] = "application/json"
         if is_loopback(urlsplit(base_url).hostname or ""):
-            self._session.trust_env = False  # a proxy has no way to this machine's loopback
+            self._session.trust_env = False  # a proxy cannot reach the loopback interface
             self._session.verify = next(
                 (path for name in CA_VARIABLES if (path := os.environ.get(name))), True
             )
@@ -112,10 +112,10 @@ class Client:
         self._session.close()
 
     def send(self, request: Request[T]) -> tuple[T, Headers]:
-        """Make one request. Returns what the answer holds, and its headers.
+        """Send one request. Returns the decoded response and its headers.
 
         Raises:
-            ApiError: or one of its kinds, whatever goes wrong. The text holds no credential and no query.
+            ApiError: For every failure, also as a subclass. The message contains no credential and no query.
         """
         code, started, headers = "connection", time.monotonic(), Headers()
         max_idle = self._transport.max_idle if request.method in REPEATABLE else 0.0
@@ -133,7 +133,7 @@ class Client:
         except InvalidResponseError as error:
             code = "invalid"
             raise ApiError(code, f"{request.path}: {error}", headers) from None
-        except Exception as error:  # whatever it is, the request has failed
+        except Exception as error:  # any exception means that the request failed
             code, problem = describe(error, self._base_url, attempt, READ_TIMEOUT)
             kind = self._dropped(attempt) if attempt.is_dropped else ApiError
             raise kind(code, f"{request.path}: {problem}") from None
@@ -143,9 +143,9 @@ class Client:
     def _dropped(self, attempt: Attempt) -> type[ApiError]:
         self._transport.drop_connections(attempt.idle)
         log.info(
-            "no answer on a kept connection, repeating the request on a new one",
+            "no response on an idle connection, repeating the request on a new one",
             idle=f"{attempt.idle:.1f}s",
-            kept_from_now_on=f"{self._transport.max_idle:.1f}s",
+            max_idle=f"{self._transport.max_idle:.1f}s",
         )
         return DroppedConnectionError
 
@@ -157,7 +157,7 @@ class Client:
             data=request.content,
             headers={"Content-Type": "application/json"} if request.content else None,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-            allow_redirects=False,  # the credential goes to the configured host and nowhere else
+            allow_redirects=False,  # the credential is sent to the configured host only
             stream=True,
         ) as response:
             body = bytearray()
@@ -167,13 +167,13 @@ class Client:
                     raise InvalidResponseError(f"the answer is larger than {MAX_RESPONSE_BYTES} bytes")
                 if attempt.remaining <= 0:
                     break
-            if attempt.remaining <= 0:  # the end of the body may be where the connection was shut down
+            if attempt.remaining <= 0:  # the body may end early because the connection was shut down
                 raise requests.Timeout
             return response, bytes(body)
 
 
 def _decoded(request: Request[T], body: bytes) -> T:
-    """Decode an answer. Raises InvalidAnswerError, whatever goes wrong."""
+    """Decode a response. Raises InvalidResponseError for every failure."""
     try:
         return request.decode(body)
     except InvalidResponseError:

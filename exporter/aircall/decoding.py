@@ -1,7 +1,4 @@
-"""Answers as Aircall's objects, decoded one by one.
-
-An object that cannot be read is left out and counted, and costs nothing but itself.
-"""
+"""Decode responses object by object. Malformed objects are left out and counted."""
 
 import json
 import math
@@ -15,13 +12,13 @@ from exporter.aircall.limits import MAX_LINK_LENGTH, MAX_PAGE_ITEMS, Limit, firs
 from exporter.aircall.models import Page, Ref
 
 MAX_NUMBER_LENGTH = 400
-"""Digits of a whole number."""
+"""Maximum number of digits of an integer."""
 
 T = TypeVar("T")
 
 
 class InvalidResponseError(Exception):
-    """The answer is not JSON, or not of the shape that the endpoint promises."""
+    """The response is not JSON, or not of the documented shape."""
 
 
 class _Meta(msgspec.Struct):
@@ -30,8 +27,11 @@ class _Meta(msgspec.Struct):
 
 
 class ListAnswer(NamedTuple):
-    """A list answer, decoded up to its objects. `total` is how many the whole list has, if it says, and
-    `exceeded` how often a limit was."""
+    """A page of a list whose objects are not decoded yet.
+
+    `total` is the number of objects in the whole list, or None if the page has no `meta.total`. `exceeded` is
+    how often each limit was exceeded.
+    """
 
     raws: Sequence[msgspec.Raw]
     next_page_link: str | None
@@ -40,7 +40,7 @@ class ListAnswer(NamedTuple):
 
 
 def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
-    """Decode a list answer, whose objects stand under `key`. Raises InvalidAnswerError."""
+    """Decode a page of a list, whose objects are in the field `key`. Raises InvalidResponseError."""
     raws, next_page_link, total, exceeded = decode_list(body, key)
     items, malformed = decode_objects(raws, kind)
     items = tuple(truncated(item, exceeded) for item in items)
@@ -48,7 +48,7 @@ def decode_page(body: bytes, key: str, kind: type[T]) -> Page[T]:
 
 
 def decode_list(body: bytes, key: str) -> ListAnswer:
-    """Decode a list answer up to its objects. Raises InvalidAnswerError."""
+    """Decode a page of a list up to its objects. Raises InvalidResponseError."""
     fields = decode_fields(body)
     try:
         raws = msgspec.json.decode(fields[key], type=list[msgspec.Raw])
@@ -63,8 +63,8 @@ def decode_list(body: bytes, key: str) -> ListAnswer:
             f"the next_page_link has {len(link)} characters, more than {MAX_LINK_LENGTH}"
         )
     exceeded: Counter[Limit] = Counter()
-    some = first(raws, MAX_PAGE_ITEMS, "page_items", exceeded)
-    return ListAnswer(some, link, meta.total if type(meta.total) is int else None, exceeded)
+    accepted = first(raws, MAX_PAGE_ITEMS, "page_items", exceeded)
+    return ListAnswer(accepted, link, meta.total if type(meta.total) is int else None, exceeded)
 
 
 def decode_ids(raws: Sequence[msgspec.Raw]) -> frozenset[int]:
@@ -74,7 +74,7 @@ def decode_ids(raws: Sequence[msgspec.Raw]) -> frozenset[int]:
 
 
 def decode_field(body: bytes, key: str) -> msgspec.Raw:
-    """Return one field of an answer, not decoded yet. Raises InvalidAnswerError."""
+    """Return one field of a response, not decoded yet. Raises InvalidResponseError."""
     fields = decode_fields(body)
     if key not in fields:
         raise InvalidResponseError(f"the answer has no {key}")
@@ -82,13 +82,13 @@ def decode_field(body: bytes, key: str) -> msgspec.Raw:
 
 
 def decode_object(body: bytes, key: str, kind: type[T]) -> T | None:
-    """Decode a single-object answer; none where that object cannot be read. Raises InvalidAnswerError."""
+    """Decode a response with one object, or return None if that is malformed. Raises InvalidResponseError."""
     items, _ = decode_objects([decode_field(body, key)], kind)
     return items[0] if items else None
 
 
 def decode_objects(raws: Any, kind: type[T]) -> tuple[tuple[T, ...], int]:
-    """Decode objects one by one; also how many could not be."""
+    """Decode objects one by one. Returns them, and the number of malformed ones."""
     items: list[T] = []
     malformed = 0
     for raw in raws:
@@ -100,7 +100,7 @@ def decode_objects(raws: Any, kind: type[T]) -> tuple[tuple[T, ...], int]:
 
 
 def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
-    """The fields of a JSON object, each to be read on its own. Raises InvalidAnswerError."""
+    """Return the fields of a JSON object, not decoded yet. Raises InvalidResponseError."""
     try:
         try:
             return msgspec.json.decode(body, type=dict[str, msgspec.Raw])
@@ -111,9 +111,9 @@ def decode_fields(body: bytes) -> dict[str, msgspec.Raw]:
 
 
 def repaired(body: bytes) -> bytes:
-    """Return the same JSON with NaN, broken text and huge numbers replaced, so that one does not cost a page.
+    """Return the JSON with NaN, invalid UTF-8 and huge numbers replaced, so that the rest can be decoded.
 
-    Takes some 10 ms for 100 kB. Raises ValueError or RecursionError if the body is not JSON in any case.
+    Takes about 10 ms for 100 kB. Raises ValueError or RecursionError if the body is not JSON even then.
     """
     text = body.decode("utf-8", "replace")
     content = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_finite)
@@ -121,7 +121,7 @@ def repaired(body: bytes) -> bytes:
 
 
 def _whole(digits: str) -> int:
-    """A whole number; one that Python would not read is none of ours, and as bad as any that is wrong."""
+    """Parse an integer. Returns -1, an invalid value, for one with more digits than Python accepts."""
     return int(digits) if len(digits) < MAX_NUMBER_LENGTH else -1
 
 

@@ -1,4 +1,4 @@
-"""The requests that the exporter makes, as data: where to ask, for what, and how to read the answer."""
+"""The requests to Aircall's API, as data: path, query, body and decoder."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -26,13 +26,13 @@ from exporter.aircall.models import (
 T = TypeVar("T")
 
 PER_PAGE = 50
-"""The most objects that a page of Aircall's holds (API reference, "Pagination")."""
+"""Maximum number of objects on a page (API reference, "Pagination")."""
 
 API_HISTORY_S = 182 * 86400
-"""How far back calls reach, in seconds (API reference: six months)."""
+"""Seconds for which Aircall keeps calls (API reference: six months)."""
 
 MAX_CALLS_PER_QUERY = 10_000
-"""The most calls that one query gives, silently (API reference, "Calls")."""
+"""Maximum number of calls that one query returns, without an error (API reference, "Calls")."""
 
 FAR_FUTURE = 4_102_444_800
 """The year 2100, in UNIX seconds."""
@@ -40,7 +40,7 @@ FAR_FUTURE = 4_102_444_800
 
 @dataclass(frozen=True)
 class Request(Generic[T]):
-    """One request. `template` is the path with ``:id`` for `id`; it names the endpoint in metrics."""
+    """One request. `template` is the path with `:id` in place of `id`; it names the endpoint in metrics."""
 
     template: str
     decode: Callable[[bytes], T]
@@ -48,13 +48,13 @@ class Request(Generic[T]):
     query: tuple[tuple[str, str], ...] = ()
     method: Literal["GET", "PUT", "POST", "DELETE"] = "GET"
     content: bytes | None = None
-    """JSON that goes with it."""
+    """The JSON body."""
     further: bool = False
-    """Whether it asks for a further page of a list, or for a stretch of time."""
+    """Whether it requests a further page of a list, or a range of time."""
 
     @property
     def is_part(self) -> bool:
-        """Whether it asks for one object or a part of a list, whose failure says nothing of the rest."""
+        """Whether it requests one object or a part of a list. If it fails, other requests may still work."""
         return self.further or self.id is not None
 
     @property
@@ -66,41 +66,44 @@ class Request(Generic[T]):
 
 @dataclass(frozen=True)
 class Response(Generic[T]):
-    """What came back, and when (UNIX seconds, our clock) it was asked for: it is at least that old."""
+    """A decoded response, and when it was requested (UNIX seconds, our clock)."""
 
     value: T
     at: float
 
 
 PageHandler = Callable[[Page[T], float], None]
-"""Takes in a page, and the time (UNIX seconds, our clock) at which it was asked for."""
+"""Handles a page, and the time at which it was requested (UNIX seconds, our clock)."""
 
 ApiTask = Generator[Request[Any], Response[Any], T]
-"""Work that yields requests and is sent their answers: whoever drives it decides when each goes out."""
+"""A generator that yields requests and is sent their responses. Its caller decides when to send each."""
 
 
 def fetch(request: Request[T]) -> ApiTask[Response[T]]:
-    """Ask one thing.
+    """Request one object or page.
 
-    NotFoundError is raised here if Aircall answers 404 or 410, and any other ApiError if the request asks
-    for a part (`Request.is_part`) and fails although lists can be read.
+    Raises:
+        NotFoundError: If Aircall answers 404 or 410.
+        ApiError: If the request is for a part (`Request.is_part`) and fails although lists can be fetched.
     """
     return (yield request)
 
 
 class TooManyObjectsError(InvalidResponseError):
-    """A query goes on for more pages or objects than any account can have."""
+    """A query has more pages or objects than any account can have."""
 
 
 def paginate(request: Request[Page[T]], apply: PageHandler[T], most: int = MAX_OBJECTS) -> ApiTask[None]:
-    """Follow `next_page_link` from `request` on, handing each page and its time to `apply`.
+    """Follow `next_page_link` from `request` on, and pass each page and its time to `apply`.
 
-    Only the link's query is taken, wherever it may point, and of that not what we asked for ourselves: a link
-    may leave out a bound, or have none in it, as the tutorial's sample.
-    Raises InvalidAnswerError if the links lead round in a circle, or on to ever more copies of a page, and
-    TooManyObjectsError if there are `most` objects and a link to more, or more than `MAX_PAGES`.
+    Only the query of a link is used, and of that only parameters that `request` does not set: links may lack
+    its bounds, as in the tutorial's sample.
+
+    Raises:
+        InvalidResponseError: If a link or a page repeats.
+        TooManyObjectsError: If there are `most` objects and more to come, or more than `MAX_PAGES` pages.
     """
-    asked, seen, objects = request.query, set[str | int](), 0
+    own_query, seen, objects = request.query, set[str | int](), 0
     while True:
         answer = yield from fetch(request)
         page: Page[T] = answer.value
@@ -115,13 +118,13 @@ def paginate(request: Request[Page[T]], apply: PageHandler[T], most: int = MAX_O
         objects += page.objects
         if objects >= most or len(seen) >= 2 * MAX_PAGES:
             raise TooManyObjectsError(f"the query goes on after {objects} objects on {len(seen) // 2} pages")
-        told = parse_qsl(link.partition("#")[0].partition("?")[2], keep_blank_values=True)
-        query = (*asked, *(pair for pair in told if pair[0] not in dict(asked)))
+        link_query = parse_qsl(link.partition("#")[0].partition("?")[2], keep_blank_values=True)
+        query = (*own_query, *(pair for pair in link_query if pair[0] not in dict(own_query)))
         request = replace(request, query=query, further=True)
 
 
 def listing(template: str, key: str, kind: type[T], id_: int | None = None) -> Request[Page[T]]:
-    """A list, whose objects stand under `key`, in pages as large as they come."""
+    """Return the request for a list whose objects are in the field `key`, in pages of maximum size."""
     return Request(template, lambda body: decode_page(body, key, kind), id_, (("per_page", str(PER_PAGE)),))
 
 
@@ -134,7 +137,7 @@ def users(version: str) -> Request[Page[User]]:
 
 
 def user_statuses(version: str) -> Request[Page[UserStatus]]:
-    """The same list, read for what users have set themselves to."""
+    """Return the request for the list of users, decoded for their availability status."""
     return listing(f"/{version}/users", "users", UserStatus)
 
 
@@ -143,7 +146,7 @@ def user_status(version: str, id_: int) -> Request[UserStatus | None]:
 
 
 def switch_user(version: str, id_: int, status: str) -> Request[UserStatus | None]:
-    """Set a user's `availability_status`; the answer says what it is then."""
+    """Return the request that sets a user's `availability_status`. The response holds the new status."""
     content = msgspec.json.encode({"availability_status": status})
     return replace(user_status(version, id_), method="PUT", content=content)
 
@@ -161,12 +164,12 @@ def availabilities() -> Request[Page[Availability]]:
 
 
 def availability(user_id: int) -> Request[str | None]:
-    """What one user does now, in Aircall's word."""
+    """Return the request for one user's availability, in Aircall's word."""
     return _object("/v1/users/:id/availability", "availability", str, user_id)
 
 
 def calls(since: int, until: int | None = None) -> Request[Page[CallWithDetails]]:
-    """Calls that started from `since` up to and with `until` (UNIX seconds), newest first."""
+    """Return the request for calls that started from `since` to `until` (inclusive), newest first."""
     bounds = [("from", str(since))] + ([] if until is None else [("to", str(until))])
     query = (("order", "desc"), *bounds, ("per_page", str(PER_PAGE)))
     return Request("/v1/calls", decode_calls, query=query, further=until is not None)
@@ -179,7 +182,7 @@ def newest_calls(count: int) -> Request[Page[CallWithDetails]]:
 
 
 def no_calls() -> Request[Page[CallWithDetails]]:
-    """The calls of the far future: an empty list, whose answer tells the time."""
+    """Return the request for calls of the far future: an empty list, used for the `Date` of its response."""
     return calls(FAR_FUTURE)
 
 
@@ -196,5 +199,5 @@ def user_numbers(id_: int) -> Request[Page[Ref]]:
 
 
 def user_with_numbers(id_: int) -> Request[UserNumbers | None]:
-    """The v1 way to a user's numbers, for accounts without v2."""
+    """Return the v1 request for a user's numbers, for accounts without v2."""
     return _object("/v1/users/:id", "user", UserNumbers, id_)

@@ -1,19 +1,19 @@
-"""What can go wrong between us and Aircall: the outside's failures, turned into a few of ours at the door."""
+"""The errors of requests to Aircall's API."""
 
 from exporter.aircall.headers import Headers
 
 CREDENTIAL_REJECTED = "Aircall rejects the credential: check aircall.api_id and aircall.api_token"
-"""What to tell whoever set the credential."""
+"""The message for a rejected credential."""
 
 
 NO_ANSWER = ("timeout", "connection")
-"""The codes of requests that brought no answer at all, and may have taken as long as a request can."""
+"""The codes of requests without any response, which may have taken the whole timeout."""
 
 
 class ApiError(Exception):
-    """A request that brought no usable answer.
+    """A request without a usable response.
 
-    `code` is the answer's status, or `timeout`, `connection`, `invalid`.
+    `code` is the response's status, or `timeout`, `connection` or `invalid`.
     """
 
     def __init__(self, code: str, problem: str, headers: Headers | None = None) -> None:
@@ -23,22 +23,22 @@ class ApiError(Exception):
 
 
 class CredentialError(ApiError):
-    """401 or 403: there are no scopes, so the credential is wrong (API reference, "Authentication").
+    """401 or 403: the credential is wrong, since the API has no scopes (API reference, "Authentication").
 
-    That holds for lists. A single object may be forbidden although the credential is right.
+    This is true for lists. A single object may be forbidden although the credential is right.
     """
 
 
 class NotFoundError(ApiError):
-    """404 or 410: the object, or the endpoint, is not there (any more)."""
+    """404 or 410: the object or the endpoint does not exist, or no longer exists."""
 
 
 class DroppedConnectionError(ApiError):
-    """A connection that had been idle turned out to be dead: no byte of an answer came.
+    """An idle connection turned out to be dead: no byte of a response arrived.
 
-    The request may be repeated, and then goes out on a new connection, which cannot fail like this.
+    The request may be repeated. It then uses a new connection, which cannot fail in this way.
     """
 
 
 class RateLimitedError(ApiError):
-    """429: the company's limit is used up, by us or by its other integrations."""
+    """429: the company's rate limit is used up, by us or by its other integrations."""

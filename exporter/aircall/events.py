@@ -1,6 +1,7 @@
-"""What Aircall pushes by itself: an event, about a call or a user, in the body of a POST.
+"""Decode webhook events: each is about a call or a user, and arrives in the body of a POST.
 
-At least once, in any order; older webhooks leave the `.v2` off a user's events (API reference, "Webhooks").
+Aircall delivers events at least once and in any order. Older webhooks omit the `.v2` in the names of user
+events (API reference, "Webhooks").
 """
 
 import math
@@ -33,7 +34,7 @@ CALL_EVENTS = (
     "call.untagged",
     "call.commented",
 )
-"""In the order in which they may follow one another within a second."""
+"""Events about calls, in the order in which they may occur within a second."""
 
 USER_EVENTS = (
     "user.created",
@@ -47,7 +48,7 @@ USER_EVENTS = (
 )
 
 UNKNOWN_EVENT = "other"
-"""Stands for whatever else Aircall sends, or has added since."""
+"""The name for all other events that Aircall sends."""
 
 EVENTS = (*CALL_EVENTS, *USER_EVENTS)
 
@@ -55,7 +56,7 @@ T = TypeVar("T")
 
 
 class UserEventData(msgspec.Struct, frozen=True):
-    """A user, as far as an event tells of him."""
+    """The fields of a user in an event."""
 
     id: Id
     available: bool | None = None
@@ -64,9 +65,9 @@ class UserEventData(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened, when (UNIX seconds, Aircall's clock), and to which call or user.
+    """An event: its name, its time (UNIX seconds, Aircall's clock), and its call or user.
 
-    Neither of them if the event is `OTHER`. `ignored` is the id of a call whose direction is unknown.
+    Both are None if the name is `UNKNOWN_EVENT`. `ignored` is the id of a call whose direction is unknown.
     """
 
     name: str
@@ -78,10 +79,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What the body of a POST claims about its sender, read without decoding the rest.
+    """The sender of a POST according to its body, of which only the token is decoded.
 
-    `tokens` are those that the body may have: one, or more if the body is not valid JSON. `broken` says that
-    it is not, and has to be repaired before it can be decoded.
+    `tokens` are the possible tokens: one, or more if the body is not valid JSON. `broken` is whether it is
+    not and has to be repaired before it can be decoded.
     """
 
     tokens: tuple[str, ...]
@@ -93,16 +94,16 @@ class _Claim(msgspec.Struct):
 
 
 MAX_CLAIMS = 16
-"""Places in a broken body where its token is looked for."""
+"""Maximum number of places in a broken body where its token is searched."""
 
 _CLAIM = re.compile(rb'"token"[ \t\r\n]{0,16}:[ \t\r\n]{0,16}("(?:[^"\\]|\\.){0,1024}")')
 
 
 def sender_of(body: bytes) -> Sender:
-    """Read the token of a body that anybody may have sent: the time is linear, 1 ms for 128 kB at most.
+    """Read the token of a body from an unknown sender, in linear time (at most 1 ms for 128 kB).
 
-    JSON with NaN, broken text or huge numbers is accepted from Aircall, but decoding it is expensive. So in
-    such a body the token is only searched for.
+    JSON with NaN, invalid UTF-8 or huge numbers is accepted from Aircall, but repairing it is expensive. So
+    in such a body the token is only searched for.
     """
     try:
         claim = msgspec.json.decode(body, type=_Claim).token
@@ -128,12 +129,12 @@ def _text(raw: msgspec.Raw | bytes) -> str | None:
 
 
 class Delivery:
-    """The body of a POST, opened as far as it takes to see who sent it."""
+    """The body of a POST, decoded as far as necessary to see its sender."""
 
     __slots__ = ("_fields", "name", "token")
 
     def __init__(self, body: bytes) -> None:
-        """Open `body`. Raises InvalidAnswerError where it is no JSON object."""
+        """Decode the token and the name. Raises InvalidResponseError if `body` is not a JSON object."""
         self._fields = decode_fields(body)
         self.token = self._read("token", str) or ""
         name = (self._read("event", str) or "").removesuffix(".v2")
@@ -141,15 +142,15 @@ class Delivery:
 
     @property
     def dedup_key(self) -> int:
-        """Tells this event from others in this process; the same when it is sent again."""
+        """A hash by which this process recognizes the event when it is sent again."""
         return hash(tuple(bytes(self._fields.get(key, b"")) for key in ("event", "timestamp", "data")))
 
     def event(self) -> Event | None:
-        """What is told; none where it has no time, or the call or user that it is about cannot be read."""
+        """Return the event, or None if its time, call or user is malformed."""
         at = self._read("timestamp", float)
         if at is None or not math.isfinite(at):
             return None
-        if at > 10**11:  # the reference does not say the unit, and in other places it is milliseconds
+        if at > 10**11:  # the reference does not name the unit, and in other places it is milliseconds
             at /= 1000
         data = [self._fields.get("data", msgspec.Raw(b"null"))]
         if self.name in CALL_EVENTS:

@@ -1,4 +1,4 @@
-"""What went wrong on the way to Aircall and back, in a few words that hold no credential and no query."""
+"""Describe failed requests in short messages that contain no credential and no query."""
 
 import http.client
 import os
@@ -16,23 +16,23 @@ from exporter.aircall.transport import Attempt
 from exporter.config_validation import secret_problem
 
 _UNTRUSTED = (18, 19, 20, 21)
-"""OpenSSL's codes for a certificate that no known authority has signed (X509_V_ERR_...)."""
+"""OpenSSL's codes for certificates that no known authority has signed (X509_V_ERR_...)."""
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """Environment variables that name a file of CA certificates, in the order in which requests reads them."""
 
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-"""Environment variables that name a proxy to an https address, in the order in which requests reads them."""
+"""Environment variables that name a proxy for https, in the order in which requests reads them."""
 
 SOCKS = ("socks4", "socks4a", "socks5", "socks5h")
 """Schemes of SOCKS proxies, which requests supports if PySocks is installed."""
 
 
 def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) -> tuple[str, str]:
-    """Name the failure of a request that had `seconds` for all of it.
+    """Describe the failure of a request with a timeout of `seconds`.
 
-    Returns the code for metrics (`timeout` or `connection`) and a text that names host, port and proxy. The
-    texts of requests and urllib3 are not used: they hold URLs, queries and addresses of objects.
+    Returns the code for metrics (`timeout` or `connection`) and a message with host, port and proxy. The
+    messages of requests and urllib3 are not used, because they contain URLs, queries and object addresses.
     """
     server, proxy = address(base_url), address(attempt.proxy) if attempt.proxy else ""
     causes = list(_causes(error))
@@ -53,7 +53,7 @@ def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) 
 
 
 def address(url: str) -> str:
-    """The host and port of a URL, without a user or password that it may hold."""
+    """Return the host and port of a URL, without the user and password that it may contain."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
@@ -85,7 +85,7 @@ _BAD_PROXY = (
 
 
 def _ca_problem(causes: list[BaseException], verify: bool | str | None) -> str:
-    """Say that the file of CA certificates is the problem, if it cannot be loaded."""
+    """Describe the problem if the file of CA certificates cannot be loaded; otherwise return ""."""
     if _first(causes, ssl.SSLCertVerificationError) or not any(_concerns_files(cause) for cause in causes):
         return ""
     path: str = verify if isinstance(verify, str) else str(requests.utils.DEFAULT_CA_BUNDLE_PATH)
@@ -103,13 +103,13 @@ def _ca_problem(causes: list[BaseException], verify: bool | str | None) -> str:
 
 
 def _concerns_files(cause: BaseException) -> bool:
-    """Whether it may come from a file of certificates: from TLS, or an OSError that names no system call."""
+    """Return whether a certificate file may be the cause: a TLS error, or an OSError without an errno."""
     tls = (ssl.SSLError, exceptions.SSLError, FileNotFoundError, PermissionError)
     return isinstance(cause, tls) or (type(cause) is OSError and cause.errno is None)
 
 
 def _tls_problem(causes: list[BaseException], via: str) -> str:
-    """Say why TLS failed, if it did."""
+    """Describe the problem if TLS failed; otherwise return ""."""
     if not _first(causes, ssl.SSLError, exceptions.SSLError, requests.exceptions.SSLError):
         return ""
     reason = ""
@@ -124,7 +124,7 @@ def _tls_problem(causes: list[BaseException], via: str) -> str:
 
 
 def _connection_problem(causes: list[BaseException], via: str, peer: str, answered: bool) -> str:
-    """Say what is wrong with the connection, or with the answer as far as it came."""
+    """Describe the problem if the connection or the response failed; otherwise return ""."""
     if _first(causes, UnicodeError, exceptions.NameResolutionError, socket.gaierror):
         is_valid = not _first(
             causes, UnicodeError
@@ -143,7 +143,7 @@ def _connection_problem(causes: list[BaseException], via: str, peer: str, answer
 
 
 def _proxy_problem(causes: list[BaseException], url: str, server: str) -> str:
-    """Say that the proxy at `url` is the problem, if it is."""
+    """Describe the problem if the proxy at `url` failed; otherwise return ""."""
     proxy = address(url)
     variable = next((name for name in PROXY_VARIABLES if os.environ.get(name) == url), "HTTPS_PROXY")
     if _first(causes, requests.exceptions.InvalidSchema) and url.partition("://")[0].lower() in SOCKS:
@@ -163,7 +163,7 @@ def _proxy_problem(causes: list[BaseException], url: str, server: str) -> str:
 
 
 def _proxy_address_problem(causes: list[BaseException], url: str) -> str:
-    """Say what is wrong with the address of a proxy, if that is why it cannot be used."""
+    """Describe the problem if the address of a proxy is not usable; otherwise return ""."""
     if not _first(causes, *_BAD_PROXY, socket.gaierror, UnicodeError):
         return ""
     if oddity := secret_problem(url):
@@ -174,7 +174,7 @@ def _proxy_address_problem(causes: list[BaseException], url: str) -> str:
 
 
 def _reason(causes: list[BaseException]) -> str:
-    """The operating system's reason, such as ": Connection refused"."""
+    """Return the operating system's reason, such as ": Connection refused", or ""."""
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             return f": {cause.strerror}" if cause.strerror else ""
@@ -193,7 +193,7 @@ def _first(causes: list[BaseException], *kinds: type[BaseException]) -> BaseExce
 
 
 def _causes(error: BaseException, depth: int = 0) -> Iterator[BaseException]:
-    """The error and what led to it: requests wraps the errors of urllib3, as an argument or as `reason`."""
+    """Yield the error and its causes. Requests wraps urllib3's errors as an argument or as `reason`."""
     yield error
     if depth < 10:
         for inner in (*error.args, getattr(error, "reason", None), error.__cause__):

@@ -1,4 +1,4 @@
-"""What the API's headers say: the company's rate limit, and Aircall's time."""
+"""Read the headers of responses: the company's rate limit, and Aircall's time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from email.utils import parsedate_to_datetime
 
 @dataclass(frozen=True)
 class Headers:
-    """The headers that matter, each none where it is missing or nonsense.
+    """The headers that are used. Each is None if it is missing or invalid.
 
-    `limit` and `remaining` are requests a minute of the whole company, `reset` and `date` UNIX seconds
-    on Aircall's clock, `retry_after` seconds (API reference, "Rate Limiting").
+    `limit` and `remaining` are requests per minute of the whole company. `reset` and `date` are UNIX seconds
+    on Aircall's clock. `retry_after` is in seconds (API reference, "Rate Limiting").
     """
 
     limit: int | None = None
@@ -21,11 +21,11 @@ class Headers:
 
 
 def read_headers(headers: Mapping[str, str]) -> Headers:
-    """Read an answer's headers, whatever they hold."""
+    """Read the headers of a response. Invalid values are ignored."""
     limit = _number(headers.get("X-AircallApi-Limit"))
     remaining = _number(headers.get("X-AircallApi-Remaining"))
     reset = _number(headers.get("X-AircallApi-Reset"))
-    if reset is not None and reset > 10**11:  # the unit is not documented: clients in the wild read either
+    if reset is not None and reset > 10**11:  # the unit is not documented, and existing clients assume either
         reset /= 1000
     return Headers(
         limit=int(limit) if limit and limit >= 1 else None,

@@ -1,4 +1,4 @@
-"""How much is kept of what Aircall sends: what is beyond a limit is cut or left out, and counted."""
+"""Limits for data from Aircall. Data beyond a limit is cut or left out, and counted."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ Limit = Literal[
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
 MAX_PAGES = 2000
-"""Pages of one query."""
+"""Maximum number of pages of one query. The other limits are maximums, too."""
 
 MAX_OBJECTS = 25_000
 """Objects of one list: users, teams, numbers or availabilities; also the users of one team or number."""
@@ -42,7 +42,7 @@ MAX_PAGE_ITEMS = 500
 """Objects of one page; Aircall's pages hold 50 at most."""
 
 MAX_MEMBERSHIPS = 50_000
-"""Memberships of all teams together; each has some 45 series."""
+"""Memberships of all teams together; each has about 45 series."""
 
 MAX_ASSIGNMENTS = 500_000
 """Users of all numbers together."""
@@ -57,7 +57,7 @@ MAX_IDENTITIES = 25_000
 """Users, numbers and teams with counters, of each kind: as many as a list may hold."""
 
 MAX_UNLISTED = 2000
-"""Users, and numbers, that calls name since the start although no list does."""
+"""Users, and numbers, that are named by calls since the start, but by no list."""
 
 MAX_PAIRS = 200_000
 """Pairs of a user and a number with counters of their own."""
@@ -70,13 +70,13 @@ MAX_COMMENTS = 200
 """Tags and comments of one call."""
 
 MAX_LINK_LENGTH = 4000
-"""Characters of a link; a longer one is left out, since a part of a link leads nowhere."""
+"""Characters of a link. A longer one is left out, because a cut link does not work."""
 
 MAX_TAG_LENGTH = 500
-"""Characters of a tag, which is kept in the archive and is no label."""
+"""Characters of a tag, which is stored in the archive and is not a label."""
 
 MAX_TEXT_LENGTH = 200
-"""Characters of a name, or any other text that is not named here."""
+"""Characters of a name, or of any other text without a limit of its own."""
 
 _LONGEST = {
     "content": 10_000,
@@ -92,9 +92,9 @@ T = TypeVar("T")
 
 
 def truncated(item: T, exceeded: Counter[Limit], longest: int = MAX_TEXT_LENGTH) -> T:
-    """Return an object whose texts are no longer than their limits; count in `exceeded` what was cut.
+    """Return the object with its texts cut to their limits; count the cut ones in `exceeded`.
 
-    A text that has no limit of its own is as long as `longest` at most.
+    Texts without a limit of their own are cut to `longest`.
     """
     changes = {}
     kind: Any = type(item)
@@ -131,30 +131,30 @@ def _cut(name: str, text: str, exceeded: Counter[Limit], otherwise: int) -> Any:
 def fit_into(
     listed: Mapping[int, frozenset[int]], most: int, limit: Limit, exceeded: Counter[Limit]
 ) -> dict[int, frozenset[int]]:
-    """Return the users of teams or numbers, no more than `most` together; count in `exceeded` the others."""
-    room, kept = most, {}
+    """Return the users of teams or numbers, at most `most` in total; count exceeded limits in `exceeded`."""
+    room, accepted = most, {}
     for id_, users in listed.items():
-        kept[id_] = users if len(users) <= room else frozenset(sorted(users)[:room])
+        accepted[id_] = users if len(users) <= room else frozenset(sorted(users)[:room])
         exceeded[limit] += len(users) > room
-        room -= len(kept[id_])
-    return kept
+        room -= len(accepted[id_])
+    return accepted
 
 
 class Words:
-    """The different words of a kind, such as missed-call reasons, that are kept apart."""
+    """The different words of a kind, such as missed reasons, that have series of their own."""
 
     def __init__(self, limit: Limit, known: Iterable[str]) -> None:
-        """Tell apart the `known` words in any case, and the first others; `limit` counts the rest."""
+        """Accept the `known` words and the first `MAX_WORDS` others; `limit` counts the rest."""
         self._limit = limit
         self._words = set(known)
         self._most = len(self._words) + MAX_WORDS
 
     def add(self, words: Iterable[str]) -> None:
-        """Tell these words apart from now on, whatever the limit is."""
+        """Accept these words, whatever the limit is."""
         self._words.update(words)
 
     def word(self, word: str, exceeded: Counter[Limit]) -> str:
-        """Return the word, or `other` if there are too many, which is counted in `exceeded`."""
+        """Return the word, or `other` if it is beyond the limit, which is counted in `exceeded`."""
         if word not in self._words:
             if len(self._words) >= self._most:
                 exceeded[self._limit] += 1
@@ -164,4 +164,4 @@ class Words:
 
 
 OTHER_WORD = "other"
-"""Stands for the words that are not kept apart."""
+"""Replaces words beyond the limit."""

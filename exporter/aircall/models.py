@@ -1,4 +1,4 @@
-"""Aircall's objects, as far as the exporter reads them: a field that is not named here cannot break one.
+"""Aircall's objects, with the fields that the exporter uses. Other fields are not decoded.
 
 Timestamps are UNIX seconds, UTC (API reference, "Calls").
 """
@@ -20,13 +20,13 @@ KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
 
 
 class Ref(msgspec.Struct, frozen=True, gc=False):
-    """An object nested in another: only its id is relied on, since nested objects are abridged."""
+    """An object nested in another. Only the id is used, because nested objects are abridged."""
 
     id: Id
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """A call, at whatever point of its journey it was read."""
+    """A call in any phase."""
 
     id: Id
     direction: Direction
@@ -39,11 +39,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     user: Ref | None = None
     number: Ref | None = None
     as_of: float = 0.0
-    """When this was so (seconds, our clock); whoever has asked or was told says it."""
+    """The time that this version describes (UNIX seconds, our clock); set after decoding."""
 
     @property
     def phase(self) -> Literal["initial", "answered", "done"]:
-        """Where on its journey the call is, by its status or its timestamps, whichever is further."""
+        """The phase of the call, by its status or its timestamps, whichever is further."""
         if self.status == "done" or self.ended_at is not None:
             return "done"
         if self.status == "answered" or self.answered_at is not None:
@@ -52,31 +52,31 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def outcome(self) -> Literal["answered", "missed", "unanswered"]:
-        """How a finished call went."""
+        """The outcome of a done call."""
         if self.answered_at is not None and not self.missed_call_reason:
             return "answered"
         return "missed" if self.direction == "inbound" else "unanswered"
 
     @property
     def waiting(self) -> bool:
-        """Whether a caller is in the queue now; an outbound call that rings is an agent dialling."""
+        """Whether the caller is in the queue. A ringing outbound call is an agent dialling."""
         return self.direction == "inbound" and self.phase == "initial"
 
     @property
     def time_to_answer(self) -> int:
-        """`answered_at - started_at`; 0 for a call that nobody answered."""
+        """`answered_at - started_at`; 0 if the call was not answered."""
         return 0 if self.answered_at is None else max(0, self.answered_at - self.started_at)
 
     @property
     def talk_time(self) -> int:
-        """`ended_at - answered_at`; 0 for a call that nobody answered or that goes on."""
+        """`ended_at - answered_at`; 0 if the call was not answered or has not ended."""
         if self.answered_at is None or self.ended_at is None:
             return 0
         return max(0, self.ended_at - self.answered_at)
 
     @property
     def duration(self) -> int:
-        """`ended_at - started_at`, ringing included: what the API calls `duration`."""
+        """`ended_at - started_at`, including ringing, like the API's `duration`; 0 if it has not ended."""
         return 0 if self.ended_at is None else max(0, self.ended_at - self.started_at)
 
 
@@ -94,7 +94,7 @@ class Comment(msgspec.Struct, frozen=True):
 
     @property
     def time(self) -> int | None:
-        """When it was posted, in UNIX seconds, where that can be read."""
+        """When it was posted (UNIX seconds), or None if that is invalid."""
         try:
             if isinstance(self.posted_at, str):
                 return int(datetime.fromisoformat(self.posted_at).timestamp())
@@ -104,7 +104,7 @@ class Comment(msgspec.Struct, frozen=True):
 
 
 class CallDetails(msgspec.Struct, frozen=True):
-    """What else is known of a call. A detail that cannot be read is left out, and costs nothing else."""
+    """Further data of a call. Malformed details are left out."""
 
     tags: tuple[Tag, ...] | None = None
     comments: tuple[Comment, ...] | None = None
@@ -149,7 +149,7 @@ class User(msgspec.Struct, frozen=True):
 
 
 class UserStatus(msgspec.Struct, frozen=True):
-    """Who a user is, and what he has set himself to."""
+    """A user and their availability status."""
 
     id: Id
     name: str | None = None
@@ -157,16 +157,16 @@ class UserStatus(msgspec.Struct, frozen=True):
     availability_status: str | None = None
     """`available`, `unavailable`, or `custom` ("Auto" in the phone: by the user's working hours)."""
     substatus: str | None = None
-    """`always_open`, `always_closed`, or why he is away, such as `Out for lunch`; v1 does not tell it."""
+    """`always_open`, `always_closed`, or why the user is away, such as `Out for lunch`; not in v1."""
 
     @property
     def label(self) -> str:
-        """What to call him."""
+        """The name, or `user <id>` without one."""
         return self.name or f"user {self.id}"
 
 
 class Team(msgspec.Struct, frozen=True):
-    """A team; `users` holds each member's object, read on its own."""
+    """A team. `users` holds the members' objects, which are decoded one by one."""
 
     id: Id
     users: tuple[msgspec.Raw, ...] | None = None
@@ -184,20 +184,20 @@ class Number(msgspec.Struct, frozen=True):
 
 
 class Availability(msgspec.Struct, frozen=True):
-    """What one user is doing now, in Aircall's word."""
+    """One user's availability, in Aircall's word."""
 
     id: Id
     availability: str
 
 
 class NumberUsers(msgspec.Struct, frozen=True):
-    """Who answers a number (`GET /v1/numbers/:id`)."""
+    """The users of a number (`GET /v1/numbers/:id`)."""
 
     users: tuple[msgspec.Raw, ...]
 
 
 class UserNumbers(msgspec.Struct, frozen=True):
-    """Which numbers a user answers (`GET /v1/users/:id`, retired with v1 users)."""
+    """The numbers of a user (`GET /v1/users/:id`, retired with v1 users)."""
 
     numbers: tuple[msgspec.Raw, ...]
 
@@ -206,10 +206,10 @@ T = TypeVar("T")
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):
-    """One page of a list: what could be read, how many objects could not, and the next page's link.
+    """One page of a list.
 
-    `ids` are those of all objects on it, also of the unreadable ones if they have one: they are
-    there, and what was known of them stays. `total` is how many objects the whole list has, if the page says.
+    `malformed` is the number of objects that could not be decoded. `ids` also contains their ids, if they
+    have one, because these objects still exist. `total` is the number of objects in the whole list, or None.
     """
 
     items: tuple[T, ...]
@@ -224,5 +224,5 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def objects(self) -> int:
-        """How many objects are on the page."""
+        """The number of objects on the page."""
         return len(self.items) + self.malformed + len(self.ignored)

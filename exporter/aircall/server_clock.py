@@ -1,8 +1,8 @@
-"""Aircall's time, from three sources: the `Date` of its answers, this machine's clock, and the calls.
+"""Estimate Aircall's time from the `Date` of its responses, this machine's clock, and the starts of calls.
 
-Either of the first two may be wrong: one of Aircall's servers, or a machine without NTP. So no single answer
-decides what time it is. A call that has begun proves that a clock is behind if that says that it has not. A
-call may be dated wrongly as well, so most single calls do not prove anything either.
+`Date` may be wrong on one of Aircall's servers, and the machine may lack NTP. So no single response decides
+the time. If a call has begun that is in the future by a clock, that clock is behind. But calls may be dated
+wrongly, too, so most single calls prove nothing.
 
 All times passed in are seconds of our steady clock (`exporter.clock`). A lead is the number of seconds to add
 to them to get another clock's time.
@@ -12,35 +12,37 @@ import math
 from collections.abc import Callable, Iterable
 
 MIN_CONFIRMATIONS = 3
-"""Answers that have to agree on a time before it is believed: one server may be wrong. So may one call."""
+"""Responses, or calls, that have to agree on a time before it is believed."""
 
 AGREEMENT_S = 30.0
-"""Seconds within which two clocks agree. That is half of `account.calls.LATE`, by which what is noted as read
-stays behind the present: no call is missed because a clock is wrong by so little."""
+"""Seconds within which two clocks agree.
+
+It is half of `LATE_ARRIVAL_S`, by which recorded coverage stays behind the present. So such a small error of
+a clock does not make the exporter miss calls."""
 
 SETTLE_S = 900.0
-"""Seconds after which another `Date` is believed although nothing else speaks for it."""
+"""Seconds after which a different `Date` is believed without other evidence."""
 
 SLACK_S = 5.0
 """Seconds by which a call must be later than a clock to prove that clock wrong."""
 
 RECENT = 300.0
-"""Seconds after its start by one of the two clocks, in which a single call proves the other one wrong."""
+"""Seconds after its start, by one of the two clocks, in which a single call proves the other clock wrong."""
 
 KEEP_S = 3600.0
-"""Seconds after which a later call replaces the one that proved most so far: clocks drift apart."""
+"""Seconds after which a later call replaces the one that proved the largest lead, because clocks drift."""
 
 MAX_MISDATED = 1000
-"""Starts of calls dated wrongly that are remembered."""
+"""Starts of wrongly dated calls that are remembered."""
 
 Bounds = tuple[float, float]
 
 
 class ServerClock:
-    """How far Aircall's clock leads ours.
+    """Estimates the lead of Aircall's clock.
 
-    As long as `Date` and the machine's clock agree, `Date` decides. Otherwise the earlier one does, because
-    nothing is stored as read that has not happened yet, unless a call proves that one wrong.
+    As long as `Date` and the machine's clock agree, `Date` decides. Otherwise the earlier clock decides,
+    unless a call proves it wrong. So the future is never recorded as fetched.
     """
 
     def __init__(self, wall_ahead: Callable[[], float] = lambda: 0.0) -> None:
@@ -53,45 +55,45 @@ class ServerClock:
         self._other_since = 0.0
         self._call_lead = self._call_start = self._call_seen = -math.inf
         self._misdated: set[int] = set()
-        """Starts that were later than every clock when they were listed. They prove nothing later either."""
+        """Starts that were later than every clock when listed. They are not used as evidence later either."""
         self._claims: dict[int, tuple[float, float]] = {}
-        """By start, the leads that enough calls prove together, and when each was seen first."""
+        """By start, the leads that calls prove if there are enough of them, and when each was first seen."""
         self._looked = False
 
-    # What is known -------------------------------------------------------------------------------
+    # Results -------------------------------------------------------------------------------------
 
     @property
     def known(self) -> bool:
-        """Whether any answer has had a `Date`."""
+        """Whether any response had a `Date`."""
         return self._date is not None or self._other is not None
 
     @property
     def date_ahead(self) -> float | None:
-        """By how much `Date` leads our clock, in seconds; None until it is believed.
+        """The lead of `Date` in seconds; None until it is believed.
 
-        It is the smallest lead that explains the answers, 0 if the clocks may be equal.
+        It is the smallest lead that explains the responses, and 0 if the clocks may be equal.
         """
         return None if self._date is None else _smallest(self._date)
 
     @property
     def confirmed_ahead(self) -> float | None:
-        """The same; None also until several answers have agreed on it."""
+        """The lead of `Date` in seconds; None until several responses agree on it."""
         return self.date_ahead if self._agreeing >= MIN_CONFIRMATIONS else None
 
     @property
     def ahead(self) -> float:
-        """By how much Aircall's clock leads ours, in seconds, as far as it is known."""
-        told, wall = self._date or self._other, self._wall_ahead()
-        if told is None:
+        """The best estimate of the lead of Aircall's clock, in seconds."""
+        bounds, wall = self._date or self._other, self._wall_ahead()
+        if bounds is None:
             return wall
-        date = _smallest(told)
+        date = _smallest(bounds)
         if abs(date - wall) <= AGREEMENT_S:
             return date
         return min((lead for lead in (date, wall) if not self._is_disproved(lead)), default=date)
 
     @property
     def machine_ahead(self) -> float:
-        """Seconds by which the machine's clock leads `Date`; 0 if they agree or if `Date` is not known."""
+        """Seconds by which the machine's clock is ahead of `Date`; 0 if they agree or `Date` is unknown."""
         date = self.date_ahead
         ahead = 0.0 if date is None else self._wall_ahead() - date
         return ahead if abs(ahead) > AGREEMENT_S else 0.0
@@ -103,50 +105,51 @@ class ServerClock:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether to look at the newest call before anything is decided by the time."""
+        """Whether to fetch the newest call before any decision that depends on the time."""
         if self._looked:
             return False
-        told = self._date or self._other
-        if told is None:
+        bounds = self._date or self._other
+        if bounds is None:
             return True
-        agree = abs(_smallest(told) - self._wall_ahead()) <= AGREEMENT_S
+        agree = abs(_smallest(bounds) - self._wall_ahead()) <= AGREEMENT_S
         return not agree and (self._date is None or self._call_seen == -math.inf)
 
-    # What is learned -----------------------------------------------------------------------------
+    # Evidence ------------------------------------------------------------------------------------
 
     def observe(self, date: float, sent: float, received: float) -> None:
-        """Learn from an answer asked for at `sent`, received at `received`, and dated `date` (UNIX seconds).
+        """Take in the `Date` of a response (UNIX seconds), and when it was requested and received.
 
-        `Date` is cut to whole seconds: Aircall's clock stood between `date` and a second later at some
-        moment between the two.
+        `Date` is cut to whole seconds. So at some moment between `sent` and `received`, Aircall's clock was
+        between `date` and one second later.
         """
-        told = date - received, date + 1 - sent
-        known = _both(self._date, told) if self._date else None
+        bounds = date - received, date + 1 - sent
+        known = _both(self._date, bounds) if self._date else None
         if known is not None:
             self._date, self._agreeing, self._other = known, self._agreeing + 1, None
             return
-        again = _both(self._other, told) if self._other else None
+        again = _both(self._other, bounds) if self._other else None
         if again is None:
             self._other_agreeing, self._other_since = 0, received
-        other, self._other_agreeing = again or told, self._other_agreeing + 1
+        other, self._other_agreeing = again or bounds, self._other_agreeing + 1
         if self._is_believable(_smallest(other), received):
             self._date, self._agreeing, self._other = other, self._other_agreeing, None
         else:
             self._other = other
 
     def calls_began(self, starts: Iterable[int], seen: float) -> None:
-        """Learn from calls that were listed by `seen`; see `call_began`."""
+        """Take in the starts of calls that were listed by `seen`; see `call_began`."""
         for start in sorted(starts):
             self.call_began(start, seen)
 
     def call_began(self, start: int, seen: float) -> None:
-        """Learn from a call that began at `start` (UNIX seconds, Aircall's clock) and was listed by `seen`.
+        """Take in a call that began at `start` (UNIX seconds, Aircall's clock) and was listed by `seen`.
 
-        A start that is later than every clock proves nothing: that call is dated wrongly. Otherwise a call
-        proves a clock wrong if it began within `RECENT` by the other one, and if not, `CONFIRMED` calls do.
+        If the start is later than every clock, the call is dated wrongly and proves nothing. Otherwise a
+        single call proves a clock wrong if it began within `RECENT` by the other clock. Of older calls,
+        `MIN_CONFIRMATIONS` are required.
         """
-        lead, wall, told = start - seen, self._wall_ahead(), self._date or self._other
-        clocks = [wall] if told is None else [wall, _smallest(told)]
+        lead, wall, bounds = start - seen, self._wall_ahead(), self._date or self._other
+        clocks = [wall] if bounds is None else [wall, _smallest(bounds)]
         latest = max(clocks) if self._other is None else max(*clocks, _smallest(self._other))
         if lead > latest + SLACK_S and len(self._misdated) < MAX_MISDATED:
             self._misdated.add(start)
@@ -168,11 +171,11 @@ class ServerClock:
             self._call_lead, self._call_start, self._call_seen = lead, start, seen
 
     def looked(self) -> None:
-        """The newest call has been looked at, if there is any: that does not have to be done again."""
+        """Record that the newest call, if there is any, was fetched, and need not be fetched again."""
         self._looked = True
 
     def _is_believable(self, other: float, now: float) -> bool:
-        """Whether another lead of `Date` is believed now, instead of the one that was before."""
+        """Return whether a different lead of `Date` is believed now."""
         confirmed = self._other_agreeing >= MIN_CONFIRMATIONS
         agrees = abs(other - self._wall_ahead()) <= AGREEMENT_S and not self._is_disproved(other)
         if self._date is None:
@@ -181,12 +184,12 @@ class ServerClock:
         return confirmed and (agrees or proved or now - self._other_since >= SETTLE_S)
 
     def _is_disproved(self, lead: float) -> bool:
-        """Whether a call has begun that would be in the future by a clock with this lead."""
+        """Return whether a call has begun that is in the future by a clock with this lead."""
         return self._call_lead > lead + SLACK_S
 
 
-def _smallest(told: Bounds) -> float:
-    return min(max(0.0, told[0]), told[1])
+def _smallest(bounds: Bounds) -> float:
+    return min(max(0.0, bounds[0]), bounds[1])
 
 
 def _both(one: Bounds, other: Bounds) -> Bounds | None:

@@ -1,4 +1,4 @@
-"""Connections to Aircall: every request has one deadline, and a connection that was kept open may be dead."""
+"""Connections to Aircall: one deadline for each request, and detection of dead idle connections."""
 
 import http.client
 import socket
@@ -27,26 +27,26 @@ Addresses = list[tuple[Any, ...]]
 
 
 class Attempt:
-    """One request on its way: its deadline, and what happened to it so far.
+    """A request that is under way: its deadline and its progress.
 
-    At the deadline the socket is shut down from a thread of its own. That ends whatever the request waits
-    for: a proxy, a TLS handshake, headers that arrive one by one, endless `100 Continue`, or a body.
+    At the deadline, a separate thread shuts down the socket. That ends every kind of wait: for a proxy, a TLS
+    handshake, headers that arrive one by one, endless `100 Continue`, or a body.
     """
 
     def __init__(self, seconds: float, max_idle: float) -> None:
-        """Allow `seconds` for all of it, on a connection that was idle for `max_idle` seconds at most."""
+        """Allow `seconds` for the request, on a connection that was idle for at most `max_idle` seconds."""
         self.max_idle = max_idle
         self.idle = 0.0
         """Seconds for which the reused connection had been idle."""
         self.reused = False
-        """Whether the request went out on a connection that had answered another request before."""
+        """Whether the request was sent on a connection that was used before."""
         self.answered = False
-        """Whether at least one byte of the answer has arrived."""
+        """Whether at least one byte of the response has arrived."""
         self.expired = False
         self.proxy: str | None = None
-        """The proxy's URL, which may hold a credential."""
+        """The proxy's URL, which may contain a credential."""
         self.verify: bool | str | None = None
-        """What the server's certificate is verified against: a path, or true for certifi's list."""
+        """The CA certificates for verification: a path, or True for certifi's list."""
         self._deadline = time.monotonic() + seconds
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
@@ -75,7 +75,7 @@ class Attempt:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether a kept connection turned out to be dead: no byte of the answer came."""
+        """Whether a reused connection turned out to be dead: no byte of the response arrived."""
         return self.reused and not self.answered
 
     def watch(self, fileno: int) -> None:
@@ -107,10 +107,10 @@ def _shut_down(sock: socket.socket) -> None:
 
 
 class Lookups:
-    """Resolves host names without waiting longer than there is time.
+    """Resolves host names with a timeout.
 
-    A name lookup cannot be interrupted, so it runs in a thread. A lookup of the same name joins one that
-    still runs: a resolver that hangs holds one thread, not one for each request.
+    A name lookup cannot be interrupted, so it runs in a thread. Lookups of the same name share one thread, so
+    a resolver that hangs blocks only one.
     """
 
     def __init__(self) -> None:
@@ -120,7 +120,7 @@ class Lookups:
     def find(self, host: str, port: int, seconds: float) -> Addresses:
         """Return the addresses of a host.
 
-        Raises TimeoutError after `seconds`, and what `socket.getaddrinfo` raises.
+        Raises TimeoutError after `seconds`, and the exceptions of `socket.getaddrinfo`.
         """
         key = host, port
         with self._lock:
@@ -138,7 +138,7 @@ class Lookups:
     def _run(self, key: tuple[str, int], lookup: Future[Addresses]) -> None:
         try:
             found = socket.getaddrinfo(*key, sockets.allowed_gai_family(), socket.SOCK_STREAM)
-        except BaseException as error:  # whatever it is, the waiting request raises it
+        except BaseException as error:  # raised again in the waiting request
             with self._lock:
                 del self._running[key]
             lookup.set_exception(error)
@@ -152,7 +152,7 @@ _lookups = Lookups()
 
 
 class _Response(http.client.HTTPResponse):
-    """Notes when the first byte of the answer arrives."""
+    """Records that the first byte of the response has arrived."""
 
     def begin(self) -> None:
         if self.fp.peek(1):
@@ -161,14 +161,14 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Watched(urllib3.connection.HTTPConnection):
-    """A connection whose waiting ends at the deadline of the present attempt."""
+    """A connection that is shut down at the deadline of the current attempt."""
 
     response_class = _Response
     _used_at = 0.0
 
     @property
     def is_connected(self) -> bool:
-        """Whether the connection can be used again; urllib3 opens another one otherwise."""
+        """Whether the connection can be reused. If not, urllib3 opens another one."""
         attempt = _present.get()
         attempt.idle = time.monotonic() - self._used_at
         return attempt.idle <= attempt.max_idle and super().is_connected
@@ -203,7 +203,7 @@ class _Watched(urllib3.connection.HTTPConnection):
 
     def _first_that_connects(self, found: Addresses, attempt: Attempt) -> socket.socket:
         """Try one address after the other. Raises NewConnectionError or ConnectTimeoutError."""
-        patience = self.timeout if isinstance(self.timeout, int | float) else attempt.remaining
+        timeout = self.timeout if isinstance(self.timeout, int | float) else attempt.remaining
         problem: OSError = OSError("the name has no address")
         for family, kind, protocol, _, address in found:
             if attempt.remaining <= 0:
@@ -212,7 +212,7 @@ class _Watched(urllib3.connection.HTTPConnection):
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
-                sock.settimeout(max(0.001, min(patience, attempt.remaining)))
+                sock.settimeout(max(0.001, min(timeout, attempt.remaining)))
                 sock.connect(address)
             except OSError as error:
                 sock.close()
@@ -225,7 +225,7 @@ class _Watched(urllib3.connection.HTTPConnection):
 
 
 class _WatchedTls(_Watched, urllib3.connection.HTTPSConnection):
-    """The same over TLS."""
+    """A watched connection over TLS."""
 
 
 class _Pool(connectionpool.HTTPConnectionPool):
@@ -240,12 +240,12 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 
 
 class Transport(HTTPAdapter):
-    """Opens connections that observe the present attempt, and closes those that were idle for too long."""
+    """Opens connections that follow the current attempt, and closes those that were idle for too long."""
 
     def __init__(self) -> None:
         self._max_idle, self._cautious_until = MAX_IDLE_S, 0.0
         self._survived = MAX_IDLE_S
-        """The longest idle time (seconds) after which a connection still worked since one was dropped."""
+        """The longest idle time (seconds) after which a connection has worked since the last dropped one."""
         super().__init__()
 
     @property
@@ -273,11 +273,11 @@ class Transport(HTTPAdapter):
         return response
 
     def drop_connections(self, idle: float) -> None:
-        """Close all connections, because one that was `idle` for this many seconds was dead.
+        """Close all connections, because one was dead after `idle` seconds without use.
 
-        A single dead connection may have another cause, such as a restart of the server. So only if none that
-        was idle for as long has worked since the one before are connections kept for a shorter time for an
-        hour: for half as long, or for as long as has worked.
+        A single dead connection may have another cause, such as a restart of the server. So the idle limit is
+        reduced only if no connection that was idle for as long has worked since the last dead one. For an
+        hour, it is then half as long, or the longest time that has worked.
         """
         self.close()
         if idle > self._survived:

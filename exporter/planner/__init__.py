@@ -1,1 +1,1 @@
-"""Planning: what a company of a given size can have for its requests, without asking Aircall anything."""
+"""Planning: how often a company's data can be polled, given its size and rate limit."""

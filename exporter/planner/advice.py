@@ -1,4 +1,4 @@
-"""What to change where the budget is short of what is asked for."""
+"""Suggest changes of the configuration if the budget is too small for the configured intervals."""
 
 import math
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from exporter.polling import costs, schedule
 from exporter.polling.schedule import CORE
 
 ON_TARGET = 1.05
-"""How many times its target an interval may be that still passes for met."""
+"""Factor by which an interval may exceed its target and still count as met."""
 
 LONG_MAPPING = 3600.0
-"""Seconds for reading the assignments from which on that is worth a word."""
+"""Seconds for fetching the assignments above which there is advice about them."""
 
 
 def advice(plan: Plan, settings: Settings) -> Iterator[str]:
-    """What to change, a piece of advice each; none where everything can be had."""
+    """Yield suggestions; nothing if the budget is sufficient."""
     stretched = [
         name for name in CORE if plan.readings[name].interval > ON_TARGET * plan.readings[name].target
     ]
@@ -31,21 +31,19 @@ def advice(plan: Plan, settings: Settings) -> Iterator[str]:
         share = needed * settings.aircall.budget_share / plan.limit
         if share <= 1:
             rounded = math.ceil(100 * share) / 100
-            yield f"set aircall.budget_share to {rounded:g}, if hardly anybody else asks Aircall"
+            yield f"set aircall.budget_share to {rounded:g}, if other integrations send few requests"
         if needed > plan.limit:
-            purpose = (
-                "to have what refresh asks for" if suffices else "as many as one after the other can be made"
-            )
+            purpose = "to meet the intervals in refresh" if suffices else "the most that can be used"
             yield f"ask Aircall for {needed:g} requests a minute, {purpose}"
     if plan.first_read.get("assignments", 0) > LONG_MAPPING:
         requests = costs.assignments(plan.company.users, plan.company.numbers)
-        yield f"set map_users_to_numbers to false: it saves {requests} requests, and missed calls by user go"
+        yield f"set map_users_to_numbers to false: saves {requests} requests, but drops missed calls by user"
 
 
 def enough(company: Company, settings: Settings) -> tuple[float, bool]:
-    """The limit (requests a minute, in tens) from which on the board is as fresh as asked for.
+    """Return the smallest limit (requests per minute, in tens) that meets the targets, and True.
 
-    Or else the highest one that can be used, as one request goes out after the other.
+    If no limit does, returns the highest one that sequential requests can use, and False.
     """
     targets, cost = schedule.targets(settings), model(company, settings)
     late_edits, limit, found = costs.late_edits(company.calls_per_second), 0.0, False

@@ -1,4 +1,4 @@
-"""The command `aircall-exporter plan`: what a company of a given size can have, as a table."""
+"""The command `aircall-exporter plan`: print the polling intervals for a company of a given size."""
 
 import argparse
 import math
@@ -18,20 +18,20 @@ from exporter.terminal import argtypes
 from exporter.terminal.streams import Output
 
 USERS_PER_TEAM, USERS_PER_NUMBER = 12, 16
-"""What is usual, where nobody says."""
+"""Defaults for companies that do not give their numbers of teams and phone numbers."""
 
 WORDS = {ENDED_CALLS: "ends of calls"}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The company's size, and its limit."""
-    for name, what in (
+    """Add the flags for the company's size and limit."""
+    for name, description in (
         ("users", "users"),
         ("numbers", f"phone numbers (default: one for {USERS_PER_NUMBER} users)"),
         ("teams", f"teams (default: one for {USERS_PER_TEAM} users)"),
     ):
         parser.add_argument(
-            f"--{name}", required=name == "users", type=argtypes.count, metavar="N", help=what
+            f"--{name}", required=name == "users", type=argtypes.count, metavar="N", help=description
         )
     parser.add_argument(
         "--calls-per-hour", required=True, type=argtypes.rate, metavar="N", help="in a busy hour"
@@ -43,7 +43,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Print the plan; gives the exit code. Raises ValueError where the limit is too small to plan with."""
+    """Print the plan and return the exit code. Raises ValueError if the limit is too small for polling."""
     aircall = settings.aircall
     if arguments.budget_share is not None:
         settings = replace(settings, aircall=replace(aircall, budget_share=arguments.budget_share))
@@ -78,8 +78,8 @@ def _show(planned: Plan, settings: Settings) -> None:
         times = (reading.interval, reading.target, reading.mean_age, reading.worst_age)
         table.add_row(WORDS.get(name, name), f"{reading.requests:.1f}", *map(in_words, times))
     short = planned.late_edits < 0.99 * planned.late_edits_wanted
-    wanted = f" of {planned.late_edits_wanted:.1f}" if short else ""
-    table.add_row("late edits", f"{planned.late_edits:.1f}{wanted}")
+    needed = f" of {planned.late_edits_wanted:.1f}" if short else ""
+    table.add_row("late edits", f"{planned.late_edits:.1f}{needed}")
     table.add_row("all", f"{planned.requests:.1f} of {planned.budget:.1f}")
     console.print(table)
     for line in ("", *_moments(planned), *_changes(planned, settings)):
@@ -105,6 +105,6 @@ def _changes(planned: Plan, settings: Settings) -> Iterator[str]:
 
 
 def in_words(seconds: float) -> str:
-    """A duration in whole seconds, and in whole minutes from an hour on."""
+    """Return a duration in whole seconds, or in whole minutes from one hour on."""
     step = 60 if seconds >= 3600 else 1
     return str(Duration(max(1, round(seconds / step)) * step))

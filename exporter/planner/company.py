@@ -1,4 +1,4 @@
-"""How large an account is, and what each reading of one that large costs."""
+"""The size of a company, and how many requests its datasets cost."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from exporter.polling.schedule import ENDED_CALLS, SUBSTATUSES
 
 @dataclass(frozen=True)
 class Company:
-    """How large an account is."""
+    """The size of a company."""
 
     users: int
     teams: int
@@ -23,14 +23,14 @@ class Company:
 
 
 def model(company: Company, settings: Settings) -> dict[str, Cost]:
-    """What each reading of a company of this size costs."""
+    """Return the cost of each dataset of a company of this size."""
     whole = {name: costs.constant(requests) for name, requests in lists(company, settings).items()}
     per_second = company.calls_per_second
     return {"calls": costs.calls(per_second), ENDED_CALLS: costs.ended_calls(per_second)} | whole
 
 
 def lists(company: Company, settings: Settings) -> dict[str, int]:
-    """Requests for what is always read whole."""
+    """Return the requests for each dataset that is always fetched completely."""
     pages = {
         "availabilities": costs.list_pages(company.users),
         "users": costs.list_pages(company.users),

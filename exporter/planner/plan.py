@@ -1,6 +1,6 @@
-"""What a company of a given size can have for its requests: how often, how old, how soon.
+"""Plan the polling of a company: intervals, ages of data, and the time to the first board.
 
-Made of the functions by which the poller decides, so that a plan is what it will do; nobody is asked.
+The plan uses the poller's own functions, so it matches what the poller will do. It sends no requests.
 """
 
 from collections.abc import Mapping
@@ -14,17 +14,17 @@ from exporter.polling import costs, schedule
 from exporter.polling.schedule import CORE, DIRECTORY, ENDED_CALLS, LIVE
 
 LATENCY = 0.3
-"""Seconds that Aircall takes to answer, where nothing else is known."""
+"""Default seconds that Aircall takes to answer."""
 
 UNHURRIED = 0.9
-"""Part of the budget in use up to which some of it is saved up now and then."""
+"""Share of the budget in use up to which bursts can be saved up."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a dataset is read: requests a minute, and in seconds every how long, and how old it is then.
+    """How a dataset is polled. `requests` is per minute, the other fields are in seconds.
 
-    `wait` is from the beginning of a reading, as old as its data are, to its end.
+    `wait` is the time from the start of a poll, which is the age of its data, to its end.
     """
 
     requests: float
@@ -37,7 +37,7 @@ class Reading:
         return self.wait + self.interval / 2
 
     def age(self, share: float) -> float:
-        """The age (seconds) that is not exceeded during a `share` of the time."""
+        """Return the age in seconds that is not exceeded during a `share` of the time."""
         return self.wait + share * self.interval
 
     @property
@@ -47,18 +47,18 @@ class Reading:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to expect. Rates are requests a minute, times seconds."""
+    """The expected polling of a company. Rates are in requests per minute, times in seconds."""
 
     company: Company
     limit: float
     budget: float
-    """Requests that can go on for ever."""
+    """Requests that can be sent indefinitely."""
     readings: Mapping[str, Reading]
     late_edits: float
-    """What is left for reading calls again."""
+    """Requests that are left for fetching calls again."""
     late_edits_wanted: float
     first_read: Mapping[str, float]
-    """When each dataset has been read once, from the start."""
+    """Seconds from the start until each dataset has been fetched once."""
 
     @property
     def requests(self) -> float:
@@ -70,25 +70,28 @@ class Plan:
 
     @property
     def until_counted(self) -> float:
-        """Seconds from the end of a call until it is counted, on average.
+        """Average seconds from the end of a call until it is counted.
 
-        A young call's end is on the page that is read anyway. Another's shows in what its user does, and is
-        looked for from time to time: right after that, where both are read in the same rhythm.
+        The end of a recent call is on the first page of calls. The end of an older one shows in its user's
+        availability. The call is then fetched by the next poll of ended calls. If both have the same
+        interval, that is right after the availabilities.
         """
-        calls, seen, looks = (self.readings[name] for name in ("calls", "availabilities", ENDED_CALLS))
-        looked_for = costs.ANSWERED * (
+        calls, seen, ended = (self.readings[name] for name in ("calls", "availabilities", ENDED_CALLS))
+        older = costs.ANSWERED * (
             1 - costs.ended_fraction(costs.first_page_seconds(self.company.calls_per_second))
         )
-        until_looked = seen.wait / 2 if looks.interval == seen.interval else looks.interval / 2
-        return (1 - looked_for) * calls.mean_age + looked_for * (
-            seen.interval / 2 + until_looked + looks.wait
-        )
+        until_polled = seen.wait / 2 if ended.interval == seen.interval else ended.interval / 2
+        return (1 - older) * calls.mean_age + older * (seen.interval / 2 + until_polled + ended.wait)
 
 
 def plan(company: Company, settings: Settings, limit: float, latency: float = LATENCY) -> Plan:
-    """Plan for `company` where all its integrations together may make `limit` requests a minute.
+    """Plan the polling of a company.
 
-    An answer takes `latency` seconds.
+    Args:
+        company: The size of the company.
+        settings: The configuration.
+        limit: The requests per minute of all the company's integrations together.
+        latency: The seconds that a response takes.
     """
     budget = RequestBudget(settings.aircall.budget_share, limit)
     targets, cost = schedule.targets(settings), model(company, settings)
@@ -103,7 +106,7 @@ def plan(company: Company, settings: Settings, limit: float, latency: float = LA
     readings = {}
     for name, interval in found.items():
         requests = cost[name](interval)
-        # what comes first takes its part meanwhile
+        # datasets that have precedence use their part of the budget meanwhile
         speed = budget.sustained - (rates["calls"] + always_due if name != "calls" else 0.0)
         paced = max(0.0, requests - at_once) * 60 / max(speed, rates[name], budget.sustained / 100)
         wait = min(interval, latency + max(paced, latency * (requests - 1)))

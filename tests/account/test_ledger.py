@@ -15,7 +15,7 @@ from exporter.config import Settings
 def test_a_call_that_is_gone_is_asked_for_again_where_that_was_not_kept() -> None:
     ledger = Ledger(Settings())
     ledger.remove(7)
-    batch = ledger.take_batch(Coverage(), teams_told=False)
+    batch = ledger.take_batch(Coverage(), teams_known=False)
     assert not ledger.unfinished_ids
     ledger.batch_rejected(batch, Coverage())
     assert ledger.unfinished_ids == {7}
