@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -31,6 +31,9 @@ GUARDED = (
 cut off neither deletes anything nor protects less."""
 
 _ALSO_WRITTEN_AS = {TOKEN: "webhook.token_file"}
+
+SECRETS = ("aircall.api_id", "aircall.api_token", TOKEN)
+"""Keys whose values may stand in files of their own, which may be cut off as well."""
 
 CREDENTIALS = ("aircall.api_id", "aircall.api_token", "aircall.api_token_file", "webhook.token_file")
 """Keys that are needed, or written for a guarded key. A part of their value is never right."""
@@ -83,6 +86,7 @@ class ConfigFile:
             source = self._path or "configuration"
             settings, written = load_with_file(self._path, self._environ)
             require_whole(source, self._written, written)
+            require_whole_secrets(source, self.settings, settings)
             before, after = (in_force(self._started, each)[0] for each in (self.settings, settings))
             require_guarded(source, before, after, written)
             self.settings, self._written = settings, written
@@ -107,6 +111,29 @@ def require_whole(source: str, before: Written, after: Written) -> None:
         if key in after.keys and _value(after.settings, key) != _value(before.settings, key):
             problem = "has changed in a file that may be cut off, wanted a line break at its end"
             raise ConfigError(source, key, problem)
+
+
+def require_whole_secrets(source: str, before: Settings, after: Settings) -> None:
+    """Reject a secret that is only the beginning of the one in force: a file of its own may be cut off.
+
+    Raises ConfigError, whose text does not contain the secret.
+    """
+    for key in SECRETS:
+        was, now = _secrets(before, key), _secrets(after, key)
+        if any(is_cut_off(secret, was) for secret in now):
+            raise ConfigError(
+                source, key, "is only the beginning of the secret in force; its file may be cut off"
+            )
+
+
+def is_cut_off(secret: str, before: Collection[str]) -> bool:
+    """Return whether a secret is new, and only the beginning of one of those before."""
+    return secret not in before and any(each.startswith(secret) for each in before)
+
+
+def _secrets(settings: Settings, key: str) -> tuple[str, ...]:
+    value = settings.webhook.tokens if key == TOKEN else _value(settings, key)
+    return value if isinstance(value, tuple) else (str(value),)
 
 
 def require_guarded(source: str, before: Settings, after: Settings, written: Written) -> None:

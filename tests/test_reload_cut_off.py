@@ -234,6 +234,36 @@ def test_reload_with_the_token_in_a_file_of_its_own_is_accepted(tmp_path: Path) 
         file.reread()
 
 
+@pytest.mark.parametrize(
+    ("key", "variable"), [("webhook.token", None), ("webhook.token", "AIRCALL_WEBHOOK_TOKEN_FILE")]
+)
+@pytest.mark.parametrize("length", [1, 5, 9])
+def test_reload_with_a_cut_off_token_file_is_rejected(
+    key: str, variable: str | None, length: int, tmp_path: Path
+) -> None:
+    path, secret = tmp_path / "aircall.yml", tmp_path / "secret"
+    secret.write_text("wh-0123456\n")
+    path.write_text("sla: 10s\n" if variable else f"webhook: {{token_file: {secret}}}\n")
+    environ = SIMULATED_CREDENTIAL | ({variable: str(secret)} if variable else {})
+    file = ConfigFile(str(path), environ)
+    secret.write_text("wh-0123456"[:length])
+    with pytest.raises(ConfigError, match=rf"{key}: is only the beginning of the secret in force") as error:
+        file.reread()
+    assert "wh-0" not in str(error.value)
+    secret.write_text("wh-other\n")
+    assert file.reread().webhook.tokens == ("wh-other",)
+
+
+def test_reload_with_a_cut_off_api_token_file_is_rejected(tmp_path: Path) -> None:
+    path, secret = tmp_path / "aircall.yml", tmp_path / "secret"
+    secret.write_text("0123456\n")
+    path.write_text(f"aircall: {{api_id: id, api_token_file: {secret}}}\n")
+    file = ConfigFile(str(path), {})
+    secret.write_text("012")
+    with pytest.raises(ConfigError, match=r"aircall\.api_token: is only the beginning"):
+        file.reread()
+
+
 def test_reload_of_a_cut_off_file_keeps_the_token_and_the_retention_in_force(tmp_path: Path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
     path = tmp_path / "aircall.yml"

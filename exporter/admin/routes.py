@@ -31,7 +31,7 @@ from exporter.admin.page import HEADERS, switch_page
 from exporter.api.answers import json_answer, problem
 from exporter.api.availability import SWITCH_PATH, AvailabilityRequest, SwitchedUser
 from exporter.api.openapi import description
-from exporter.polling.on_demand import ON_DEMAND_ERRORS, to_http_error
+from exporter.polling.on_demand import ON_DEMAND_ERRORS, TooManyRequestsError, to_http_error
 from exporter.runtime import Service
 from exporter.web.require_auth import USER, RequireAuthMiddleware
 
@@ -124,10 +124,11 @@ class _AdminEndpoints:
         try:
             switched = await run_in_threadpool(self._service.switch, user_id, target)
         except (SwitchError, *ON_DEMAND_ERRORS) as error:
-            why = _refusal(error)[1]
-            log.warning(
-                "a user is not switched", who=who, user_id=user_id, wanted=target or "toggle", why=why
-            )
+            if not isinstance(error, TooManyRequestsError):  # clients that flood must not flood the log
+                why = _refusal(error)[1]
+                log.warning(
+                    "a user is not switched", who=who, user_id=user_id, wanted=target or "toggle", why=why
+                )
             raise
         status = switched.user.availability_status
         log.info(

@@ -19,6 +19,9 @@ MAX_IDLE_S = 30.0
 """Seconds for which an unused connection is kept. NATs and load balancers drop idle connections without
 notice, most of them after a minute or more."""
 
+MIN_SILENT_DROP_S = 2.0
+"""Seconds for which a connection must be idle before a NAT may drop it without notice."""
+
 CAUTION = 3600.0
 """Seconds for which connections are kept for a shorter time after idle ones were dropped."""
 
@@ -75,8 +78,12 @@ class Attempt:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether a reused connection turned out to be dead: no byte of the response arrived."""
-        return self.reused and not self.answered
+        """Whether a reused connection turned out to be dead: no byte of the response arrived.
+
+        A request that waits until its deadline on a connection that was just used hangs for another reason.
+        """
+        hangs = (self.expired or self.remaining <= 0) and self.idle < MIN_SILENT_DROP_S
+        return self.reused and not self.answered and not hangs
 
     def watch(self, fileno: int) -> None:
         """Shut down the socket with this file descriptor at the deadline.

@@ -118,8 +118,9 @@ def fetch_window(
 
         try:
             yield from paginate(endpoints.calls(since, until), counting, cap + MAX_PAGE_ITEMS)
-        except TooManyObjectsError:
-            if count < cap:  # endless pages with hardly any calls
+        except InvalidResponseError as error:  # the page after the last one may be any page
+            least = cap if isinstance(error, TooManyObjectsError) else cap - endpoints.PER_PAGE
+            if count < least:
                 raise
         except ApiError as error:
             if count < cap - endpoints.PER_PAGE or error.code not in END_OF_QUERY:

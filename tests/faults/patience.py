@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from exporter.aircall import client
+from exporter.aircall import client, transport
 from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import ApiError
 from tests.simulated_time import Polled
@@ -14,6 +14,7 @@ from tests.simulated_time import Polled
 def given_up_after(seconds: float, world: Polled, moment: float = 0.1) -> Iterator[None]:
     """Let requests that are not answered within a moment take so many seconds by the exporter's clock."""
     send, patience = world.client.send, client.READ_TIMEOUT
+    least_idle = transport.MIN_SILENT_DROP_S
 
     def patiently(request: Request[Any]) -> Any:
         try:
@@ -25,6 +26,8 @@ def given_up_after(seconds: float, world: Polled, moment: float = 0.1) -> Iterat
 
     world.client.send = patiently  # type: ignore[method-assign]
     client.READ_TIMEOUT = moment
+    transport.MIN_SILENT_DROP_S = 0.0  # connections are idle in simulated time only
     yield
     world.client.send = send  # type: ignore[method-assign]
     client.READ_TIMEOUT = patience
+    transport.MIN_SILENT_DROP_S = least_idle

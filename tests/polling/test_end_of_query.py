@@ -92,6 +92,11 @@ class Listed:
         first, last = int(query["from"]), int(query.get("to", 2**40))
         found = [(i, start) for i, start in enumerate(self._starts) if first <= start <= last]
         begin = (int(query.get("page", 1)) - 1) * PER_PAGE
+        if begin >= CAP and self._refusal == "the last page again":
+            begin = CAP - PER_PAGE
+        if begin >= CAP and self._refusal == "empty pages":
+            link = f"https://api.aircall.io/v1/calls?page={begin // PER_PAGE + 2}"
+            return Page((), 0, frozenset(), link)
         if begin >= CAP:
             raise ApiError(self._refusal or "400", "limited to 10k results")
         items = tuple(
@@ -104,7 +109,7 @@ class Listed:
         return Page(items, 0, frozenset(item.call.id for item in items), link)
 
 
-WAYS = [None, "400", "404", "422"]
+WAYS = [None, "400", "404", "422", "the last page again", "empty pages"]
 
 
 @pytest.mark.parametrize("refusal", WAYS)
