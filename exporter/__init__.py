@@ -5,8 +5,8 @@ import signal
 import sys
 
 if os.getpid() == 1:
-    # The kernel drops a signal to a container's first process unless something handles it: one that comes
-    # while the rest is loaded would be lost, and the container be killed long afterwards.
+    # The kernel drops signals to a container's first process that it does not handle. A SIGTERM during the
+    # imports would be lost, and the container would be killed only after the stop timeout.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 from importlib.metadata import version

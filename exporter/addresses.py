@@ -1,29 +1,29 @@
-"""Web addresses, as configurations and commands name them."""
+"""Parse and classify web addresses from the configuration and the command line."""
 
 import re
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 LONGEST_NAME = 253
-"""Characters of a host name (RFC 1035)."""
+"""Maximum characters of a host name (RFC 1035)."""
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
 """A part of a host name, between two dots. Underscores are not standard, but used in private networks."""
 
 
 def web_address(text: str) -> SplitResult | None:
-    """The parts of an http or https address with a host, and without query and fragment; else none."""
+    """Return the parts of an http or https address with a host and without query and fragment, or `None`."""
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port  # a port that is none raises
+        host, _ = parts.hostname, parts.port  # an invalid port raises
     except ValueError:
         return None
-    whole = parts.scheme in ("https", "http") and host and not (parts.query or parts.fragment)
-    return parts if whole else None
+    valid = parts.scheme in ("https", "http") and host and not (parts.query or parts.fragment)
+    return parts if valid else None
 
 
 def is_host(host: str) -> bool:
-    """Whether `host` is an IP address, or a name that can be looked up."""
+    """Return whether `host` is an IP address, or a name that can be looked up."""
     try:
         ip_address(host)
     except ValueError:
@@ -31,14 +31,14 @@ def is_host(host: str) -> bool:
     else:
         return True
     try:
-        name = host.encode("idna").decode().removesuffix(".")  # what a name server is asked for
+        name = host.encode("idna").decode().removesuffix(".")  # the form that name servers use
     except UnicodeError:  # a part is empty or too long
         return False
     return len(name) <= LONGEST_NAME and all(map(_LABEL.fullmatch, name.split(".")))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` (a name or an address) can only be this machine."""
+    """Return whether `host` (a name or an address) can only be this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -46,7 +46,7 @@ def is_loopback(host: str) -> bool:
 
 
 def client_network(address: str) -> str:
-    """Return what counts as one client: an IPv4 address, or an IPv6 network of 64 bits."""
+    """Return the network that counts as one client: an IPv4 address, or an IPv6 network of 64 bits."""
     try:
         ip = ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The command line: what each command of `aircall-exporter` does, and how it ends."""
+"""Run the commands of `aircall-exporter`."""
 
 import argparse
 import signal
@@ -33,8 +33,10 @@ from exporter.webhooks import command as webhooks
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
-    Returns the exit code: 0 fine, 1 cannot run, 2 wrong flags or configuration. What works on the kept calls
-    (`calls`, `forget`) gives 0 if there were some, 1 if there were none, 2 if it cannot look.
+    Returns:
+        The exit code: 0 on success, 1 if the command cannot run, 2 for wrong flags or configuration. The
+        commands on the archive (`calls`, `forget`) return 0 if they found calls, 1 if they found none, and 2
+        after an error.
     """
     streams.prepare()
     try:
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run_command(argv)
         finally:
             streams.flush_output()
-    except BrokenPipeError:  # `| head` has had enough
+    except BrokenPipeError:  # the reader has gone, such as `head`
         streams.discard_output()
         return 0
     return code
@@ -57,16 +59,16 @@ def _run_command(argv: Sequence[str] | None) -> int:
         "forget": _on_the_archive,
         "backfill": _backfill,
         "plan": _plan,
-        "users": _ask_aircall,
-        "switch": _ask_aircall,
-        "webhook": _ask_aircall,
+        "users": _on_aircall,
+        "switch": _on_aircall,
+        "webhook": _on_aircall,
         None: _run,
     }
     try:
         return commands[arguments.command](arguments)
     except BrokenPipeError:
         raise
-    except OSError as error:  # such as a full disk behind standard output
+    except OSError as error:  # for example, standard output goes to a full disk
         if arguments.command is None:
             raise
         streams.discard_output()
@@ -81,7 +83,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
     except ListenError as error:
         print(f"aircall-exporter: {error}", file=sys.stderr)
         return 2 if isinstance(error, AddressError) else 1
-    except ValueError as error:  # what a command was asked for cannot be
+    except ValueError as error:  # an argument of the command is invalid
         if arguments.command is None:
             raise
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
@@ -112,16 +114,16 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
 
 def _on_the_archive(arguments: argparse.Namespace) -> int:
-    """Work on the kept calls; returns 2 after any error, since 1 means that no call was found."""
+    """Run a command on the archive. Return 2 after any error, since 1 means that no call was found."""
     run = {"calls": command.run, "forget": forget.run}[arguments.command]
     try:
-        with closing(_kept_archive(arguments)) as archive:
+        with closing(_existing_archive(arguments)) as archive:
             code = run(arguments, archive, time.time())
         sys.stdout.flush()
     except (BrokenPipeError, ConfigError, ValueError):
         raise
     except (ArchiveError, OSError) as error:
-        if isinstance(error, OSError):  # such as a full disk: nothing more is printed
+        if isinstance(error, OSError):  # for example, a full disk: print nothing more
             with suppress(OSError):
                 streams.discard_output()
         print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
@@ -135,8 +137,8 @@ def _on_the_archive(arguments: argparse.Namespace) -> int:
 def _backfill(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     configure_logs("warning", arguments.log_format, settings.secrets)
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # takes back what it has asked a running exporter for
-        signal.signal(ending, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the request to a running exporter is withdrawn
+        signal.signal(number, signal.default_int_handler)
     try:
         with closing(opened(settings.storage, arguments.storage or STORAGE)) as archive:
             return backfill.run(arguments, settings, archive)
@@ -145,27 +147,30 @@ def _backfill(arguments: argparse.Namespace) -> int:
         return backfill.FAILED
 
 
-def _ask_aircall(arguments: argparse.Namespace) -> int:
-    """Ask Aircall by hand: out of our own budget, or of what a running exporter leaves to others."""
+def _on_aircall(arguments: argparse.Namespace) -> int:
+    """Run a command that sends requests to Aircall.
+
+    If an exporter is running, the command uses the share of the rate limit that it leaves to others.
+    """
     settings = load(arguments.config)
     configure_logs("warn", arguments.log_format, settings.secrets)
-    beside = False
-    doing: UserStates = {}
+    shared = False
+    states: UserStates = {}
     try:
-        with closing(_kept_archive(arguments)) as archive:
-            if beside := backfill.has_running_exporter(archive):
-                doing = archive.user_states()
+        with closing(_existing_archive(arguments)) as archive:
+            if shared := backfill.has_running_exporter(archive):
+                states = archive.user_states()
     except ArchiveError as error:
-        if settings.storage.url:  # else there need be none
-            print(f"aircall-exporter: {arguments.command}: without the archive: {error}", file=sys.stderr)
+        if settings.storage.url:  # otherwise, there may be no archive
+            print(f"aircall-exporter: {arguments.command}: archive not used: {error}", file=sys.stderr)
     commands: dict[str, Callable[..., int]] = {
-        "users": partial(users.run_users, doing=doing),
+        "users": partial(users.run_users, states=states),
         "switch": users.run_switch,
         "webhook": partial(webhooks.run, settings=settings, directory=arguments.storage or STORAGE),
     }
     try:
-        with api_runner(settings.aircall, beside) as asker:
-            return commands[arguments.command](arguments, asker=asker)
+        with api_runner(settings.aircall, shared) as runner:
+            return commands[arguments.command](arguments, runner=runner)
     except KeyboardInterrupt:
         return users.NOT_CONFIRMED
 
@@ -175,11 +180,11 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from exporter.simulator import command as demo  # noqa: PLC0415 (a live account needs nothing of it)
+    from exporter.simulator import command as demo  # noqa: PLC0415 (other commands do not need it)
 
     return demo.run(arguments)
 
 
-def _kept_archive(arguments: argparse.Namespace) -> Archive:
-    """An archive that is there; needs no credential."""
+def _existing_archive(arguments: argparse.Namespace) -> Archive:
+    """Open an archive that exists already. This needs no credential."""
     return opened(load_storage(arguments.config), arguments.storage or STORAGE, create=False)

@@ -1,7 +1,7 @@
-"""The two clocks of the machine that the exporter runs on.
+"""Provide the exporter's two clocks: the steady clock ("our clock") and the machine's wall clock.
 
-Durations come from the steady clock, which is never set and which counts the time of a suspend. A UNIX time
-is computed from it when it is exposed or stored for others, so that it follows a wall clock that is set.
+Durations come from the steady clock, which is never set and includes the time of a suspend. A UNIX time is
+computed from it when it is exposed or stored, so that it follows changes of the wall clock.
 """
 
 import sys
@@ -14,7 +14,7 @@ Clock = Callable[[], float]
 
 
 class Moment(NamedTuple):
-    """One moment on the steady clock, and by how much the wall clock leads that, in seconds."""
+    """A time of the steady clock, and the lead of the wall clock over it, in seconds."""
 
     steady: float
     wall_ahead: float = 0.0
@@ -32,13 +32,13 @@ class Clocks:
     """
 
     def __init__(self, steady: Clock, wall: Clock | None = None) -> None:
-        """Take a steady clock, and a wall clock, which is the machine's if none is given."""
+        """Use a steady clock, and a wall clock (default: the machine's)."""
         self.steady = steady
         self.wall = wall or time.time
 
     @property
     def wall_ahead(self) -> float:
-        """Seconds to add to a time of the steady clock to get UNIX time, by the wall clock as it is now."""
+        """Seconds to add to a time of the steady clock to get UNIX time, by the current wall clock."""
         return self.wall() - self.steady()
 
     def unix(self, at: float) -> float:
@@ -47,14 +47,14 @@ class Clocks:
 
 
 def steady_clock() -> Clock:
-    """Return a steady clock that begins with the UNIX time of now."""
+    """Return a steady clock that begins with the current UNIX time."""
     count = _counter()
     ahead = time.time() - count()
     return lambda: count() + ahead
 
 
 def _counter() -> Clock:
-    """Return seconds since some moment, the time of a suspend included if the system can tell it."""
+    """Return a clock with an arbitrary start that includes the time of a suspend, if the system has one."""
     # CLOCK_MONOTONIC counts a suspend on macOS, unlike time.monotonic() there; on Linux CLOCK_BOOTTIME does.
     name = "CLOCK_MONOTONIC" if sys.platform == "darwin" else "CLOCK_BOOTTIME"
     clock = getattr(time, name, None)

@@ -1,6 +1,6 @@
-"""The configuration file: its keys, their defaults, and what is said when one of them is wrong.
+"""Define the configuration file's keys and defaults, and load it.
 
-The reference for users is docs/configuration.md, which a test holds against the classes below.
+The reference for users is docs/configuration.md. A test compares it with the classes below.
 """
 
 import base64
@@ -20,10 +20,10 @@ from exporter.durations import Duration
 from exporter.environment import from_environment, secret_in
 
 Caller = Literal["full", "masked", "hidden"]
-"""How callers' numbers are shown, the least protected first."""
+"""How callers' numbers are shown, with the least protected first."""
 
 SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
-"""Stands in where a configuration is used without asking Aircall."""
+"""The credential for commands that use a configuration without requests to Aircall."""
 
 _TEXTS = Messages(
     wanted={
@@ -45,7 +45,7 @@ _TEXTS = Messages(
 
 
 class Aircall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to ask, as whom, and how often."""
+    """Address, credential and rate limit of Aircall's API."""
 
     api_id: str = ""
     api_token: str = ""
@@ -56,7 +56,7 @@ class Aircall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def configured_limit(self) -> float | None:
-        """Requests a minute that the company is said to have; none where that is left to the API."""
+        """The configured rate limit in requests per minute; `None` if it comes from the API."""
         return None if self.requests_per_minute == "auto" else self.requests_per_minute
 
     def __repr__(self) -> str:
@@ -64,14 +64,14 @@ class Aircall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QueueWait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """From when on a waiting caller turns yellow, and red."""
+    """Wait from which a caller is shown in yellow (warning) or red (critical)."""
 
     warning: Duration = Duration(10)
     critical: Duration = Duration(20)
 
 
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often each dataset is to be read."""
+    """The target interval between two polls of each dataset."""
 
     calls: Duration = Duration(10)
     availabilities: Duration = Duration(10)
@@ -83,22 +83,25 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where calls and counters are kept, how far back they reach at first, and how long (0 is for ever)."""
+    """Where calls and counters are saved, how far the first backfill reaches, and how long calls are kept.
+
+    A retention of 0 keeps calls indefinitely.
+    """
 
     url: str = ""
-    """May hold a password."""
+    """May contain a password."""
     key_file: str = ""
     standby: bool = False
     backfill: Duration = Duration(86400)
     retention: Duration = Duration(180 * 86400)
 
     def __repr__(self) -> str:
-        kept = f"backfill={self.backfill!r}, retention={self.retention!r}"
-        return f"Storage(key_file={self.key_file!r}, standby={self.standby}, {kept}, url hidden)"
+        durations = f"backfill={self.backfill!r}, retention={self.retention!r}"
+        return f"Storage(key_file={self.key_file!r}, standby={self.standby}, {durations}, url hidden)"
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A group of people that Aircall does not know, by names or ids: all of these together."""
+    """A group that Aircall does not have: the union of users, teams and numbers, by name or id."""
 
     name: str
     users: tuple[str | int, ...] = ()
@@ -107,7 +110,7 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Limits beyond which a figure is marked on the board; 0 disables a limit."""
+    """Limits beyond which a value is marked on dashboards; 0 disables a limit."""
 
     average_call: Duration = Duration(0)
     in_call: Duration = Duration(0)
@@ -117,24 +120,24 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServiceLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The service level below which a team or number is marked on the board."""
+    """The service level below which a team or number is marked on dashboards."""
 
     target: float = 0.8
-    """A share from 0 (disabled) to 1."""
+    """A ratio from 0 (disabled) to 1."""
 
 
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who may push events, where to, and how often is read what they tell while they come."""
+    """Webhook settings: tokens, listen address, and the poll interval while events arrive."""
 
     token: str | tuple[str, ...] = ""
-    """Two of them while one takes the other's place."""
+    """Two tokens are valid while one replaces the other."""
     token_file: str = ""
     listen_address: str = ""
     refresh: Duration = Duration(60)
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The tokens that let somebody in; where there are none, nobody."""
+        """The valid tokens. Without any, no event is accepted."""
         tokens = (self.token,) if isinstance(self.token, str) else self.token
         return tuple(filter(None, tokens))
 
@@ -143,7 +146,7 @@ class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. Durations are seconds."""
+    """The content of the file. Durations are in seconds."""
 
     aircall: Aircall = Aircall()
     activity_period: Duration = Duration(15 * 60)
@@ -162,33 +165,33 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What appears in no log: tokens, also as a header carries them, and the archive's address."""
+        """Values that are redacted in logs: tokens, also as a header encodes them, and the archive's URL."""
         credential = f"{self.aircall.api_id}:{self.aircall.api_token}"
         header = base64.b64encode(credential.encode()).decode()
         return (self.aircall.api_token, header, self.storage.url, *self.webhook.tokens)
 
 
 def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the file at `path` (none: defaults only), then the credential and address from `environ`.
+    """Read the file at `path` (`None`: defaults only), then the credential and addresses from `environ`.
 
-    Raises ConfigError, whose text is one line naming file, key, what was found and what is wanted.
+    Raises ConfigError, whose text is one line with the file, the key, and the values found and expected.
     """
     return load_with_file(path, environ)[0]
 
 
 class Written(NamedTuple):
-    """What is written in the configuration file itself."""
+    """The content of the configuration file itself."""
 
     settings: Settings
-    """Without what comes from the environment and from files that are named in it."""
+    """Without values from the environment and from other files."""
     keys: frozenset[str]
-    """The keys, with dots, and the sections that they are in."""
+    """The full keys, such as `storage.url`, and their sections."""
     ends_with_line_break: bool
-    """Whether the last line is complete for certain."""
+    """Whether the last line is certainly complete."""
 
 
 def load_with_file(path: str | None, environ: Mapping[str, str] = os.environ) -> tuple[Settings, Written]:
-    """Read as `load` does, and return the settings with what is written in the file."""
+    """Read as `load` does, and return the settings and the content of the file itself."""
     source = path or "configuration"
     written = _written_file(path)
     settings = written.settings
@@ -201,13 +204,13 @@ def load_with_file(path: str | None, environ: Mapping[str, str] = os.environ) ->
 
 
 def has_credential(path: str) -> bool:
-    """Whether the file itself has one. Raises ConfigError."""
+    """Return whether the file itself contains a credential. Raises ConfigError."""
     aircall = _written(path).aircall
     return bool(aircall.api_id or aircall.api_token or aircall.api_token_file)
 
 
 def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> Storage:
-    """Where the archive is, for what needs no credential. Raises ConfigError."""
+    """Load the archive's settings only, which needs no credential. Raises ConfigError."""
     return _with_address(_written(path).storage, path or "configuration", environ)
 
 
@@ -237,8 +240,8 @@ def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> 
     if url and (problem := quoted or url_problem(url)):
         raise origin.error(problem)
     if storage.standby and not url.startswith("postgresql"):
-        wanted = "wanted a storage.url on PostgreSQL, which says who polls"
-        raise ConfigError(source, "storage.standby", f"found true, {wanted}")
+        expected = "wanted a storage.url on PostgreSQL, which elects the exporter that polls"
+        raise ConfigError(source, "storage.standby", f"found true, {expected}")
     key_file = storage.key_file
     if key_file and (problem := key_problem(Path(key_file))):
         raise ConfigError(source, "storage.key_file", f"found {key_file}, which {problem}")
@@ -246,7 +249,7 @@ def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> 
 
 
 _Origins = dict[str, Origin]
-"""Where values come from that do not stand in the configuration file under their own keys, by key."""
+"""By key: the origin of values that do not come from their own key in the configuration file."""
 
 
 def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) -> tuple[Aircall, _Origins]:
@@ -270,12 +273,12 @@ def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) 
 def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> tuple[Webhook, _Origins]:
     if webhook.token and webhook.token_file:
         raise ConfigError(source, "webhook.token_file", "is set beside token, wanted only one")
-    given, origin = from_environment("AIRCALL_WEBHOOK_TOKEN", environ, "the token as Aircall gave it")
+    tokens, origin = from_environment("AIRCALL_WEBHOOK_TOKEN", environ, "the token as Aircall gave it")
     if (file := webhook.token_file) and origin is None:
-        given, origin = (
+        tokens, origin = (
             secret_in(file, source, "webhook.token_file"),
             Origin(source, "webhook.token_file", file),
         )
     if origin is None:
         return webhook, {}
-    return msgspec.structs.replace(webhook, token=tuple(given.split())), {"webhook.token": origin}
+    return msgspec.structs.replace(webhook, token=tuple(tokens.split())), {"webhook.token": origin}

@@ -1,4 +1,4 @@
-"""YAML files for people: read into types, and when something is wrong, one line that says what and where."""
+"""Read YAML files into types, with one-line errors that name the place and the problem."""
 
 import difflib
 import itertools
@@ -16,14 +16,14 @@ import yaml
 from exporter.durations import Duration, parse_duration
 
 LARGEST_FILE = 2**20
-"""Bytes."""
+"""Maximum size of a file in bytes."""
 
 MAX_VALUES = 100_000
 DEEPEST = 20
-"""How many values a file may come to, and how deep they may lie."""
+"""Maximum number of values in a file, and their maximum depth."""
 
 LONGEST_NUMBER = 40
-"""Signs of a whole number; what is longer is taken for text."""
+"""Maximum characters of an integer; a longer one is read as text."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -32,7 +32,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Messages:
-    """What to say of single keys, by path: what is wanted of them, and whose values are never shown."""
+    """Texts for errors: the expected value by key, and the keys whose values are never shown."""
 
     wanted: Mapping[str, str]
     secret: frozenset[str] = frozenset()
@@ -42,14 +42,14 @@ NO_TEXTS = Messages({})
 
 
 class ConfigError(Exception):
-    """One line for the person who wrote the file: where, what was found, what is wanted."""
+    """An error in a file, as one line: place, value found, value expected."""
 
     def __init__(self, source: str, path: str, problem: str) -> None:
         super().__init__(": ".join(part for part in (source, path, problem) if part))
 
 
 def read(path: str) -> object:
-    """Return the content of a YAML file, an empty mapping if it is empty. Raises ConfigError."""
+    """Return the content of a YAML file, or an empty mapping if it is empty. Raises ConfigError."""
     return parse(read_text(path), path)
 
 
@@ -81,41 +81,42 @@ def parse(text: str, path: str) -> object:
         raise ConfigError(path, "", "is not valid YAML: it is nested too deeply") from None
     except yaml.YAMLError as error:
         raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
-    except (ValueError, LookupError, TypeError, AttributeError):  # PyYAML's own, and they repeat the value
-        problem = "it holds a value that is not what it looks like, wanted in quotes"
+    except (ValueError, LookupError, TypeError, AttributeError):  # from PyYAML; its text contains the value
+        problem = "a value looks like a date or number but is invalid; quote it"
         raise ConfigError(path, "", f"is not valid YAML: {problem}") from None
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
-    """What is wrong, without what stands there: it may be a token that wants quotes."""
+    """Return the problem without the value, which may be a token that needs quotes."""
     if isinstance(error, ConfigYamlError):
         return str(error.problem)
     if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError):
-        return "a value that begins with *, & or ! wants quotes around it"
+        return "a value that begins with *, & or ! needs quotes around it"
     return re.sub(r"'[^']{2,}'", "...", str(error.problem or error.context))
 
 
 class ConfigYamlError(yaml.constructor.ConstructorError):
-    """What is wrong in our own words, which repeat nothing that could be a secret."""
+    """A problem in our own words, which contain no value that could be a secret."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which PyYAML would keep the last, and what would never end."""
+    """Rejects duplicate keys, of which PyYAML would keep the last, and files that expand without a limit."""
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
         if node is not None and _expanded_size(node, {}, 0) > MAX_VALUES:
-            problem = f"it is nested too deeply, or comes to more than {MAX_VALUES} values"
+            problem = f"it is nested too deeply, or has more than {MAX_VALUES} values"
             raise ConfigYamlError(problem=problem, problem_mark=node.start_mark)
         return node
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         text = super().construct_scalar(node)
         if isinstance(text, str) and _LONE_SURROGATE.search(text):
-            raise ConfigYamlError(problem="a text holds half of a sign", problem_mark=node.start_mark)
+            problem = "a text contains an unpaired UTF-16 surrogate"
+            raise ConfigYamlError(problem=problem, problem_mark=node.start_mark)
         return text
 
-    def whole(self, node: yaml.ScalarNode) -> int | str:
+    def bounded_int(self, node: yaml.ScalarNode) -> int | str:
         return node.value if len(node.value) > LONGEST_NUMBER else self.construct_yaml_int(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -130,11 +131,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.whole)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.bounded_int)
 
 
 def _expanded_size(node: yaml.Node, known: dict[int, float], depth: int) -> float:
-    """How many values a node comes to, each alias taken for all that it stands for; infinite in a circle."""
+    """Return the number of values in a node with all aliases expanded; infinite if it contains itself."""
     if isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in known:
@@ -152,7 +153,7 @@ def _decode(kind: type, value: object) -> object:
 
 
 def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS) -> T:
-    """Read a file's content into a type. Raises ConfigError with the key's path."""
+    """Convert a file's content to a type. Raises ConfigError with the key's path."""
     try:
         return msgspec.convert(raw, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -160,7 +161,7 @@ def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS)
         odd_key = place.startswith("key` in ")
         path = place.removeprefix("key` in `").strip("`").removeprefix("$").removeprefix(".")
         if odd_key:
-            raise ConfigError(source, path, "has a key that is not text, wanted it in quotes") from None
+            raise ConfigError(source, path, "has a key that is not text; quote it") from None
         missing = re.search(r"missing required field `(.*)`", reason)
         if missing:
             raise ConfigError(source, f"{path}.{missing[1]}".strip("."), "missing") from None
@@ -190,7 +191,7 @@ def _mismatch(path: str, found: object, reason: str, texts: Messages) -> str:
 
 
 def _holds_secret(path: str, secrets: frozenset[str]) -> bool:
-    """Whether the value at `path` is, is within, or has within it, one that is never shown."""
+    """Return whether the value at `path` is a secret, is part of one, or contains one."""
     return any(
         not path or secret == path or secret.startswith(f"{path}.") or path.startswith(f"{secret}[")
         for secret in secrets
@@ -198,7 +199,7 @@ def _holds_secret(path: str, secrets: frozenset[str]) -> bool:
 
 
 def truncate(value: object) -> str:
-    """A value as an error shows it."""
+    """Return a value as errors show it, with at most 60 characters."""
     text = str(value) if isinstance(value, Duration) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -222,7 +223,7 @@ def _similar(kind: type[msgspec.Struct], key: str, section_path: str) -> str:
 
 
 def _section(kind: Any) -> type[msgspec.Struct]:
-    """The struct in an annotation such as `Struct | None` or `tuple[Struct, ...]`."""
+    """Return the struct in an annotation such as `Struct | None` or `tuple[Struct, ...]`."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return kind
     return next(_section(inner) for inner in get_args(kind) if inner not in (type(None), ...))

@@ -1,4 +1,4 @@
-"""Which changes of the configuration a reload puts in force, and which are rejected or need a restart."""
+"""Decide which configuration changes a reload applies, rejects, or leaves to a restart."""
 
 import os
 import threading
@@ -12,10 +12,10 @@ from exporter.config import Settings, Written, load_with_file
 from exporter.config_file import ConfigError
 
 RESTART = ("storage.url", "storage.key_file", "storage.standby", "webhook.listen_address")
-"""Keys that are read at the start only: what they name is open by then."""
+"""Keys that are read only at the start, as they name files, databases or sockets that stay open."""
 
 TOKEN = "webhook.token"  # noqa: S105
-"""Needs a restart if there was no token at the start: nothing takes events then."""
+"""Needs a restart if there was no token at the start, as the exporter then accepts no events."""
 
 GUARDED = (
     "aircall.base_url",  # where the credential is sent
@@ -23,12 +23,12 @@ GUARDED = (
     "aircall.budget_share",
     "teams",  # who is shown
     "storage.retention",  # which calls are deleted
-    TOKEN,  # which events are taken
-    "user_limit",  # how many series there are, for good
+    TOKEN,  # which events are accepted
+    "user_limit",  # how many series there are, permanently
     "caller",  # how much of callers' numbers is shown
 )
-"""Keys that a reload changes only if they are written in the file, so that a file that was read while it was
-cut off neither deletes anything nor protects less."""
+"""Keys that a reload changes only if they are written in the file. So a file that was read while it was cut
+off neither deletes data nor weakens protection."""
 
 _ALSO_WRITTEN_AS = {TOKEN: "webhook.token_file"}
 
@@ -36,17 +36,17 @@ SECRETS = ("aircall.api_id", "aircall.api_token", TOKEN)
 """Keys whose values may stand in files of their own, which may be cut off as well."""
 
 CREDENTIALS = ("aircall.api_id", "aircall.api_token", "aircall.api_token_file", "webhook.token_file")
-"""Keys that are needed, or written for a guarded key. A part of their value is never right."""
+"""Keys that are required, or that replace a guarded key. Part of their value is never valid."""
 
 
 def in_force(started: Settings, read: Settings) -> tuple[Settings, tuple[str, ...]]:
     """Return the settings that a reload puts in force, and the changed keys that need a restart.
 
-    Keys that need a restart keep the values from the start, so that none is half in force.
+    Keys that need a restart keep the values from the start, so that no change is partly in force.
 
     Args:
-        started: the settings at the start.
-        read: the settings of the changed file.
+        started: The settings at the start.
+        read: The settings of the changed file.
     """
     keep = [key for key in RESTART if _value(read, key) != _value(started, key)]
     if read.webhook.tokens and not started.webhook.tokens:
@@ -69,7 +69,7 @@ class ConfigFile:
     """The configuration file, which is read at the start and at each reload."""
 
     def __init__(self, path: str | None, environ: Mapping[str, str] = os.environ) -> None:
-        """Read the file at `path` (none: defaults only). Raises ConfigError."""
+        """Read the file at `path` (`None`: defaults only). Raises ConfigError."""
         self._path, self._environ = path, environ
         self._lock = threading.Lock()
         self.settings, self._written = load_with_file(path, environ)
@@ -79,8 +79,8 @@ class ConfigFile:
     def reread(self) -> Settings:
         """Read the file again, and return its settings.
 
-        Raises ConfigError if the file cannot be used, or if it may have been read while it was cut off; then
-        the settings that were accepted before stay.
+        Raises ConfigError if the file cannot be used, or if it may have been read while it was cut off. The
+        settings that were accepted before then stay in force.
         """
         with self._lock:
             source = self._path or "configuration"
@@ -94,12 +94,12 @@ class ConfigFile:
 
 
 def require_whole(source: str, before: Written, after: Written) -> None:
-    """Reject a file that has lost all its keys, or of whose last value a part may be missing.
+    """Reject a file that has lost all its keys, or whose last value may be incomplete.
 
     Args:
-        source: the path of the file, for the error.
-        before: the file that was accepted last.
-        after: the changed file.
+        source: The path of the file, for the error.
+        before: The file that was accepted last.
+        after: The changed file.
 
     Raises ConfigError.
     """
@@ -140,12 +140,12 @@ def require_guarded(source: str, before: Settings, after: Settings, written: Wri
     """Reject a file that changes a guarded key by leaving it out.
 
     Args:
-        source: the path of the file, for the error.
-        before: the settings in force.
-        after: the settings of the changed file, as far as a reload puts them in force.
-        written: the changed file.
+        source: The path of the file, for the error.
+        before: The settings in force.
+        after: The settings of the changed file that a reload would apply.
+        written: The changed file.
 
-    Raises ConfigError, whose text says what to write.
+    Raises ConfigError, whose text includes the remedy.
     """
     for key in GUARDED:
         was, now = _value(before, key), _value(after, key)

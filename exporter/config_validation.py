@@ -1,4 +1,4 @@
-"""What a configuration must be beyond its types: possible values that go together."""
+"""Validate a configuration beyond its types: ranges of values, and combinations of keys."""
 
 import math
 import re
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """Where a value comes from: a key of a file or a variable of the environment, or a file named there."""
+    """Where a value comes from: a key of a file, an environment variable, or a file named by either."""
 
     source: str
     key: str
     file: str = ""
 
     def error(self, problem: str) -> ConfigError:
-        """Return the error that says so; `problem` begins with a verb."""
+        """Return an error that names this origin; `problem` begins with a verb."""
         return ConfigError(
             self.source, self.key, f"found {self.file}, which {problem}" if self.file else problem
         )
 
 
 def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
-    """Raise ConfigError at the first value that cannot be.
+    """Raise ConfigError for the first invalid value.
 
     Args:
         settings: The settings to check.
         source: The configuration file.
-        origins: Where the values do not stand in this file under their own keys, by key.
+        origins: By key: the origin of values that do not come from their own key in this file.
     """
     check = _Validator(settings, source, origins)
     check.credential()
@@ -58,18 +58,18 @@ class _Validator:
         if not holds:
             raise self._origins.get(path, Origin(self._source, path)).error(problem)
 
-    def expect(self, holds: bool, path: str, found: object, what: str) -> None:
-        self.require(holds, path, f"found {config_file.truncate(found)}, wanted {what}")
+    def expect(self, holds: bool, path: str, found: object, expected: str) -> None:
+        self.require(holds, path, f"found {config_file.truncate(found)}, wanted {expected}")
 
     def credential(self) -> None:
         for key in ("api_id", "api_token"):
             secret, variable = getattr(self._settings.aircall, key), f"AIRCALL_{key.upper()}"
             missing = f"missing; set it here, or in the environment as {variable} or {variable}_FILE"
             self.require(bool(secret), f"aircall.{key}", missing)
-            oddity = secret_problem(secret)
-            self.require(not oddity, f"aircall.{key}", f"{oddity}, wanted the key as Aircall shows it")
-        two = "holds a colon, wanted the API ID without the token"
-        self.require(":" not in self._settings.aircall.api_id, "aircall.api_id", two)
+            problem = secret_problem(secret)
+            self.require(not problem, f"aircall.{key}", f"{problem}, wanted the key as Aircall shows it")
+        problem = "holds a colon, wanted the API ID without the token"
+        self.require(":" not in self._settings.aircall.api_id, "aircall.api_id", problem)
 
     def address(self) -> None:
         address = self._settings.aircall.base_url
@@ -90,11 +90,12 @@ class _Validator:
     def periods(self) -> None:
         period, storage = self._settings.activity_period, self._settings.storage
         self.expect(0 < period <= API_HISTORY_S, "activity_period", period, "more than 0s and at most 182d")
-        kept = storage.retention
-        self.expect(not 0 < kept < 86400, "storage.retention", kept, "at least 1d, or 0s for ever")
-        reach = Duration(min(kept or API_HISTORY_S, API_HISTORY_S))
-        what = f"at most {reach}, as far as calls are kept"
-        self.expect(storage.backfill <= reach, "storage.backfill", storage.backfill, what)
+        retention = storage.retention
+        expected = "at least 1d, or 0s to keep calls indefinitely"
+        self.expect(not 0 < retention < 86400, "storage.retention", retention, expected)
+        longest = Duration(min(retention or API_HISTORY_S, API_HISTORY_S))
+        expected = f"at most {longest}, the shorter of storage.retention and Aircall's history"
+        self.expect(storage.backfill <= longest, "storage.backfill", storage.backfill, expected)
 
     def thresholds(self) -> None:
         wait, share = self._settings.queue_wait, self._settings.thresholds
@@ -108,18 +109,18 @@ class _Validator:
         names: set[str] = set()
         for position, group in enumerate(self._settings.groups):
             path = f"groups[{position}]"
-            own = bool(group.name.strip()) and group.name not in names
-            self.expect(own, f"{path}.name", group.name, "a name of its own")
-            somebody = bool(group.users or group.teams or group.numbers)
-            self.require(somebody, path, "is empty, wanted users, teams or numbers")
+            unique = bool(group.name.strip()) and group.name not in names
+            self.expect(unique, f"{path}.name", group.name, "a unique name")
+            has_members = bool(group.users or group.teams or group.numbers)
+            self.require(has_members, path, "is empty, wanted users, teams or numbers")
             names.add(group.name)
 
     def webhook(self) -> None:
         webhook = self._settings.webhook
-        many = "are more than two tokens, wanted the new one and the old one"
-        self.require(len(webhook.tokens) <= 2, "webhook.token", many)
-        oddity = next(filter(None, map(secret_problem, webhook.tokens)), "")
-        self.require(not oddity, "webhook.token", f"{oddity}, wanted the token as Aircall gave it")
+        problem = "are more than two tokens, wanted the new one and the old one"
+        self.require(len(webhook.tokens) <= 2, "webhook.token", problem)
+        problem = next(filter(None, map(secret_problem, webhook.tokens)), "")
+        self.require(not problem, "webhook.token", f"{problem}, wanted the token as Aircall gave it")
         self.expect(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
 
 
@@ -127,9 +128,9 @@ QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 
 
 def secret_problem(secret: str) -> str:
-    """Return what no key or token has, without showing it, or nothing if there is nothing odd.
+    """Return the problem with a key or token without showing the secret, or "" if it looks valid.
 
-    A value in the environment or in a file often keeps what belongs to a shell or to YAML.
+    A value in the environment or in a file often contains quotes that belong to a shell or to YAML.
     """
     bare = secret.strip()
     if not bare:
@@ -146,7 +147,7 @@ def secret_problem(secret: str) -> str:
 
 
 def _address_problem(address: str) -> str:
-    """Return what is wanted of the API's address, or nothing if it is valid."""
+    """Return a description of a valid address of the API, or "" if the address is valid."""
     if address[:1] in QUOTES or address[-1:] in QUOTES:
         return "an address without quotes, such as https://api.aircall.io"
     parts = web_address(address)

@@ -1,4 +1,4 @@
-"""Making files and directories survive a power loss: a file's name is safe only once its directory is."""
+"""Make files and directories survive a power loss. A file's name is durable only once its directory is."""
 
 import os
 from contextlib import suppress
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def make_directory(path: Path) -> None:
-    """Create a directory and its missing parents, and write their names to disk. Raises OSError."""
+    """Create a directory and its missing parents, and sync their names to disk. Raises OSError."""
     missing = [each for each in (path, *path.parents) if not each.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for each in missing:
@@ -14,9 +14,9 @@ def make_directory(path: Path) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Write the names in a directory to disk: of files created, renamed or linked before.
+    """Sync the names in a directory to disk, for files that were created, renamed or linked.
 
-    Does nothing if the file system does not support that, or the directory may not be read.
+    Does nothing if the file system does not support it, or if the directory is not readable.
     """
     with suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)

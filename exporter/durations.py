@@ -1,4 +1,4 @@
-"""Durations as Prometheus writes them: ``15m``, ``1h30m``, ``500ms``, ``0s``."""
+"""Parse and format durations as Prometheus writes them: ``15m``, ``1h30m``, ``500ms``, ``0s``."""
 
 import re
 
@@ -7,12 +7,12 @@ _PATTERN = re.compile("".join(rf"(?:([0-9]{{1,12}}){unit})?" for unit in _UNITS)
 
 
 class Duration(float):
-    """Seconds, written and read as Prometheus does."""
+    """Seconds, formatted as Prometheus does."""
 
     def __str__(self) -> str:
         rest, text = round(float(self) * 1000), ""
         for unit, seconds in _UNITS.items():
-            if unit in ("y", "w"):  # calendar-like units read badly on a board: 14d says more than 2w
+            if unit in ("y", "w"):  # 14d is easier to read on a dashboard than 2w
                 continue
             count, rest = divmod(rest, round(seconds * 1000))
             text += f"{count}{unit}" if count else ""
@@ -20,9 +20,9 @@ class Duration(float):
 
 
 def parse_duration(text: object) -> Duration:
-    """Read a duration such as ``10s``, ``1h30m`` or ``0``.
+    """Parse a duration such as ``10s``, ``1h30m`` or ``0``. Units must be in descending order, each once.
 
-    Raises ValueError where `text` is anything else; units must come in falling order, each once.
+    Raises ValueError if `text` is not a duration.
     """
     if isinstance(text, str) and text != "":
         match = _PATTERN.fullmatch(text)

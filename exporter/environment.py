@@ -1,4 +1,4 @@
-"""Values from environment variables, and from files that these or the configuration name."""
+"""Read values from environment variables, and from files that these or the configuration name."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,18 +10,22 @@ from exporter.config_validation import Origin
 BLANK = "holds nothing but spaces"
 
 
-def from_environment(name: str, environ: Mapping[str, str], wanted: str) -> tuple[str, Origin | None]:
-    """Read a variable, or the file that it names with `_FILE`; an empty one counts as not set.
+def from_environment(name: str, environ: Mapping[str, str], expected: str) -> tuple[str, Origin | None]:
+    """Read a variable, or the file that its `_FILE` variant names. An empty variable counts as not set.
 
     Args:
-        name: the variable.
-        environ: the environment.
-        wanted: what the value must be, for the error about a blank one.
+        name: The variable.
+        environ: The environment.
+        expected: The expected value, for the error about a blank one.
 
-    Returns the value and where it comes from, None if the variable is not set. Raises ConfigError.
+    Returns:
+        The value and its origin, which is `None` if the variable is not set.
+
+    Raises:
+        ConfigError: If the value is blank, set twice, or in a file that cannot be read.
     """
     value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
-    for variable, found, what in ((name, value, wanted), (f"{name}_FILE", file, "the name of a file")):
+    for variable, found, what in ((name, value, expected), (f"{name}_FILE", file, "the name of a file")):
         if found and not found.strip():
             raise ConfigError("environment", variable, f"{BLANK}, wanted {what}")
     if value and file:
@@ -36,19 +40,20 @@ def secret_in(file: str, source: str, path: str) -> str:
     """Return the content of a file, without spaces and line breaks around it.
 
     Args:
-        file: the file's name.
-        source: the configuration file, or `environment`.
-        path: the key or the variable that names the file.
+        file: The file's name.
+        source: The configuration file, or `environment`.
+        path: The key or the variable that names the file.
 
-    Raises ConfigError if it cannot be read or holds nothing.
+    Raises ConfigError if the file cannot be read or is empty.
     """
     try:
         secret = Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or no name that a file can have
-        named = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
-        reason = error.strerror if isinstance(error, OSError) else named
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or an invalid file name
+        problem = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
+        reason = error.strerror if isinstance(error, OSError) else problem
         path_shown = file if file.isprintable() else config_file.truncate(file)
-        shown = f"found {path_shown}, which" if "/" in file else "names a file that"  # else a token, perhaps
+        # Without a slash, the value may be a token that was set in the wrong place.
+        shown = f"found {path_shown}, which" if "/" in file else "names a file that"
         raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
     if not secret:
         raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")

@@ -1,4 +1,4 @@
-"""The flags and commands of `aircall-exporter`, spelled as Prometheus' own exporters spell theirs."""
+"""Define the flags and commands of `aircall-exporter`, named as in Prometheus' own exporters."""
 
 import argparse
 import platform
@@ -23,13 +23,13 @@ _DEFAULTS = {
     "log_level": "info",
     "log_format": "logfmt",
 }
-"""Of the flags that may stand before and behind a command."""
+"""Defaults of the flags that are accepted both before and after a command."""
 
 STORAGE = "data/"
-"""The directory of the archive, unless one is named."""
+"""The default directory of the archive."""
 
 CALLS_PER_USER = 7.5
-"""Calls an hour that keep a simulated user busy, and let a queue build up now and then."""
+"""Calls per hour that keep a simulated user busy, and sometimes let a queue build up."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,8 +38,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """All flags and commands."""
-    # Without defaults: those of a command would undo what stands before it.
+    """Return a parser with all flags and commands."""
+    # Without defaults, as the defaults of a command would override flags before it.
     common = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     common.add_argument(
         "--web.listen-address",
@@ -51,35 +51,35 @@ def parser() -> argparse.ArgumentParser:
         "--web.config.file",
         dest="web_config",
         metavar="FILE",
-        help="TLS and passwords for the web side (YAML)",
+        help="web configuration file: TLS, passwords and headers (YAML)",
     )
     common.add_argument(
         "--web.enable-api",
         dest="api",
         action="store_true",
-        help="serve the kept calls to other tools, as GET /api/v1/calls; it wants a password",
+        help="serve archived calls as GET /api/v1/calls; requires a password",
     )
     common.add_argument(
         "--web.enable-admin-api",
         dest="admin",
         action="store_true",
-        help="let users be switched over HTTP, by whoever shows a password",
+        help="allow changes of users' availability over HTTP; requires a password",
     )
     common.add_argument(
         "--web.public-metrics",
         dest="public_metrics",
         action="store_true",
-        help="let anybody read /metrics, /-/healthy and /-/ready, also where --web.config.file has users",
+        help="serve /metrics, /-/healthy and /-/ready without a password even if there are users",
     )
     common.add_argument(
         "--storage.path",
         dest="storage",
         metavar="DIRECTORY",
-        help=f"directory for the call archive (default: {STORAGE}, of `demo` a passing one)",
+        help=f"directory of the call archive (default: {STORAGE}; for `demo` a temporary one)",
     )
-    common.add_argument("--log.level", dest="log_level", choices=LEVELS, help="least severity")
+    common.add_argument("--log.level", dest="log_level", choices=LEVELS, help="lowest severity to log")
     common.add_argument(
-        "--log.format", dest="log_format", choices=("logfmt", "json"), help="form of a log line"
+        "--log.format", dest="log_format", choices=("logfmt", "json"), help="format of log lines"
     )
     main_parser = _Parser(
         prog="aircall-exporter",
@@ -96,44 +96,52 @@ def parser() -> argparse.ArgumentParser:
     main_parser.add_argument("--version", action="version", version=version())
     commands = main_parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     demo = commands.add_parser(
-        "demo", help="serve a simulated Aircall account, no configuration needed", parents=[common]
+        "demo", help="run with a simulated Aircall account, without a configuration", parents=[common]
     )
     demo.add_argument("--users", type=argtypes.count, default=24, help="users (default: %(default)s)")
     demo.add_argument(
         "--calls-per-hour",
         type=argtypes.rate,
-        help=f"calls when it is busy (default: {CALLS_PER_USER} for each user)",
+        help=f"calls per hour at busy times (default: {CALLS_PER_USER} for each user)",
     )
-    demo.add_argument("--seed", type=int, default=1, help="another seed is another account")
-    demo.add_argument("--webhooks", action="store_true", help="let the account push its events, too")
-    calls = commands.add_parser("calls", help="search the calls that are kept")
+    demo.add_argument("--seed", type=int, default=1, help="seed of the account's random data")
+    demo.add_argument("--webhooks", action="store_true", help="let the account also send webhook events")
+    calls = commands.add_parser("calls", help="search archived calls")
     command.add_flags(calls)
-    person = commands.add_parser("forget", help="remove a caller from the kept calls")
+    person = commands.add_parser("forget", help="erase a caller from archived calls")
     forget.add_flags(person)
-    past = commands.add_parser("backfill", help="read past calls into the archive")
+    past = commands.add_parser("backfill", help="fetch past calls into the archive")
     backfill.add_flags(past)
-    planning = commands.add_parser("plan", help="say how fresh a board a company of some size can have")
+    planning = commands.add_parser("plan", help="estimate poll intervals for a company of some size")
     planner.add_flags(planning)
     planning.add_argument(
-        "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="refresh and the rest"
+        "--config.file",
+        dest="config",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="configuration file (YAML)",
     )
-    everybody = commands.add_parser("users", help="list all users: who is who, and what each does now")
+    user_list = commands.add_parser("users", help="list all users with their teams and current states")
     switch = commands.add_parser("switch", help="make a user available or unavailable")
-    users.add_flags(everybody, switch)
-    webhook = commands.add_parser("webhook", help="have Aircall push its events: create, list or delete")
+    users.add_flags(user_list, switch)
+    webhook = commands.add_parser("webhook", help="create, list or delete webhooks at Aircall")
     webhooks.add_flags(webhook)
-    for asking in (everybody, switch, webhook):
-        asking.add_argument(
-            "--config.file", dest="config", default=argparse.SUPPRESS, metavar="FILE", help="the credential"
+    for with_credential in (user_list, switch, webhook):
+        with_credential.add_argument(
+            "--config.file",
+            dest="config",
+            default=argparse.SUPPRESS,
+            metavar="FILE",
+            help="configuration file with the credential (YAML)",
         )
-    check = commands.add_parser("check-config", help="say what is wrong with a configuration file")
+    check = commands.add_parser("check-config", help="check a configuration file")
     check.add_argument("file", metavar="FILE", nargs="?")
     check.add_argument(
         "--web.config.file",
         dest="web_config",
         default=argparse.SUPPRESS,
         metavar="FILE",
-        help="check it too",
+        help="also check this web configuration file",
     )
     return main_parser
 
@@ -143,5 +151,5 @@ def version() -> str:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """What the command line says; a wrong one ends the process with 2 and one line."""
+    """Parse the command line. If it is invalid, print one line and exit with 2."""
     return parser().parse_args(argv, argparse.Namespace(**_DEFAULTS))

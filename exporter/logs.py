@@ -1,4 +1,4 @@
-"""Log lines on standard error: logfmt as Prometheus writes it, or JSON. No secret gets into them."""
+"""Log to standard error, as logfmt like Prometheus or as JSON, with secrets redacted."""
 
 import logging
 import sys
@@ -13,11 +13,11 @@ LEVELS = ("debug", "info", "warn", "error")
 
 
 def configure_logs(level: str, form: LogFormat, secrets: Iterable[str] = ()) -> None:
-    """Send all log lines of `level` and above to standard error; `secrets` are blotted out of them."""
+    """Send log lines of `level` and above to standard error, with `secrets` redacted."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        _as_go_exporters_say_it,
+        _go_level_names,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("msg"),
@@ -38,8 +38,8 @@ def configure_logs(level: str, form: LogFormat, secrets: Iterable[str] = ()) -> 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel("WARNING" if level == "warn" else level.upper())
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each client that speaks no HTTP
-    logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines hold whole URLs
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns about each invalid HTTP request
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # its debug lines contain full URLs
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -52,7 +52,7 @@ def configure_logs(level: str, form: LogFormat, secrets: Iterable[str] = ()) -> 
     )
 
 
-def _as_go_exporters_say_it(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def _go_level_names(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if event["level"] == "warning":
         event["level"] = "warn"
     return event
@@ -64,7 +64,7 @@ def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 class _Redactor:
-    """Blots secrets out, and writes out what a terminal would obey: others choose the names in here."""
+    """Redacts secrets, and escapes control characters, as names in log lines come from outside."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = [secret for secret in secrets if secret]
@@ -80,8 +80,8 @@ class _Redactor:
             text = text.replace(secret, "<secret>")
         if text.isprintable():
             return text
-        return "".join(sign if sign.isprintable() or sign == "\n" else _written_out(sign) for sign in text)
+        return "".join(char if char.isprintable() or char == "\n" else _escape(char) for char in text)
 
 
-def _written_out(sign: str) -> str:
-    return sign.encode("unicode_escape").decode()
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode()

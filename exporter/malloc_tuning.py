@@ -1,4 +1,4 @@
-"""Memory that was needed for a moment goes back to the system."""
+"""Make malloc return large freed blocks to the system."""
 
 import ctypes
 from contextlib import suppress
@@ -7,15 +7,15 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """From glibc's malloc.h."""
 
 LARGE = 128 * 1024
-"""Bytes from which on a piece of memory is given back as soon as it is free: as malloc itself begins with."""
+"""Bytes from which a block is returned as soon as it is freed. This is malloc's initial value."""
 
 
 def tune_malloc() -> None:
-    """Have large pieces of memory given back for good.
+    """Fix the size from which freed blocks are returned to the system.
 
-    glibc raises the size that counts as large to that of the largest piece it ever freed: a page of
-    metrics or an answer of some megabytes would leave holes of that size, for ever. Other libraries for C
-    know nothing of it and are left as they are.
+    glibc raises this size to that of the largest block that it ever freed. After a metrics page or a response
+    of some megabytes, free blocks of that size would stay allocated indefinitely. Other C libraries do not
+    have these options, and stay unchanged.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)

@@ -1,4 +1,4 @@
-"""Files with secrets in them that everybody on the machine can read."""
+"""Find files with secrets that all users of the machine can read."""
 
 import os
 import stat
@@ -9,20 +9,20 @@ from exporter import config_file
 from exporter.web.config import WebConfig
 
 VARIABLES = ("AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE", "AIRCALL_WEBHOOK_TOKEN_FILE")
-"""What names a file with a secret in the environment."""
+"""Environment variables that name a file with a secret."""
 
 PRIVATE_MOUNTS = ("/run/secrets/", "/var/run/secrets/")
-"""Where Docker and Kubernetes mount secrets: for all to read, in a container where there is only us."""
+"""Where Docker and Kubernetes mount secrets: world-readable, in a container that only the exporter uses."""
 
 
 def world_readable_secrets(
     config: str | None, web: WebConfig, environ: Mapping[str, str] = os.environ
 ) -> list[str]:
-    """The files with secrets that others than their owner and group can read; all have been read before."""
-    return [file for file in _with_secrets(config, web, environ) if _readable_by_all(file)]
+    """Return the world-readable files with secrets. All files have been loaded successfully before."""
+    return [file for file in _secret_files(config, web, environ) if _is_world_readable(file)]
 
 
-def _with_secrets(config: str | None, web: WebConfig, environ: Mapping[str, str]) -> Iterator[str]:
+def _secret_files(config: str | None, web: WebConfig, environ: Mapping[str, str]) -> Iterator[str]:
     if config:
         content = config_file.read(config)
         sections = content if isinstance(content, dict) else {}
@@ -36,7 +36,7 @@ def _with_secrets(config: str | None, web: WebConfig, environ: Mapping[str, str]
         yield web.tls_server_config.key_file
 
 
-def _readable_by_all(file: str) -> bool:
+def _is_world_readable(file: str) -> bool:
     try:
         mode = Path(file).stat().st_mode
     except OSError:

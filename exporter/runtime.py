@@ -1,4 +1,4 @@
-"""The exporter as it runs: a thread that polls, and the snapshot that it leaves for whoever asks."""
+"""Connect the exporter's parts: the threads for polling, saving and events, and the snapshot they publish."""
 
 import math
 import queue
@@ -48,29 +48,29 @@ HANG_TIMEOUT_S = 120.0
 """Seconds after which the poller counts as hung; a request takes 10 seconds at most."""
 
 ERROR_BACKOFF_S = 5.0
-"""Seconds to wait after an error that nobody foresaw."""
+"""Seconds to wait after an unexpected error."""
 
 CONFIRM_LOOK = 0.1
-"""Seconds between two looks whether the archive has confirmed that this exporter still leads."""
+"""Seconds between two checks whether the archive has confirmed that this exporter still leads."""
 
 ON_DEMAND_TIMEOUT_S = 15.0
-"""How long somebody waits for a single call, or for a user to be switched."""
+"""Seconds that a client waits for a single call, or for a change of availability."""
 
 MAX_ON_DEMAND = 5
-"""How many may wait for either at a time."""
+"""Maximum number of clients that wait for each of these at a time."""
 
 QUICK_SNAPSHOT = 0.1
-"""Seconds; a snapshot that takes no longer is made after every answer."""
+"""Seconds. A snapshot that takes no longer is made after every response."""
 
 SHARE_FOR_SNAPSHOTS = 0.1
-"""Part of the time that may go into the others: those of very large companies while names are read."""
+"""Share of the time for slower snapshots, which occur in very large companies while names are fetched."""
 
 SHARE_FOR_EVENTS = 0.5
-"""Part of a processor that may go into snapshots after events, of which there may be a thousand a second."""
+"""Share of a processor for snapshots after events, which may arrive a thousand times a second."""
 
 
 class Service:
-    """Polls in a thread of its own; `latest` is always whole, never edited, and costs nobody a wait."""
+    """Runs the poller and the other threads. `latest` is an immutable snapshot, read without waiting."""
 
     def __init__(
         self,
@@ -79,18 +79,22 @@ class Service:
         clocks: Clocks | None = None,
         taken: Callable[[], object] = lambda: None,
     ) -> None:
-        """Poll as `settings` say and keep calls in `archive`; one that is exclusive decides whether to poll.
+        """Create the parts without starting them.
 
-        `taken` is called if another exporter has taken over, or is to do so because this one hangs: this one
-        polls no more, and should end.
+        Args:
+            settings: The configuration.
+            archive: Where calls are saved. If it is exclusive, it decides whether this exporter polls.
+            clocks: Our clock and the wall clock.
+            taken: Called if another exporter has taken over, or has to because this one hangs. This exporter
+                has stopped polling, and should end.
         """
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double our own series
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
         self.clocks = clocks or Clocks(steady_clock())
         self.clock = self.clocks.steady
         self._archive, self._on_taken = archive, taken
         self._started_with = settings
         registry, own = CollectorRegistry(), CollectorRegistry()
-        registry.register(own)  # collects as any collector
+        registry.register(own)  # a registry is also a collector
         ProcessMetrics(registry=own)
         PlatformCollector(registry=own)
         GCCollector(registry=own)
@@ -118,7 +122,7 @@ class Service:
             },
         )
         self._account_lock = threading.Lock()
-        """Held by the poller, until it waits for an answer, or by whoever hears events."""
+        """Held by the poller, except while it waits for a response, or by the thread that applies events."""
         self._poller = Poller(settings, self._client, registry, self.clocks, self._writer.submit)
         self._poller.while_waiting = self._released_lock
         self._writer.removal.aircall_time = self._poller.aircall_time
@@ -130,23 +134,28 @@ class Service:
             self.clocks,
             only=lambda: None if self.standby_reason is None else own,
         )
-        self._errands, self._switches = ConcurrencyLimit(MAX_ON_DEMAND), ConcurrencyLimit(MAX_ON_DEMAND)
+        self._call_limit, self._switch_limit = (
+            ConcurrencyLimit(MAX_ON_DEMAND),
+            ConcurrencyLimit(MAX_ON_DEMAND),
+        )
         self._commands: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
-        """What others want done; what gives False changed nothing that is shown."""
+        """Functions for the poller's thread. One that returns False has not changed the snapshot."""
         self._next_snapshot = self._next_for_events = 0.0
         self._unpublished = self._begun = self._ended = False
         self._loop = WorkerThread("poller", self._run_once, self.clock, HANG_TIMEOUT_S)
         self.inbox: Inbox | None = None
-        """Where events go; none where no token was configured at the start."""
-        self._listening: EventWorker | None = None
+        """The queue of events; `None` if no token was configured at the start."""
+        self._event_worker: EventWorker | None = None
         if settings.webhook.tokens:
             self._webhook_metrics = WebhookMetrics(registry, self.clocks)
             self.inbox = Inbox(
                 lambda: self.latest.board.settings.webhook.tokens, self._webhook_metrics, self.clock
             )
-            self._listening = EventWorker(self.inbox, self._webhook_metrics, self._apply_events, self.clock)
-        loops = [self._loop, self._writer.loop, *([self._listening.loop] if self._listening else [])]
-        self._watchdog = Watchdog(loops, own, self.clock, self._look_after_lead)
+            self._event_worker = EventWorker(
+                self.inbox, self._webhook_metrics, self._apply_events, self.clock
+            )
+        threads = [self._loop, self._writer.loop, *([self._event_worker.loop] if self._event_worker else [])]
+        self._watchdog = Watchdog(threads, own, self.clock, self._check_leadership)
         self._suspension = (
             Suspension(self._writer.confirm, lambda: self._writer.confirmed_at) if archive.exclusive else None
         )
@@ -158,56 +167,62 @@ class Service:
         self._watchdog.start()
 
     def stop(self) -> None:
-        """Ask nothing more; a request that hangs is left behind."""
+        """Stop all threads. A request that hangs is abandoned."""
         self._watchdog.stop()
-        if self._listening:
-            self._listening.loop.stop(0.5)
+        if self._event_worker:
+            self._event_worker.loop.stop(0.5)
         self._loop.stop(0.5)
         self._writer.stop()
         self._client.close()
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Which of the exporter's threads do not work, in a few words each."""
+        """The problems of the exporter's threads, in a few words each."""
         return self._watchdog.problems
 
     @property
     def standby_reason(self) -> str | None:
-        """Why this exporter leaves the account to another, in a few words; none where it polls."""
+        """Why this exporter is on standby, in a few words; `None` if it polls."""
         return self._writer.standby_reason
 
     def refresh(self) -> None:
-        """Read users, teams, numbers and assignments again, as soon as the budget allows."""
+        """Fetch users, teams, numbers and assignments again as soon as the budget allows."""
         self._enqueue(self._poller.refresh)
 
     def call(self, call_id: int) -> CallWithDetails | None:
-        """One call as Aircall tells it now, out of the request budget; none where Aircall has no such call.
+        """Fetch a call from Aircall, within the request budget.
 
-        Raises ApiError where Aircall cannot be asked, TimeoutError where nothing comes within a quarter of a
-        minute, BusyError where too many wait already, StandingByError where another exporter polls.
+        Returns:
+            The call, or `None` if Aircall has no such call.
+
+        Raises:
+            ApiError: If the request fails.
+            TimeoutError: If there is no response in time.
+            TooManyRequestsError: If too many clients wait already.
+            NotLeaderError: If another exporter polls.
         """
         self._require_leader()
-        with self._errands:
-            errand = OnDemandRequest(lambda: fetchers.fetch_call(self._poller.account, call_id))
-            self._enqueue(lambda: self._poller.submit(errand))
-            return errand.wait(ON_DEMAND_TIMEOUT_S)
+        with self._call_limit:
+            request = OnDemandRequest(lambda: fetchers.fetch_call(self._poller.account, call_id))
+            self._enqueue(lambda: self._poller.submit(request))
+            return request.wait(ON_DEMAND_TIMEOUT_S)
 
     def switch(self, user_id: int, target: Target | None) -> SwitchResult:
-        """Make a user available or unavailable, or without a target the other one of the two.
+        """Make a user available or unavailable. Without a target, toggle the two.
 
         Raises SwitchError, and the same as `call`.
         """
         self._require_leader()
         poller = self._poller
-        with self._switches:
-            errand = OnDemandRequest(
+        with self._switch_limit:
+            request = OnDemandRequest(
                 lambda: switch_and_refresh(poller.account, poller.tasks.user_api, user_id, target)
             )
-            self._enqueue(lambda: poller.submit(errand, AVAILABILITY_CHANGES))
-            return errand.wait(ON_DEMAND_TIMEOUT_S)
+            self._enqueue(lambda: poller.submit(request, AVAILABILITY_CHANGES))
+            return request.wait(ON_DEMAND_TIMEOUT_S)
 
     def configure(self, settings: Settings) -> tuple[str, ...]:
-        """Go on with other settings, keeping everything known. Returns changed keys that need a restart."""
+        """Apply other settings and keep all data. Return the changed keys that need a restart."""
         settings, need_restart = in_force(self._started_with, settings)
 
         def apply() -> None:
@@ -233,26 +248,26 @@ class Service:
             **{name: str(getattr(settings.refresh, name)) for name in DATASETS},
         )
         self._loop.start()
-        if self._listening:
-            self._listening.loop.start()
+        if self._event_worker:
+            self._event_worker.loop.start()
 
-    def _on_loaded(self, memory: LoadedState) -> None:
-        self._enqueue(lambda: self._poller.restore(memory))
+    def _on_loaded(self, state: LoadedState) -> None:
+        self._enqueue(lambda: self._poller.restore(state))
         if self._archive.exclusive and not self._begun:
             self._poller.budget.assume_exhausted(self._writer.other_leader_until)
             self._begin()
 
-    def _look_after_lead(self) -> None:
-        """End if this exporter leads and cannot poll, or if it has not noticed that another leads."""
+    def _check_leadership(self) -> None:
+        """Stop if this exporter leads but cannot poll, or if another one leads unnoticed."""
         if not self._archive.exclusive or not self._begun or self._ended:
             return
         if problem := self._loop.problem:
-            log.error("this exporter leaves the account to another and ends", problem=problem)
+            log.error("poller hangs, leadership released, exiting", problem=problem)
             self._end()
         elif self.clock() - self._writer.confirmed_at > SILENCE:
             with suppress(ArchiveError):
                 if not self._archive.leads():
-                    log.error("another exporter has taken over, this one ends")
+                    log.error("another exporter has taken over, exiting")
                     self._end()
 
     def _end(self) -> None:
@@ -269,8 +284,8 @@ class Service:
         took = done - begun
         self._next_snapshot = done + (took * (1 / SHARE_FOR_SNAPSHOTS - 1) if took > QUICK_SNAPSHOT else 0)
         self._next_for_events = done + worked * (1 / SHARE_FOR_EVENTS - 1)
-        if self._listening and self._poller.ready_for_events:
-            self._listening.ready.set()
+        if self._event_worker and self._poller.ready_for_events:
+            self._event_worker.ready.set()
 
     def _apply_events(self, events: Sequence[Event]) -> float:
         with self._account_lock:
@@ -278,26 +293,26 @@ class Service:
                 self._unpublished = True
                 if self._poller.apply_events(events, self._webhook_metrics.count):
                     self._loop.wake()
-            come_again = self._publish_news(self._next_for_events)
-            return min(IDLE_WAIT_S, max(0.0, come_again - self.clock()))
+            publish_at = self._publish_if_due(self._next_for_events)
+            return min(IDLE_WAIT_S, max(0.0, publish_at - self.clock()))
 
-    def _publish_news(self, due: float) -> float:
-        """Show what is news, if it is time; gives when to come again."""
+    def _publish_if_due(self, due: float) -> float:
+        """Publish changes if it is time. Return when the rest is due."""
         if self._unpublished and self.clock() >= due:
             self._publish()
         return due if self._unpublished else math.inf
 
     @contextmanager
     def _released_lock(self) -> Iterator[None]:
-        """Let events be heard."""
+        """Let events be applied meanwhile."""
         self._account_lock.release()
         try:
             yield
         finally:
             self._account_lock.acquire()
 
-    def _enqueue(self, wish: Callable[[], bool | None]) -> None:
-        self._commands.put(wish)
+    def _enqueue(self, command: Callable[[], bool | None]) -> None:
+        self._commands.put(command)
         self._loop.wake()
 
     def _new_client(self, settings: Settings) -> Client:
@@ -310,24 +325,24 @@ class Service:
             return begun + CONFIRM_LOOK
         try:
             with self._account_lock:
-                come_again = self._step()
-        except Exception:  # nothing but a signal ends the exporter
-            log.exception("an error that nobody foresaw, going on")
-            come_again = self.clock() + ERROR_BACKOFF_S
+                due = self._step()
+        except Exception:  # only a signal ends the exporter
+            log.exception("unexpected error, continuing")
+            due = self.clock() + ERROR_BACKOFF_S
         if suspension is not None:
-            suspension.turned(begun, self.clock(), come_again)
-        return come_again
+            suspension.turned(begun, self.clock(), due)
+        return due
 
     def _step(self) -> float:
         while not self._commands.empty():
             if self._commands.get()() is not False:
                 self._unpublished = True
         requests = self._poller.budget.spent
-        come_again = self._poller.step()
+        due = self._poller.step()
         if self._poller.budget.spent == requests:
-            return min(come_again, self._publish_news(max(self._next_snapshot, self._next_for_events)))
+            return min(due, self._publish_if_due(max(self._next_snapshot, self._next_for_events)))
         if self.clock() >= self._next_snapshot:
             self._publish()
-            return come_again
+            return due
         self._unpublished = True
-        return min(come_again, self._next_snapshot)
+        return min(due, self._next_snapshot)

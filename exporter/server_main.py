@@ -1,4 +1,4 @@
-"""The exporter as a server: pages, events and signals, from the start to the end."""
+"""Run the exporter as a server until a signal ends it."""
 
 import argparse
 import os
@@ -34,13 +34,13 @@ def serve(
     reread: Callable[[], Settings],
     started: Callable[[str, str | None], object] = lambda *_: None,
 ) -> int:
-    """Serve until SIGTERM or SIGINT; SIGHUP has the configuration `reread`.
+    """Serve until SIGTERM or SIGINT. SIGHUP reloads the configuration with `reread`.
 
-    Returns the exit code, which is 1 if another exporter has taken over or is to do so: a supervisor is to
-    start this one again.
+    `started` is called with the URL of the web server, and that of the event server if there is one. Signals
+    are awaited with sigwait, as a handler that runs just before the wait would go unnoticed.
 
-    `started` is told where pages are and, if they have an address of their own, where events go. Signals are
-    waited for, not handled: a handler's word is lost where it comes just before the wait.
+    Returns:
+        The exit code: 1 if another exporter has taken over or has to, so that a supervisor restarts this one.
     """
     malloc_tuning.tune_malloc()
     taken = threading.Event()
@@ -51,21 +51,21 @@ def serve(
     def reload() -> tuple[str, ...]:
         before = service.latest.board.settings.webhook.tokens
         settings = reread()
-        secrets.update(settings.secrets)  # those from before may still be in use
+        secrets.update(settings.secrets)  # the previous ones may still be in use
         configure_logs(arguments.log_level, arguments.log_format, secrets)
         need_restart = service.configure(settings)
-        log.info("the configuration is reloaded", file=arguments.config)
+        log.info("configuration reloaded", file=arguments.config)
         if gone := set(before) - set(settings.webhook.tokens):
-            log.warning("webhook tokens are removed, events that carry them are refused", removed=len(gone))
+            log.warning("webhook tokens removed, events with them are rejected", removed=len(gone))
         if need_restart:
-            log.warning("changed keys need a restart, and are not in force", keys=", ".join(need_restart))
+            log.warning("changed keys need a restart", keys=", ".join(need_restart))
         return need_restart
 
-    def hang_up() -> None:
+    def on_hang_up() -> None:
         try:
             reload()
         except ConfigError as error:
-            log.error("the configuration is not reloaded", problem=str(error))
+            log.error("configuration reload failed", problem=str(error))
 
     web = WebConfigReloader(arguments.web_config)
     listener = _bind(arguments.listen, "--web.listen-address")
@@ -76,43 +76,51 @@ def serve(
         arguments.admin,
     )
     server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
-    door = _event_server(service, settings)
+    event_server = _event_server(service, settings)
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     for file in world_readable_secrets(arguments.config, web.config):
-        log.warning("everybody on this machine can read a secret", file=file, mend=f"chmod o-r {file}")
+        log.warning("secret file is world-readable", file=file, fix=f"chmod o-r {file}")
     log.info("starting", version=__version__, listening=shown(listener))
-    events_beside = service.inbox is not None and door is None
-    for problem in _ineffective_options(arguments, web.config, archive.simulated, events_beside):
+    shares_server = service.inbox is not None and event_server is None
+    for problem in _ineffective_options(arguments, web.config, archive.simulated, shares_server):
         log.warning(problem)
     service.start()
     server.start()
-    if door is not None:
-        door.start()
+    if event_server is not None:
+        event_server.start()
     scheme = "https" if web.config.tls_server_config else "http"
-    started(f"{scheme}://127.0.0.1:{server.port}", f"http://127.0.0.1:{door.port}{PATH}" if door else None)
+    events_url = f"http://127.0.0.1:{event_server.port}{PATH}" if event_server else None
+    started(f"{scheme}://127.0.0.1:{server.port}", events_url)
     while signal.sigwait(signals) == signal.SIGHUP:
-        hang_up()
+        on_hang_up()
     log.info("stopping")
-    if door is not None:
-        door.stop()
+    if event_server is not None:
+        event_server.stop()
     server.stop()
     service.stop()
     return int(taken.is_set())
 
 
 def _ineffective_options(
-    arguments: argparse.Namespace, web: WebConfig, simulated: bool, events_beside: bool
+    arguments: argparse.Namespace, web: WebConfig, simulated: bool, shares_server: bool
 ) -> Iterator[str]:
-    """Return a warning for each setting that does not do what its name suggests, with the remedy."""
+    """Yield a warning with a remedy for each setting without the effect that its name suggests.
+
+    Args:
+        arguments: The command line.
+        web: The web configuration.
+        simulated: Whether the archive contains only simulated calls.
+        shares_server: Whether events arrive at the web server, not at an address of their own.
+    """
     if arguments.web_config and web == NO_WEB_CONFIG:
-        yield "the web configuration is empty: every client is let in without a password"
+        yield "web configuration is empty: clients need no password"
     if arguments.api and not (web.can_authenticate or simulated):
-        yield "the calls API refuses everybody: set basic_auth_users in --web.config.file"
+        yield "calls API rejects all clients: set basic_auth_users in --web.config.file"
     if arguments.admin and not web.can_authenticate:
-        yield "the admin API refuses everybody: set basic_auth_users in --web.config.file"
-    if events_beside and web.requires_client_cert:
-        yield "Aircall has no client certificate: set webhook.listen_address to let its events in"
+        yield "admin API rejects all clients: set basic_auth_users in --web.config.file"
+    if shares_server and web.requires_client_cert:
+        yield "Aircall has no client certificate: set webhook.listen_address to accept its events"
 
 
 def _on_leadership_lost(taken: threading.Event) -> None:
@@ -121,7 +129,7 @@ def _on_leadership_lost(taken: threading.Event) -> None:
 
 
 def _bind(address: str, where: str) -> socket:
-    """Listen on an address that stands in `where`. Raises ListenError, whose text is one line."""
+    """Listen on the address of the flag or key `where`. Raises ListenError, whose text is one line."""
     try:
         return bind(address)
     except ListenError as error:
@@ -129,11 +137,11 @@ def _bind(address: str, where: str) -> socket:
 
 
 def _event_server(service: Service, settings: Settings) -> WebServer | None:
-    """A server of its own for Aircall, over plain HTTP behind somebody's proxy; mostly none."""
+    """Return the plain HTTP server for events, or `None` if webhook.listen_address is not set."""
     address = settings.webhook.listen_address
     if not address or service.inbox is None:
         return None
     listener = _bind(address, "webhook.listen_address")
-    door = WebServer(Starlette(routes=[webhook(service.inbox, lambda: service.standby_reason)]), listener)
-    log.info("taking events", address=shown(listener), path=PATH)
-    return door
+    routes = [webhook(service.inbox, lambda: service.standby_reason)]
+    log.info("accepting webhook events", address=shown(listener), path=PATH)
+    return WebServer(Starlette(routes=routes), listener)

@@ -1,4 +1,4 @@
-"""How the exporter itself is doing, at one moment: what the poller knows besides the board."""
+"""Describe the poller's state, which a snapshot contains in addition to the board."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,41 +7,41 @@ from exporter.account.board import Board
 from exporter.account.set_aside import ObjectKind
 
 INTERVALS = 3
-"""Intervals by which data may be old before it counts as out of date."""
+"""Age, in intervals, from which data counts as outdated."""
 
 ALLOWANCE = 10.0
-"""Seconds more, so that one request that takes all the time that it has makes nothing out of date."""
+"""Seconds in addition, so that one request that reaches its timeout does not make data outdated."""
 
 LIVE = ("calls", "availabilities")
-"""The datasets that `aircall_up` is about."""
+"""The datasets that `aircall_up` covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """One dataset: when its data was asked for (UNIX seconds, our clock; none before it was read once),
-    and every how many seconds it is and should be read."""
+    """The polling of one dataset. Intervals are in seconds."""
 
     as_of: float | None
+    """When the data was requested (seconds, our clock); `None` before the first complete poll."""
     interval: float
     target: float
     working: bool
     failing: bool
     expected_interval: float
-    """The interval in force, or that with which the data was read if it was longer."""
+    """The interval in force, or the interval at the time of the poll if that was longer."""
 
     def age(self, now: float) -> float | None:
-        """Return how old the data is, in seconds; none if there is none."""
+        """Return the age of the data in seconds, or `None` if there is no data."""
         return None if self.as_of is None else max(0.0, now - self.as_of)
 
     def is_current(self, now: float) -> bool:
-        """Return whether the data is no older than three intervals and an allowance for slow answers."""
+        """Return whether the data is no older than three intervals and an allowance for slow responses."""
         age = self.age(now)
         return age is not None and age <= INTERVALS * self.expected_interval + ALLOWANCE
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The poller's state. Limits are requests a minute."""
+    """The poller's state. `limit` and `budget` are in requests per minute."""
 
     datasets: Mapping[str, DatasetStatus]
     limit: float
@@ -49,19 +49,19 @@ class Status:
     remaining: int | None
     credential_rejected: bool
     complete_from: int | None
-    """The start (UNIX seconds, Aircall's clock) since which all calls have been read; none before that."""
+    """Since when all calls have been fetched (UNIX seconds, Aircall's clock); `None` before the first."""
     seconds_missing: int
-    """How much of the past is still to be read."""
+    """Seconds of the past whose calls are still to be fetched."""
     set_aside: Mapping[ObjectKind, int]
-    """How many objects are set aside because their requests fail."""
+    """Number of objects that are set aside because their requests fail."""
     doubtful: Mapping[bool, int]
-    """How many calls in progress should be over: those on the board (True), and those shown no more."""
+    """Number of doubtful calls: those still on the board (True), and those no longer shown (False)."""
 
     def outdated(self, now: float) -> tuple[str, ...]:
-        """Return which of calls and availabilities were read once, and are out of date.
+        """Return which of calls and availabilities have been fetched, but are outdated.
 
         Args:
-            now: UNIX time on our clock, in seconds.
+            now: Seconds of our clock.
         """
         return tuple(
             name
@@ -70,23 +70,23 @@ class Status:
         )
 
     def is_up(self, now: float) -> bool:
-        """Return whether the last poll of calls and of availabilities both worked, and both are current.
+        """Return whether the last polls of calls and availabilities succeeded, and both are current.
 
         Args:
-            now: UNIX time on our clock, in seconds.
+            now: Seconds of our clock.
         """
         return all(self.datasets[name].working and self.datasets[name].is_current(now) for name in LIVE)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that is served, replaced whole after each answer of Aircall's."""
+    """The immutable state that is served. A new one replaces it after Aircall's responses."""
 
     board: Board
     status: Status
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The datasets that have to be read once before the exporter is ready."""
+        """The datasets that are still to be fetched before the exporter is ready."""
         needed = ("users", "teams", "numbers", "availabilities", "calls")
         return tuple(name for name in needed if name not in self.board.known)

@@ -1,32 +1,37 @@
-"""Noticing that this process did nothing for a while: another exporter may have taken over meanwhile."""
+"""Detect that this process was suspended, since another exporter may have taken over meanwhile."""
 
 import math
 from collections.abc import Callable
 
 LATE_S = 5.0
-"""Seconds after its time at which a turn begins only if the process was stopped, or the machine is busy."""
+"""A turn that begins this many seconds late indicates a suspended process or a busy machine."""
 
 LONG_S = 45.0
-"""Seconds that no turn takes; its one request takes half a minute at most."""
+"""A turn that takes this many seconds does too; its one request takes half a minute at most."""
 
 CONFIRMING_S = 10.0
-"""Seconds for which polling waits for the archive. If it does not answer, it is away, and polling goes on."""
+"""Seconds for which polling waits for the archive. Then the archive is unavailable, and polling continues."""
 
 
 class Suspension:
-    """Says whether an exporter that leads has to wait until the archive confirms that it still does.
+    """Makes a leader wait after a suspension until the archive confirms that it still leads.
 
-    Times are UNIX seconds on our clock.
+    Times are seconds of our clock.
     """
 
     def __init__(self, confirm: Callable[[], object], confirmed_at: Callable[[], float]) -> None:
-        """Ask for a confirmation by `confirm`; `confirmed_at` returns when the last one was asked for."""
+        """Set up the detection.
+
+        Args:
+            confirm: Requests a confirmation.
+            confirmed_at: Returns when the last confirmation was requested.
+        """
         self._confirm, self._confirmed_at = confirm, confirmed_at
         self._due = math.inf
         self._doubt_since: float | None = None
 
     def in_doubt(self, now: float) -> bool:
-        """Whether the turn that begins `now` may not poll yet."""
+        """Return whether the turn that begins `now` must not poll yet."""
         if now > self._due + LATE_S:
             self._doubt(now)
         self._due = math.inf
@@ -36,7 +41,7 @@ class Suspension:
         return self._doubt_since is not None
 
     def turned(self, begun: float, ended: float, due: float) -> None:
-        """Note when a turn began and ended, and when the next one is due."""
+        """Record when a turn began and ended, and when the next one is due."""
         self._due = max(due, ended)
         if ended > begun + LONG_S:
             self._doubt(ended)

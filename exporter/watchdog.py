@@ -1,4 +1,4 @@
-"""Looks after the threads: one that died is started again, one that hangs is told of."""
+"""Restart worker threads that died, and report those that hang."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,35 +12,35 @@ from exporter.worker_thread import WorkerThread
 log = structlog.get_logger()
 
 LOOK = 5.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 SUSPENDED = 10.0
-"""Seconds by which a look is late only if the whole process was stopped."""
+"""A check that is later than this many seconds indicates that the whole process was suspended."""
 
 PATIENCE = 60.0
 """Seconds after which the watchdog itself counts as hung."""
 
 
 class Watchdog:
-    """Watches loops.
+    """Checks worker threads periodically.
 
-    A thread that hangs cannot be ended from within: whoever watches the process has to end that, and learns
-    of it from `problems`, which needs no thread of ours.
+    Python cannot end a thread that hangs. A supervisor has to end the process; it sees the hang in
+    `problems`, which works even if the watchdog's own thread hangs.
     """
 
     def __init__(
         self,
-        loops: Sequence[WorkerThread],
+        threads: Sequence[WorkerThread],
         registry: CollectorRegistry,
         clock: Clock,
-        then: Callable[[], object] = lambda: None,
+        after_check: Callable[[], object] = lambda: None,
     ) -> None:
-        """Watch `loops`, and call `then` after each look."""
-        self._loops, self._clock, self._then = loops, clock, then
-        self._looked_at = clock()
-        self._metrics = ThreadMetrics(registry, loops)
-        self._told: set[str] = set()
-        self._own = WorkerThread("watchdog", self._look, clock, PATIENCE)
+        """Watch `threads`, and call `after_check` after each check."""
+        self._threads, self._clock, self._after_check = threads, clock, after_check
+        self._checked_at = clock()
+        self._metrics = ThreadMetrics(registry, threads)
+        self._logged_hangs: set[str] = set()
+        self._own = WorkerThread("watchdog", self._check, clock, PATIENCE)
 
     def start(self) -> None:
         self._own.start()
@@ -50,26 +50,26 @@ class Watchdog:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong now, in a few words each; nothing where all threads work."""
-        problems = (loop.problem for loop in (*self._loops, self._own))
+        """The current problems of threads, in a few words each."""
+        problems = (thread.problem for thread in (*self._threads, self._own))
         return tuple(problem for problem in problems if problem)
 
-    def _look(self) -> float:
+    def _check(self) -> float:
         now = self._clock()
-        suspended, self._looked_at = now - self._looked_at > LOOK + SUSPENDED, now
-        if suspended:  # nothing ran meanwhile: whether a thread hangs shows at the next look
+        suspended, self._checked_at = now - self._checked_at > LOOK + SUSPENDED, now
+        if suspended:  # no thread ran meanwhile; the next check shows whether one hangs
             return now + LOOK
-        for loop in self._loops:
-            if loop.died:
-                loop.start()
-                self._metrics.restarts.labels(loop.name).inc()
-                log.error("a thread died and is started again", thread=loop.name)
-            problem, told = loop.problem, loop.name in self._told
-            if problem and not told:
-                self._told.add(loop.name)
-                log.error("a thread hangs; unless it goes on, restart the exporter", problem=problem)
-            elif told and not problem:
-                self._told.discard(loop.name)
-                log.info("a thread that hung goes on", thread=loop.name)
-        self._then()
+        for thread in self._threads:
+            if thread.died:
+                thread.start()
+                self._metrics.restarts.labels(thread.name).inc()
+                log.error("thread died, restarted", thread=thread.name)
+            problem, logged = thread.problem, thread.name in self._logged_hangs
+            if problem and not logged:
+                self._logged_hangs.add(thread.name)
+                log.error("thread hangs, restart the exporter if this persists", problem=problem)
+            elif logged and not problem:
+                self._logged_hangs.discard(thread.name)
+                log.info("thread works again after a hang", thread=thread.name)
+        self._after_check()
         return self._clock() + LOOK

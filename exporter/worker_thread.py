@@ -1,4 +1,4 @@
-"""A thread that takes its turn again and again, and that others can look after."""
+"""Run a function repeatedly in a thread that a watchdog can check."""
 
 import threading
 import time
@@ -8,24 +8,24 @@ from exporter.clock import Clock
 
 
 class WorkerThread:
-    """Runs `turn` in a thread of its own until it is stopped.
+    """Calls `run_once` in its own thread until it is stopped.
 
-    A turn returns the time (seconds, our clock) for the next one, which comes sooner if the loop is woken. A
-    turn that raises ends the thread, and one that takes longer than `patience` seconds hangs; the time of a
-    suspend does not count, in which no thread can go on. `last` is run when the loop is stopped.
+    `run_once` returns when it is next due (seconds, our clock); `wake` calls it earlier. If it raises, the
+    thread ends. If it takes longer than `hang_timeout` seconds, the thread counts as hung; the time of a
+    suspend is not included. `last` is called when the thread is stopped.
     """
 
     def __init__(
         self,
         name: str,
-        turn: Callable[[], float],
+        run_once: Callable[[], float],
         clock: Clock,
-        patience: float,
+        hang_timeout: float,
         last: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
-        self._turn, self._last = turn, last
-        self._clock, self._patience = clock, patience
+        self._run_once, self._on_stop = run_once, last
+        self._clock, self._hang_timeout = clock, hang_timeout
         self._wake = threading.Event()
         self._stopping = False
         self._busy_since: float | None = None
@@ -34,10 +34,10 @@ class WorkerThread:
     def start(self) -> None:
         thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         thread.start()
-        self._thread = thread  # only now: one that has not begun would be taken for dead
+        self._thread = thread  # set after the start, as a thread that has not started would look dead
 
     def stop(self, seconds: float) -> None:
-        """Take no more turns; wait for the present one so long, and leave it behind then."""
+        """Stop the thread, and wait for at most `seconds` until the current call ends."""
         self._stopping = True
         self._wake.set()
         if self._thread is not None:
@@ -48,26 +48,26 @@ class WorkerThread:
 
     @property
     def died(self) -> bool:
-        """Whether the thread is gone although nobody stopped it."""
+        """Whether the thread has ended without `stop`."""
         return not self._stopping and self._thread is not None and not self._thread.is_alive()
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the thread, in a few words; none where it works."""
+        """The thread's problem in a few words, or `None` if it works."""
         if self.died:
             return f"the {self.name} thread has died"
         since = self._busy_since
-        if since is not None and (busy := time.monotonic() - since) > self._patience:
+        if since is not None and (busy := time.monotonic() - since) > self._hang_timeout:
             return f"the {self.name} thread has hung for {busy:.0f}s"
         return None
 
     def _run(self) -> None:
         while True:
             self._wake.clear()
-            if self._stopping:  # looked at after clearing, or the call to stop could be cleared with it
+            if self._stopping:  # checked after clearing, which could otherwise discard the wake-up of `stop`
                 break
             self._busy_since = time.monotonic()
-            come_again = self._turn()
+            due = self._run_once()
             self._busy_since = None
-            self._wake.wait(max(0.0, come_again - self._clock()))
-        self._last()
+            self._wake.wait(max(0.0, due - self._clock()))
+        self._on_stop()

@@ -107,11 +107,14 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
         ("groups: [{name: A}]", "groups[0]: is empty, wanted users, teams or numbers"),
         (
             "groups: [{name: A, users: [1]}, {name: A, users: [2]}]",
-            'groups[1].name: found "A", wanted a name of',
+            'groups[1].name: found "A", wanted a unique name',
         ),
         ("groups: [{name: A, users: [true]}]", "groups[0].users[0]: found true, wanted a name or an id"),
         ("groups: [{name: A, user: [1]}]", "groups[0].user: unknown key, did you mean users?"),
-        ("storage: {retention: 1h}", "storage.retention: found 1h, wanted at least 1d, or 0s for ever"),
+        (
+            "storage: {retention: 1h}",
+            "storage.retention: found 1h, wanted at least 1d, or 0s to keep calls indefinitely",
+        ),
         ("storage: {standby: true}", "storage.standby: found true, wanted a storage.url on PostgreSQL"),
         ("thresholds: {missed_rate: 20}", "thresholds.missed_rate: found 20.0, wanted a share from 0"),
         ("service_level: {target: 80}", "service_level.target: found 80.0, wanted a share from 0"),

@@ -177,7 +177,7 @@ def test_a_part_of_a_name_is_nobody(
 
 def test_it_asks_before_it_acts(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     code, _, err = command(aircall, "switch", str(ada.id))
-    assert (code, err) == (2, "aircall-exporter: switch: nobody is there to be asked, wanted --yes\n")
+    assert (code, err) == (2, "aircall-exporter: switch: standard input is not a terminal; pass --yes\n")
     for typed, code, status in (("n", 130, "available"), ("", 130, "available"), ("y", 0, "unavailable")):
         ours, theirs = pty.openpty()
         os.write(ours, f"{typed}\n".encode())

@@ -94,7 +94,7 @@ def test_events_want_the_token_where_pages_want_a_password(
     with process(*flags, f"--storage.path={tmp_path}", **credential(aircall)) as exporter:
         door = exporter.url
         if own:
-            door = "http://" + exporter.logged(r"taking events\W+address=(127[0-9.:]+)")[1]
+            door = "http://" + exporter.logged(r"accepting webhook events\W+address=(127[0-9.:]+)")[1]
         body = {"event": "call.created", "timestamp": 1, "data": None}
 
         def answer(url: str, token: str) -> int:

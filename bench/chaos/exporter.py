@@ -22,7 +22,7 @@ TOKEN = "token-of-the-chaos"  # noqa: S105 (opens nothing)
 SIGTERM_SECONDS = 15.0
 """How long an orderly end may take."""
 
-ERRORS = re.compile(r"nobody foresaw|Traceback")
+ERRORS = re.compile(r"unexpected error|nobody foresaw|Traceback")
 """Matches unexpected errors in the log."""
 
 CHOICES: dict[str, tuple[Any, ...]] = {

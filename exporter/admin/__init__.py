@@ -1,1 +1,1 @@
-"""The supervisor's side: who is who, and switching a user's status."""
+"""List users and change their availability, over HTTP and on the command line."""

@@ -1,4 +1,4 @@
-"""Switching a user's status (tutorial, "Switch User Status"): what may be done, and how it is asked for."""
+"""Change a user's availability status (tutorial, "Switch User Status")."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ Target = Literal["available", "unavailable"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 
 AUTO = "custom"
-"""The status of a user for whom Aircall decides by his working hours: "Auto" in the phone."""
+"""The status "Auto" in the phone: Aircall sets the availability by the user's working hours."""
 
 
 class SwitchError(Exception):
-    """The user is not switched; says why in a line."""
+    """The user's status was not changed; the text is a one-line reason."""
 
 
 class UnknownUserError(SwitchError):
@@ -28,16 +28,16 @@ class UnknownUserError(SwitchError):
 
 
 class AutoStatusError(SwitchError):
-    """The user is on Auto, and is left alone."""
+    """The user is on Auto, so the status cannot be changed."""
 
 
 class NotSwitchedError(SwitchError):
-    """Aircall did not do what it was asked for."""
+    """Aircall did not change the status as requested."""
 
 
 @dataclass(frozen=True)
 class SwitchResult:
-    """A user as Aircall says he is now, and the status that he had before."""
+    """A user as Aircall reports them now, and their previous status."""
 
     user: UserStatus
     before: str
@@ -48,11 +48,13 @@ class SwitchResult:
 
 
 def choose_target(status: UserStatus, target: Target | None) -> Target:
-    """What a user is to be; without a target the other one of the two.
+    """Return the new status of a user. Without a target, toggle available and unavailable.
 
-    Tutorial, "Switching a User's Availability Status": from available to unavailable or vice versa, and
-    it does not work for who is on Auto. Raises OnAutoError, and NotSwitchedError where nobody could say
-    what the other one is.
+    Source: tutorial, "Switching a User's Availability Status".
+
+    Raises:
+        AutoStatusError: If the user is on Auto, as the status then cannot be changed.
+        NotSwitchedError: If there is no target, and the current status is neither of the two.
     """
     now = status.availability_status
     if now == AUTO:
@@ -68,18 +70,18 @@ def choose_target(status: UserStatus, target: Target | None) -> Target:
 
 
 def fetch_status(api: UserApi, user_id: int) -> ApiTask[UserStatus]:
-    """What a user has set himself to. Raises UnknownUserError, or NotSwitchedError where it is none."""
+    """Fetch the status that a user has set. Raises UnknownUserError, or NotSwitchedError if it is invalid."""
     try:
         answer = yield from api.with_fallback(lambda version: fetch(endpoints.user_status(version, user_id)))
     except NotFoundError:
         raise UnknownUserError(f"Aircall has no user {user_id}") from None
     if answer.value is None:
-        raise NotSwitchedError(f"what Aircall says of user {user_id} cannot be read")
+        raise NotSwitchedError(f"Aircall's response about user {user_id} is invalid")
     return answer.value
 
 
 def set_status(api: UserApi, status: UserStatus, target: Target) -> ApiTask[SwitchResult]:
-    """Have Aircall set the user to the target, unless he is at it. Raises SwitchError where it does not."""
+    """Set a user's status to the target, unless they have it already. Raises SwitchError on failure."""
     before = status.availability_status or ""
     if before == target:
         return SwitchResult(status, before)
@@ -91,9 +93,9 @@ def set_status(api: UserApi, status: UserStatus, target: Target) -> ApiTask[Swit
         raise UnknownUserError(f"Aircall has no user {status.id} any more") from None
     after = answer.value
     if after is None:
-        raise NotSwitchedError("Aircall's answer cannot be read: look whether the user is switched")
+        raise NotSwitchedError("Aircall's response is invalid: check whether the user is switched")
     if after.availability_status != target:
-        choose_target(after, target)  # he may have turned to Auto meanwhile
+        choose_target(after, target)  # raises if the user has switched to Auto meanwhile
         raise NotSwitchedError(f"Aircall answered, but {after.label} is {after.availability_status} still")
     return SwitchResult(after, before)
 
@@ -101,10 +103,10 @@ def set_status(api: UserApi, status: UserStatus, target: Target) -> ApiTask[Swit
 def switch_and_refresh(
     account: Account, api: UserApi, user_id: int, target: Target | None
 ) -> ApiTask[SwitchResult]:
-    """Switch a user, and see at once what he does now. Raises SwitchError."""
+    """Change a user's status, and fetch the new availability at once. Raises SwitchError."""
     switched = yield from switch(api, user_id, target)
     if switched.changed:
-        with suppress(ApiError):  # the next poll will see it
+        with suppress(ApiError):  # the next poll will fetch it
             answer = yield from fetch(endpoints.availability(user_id))
             if answer.value is not None:
                 account.reference_data.apply_availability(user_id, answer.value, answer.at)
@@ -113,6 +115,6 @@ def switch_and_refresh(
 
 
 def switch(api: UserApi, user_id: int, target: Target | None) -> ApiTask[SwitchResult]:
-    """Look at a user, decide, and switch him. Raises SwitchError."""
+    """Fetch a user's status and change it. Raises SwitchError."""
     status = yield from fetch_status(api, user_id)
     return (yield from set_status(api, status, choose_target(status, target)))

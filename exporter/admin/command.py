@@ -1,4 +1,4 @@
-"""The commands `aircall-exporter users` and `switch`: who is who, and making somebody (un)available."""
+"""Implement the commands `aircall-exporter users` and `switch`."""
 
 import argparse
 import sys
@@ -31,45 +31,45 @@ DONE, FAILED, EXIT_NO_MATCH, ON_AUTO, NOT_CONFIRMED = 0, 1, 3, 4, 130
 
 
 class NoMatchError(SwitchError):
-    """Nobody is called so, or several are; the text has a line for each candidate."""
+    """No user matches, or several do. The text has a line for each candidate."""
 
 
 def add_flags(users: argparse.ArgumentParser, switch: argparse.ArgumentParser) -> None:
-    """How to list, whom to switch."""
+    """Add the flags of both commands."""
     users.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     users.add_argument("--utc", action="store_true", help="times are UTC; local otherwise")
-    switch.add_argument("user", metavar="USER", help="by id, e-mail address or whole name")
+    switch.add_argument("user", metavar="USER", help="id, e-mail address or full name")
     switch.add_argument(
         "target",
         nargs="?",
         choices=TARGETS,
-        help="what the user is to be (default: the other one of the two)",
+        help="new availability (default: toggle)",
     )
-    switch.add_argument("--yes", action="store_true", help="switch without asking")
+    switch.add_argument("--yes", action="store_true", help="switch without confirmation")
 
 
-def run_users(arguments: argparse.Namespace, asker: ApiRunner, doing: UserStates) -> int:
-    """Print all users; gives the exit code. `doing` is what an exporter saw them do a moment ago."""
+def run_users(arguments: argparse.Namespace, runner: ApiRunner, states: UserStates) -> int:
+    """Print all users and return the exit code. `states` are the states that the exporter last observed."""
     zone = UTC if arguments.utc else None
     try:
-        people = [_since(person, doing) for person in asker.run(list_users(UserApi()))]
+        found = [_with_since(user, states) for user in runner.run(list_users(UserApi()))]
     except ApiError as error:
         return _fail("users", _reason(error), FAILED)
     if arguments.format == "json":
-        output.as_json(_row(person, zone) for person in people)
+        output.as_json(_row(user, zone) for user in found)
     elif arguments.format == "csv":
-        rows = (_row(person, zone) | {"teams": ", ".join(person.teams)} for person in people)
+        rows = (_row(user, zone) | {"teams": ", ".join(user.teams)} for user in found)
         output.as_csv(UserInfo.__struct_fields__, rows)
     else:
         columns = ("id", "name", "e-mail", "teams", "state", "since", "status", "substatus")
-        output.as_table(columns, (_cells(person, zone) for person in people))
+        output.as_table(columns, (_cells(user, zone) for user in found))
     return DONE
 
 
-def run_switch(arguments: argparse.Namespace, asker: ApiRunner) -> int:
-    """Switch a user; gives the exit code. Raises ValueError where nobody is there to be asked."""
+def run_switch(arguments: argparse.Namespace, runner: ApiRunner) -> int:
+    """Switch a user and return the exit code. Raises ValueError if no terminal is there for confirmation."""
     try:
-        return _switch(arguments, asker)
+        return _switch(arguments, runner)
     except NoMatchError as error:
         return _fail("switch", str(error), EXIT_NO_MATCH)
     except AutoStatusError as error:
@@ -80,9 +80,9 @@ def run_switch(arguments: argparse.Namespace, asker: ApiRunner) -> int:
         return _fail("switch", _reason(error), FAILED)
 
 
-def _switch(arguments: argparse.Namespace, asker: ApiRunner) -> int:
+def _switch(arguments: argparse.Namespace, runner: ApiRunner) -> int:
     api = UserApi()
-    status = _find(arguments.user, api, asker)
+    status = _find(arguments.user, api, runner)
     target = choose_target(status, arguments.target)
     who = f"{status.label} ({status.id})"
     if status.availability_status == target:
@@ -91,27 +91,27 @@ def _switch(arguments: argparse.Namespace, asker: ApiRunner) -> int:
     if not (arguments.yes or confirm(f"{who} is {_now(status)}. Make this user {target}?")):
         print("nothing is changed")
         return NOT_CONFIRMED
-    switched = asker.run(set_status(api, status, target))
+    switched = runner.run(set_status(api, status, target))
     print(f"{who} is {target} now, was {switched.before}")
     return DONE
 
 
-def _find(wanted: str, api: UserApi, asker: ApiRunner) -> UserStatus:
-    """Whoever is meant, for one request if by id. Raises NobodyMeantError."""
-    if wanted.isascii() and wanted.isdecimal():
+def _find(text: str, api: UserApi, runner: ApiRunner) -> UserStatus:
+    """Return the user with this id, e-mail address or name. An id takes one request. Raises NoMatchError."""
+    if text.isascii() and text.isdecimal():
         try:
-            return asker.run(fetch_status(api, int(wanted)))
+            return runner.run(fetch_status(api, int(text)))
         except UnknownUserError:
-            pass  # somebody's name may be a number
-    users = asker.run(list_statuses(api))
-    found = match_users(users, wanted)
+            pass  # a user's name may be a number
+    users = runner.run(list_statuses(api))
+    found = match_users(users, text)
     if len(found) == 1:
         return found[0]
     if found:
-        problem = f"{truncate(wanted)} is the name of {len(found)} users, say which by id or e-mail address:"
+        problem = f"{truncate(text)} is the name of {len(found)} users, say which by id or e-mail address:"
         raise NoMatchError("\n".join((problem, *map(_candidate, found))))
-    candidates = similar_users(users, wanted)
-    problem = f"nobody has the id, e-mail address or name {truncate(wanted)}"
+    candidates = similar_users(users, text)
+    problem = f"nobody has the id, e-mail address or name {truncate(text)}"
     raise NoMatchError(
         "\n".join((problem + ("; alike are:" if candidates else ""), *map(_candidate, candidates)))
     )
@@ -122,32 +122,32 @@ def _candidate(user: UserStatus) -> str:
 
 
 def _now(status: UserStatus) -> str:
-    """Status and reason, where the one does not say the other."""
-    told = status.substatus if status.substatus not in (None, "always_open", "always_closed") else ""
-    return f"{status.availability_status}" + (f" ({told})" if told else "")
+    """Return the status, with the substatus if that adds information."""
+    reason = status.substatus if status.substatus not in (None, "always_open", "always_closed") else ""
+    return f"{status.availability_status}" + (f" ({reason})" if reason else "")
 
 
-def _since(person: UserInfo, doing: UserStates) -> UserInfo:
-    """Him with the time of the state that he is in still."""
-    state, since = doing.get(person.id, ("", 0.0))
-    return structs.replace(person, since=since) if state == person.state else person
+def _with_since(user: UserInfo, states: UserStates) -> UserInfo:
+    """Add the time in state, if the user is still in the state that the exporter observed."""
+    state, since = states.get(user.id, ("", 0.0))
+    return structs.replace(user, since=since) if state == user.state else user
 
 
-def _row(person: UserInfo, zone: tzinfo | None) -> dict[str, object]:
-    since = None if person.since is None else shown_time(int(person.since), zone)
-    return structs.asdict(person) | {"since": since}
+def _row(user: UserInfo, zone: tzinfo | None) -> dict[str, object]:
+    since = None if user.since is None else shown_time(int(user.since), zone)
+    return structs.asdict(user) | {"since": since}
 
 
-def _cells(person: UserInfo, zone: tzinfo | None) -> tuple[str, ...]:
+def _cells(user: UserInfo, zone: tzinfo | None) -> tuple[str, ...]:
     return (
-        str(person.id),
-        person.name,
-        person.email,
-        ", ".join(person.teams),
-        person.state,
-        "" if person.since is None else shown_time(int(person.since), zone)[:19],
-        person.status,
-        person.substatus,
+        str(user.id),
+        user.name,
+        user.email,
+        ", ".join(user.teams),
+        user.state,
+        "" if user.since is None else shown_time(int(user.since), zone)[:19],
+        user.status,
+        user.substatus,
     )
 
 

@@ -1,4 +1,4 @@
-"""The page that asks before a user is switched: a form of two buttons, without any script."""
+"""Render the page that changes a user's availability: a form with two buttons, without scripts."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ _PAGE = """<!doctype html>
 <button name="availability" value="available">Make available</button>
 <button name="availability" value="unavailable">Make unavailable</button>
 </form>
-<p>Who is in a call is switched when that is over. Who is on Auto in the phone cannot be switched.</p>
+<p>A change during a call takes effect after the call. Users on Auto in the phone cannot be switched.</p>
 </body>
 </html>
 """
@@ -45,7 +45,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""No script, no frame, nothing from elsewhere, and no form that leads there."""
+"""These forbid scripts, frames, external resources, and forms to other sites."""
 
 STATES = {
     "available": "Available",
@@ -58,7 +58,7 @@ STATES = {
 
 
 def switch_page(row: UserRow, token: str, message: str = "") -> str:
-    """The page of a user on the board; `message` says what became of the last attempt."""
+    """Return the page of a user on the board; `message` is the result of the last attempt."""
     return _PAGE.format(
         style=_STYLE,
         name=escape(row.user.name),

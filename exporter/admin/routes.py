@@ -1,7 +1,7 @@
-"""Switching users over HTTP: `POST /api/v1/users/{id}/availability`, and a page that asks before it does so.
+"""Serve changes of availability: `POST /api/v1/users/{id}/availability`, and a page with a form.
 
-Both want a credential. Since browsers add a password that was typed before to whatever leads here, the API
-takes what no form can send, and the page its own forms only.
+Both require a credential. Browsers add a stored password to any request, also to one from another site. So
+the API accepts only a content type that no form can send, and the page accepts only its own forms.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class _Id(Convertor[int]):
-    """An id in a path, short enough to be one."""
+    """An id in a path, of at most 19 digits."""
 
     regex = "[0-9]{1,19}"
 
@@ -55,30 +55,28 @@ _PAGE = "/users/{id:id}"
 _API = SWITCH_PATH.replace("{id}", "{id:id}")
 
 LARGEST_BODY = 4096
-"""Bytes."""
+"""Maximum bytes of a request's body."""
 
 
 def admin_routes(service: Service, enabled: bool) -> list[Route]:
-    """The paths of the admin API and its page."""
+    """Return the routes of the admin API and its page."""
     if not enabled:
         return [Route(path, _disabled, methods=["GET", "POST"]) for path in (_PAGE, _API)]
-    desk = _AdminEndpoints(service)
+    endpoints = _AdminEndpoints(service)
 
-    def guarded(path: str, endpoint: Callable[[Request], object], method: str = "GET") -> Route:
-        guard = [Middleware(RequireAuthMiddleware, "the admin API")]
-        return Route(path, endpoint, methods=[method], middleware=guard, max_body_size=LARGEST_BODY)
+    def protected(path: str, endpoint: Callable[[Request], object], method: str = "GET") -> Route:
+        middleware = [Middleware(RequireAuthMiddleware, "the admin API")]
+        return Route(path, endpoint, methods=[method], middleware=middleware, max_body_size=LARGEST_BODY)
 
     return [
-        guarded(_PAGE, desk.page),
-        guarded(_PAGE, desk.form, "POST"),
-        guarded(_API, desk.api, "POST"),
-        guarded("/api/v1/openapi.json", description),
+        protected(_PAGE, endpoints.page),
+        protected(_PAGE, endpoints.form, "POST"),
+        protected(_API, endpoints.api, "POST"),
+        protected("/api/v1/openapi.json", description),
     ]
 
 
 class _AdminEndpoints:
-    """Where supervisors switch users."""
-
     def __init__(self, service: Service) -> None:
         self._service = service
         self._key = secrets.token_bytes(32)
@@ -87,11 +85,11 @@ class _AdminEndpoints:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             return problem(415, "wanted Content-Type: application/json")
         try:
-            wish = msgspec.json.decode(await request.body(), type=AvailabilityRequest).availability
+            target = msgspec.json.decode(await request.body(), type=AvailabilityRequest).availability
         except ValueError:
             return problem(400, 'wanted {"availability": "available"}, "unavailable" or "toggle"')
         try:
-            switched = await self._switch(request, None if wish == "toggle" else wish)
+            switched = await self._switch(request, None if target == "toggle" else target)
         except (SwitchError, *ON_DEMAND_ERRORS) as error:
             return problem(*_refusal(error))
         user = switched.user
@@ -104,8 +102,8 @@ class _AdminEndpoints:
     async def form(self, request: Request) -> Response:
         try:
             fields = parse_qs((await request.body()).decode())
-            (token,), (wish,) = fields["token"], fields["availability"]
-            target = msgspec.convert(wish, Target)
+            (token,), (availability,) = fields["token"], fields["availability"]
+            target = msgspec.convert(availability, Target)
         except (KeyError, ValueError):
             return self._shown(request, 400, "This form was not filled in here.")
         if not hmac.compare_digest(token.encode(), self._token(request)):
@@ -151,18 +149,18 @@ class _AdminEndpoints:
         return next((row for row in self._service.latest.board.users if row.user.id == str(user_id)), None)
 
     def _token(self, request: Request) -> bytes:
-        """What only a page of ours can have put into a form, for this visitor and this user."""
+        """Return the token that only our own page can put into a form, for this client and this user."""
         about = f"{request.path_params['id']} {request.scope[USER]}".encode()
         return hmac.new(self._key, about, hashlib.sha256).hexdigest().encode()
 
 
 def _refusal(error: Exception) -> tuple[int, str]:
-    """Status and reason."""
+    """Return the HTTP status and the reason."""
     if isinstance(error, SwitchError):
         codes: dict[type[SwitchError], int] = {UnknownUserError: 404, AutoStatusError: 409}
         return codes.get(type(error), 502), str(error)
     if isinstance(error, TimeoutError):
-        return 504, "Aircall did not answer in time: look whether the user is switched"
+        return 504, "Aircall did not answer in time: check whether the user is switched"
     return to_http_error(error)
 
 

@@ -1,4 +1,4 @@
-"""Asking Aircall for a command: one request after the other, each from a budget."""
+"""Send a command's requests to Aircall one by one, within a budget."""
 
 import sys
 import time
@@ -20,14 +20,14 @@ from exporter.config import Aircall
 T = TypeVar("T")
 
 LONGEST_REFUSAL = 90.0
-"""Seconds for which a request is made again that Aircall answers with 429; its windows are a minute long."""
+"""Seconds for which a request is repeated after status 429. Aircall's rate limit windows take a minute."""
 
 LONG = 2.0
-"""Seconds of waiting that are worth a word."""
+"""A longer wait, in seconds, is reported to the user."""
 
 
 class ApiRunner:
-    """Sends what some work asks, and waits where the budget has no room or Aircall says 429."""
+    """Runs API tasks, and waits if the budget is used up or Aircall responds with 429."""
 
     def __init__(
         self,
@@ -37,28 +37,28 @@ class ApiRunner:
         say: Callable[[str], object],
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """`say` is told why it takes longer."""
+        """`say` is called with the reason for a long wait."""
         self._client, self._budget, self._clock = client, budget, clock
         self._say, self._sleep = say, sleep
         self._server_clock = ServerClock()
         self._waits = False
 
-    def run(self, work: ApiTask[T]) -> T:
-        """What comes of the work. Raises ApiError, and what the work raises."""
+    def run(self, task: ApiTask[T]) -> T:
+        """Run a task and return its result. Raises ApiError and the task's own errors."""
         try:
-            request = next(work)
+            request = next(task)
             while True:
                 try:
-                    answer = self._answer(request)
+                    response = self._send(request)
                 except NotFoundError as error:
-                    request = work.throw(error)
+                    request = task.throw(error)
                 else:
-                    request = work.send(answer)
+                    request = task.send(response)
         except StopIteration as stop:
             result: T = stop.value
             return result
 
-    def _answer(self, request: Request[Any]) -> Response[Any]:
+    def _send(self, request: Request[Any]) -> Response[Any]:
         begun = self._clock()
         while True:
             self._wait()
@@ -67,15 +67,15 @@ class ApiRunner:
             try:
                 value, headers = self._client.send(request)
             except DroppedConnectionError:
-                continue  # the next one goes out on a new connection
+                continue  # the next attempt opens a new connection
             except RateLimitedError as error:
-                self._hear(error.headers, sent, request.template)
+                self._apply_headers(error.headers, sent, request.template)
                 self._budget.on_rate_limited(error.headers, self._clock(), self._server_clock.ahead)
                 if sent - begun > LONGEST_REFUSAL:
                     raise
                 self._waits = False
             else:
-                self._hear(headers, sent, request.template)
+                self._apply_headers(headers, sent, request.template)
                 return Response(value, sent)
 
     def _wait(self) -> None:
@@ -85,20 +85,23 @@ class ApiRunner:
             self._waits = True
         self._sleep(seconds)
 
-    def _hear(self, headers: Headers, sent: float, endpoint: str) -> None:
+    def _apply_headers(self, headers: Headers, sent: float, endpoint: str) -> None:
         if headers.date is not None:
             self._server_clock.observe(headers.date, sent, self._clock())
         self._budget.update_from_headers(headers, self._clock(), self._server_clock.ahead, endpoint)
 
 
 @contextmanager
-def api_runner(aircall: Aircall, beside: bool) -> Iterator[ApiRunner]:
-    """Ask the account at hand; `beside` a running exporter, out of the part of the limit that it leaves."""
-    share = 1 - aircall.budget_share if beside else aircall.budget_share
+def api_runner(aircall: Aircall, shared: bool) -> Iterator[ApiRunner]:
+    """Provide a runner for the configured account.
+
+    If the limit is `shared` with a running exporter, the runner uses the share that the exporter leaves.
+    """
+    share = 1 - aircall.budget_share if shared else aircall.budget_share
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(CollectorRegistry()))
 
-    def say(words: str) -> None:
-        print(f"aircall-exporter: {words}", file=sys.stderr)
+    def say(text: str) -> None:
+        print(f"aircall-exporter: {text}", file=sys.stderr)
 
     try:
         yield ApiRunner(

@@ -1,4 +1,4 @@
-"""Who is who, as Aircall says now, and who is meant by an id, an e-mail address or a name."""
+"""Fetch all users, and find users by id, e-mail address or name."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -13,11 +13,11 @@ from exporter.aircall.models import Availability, Page, Ref, Team, UserStatus
 from exporter.polling.fetchers import UserApi
 
 MAX_CANDIDATES = 5
-"""How many are named of those who may have been meant."""
+"""Maximum number of similar users that an error lists."""
 
 
 class UserInfo(msgspec.Struct, frozen=True):
-    """A user. `state` is what he does now, `status` what he has set himself to, `substatus` why."""
+    """A user. `state` is their current state, `status` the status they set, `substatus` its reason."""
 
     id: int
     name: str
@@ -27,11 +27,11 @@ class UserInfo(msgspec.Struct, frozen=True):
     status: str
     substatus: str
     since: float | None = None
-    """UNIX seconds from which on he was seen in this state, as far as somebody looked."""
+    """When the user was first observed in this state (UNIX seconds); `None` if unknown."""
 
 
 def list_statuses(api: UserApi) -> ApiTask[list[UserStatus]]:
-    """All users, each once, also where a page has shifted meanwhile."""
+    """Fetch all users, each once, even if pages shift meanwhile."""
     found: dict[int, UserStatus] = {}
 
     def take(page: Page[UserStatus], _: float) -> None:
@@ -46,10 +46,10 @@ def list_statuses(api: UserApi) -> ApiTask[list[UserStatus]]:
 
 
 def list_users(api: UserApi) -> ApiTask[list[UserInfo]]:
-    """All users with their teams and what they do now, by name."""
+    """Fetch all users with their teams and current states, sorted by name."""
     users = yield from list_statuses(api)
     teams: dict[int, list[str]] = {}
-    doing: dict[int, str] = {}
+    states: dict[int, str] = {}
 
     def take_teams(page: Page[Team], _: float) -> None:
         for team in page.items:
@@ -57,38 +57,38 @@ def list_users(api: UserApi) -> ApiTask[list[UserInfo]]:
                 teams.setdefault(member.id, []).append(team.name or f"team {team.id}")
 
     def take_availabilities(page: Page[Availability], _: float) -> None:
-        doing.update((seen.id, seen.availability) for seen in page.items)
+        states.update((user.id, user.availability) for user in page.items)
 
     yield from paginate(endpoints.teams(), take_teams)
     yield from paginate(endpoints.availabilities(), take_availabilities)
-    people = [
+    found = [
         UserInfo(
             user.id,
             user.label,
             user.email or "",
             tuple(sorted(teams.get(user.id, ()))) or (SINGLE_USERS.name,),
-            doing.get(user.id, "unknown"),
+            states.get(user.id, "unknown"),
             user.availability_status or "",
             user.substatus or "",
         )
         for user in users
     ]
-    return sorted(people, key=lambda person: (person.name, person.id))
+    return sorted(found, key=lambda user: (user.name, user.id))
 
 
-def match_users(users: Iterable[UserStatus], wanted: str) -> list[UserStatus]:
-    """All users of this id, e-mail address or name, in whatever case and spacing."""
-    text = _folded(wanted)
-    return [user for user in users if text in (str(user.id), _folded(user.email), _folded(user.name))]
+def match_users(users: Iterable[UserStatus], text: str) -> list[UserStatus]:
+    """Return all users with this id, e-mail address or name. Case and spacing are ignored."""
+    text = _normalize(text)
+    return [user for user in users if text in (str(user.id), _normalize(user.email), _normalize(user.name))]
 
 
-def similar_users(users: Sequence[UserStatus], wanted: str) -> list[UserStatus]:
-    """A few users whose name holds what is wanted, or is spelled nearly so."""
-    text, names = _folded(wanted), [_folded(user.name) for user in users]
+def similar_users(users: Sequence[UserStatus], text: str) -> list[UserStatus]:
+    """Return a few users whose name contains the text or is similar to it."""
+    text, names = _normalize(text), [_normalize(user.name) for user in users]
     close = set(get_close_matches(text, names, MAX_CANDIDATES, 0.7))
     found = [user for user, name in zip(users, names, strict=True) if text in name or name in close]
     return found[:MAX_CANDIDATES]
 
 
-def _folded(text: str | None) -> str:
+def _normalize(text: str | None) -> str:
     return " ".join((text or "").casefold().split())

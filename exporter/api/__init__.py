@@ -1,1 +1,1 @@
-"""The HTTP API to the kept calls, for other tools."""
+"""HTTP API to archived calls, for other tools."""

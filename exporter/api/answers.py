@@ -1,4 +1,4 @@
-"""What the API answers. Times are UNIX seconds, and the same again as ISO 8601 text in UTC."""
+"""Define the API's responses. Times are UNIX seconds, and the same as ISO 8601 text in UTC."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from exporter.archive.search import CallResult, FoundTotals
 
 
 class ListedCall(CallResult, frozen=True, kw_only=True):
-    """A call that was found."""
+    """A call in the response."""
 
     started_at_iso: str
     answered_at_iso: str | None
@@ -21,19 +21,19 @@ class Calls(msgspec.Struct, frozen=True):
 
     calls: tuple[ListedCall, ...]
     totals: FoundTotals
-    """Of all that matched when the first page was asked for."""
+    """Totals of all calls that matched at the time of the first page."""
     next: str | None
-    """Where the next page is; none on the last one."""
+    """The path of the next page; `None` on the last one."""
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Why there is no answer, in a line."""
+    """An error response, with a one-line reason."""
 
     error: str
 
 
 def json_answer(body: bytes, code: int = 200) -> Response:
-    """An answer that no cache keeps."""
+    """Return a JSON response that must not be cached."""
     return Response(body, code, {"Cache-Control": "no-store"}, "application/json")
 
 
@@ -42,7 +42,7 @@ def problem(code: int, why: str) -> Response:
 
 
 def listed(call: CallResult) -> ListedCall:
-    """A found call as the API lists it."""
+    """Return a call as the API lists it."""
     return ListedCall(
         **msgspec.structs.asdict(call),
         started_at_iso=_iso(call.started_at),

@@ -1,7 +1,7 @@
-"""`GET /api/v1/calls/{id}/recording` and `/voicemail`: a way to listen that always works.
+"""Serve `GET /api/v1/calls/{id}/recording` and `/voicemail`: permanent links to recordings.
 
-Aircall's direct links die within the hour, so none is kept: Aircall is asked for a fresh one, out of the
-request budget, and the browser is sent there.
+Aircall's direct links expire within an hour, so they are not saved. For each request, the exporter fetches a
+new link from Aircall, within the request budget, and redirects the browser to it.
 """
 
 import re
@@ -18,18 +18,18 @@ from exporter.config_file import truncate
 from exporter.polling.on_demand import ON_DEMAND_ERRORS, to_http_error
 
 LookUp = Callable[[int], CallWithDetails | None]
-"""Asks Aircall for a call; none where there is no such call. Raises one of `UNANSWERED`."""
+"""Fetches a call from Aircall; returns `None` if there is no such call. Raises one of `ON_DEMAND_ERRORS`."""
 
 ASSETS = ("recording", "voicemail")
 
 _ID = re.compile("[0-9]{1,18}")
-"""No larger than an archive could hold."""
+"""An id that fits into the archive's columns."""
 
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 
 class Assets:
-    """Leads to what there is to listen to."""
+    """Redirects to recordings and voicemails."""
 
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
@@ -40,9 +40,9 @@ class Assets:
             return problem(404, f"found {truncate(asset)}, wanted {' or '.join(ASSETS)}")
         if not _ID.fullmatch(call_id):
             return problem(404, f"found {truncate(call_id)}, wanted a call's id")
-        return await self._lead_to(asset, int(call_id))
+        return await self._redirect(asset, int(call_id))
 
-    async def _lead_to(self, asset: str, call_id: int) -> Response:
+    async def _redirect(self, asset: str, call_id: int) -> Response:
         try:
             found = await run_in_threadpool(self._look_up, call_id)
         except ON_DEMAND_ERRORS as error:
@@ -56,7 +56,7 @@ class Assets:
 
 
 def leads_to_the_web(link: str) -> bool:
-    """Whether a link is http or https with a host: nothing that would run in the browser instead."""
+    """Return whether a link is http or https with a host, so that it cannot run code in the browser."""
     try:
         parts = urlsplit(link)
     except ValueError:

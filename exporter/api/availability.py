@@ -1,4 +1,4 @@
-"""What goes in and comes out where a user is switched over HTTP."""
+"""Define the request and the response of a change of availability over HTTP."""
 
 from typing import Literal
 
@@ -8,13 +8,13 @@ SWITCH_PATH = "/api/v1/users/{id}/availability"
 
 
 class AvailabilityRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a user is to be; `toggle` is the other one of the two."""
+    """The new availability of a user; `toggle` switches between the two."""
 
     availability: Literal["available", "unavailable", "toggle"]
 
 
 class SwitchedUser(msgspec.Struct, frozen=True):
-    """A user as Aircall says he is now, and what he was before."""
+    """A user as Aircall reports them after the change, and their previous availability."""
 
     id: int
     name: str
@@ -23,13 +23,13 @@ class SwitchedUser(msgspec.Struct, frozen=True):
 
 
 SWITCH_PROBLEMS = {
-    "400": "The body is none of the three wishes.",
-    "403": "No credential was shown, or another site's page asks.",
+    "400": "The body is not one of the three requests.",
+    "403": "There is no credential, or the request comes from another site's page.",
     "404": "Aircall has no such user.",
     "409": "The user is on Auto, and cannot be switched.",
-    "415": "The body does not say that it is JSON.",
-    "502": "Aircall cannot be asked now, or did not do it.",
-    "503": "Too many wait for an answer of Aircall's already.",
-    "504": "Aircall did not answer in time: whether the user is switched, the board will show.",
+    "415": "The Content-Type is not application/json.",
+    "502": "The request to Aircall failed, or Aircall did not switch the user.",
+    "503": "Too many clients wait for Aircall already.",
+    "504": "Aircall did not answer in time. The user may be switched; the board will show it.",
 }
-"""What may come instead, by the status."""
+"""Error responses by HTTP status."""

@@ -1,4 +1,4 @@
-"""`GET /api/v1/calls`: the search of the command `calls`, for other tools."""
+"""Serve `GET /api/v1/calls`, the same search as the command `calls`."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from exporter.archive.store import Archive
 
 
 class CallSearch:
-    """Answers searches of an archive."""
+    """Searches an archive for HTTP clients."""
 
     def __init__(
         self, archive: Archive, searches: Searches | None = None, clock: Callable[[], float] = time.time

@@ -1,4 +1,4 @@
-"""`GET /api/v1/openapi.json`: the API as OpenAPI describes it, from the table of parameters."""
+"""Serve `GET /api/v1/openapi.json`, generated from the table of parameters."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ _SCHEMAS: dict[Kind, dict[str, Any]] = {
 }
 
 
-_REFUSALS = {"403": "The exporter has no users who could ask."}
-"""Beside 401, which has a text of its own."""
+_REFUSALS = {"403": "The exporter has no users configured, so no client can authenticate."}
+"""In addition to 401, which is plain text."""
 
 
 def description(_: Request) -> Response:
@@ -32,14 +32,14 @@ def description(_: Request) -> Response:
 
 
 def openapi() -> dict[str, Any]:
-    """The description, version 3.1."""
-    (calls, problem, wish, switched), schemas = msgspec.json.schema_components(
+    """Return the description, in OpenAPI 3.1."""
+    (calls, problem, request, switched), schemas = msgspec.json.schema_components(
         (Calls, Problem, AvailabilityRequest, SwitchedUser), ref_template="#/components/schemas/{name}"
     )
     problems = {
         "400": "A parameter is unknown or malformed; the error names it.",
         **_REFUSALS,
-        "503": "The archive is away, or the search took too long.",
+        "503": "The archive is unavailable, or the search took too long.",
     }
     return {
         "openapi": "3.1.0",
@@ -47,8 +47,8 @@ def openapi() -> dict[str, Any]:
         "paths": {
             PATH: {
                 "get": {
-                    "summary": "Search the kept calls, newest first.",
-                    "description": "Different parameters must all hold; of one that is repeated, one must.",
+                    "summary": "Search archived calls, newest first.",
+                    "description": "A call must match all parameters, and one value of a repeated parameter.",
                     "parameters": [*map(_parameter, PARAMETERS), *_PAGING],
                     "responses": {
                         "200": _response("A page of the calls that match, and the totals of all.", calls),
@@ -61,9 +61,9 @@ def openapi() -> dict[str, Any]:
                 "post": {
                     "summary": "Make a user available or unavailable, with --web.enable-admin-api.",
                     "parameters": [_ID],
-                    "requestBody": {"required": True, "content": {"application/json": {"schema": wish}}},
+                    "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
                     "responses": {
-                        "200": _response("The user is so now, or was before.", switched),
+                        "200": _response("The user has this availability, now or already before.", switched),
                         **{code: _response(meaning, problem) for code, meaning in SWITCH_PROBLEMS.items()},
                     },
                 }
@@ -78,8 +78,8 @@ def _listening(asset: str, problem: dict[str, Any]) -> dict[str, Any]:
     problems = {
         **_REFUSALS,
         "404": f"There is no such call, or it has no {asset}.",
-        "502": "Aircall cannot be asked now, or its link is none that a browser could follow.",
-        "503": "Too many recordings are being asked for.",
+        "502": "The request to Aircall failed, or its link is not valid.",
+        "503": "Too many clients wait for recordings already.",
         "504": "Aircall did not answer in time.",
     }
     return {
@@ -87,7 +87,7 @@ def _listening(asset: str, problem: dict[str, Any]) -> dict[str, Any]:
             "summary": f"Listen to the {asset} of a call.",
             "parameters": [_ID],
             "responses": {
-                "302": {"description": f"The {asset}, by a link that Aircall has just given."},
+                "302": {"description": f"A redirect to a new link to the {asset} at Aircall."},
                 **{code: _response(meaning, problem) for code, meaning in problems.items()},
             },
         }
@@ -112,7 +112,7 @@ _PAGING = [
     {
         "name": CURSOR,
         "in": "query",
-        "description": "Where to go on: the answer's `next` has it.",
+        "description": "Where the next page begins, as in the response's `next`.",
         "schema": {"type": "string", "minLength": 1},
     },
 ]

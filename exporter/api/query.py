@@ -1,4 +1,4 @@
-"""The query of a search: criteria, how much of a page, and where to go on."""
+"""Parse the query of a search: criteria, page size and cursor."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,13 +21,13 @@ HIGHEST_LIMIT = 1000
 """Calls on a page."""
 
 LIMIT, CURSOR = "limit", "cursor"
-"""The parameters that are no criteria."""
+"""Parameters that are not criteria."""
 
 _Whole = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """The last call of a page, and the totals, which thus are counted once and hold for all pages."""
+    """The last call of a page, and the totals, which are counted only for the first page."""
 
     started_at: _Whole
     id: _Whole
@@ -40,7 +40,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for. `texts` are the criteria as they were given."""
+    """A parsed query. `texts` are the criteria as the client wrote them."""
 
     criteria: Criteria
     limit: int
@@ -48,14 +48,14 @@ class Query:
     texts: Mapping[str, Sequence[str]]
 
     def next(self, cursor: Cursor) -> str:
-        """The address of the page behind a cursor; its period stays where this one's is now."""
+        """Return the path of the page after a cursor, with this page's period as absolute times."""
         period = {"from": self.criteria.since, "to": self.criteria.until}
-        going_on = {LIMIT: self.limit, CURSOR: _text(cursor)}
-        return f"{PATH}?{urlencode({**self.texts, **period, **going_on}, doseq=True)}"
+        paging = {LIMIT: self.limit, CURSOR: _text(cursor)}
+        return f"{PATH}?{urlencode({**self.texts, **period, **paging}, doseq=True)}"
 
 
 def read_query(items: Iterable[tuple[str, str]], now: float) -> Query:
-    """Read a query's names and values. Raises CriterionError."""
+    """Parse a query's names and values. Raises CriterionError."""
     given: dict[str, list[str]] = {}
     for name, value in items:
         given.setdefault(name, []).append(value)

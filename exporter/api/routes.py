@@ -1,4 +1,4 @@
-"""The paths of the API under `/api/v1`."""
+"""Define the routes of the API under `/api/v1`."""
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -13,9 +13,11 @@ from exporter.web.require_auth import RequireAuthMiddleware
 
 
 def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
-    """The API to `archive`, none where it is not enabled; `look_up` asks Aircall for a call.
+    """Return the route of the API. It requires a credential, except for simulated calls.
 
-    It wants a credential, but for simulated calls, which are nobody's.
+    Args:
+        archive: The archive to search; `None` if the API is disabled.
+        look_up: Fetches a call from Aircall.
     """
     if archive is None:
         return Route("/api/v1/{path:path}", _disabled)

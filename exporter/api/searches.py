@@ -1,4 +1,4 @@
-"""Searches in threads of their own, a few at a time: no client can hold up the scrapes with them."""
+"""Run searches in their own threads, a few at a time, so that no client can delay scrapes."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,32 +8,32 @@ from threading import Thread
 from typing import TypeVar
 
 AT_ONCE = 2
-"""Searches that go on at the same time; more wait."""
+"""Searches that run at the same time; others wait."""
 
 PATIENCE = 30.0
-"""Seconds that a search may take, waiting included."""
+"""Seconds that a search may take, including the wait."""
 
 T = TypeVar("T")
 
 
 class Searches:
-    """Runs searches. One that takes too long is left behind, and counts until it is over."""
+    """Runs searches. One that takes too long is abandoned, but occupies its place until it ends."""
 
     def __init__(self, at_once: int = AT_ONCE, patience: float = PATIENCE) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._patience = patience
 
     async def run(self, search: Callable[[], T]) -> T:
-        """What `search` gives, or raises. Raises TimeoutError where that takes too long."""
+        """Return or raise the result of `search`. Raises TimeoutError if it takes too long."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._patience):
             await self._free.acquire()
             found: Future[T] = Future()
-            # Not one of a pool's threads: the process may end without waiting for it.
+            # A daemon thread, not a pool's thread, as the process should exit without waiting for it.
             thread = Thread(target=self._search, args=(search, found, loop), name="search", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # no more threads at present
+            except RuntimeError:  # no thread could be started
                 self._free.release()
                 raise
             return await asyncio.wrap_future(found)

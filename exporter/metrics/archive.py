@@ -1,4 +1,4 @@
-"""The call archive."""
+"""Families of the call archive."""
 
 from collections.abc import Iterator
 
@@ -9,38 +9,38 @@ from exporter.status import Status
 UP = Family(
     "aircall_archive_up",
     "gauge",
-    "1 while calls can be saved, 0 while the database is away or being loaded again.",
+    "1 if calls can be saved, 0 while the database is unavailable or is being loaded again.",
 )
 LAG = Family(
     "aircall_archive_lag_seconds",
     "gauge",
-    "How long the oldest call that is not saved yet has been waiting; the counters wait with it.",
+    "Time for which the oldest unsaved call has been waiting. Counters include a call when it is saved.",
 )
-WAITING = Family("aircall_archive_pending_calls", "gauge", "Calls that were read and are not saved yet.")
+WAITING = Family("aircall_archive_pending_calls", "gauge", "Calls that were fetched and are not saved yet.")
 REJECTED = Family(
     "aircall_archive_rejected_calls_total",
     "counter",
-    "Calls that the database did not accept, since the start: they are neither kept nor counted. The log"
-    " names each.",
+    "Calls that the database rejected. They are neither saved nor counted; the log names each. Resets when"
+    " the exporter restarts.",
 )
 
 COMPLETE_FROM = Family(
     "aircall_archive_complete_from_timestamp_seconds",
     "gauge",
-    "The start (UNIX time) since which, up to the present, all calls have been read.",
+    "UNIX time since which all calls have been fetched without a gap.",
 )
 MISSING = Family(
     "aircall_archive_backfill_remaining_seconds",
     "gauge",
-    "How much of the past is still to be read: time whose calls are wanted (storage.backfill, downtime,"
-    " a backfill by hand) and not known yet.",
+    "Length of the past whose calls are still to be fetched, because of storage.backfill, downtime or the"
+    " backfill command.",
 )
 
 FAMILIES = (UP, LAG, WAITING, REJECTED, COMPLETE_FROM, MISSING)
 
 
 def coverage_samples(status: Status) -> Iterator[Sample]:
-    """Expose how far back the calls reach:
+    """Yield how far back the calls reach:
 
     aircall_archive_complete_from_timestamp_seconds 1767225600
     aircall_archive_backfill_remaining_seconds 0
@@ -50,7 +50,7 @@ def coverage_samples(status: Status) -> Iterator[Sample]:
 
 
 def writer_samples(status: ArchiveStatus, now: float) -> Iterator[Sample]:
-    """Expose how far the archive is behind; `now` is in seconds of our clock:
+    """Yield how far the archive is behind; `now` is in seconds of our clock:
 
     aircall_archive_up 1
     aircall_archive_lag_seconds 0

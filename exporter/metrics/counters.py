@@ -1,4 +1,4 @@
-"""Counters: each finished call counted once over all series, so that `sum()` is the truth."""
+"""Counters: each finished call is counted once over all series, so that `sum()` is exact."""
 
 from collections.abc import Iterator
 
@@ -8,20 +8,20 @@ from exporter.metrics.family import Family, Sample
 CALLS = Family(
     "aircall_calls_total",
     "counter",
-    "Finished calls, each counted once. The user is empty if none took part. Users and numbers that have no"
-    " series of their own have the id others, in all counters.",
+    "Finished calls, each counted once. The user labels are empty if no user took part. In all counters,"
+    " users and numbers without series of their own have the id others.",
     ("user_id", "user", "number_id", "number", "direction", "outcome"),
 )
 MISSED_CALLS = Family(
     "aircall_missed_calls_total",
     "counter",
-    "Missed inbound calls by the reason that Aircall gives.",
+    "Missed inbound calls by Aircall's reason.",
     ("number_id", "number", "reason"),
 )
 TEAM_CALLS = Family(
     "aircall_team_calls_total",
     "counter",
-    "Finished calls by team, each counted once for every team that it concerns.",
+    "Finished calls by team. A call that concerns several teams is counted once for each.",
     ("team_id", "team", "direction", "outcome"),
 )
 CALL_ANSWER = Family(
@@ -39,13 +39,13 @@ CALL_TALK = Family(
 USER_ANSWER = Family(
     "aircall_user_answer_seconds",
     "summary",
-    "Time that the user took to answer inbound calls.",
+    "Time to answer of inbound calls that the user answered.",
     ("user_id", "user"),
 )
 USER_TALK = Family(
     "aircall_user_talk_seconds",
     "summary",
-    "Time that the user talked, from the answer to the end of each call.",
+    "Talk time of the user's calls, from the answer to the end.",
     ("user_id", "user", "direction"),
 )
 
@@ -58,14 +58,14 @@ USER_RING_ATTEMPTS = Family(
 USER_HOLD = Family(
     "aircall_user_hold_seconds",
     "summary",
-    "For how long the user had callers on hold. With webhooks only; begins anew at each start.",
+    "Time for which the user had callers on hold. Requires webhooks; resets when the exporter restarts.",
     ("user_id", "user"),
 )
 CALL_QUEUE = Family(
     "aircall_call_queue_wait_seconds",
     "histogram",
-    "Time in the queue of inbound calls, from the start until the call first rang on somebody, or to the end"
-    " where it never did. With webhooks only; begins anew at each start.",
+    "Time in the queue of inbound calls, from the start until the call first rang on a user, or until the"
+    " end if it never did. Requires webhooks; resets when the exporter restarts.",
     ("number_id", "number"),
 )
 
@@ -74,11 +74,11 @@ OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_TALK, CALL_QUEUE)
 OF_TEAM = (TEAM_CALLS,)
 FAMILIES = (CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, CALL_TALK, USER_ANSWER, USER_TALK)
 WEBHOOK_ONLY = (CALL_QUEUE, USER_RING_ATTEMPTS, USER_HOLD)
-"""A minute after a call's end, as its events may come late."""
+"""Families that need webhooks. They count a call one minute after its end, as its events may come late."""
 
 
 def user_samples(row: UserCounters) -> Iterator[Sample]:
-    """Expose what was counted for a user:
+    """Yield the counters of a user:
 
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
     aircall_user_answer_seconds_sum{user_id="456",user="John Doe"} 41
@@ -89,14 +89,14 @@ def user_samples(row: UserCounters) -> Iterator[Sample]:
     for (number, *kind), count in row.calls.items():
         yield CALLS, (*row.user, *number, *kind), count
     yield USER_ANSWER, row.user, row.answer
-    for way, total in row.talk.items():
-        yield USER_TALK, (*row.user, way), total
+    for direction, total in row.talk.items():
+        yield USER_TALK, (*row.user, direction), total
     yield USER_RING_ATTEMPTS, (*row.user, "declined"), row.declined
     yield USER_HOLD, row.user, row.held
 
 
 def number_samples(row: NumberCounters) -> Iterator[Sample]:
-    """Expose what was counted for a number:
+    """Yield the counters of a number:
 
     aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
     aircall_call_answer_seconds_bucket{number_id="1234",number="French Office",le="10.0"} 9
@@ -106,13 +106,13 @@ def number_samples(row: NumberCounters) -> Iterator[Sample]:
     for reason, count in row.missed.items():
         yield MISSED_CALLS, (*row.number, reason), count
     yield CALL_ANSWER, row.number, row.answer
-    for way, spread in row.talk.items():
-        yield CALL_TALK, (*row.number, way), spread
+    for direction, histogram in row.talk.items():
+        yield CALL_TALK, (*row.number, direction), histogram
     yield CALL_QUEUE, row.number, row.queue
 
 
 def team_samples(row: TeamCounters) -> Iterator[Sample]:
-    """Expose what was counted for a team:
+    """Yield the counters of a team:
 
     aircall_team_calls_total{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
     """

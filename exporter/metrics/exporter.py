@@ -1,4 +1,4 @@
-"""The settings in force, and the exporter itself."""
+"""Families of the settings in force and of the exporter itself."""
 
 import platform
 from collections.abc import Iterator
@@ -9,54 +9,65 @@ from exporter.config import Settings
 from exporter.metrics.family import Family, Sample
 from exporter.status import Status
 
-ACTIVITY_PERIOD = Family("aircall_activity_period_seconds", "gauge", "How far back calls are summed up.")
-SLA = Family("aircall_sla_seconds", "gauge", "Average time to answer that nobody may exceed; 0 is off.")
+ACTIVITY_PERIOD = Family(
+    "aircall_activity_period_seconds", "gauge", "Length of the activity period, which period gauges cover."
+)
+SLA = Family(
+    "aircall_sla_seconds", "gauge", "Longest acceptable average time to answer; 0 if the SLA is off."
+)
 QUEUE_WAIT = Family(
     "aircall_queue_wait_threshold_seconds",
     "gauge",
-    "Wait of a caller beyond which the queue is yellow (warning) and red (critical).",
+    "Wait from which a caller is shown in yellow (warning) or red (critical).",
     ("level",),
 )
 THRESHOLD_SECONDS = Family(
     "aircall_threshold_seconds",
     "gauge",
-    "A threshold of the configuration, in seconds; 0 is off. kpi is average_call, in_call, after_call_work or"
+    "A configured threshold in seconds; 0 if it is off. kpi is average_call, in_call, after_call_work or"
     " do_not_disturb.",
     ("kpi",),
 )
 THRESHOLD_RATIO = Family(
     "aircall_threshold_ratio",
     "gauge",
-    "A threshold of the configuration, as a share; 0 is off. kpi is missed_rate or service_level.",
+    "A configured threshold as a ratio; 0 if it is off. kpi is missed_rate or service_level.",
     ("kpi",),
 )
 UP = Family(
     "aircall_up",
     "gauge",
-    "1 if the last poll of calls and of availabilities both worked, and neither is older than three intervals"
-    " in force and 10 seconds; else 0.",
+    "1 if the last polls of calls and of availabilities both succeeded, and neither is older than three of"
+    " its current intervals plus 10 seconds; else 0.",
 )
 BUILD = Family(
     "aircall_exporter_build_info", "gauge", "The exporter's version; the value is 1.", ("version", "python")
 )
-AGE = Family("aircall_dataset_age_seconds", "gauge", "How old the data is that is served now.", ("dataset",))
+AGE = Family("aircall_dataset_age_seconds", "gauge", "Age of the data that is served.", ("dataset",))
 INTERVAL = Family(
     "aircall_poll_interval_seconds",
     "gauge",
-    "How often the dataset is read, as far as the budget allows.",
+    "Current interval between two polls of the dataset, as the budget allows.",
     ("dataset",),
 )
 TARGET_INTERVAL = Family(
-    "aircall_poll_target_interval_seconds", "gauge", "How often the dataset should be read.", ("dataset",)
+    "aircall_poll_target_interval_seconds",
+    "gauge",
+    "Interval between two polls of the dataset if the budget suffices.",
+    ("dataset",),
 )
 LIMIT = Family(
-    "aircall_api_limit_requests_per_minute", "gauge", "The company's rate limit, as far as it is known."
+    "aircall_api_limit_requests_per_minute",
+    "gauge",
+    "The company's rate limit: the lower of Aircall's report and the configuration, or 60 without either.",
 )
-BUDGET = Family("aircall_api_budget_requests_per_minute", "gauge", "The exporter's own part of the limit.")
+BUDGET = Family(
+    "aircall_api_budget_requests_per_minute", "gauge", "The exporter's share of the company's rate limit."
+)
 REMAINING = Family(
     "aircall_api_remaining_requests",
     "gauge",
-    "Requests left to the company in this minute, as Aircall said last; absent until it did.",
+    "Requests left to the company in this minute, as Aircall last reported; absent before its first report.",
 )
 REJECTED = Family(
     "aircall_api_credential_rejected", "gauge", "1 while Aircall rejects the API ID or token, else 0."
@@ -64,44 +75,44 @@ REJECTED = Family(
 MALFORMED = Family(
     "aircall_malformed_objects_total",
     "counter",
-    "Objects in Aircall's answers that could not be read and were left out.",
+    "Objects in Aircall's responses that could not be decoded and were skipped.",
     ("kind",),
 )
 IGNORED_CALLS = Family(
     "aircall_calls_ignored_total",
     "counter",
-    "Calls that are counted and shown nowhere else, each once. reason is direction: neither inbound nor"
-    " outbound, such as internal.",
+    "Calls that no other family includes, each counted once. reason is direction for a call that is neither"
+    " inbound nor outbound, such as an internal one.",
     ("reason",),
 )
 SET_ASIDE = Family(
     "aircall_exporter_objects_set_aside",
     "gauge",
-    "Calls, numbers, users and ranges (stretches of time whose calls are to be listed) whose requests fail"
-    " again and again while Aircall's lists can be read. What was known of them stays. They are asked for"
-    " again after a minute, then ever more rarely, at least once an hour.",
+    "Calls, numbers, users and time ranges whose requests fail repeatedly although lists can be fetched."
+    " Their last known data stays. They are requested again after a minute, then ever more rarely, but at"
+    " least once an hour.",
     ("kind",),
 )
 DOUBTFUL = Family(
     "aircall_exporter_doubtful_calls",
     "gauge",
-    "Calls in progress that may be over although Aircall does not end them, and that are looked at rarely."
-    " board is shown for callers who have waited for more than 10 minutes, calls that go on for more than a"
-    " minute after their user was seen out of them, and calls that are set aside; dropped for calls that are"
-    " not shown any more, because they have rung for 2 hours or gone on for 12.",
+    "Active calls that have probably ended although Aircall does not report it. They are fetched rarely."
+    " board is shown for calls that are still shown: callers who have waited for over 10 minutes, calls"
+    " whose user left them over a minute ago, and calls that are set aside. board is dropped for calls that"
+    " are no longer shown, because they have rung for 2 hours or lasted for 12.",
     ("board",),
 )
 LIMIT_EXCEEDED = Family(
     "aircall_exporter_limit_exceeded_total",
     "counter",
-    "How often something in Aircall's answers was beyond a limit of what is kept, and was cut or left out. 0"
-    " for any real account. The limits are in SECURITY.md.",
+    "Data in Aircall's responses that exceeded a limit of the exporter and was cut or left out. 0 for any"
+    " real account. SECURITY.md lists the limits.",
     ("limit",),
 )
 LEFT_OUT = Family(
     "aircall_exporter_users_over_limit",
     "gauge",
-    "Users without series of their own, because there are more than user_limit; sums count them.",
+    "Users without series of their own, because there are more users than user_limit. Sums include them.",
 )
 
 FAMILIES = (
@@ -129,7 +140,7 @@ FAMILIES = (
 
 
 def settings_samples(settings: Settings) -> Iterator[Sample]:
-    """Expose the settings in force:
+    """Yield the settings in force:
 
     aircall_activity_period_seconds 900
     aircall_sla_seconds 0
@@ -148,7 +159,7 @@ def settings_samples(settings: Settings) -> Iterator[Sample]:
 
 
 def status_samples(status: Status, now: float) -> Iterator[Sample]:
-    """Expose how the exporter is doing; `now` is in seconds of our clock:
+    """Yield the exporter's health; `now` is in seconds of our clock:
 
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
@@ -179,7 +190,7 @@ def status_samples(status: Status, now: float) -> Iterator[Sample]:
 
 
 def omission_samples(board: Board) -> Iterator[Sample]:
-    """Expose what is left out, unreadable or too much:
+    """Yield how much was skipped, malformed or beyond a limit:
 
     aircall_malformed_objects_total{kind="call"} 0
     aircall_calls_ignored_total{reason="direction"} 0

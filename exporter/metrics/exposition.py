@@ -1,8 +1,8 @@
-"""What `/metrics` answers, with as little work at a scrape as there can be.
+"""Serve `/metrics` with as little work per scrape as possible.
 
-What changes with a poll only is made into text once, as soon as there is a snapshot: the rows that are new,
-and compressed those families that came out otherwise than before. A scrape adds what moves with the
-clock, and what the client library counts of itself.
+Families that change only with a poll are formatted once for each snapshot. Unchanged rows keep their text,
+and unchanged chunks stay compressed. A scrape adds the time-dependent families and prometheus-client's
+registry.
 """
 
 import gzip
@@ -23,49 +23,49 @@ from exporter.metrics.text_cache import FORMATS, Format, SectionText, header
 from exporter.status import Snapshot
 
 FORMAT_TTL_S = 300.0
-"""Seconds for which a format is made ahead for each snapshot after somebody asked for it."""
+"""Seconds for which each snapshot is prepared in a format after the last scrape in that format."""
 
 WALL_CLOCK_STEP = 0.5
-"""Seconds by which the wall clock has to be set for all lines with UNIX times to be made again."""
+"""Change of the wall clock, in seconds, from which all lines with UNIX times are made again."""
 
 
 class _Page:
-    """A snapshot's text without what moves.
+    """The text of a snapshot without the time-dependent families.
 
-    It is true until a time (seconds, our clock), or until the wall clock has another lead than `wall_ahead`.
+    Valid until `valid_until` (seconds, our clock), and as long as the wall clock's lead is `wall_ahead`.
     """
 
     def __init__(
-        self, snapshot: Snapshot, pieces: dict[Format, list[Chunk]], until: float, wall_ahead: float
+        self, snapshot: Snapshot, chunks: dict[Format, list[Chunk]], valid_until: float, wall_ahead: float
     ) -> None:
-        self.snapshot, self.until, self.wall_ahead = snapshot, until, wall_ahead
-        self._pieces = pieces
+        self.snapshot, self.valid_until, self.wall_ahead = snapshot, valid_until, wall_ahead
+        self._chunks = chunks
         self._plain: dict[Format, bytes] = {}
-        self._packed: dict[Format, GzipPrefix] = {}
+        self._compressed: dict[Format, GzipPrefix] = {}
         self._lock = threading.Lock()
 
     def plain(self, form: Format) -> bytes:
         with self._lock:
             if form not in self._plain:
-                self._plain[form] = b"".join(piece.text for piece in self._pieces[form])
+                self._plain[form] = b"".join(chunk.text for chunk in self._chunks[form])
             return self._plain[form]
 
-    def packed(self, form: Format) -> GzipPrefix:
+    def compressed(self, form: Format) -> GzipPrefix:
         with self._lock:
-            if form not in self._packed:
-                self._packed[form] = gzipped(self._pieces[form])
-            return self._packed[form]
+            if form not in self._compressed:
+                self._compressed[form] = gzipped(self._chunks[form])
+            return self._compressed[form]
 
-    def is_true(self, now: Moment) -> bool:
-        return now.steady <= self.until and now.wall_ahead == self.wall_ahead
+    def is_valid(self, now: Moment) -> bool:
+        return now.steady <= self.valid_until and now.wall_ahead == self.wall_ahead
 
-    def make(self, form: Format, zipped: bool) -> object:
-        """Have it ready."""
-        return self.packed(form) if zipped else self.plain(form)
+    def prepare(self, form: Format, zipped: bool) -> object:
+        """Make the text ahead of the next scrape."""
+        return self.compressed(form) if zipped else self.plain(form)
 
 
 class Exposition:
-    """The latest snapshot's text. A scrape waits for nobody, and nothing is made twice."""
+    """The text of the latest snapshot. A scrape does not wait for a poll."""
 
     def __init__(
         self,
@@ -75,16 +75,23 @@ class Exposition:
         clocks: Clocks,
         only: Callable[[], CollectorRegistry | None] = lambda: None,
     ) -> None:
-        """Begin with a snapshot. `registry` has what is counted by the client library's own instruments,
-        `only` all that is to be exposed at present, where that is less than everything."""
+        """Start with a snapshot.
+
+        Args:
+            snapshot: What to serve until the first update.
+            registry: The metrics that prometheus-client's instruments count.
+            writer: Returns the state of the archive's writer.
+            clocks: Our clock and the wall clock.
+            only: Returns the registry to expose instead of everything, or `None`.
+        """
         self.registry = registry
         self.writer = writer
         self._clocks, self._only = clocks, only
         self._wall_ahead = clocks.wall_ahead
         self._sections = [SectionText(section) for section in SECTIONS]
-        self._asked: dict[tuple[Format, bool], float] = {}
+        self._scraped_at: dict[tuple[Format, bool], float] = {}
         self._lock = threading.Lock()
-        self._page = self._rendered(snapshot, self._now(), anew=True)
+        self._page = self._make_page(snapshot, self._now(), force=True)
 
     def update(self, snapshot: Snapshot) -> None:
         """Serve this snapshot from now on."""
@@ -92,55 +99,62 @@ class Exposition:
             self._render(snapshot)
 
     def expose(self, accept: str, zipped: bool) -> tuple[bytes, str]:
-        """Everything in the best format that an `Accept` header allows, as gzip where it is to be `zipped`;
-        gives body and content type."""
+        """Return all metrics in the best format that an `Accept` header allows.
+
+        Args:
+            accept: The request's `Accept` header.
+            zipped: Whether to compress the body with gzip.
+
+        Returns:
+            The body and its content type.
+        """
         try:
             encode, content_type = choose_encoder(_WITHOUT_ESCAPES.sub("escaping=underscores", accept))
-        except (TypeError, ValueError):  # a version that is none
+        except (TypeError, ValueError):  # the header contains an invalid version
             encode, content_type = choose_encoder("")
         form: Format = "openmetrics" if content_type.startswith("application/openmetrics-text") else "text"
         if (only := self._only()) is not None:
             text = encode(only)
             return (gzip.compress(text) if zipped else text), content_type
         page, now = self._page, self._now()
-        self._asked[form, zipped] = now.steady
-        if not page.is_true(now):
-            page = self._still_true(now)
-        rest = self._moving(page.snapshot, form, now.steady) + encode(self.registry)
+        self._scraped_at[form, zipped] = now.steady
+        if not page.is_valid(now):
+            page = self._valid_page(now)
+        rest = self._time_dependent(page.snapshot, form, now.steady) + encode(self.registry)
         if zipped:
-            return page.packed(form).finish(rest), content_type
+            return page.compressed(form).finish(rest), content_type
         return page.plain(form) + rest, content_type
 
     def _now(self) -> Moment:
-        """Return the present moment, the wall clock's lead being the same until it has changed by a step."""
+        """Return the current time. The wall clock's lead changes in steps of at least `WALL_CLOCK_STEP`."""
         wall_ahead = self._clocks.wall_ahead
         if abs(wall_ahead - self._wall_ahead) >= WALL_CLOCK_STEP:
             self._wall_ahead = wall_ahead
         return Moment(self._clocks.steady(), self._wall_ahead)
 
-    def _still_true(self, now: Moment) -> _Page:
+    def _valid_page(self, now: Moment) -> _Page:
         with self._lock:
-            if not self._page.is_true(now):
+            if not self._page.is_valid(now):
                 self._render(self._page.snapshot)
             return self._page
 
     def _render(self, snapshot: Snapshot) -> None:
-        page, before, now = self._page, self._page.snapshot.board, self._now()
-        same = before.known == snapshot.board.known and before.settings is snapshot.board.settings
-        page = self._rendered(snapshot, now, anew=not same or now.wall_ahead != page.wall_ahead)
-        for (form, zipped), asked_at in tuple(self._asked.items()):
-            if now.steady - asked_at <= FORMAT_TTL_S:
-                page.make(form, zipped)
+        page, previous, now = self._page, self._page.snapshot.board, self._now()
+        same = previous.known == snapshot.board.known and previous.settings is snapshot.board.settings
+        page = self._make_page(snapshot, now, force=not same or now.wall_ahead != page.wall_ahead)
+        for (form, zipped), scraped_at in tuple(self._scraped_at.items()):
+            if now.steady - scraped_at <= FORMAT_TTL_S:
+                page.prepare(form, zipped)
         self._page = page
 
-    def _rendered(self, snapshot: Snapshot, now: Moment, anew: bool) -> _Page:
-        until = min([section.renew(snapshot.board, now, anew) for section in self._sections])
-        pieces = {
-            form: [piece for section in self._sections for piece in section.pieces(form)] for form in FORMATS
+    def _make_page(self, snapshot: Snapshot, now: Moment, force: bool) -> _Page:
+        valid_until = min([section.update(snapshot.board, now, force) for section in self._sections])
+        chunks = {
+            form: [chunk for section in self._sections for chunk in section.chunks(form)] for form in FORMATS
         }
-        return _Page(snapshot, pieces, until, now.wall_ahead)
+        return _Page(snapshot, chunks, valid_until, now.wall_ahead)
 
-    def _moving(self, snapshot: Snapshot, form: Format, now: float) -> bytes:
+    def _time_dependent(self, snapshot: Snapshot, form: Format, now: float) -> bytes:
         lines: dict[Family, list[str]] = {family: [header(family, form)] for family in TIME_DEPENDENT}
         for sample in time_dependent_samples(snapshot, self.writer(), now):
             lines[sample[0]].append(sample_lines(sample, exemplars=form == "openmetrics"))
@@ -148,4 +162,4 @@ class Exposition:
 
 
 _WITHOUT_ESCAPES = re.compile(r"escaping\s*=\s*(dots|values)\b")
-"""Ways to write names that are no plain words. Ours are, and are served as they are."""
+"""Escaping schemes for names with special characters. Our names have none, so no scheme changes them."""

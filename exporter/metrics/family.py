@@ -1,4 +1,4 @@
-"""A metric family's name, kind, help and labels, said once: for the exposition and for docs/metrics.md."""
+"""Define metric families once, for the exposition and for docs/metrics.md."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ LabelValues = tuple[str, ...]
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """One family; there is only one object of each. Counters are named with their `_total`."""
+    """A metric family. There is one object per family. Names of counters include `_total`."""
 
     name: str
     kind: Literal["gauge", "counter", "histogram", "summary"]
@@ -22,4 +22,4 @@ RECENT = "recent"
 """The value of the label `period` for figures of the activity period."""
 
 Sample = tuple[Family, LabelValues, float | Histogram | Summary | None]
-"""What a family says under some labels: a number, a histogram's spread, a summary's sum, or nothing."""
+"""A family, label values and the value. A sample whose value is `None` is not exposed."""

@@ -1,66 +1,71 @@
-"""One gzip stream from pieces, each compressed when it was made.
+"""Build one gzip stream from chunks that are compressed separately and cached.
 
-Deflate is a sequence of blocks. A piece compressed on its own refers to nothing before it and ends on a
-byte, so pieces can be put one behind the other; only the check sum runs over all of them. It is a single
-member: many clients (browsers and curl among them) read no further than the first.
+Deflate is a sequence of blocks. A chunk that is compressed on its own does not refer to earlier data and ends
+on a byte boundary, so compressed chunks can be concatenated. Only the checksum covers all of them. The stream
+is a single gzip member, since many clients (such as browsers and curl) read only the first member.
 """
 
 import zlib
 from dataclasses import dataclass
 
 LEVEL = 3
-"""Compression; more of it takes three times as long and saves a tenth."""
+"""Compression level. A higher one takes three times as long and saves a tenth."""
 
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 @dataclass(frozen=True, slots=True)
 class GzipPrefix:
-    """The beginning of a gzip stream: its pieces, the check sum and the number of bytes packed in them."""
+    """The beginning of a gzip stream.
 
-    pieces: bytes
-    check: int
+    Holds the compressed chunks, and the CRC-32 and number of bytes of their uncompressed text.
+    """
+
+    compressed: bytes
+    crc: int
     size: int
 
     def finish(self, text: bytes) -> bytes:
-        """The whole stream, with `text` at its end."""
-        check, size = zlib.crc32(text, self.check), (self.size + len(text)) % 2**32
-        last = _deflated(text, zlib.Z_FINISH)
-        return b"".join((_HEADER, self.pieces, last, check.to_bytes(4, "little"), size.to_bytes(4, "little")))
+        """Return the complete stream, with `text` appended."""
+        crc, size = zlib.crc32(text, self.crc), (self.size + len(text)) % 2**32
+        last = _deflate(text, zlib.Z_FINISH)
+        return b"".join(
+            (_HEADER, self.compressed, last, crc.to_bytes(4, "little"), size.to_bytes(4, "little"))
+        )
 
 
 class Chunk:
-    """A piece of text, compressed at most once, and only if somebody wants it."""
+    """A part of the text, compressed at most once, at the first request for it."""
 
-    __slots__ = ("_packed", "lines")
+    __slots__ = ("_compressed", "lines")
 
     def __init__(self, lines: list[bytes]) -> None:
         self.lines = lines
-        self._packed: bytes | None = None
+        self._compressed: bytes | None = None
 
     @property
     def text(self) -> bytes:
-        """All lines, put together for whoever asks: kept, it would be there twice."""
+        """All lines, joined at each call, as a stored copy would double the memory."""
         return b"".join(self.lines)
 
-    def packed(self, text: bytes) -> bytes:
-        """The piece compressed; `text` is its own, put together before."""
-        if self._packed is None:
-            self._packed = _deflated(text, zlib.Z_FULL_FLUSH)
-        return self._packed
+    def compress(self, text: bytes) -> bytes:
+        """Return the compressed chunk. `text` is the chunk's own text, already joined by the caller."""
+        if self._compressed is None:
+            self._compressed = _deflate(text, zlib.Z_FULL_FLUSH)
+        return self._compressed
 
 
-def gzipped(pieces: list[Chunk]) -> GzipPrefix:
-    """The beginning of a stream."""
-    check = size = 0
+def gzipped(chunks: list[Chunk]) -> GzipPrefix:
+    """Return the beginning of a stream that contains `chunks`."""
+    crc = size = 0
     compressed = []
-    for piece in pieces:
-        text = piece.text
-        check, size = zlib.crc32(text, check), size + len(text)
-        compressed.append(piece.packed(text))
-    return GzipPrefix(b"".join(compressed), check, size)
+    for chunk in chunks:
+        text = chunk.text
+        crc, size = zlib.crc32(text, crc), size + len(text)
+        compressed.append(chunk.compress(text))
+    return GzipPrefix(b"".join(compressed), crc, size)
 
 
-def _deflated(text: bytes, mode: int) -> bytes:
+def _deflate(text: bytes, mode: int) -> bytes:
     compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     return compressor.compress(text) + compressor.flush(mode)

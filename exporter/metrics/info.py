@@ -1,4 +1,4 @@
-"""Who is who."""
+"""Info families of users and numbers."""
 
 from collections.abc import Iterator
 
@@ -14,13 +14,13 @@ USER = Family(
 USER_TEAM = Family(
     "aircall_user_team_info",
     "gauge",
-    "A user's membership in a team; the value is 1. Users without a team are in Single Users.",
+    "Membership of a user in a team; the value is 1. Users without a team are in Single Users.",
     ("user_id", "user", "team_id", "team"),
 )
 USER_NUMBER = Family(
     "aircall_user_number_info",
     "gauge",
-    "A number that a user is assigned to; the value is 1.",
+    "Assignment of a user to a number; the value is 1.",
     ("user_id", "user", "number_id", "number"),
 )
 NUMBER = Family(
@@ -34,7 +34,7 @@ FAMILIES = (USER, USER_TEAM, USER_NUMBER, NUMBER)
 
 
 def user_samples(row: UserRow) -> Iterator[Sample]:
-    """Expose who a user is:
+    """Yield a user's details, teams and numbers:
 
     aircall_user_info{user_id="456",user="John Doe",time_zone="America/New_York",language="en-US"} 1
     aircall_user_team_info{user_id="456",user="John Doe",team_id="678",team="Global Sales"} 1
@@ -48,7 +48,7 @@ def user_samples(row: UserRow) -> Iterator[Sample]:
 
 
 def number_samples(row: NumberRow) -> Iterator[Sample]:
-    """Expose what a number is:
+    """Yield a number's details:
 
     aircall_number_info{number_id="1234",number="French Office",digits="+33 1 76 11 11 11",country="FR",…} 1
     """

@@ -1,4 +1,4 @@
-"""Which of several exporters for one account polls it."""
+"""Report whether this exporter is the leader."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ from prometheus_client import CollectorRegistry, Gauge
 
 
 class LeaderMetric:
-    """Whether this one does."""
+    """A gauge that calls `is_leader` at each scrape."""
 
-    def __init__(self, registry: CollectorRegistry, polls: Callable[[], bool]) -> None:
+    def __init__(self, registry: CollectorRegistry, is_leader: Callable[[], bool]) -> None:
         self.leader = Gauge(
             "aircall_exporter_leader",
-            "1 where this exporter polls its account, 0 while it stands by and tells nothing of the account.",
+            "1 if this exporter is active, 0 if it is on standby and exposes no account metrics.",
             registry=registry,
         )
-        self.leader.set_function(lambda: float(polls()))
+        self.leader.set_function(lambda: float(is_leader()))

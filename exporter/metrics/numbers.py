@@ -1,4 +1,4 @@
-"""Numbers, and the queue of callers on them."""
+"""Families of numbers and of the queue of callers."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _NUMBER = ("number_id", "number")
 USERS = Family(
     "aircall_number_users",
     "gauge",
-    "Users assigned to the number by the state they are in; absent while assignments are unknown.",
+    "Users assigned to the number, by state. Absent while assignments are unknown.",
     (*_NUMBER, "state"),
 )
 CALLS = Family(
@@ -25,64 +25,65 @@ CALLS = Family(
 MISSED_CALLS = Family(
     "aircall_number_period_missed_calls",
     "gauge",
-    "Calls missed on the number in the activity period, by the reason that Aircall gives.",
+    "Calls missed on the number in the activity period, by Aircall's reason.",
     (*_NUMBER, "period", "reason"),
 )
 AVERAGE_ANSWER = Family(
     "aircall_number_average_answer_seconds",
     "gauge",
-    "Average time to answer the number's inbound calls of the activity period; absent without any.",
+    "Average time to answer of the number's inbound calls in the activity period. Absent if there are none.",
     (*_NUMBER, "period"),
 )
 AVERAGE_CALL = Family(
     "aircall_number_average_call_duration_seconds",
     "gauge",
-    "Average length of the number's calls of the activity period, with ringing, missed ones left out.",
+    "Average length, including ringing, of the number's calls in the activity period, without missed calls."
+    " Absent if there are none.",
     (*_NUMBER, "period"),
 )
 THRESHOLD_EXCEEDED = Family(
     "aircall_number_threshold_exceeded",
     "gauge",
-    "1 where a threshold of the configuration is exceeded for the number (service_level: not reached),"
-    " else 0; only for those that are set. kpi is average_call, missed_rate or service_level.",
+    "1 if the number exceeds a configured threshold (for service_level: does not reach it), else 0. Absent"
+    " for thresholds that are off. kpi is average_call, missed_rate or service_level.",
     (*_NUMBER, "kpi"),
 )
 SLA_BREACHED = Family(
     "aircall_number_sla_breached",
     "gauge",
-    "1 where the number's average time to answer exceeds the SLA, else 0; absent while the SLA is off.",
+    "1 if the number's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
     (*_NUMBER, "period"),
 )
 SERVICE_LEVEL = Family(
     "aircall_number_service_level_ratio",
     "gauge",
-    "Share of the number's inbound calls of the activity period, missed ones included, that were answered"
-    " within queue_wait.critical; absent without any.",
+    "Share of the number's inbound calls in the activity period, including missed ones, that were answered"
+    " within queue_wait.critical. Absent if there are none.",
     (*_NUMBER, "period"),
 )
 QUEUE_CALLS = Family(
     "aircall_queue_calls",
     "gauge",
-    "Inbound calls waiting on the number now. A call without a number has empty number labels in all queue"
-    " families; that series is there from the first such call on.",
+    "Inbound calls waiting on the number. In all queue families, a call without a number has empty number"
+    " labels; that series exists from the first such call on.",
     _NUMBER,
 )
 LONGEST_WAIT = Family(
     "aircall_queue_longest_wait_seconds",
     "gauge",
-    "How long the caller who waits longest on the number has been waiting; 0 where nobody waits.",
+    "Wait so far of the caller who has waited longest on the number; 0 if no caller waits.",
     _NUMBER,
 )
 CALL_WAIT = Family(
     "aircall_queue_call_wait_seconds",
     "gauge",
-    "How long this caller has been waiting.",
+    "Wait so far of each waiting caller.",
     (*_NUMBER, "call_id", "caller"),
 )
 CALL_WAIT_LEVEL = Family(
     "aircall_queue_call_wait_level",
     "gauge",
-    "0 while the caller's wait is below queue_wait.warning, 1 up to queue_wait.critical, 2 from there.",
+    "Wait level of each waiting caller: 2 from queue_wait.critical, 1 from queue_wait.warning, else 0.",
     (*_NUMBER, "call_id", "caller"),
 )
 
@@ -101,7 +102,7 @@ FAMILIES = (*PER_POLL, *TIME_DEPENDENT)
 
 
 def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
-    """Expose what changes with a poll:
+    """Yield the samples of a number that change only with a poll:
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
     aircall_number_period_calls{…,period="recent",direction="inbound",outcome="missed"} 1
@@ -129,7 +130,7 @@ def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
 
 
 def time_dependent_samples(board: Board, now: float) -> Iterator[Sample]:
-    """Expose the queue, and what changes with the clock; `now` is in seconds of our clock:
+    """Yield the samples of the queue, which change with the clock; `now` is in seconds of our clock:
 
     aircall_queue_calls{number_id="1234",number="French Office"} 2
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4

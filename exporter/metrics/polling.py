@@ -1,4 +1,4 @@
-"""What the poller counts of its own work."""
+"""Count polls and throttled requests."""
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -6,12 +6,10 @@ from exporter.polling.schedule import DATASETS
 
 
 class PollerMetrics:
-    """Readings of datasets, and refusals."""
-
     def __init__(self, registry: CollectorRegistry) -> None:
         self.polls = Counter(
             "aircall_polls",
-            "Readings of a dataset, by whether they worked.",
+            "Polls of a dataset, by result: success or error.",
             ["dataset", "result"],
             registry=registry,
         )
@@ -20,6 +18,6 @@ class PollerMetrics:
                 self.polls.labels(dataset, result)
         self.throttled = Counter(
             "aircall_api_throttled",
-            "Requests that Aircall refused because the company's rate limit was used up (429).",
+            "Requests that Aircall rejected because the company's rate limit was used up (429).",
             registry=registry,
         )

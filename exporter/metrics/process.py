@@ -1,4 +1,4 @@
-"""The process, by prometheus-client's own collector."""
+"""Expose process metrics with prometheus-client's collector."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -7,10 +7,10 @@ from prometheus_client import Metric, ProcessCollector
 
 
 class ProcessMetrics(ProcessCollector):
-    """The same families; `process_start_time_seconds` is right also after the wall clock was set.
+    """Keeps `process_start_time_seconds` correct after the wall clock was set.
 
-    The collector computes it from the UNIX time of the system's start, which it reads only once. The system
-    changes that time when the wall clock is set.
+    The base class computes it from the UNIX time of the system's boot, which it reads once. The kernel
+    changes that time when the wall clock is set, so this class reads it at each scrape.
     """
 
     def collect(self) -> Iterable[Metric]:

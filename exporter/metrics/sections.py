@@ -1,7 +1,7 @@
-"""What `/metrics` says of a snapshot, and how long that stays true.
+"""List the families of `/metrics`, and how long their samples stay valid.
 
-A family is whole in one place: it belongs to a section, which changes with a poll only, or to those that
-move with the clock.
+Each family belongs to one group: a section whose text changes only with a poll, or the time-dependent
+families, whose text is made at each scrape.
 """
 
 import math
@@ -25,10 +25,10 @@ def _never(*_: object) -> float:
 
 @dataclass(frozen=True)
 class FamilyGroup:
-    """Families that are made row by row.
+    """Families whose samples are made row by row.
 
-    The `samples` of a row, made at a moment, are true `until` a time (seconds, our clock): a user exceeds a
-    threshold then, for instance. They are also made again when the wall clock is set.
+    `valid_until` returns when a row's samples next change without new data (seconds, our clock), for example
+    when a user exceeds a threshold. Samples are also made again when the wall clock is set.
     """
 
     families: tuple[Family, ...]
@@ -37,8 +37,8 @@ class FamilyGroup:
     valid_until: Callable[[Any, Board, float], float] = _never
 
 
-def _alone(samples: Callable[[Any], Iterator[Sample]]) -> Callable[[Any, Board, Moment], Iterator[Sample]]:
-    """Samples of a row that depend on nothing else."""
+def _row_only(samples: Callable[[Any], Iterator[Sample]]) -> Callable[[Any, Board, Moment], Iterator[Sample]]:
+    """Adapt `samples`, which needs only the row."""
     return lambda row, *_: samples(row)
 
 
@@ -57,19 +57,19 @@ SECTIONS = (
         lambda board: board.numbers,
         lambda row, board, _: chain(info.number_samples(row), numbers.number_samples(row, board)),
     ),
-    FamilyGroup(counters.OF_USER, lambda board: board.counters.users, _alone(counters.user_samples)),
-    FamilyGroup(counters.OF_NUMBER, lambda board: board.counters.numbers, _alone(counters.number_samples)),
-    FamilyGroup(counters.OF_TEAM, lambda board: board.counters.teams, _alone(counters.team_samples)),
+    FamilyGroup(counters.OF_USER, lambda board: board.counters.users, _row_only(counters.user_samples)),
+    FamilyGroup(counters.OF_NUMBER, lambda board: board.counters.numbers, _row_only(counters.number_samples)),
+    FamilyGroup(counters.OF_TEAM, lambda board: board.counters.teams, _row_only(counters.team_samples)),
 )
 
 TIME_DEPENDENT = (*users.TIME_DEPENDENT, *numbers.TIME_DEPENDENT, *archive.FAMILIES, *exporter.FAMILIES)
-"""The families that are made at the scrape: few lines, or such as change with the clock."""
+"""Families whose samples are made at each scrape: they are few, or change with the clock."""
 
 FAMILIES = tuple(family for section in SECTIONS for family in section.families) + TIME_DEPENDENT
 
 
 def time_dependent_samples(snapshot: Snapshot, writer: ArchiveStatus, now: float) -> Iterator[Sample]:
-    """The samples of `MOVING` at `now` (seconds, our clock)."""
+    """Yield the samples of `TIME_DEPENDENT` at `now` (seconds, our clock)."""
     yield from users.time_dependent_samples(snapshot.board, now)
     yield from numbers.time_dependent_samples(snapshot.board, now)
     yield from archive.writer_samples(writer, now)

@@ -1,4 +1,4 @@
-"""Teams: each call once, however many members it touches."""
+"""Families of teams: each call counts once, regardless of how many members took part."""
 
 from collections.abc import Iterator
 
@@ -8,59 +8,58 @@ from exporter.metrics.family import RECENT, Family, Sample
 
 _TEAM = ("team_id", "team")
 
-USERS = Family(
-    "aircall_team_users", "gauge", "Members of the team by the state they are in.", (*_TEAM, "state")
-)
+USERS = Family("aircall_team_users", "gauge", "Members of the team, by state.", (*_TEAM, "state"))
 CALLS = Family(
     "aircall_team_period_calls",
     "gauge",
-    "Finished calls of the team in the activity period, each once. Inbound missed: on a number that a member"
-    " is assigned to; absent while assignments are unknown.",
+    "Finished calls of the team in the activity period, each counted once. Inbound missed calls are those on"
+    " numbers to which a member is assigned; absent while assignments are unknown.",
     (*_TEAM, "period", "direction", "outcome"),
 )
 MISSED_CALLS = Family(
     "aircall_team_period_missed_calls",
     "gauge",
-    "Calls of the activity period missed on numbers that a member is assigned to, each once, by the reason"
-    " that Aircall gives; absent while assignments are unknown.",
+    "Calls missed in the activity period on numbers to which a member is assigned, each counted once, by"
+    " Aircall's reason. Absent while assignments are unknown.",
     (*_TEAM, "period", "reason"),
 )
 AVERAGE_ANSWER = Family(
     "aircall_team_average_answer_seconds",
     "gauge",
-    "Average time to answer the team's inbound calls of the activity period; absent without any.",
+    "Average time to answer of the team's inbound calls in the activity period. Absent if there are none.",
     (*_TEAM, "period"),
 )
 AVERAGE_CALL = Family(
     "aircall_team_average_call_duration_seconds",
     "gauge",
-    "Average length of the team's calls of the activity period, with ringing, missed ones left out.",
+    "Average length, including ringing, of the team's calls in the activity period, without missed calls."
+    " Absent if there are none.",
     (*_TEAM, "period"),
 )
 THRESHOLD_EXCEEDED = Family(
     "aircall_team_threshold_exceeded",
     "gauge",
-    "1 where a threshold of the configuration is exceeded for the team (service_level: not reached),"
-    " else 0; only for those that are set. kpi is average_call, missed_rate or service_level.",
+    "1 if the team exceeds a configured threshold (for service_level: does not reach it), else 0. Absent for"
+    " thresholds that are off. kpi is average_call, missed_rate or service_level.",
     (*_TEAM, "kpi"),
 )
 SLA_BREACHED = Family(
     "aircall_team_sla_breached",
     "gauge",
-    "1 where the team's average time to answer exceeds the SLA, else 0; absent while the SLA is off.",
+    "1 if the team's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
     (*_TEAM, "period"),
 )
 SERVICE_LEVEL = Family(
     "aircall_team_service_level_ratio",
     "gauge",
-    "Share of the team's inbound calls of the activity period, missed ones included, that were answered"
-    " within queue_wait.critical; absent without any, and while assignments are unknown.",
+    "Share of the team's inbound calls in the activity period, including missed ones, that were answered"
+    " within queue_wait.critical. Absent if there are none, and while assignments are unknown.",
     (*_TEAM, "period"),
 )
 WAITING_CALLS = Family(
     "aircall_team_waiting_calls",
     "gauge",
-    "Calls in the queue that a member could pick up, by assignment; absent while assignments are unknown.",
+    "Calls in the queue of numbers to which a member is assigned. Absent while assignments are unknown.",
     _TEAM,
 )
 
@@ -78,7 +77,7 @@ FAMILIES = (
 
 
 def team_samples(row: TeamRow, board: Board) -> Iterator[Sample]:
-    """Expose a team:
+    """Yield the samples of a team:
 
     aircall_team_users{team_id="678",team="Global Sales",state="available"} 3
     aircall_team_period_calls{…,period="recent",direction="inbound",outcome="answered"} 12

@@ -1,4 +1,7 @@
-"""Families and samples as text. A sample's lines are the same in both formats, but for exemplars."""
+"""Format families and samples as text.
+
+The lines of a sample are the same in Prometheus' text format and in OpenMetrics, except for exemplars.
+"""
 
 import math
 from collections.abc import Callable, Iterator
@@ -11,7 +14,7 @@ from exporter.metrics.family import Family, LabelValues, Sample
 
 
 def text_header(family: Family) -> str:
-    """What goes before a family's samples in Prometheus' text format."""
+    """Return the lines before a family's samples in Prometheus' text format."""
     help_ = family.help.replace("\\", r"\\").replace("\n", r"\n")
     return f"# HELP {family.name} {help_}\n# TYPE {family.name} {family.kind}\n"
 
@@ -23,12 +26,12 @@ def openmetrics_header(family: Family) -> str:
 
 
 def sample_lines(sample: Sample, exemplars: bool) -> str:
-    """The lines of a sample, with `exemplars` (OpenMetrics) or without; empty where it says nothing."""
+    """Return the lines of a sample, or nothing if its value is `None`. Only OpenMetrics has `exemplars`."""
     family, values, value = sample
     if value is None:
         return ""
     if isinstance(value, Histogram):
-        return "".join(_spread(family, values, value, exemplars))
+        return "".join(_histogram_lines(family, values, value, exemplars))
     if isinstance(value, Summary):
         labels = _labels(family.labels, values)
         count, seconds = _go(value.count), _go(value.seconds)
@@ -36,15 +39,17 @@ def sample_lines(sample: Sample, exemplars: bool) -> str:
     return f"{family.name}{_labels(family.labels, values)} {_go(value)}\n"
 
 
-def _spread(family: Family, values: LabelValues, spread: Histogram, exemplars: bool) -> Iterator[str]:
-    names, below = (*family.labels, "le"), 0
-    for bound in sorted(spread.buckets):
-        below += spread.buckets[bound]
+def _histogram_lines(
+    family: Family, values: LabelValues, histogram: Histogram, exemplars: bool
+) -> Iterator[str]:
+    names, count = (*family.labels, "le"), 0
+    for bound in sorted(histogram.buckets):
+        count += histogram.buckets[bound]
         upper = "+Inf" if bound == math.inf else repr(bound)
-        last = spread.exemplars.get(bound) if exemplars else None
-        yield f"{family.name}_bucket{_labels(names, (*values, upper))} {_go(below)}{_exemplar(last)}\n"
+        last = histogram.exemplars.get(bound) if exemplars else None
+        yield f"{family.name}_bucket{_labels(names, (*values, upper))} {_go(count)}{_exemplar(last)}\n"
     labels = _labels(family.labels, values)
-    yield f"{family.name}_count{labels} {_go(below)}\n{family.name}_sum{labels} {_go(spread.sum)}\n"
+    yield f"{family.name}_count{labels} {_go(count)}\n{family.name}_sum{labels} {_go(histogram.sum)}\n"
 
 
 def _exemplar(last: Exemplar | None) -> str:
@@ -67,6 +72,6 @@ def _escaped(text: str) -> str:
 
 
 def _go(value: float) -> str:
-    if 0 <= value < 1e6:  # as Go and Python both write it
+    if 0 <= value < 1e6:  # Go and Python write these the same way
         return repr(float(value))
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The text of sections, kept from snapshot to snapshot: a row that is the same keeps its lines."""
+"""Cache the text of sections: a row that is unchanged since the last snapshot keeps its lines."""
 
 import math
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ Format = Literal["text", "openmetrics"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 BLOCK = 64
-"""Rows that are compressed together: of more, more is compressed anew where one has changed; fewer take more
-room."""
+"""Rows that are compressed together. With larger blocks, one changed row costs more compression; smaller
+blocks compress less well."""
 
 
 def header(family: Family, form: Format) -> str:
@@ -27,36 +27,36 @@ def header(family: Family, form: Format) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _RowText:
-    """A row's lines by family, in either format, and until when (seconds, our clock) they are true."""
+    """A row's lines by family in both formats, and until when (seconds, our clock) they are valid."""
 
     row: object
-    until: float
+    valid_until: float
     text: tuple[bytes, ...]
     openmetrics: tuple[bytes, ...]
 
 
 class _Block:
-    """The text of some rows that follow one another: a piece for each family."""
+    """The text of consecutive rows, as one chunk for each family."""
 
-    def __init__(self, section: FamilyGroup, rows: list[_RowText], before: "_Block | None") -> None:
-        """Take over from the block `before` the pieces that are the same."""
+    def __init__(self, section: FamilyGroup, rows: list[_RowText], previous: "_Block | None") -> None:
+        """Reuse the chunks of the `previous` block that are unchanged."""
         self.rows = rows
-        self._pieces: dict[tuple[Family, Format], Chunk] = {}
-        for place, family in enumerate(section.families):
-            self._put(family, "text", [row.text[place] for row in rows], before)
+        self._chunks: dict[tuple[Family, Format], Chunk] = {}
+        for index, family in enumerate(section.families):
+            self._put(family, "text", [row.text[index] for row in rows], previous)
             if family.kind == "histogram":
-                self._put(family, "openmetrics", [row.openmetrics[place] for row in rows], before)
+                self._put(family, "openmetrics", [row.openmetrics[index] for row in rows], previous)
 
-    def piece(self, family: Family, form: Format) -> Chunk:
-        return self._pieces.get((family, form)) or self._pieces[family, "text"]
+    def chunk(self, family: Family, form: Format) -> Chunk:
+        return self._chunks.get((family, form)) or self._chunks[family, "text"]
 
-    def _put(self, family: Family, form: Format, lines: list[bytes], before: "_Block | None") -> None:
-        known = before._pieces[family, form] if before else None
-        self._pieces[family, form] = known if known is not None and known.lines == lines else Chunk(lines)
+    def _put(self, family: Family, form: Format, lines: list[bytes], previous: "_Block | None") -> None:
+        old = previous._chunks[family, form] if previous else None
+        self._chunks[family, form] = old if old is not None and old.lines == lines else Chunk(lines)
 
 
 class SectionText:
-    """A section as text."""
+    """The cached text of a section."""
 
     def __init__(self, section: FamilyGroup) -> None:
         self._section = section
@@ -68,32 +68,36 @@ class SectionText:
         }
         self._blocks: list[_Block] = []
 
-    def renew(self, board: Board, now: Moment, anew: bool) -> float:
-        """Make the lines of new rows, or all of them `anew`; gives until when they are true."""
-        before, self._rows = {} if anew else self._rows, {}
-        until = math.inf
+    def update(self, board: Board, now: Moment, force: bool) -> float:
+        """Format the rows that are new or no longer valid, or all rows if `force` is set.
+
+        Returns:
+            Until when the text is valid (seconds, our clock).
+        """
+        previous, self._rows = {} if force else self._rows, {}
+        valid_until = math.inf
         for row in self._section.rows(board):
-            made = before.get(id(row))
-            if made is None or made.until < now.steady:
-                made = self._made(row, board, now)
-            self._rows[id(row)] = made
-            until = min(until, made.until)
+            text = previous.get(id(row))
+            if text is None or text.valid_until < now.steady:
+                text = self._format(row, board, now)
+            self._rows[id(row)] = text
+            valid_until = min(valid_until, text.valid_until)
         rows, blocks = list(self._rows.values()), self._blocks
         self._blocks = []
-        for place, begin in enumerate(range(0, len(rows), BLOCK)):
-            known, of_block = blocks[place] if place < len(blocks) else None, rows[begin : begin + BLOCK]
-            same = known is not None and known.rows == of_block
-            self._blocks.append(known if known and same else _Block(self._section, of_block, known))
-        return until
+        for index, start in enumerate(range(0, len(rows), BLOCK)):
+            old, block_rows = blocks[index] if index < len(blocks) else None, rows[start : start + BLOCK]
+            same = old is not None and old.rows == block_rows
+            self._blocks.append(old if old and same else _Block(self._section, block_rows, old))
+        return valid_until
 
-    def pieces(self, form: Format) -> Iterator[Chunk]:
-        """All of it; a piece that has not changed is the same as before."""
+    def chunks(self, form: Format) -> Iterator[Chunk]:
+        """Yield all text. A chunk that has not changed is the same object as before."""
         for family in self._section.families:
             yield self._headers[family, form]
             for block in self._blocks:
-                yield block.piece(family, form)
+                yield block.chunk(family, form)
 
-    def _made(self, row: object, board: Board, now: Moment) -> _RowText:
+    def _format(self, row: object, board: Board, now: Moment) -> _RowText:
         samples: dict[Family, list[Sample]] = {family: [] for family in self._section.families}
         for sample in self._section.samples(row, board, now):
             samples[sample[0]].append(sample)

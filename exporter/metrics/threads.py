@@ -1,4 +1,4 @@
-"""How the exporter's own threads do."""
+"""Report the health of the exporter's worker threads."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -9,25 +9,25 @@ from exporter.worker_thread import WorkerThread
 
 
 class ThreadMetrics:
-    """One that polls, one that saves."""
+    """Whether each thread works, and how often it was restarted."""
 
-    def __init__(self, registry: CollectorRegistry, loops: Iterable[WorkerThread]) -> None:
+    def __init__(self, registry: CollectorRegistry, threads: Iterable[WorkerThread]) -> None:
         self.up = Gauge(
             "aircall_exporter_thread_up",
-            "1 while the thread works, 0 while it hangs or is gone; thread is poller, archive or events.",
+            "1 if the thread works, 0 if it hangs or has died. thread is poller, archive or events.",
             ["thread"],
             registry=registry,
         )
         self.restarts = Counter(
             "aircall_exporter_thread_restarts",
-            "How often the thread died and was started again.",
+            "Restarts of the thread after it died.",
             ["thread"],
             registry=registry,
         )
-        for loop in loops:
-            self.up.labels(loop.name).set_function(partial(_works, loop))
-            self.restarts.labels(loop.name)
+        for thread in threads:
+            self.up.labels(thread.name).set_function(partial(_is_working, thread))
+            self.restarts.labels(thread.name)
 
 
-def _works(loop: WorkerThread) -> float:
-    return float(loop.problem is None)
+def _is_working(thread: WorkerThread) -> float:
+    return float(thread.problem is None)

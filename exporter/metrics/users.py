@@ -1,4 +1,4 @@
-"""Users: one series for each membership, so that a board of one team needs no join."""
+"""Families of users: one series for each membership, so that a dashboard of one team needs no join."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ _USER = ("user_id", "user", "team_id", "team")
 AVAILABILITY = Family(
     "aircall_user_availability",
     "gauge",
-    "1 for the state that the user is in now, 0 for the others.",
+    "1 for the user's current state, 0 for all other states.",
     (*_USER, "state"),
 )
 AVAILABILITY_CODE = Family(
@@ -27,65 +27,66 @@ AVAILABILITY_CODE = Family(
 AVAILABILITY_CHANGED = Family(
     "aircall_user_availability_changed_timestamp_seconds",
     "gauge",
-    "Since when (UNIX time) the user is in this state, as far as it was observed.",
+    "UNIX time at which the user was first observed in the current state.",
     _USER,
 )
 AVAILABILITY_SECONDS = Family(
     "aircall_user_availability_seconds_total",
     "counter",
-    "Time that the user spent in each state, as far as it was observed; time without data is unknown.",
+    "Time for which the user was observed in each state. Time without data counts as unknown.",
     (*_USER, "state"),
 )
 SUBSTATUS = Family(
     "aircall_user_substatus",
     "gauge",
-    "Why the user is away, in Aircall's words such as Out for lunch, or else always_open or always_closed;"
-    " the value is 1. Absent where it is not known, also until it has been read for a new state.",
+    "The user's Aircall substatus: a reason to be away such as Out for lunch, always_open or always_closed."
+    " The value is 1. Absent if it is unknown or not yet fetched for the current state.",
     (*_USER, "substatus"),
 )
 CALLS = Family(
     "aircall_user_period_calls",
     "gauge",
     "Finished calls of the user in the activity period. Inbound missed calls are inferred: each counts for"
-    " every user assigned to the number; absent while assignments are unknown.",
+    " every user assigned to the number. They are absent while assignments are unknown.",
     (*_USER, "period", "direction", "outcome"),
 )
 AVERAGE_ANSWER = Family(
     "aircall_user_average_answer_seconds",
     "gauge",
-    "Average time to answer the user's inbound calls of the activity period; absent without any.",
+    "Average time to answer of the user's inbound calls in the activity period. Absent if there are none.",
     (*_USER, "period"),
 )
 AVERAGE_CALL = Family(
     "aircall_user_average_call_duration_seconds",
     "gauge",
-    "Average length of the user's finished calls of the activity period, with ringing; absent without any.",
+    "Average length, including ringing, of the user's finished calls in the activity period. Absent if there"
+    " are none.",
     (*_USER, "period"),
 )
 SLA_BREACHED = Family(
     "aircall_user_sla_breached",
     "gauge",
-    "1 where the user's average time to answer exceeds the SLA, else 0; absent while the SLA is off.",
+    "1 if the user's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
     (*_USER, "period"),
 )
 CURRENT_CALL = Family(
     "aircall_user_current_call_seconds",
     "gauge",
-    "How long the user has been talking in the present call, since it was answered. Absent while the user's"
-    " state is neither in_call nor unknown, and after a transfer to an outside number.",
+    "Time since the user's current call was answered. Absent unless the user's state is in_call or unknown,"
+    " and after a transfer to an external number.",
     (*_USER, "direction", "number_id", "number", "caller"),
 )
 THRESHOLD_EXCEEDED = Family(
     "aircall_user_threshold_exceeded",
     "gauge",
-    "1 where a threshold of the configuration is exceeded for the user, else 0; only for those that are"
-    " set. kpi is average_call, missed_rate, in_call, after_call_work or do_not_disturb.",
+    "1 if the user exceeds a configured threshold, else 0. Absent for thresholds that are off. kpi is"
+    " average_call, missed_rate, in_call, after_call_work or do_not_disturb.",
     (*_USER, "kpi"),
 )
 WAITING_CALLS = Family(
     "aircall_user_waiting_calls",
     "gauge",
-    "Calls in the queue that the user could pick up, by assignment; absent while assignments are unknown.",
+    "Calls in the queue of numbers to which the user is assigned. Absent while assignments are unknown.",
     _USER,
 )
 
@@ -107,7 +108,7 @@ FAMILIES = (*PER_POLL, *TIME_DEPENDENT)
 
 
 def user_samples(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
-    """Expose what changes with a poll, and the thresholds as of `now`:
+    """Yield the samples that change only with a poll, and the thresholds as of `now`:
 
     aircall_user_availability{user_id="456",user="John Doe",team_id="678",team="Global Sales",state="…"} 1
     aircall_user_availability_code{…} 3
@@ -152,7 +153,7 @@ def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:
 
 
 def time_dependent_samples(board: Board, now: float) -> Iterator[Sample]:
-    """Expose what changes with the clock; `now` is in seconds of our clock:
+    """Yield the samples that change with the clock; `now` is in seconds of our clock:
 
     aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61
     """

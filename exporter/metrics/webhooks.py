@@ -1,4 +1,4 @@
-"""What is counted of webhooks: the deliveries, and what became of them."""
+"""Count webhook deliveries by result."""
 
 from typing import Literal
 
@@ -20,7 +20,7 @@ Result = Literal[
 
 
 class WebhookMetrics:
-    """Deliveries; there only where a token is configured.
+    """Webhook deliveries. Exposed only if a webhook token is configured.
 
     aircall_webhook_events_total{event="call.answered",result="accepted"} 7
     aircall_webhook_events_total{event="other",result="unauthorized"} 0
@@ -30,13 +30,14 @@ class WebhookMetrics:
 
     def __init__(self, registry: CollectorRegistry, clocks: Clocks) -> None:
         self.last_event_at = clocks.steady()
-        """When the last event with a valid token came (seconds, our clock)."""
+        """Arrival of the last event with a valid token (seconds, our clock)."""
         self.events = Counter(
             "aircall_webhook_events",
-            "Deliveries to the webhook. event is Aircall's name without .v2, or other. result is"
-            " accepted, out_of_order (a newer event came first), duplicate (sent again), ignored (of another"
-            " kind), malformed, unauthorized (a wrong or missing token), too_large, or overflow (too many at"
-            " once; Aircall sends it again). Only accepted events change anything. Requires webhooks.",
+            "Deliveries to the webhook. event is Aircall's name without .v2, or other. result is accepted,"
+            " out_of_order (a newer event came first), duplicate (sent again), ignored (of a kind that the"
+            " exporter does not use), malformed, unauthorized (wrong or missing token), too_large, or"
+            " overflow (too many at once; Aircall sends it again). Only accepted events have an effect."
+            " Requires webhooks.",
             ["event", "result"],
             registry=registry,
         )
@@ -47,14 +48,14 @@ class WebhookMetrics:
             self.events.labels(UNKNOWN_EVENT, result)
         self.last = Gauge(
             "aircall_webhook_last_event_timestamp_seconds",
-            "When (UNIX time) the last event with a valid token came; the exporter's start before the first."
-            " With webhooks only.",
+            "UNIX time of the last event with a valid token; before the first, of the exporter's start."
+            " Requires webhooks.",
             registry=registry,
         )
         self.last.set_function(lambda: clocks.unix(self.last_event_at))
         self.waiting = Gauge(
             "aircall_webhook_pending_events",
-            "Events that were received and are not worked on yet. With webhooks only.",
+            "Events that were received and are not processed yet. Requires webhooks.",
             registry=registry,
         )
 

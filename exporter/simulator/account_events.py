@@ -1,4 +1,4 @@
-"""What happens on the phones, told to whoever listens."""
+"""Define the events of calls and users that listeners receive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from exporter.simulator.directory import SimulatedUser
 
 @dataclass(frozen=True, slots=True)
 class AccountEvent:
-    """Something that happened to a call or a user at `at` (UNIX seconds), in Aircall's word for the event.
+    """An event, named as in Aircall, of a call or a user at `at` (UNIX seconds).
 
-    Of a call that rings on somebody, or that somebody declined, both.
+    If a call rings on a user, or a user declines it, the event has both.
     """
 
     event: str

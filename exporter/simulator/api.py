@@ -1,4 +1,4 @@
-"""Aircall's endpoints, answered from a simulated account."""
+"""Implement Aircall's endpoints for a simulated account."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -24,13 +24,13 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhooks import SimulatedWebhook, Webhooks
 
 HISTORY = 183 * 86_400.0
-"""Seconds that the call history reaches back: half a year."""
+"""Seconds that the call history covers: half a year."""
 
 FAR_FUTURE = 10**11
-"""UNIX seconds; a list of calls without `to` holds also those that are dated in the future."""
+"""UNIX seconds. A list of calls without `to` includes calls with a future date."""
 
 CALLS_CAP = 10_000
-"""How many calls one query can reach; the rest is left out without a word."""
+"""Maximum calls of one query; the rest is left out silently."""
 
 Endpoint = Callable[[Request], Response]
 T = TypeVar("T")
@@ -43,9 +43,9 @@ class _NewWebhook(msgspec.Struct):
 
 
 class AircallApi:
-    """The endpoints as functions of a request; PUT and POST find their body in `request.state.body`.
+    """The endpoints as functions of a request. The body of PUT and POST is in `request.state.body`.
 
-    They raise ApiError for what Aircall would refuse.
+    They raise ApiError for requests that Aircall would reject.
     """
 
     def __init__(self, account: SimulatedAccount, webhooks: Webhooks) -> None:
@@ -53,7 +53,7 @@ class AircallApi:
         self._webhooks = webhooks
 
     def endpoints(self) -> list[tuple[str, str, Endpoint]]:
-        """Method, path and function of each, in the order in which they are to be tried."""
+        """Return method, path and function of each endpoint, in matching order."""
         return [
             ("GET", "/v1/ping", lambda _: json_answer({"ping": "pong"})),
             ("GET", "/v1/users/availabilities", self._availabilities),
@@ -149,9 +149,9 @@ class AircallApi:
         )
 
     def _search(self, request: Request) -> Response:
-        wanted = _criteria(request)
+        criteria = _criteria(request)
         calls = (self._account.calls.chronological[position] for position in self._requested_calls(request))
-        found = [call for call in calls if all(holds(call) for holds in wanted)]
+        found = [call for call in calls if all(holds(call) for holds in criteria)]
         return page_answer(request, "calls", found, self._call_payload, cap=CALLS_CAP)
 
     def _call(self, request: Request) -> Response:
@@ -165,10 +165,10 @@ class AircallApi:
 
     def _add_webhook(self, request: Request) -> Response:
         try:
-            wanted = msgspec.json.decode(request.state.body, type=_NewWebhook)
+            new = msgspec.json.decode(request.state.body, type=_NewWebhook)
         except msgspec.DecodeError as error:
             raise ApiError(400, "Bad Request", str(error)) from None
-        webhook = SimulatedWebhook(wanted.url, wanted.events, wanted.custom_name)
+        webhook = SimulatedWebhook(new.url, new.events, new.custom_name)
         return json_answer({"webhook": self._webhooks.add(webhook).payload()}, 201)
 
     def _webhook(self, request: Request) -> Response:
@@ -184,7 +184,7 @@ class AircallApi:
         return _found(request, self._account.users.get(request.path_params["id"]))
 
     def _requested_calls(self, request: Request) -> Sequence[int]:
-        """The positions, in chronological order, of the calls that started within `from` and `to`."""
+        """Return the chronological positions of the calls that started between `from` and `to`."""
         last = whole_number(request, "to", FAR_FUTURE)
         first = max(whole_number(request, "from", 0), self._account.now - HISTORY)
         positions = self._account.calls.started_between(first, last)
@@ -208,12 +208,12 @@ def _found(request: Request, thing: T | None) -> T:
 
 
 def not_found(path: str) -> ApiError:
-    """What Aircall answers about something that it does not know."""
+    """Return Aircall's error for an object that does not exist."""
     return ApiError(404, "Not Found", f"there is no {path}")
 
 
 def _criteria(request: Request) -> list[Callable[[SimulatedCall], bool]]:
-    """What a search asks of a call. Of several tags, one is enough."""
+    """Return the conditions of a search. A call needs only one of several tags."""
     query = request.query_params
     criteria: list[Callable[[SimulatedCall], bool]] = []
     if user_id := whole_number(request, "user_id", 0):

@@ -1,4 +1,4 @@
-"""Founding a company: people, the teams they are in, the numbers they answer."""
+"""Fill a simulated company with users, teams and numbers."""
 
 from collections.abc import Sequence
 from random import Random
@@ -11,9 +11,9 @@ _WRAP_UP_TIMES = (30, 45, 60, 30, 90, 45, 0, 30)
 
 
 def populate(directory: Directory, users: int, seed: int) -> None:
-    """Fill a directory: teams of about 12, a number for about 16 users, more of both in a small company.
+    """Fill a directory with teams of about 12 users, and a number per 16 users; more in a small company.
 
-    Most people are in one team, some in two, a few in none; most answer two or three numbers. Raises
+    Most users are in one team, some in two, a few in none. Most answer two or three numbers. Raises
     ValueError for fewer than 0 users.
     """
     if users < 0:
@@ -71,7 +71,7 @@ def _open_numbers(directory: Directory, staff: list[SimulatedUser]) -> None:
 
 
 def _numbered(names: Sequence[str], index: int) -> str:
-    """The first names as they are, then the same in one city after another, then counted."""
+    """Return a unique name: a name of the list, then with each city added, then with a counter."""
     round_, place = divmod(index, len(names))
     if round_ == 0:
         return names[place]

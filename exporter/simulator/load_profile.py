@@ -1,4 +1,4 @@
-"""The company's day: when callers call and when numbers are open. Hours are 0 to 24, company time."""
+"""Define call rates and opening hours over the day. Hours are 0 to 24, in company time."""
 
 from itertools import pairwise
 from math import pi, sin
@@ -11,22 +11,22 @@ _BUSYNESS = (
     (18.0, 0.5), (20.0, 0.15), (24.0, 0.04),
 )  # fmt: skip
 PEAK = 1.6
-"""No moment is busier than this."""
+"""The highest load factor of the day."""
 
 
 class CompanyClock:
-    """The company's time of day, given a moment (UNIX seconds) at which it is mid-morning there."""
+    """The company's time of day, from a time (UNIX seconds) at which it is mid-morning there."""
 
     def __init__(self, mid_morning: float) -> None:
         self._mid_morning = mid_morning
         self._midnight = mid_morning - MID_MORNING * 3600
 
     def midnight(self, at: float) -> float:
-        """The last midnight up to `at`; both in UNIX seconds."""
+        """Return the last midnight up to `at`; both in UNIX seconds."""
         return at - (at - self._midnight) % DAY
 
     def hour(self, at: float) -> float:
-        """The hour of the day at `at` (UNIX seconds)."""
+        """Return the hour of the day at `at` (UNIX seconds)."""
         return (at - self._midnight) % DAY / 3600
 
     def busyness(self, at: float) -> float:
@@ -39,7 +39,7 @@ class CompanyClock:
         return _between(_BUSYNESS, self.hour(at)) * waves
 
     def is_open(self, opening: tuple[float, float] | None, at: float) -> bool:
-        """Whether a number with these opening hours (none: always open) is open at `at` (UNIX seconds)."""
+        """Return whether a number is open at `at` (UNIX seconds). Without opening hours it is always open."""
         return opening is None or opening[0] <= self.hour(at) < opening[1]
 
 

@@ -1,4 +1,4 @@
-"""An ASGI application served on a loopback port of this machine, in a thread."""
+"""Serve an ASGI application on a loopback port, in a thread."""
 
 import asyncio
 import socket
@@ -13,9 +13,9 @@ LOOPBACK = "127.0.0.1"
 
 
 class LoopbackServer(uvicorn.Server):
-    """Serves `app` from `start` to `stop`. Raises OSError where `port` (0: a free one) is taken.
+    """Serves `app` from `start` to `stop`. Raises OSError if `port` is in use; 0 is any free port.
 
-    Unlike uvicorn by itself it stops within milliseconds, so that each test can have its own.
+    Unlike uvicorn itself, it stops within milliseconds, so that each test can have its own.
     """
 
     def __init__(self, app: ASGIApp, port: int) -> None:
@@ -33,7 +33,7 @@ class LoopbackServer(uvicorn.Server):
                 timeout_keep_alive=75,
             )
         )
-        # Named as TCP, unlike create_server does: else asyncio leaves Nagle's delay of 40 ms on.
+        # Without IPPROTO_TCP, asyncio does not disable Nagle's algorithm, which delays the body by 40 ms.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -48,18 +48,18 @@ class LoopbackServer(uvicorn.Server):
         self._serving = threading.Event()
 
     def start(self) -> None:
-        """Serve; returns as soon as requests are answered."""
+        """Start to serve, and return as soon as requests are answered."""
         self._thread.start()
         self._serving.wait()
 
     def stop(self) -> None:
-        """Close all connections, whatever requests are still unanswered, and end the thread."""
+        """Close all connections, even with unanswered requests, and end the thread."""
         self.should_exit = True
         self._loop.call_soon_threadsafe(self._leave.set)
         self._thread.join()
 
     def drop(self, client: object) -> None:
-        """Reset the connection of the client at this address, (host, port), whatever it still waits for."""
+        """Reset the connection of the client at this address (host, port)."""
         for connection in list(self.server_state.connections):
             if isinstance(connection, H11Protocol) and connection.client == client:
                 peer = connection.transport.get_extra_info("socket")
@@ -67,7 +67,7 @@ class LoopbackServer(uvicorn.Server):
                 connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start up, and then tell the thread that waits in `start`."""
+        """Start up, and wake the thread that waits in `start`."""
         self._loop, self._leave = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self._serving.set()
@@ -77,7 +77,7 @@ class LoopbackServer(uvicorn.Server):
         await self._leave.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, hang up on everyone, and give requests a moment to notice."""
+        """Stop listening, close all connections, and wait briefly for requests to end."""
         for server in self.servers:
             server.close()
         for listener in sockets or []:

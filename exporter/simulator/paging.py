@@ -1,4 +1,4 @@
-"""Answers in JSON, and lists page by page as Aircall's API serves them."""
+"""Build JSON responses, and lists page by page as Aircall's API serves them."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class ApiError(Exception):
-    """A request that Aircall refuses, with this status and these words."""
+    """A request that Aircall rejects, with the status and the texts of the response."""
 
     def __init__(self, status: int, error: str, troubleshoot: str) -> None:
         super().__init__(troubleshoot)
@@ -23,12 +23,12 @@ class ApiError(Exception):
 
 
 def json_answer(content: Payload, status: int = 200) -> Response:
-    """An answer in JSON, in UTF-8."""
+    """Return a JSON response in UTF-8."""
     return Response(msgspec.json.encode(content), status, media_type="application/json; charset=utf-8")
 
 
 def whole_number(request: Request, parameter: str, default: int) -> int:
-    """A query parameter as a number of at least 0. Raises ApiError for any other text."""
+    """Return a query parameter as a number of at least 0. Raises ApiError for any other text."""
     text = request.query_params.get(parameter, "")
     if text and not (text.isascii() and text.isdigit()):
         raise ApiError(400, "Bad Request", f"{parameter} is {text!r}, wanted a whole number")

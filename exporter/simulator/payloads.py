@@ -1,4 +1,4 @@
-"""The account's objects as Aircall's API writes them in JSON."""
+"""Convert the account's objects to the JSON of Aircall's API."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ _MESSAGES = {
 
 
 def user_payload(user: SimulatedUser) -> Payload:
-    """A user as v1 and other objects show him; v1 adds `numbers` to a single one."""
+    """Return a user as in v1 and in other objects. The v1 endpoint of a single user adds `numbers`."""
     return {
         "id": user.id,
         "direct_link": f"{API}/users/{user.id}",
@@ -39,17 +39,17 @@ def user_payload(user: SimulatedUser) -> Payload:
 
 
 def nested_user_payload(user: SimulatedUser) -> Payload:
-    """A user as teams and numbers show him, abridged."""
+    """Return a user as in teams and numbers, with fewer fields."""
     return {key: value for key, value in user_payload(user).items() if key != "language"}
 
 
 def user_payload_v2(user: SimulatedUser) -> Payload:
-    """A user as v2 shows him."""
+    """Return a user as in v2."""
     return user_payload(user) | {"substatus": user.substatus, "wrap_up_time": user.wrap_up_time}
 
 
 def team_payload(team: SimulatedTeam, users: list[SimulatedUser]) -> Payload:
-    """A team with its members."""
+    """Return a team with its members."""
     return {
         "id": team.id,
         "name": team.name,
@@ -60,7 +60,7 @@ def team_payload(team: SimulatedTeam, users: list[SimulatedUser]) -> Payload:
 
 
 def number_payload(number: SimulatedNumber) -> Payload:
-    """A number as lists and calls show it; a single one has its `users` as well."""
+    """Return a number as in lists and calls. The endpoint of a single number adds `users`."""
     return {
         "id": number.id,
         "direct_link": f"{API}/numbers/{number.id}",
@@ -79,12 +79,17 @@ def number_payload(number: SimulatedNumber) -> Payload:
 
 
 LINK_SECONDS = 3600
-"""How long a direct link to a recording or voicemail works."""
+"""Time until a direct link to a recording or voicemail expires."""
 
 
 def call_payload(call: SimulatedCall, teams: list[SimulatedTeam], now: float) -> Payload:
-    """A call at this point of its journey; `teams` are those that it was distributed to,
-    `now` (UNIX seconds) is when the payload is made."""
+    """Return a call in its current phase.
+
+    Args:
+        call: The call.
+        teams: The teams to which it was distributed.
+        now: UNIX seconds; links expire relative to it.
+    """
     asset = f"{ASSETS}/{call.id}" if call.recorded or call.voicemail else None
     expires = f"Expires={int(now) + LINK_SECONDS}"
     return {

@@ -1,13 +1,13 @@
-"""The company's rate limit: so many requests in each minute."""
+"""Count requests against the company's rate limit per minute."""
 
 from threading import Lock
 
 WINDOW = 60
-"""Seconds. Windows follow one another without a gap, each with the full limit."""
+"""Length of a window in seconds. Windows follow each other without a gap, each with the full limit."""
 
 
 class SpentRequests:
-    """Counts the requests of the present window. Moments are UNIX seconds."""
+    """Counts the requests of the current window. Times are UNIX seconds."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -15,7 +15,7 @@ class SpentRequests:
         self._spent = 0
 
     def spend(self, now: float, requests: int = 1) -> int:
-        """Count `requests`, and say how many there have been in this window with them."""
+        """Count `requests`, and return the total in this window."""
         window = int(now // WINDOW)
         with self._lock:
             if window != self._window:

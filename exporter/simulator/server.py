@@ -1,4 +1,4 @@
-"""Aircall's HTTP API in front of a simulated account: who may ask, how often, and what goes wrong."""
+"""Serve a simulated account with Aircall's HTTP API: authentication, rate limit and faults."""
 
 import base64
 import time
@@ -35,7 +35,7 @@ class LoggedRequest:
     path: str
     query: str
     status: int | None = None
-    """None until it is answered."""
+    """`None` until the request is answered."""
 
 
 @dataclass
@@ -47,31 +47,31 @@ class SimulatedAircall:
 
     account: SimulatedAccount
     clock: Callable[[], float] = time.time
-    """UNIX seconds; each request first lets the account live on until then."""
+    """UNIX seconds. Each request first advances the account to this time."""
     rate_limit: int = 60
-    """Requests of the whole company in each minute of the clock."""
+    """Maximum requests of the whole company in each minute of the clock."""
     port: int = 0
-    """0 takes a free one."""
+    """0 means any free port."""
     api_id: str = "demo"
     api_token: str = "demo-token"  # noqa: S105 opens nothing
     limit_headers: Literal["always", "on_429", "never"] = "always"
     reset_unit: Literal["seconds", "milliseconds"] = "seconds"
     reset_error: float = 0.0
-    """Seconds by which the announced reset is later than the real one; below 0, earlier."""
+    """Seconds by which the announced reset is later than the real one; negative if earlier."""
     clock_skew: float = 0.0
-    """Seconds by which Aircall's clock, and with it every timestamp, is ahead of `clock`."""
+    """Seconds by which Aircall's clock, and thus every timestamp, is ahead of `clock`."""
     date_error: float = 0.0
     """Seconds by which the `Date` header alone is later than that clock."""
     v2: bool = True
-    """False: an older account, where /v2 is not found."""
+    """False for an older account, where /v2 is not found."""
     v1_users: bool = True
-    """False: the first version of users is retired, and gone."""
+    """False if the first version of the users API is retired."""
     faults: list[Fault] = field(default_factory=list)
-    """The first whose `match` accepts a request's path answers it."""
+    """The first fault whose `match` accepts a request's path answers it."""
     requests: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=100_000))
-    """The latest requests, oldest first, those not yet answered included; look at a copy while it serves."""
+    """The latest requests, oldest first, including unanswered ones. Iterate over a copy while it serves."""
     base_url: str = field(default="", init=False)
-    """Where it serves, once entered: `http://127.0.0.1:<port>`."""
+    """The URL after entering the context: `http://127.0.0.1:<port>`."""
 
     def __post_init__(self) -> None:
         self.webhooks = Webhooks(self.account)
@@ -79,12 +79,12 @@ class SimulatedAircall:
         self._spent = SpentRequests()
 
     def spend(self, requests: int) -> None:
-        """Let other integrations of the company spend `requests` of this minute's limit."""
+        """Use `requests` of this minute's limit, as other integrations of the company do."""
         self._spent.spend(self._now(), requests)
 
     @contextmanager
     def failing(self, *faults: Fault) -> Iterator[None]:
-        """Misbehave in these ways until the block is left, besides those in `faults` by then."""
+        """Add these faults to `faults` until the block is left."""
         self.faults.extend(faults)
         try:
             yield

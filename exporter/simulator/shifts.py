@@ -1,4 +1,4 @@
-"""When people work, and when they pause."""
+"""Schedule the shifts and breaks of users."""
 
 from collections.abc import Callable, Iterator
 from functools import partial

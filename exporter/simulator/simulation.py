@@ -1,4 +1,4 @@
-"""The simulated account as a whole: a company, its phones, and the people who use them."""
+"""Combine the parts of the simulated account."""
 
 from exporter.simulator.company import populate
 from exporter.simulator.switchboard import Switchboard
@@ -16,7 +16,7 @@ class SimulatedAccount(Switchboard):
     """
 
     talk_scale = 1.0
-    """How many times as long as usual people talk."""
+    """Factor for the usual length of calls."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class SimulatedAccount(Switchboard):
         self.advance(start)
 
     def quieten(self) -> None:
-        """Start no more calls; calls in progress go on."""
+        """Start no more calls; calls in progress continue."""
         with self.lock:
             if self._life is not None:
                 self._life.end()

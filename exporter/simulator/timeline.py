@@ -1,4 +1,4 @@
-"""Simulated time: events that are still to come, run in their order."""
+"""Run planned events in simulated time."""
 
 import heapq
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Timeline:
         self._sequence = count()
 
     def schedule(self, at: float, event: Callable[[], object]) -> None:
-        """Let `event` happen at `at` (UNIX seconds); at once on the next move where that is past."""
+        """Plan `event` for `at` (UNIX seconds), or for the next move if that is in the past."""
         heapq.heappush(self._events, (at, next(self._sequence), event))
 
     def advance(self, now: float) -> None:

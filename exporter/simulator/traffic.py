@@ -1,4 +1,4 @@
-"""The random life of a company: who calls when, and everything that follows from it."""
+"""Generate the random calls of a company."""
 
 from itertools import accumulate
 from random import Random
@@ -42,13 +42,13 @@ class Life:
         self._popularity = list(accumulate(callers))
 
     def begin(self) -> None:
-        """Start to live; from here on the switchboard's timeline does the rest."""
+        """Schedule the first calls; the switchboard's timeline runs everything else."""
         if self._staff:
             self._shifts.begin()
             self._next_call()
 
     def end(self) -> None:
-        """Start no more calls; calls in progress go on."""
+        """Start no more calls; calls in progress continue."""
         self._ended = True
 
     def _next_call(self) -> None:
@@ -56,7 +56,7 @@ class Life:
         self._board.schedule(self._board.now + wait, self._maybe_call)
 
     def _maybe_call(self) -> None:
-        """Thin the calls of the busiest moment out to those of this one."""
+        """Start a call, or none if the current load is below the peak, for which attempts are scheduled."""
         if self._ended:
             return
         if self._random.random() * PEAK < self._clock.busyness(self._board.now):

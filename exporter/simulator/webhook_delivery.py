@@ -1,4 +1,4 @@
-"""The way to a webhook, on which events are lost, doubled or late; and the postman who walks it."""
+"""Deliver events to webhooks, with losses, duplicates, delays and retries."""
 
 import heapq
 import threading
@@ -13,14 +13,14 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhooks import FAILURES_UNTIL_OFF, Post, Webhooks
 
 TIMEOUT = 5.0
-"""Seconds within which Aircall wants an answer."""
+"""Seconds within which Aircall expects a response."""
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 60.0
-"""Seconds until an event that was not taken is sent again; twofold each time."""
+"""Seconds until an event that was not accepted is sent again; doubles each time."""
 
 TICK = 0.01
-"""Seconds between two looks at what has happened."""
+"""Seconds between two checks for new events."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class NetworkConditions:
         self._random = Random(f"way {self.seed}")  # noqa: S311 a simulation
 
     def delays(self) -> list[float]:
-        """After how many seconds an event is sent: not at all, once, or twice."""
+        """Return the delays in seconds with which an event is sent: none, one or two."""
         random = self._random
         if random.random() < self.lost:
             return []
@@ -49,7 +49,7 @@ class NetworkConditions:
 
 @dataclass
 class DeliveryQueue:
-    """What is still to be sent, by when (UNIX seconds)."""
+    """Events to send, with their due times (UNIX seconds)."""
 
     way: NetworkConditions = field(default_factory=NetworkConditions)
 
@@ -62,12 +62,12 @@ class DeliveryQueue:
         return len(self._posts)
 
     def put(self, post: Post) -> None:
-        """Take in an event that has just happened."""
+        """Add an event that has just occurred."""
         for delay in self.way.delays():
             self._put(post.at + delay, 0, post)
 
     def due(self, now: float) -> list[tuple[Post, int]]:
-        """What is to be sent by `now`, with how often that was tried in vain."""
+        """Return the events that are due by `now`, with their numbers of failed attempts."""
         due = []
         with self._lock:
             while self._posts and self._posts[0][0] <= now:
@@ -76,7 +76,7 @@ class DeliveryQueue:
         return due
 
     def failed(self, post: Post, failures: int, now: float) -> None:
-        """Send it again later; after many times in vain the webhook is switched off."""
+        """Schedule another attempt, or disable the webhook after too many failures."""
         if failures + 1 >= FAILURES_UNTIL_OFF:
             post.webhook.active = False
         elif post.webhook.active:
@@ -88,14 +88,14 @@ class DeliveryQueue:
 
 
 class WebhookSender:
-    """Sends what is in the bag, over one connection to each webhook that is kept."""
+    """Sends the events of a queue, over one persistent connection per webhook."""
 
     def __init__(self, bag: DeliveryQueue) -> None:
         self._bag = bag
         self._connections: dict[str, HTTPConnection] = {}
 
     def send_due(self, now: float) -> int:
-        """Send all that is due by `now` (UNIX seconds); gives how many were taken."""
+        """Send all events due by `now` (UNIX seconds). Return how many were accepted."""
         taken = 0
         for post, failures in self._bag.due(now):
             if not post.webhook.active:
@@ -136,7 +136,7 @@ class DeliveryThread:
         way: NetworkConditions,
         clock: Callable[[], float],
     ) -> None:
-        """The account lives on by `clock` (UNIX seconds), also while nobody asks it anything."""
+        """Advance the account by `clock` (UNIX seconds), even without requests."""
         self.bag = DeliveryQueue(way)
         webhooks.carriers.append(self.bag.put)
         self._account, self._clock = account, clock
@@ -147,7 +147,7 @@ class DeliveryThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self._closed.set()
         if self._thread.is_alive():
             self._thread.join()

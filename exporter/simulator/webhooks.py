@@ -1,4 +1,4 @@
-"""The account's webhooks: who is to be told of which events, and what he is sent."""
+"""Keep the account's webhooks, and build the bodies that are sent to them."""
 
 import secrets
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from exporter.simulator.payloads import API, Payload, call_payload, user_payload
 from exporter.simulator.simulation import SimulatedAccount
 
 FAILURES_UNTIL_OFF = 50
-"""Times that one event is sent in vain before its webhook is switched off."""
+"""Failed attempts to send one event after which its webhook is disabled."""
 
 
 @dataclass
 class SimulatedWebhook:
-    """Where to send events, and the token that says who sends them."""
+    """The URL that receives events, and the token that authenticates them."""
 
     url: str
     events: tuple[str, ...] = ()
-    """Empty means all."""
+    """Empty means all events."""
     custom_name: str | None = None
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     id: str = field(default_factory=lambda: str(uuid4()))
@@ -30,7 +30,7 @@ class SimulatedWebhook:
     created_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"))
 
     def payload(self) -> Payload:
-        """As the API shows it, token and all."""
+        """Return the webhook as the API shows it, including the token."""
         return {
             "webhook_id": self.id,
             "direct_link": f"{API}/webhooks/{self.id}",
@@ -45,7 +45,7 @@ class SimulatedWebhook:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A body that is to go to a webhook; it happened `at` (UNIX seconds)."""
+    """A body to send to a webhook; its event occurred `at` (UNIX seconds)."""
 
     webhook: SimulatedWebhook
     body: bytes
@@ -53,16 +53,16 @@ class Post:
 
 
 class Webhooks:
-    """All webhooks of an account, and who carries what is sent to them."""
+    """All webhooks of an account."""
 
     def __init__(self, account: SimulatedAccount) -> None:
         self.hooks: dict[str, SimulatedWebhook] = {}
         self.carriers: list[Callable[[Post], object]] = []
-        """Handed each post while the account's lock is held."""
+        """Called with each event to send, while the account's lock is held."""
         self._account = account
 
     def add(self, webhook: SimulatedWebhook) -> SimulatedWebhook:
-        """Register a webhook; from the first one on, the account is listened to."""
+        """Register a webhook. The first one subscribes to the account's events."""
         if self._tell not in self._account.listeners:
             self._account.listeners.append(self._tell)
         self.hooks[webhook.id] = webhook

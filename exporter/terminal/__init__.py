@@ -1,1 +1,1 @@
-"""What the commands share: amounts as they are typed, questions, and tables."""
+"""Shared parts of commands: argument types, confirmation, tables and standard streams."""

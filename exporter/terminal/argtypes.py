@@ -1,4 +1,4 @@
-"""Amounts on a command line. What is none raises argparse's error, which names the flag."""
+"""Parse numbers on the command line. Invalid ones raise argparse's error, which names the flag."""
 
 import argparse
 
@@ -6,14 +6,14 @@ MOST = 1_000_000
 
 
 def count(text: str) -> int:
-    """A whole number from 1 on."""
+    """Parse an integer of at least 1."""
     if not text.isdecimal() or not 1 <= int(text) <= MOST:
         raise argparse.ArgumentTypeError(f"found {text}, wanted at least 1")
     return int(text)
 
 
 def rate(text: str) -> float:
-    """So many an hour or a minute."""
+    """Parse a rate of at least 0."""
     try:
         value = float(text)
     except ValueError:
@@ -24,7 +24,7 @@ def rate(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """A part of a whole."""
+    """Parse a ratio above 0 and up to 1."""
     value = rate(text)
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"found {text}, wanted a share above 0 and up to 1")

@@ -1,4 +1,4 @@
-"""What was found, as a table, as JSON lines or as CSV."""
+"""Print rows as a table, as JSON lines or as CSV."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from rich.text import Text
 from exporter.terminal.streams import Output, encodes
 
 WIDE = 400
-"""Signs of a table's line that goes to a file or another command."""
+"""Width, in characters, of a table that goes to a file or another command."""
 
 
 def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -25,19 +25,19 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_row(*(Text(_printable(cell)) for cell in row))
     console = Output()
     if not console.is_terminal:
-        console.width = WIDE  # whoever reads a pipe folds lines himself
+        console.width = WIDE  # the reader of a pipe wraps lines
     console.print(table)
 
 
 def as_json(rows: Iterable[Mapping[str, object]]) -> None:
-    """Print a JSON object a line, in ASCII if that is all that the output can encode."""
+    """Print one JSON object per line, in ASCII if the output's encoding requires it."""
     for row in rows:
         text = msgspec.json.encode(row).decode()
         print(text if encodes(text) else json.dumps(json.loads(text), separators=(",", ":")))
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Print CSV with a header. A text that a spreadsheet would take for a formula gets a quote before it."""
+    """Print CSV with a header. A text that a spreadsheet would read as a formula is prefixed with a quote."""
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
@@ -45,7 +45,7 @@ def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None
 
 
 def shown_time(at: int, zone: tzinfo | None) -> str:
-    """A UNIX time in ISO 8601, local where `zone` is none."""
+    """Return a UNIX time in ISO 8601, in local time if `zone` is `None`."""
     return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(" ", "seconds")
 
 
@@ -56,5 +56,5 @@ def _harmless(value: object) -> object:
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that could take over a terminal."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)
+    """Replace control characters, which could control the terminal."""
+    return "".join(char if char.isprintable() else " " for char in text)

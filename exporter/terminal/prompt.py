@@ -1,10 +1,10 @@
-"""Asking the person at the terminal before something is changed."""
+"""Ask the user for confirmation."""
 
 import sys
 
 
 def confirm(question: str) -> bool:
-    """Whether the answer is yes. Raises ValueError where nobody is there to be asked."""
+    """Return whether the user answers yes. Raises ValueError if standard input is not a terminal."""
     if not sys.stdin.isatty():
-        raise ValueError("nobody is there to be asked, wanted --yes")
+        raise ValueError("standard input is not a terminal; pass --yes")
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

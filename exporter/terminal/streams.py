@@ -1,4 +1,4 @@
-"""Standard input and output as a shell, a terminal or a service manager left them: closed, or not UTF-8."""
+"""Handle standard streams that are closed, not UTF-8, or broken."""
 
 import io
 import os
@@ -25,9 +25,11 @@ def prepare() -> None:
 
 
 def flush_output() -> None:
-    """Write what is buffered for standard output.
+    """Flush standard output.
 
-    Raises BrokenPipeError if its reader has gone, and SystemExit, after saying why, if it cannot be written.
+    Raises:
+        BrokenPipeError: If its reader has gone.
+        SystemExit: If writing fails otherwise. The reason is printed before.
     """
     try:
         sys.stdout.flush()
@@ -40,7 +42,7 @@ def flush_output() -> None:
 
 
 def discard_output() -> None:
-    """Discard what is still to be written to standard output: its reader has gone."""
+    """Discard pending and further standard output, as it cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

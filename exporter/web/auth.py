@@ -1,4 +1,4 @@
-"""What stands between a client and the pages: the password, the certificate, the headers."""
+"""Authenticate requests by password or client certificate, and add the configured headers."""
 
 import asyncio
 import base64
@@ -21,9 +21,9 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="aircall-exporter"'}
 
 
 class AuthMiddleware:
-    """Finds out who is asking, and lets in whom the web configuration of this moment lets in.
+    """Rejects requests without the credential that the current web configuration requires.
 
-    Anybody may see the paths that are `public`.
+    Paths that are `public` need no password.
     """
 
     def __init__(self, app: ASGIApp, config: Callable[[], WebConfig], public: Collection[str] = ()) -> None:
@@ -42,32 +42,32 @@ class AuthMiddleware:
             await send(message)
 
         try:
-            refusal = _problem(scope, headers) or await self._authenticate(config, scope, headers)
-            await (refusal or self._app)(scope, receive, with_headers)
-        except asyncio.CancelledError:  # the server stops, and has waited for this request
+            rejection = _rejection(scope, headers) or await self._authenticate(config, scope, headers)
+            await (rejection or self._app)(scope, receive, with_headers)
+        except asyncio.CancelledError:  # the server stops and does not wait for this request any longer
             if started:
                 scope["state"][PRESENCE].hang_up()
             else:
                 await PlainTextResponse(_STOPPING, 503, {"Connection": "close"})(scope, receive, send)
 
     async def _authenticate(self, config: WebConfig, scope: Scope, headers: Headers) -> Response | None:
-        """Note who is asking; gives the refusal for whoever may not."""
+        """Store the user in the scope. Return the response that rejects the request, or `None`."""
         certified = scope["state"][CLIENT_CERT_VERIFIED]
-        if config.requires_client_cert and not certified:  # it is connected since before that was wanted
-            return PlainTextResponse("A client certificate is wanted.\n", 403, {"Connection": "close"})
+        if config.requires_client_cert and not certified:  # the connection is older than this setting
+            return PlainTextResponse("Client certificate required.\n", 403, {"Connection": "close"})
         if not config.users:
             if config.requires_client_cert:
                 scope[USER] = "a client certificate"
             return None
         if scope["path"] in self._public:
             return None
-        given = _credentials(headers.get("authorization", ""))
-        if given is None or not await self._right(config.users, *given, scope):
+        credentials = _credentials(headers.get("authorization", ""))
+        if credentials is None or not await self._verify(config.users, *credentials, scope):
             return PlainTextResponse("Unauthorized\n", 401, _CHALLENGE)
-        scope[USER], _ = given
+        scope[USER], _ = credentials
         return None
 
-    async def _right(self, users: Mapping[str, str], name: str, password: bytes, scope: Scope) -> bool:
+    async def _verify(self, users: Mapping[str, str], name: str, password: bytes, scope: Scope) -> bool:
         presence: Presence = scope["state"][PRESENCE]
         address, _ = scope["client"] or ("", 0)
         presence.unproven = True
@@ -77,18 +77,18 @@ class AuthMiddleware:
             presence.unproven = False
 
 
-def _problem(scope: Scope, headers: Headers) -> Response | None:
-    """The refusal of a request that nobody may make."""
-    if "content-length" in headers and "transfer-encoding" in headers:  # who is right, a proxy or we?
+def _rejection(scope: Scope, headers: Headers) -> Response | None:
+    """Return the response to a request that is rejected with any credential, or `None`."""
+    if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may have used the other one
         problem = "Content-Length and Transfer-Encoding exclude each other.\n"
         return PlainTextResponse(problem, 400, {"Connection": "close"})
     if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
-        return PlainTextResponse("Another site's page may not do that.\n", 403)
+        return PlainTextResponse("Cross-site request rejected.\n", 403)
     return None
 
 
 def is_cross_site(headers: Mapping[str, str]) -> bool:
-    """Whether a browser asks this for a page of somebody else's: it would send the password along."""
+    """Return whether a page of another site made the browser send this request, with a stored password."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site not in ("same-origin", "none")
@@ -97,7 +97,7 @@ def is_cross_site(headers: Mapping[str, str]) -> bool:
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:
-    """Name and password; none where the header is anything else. bcrypt reads 72 bytes of a password."""
+    """Return name and password, or `None` if the header is invalid. bcrypt uses 72 bytes of a password."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -1,7 +1,7 @@
-"""TLS, passwords and headers for the web side, in the format that all of Prometheus' exporters share.
+"""Read the file of `--web.config.file`: TLS, passwords and headers.
 
-The file of `--web.config.file`, as prometheus/exporter-toolkit defines it. A key of the toolkit that
-cannot be honoured here is refused, never passed over.
+The format is that of prometheus/exporter-toolkit. A key of the toolkit that is not supported here is an
+error; it is never ignored.
 """
 
 import re
@@ -30,7 +30,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "Strict-Transport-Security": (),
     "Content-Security-Policy": (),
 }
-"""The headers that the toolkit lets one set, and the values that each may have; none means any."""
+"""The headers that the toolkit can set, and the allowed values of each. An empty tuple allows any value."""
 
 BCRYPT = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 """A hash that can be checked: a cost of 4 to 31, then a salt of 128 bits and 184 bits of the hash."""
@@ -56,7 +56,7 @@ _REASONS = {
 
 
 class TlsError(Exception):
-    """A file that TLS needs cannot be used: `key` is the one that names it, the text says why."""
+    """A TLS file cannot be used. `key` is the configuration key that names it; the text is the reason."""
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(problem)
@@ -64,7 +64,7 @@ class TlsError(Exception):
 
 
 class TlsServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to serve over TLS. Files are told from the directory of the configuration file."""
+    """TLS settings. Paths are relative to the directory of the configuration file."""
 
     cert_file: str
     key_file: str
@@ -75,7 +75,7 @@ class TlsServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HttpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What every answer carries. HTTP/2 is never served; `http2: true` only allows it."""
+    """Headers of every response. HTTP/2 is never served; `http2: true` only allows it."""
 
     http2: bool = True
     headers: dict[str, str] | UnsetType = UNSET
@@ -83,7 +83,7 @@ class HttpServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The content of the file."""
 
     tls_server_config: TlsServer | None = None
     http_server_config: HttpServer = HttpServer()
@@ -102,7 +102,7 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that every answer carries. One with an empty value is left out."""
+        """The headers of every response. A header with an empty value is left out."""
         headers = self.http_server_config.headers
         return {} if headers is UNSET else {name: value for name, value in headers.items() if value}
 
@@ -114,13 +114,13 @@ class WebConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def requires_client_cert(self) -> bool:
-        """Whether nobody without a client certificate gets as far as a request."""
+        """Whether every client must present a certificate."""
         tls = self.tls_server_config
         return tls is not None and tls.client_auth_type == "RequireAndVerifyClientCert"
 
     @property
     def can_authenticate(self) -> bool:
-        """Whether there is a credential that clients could show."""
+        """Whether the configuration has a way for clients to authenticate."""
         return bool(self.users) or self.requires_client_cert
 
 
@@ -165,7 +165,7 @@ def read_web_config(path: str) -> WebConfig:
 
 
 def build_ssl_context(config: WebConfig, path: str) -> ssl.SSLContext | None:
-    """What connections are encrypted with; none without TLS. Raises ConfigError, with `path` as the file."""
+    """Return the TLS context, or `None` without TLS. Raises ConfigError that names `path` as the file."""
     try:
         return tls_context(config.tls_server_config) if config.tls_server_config else None
     except TlsError as error:
@@ -173,11 +173,11 @@ def build_ssl_context(config: WebConfig, path: str) -> ssl.SSLContext | None:
 
 
 def _header_problem(name: str, value: str) -> str:
-    """What is wrong with a header, or nothing where it is fine. An empty value leaves the header out."""
+    """Return the problem with a header, or "" if it is valid. An empty value leaves the header out."""
     if name not in HEADERS:
         return f"is not a header to be set here; known: {', '.join(HEADERS)}"
     if not (value.isascii() and value.isprintable()) or value != value.strip():
-        return "holds a line break, a sign outside ASCII, or a space around it"
+        return "holds a line break, a character outside ASCII, or a space around it"
     values = HEADERS[name]
     if value and values and value not in values:
         return f"found {config_file.truncate(value)}, wanted {' or '.join(values)}"
@@ -185,14 +185,14 @@ def _header_problem(name: str, value: str) -> str:
 
 
 def tls_context(tls: TlsServer) -> ssl.SSLContext:
-    """A server's context with the files as they are now. Raises TlsError."""
+    """Return a server's context with the current content of the files. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
-    with _errors_for("cert_file", tls.cert_file):  # alone first, so that what comes next can only be the key
+    with _errors_for("cert_file", tls.cert_file):  # checked first, so that a later error concerns the key
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(tls.cert_file)
     with _errors_for("key_file", tls.key_file):
-        Path(tls.key_file).read_bytes()  # says why it cannot be read, which load_cert_chain does not
-        # Without a password given, OpenSSL would ask for one on the terminal, and wait.
+        Path(tls.key_file).read_bytes()  # its error has a reason, unlike that of load_cert_chain
+        # Without a password argument, OpenSSL would prompt for one on the terminal, and block.
         context.load_cert_chain(tls.cert_file, tls.key_file, password="")
     context.verify_mode = _CLIENT_AUTH[tls.client_auth_type]
     if tls.client_ca_file:
@@ -203,7 +203,7 @@ def tls_context(tls: TlsServer) -> ssl.SSLContext:
 
 @contextmanager
 def _errors_for(key: str, file: str) -> Iterator[None]:
-    """Turn what goes wrong with `file` into a TlsError that names it."""
+    """Convert errors about `file` to a TlsError that names it."""
     try:
         yield
     except ssl.SSLError as error:

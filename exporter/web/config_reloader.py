@@ -1,4 +1,4 @@
-"""The file of `--web.config.file`: read again as soon as it, or a file that it names, has changed.
+"""Reload the file of `--web.config.file` when it, or a file that it names, has changed.
 
 A changed file that cannot be used, or protects less than before, is rejected. The old one stays in force.
 """
@@ -18,11 +18,11 @@ from exporter.web.protection import lost_protection
 log = structlog.get_logger()
 
 RETRY_AFTER_S = 10.0
-"""Seconds after which files that could not be used are read once more."""
+"""Seconds after which files that could not be used are read again."""
 
 MAX_LINES = 10
 LINES_SECONDS = 60.0
-"""A file that is rewritten again and again logs at most so many problems in so many seconds."""
+"""At most `MAX_LINES` problems are logged in `LINES_SECONDS`, even if a file changes constantly."""
 
 _Stamp = tuple[int, int, int]
 
@@ -36,44 +36,44 @@ class WebConfigReloader:
     def __init__(self, path: str | None = None) -> None:
         """Read the file. Raises ConfigError if it cannot be used."""
         self._path = path
-        self._config = read_web_config(path) if path else NO_WEB_CONFIG  # says which files to look at
+        self._config = read_web_config(path) if path else NO_WEB_CONFIG  # names the files to watch
         self._seen = self._stamps()
-        self._refused: str | None = None
-        self._again_at = math.inf
+        self._problem: str | None = None
+        self._retry_at = math.inf
         self._logged: deque[float] = deque(maxlen=MAX_LINES)
         self._read()
 
     @property
     def config(self) -> WebConfig:
-        self._look()
+        self._reload_if_changed()
         return self._config
 
     @property
     def context(self) -> ssl.SSLContext | None:
-        """What the next connection is encrypted with; none without TLS."""
-        self._look()
+        """The TLS context of the next connection; `None` without TLS."""
+        self._reload_if_changed()
         return self._context
 
-    def _look(self) -> None:
+    def _reload_if_changed(self) -> None:
         stamps, now = self._stamps(), time.monotonic()
-        if stamps == self._seen and now < self._again_at:
+        if stamps == self._seen and now < self._retry_at:
             return
         before, seen = self._config, self._seen
-        self._seen, self._again_at = stamps, math.inf
+        self._seen, self._retry_at = stamps, math.inf
         try:
             self._read()
-        except Exception as error:  # whatever is wrong with the files, the old configuration stays in force
-            self._again_at = now + RETRY_AFTER_S  # the problem may be in a file that is not watched yet
+        except Exception as error:  # after any error, the previous configuration stays in force
+            self._retry_at = now + RETRY_AFTER_S  # the problem may be in a file that is not watched yet
             problem = str(error) if isinstance(error, ConfigError) else f"{type(error).__name__}: {error}"
             quiet = len(self._logged) == MAX_LINES and now - self._logged[0] < LINES_SECONDS
-            if problem != self._refused and not quiet:
-                self._refused = problem
+            if problem != self._problem and not quiet:
+                self._problem = problem
                 self._logged.append(now)
-                log.error("the web configuration is not read again, the old one stays", problem=problem)
+                log.error("web configuration reload failed, previous one stays in force", problem=problem)
         else:
-            if self._refused or self._config != before or stamps[1:] != seen[1:]:
-                log.info("the web configuration is read again", file=self._path)
-            self._refused = None
+            if self._problem or self._config != before or stamps[1:] != seen[1:]:
+                log.info("web configuration reloaded", file=self._path)
+            self._problem = None
 
     def _read(self) -> None:
         config = read_web_config(self._path) if self._path else NO_WEB_CONFIG
@@ -83,7 +83,7 @@ class WebConfigReloader:
         self._context, self._config = context, config
 
     def _stamps(self) -> tuple[_Stamp, ...]:
-        """What tells one content of the files from another."""
+        """Return values that change when a file changes."""
         tls = self._config.tls_server_config
         files = (self._path, *((tls.cert_file, tls.key_file, tls.client_ca_file) if tls else ()))
         return tuple(_stamp(file) for file in files if file)

@@ -1,6 +1,6 @@
-"""The connections: their number and duration are limited, so that no client keeps the scrape out.
+"""Limit the number and duration of connections, so that no client can block scrapes.
 
-uvicorn alone waits without limit for a request that has begun, and refuses new connections when it is full.
+uvicorn itself waits without a limit for the rest of a request, and rejects new connections when it is full.
 """
 
 import asyncio
@@ -19,31 +19,31 @@ from exporter.web.http_parser import SLICE, Parser
 log = structlog.get_logger()
 
 MAX_CONNECTIONS = 256
-"""Connections at a time. For one more, another is closed: see `Room`."""
+"""Connections at a time. A further one closes another, which `ConnectionLimiter` chooses."""
 
 MAX_UNFINISHED = 64
-"""Connections on which part of a request has arrived. For one more, the one that began first is closed."""
+"""Connections with an incomplete request. A further one closes the one whose request began first."""
 
 HANDSHAKE_TIMEOUT_S = 10.0
-"""How long a TLS handshake may take."""
+"""Maximum duration of a TLS handshake."""
 
 REQUEST_TIMEOUT_S = 60.0
-"""How long a client may take to ask, from its coming or its last answer on, and to have its answer made."""
+"""Maximum time from the connection, or from the last response, until the next response is complete."""
 
 LINGER_SECONDS = 5.0
-"""How long what a client still sends is discarded, after its request could not be parsed and was answered."""
+"""Time for which further data is discarded, after the response to a request that could not be parsed."""
 
 MAX_UNSENT_BYTES = 64 * 2**20
-"""Answers that clients are slow to take; beyond, the slowest lose theirs."""
+"""Bytes of responses that clients have not received yet. Beyond it, the slowest connections are closed."""
 
 CLIENT_CERT_VERIFIED = "certified"
-"""Where a request's state says whether its connection came with a client certificate that was verified."""
+"""Key in a request's state: whether its connection has a verified client certificate."""
 
 PRESENCE = "presence"
-"""Where a request's state has the `Presence` of its client."""
+"""Key in a request's state: the `Presence` of its client."""
 
 ContextNow = Callable[[], ssl.SSLContext | None]
-"""Returns what the next connection is encrypted with, or None without TLS."""
+"""Returns the TLS context of the next connection, or `None` without TLS."""
 
 
 class Presence:
@@ -61,9 +61,9 @@ class Presence:
 class ConnectionLimiter:
     """All connections, in the order in which they were accepted or last answered.
 
-    If there are too many, those are closed first that ask for something without having shown that they may:
-    with part of a request, or with a password that is not checked yet. Next is the one that has been idle the
-    longest, and last the one whose answer has taken the longest.
+    If there are too many, connections whose client is not authenticated yet are closed first: those with an
+    incomplete request or an unchecked password. Next is the connection that has been idle for longest, and
+    last the one whose response has taken longest.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class ConnectionLimiter:
         self._unfinished: dict[Connection, None] = {}
 
     def enter(self, connection: "Connection") -> None:
-        """Take in one more, or one that has just been answered, as the latest."""
+        """Add a connection, or move one that was just answered to the end."""
         self._connections.pop(connection, None)
         self._connections[connection] = None
         if len(self._connections) > MAX_CONNECTIONS:
@@ -82,8 +82,8 @@ class ConnectionLimiter:
         self._connections.pop(connection, None)
         self._unfinished.pop(connection, None)
 
-    def heard(self, connection: "Connection") -> None:
-        """Note whether the request of a connection is finished, after bytes have arrived."""
+    def data_arrived(self, connection: "Connection") -> None:
+        """Update whether the request of a connection is complete."""
         if not connection.unfinished:
             self._unfinished.pop(connection, None)
         elif connection in self._connections:
@@ -97,7 +97,7 @@ class ConnectionLimiter:
             connection.abort()
 
     def drop_slowest(self) -> None:
-        """Close the connections that are slowest to take their answers, if these are too much in all."""
+        """Close the connections that receive their responses most slowly, if too many bytes are unsent."""
         unsent = {each: each.unsent for each in self._connections}
         too_much = sum(unsent.values()) - MAX_UNSENT_BYTES
         for connection, size in unsent.items():
@@ -109,12 +109,12 @@ class ConnectionLimiter:
 
 
 class Connection(H11Protocol):
-    """One connection, from the moment that it is accepted."""
+    """One connection, from when it is accepted."""
 
-    def __init__(self, room: ConnectionLimiter, **uvicorn_s: Any) -> None:
-        super().__init__(**uvicorn_s)
+    def __init__(self, limiter: ConnectionLimiter, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.conn: Parser = Parser(self.config.h11_max_incomplete_event_size or 0)
-        self._room = room
+        self._limiter = limiter
         self._accepting: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._begun = False
@@ -123,29 +123,29 @@ class Connection(H11Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no complete request waits for its answer."""
+        """Whether no complete request waits for its response."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
     def unfinished(self) -> bool:
-        """Whether a part of a request has arrived, and the rest has not."""
+        """Whether only part of a request has arrived."""
         return self._begun and (self.idle or self.cycle.more_body)
 
     @property
     def standing(self) -> int:
-        """Which connections are closed first if there are too many: those with the lowest standing."""
+        """If there are too many connections, those with the lowest standing are closed first."""
         if self.unfinished or self._presence.unproven:
             return 0
         return 1 if self.idle else 2
 
     @property
     def unsent(self) -> int:
-        """Bytes of answers that the client has not taken yet."""
+        """Bytes of responses that the client has not received yet."""
         return self.transport.get_write_buffer_size() if self.transport else 0
 
     def accept(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
-        """Shake hands with a client, and listen to it from then on."""
-        self._room.enter(self)
+        """Start the handshake with a client; its requests are served from then on."""
+        self._limiter.enter(self)
         self._accepting = self.loop.create_task(self._accept(client, context))
         self._accepting.add_done_callback(lambda _: self._accepted(client))
 
@@ -158,12 +158,15 @@ class Connection(H11Protocol):
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S if context else None,
             )
         except OSError as error:
-            log.debug("a client has not arrived", problem=str(error))
+            log.debug("handshake failed", problem=str(error))
 
     def _accepted(self, client: socket.socket) -> None:
-        """Close what has become nothing. Apart, as a task that is cancelled at once never begins."""
+        """Clean up after a failed handshake.
+
+        Runs as a callback, because a task that is cancelled before its first step never executes.
+        """
         if self.transport is None:
-            self._room.leave(self)
+            self._limiter.leave(self)
             client.close()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -180,12 +183,12 @@ class Connection(H11Protocol):
             super().data_received(data[start : start + SLICE])
             if self.transport.is_closing():
                 return
-        if self.conn.awaits_request:  # the rest of a body has arrived after its answer
+        if self.conn.awaits_request:  # the rest of a body has arrived after its response
             self._begun = False
-        self._room.heard(self)
+        self._limiter.data_arrived(self)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's signature)
-        """Answer a request that cannot be parsed, unless it has been answered already, and close."""
+        """Answer a request that cannot be parsed, unless it has been answered, and close."""
         try:
             self.transport.write(self.conn.refusal())
         except h11.LocalProtocolError:
@@ -196,8 +199,8 @@ class Connection(H11Protocol):
             self.cycle.disconnected = True
 
     def _linger(self) -> None:
-        """Discard what still arrives until the client closes the connection."""
-        self._refused = True  # Closing with unread bytes would reset it, and lose the answer.
+        """Discard further data until the client closes the connection."""
+        self._refused = True  # Closing with unread bytes would reset the connection, and lose the response.
         self._unset_keepalive_if_required()
         self._set_deadline(LINGER_SECONDS)
         self.flow.resume_reading()
@@ -207,14 +210,14 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         self._begin_exchange()
         super().on_response_complete()
-        # The client may have sent only a part of the body, or already a part of the next request.
+        # The client may have sent only part of the body, or already part of the next request.
         self._begun = not self.idle or self.cycle.more_body or bool(self.conn.trailing_data[0])
-        self._room.heard(self)
+        self._limiter.data_arrived(self)
         if self.unsent:
-            self._room.drop_slowest()
+            self._limiter.drop_slowest()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._room.leave(self)
+        self._limiter.leave(self)
         if self._deadline:
             self._deadline.cancel()
         if not self._presence.lost.done():
@@ -222,8 +225,8 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def abort(self) -> None:
-        """Close the connection at once, whatever is being sent."""
-        self._room.leave(self)
+        """Close the connection at once, without sending the rest of a response."""
+        self._limiter.leave(self)
         if self.cycle is not None:
             self.cycle.disconnected = True
         if self.transport is not None:
@@ -233,7 +236,7 @@ class Connection(H11Protocol):
 
     def _begin_exchange(self) -> None:
         self._set_deadline(REQUEST_TIMEOUT_S)
-        self._room.enter(self)
+        self._limiter.enter(self)
 
     def _set_deadline(self, seconds: float) -> None:
         if self._deadline:
@@ -242,12 +245,12 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, with connections that it accepts itself."""
+    """uvicorn's server, except that it accepts connections without asyncio's servers."""
 
     def __init__(self, config: uvicorn.Config, context: ContextNow) -> None:
         super().__init__(config)
         self._context = context
-        self._room = ConnectionLimiter()
+        self._limiter = ConnectionLimiter()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.servers = []
@@ -255,20 +258,20 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Finish what is in progress. Requests that take too long are cancelled, then connections closed.
+        """Finish requests in progress. Those that take too long are cancelled, then connections are closed.
 
-        uvicorn does neither in time, and logs an error for each request that it cancels.
+        uvicorn alone does both too late, and logs an error for each request that it cancels.
         """
         for task in self._accepting:
             task.cancel()
-        loop, patience = asyncio.get_running_loop(), self.config.timeout_graceful_shutdown or 0
-        ends = [
-            loop.call_later(0.7 * patience, self._cancel_requests),
-            loop.call_later(0.8 * patience, self._room.close),
+        loop, timeout = asyncio.get_running_loop(), self.config.timeout_graceful_shutdown or 0
+        timers = [
+            loop.call_later(0.7 * timeout, self._cancel_requests),
+            loop.call_later(0.8 * timeout, self._limiter.close),
         ]
         await super().shutdown(sockets)
-        for end in ends:
-            end.cancel()
+        for timer in timers:
+            timer.cancel()
 
     def _cancel_requests(self) -> None:
         for task in self.server_state.tasks:
@@ -277,23 +280,23 @@ class Server(uvicorn.Server):
     async def _accept(self, listener: socket.socket) -> None:
         listener.setblocking(False)
         loop = asyncio.get_running_loop()
-        told = False
+        logged = False
         while True:
             try:
                 client, _ = await loop.sock_accept(listener)
             except OSError as error:
-                if not told:
-                    log.warning("clients cannot be let in", problem=error.strerror or str(error))
-                told = True
+                if not logged:
+                    log.warning("cannot accept connections", problem=error.strerror or str(error))
+                logged = True
                 await asyncio.sleep(0.1)
                 continue
-            told = False
+            logged = False
             connection = Connection(
-                self._room,
+                self._limiter,
                 config=self.config,
                 server_state=self.server_state,
                 app_state=self.lifespan.state,
                 _loop=loop,
             )
             connection.accept(client, self._context())
-            await asyncio.sleep(0)  # Who is connected has his turn, however many are waiting to be.
+            await asyncio.sleep(0)  # Yield, so that open connections are served during a connection flood.

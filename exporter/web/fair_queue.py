@@ -1,4 +1,4 @@
-"""A queue that no client can fill for others, and in which a flood of items does not hide a single one."""
+"""Queue items fairly: no client can fill the queue for others, and a flood does not hide a single item."""
 
 import random
 from collections.abc import Callable, Hashable
@@ -11,24 +11,24 @@ MAX_REMEMBERED = 20_000
 """Items whose first arrival is remembered after they have left the queue."""
 
 REMEMBERED_SECONDS = 120.0
-"""How long: a client that gave up comes back with its next scrape."""
+"""Time for which it is remembered. A client that gave up comes back with its next scrape."""
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
 class FairQueue(Generic[K]):
-    """Items by client. Clients take turns; within a client the order makes starving an item expensive.
+    """Items by client. Clients take turns; the order within a client makes it expensive to starve an item.
 
-    A client with many items is a flood, or many clients behind one proxy. Which item is the rightful one is
-    unknown, but it comes once and is not followed by others like it, and if it is not served it comes again
-    unchanged. So every second item is the oldest one that has come back, of all clients: a client that gives
-    up before its turn keeps its place.
+    A client with many items is a flood, or many clients behind one proxy. It is unknown which item is
+    legitimate, but such an item comes once, without others like it, and again unchanged if it is not served.
+    So every second item taken is the one that came back and first arrived longest ago, of all clients. A
+    client that gives up before its turn keeps its place.
 
-    The others are new items. In each round every client has one turn. Clients that guess have come before one
-    that arrives now, so the newest client that still has its turn is chosen with probability 1/2, the one
-    before with 1/4, and so on. A client that gives up and returns is not newer than before. The items of a
-    client are chosen in the same way: those of a flood that wait for each other's results are older.
+    The others are new items. In each round every client has one turn. Clients that guess have arrived before
+    one that arrives now. So the newest client that still has its turn is chosen with probability 1/2, the one
+    before with 1/4, and so on. A client that gives up and returns is not newer than before. Items of one
+    client are chosen in the same way, as those of a flood are older: they wait for each other's results.
     """
 
     def __init__(self, flip: Callable[[], bool] = lambda: random.getrandbits(1) == 1) -> None:
@@ -38,7 +38,7 @@ class FairQueue(Generic[K]):
         """By client: items, newest last, and whether they have come back."""
         self._first_arrivals: TTLCache[K, int] = TTLCache(MAX_REMEMBERED, REMEMBERED_SECONDS)
         self._turns: TTLCache[str, tuple[int, int]] = TTLCache(MAX_REMEMBERED, REMEMBERED_SECONDS)
-        """By client: the round of its next turn, and since when, as a number of `_numbers`."""
+        """By client: the round of its next turn, and its arrival as a number from `_numbers`."""
         self._round = 0
         self._numbers = count()
         self._returned_next = True
@@ -56,7 +56,7 @@ class FairQueue(Generic[K]):
         self._clients.setdefault(client, {})[item] = returned
 
     def withdraw(self, client: str, item: K) -> None:
-        """Remove an item that no client waits for; the time of its first arrival is remembered."""
+        """Remove an item for which no client waits. The time of its first arrival is remembered."""
         items = self._clients.get(client, {})
         items.pop(item, None)
         if not items:

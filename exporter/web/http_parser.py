@@ -1,4 +1,4 @@
-"""h11's parser with bounds on the number of parts, since each part of a request costs time on the event loop.
+"""Limit the number of parts of a request, since h11 spends time on the event loop for each.
 
 128 kB in chunks of one byte, or in headers of four bytes, take h11 hundreds of milliseconds.
 """
@@ -9,7 +9,7 @@ from http import HTTPStatus
 import h11
 
 MAX_HEADER_BYTES = 128 * 2**10
-"""Bytes of a request's line and headers, with the line breaks."""
+"""Bytes of a request's line and headers, including line breaks."""
 
 MAX_HEAD_LINES = 256
 """Lines in a request's head."""
@@ -23,14 +23,14 @@ NO_HTTP = "The request is not valid HTTP.\n"
 
 MAX_PIECES = 128
 BYTES_PER_PIECE = 128
-"""A body may arrive in so many pieces, and one more for each so many bytes. A piece is a chunk, or what one
-packet brings."""
+"""A body may arrive in `MAX_PIECES` pieces, and one more for each `BYTES_PER_PIECE` bytes. A piece is a
+chunk, or the content of one packet."""
 
 MAX_BETWEEN_PIECES = 2048
-"""Bytes of a body that belong to no piece: a chunk's header, or what follows the last chunk."""
+"""Bytes of a body that belong to no piece: a chunk's header, or data after the last chunk."""
 
 SLICE = 4096
-"""Bytes that are parsed before these limits are looked at again."""
+"""Bytes that are parsed before these limits are checked again."""
 
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 
@@ -65,7 +65,7 @@ class Parser(h11.Connection):
 
     def start_next_cycle(self) -> None:
         super().start_next_cycle()
-        self._count_head(self.trailing_data[0])  # what has arrived of the next request already
+        self._count_head(self.trailing_data[0])  # the part of the next request that has already arrived
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         if self.head_too_large:
@@ -84,9 +84,9 @@ class Parser(h11.Connection):
         return event
 
     def refusal(self) -> bytes:
-        """Return the answer to what cannot be parsed: 431 if its head is too large, else 400.
+        """Return the response to a request that cannot be parsed: 431 if its head is too large, else 400.
 
-        Raises LocalProtocolError if an answer has begun already.
+        Raises LocalProtocolError if a response has begun already.
         """
         status, text = (431, HEAD_TOO_LARGE) if self.head_too_large else (400, NO_HTTP)
         headers = {
@@ -100,7 +100,7 @@ class Parser(h11.Connection):
         return b"".join(self.send(event) or b"" for event in events)
 
     def _count_head(self, data: bytes) -> None:
-        """Count the bytes and lines of the head that `data` is a part of, or begins with."""
+        """Count the bytes and lines of the request's head in `data`."""
         before = len(self._last)
         head = self._last + data  # the end of the head may arrive in two parts
         end = _END_OF_HEAD.search(head)

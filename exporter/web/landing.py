@@ -1,4 +1,4 @@
-"""The landing page: what is served, and how fresh it is."""
+"""Render the landing page: the exporter's state and the age of its data."""
 
 from collections.abc import Sequence
 from html import escape
@@ -24,11 +24,11 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 <h1>aircall-exporter</h1>
 <p>Version {version}. {state}</p>
 <p><a href="metrics">Metrics</a> · <a href="-/ready">Ready?</a> · <a href="-/healthy">Healthy?</a></p>
-<h2>On the board</h2>
+<h2>Account</h2>
 <p>{board}</p>
-<h2>How fresh it is</h2>
+<h2>Datasets</h2>
 <table>
-<tr><th>Dataset</th><th>Age</th><th>Read every</th><th>Asked for</th><th>Last reading</th></tr>
+<tr><th>Dataset</th><th>Age</th><th>Interval</th><th>Target interval</th><th>Last poll</th></tr>
 {datasets}
 </table>
 <h2>Request budget</h2>
@@ -39,25 +39,31 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 
 
 def landing_page(
-    snapshot: Snapshot, problems: Sequence[str], now: float, stands_by: str | None = None
+    snapshot: Snapshot, problems: Sequence[str], now: float, standby_reason: str | None = None
 ) -> str:
-    """The page as HTML; `problems` are the exporter's own, `stands_by` is why another one polls instead,
-    `now` is UNIX time on our clock."""
+    """Return the page as HTML.
+
+    Args:
+        snapshot: The state that is served.
+        problems: Problems of the exporter's threads.
+        now: Seconds of our clock.
+        standby_reason: Why this exporter does not poll; `None` if it does.
+    """
     status, board = snapshot.status, snapshot.board
     if problems:
         state = f"<strong>Restart the exporter: {escape('; '.join(problems))}.</strong>"
-    elif stands_by:
-        state = f"Standing by: {escape(stands_by)}."
+    elif standby_reason:
+        state = f"On standby: {escape(standby_reason)}."
     elif status.credential_rejected:
         state = "<strong>Aircall rejects the credential.</strong> Check the API ID and token."
     elif any(polling.failing for polling in status.datasets.values()) and not status.is_up(now):
-        state = "<strong>Aircall cannot be read at present.</strong> The last good values are served."
+        state = "<strong>Requests to Aircall fail.</strong> The last good values are served."
     elif snapshot.missing:
-        state = f"Starting; not read yet: {', '.join(snapshot.missing)}."
+        state = f"Starting; not fetched yet: {', '.join(snapshot.missing)}."
     elif outdated := status.outdated(now):
         state = f"<strong>Out of date: {' and '.join(outdated)}.</strong> The last good values are served."
     else:
-        state = "Aircall answers, the board is up to date."
+        state = "The data is up to date."
     rows = "\n".join(
         "<tr>"
         + "".join(
@@ -67,15 +73,13 @@ def landing_page(
                 _age(polling.age(now)),
                 _seconds(polling.interval),
                 _seconds(polling.target),
-                "failed" if polling.failing else "worked" if polling.working else "–",
+                "failed" if polling.failing else "succeeded" if polling.working else "–",
             )
         )
         + "</tr>"
         for name, polling in status.datasets.items()
     )
-    left = (
-        "" if status.remaining is None else f"; Aircall says that {status.remaining} are left in this minute"
-    )
+    left = "" if status.remaining is None else f"; {status.remaining} are left to the company in this minute"
     return _PAGE.format(
         version=escape(__version__),
         state=state,
@@ -91,4 +95,4 @@ def _seconds(seconds: float) -> str:
 
 
 def _age(seconds: float | None) -> str:
-    return "not read yet" if seconds is None else _seconds(seconds)
+    return "not fetched yet" if seconds is None else _seconds(seconds)

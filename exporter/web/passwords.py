@@ -1,7 +1,7 @@
-"""Checks of passwords against bcrypt hashes: each distinct credential once, in a fair order.
+"""Check passwords against bcrypt hashes: each distinct credential once, in a fair order.
 
 A bcrypt check takes a tenth of a second or more, so clients that guess passwords can request more checks than
-there is time for. What a credential was found to be is remembered, and those that wait take turns.
+there is time for. Results are remembered, and clients that wait take turns.
 """
 
 import asyncio
@@ -39,14 +39,14 @@ EXIT_SECONDS = 5.0
 Digest = bytes
 
 _checking = threading.BoundedSemaphore(WORKERS)
-"""Held while bcrypt works. One that ends while Python exits would abort the process."""
+"""Held during a check. A check that ends while Python exits would abort the process."""
 
 _exiting = threading.Event()
 
 
 @atexit.register
 def _end_checks() -> None:
-    """Wait until no check is made, and let none begin."""
+    """Wait for checks in progress, and prevent new ones."""
     _exiting.set()
     for _ in range(WORKERS):
         _checking.acquire(timeout=EXIT_SECONDS)
@@ -54,7 +54,7 @@ def _end_checks() -> None:
 
 @dataclass(eq=False)
 class _Check:
-    """A credential to be checked, and how many requests wait for the result."""
+    """A credential to check, and how many requests wait for the result."""
 
     name: str
     password: bytes
@@ -75,10 +75,10 @@ class Passwords:
     def __init__(self) -> None:
         self._salt = secrets.token_bytes(16)
         self._right: dict[str, Digest] = {}
-        """The last right credential of each user."""
+        """The last correct credential of each user."""
         self._wrong: TTLCache[Digest, bool] = TTLCache(MAX_WRONG, WRONG_SECONDS)
         self._checks: dict[Digest, _Check] = {}
-        """Those in the queue, and those that have been started."""
+        """Checks in the queue, and checks that have been started."""
         self._queue: FairQueue[Digest] = FairQueue()
         self._workers: set[asyncio.Task[None]] = set()
 
@@ -94,13 +94,13 @@ class Passwords:
 
         Args:
             users: bcrypt hashes by user name; at least one.
-            name: the user name given.
-            password: the password given, at most 72 bytes.
-            address: the client's IP address. Clients take turns.
-            lost: done as soon as the client has disconnected, and does not wait for the result any more.
+            name: The user name given.
+            password: The password given, at most 72 bytes.
+            address: The client's IP address. Clients take turns.
+            lost: Done when the client has disconnected, and no longer waits for the result.
         """
-        dearest = max(users.values(), key=bcrypt_cost)
-        hashed, known = users.get(name, dearest), name in users
+        costliest = max(users.values(), key=bcrypt_cost)
+        hashed, known = users.get(name, costliest), name in users
         digest = self._digest(name, known, hashed, password)
         if known and secrets.compare_digest(self._right.get(name, b""), digest):
             return True
@@ -109,7 +109,7 @@ class Passwords:
         check = self._checks.get(digest)
         if check is None:
             result = asyncio.get_running_loop().create_future()
-            client, cost = client_network(address), bcrypt_cost(dearest)
+            client, cost = client_network(address), bcrypt_cost(costliest)
             check = self._checks[digest] = _Check(name, password, hashed, known, cost, client, result)
             self._queue.add(client, digest)
             self._start_worker()
@@ -125,7 +125,7 @@ class Passwords:
         return check.result.done() and check.result.result()
 
     def _digest(self, name: str, known: bool, hashed: str, password: bytes) -> Digest:
-        """Return what a result is remembered by: the credential, and the hash that it was checked against."""
+        """Return the key of a result: a digest of the credential and of the hash it is checked against."""
         parts = (self._salt, name.encode(), b"known" if known else b"unknown", hashed.encode(), password)
         return hashlib.sha256(b"".join(len(part).to_bytes(4) + part for part in parts)).digest()
 
@@ -134,7 +134,7 @@ class Passwords:
             self._workers.add(asyncio.create_task(self._work()))
 
     async def _work(self) -> None:
-        """Check one credential after the other until none is left."""
+        """Check credentials one by one until the queue is empty."""
         try:
             while self._queue:
                 digest = self._queue.take()
@@ -151,8 +151,8 @@ class Passwords:
                 self._right[check.name] = digest
             else:
                 self._wrong[digest] = True
-        except Exception:  # no more threads at present, for example
-            log.exception("a password could not be checked, so it counts as wrong this time")
+        except Exception:  # for example, no thread could be started
+            log.exception("password check failed, request rejected")
         finally:
             del self._checks[digest]
             check.result.set_result(right)
@@ -164,10 +164,10 @@ def bcrypt_cost(hashed: str) -> int:
 
 
 def verify(password: bytes, hashed: str, cost: int) -> bool:
-    """Check a password. If it is wrong, this takes 2 ** `cost` rounds, however cheap the hash is.
+    """Check a password. If it is wrong, this takes 2 ** `cost` rounds, whatever the cost of the hash.
 
-    Otherwise the time would reveal which user names exist, if their hashes differ in cost. The rounds of
-    one check for each cost in between add up exactly: 2**4 + 2**4 + 2**5 + ... + 2**(cost - 1) = 2**cost.
+    Otherwise, with hashes of different costs, the time would reveal which user names exist. The rounds of one
+    check for each cost in between add up exactly: 2**4 + 2**4 + 2**5 + ... + 2**(cost - 1) = 2**cost.
     """
     if _checkpw(password, hashed):
         return True

@@ -1,4 +1,4 @@
-"""Whether a changed web configuration protects less than the one in force.
+"""Detect that a changed web configuration protects less than the one in force.
 
 A file that is rewritten in place can be read while it is empty or cut off, and part of a YAML file is often
 valid YAML. So a reload may add protection, but it may not remove any.
@@ -19,10 +19,10 @@ class LostProtection(NamedTuple):
 
 
 def lost_protection(old: WebConfig, new: WebConfig) -> LostProtection | None:
-    """Return the first protection of `old` that `new` lacks, or None.
+    """Return the first protection of `old` that `new` lacks, or `None`.
 
-    The exceptions are `basic_auth_users: {}` and `headers: {}`: no part of a file with users or headers
-    reads like this, so it is meant.
+    The exceptions are `basic_auth_users: {}` and `headers: {}`. No part of a file with users or headers looks
+    like this, so it is intended.
     """
     if not new.removes_all_users and (lost := _missing("basic_auth_users", "users", old.users, new.users)):
         return lost

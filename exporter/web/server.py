@@ -1,4 +1,4 @@
-"""An HTTP server in a thread, on a socket that was bound before: a taken address is told at once."""
+"""Run an HTTP server in a thread, on a socket that is bound before the thread starts."""
 
 import errno
 import socket
@@ -15,29 +15,29 @@ from exporter.web.connections import Server
 from exporter.web.http_parser import MAX_HEADER_BYTES
 
 STOP_SECONDS = 1
-"""How long requests in progress are waited for when the server stops."""
+"""Time that requests in progress have to finish when the server stops."""
 
 
 BACKLOG = 1024
-"""Connections that may wait to be accepted; for a client beyond these, connecting takes a second or more."""
+"""Connections that may wait to be accepted. Beyond it, connecting takes a second or more."""
 
 
 NO_IPV6 = (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT, errno.EADDRNOTAVAIL, errno.ENOPROTOOPT)
-"""How a machine without IPv6 answers."""
+"""Errors on a machine without IPv6."""
 
 
 class ListenError(Exception):
-    """The address cannot be listened on."""
+    """The server cannot listen on the address."""
 
 
 class AddressError(ListenError):
-    """The address is none."""
+    """The address is invalid."""
 
 
 def bind(address: str) -> socket.socket:
     """Listen on `address`, such as ``0.0.0.0:9979``, ``:9979`` or ``[::1]:0``. Raises ListenError.
 
-    Without a host, on all addresses of both IPv4 and IPv6, as far as this machine has them.
+    Without a host, it listens on all IPv4 and IPv6 addresses of this machine.
     """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
@@ -57,7 +57,7 @@ def bind(address: str) -> socket.socket:
 
 
 def _listening(family: int, host: str, port: int, both: bool = False) -> socket.socket:
-    # Named as TCP: else asyncio leaves Nagle's algorithm on, which holds back the body by 40 ms.
+    # Without IPPROTO_TCP, asyncio does not disable Nagle's algorithm, which delays the body by 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -87,7 +87,7 @@ class WebServer:
         web: WebConfigReloader | None = None,
         public: Collection[str] = (),
     ) -> None:
-        """Serve `app` behind what `web` asks for: TLS, passwords but on `public` paths, headers."""
+        """Serve `app` with the TLS, passwords and headers of `web`; `public` paths need no password."""
         web = web or WebConfigReloader()
         self._listener = listener
         config = uvicorn.Config(
@@ -120,7 +120,7 @@ class WebServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what is in progress, within a second."""
+        """Finish requests in progress, within a second."""
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS + 1)
         self._listener.close()

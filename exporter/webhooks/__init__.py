@@ -1,1 +1,1 @@
-"""Events that Aircall pushes: received, worked on, and asked for."""
+"""Receive and process webhook events, and register webhooks with Aircall."""

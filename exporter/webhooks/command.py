@@ -1,4 +1,4 @@
-"""The command `aircall-exporter webhook`: has Aircall push its events, says who has, and ends it again."""
+"""Implement the command `aircall-exporter webhook`: create, list and delete webhooks at Aircall."""
 
 import argparse
 import sys
@@ -18,46 +18,46 @@ DONE, FAILED, NOT_OURS = 0, 1, 3
 
 
 def add_flags(command: argparse.ArgumentParser) -> None:
-    """What to do, and with which webhook."""
+    """Add the steps and their flags."""
     steps = command.add_subparsers(dest="step", metavar="STEP", required=True)
-    create = steps.add_parser("create", help="have Aircall send its events to a URL, which ends in /webhook")
-    create.add_argument("url", metavar="URL", help="where Aircall reaches the exporter, over https")
+    create = steps.add_parser("create", help="create a webhook that sends Aircall's events to a URL")
+    create.add_argument("url", metavar="URL", help="https URL of the exporter, ending in /webhook")
     create.add_argument(
         "--token-file",
         metavar="FILE",
-        help=f"where the webhook's token is to go (default: {NAME} under --storage.path)",
+        help=f"file for the webhook's token (default: {NAME} under --storage.path)",
     )
-    steps.add_parser("list", help="say which webhooks the company has")
-    delete = steps.add_parser("delete", help="have Aircall send nothing more there")
-    delete.add_argument("id", metavar="ID", help="as `webhook list` has it")
+    steps.add_parser("list", help="list the company's webhooks")
+    delete = steps.add_parser("delete", help="delete a webhook of the exporter")
+    delete.add_argument("id", metavar="ID", help="id as shown by `webhook list`")
 
 
-def run(arguments: argparse.Namespace, settings: Settings, directory: str, asker: ApiRunner) -> int:
-    """Do a step; gives the exit code. Raises ValueError on a URL or a file that cannot be."""
+def run(arguments: argparse.Namespace, settings: Settings, directory: str, runner: ApiRunner) -> int:
+    """Run a step and return the exit code. Raises ValueError if the URL or the file is invalid."""
     try:
         match arguments.step:
             case "create":
                 file = Path(arguments.token_file or Path(directory) / NAME)
-                return _create(arguments.url, file, asker)
+                return _create(arguments.url, file, runner)
             case "list":
-                return _list(settings, asker)
-        return _delete(arguments.id, settings, asker)
+                return _list(settings, runner)
+        return _delete(arguments.id, settings, runner)
     except CredentialError:
         return _failed(CREDENTIAL_REJECTED)
     except ApiError as error:
         return _failed(str(error))
 
 
-def _create(url: str, file: Path, asker: ApiRunner) -> int:
+def _create(url: str, file: Path, runner: ApiRunner) -> int:
     if problem := _url_problem(url):
         raise ValueError(f"found {url.partition('?')[0]}, wanted {problem}")
     try:
         with TokenFile(file) as token_file:
-            webhook = asker.run(register(url))
+            webhook = runner.run(register(url))
             try:
                 token_file.put(webhook.token)
             except OSError:
-                asker.run(unregister(webhook))
+                runner.run(unregister(webhook))
                 raise
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
@@ -73,9 +73,9 @@ def _create(url: str, file: Path, asker: ApiRunner) -> int:
     return DONE
 
 
-def _list(settings: Settings, asker: ApiRunner) -> int:
+def _list(settings: Settings, runner: ApiRunner) -> int:
     columns = ("id", "name", "url", "active", "events", "ours")
-    output.as_table(columns, (_cells(each, settings) for each in asker.run(list_webhooks())))
+    output.as_table(columns, (_cells(each, settings) for each in runner.run(list_webhooks())))
     return DONE
 
 
@@ -92,28 +92,28 @@ def _cells(webhook: RegisteredWebhook, settings: Settings) -> tuple[str, ...]:
 
 
 def _address(url: str, ours: bool) -> str:
-    """Of other integrations' addresses only the host: there are tokens in paths, too."""
+    """Return the URL; of other integrations only the host, as their paths may contain tokens."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # whatever that integration was content with
+    except ValueError:  # another integration's URL may be invalid
         return "…"
     return f"{parts.scheme}://{parts.hostname or ''}{parts.path if ours else '/…'}"
 
 
-def _delete(id_: str, settings: Settings, asker: ApiRunner) -> int:
-    found = next((each for each in asker.run(list_webhooks()) if each.webhook_id == id_), None)
+def _delete(id_: str, settings: Settings, runner: ApiRunner) -> int:
+    found = next((each for each in runner.run(list_webhooks()) if each.webhook_id == id_), None)
     if found is None:
         return _failed(f"there is no webhook {id_}, see `webhook list`", NOT_OURS)
     if not found.is_ours(settings.webhook.tokens):
         whose = "its token is not in webhook.token, so it may be another integration's"
         return _failed(f"webhook {id_} stays: {whose}; Aircall's dashboard removes it", NOT_OURS)
-    asker.run(unregister(found))
+    runner.run(unregister(found))
     print(f"Aircall sends nothing more to webhook {id_}; its token can go from the configuration.")
     return DONE
 
 
 def _url_problem(url: str) -> str:
-    """Say what is wanted of the address, or nothing if it is valid."""
+    """Return a description of a valid URL, or "" if the URL is valid."""
     parts = web_address(url)
     if parts is None or "@" in url or not is_host(parts.hostname or ""):
         return "a URL such as https://calls.example.com/webhook"

@@ -1,4 +1,4 @@
-"""The inbox: deliveries that somebody with a token made, in a line of bounded length."""
+"""Queue webhook deliveries with a valid token, up to a limit."""
 
 import hmac
 import queue
@@ -12,17 +12,17 @@ from exporter.clock import Clock
 from exporter.metrics.webhooks import Result, WebhookMetrics
 
 MAX_PENDING_EVENTS = 5000
-"""Events that may wait, some 15 MB of them."""
+"""Events that may wait; they take about 15 MB."""
 
 DEDUP_SIZE = 20_000
-"""Events that are known by heart: one that is sent again later changes nothing either, but is not seen to."""
+"""Size of the duplicate filter. Older duplicates are not detected, but have no effect either."""
 
 
 class Inbox:
-    """Takes deliveries in one thread, and hands them out in another."""
+    """A queue of deliveries from the web server's thread to the worker's thread."""
 
     def __init__(self, tokens: Callable[[], tuple[str, ...]], metrics: WebhookMetrics, clock: Clock) -> None:
-        """Let in who knows one of the `tokens` that are valid by then."""
+        """Accept deliveries with one of the tokens that `tokens` returns at that time."""
         self._tokens = tokens
         self._metrics = metrics
         self._clock = clock
@@ -31,7 +31,7 @@ class Inbox:
         metrics.waiting.set_function(self._queue.qsize)
 
     def knows(self, sender: Sender) -> bool:
-        """Return whether a body may be from Aircall. This is cheap; `deliver` decides."""
+        """Return whether a body may be from Aircall. This check is cheap; `deliver` decides."""
         return any(map(self._known, sender.tokens))
 
     def refuse(self) -> Result:
@@ -39,7 +39,7 @@ class Inbox:
         return self._counted(UNKNOWN_EVENT, "unauthorized")
 
     def deliver(self, body: bytes) -> Result:
-        """Take in the body of a POST. Returns what became of it, `accepted` if it is processed later."""
+        """Queue the body of a POST. Return the result, which is `accepted` if it will be processed."""
         try:
             delivery = Delivery(body)
         except InvalidResponseError:
@@ -62,11 +62,11 @@ class Inbox:
         return "accepted"
 
     def too_large(self) -> None:
-        """Somebody sent more than an event can be."""
+        """Count a body that is larger than any event."""
         self._counted(UNKNOWN_EVENT, "too_large")
 
     def take(self, seconds: float) -> list[Delivery]:
-        """All that wait; where none does, wait for one, `seconds` at most."""
+        """Return all waiting deliveries. If there are none, wait for one, at most `seconds`."""
         taken: list[Delivery] = []
         with suppress(queue.Empty):
             taken.append(self._queue.get(timeout=seconds))

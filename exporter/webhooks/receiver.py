@@ -1,4 +1,4 @@
-"""The door for Aircall's events: `POST /webhook`, answered at once and worked on afterwards."""
+"""Serve `POST /webhook` for Aircall's events, which are answered at once and processed later."""
 
 from collections.abc import Callable
 
@@ -15,23 +15,23 @@ from exporter.webhooks.inbox import Inbox
 PATH = "/webhook"
 
 MAX_BODY_BYTES = 2**17
-"""Bytes; a call with all that can be on it has some ten thousand. As many clients as there is room for may
-each have sent that much before their token is looked at."""
+"""Maximum bytes of a body; the largest real events have about ten thousand. Each connection may buffer this
+much before its token is checked."""
 
 UNLIMITED_BODY = 2**40
-"""Says to Starlette that its own limit is not for this route, so that what is too large is counted."""
+"""Disables Starlette's own limit for this route, so that bodies that are too large are counted."""
 
 
-def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: None) -> Route:
-    """The route into `inbox`, none where no token is configured.
+def webhook(inbox: Inbox | None, standby_reason: Callable[[], str | None] = lambda: None) -> Route:
+    """Return the route into `inbox`, which is `None` if no token is configured.
 
-    It is closed while the exporter `stands_by`: Aircall sends again, to where another listens by then.
+    On standby, it responds with 503. Aircall sends the event again, and the leader may receive it then.
     """
 
     async def receive(request: Request) -> Response:
-        why = stands_by()
+        why = standby_reason()
         if inbox is None or why:
-            closed = f"Standing by: {why}." if why else "No webhook is configured, see webhook.token."
+            closed = f"On standby: {why}." if why else "No webhook is configured, see webhook.token."
             return PlainTextResponse(f"{closed}\n", 503 if why else 404)
         body = bytearray()
         try:
@@ -53,7 +53,7 @@ def webhook(inbox: Inbox | None, stands_by: Callable[[], str | None] = lambda: N
 
 
 async def _delivered(inbox: Inbox, body: bytes) -> Result:
-    """Deliver a body. Only the token is read on the event loop before it is known to be valid."""
+    """Deliver a body. Until the token proves valid, only the token is parsed on the event loop."""
     sender = sender_of(body)
     if not inbox.knows(sender):
         return inbox.refuse()

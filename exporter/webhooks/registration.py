@@ -1,6 +1,6 @@
-"""Registering a webhook with Aircall, as requests and what comes of them.
+"""Register webhooks with Aircall.
 
-Aircall's list has the tokens of all integrations: they are compared with ours here, and go no further.
+Aircall's list contains the tokens of all integrations. They are compared with ours, and never shown.
 """
 
 import hmac
@@ -17,11 +17,11 @@ from exporter.aircall.models import Page
 NAME = "aircall-exporter"
 
 SUBSCRIBED_EVENTS = (*CALL_EVENTS, *(f"{event}.v2" for event in USER_EVENTS))
-"""What Aircall is asked to tell."""
+"""Events that the webhook requests."""
 
 
 class RegisteredWebhook(msgspec.Struct, frozen=True):
-    """A webhook as Aircall has it."""
+    """A webhook as Aircall lists it."""
 
     webhook_id: str
     url: str
@@ -32,15 +32,15 @@ class RegisteredWebhook(msgspec.Struct, frozen=True):
     events: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Registered(webhook_id={self.webhook_id!r}, token hidden)"
+        return f"RegisteredWebhook(webhook_id={self.webhook_id!r}, token hidden)"
 
     def is_ours(self, tokens: Collection[str]) -> bool:
-        """Whether its token is one of ours."""
+        """Return whether the webhook's token is one of ours."""
         return any(hmac.compare_digest(self.token.encode(), token.encode()) for token in tokens)
 
 
 def list_webhooks() -> ApiTask[list[RegisteredWebhook]]:
-    """All webhooks of the company."""
+    """Fetch all webhooks of the company."""
     found: list[RegisteredWebhook] = []
 
     def apply(page: Page[RegisteredWebhook], _: float) -> None:
@@ -51,19 +51,19 @@ def list_webhooks() -> ApiTask[list[RegisteredWebhook]]:
 
 
 def register(url: str) -> ApiTask[RegisteredWebhook]:
-    """Have Aircall send its events to a URL; it makes up the token itself."""
+    """Create a webhook that sends events to a URL. Aircall chooses the token."""
     content = msgspec.json.encode({"custom_name": NAME, "url": url, "events": SUBSCRIBED_EVENTS})
-    answer = yield from fetch(Request("/v1/webhooks", _created, method="POST", content=content))
-    return answer.value
+    response = yield from fetch(Request("/v1/webhooks", _created, method="POST", content=content))
+    return response.value
 
 
 def unregister(webhook: RegisteredWebhook) -> ApiTask[None]:
-    """Have Aircall send nothing more there."""
+    """Delete a webhook."""
     yield from fetch(Request[Any]("/v1/webhooks/:id", lambda _: None, webhook.webhook_id, method="DELETE"))
 
 
 def _created(body: bytes) -> RegisteredWebhook:
     webhook = decode_object(body, "webhook", RegisteredWebhook)
     if webhook is None or not webhook.token:
-        raise InvalidResponseError("the webhook is there, but the answer has no token of it")
+        raise InvalidResponseError("the webhook was created, but the response has no token")
     return webhook

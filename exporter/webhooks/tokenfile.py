@@ -1,4 +1,4 @@
-"""The file with the webhook's token: nobody but its owner reads it, and it is never half written."""
+"""Write the file with the webhook's token atomically, readable only by its owner."""
 
 import os
 import tempfile
@@ -14,9 +14,9 @@ NAME = "webhook.token"
 
 
 class TokenFile:
-    """Takes in a new token before the one that is there, which stays valid until it is taken out by hand.
+    """Adds a new token before the existing one, which stays valid until the user removes it.
 
-    Entering it makes sure that it can be written. Raises OSError.
+    Entering the context ensures that the file can be written. Raises OSError.
     """
 
     def __init__(self, path: Path) -> None:

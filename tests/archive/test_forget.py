@@ -168,7 +168,7 @@ def kept(tmp_path: Path) -> str:
         (["+33 1 22 33 44 56", "--dry-run"], 1, "0 calls would be changed\n", ""),
         (["+33 1 22 33 44 56", "--yes"], 1, "0 calls changed; ", ""),
         (["anonymous", "--yes"], 2, "", "NUMBER: found no digit in it, wanted a phone number\n"),
-        ([ADA], 2, "", "nobody is there to be asked, wanted --yes\n"),
+        ([ADA], 2, "", "standard input is not a terminal; pass --yes\n"),
         ([], 2, "", "the following arguments are required: NUMBER, see --help\n"),
     ],
 )

@@ -70,7 +70,7 @@ class Pair:
         eventually(lambda: is_leader(self.leader))
 
 
-STANDS_BY = "Not ready, standing by: another exporter polls this account.\n"
+STANDS_BY = "Not ready, on standby: another exporter polls this account.\n"
 
 
 def is_leader(exporter: Process) -> bool:
@@ -102,7 +102,7 @@ def test_only_one_asks_aircall_and_the_other_tells_nothing_of_the_account(lastin
     assert scrape.labels("aircall_exporter_thread_up", "thread") == {"poller", "archive"}
     assert requests.get(f"{lasting.standby.url}/-/ready", timeout=10).status_code == 503
     assert requests.get(f"{lasting.standby.url}/-/healthy", timeout=10).ok
-    assert "Standing by: another exporter polls" in requests.get(lasting.standby.url, timeout=10).text
+    assert "On standby: another exporter polls" in requests.get(lasting.standby.url, timeout=10).text
     for path in ("/-/refresh", "/webhook"):
         assert requests.post(lasting.standby.url + path, timeout=10).status_code == 503
     assert is_leader(lasting.leader)

@@ -152,7 +152,7 @@ def test_problem_suspend_during_a_turn_is_none(goes_on: threading.Event) -> None
         goes_on.wait(60)
         return clock.now + 60
 
-    loop = WorkerThread("poller", turn, clock.steady, patience=120)
+    loop = WorkerThread("poller", turn, clock.steady, hang_timeout=120)
     loop.start()
     assert busy.wait(60)
     clock.now += 8 * HOURS

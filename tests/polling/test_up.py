@@ -44,7 +44,7 @@ def test_status_with_one_outdated_dataset_is_not_up(world: Polled, dataset: str)
 def test_up_of_a_poller_that_hangs_is_0(world: Polled) -> None:
     """Nothing is polled here: only the scrape's time goes on."""
     oldest = min(world.poller.status().datasets[name].as_of for name in LIVE)
-    for age, up, words in ((OLD - 1, 1, "the board is up to date"), (OLD + 1, 0, "Out of date: ")):
+    for age, up, words in ((OLD - 1, 1, "The data is up to date"), (OLD + 1, 0, "Out of date: ")):
         world.time.now = oldest + age
         assert world.scrape().value("aircall_up") == up
         page = landing_page(world.poller.snapshot(), (), world.time.now)
@@ -63,7 +63,7 @@ def test_up_during_any_exception_of_a_request_is_0(
     scrape, snapshot = world.scrape(), world.poller.snapshot()
     assert scrape.value("aircall_up") == 0
     assert scrape.value("aircall_polls_total", dataset="calls", result="error") >= 1
-    assert "Aircall cannot be read at present" in landing_page(snapshot, (), world.time.now)
+    assert "Requests to Aircall fail" in landing_page(snapshot, (), world.time.now)
 
 
 def lowest(world: Polled, seconds: float) -> float:
@@ -96,4 +96,4 @@ def test_up_after_a_reload_that_shortens_the_intervals_stays_1(account: Simulate
 def test_landing_page_before_the_first_reading_says_starting(account: SimulatedAccount) -> None:
     with polled(account) as world:
         snapshot: Snapshot = world.poller.snapshot()
-        assert "Starting; not read yet" in landing_page(snapshot, (), world.time.now + 3600)
+        assert "Starting; not fetched yet" in landing_page(snapshot, (), world.time.now + 3600)

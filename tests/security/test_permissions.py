@@ -68,6 +68,6 @@ def test_it_is_said_at_the_start(tmp_path: Path, secret: Path) -> None:
     secret.chmod(0o644)
     address = {"AIRCALL_API_ID": "id", "AIRCALL_BASE_URL": "http://127.0.0.1:9"}
     with process(f"--storage.path={tmp_path}", **address, AIRCALL_API_TOKEN_FILE=str(secret)) as one:
-        line = one.logged("everybody on this machine can read a secret")
+        line = one.logged("secret file is world-readable")
         assert f"chmod o-r {secret}" in line.string
         assert not [line for line in one.lines if "the-token" in line]

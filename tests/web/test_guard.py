@@ -83,7 +83,7 @@ def test_a_start_that_lets_nobody_see_calls_says_so(authority: Authority, tmp_pa
     with exporter(authority, {}) as simulated:
         flags = (f"--storage.path={tmp_path}", "--web.enable-api")
         with process(*flags, **credential(simulated.aircall)) as refusing:
-            refusing.logged("the calls API refuses everybody: set basic_auth_users in --web.config.file")
+            refusing.logged("calls API rejects all clients: set basic_auth_users in --web.config.file")
             answer = requests.get(f"{refusing.url}/api/v1/calls?from=1h", timeout=10)
             assert (answer.status_code, answer.text.count("\n")) == (403, 0)
 

@@ -262,7 +262,7 @@ def test_a_path_with_a_nul_character_is_one_line(authority: Authority) -> None:
 def test_start_with_an_empty_file_warns(tmp_path: Path) -> None:
     web = written(tmp_path, "")
     with process(f"--web.config.file={web}", "demo", "--users=6") as demo:
-        demo.logged("level=warn .*the web configuration is empty: every client is let in without a password")
+        demo.logged("level=warn .*web configuration is empty: clients need no password")
 
 
 def test_file_that_is_rewritten_all_the_time_does_not_fill_the_log(authority: Authority) -> None:

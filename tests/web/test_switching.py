@@ -165,7 +165,7 @@ def test_for_who_has_stopped_waiting_nobody_is_switched(
     desk.aircall.faults.append(Fault(lambda path: path == f"/v2/users/{user.id}", hang))
     try:
         late = post(desk, wished("toggle"))
-        assert (late.status_code, "look whether" in late.json()["error"]) == (504, True)
+        assert (late.status_code, "check whether" in late.json()["error"]) == (504, True)
     finally:
         desk.aircall.faults.clear()
         hang.released.set()
@@ -245,7 +245,7 @@ def test_it_is_described(desk: Running) -> None:
 def test_by_the_flags(desk: Running, tmp_path: Path) -> None:
     flags = (f"--storage.path={tmp_path}", "--web.enable-admin-api")
     with process(*flags, **credential(desk.aircall)) as refusing:
-        refusing.logged("the admin API refuses everybody: set basic_auth_users in --web.config.file")
+        refusing.logged("admin API rejects all clients: set basic_auth_users in --web.config.file")
     flags = (*flags, f"--web.config.file={with_password(tmp_path)}")
     with process(*flags, **credential(desk.aircall)) as exporter:
         address = f"{exporter.url}/api/v1/users/456004/availability"
