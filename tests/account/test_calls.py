@@ -1,4 +1,4 @@
-"""What a poll of calls reads: the least that misses nothing."""
+"""A poll of calls fetches as little as possible without missing a call."""
 
 import pytest
 from hypothesis import given
@@ -60,39 +60,39 @@ BUSY = [done(id_, 4 * id_ - 3000) for id_ in range(751, 1000)]
 """A call every four seconds for a quarter of an hour: a page holds those of 200 seconds."""
 
 
-def test_at_first_the_whole_period() -> None:
+def test_calls_to_fetch_first_poll_is_the_whole_period() -> None:
     assert to_read(CallStore()).since == NOW - 900
 
 
-def test_later_only_what_is_new_and_a_little_more() -> None:
+def test_calls_to_fetch_later_poll_is_new_calls_and_overlap() -> None:
     todo = to_read(book(done(1, 200), talking(2, 20), *(done(id_, 90) for id_ in range(3, 60))))
     assert (todo.since, todo.ids) == (NOW - 20 - LATE_ARRIVAL_S, ())
     crowded = to_read(book(*(done(id_, id_ // 2) for id_ in range(300))))
     assert crowded.since == NOW - POLL_OVERLAP_S
 
 
-def test_a_page_that_is_read_anyway_goes_back_to_where_calls_may_be_over() -> None:
+def test_calls_to_fetch_page_with_room_goes_back_to_possibly_ended_calls() -> None:
     known = book(talking(1, 700), done(2, 10))
     assert to_read(known).since == NOW - 10 - LATE_ARRIVAL_S
     assert to_read(known, everybody).since == NOW - 700
     assert not any(known.outside_next_poll(known.possibly_ended(NOW, everybody), 10))
 
 
-def test_a_talk_is_left_alone_until_its_user_hangs_up() -> None:
+def test_possibly_ended_excludes_call_until_user_hangs_up() -> None:
     known = book(talking(1, 700), done(2, 10))
     assert not any(known.possibly_ended(NOW, nobody))
     assert ids(known.batch_by_time(known.possibly_ended(NOW, everybody))) == [{1}]
     assert [call.id for call in known.possibly_ended(NOW + RECHECK_AFTER_S, nobody)] == [1]
 
 
-def test_a_caller_who_waits_for_long_is_asked_for_by_id_or_reached_by_paging() -> None:
+def test_calls_to_fetch_long_waiting_caller_by_id_or_by_paging() -> None:
     todo = to_read(book(waiting(9000, 500), *BUSY))
     assert todo.ids == (9000,)
     todo = to_read(book(*(waiting(9000 + id_, 230) for id_ in range(4)), *BUSY))
     assert (todo.ids, todo.since) == ((), NOW - 230)
 
 
-def test_callers_from_before_what_is_known_are_never_paged_to() -> None:
+def test_calls_to_fetch_caller_before_complete_since_is_fetched_by_id() -> None:
     known = book(*(waiting(id_, 5000 - id_) for id_ in range(1, 4)), done(999, 10))
     asked = set[int]()
     for poll in range(3):
@@ -106,7 +106,7 @@ def test_callers_from_before_what_is_known_are_never_paged_to() -> None:
     assert known.calls_to_fetch(NOW - 900, NOW, NOW + 630, nobody).ids == ()
 
 
-def test_calls_that_may_be_over_and_began_close_together_are_one_request() -> None:
+def test_batch_by_time_close_calls_are_one_request() -> None:
     known = book(
         *(talking(id_, age) for id_, age in ((1, 880), (2, 700), (3, 600), (4, 520), (5, 120))), *BUSY
     )
@@ -116,7 +116,7 @@ def test_calls_that_may_be_over_and_began_close_together_are_one_request() -> No
 
 
 @given(st.lists(st.integers(1, 3600), max_size=80), st.lists(st.integers(1, 3600), max_size=300))
-def test_no_call_is_looked_at_twice_and_no_request_needs_a_second_page(
+def test_batch_by_time_each_call_once_and_each_batch_on_one_page(
     doubtful: list[int], others: list[int]
 ) -> None:
     calls = [talking(9000 + position, age) for position, age in enumerate(doubtful)]
@@ -131,17 +131,17 @@ def test_no_call_is_looked_at_twice_and_no_request_needs_a_second_page(
         assert len(group.calls) == 1 or group.since >= known.complete_since
 
 
-def test_of_two_talks_of_one_user_the_older_one_is_looked_at() -> None:
+def test_possibly_ended_includes_older_of_two_calls_of_one_user() -> None:
     known = book(talking(1, 700, user=7), talking(2, 100, user=7))
     assert [call.id for call in known.possibly_ended(NOW, nobody)] == [1]
 
 
-def test_calls_of_late_say_how_many_there_are() -> None:
+def test_calls_per_second_is_the_rate_of_recent_calls() -> None:
     assert book(*BUSY).calls_per_second == pytest.approx(1 / 4, rel=0.02)
     assert CallStore().calls_per_second == 0
 
 
-def test_what_is_done_stays_done() -> None:
+def test_apply_done_call_stays_done() -> None:
     known = CallStore()
     assert known.apply(talking(1, 100), NOW) is False
     assert known.apply(done(1, 100), NOW) is True
@@ -150,7 +150,7 @@ def test_what_is_done_stays_done() -> None:
     assert known.calls[1].phase == "done"
 
 
-def test_old_calls_are_forgotten_and_live_ones_are_not() -> None:
+def test_prune_removes_old_done_calls_only() -> None:
     known = book(talking(1, 9000), done(2, 8000), done(3, 100))
     known.prune(NOW - 7200, NOW)
     assert set(known.calls) == {1, 3}

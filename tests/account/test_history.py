@@ -1,4 +1,4 @@
-"""Which of the past is read, and when it is read again, held against sets of single seconds."""
+"""Tests of coverage and rechecks, compared with sets of single seconds."""
 
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ def in_order(several: tuple[TimeRange, ...]) -> bool:
 
 
 @given(st.lists(spans).map(tuple), spans)
-def test_spans_are_sets_of_seconds(some: tuple[TimeRange, ...], wanted: TimeRange) -> None:
+def test_merge_and_subtract_equal_sets_of_seconds(some: tuple[TimeRange, ...], wanted: TimeRange) -> None:
     assert seconds(merge(some)) == seconds(some)
     assert in_order(merge(some))
     left = subtract(wanted, merge(some))
@@ -32,7 +32,7 @@ def test_spans_are_sets_of_seconds(some: tuple[TimeRange, ...], wanted: TimeRang
 
 
 @given(st.lists(spans, min_size=1), st.integers(0, 60), spans, st.integers(0, 70))
-def test_what_is_missing_is_what_is_wanted_and_was_not_read(
+def test_gaps_are_required_and_not_fetched(
     read: list[TimeRange], wanted_from: int, wish: TimeRange, before: int
 ) -> None:
     history = Coverage(requested=(wish,))
@@ -49,7 +49,7 @@ def test_what_is_missing_is_what_is_wanted_and_was_not_read(
     assert seconds(history.requested_gaps) == {second for second in wished if second >= before}
 
 
-def test_what_is_kept_no_longer_is_wished_for_no_more() -> None:
+def test_requested_gaps_exclude_pruned_ranges() -> None:
     history = Coverage(requested=((NOW - DAY, NOW - 3600),))
     history.require_since(NOW - DAY)
     history.mark_fetched(NOW - DAY, NOW)
@@ -57,7 +57,7 @@ def test_what_is_kept_no_longer_is_wished_for_no_more() -> None:
     assert (history.requested_gaps, history.seconds_missing) == ((), 0)
 
 
-def test_what_went_by_since_the_last_run_is_missing() -> None:
+def test_gaps_include_time_since_last_run() -> None:
     history = Coverage()
     history.mark_fetched(NOW - 900, NOW)
     progress = Checkpoint(0.0, covered=((NOW - DAY, NOW - 5000),), wanted_from=NOW - DAY)
@@ -69,7 +69,7 @@ def test_what_went_by_since_the_last_run_is_missing() -> None:
     assert history.gaps[0] == (NOW - 2 * DAY, NOW - 7201)
 
 
-def test_a_call_is_read_again_at_every_age_and_ever_more_seldom() -> None:
+def test_next_recheck_includes_a_call_once_at_every_age() -> None:
     history, read_at = Coverage(), []
     assert history.next_recheck(NOW, oldest=0) is None
     history.start_rechecks(NOW)
@@ -83,7 +83,7 @@ def test_a_call_is_read_again_at_every_age_and_ever_more_seldom() -> None:
     assert all(age <= at <= 1.5 * age + 60 for age, at in zip(RECHECK_AGES_S, read_at, strict=True))
 
 
-def test_after_a_long_absence_nothing_is_read_again_twice() -> None:
+def test_next_recheck_after_long_downtime_includes_no_call_twice() -> None:
     history = Coverage(rechecked_until=tuple(NOW - age for age in RECHECK_AGES_S))
     swept = []
     while (due := history.next_recheck(NOW + 30 * DAY, oldest=NOW + 29 * DAY)) is not None:
@@ -93,7 +93,7 @@ def test_after_a_long_absence_nothing_is_read_again_twice() -> None:
     assert min(first for first, _ in swept) >= NOW + 29 * DAY
 
 
-def test_what_was_read_and_not_kept_is_claimed_by_no_later_poll() -> None:
+def test_rollback_unsaved_range_is_not_covered_by_later_polls() -> None:
     history = Coverage()
     history.begin_poll(100)
     history.end_poll(40, 130)

@@ -1,4 +1,4 @@
-"""What becomes of a batch for which the archive has no room."""
+"""Tests of batches for which the archive has no room."""
 
 from msgspec.structs import replace
 
@@ -12,7 +12,7 @@ from exporter.archive.records import LoadedState
 from exporter.config import Settings
 
 
-def test_a_call_that_is_gone_is_asked_for_again_where_that_was_not_kept() -> None:
+def test_batch_rejected_deleted_call_is_fetched_again() -> None:
     ledger = Ledger(Settings())
     ledger.remove(7)
     batch = ledger.take_batch(Coverage(), teams_known=False)
@@ -21,7 +21,7 @@ def test_a_call_that_is_gone_is_asked_for_again_where_that_was_not_kept() -> Non
     assert ledger.unfinished_ids == {7}
 
 
-def test_what_an_event_told_in_vain_counts_with_the_very_next_look() -> None:
+def test_batch_rejected_call_ended_by_event_counts_with_next_poll() -> None:
     account = Account(Settings())
     account.restore(LoadedState())
     account.ledger.counted_from = 0

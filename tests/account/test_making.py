@@ -1,4 +1,4 @@
-"""A board that takes over what has not changed is the board made anew."""
+"""A board with reused rows equals a board that is built from the same data at once."""
 
 from collections.abc import Callable
 
@@ -165,7 +165,7 @@ KNOWN: list[Event] = [
 
 @given(st.lists(events, max_size=10))
 @settings(max_examples=300, deadline=None)
-def test_what_is_taken_over_is_what_would_be_made_anew(happened: list[Event]) -> None:
+def test_board_with_reused_rows_equals_rebuilt_board(happened: list[Event]) -> None:
     watched, looked_at_once = Counting(), Counting()
     for event in (*KNOWN, *happened):
         event(watched)
@@ -174,7 +174,7 @@ def test_what_is_taken_over_is_what_would_be_made_anew(happened: list[Event]) ->
     assert shown(watched.board(0.0)) == shown(looked_at_once.board(0.0))
 
 
-def test_a_row_that_nothing_happened_to_is_the_same_one() -> None:
+def test_board_unchanged_row_is_reused() -> None:
     account = Counting()
     for event in (read_users({1, 2}), read_numbers({1, 2}), read_availabilities({1: "available"}, 0, False)):
         event(account)

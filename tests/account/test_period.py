@@ -40,7 +40,7 @@ def counted(period: Period) -> dict[str, object]:
 
 
 @given(st.lists(calls() | st.integers(0, 120).map(lambda age: START + age)))
-def test_adding_changing_and_sliding_equal_counting_anew(events: list[Call | int]) -> None:
+def test_period_adding_changing_and_sliding_equals_recounting(events: list[Call | int]) -> None:
     period, current = Period(IN_TIME), {}
     for event in events:
         if isinstance(event, Call):
@@ -56,14 +56,14 @@ def test_adding_changing_and_sliding_equal_counting_anew(events: list[Call | int
     assert len(period) == len(current)
 
 
-def test_the_second_of_the_threshold_is_in_time() -> None:
+def test_tally_answer_at_threshold_is_in_time() -> None:
     period = Period(IN_TIME)
     for wait in (19, 20, 21):
         period.put(Call(wait, "inbound", "done", START, START + wait, START + 60, number=Ref(1)))
     assert period.numbers[1].service_level(missed=1) == 2 / 4
 
 
-def test_nothing_to_average_is_nothing() -> None:
+def test_tally_without_calls_averages_are_none() -> None:
     assert Tally().average_answer is None
     assert Tally().average_call is None
     assert Tally().service_level(0) is None

@@ -1,4 +1,4 @@
-"""When what fails is asked for again."""
+"""Tests of when failed objects and ranges are requested again."""
 
 from hypothesis import given
 from hypothesis import strategies as st

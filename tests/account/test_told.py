@@ -1,4 +1,4 @@
-"""Events in any order, doubled, and some of them lost: the board is what polls alone would have given."""
+"""With events in any order, repeated or lost, the board equals the one that polls alone produce."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from exporter.config import Webhook
 from tests.account.test_making import KNOWN, START, Counting, calls, page, read_availabilities, saved, shown
 
 END = START + 700
-"""When all is over: events are heard from then on."""
+"""When all calls are over. Events are applied from then on."""
 
 DAY = 86_400
 
@@ -123,7 +123,9 @@ def arrivals(draw: st.DrawFn, most_lost: float) -> tuple[list[Moment], list[Mome
 
 
 @given(arrivals(most_lost=0))
-def test_in_whatever_order_and_however_often_events_come(found: tuple[list[Moment], list[Moment]]) -> None:
+def test_events_in_any_order_and_repeated_give_the_same_board(
+    found: tuple[list[Moment], list[Moment]],
+) -> None:
     life, arriving = found
     (in_order, told_in_order), (mixed, told_mixed) = company(), company()
     for moment in sorted(life, key=lambda moment: moment.at):
@@ -134,7 +136,7 @@ def test_in_whatever_order_and_however_often_events_come(found: tuple[list[Momen
 
 
 @given(arrivals(most_lost=1), st.lists(st.tuples(st.integers(0, 30), st.integers(-600, 690)), max_size=4))
-def test_the_board_after_a_poll_is_that_of_polls_alone(
+def test_board_after_events_and_a_poll_equals_board_of_polls(
     found: tuple[list[Moment], list[Moment]], polls: list[tuple[int, int]]
 ) -> None:
     life, arriving = found
@@ -162,7 +164,7 @@ def without_what_only_events_tell(account: Account) -> list[object]:
         lambda found: st.tuples(st.just(found), st.permutations(found))
     )
 )
-def test_the_newest_of_many_versions_is_the_same_in_any_order(found: tuple[list[Call], list[Call]]) -> None:
+def test_latest_version_does_not_depend_on_order(found: tuple[list[Call], list[Call]]) -> None:
     versions, mixed = found
     first, *others = versions
     newest = first
@@ -186,7 +188,7 @@ USERS_EVENTS = st.tuples(
         lambda events: st.tuples(st.just(events), st.permutations([*events, *events]))
     )
 )
-def test_what_a_user_does_is_what_was_told_last_or_is_looked_at(
+def test_user_state_is_that_of_last_event_or_uncertain(
     found: tuple[list[Event], list[Event]],
 ) -> None:
     in_order, mixed = company(), company()
@@ -207,7 +209,7 @@ def told_of_an_old_call(age: int) -> tuple[Account, list[Moment]]:
     return company()[0], held + over
 
 
-def test_a_call_of_many_hours_keeps_its_journey() -> None:
+def test_event_stats_long_call_keeps_its_events() -> None:
     account, life = told_of_an_old_call(5 * 3600)
     account.advance_to(END - 5 * 3600)
     account.apply_call_page(page([CallWithDetails(life[0].call, CallDetails())]), END - 5 * 3600 + 6)
@@ -221,7 +223,7 @@ def test_a_call_of_many_hours_keeps_its_journey() -> None:
     assert 7 not in account.calls.calls
 
 
-def test_what_is_told_of_a_call_of_yesterday_is_put_in_order() -> None:
+def test_events_of_old_call_are_put_in_order() -> None:
     call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
     account, told = company()
     account.advance_to(END)
@@ -237,7 +239,7 @@ def test_what_is_told_of_a_call_of_yesterday_is_put_in_order() -> None:
     )
 
 
-def test_what_is_told_hours_late_of_a_call_that_was_read_is_late() -> None:
+def test_event_hours_late_about_fetched_call_is_out_of_order() -> None:
     call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
     account, told = company()
     account.advance_to(END)
@@ -249,7 +251,7 @@ def test_what_is_told_hours_late_of_a_call_that_was_read_is_late() -> None:
     assert told.apply(late, END) == "out_of_order"
 
 
-def test_each_hold_ends_with_the_next_word_that_it_does() -> None:
+def test_event_stats_hold_ends_with_next_unhold() -> None:
     call = Call(7, "inbound", "answered", START, answered_at=START + 5, user=Ref(1), number=Ref(1))
     ended = structs.replace(call, status="done", ended_at=START + 60)
     account, told = company()
