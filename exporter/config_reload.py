@@ -86,7 +86,7 @@ class ConfigFile:
             source = self._path or "configuration"
             settings, written = load_with_file(self._path, self._environ)
             require_whole(source, self._written, written)
-            require_whole_secrets(source, self.settings, settings)
+            require_whole_secrets(source, self.settings, settings, written)
             before, after = (in_force(self._started, each)[0] for each in (self.settings, settings))
             require_guarded(source, before, after, written)
             self.settings, self._written = settings, written
@@ -113,14 +113,16 @@ def require_whole(source: str, before: Written, after: Written) -> None:
             raise ConfigError(source, key, problem)
 
 
-def require_whole_secrets(source: str, before: Settings, after: Settings) -> None:
-    """Reject a secret that is only the beginning of the one in force: a file of its own may be cut off.
+def require_whole_secrets(source: str, before: Settings, after: Settings, written: Written) -> None:
+    """Reject a secret from a file of its own that is only the beginning of the one in force.
+
+    That file may be cut off.
 
     Raises ConfigError, whose text does not contain the secret.
     """
     for key in SECRETS:
         was, now = _secrets(before, key), _secrets(after, key)
-        if any(is_cut_off(secret, was) for secret in now):
+        if key not in written.keys and any(is_cut_off(secret, was) for secret in now):
             raise ConfigError(
                 source, key, "is only the beginning of the secret in force; its file may be cut off"
             )
@@ -149,6 +151,8 @@ def require_guarded(source: str, before: Settings, after: Settings, written: Wri
     """
     for key in GUARDED:
         was, now = _value(before, key), _value(after, key)
+        if key == TOKEN and after.webhook.tokens:
+            continue  # it was changed where it is written, such as in a file that the environment names
         if was != now and not {key, _ALSO_WRITTEN_AS.get(key)} & written.keys:
             section, _, name = key.rpartition(".")
             shown = "the token in force" if key == TOKEN else _shown(was)
