@@ -27,8 +27,8 @@ def table(chaos: Chaos, differences: list[Difference]) -> str:
         ),
         "scrapes, the slowest": f"{watch.scrapes:,}, {watch.slowest:.1f} s",
         "scrapes that failed or were wrong": f"{watch.problems.total():,}",
-        "after the end, the exporter said that all was read": f"{chaos.said_after:.0f} s",
-        "and it was": f"{chaos.settled_after:.0f} s",
+        "after the end, the exporter reported that everything was fetched": f"{chaos.said_after:.0f} s",
+        "everything was fetched": f"{chaos.settled_after:.0f} s",
         "calls and counters that differ": f"{len(differences):,}",
     }
     rows = "".join(f"| {name} | {figure} |\n" for name, figure in figures.items())
