@@ -262,12 +262,12 @@ class Service:
         if not self._archive.exclusive or not self._begun or self._ended:
             return
         if problem := self._loop.problem:
-            log.error("poller hangs, leadership released, exiting", problem=problem)
+            log.error("poller hangs; leadership released, exiting", problem=problem)
             self._end()
         elif self.clock() - self._writer.confirmed_at > SILENCE:
             with suppress(ArchiveError):
                 if not self._archive.leads():
-                    log.error("another exporter has taken over, exiting")
+                    log.error("another exporter took over; exiting")
                     self._end()
 
     def _end(self) -> None:

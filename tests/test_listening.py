@@ -68,12 +68,12 @@ def test_what_there_is_not_is_said(exporter: Running) -> None:
 
 def test_every_link_costs_one_request_of_the_budget(exporter: Running) -> None:
     call = recorded(exporter, age=3600)
-    before = exporter.runtime.latest.status.budget
+    before = exporter.service.latest.status.budget
     asked = len(exporter.aircall.requests)
     assert listen(exporter, call.id).status_code == 302
     paths = [request.path for request in list(exporter.aircall.requests)[asked:]]
     assert paths.count(f"/v1/calls/{call.id}") == 1
-    assert exporter.runtime.latest.status.budget == before
+    assert exporter.service.latest.status.budget == before
 
 
 def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_leader_whose_poller_hangs_ends_and_is_followed(impatient_pair: Pair) ->
     company.until_polled(impatient_pair.leader)
     company.aircall.faults.append(Fault(lambda _: True, hang))
     assert impatient_pair.leader.process.wait(40) == 1
-    assert impatient_pair.leader.logged("poller hangs, leadership released, exiting")
+    assert impatient_pair.leader.logged("poller hangs; leadership released, exiting")
     company.aircall.faults.clear()
     hang.released.set()
     impatient_pair.take_over()
