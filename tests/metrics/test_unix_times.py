@@ -95,7 +95,7 @@ def test_noted_states_wall_clock_set_are_in_unix_time() -> None:
     service._poller.account.reference_data.known.add("availabilities")
     service._publish()
     clocks.wall_error = 8 * HOURS
-    assert service._writer._doing() == {7: ("available", NOON - 60 + 8 * HOURS)}
+    assert service._writer._user_states() == {7: ("available", NOON - 60 + 8 * HOURS)}
 
 
 def test_process_start_time_wall_clock_set_follows_it(monkeypatch: pytest.MonkeyPatch) -> None:
