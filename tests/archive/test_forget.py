@@ -217,5 +217,5 @@ def test_nothing_is_saved_where_nobody_can_tell_who_is_to_be_forgotten(tmp_path:
     opened(database, tmp_path).erase(ADA, 0)
     keyless = Archive(database)
     keyless.load()
-    with pytest.raises(ArchiveError, match="there is no key that tells them"):
+    with pytest.raises(ArchiveError, match="the key that identifies them is missing"):
         keyless.save(Batch(records=records("full")))
