@@ -132,7 +132,7 @@ def test_who_was_held_up_meanwhile_ends(pair: Pair, url: str) -> None:
     pair.take_over()
     os.kill(pair.standby.process.pid, signal.SIGCONT)
     assert pair.standby.process.wait(20) == 1
-    assert pair.standby.logged("another exporter has taken over")
+    assert pair.standby.logged("another exporter took over")
     assert is_leader(pair.leader)
 
 
@@ -151,7 +151,7 @@ def test_a_database_that_is_away_stops_nobody_and_starts_nobody(
     lasting.company.until_polled(lasting.leader)
     postgres_server.stop()
     try:
-        lasting.standby.logged("the database is away")
+        lasting.standby.logged("the database that determines who polls")
         eventually(lambda: Scrape.at(lasting.leader.url).value("aircall_archive_up") == 0)
         lasting.company.until_polled(lasting.leader, times=3)
     finally:

@@ -80,7 +80,7 @@ def execute(url: str, statement: str) -> None:
     [
         (break_key, "found another key than the one"),
         (remove_key, "cannot be read"),
-        (make_newer, "is of version 999"),
+        (make_newer, "is at version 999"),
         (lose_a_table, "the archive is partly lost"),
     ],
 )
