@@ -28,7 +28,7 @@ def test_simulated_calls_make_way(database: str) -> None:
 
 def test_a_real_accounts_calls_stay(database: str) -> None:
     counted = kept(Archive(database))
-    with pytest.raises(ArchiveError, match="holds a real account's calls, a simulated one needs its own"):
+    with pytest.raises(ArchiveError, match="holds a real account's calls; a simulated one needs its own"):
         Archive(database, simulated=True).load()
     assert len([row for row in rows(database) if row.counted]) == counted
 

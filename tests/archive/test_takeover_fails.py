@@ -11,7 +11,7 @@ from exporter.archive import caller_key
 from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError
 from exporter.archive.records import LoadedState
-from exporter.archive.standby import CHECK, REJOIN_GRACE_S, TAKEN
+from exporter.archive.standby import LOADABLE_CHECK_INTERVAL_S, REJOIN_GRACE_S, TAKEN
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.config import Settings
@@ -80,7 +80,7 @@ def execute(url: str, statement: str) -> None:
     [
         (break_key, "found another key than the one"),
         (remove_key, "cannot be read"),
-        (make_newer, "is of version 999"),
+        (make_newer, "is at version 999"),
         (lose_a_table, "the archive is partly lost"),
     ],
 )
@@ -93,7 +93,7 @@ def test_standby_that_cannot_open_the_archive_says_so_and_never_takes_the_lock(
         other.live(3)
         assert other.writer.standby_reason == TAKEN
         fail(other, url)
-        other.live(CHECK + 1)
+        other.live(LOADABLE_CHECK_INTERVAL_S + 1)
         assert said in str(other.writer.standby_reason)
         leader.close()
         eventually(lambda: not holders(url))
