@@ -193,7 +193,7 @@ def test_without_file_descriptors_it_waits_and_goes_on_once_there_are_some(tmp_p
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
             before = len(aircall.requests)
             aircall.faults.append(Fault(lambda _: True, faults.close_connection))
-            exporter.logged("reading failed")
+            exporter.logged("fetch failed")
             aircall.faults.clear()
             dropped = len(aircall.requests) - before
             for _ in range(3):

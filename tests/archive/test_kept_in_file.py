@@ -82,7 +82,7 @@ def test_opened_with_a_database_that_is_kept_in_no_file_is_refused(directory: Pa
 def test_opened_with_create_false_refuses_a_database_in_memory_too(directory: Path, url: str) -> None:
     (directory / "m").touch()
     (directory / "x").touch()
-    with pytest.raises(Exception, match=r"found a SQLite database |is no file"):
+    with pytest.raises(Exception, match=r"found a SQLite database |file not found"):
         opened(Storage(url=url.format(directory=directory)), ".", create=False)
 
 

@@ -131,7 +131,7 @@ def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recove
         passing_on.reset_at = b"COMMIT"
         assert not recovered()
         eventually(recovered, within=20)
-    problems = [line["problem"] for line in logged if line["event"].startswith("the archive cannot be")]
+    problems = [line["problem"] for line in logged if line["event"].startswith("archive unavailable")]
     assert len(problems) == 2  # each reason once
     assert "lock timeout" in problems[1]
     archive.close()
