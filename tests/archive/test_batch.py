@@ -18,11 +18,11 @@ def call(id_: int) -> Call:
 batches = st.builds(
     Batch,
     records=st.sets(IDS).map(lambda ids: {id_: CallRecord(call(id_), CallDetails(), "full") for id_ in ids}),
-    additions=st.lists(
+    counted_calls=st.lists(
         st.builds(CountedCall, IDS.map(call), st.sampled_from(STAGES), st.just(((("calls",), 1),)))
     ),
     names=st.dictionaries(st.tuples(st.just("user"), st.text()), st.text()),
-    vanished=st.sets(IDS),
+    deleted_ids=st.sets(IDS),
     progress=st.none() | st.just(Checkpoint(counted_from=1.0)),
 )
 
@@ -37,7 +37,7 @@ def test_the_pieces_are_the_whole_and_what_a_call_adds_goes_with_it(batch: Batch
     for piece in pieces:
         together.add(piece)
         assert len(piece.records) <= MOST
-        adding = {addition.call.id for addition in piece.additions} & whole.records.keys()
+        adding = {addition.call.id for addition in piece.counted_calls} & whole.records.keys()
         assert adding <= piece.records.keys()
         assert piece.progress is None or piece is pieces[-1]
     assert together.records == whole.records
