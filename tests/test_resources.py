@@ -221,12 +221,12 @@ def test_what_was_large_and_is_free_goes_back_to_the_system() -> None:
 HOLES = """
 import re
 from pathlib import Path
-from exporter.malloc_tuning import give_back
+from exporter.malloc_tuning import tune_malloc
 
 def resident():
     return 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
-give_back()
+tune_malloc()
 before = resident()
 largest = b"x" * 16_000_000
 del largest
