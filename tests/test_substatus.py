@@ -139,7 +139,7 @@ def test_it_never_contradicts_the_state(seen: list[tuple[float, str | None]]) ->
     for at, word in seen:
         state: State | None = next((state for state in STATES if state == word), None)
         if state is not None:
-            presence.observe(state, at, patience=60)
+            presence.observe(state, at, stale_after=60)
         else:
             presence.set_substatus(word, at)
         if presence.substatus is not None:
