@@ -147,7 +147,7 @@ def test_an_availability_that_aircall_adds_later_is_unknown(world: Polled, accou
     with structlog.testing.capture_logs() as logs:
         world.poll()
         world.poll()
-    assert [line["word"] for line in logs if "word" in line] == ["on_the_moon"]
+    assert [line["availability"] for line in logs if "availability" in line] == ["on_the_moon"]
     scrape = world.scrape()
     assert set(scrape.all("aircall_user_availability_code", user_id=user).values()) == {5}
     assert set(scrape.all("aircall_user_availability", user_id=user, state="unknown").values()) == {1}

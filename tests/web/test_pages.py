@@ -86,7 +86,7 @@ def test_health_and_readiness(exporter: Running) -> None:
 
 def test_the_landing_page_says_how_fresh_everything_is(exporter: Running) -> None:
     page = get(exporter, "/").text
-    assert "the board is up to date" in page
+    assert "The data is up to date." in page
     for dataset in ("calls", "availabilities", "users", "teams", "numbers", "assignments"):
         assert f"<td>{dataset}</td>" in page
     assert "48 of the company's 60 requests a minute" in page
