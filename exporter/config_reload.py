@@ -2,14 +2,14 @@
 
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from exporter import config_file
 from exporter.config import Settings, Written, load_with_file
-from exporter.config_file import ConfigError
+from exporter.config_file import ConfigError, is_cut_off
 
 RESTART = ("storage.url", "storage.key_file", "storage.standby", "webhook.listen_address")
 """Keys that are read only at the start, as they name files, databases or sockets that stay open."""
@@ -122,15 +122,11 @@ def require_whole_secrets(source: str, before: Settings, after: Settings, writte
     """
     for key in SECRETS:
         was, now = _secrets(before, key), _secrets(after, key)
-        if key not in written.keys and any(is_cut_off(secret, was) for secret in now):
+        new = set(now) - set(was)
+        if key not in written.keys and any(is_cut_off(secret, each) for secret in new for each in was):
             raise ConfigError(
                 source, key, "is only the beginning of the secret in force; its file may be cut off"
             )
-
-
-def is_cut_off(secret: str, before: Collection[str]) -> bool:
-    """Return whether a secret is new, and only the beginning of one of those before."""
-    return secret not in before and any(each.startswith(secret) for each in before)
 
 
 def _secrets(settings: Settings, key: str) -> tuple[str, ...]:
@@ -139,7 +135,7 @@ def _secrets(settings: Settings, key: str) -> tuple[str, ...]:
 
 
 def require_guarded(source: str, before: Settings, after: Settings, written: Written) -> None:
-    """Reject a file that changes a guarded key by leaving it out.
+    """Reject a file in which a guarded key is missing, so that its default would apply.
 
     Args:
         source: The path of the file, for the error.
@@ -151,9 +147,8 @@ def require_guarded(source: str, before: Settings, after: Settings, written: Wri
     """
     for key in GUARDED:
         was, now = _value(before, key), _value(after, key)
-        if key == TOKEN and after.webhook.tokens:
-            continue  # it was changed where it is written, such as in a file that the environment names
-        if was != now and not {key, _ALSO_WRITTEN_AS.get(key)} & written.keys:
+        falls_back = was != now and now == _value(Settings(), key)
+        if falls_back and not {key, _ALSO_WRITTEN_AS.get(key)} & written.keys:
             section, _, name = key.rpartition(".")
             shown = "the token in force" if key == TOKEN else _shown(was)
             place = f" under {section}" if section else ""

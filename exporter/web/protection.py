@@ -7,7 +7,7 @@ valid YAML. So a reload may add protection, but it may not remove any.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from exporter.config_file import truncate
+from exporter.config_file import is_cut_off, truncate
 from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, TlsServer, WebConfig
 
 
@@ -63,7 +63,7 @@ def _missing(key: str, what: str, old: Iterable[str], new: Iterable[str]) -> Los
 
 
 def _cut_off(key: str, old: str, new: str) -> LostProtection | None:
-    if new == old or not old.startswith(new):
+    if not is_cut_off(new, old):
         return None
     problem = f"found {truncate(new)}, which is only the beginning of {truncate(old)}; restart to shorten it"
     return LostProtection(key, problem)
