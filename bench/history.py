@@ -11,6 +11,7 @@ from exporter.aircall.models import Call, CallDetails, Comment, Direction, Ref, 
 from exporter.archive import schema
 from exporter.archive.records import Batch, CallRecord
 from exporter.archive.store import Archive
+from exporter.simulator.calls import MISSED_CALL_REASONS
 from exporter.simulator.names import CITIES, FIRST_NAMES, LAST_NAMES, TEAMS
 
 END = 1_780_000_000
@@ -22,14 +23,6 @@ USERS, NUMBERS, TEAMS_IN_ALL, TAGS = 300, 40, 20, 30
 BATCH = 1000
 
 RARE_TAG = "Escalated to the board"
-REASONS = (
-    "out_of_opening_hours",
-    "short_abandoned",
-    "abandoned_in_ivr",
-    "abandoned_in_classic",
-    "no_available_agent",
-    "agents_did_not_answer",
-)
 _SAID = (
     "called back", "the customer asked about", "an invoice", "a refund", "a late delivery", "thanks",
     "needs a second number", "contract renewal", "the price", "a wrong address", "has moved", "urgent",
@@ -81,7 +74,7 @@ def _history(calls: int) -> Iterator[tuple[CallRecord, set[str]]]:
             started_at=started_at,
             answered_at=answered_at,
             ended_at=(answered_at or started_at + 20) + int(random.expovariate(1 / 180)),
-            missed_call_reason=random.choice(REASONS) if missed else None,
+            missed_call_reason=random.choice(MISSED_CALL_REASONS) if missed else None,
             user=None if user is None else Ref(user),
             number=Ref(number),
         )
