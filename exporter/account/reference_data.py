@@ -201,7 +201,7 @@ class ReferenceData:
     def confirm(self, name: str) -> None:
         """Accept the last list with this name.
 
-        Raises InvalidResponseError if it leaves out so many objects that it is not believed yet.
+        Raises InvalidResponseError if too many objects are missing for the list to be accepted yet.
         """
         objects = self._removal_detectors[name].unconfirmed if name in self._removal_detectors else 0
         users = self._memberships[name].unconfirmed if name in self._memberships else 0

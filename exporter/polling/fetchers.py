@@ -162,13 +162,12 @@ def fetch_calls(
             costs one second of the range.
     """
     newest = int(server_now)
-    read_from = todo.since
     if in_pieces:
         # If this fails, calls cannot be listed at all.
         yield from fetch_window(newest, None, account.apply_call_page)
         account.advance_to(server_now)
         yield from fetch_range(account, (todo.since, newest), now, all_known_to=newest - LATE_ARRIVAL_S)
-    read_from = max(read_from, account.aside.last_failing_second(newest) + 1)
+    read_from = max(todo.since, account.aside.last_failing_second(newest) + 1)
     if not in_pieces:
         read_from = yield from _fetch_recent_calls(account, read_from, server_now)
     account.mark_calls_fetched(todo.since, server_now, read_from)
