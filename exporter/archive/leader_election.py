@@ -36,6 +36,7 @@ _IS_HELD = text(f"SELECT EXISTS (SELECT {_LOCKS})")
 _END_EARLIER = f"SELECT pg_terminate_backend(pid) {_LOCKS} AND application_name = %s"
 _IS_IDLE = "(state IS DISTINCT FROM 'active' OR wait_event_type IN ('Lock', 'Client'))"
 _END_SILENT = text(f"SELECT pg_terminate_backend(pid) {_LOCKS} AND {_IS_IDLE}")
+_HOLDER = text(f"SELECT pid, backend_start {_LOCKS}")
 _SIGNS = select(notes.c.value).where(notes.c.name.in_((metadata_table.SERVED, "lifted", "version")))
 _NAME = "leader"
 
@@ -96,8 +97,9 @@ def _retry(connection: Any) -> bool:
 
 
 def sign_of_life(connection: Connection) -> object:
-    """Return a value that changes every few seconds while the leader works."""
-    return sorted(connection.scalars(_SIGNS)) if inspect(connection).has_table(notes.name) else None
+    """Return a value that changes every few seconds while the leader works, and if another session leads."""
+    signs = sorted(connection.scalars(_SIGNS)) if inspect(connection).has_table(notes.name) else None
+    return [tuple(row) for row in connection.execute(_HOLDER)], signs
 
 
 def end_silent(connection: Connection) -> bool:

@@ -48,7 +48,7 @@ class Standby:
 
         Args:
             leader_state: Returns whether another exporter leads.
-            sign_of_life: Returns a value that changes while the leader works.
+            sign_of_life: Returns a value that changes while the leader works, and if another one leads.
             end_silent: Ends the session of a leader that does not.
             require_loadable: Raises ArchiveError if this exporter could not load the archive.
         """

@@ -298,7 +298,10 @@ class ArchiveWriter:
         kind = kind_of_failure(error)
         if kind not in self._logged_failures:
             self._logged_failures.add(kind)
-            log.error("archive unavailable; counters paused, live metrics unaffected", problem=str(error))
+            if self._standby is not None and not self._loaded:
+                log.error("takeover failed; still on standby", problem=str(error))
+            else:
+                log.error("archive unavailable; counters paused, live metrics unaffected", problem=str(error))
         self._retry_at = now + self._retry
         self._retry = min(MAX_RETRY_S, 2 * self._retry)
 

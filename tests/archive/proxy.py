@@ -28,7 +28,8 @@ class Proxy:
         clients, self._clients = self._clients, []
         for client in clients:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
-            client.shutdown(socket.SHUT_RD)
+            with contextlib.suppress(OSError):  # the client has closed the connection itself
+                client.shutdown(socket.SHUT_RD)
             client.close()
         return len(clients)
 

@@ -218,6 +218,25 @@ def test_standby_ends_session_of_silent_exporter_only() -> None:
     assert ended[0] >= SILENCE
 
 
+def test_session_that_takes_over_is_a_sign_of_life(url: str) -> None:
+    """A silence never includes that of an earlier leader: loading the archive shows no other sign."""
+    leader, observer = Archive(url, exclusive=True), Archive(url)
+    leader.load()
+    leader.heartbeat(1.0)
+    before = observer.sign_of_life()
+    assert observer.sign_of_life() == before
+    leader.close()
+    eventually(lambda: not holders(url))
+    successor = Archive(url, exclusive=True)
+    successor.leads()
+    with pytest.raises(LostLeadershipError):
+        successor.release_leadership()  # takes the lock, and changes nothing else
+    assert holders(url)
+    assert observer.sign_of_life() != before
+    successor.close()
+    observer.close()
+
+
 def test_standby_that_was_stopped_itself_ends_no_session() -> None:
     ended: list[float] = []
     looks = Standby(lambda: HELD, lambda: 1, lambda: ended.append(1.0))

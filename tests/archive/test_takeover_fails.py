@@ -128,11 +128,14 @@ def test_standby_whose_start_fails_releases_the_lock(
     leader.close()
     eventually(lambda: not holders(url))
     taken = Taken(other)
-    with capture_logs():
+    with capture_logs() as logged:
         with monkeypatch.context() as patched:
             patched.setattr(caller_key, "claim", fail)
             other.live()
         assert taken.times
+        if isinstance(error, ArchiveError):
+            said = [line["event"] for line in logged if line.get("problem") == str(error)]
+            assert said == ["takeover failed; still on standby"]
         eventually(lambda: not holders(url))
         assert not other.loaded
         other.live(60)
