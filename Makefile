@@ -15,10 +15,11 @@ test: $(VENV)/developing check  ## everything that CI runs
 	.ci/servers
 	$(BIN)/pytest --numprocesses=logical --dist=loadfile --no-loadscope-reorder
 
-check: $(VENV)/developing  ## style and types
+check: $(VENV)/developing  ## style, types and layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/developing  ## print the tables of docs/performance.md (slow)
 	$(BIN)/python -m bench

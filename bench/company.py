@@ -11,20 +11,20 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from exporter.account.counter_totals import Key
+from exporter.account.records import Batch, Checkpoint, LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.client import Client
 from exporter.aircall.endpoints import PER_PAGE, Request
 from exporter.aircall.headers import Headers
 from exporter.aircall.models import Availability, Number, Page, User
-from exporter.archive.records import Batch, Checkpoint, LoadedState, SaveResult
 from exporter.archive.writer import ArchiveStatus
 from exporter.clock import Clocks
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.durations import Duration
 from exporter.metrics.exposition import Exposition
 from exporter.polling.poller import Poller
-from exporter.simulator.calls import Direction, SimulatedCall
+from exporter.simulator.models import Direction, SimulatedCall
 from exporter.simulator.payloads import call_payload
 from exporter.simulator.simulation import SimulatedAccount
 

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import event
 
 from exporter.account.counter_totals import answer_time_buckets, increments
+from exporter.account.records import Batch, CallRecord, CountedCall, Counting
 from exporter.aircall.models import Call, CallDetails, Ref
 from exporter.archive.database import sqlite_url
-from exporter.archive.records import Batch, CallRecord, CountedCall, Counting
 from exporter.archive.store import Archive
 
 ROUNDS = 40

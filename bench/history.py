@@ -7,11 +7,11 @@ from random import Random
 from msgspec.structs import replace
 from sqlalchemy import create_engine, insert
 
+from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment, Direction, Ref, Tag
 from exporter.archive import schema
-from exporter.archive.records import Batch, CallRecord
 from exporter.archive.store import Archive
-from exporter.simulator.calls import MISSED_CALL_REASONS
+from exporter.simulator.models import MISSED_CALL_REASONS
 from exporter.simulator.names import CITIES, FIRST_NAMES, LAST_NAMES, TEAMS
 
 END = 1_780_000_000

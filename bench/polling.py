@@ -16,12 +16,12 @@ from statistics import mean
 import structlog
 
 from bench.tutorial import AVAILABILITIES, CALLS, Tracker
+from exporter.account.records import Batch
 from exporter.aircall.budget import RequestBudget
-from exporter.archive.records import Batch
 from exporter.archive.store import Archive
-from exporter.config import Settings
-from exporter.planner.plan import Plan, plan
+from exporter.config.settings import Settings
 from exporter.polling import estimate
+from exporter.polling.plan import Plan, plan
 from exporter.polling.schedule import CORE, DIRECTORY, ENDED_CALLS
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount

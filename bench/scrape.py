@@ -22,13 +22,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
 
+from exporter.app import create_app
 from exporter.archive.store import Archive
 from exporter.clock import Clocks
-from exporter.config import Settings
-from exporter.runtime import Service
+from exporter.config.settings import Settings
+from exporter.polling.status import Snapshot
+from exporter.runtime.service import Service
 from exporter.simulator.simulation import SimulatedAccount
-from exporter.status import Snapshot
-from exporter.web.app import create_app
 from exporter.web.server import WebServer, bind
 from tests.plain import PlainCollector, plain
 from tests.scrape import Labels, Scrape

@@ -20,7 +20,7 @@ from exporter.archive.writer import ArchiveStatus
 from exporter.clock import Clocks, Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.sections import FAMILIES, SECTIONS, time_dependent_samples
-from exporter.status import Snapshot
+from exporter.polling.status import Snapshot
 
 KINDS = {
     "gauge": GaugeMetricFamily,

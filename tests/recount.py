@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from statistics import fmean
 
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 
 PERIOD = 900

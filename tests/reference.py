@@ -10,10 +10,10 @@ from exporter.aircall.client import ClientMetrics
 from exporter.clock import Clocks
 from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
 from exporter.metrics.family import Family
-from exporter.metrics.leader import LeaderMetric
-from exporter.metrics.polling import PollerMetrics
-from exporter.metrics.threads import ThreadMetrics
-from exporter.metrics.webhooks import WebhookMetrics
+from exporter.polling.metrics import PollerMetrics
+from exporter.runtime.leader_metric import LeaderMetric
+from exporter.runtime.thread_metrics import ThreadMetrics
+from exporter.webhooks.metrics import WebhookMetrics
 from tests.faults.boards import POLL
 from tests.faults.table import TROUBLES, Trouble
 

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+from exporter.app import PUBLIC, Reload, create_app
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Aircall, Settings
-from exporter.runtime import Service
+from exporter.config.settings import Aircall, Settings
+from exporter.runtime.service import Service
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from exporter.web.app import PUBLIC, Reload, create_app
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.server import WebServer, bind
 from tests.scrape import Scrape

@@ -6,12 +6,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from exporter.account.records import Batch
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.archive.records import Batch
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
-from exporter.config import Aircall, Settings
+from exporter.config.settings import Aircall, Settings
 from exporter.polling.poller import Poller
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount

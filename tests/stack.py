@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from bench.shared.addresses import free_address
-from exporter.config import QueueWait, Refresh, Thresholds
+from exporter.config.settings import QueueWait, Refresh, Thresholds
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from tests.running import Running, eventually, running

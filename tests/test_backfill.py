@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter import runtime
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.backfill import has_running_exporter, requested_range, time_left
+from exporter.cli.backfill import has_running_exporter, requested_range, time_left
 from exporter.clock import steady_clock
-from exporter.config import Storage
+from exporter.config.settings import Storage
 from exporter.durations import Duration
+from exporter.runtime import service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
@@ -108,7 +108,7 @@ def test_an_exporter_is_seen_whatever_its_own_clock_says(
 ) -> None:
     """It goes on from the wall clock's time at the start, which may have been wrong."""
     right = steady_clock()
-    monkeypatch.setattr(runtime, "steady_clock", lambda: lambda: right() - 3600)
+    monkeypatch.setattr(service, "steady_clock", lambda: lambda: right() - 3600)
     with running(account, archive=Archive(sqlite_url(str(tmp_path)))) as exporter:
         exporter.until_ready()
         assert eventually(lambda: has_running_exporter(Archive(sqlite_url(str(tmp_path)))))

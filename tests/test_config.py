@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.addresses import is_host
-from exporter.config import Settings, load
-from exporter.config_file import ConfigError
+from exporter.config.loader import load
+from exporter.config.settings import Settings
+from exporter.config.yaml_file import ConfigError
 from exporter.durations import Duration, parse_duration
 
 CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}

@@ -21,7 +21,7 @@ from exporter.aircall.endpoints import Response, TooManyObjectsError, paginate
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Team, User
 from exporter.archive import store
 from exporter.archive.store import Archive
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.polling.partial_fetch import fetch_window
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault

@@ -10,9 +10,10 @@ import pytest
 from exporter.api.answers import Calls, ListedCall
 from exporter.api.openapi import openapi
 from exporter.archive.criteria import PARAMETERS
-from exporter.config import Settings, load
+from exporter.cli.flags import parser
+from exporter.config.loader import load
+from exporter.config.settings import Settings
 from exporter.durations import Duration
-from exporter.flags import parser
 from tests.reference import METRICS, RELIABILITY, metrics_page, reliability_page
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -18,7 +18,7 @@ from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.durations import Duration
 from exporter.simulator import api, payloads
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.test_counting import call_event, hear
 from tests.ledger import counted, kept, plan, to_be_counted

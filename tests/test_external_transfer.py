@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from exporter.aircall.models import CallDetails, CallWithDetails
 from exporter.simulator import faults
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Fault
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.account.test_making import START, Counting, page, read_availabilities, read_users
 from tests.account.test_making import calls as any_call

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.config import Group, ServiceLevel, Thresholds
+from exporter.config.settings import Group, ServiceLevel, Thresholds
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled

@@ -12,13 +12,13 @@ from structlog.testing import capture_logs
 from exporter.account import id_limits
 from exporter.account.account import Account
 from exporter.account.counter_totals import team_increments
+from exporter.account.records import Batch, CallRecord, CountedCall, Counting
 from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import EVENTS, Delivery, Event
 from exporter.aircall.limits import LIMITS
 from exporter.aircall.models import Call, CallDetails
-from exporter.archive.records import Batch, CallRecord, CountedCall, Counting
 from exporter.archive.store import Archive
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount

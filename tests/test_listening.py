@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from exporter import runtime
 from exporter.api.assets import leads_to_the_web
-from exporter.simulator.calls import SimulatedCall
+from exporter.runtime import service
 from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.running import Running, eventually, running
 
@@ -77,7 +77,7 @@ def test_every_link_costs_one_request_of_the_budget(exporter: Running) -> None:
 
 
 def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "ON_DEMAND_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(service, "ON_DEMAND_TIMEOUT_S", 2.0)
     call, hang = recorded(exporter, age=3600), Hang()
     exporter.aircall.faults.append(Fault(lambda path: path == f"/v1/calls/{call.id}", hang))
     try:

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.polling.poller import INCOMPLETE_LIST_INTERVAL_S
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault

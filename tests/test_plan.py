@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import Aircall, Refresh, Settings
+from exporter.config.settings import Aircall, Refresh, Settings
 from exporter.durations import Duration
-from exporter.planner.advice import advice
-from exporter.planner.company import Company
-from exporter.planner.plan import plan
 from exporter.polling import estimate
+from exporter.polling.company import Company
+from exporter.polling.plan import plan
+from exporter.polling.plan_advice import advice
 from exporter.polling.schedule import CORE, DIRECTORY, LIVE, LONGEST_INTERVAL, SYNC_TOLERANCE
 from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import LATENCY, NOON, polled

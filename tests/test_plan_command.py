@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli import main
+from exporter.cli.main import main
 from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from exporter.simulator import faults
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Fault
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, polled

@@ -11,9 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.config import SIMULATED_CREDENTIAL, Settings, load
-from exporter.config_file import ConfigError
-from exporter.config_reload import CREDENTIALS, GUARDED, RESTART, ConfigFile
+from exporter.config.loader import load
+from exporter.config.reload import CREDENTIALS, GUARDED, RESTART, ConfigFile
+from exporter.config.settings import SIMULATED_CREDENTIAL, Settings
+from exporter.config.yaml_file import ConfigError
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.process import credential, process

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 import requests
 
-from exporter.config import SIMULATED_CREDENTIAL, Aircall, Group, Settings
-from exporter.config_file import ConfigError
-from exporter.config_reload import RESTART, ConfigFile, in_force
+from exporter.config.reload import RESTART, ConfigFile, in_force
+from exporter.config.settings import SIMULATED_CREDENTIAL, Aircall, Group, Settings
+from exporter.config.yaml_file import ConfigError
 from exporter.durations import Duration
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from exporter.account.call_store import INITIAL_LOOKBACK_S
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault

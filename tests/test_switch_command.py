@@ -17,15 +17,15 @@ from unittest import mock
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.admin.availability import switch
-from exporter.admin.runner import ApiRunner
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.cli import main
-from exporter.config import Aircall
+from exporter.cli.api_runner import ApiRunner
+from exporter.cli.main import main
+from exporter.config.settings import Aircall
+from exporter.polling.availability import switch
 from exporter.polling.fetchers import UserApi
-from exporter.simulator.directory import SimulatedUser
 from exporter.simulator.faults import Fault, answer
+from exporter.simulator.models import SimulatedUser
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.process import COMMAND, credential, process, run

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from exporter.cli import output
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from exporter.terminal import output
 from tests.process import COMMAND, credential, process
 from tests.running import eventually
 from tests.scrape import Scrape

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from exporter.archive.store import Archive
-from exporter.config import Webhook
+from exporter.config.settings import Webhook
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.webhooks.receiver import MAX_BODY_BYTES
 from tests.scrape import Scrape

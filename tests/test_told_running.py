@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 import requests
 
-from exporter.config import Refresh, Webhook
+from exporter.config.settings import Refresh, Webhook
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount

@@ -9,12 +9,12 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
-from exporter import runtime, watchdog
 from exporter.aircall.client import Client
 from exporter.archive import writer
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
+from exporter.runtime import service, watchdog
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.simulation import SimulatedAccount
 from tests.running import Running, eventually, running
@@ -26,7 +26,7 @@ LIVE = Refresh(calls=Duration(1), availabilities=Duration(1))
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for minutes here."""
     monkeypatch.setattr(watchdog, "LOOK", 0.05)
-    monkeypatch.setattr(runtime, "HANG_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(service, "HANG_TIMEOUT_S", 1.0)
     monkeypatch.setattr(writer, "HANG_TIMEOUT_S", 1.0)
 
 

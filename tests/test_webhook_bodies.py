@@ -15,10 +15,10 @@ from starlette.applications import Starlette
 from exporter.aircall import decoding
 from exporter.aircall.events import MAX_CLAIMS, Delivery, sender_of
 from exporter.clock import Clocks
-from exporter.metrics.webhooks import WebhookMetrics
 from exporter.web.server import WebServer, bind
 from exporter.webhooks import receiver
 from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.metrics import WebhookMetrics
 from exporter.webhooks.receiver import MAX_BODY_BYTES, PATH, webhook
 
 TOKEN = 'a token, with "quotes", \\ and é'

@@ -7,14 +7,14 @@ from typing import Any
 from starlette.applications import Starlette
 
 from exporter.archive.store import Archive
-from exporter.config import Webhook
-from exporter.metrics.webhooks import WebhookMetrics
+from exporter.config.settings import Webhook
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import DeliveryQueue, NetworkConditions, WebhookSender
 from exporter.simulator.webhooks import SimulatedWebhook
 from exporter.web.server import WebServer, bind
 from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.metrics import WebhookMetrics
 from exporter.webhooks.receiver import PATH, webhook
 from exporter.webhooks.worker import EventWorker
 from tests.simulated_time import Polled, SimulatedTime

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.shared import ledger
 from bench.shared.ledger import COLUMNS, Counts, Kept
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 
 Labels = tuple[str, ...]

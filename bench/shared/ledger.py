@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from bench.shared.scrape import Scrape
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 
 COLUMNS = (

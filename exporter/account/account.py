@@ -19,6 +19,15 @@ from exporter.account.event_stats import EventStats
 from exporter.account.id_limits import Identities
 from exporter.account.ledger import Ledger
 from exporter.account.period import NO_REASON, Period
+from exporter.account.records import (
+    Batch,
+    CallRecord,
+    Checkpoint,
+    Counting,
+    LoadedState,
+    SaveResult,
+    TimeRange,
+)
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
@@ -30,16 +39,7 @@ from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import API_HISTORY_S
 from exporter.aircall.limits import LIMITS, MAX_CALLS, Words
 from exporter.aircall.models import KINDS, Call, CallDetails, CallWithDetails, Page
-from exporter.archive.records import (
-    Batch,
-    CallRecord,
-    Checkpoint,
-    Counting,
-    LoadedState,
-    SaveResult,
-    TimeRange,
-)
-from exporter.config import Settings
+from exporter.config.settings import Settings
 
 CLOCK_SET_BACK_S = 60.0
 """Seconds by which Aircall's clock is behind when it was set back; events are less ahead of a poll."""

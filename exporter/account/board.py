@@ -12,7 +12,7 @@ from exporter.account.counter_totals import Histogram, Summary
 from exporter.account.directory import NamedRef
 from exporter.account.presence import State
 from exporter.aircall.models import Direction
-from exporter.config import Caller, Settings
+from exporter.config.settings import Caller, Settings
 
 CallCounts = Mapping[tuple[str, str], int]
 """Calls by direction and outcome; pairs whose count is unknown are left out."""

@@ -24,7 +24,7 @@ from exporter.account.presence import Presence, State
 from exporter.account.roster import Roster
 from exporter.account.teams import Team
 from exporter.aircall.models import Call, Number, User
-from exporter.config import Caller
+from exporter.config.settings import Caller
 
 MISSED_REASONS = (
     "out_of_opening_hours",

@@ -7,7 +7,7 @@ the range of their start. Ranges in a tuple are in order and neither overlap nor
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from exporter.archive.records import MAX_STARTS, Checkpoint, TimeRange
+from exporter.account.records import MAX_STARTS, Checkpoint, TimeRange
 
 RECHECK_AGE_FACTOR = 6
 RECHECK_AGES_S = tuple(300 * RECHECK_AGE_FACTOR**step for step in range(5))

@@ -17,12 +17,7 @@ from exporter.account.counter_totals import (
 )
 from exporter.account.coverage import Coverage
 from exporter.account.id_limits import Identities
-from exporter.account.reference_data import ReferenceData
-from exporter.account.roster import Roster
-from exporter.account.shares import Shares
-from exporter.account.teams import Team
-from exporter.aircall.models import Call
-from exporter.archive.records import (
+from exporter.account.records import (
     MAX_FOR_TEAMS,
     Batch,
     CallRecord,
@@ -32,7 +27,12 @@ from exporter.archive.records import (
     LoadedState,
     SaveResult,
 )
-from exporter.config import Settings
+from exporter.account.reference_data import ReferenceData
+from exporter.account.roster import Roster
+from exporter.account.shares import Shares
+from exporter.account.teams import Team
+from exporter.aircall.models import Call
+from exporter.config.settings import Settings
 
 BATCH_SIZE = 500
 """Calls that one batch counts for their teams; thousands may be waiting."""

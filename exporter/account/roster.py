@@ -10,7 +10,7 @@ from exporter.account.reference_data import ReferenceData
 from exporter.account.teams import Team, numbers_of, teams_of
 from exporter.account.unlisted import unnamed
 from exporter.aircall.models import Call
-from exporter.config import Settings
+from exporter.config.settings import Settings
 
 
 @dataclass(frozen=True, eq=False)

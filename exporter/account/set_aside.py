@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from exporter.account.coverage import merge, subtract
-from exporter.archive.records import TimeRange
+from exporter.account.records import TimeRange
 
 ObjectKind = Literal["call", "number", "user", "range"]
 OBJECT_KINDS: tuple[ObjectKind, ...] = get_args(ObjectKind)

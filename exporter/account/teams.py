@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
-from exporter.config import Group, Settings
+from exporter.config.settings import Group, Settings
 
 GROUP_PREFIX = "group:"
 """Prefix of a group's name in place of a team's id."""

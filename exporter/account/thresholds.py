@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from exporter.account.board import CallCounts, NumberRow, TeamRow, UserRow
-from exporter.config import Settings, Thresholds
+from exporter.config.settings import Settings, Thresholds
 
 ThresholdCheck = tuple[str, bool]
 """A KPI's name, as in the configuration, and whether its threshold is exceeded."""

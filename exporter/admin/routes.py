@@ -20,19 +20,19 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.account.board import UserRow
-from exporter.admin.availability import (
+from exporter.admin.page import HEADERS, switch_page
+from exporter.api.availability import SWITCH_PATH, AvailabilityRequest, SwitchedUser
+from exporter.api.openapi import description
+from exporter.polling.availability import (
     AutoStatusError,
     SwitchError,
     SwitchResult,
     Target,
     UnknownUserError,
 )
-from exporter.admin.page import HEADERS, switch_page
-from exporter.api.answers import json_answer, problem
-from exporter.api.availability import SWITCH_PATH, AvailabilityRequest, SwitchedUser
-from exporter.api.openapi import description
 from exporter.polling.on_demand import ON_DEMAND_ERRORS, TooManyRequestsError, to_http_error
-from exporter.runtime import Service
+from exporter.runtime.service import Service
+from exporter.web.problems import json_answer, problem
 from exporter.web.require_auth import USER, RequireAuthMiddleware
 
 log = structlog.get_logger()

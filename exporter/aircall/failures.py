@@ -13,7 +13,7 @@ import requests
 from urllib3 import exceptions
 
 from exporter.aircall.transport import Attempt
-from exporter.config_validation import secret_problem
+from exporter.credentials import secret_problem
 
 _UNTRUSTED = (18, 19, 20, 21)
 """OpenSSL's codes for certificates that no known authority has signed (X509_V_ERR_...)."""

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import msgspec
-from starlette.responses import Response
 
 from exporter.archive.search import CallResult, FoundTotals
 
@@ -24,21 +23,6 @@ class Calls(msgspec.Struct, frozen=True):
     """Totals of all calls that matched at the time of the first page."""
     next: str | None
     """The path of the next page; `None` on the last one."""
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """An error response, with a one-line reason."""
-
-    error: str
-
-
-def json_answer(body: bytes, code: int = 200) -> Response:
-    """Return a JSON response that must not be cached."""
-    return Response(body, code, {"Cache-Control": "no-store"}, "application/json")
-
-
-def problem(code: int, why: str) -> Response:
-    return json_answer(msgspec.json.encode(Problem(why)), code)
 
 
 def listed(call: CallResult) -> ListedCall:

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from exporter.aircall.models import CallWithDetails
-from exporter.api.answers import problem
-from exporter.config_file import truncate
 from exporter.polling.on_demand import ON_DEMAND_ERRORS, to_http_error
+from exporter.text import truncate
+from exporter.web.problems import problem
 
 LookUp = Callable[[int], CallWithDetails | None]
 """Fetches a call from Aircall; returns `None` if there is no such call. Raises one of `ON_DEMAND_ERRORS`."""

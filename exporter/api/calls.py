@@ -7,13 +7,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter.api.answers import Calls, json_answer, listed, problem
+from exporter.api.answers import Calls, listed
 from exporter.api.query import Cursor, Query, read_query
 from exporter.api.searches import Searches
 from exporter.archive.criteria import CriterionError
 from exporter.archive.database import ArchiveError
 from exporter.archive.search import page, totals
 from exporter.archive.store import Archive
+from exporter.web.problems import json_answer, problem
 
 
 class CallSearch:

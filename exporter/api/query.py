@@ -12,7 +12,7 @@ import msgspec
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError
 from exporter.archive.parsing import parse_criteria, reject_unknown
 from exporter.archive.search import FoundTotals, Position
-from exporter.config_file import truncate
+from exporter.text import truncate
 
 PATH = "/api/v1/calls"
 

@@ -14,13 +14,11 @@ from pathlib import Path
 
 from exporter.archive.database import ArchiveError
 from exporter.archive.text_index import digits_only
+from exporter.config.environment import MIN_LENGTH, key_problem
 from exporter.durable import make_directory, sync_directory
 
 NAME = "caller.key"
 """The file under --storage.path."""
-
-MIN_LENGTH = 32
-"""Minimum number of characters of a secret."""
 
 
 class CallerKey:
@@ -85,14 +83,3 @@ class KeyFile:
 def key_file(configured: str, directory: str) -> KeyFile:
     """Return the configured file, or else the one in `directory`, which may be created."""
     return KeyFile(Path(configured), False) if configured else KeyFile(Path(directory) / NAME, True)
-
-
-def key_problem(path: Path) -> str:
-    """Return what is wrong with a key file, or ""."""
-    try:
-        length = len(path.read_text(encoding="utf-8").strip())
-    except UnicodeDecodeError:
-        return "is not UTF-8 text"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    return f"holds {length} characters, wanted at least {MIN_LENGTH}" if length < MIN_LENGTH else ""

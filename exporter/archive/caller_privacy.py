@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from exporter.account.board import format_caller
+from exporter.account.records import CallRecord
 from exporter.aircall.models import CallDetails
 from exporter.archive.caller_key_file import CallerKey
 from exporter.archive.database import ArchiveError
-from exporter.archive.records import CallRecord
 
 ERASED = "forgotten"
 """The archived caller of calls whose caller was erased."""

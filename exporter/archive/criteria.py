@@ -6,7 +6,7 @@ All criteria must match. Of the options within one criterion, one must match. On
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.config_file import truncate
+from exporter.text import truncate
 
 Kind = Literal["time", "duration", "truth", "choice", "text"]
 

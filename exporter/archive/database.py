@@ -4,23 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import (
-    ArgumentError,
     DataError,
     DBAPIError,
     IntegrityError,
-    NoSuchModuleError,
     SQLAlchemyError,
 )
 
 from exporter.durable import make_directory
-
-DRIVERS = ("postgresql+psycopg", "sqlite", "sqlite+pysqlite")
-WANTED = "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
-IN_MEMORY = "found a SQLite database in memory, which loses all calls and counters at the end of the process"
 
 CONNECT_SECONDS = 5
 """Timeout of connecting to a database server, in seconds."""
@@ -80,43 +73,6 @@ def sqlite_url(directory: str, create: bool = True) -> str:
     except OSError as error:
         raise ArchiveError(f"{directory}: cannot be created: {error.strerror}") from None
     return f"sqlite:///{Path(directory) / 'archive.sqlite'}"
-
-
-def url_problem(url: str) -> str:
-    """Return what is wrong with the address of a database, or "". Does not contain parts of it."""
-    try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() not in ("postgresql", "sqlite"):
-            return "is of a kind that is not supported, wanted postgresql+psycopg:// or sqlite://"
-        dialect = parsed.get_dialect()
-        if parsed.drivername not in DRIVERS:
-            return f"found the driver {parsed.drivername}, which is not supported, {WANTED}"
-        if parsed.get_backend_name() == "sqlite" and is_in_memory(parsed):
-            return f"{IN_MEMORY}, {WANTED}"
-        dialect.import_dbapi()
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        return "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall"
-    except ImportError:
-        return "needs a driver that is not installed; it comes with the exporter's extra `postgres`"
-    return ""
-
-
-def is_in_memory(url: URL) -> bool:
-    """Return whether SQLite keeps this database in memory, or in a temporary file that it deletes at the end.
-
-    This checks only the address. `sqlite_files.file_problem` opens the database and detects the other cases.
-    """
-    name = url.database or ""
-    if not is_file_uri(url):
-        return name in ("", ":memory:")
-    path, _, options = name.removeprefix("file:").partition("?")
-    given = {f"{key}={value}" for key, value in url.query.items()} | set(options.split("&"))
-    return unquote(path) in ("", ":memory:") or bool({"mode=memory", "vfs=memdb"} & given)
-
-
-def is_file_uri(url: URL) -> bool:
-    """Return whether SQLite parses the name of the database as a URI."""
-    return "uri" in url.query and (url.database or "").startswith("file:")
 
 
 def engine_for(url: str, **pool: int) -> Engine:

@@ -12,9 +12,9 @@ import msgspec
 from sqlalchemy import Connection, Table, exists, false, inspect, select
 from sqlalchemy.exc import DBAPIError
 
+from exporter.account.records import CallRecord
 from exporter.archive import metadata_table, retention, schema
 from exporter.archive.database import ArchiveError, lacks_table
-from exporter.archive.records import CallRecord
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from exporter.archive.caller_privacy import ERASED
 from exporter.archive.schema import calls, comments, tags
 from exporter.archive.search import group_by_call
 from exporter.archive.text_index import digits_only, search_text
-from exporter.config import Caller
+from exporter.config.settings import Caller
 
 BATCH_SIZE = 1000
 """Calls that are processed in one transaction."""

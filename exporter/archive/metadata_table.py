@@ -5,7 +5,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import Connection, select, update
 
-from exporter.archive.records import Checkpoint, Counting
+from exporter.account.records import Checkpoint, Counting
 from exporter.archive.schema import state
 
 T = TypeVar("T")

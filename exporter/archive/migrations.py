@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError
 
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import merge, subtract
+from exporter.account.records import Checkpoint
 from exporter.archive import integrity
 from exporter.archive.database import LOCK_TIMEOUT, ArchiveError, write_transaction
 from exporter.archive.metadata_table import PROGRESS, read, write
-from exporter.archive.records import Checkpoint
 from exporter.archive.schema import comments, metadata, state, tags
 from exporter.archive.text_index import search_text
 

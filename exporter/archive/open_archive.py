@@ -6,8 +6,8 @@ from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.sqlite_files import file_of, file_problem
 from exporter.archive.store import Archive
-from exporter.config import Storage
-from exporter.config_file import ConfigError
+from exporter.config.settings import Storage
+from exporter.config.yaml_file import ConfigError
 
 
 def opened(

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError, Parameter
-from exporter.config_file import truncate
 from exporter.durations import parse_duration
+from exporter.text import truncate
 
 TIME_FORMATS = "a time such as 2026-11-23, 2026-11-23T14:30, 2h (that long ago), now or UNIX seconds"
 """The accepted forms of a time."""

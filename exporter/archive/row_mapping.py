@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row as DatabaseRow
 
+from exporter.account.records import CallRecord, CountedCall
 from exporter.aircall.models import Call, Ref
 from exporter.archive.caller_privacy import Callers
-from exporter.archive.records import CallRecord, CountedCall
 from exporter.archive.text_index import digits_only, search_text
 
 T = TypeVar("T", str, str | None)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import structlog
 
 from exporter.account.distinct_ids import Distinct
+from exporter.account.records import Batch, Checkpoint, SaveResult
 from exporter.archive.database import UnstorableError
-from exporter.archive.records import Batch, Checkpoint, SaveResult
 from exporter.archive.store import Archive
 
 log = structlog.get_logger()

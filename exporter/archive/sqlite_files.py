@@ -8,14 +8,8 @@ from urllib.parse import unquote
 
 from sqlalchemy import URL, Engine, event
 
-from exporter.archive.database import (
-    IN_MEMORY,
-    WANTED,
-    ArchiveError,
-    ReplacedError,
-    is_file_uri,
-    is_in_memory,
-)
+from exporter.archive.database import ArchiveError, ReplacedError
+from exporter.config.database_url import IN_MEMORY, WANTED, is_file_uri, is_in_memory
 
 _SUFFIXES = ("", "-wal", "-shm")
 

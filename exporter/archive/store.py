@@ -14,6 +14,19 @@ import msgspec
 from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
 
 from exporter.account.counter_totals import Key
+from exporter.account.records import (
+    MAX_FOR_TEAMS,
+    MAX_STARTS,
+    Batch,
+    CallRecord,
+    Checkpoint,
+    CountedCall,
+    Counting,
+    LoadedState,
+    SaveResult,
+    TimeRange,
+    UserStates,
+)
 from exporter.aircall.models import Call
 from exporter.archive import (
     caller_key,
@@ -40,23 +53,10 @@ from exporter.archive.database import (
     write_transaction,
 )
 from exporter.archive.migrations import prepare, require_current, require_preparable
-from exporter.archive.records import (
-    MAX_FOR_TEAMS,
-    MAX_STARTS,
-    Batch,
-    CallRecord,
-    Checkpoint,
-    CountedCall,
-    Counting,
-    LoadedState,
-    SaveResult,
-    TimeRange,
-    UserStates,
-)
 from exporter.archive.search import CallResult, search
 from exporter.archive.session import Session
 from exporter.archive.sqlite_files import OpenFiles, file_of
-from exporter.config import Caller
+from exporter.config.settings import Caller
 
 T = TypeVar("T")
 

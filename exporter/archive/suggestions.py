@@ -9,7 +9,7 @@ from exporter.account.directory import SINGLE_USERS
 from exporter.account.teams import group_label
 from exporter.archive.criteria import Criteria
 from exporter.archive.schema import names, teams
-from exporter.config_file import truncate
+from exporter.text import truncate
 
 
 def unknown_name_hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:

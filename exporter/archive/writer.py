@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from exporter.archive.database import ArchiveError, LostLeadershipError, ReplacedError, kind_of_failure
-from exporter.archive.purge import Removal
-from exporter.archive.records import (
+from exporter.account.records import (
     Batch,
     Checkpoint,
     LoadedState,
@@ -20,11 +18,13 @@ from exporter.archive.records import (
     TimeRange,
     UserStates,
 )
+from exporter.archive.database import ArchiveError, LostLeadershipError, ReplacedError, kind_of_failure
+from exporter.archive.purge import Removal
 from exporter.archive.saver import Saver
 from exporter.archive.standby import CHECK_INTERVAL_S, Standby
 from exporter.archive.store import Archive
 from exporter.clock import Clocks
-from exporter.config import Caller, Settings
+from exporter.config.settings import Caller, Settings
 from exporter.worker_thread import WorkerThread
 
 log = structlog.get_logger()

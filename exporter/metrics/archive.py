@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from exporter.archive.writer import ArchiveStatus
 from exporter.metrics.family import Family, Sample
-from exporter.status import Status
+from exporter.polling.status import Status
 
 UP = Family(
     "aircall_archive_up",

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from exporter import __version__
 from exporter.account.board import Board
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.metrics.family import Family, Sample
-from exporter.status import Status
+from exporter.polling.status import Status
 
 ACTIVITY_PERIOD = Family(
     "aircall_activity_period_seconds", "gauge", "Length of the activity period, which period gauges cover."

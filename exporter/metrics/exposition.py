@@ -20,7 +20,7 @@ from exporter.metrics.gzip_stream import Chunk, GzipPrefix, gzipped
 from exporter.metrics.sections import SECTIONS, TIME_DEPENDENT, time_dependent_samples
 from exporter.metrics.text import sample_lines
 from exporter.metrics.text_cache import FORMATS, Format, SectionText, header
-from exporter.status import Snapshot
+from exporter.polling.status import Snapshot
 
 FORMAT_TTL_S = 300.0
 """Seconds for which each snapshot is prepared in a format after the last scrape in that format."""

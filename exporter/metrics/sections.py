@@ -16,7 +16,7 @@ from exporter.archive.writer import ArchiveStatus
 from exporter.clock import Moment
 from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
 from exporter.metrics.family import Family, Sample
-from exporter.status import Snapshot
+from exporter.polling.status import Snapshot
 
 
 def _never(*_: object) -> float:

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Set
 
 from exporter.account.account import Account
-from exporter.planner.company import Company
 from exporter.polling import costs, schedule
+from exporter.polling.company import Company
 from exporter.polling.costs import Cost
 from exporter.polling.schedule import ENDED_CALLS, SUBSTATUSES
 from exporter.polling.task import DatasetTask

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from exporter.account.account import Account
 from exporter.account.call_store import LATE_ARRIVAL_S, MAX_REQUESTS_PER_PASS, CallBatch, CallsToFetch
+from exporter.account.records import TimeRange
 from exporter.account.reference_data import ReferenceData
 from exporter.account.removal_detector import Listed
 from exporter.aircall import endpoints
@@ -19,7 +20,6 @@ from exporter.aircall.endpoints import ApiTask, Request, TooManyObjectsError, fe
 from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.models import CallWithDetails, Page
 from exporter.aircall.server_clock import MIN_CONFIRMATIONS, ServerClock
-from exporter.archive.records import TimeRange
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.partial_fetch import fetch_each, fetch_list, fetch_window, undecodable
 from exporter.polling.schedule import SUBSTATUSES

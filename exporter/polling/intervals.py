@@ -9,8 +9,8 @@ from exporter.aircall.budget import RequestBudget
 from exporter.polling import estimate, schedule
 from exporter.polling.log_once import OnceLogger
 from exporter.polling.schedule import CORE, DATASETS, DIRECTORY, ENDED_CALLS, LIVE
+from exporter.polling.status import DatasetStatus
 from exporter.polling.task import DatasetTask
-from exporter.status import DatasetStatus
 
 
 class IntervalController:

@@ -7,12 +7,11 @@ import structlog
 
 from exporter.account.account import Account
 from exporter.account.set_aside import ObjectKind, SetAside
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.durations import Duration
-from exporter.planner.advice import advice
-from exporter.planner.command import in_words
-from exporter.planner.company import Company
-from exporter.planner.plan import plan
+from exporter.polling.company import Company
+from exporter.polling.plan import in_words, plan
+from exporter.polling.plan_advice import advice
 from exporter.polling.schedule import CORE
 
 log = structlog.get_logger()

@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from exporter.account.account import Account
+from exporter.account.records import Batch, LoadedState, QueueFullError, TimeRange
 from exporter.account.webhook_events import EventOutcome, EventProcessor
 from exporter.aircall.budget import DEFAULT_BACKOFF_S, RequestBudget
 from exporter.aircall.client import Client
@@ -27,20 +28,19 @@ from exporter.aircall.errors import (
 from exporter.aircall.events import Event
 from exporter.aircall.headers import Headers
 from exporter.aircall.server_clock import ServerClock
-from exporter.archive.records import Batch, LoadedState, QueueFullError, TimeRange
 from exporter.clock import Clocks
-from exporter.config import Settings
-from exporter.metrics.polling import PollerMetrics
+from exporter.config.settings import Settings
 from exporter.polling import estimate, schedule
 from exporter.polling.credential import CredentialState
 from exporter.polling.intervals import IntervalController
 from exporter.polling.log_once import OnceLogger
+from exporter.polling.metrics import PollerMetrics
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import CORE, DATASETS, DIRECTORY, ENDED_CALLS, LIVE, ON_DEMAND_REQUESTS
+from exporter.polling.status import Snapshot, Status
 from exporter.polling.task import MAX_ATTEMPTS, RETRY_S
 from exporter.polling.tasks import BACKGROUND, Tasks
 from exporter.polling.throttling import Throttling
-from exporter.status import Snapshot, Status
 
 log = structlog.get_logger()
 

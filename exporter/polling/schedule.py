@@ -7,7 +7,7 @@ budget is too small, intervals grow, which `aircall_poll_interval_seconds` shows
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.polling.costs import Cost
 
 ENDED_CALLS = "endings"

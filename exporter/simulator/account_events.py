@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.simulator.calls import SimulatedCall
-from exporter.simulator.directory import SimulatedUser
+from exporter.simulator.models import SimulatedCall, SimulatedUser
 
 
 @dataclass(frozen=True, slots=True)

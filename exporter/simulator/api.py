@@ -8,8 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter.simulator.calls import SimulatedCall
-from exporter.simulator.directory import SimulatedNumber, SimulatedTeam, SimulatedUser
+from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedTeam, SimulatedUser
 from exporter.simulator.paging import ApiError, json_answer, page_answer, whole_number
 from exporter.simulator.payloads import (
     Payload,

@@ -4,9 +4,8 @@ from functools import partial
 from random import Random
 
 from exporter.simulator.call_handling import Conversations
-from exporter.simulator.calls import SimulatedCall
-from exporter.simulator.directory import SimulatedNumber, SimulatedUser
 from exporter.simulator.load_profile import CompanyClock
+from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
 from exporter.simulator.switchboard import Switchboard
 
 LONGEST_WAIT = 60.0

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from exporter.simulator.calls import SimulatedCall
-from exporter.simulator.directory import SimulatedUser
+from exporter.simulator.models import SimulatedCall, SimulatedUser
 from exporter.simulator.names import COMMENTS, TAGS
 from exporter.simulator.switchboard import Switchboard
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from random import Random
 
-from exporter.simulator.directory import Directory, SimulatedUser
+from exporter.simulator.directory import Directory
+from exporter.simulator.models import SimulatedUser
 from exporter.simulator.names import CITIES, COUNTRIES, FIRST_NAMES, LAST_NAMES, LINES, PEOPLE, TEAMS
 
 _HOMES = ("FR", "GB", "FR", "DE", "ES", "US")

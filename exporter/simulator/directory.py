@@ -1,66 +1,9 @@
-"""Who is who: users, teams and numbers of the simulated account, and who answers which number."""
+"""Add, remove and list the users, teams and numbers of the simulated account."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from itertools import count
 
-from exporter.simulator.calls import SimulatedCall
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedUser:
-    """A user; every field may be changed at any time."""
-
-    id: int
-    name: str
-    email: str
-    time_zone: str = "Europe/Paris"
-    language: str = "en-US"
-    created_at: str = "2024-03-04T09:12:44.000Z"
-    wrap_up_time: int = 0
-    """Seconds of after-call work that follow each call."""
-    presence: str = "available"
-    """The availability while neither in a call nor wrapping one up; any text is served as it is."""
-    availability_status: str = "available"
-    """What the user set: `available`, `unavailable`, or `custom` for working hours ("Auto" in the phone)."""
-    substatus: str = "always_open"
-    """`always_open`, `always_closed`, or why he pauses, such as `Out for lunch`."""
-    held_back: bool = False
-    """Whether somebody else made the user unavailable, until that is undone or he signs out."""
-    call: SimulatedCall | None = None
-    """The call that keeps the user busy now: one dialled or answered."""
-    wrap_up_until: float = 0.0
-    """UNIX seconds at which the after-call work ends."""
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedTeam:
-    """A team; `user_ids` may be changed at any time."""
-
-    id: int
-    name: str
-    user_ids: set[int] = field(default_factory=set)
-    created_at: str = "2024-03-04T08:31:43.000Z"
-
-
-@dataclass(slots=True, eq=False)
-class SimulatedNumber:
-    """A phone number; `user_ids`, the users who answer it, may be changed at any time."""
-
-    id: int
-    name: str
-    digits: str
-    country: str
-    time_zone: str
-    user_ids: set[int] = field(default_factory=set)
-    team_ids: list[int] = field(default_factory=list)
-    """The teams that its calls are distributed to."""
-    is_ivr: bool = False
-    opening: tuple[float, float] | None = None
-    """Between which hours of the company's day it is open; none: always."""
-    popularity: float = 1.0
-    """How many callers it draws, per user who answers it."""
-    created_at: str = "2024-03-04T11:41:01.000Z"
+from exporter.simulator.models import SimulatedNumber, SimulatedTeam, SimulatedUser
 
 
 class Directory:

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from exporter.simulator.calls import SimulatedCall
-from exporter.simulator.directory import SimulatedNumber, SimulatedTeam, SimulatedUser
+from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedTeam, SimulatedUser
 
 Payload = dict[str, Any]
 

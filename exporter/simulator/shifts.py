@@ -5,8 +5,8 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from exporter.simulator.directory import SimulatedUser
 from exporter.simulator.load_profile import DAY, CompanyClock
+from exporter.simulator.models import SimulatedUser
 from exporter.simulator.switchboard import Switchboard
 
 _PAUSES = (("On a break", 10), ("On a break", 8), ("Back office", 16), ("In training", 25), ("Other", 5))

@@ -8,8 +8,9 @@ from math import floor
 from threading import RLock
 
 from exporter.simulator.account_events import AccountEvent, Listener
-from exporter.simulator.calls import CallHistory, Direction, SimulatedCall
-from exporter.simulator.directory import Directory, SimulatedNumber, SimulatedUser
+from exporter.simulator.call_history import CallHistory
+from exporter.simulator.directory import Directory
+from exporter.simulator.models import Direction, SimulatedCall, SimulatedNumber, SimulatedUser
 from exporter.simulator.timeline import Timeline
 
 UNTIL_ENDED = 30.0

@@ -14,8 +14,9 @@ from typing import Literal, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from exporter import config_file
-from exporter.config_file import ConfigError, Messages
+from exporter.config import yaml_file
+from exporter.config.yaml_file import ConfigError, Messages
+from exporter.text import truncate
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS12", "TLS13"]
@@ -136,7 +137,7 @@ def load_web_config(path: str) -> WebConfig:
 
 def read_web_config(path: str) -> WebConfig:
     """Read the file alone. Raises ConfigError, whose text is one line."""
-    config = config_file.convert(config_file.read(path), WebConfig, path, _TEXTS)
+    config = yaml_file.convert(yaml_file.read(path), WebConfig, path, _TEXTS)
     for user, hashed in config.users.items():
         if not BCRYPT.fullmatch(hashed):
             raise ConfigError(path, f"basic_auth_users.{user}", "is not a bcrypt hash, wanted one ($2y$...)")
@@ -180,7 +181,7 @@ def _header_problem(name: str, value: str) -> str:
         return "holds a line break, a character outside ASCII, or a space around it"
     values = HEADERS[name]
     if value and values and value not in values:
-        return f"found {config_file.truncate(value)}, wanted {' or '.join(values)}"
+        return f"found {truncate(value)}, wanted {' or '.join(values)}"
     return ""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from exporter.config_file import ConfigError
+from exporter.config.yaml_file import ConfigError
 from exporter.web.config import NO_WEB_CONFIG, WebConfig, build_ssl_context, read_web_config
 from exporter.web.protection import lost_protection
 

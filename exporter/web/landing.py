@@ -5,7 +5,7 @@ from html import escape
 
 from exporter import __version__
 from exporter.durations import Duration
-from exporter.status import Snapshot
+from exporter.polling.status import Snapshot
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -7,7 +7,7 @@ valid YAML. So a reload may add protection, but it may not remove any.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from exporter.config_file import is_cut_off, truncate
+from exporter.text import is_cut_off, truncate
 from exporter.web.config import CLIENT_AUTH_TYPES, TLS_VERSIONS, TlsServer, WebConfig
 
 

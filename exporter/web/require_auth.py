@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from exporter.api.answers import problem
+from exporter.web.problems import problem
 
 USER = "visitor"
 """Key in a request's scope: the name of the authenticated user."""

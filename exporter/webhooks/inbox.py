@@ -9,7 +9,7 @@ from contextlib import suppress
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.events import UNKNOWN_EVENT, Delivery, Sender
 from exporter.clock import Clock
-from exporter.metrics.webhooks import Result, WebhookMetrics
+from exporter.webhooks.metrics import Result, WebhookMetrics
 
 MAX_PENDING_EVENTS = 5000
 """Events that may wait; they take about 15 MB."""

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from exporter.aircall.decoding import repaired
 from exporter.aircall.events import sender_of
-from exporter.metrics.webhooks import Result
 from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.metrics import Result
 
 PATH = "/webhook"
 

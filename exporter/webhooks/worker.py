@@ -7,8 +7,8 @@ import structlog
 
 from exporter.aircall.events import Event
 from exporter.clock import Clock
-from exporter.metrics.webhooks import WebhookMetrics
 from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.metrics import WebhookMetrics
 from exporter.worker_thread import WorkerThread
 
 log = structlog.get_logger()

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from exporter.account import id_limits
 from exporter.account.account import Account
 from exporter.account.counter_totals import Totals, answer_time_buckets, increments
+from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref, User
-from exporter.archive.records import LoadedState, SaveResult
-from exporter.config import Settings, Webhook
+from exporter.config.settings import Settings, Webhook
 from exporter.metrics import counters
 from tests.plain import buckets
 

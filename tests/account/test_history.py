@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.account.coverage import RECHECK_AGES_S, Coverage, merge, subtract
-from exporter.archive.records import Checkpoint, TimeRange
+from exporter.account.records import Checkpoint, TimeRange
 
 NOW = 1_780_000_000
 DAY = 86_400

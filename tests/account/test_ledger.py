@@ -5,11 +5,11 @@ from msgspec.structs import replace
 from exporter.account.account import Account
 from exporter.account.coverage import Coverage
 from exporter.account.ledger import Ledger
+from exporter.account.records import LoadedState
 from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref
-from exporter.archive.records import LoadedState
-from exporter.config import Settings
+from exporter.config.settings import Settings
 
 
 def test_batch_rejected_deleted_call_is_fetched_again() -> None:

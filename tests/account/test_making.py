@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from exporter.account.account import Account
 from exporter.account.board import Board
+from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.models import Availability, Call, CallDetails, CallWithDetails, Number, Page, Ref, User
-from exporter.archive.records import LoadedState, SaveResult
-from exporter.config import Group, Settings
+from exporter.config.settings import Group, Settings
 
 START = 1_780_000_000
 SETTINGS = Settings(sla=10, groups=(Group(name="Desk", users=(1, "user 3"), numbers=(2,)),))

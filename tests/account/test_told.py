@@ -12,7 +12,7 @@ from exporter.account.call_versions import latest_version
 from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import Event, UserEventData
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
-from exporter.config import Webhook
+from exporter.config.settings import Webhook
 from tests.account.test_making import KNOWN, START, Counting, calls, page, read_availabilities, saved, shown
 
 END = START + 700

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.admin.runner import ApiRunner
 from exporter.aircall import client as client_module
 from exporter.aircall import endpoints, transport
 from exporter.aircall.budget import RequestBudget
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.endpoints import Request, fetch
 from exporter.aircall.errors import ApiError, DroppedConnectionError
+from exporter.cli.api_runner import ApiRunner
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.tasks import AVAILABILITY_CHANGES
 from exporter.simulator.faults import DropIdle, Fault

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, create_engine, inspect, select
 
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import gaps
+from exporter.account.records import Checkpoint
 from exporter.archive import metadata_table, schema
-from exporter.archive.records import Checkpoint
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.ledger import open_calls

@@ -4,7 +4,7 @@ from exporter.archive.criteria import PARAMETERS, Criteria
 from exporter.archive.search import FoundTotals
 from exporter.archive.store import Archive
 from exporter.archive.text_index import normalize
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, polled
 

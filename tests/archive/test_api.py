@@ -16,11 +16,11 @@ import yaml
 from sqlalchemy import create_engine
 
 from bench.history import END, START, fill
+from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails
 from exporter.api import query, searches
 from exporter.api.answers import Calls
 from exporter.archive import database as databases
-from exporter.archive.records import Batch, CallRecord
 from exporter.archive.search import FoundTotals
 from exporter.archive.store import Archive
 from exporter.simulator.server import SimulatedAircall

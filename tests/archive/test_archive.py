@@ -8,10 +8,10 @@ from sqlalchemy import create_engine
 from exporter.archive import schema
 from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Fault, answer
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres
 from tests.archive.tables import rows

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, CountStage
 from exporter.aircall.models import Call, CallDetails
-from exporter.archive.records import Batch, CallRecord, Checkpoint, CountedCall, CountStage
 
 MOST = 3
 IDS = st.integers(1, 12)

@@ -12,15 +12,16 @@ from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
 from exporter.account.board import format_caller
+from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment, Tag
 from exporter.archive import masking
 from exporter.archive.caller_key_file import KeyFile, key_file
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError, sqlite_url
-from exporter.archive.records import Batch, CallRecord
 from exporter.archive.store import Archive
-from exporter.config import Caller, Storage, load_storage
-from exporter.config_file import ConfigError
+from exporter.config.loader import load_storage
+from exporter.config.settings import Caller, Storage
+from exporter.config.yaml_file import ConfigError
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import digits, found_in, tables
 from tests.archive.ways import ask, command, served

@@ -4,9 +4,9 @@ import pytest
 
 from exporter.account.coverage import RECHECK_AGES_S
 from exporter.archive.store import Archive
-from exporter.config import Refresh, Storage
+from exporter.config.settings import Refresh, Storage
 from exporter.durations import Duration
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.tables import rows
 from tests.archive.test_archive import finished

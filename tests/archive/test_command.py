@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.archive import output
 from exporter.archive.search import CallResult
+from exporter.cli import call_table
 from tests.archive.kept import PERIOD, SINCE, UNTIL, Kept
 from tests.archive.ways import command
 from tests.process import COMMAND
@@ -129,11 +129,11 @@ def test_nothing_in_a_call_becomes_a_formula_or_a_command(capsys: pytest.Capture
         voicemail=False,
         asset="",
     )
-    output.as_csv([evil], UTC)
+    call_table.as_csv([evil], UTC)
     row = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert (row["user"], row["number"], row["caller"]) == ("'=1+1", "'@x", "+33 1 22")
     assert row["tags"].startswith("'-x")
-    output.as_table([evil], UTC)
+    call_table.as_table([evil], UTC)
     assert "\x1b[2J" not in capsys.readouterr().out
 
 

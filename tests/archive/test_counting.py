@@ -4,16 +4,16 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import create_engine
 
+from exporter.account.records import Counting
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref
 from exporter.archive import metadata_table
-from exporter.archive.records import Counting
 from exporter.archive.store import Archive
 from exporter.durations import Duration
 from exporter.polling import fetchers
 from exporter.polling.on_demand import OnDemandRequest
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Fault, answer
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.away import Away
 from tests.archive.tables import rows

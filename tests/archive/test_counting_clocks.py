@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
+from exporter.account.records import Counting
 from exporter.archive import metadata_table
-from exporter.archive.records import Counting
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.test_archive import live

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from sqlalchemy import create_engine, inspect
 
+from exporter.account.records import Counting
 from exporter.aircall.events import Event
 from exporter.archive import metadata_table
-from exporter.archive.records import Counting
 from exporter.archive.writer import WriterCallbacks
 from exporter.durations import Duration
 from exporter.simulator.server import SimulatedAircall

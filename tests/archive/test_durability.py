@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, event, text
 
+from exporter.account.records import Batch
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.database import sqlite_url
-from exporter.archive.records import Batch
 from exporter.archive.store import Archive
 from exporter.webhooks.tokenfile import TokenFile
 from tests.archive.postgres import Postgres
@@ -33,7 +33,7 @@ def test_sqlite_archive_writes_each_transaction_to_disk(tmp_path: Path) -> None:
 SAVE = """
 import os, sys
 from exporter.archive.database import sqlite_url
-from exporter.archive.records import Batch
+from exporter.account.records import Batch
 from exporter.archive.store import Archive
 
 archive = Archive(sqlite_url(sys.argv[1]))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.archive import command as search
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
+from exporter.cli import calls as search
 from tests.archive.ways import command
 from tests.process import COMMAND
 from tests.stack import free_address

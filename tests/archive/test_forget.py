@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment, Tag
 from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError, sqlite_url
-from exporter.archive.records import Batch, CallRecord
 from exporter.archive.store import Archive
-from exporter.config import Caller
+from exporter.config.settings import Caller
 from tests.archive.company import Company
 from tests.archive.tables import found_in, tables
 from tests.archive.ways import command

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from exporter.archive.open_archive import opened
-from exporter.config import Storage, load
-from exporter.config_file import ConfigError
+from exporter.config.loader import load
+from exporter.config.settings import Storage
+from exporter.config.yaml_file import ConfigError
 from tests.process import run
 
 CREDENTIAL = {"AIRCALL_API_ID": "0123456789abcdef", "AIRCALL_API_TOKEN": "fedcba9876543210"}

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from exporter.account.records import Checkpoint, LoadedState
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
-from exporter.archive.records import Checkpoint, LoadedState
 from exporter.archive.store import Archive
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Fault, answer
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.account.test_told import END, Moment, company, journeys
 from tests.archive.away import Away

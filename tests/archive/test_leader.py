@@ -13,19 +13,19 @@ import pytest
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
-from exporter import runtime, watchdog
+from exporter.account.records import Batch
 from exporter.archive import standby
 from exporter.archive.database import ArchiveError, LostLeadershipError
 from exporter.archive.leader_election import LeaderState
-from exporter.archive.records import Batch
 from exporter.archive.standby import SILENCE, SUSPENDED, Standby
 from exporter.archive.store import Archive
-from exporter.config import Aircall, Settings
-from exporter.runtime import Service
+from exporter.config.settings import Aircall, Settings
+from exporter.runtime import service, watchdog
+from exporter.runtime.service import Service
+from exporter.runtime.suspension import CONFIRMING_S, LATE_S, LONG_S, Suspension
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from exporter.suspension import CONFIRMING_S, LATE_S, LONG_S, Suspension
 from tests.archive.company import Company
 from tests.archive.postgres import Postgres
 from tests.archive.proxy import Proxy, proxy
@@ -37,11 +37,11 @@ from tests.scrape import Scrape
 
 IMPATIENT = """
 import sys
-from exporter import runtime, watchdog
+from exporter.runtime import service, watchdog
 from exporter.archive import standby, writer
-runtime.HANG_TIMEOUT_S, watchdog.LOOK, writer.HEARTBEAT_INTERVAL_S = 3.0, 0.5, 1.0
-standby.SILENCE, runtime.SILENCE, standby.REJOIN_GRACE_S = 6.0, 6.0, 4.0
-from exporter.cli import main
+service.HANG_TIMEOUT_S, watchdog.LOOK, writer.HEARTBEAT_INTERVAL_S = 3.0, 0.5, 1.0
+standby.SILENCE, service.SILENCE, standby.REJOIN_GRACE_S = 6.0, 6.0, 4.0
+from exporter.cli.main import main
 sys.exit(main())
 """
 """The command with less patience: it is stopped or hangs for seconds instead of minutes."""
@@ -182,7 +182,7 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
     led: tuple[Service, SimulatedAircall, threading.Event],
 ) -> None:
     monkeypatch.setattr(watchdog, "LOOK", 0.1)
-    monkeypatch.setattr(runtime, "SILENCE", 6.0)
+    monkeypatch.setattr(service, "SILENCE", 6.0)
     goes_on = threading.Event()
     monkeypatch.setattr(Archive, "heartbeat", lambda *_, **__: goes_on.wait(60))
     try:
@@ -284,4 +284,4 @@ def test_suspension_after_late_or_long_turn_waits_for_confirmation(
 
 def test_patience_of_standby_is_longer_than_that_of_watchdog() -> None:
     """A leader whose poller hangs leaves in order before its session is ended."""
-    assert runtime.HANG_TIMEOUT_S + watchdog.LOOK < standby.SILENCE
+    assert service.HANG_TIMEOUT_S + watchdog.LOOK < standby.SILENCE

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import create_engine, event, insert, inspect, select, text
 from structlog.testing import capture_logs
 
+from exporter.account.records import Checkpoint
 from exporter.archive import migrations, schema
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError
-from exporter.archive.records import Checkpoint
 from exporter.archive.store import Archive
 from tests.archive.postgres import Postgres
 from tests.archive.ways import command

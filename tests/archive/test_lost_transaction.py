@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
+from exporter.account.records import Batch, Checkpoint
 from exporter.archive import database
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.database import ArchiveError
-from exporter.archive.records import Batch, Checkpoint
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
-from exporter.config import Aircall, Settings
+from exporter.config.settings import Aircall, Settings
 from tests.archive.postgres import Postgres
 from tests.archive.proxy import Proxy, proxy
 from tests.running import eventually

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, select
 
+from exporter.account.records import Batch, QueueFullError
 from exporter.archive import schema, writer
-from exporter.archive.records import Batch, QueueFullError
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.polling.tasks import LATE_EDITS
 from exporter.simulator.simulation import SimulatedAccount

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, LoadedState
 from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive import schema
 from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError, ReplacedError
-from exporter.archive.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, LoadedState
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from sqlalchemy import event
 from structlog.testing import capture_logs
 
+from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, SaveResult
 from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive.database import ArchiveError, UnstorableError
-from exporter.archive.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, SaveResult
 from exporter.archive.saver import Saver
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount

@@ -15,7 +15,7 @@ from structlog.typing import EventDict
 from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.archive.writer import RESTORE_GRACE_S
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.postgres import Postgres

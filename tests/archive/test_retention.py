@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from exporter.archive.purge import AGREEMENT, agreed_time
 from exporter.archive.store import Archive
-from exporter.config import Storage
+from exporter.config.settings import Storage
 from exporter.durations import Duration
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault

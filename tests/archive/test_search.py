@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.history import END, START, fill
+from exporter.account.records import Batch
 from exporter.archive.criteria import Criteria
-from exporter.archive.records import Batch
 from exporter.archive.search import totals
 from exporter.archive.store import Archive
 from exporter.archive.text_index import normalize
-from exporter.config import Group
+from exporter.config.settings import Group
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.kept import SINCE, UNTIL, Kept, texts_of
 from tests.archive.ways import Texts, found_by_command, pages, served

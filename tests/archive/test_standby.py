@@ -13,9 +13,9 @@ import requests
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
+from exporter.account.records import Batch
 from exporter.archive.database import ArchiveError, LostLeadershipError
 from exporter.archive.leader_election import LeaderState
-from exporter.archive.records import Batch
 from exporter.archive.standby import LOST as MAY_RETURN
 from exporter.archive.standby import REJOIN_GRACE_S, RETURNING_LATE, Standby
 from exporter.archive.store import Archive

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
+from exporter.account.records import LoadedState
 from exporter.archive import caller_key
 from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError
-from exporter.archive.records import LoadedState
 from exporter.archive.standby import LOADABLE_CHECK_INTERVAL_S, REJOIN_GRACE_S, TAKEN
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, WriterCallbacks
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from tests.archive.postgres import Postgres
 from tests.archive.test_standby import holders
 from tests.running import eventually

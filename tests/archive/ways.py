@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.api.routes import api
 from exporter.archive.store import Archive
-from exporter.cli import main
+from exporter.cli.main import main
 from exporter.web.require_auth import USER
 from exporter.web.server import WebServer, bind
 

@@ -6,7 +6,7 @@ from itertools import accumulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.simulator.calls import MISSED_CALL_REASONS
+from exporter.simulator.models import MISSED_CALL_REASONS
 from exporter.simulator.payloads import call_payload
 from exporter.simulator.simulation import SimulatedAccount
 

@@ -18,7 +18,7 @@ import yaml
 
 from deploy.rules import MANIFEST, PROMETHEUS, prometheus_rule
 from exporter import __version__
-from exporter.config import load
+from exporter.config.loader import load
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.process import process

@@ -7,10 +7,10 @@ from typing import Literal
 import pytest
 from sqlalchemy import create_engine, select
 
+from exporter.account.records import Batch
 from exporter.archive import schema
-from exporter.archive.records import Batch
 from exporter.archive.store import Archive
-from exporter.config import Storage
+from exporter.config.settings import Storage
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from tests.faults.test_faults import read_whole

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, select
 from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.durations import Duration
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.archive.test_counting import missed_call
 from tests.simulated_time import NOON, Polled, polled

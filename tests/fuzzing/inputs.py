@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.aircall.events import EVENTS
 from exporter.archive.criteria import PARAMETERS
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.web.config import WebConfig
 from tests.fuzzing import targets
 from tests.fuzzing.targets import Target

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from urllib.parse import parse_qsl
 
+from exporter.account.records import CallRecord
 from exporter.aircall import endpoints
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.decoding import InvalidResponseError, decode_page
@@ -18,11 +19,10 @@ from exporter.aircall.models import CallWithDetails, Team
 from exporter.api.query import read_query
 from exporter.archive.caller_privacy import Callers
 from exporter.archive.criteria import CriterionError
-from exporter.archive.records import CallRecord
 from exporter.archive.row_mapping import call_row, comment_rows, tag_rows
 from exporter.archive.text_index import digits_only
-from exporter.config import load
-from exporter.config_file import ConfigError
+from exporter.config.loader import load
+from exporter.config.yaml_file import ConfigError
 from exporter.durations import Duration, parse_duration
 from exporter.web.config import load_web_config
 

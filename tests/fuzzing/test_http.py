@@ -16,7 +16,7 @@ from schemathesis import checks
 
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Webhook
+from exporter.config.settings import Webhook
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.config_reloader import WebConfigReloader
 from tests.fuzzing import targets

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
-from exporter.config import Group, Refresh, ServiceLevel, Thresholds
+from exporter.config.settings import Group, Refresh, ServiceLevel, Thresholds
 from exporter.durations import Duration
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Fault, Respond, answer, close_connection, cut_off, malformed
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests import recount
 from tests.grafana.history import TOKEN, Company

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from tests.grafana import companies
 from tests.grafana.boards import Panel

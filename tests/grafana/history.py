@@ -17,13 +17,13 @@ from starlette.responses import Response
 
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
-from exporter.metrics.webhooks import WebhookMetrics
 from exporter.simulator.faults import Exchange, Fault
 from exporter.simulator.server import LoggedRequest
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.metrics import WebhookMetrics
 from tests.simulated_time import Polled, polled
 from tests.stack import ROOT, free_address, program, served
 

@@ -5,7 +5,7 @@ from math import floor
 
 import pytest
 
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from grafana.boards import palette
 from tests import recount
 from tests.grafana.boards import panel

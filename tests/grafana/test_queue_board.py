@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from pytest import approx
 
-from exporter.simulator.calls import SimulatedCall
+from exporter.simulator.models import SimulatedCall
 from tests import recount
 from tests.grafana import companies
 from tests.grafana.boards import panel

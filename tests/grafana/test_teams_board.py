@@ -7,8 +7,7 @@ from itertools import pairwise
 import pytest
 from pytest import approx
 
-from exporter.simulator.calls import SimulatedCall
-from exporter.simulator.directory import SimulatedUser
+from exporter.simulator.models import SimulatedCall, SimulatedUser
 from grafana.boards.palette import STATE_CODES
 from tests import recount
 from tests.grafana import companies

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pytest
 import requests
 
-from exporter.config import QueueWait
+from exporter.config.settings import QueueWait
 from exporter.durations import Duration
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Fault, answer
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from grafana.boards import palette

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.config import Thresholds
+from exporter.config.settings import Thresholds
 from exporter.metrics.exposition import Exposition
 from exporter.simulator.simulation import SimulatedAccount
 from tests.plain import plain

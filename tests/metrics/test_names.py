@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.config import ServiceLevel, Thresholds
+from exporter.config.settings import ServiceLevel, Thresholds
 from exporter.metrics.sections import FAMILIES
 from tests.reference import metrics_page
 

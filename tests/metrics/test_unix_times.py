@@ -10,12 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.archive.store import Archive
 from exporter.clock import Clocks, steady_clock
-from exporter.config import Settings
+from exporter.config.settings import Settings
 from exporter.metrics.exposition import WALL_CLOCK_STEP, Exposition
 from exporter.metrics.process import ProcessMetrics
-from exporter.metrics.webhooks import WebhookMetrics
-from exporter.runtime import Service
+from exporter.runtime.service import Service
 from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.metrics import WebhookMetrics
 from exporter.worker_thread import WorkerThread
 from tests.scrape import Scrape
 from tests.simulated_time import NOON, Polled, SimulatedTime

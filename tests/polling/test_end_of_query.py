@@ -11,7 +11,7 @@ from exporter.aircall.endpoints import PER_PAGE, Request, Response
 from exporter.aircall.errors import ApiError
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page
 from exporter.archive.store import Archive
-from exporter.config import Storage
+from exporter.config.settings import Storage
 from exporter.durations import Duration
 from exporter.polling import partial_fetch
 from exporter.simulator.faults import Fault, limited_to_10k

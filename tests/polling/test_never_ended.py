@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from exporter.account.call_recheck import Doubts
 from exporter.account.call_recheck import recheck_interval as looks_interval
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import NOON, Polled, polled

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config import Refresh, Settings, Webhook
+from exporter.config.settings import Refresh, Settings, Webhook
 from exporter.polling import costs
 from exporter.polling.costs import Cost
 from exporter.polling.schedule import (

@@ -15,12 +15,12 @@ from exporter.account.removal_detector import CONFIRMATION_S
 from exporter.account.set_aside import SetAside
 from exporter.aircall.client import READ_TIMEOUT
 from exporter.archive.store import Archive
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.polling.assignments import retryable
 from exporter.simulator import faults
-from exporter.simulator.calls import SimulatedCall
 from exporter.simulator.faults import Exchange, Fault, Respond
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.ledger import counted, to_be_counted
 from tests.simulated_time import NOON, Polled, polled

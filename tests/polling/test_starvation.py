@@ -7,8 +7,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.admin.availability import switch_and_refresh
 from exporter.polling import fetchers
+from exporter.polling.availability import switch_and_refresh
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import (
     AVAILABILITY_CHANGES,

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from exporter.aircall.client import Client
-from exporter.config import Refresh
+from exporter.config.settings import Refresh
 from exporter.durations import Duration
+from exporter.polling.status import ALLOWANCE, LIVE, DatasetStatus, Snapshot
 from exporter.simulator.simulation import SimulatedAccount
-from exporter.status import ALLOWANCE, LIVE, DatasetStatus, Snapshot
 from exporter.web.landing import landing_page
 from tests.simulated_time import NOON, Polled, polled
 

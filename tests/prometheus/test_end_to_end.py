@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from exporter.config import Webhook
+from exporter.config.settings import Webhook
 from exporter.metrics.sections import FAMILIES
 from exporter.simulator.simulation import SimulatedAccount
 from tests.prometheus.test_rules import RECORDED

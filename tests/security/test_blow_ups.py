@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.web.app import accepts_gzip
+from exporter.app import accepts_gzip
 from exporter.web.config import BCRYPT
 from tests.fuzzing.targets import TARGETS, Target
 

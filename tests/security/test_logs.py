@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from exporter.config import load
+from exporter.config.loader import load
 from exporter.logs import LogFormat, configure_logs
 
 SETTINGS = load(

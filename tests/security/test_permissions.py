@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.permissions import VARIABLES, world_readable_secrets
+from exporter.cli.permissions import VARIABLES, world_readable_secrets
 from exporter.web.config import NO_WEB_CONFIG, load_web_config
 from tests.process import process
 from tests.web.authority import TLS, Authority, written

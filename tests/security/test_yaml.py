@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import load
-from exporter.config_file import ConfigError
+from exporter.config.loader import load
+from exporter.config.yaml_file import ConfigError
 from exporter.web.config import load_web_config
 
 KNOWN = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from exporter.app import PUBLIC
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.web.app import PUBLIC
 from tests.process import credential, process
 from tests.running import Running, eventually
 from tests.web.authority import HASH, MUTUAL, USER, Authority, exporter, secure

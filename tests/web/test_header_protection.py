@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config_file import ConfigError
+from exporter.config.yaml_file import ConfigError
 from exporter.web.config import read_web_config
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.protection import lost_protection

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from exporter.app import MAX_BODY_BYTES, create_app
 from exporter.web import connections
-from exporter.web.app import MAX_BODY_BYTES, create_app
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.http_parser import MAX_HEADER_BYTES
 from exporter.web.server import WebServer, bind

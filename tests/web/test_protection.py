@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from exporter.config_file import ConfigError
+from exporter.config.yaml_file import ConfigError
 from exporter.web import config, config_reloader
 from exporter.web.config import (
     CLIENT_AUTH_TYPES,

@@ -9,7 +9,7 @@ import pytest
 import requests
 import structlog
 
-from exporter.config_file import ConfigError
+from exporter.config.yaml_file import ConfigError
 from exporter.web import config_reloader
 from exporter.web.config_reloader import WebConfigReloader
 from tests.running import Running

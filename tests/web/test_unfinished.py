@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from exporter.config import Webhook
+from exporter.config.settings import Webhook
 from exporter.web import connections
 from tests.running import Running, eventually
 from tests.web.authority import HASH, USER, Authority, exporter

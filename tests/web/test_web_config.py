@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config_file import ConfigError
+from exporter.config.yaml_file import ConfigError
 from exporter.web.config import load_web_config
 from tests.process import run
 from tests.web.authority import HASH, MUTUAL, TLS, Authority, with_password, written

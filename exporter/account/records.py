@@ -1,0 +1,220 @@
+"""Define what is saved in the archive, and what is loaded from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Literal
+
+from exporter.account.counter_totals import Key
+from exporter.account.shares import Own
+from exporter.aircall.models import Call, CallDetails
+from exporter.config.settings import Caller
+
+UserStates = Mapping[int, tuple[str, float]]
+"""By user id: the state, and since when (UNIX seconds) the user is in it."""
+
+TimeRange = tuple[int, int]
+"""The first and the last second of a range, in UNIX seconds on Aircall's clock."""
+
+
+MAX_FOR_TEAMS = 20_000
+"""Calls in memory that are counted, but not yet for their teams. The others stay in the archive."""
+
+
+MAX_STARTS = 100
+"""How many of the latest starts of calls are loaded: some calls may have starts in the future."""
+
+
+class QueueFullError(Exception):
+    """Too many calls wait to be saved."""
+
+
+CountStage = Literal["counted", "counted_for_teams"]
+"""A call adds to the totals twice: by itself, and for its teams once these are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call as it was fetched last, and how its caller may be `shown`."""
+
+    call: Call
+    details: CallDetails
+    shown: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Which calls are counted. UNIX seconds on Aircall's clock; fixed at the first start of an exporter.
+
+    A call counts if it started at `started_from` or later, or if it ended at `ended_from` or later: so calls
+    in progress at the first start count too. Only data of the call decides, not when or how it was fetched.
+    `certain` is whether Aircall's clock and the machine's agreed when this was decided. Archives of older
+    exporters have no `ended_from`, and their decisions are not certain.
+    """
+
+    started_from: float
+    ended_from: float | None = None
+    certain: bool = False
+
+    def is_replaced_by(self, other: "Counting") -> bool:
+        """Return whether a wrong clock made this decision, and `other` replaces it.
+
+        If this one lies in the future of a later decision, a wrong clock made one of the two. This one is
+        replaced only if both clocks agree now and did not agree then.
+        """
+        if self.certain or not other.certain or other.ended_from is None:
+            return False
+        return self.started_from > other.ended_from
+
+    def includes(self, call: Call) -> bool:
+        """Return whether a finished call is to be counted."""
+        if call.started_at >= self.started_from:
+            return True
+        return self.ended_from is not None and (call.ended_at or 0) >= self.ended_from
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCall:
+    """What a finished call adds to the totals at one stage.
+
+    The archive adds it once, and only if the call is to be counted.
+    """
+
+    call: Call
+    stage: CountStage
+    increments: tuple[tuple[Key, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far fetching has got. Times are UNIX seconds on Aircall's clock."""
+
+    counted_from: float | None = None
+    """Calls that started from here on are in the totals; None before anything was counted."""
+    covered: tuple[TimeRange, ...] = ()
+    """The ranges whose calls have all been fetched."""
+    wanted_from: int | None = None
+    """The start of the range that is to be covered."""
+    swept: tuple[int, ...] = ()
+    """For each age of rechecks, the start up to which calls have been rechecked."""
+    for_teams: bool = False
+    """Whether the calls of the first fetch were counted for their teams, too."""
+
+
+@dataclass
+class Batch:
+    """Data that is saved in one transaction."""
+
+    records: dict[int, CallRecord] = field(default_factory=dict)
+    counted_calls: list[CountedCall] = field(default_factory=list)
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    deleted_ids: set[int] = field(default_factory=set)
+    """Calls that were active when they were fetched last, and that Aircall no longer has."""
+    progress: Checkpoint | None = None
+    load: int = 0
+    """Number of the load of the archive that this batch follows. Batches of earlier loads are not saved."""
+    counting: Counting | None = None
+    """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
+    own: Own | None = None
+    """Which users have series of their own, if that has changed."""
+    for_teams_wanted: int = 0
+    """How many calls that are not yet counted for their teams the save returns."""
+
+    def __bool__(self) -> bool:
+        others = self.names or self.deleted_ids or self.progress or self.own is not None
+        return bool(self.records or self.counted_calls or others or self.for_teams_wanted)
+
+    def add(self, later: "Batch") -> None:
+        """Add a later batch."""
+        self.records |= later.records
+        self.counted_calls += later.counted_calls
+        self.names |= later.names
+        self.deleted_ids = (self.deleted_ids - later.records.keys()) | later.deleted_ids
+        self.progress = later.progress or self.progress
+        self.for_teams_wanted = later.for_teams_wanted or self.for_teams_wanted
+        self.counting = later.counting or self.counting
+        self.own = self.own if later.own is None else later.own
+
+    def take(self, most: int) -> "Batch":
+        """Remove and return the next part: up to `most` calls, and what these add to the totals.
+
+        Only the last part has the checkpoint.
+        """
+        if len(self.records) <= most:
+            everything = replace(self)
+            self.records, self.counted_calls, self.names = {}, [], {}
+            self.deleted_ids, self.progress, self.counting, self.own = set(), None, None, None
+            self.for_teams_wanted = 0
+            return everything
+        taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
+        additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
+        self.counted_calls = [addition for addition in self.counted_calls if addition.call.id in self.records]
+        own, self.own = self.own, None  # before what is counted for these users
+        return Batch(taken, additions, counting=self.counting, own=own)
+
+    def apart(self) -> tuple["Batch", "Batch"] | None:
+        """Split the batch into two, in the order in which they are saved; None for less than two items.
+
+        An item is a call with what it adds to the totals, or a name.
+        """
+        calls = list(dict.fromkeys((*self.records, *(addition.call.id for addition in self.counted_calls))))
+        items = [*((id_, None) for id_ in calls), *((None, name) for name in self.names)]
+        if len(items) < 2:
+            return None
+        first, last = (self._with(half) for half in (items[: len(items) // 2], items[len(items) // 2 :]))
+        return first, replace(
+            last,
+            deleted_ids=self.deleted_ids,
+            progress=self.progress,
+            for_teams_wanted=self.for_teams_wanted,
+        )
+
+    def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
+        calls, names = {id_ for id_, _ in items}, {name for _, name in items}
+        return Batch(
+            {id_: record for id_, record in self.records.items() if id_ in calls},
+            [addition for addition in self.counted_calls if addition.call.id in calls],
+            {key: name for key, name in self.names.items() if key in names},
+            load=self.load,
+            counting=self.counting,
+            own=self.own,
+        )
+
+
+@dataclass(frozen=True)
+class SaveResult:
+    """The result of saving a batch.
+
+    `additions` are those that had not been counted before. `totals` are the present values of all keys of the
+    batch, also if an earlier attempt was saved without its result being known.
+    """
+
+    additions: tuple[CountedCall, ...]
+    totals: Mapping[Key, int]
+    uncounted_for_teams: tuple[Call, ...] | None = None
+    """Calls that are not yet counted for their teams; None if the batch requested none."""
+
+
+@dataclass(frozen=True)
+class LoadedState:
+    """The state that the archive has at a start."""
+
+    totals: Iterable[tuple[Key, int]] = ()
+    progress: Checkpoint | None = None
+    """None at the very first start."""
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Names by kind and id."""
+    pending_team_counts: tuple[Call, ...] = ()
+    """Calls that are counted, but not yet for their teams."""
+    unfinished_ids: frozenset[int] = frozenset()
+    """Ids of calls that were active when they were fetched last."""
+    purged_before: int = 0
+    """Calls that started before this (UNIX seconds) were past their retention."""
+    load: int = 0
+    """Number of this load: 0 for the first, more after the archive was replaced."""
+    counting: Counting | None = None
+    """Which calls are counted; None before that was decided."""
+    newest: tuple[int, ...] = ()
+    """The latest starts of archived calls."""
+    own: Own | None = None
+    """Which users have series of their own; None if it was never saved."""

@@ -1,0 +1,1 @@
+"""The commands of `aircall-exporter`, each in a module of its name."""

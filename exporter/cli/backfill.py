@@ -1,0 +1,212 @@
+"""Implement the command `aircall-exporter backfill`, which fetches calls of a range into the archive.
+
+If an exporter runs on the same archive, the command requests the range from it and shows its progress,
+because both share one request budget. Otherwise the command fetches the calls itself. Fetched calls stay in
+either case, so the same command continues where an interrupted one ended.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from exporter.account.call_store import LATE_ARRIVAL_S
+from exporter.account.coverage import subtract
+from exporter.account.records import TimeRange
+from exporter.aircall.client import Client, ClientMetrics
+from exporter.aircall.endpoints import API_HISTORY_S
+from exporter.aircall.errors import CREDENTIAL_REJECTED
+from exporter.archive.parsing import parse_time
+from exporter.archive.store import Archive
+from exporter.archive.writer import HEARTBEAT_INTERVAL_S
+from exporter.clock import Clock, Clocks, steady_clock
+from exporter.config.settings import Settings
+from exporter.durations import Duration
+from exporter.polling.poller import Poller
+from exporter.polling.tasks import MANUAL_BACKFILL
+from exporter.text import truncate
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+"""Exit codes; 2 is a wrong flag or configuration."""
+
+HEARTBEAT_TIMEOUT_S = 4 * HEARTBEAT_INTERVAL_S
+"""Seconds without a sign of life after which no exporter is taken to run on the archive."""
+
+PROGRESS_INTERVAL_S = 1.0
+"""Seconds between two checks of the running exporter's progress."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the range."""
+    when = "2026-11-23, 2026-11-23T14:30 (local unless --utc), 30d (that long ago) or now"
+    parser.add_argument("--from", dest="since", required=True, metavar="TIME", help=when)
+    parser.add_argument("--to", dest="until", default="now", metavar="TIME", help="the same (default: now)")
+    parser.add_argument("--utc", action="store_true", help="times are UTC")
+
+
+def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> int:
+    """Fetch missing calls, and return the exit code. Raises ArchiveError, and ValueError for a wrong time."""
+    now, zone = time.time(), UTC if arguments.utc else None
+    since = _moment("--from", arguments.since, now, zone)
+    until = _moment("--to", arguments.until, now, zone)
+    reach = min(settings.storage.retention or API_HISTORY_S, API_HISTORY_S)
+    span = requested_range(since, until, Duration(reach), now)
+
+    def left() -> int:
+        """Return the seconds of the range that are missing, except for those past their retention by now."""
+        progress, retained = archive.progress(), (max(span[0], int(time.time() - reach)), span[1])
+        return _length(subtract(retained, progress.covered if progress else ()))
+
+    archive.load()
+    with _bar(span) as bar:
+        try:
+            while left():
+                if has_running_exporter(archive):
+                    _watch(archive, span, left, bar)
+                elif (problem := _fetch(archive, settings, span, bar)) is not None:
+                    bar.print(problem)
+                    return FAILED
+        except KeyboardInterrupt:
+            bar.print("interrupted; the same command continues where this one ended")
+            return INTERRUPTED
+        bar.show(0, 0)
+        bar.print("all calls of that time are in the archive")
+    return DONE
+
+
+def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
+    try:
+        return parse_time(text, now, zone, last=flag == "--to")
+    except ValueError as error:
+        raise ValueError(f"{flag}: found {truncate(text)}, wanted {error}") from None
+
+
+def requested_range(since: int, until: int, reach: Duration, now: float) -> TimeRange:
+    """Return the range, cut at the present. Raises ValueError if it is empty or too old."""
+    until = min(until, int(now) - LATE_ARRIVAL_S)
+    if since >= until:
+        raise ValueError("--from: found a time that is not before --to")
+    if since < int(now - reach):
+        why = "as storage.retention keeps calls" if reach < API_HISTORY_S else "as Aircall's history reaches"
+        raise ValueError(f"--from: found a time longer ago than {reach}, {why}")
+    return since, until
+
+
+def time_left(todo: int, done: int, spent: float) -> float | None:
+    """Return the seconds that fetching `todo` seconds takes if `done` took `spent`; None if `done` is 0."""
+    return spent * todo / done if done > 0 else None
+
+
+def _length(spans: tuple[TimeRange, ...]) -> int:
+    return sum(last - first + 1 for first, last in spans)
+
+
+def has_running_exporter(archive: Archive) -> bool:
+    """Return whether an exporter runs on the archive."""
+    seen = archive.last_heartbeat()
+    return seen is not None and abs(time.time() - seen) < HEARTBEAT_TIMEOUT_S
+
+
+def _watch(archive: Archive, span: TimeRange, left: Callable[[], int], bar: "_Bar") -> None:
+    """Request the range from the running exporter, and wait until it is fetched or the exporter stops."""
+    bar.print("an exporter runs on this archive and fetches the calls, as its budget allows")
+    begun, first = time.monotonic(), left()
+    try:
+        while (todo := left()) and has_running_exporter(archive):
+            ranges = archive.manual_backfills()
+            if span not in ranges:  # another command may have overwritten it
+                archive.set_manual_backfills((*ranges, span))
+            bar.show(todo, time_left(todo, first - todo, time.monotonic() - begun))
+            time.sleep(PROGRESS_INTERVAL_S)
+    finally:
+        archive.set_manual_backfills(tuple(each for each in archive.manual_backfills() if each != span))
+
+
+def _fetch(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") -> str | None:
+    """Fetch until nothing is left or an exporter has started. Return the problem if that fails."""
+    clock, registry, aircall = steady_clock(), CollectorRegistry(), settings.aircall
+    client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
+    poller = Poller(settings, client, registry, Clocks(clock), archive.save)
+    poller.tasks.enabled = (MANUAL_BACKFILL, "teams")
+    poller.tasks[
+        "teams"
+    ].due = math.inf  # fetched only if a request fails, to see whether lists can be fetched
+    poller.restore(archive.load())
+    poller.set_manual_backfill((span,))
+    history, budget = poller.account.coverage, poller.budget
+    first = _length(history.requested_gaps)
+    try:
+        while MANUAL_BACKFILL in poller.tasks.runnable(clock()) and not has_running_exporter(archive):
+            poller.account.advance_to(clock() + poller.account.server_ahead)
+            next_step_at = poller.step()
+            if poller.status().credential_rejected:
+                return CREDENTIAL_REJECTED
+            present = poller.aircall_time()
+            if present is not None and present < span[1]:
+                return _in_the_future(span[1] - present)
+            left = _length(history.requested_gaps)
+            spent = 60 * budget.spent / budget.sustained
+            bar.show(left, time_left(left, first - left, spent))
+            _sleep_until(next_step_at, clock)
+    finally:
+        client.close()
+    if not history.requested_gaps or has_running_exporter(archive):
+        return None
+    problems = "; ".join(poller.account.aside.problems.values())
+    return (
+        f"{_length(history.requested_gaps)} seconds of that time cannot be fetched, because requests fail"
+        f" ({problems}); the same command tries again"
+    )
+
+
+def _in_the_future(seconds: float) -> str:
+    return (
+        f"--to: found a time that is {Duration(math.ceil(seconds))} later than Aircall's present, expected an"
+        " earlier one; if it is not later than yours, set this machine's clock"
+    )
+
+
+def _sleep_until(at: float, clock: Clock) -> None:
+    time.sleep(max(0.0, at - clock()))
+
+
+class _Bar:
+    """Show progress: a bar on a terminal, otherwise a line per tenth."""
+
+    def __init__(self, console: Console, progress: Progress, span: TimeRange) -> None:
+        self._console, self._progress = console, progress
+        self._total = span[1] - span[0] + 1
+        self._tenths = -1
+        days = " to ".join(f"{datetime.fromtimestamp(at, UTC).astimezone():%Y-%m-%d %H:%M}" for at in span)
+        self._task = progress.add_task(days, total=self._total, left="")
+
+    def show(self, left: int, seconds: float | None) -> None:
+        """Show that `left` seconds are missing, which takes about `seconds`, None if that is unknown."""
+        done, rest = self._total - left, "" if seconds is None else f"about {Duration(round(seconds))} left"
+        self._progress.update(self._task, completed=done, left=rest)
+        tenths = 10 * done // self._total
+        if not self._console.is_terminal and tenths > self._tenths:
+            self._tenths = tenths
+            self._console.print(f"{10 * tenths} % fetched" + (f", {rest}" if left and rest else ""))
+
+    def print(self, message: str) -> None:
+        self._console.print(f"aircall-exporter: backfill: {message}", soft_wrap=True)
+
+
+@contextmanager
+def _bar(span: TimeRange) -> Iterator[_Bar]:
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield _Bar(console, progress, span)

@@ -1,0 +1,88 @@
+"""Implement the command `aircall-exporter calls`, which searches the archive."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import UTC
+from itertools import islice
+
+from exporter.archive.criteria import PARAMETERS, CriterionError, Parameter
+from exporter.archive.parsing import TIME_FORMATS, parse_criteria
+from exporter.archive.search import CallResult, search, totals
+from exporter.archive.store import Archive
+from exporter.archive.suggestions import unknown_name_hints
+from exporter.cli import call_table
+
+FOUND, NOTHING = 0, 1
+"""Exit codes, as grep's; 2 is a wrong flag or an archive that cannot be read."""
+
+_SHOWN = {"table": call_table.as_table, "json": call_table.as_json, "csv": call_table.as_csv}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the criteria and of the output."""
+    for parameter in PARAMETERS:
+        flag, help_ = _flag(parameter.name), parameter.meaning
+        if parameter.kind == "truth":
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, help=help_)
+            continue
+        several = "; may be given again" if parameter.several else ""
+        form = f": {TIME_FORMATS}" if parameter.name == "from" else ""
+        parser.add_argument(
+            flag,
+            action="append",
+            required=parameter.name == "from",
+            choices=parameter.options or None,
+            metavar=None if parameter.options else _metavar(parameter),
+            help=f"{help_}{form}{several}",
+        )
+    parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="maximum number, newest first")
+    parser.add_argument("--utc", action="store_true", help="times are UTC, in and out")
+
+
+def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
+    """Search, print, and return the exit code. Raises ArchiveError, and ValueError for a wrong criterion."""
+    zone = UTC if arguments.utc else None
+    given = {parameter.name: _texts(getattr(arguments, parameter.name)) for parameter in PARAMETERS}
+    try:
+        criteria = parse_criteria({name: texts for name, texts in given.items() if texts}, now, zone)
+    except CriterionError as error:
+        raise ValueError(f"{_flag(error.parameter)}: {error.problem}") from None
+    with archive.searching() as connection:
+        criteria = archive.with_caller_hashes(connection, criteria)
+        counted = _Counted(search(connection, criteria), arguments.limit)
+        _SHOWN[arguments.format](counted, zone)
+        if arguments.format == "table":
+            print(call_table.in_words(totals(connection, criteria)))
+        for parameter, hint in unknown_name_hints(connection, criteria):
+            print(f"aircall-exporter: calls: {_flag(parameter)}: {hint}", file=sys.stderr)
+    return FOUND if counted.count else NOTHING
+
+
+def _metavar(parameter: Parameter) -> str:
+    return (parameter.name if parameter.kind == "text" else parameter.kind).upper()
+
+
+def _texts(values: list[str] | bool | None) -> list[str]:
+    if isinstance(values, bool):
+        return [str(values).lower()]
+    # argparse drops a value that is two dashes, and leaves an empty list in its place
+    return [value if isinstance(value, str) else "--" for value in values or ()]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+class _Counted:
+    """Iterate over up to `limit` calls (0: all), and count them."""
+
+    def __init__(self, calls: Iterator[CallResult], limit: int) -> None:
+        self._calls = islice(calls, limit) if limit > 0 else calls
+        self.count = 0
+
+    def __iter__(self) -> Iterator[CallResult]:
+        for call in self._calls:
+            self.count += 1
+            yield call

@@ -1,0 +1,147 @@
+"""Run the exporter as a server until a signal ends it."""
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from socket import socket
+
+import structlog
+from starlette.applications import Starlette
+
+from exporter import __version__, malloc_tuning
+from exporter.app import PUBLIC, create_app
+from exporter.archive.store import Archive
+from exporter.cli.permissions import world_readable_secrets
+from exporter.config.settings import Settings
+from exporter.config.yaml_file import ConfigError
+from exporter.logs import configure_logs
+from exporter.runtime.service import Service
+from exporter.web.config import NO_WEB_CONFIG, WebConfig
+from exporter.web.config_reloader import WebConfigReloader
+from exporter.web.server import ListenError, WebServer, bind, shown
+from exporter.webhooks.receiver import PATH, webhook
+
+log = structlog.get_logger()
+
+
+def serve(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    archive: Archive,
+    reread: Callable[[], Settings],
+    started: Callable[[str, str | None], object] = lambda *_: None,
+) -> int:
+    """Serve until SIGTERM or SIGINT. SIGHUP reloads the configuration with `reread`.
+
+    `started` is called with the URL of the web server, and that of the event server if there is one. Signals
+    are awaited with sigwait, as a handler that runs just before the wait would go unnoticed.
+
+    Returns:
+        The exit code: 1 if another exporter has taken over or has to, so that a supervisor restarts this one.
+    """
+    malloc_tuning.tune_malloc()
+    taken = threading.Event()
+    service = Service(settings, archive, taken=partial(_on_leadership_lost, taken))
+
+    secrets = set(settings.secrets)
+
+    def reload() -> tuple[str, ...]:
+        before = service.latest.board.settings.webhook.tokens
+        settings = reread()
+        secrets.update(settings.secrets)  # the previous ones may still be in use
+        configure_logs(arguments.log_level, arguments.log_format, secrets)
+        need_restart = service.configure(settings)
+        log.info("configuration reloaded", file=arguments.config)
+        if gone := set(before) - set(settings.webhook.tokens):
+            log.warning("webhook tokens removed, events with them are rejected", removed=len(gone))
+        if need_restart:
+            log.warning("changed keys need a restart", keys=", ".join(need_restart))
+        return need_restart
+
+    def on_hang_up() -> None:
+        try:
+            reload()
+        except ConfigError as error:
+            log.error("configuration reload failed", problem=str(error))
+
+    web = WebConfigReloader(arguments.web_config)
+    listener = _bind(arguments.listen, "--web.listen-address")
+    pages = create_app(
+        service,
+        reload if arguments.lifecycle else None,
+        archive if arguments.api else None,
+        arguments.admin,
+    )
+    server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
+    event_server = _event_server(service, settings)
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    for file in world_readable_secrets(arguments.config, web.config):
+        log.warning("secret file is world-readable", file=file, fix=f"chmod o-r {file}")
+    log.info("starting", version=__version__, listening=shown(listener))
+    shares_server = service.inbox is not None and event_server is None
+    for problem in _ineffective_options(arguments, web.config, archive.simulated, shares_server):
+        log.warning(problem)
+    service.start()
+    server.start()
+    if event_server is not None:
+        event_server.start()
+    scheme = "https" if web.config.tls_server_config else "http"
+    events_url = f"http://127.0.0.1:{event_server.port}{PATH}" if event_server else None
+    started(f"{scheme}://127.0.0.1:{server.port}", events_url)
+    while signal.sigwait(signals) == signal.SIGHUP:
+        on_hang_up()
+    log.info("stopping")
+    if event_server is not None:
+        event_server.stop()
+    server.stop()
+    service.stop()
+    return int(taken.is_set())
+
+
+def _ineffective_options(
+    arguments: argparse.Namespace, web: WebConfig, simulated: bool, shares_server: bool
+) -> Iterator[str]:
+    """Yield a warning with a remedy for each setting without the effect that its name suggests.
+
+    Args:
+        arguments: The command line.
+        web: The web configuration.
+        simulated: Whether the archive contains only simulated calls.
+        shares_server: Whether events arrive at the web server, not at an address of their own.
+    """
+    if arguments.web_config and web == NO_WEB_CONFIG:
+        yield "web configuration is empty: clients need no password"
+    if arguments.api and not (web.can_authenticate or simulated):
+        yield "calls API rejects all clients: set basic_auth_users in --web.config.file"
+    if arguments.admin and not web.can_authenticate:
+        yield "admin API rejects all clients: set basic_auth_users in --web.config.file"
+    if shares_server and web.requires_client_cert:
+        yield "Aircall has no client certificate: set webhook.listen_address to accept its events"
+
+
+def _on_leadership_lost(taken: threading.Event) -> None:
+    taken.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _bind(address: str, where: str) -> socket:
+    """Listen on the address of the flag or key `where`. Raises ListenError, whose text is one line."""
+    try:
+        return bind(address)
+    except ListenError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _event_server(service: Service, settings: Settings) -> WebServer | None:
+    """Return the plain HTTP server for events, or `None` if webhook.listen_address is not set."""
+    address = settings.webhook.listen_address
+    if not address or service.inbox is None:
+        return None
+    listener = _bind(address, "webhook.listen_address")
+    routes = [webhook(service.inbox, lambda: service.standby_reason)]
+    log.info("accepting webhook events", address=shown(listener), path=PATH)
+    return WebServer(Starlette(routes=routes), listener)

@@ -1,0 +1,144 @@
+"""Define the configuration file's keys and defaults.
+
+The reference for users is docs/configuration.md. A test compares it with the classes below.
+"""
+
+import base64
+from typing import Literal
+
+import msgspec
+
+from exporter.durations import Duration
+
+Caller = Literal["full", "masked", "hidden"]
+"""How callers' numbers are shown, with the least protected first."""
+
+SIMULATED_CREDENTIAL = {"AIRCALL_API_ID": "simulated", "AIRCALL_API_TOKEN": "simulated"}
+"""The credential for commands that use a configuration without requests to Aircall."""
+
+
+class Aircall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Address, credential and rate limit of Aircall's API."""
+
+    api_id: str = ""
+    api_token: str = ""
+    api_token_file: str = ""
+    base_url: str = "https://api.aircall.io"
+    requests_per_minute: Literal["auto"] | float = "auto"
+    budget_share: float = 0.8
+
+    @property
+    def configured_limit(self) -> float | None:
+        """The configured rate limit in requests per minute; `None` if it comes from the API."""
+        return None if self.requests_per_minute == "auto" else self.requests_per_minute
+
+    def __repr__(self) -> str:
+        return f"Aircall(base_url={self.base_url!r}, credential hidden)"
+
+
+class QueueWait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Wait from which a caller is shown in yellow (warning) or red (critical)."""
+
+    warning: Duration = Duration(10)
+    critical: Duration = Duration(20)
+
+
+class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The target interval between two polls of each dataset."""
+
+    calls: Duration = Duration(10)
+    availabilities: Duration = Duration(10)
+    users: Duration = Duration(4 * 3600)
+    teams: Duration = Duration(8 * 3600)
+    numbers: Duration = Duration(8 * 3600)
+    assignments: Duration = Duration(8 * 3600)
+    substatuses: Duration = Duration(60)
+
+
+class Storage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where calls and counters are saved, how far the first backfill reaches, and how long calls are kept.
+
+    A retention of 0 keeps calls indefinitely.
+    """
+
+    url: str = ""
+    """May contain a password."""
+    key_file: str = ""
+    standby: bool = False
+    backfill: Duration = Duration(86400)
+    retention: Duration = Duration(180 * 86400)
+
+    def __repr__(self) -> str:
+        durations = f"backfill={self.backfill!r}, retention={self.retention!r}"
+        return f"Storage(key_file={self.key_file!r}, standby={self.standby}, {durations}, url hidden)"
+
+
+class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group that Aircall does not have: the union of users, teams and numbers, by name or id."""
+
+    name: str
+    users: tuple[str | int, ...] = ()
+    teams: tuple[str | int, ...] = ()
+    numbers: tuple[str | int, ...] = ()
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits beyond which a value is marked on dashboards; 0 disables a limit."""
+
+    average_call: Duration = Duration(0)
+    in_call: Duration = Duration(0)
+    after_call_work: Duration = Duration(0)
+    do_not_disturb: Duration = Duration(0)
+    missed_rate: float = 0.0
+
+
+class ServiceLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The service level below which a team or number is marked on dashboards."""
+
+    target: float = 0.8
+    """A ratio from 0 (disabled) to 1."""
+
+
+class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Webhook settings: tokens, listen address, and the poll interval while events arrive."""
+
+    token: str | tuple[str, ...] = ""
+    """Two tokens are valid while one replaces the other."""
+    token_file: str = ""
+    listen_address: str = ""
+    refresh: Duration = Duration(60)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The valid tokens. Without any, no event is accepted."""
+        tokens = (self.token,) if isinstance(self.token, str) else self.token
+        return tuple(filter(None, tokens))
+
+    def __repr__(self) -> str:
+        return f"Webhook(listen_address={self.listen_address!r}, refresh={self.refresh!r}, tokens hidden)"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The content of the file. Durations are in seconds."""
+
+    aircall: Aircall = Aircall()
+    activity_period: Duration = Duration(15 * 60)
+    sla: Duration = Duration(0)
+    queue_wait: QueueWait = QueueWait()
+    refresh: Refresh = Refresh()
+    teams: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    thresholds: Thresholds = Thresholds()
+    service_level: ServiceLevel = ServiceLevel()
+    storage: Storage = Storage()
+    webhook: Webhook = Webhook()
+    map_users_to_numbers: bool = True
+    user_limit: int = 10_000
+    caller: Caller = "full"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that are redacted in logs: tokens, also as a header encodes them, and the archive's URL."""
+        credential = f"{self.aircall.api_id}:{self.aircall.api_token}"
+        header = base64.b64encode(credential.encode()).decode()
+        return (self.aircall.api_token, header, self.storage.url, *self.webhook.tokens)

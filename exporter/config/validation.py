@@ -1,0 +1,129 @@
+"""Validate a configuration beyond its types: ranges of values, and combinations of keys."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from exporter.addresses import is_host, is_loopback, web_address
+from exporter.aircall.endpoints import API_HISTORY_S
+from exporter.config.yaml_file import Origin
+from exporter.credentials import QUOTES, secret_problem
+from exporter.durations import Duration
+from exporter.text import truncate
+
+if TYPE_CHECKING:
+    from exporter.config.settings import Settings
+
+
+def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
+    """Raise ConfigError for the first invalid value.
+
+    Args:
+        settings: The settings to check.
+        source: The configuration file.
+        origins: By key: the origin of values that do not come from their own key in this file.
+    """
+    check = _Validator(settings, source, origins)
+    check.credential()
+    check.address()
+    check.budget()
+    check.periods()
+    check.thresholds()
+    check.groups()
+    check.webhook()
+    for dataset in settings.refresh.__struct_fields__:
+        interval = getattr(settings.refresh, dataset)
+        check.expect(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")
+
+
+class _Validator:
+    def __init__(self, settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
+        self._settings, self._source, self._origins = settings, source, origins
+
+    def require(self, holds: bool, path: str, problem: str) -> None:
+        if not holds:
+            raise self._origins.get(path, Origin(self._source, path)).error(problem)
+
+    def expect(self, holds: bool, path: str, found: object, expected: str) -> None:
+        self.require(holds, path, f"found {truncate(found)}, wanted {expected}")
+
+    def credential(self) -> None:
+        for key in ("api_id", "api_token"):
+            secret, variable = getattr(self._settings.aircall, key), f"AIRCALL_{key.upper()}"
+            missing = f"missing; set it here, or in the environment as {variable} or {variable}_FILE"
+            self.require(bool(secret), f"aircall.{key}", missing)
+            problem = secret_problem(secret)
+            self.require(not problem, f"aircall.{key}", f"{problem}, wanted the key as Aircall shows it")
+        problem = "holds a colon, wanted the API ID without the token"
+        self.require(":" not in self._settings.aircall.api_id, "aircall.api_id", problem)
+
+    def address(self) -> None:
+        address = self._settings.aircall.base_url
+        problem = _address_problem(address)
+        shown = "an address" if "@" in address else truncate(address)
+        self.require(not problem, "aircall.base_url", f"found {shown}, wanted {problem}")
+
+    def budget(self) -> None:
+        share, rate = self._settings.aircall.budget_share, self._settings.aircall.requests_per_minute
+        self.expect(0 < share <= 1, "aircall.budget_share", share, "a share above 0 and up to 1")
+        if rate != "auto":
+            enough = math.isfinite(rate) and rate * share >= 2
+            what = "auto, or enough to leave us 2 a minute"
+            self.expect(enough, "aircall.requests_per_minute", rate, what)
+        limit = self._settings.user_limit
+        self.expect(limit >= 1, "user_limit", limit, "1 or more")
+
+    def periods(self) -> None:
+        period, storage = self._settings.activity_period, self._settings.storage
+        self.expect(0 < period <= API_HISTORY_S, "activity_period", period, "more than 0s and at most 182d")
+        retention = storage.retention
+        expected = "at least 1d, or 0s to keep calls indefinitely"
+        self.expect(not 0 < retention < 86400, "storage.retention", retention, expected)
+        longest = Duration(min(retention or API_HISTORY_S, API_HISTORY_S))
+        expected = f"at most {longest}, the shorter of storage.retention and Aircall's history"
+        self.expect(storage.backfill <= longest, "storage.backfill", storage.backfill, expected)
+
+    def thresholds(self) -> None:
+        wait, share = self._settings.queue_wait, self._settings.thresholds
+        at_most = f"at most queue_wait.critical ({wait.critical})"
+        self.expect(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
+        missed, level = share.missed_rate, self._settings.service_level.target
+        self.expect(0 <= missed < 1, "thresholds.missed_rate", missed, "a share from 0 (off) to below 1")
+        self.expect(0 <= level <= 1, "service_level.target", level, "a share from 0 (off) to 1")
+
+    def groups(self) -> None:
+        names: set[str] = set()
+        for position, group in enumerate(self._settings.groups):
+            path = f"groups[{position}]"
+            unique = bool(group.name.strip()) and group.name not in names
+            self.expect(unique, f"{path}.name", group.name, "a unique name")
+            has_members = bool(group.users or group.teams or group.numbers)
+            self.require(has_members, path, "is empty, wanted users, teams or numbers")
+            names.add(group.name)
+
+    def webhook(self) -> None:
+        webhook = self._settings.webhook
+        problem = "are more than two tokens, wanted the new one and the old one"
+        self.require(len(webhook.tokens) <= 2, "webhook.token", problem)
+        problem = next(filter(None, map(secret_problem, webhook.tokens)), "")
+        self.require(not problem, "webhook.token", f"{problem}, wanted the token as Aircall gave it")
+        self.expect(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
+
+
+def _address_problem(address: str) -> str:
+    """Return a description of a valid address of the API, or "" if the address is valid."""
+    if address[:1] in QUOTES or address[-1:] in QUOTES:
+        return "an address without quotes, such as https://api.aircall.io"
+    parts = web_address(address)
+    if parts is None or not address.isprintable() or " " in address:
+        return "an address such as https://api.aircall.io"
+    if parts.username is not None or parts.password is not None:
+        return "an address without a user or password in it"
+    if not is_host(parts.hostname or ""):
+        valid = "letters, digits and hyphens, no part empty or longer than 63 characters"
+        return f"a valid host name ({valid}), such as api.aircall.io"
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        return "https (plain http only to a loopback address)"
+    has_version = re.search(r"/v\d+/?$", parts.path)
+    return "an address without the version, such as https://api.aircall.io" if has_version else ""

@@ -1,0 +1,241 @@
+"""Read YAML files into types, with one-line errors that name the place and the problem."""
+
+import difflib
+import itertools
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar, get_args
+
+import msgspec
+import yaml
+
+from exporter.durations import Duration, parse_duration
+from exporter.text import truncate
+
+LARGEST_FILE = 2**20
+"""Maximum size of a file in bytes."""
+
+MAX_VALUES = 100_000
+DEEPEST = 20
+"""Maximum number of values in a file, and their maximum depth."""
+
+LONGEST_NUMBER = 40
+"""Maximum characters of an integer; a longer one is read as text."""
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True)
+class Messages:
+    """Texts for errors: the expected value by key, and the keys whose values are never shown."""
+
+    wanted: Mapping[str, str]
+    secret: frozenset[str] = frozenset()
+
+
+NO_TEXTS = Messages({})
+
+
+class ConfigError(Exception):
+    """An error in a file, as one line: place, value found, value expected."""
+
+    def __init__(self, source: str, path: str, problem: str) -> None:
+        super().__init__(": ".join(part for part in (source, path, problem) if part))
+
+
+def read(path: str) -> object:
+    """Return the content of a YAML file, or an empty mapping if it is empty. Raises ConfigError."""
+    return parse(read_text(path), path)
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file. Raises ConfigError."""
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+        text = raw.decode()
+    except OSError as error:
+        raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, "", "is not UTF-8 text") from None
+    if len(raw) > LARGEST_FILE:
+        raise ConfigError(path, "", f"is larger than {LARGEST_FILE} bytes")
+    return text
+
+
+def parse(text: str, path: str) -> object:
+    """Return the content of the YAML text of the file at `path`, as `read` does. Raises ConfigError."""
+    try:
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506
+        return {} if content is None else content
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(path, where, f"is not valid YAML: {_problem(error)}") from None
+    except RecursionError:
+        raise ConfigError(path, "", "is not valid YAML: it is nested too deeply") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
+    except (ValueError, LookupError, TypeError, AttributeError):  # from PyYAML; its text contains the value
+        problem = "a value looks like a date or number but is invalid; quote it"
+        raise ConfigError(path, "", f"is not valid YAML: {problem}") from None
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """Return the problem without the value, which may be a token that needs quotes."""
+    if isinstance(error, ConfigYamlError):
+        return str(error.problem)
+    if isinstance(error, yaml.composer.ComposerError | yaml.constructor.ConstructorError):
+        return "a value that begins with *, & or ! needs quotes around it"
+    return re.sub(r"'[^']{2,}'", "...", str(error.problem or error.context))
+
+
+class ConfigYamlError(yaml.constructor.ConstructorError):
+    """A problem in our own words, which contain no value that could be a secret."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Rejects duplicate keys, of which PyYAML would keep the last, and files that expand without a limit."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None and _expanded_size(node, {}, 0) > MAX_VALUES:
+            problem = f"it is nested too deeply, or has more than {MAX_VALUES} values"
+            raise ConfigYamlError(problem=problem, problem_mark=node.start_mark)
+        return node
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        text = super().construct_scalar(node)
+        if isinstance(text, str) and _LONE_SURROGATE.search(text):
+            problem = "a text contains an unpaired UTF-16 surrogate"
+            raise ConfigYamlError(problem=problem, problem_mark=node.start_mark)
+        return text
+
+    def bounded_int(self, node: yaml.ScalarNode) -> int | str:
+        return node.value if len(node.value) > LONGEST_NUMBER else self.construct_yaml_int(node)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise ConfigYamlError(
+                        problem=f"the key {key.value} is there twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.bounded_int)
+
+
+def _expanded_size(node: yaml.Node, known: dict[int, float], depth: int) -> float:
+    """Return the number of values in a node with all aliases expanded; infinite if it contains itself."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        inner = node.value if isinstance(node, yaml.SequenceNode) else itertools.chain(*node.value)
+        if depth < DEEPEST:
+            known[id(node)] = 1 + sum(_expanded_size(each, known, depth + 1) for each in inner)
+    return known[id(node)]
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Duration:
+        return parse_duration(value)
+    raise NotImplementedError(kind)
+
+
+def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS) -> T:
+    """Convert a file's content to a type. Raises ConfigError with the key's path."""
+    try:
+        return msgspec.convert(raw, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `")
+        odd_key = place.startswith("key` in ")
+        path = place.removeprefix("key` in `").strip("`").removeprefix("$").removeprefix(".")
+        if odd_key:
+            raise ConfigError(source, path, "has a key that is not text; quote it") from None
+        missing = re.search(r"missing required field `(.*)`", reason)
+        if missing:
+            raise ConfigError(source, f"{path}.{missing[1]}".strip("."), "missing") from None
+        unknown = re.search(r"unknown field `(.*)`", reason, re.DOTALL)
+        if unknown:
+            key = " ".join(unknown[1].split())
+            whole = f"{path}.{key}".strip(".")
+            raise ConfigError(source, whole, f"unknown key{_similar(kind, key, path)}") from None
+        raise ConfigError(source, path, _mismatch(path, _at(raw, path), reason, texts)) from None
+
+
+_TYPES = {
+    "object": "a mapping of keys",
+    "array": "a list",
+    "str": "text",
+    "bool": "true or false",
+    "float": "a number",
+    "int | str": "a name or an id",
+}
+
+
+def _mismatch(path: str, found: object, reason: str, texts: Messages) -> str:
+    expected = re.match(r"Expected `([^`]+)`", reason)
+    wanted = texts.wanted.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
+    shown = "something else" if found and _holds_secret(path, texts.secret) else truncate(found)
+    return f"found {shown}, wanted {wanted}"
+
+
+def _holds_secret(path: str, secrets: frozenset[str]) -> bool:
+    """Return whether the value at `path` is a secret, is part of one, or contains one."""
+    return any(
+        not path or secret == path or secret.startswith(f"{path}.") or path.startswith(f"{secret}[")
+        for secret in secrets
+    )
+
+
+def _at(raw: object, path: str) -> object:
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(raw, Mapping):
+            raw = raw.get(step)
+        elif isinstance(raw, list) and step.isdigit():
+            raw = raw[int(step)]
+    return raw
+
+
+def _similar(kind: type[msgspec.Struct], key: str, section_path: str) -> str:
+    section = kind
+    for step in re.findall(r"[a-z_]+", section_path):
+        section = _section(section.__annotations__[step])
+    known = _field_names(section)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f", did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+
+
+def _section(kind: Any) -> type[msgspec.Struct]:
+    """Return the struct in an annotation such as `Struct | None` or `tuple[Struct, ...]`."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    return next(_section(inner) for inner in get_args(kind) if inner not in (type(None), ...))
+
+
+def _field_names(section: type[msgspec.Struct]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(section)]
+
+
+class Origin(NamedTuple):
+    """Where a value comes from: a key of a file, an environment variable, or a file named by either."""
+
+    source: str
+    key: str
+    file: str = ""
+
+    def error(self, problem: str) -> ConfigError:
+        """Return an error that names this origin; `problem` begins with a verb."""
+        return ConfigError(
+            self.source, self.key, f"found {self.file}, which {problem}" if self.file else problem
+        )

@@ -1,0 +1,1 @@
+"""Run the exporter: its threads, its snapshot and their supervision."""

@@ -1,0 +1,75 @@
+"""Restart worker threads that died, and report those that hang."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from exporter.clock import Clock
+from exporter.runtime.thread_metrics import ThreadMetrics
+from exporter.worker_thread import WorkerThread
+
+log = structlog.get_logger()
+
+LOOK = 5.0
+"""Seconds between two checks."""
+
+SUSPENDED = 10.0
+"""A check that is later than this many seconds indicates that the whole process was suspended."""
+
+PATIENCE = 60.0
+"""Seconds after which the watchdog itself counts as hung."""
+
+
+class Watchdog:
+    """Checks worker threads periodically.
+
+    Python cannot end a thread that hangs. A supervisor has to end the process; it sees the hang in
+    `problems`, which works even if the watchdog's own thread hangs.
+    """
+
+    def __init__(
+        self,
+        threads: Sequence[WorkerThread],
+        registry: CollectorRegistry,
+        clock: Clock,
+        after_check: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Watch `threads`, and call `after_check` after each check."""
+        self._threads, self._clock, self._after_check = threads, clock, after_check
+        self._checked_at = clock()
+        self._metrics = ThreadMetrics(registry, threads)
+        self._logged_hangs: set[str] = set()
+        self._own = WorkerThread("watchdog", self._check, clock, PATIENCE)
+
+    def start(self) -> None:
+        self._own.start()
+
+    def stop(self) -> None:
+        self._own.stop(1)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The current problems of threads, in a few words each."""
+        problems = (thread.problem for thread in (*self._threads, self._own))
+        return tuple(problem for problem in problems if problem)
+
+    def _check(self) -> float:
+        now = self._clock()
+        suspended, self._checked_at = now - self._checked_at > LOOK + SUSPENDED, now
+        if suspended:  # no thread ran meanwhile; the next check shows whether one hangs
+            return now + LOOK
+        for thread in self._threads:
+            if thread.died:
+                thread.start()
+                self._metrics.restarts.labels(thread.name).inc()
+                log.error("thread died, restarted", thread=thread.name)
+            problem, logged = thread.problem, thread.name in self._logged_hangs
+            if problem and not logged:
+                self._logged_hangs.add(thread.name)
+                log.error("thread hangs, restart the exporter if this persists", problem=problem)
+            elif logged and not problem:
+                self._logged_hangs.discard(thread.name)
+                log.info("thread works again after a hang", thread=thread.name)
+        self._after_check()
+        return self._clock() + LOOK

@@ -1,1 +1,0 @@
-"""Shared parts of commands: argument types, confirmation, tables and standard streams."""

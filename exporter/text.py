@@ -1,0 +1,16 @@
+"""Shorten and compare texts for messages."""
+
+import json
+
+from exporter.durations import Duration
+
+
+def is_cut_off(value: str, before: str) -> bool:
+    """Return whether a value is only the beginning of the one before, as in a file that was cut off."""
+    return value != before and before.startswith(value)
+
+
+def truncate(value: object) -> str:
+    """Return a value as errors show it, with at most 60 characters."""
+    text = str(value) if isinstance(value, Duration) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
