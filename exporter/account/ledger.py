@@ -192,7 +192,6 @@ class Ledger:
         batch.counting = None if math.isinf(self.counted_from) else self._counting
         if self.totals is not None and coverage.fetched:
             progress = Checkpoint(
-                None if math.isinf(self.counted_from) else self.counted_from,
                 coverage.fetched,
                 coverage.required_since,
                 coverage.rechecked_until,

@@ -89,8 +89,6 @@ class CountedCall:
 class Checkpoint:
     """How far fetching has got. Times are UNIX seconds on Aircall's clock."""
 
-    counted_from: float | None = None
-    """Calls that started from here on are in the totals; None before anything was counted."""
     covered: tuple[TimeRange, ...] = ()
     """The ranges whose calls have all been fetched."""
     wanted_from: int | None = None

@@ -20,7 +20,7 @@ LOCK = (0x41697263, 1)
 NOTICED = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 """Make PostgreSQL end a session within 20 s of its machine disappearing."""
 
-RELEASED = 3.0
+RELEASE_TIMEOUT_S = 3.0
 """Seconds in which PostgreSQL has to end a session and release its lock."""
 
 NOTICED_IN_STATEMENT = "SET client_connection_check_interval = '10s'"
@@ -37,7 +37,7 @@ _END_EARLIER = f"SELECT pg_terminate_backend(pid) {_LOCKS} AND application_name 
 _IS_IDLE = "(state IS DISTINCT FROM 'active' OR wait_event_type IN ('Lock', 'Client'))"
 _END_SILENT = text(f"SELECT pg_terminate_backend(pid) {_LOCKS} AND {_IS_IDLE}")
 _HOLDER = text(f"SELECT pid, backend_start {_LOCKS}")
-_SIGNS = select(notes.c.value).where(notes.c.name.in_((metadata_table.SERVED, "lifted", "version")))
+_SIGNS = select(notes.c.value).where(notes.c.name == metadata_table.SERVED)
 _NAME = "leader"
 
 
@@ -46,7 +46,7 @@ class LeaderState(Enum):
 
     HELD = auto()
     LOST = auto()
-    LEFT = auto()
+    RELEASED = auto()
     NEVER_HELD = auto()
 
 
@@ -87,7 +87,7 @@ def _end_earlier(connection: Any, application: str) -> bool:
 
 def _retry(connection: Any) -> bool:
     """Wait for the lock of a session that is ending. Raises ArchiveError if it is not released."""
-    until = time.monotonic() + RELEASED
+    until = time.monotonic() + RELEASE_TIMEOUT_S
     while not _try(connection):
         if time.monotonic() > until:
             connection.close()
@@ -113,7 +113,7 @@ def read_leader_state(connection: Connection) -> LeaderState:
         return LeaderState.HELD
     known = inspect(connection).has_table(notes.name)
     name = metadata_table.read(connection, _NAME, str) if known else None
-    return LeaderState.NEVER_HELD if name is None else LeaderState.LOST if name else LeaderState.LEFT
+    return LeaderState.NEVER_HELD if name is None else LeaderState.LOST if name else LeaderState.RELEASED
 
 
 def claim(connection: Connection, name: str) -> None:

@@ -21,11 +21,7 @@ def progress(connection: Connection) -> Checkpoint | None:
 
 def counting(connection: Connection) -> Counting | None:
     """Return which calls are counted, or None before that was decided."""
-    found = read(connection, COUNTING, Counting)
-    if found is not None:
-        return found
-    known = progress(connection)  # older exporters saved it there
-    return None if known is None or known.counted_from is None else Counting(known.counted_from)
+    return read(connection, COUNTING, Counting)
 
 
 def decide_counting(connection: Connection, proposed: Counting | None) -> Counting | None:

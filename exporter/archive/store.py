@@ -52,10 +52,10 @@ from exporter.archive.database import (
     scrub,
     write_transaction,
 )
-from exporter.archive.migrations import prepare, require_current, require_preparable
 from exporter.archive.search import CallResult, search
 from exporter.archive.session import Session
 from exporter.archive.sqlite_files import OpenFiles, file_of
+from exporter.archive.tables import prepare, require_current, require_preparable
 from exporter.config.settings import Caller
 
 T = TypeVar("T")
@@ -156,7 +156,7 @@ class Archive:
             leader_election.release(connection, self._name)
 
     def load(self, create: bool = True) -> LoadedState:
-        """Open the archive, create or migrate its tables, and return its state.
+        """Open the archive, create its tables, and return its state.
 
         Call this again after a ReplacedError. Without `create`, it then raises ArchiveError if the file was
         deleted.

@@ -60,7 +60,7 @@ def test_requested_gaps_exclude_pruned_ranges() -> None:
 def test_gaps_include_time_since_last_run() -> None:
     history = Coverage()
     history.mark_fetched(NOW - 900, NOW)
-    progress = Checkpoint(0.0, covered=((NOW - DAY, NOW - 5000),), wanted_from=NOW - DAY)
+    progress = Checkpoint(covered=((NOW - DAY, NOW - 5000),), wanted_from=NOW - DAY)
     history.restore(progress, removed_to=NOW - 7200)
     assert history.gaps == ((NOW - 4999, NOW - 901),)
     assert history.seconds_missing == 4099

@@ -23,7 +23,7 @@ batches = st.builds(
     ),
     names=st.dictionaries(st.tuples(st.just("user"), st.text()), st.text()),
     deleted_ids=st.sets(IDS),
-    progress=st.none() | st.just(Checkpoint(counted_from=1.0)),
+    progress=st.none() | st.just(Checkpoint(wanted_from=1)),
 )
 
 

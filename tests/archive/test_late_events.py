@@ -215,7 +215,7 @@ def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_
 ) -> None:
     account, told = company()
     account.begin_again()
-    account.restore(LoadedState(progress=Checkpoint(END - 9000.0, ((END - 9000, END),), END - 9000)))
+    account.restore(LoadedState(progress=Checkpoint(((END - 9000, END),), END - 9000)))
     account.take_batch()
     for moment in data.draw(st.permutations([*life, *life])):
         details = CallDetails((Tag("VIP"),) * data.draw(st.integers(0, 1)))

@@ -20,7 +20,7 @@ from tests.archive.postgres import Postgres
 from tests.archive.proxy import Proxy, proxy
 from tests.running import eventually
 
-NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(1.0, ((1, 2_000_000_000),), 1))
+NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(((1, 2_000_000_000),), 1))
 
 WAYS_TO_WRITE: dict[str, Callable[[Archive], object]] = {
     "load": lambda archive: archive.load(),

@@ -67,7 +67,7 @@ def batch_of(*ids: int) -> Batch:
             )
         ],
         names={("user", "1"): "Ada"},
-        progress=Checkpoint(START, ((START, START + max(ids)),), START),
+        progress=Checkpoint(((START, START + max(ids)),), START),
         counting=Counting(START, START),
     )
 

@@ -37,7 +37,7 @@ def batch_of(*records: CallRecord, names: dict | None = None) -> Batch:
         for record in records
     ]
     by_id = {record.call.id: record for record in records}
-    return Batch(by_id, additions, names or {}, progress=Checkpoint(NOW, ((1, NOW),)), counting=Counting(0))
+    return Batch(by_id, additions, names or {}, progress=Checkpoint(((1, NOW),)), counting=Counting(0))
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_row_that_cannot_be_stored_costs_only_itself(
     assert saver.rejected == (7 not in stored)
     assert [row.value for row in rows(database, "totals")] == [len(stored)]
     assert [row.name for row in rows(database, "names")] == ["Ada"]
-    assert archive.progress() == Checkpoint(NOW, ((1, NOW),))
+    assert archive.progress() == Checkpoint(((1, NOW),))
     said = [line for line in logged if line["event"] == "call rejected by the database"]
     assert [line["call"] for line in said] == ([] if 7 in stored else [7])
     assert "+33 1" not in str(logged)
@@ -154,10 +154,10 @@ def test_error_that_no_row_causes_rejects_none(archive: Archive, monkeypatch: py
         raise UnstorableError("IntegrityError")
 
     monkeypatch.setattr(archive, "save", refuse)
-    batch = Batch(progress=Checkpoint(NOW))
+    batch = Batch(progress=Checkpoint(wanted_from=NOW))
     with pytest.raises(UnstorableError):
         Saver(archive, lambda *_: None).save(batch)
-    assert batch.progress == Checkpoint(NOW)
+    assert batch.progress == Checkpoint(wanted_from=NOW)
 
 
 ENCODINGS = ["SQL_ASCII", "LATIN1", "LATIN9", "WIN1252", "EUC_JP", "KOI8R"]

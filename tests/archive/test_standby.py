@@ -177,7 +177,7 @@ def test_only_one_has_an_exclusive_archive(url: str) -> None:
     second.release_leadership()
     second.close()
     third = Archive(url, exclusive=True)
-    eventually(lambda: third.leader_state() is LeaderState.LEFT)
+    eventually(lambda: third.leader_state() is LeaderState.RELEASED)
     for late in (
         lambda: first.save(Batch(names={("user", "1"): "Bob"})),
         lambda: first.heartbeat(1),
@@ -185,12 +185,12 @@ def test_only_one_has_an_exclusive_archive(url: str) -> None:
         with pytest.raises(LostLeadershipError, match="another exporter has polled this account meanwhile"):
             late()
     first.close()
-    eventually(lambda: third.leader_state() is LeaderState.LEFT)
+    eventually(lambda: third.leader_state() is LeaderState.RELEASED)
     assert third.load().names == {("user", "1"): "Ada"}
     third.close()
 
 
-HELD, LOST, LEFT, NEVER_HELD, AWAY = *LeaderState, None
+HELD, LOST, RELEASED, NEVER_HELD, AWAY = *LeaderState, None
 
 
 def looks(*found: LeaderState | None) -> Callable[[], LeaderState]:
@@ -229,7 +229,7 @@ def test_whoever_lost_the_archive_has_time_to_return(
     assert standby.spent_until == now
 
 
-@pytest.mark.parametrize(("found", "spent_until"), [(LEFT, 1000.0), (NEVER_HELD, -math.inf)])
+@pytest.mark.parametrize(("found", "spent_until"), [(RELEASED, 1000.0), (NEVER_HELD, -math.inf)])
 def test_an_archive_that_nobody_comes_back_to_is_taken_at_once(
     found: LeaderState, spent_until: float
 ) -> None:

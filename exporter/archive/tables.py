@@ -1,0 +1,106 @@
+"""Create the archive's tables, and check the version of existing tables."""
+
+import math
+from collections.abc import Container
+from dataclasses import replace
+
+import structlog
+from sqlalchemy import Connection, Engine, Table, insert, inspect, select
+from sqlalchemy.exc import DBAPIError
+
+from exporter.account.records import Checkpoint
+from exporter.archive import integrity
+from exporter.archive.database import LOCK_TIMEOUT, ArchiveError, write_transaction
+from exporter.archive.metadata_table import PROGRESS, read, write
+from exporter.archive.schema import comments, metadata, state, tags
+
+log = structlog.get_logger()
+
+VERSION = 3
+"""The version of the tables in `schema`. Versions 1 and 2 were never released."""
+
+_WORDS_INDEX = "calls_by_words"
+_WORDS_INDEX_OF_POSTGRESQL = (
+    "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+    f"CREATE INDEX {_WORDS_INDEX} ON calls USING gin (words gin_trgm_ops)",
+)
+
+
+def prepare(engine: Engine) -> None:
+    """Create the tables that are missing.
+
+    Raises:
+        ArchiveError: The tables are of another version, or only a part of them is left.
+    """
+    with write_transaction(engine) as connection:
+        found = integrity.tables(connection)
+        if _version(connection, found) is None:
+            integrity.require_empty(connection, found)
+            metadata.create_all(connection)
+            connection.execute(insert(state).values(name="version", value=str(VERSION)))
+        else:
+            require_current(connection)
+            _create_missing(connection)
+    _index_words(engine)
+
+
+def _create_missing(connection: Connection) -> None:
+    """Create missing tables of details, and reset the checkpoint so that calls are fetched again for them."""
+    missing = integrity.missing_details(integrity.tables(connection))
+    if not missing:
+        return
+    metadata.create_all(connection, tables=missing)
+    log.warning("missing tables of the archive created", tables=", ".join(table.name for table in missing))
+    progress = read(connection, PROGRESS, Checkpoint)
+    if progress is not None and progress.covered and {tags, comments} & set(missing):
+        first = min(progress.covered[0][0], progress.wanted_from or math.inf)
+        write(connection, PROGRESS, replace(progress, covered=(), wanted_from=int(first)))
+
+
+def require_preparable(connection: Connection) -> None:
+    """Raise ArchiveError if `prepare` would do so because of the tables."""
+    found = integrity.tables(connection)
+    if _version(connection, found) is None:
+        integrity.require_empty(connection, found)
+    else:
+        require_current(connection)
+        integrity.missing_details(found)
+
+
+def require_current(connection: Connection) -> None:
+    """Raise ArchiveError unless the tables are of the current version."""
+    version = _version(connection, [state])
+    if version != VERSION:
+        remedy = "use the exporter that created it, or another database"
+        raise ArchiveError(f"archive schema is at version {version}, expected {VERSION}; {remedy}")
+
+
+def _version(connection: Connection, found: Container[Table]) -> int | None:
+    """Return the version of the tables, or None if no version is recorded."""
+    if state not in found:
+        return None
+    value = connection.scalar(select(state.c.value).where(state.c.name == "version"))
+    return None if value is None else int(value)
+
+
+def _index_words(engine: Engine) -> None:
+    """Create a trigram index of the words on PostgreSQL, if the archive's user may.
+
+    SQLite needs no such index: it reads the words of a million calls in about half a second.
+    """
+    if engine.dialect.name != "postgresql":
+        return
+    with write_transaction(engine) as connection:
+        if any(index["name"] == _WORDS_INDEX for index in inspect(connection).get_indexes("calls")):
+            return
+        try:
+            with connection.begin_nested():
+                for statement in _WORDS_INDEX_OF_POSTGRESQL:
+                    connection.exec_driver_sql(statement)
+        except DBAPIError as error:
+            if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT:
+                raise
+            log.warning(
+                "free-text search without an index; allow the archive's user to CREATE EXTENSION pg_trgm",
+                problem=" ".join(str(error.orig).split()),
+            )

@@ -1,0 +1,101 @@
+"""Tables are created when an archive is opened first; an archive of another version is rejected."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, create_engine, event, inspect, text
+from structlog.testing import capture_logs
+
+from exporter.account.records import Batch, CallRecord
+from exporter.aircall.models import Call, CallDetails, Comment
+from exporter.archive import schema
+from exporter.archive.criteria import Criteria
+from exporter.archive.database import ArchiveError
+from exporter.archive.store import Archive
+from exporter.archive.tables import VERSION
+from tests.archive.postgres import Postgres
+from tests.archive.ways import command
+
+START = 1_780_000_000
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+@contextmanager
+def connected(database: str) -> Iterator[Connection]:
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def set_version(database: str, version: int) -> None:
+    with connected(database) as connection:
+        connection.execute(text(f"UPDATE state SET value = '{version}' WHERE name = 'version'"))
+
+
+@pytest.mark.parametrize("version", [VERSION - 1, VERSION + 1])
+def test_archive_of_another_version_is_rejected_and_unchanged(database: str, version: int) -> None:
+    Archive(database).load()
+    set_version(database, version)
+    archive = Archive(database)
+    expected = f"schema is at version {version}, expected {VERSION}; use the exporter that created it"
+    with pytest.raises(ArchiveError, match=expected):
+        archive.load()
+    with pytest.raises(ArchiveError, match=expected):
+        list(archive.search(Criteria(START, START)))
+    printed = command(database, f"--from={START}", "--format=json")
+    assert (printed.code, printed.out, printed.err.count("\n")) == (2, "", 1)
+    set_version(database, VERSION)
+    archive.load()
+
+
+def test_creation_that_was_interrupted_is_repeated(database: str) -> None:
+    for last in range(1, 1000):
+        with connected(database) as connection:
+            schema.metadata.drop_all(connection)
+        executed, archive = 0, Archive(database)
+
+        def interrupt(_: object, __: object, statement: str, *___: object) -> None:
+            nonlocal executed
+            executed += statement.lstrip().startswith(("ALTER", "COMMENT", "CREATE", "INSERT"))
+            if executed == last:  # noqa: B023
+                raise KilledError
+
+        event.listen(archive._engine, "before_cursor_execute", interrupt)
+        try:
+            archive.load()
+        except KilledError:
+            Archive(database).load()
+        archive.close()
+        with connected(database) as connection:
+            assert set(inspect(connection).get_table_names()) >= set(schema.metadata.tables)
+        if executed < last:
+            break
+    assert last > 15
+
+
+def test_without_the_permission_for_the_extension_free_text_is_found(postgres_server: Postgres) -> None:
+    database = postgres_server.database("plain")
+    with connected(database) as connection:
+        connection.execute(text("CREATE ROLE plain LOGIN"))
+        connection.execute(text("GRANT CREATE ON SCHEMA public TO plain"))
+    plain = database.replace("aircall@", "plain@")
+    archive = Archive(plain)
+    with capture_logs() as logs:
+        archive.load()
+    assert ["CREATE EXTENSION pg_trgm" in line["event"] for line in logs] == [True]
+    call = Call(id=1, direction="inbound", status="done", started_at=START, ended_at=START)
+    archive.save(
+        Batch(records={1: CallRecord(call, CallDetails(comments=(Comment("called back"),)), "full")})
+    )
+    found = archive.search(Criteria(START, START, texts=("called",)))
+    assert [call.id for call in found] == [1]
+    with connected(database) as connection:
+        connection.execute(text("CREATE EXTENSION pg_trgm"))
+    Archive(plain).load()
+    with connected(database) as connection:
+        assert "calls_by_words" in {index["name"] for index in inspect(connection).get_indexes("calls")}
