@@ -29,7 +29,7 @@ format: $(VENV)/developing
 	$(BIN)/ruff format
 
 docs: $(VENV)/developing  ## generate the reference pages from the code
-	$(BIN)/python -m tests.reference
+	$(BIN)/python -m scripts.reference
 
 boards: $(VENV)/developing  ## write grafana/dashboards from grafana/boards
 	$(BIN)/python -m grafana.boards

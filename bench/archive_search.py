@@ -17,12 +17,12 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, create_engine
 
-from bench.history import fill
-from bench.queries import SEARCHES, ask, criteria, plans
 from exporter.archive.criteria import Criteria
 from exporter.archive.store import Archive
-from tests.archive.grafana import asked, choices, filled, statement
-from tests.archive.postgres import postgres
+from harness.archived_calls import fill
+from harness.board_sql import asked, choices, filled, statement
+from harness.postgres import postgres
+from harness.searches import SEARCHES, ask, criteria, plans
 
 TIMES = 5
 

@@ -20,14 +20,14 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from bench.shared.process import Process, credential, process
-from bench.shared.scrape import Scrape
 from exporter.polling.schedule import DATASETS
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import DeliveryThread, NetworkConditions
 from exporter.simulator.webhooks import Post, SimulatedWebhook
 from exporter.webhooks.receiver import PATH
+from harness.process import Process, credential, process
+from harness.scrape import Scrape
 
 TOKEN = "token-of-the-bench"  # noqa: S105
 SIZES = (24, 500)

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.shared.process import Process, credential, process
-from bench.shared.scrape import Scrape
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
+from harness.process import Process, credential, process
+from harness.scrape import Scrape
 
 USERS, CALLS = 2_000, 50_000
 HOURS = 4

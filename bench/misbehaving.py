@@ -12,12 +12,12 @@ from multiprocessing.sharedctypes import Synchronized
 from random import Random
 from typing import Any
 
-from bench.shared.ledger import open_calls, plan, to_be_counted
 from exporter.clock import Clocks
 from exporter.simulator.server import LoggedRequest, SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from tests.faults.table import TROUBLES, Trouble
-from tests.simulated_time import NOON
+from harness.expected_counts import open_calls, plan, to_be_counted
+from harness.faults.table import TROUBLES, Trouble
+from harness.simulated_time import NOON
 
 UNFIT = {
     "server down",

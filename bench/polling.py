@@ -25,7 +25,7 @@ from exporter.polling.plan import Plan, plan
 from exporter.polling.schedule import CORE, DIRECTORY, ENDED_CALLS
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from tests.simulated_time import LATENCY, NOON, Polled, SimulatedTime
+from harness.simulated_time import LATENCY, NOON, Polled, SimulatedTime
 
 HISTORY = 2 * 3600
 """Seconds that an account has lived before the exporter starts."""

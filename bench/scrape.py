@@ -30,9 +30,9 @@ from exporter.polling.status import Snapshot
 from exporter.runtime.service import Service
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.server import WebServer, bind
-from tests.plain import PlainCollector, plain
-from tests.scrape import Labels, Scrape
-from tests.simulated_time import NOON, polled
+from harness.reference_exposition import PlainCollector, plain
+from harness.scrape import Labels, Scrape
+from harness.simulated_time import NOON, polled
 
 USERS = 720
 """So many have some 32,000 series."""

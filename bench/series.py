@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from prometheus_client.exposition import generate_latest
 
 from exporter.simulator.simulation import SimulatedAccount
-from tests.simulated_time import NOON, polled
+from harness.simulated_time import NOON, polled
 
 COMPANIES = ((50, 375), (500, 3_000))
 """Users, and calls an hour when it is busy."""

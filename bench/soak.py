@@ -22,16 +22,16 @@ import structlog
 from sqlalchemy import create_engine, select
 
 from bench.misbehaving import Company, SharedTime, serve, shared_time
-from bench.shared.ledger import counted, kept
 from exporter import malloc_tuning
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.aircall import client
 from exporter.archive import schema, writer
 from exporter.metrics.exposition import Exposition
 from exporter.simulator.server import SimulatedAircall
-from tests.archive.away import Away
-from tests.faults.patience import given_up_after
-from tests.simulated_time import NOON, Polled, SimulatedTime
+from harness.expected_counts import counted, kept
+from harness.faults.patience import given_up_after
+from harness.simulated_time import NOON, Polled, SimulatedTime
+from harness.unavailable_archive import Away
 
 DAY = 86_400
 MOMENT = 0.3

@@ -13,7 +13,7 @@ import requests
 
 from exporter.aircall.budget import RequestBudget
 from exporter.simulator.server import SimulatedAircall
-from tests.simulated_time import LATENCY, SimulatedTime
+from harness.simulated_time import LATENCY, SimulatedTime
 
 ACTIVITY_PERIOD = 15 * 60
 """Seconds, as in the tutorial's example."""

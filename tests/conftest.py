@@ -1,12 +1,20 @@
 import logging
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from exporter.simulator.simulation import SimulatedAccount
-from tests.simulated_time import NOON, Polled, polled
+from harness.postgres import Postgres, postgres
+from harness.simulated_time import NOON, Polled, polled
+from tests.support.authority import Authority
+from tests.support.filled_archive import Kept
+from tests.support.stack import ROOT, Run, program
 
 # How long an example takes says how busy the machine is with other things.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,3 +44,71 @@ def world(account: SimulatedAccount) -> Iterator[Polled]:
     with polled(account) as world:
         world.live_until_complete()
         yield world
+
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Makes empty databases, of either kind once; gives their URLs."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path}/archive{next(_numbers)}.sqlite"
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return lambda: server.database("test")
+
+
+@pytest.fixture
+def database(new_database: Callable[[], str]) -> str:
+    """The URL of an empty database, once on either kind."""
+    return new_database()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def kept_archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """An archive of a busy while, once on either kind of database."""
+    if request.param == "sqlite":
+        return Kept(f"sqlite:///{tmp_path_factory.mktemp('kept')}/archive.sqlite")
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return Kept(server.database("kept"))
+
+
+@pytest.fixture(scope="session")
+def authority() -> Iterator[Authority]:
+    with TemporaryDirectory() as directory:
+        authority = Authority(Path(directory))
+        authority.issue("server", "first")
+        authority.issue("client", "prometheus")
+        yield authority
+
+
+def _runner(tool: str) -> Run:
+    def run(*arguments: str | Path) -> str:
+        command = [tool, *map(str, arguments)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.fail(f"{' '.join(command)}\n{done.stdout}{done.stderr}", pytrace=False)
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Run:
+    return _runner(program("prometheus", "promtool"))
+
+
+@pytest.fixture(scope="session")
+def amtool() -> Run:
+    return _runner(program("prometheus-alertmanager", "amtool"))
+
+
+@pytest.fixture(scope="session")
+def alertmanager_binary() -> str:
+    return program("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager")

@@ -14,7 +14,7 @@ from exporter.cli.flags import parser
 from exporter.config.loader import load
 from exporter.config.settings import Settings
 from exporter.durations import Duration
-from tests.reference import METRICS, RELIABILITY, metrics_page, reliability_page
+from scripts.reference import METRICS, RELIABILITY, metrics_page, reliability_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")

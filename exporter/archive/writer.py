@@ -69,11 +69,11 @@ class ArchiveStatus:
 class WriterCallbacks:
     """Functions that the writer calls, in its thread."""
 
-    on_loaded: Callable[[LoadedState], None]
+    on_loaded: Callable[[LoadedState], object]
     """When the archive has been opened, and again if it was replaced."""
-    on_saved: Callable[[SaveResult, Checkpoint | None], None]
+    on_saved: Callable[[SaveResult, Checkpoint | None], object]
     """After each batch."""
-    on_manual_backfill: Callable[[tuple[TimeRange, ...]], None]
+    on_manual_backfill: Callable[[tuple[TimeRange, ...]], object]
     """With each heartbeat: the ranges requested by the command `backfill`."""
     on_leadership_lost: Callable[[], object] = lambda: None
     """Once, if another exporter leads now. Nothing is saved any more."""

@@ -6,6 +6,7 @@ from typing import Literal
 from exporter.account.counter_totals import Histogram, Summary
 
 LabelValues = tuple[str, ...]
+Kind = Literal["gauge", "counter", "histogram", "summary"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,7 +14,7 @@ class Family:
     """A metric family. There is one object per family. Names of counters include `_total`."""
 
     name: str
-    kind: Literal["gauge", "counter", "histogram", "summary"]
+    kind: Kind
     help: str
     labels: tuple[str, ...] = ()
 

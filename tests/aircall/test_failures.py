@@ -17,11 +17,8 @@ from exporter.aircall import endpoints
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.errors import ApiError
 from exporter.aircall.failures import address
-from tests.raw import RawServer, Serve, answering, raw_server, silence
-from tests.web.authority import Authority
-from tests.web.conftest import authority
-
-__all__ = ["authority"]
+from harness.raw_server import RawServer, Serve, answering, raw_server, silence
+from tests.support.authority import Authority
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"calls": []}'
 SECRETS = ("the-id", "the-token", "proxy-user", "proxy-password", "per_page", "order=")

@@ -10,9 +10,9 @@ from exporter.durations import Duration
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
-from tests.archive.tables import rows
-from tests.archive.test_archive import live
-from tests.simulated_time import NOON, polled
+from harness.simulated_time import NOON, polled
+from tests.support.archive_contents import rows
+from tests.support.calls import live
 
 DAY = 86_400.0
 KEPT = Storage(retention=Duration(30 * DAY))

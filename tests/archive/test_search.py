@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.history import END, START, fill
 from exporter.account.records import Batch
 from exporter.archive.criteria import Criteria
 from exporter.archive.search import totals
@@ -17,9 +16,10 @@ from exporter.archive.store import Archive
 from exporter.archive.text_index import normalize
 from exporter.config.settings import Group
 from exporter.simulator.simulation import SimulatedAccount
-from tests.archive.kept import SINCE, UNTIL, Kept, texts_of
-from tests.archive.ways import Texts, found_by_command, pages, served
-from tests.simulated_time import NOON, polled
+from harness.archived_calls import END, START, fill
+from harness.simulated_time import NOON, polled
+from tests.support.filled_archive import SINCE, UNTIL, Kept, texts_of
+from tests.support.search_ways import Texts, found_by_command, pages, served
 
 NASTY = ("'", '"', "%", "_", "\\")
 

@@ -4,13 +4,12 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import requests
-from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
 from exporter.account.records import Batch
@@ -19,12 +18,11 @@ from exporter.archive.leader_election import LeaderState
 from exporter.archive.standby import LOST as MAY_RETURN
 from exporter.archive.standby import REJOIN_GRACE_S, RETURNING_LATE, Standby
 from exporter.archive.store import Archive
-from tests.archive.company import Company
-from tests.archive.postgres import Postgres, end_sessions
-from tests.ledger import counted, kept, plan, to_be_counted
-from tests.process import COMMAND, Process
-from tests.running import eventually
-from tests.scrape import Scrape
+from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.postgres import Postgres, end_sessions
+from harness.scrape import Scrape
+from tests.support.exporter_pair import STANDS_BY, Pair, holders, is_leader, readiness
+from tests.support.running import eventually
 
 
 @pytest.fixture
@@ -43,53 +41,6 @@ def lasting(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory)
     """A pair whose leader goes on leading."""
     with ExitStack() as running_now:
         yield Pair(postgres_server.database("lasting"), tmp_path_factory.mktemp("pair"), running_now)
-
-
-class Pair:
-    """A busy company, and two exporters of it."""
-
-    def __init__(
-        self, url: str, directory: Path, running_now: ExitStack, command: Sequence[str] = COMMAND
-    ) -> None:
-        storage = {"url": url, "standby": True}
-        self.company = Company(url, directory, seconds_per_request=2, storage=storage)
-        self.company.command = list(command)
-        running_now.enter_context(self.company.aircall)
-        self._running_now = running_now
-        self.leader = self.another()
-        eventually(lambda: self.company.progress() is not None)  # says since when calls are counted
-        self.standby = self.another()
-        eventually(lambda: readiness(self.standby) == STANDS_BY)
-
-    def another(self) -> Process:
-        return self._running_now.enter_context(self.company.exporter())
-
-    def take_over(self) -> None:
-        """Wait until the other one polls."""
-        self.leader, self.standby = self.standby, self.leader
-        eventually(lambda: is_leader(self.leader))
-
-
-STANDS_BY = "Not ready, on standby: another exporter polls this account.\n"
-
-
-def is_leader(exporter: Process) -> bool:
-    return Scrape.at(exporter.url).value("aircall_exporter_leader") == 1
-
-
-def readiness(exporter: Process) -> str:
-    return requests.get(f"{exporter.url}/-/ready", timeout=10).text
-
-
-def holders(url: str) -> list[int]:
-    """The sessions that hold a lock as exporters do."""
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        ours = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        held = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND {ours}"
-        found = list(connection.scalars(text(held)))
-    engine.dispose()
-    return found
 
 
 def test_only_one_asks_aircall_and_the_other_tells_nothing_of_the_account(lasting: Pair) -> None:

@@ -14,8 +14,8 @@ from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.archive.tables import VERSION
-from tests.archive.postgres import Postgres
-from tests.archive.ways import command
+from harness.postgres import Postgres
+from tests.support.search_ways import command
 
 START = 1_780_000_000
 

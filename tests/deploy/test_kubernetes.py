@@ -21,10 +21,9 @@ from exporter import __version__
 from exporter.config.loader import load
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from tests.process import process
-from tests.prometheus.conftest import Run
-from tests.running import eventually
-from tests.stack import ROOT
+from harness.process import process
+from tests.support.running import eventually
+from tests.support.stack import ROOT, Run
 
 KUBERNETES = ROOT / "deploy/kubernetes"
 KUSTOMIZATIONS = [*sorted(KUBERNETES.glob("*/kustomization.yaml")), ROOT / "grafana/kustomization.yaml"]

@@ -10,10 +10,10 @@ import pytest
 
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from tests.process import process
-from tests.running import eventually
-from tests.scrape import Scrape
-from tests.stack import ROOT, program
+from harness.process import process
+from harness.scrape import Scrape
+from tests.support.running import eventually
+from tests.support.stack import ROOT, program
 
 UNIT = ROOT / "deploy/systemd/aircall-exporter.service"
 INSTALLED = "/opt/aircall-exporter/bin/aircall-exporter"

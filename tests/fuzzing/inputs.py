@@ -1,6 +1,7 @@
 """What is thrown at each target: bytes, nearly good JSON and YAML, and what is known to be awkward."""
 
 import json
+import os
 from typing import Any
 from urllib.parse import quote
 
@@ -133,3 +134,6 @@ INPUTS: dict[Target, st.SearchStrategy[bytes]] = {
     targets.query: queries,
     targets.texts: texts | st.from_regex(rb"([0-9]{1,13}(y|w|d|h|m|s|ms)){1,4}"),
 }
+
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))

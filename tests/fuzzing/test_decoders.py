@@ -4,7 +4,6 @@ More of it by hand: FUZZ_EXAMPLES=100000 pytest tests/fuzzing/test_decoders.py
 """
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -14,10 +13,8 @@ from hypothesis import strategies as st
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.decoding import decode_page
 from exporter.aircall.models import Availability, Call, Number, Team, User
-from tests.fuzzing.inputs import INPUTS, KEYS, as_json, values
+from tests.fuzzing.inputs import EXAMPLES, INPUTS, KEYS, as_json, values
 from tests.fuzzing.targets import TARGETS, Target
-
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 
 GOOD: dict[str, tuple[type, dict[str, Any]]] = {
     "calls": (Call, {"id": 1, "direction": "inbound", "status": "initial", "started_at": 1_780_000_000}),

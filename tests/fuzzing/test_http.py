@@ -20,10 +20,9 @@ from exporter.config.settings import Webhook
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.config_reloader import WebConfigReloader
 from tests.fuzzing import targets
-from tests.fuzzing.inputs import INPUTS
-from tests.fuzzing.test_decoders import EXAMPLES
-from tests.running import Running, eventually, running
-from tests.web.authority import USER, with_password
+from tests.fuzzing.inputs import EXAMPLES, INPUTS
+from tests.support.authority import USER, with_password
+from tests.support.running import Running, eventually, running
 
 CHECKS = [
     checks.not_a_server_error,

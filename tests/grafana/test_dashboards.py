@@ -9,7 +9,7 @@ import yaml
 
 from grafana.boards import BOARDS
 from grafana.boards.rendering import render
-from tests.grafana.boards import DASHBOARDS, METRICS, Panel, boards, panels
+from harness.dashboards import DASHBOARDS, METRICS, Panel, boards, panels
 
 UIDS = METRICS | {"aircall-calls"}
 CORE = {"stat", "timeseries", "table", "state-timeline", "heatmap", "barchart"}

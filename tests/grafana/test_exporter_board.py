@@ -8,11 +8,11 @@ import pytest
 from pytest import approx
 
 from exporter.aircall.client import FAILURES
-from tests.grafana.boards import panel
-from tests.grafana.companies import TROUBLE, UNREADABLE, counted_whole
-from tests.grafana.conftest import Past
-from tests.grafana.history import Company
-from tests.simulated_time import LATENCY, NOON
+from harness.dashboards import panel
+from harness.simulated_time import LATENCY, NOON
+from tests.support.companies import TROUBLE, UNREADABLE, counted_whole
+from tests.support.past import Past
+from tests.support.prometheus_history import Company
 
 UID = "aircall-exporter"
 Request = tuple[float, str, str]

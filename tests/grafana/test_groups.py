@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from grafana.boards.palette import STATES
-from tests.grafana.boards import panel
-from tests.grafana.companies import teams
-from tests.grafana.conftest import Past
+from harness.dashboards import panel
+from tests.support.companies import teams
+from tests.support.past import Past
 
 WORDS = {sign.code: sign.text for sign in STATES}
 

@@ -7,11 +7,11 @@ import pytest
 
 from exporter.simulator.models import SimulatedCall
 from grafana.boards import palette
-from tests import recount
-from tests.grafana.boards import panel
-from tests.grafana.companies import settled
-from tests.grafana.conftest import Past
-from tests.grafana.history import Company
+from harness import recount
+from harness.dashboards import panel
+from tests.support.companies import settled
+from tests.support.past import Past
+from tests.support.prometheus_history import Company
 
 COLOURS = {None: palette.CALM, 0: palette.GREEN, 1: palette.YELLOW, 2: palette.BRIGHT_RED}
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.grafana.boards import METRICS, Panel, boards, panels
-from tests.grafana.companies import whole
-from tests.grafana.conftest import Past
-from tests.grafana.history import Company
-from tests.grafana.view import View
+from harness.dashboards import METRICS, Panel, boards, panels
+from tests.support.board_view import View
+from tests.support.companies import whole
+from tests.support.past import Past
+from tests.support.prometheus_history import Company
 
 QUERIES = [(panel, target) for panel in panels() if panel.uid in METRICS for target in panel.targets]
 VARIABLES = [

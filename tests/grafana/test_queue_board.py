@@ -8,12 +8,12 @@ import pytest
 from pytest import approx
 
 from exporter.simulator.models import SimulatedCall
-from tests import recount
-from tests.grafana import companies
-from tests.grafana.boards import panel
-from tests.grafana.companies import counted_whole, ended, settled, whole
-from tests.grafana.conftest import Past
-from tests.grafana.history import Company
+from harness import recount
+from harness.dashboards import panel
+from tests.support import companies
+from tests.support.companies import counted_whole, ended, settled, whole
+from tests.support.past import Past
+from tests.support.prometheus_history import Company
 
 UID = "aircall-queue"
 

@@ -9,13 +9,13 @@ from pytest import approx
 
 from exporter.simulator.models import SimulatedCall, SimulatedUser
 from grafana.boards.palette import STATE_CODES
-from tests import recount
-from tests.grafana import companies
-from tests.grafana.boards import panel
-from tests.grafana.companies import counted_whole, ended, settled, teams, whole
-from tests.grafana.conftest import Past
-from tests.grafana.history import Company
-from tests.grafana.view import View
+from harness import recount
+from harness.dashboards import panel
+from tests.support import companies
+from tests.support.board_view import View
+from tests.support.companies import counted_whole, ended, settled, teams, whole
+from tests.support.past import Past
+from tests.support.prometheus_history import Company
 
 UID = "aircall-teams"
 SIGNED_IN = ("available", "in_call", "after_call_work", "do_not_disturb")

@@ -16,10 +16,10 @@ from exporter.simulator.models import SimulatedCall
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from grafana.boards import palette
-from tests.grafana.boards import board, panel
-from tests.grafana.conftest import QUICK, scraped
-from tests.grafana.prometheus import Prometheus
-from tests.running import eventually, running
+from harness.dashboards import board, panel
+from tests.support.past import QUICK, scraped
+from tests.support.prometheus import Prometheus
+from tests.support.running import eventually, running
 
 WALLBOARDS = ("aircall-wallboard", "aircall-numbers")
 CALLER = "+33 1 22 33 44 55"

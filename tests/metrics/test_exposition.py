@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.config.settings import Thresholds
 from exporter.metrics.exposition import Exposition
 from exporter.simulator.simulation import SimulatedAccount
-from tests.plain import plain
-from tests.scrape import Scrape
-from tests.simulated_time import Polled, polled
+from harness.reference_exposition import plain
+from harness.scrape import Scrape
+from harness.simulated_time import Polled, polled
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 THRESHOLDS = Thresholds(average_call=120, in_call=40, after_call_work=20, missed_rate=0.2)

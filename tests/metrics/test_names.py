@@ -4,7 +4,7 @@ import pytest
 
 from exporter.config.settings import ServiceLevel, Thresholds
 from exporter.metrics.sections import FAMILIES
-from tests.reference import metrics_page
+from scripts.reference import metrics_page
 
 USER, TEAM, NUMBER = ("user_id", "user"), ("team_id", "team"), ("number_id", "number")
 MEMBER = (*USER, *TEAM)

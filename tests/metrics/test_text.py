@@ -13,7 +13,7 @@ from exporter.account.counter_totals import Exemplar, Histogram, Summary
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.text import sample_lines
 from exporter.metrics.text_cache import FORMATS, Format, header
-from tests.plain import metrics, plain
+from harness.reference_exposition import metrics, plain
 
 ACCEPT = {"text": "", "openmetrics": "application/openmetrics-text; version=1.0.0"}
 PARSE = {"text": parse_text, "openmetrics": parse_openmetrics}

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
-from tests.simulated_time import NOON, Polled, polled
+from harness.simulated_time import NOON, Polled, polled
 
 USERS = 60
 

@@ -12,8 +12,8 @@ from exporter.aircall.errors import CREDENTIAL_REJECTED
 from exporter.polling.credential import CredentialState
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
-from tests.polling.test_set_aside import ERRORS, asked, at_path
-from tests.simulated_time import NOON, Polled, polled
+from harness.simulated_time import NOON, Polled, polled
+from tests.support.request_log import ERRORS, asked, at_path
 
 LISTS = {
     "calls": "/v1/calls",

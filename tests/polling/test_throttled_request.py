@@ -5,8 +5,8 @@ import pytest
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
-from tests.polling.test_set_aside import asked, at_path, crowd
-from tests.simulated_time import NOON, polled
+from harness.simulated_time import NOON, polled
+from tests.support.request_log import asked, at_path, crowd
 
 HEADERS = pytest.mark.parametrize("headers", ["always", "never", "nothing remains"])
 

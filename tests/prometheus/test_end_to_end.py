@@ -11,9 +11,9 @@ import requests
 from exporter.config.settings import Webhook
 from exporter.metrics.sections import FAMILIES
 from exporter.simulator.simulation import SimulatedAccount
-from tests.prometheus.test_rules import RECORDED
-from tests.running import eventually
-from tests.stack import Stack, program, stack, stage_a_busy_moment
+from tests.support.rules import RECORDED
+from tests.support.running import eventually
+from tests.support.stack import Stack, program, stack, stage_a_busy_moment
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import requests
 import yaml
 
 from exporter.simulator.simulation import SimulatedAccount
-from tests.running import eventually
-from tests.stack import ROOT, Stack, free_address, program, served, stack, stage_a_busy_moment
+from tests.support.running import eventually
+from tests.support.stack import ROOT, Stack, free_address, program, served, stack, stage_a_busy_moment
 
 ADDRESS = "http://victoria-metrics:8428"
 DROPPED = {

@@ -9,18 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-PROMETHEUS = ROOT / "prometheus"
+from tests.support.rules import PROMETHEUS, RECORDED, ROOT, RULES
+
 RUNBOOK = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
 
-RULES: list[dict[str, Any]] = [
-    rule
-    for file in sorted(PROMETHEUS.glob("rules/*.yml"))
-    for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
-    for rule in group["rules"]
-]
 ALERTS = [rule for rule in RULES if "alert" in rule]
-RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 UNIT_TESTS: list[dict[str, Any]] = [
     test
     for file in sorted(PROMETHEUS.glob("tests/*.yml"))

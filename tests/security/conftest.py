@@ -5,10 +5,6 @@ from contextlib import closing
 
 import pytest
 
-from tests.web.conftest import authority
-
-__all__ = ["authority"]
-
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[bytes], tuple[str, list[bytes]]]]:

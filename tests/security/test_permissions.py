@@ -6,8 +6,8 @@ import pytest
 
 from exporter.cli.permissions import VARIABLES, world_readable_secrets
 from exporter.web.config import NO_WEB_CONFIG, load_web_config
-from tests.process import process
-from tests.web.authority import TLS, Authority, written
+from harness.process import process
+from tests.support.authority import TLS, Authority, written
 
 
 @pytest.fixture

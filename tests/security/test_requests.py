@@ -12,8 +12,8 @@ from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.config_reloader import WebConfigReloader
-from tests.running import Running, running
-from tests.web.authority import with_password
+from tests.support.authority import with_password
+from tests.support.running import Running, running
 
 LAST = b"Host: a\r\nConnection: close\r\n"
 SMUGGLED = b"GET /-/healthy HTTP/1.1\r\n" + LAST + b"\r\n"

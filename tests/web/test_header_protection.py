@@ -16,8 +16,8 @@ from exporter.config.yaml_file import ConfigError
 from exporter.web.config import read_web_config
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.protection import lost_protection
-from tests.web.authority import USER, Authority, exporter, written
-from tests.web.test_protection import FREE_HEADERS, HEADERS, TWO
+from tests.support.authority import USER, Authority, exporter, written
+from tests.support.web_configs import FREE_HEADERS, HEADERS, TWO
 
 VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60).map(
     lambda text: text.replace("z", " ").strip() or "z"

@@ -2,7 +2,7 @@
 
 import requests
 
-from tests.web.authority import HASH, PASSWORD, Authority, exporter
+from tests.support.authority import HASH, PASSWORD, Authority, exporter
 
 
 def test_headers(authority: Authority) -> None:

@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from exporter.web import passwords
-from tests.web.authority import HASH, PASSWORD, Authority, exporter
+from tests.support.authority import HASH, PASSWORD, Authority, exporter
+from tests.support.web_configs import Checks
 
 
 def test_passwords(authority: Authority) -> None:
@@ -29,23 +30,6 @@ def test_passwords(authority: Authority) -> None:
             right = requests.get(f"{guarded.url}/-/healthy", auth=("prometheus", PASSWORD), timeout=5)
             assert right.status_code == 200
         assert requests.post(f"{guarded.url}/-/refresh", timeout=5).status_code == 401
-
-
-class Checks:
-    """Stands in for bcrypt's check: says what was checked, and waits where it is told to."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.hashes: list[str] = []
-        self.begun, self.go_on = threading.Event(), threading.Event()
-        self.go_on.set()
-        self._check = bcrypt.checkpw
-        monkeypatch.setattr(bcrypt, "checkpw", self)
-
-    def __call__(self, password: bytes, hashed: bytes) -> bool:
-        self.hashes.append(hashed.decode())
-        self.begun.set()
-        assert self.go_on.wait(20)
-        return self._check(password, hashed)
 
 
 def test_a_password_is_checked_once_and_an_unknown_user_takes_as_long_as_any(

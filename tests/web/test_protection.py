@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import bcrypt
 import pytest
 import requests
 import structlog
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from exporter.config.yaml_file import ConfigError
-from exporter.web import config, config_reloader
+from exporter.web import config_reloader
 from exporter.web.config import (
     CLIENT_AUTH_TYPES,
     TLS_VERSIONS,
@@ -24,15 +23,10 @@ from exporter.web.config import (
 )
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.protection import lost_protection
-from tests.process import process
-from tests.running import Running
-from tests.web.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, written
-
-OTHER = bcrypt.hashpw(b"battery staple", bcrypt.gensalt(4)).decode()
-TWO = {"basic_auth_users": {USER[0]: HASH, "admin": OTHER}}
-
-
-FREE_HEADERS = st.sampled_from([name for name, values in config.HEADERS.items() if not values])
+from harness.process import process
+from tests.support.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, written
+from tests.support.running import Running
+from tests.support.web_configs import FREE_HEADERS, HEADERS, OTHER, TWO
 
 
 def status(one: Running, user: tuple[str, str] | None = None) -> int:
@@ -99,13 +93,6 @@ def test_reload_with_more_users_and_changed_hashes_is_accepted(authority: Author
         assert status(one, ("third", USER[1])) == 200
 
 
-HEADERS = {
-    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-    "X-Frame-Options": "deny",
-    "X-Content-Type-Options": "nosniff",
-    "X-XSS-Protection": "1; mode=block",
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-}
 SECTIONS: dict[str, Any] = {
     "tls_server_config": MUTUAL | {"min_version": "TLS12", "max_version": "TLS13"},
     "basic_auth_users": TWO["basic_auth_users"],

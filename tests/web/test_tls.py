@@ -7,9 +7,19 @@ import pytest
 import requests
 import structlog
 
-from tests.process import process
-from tests.running import eventually
-from tests.web.authority import HASH, MUTUAL, PASSWORD, TLS, Authority, common_name, exporter, secure, written
+from harness.process import process
+from tests.support.authority import (
+    HASH,
+    MUTUAL,
+    PASSWORD,
+    TLS,
+    Authority,
+    common_name,
+    exporter,
+    secure,
+    written,
+)
+from tests.support.running import eventually
 
 
 def test_tls(authority: Authority) -> None:

@@ -1,0 +1,145 @@
+"""What the archive and the counters must hold, computed from what happened in the simulated account."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from exporter.simulator.models import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
+from harness import expected_counts as ledger
+from harness.expected_counts import COLUMNS, Counts, Kept
+
+Labels = tuple[str, ...]
+OTHERS = "others"
+"""In place of a user's id: all users beyond `user_limit`."""
+
+
+@dataclass(frozen=True)
+class FirstStart:
+    """The exporter's first start, in UNIX seconds: before which calls are kept and not counted.
+
+    `counting_from` is between which two moments counting begins. Calls that began before are counted if they
+    went on when they were read first: those that ended within `reading` may have been over by then.
+    """
+
+    counting_from: tuple[float, float]
+    reading: tuple[float, float]
+
+    def must_count(self, call: SimulatedCall) -> bool | None:
+        """Return whether a call is to be counted; None if either is right."""
+        if call.ended_at is None:
+            return False
+        first, last = self.counting_from
+        if call.started_at > last:
+            return True
+        begun, done = self.reading
+        if call.ended_at < begun:
+            return None if call.started_at >= first else False
+        return None if call.started_at >= first or call.ended_at <= done else True
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is not as it should be, and the calls that it is about."""
+
+    text: str
+    calls: tuple[SimulatedCall, ...] = ()
+
+
+def may_be_counted(account: SimulatedAccount, first: FirstStart) -> Counts:
+    """Return the most that the counters may say now."""
+    calls = [call for call in account.calls.values() if first.must_count(call) is not False]
+    return ledger.to_be_counted(account, calls)
+
+
+def differing_calls(
+    account: SimulatedAccount, first: FirstStart, kept: Kept, callers: set[str]
+) -> Iterator[Difference]:
+    """Compare the archive's calls with those of the account; `callers` is how callers may be shown."""
+    for id_, planned in ledger.plan(account).items():
+        call, found = account.calls[id_], kept.get(id_)
+        if found is None:
+            yield Difference(f"call {id_} is missing in the archive", (call,))
+            continue
+        wanted, is_so = dict(zip(COLUMNS, planned, strict=True)), dict(zip(COLUMNS, found, strict=True))
+        wanted |= _free(call, first, is_so, callers)
+        wrong = [name for name in COLUMNS if wanted[name] != is_so[name]]
+        if wrong:
+            words = ", ".join(f"{name} is {is_so[name]!r}, expected {wanted[name]!r}" for name in wrong)
+            yield Difference(f"call {id_}: {words}", (call,))
+    for id_ in kept.keys() - account.calls.keys():
+        yield Difference(f"call {id_} is in the archive, and not in the account")
+
+
+def _free(
+    call: SimulatedCall, first: FirstStart, found: Mapping[str, Any], callers: set[str]
+) -> dict[str, Any]:
+    """Return what is expected of the columns of which more than one value may be right."""
+    free: dict[str, Any] = {"caller": " or ".join(sorted(forms := {_shown(call, how) for how in callers}))}
+    if found["caller"] in forms:
+        free["caller"] = found["caller"]
+    must = first.must_count(call)
+    counted = found["counted"] if must is None else must
+    return free | {"counted": counted, "counted_for_teams": counted}
+
+
+def _shown(call: SimulatedCall, how: str) -> str:
+    """Return the caller as a setting of `caller` lets it be shown: full, masked or hidden."""
+    number = call.raw_digits
+    if how == "hidden":
+        return "hidden"
+    if how == "full" or number == "anonymous":
+        return number
+    return "".join(
+        "*" if sign.isdigit() and sum(map(str.isdigit, number[place:])) > 3 else sign
+        for place, sign in enumerate(number)
+    )
+
+
+def _counted(account: SimulatedAccount, first: FirstStart, kept: Kept) -> Iterator[SimulatedCall]:
+    """Return the calls that are to be counted; of those that may be, those that the archive has counted."""
+    position = COLUMNS.index("counted")
+    for call in account.calls.values():
+        must = first.must_count(call)
+        if must or (must is None and call.id in kept and kept[call.id][position]):
+            yield call
+
+
+def differing_counters(
+    account: SimulatedAccount, first: FirstStart, kept: Kept, found: Counts
+) -> Iterator[Difference]:
+    """Compare every series with what the calls that are to be counted come to.
+
+    What was counted for users beyond `user_limit` is in the series of `others`, also after the limit has
+    been raised. So user series are compared with what they come to together, if there are others.
+    """
+    calls = list(_counted(account, first, kept))
+    planned = ledger.to_be_counted(account, calls)
+    for family, series in planned.items():
+        name, names = ledger.FAMILIES[family]
+        is_summed = names[0] == "user_id" and any(OTHERS in labels for labels in found[family])
+        grouped = _users_together if is_summed else lambda labels: labels
+        expected, is_so = _grouped(series, grouped), _grouped(found[family], grouped)
+        for labels in sorted(expected.keys() | is_so.keys()):
+            if expected[labels] != is_so[labels]:
+                text = ",".join(f'{label}="{value}"' for label, value in zip(names, labels, strict=True))
+                these = (
+                    call
+                    for call in calls
+                    if any(of == family and grouped(to) == labels for of, to, _ in ledger.adds(account, call))
+                )
+                words = f"{name}{{{text}}} is {is_so[labels]}, expected {expected[labels]}"
+                yield Difference(words, tuple(these))
+
+
+def _users_together(labels: Labels) -> Labels:
+    """Return labels, of which the first is a user's id, with one name for all users."""
+    return ("any user" if labels[0] else "", *labels[1:])
+
+
+def _grouped(series: Mapping[Labels, int], grouped: Callable[[Labels], Labels]) -> Counter[Labels]:
+    together: Counter[Labels] = Counter()
+    for labels, value in series.items():
+        together[grouped(labels)] += value
+    return together

@@ -1,0 +1,100 @@
+"""The exporter as its users run it: a process of its own, with flags, signals and exit codes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from exporter.simulator.server import SimulatedAircall
+
+COMMAND = [sys.executable, "-m", "exporter"]
+INSTALLED = [str(Path(sys.executable).parent / "aircall-exporter")]
+"""The console script that `pip install` made."""
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(  # noqa: S603 (our own command)
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=os.environ | environ,
+        check=False,
+    )
+
+
+def credential(aircall: SimulatedAircall) -> dict[str, str]:
+    """Return the environment of an exporter that is to poll this account."""
+    return {
+        "AIRCALL_API_ID": aircall.api_id,
+        "AIRCALL_API_TOKEN": aircall.api_token,
+        "AIRCALL_BASE_URL": aircall.base_url,
+    }
+
+
+class Process:
+    """A running exporter; `lines` is what it logged."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        command: Sequence[str] = COMMAND,
+        address: str = "127.0.0.1:0",
+        **environ: str,
+    ) -> None:
+        """Start `command`, which serves on `address`, by default on a free port."""
+        self.process = subprocess.Popen(  # noqa: S603 (our own command)
+            [*command, *arguments, f"--web.listen-address={address}"],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | environ,
+        )
+        self.lines: list[str] = []
+        self._grew = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Where it serves, once it does."""
+        return "http://" + self.logged(r"listening\W+(127[0-9.:]+)")[1]
+
+    def kill(self) -> None:
+        """End it at once, whatever it is doing."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def logged(self, pattern: str) -> re.Match[str]:
+        """Wait for a log line that matches. Raises AssertionError if there is none after 20 seconds."""
+
+        def found() -> re.Match[str] | None:
+            return next((match for line in self.lines if (match := re.search(pattern, line))), None)
+
+        with self._grew:
+            assert self._grew.wait_for(lambda: found() is not None, 20), self.lines
+            match = found()
+        assert match is not None
+        return match
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._grew:
+                self.lines.append(line)
+                self._grew.notify_all()
+
+
+@contextmanager
+def process(*arguments: str, command: Sequence[str] = COMMAND, **environ: str) -> Iterator[Process]:
+    """Run an exporter until the block is left."""
+    started = Process(*arguments, command=command, **environ)
+    try:
+        yield started
+    finally:
+        started.kill()

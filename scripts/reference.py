@@ -1,0 +1,106 @@
+"""Writes the reference pages that are made from the code (`make docs`); a test compares the committed ones."""
+
+import re
+from pathlib import Path
+from typing import cast
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from exporter.aircall.client import ClientMetrics
+from exporter.clock import Clocks
+from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
+from exporter.metrics.family import Family, Kind
+from exporter.polling.metrics import PollerMetrics
+from exporter.runtime.leader_metric import LeaderMetric
+from exporter.runtime.thread_metrics import ThreadMetrics
+from exporter.webhooks.metrics import WebhookMetrics
+from harness.faults.board_checks import POLL
+from harness.faults.table import TROUBLES, Trouble
+
+DOCS = Path(__file__).parents[1] / "docs"
+METRICS, RELIABILITY = DOCS / "metrics.md", DOCS / "reliability.md"
+
+_INTRODUCTION = """# Metrics
+
+`/metrics` serves these families. This page is generated from the code by `make docs`.
+
+- Ids are strings. `user`, `team` and `number` are display names and always come with their ids. Two users may have the same name, but never the same id.
+- `period="recent"` is the activity period: finished calls that started within the last `activity_period` (15 minutes by default), as of the last poll of calls.
+- `direction` is `inbound` or `outbound`. `outcome` is `answered` or `missed` for inbound calls, and `answered` or `unanswered` for outbound calls.
+  `state` is `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work` or `unknown`.
+- A count is 0 if there is nothing to count. An average or ratio is absent if there is nothing to divide by.
+- A user in two teams has one series for each team. To sum over users, apply `max without (team_id, team)` first, or use the families without team labels, in which each call
+  is counted once.
+- Waits, durations of current calls and ages are evaluated at the scrape. Everything else is as of the last poll. If Aircall cannot be reached, the last known values stay, the
+  ages grow and `aircall_up` is 0.
+- Counters start with the activity period before the first start of the exporter and continue across restarts. Calls that took place in between are fetched, and each is counted
+  once. The counters appear once all calls have been fetched.
+"""
+
+_SECTIONS = {
+    "Who is who": info.FAMILIES,
+    "Users": users.FAMILIES,
+    "Teams": teams.FAMILIES,
+    "Numbers and the queue": numbers.FAMILIES,
+    "Counters": counters.FAMILIES,
+    "The call archive": archive.FAMILIES,
+    "Settings in force, and the exporter itself": exporter.FAMILIES,
+}
+
+
+def metrics_page() -> str:
+    """The page docs/metrics.md, as it should be."""
+    registry = CollectorRegistry()
+    sections = dict(_SECTIONS)
+    for counted in (
+        ClientMetrics(registry),
+        PollerMetrics(registry),
+        ThreadMetrics(registry, ()),
+        LeaderMetric(registry, bool),
+    ):
+        sections["Settings in force, and the exporter itself"] += _instruments(counted)
+    sections["Webhooks"] = (
+        _instruments(WebhookMetrics(registry, Clocks(float, float))) + counters.WEBHOOK_ONLY
+    )
+    return _INTRODUCTION + "".join(
+        f"\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
+        + "".join(map(_row, families))
+        for title, families in sections.items()
+    )
+
+
+def _row(family: Family) -> str:
+    labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
+    return f"| `{family.name}` | {family.kind} | {labels} | {family.help} |\n"
+
+
+def _instruments(counted: object) -> tuple[Family, ...]:
+    """What the exporter counts of its own work, by the client library's instruments."""
+    return tuple(
+        Family(
+            f"{metric._name}_total" if metric._type == "counter" else metric._name,
+            cast("Kind", metric._type),
+            metric._documentation,
+            tuple(metric._labelnames),
+        )
+        for metric in vars(counted).values()
+        if isinstance(metric, MetricWrapperBase)
+    )
+
+
+def reliability_page(page: str) -> str:
+    """The page docs/reliability.md with its table of faults as it should be."""
+    table = "| fault | what was done | what the board showed | lost | recovered within |\n"
+    table += "| --- | --- | --- | --: | --: |\n" + "".join(map(_fault, TROUBLES))
+    return re.sub(r"(<!-- by [^\n]* -->\n).*?(<!-- end -->)", rf"\1{table}\2", page, flags=re.DOTALL)
+
+
+def _fault(trouble: Trouble) -> str:
+    settled = f", all calls {trouble.settled // 60} min" if trouble.settled else ""
+    return f"| {trouble.fault} | {trouble.done} | {trouble.board.words} | 0 | {POLL} s{settled} |\n"
+
+
+if __name__ == "__main__":
+    METRICS.write_text(metrics_page(), encoding="utf-8")
+    RELIABILITY.write_text(reliability_page(RELIABILITY.read_text(encoding="utf-8")), encoding="utf-8")

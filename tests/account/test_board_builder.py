@@ -1,0 +1,74 @@
+"""A board with reused rows equals a board that is built from the same data at once."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.aircall.models import Call, Ref
+from exporter.config.settings import Settings
+from tests.support.account_changes import (
+    KNOWN,
+    SETTINGS,
+    START,
+    Counting,
+    Event,
+    calls,
+    ids,
+    read_availabilities,
+    read_calls,
+    read_numbers,
+    read_teams,
+    read_users,
+    saved,
+    shown,
+)
+
+states = st.sampled_from(["available", "in_call", "offline", "something new"])
+
+
+events = st.one_of(
+    *[st.lists(calls(), min_size=1, max_size=4).map(read_calls)] * 3,
+    *[st.integers(0, 900).map(lambda later: lambda account: account.advance_to(START + later))] * 2,
+    st.sets(ids).map(read_users),
+    st.dictionaries(ids, st.frozensets(ids), max_size=3).map(read_teams),
+    st.sets(ids).map(read_numbers),
+    st.dictionaries(ids, st.frozensets(ids)).map(
+        lambda assigned: (
+            lambda account: account.reference_data.apply_assignments(
+                assigned, frozenset(), frozenset(), START
+            )
+        )
+    ),
+    st.builds(read_availabilities, st.dictionaries(ids, states), st.integers(0, 100), st.booleans()),
+    st.integers(1, 4).map(lambda call_id: lambda account: account.remove_call(call_id)),
+    st.just(saved),
+    st.sampled_from([0, 30]).map(
+        lambda sla: (
+            lambda account: account.configure(
+                Settings(sla=sla, groups=SETTINGS.groups, map_users_to_numbers=bool(sla))
+            )
+        )
+    ),
+)
+
+
+@given(st.lists(events, max_size=10))
+@settings(max_examples=300, deadline=None)
+def test_board_with_reused_rows_equals_rebuilt_board(happened: list[Event]) -> None:
+    watched, looked_at_once = Counting(), Counting()
+    for event in (*KNOWN, *happened):
+        event(watched)
+        event(looked_at_once)
+        watched.board(0.0)
+    assert shown(watched.board(0.0)) == shown(looked_at_once.board(0.0))
+
+
+def test_board_unchanged_row_is_reused() -> None:
+    account = Counting()
+    for event in (read_users({1, 2}), read_numbers({1, 2}), read_availabilities({1: "available"}, 0, False)):
+        event(account)
+    before = account.board(0.0)
+    call = Call(1, "inbound", "done", START - 60, START - 50, START - 10, user=Ref(1), number=Ref(1))
+    read_calls([call])(account)
+    after = account.board(0.0)
+    assert [a is b for a, b in zip(before.users, after.users, strict=True)] == [False, True]
+    assert [a is b for a, b in zip(before.numbers, after.numbers, strict=True)] == [False, True]

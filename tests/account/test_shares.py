@@ -1,0 +1,226 @@
+"""No counter series falls, ends or counts anything again, whoever comes, leaves or has no own series."""
+
+from itertools import count
+from typing import Any
+from unittest.mock import patch
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.account import id_limits
+from exporter.account.account import Account
+from exporter.account.counter_totals import Totals, answer_time_buckets, increments
+from exporter.account.records import LoadedState, SaveResult
+from exporter.account.removal_detector import Listed
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref, User
+from exporter.config.settings import Settings, Webhook
+from exporter.metrics import counters
+from harness.reference_exposition import buckets
+
+START = 1_780_000_000
+USERS = st.integers(1, 7)
+LIMITS = st.integers(1, 6)
+Series = dict[tuple, float]
+DECLINED = counters.USER_RING_ATTEMPTS.name
+NAMES = ("user", "number")
+"""Labels whose values change with a name."""
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("join"), USERS),
+        st.tuples(st.just("join"), USERS),
+        st.tuples(st.just("leave"), USERS),
+        st.tuples(st.just("talk"), USERS),
+        st.tuples(st.just("talk"), USERS),
+        st.tuples(st.just("talk"), USERS),
+        st.tuples(st.just("decline"), USERS),
+        st.tuples(st.just("limit"), LIMITS),
+        st.tuples(st.just("restart"), st.booleans()),
+        st.tuples(st.just("restart_with"), LIMITS),
+        st.tuples(st.just("back_up"), st.none()),
+        st.tuples(st.just("replace_archive"), st.sampled_from(["identical", "older", "empty"])),
+    ),
+    max_size=40,
+)
+
+
+def page(items: list) -> Page:
+    return Page(tuple(items), 0, frozenset(getattr(item, "id", 0) for item in items), None)
+
+
+class Company:
+    """An account and a plain archive; each step of a script is a method."""
+
+    def __init__(self, limit: int) -> None:
+        self.settings = Settings(user_limit=limit, webhook=Webhook(token="a token"))
+        self.present: set[int] = set()
+        self.totals: dict[tuple, int] = {}
+        self.own: bytes | None = None
+        self.names: dict = {}
+        self.call_ids = count(1)
+        self.counted = 0
+        self.before: Series = {}
+        self.back_up()
+        self.restart(True)
+
+    def back_up(self, _: None = None) -> None:
+        self.backup = dict(self.totals), self.own
+
+    def replace_archive(self, kind: str) -> None:
+        """Replace the archive while the exporter runs; all calls are read, and counted, once more.
+
+        What is kept in another archive may have been exposed under another user's series, or `others`.
+        """
+        if kind != "identical":
+            self.before = {series: n for series, n in self.before.items() if series[0] == DECLINED}
+        archived = {"identical": (self.totals, self.own), "older": self.backup, "empty": ({}, None)}[kind]
+        totals, self.own = archived
+        self.account.begin_again()
+        self.account.restore(self._memory(totals))
+        self.account.mark_calls_fetched(START - 900, START)
+        self.account.ledger.count(self.totals)
+        self.save()
+        self.expose()
+
+    def join(self, user: int) -> None:
+        self.present.add(user)
+        self._read_users()
+
+    def leave(self, user: int) -> None:
+        self.present.discard(user)
+        self._read_users()
+        self._read_users()
+
+    def talk(self, user: int) -> None:
+        self.counted += 1
+        call = Call(next(self.call_ids), "inbound", "done", START, START + 1, START + 3, user=Ref(user))
+        self.account.apply_call_page(page([CallWithDetails(call, CallDetails())]), START)
+
+    def decline(self, user: int) -> None:
+        """An event reports it; such counters begin at 0 at each start."""
+        key = "declined", str(user)
+        self.declined[key] = self.account.event_stats.totals[key] = self.declined.get(key, 0) + 1
+        self.account._changes.totals |= self.account.ledger.count({key: self.declined[key]})
+
+    def limit(self, limit: int) -> None:
+        self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
+        self.account.configure(self.settings)
+
+    def restart(self, users_first: bool) -> None:
+        """Restart; the users are read before or after the counters are exposed."""
+        account = self.account = Account(self.settings)
+        self.declined: dict[tuple, int] = {}
+        self.before = {series: n for series, n in self.before.items() if series[0] != DECLINED}
+        account.ledger.counted_from = 0
+        account.restore(self._memory(self.totals))
+        if users_first:
+            self._read_users()
+        account.advance_to(START)
+        account.mark_calls_fetched(START - 900, START)
+        self.save()
+        self.expose()
+        self._read_users()
+
+    def _memory(self, totals: dict[tuple, int]) -> LoadedState:
+        own: Any = None if self.own is None else msgspec.json.decode(self.own)
+        return LoadedState(
+            list(totals.items()),
+            names=self.names,
+            own=own and {user: tuple((tuple(k), n) for k, n in base) for user, base in own.items()},
+        )
+
+    def restart_with(self, limit: int) -> None:
+        """Restart with another limit, which no earlier run knew."""
+        self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
+        self.restart(True)
+
+    def _read_users(self) -> None:
+        self.account.reference_data.apply_users_page(page([User(id_, f"User {id_}") for id_ in self.present]))
+        self.account.reference_data.finish_users(Listed(set(self.present), START))
+
+    def save(self) -> None:
+        batch = self.account.take_batch()
+        for addition in batch.counted_calls:
+            for key, more in addition.increments:
+                self.totals[key] = self.totals.get(key, 0) + more
+        if batch.own is not None:
+            self.own = msgspec.json.encode(batch.own)
+        self.names |= batch.names
+        changed = {key: self.totals[key] for added in batch.counted_calls for key, _ in added.increments}
+        self.account.saved(SaveResult(tuple(batch.counted_calls), changed), batch.progress)
+
+    def expose(self) -> None:
+        """Expose the counters, compare them with the ones before, and have the archive know of it."""
+        board = self.account.board(0)
+        now: Series = {}
+        for row in board.counters.users:
+            for family, labels, value in counters.user_samples(row):
+                ids = [text for name, text in zip(family.labels, labels, strict=True) if name not in NAMES]
+                now[family.name, *ids] = value if isinstance(value, int) else getattr(value, "seconds", 0)
+        for series, value in self.before.items():
+            assert value <= now.get(series, 0), series
+        calls = {series: n for series, n in now.items() if series[0] == "aircall_calls_total"}
+        assert sum(calls.values()) == self.counted
+        declined = [n for series, n in now.items() if series[0] == DECLINED]
+        assert sum(declined) == sum(self.declined.values())
+        talked = [n for series, n in now.items() if series[0] == "aircall_user_talk_seconds"]
+        assert sum(talked) == 2 * self.counted
+        self.before = now
+        self.save()
+
+
+@settings(max_examples=300)
+@given(LIMITS, steps)
+def test_user_counters_whoever_comes_or_leaves_never_fall_and_sum_to_what_was_counted(
+    limit: int, script: list
+) -> None:
+    company, most = Company(limit), limit
+    for step, argument in script:
+        getattr(company, step)(argument)
+        most = max(most, company.settings.user_limit)
+        company.save()
+        company.expose()
+        own = {row.user.id for row in company.account.board(0).counters.users} - {"", "others"}
+        assert len(own) <= most
+
+
+@given(LIMITS, steps, st.integers(0, 5), st.integers(0, 3))
+def test_user_counters_however_few_ids_are_told_apart_never_fall_and_sum_to_what_was_counted(
+    limit: int, script: list, most: int, unlisted: int
+) -> None:
+    with (
+        patch.object(id_limits, "MAX_IDENTITIES", most),
+        patch.object(id_limits, "MAX_UNLISTED", unlisted),
+    ):
+        company = Company(limit)
+        for step, argument in script:
+            getattr(company, step)(argument)
+            company.save()
+            company.expose()
+        counted = {key[1] for key in company.totals} - {"", "others"}
+        assert len(counted) <= most
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 7, 10, 20, 25]), st.lists(st.integers(0, 400), max_size=4)), min_size=1
+    )
+)
+def test_histograms_whatever_the_queue_thresholds_of_each_start_are_never_fall(
+    starts: list[tuple[int, list[int]]],
+) -> None:
+    kept: dict[tuple, int] = {}
+    before: dict[str, int] = {}
+    for critical, waits in starts:
+        bounds, totals = answer_time_buckets(critical / 2, critical), Totals(kept.items())
+        for waited in waits:
+            call = Call(1, "inbound", "done", START, START + waited, START + waited, number=Ref(3))
+            for key, more in increments(call, bounds):
+                kept[key] = kept.get(key, 0) + more
+            totals.update(kept.items())
+            spread = totals.histograms(("number", "3"), "answer", bounds)[()]
+            now = {"sum": spread.sum} | {bucket[0]: bucket[1] for bucket in buckets(spread)}
+            assert now["+Inf"] == sum(n for key, n in kept.items() if key[0] == "calls")
+            assert all(value <= now.get(series, value) for series, value in before.items())
+            before |= now

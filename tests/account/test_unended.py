@@ -1,0 +1,159 @@
+"""Calls that Aircall never ends cost little, are shown as doubtful, and leave the board."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.account.call_recheck import Doubts
+from exporter.account.call_recheck import recheck_interval as looks_interval
+from exporter.archive.store import Archive
+from exporter.config.settings import Refresh
+from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
+from harness.simulated_time import NOON, Polled, polled
+
+HOUR = 3600
+SELDOM = Refresh(calls=Duration(600), availabilities=Duration(600), substatuses=Duration(7200))
+STUCK = 20
+START = 600.0
+
+
+def stick(world: Polled, kind: str, calls: int = STUCK) -> list[int]:
+    """Let so many calls begin that never end, one every 15 seconds; return their ids."""
+    account, ids = world.account, []
+    for position in range(calls):
+        account.advance(world.time.now)
+        number = sorted(account.numbers)[position % len(account.numbers)]
+        talks = kind == "talking" or (kind == "both" and position % 2)
+        if kind == "dialled":
+            user = next(user for user in account.users if account.is_available(user))
+            call = account.dial(user, number, "+33 1 11 11 11 11", at=world.time.now)
+            account.never_end(call.id)
+        elif talks:
+            call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+            user = next(user for user in account.users if account.is_available(user))
+            account.answer(call.id, user, at=world.time.now)
+            account.never_end(call.id)
+        else:
+            call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        ids.append(call.id)
+        world.live(15)
+    return ids
+
+
+def measure(world: Polled, seconds: float) -> dict[str, float]:
+    """Let time go by; return requests a minute, the age of calls in seconds, and their longest interval."""
+    begun, ages, intervals = len(world.aircall.requests), [], []
+    until = world.time.now + seconds
+    while world.time.now < until:
+        world.live(3)
+        polling = world.poller.status().datasets["calls"]
+        ages.append(polling.age(world.time.now))
+        intervals.append(polling.interval)
+    requests = list(world.aircall.requests)[begun:]
+    by_id = [request for request in requests if request.path.startswith("/v1/calls/")]
+    return {
+        "requests": 60 * len(requests) / seconds,
+        "by id": 60 * len(by_id) / seconds,
+        "age": sum(ages) / len(ages),
+        "oldest": max(ages),
+        "interval": max(intervals),
+    }
+
+
+@pytest.mark.parametrize("kind", ["waiting", "both", "dialled"])
+def test_never_ended_calls_leave_budget_and_age_nearly_as_without(kind: str) -> None:
+    account = SimulatedAccount(users=40, calls_per_hour=300, seed=4, start=NOON, history=0)
+    with polled(account) as world:
+        world.live_until_complete()
+        before = measure(world, 200)
+        stick(world, kind)
+        world.live(START)
+        after = measure(world, 200)
+        assert world.scrape().value("aircall_exporter_doubtful_calls", board="shown") >= STUCK - 4
+    assert after["requests"] <= before["requests"] + 9
+    assert after["age"] <= before["age"] + 1
+    assert after["oldest"] <= before["oldest"] + 3
+    assert after["age"] <= after["interval"] == 10
+
+
+@pytest.mark.parametrize("kind", ["waiting", "talking"])
+def test_never_ended_calls_of_days_cost_next_to_nothing(kind: str) -> None:
+    account = SimulatedAccount(users=24, calls_per_hour=0, start=NOON)
+    with polled(account, refresh=SELDOM) as world:
+        world.live_until_complete()
+        ids = stick(world, kind)
+        world.live(13 * HOUR)
+        begun = len(world.aircall.requests)
+        world.live(2 * HOUR)
+        scrape = world.scrape()
+        paths = {f"/v1/calls/{call_id}" for call_id in ids}
+        looks = [request for request in list(world.aircall.requests)[begun:] if request.path in paths]
+        assert len(looks) <= 3 * STUCK
+        assert scrape.value("aircall_exporter_doubtful_calls", board="dropped") == STUCK
+        assert scrape.sum("aircall_queue_calls") == 0
+        assert not scrape.all("aircall_user_current_call_seconds")
+
+
+def test_waiting_call_never_ended_leaves_the_board_and_its_end_is_counted_once() -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    with polled(account, refresh=SELDOM) as world:
+        world.live_until_complete()
+        call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
+        world.live(1.8 * HOUR)
+        scrape = world.scrape()
+        assert scrape.sum("aircall_queue_calls") == 1
+        assert scrape.value("aircall_exporter_doubtful_calls", board="shown") == 1
+        world.live(0.4 * HOUR)
+        scrape = world.scrape()
+        assert scrape.sum("aircall_queue_calls") == scrape.sum("aircall_user_waiting_calls") == 0
+        assert not scrape.all("aircall_queue_call_wait_seconds")
+        assert scrape.value("aircall_exporter_doubtful_calls", board="dropped") == 1
+        account.miss(call.id, "abandoned_in_classic", at=world.time.now)
+        for _ in range(4):
+            world.live(0.5 * HOUR)
+        scrape = world.scrape()
+        assert scrape.sum("aircall_calls_total", outcome="missed") == 1
+        assert scrape.sum("aircall_exporter_doubtful_calls") == 0
+
+
+def test_call_of_half_a_day_leaves_the_board_and_its_end_is_counted_once(tmp_path: Path) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    user, database = sorted(account.users)[0], f"sqlite:///{tmp_path}/archive.sqlite"
+    with polled(account, refresh=SELDOM, archive=Archive(database)) as world:
+        world.live_until_complete()
+        call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(call.id, user, at=world.time.now)
+        world.live(11.5 * HOUR)
+        scrape = world.scrape()
+        assert scrape.labels("aircall_user_current_call_seconds", "user_id") == {str(user)}
+        assert scrape.sum("aircall_exporter_doubtful_calls") == 0
+        world.live(HOUR)
+        assert not world.scrape().all("aircall_user_current_call_seconds")
+    with polled(account, refresh=SELDOM, archive=Archive(database)) as world:
+        world.time.now = account.now
+        world.live_until_complete()
+        world.live(600)
+        assert world.scrape().value("aircall_exporter_doubtful_calls", board="dropped") == 1
+        account.hang_up(call.id, at=world.time.now)
+        for _ in range(4):
+            world.live(HOUR)
+        assert world.scrape().sum("aircall_calls_total", outcome="answered") == 1
+
+
+@given(st.lists(st.floats(5, 300), min_size=50, max_size=400))
+def test_doubtful_call_waits_between_looks_grow_and_are_bounded(steps: list[float]) -> None:
+    doubts, now, seen_at, looks = Doubts(), NOON, NOON, []
+    for step in steps:
+        now += step
+        if doubts.is_due(7, seen_at, now - NOON, now):
+            looks.append(now)
+            seen_at = now
+    begun = NOON + steps[0]
+    assert looks[0] == begun
+    for earlier, later in pairwise(looks):
+        wait = min(earlier - begun, looks_interval(later - NOON))
+        assert wait <= later - earlier <= wait + 300

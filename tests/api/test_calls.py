@@ -1,0 +1,259 @@
+"""`GET /api/v1/calls`: pages that nothing shifts, one line where something is wrong, no harm to scrapes."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import pytest
+import requests
+import yaml
+from sqlalchemy import create_engine
+
+from exporter.account.records import Batch, CallRecord
+from exporter.aircall.models import Call, CallDetails
+from exporter.api import query, searches
+from exporter.api.answers import Calls
+from exporter.archive import database as databases
+from exporter.archive.search import FoundTotals
+from exporter.archive.store import Archive
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from harness.archived_calls import END, START, fill
+from harness.postgres import Postgres
+from harness.process import process
+from tests.support.authority import USER, with_password
+from tests.support.filled_archive import PERIOD as KEPT
+from tests.support.filled_archive import SINCE, UNTIL, Kept
+from tests.support.running import eventually, running
+from tests.support.search_ways import ask, pages, served
+
+PERIOD = [("from", str(SINCE)), ("to", str(UNTIL))]
+
+
+@pytest.fixture(scope="module")
+def address(kept_archive: Kept) -> Iterator[str]:
+    with served(kept_archive.archive) as address:
+        yield address
+
+
+def test_an_answer_has_calls_totals_and_where_to_go_on(kept_archive: Kept, address: str) -> None:
+    answer = ask(address, [*PERIOD, ("limit", "20"), ("missed", "true")])
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.headers["Cache-Control"] == "no-store"
+    read = msgspec.json.decode(answer.content, type=Calls)
+    assert len(read.calls) == 20
+    assert read.next
+    for listed in read.calls:
+        call = kept_archive.account.calls[listed.id]
+        assert (listed.started_at, listed.ended_at) == (call.started_at, call.ended_at)
+        number = (call.number.id, call.number.name) if call.number else (None, "")
+        assert (listed.number_id, listed.number) == number
+        assert listed.missed_call_reason == call.missed_call_reason
+        ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(call.ended_at))
+        assert (listed.ended_at_iso, listed.answered_at_iso) == (ended, None)
+
+
+def test_a_page_is_as_long_as_asked_for(kept_archive: Kept, address: str) -> None:
+    expected = len(kept_archive.calls)
+    assert expected > 100
+    assert len(ask(address, PERIOD).json()["calls"]) == 100
+    whole = ask(address, [*PERIOD, ("limit", "1000")]).json()
+    assert (len(whole["calls"]), whole["next"]) == (expected, None)
+    exactly = ask(address, [*PERIOD, ("limit", str(expected))]).json()
+    assert (len(exactly["calls"]), exactly["next"]) == (expected, None)
+
+
+def test_pages_of_any_length_hold_each_call_once(kept_archive: Kept, address: str) -> None:
+    expected = [call.id for call in kept_archive.matching(KEPT)]
+    assert len({call.started_at for call in kept_archive.calls}) < len(expected), "some begin together"
+    for limit in (1, 7):
+        answers = pages(address, [*PERIOD, ("limit", str(limit))])
+        assert [call["id"] for answer in answers for call in answer["calls"]] == expected
+
+
+def test_calls_that_arrive_meanwhile_shift_nothing(new_database: Callable[[], str]) -> None:
+    database = new_database()
+    fill(database, calls=250)
+    archive = Archive(database)
+    asked = [("from", str(START)), ("to", str(END)), ("limit", "40"), ("direction", "inbound")]
+    with served(archive) as address:
+        expected = [call["id"] for page in pages(address, asked) for call in page["calls"]]
+        seen, totals = [], []
+        for number, page in enumerate(pages(address, asked)):
+            seen += [call["id"] for call in page["calls"]]
+            totals.append(page["totals"])
+            call = Call(number + 1, "inbound", "done", END, None, END)
+            archive.save(Batch(records={call.id: CallRecord(call, CallDetails(), "full")}))
+        assert seen == expected
+        assert len(totals) > 3
+        assert all(each == totals[0] for each in totals)
+        assert len([call for page in pages(address, asked) for call in page["calls"]]) > len(expected)
+
+
+def test_a_period_told_from_now_stays_where_it_was() -> None:
+    asked = query.read_query([("from", "2h"), ("tag", "a&b"), ("tag", "ü")], now=1_780_000_000.5)
+    nothing = FoundTotals(0, 0, 0, 0, 0, 0, 0, None)
+    following = asked.next(query.Cursor(1, 2, nothing))
+    again = query.read_query(parse_qsl(urlsplit(following).query), now=1_780_009_000)
+    assert again.criteria == asked.criteria
+    assert (again.cursor, again.limit) == (query.Cursor(1, 2, nothing), 100)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ([], "from: missing, wanted a time such as 2026-11-23"),
+        ([("from", "yesterday")], 'from: found "yesterday", wanted a time such as'),
+        ([("from", "1h"), ("to", "2h")], "to: is before from, wanted a later time"),
+        ([("from", "1h"), ("usr", "Ada")], "usr: unknown parameter, did you mean user?"),
+        ([("from", "1h"), ("q", "Ada")], "q: unknown parameter; known are from, to, user, "),
+        ([("from", "1h"), ("missed", "yes")], 'missed: found "yes", wanted true or false'),
+        ([("from", "1h"), ("direction", "up")], 'direction: found "up", wanted inbound or outbound'),
+        ([("from", "1h"), ("longer_than", "5")], 'longer_than: found "5", wanted a duration such as'),
+        ([("from", "1h"), ("limit", "0")], 'limit: found "0", wanted 1 to 1000'),
+        ([("from", "1h"), ("limit", "1001")], 'limit: found "1001", wanted 1 to 1000'),
+        ([("from", "1h"), ("limit", "5"), ("limit", "6")], "limit: found 2 times, wanted once"),
+        ([("from", "1h"), ("cursor", "AAAA")], 'cursor: found "AAAA", wanted one from an answer\'s next'),
+        ([("from", "1h"), ("tag", "")], 'tag: found "", wanted a text'),
+        ([("from", "1h")] + [("tag", "a")] * 501, "tag: found 501 options, wanted at most 500"),
+    ],
+)
+def test_what_is_wrong_is_one_line(address: str, asked: list[tuple[str, str]], error: str) -> None:
+    answer = ask(address, asked)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(error)
+    assert answer.json().keys() == {"error"}
+
+
+def test_off_unless_it_is_enabled() -> None:
+    with served(None) as address:
+        for path in ("calls?from=1h", "openapi.json", "calls/1/recording"):
+            answer = requests.get(f"{address}/api/v1/{path}", timeout=10)
+            assert answer.status_code == 403
+            assert answer.text == "The calls API is not enabled, see --web.enable-api.\n"
+
+
+def test_nothing_but_reading(address: str) -> None:
+    for method in ("POST", "PUT", "DELETE"):
+        assert requests.request(method, f"{address}/api/v1/calls?from=1h", timeout=10).status_code == 405
+
+
+def test_beside_the_metrics_of_a_running_exporter() -> None:
+    account = SimulatedAccount(start=time.time(), calls_per_hour=0)
+    call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11")
+    with running(account, api=True) as exporter:
+
+        def found() -> list[int]:
+            return [each["id"] for each in ask(exporter.url, [("from", "1h")]).json().get("calls", ())]
+
+        eventually(lambda: found() == [call.id])
+
+
+def test_an_archive_that_is_away_is_said_in_one_line(postgres_server: Postgres) -> None:
+    with served(Archive(postgres_server.database("gone"))) as address:
+        not_yet = ask(address, [("from", "1h")])
+        postgres_server.stop()
+        try:
+            away = ask(address, [("from", "1h")])
+        finally:
+            postgres_server.start()
+    for answer in (not_yet, away):
+        assert answer.status_code == 503
+        assert answer.json()["error"].startswith("the archive cannot be searched now: ")
+        assert "\n" not in answer.json()["error"]
+
+
+@contextmanager
+def locked(database: str) -> Iterator[None]:
+    """Have all searches wait for a lock."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
+        yield
+    engine.dispose()
+
+
+def test_searches_that_hang_hold_up_no_scrape(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "0")
+    database = postgres_server.database("hanging")
+    account = SimulatedAccount(start=time.time(), calls_per_hour=0)
+    with running(account, archive=Archive(database, simulated=True), api=True) as exporter:
+        eventually(lambda: exporter.scrape().value("aircall_archive_up"))
+        with ThreadPoolExecutor() as clients:
+            with locked(database):
+                asked = [clients.submit(ask, exporter.url, [("from", "1h")]) for _ in range(4)]
+                eventually(lambda: searching(database) == searches.AT_ONCE)
+                eventually(lambda: exporter.scrape().value("aircall_up"))
+                assert searching(database) == searches.AT_ONCE
+                assert not any(answer.done() for answer in asked)
+            assert [answer.result().status_code for answer in asked] == [200] * 4
+
+
+def test_the_process_ends_without_waiting_for_a_search(postgres_server: Postgres, tmp_path: Path) -> None:
+    database = postgres_server.database("ending")
+    (tmp_path / "aircall.yml").write_text(yaml.safe_dump({"storage": {"url": database}}))
+    with SimulatedAircall(SimulatedAccount(users=6, calls_per_hour=0, start=time.time())) as aircall:
+        environ = {
+            "AIRCALL_API_ID": aircall.api_id,
+            "AIRCALL_API_TOKEN": aircall.api_token,
+            "AIRCALL_BASE_URL": aircall.base_url,
+        }
+        flags = (f"--config.file={tmp_path / 'aircall.yml'}", f"--web.config.file={with_password(tmp_path)}")
+        with process(*flags, "--web.enable-api", **environ) as exporter:
+            eventually(lambda: ask(exporter.url, [("from", "1h")], USER).ok)
+            with locked(database), ThreadPoolExecutor() as clients:
+                asked = clients.submit(ask, exporter.url, [("from", "1h")], USER)
+                eventually(lambda: searching(database) == 1)
+                exporter.process.terminate()
+                assert exporter.process.wait(10) == 0
+                assert asked.exception() or not asked.result().ok
+
+
+def test_a_search_that_takes_too_long_is_ended(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "200ms")
+    database = postgres_server.database("slow")
+    archive = Archive(database)
+    archive.load()
+    with served(archive) as address, locked(database):
+        answer = ask(address, [("from", "1h")])
+        assert (answer.status_code, searching(database)) == (503, 0)
+        assert answer.json()["error"].endswith("canceling statement due to statement timeout")
+
+
+def test_whoever_waits_too_long_for_a_turn_is_told() -> None:
+    goes_on = threading.Event()
+
+    async def ask_twice() -> None:
+        some = searches.Searches(at_once=1, patience=0.05)
+        with pytest.raises(TimeoutError):
+            await some.run(goes_on.wait)
+        with pytest.raises(TimeoutError):
+            await some.run(lambda: pytest.fail("the first one is not over yet"))
+        goes_on.set()
+        patient = searches.Searches(at_once=1)
+        patient._free = some._free
+        assert await patient.run(lambda: "found") == "found"
+
+    asyncio.run(ask_twice())
+
+
+def searching(database: str) -> int:
+    """How many searches the server is at."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        waiting = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE '%%ORDER BY calls.started_at DESC%%'"
+        ).scalar_one()
+    engine.dispose()
+    return int(waiting)

@@ -1,0 +1,275 @@
+"""Callers who are masked or hidden: nobody reads their numbers, whoever knows one finds its calls."""
+
+import json
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import create_engine, text
+from structlog.testing import capture_logs
+
+from exporter.account.board import format_caller
+from exporter.account.records import Batch, CallRecord
+from exporter.aircall.models import Call, CallDetails, Comment, Tag
+from exporter.archive import masking
+from exporter.archive.caller_key_file import KeyFile, key_file
+from exporter.archive.criteria import Criteria
+from exporter.archive.database import ArchiveError, sqlite_url
+from exporter.archive.store import Archive
+from exporter.config.loader import load_storage
+from exporter.config.settings import Caller, Storage
+from exporter.config.yaml_file import ConfigError
+from exporter.simulator.simulation import SimulatedAccount
+from harness.simulated_time import NOON, polled
+from tests.support.archive_contents import digits, found_in, tables
+from tests.support.search_ways import ask, command, served
+
+PERIOD = {"since": int(NOON) - 900, "until": int(NOON) + 10_000}
+
+
+class Kept:
+    """A busy while whose callers are kept masked or hidden."""
+
+    def __init__(self, database: str, directory: Path, how: Caller) -> None:
+        self.database, self.how = database, how
+        self.key_file = key_file("", str(directory))
+        self.account = SimulatedAccount(users=12, calls_per_hour=300, seed=5, start=NOON)
+        with polled(self.account, archive=Archive(database, self.key_file), caller=how) as world:
+            world.live_until_complete()
+            world.live(120)
+            world.freeze()
+        self.archive = Archive(database, self.key_file)
+        self.calls = [c for c in self.account.calls.values() if c.started_at >= PERIOD["since"]]
+
+    def found(self, caller: str) -> set[int]:
+        return {call.id for call in self.archive.search(Criteria(**PERIOD, callers=(caller,)))}
+
+
+@pytest.fixture(params=["masked", "hidden"])
+def kept(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Kept:
+    return Kept(database, tmp_path, request.param)
+
+
+def test_a_whole_number_finds_its_calls_however_it_is_written(kept: Kept) -> None:
+    numbers = {call.raw_digits for call in kept.calls} - {"anonymous"}
+    assert len(numbers) > 50
+    for number in numbers:
+        expected = {call.id for call in kept.calls if call.raw_digits == number}
+        assert kept.found(number) == kept.found(digits(number)) == kept.found(f"({number})") == expected
+
+
+def test_part_of_a_number_finds_only_what_is_shown(kept: Kept) -> None:
+    number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
+    assert kept.found(digits(number)[:-1]) == set()
+    same_end = {c.id for c in kept.calls if digits(c.raw_digits)[-3:] == digits(number)[-3:]}
+    assert kept.found(digits(number)[-3:]) == (same_end if kept.how == "masked" else set())
+
+
+def test_no_table_holds_a_number_or_the_key(kept: Kept) -> None:
+    held = str(tables(kept.database))
+    for call in kept.calls:
+        if call.raw_digits != "anonymous":
+            assert call.raw_digits not in held
+            assert digits(call.raw_digits) not in held
+    assert kept.key_file.path.read_text().strip() not in held
+
+
+def test_the_command_and_the_api_find_them_too(kept: Kept, tmp_path: Path) -> None:
+    number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
+    expected = kept.found(number)
+    asked = ["--from", str(PERIOD["since"]), "--to", str(PERIOD["until"]), "--caller", number]
+    printed = command(kept.database, *asked, "--format=json", storage=tmp_path)
+    assert {json.loads(line)["id"] for line in printed.out.splitlines()} == expected
+    with served(kept.archive) as address:
+        given = [("from", str(PERIOD["since"])), ("to", str(PERIOD["until"])), ("caller", number)]
+        assert {call["id"] for call in ask(address, given).json()["calls"]} == expected
+
+
+def test_the_key_is_made_once_for_the_exporter_alone(kept: Kept) -> None:
+    path = kept.key_file.path
+    before = path.read_text()
+    assert re.fullmatch(r"[0-9a-f]{64}\n", before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    kept.archive.load()
+    assert path.read_text() == before
+    assert [each.name for each in path.parent.iterdir() if each.name.startswith("tmp")] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda path: path.unlink(), "cannot be read: No such file or directory"),
+        (
+            lambda path: path.write_text("another key, of which nobody knows a thing"),
+            "found another key than",
+        ),
+        (lambda path: path.write_text("short"), "holds 5 characters, wanted at least 32"),
+    ],
+)
+def test_with_another_key_the_archive_is_left_alone(
+    database: str, tmp_path: Path, change: Callable[[Path], object], said: str
+) -> None:
+    kept = Kept(database, tmp_path, "hidden")
+    before = tables(database)
+    change(kept.key_file.path)
+    with pytest.raises(ArchiveError, match=said):
+        kept.archive.load()
+    with pytest.raises(ArchiveError, match=said):
+        kept.found("+33 1 22 33 44 55")
+    printed = command(database, "--from=1", "--caller=3312233", storage=tmp_path)
+    assert (printed.code, printed.out, said in printed.err) == (2, "", True)
+    assert list(kept.archive.search(Criteria(**PERIOD)))
+    assert tables(database) == before
+
+
+def test_a_key_that_is_lost_for_good_is_replaced_as_the_docs_say(database: str, tmp_path: Path) -> None:
+    kept = Kept(database, tmp_path, "hidden")
+    kept.key_file.path.unlink()
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM forgotten"))
+        connection.execute(text("UPDATE calls SET caller_hash = NULL"))
+        connection.execute(text("DELETE FROM state WHERE name = 'caller_key'"))
+    engine.dispose()
+    kept.archive.load()
+    assert kept.key_file.path.exists()
+
+
+def test_a_key_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchiveError, match=r"caller\.key: cannot be created: .*storage\.key_file"):
+        Archive("sqlite://", key_file("", str(tmp_path / "file"))).load()
+
+
+def test_a_key_of_ones_own_is_not_made(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "mine", made_here=False)
+    with pytest.raises(ArchiveError, match="mine cannot be read"):
+        Archive("sqlite://", file).load()
+    (tmp_path / "mine").write_text("x" * 32)
+    Archive("sqlite://", file).load()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "which cannot be read: No such file"), ("short", "which holds 5 characters, wanted at least 32")],
+)
+def test_a_configured_key_is_looked_at_before_the_start(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "key").write_text(content)
+    (tmp_path / "aircall.yml").write_text(f"storage: {{key_file: {tmp_path}/key}}\n")
+    with pytest.raises(ConfigError, match=f"storage.key_file: found .*, {said}"):
+        load_storage(str(tmp_path / "aircall.yml"), {})
+    (tmp_path / "key").write_text("x" * 32)
+    assert load_storage(str(tmp_path / "aircall.yml"), {}) == Storage(key_file=f"{tmp_path}/key")
+
+
+NUMBERS = (
+    "+33 1 22 33 44 55",
+    "0033 (0)1-22.33",
+    "112",
+    "anonymous",
+    None,
+    "sip:ada@example.com",
+    "+1 (555) 01",
+)
+
+
+def records(shown: Caller) -> dict[int, CallRecord]:
+    """Calls with all kinds of callers, tagged and commented on."""
+    details = CallDetails(
+        tags=(Tag("VIP"), Tag("Größe")), comments=(Comment("called  back"), Comment("twice"))
+    )
+    return {
+        id_: CallRecord(Call(id_, "inbound", "done", int(NOON), raw_digits=number), details, shown)
+        for id_, number in enumerate(NUMBERS * 3)
+    }
+
+
+def saved(database: str, directory: Path, *shown: Caller) -> Archive:
+    """An archive in which the same calls were saved, shown otherwise each time."""
+    archive = Archive(database, key_file("", str(directory)))
+    archive.load()
+    for each in shown:
+        archive.save(Batch(records=records(each)))
+    return archive
+
+
+def hide(archive: Archive, how: Caller) -> tuple[int, int]:
+    """Hide all there is to hide; gives in how many pieces, and how many calls have been changed."""
+    for piece in range(100):
+        left, changed = archive.hide(how)
+        if not left:
+            return piece, changed
+    raise AssertionError("no end of it")
+
+
+@pytest.mark.parametrize(("before", "after"), [("full", "masked"), ("full", "hidden"), ("masked", "hidden")])
+def test_hidden_later_is_as_if_hidden_at_once(
+    new_database: Callable[[], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    before: Caller,
+    after: Caller,
+) -> None:
+    monkeypatch.setattr(masking, "BATCH_SIZE", 4)
+    database, strict = new_database(), new_database()
+    archive = saved(database, tmp_path, before)
+    saved(strict, tmp_path, after)
+    pieces, changed = hide(archive, after)
+    assert pieces == 6
+    assert 0 < changed <= len(NUMBERS) * 3
+    assert tables(database)["calls"] == tables(strict)["calls"]
+    assert hide(archive, after) == hide(archive, before) == (0, 0)
+    assert tables(database)["calls"] == tables(strict)["calls"]
+
+
+def test_hiding_begins_anew_where_more_is_shown_meanwhile(
+    new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(masking, "BATCH_SIZE", 4)
+    database, strict = new_database(), new_database()
+    archive = saved(database, tmp_path, "full")
+    saved(strict, tmp_path, "masked")
+    for _ in range(4):
+        archive.hide("masked")
+    archive.save(Batch(records=records("full")))
+    hide(archive, "masked")
+    assert tables(database)["calls"] == tables(strict)["calls"]
+
+
+def test_hidden_callers_stay_hidden_where_more_may_be_shown_again(database: str, tmp_path: Path) -> None:
+    archive = saved(database, tmp_path, "hidden")
+    hide(archive, "hidden")
+    hidden = tables(database)["calls"]
+    shown = {id_ + 1000: record for id_, record in records("full").items()}
+    archive.save(Batch(records={id_: replaced(record, id_) for id_, record in shown.items()}))
+    hide(archive, "masked")
+    assert tables(database)["calls"][: len(hidden)] == hidden
+    assert {row.caller for row in tables(database)["calls"][len(hidden) :]} == {
+        format_caller(number, "masked") for number in NUMBERS
+    }
+
+
+def replaced(record: CallRecord, id_: int) -> CallRecord:
+    return CallRecord(msgspec.structs.replace(record.call, id=id_), record.details, record.shown)
+
+
+def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:
+    database = sqlite_url(str(tmp_path))
+    kept = Kept(database, tmp_path, "full")
+    written = {call.raw_digits for call in kept.account.calls.values()} - {"anonymous"}
+    assert found_in(tmp_path, written) == written
+    with (
+        capture_logs() as logs,
+        polled(kept.account, archive=Archive(database, kept.key_file), caller="masked") as world,
+    ):
+        world.live(30)
+        assert found_in(tmp_path, written) == set()
+    said = [line for line in logs if line["event"] == "archived callers masked"]
+    assert [line["caller"] for line in said] == ["masked"]
+    assert kept.found(min(written))

@@ -1,0 +1,233 @@
+"""Whatever a criterion holds, it is refused in one line or does no harm: whoever asks, on either database."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError
+from exporter.archive.search import totals
+from exporter.web.http_parser import MAX_HEADER_BYTES
+from tests.support.filled_archive import PERIOD, SINCE, UNTIL, Kept
+from tests.support.search_ways import ask, command, flags, only_strangers, served
+
+TEXTS = [parameter for parameter in PARAMETERS if parameter.kind == "text"]
+ODD_TEXTS = [
+    "'",
+    '"',
+    "`",
+    ";",
+    "--",
+    "%",
+    "_",
+    "\\",
+    "/",
+    "/%",
+    "%%",
+    "%s",
+    "%(started_at)s",
+    ":id",
+    "{}",
+    "$1",
+    "'; DROP TABLE calls; --",
+    "x' OR '1'='1",
+    "1) OR (1=1",
+    "' UNION SELECT value FROM state --",
+    "../../../../etc/passwd",
+    "..\\..\\",
+    "\x00",
+    "a\x00b",
+    "\x1b[31m",
+    "\r\nX-Header: 1",
+    "\x7f\x80\x9f",
+    "\u202e",
+    "\ufeff",
+    "\ud800",
+    "a\udfffb",
+    "\U0010ffff",
+    "ñ" * 1000,
+    "a" * 1001,
+    "x" * 100_000,
+    "%" * 100_000,
+    "null",
+    "NaN",
+    "9223372036854775807",
+    "9223372036854775808",
+    "99999999999999999999999999",
+    "-1",
+    "1e3",
+    "0x10",
+    "٣",
+    " ",
+    "\t\n",
+    "--tag",
+    "@file",
+]
+"""What people who mean no good, programs with a fault, and odd callers write."""
+
+ODD_TIMES = [
+    "nan",
+    "inf",
+    "-inf",
+    "-1",
+    "1e999",
+    "99999999999",
+    "999999999999",
+    "9" * 400,
+    "0.0000001",
+    "999999999999y",
+    "-5m",
+    "0001-01-01",
+    "9999-12-31T23:59:59-14:00",
+    "9999-12-31T23:59:59+14:00",
+    "2026-05-28T20:26:40+99:99",
+    "2026-05-28T25:00",
+    "٢٠٢٦-٠٥-٢٨",
+    *ODD_TEXTS,
+]
+Way = Callable[[Kept, str, str], set[int] | None]
+
+
+@pytest.fixture(scope="module")
+def kept(kept_archive: Kept) -> Iterator[Kept]:
+    with served(kept_archive.archive) as address:
+        kept_archive.address = address
+        yield kept_archive
+
+
+def as_a_library(kept: Kept, name: str, value: str) -> set[int] | None:
+    """The calls that are found; none where the criterion is refused."""
+    fields = {parameter.name: parameter.field for parameter in PARAMETERS}
+    try:
+        criteria = Criteria(SINCE, UNTIL, **{fields[name]: (value,)})
+    except CriterionError as error:
+        assert (error.parameter, str(error).count("\n")) == (name, 0)
+        return None
+    return {call.id for call in kept.archive.search(criteria)}
+
+
+def by_the_command(kept: Kept, name: str, value: str) -> set[int] | None:
+    printed = command(kept.url, *flags(_texts(name, value)), "--utc", "--format=json")
+    if printed.code == 2:
+        assert (printed.out, printed.err.count("\n")) == ("", 1)
+        assert re.search(rf"--({name.replace('_', '-')}|to)\b", printed.err)
+        return None
+    assert only_strangers(printed.err)
+    return {json.loads(line)["id"] for line in printed.out.splitlines()}
+
+
+def over_http(kept: Kept, name: str, value: str) -> set[int] | None:
+    answer = ask(kept.address, [*_texts(name, value), ("limit", "1000")])
+    too_large = len(answer.request.path_url) > MAX_HEADER_BYTES - 1000  # the head has other headers too
+    assert (answer.status_code == 431) == too_large
+    if too_large:
+        return None
+    if answer.status_code == 400:
+        assert re.match(f"({name}|to): .*$", answer.json()["error"])
+        return None
+    assert answer.status_code == 200
+    return {call["id"] for call in answer.json()["calls"]}
+
+
+def _texts(name: str, value: str) -> list[tuple[str, str]]:
+    return [*((n, str(at)) for n, at in (("from", SINCE), ("to", UNTIL)) if n != name), (name, value)]
+
+
+WAYS: tuple[Way, ...] = (as_a_library, by_the_command, over_http)
+
+
+def check(kept: Kept, way: Way, name: str, value: str) -> None:
+    field = next(parameter.field for parameter in TEXTS if parameter.name == name)
+    ids = way(kept, name, value)
+    if ids is None:
+        with pytest.raises(CriterionError):
+            Criteria(SINCE, UNTIL, **{field: (value,)})
+    elif value.isprintable() or way is not over_http:
+        expected = kept.matching(Criteria(SINCE, UNTIL, **{field: (value,)}))
+        assert ids == {call.id for call in expected}, value
+
+
+def is_whole(kept: Kept) -> bool:
+    """Whether all calls are still there, and their totals."""
+    with kept.archive.searching() as connection:
+        return totals(connection, PERIOD) == kept.totals(PERIOD)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", [parameter.name for parameter in TEXTS])
+def test_odd_texts_are_refused_or_searched_for_as_they_are(kept: Kept, way: Way, name: str) -> None:
+    for value in ODD_TEXTS:
+        check(kept, way, name, value)
+    assert is_whole(kept)
+
+
+anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from([parameter.name for parameter in TEXTS]), value=anything)
+def test_any_text_is_refused_or_searched_for_as_it_is(kept: Kept, way: Way, name: str, value: str) -> None:
+    check(kept, way, name, value)
+
+
+@pytest.mark.parametrize("way", [by_the_command, over_http])
+@pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS if parameter.kind != "text"])
+def test_odd_times_lengths_and_choices_are_refused_or_do_no_harm(kept: Kept, way: Way, name: str) -> None:
+    for value in ODD_TIMES:
+        ids = way(kept, name, value)
+        assert ids is None or ids <= {call.id for call in kept.archive.search(Criteria(0, UNTIL))}
+    assert is_whole(kept)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"since": float("nan")},
+        {"since": float("inf")},
+        {"since": -1},
+        {"since": 2**63},
+        {"since": UNTIL + 1},
+        {"until": 10**30},
+        {"since": "now"},
+        {"longer_than": -1},
+        {"longer_than": 2**64},
+        {"shorter_than": float("nan")},
+        {"missed": "yes"},
+        {"directions": ("up",)},
+        {"assets": ("calls",)},
+        {"users": (7,)},
+        {"tags": ("a",) * 501},
+    ],
+    ids=str,
+)
+def test_a_library_refuses_what_no_search_can_ask_for(odd: dict[str, Any]) -> None:
+    with pytest.raises(CriterionError):
+        Criteria(**{"since": SINCE, "until": UNTIL, **odd})
+
+
+@pytest.mark.parametrize("name", ["limit", "cursor", "x" * 500, "\x00", "' OR 1=1 --", "from\n"])
+def test_odd_paging_and_odd_names_are_refused(kept: Kept, name: str) -> None:
+    for value in [text for text in ODD_TIMES if len(text) < 10_000]:
+        answer = ask(kept.address, [("from", "1h"), (name, value)])
+        assert (answer.status_code, answer.json().keys()) == (400, {"error"})
+        assert "\n" not in answer.json()["error"]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.from_regex(r"[A-Za-z0-9_-]{0,80}", fullmatch=True))
+def test_any_cursor_is_refused_or_does_no_harm(kept: Kept, cursor: str) -> None:
+    assert ask(kept.address, [("from", "1h"), ("cursor", cursor)]).status_code in (200, 400)
+
+
+@pytest.mark.parametrize("path", ["calls/../../-/reload", "calls%2f..%2f..%2fetc%2fpasswd", "calls;x", "%00"])
+def test_odd_paths_lead_nowhere(kept: Kept, path: str) -> None:
+    address = kept.address.removeprefix("http://")
+    connection = HTTPConnection(address, timeout=10)
+    connection.request("GET", f"/api/v1/{path}")
+    assert connection.getresponse().status == 404

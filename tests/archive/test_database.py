@@ -1,0 +1,147 @@
+"""A transaction on PostgreSQL whose client has lost its connection, and whose locks stay."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from structlog.testing import capture_logs
+
+from exporter.account.records import Batch, Checkpoint
+from exporter.archive import database
+from exporter.archive.caller_key_file import KeyFile
+from exporter.archive.database import ArchiveError
+from exporter.archive.store import Archive
+from exporter.archive.writer import ArchiveWriter, WriterCallbacks
+from exporter.clock import Clocks
+from exporter.config.settings import Aircall, Settings
+from harness.postgres import Postgres
+from tests.support.running import eventually
+from tests.support.tcp_proxy import Proxy, proxy
+
+NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(((1, 2_000_000_000),), 1))
+
+WAYS_TO_WRITE: dict[str, Callable[[Archive], object]] = {
+    "load": lambda archive: archive.load(),
+    "save": lambda archive: archive.save(NAMED),
+    "sign of life": lambda archive: archive.heartbeat(time.time()),
+    "wishes": lambda archive: archive.set_manual_backfills(((1, 2),)),
+    "availabilities": lambda archive: archive.save_user_states({1: ("available", 1.0)}),
+    "retention": lambda archive: archive.purge_expired(10),
+    "hiding": lambda archive: archive.hide("hidden"),
+    "forgetting": lambda archive: archive.erase("+33123456789", 1),
+}
+
+
+@pytest.fixture
+def url(postgres_server: Postgres) -> str:
+    return postgres_server.database("lost")
+
+
+@pytest.fixture
+def passing_on(postgres_server: Postgres) -> Iterator[Proxy]:
+    with proxy(postgres_server.address) as passing_on:
+        yield passing_on
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for seconds instead of half a minute."""
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(database, "IDLE_SECONDS", 0.5)
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> KeyFile:
+    file = KeyFile(tmp_path / "caller.key", made_here=True)
+    file.make()
+    return file
+
+
+def through(passing_on: Proxy, url: str) -> str:
+    """Return the URL of the same database behind the proxy."""
+    return f"postgresql+psycopg://aircall@{passing_on.address}/{url.rsplit('/', 1)[1]}"
+
+
+def sessions_ended_by_the_server(url: str) -> int:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.scalar(
+            text("SELECT sessions_fatal FROM pg_stat_database WHERE datname = current_database()")
+        )
+    engine.dispose()
+    return int(found or 0)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("write", WAYS_TO_WRITE.values(), ids=WAYS_TO_WRITE)
+def test_transaction_whose_connection_is_reset_at_its_commit_is_ended_by_the_server(
+    url: str, passing_on: Proxy, key_file: KeyFile, write: Callable[[Archive], object]
+) -> None:
+    archive = Archive(through(passing_on, url), key_file)
+    archive.load()
+    archive.save(NAMED)
+    passing_on.reset_at = b"COMMIT"
+    with pytest.raises(ArchiveError):
+        write(archive)
+    eventually(lambda: sessions_ended_by_the_server(url) == 1, within=20)
+    write(archive)
+    archive.close()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("write", [WAYS_TO_WRITE["save"], WAYS_TO_WRITE["forgetting"]])
+def test_statement_that_waits_for_a_lock_fails_and_names_the_reason(
+    url: str, key_file: KeyFile, write: Callable[[Archive], object]
+) -> None:
+    archive, engine = Archive(url, key_file), create_engine(url)
+    archive.load()
+    with engine.begin() as connection:
+        connection.execute(text("LOCK TABLE state IN ACCESS EXCLUSIVE MODE"))
+        with pytest.raises(ArchiveError, match=r"lock timeout.*pg_stat_activity"):
+            write(archive)
+    write(archive)
+    archive.close()
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recovers(
+    url: str, passing_on: Proxy
+) -> None:
+    archive, engine = Archive(through(passing_on, url)), create_engine(url)
+    now = 0.0
+    writer = ArchiveWriter(
+        archive,
+        Clocks(lambda: now),
+        WriterCallbacks(lambda _: None, lambda *_: None, lambda _: None),
+        lambda: Settings(aircall=Aircall("id", "token")),
+    )
+    writer.step()
+    assert writer.status().working
+
+    def recovered() -> bool:
+        nonlocal now
+        now += 100.0
+        writer.step()
+        return writer.status().working
+
+    with capture_logs() as logged:
+        passing_on.reset_at = b"COMMIT"
+        assert not recovered()
+        eventually(recovered, within=20)
+    problems = [line["problem"] for line in logged if line["event"].startswith("archive unavailable")]
+    assert len(problems) == 2  # each reason once
+    assert "lock timeout" in problems[1]
+    archive.close()
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_search_that_is_read_slowly_is_not_ended(url: str) -> None:
+    archive = Archive(url)
+    archive.load()
+    with archive.searching() as connection:
+        assert connection.scalar(text("SELECT current_setting('idle_in_transaction_session_timeout')")) == "0"
+    archive.close()

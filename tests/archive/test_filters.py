@@ -1,0 +1,55 @@
+"""No search reads all calls: each has an index to go by, on either database."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from exporter.archive.store import ANY_HASH, Archive
+from harness.archived_calls import fill
+from harness.postgres import Postgres
+from harness.searches import READS_ALL, SEARCHES, criteria, plans
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('plans')}/archive.sqlite"
+    else:
+        server: Postgres = request.getfixturevalue("postgres_server")
+        url = server.database("plans")
+    fill(url, calls=20_000)
+    archive = Archive(url)
+    yield archive
+    archive.close()
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("days", [7, 30, 180])
+def test_every_search_goes_by_an_index(archive: Archive, name: str, days: int) -> None:
+    found = list(plans(archive, criteria(name, days)))
+    assert len(found) == 2
+    for plan in found:
+        assert not re.search(READS_ALL, plan), plan
+
+
+@pytest.mark.parametrize("days", [7, 30, 180])
+def test_a_caller_who_is_told_by_a_hash_is_found_by_an_index(archive: Archive, days: int) -> None:
+    hashed = replace(criteria("caller, whole", days), caller_hashes=("0" * 64,))
+    for plan in plans(archive, hashed):
+        assert not re.search(READS_ALL, plan), plan
+    assert not re.search(READS_ALL, explained(archive, str(ANY_HASH.compile(**LITERAL))))
+
+
+LITERAL = {"compile_kwargs": {"literal_binds": True}}
+
+
+def explained(archive: Archive, statement: str) -> str:
+    with archive.searching() as connection:
+        explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        return str(connection.exec_driver_sql(f"{explain} {statement}").all())
+
+
+def test_a_scan_would_be_seen(archive: Archive) -> None:
+    assert re.search(READS_ALL, explained(archive, "SELECT * FROM calls WHERE asset = ''"))

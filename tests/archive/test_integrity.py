@@ -1,0 +1,250 @@
+"""An archive of which only part is left: it is recovered whole, or refused, and never counts wrong."""
+
+from collections.abc import Callable, Iterable
+from itertools import chain, combinations
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, LoadedState
+from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
+from exporter.archive import schema
+from exporter.archive.caller_key_file import key_file
+from exporter.archive.database import ArchiveError, ReplacedError
+from exporter.archive.store import Archive
+from exporter.simulator.simulation import SimulatedAccount
+from harness.expected_counts import counted
+from harness.postgres import Postgres
+from harness.simulated_time import NOON, Polled, polled
+from tests.support.archive_contents import rows
+from tests.support.lost_archives import (
+    REPLACED,
+    SELDOM,
+    assert_nothing_is_lost,
+    back_up,
+    execute,
+    is_said,
+    restore_by_rename,
+)
+
+CORE = ("calls", "totals", "state")
+START = int(NOON)
+DETAILS = CallDetails(tags=(Tag("VIP"),), comments=(Comment("called back"),))
+
+Lose = Callable[[str, Iterable[str]], None]
+
+
+def subsets(*names: str) -> list[tuple[str, ...]]:
+    return list(chain.from_iterable(combinations(names, size + 1) for size in range(len(names))))
+
+
+def drop(database: str, tables: Iterable[str]) -> None:
+    cascade = " CASCADE" if database.startswith("postgresql") else ""
+    execute(database, *(f"DROP TABLE {table}{cascade}" for table in tables))
+
+
+def delete(database: str, tables: Iterable[str]) -> None:
+    execute(database, *(f"DELETE FROM {table}" for table in tables))
+
+
+def truncate(database: str, tables: Iterable[str]) -> None:
+    is_server = database.startswith("postgresql")
+    execute(database, f"TRUNCATE {', '.join(tables)} CASCADE") if is_server else delete(database, tables)
+
+
+def batch_of(*ids: int) -> Batch:
+    """Finished calls, with all that is saved of them."""
+    calls = [Call(id_, "inbound", "done", START + id_, ended_at=START + id_, user=Ref(1)) for id_ in ids]
+    return Batch(
+        records={call.id: CallRecord(call, DETAILS, "full") for call in calls},
+        counted_calls=[
+            addition
+            for call in calls
+            for addition in (
+                CountedCall(call, "counted", ((("calls", "1", "", "inbound", "missed"), 1),)),
+                CountedCall(call, "counted_for_teams", ((("team_calls", "7", "inbound", "missed"), 1),)),
+            )
+        ],
+        names={("user", "1"): "Ada"},
+        progress=Checkpoint(((START, START + max(ids)),), START),
+        counting=Counting(START, START),
+    )
+
+
+ALL = batch_of(*range(1, 7))
+
+
+def filled(database: str) -> Archive:
+    archive = Archive(database)
+    archive.load()
+    for ids in ((1, 2, 3), (4,), (5, 6)):
+        archive.save(batch_of(*ids))
+    return archive
+
+
+def notices(archive: Archive) -> bool:
+    try:
+        archive.heartbeat(NOON)
+    except ReplacedError:
+        return True
+    return False
+
+
+def loaded(archive: Archive) -> LoadedState | None:
+    """Return what an archive remembers, None if it is refused in one line."""
+    try:
+        with capture_logs():
+            return archive.load()
+    except ArchiveError as error:
+        assert str(error).startswith("the archive is partly lost: found ")
+        assert "; restore a backup, or " in str(error)
+        assert "\n" not in str(error)
+        return None
+
+
+def assert_right_or_refused(archive: Archive, lost: Iterable[str]) -> None:
+    """The counters continue, or begin again with all calls if all is lost; otherwise it is refused."""
+    memory = loaded(archive)
+    if memory is None:
+        assert {*lost} & {*CORE, "forgotten"}
+        return
+    saved = archive.save(ALL)
+    assert set(saved.totals.values()) == {6}
+    if dict(memory.totals):
+        assert set(dict(memory.totals).values()) == {6}
+        assert not saved.additions
+    else:
+        assert {*lost} >= {*CORE}
+
+
+TABLES = tuple(schema.metadata.tables)
+
+
+@pytest.mark.parametrize("lose", [drop, truncate])
+@pytest.mark.parametrize("lost", [*subsets(*CORE, "names", "call_tags"), ("forgotten",), TABLES])
+def test_archive_with_lost_tables_continues_or_begins_again_or_is_refused(
+    tmp_path: Path, lost: tuple[str, ...], lose: Lose
+) -> None:
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    archive = filled(database)
+    lose(database, lost)
+    assert notices(archive) == (lose is drop or bool({*lost} & {*CORE, "names"}))
+    assert_right_or_refused(archive, lost)
+    archive.close()
+
+
+@pytest.mark.parametrize("lose", [drop, truncate, delete])
+@pytest.mark.parametrize("lost", [*subsets(*CORE), ("names",), ("call_teams", "call_comments"), TABLES])
+def test_archive_on_postgresql_with_lost_tables_continues_or_begins_again_or_is_refused(
+    postgres_server: Postgres, lost: tuple[str, ...], lose: Lose
+) -> None:
+    database = postgres_server.database("lost")
+    archive = filled(database)
+    lose(database, lost)
+    assert notices(archive) == (lose is drop or bool({*lost} & {*CORE, "names"}))
+    assert_right_or_refused(archive, lost)
+    archive.close()
+
+
+@pytest.mark.parametrize("lost", [*subsets(*CORE), ("names", "call_tags")])
+def test_archive_with_lost_tables_is_right_or_refused_after_a_restart(
+    tmp_path: Path, lost: tuple[str, ...]
+) -> None:
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    for lose in (delete, drop):
+        filled(database).close()
+        lose(database, lost)
+        archive = Archive(database)
+        assert_right_or_refused(archive, lost)
+        archive.close()
+        (tmp_path / "archive.sqlite").unlink()
+
+
+@pytest.mark.parametrize(("table", "refused"), [("calls", True), ("totals", True), ("state", False)])
+def test_archive_with_an_older_copy_of_a_table_is_right_or_refused(
+    database: str, table: str, refused: bool
+) -> None:
+    """An older `state` does no harm: calls are read again, and `calls` says which are counted."""
+    archive = filled(database)
+    execute(database, f"CREATE TABLE copy AS SELECT * FROM {table}")
+    archive.save(batch_of(7))
+    restored = [f"DELETE FROM {table}", f"INSERT INTO {table} SELECT * FROM copy"]
+    execute(database, *restored)
+    assert notices(archive)
+    memory = loaded(archive)
+    assert (memory is None) == refused
+    if memory is not None:
+        assert dict(memory.totals) == archive.save(batch_of(*range(1, 8))).totals
+    archive.close()
+
+
+def test_archive_whose_forgotten_callers_are_deleted_continues_to_forget_them(
+    database: str, tmp_path: Path
+) -> None:
+    archive = Archive(database, key_file("", str(tmp_path)))
+    archive.load()
+    archive.erase("+33 1 22 33 44 55", START)
+    archive.save(batch_of(1))
+    expected = [row.caller_hash for row in rows(database, "forgotten")]
+    delete(database, ["forgotten"])
+    call = Call(2, "inbound", "done", START, ended_at=START, raw_digits="+33 1 22 33 44 55")
+    archive.save(Batch(records={2: CallRecord(call, DETAILS, "full")}))
+    assert [row.caller_hash for row in rows(database, "forgotten")] == expected
+    assert [row.caller for row in rows(database) if row.id == 2] == ["forgotten"]
+    archive.close()
+
+
+@pytest.fixture
+def busy() -> SimulatedAccount:
+    """It opens when the exporter starts, which therefore counts every call."""
+    return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
+
+
+def live_while_counters_never_fall(world: Polled, seconds: float) -> None:
+    before = counted(world.scrape())
+    for _ in range(10):
+        world.live(seconds / 10)
+        now = counted(world.scrape())
+        assert all(now[family] >= counts for family, counts in before.items())
+        before = now
+
+
+@pytest.mark.parametrize(
+    ("lost", "lose"), [(("names",), delete), (("names", "call_tags", "call_comments"), drop)]
+)
+def test_running_exporter_recovers_lost_details_and_loses_no_call(
+    busy: SimulatedAccount, database: str, lost: tuple[str, ...], lose: Lose
+) -> None:
+    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=SELDOM) as world:
+        world.live_until_complete()
+        world.live(1200)
+        before = {table: {tuple(row) for row in rows(database, table)} for table in lost}
+        assert before.get("call_tags") != set()
+        lose(database, lost)
+        live_while_counters_never_fall(world, 60)
+        assert is_said(logged, REPLACED)
+        assert_nothing_is_lost(world, database)
+        for table, found in before.items():
+            assert {tuple(row) for row in rows(database, table)} >= found
+
+
+@pytest.mark.parametrize("lost", [("totals",), ("calls", "state")])
+def test_running_exporter_with_lost_tables_keeps_its_counters_until_a_backup_is_restored(
+    busy: SimulatedAccount, tmp_path: Path, lost: tuple[str, ...]
+) -> None:
+    file = tmp_path / "archive.sqlite"
+    database = f"sqlite:///{file}"
+    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=SELDOM) as world:
+        world.live_until_complete()
+        world.live(300)
+        back_up(file)
+        world.live(600)
+        delete(database, lost)
+        live_while_counters_never_fall(world, 120)
+        assert world.scrape().value("aircall_up") == 1
+        assert world.scrape().value("aircall_archive_up") == 0
+        assert len([line for line in logged if "the archive is partly lost" in str(line)]) == 1
+        restore_by_rename(file)
+        world.live(60)
+        assert_nothing_is_lost(world, database)

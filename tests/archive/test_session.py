@@ -1,0 +1,290 @@
+"""A database that is deleted, replaced, restored or damaged while the exporter runs."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, select
+from structlog.testing import capture_logs
+
+from exporter.archive import schema
+from exporter.archive.store import Archive
+from exporter.archive.writer import RESTORE_GRACE_S
+from exporter.config.settings import Refresh
+from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
+from harness.postgres import Postgres
+from harness.simulated_time import Polled, polled
+from tests.support.archive_contents import rows
+from tests.support.lost_archives import (
+    REPLACED,
+    SELDOM,
+    assert_nothing_is_lost,
+    back_up,
+    execute,
+    is_said,
+    polled_file,
+    restore_by_rename,
+)
+from tests.support.recovery import read_whole
+from tests.support.running import eventually, running
+
+
+def assert_counters_are_those_of_the_archive(world: Polled, database: str) -> None:
+    read_whole(world)
+    assert world.scrape().value("aircall_archive_up") == 1
+    assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database)) > 0
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        assert len(connection.execute(select(schema.names)).all()) > 8
+    engine.dispose()
+
+
+def everything(file: Path) -> list[Path]:
+    return [each for suffix in ("", "-wal", "-shm") if (each := Path(f"{file}{suffix}")).exists()]
+
+
+def delete_everything(file: Path) -> None:
+    for each in everything(file):
+        each.unlink()
+
+
+def delete_file(file: Path) -> None:
+    file.unlink()
+
+
+def delete_directory(file: Path) -> None:
+    shutil.rmtree(file.parent)
+
+
+def truncate_file(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def replace_by_empty(file: Path) -> None:
+    other = file.with_name("empty.sqlite")
+    other.touch()
+    other.rename(file)
+
+
+def replace_by_garbage(file: Path) -> None:
+    other = file.with_name("garbage.sqlite")
+    other.write_bytes(b"no database" * 1000)
+    other.rename(file)
+
+
+LOSSES = [delete_everything, delete_file, delete_directory, truncate_file, replace_by_empty]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_sqlite_file_lost_while_running_is_reported_and_begun_again(
+    busy: SimulatedAccount, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "data" / "archive.sqlite"
+    with polled_file(busy, file) as (world, logged):
+        world.live(600)
+        lose(file)
+        world.live(40)
+        assert is_said(logged, REPLACED) or is_said(
+            logged, "archive unavailable; counters paused, live metrics unaffected"
+        )
+        assert world.scrape().value("aircall_up") == 1
+        world.live(2 * RESTORE_GRACE_S)
+        if lose is delete_directory:
+            assert world.scrape().value("aircall_archive_up") == 0
+            file.parent.mkdir()
+            world.live(60)
+        assert_counters_are_those_of_the_archive(world, f"sqlite:///{file}")
+
+
+def restore_after_deletion(file: Path) -> None:
+    delete_everything(file)
+    restore_by_rename(file)
+
+
+def move_old_away_first(file: Path) -> None:
+    old = file.parent / "old"
+    old.mkdir()
+    for each in everything(file):
+        each.rename(old / each.name)
+    restore_by_rename(file)
+
+
+def restore_directory(file: Path) -> None:
+    new = file.parent.with_name("new")
+    new.mkdir()
+    file.with_name("backup.sqlite").rename(new / file.name)
+    file.parent.rename(file.parent.with_name("old"))
+    new.rename(file.parent)
+
+
+def delete_log(file: Path) -> None:
+    for each in everything(file)[1:]:
+        each.unlink()
+
+
+RESTORATIONS = [
+    restore_by_rename,
+    restore_after_deletion,
+    move_old_away_first,
+    restore_directory,
+    delete_log,
+]
+
+
+@pytest.mark.parametrize("restore", RESTORATIONS)
+def test_sqlite_file_restored_while_running_loses_and_doubles_nothing(
+    busy: SimulatedAccount, tmp_path: Path, restore: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "data" / "archive.sqlite"
+    with polled_file(busy, file) as (world, logged):
+        world.live(300)
+        back_up(file)
+        world.live(1500)
+        restore(file)
+        world.live(60)
+        assert is_said(logged, REPLACED)
+        assert_nothing_is_lost(world, f"sqlite:///{file}")
+
+
+def test_sqlite_file_away_for_a_moment_loses_nothing(busy: SimulatedAccount, tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    with polled_file(busy, directory / "archive.sqlite") as (world, _):
+        world.live(300)
+        directory.rename(tmp_path / "away")
+        world.live(1200)
+        assert world.scrape().value("aircall_archive_up") == 0
+        (tmp_path / "away").rename(directory)
+        world.live(60)
+        assert_nothing_is_lost(world, f"sqlite:///{directory}/archive.sqlite")
+
+
+def test_sqlite_file_that_is_no_database_is_reported_until_it_is_restored(
+    busy: SimulatedAccount, tmp_path: Path
+) -> None:
+    file = tmp_path / "archive.sqlite"
+    with polled_file(busy, file) as (world, logged):
+        world.live(300)
+        back_up(file)
+        replace_by_garbage(file)
+        world.live(120)
+        assert world.scrape().value("aircall_archive_up") == 0
+        assert world.scrape().value("aircall_up") == 1
+        assert any("file is not a database; move the file away" in str(line) for line in logged)
+        restore_by_rename(file)
+        world.live(60)
+        assert_nothing_is_lost(world, f"sqlite:///{file}")
+
+
+def test_running_exporter_reloads_restored_file_and_goes_on(tmp_path: Path) -> None:
+    """With its threads, in real time: what the poller still says of the earlier file is not saved."""
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    file, live = tmp_path / "archive.sqlite", Refresh(calls=Duration(1), availabilities=Duration(1))
+    served = {"rate_limit": 6000}
+    archive = Archive(f"sqlite:///{file}")
+    with running(account, served=served, archive=archive, refresh=live) as exporter:
+
+        def miss_a_call(expected: int) -> None:
+            call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=time.time())
+            account.miss(call.id, "short_abandoned")
+            eventually(lambda: exporter.scrape().sum("aircall_calls_total", outcome="missed") == expected)
+
+        exporter.until_ready()
+        miss_a_call(1)
+        back_up(file)
+        miss_a_call(2)
+        restore_by_rename(file)
+        miss_a_call(3)
+        eventually(lambda: len(rows(f"sqlite:///{file}")) == 3)
+        assert exporter.scrape().value("aircall_archive_up") == 1
+
+
+def recreate_database(server: Postgres, database: str) -> None:
+    name = database.rsplit("/", 1)[1]
+    server.execute(f'DROP DATABASE "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
+
+
+def recreate_schema(_: Postgres, database: str) -> None:
+    execute(database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+
+
+def empty_tables(_: Postgres, database: str) -> None:
+    execute(database, "TRUNCATE " + ", ".join(schema.metadata.tables))
+
+
+@pytest.mark.parametrize("exclusive", [False, True], ids=["", "with standby"])
+@pytest.mark.parametrize("lose", [recreate_database, recreate_schema])
+def test_postgresql_database_recreated_while_running_is_begun_again(
+    postgres_server: Postgres, busy: SimulatedAccount, lose: Callable[[Postgres, str], None], exclusive: bool
+) -> None:
+    database = postgres_server.database("recreated")
+    with (
+        capture_logs() as logged,
+        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world,
+    ):
+        world.live_until_complete()
+        world.live(600)
+        lose(postgres_server, database)
+        world.live(60)
+        assert is_said(logged, REPLACED)
+        assert_counters_are_those_of_the_archive(world, database)
+
+
+@pytest.mark.parametrize("exclusive", [False, True], ids=["", "with standby"])
+def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
+    postgres_server: Postgres, busy: SimulatedAccount, exclusive: bool
+) -> None:
+    """The copy was made while this exporter ran: its row is there, with a lower number."""
+    database = postgres_server.database("restored")
+    name = database.rsplit("/", 1)[1]
+    with (
+        capture_logs() as logged,
+        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world,
+    ):
+        world.live_until_complete()
+        world.live(300)
+        postgres_server.copy(name, f"{name}copy")
+        world.live(1500)
+        admin = postgres_server.url("postgres")
+        drop = f'DROP DATABASE "{name}" WITH (FORCE)'
+        execute(admin, drop, f'ALTER DATABASE "{name}copy" RENAME TO "{name}"')
+        world.live(60)
+        assert is_said(logged, REPLACED)
+        assert_nothing_is_lost(world, database)
+
+
+@pytest.mark.parametrize(
+    ("break_", "mend"),
+    [
+        (
+            "ALTER DATABASE {name} SET default_transaction_read_only = on",
+            "ALTER DATABASE {name} RESET default_transaction_read_only",
+        ),
+        ("ALTER DATABASE {name} ALLOW_CONNECTIONS false", "ALTER DATABASE {name} ALLOW_CONNECTIONS true"),
+        ("ALTER DATABASE {name} RENAME TO {name}_", "ALTER DATABASE {name}_ RENAME TO {name}"),
+    ],
+)
+@pytest.mark.parametrize("exclusive", [True], ids=["with standby"])
+def test_postgresql_unusable_for_a_while_loses_nothing(
+    postgres_server: Postgres, busy: SimulatedAccount, break_: str, mend: str, exclusive: bool
+) -> None:
+    database = postgres_server.database("unusable")
+    name, admin = database.rsplit("/", 1)[1], postgres_server.url("postgres")
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    with polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world:
+        world.live_until_complete()
+        world.live(300)
+        if "RENAME" in break_:
+            execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", end, break_.format(name=name))
+        else:
+            execute(admin, break_.format(name=name), end)
+        world.live(600)
+        assert world.scrape().value("aircall_archive_up") == 0
+        assert world.scrape().value("aircall_up") == 1
+        execute(admin, mend.format(name=name))
+        if "RENAME" in break_:
+            execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        world.live(60)
+        assert_nothing_is_lost(world, database)

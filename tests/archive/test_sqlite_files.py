@@ -1,0 +1,75 @@
+"""A SQLite file that becomes smaller while the exporter runs: by `VACUUM`, or because it is damaged."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator.simulation import SimulatedAccount
+from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, busy, is_said, polled_file
+
+__all__ = ["busy"]
+
+
+def execute(file: Path, *statements: str) -> None:
+    """Execute statements in a connection of its own, and have them written to the file itself."""
+    connection = sqlite3.connect(file, isolation_level=None)
+    for statement in (*statements, "PRAGMA wal_checkpoint(TRUNCATE)"):
+        connection.execute(statement).fetchall()
+    connection.close()
+
+
+def fill(file: Path) -> None:
+    """Make the file larger by pages that are not used any more."""
+    execute(
+        file,
+        "CREATE TABLE filling AS SELECT randomblob(1000000) AS filling",
+        "DROP TABLE filling",
+    )
+
+
+def test_archive_that_another_process_vacuums_stays_in_use(busy: SimulatedAccount, tmp_path: Path) -> None:
+    file = tmp_path / "archive.sqlite"
+    with polled_file(busy, file) as (world, logged):
+        world.live(300)
+        for _ in range(2):
+            fill(file)
+            world.live(20)
+            before = file.stat().st_size
+            execute(file, "VACUUM")
+            assert file.stat().st_size < before
+            world.live(60)
+        assert not is_said(logged, REPLACED)
+        assert not is_said(logged, "archive works again")
+        assert_nothing_is_lost(world, f"sqlite:///{file}")
+
+
+def cut_in_half(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def copy_smaller_backup_over_it(file: Path) -> None:
+    shutil.copyfile(file.with_name("backup.sqlite"), file)
+
+
+@pytest.mark.parametrize("damage", [cut_in_half, copy_smaller_backup_over_it])
+def test_archive_that_is_cut_off_after_a_vacuum_is_noticed(
+    busy: SimulatedAccount, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "archive.sqlite"
+    with polled_file(busy, file) as (world, logged):
+        world.live(60)
+        back_up(file)
+        fill(file)
+        world.live(20)
+        execute(file, "VACUUM")
+        world.live(20)
+        fill(file)
+        world.live(20)
+        assert not is_said(logged, REPLACED)
+        damage(file)
+        world.live(20)
+        assert is_said(logged, REPLACED)

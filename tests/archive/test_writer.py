@@ -1,0 +1,112 @@
+"""The archive is away for so long that no more calls can wait for it: Aircall is asked for them again."""
+
+import random
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, select
+
+from exporter.account.records import Batch, QueueFullError
+from exporter.archive import schema, writer
+from exporter.archive.store import Archive
+from exporter.config.settings import Refresh
+from exporter.durations import Duration
+from exporter.polling.tasks import LATE_EDITS
+from exporter.simulator.simulation import SimulatedAccount
+from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.simulated_time import NOON, Polled, polled
+from harness.unavailable_archive import Away
+from tests.support.archive_contents import kept as ids
+from tests.support.recovery import read_whole, until_nothing_is_missing
+
+PAGE = 50
+HOUR = 3600
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    return SimulatedAccount(users=30, calls_per_hour=300, seed=11, start=NOON, history=0)
+
+
+def nothing_is_lost(world: Polled, database: str) -> None:
+    read_whole(world)
+    assert counted(world.scrape()) == to_be_counted(world.account)
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        assert kept(connection.execute(select(schema.calls))) == plan(world.account)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["that was there before", "that was never there"])
+def test_so_many_calls_wait_and_no_more(
+    account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    monkeypatch.setattr(writer, "MAX_PENDING_CALLS", 100)
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    archive = Away(database)
+    archive.away = not known
+    seldom = Refresh(calls=Duration(30), availabilities=Duration(60))
+    with polled(account, archive=archive, refresh=seldom) as world:
+        world.live_until_complete()
+        world.live(300)
+        archive.away = True
+        for _ in range(10):
+            world.live(HOUR / 4)
+            assert world.writer.status().waiting <= 100 + PAGE
+        assert world.writer.status().waiting >= 100
+        assert world.scrape().value("aircall_up") == 1
+        archive.away = False
+        world.live(60)
+        nothing_is_lost(world, database)
+
+
+class Flapping:
+    """Takes what is to be saved now and then. Nothing is read for late edits, which would find it all."""
+
+    def __init__(self, world: Polled, seed: int) -> None:
+        self.full, self.refused = False, 0
+        self._world, self._chance = world, random.Random(seed)
+        world.poller._save = self._submit
+        world.poller.tasks.enabled = set(world.poller.tasks.enabled) - {LATE_EDITS}
+
+    def live(self) -> None:
+        for _ in range(100):
+            self.full = self._chance.random() < 0.5
+            self._world.live(self._chance.choice((0.2, 1, 5)))
+        self.full = False
+
+    def _submit(self, batch: Batch) -> None:
+        if self.full:
+            self.refused += 1
+            raise QueueFullError
+        self._world.writer.submit(batch)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whenever_there_is_no_room_nothing_is_lost(
+    account: SimulatedAccount, tmp_path: Path, seed: int
+) -> None:
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    with polled(account, archive=Archive(database)) as world:
+        flapping = Flapping(world, seed)
+        for _ in range(3):
+            flapping.full = True
+            world.live(900)
+            flapping.live()
+        assert flapping.refused
+        world.live(60)
+        nothing_is_lost(world, database)
+
+
+def test_nor_is_the_past(tmp_path: Path) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=120, seed=3, start=NOON)
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        flapping = Flapping(world, seed=1)
+        flapping.live()
+        assert flapping.refused
+        until_nothing_is_missing(world)
+        world.freeze()
+    since = NOON - 24 * HOUR + 60
+    assert {call.id for call in account.calls.values() if call.started_at >= since} <= ids(database)

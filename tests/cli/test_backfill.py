@@ -1,0 +1,169 @@
+"""The command that reads the past by hand, as it is run by people and scripts."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from exporter.archive.database import sqlite_url
+from exporter.archive.store import Archive
+from exporter.cli.backfill import has_running_exporter, requested_range, time_left
+from exporter.clock import steady_clock
+from exporter.config.settings import Storage
+from exporter.durations import Duration
+from exporter.runtime import service
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from tests.support.archive_contents import rows
+from tests.support.running import eventually, running
+
+DAY = 86_400
+CALLS = 900
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    number = next(iter(account.numbers))
+    for position in range(CALLS):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=time.time() - 3 * DAY + 60 * position)
+        account.miss(call.id, "short_abandoned", at=call.started_at + 5)
+    return account
+
+
+@pytest.fixture
+def aircall(account: SimulatedAccount) -> Iterator[SimulatedAircall]:
+    with SimulatedAircall(account, rate_limit=6000) as aircall:
+        yield aircall
+
+
+def command(storage: Path, url: str, *arguments: str, token: str = "demo-token") -> subprocess.Popen[str]:
+    credential = {"AIRCALL_API_ID": "demo", "AIRCALL_API_TOKEN": token, "AIRCALL_BASE_URL": url}
+    run = [sys.executable, "-m", "exporter", f"--storage.path={storage}", "backfill", *arguments]
+    return subprocess.Popen(
+        run,
+        env=os.environ | credential,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interruptions,  # noqa: PLW1509 (nothing but a system call)
+    )
+
+
+def _hear_interruptions() -> None:
+    """A process of a shell's background, as tests may be, hears none and hands that down."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def said(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+def kept(storage: Path) -> set[int]:
+    return {row.id for row in rows(sqlite_url(str(storage)))}
+
+
+def test_it_reads_what_is_missing_and_then_nothing(tmp_path: Path, aircall: SimulatedAircall) -> None:
+    code, words = said(command(tmp_path, aircall.base_url, "--from=4d"))
+    assert (code, words.splitlines()[-1]) == (
+        0,
+        "aircall-exporter: backfill: all calls of that time are in the archive",
+    )
+    assert "% fetched, about " in words
+    assert kept(tmp_path) == set(aircall.account.calls)
+    asked = len(aircall.requests)
+    assert said(command(tmp_path, aircall.base_url, "--from=3d", "--to=1h"))[0] == 0
+    assert len(aircall.requests) == asked
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_goes_on_where_it_was(
+    tmp_path: Path, aircall: SimulatedAircall, ending: signal.Signals
+) -> None:
+    requests, sixth = count(1), Hang()
+    aircall.faults.append(Fault(lambda _: next(requests) == 6, sixth))
+    first = command(tmp_path, aircall.base_url, "--from=4d")
+    assert sixth.reached.wait(60)
+    first.send_signal(ending)
+    code, words = said(first)
+    sixth.released.set()
+    aircall.faults.clear()
+    assert (code, "interrupted; the same command continues where this one ended" in words) == (130, True)
+    before, known = len(aircall.requests), len(kept(tmp_path))
+    assert 0 < known < CALLS
+    assert said(command(tmp_path, aircall.base_url, "--from=4d"))[0] == 0
+    assert len(aircall.requests) - before <= (CALLS - known) / 50 + 2
+    assert kept(tmp_path) == set(aircall.account.calls)
+
+
+def test_an_exporter_is_seen_whatever_its_own_clock_says(
+    tmp_path: Path, account: SimulatedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on from the wall clock's time at the start, which may have been wrong."""
+    right = steady_clock()
+    monkeypatch.setattr(service, "steady_clock", lambda: lambda: right() - 3600)
+    with running(account, archive=Archive(sqlite_url(str(tmp_path)))) as exporter:
+        exporter.until_ready()
+        assert eventually(lambda: has_running_exporter(Archive(sqlite_url(str(tmp_path)))))
+
+
+def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccount) -> None:
+    storage = Storage(backfill=Duration(0))
+    with running(
+        account, served={"rate_limit": 6000}, archive=Archive(sqlite_url(str(tmp_path))), storage=storage
+    ) as exporter:
+        exporter.until_ready()
+        code, words = said(command(tmp_path, exporter.aircall.base_url, "--from=4d", token="wrong"))
+        assert (code, "an exporter runs on this archive" in words) == (0, True)
+    assert kept(tmp_path) == set(account.calls)
+    assert Archive(sqlite_url(str(tmp_path))).manual_backfills() == ()
+
+
+def test_backfill_machine_a_day_ahead_notes_nothing_of_the_future_as_read(
+    tmp_path: Path, aircall: SimulatedAircall
+) -> None:
+    aircall.clock_skew = -DAY
+    code, words = said(command(tmp_path, aircall.base_url, "--from=4d"))
+    assert (code, "later than Aircall's present" in words) == (1, True)
+    archive = Archive(sqlite_url(str(tmp_path)))
+    progress = archive.progress()
+    assert progress is None or progress.covered[-1][1] < time.time() - DAY
+    assert said(command(tmp_path, aircall.base_url, "--from=4d", "--to=25h"))[0] == 0
+    assert kept(tmp_path) == set(aircall.account.calls)
+
+
+def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall) -> None:
+    code, words = said(command(tmp_path, aircall.base_url, "--from=4d", token="wrong"))
+    assert (code, "Aircall rejects the credential: check aircall.api_id" in words) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--from=1d", "--to=2d"], "--from: found a time that is not before --to"),
+        (["--from=300d"], "--from: found a time longer ago than 180d, as storage.retention keeps calls"),
+        (["--from=soon"], '--from: found "soon", wanted a time such as'),
+    ],
+)
+def test_a_wrong_time_is_refused(
+    tmp_path: Path, aircall: SimulatedAircall, flags: list[str], problem: str
+) -> None:
+    code, words = said(command(tmp_path, aircall.base_url, *flags))
+    assert (code, words.count("\n"), problem in words) == (2, 1, True)
+    assert not aircall.requests
+
+
+def test_a_span_ends_before_calls_may_still_turn_up() -> None:
+    assert requested_range(1000, 9000, Duration(4000), now=5000.9) == (1000, 4940)
+
+
+def test_the_time_left_is_told_from_what_was_done() -> None:
+    assert time_left(todo=300, done=100, spent=20) == 60
+    assert time_left(todo=300, done=0, spent=20) is None

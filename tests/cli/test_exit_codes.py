@@ -1,0 +1,131 @@
+"""`calls` and `forget` exit with 1 only if no call was found, and with 2 after any error."""
+
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.archive.database import ArchiveError
+from exporter.archive.store import Archive
+from exporter.cli import calls as search
+from harness.process import COMMAND
+from tests.support.search_ways import command
+from tests.support.stack import free_address
+
+COMMANDS = [("calls", ["--from=1d"]), ("forget", ["--yes", "+33 1"]), ("forget", ["--dry-run", "+33 1"])]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """An archive without calls."""
+    file = tmp_path / "archive.sqlite"
+    archive = Archive(f"sqlite:///{file}")
+    archive.load()
+    archive.close()
+    return file
+
+
+def remove(file: Path) -> None:
+    file.unlink()
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def fill_with_garbage(file: Path) -> None:
+    file.write_bytes(b"no database" * 1000)
+
+
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+def become_a_directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def lose_a_table(file: Path) -> None:
+    execute(file, "DROP TABLE calls")
+
+
+def lose_the_version(file: Path) -> None:
+    execute(file, "DELETE FROM state WHERE name = 'version'")
+
+
+def break_the_version(file: Path) -> None:
+    execute(file, "UPDATE state SET value = 'x' WHERE name = 'version'")
+
+
+def be_of_a_newer_version(file: Path) -> None:
+    execute(file, "UPDATE state SET value = '99' WHERE name = 'version'")
+
+
+def execute(file: Path, statement: str) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+DAMAGES = [
+    remove,
+    empty,
+    fill_with_garbage,
+    cut_off,
+    become_a_directory,
+    lose_a_table,
+    lose_the_version,
+    break_the_version,
+    be_of_a_newer_version,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_command_on_damaged_archive_exits_with_2(file: Path, damage: Callable[[Path], None]) -> None:
+    damage(file)
+    for name, arguments in COMMANDS:
+        printed = command(f"sqlite:///{file}", *arguments, name=name)
+        assert (printed.code, printed.out) == (2, ""), printed
+        assert printed.err.startswith(f"aircall-exporter: {name}: ")
+        assert printed.err.count("\n") == 1
+    assert file.exists() == (damage is not remove)
+
+
+def test_command_without_server_exits_with_2() -> None:
+    for name, arguments in COMMANDS:
+        printed = command(f"postgresql+psycopg://aircall@{free_address()}/nobody", *arguments, name=name)
+        assert printed.code == 2
+        assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a bug"), KeyError("x"), OSError("disk"), ArchiveError("away")]
+)
+def test_search_that_fails_unexpectedly_exits_with_2(
+    file: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(search, "totals", fail)
+    assert command(f"sqlite:///{file}", "--from=1d").code == 2
+
+
+def test_search_printed_to_full_disk_exits_with_2(file: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, f"--storage.path={file.parent}", "calls", "--from=1d"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert "No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr

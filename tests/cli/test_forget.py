@@ -1,0 +1,221 @@
+"""A person who is to be forgotten: nothing of him is kept, nothing of him comes back, all figures stay."""
+
+import os
+import pty
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from exporter.account.records import Batch, CallRecord
+from exporter.aircall.models import Call, CallDetails, Comment, Tag
+from exporter.archive.caller_key_file import key_file
+from exporter.archive.database import ArchiveError, sqlite_url
+from exporter.archive.store import Archive
+from exporter.config.settings import Caller
+from harness.expected_counts import counted, to_be_counted
+from harness.process import COMMAND, run
+from harness.simulated_time import NOON
+from tests.support.archive_contents import found_in, tables
+from tests.support.request_driven_company import Company
+from tests.support.running import eventually
+from tests.support.search_ways import command
+
+ADA, BOB = "+33 1 22 33 44 55", "+33 1 99 33 44 55"
+HOW = pytest.mark.parametrize("how", ["full", "masked", "hidden"])
+
+
+def records(how: Caller) -> dict[int, CallRecord]:
+    """Calls of two people whose numbers end alike, written in several ways."""
+    said = Comment("of Ada"), Comment("and her sister")
+    details = CallDetails((Tag("VIP"),), said, "https://x/1", "https://x/r", "https://x/v", {"id": 456})
+    numbers = (ADA, BOB, "331 22.33.44.55", "anonymous", None, "455", ADA, "+33 1 22 33 44 5")
+    return {
+        id_: CallRecord(Call(id_, "inbound", "done", int(NOON), raw_digits=number), details, how)
+        for id_, number in enumerate(numbers)
+    }
+
+
+HERS = {0, 2, 6}
+
+
+def opened(database: str, directory: Path) -> Archive:
+    archive = Archive(database, key_file("", str(directory)))
+    archive.load()
+    return archive
+
+
+@HOW
+def test_forgotten_later_is_as_if_forgotten_at_once(
+    new_database: Callable[[], str], tmp_path: Path, how: Caller
+) -> None:
+    before, after = new_database(), new_database()
+    archive = opened(before, tmp_path)
+    archive.save(Batch(records=records(how)))
+    assert archive.count_calls_of(ADA) == 3
+    assert archive.erase("33 12 23 34 45 5", 0) == 3
+    strict = opened(after, tmp_path)
+    assert strict.erase(ADA, 0) == 0
+    strict.save(Batch(records=records(how)))
+    assert tables(before) == tables(after)
+    assert {row.id for row in tables(before)["calls"] if row.caller == "forgotten"} == HERS
+    for table in ("call_tags", "call_comments"):
+        assert {row.call_id for row in tables(before)[table]} == set(range(8)) - HERS
+    archive.save(Batch(records=records(how)))
+    assert tables(before) == tables(after)
+    assert (archive.count_calls_of(ADA), archive.erase(ADA, 9)) == (0, 0)
+    assert tables(before) == tables(after)
+
+
+@HOW
+def test_nothing_of_the_person_is_left_in_any_file(tmp_path: Path, how: Caller) -> None:
+    archive = opened(sqlite_url(str(tmp_path)), tmp_path)
+    archive.save(Batch(records=records(how)))
+    assert found_in(tmp_path, {ADA}) == ({ADA} if how == "full" else set())
+    archive.erase(ADA, 0)
+    assert archive.purge_deleted_data()
+    hers = {ADA, "331 22.33.44.55"}
+    assert found_in(tmp_path, hers) == set()
+    for call in HERS:
+        archive.save(Batch(records={call: records(how)[call]}))
+    assert found_in(tmp_path, hers) == set()
+
+
+@HOW
+def test_a_caller_who_is_forgotten_while_calls_are_saved_and_hidden_stays_forgotten(
+    database: str, tmp_path: Path, how: Caller
+) -> None:
+    people = [f"+33 1 00 00 {n:02} 00" for n in range(30)]
+    saving, forgetting = opened(database, tmp_path), opened(database, tmp_path)
+    for position, number in enumerate(people):
+        record = CallRecord(
+            Call(position, "inbound", "done", int(NOON), raw_digits=number), CallDetails(), how
+        )
+        saving.save(Batch(records={position: replace(record, shown="full")}))
+        both = threading.Barrier(2)
+
+        def save(record: CallRecord = record, both: threading.Barrier = both) -> None:
+            both.wait()
+            saving.save(Batch(records={record.call.id: record}))
+            saving.hide("masked")
+
+        thread = threading.Thread(target=save)
+        thread.start()
+        both.wait()
+        forgetting.erase(number, 0)
+        thread.join()
+    assert {row.caller for row in tables(database)["calls"]} == {"forgotten"}
+    assert {row.caller_hash for row in tables(database)["calls"]} == {None}
+
+
+def test_the_running_exporter_forgets_too_and_its_figures_stay(database: str, tmp_path: Path) -> None:
+    how = "full" if database.startswith("sqlite") else "masked"
+    company = Company(database, tmp_path, seconds_per_request=2, caller=how)
+    account, hers = company.account, []
+
+    def call() -> None:
+        number = next(iter(account.numbers))
+        hers.append(account.ring_in(number, ADA).id)
+        account.miss(hers[-1], "short_abandoned", voicemail=True)
+        account.comment(hers[-1], "of Ada")
+        eventually(lambda: hers[-1] in {row.id for row in company.rows()})
+
+    with company.aircall, company.exporter():
+        eventually(company.progress)
+        for _ in range(3):
+            call()
+        dry = run(*company.flags, "forget", ADA, "--dry-run")
+        assert (dry.returncode, dry.stdout, dry.stderr) == (0, "3 calls would be changed\n", "")
+        done = run(*company.flags, "forget", ADA, "--yes")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("3 calls changed; ")
+        account.tag(hers[0], "VIP")
+        call()
+    with company.aircall, company.exporter() as exporter:
+        call()
+        scrape = company.read_whole(exporter)
+    kept = {row.id: row for row in company.rows()}
+    assert {kept[id_].caller for id_ in hers} == {"forgotten"}
+    assert [row for row in kept.values() if row.caller == "forgotten" and row.id not in hers] == []
+    assert not {row.call_id for row in tables(database)["call_comments"]} & set(hers)
+    assert not {row.call_id for row in tables(database)["call_tags"]} & set(hers)
+    assert counted(scrape) == to_be_counted(company.account)
+    if how == "full":
+        assert found_in(tmp_path, {ADA}) == set()
+
+
+def kept(tmp_path: Path) -> str:
+    """An archive with a few calls."""
+    database = sqlite_url(str(tmp_path))
+    opened(database, tmp_path).save(Batch(records=records("masked")))
+    return database
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "out", "err"),
+    [
+        ([ADA, "--dry-run"], 0, "3 calls would be changed\n", ""),
+        (
+            [ADA, "--yes"],
+            0,
+            "3 calls changed; later calls of this caller are archived without personal data",
+            "",
+        ),
+        ([BOB, "--yes"], 0, "1 call changed; later calls", ""),
+        (["+33 1 22 33 44 56", "--dry-run"], 1, "0 calls would be changed\n", ""),
+        (["+33 1 22 33 44 56", "--yes"], 1, "0 calls changed; ", ""),
+        (["anonymous", "--yes"], 2, "", "NUMBER: found no digit in it, wanted a phone number\n"),
+        ([ADA], 2, "", "standard input is not a terminal; pass --yes\n"),
+        ([], 2, "", "the following arguments are required: NUMBER, see --help\n"),
+    ],
+)
+def test_what_the_command_says_to_scripts(
+    tmp_path: Path, arguments: list[str], code: int, out: str, err: str
+) -> None:
+    printed = command(kept(tmp_path), *arguments, name="forget", storage=tmp_path)
+    assert (printed.code, printed.out[: len(out)], printed.err[-len(err) or None :]) == (code, out, err)
+    assert printed.err.count("\n") == (1 if err else 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "left"), [("y", 0, 0), ("yes", 0, 0), ("n", 130, 3), ("", 130, 3)]
+)
+def test_the_command_asks_before_it_forgets(tmp_path: Path, answer: str, code: int, left: int) -> None:
+    database = kept(tmp_path)
+    ours, its = pty.openpty()
+    os.write(ours, f"{answer}\n".encode())
+    done = subprocess.run(
+        [*COMMAND, f"--storage.path={tmp_path}", "forget", ADA],
+        stdin=its,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    os.close(ours)
+    os.close(its)
+    assert (done.returncode, opened(database, tmp_path).count_calls_of(ADA)) == (code, left)
+    assert "3 calls will lose their caller, comments, tags, assignee" in done.stdout
+
+
+def test_without_archive_or_key_the_command_says_so(tmp_path: Path) -> None:
+    nowhere = run(f"--storage.path={tmp_path}/none", "forget", ADA, "--yes")
+    assert nowhere.returncode == 2
+    assert "has no call archive; name the exporter's --storage.path" in nowhere.stderr
+    database = kept(tmp_path)
+    elsewhere = command(database, ADA, "--yes", name="forget")
+    assert elsewhere.code == 2
+    assert "the key of the archive's callers: " in elsewhere.err
+    assert opened(database, tmp_path).count_calls_of(ADA) == 3
+
+
+def test_nothing_is_saved_where_nobody_can_tell_who_is_to_be_forgotten(tmp_path: Path) -> None:
+    database = kept(tmp_path)
+    opened(database, tmp_path).erase(ADA, 0)
+    keyless = Archive(database)
+    keyless.load()
+    with pytest.raises(ArchiveError, match="the key that identifies them is missing"):
+        keyless.save(Batch(records=records("full")))

@@ -1,0 +1,225 @@
+"""The command as its users run it: a process with flags, signals and exit codes."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from harness.process import credential, process, run
+from harness.scrape import Scrape
+from tests.support.authority import USER, with_password
+from tests.support.running import eventually
+
+
+@pytest.fixture
+def aircall() -> Iterator[SimulatedAircall]:
+    with SimulatedAircall(SimulatedAccount(users=6, calls_per_hour=0, start=time.time())) as aircall:
+        yield aircall
+
+
+@pytest.fixture
+def environ(aircall: SimulatedAircall) -> dict[str, str]:
+    return credential(aircall)
+
+
+def test_version_and_help() -> None:
+    assert re.fullmatch(
+        r"aircall-exporter, version \d+\.\d+\.\d+ \(python 3\.\d+\.\d+\)\n", run("--version").stdout
+    )
+    for flag in (
+        "--config.file",
+        "--web.listen-address",
+        "--web.enable-lifecycle",
+        "--log.level",
+        "--log.format",
+        "--web.config.file",
+        "--web.enable-api",
+        "--web.enable-admin-api",
+        "--web.public-metrics",
+        "--storage.path",
+    ):
+        assert flag in run("--help").stdout
+    assert "--calls-per-hour" in run("demo", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "flag", ["--web.listen-address=nonsense", "--log.level=loud", "--web.config.file=/no/such.yml"]
+)
+def test_a_flag_holds_before_a_command_and_behind_it(flag: str) -> None:
+    before, behind = run(flag, "demo"), run("demo", flag)
+    assert before.returncode == behind.returncode == 2
+    assert before.stderr.splitlines()[-1].split(": ")[-1] == behind.stderr.splitlines()[-1].split(": ")[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--no-such-flag"], 2, "unrecognized arguments: --no-such-flag, see --help"),
+        (["--log.level=loud"], 2, "invalid choice: 'loud'"),
+        (["check-config"], 2, "wanted a FILE, or --web.config.file=FILE"),
+        (["check-config", "/no/such.yml"], 2, "/no/such.yml: cannot be read: No such file or directory"),
+        (["demo", "--web.listen-address=nonsense"], 2, "nonsense: wanted an address such as 0.0.0.0:9979"),
+        (["demo", "--web.listen-address=192.0.2.1:9979"], 1, "192.0.2.1:9979: cannot listen there"),
+        (["demo", "--users=0"], 2, "--users: found 0, wanted at least 1"),
+        (
+            [],
+            2,
+            "configuration: aircall.api_id: missing; set it here, or in the environment as AIRCALL_API_ID",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments: list[str], code: int, said: str) -> None:
+    result = run(*arguments, AIRCALL_API_ID="", AIRCALL_API_TOKEN="")
+    assert result.returncode == code
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("aircall-exporter")
+
+
+def test_check_config(tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("aircall: {api_id: a, api_token: b}\nsla: 10s\n")
+    assert (run("check-config", str(file)).returncode, run("check-config", str(file)).stderr) == (0, "")
+    file.write_text("aircall: {api_id: a, api_token: b}\nsla: soon\n")
+    result = run("check-config", str(file))
+    assert result.returncode == 2
+    assert result.stderr == (
+        f'aircall-exporter: {file}: sla: found "soon", wanted a duration such as 10s, 15m or 1h30m\n'
+    )
+
+
+def test_a_container_that_is_stopped_while_it_starts_ends_at_once() -> None:
+    as_its_first_process = "import os; pid, os.getpid = os.getpid(), lambda: 1"
+    script = f"{as_its_first_process}; import exporter; os.kill(pid, 15); import time; time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_starts_says_what_it_does_and_stops_cleanly(
+    environ: dict[str, str], number: signal.Signals
+) -> None:
+    with process(**environ) as exporter:
+        exporter.logged(r'budget="48 of 60 requests/min" calls=10s availabilities=10s users=4h')
+        eventually(lambda: requests.get(f"{exporter.url}/-/ready", timeout=5).status_code == 200)
+        exporter.process.send_signal(number)
+        assert exporter.process.wait(5) == 0
+        exporter.logged("stopping")
+        assert not [line for line in exporter.lines if environ["AIRCALL_API_TOKEN"] in line]
+
+
+def test_it_stops_during_a_hanging_request(aircall: SimulatedAircall, environ: dict[str, str]) -> None:
+    hang = Hang()
+    aircall.faults.append(Fault(lambda path: True, hang))
+    with process(**environ) as exporter:
+        assert hang.reached.wait(10)
+        exporter.process.terminate()
+        assert exporter.process.wait(5) == 0
+    hang.released.set()
+
+
+def test_json_logs(environ: dict[str, str]) -> None:
+    with process("--log.format=json", **environ) as exporter:
+        exporter.logged("polling Aircall")
+        for line in exporter.lines:
+            assert {"ts", "level", "msg"} <= json.loads(line).keys()
+
+
+def test_the_configuration_is_reloaded_by_signal_and_by_request(environ: dict[str, str], tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("sla: 10s\n")
+
+    with process(f"--config.file={file}", "--web.enable-lifecycle", **environ) as exporter:
+
+        def sla() -> float | None:
+            return Scrape.at(exporter.url).value("aircall_sla_seconds")
+
+        assert sla() == 10
+        file.write_text("sla: 20s\nactivity_period: 1h\n")
+        exporter.process.send_signal(signal.SIGHUP)
+        eventually(lambda: sla() == 20)
+        assert Scrape.at(exporter.url).value("aircall_activity_period_seconds") == 3600
+        file.write_text("sla: 30s\n")
+        assert requests.post(f"{exporter.url}/-/reload", timeout=5).status_code == 200
+        eventually(lambda: sla() == 30)
+        file.write_text("sla: never\n")
+        exporter.process.send_signal(signal.SIGHUP)
+        exporter.logged(r'level=error msg="configuration reload failed" problem=.*found .*never')
+        assert requests.post(f"{exporter.url}/-/reload", timeout=5).status_code == 500
+        assert sla() == 30
+
+
+def test_a_changed_credential_is_used_after_a_reload(
+    aircall: SimulatedAircall, environ: dict[str, str], tmp_path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("wrong\n")
+    with_file = environ | {"AIRCALL_API_TOKEN": "", "AIRCALL_API_TOKEN_FILE": str(token)}
+    with process(**with_file) as exporter:
+        exporter.logged("Aircall rejects the credential")
+        token.write_text(aircall.api_token)
+        exporter.process.send_signal(signal.SIGHUP)
+        exporter.logged("Aircall accepts the credential again")
+
+
+def test_the_demo_says_that_it_uses_no_credential(tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("aircall: {api_id: a, api_token: b}\n")
+    with process(f"--config.file={file}", "demo", "--users=6") as demo:
+        demo.logged(f'"the simulated account uses no credential" file={file}')
+
+
+def test_the_demo_is_reloaded_too(tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("sla: 10s\n")
+    with process(f"--config.file={file}", "--web.enable-lifecycle", "demo", "--users=6") as demo:
+        assert Scrape.at(demo.url).value("aircall_sla_seconds") == 10
+        for sla, reload in (
+            (20, lambda: demo.process.send_signal(signal.SIGHUP)),
+            (30, lambda: requests.post(f"{demo.url}/-/reload", timeout=5).raise_for_status()),
+        ):
+            file.write_text(f"sla: {sla}s\n")
+            reload()
+            eventually(lambda sla=sla: Scrape.at(demo.url).value("aircall_sla_seconds") == sla)
+        demo.process.terminate()
+        assert demo.process.wait(5) == 0
+
+
+def test_the_demo_needs_nothing() -> None:
+    with process("demo", "--users=12", "--seed=3") as demo:
+        eventually(lambda: requests.get(f"{demo.url}/-/ready", timeout=5).status_code == 200)
+        assert len(Scrape.at(demo.url).labels("aircall_user_info", "user_id")) == 12
+        assert Scrape.at(demo.url).value("aircall_up") == 1
+        demo.process.terminate()
+        assert demo.process.wait(5) == 0
+        assert f"{demo.url}/metrics" in demo.process.stdout.read()
+
+
+def test_the_calls_are_served_where_that_is_enabled(environ: dict[str, str], tmp_path) -> None:
+    storage = f"--storage.path={tmp_path}"
+    with process(storage, **environ) as exporter:
+        assert requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=5).status_code == 403
+    with process(
+        storage, "--web.enable-api", f"--web.config.file={with_password(tmp_path)}", **environ
+    ) as exporter:
+        calls = f"{exporter.url}/api/v1/calls?from=1h"
+        eventually(lambda: requests.get(calls, auth=USER, timeout=5).status_code == 200)
+        assert not [line for line in exporter.lines if "rejects all clients" in line]
+    with process("--web.enable-api", "demo", "--calls-per-hour=600") as demo:
+        eventually(lambda: requests.get(f"{demo.url}/api/v1/calls?from=1h", timeout=5).json().get("calls"))
+
+
+def test_a_configuration_can_be_tried_on_the_simulated_account(tmp_path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("sla: 33s\n")
+    with process(f"--config.file={file}", "demo") as demo:
+        eventually(lambda: requests.get(f"{demo.url}/-/ready", timeout=5).status_code == 200)
+        assert Scrape.at(demo.url).value("aircall_sla_seconds") == 33

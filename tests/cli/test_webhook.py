@@ -1,0 +1,140 @@
+"""The command `webhook`: what it has Aircall do, and that no token is seen on the way."""
+
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.cli.main import main
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhooks import SimulatedWebhook
+from exporter.webhooks.registration import SUBSCRIBED_EVENTS
+from harness.process import credential
+
+URL = "https://calls.example.com/webhook"
+
+
+@pytest.fixture
+def aircall() -> Iterator[SimulatedAircall]:
+    account = SimulatedAccount(users=1, calls_per_hour=0, start=time.time())
+    with SimulatedAircall(account, rate_limit=600) as aircall:
+        aircall.webhooks.add(
+            SimulatedWebhook("https://hooks.example.org/secret-path?key=x", custom_name="Else")
+        )
+        yield aircall
+
+
+@pytest.fixture
+def webhook(
+    aircall: SimulatedAircall,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    """Run the command in a directory of its own; gives exit code, output and errors."""
+
+    for name, value in credential(aircall).items():
+        monkeypatch.setenv(name, value)
+
+    def command(*arguments: str, config: str = "") -> tuple[int, str, str]:
+        (tmp_path / "aircall.yml").write_text(config)
+        flags = (f"--storage.path={tmp_path}", f"--config.file={tmp_path}/aircall.yml")
+        code = main([*flags, "webhook", *arguments])
+        said, problem = capsys.readouterr()
+        assert not any(hook.token in said + problem for hook in aircall.webhooks.hooks.values())
+        return code, said, problem
+
+    return command
+
+
+def ours(aircall: SimulatedAircall) -> list[SimulatedWebhook]:
+    return [hook for hook in aircall.webhooks.hooks.values() if hook.url == URL]
+
+
+def test_a_webhook_is_created_and_its_token_kept(webhook, aircall: SimulatedAircall, tmp_path: Path) -> None:
+    code, said, _ = webhook("create", URL)
+    created = ours(aircall)[0]
+    file = tmp_path / "webhook.token"
+    assert code == 0
+    assert created.events == SUBSCRIBED_EVENTS
+    assert file.read_text() == f"{created.token}\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir() if "token" in each.name] == [file.name]
+    config = re.search(r"webhook:\n  token_file: .*\n", said)
+    assert config
+    code, said, _ = webhook("list", config=config[0])
+    assert code == 0
+    lines = {line.split()[0]: line for line in said.splitlines()}
+    assert re.search(rf"{URL} +yes +{len(SUBSCRIBED_EVENTS)} +yes", lines[created.id])
+
+
+def test_another_integrations_address_is_not_shown(webhook, aircall: SimulatedAircall) -> None:
+    aircall.webhooks.add(SimulatedWebhook("https://[no-address", custom_name="Odd"))
+    _, said, _ = webhook("list")
+    assert "Odd" in said
+    assert "https://hooks.example.org/…" in said
+    assert "secret-path" not in said
+
+
+def test_a_token_takes_anothers_place(webhook, aircall: SimulatedAircall, tmp_path: Path) -> None:
+    for times in (1, 2, 3):
+        assert webhook("create", URL)[0] == 0
+        tokens = [hook.token for hook in ours(aircall)]
+        assert (tmp_path / "webhook.token").read_text().split() == tokens[::-1][:2]
+        assert len(tokens) == times
+    config = f"webhook: {{token_file: {tmp_path}/webhook.token}}"
+    code, _, said = webhook("delete", ours(aircall)[0].id, config=config)
+    assert (code, len(ours(aircall))) == (3, 3)
+    assert "stays" in said
+    code, _, _ = webhook("delete", ours(aircall)[1].id, config=config)
+    assert (code, len(ours(aircall))) == (0, 2)
+
+
+def test_what_is_not_there_or_not_ours_stays(webhook, aircall: SimulatedAircall) -> None:
+    foreign = next(iter(aircall.webhooks.hooks))
+    for id_ in (foreign, "nothing", "../users"):
+        code, said, problem = webhook("delete", id_)
+        assert (code, said) == (3, "")
+        assert len(problem.splitlines()) == 1
+    assert foreign in aircall.webhooks.hooks
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://calls.example.com/webhook",
+        "https://calls..example.com/webhook",
+        "calls.example.com",
+        "https://me:secret@example.com/webhook",
+        "ftp://x/",
+    ],
+)
+def test_an_address_that_cannot_be_is_refused(webhook, aircall: SimulatedAircall, url: str) -> None:
+    code, _, problem = webhook("create", url)
+    assert code == 2
+    assert "wanted" in problem
+    assert not ours(aircall)
+
+
+def test_where_the_token_cannot_be_kept_no_webhook_is_created(
+    webhook, aircall: SimulatedAircall, tmp_path
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, problem = webhook("create", URL, f"--token-file={tmp_path}/file/token")
+    assert code == 2
+    assert "cannot be written" in problem
+    assert not ours(aircall)
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "rejects the credential"), (500, "answered 500")])
+def test_what_aircall_refuses_is_said(webhook, aircall: SimulatedAircall, status: int, said: str) -> None:
+    aircall.faults.append(Fault(lambda path: path == "/v1/webhooks", answer(status)))
+    code, _, problem = webhook("create", URL)
+    assert code == 1
+    assert said in problem
+    assert len(problem.splitlines()) == 1

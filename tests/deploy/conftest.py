@@ -1,3 +1,0 @@
-from tests.prometheus.conftest import promtool
-
-__all__ = ["promtool"]

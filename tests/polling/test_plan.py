@@ -1,0 +1,120 @@
+"""The plan of a company: what holds of any, and that the exporter does as it says."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config.settings import Aircall, Refresh, Settings
+from exporter.durations import Duration
+from exporter.polling import estimate
+from exporter.polling.company import Company
+from exporter.polling.plan import plan
+from exporter.polling.plan_advice import advice
+from exporter.polling.schedule import CORE, DIRECTORY, LIVE, LONGEST_INTERVAL, SYNC_TOLERANCE
+from exporter.simulator.simulation import SimulatedAccount
+from harness.simulated_time import LATENCY, NOON, polled
+
+companies = st.builds(
+    Company,
+    users=st.integers(1, 3000),
+    teams=st.integers(1, 200),
+    numbers=st.integers(1, 200),
+    calls_per_hour=st.floats(0, 20_000),
+)
+
+
+@given(companies, st.integers(20, 600), st.booleans())
+def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
+    company: Company, limit: int, mapped: bool
+) -> None:
+    planned = plan(company, Settings(map_users_to_numbers=mapped), limit)
+    assert planned.budget <= 0.8 * limit
+    if max(reading.interval for reading in planned.readings.values()) < LONGEST_INTERVAL:
+        assert planned.requests <= planned.budget * (1 + 1e-6)
+    assert all(reading.interval >= reading.target for reading in planned.readings.values())
+    assert all(0 < reading.mean_age < reading.worst_age for reading in planned.readings.values())
+    assert ("assignments" in planned.first_read) == mapped
+
+
+@given(companies, st.integers(10, 300), st.integers(1, 300))
+def test_with_more_requests_the_board_is_never_staler(company: Company, limit: int, more: int) -> None:
+    less, enough = (plan(company, Settings(), requests) for requests in (limit, limit + more))
+    for name in LIVE:
+        assert enough.readings[name].interval <= less.readings[name].interval * SYNC_TOLERANCE * 1.01
+    assert enough.late_edits >= less.late_edits * 0.99 or less.late_edits == less.late_edits_wanted
+
+
+@given(companies, st.integers(20, 300))
+def test_where_anything_is_short_all_of_the_budget_is_used(company: Company, limit: int) -> None:
+    planned = plan(company, Settings(), limit)
+    if any(planned.readings[name].interval > 1.1 * planned.readings[name].target for name in CORE):
+        assert planned.requests >= 0.9 * 0.8 * int(limit)
+
+
+@given(companies, st.integers(20, 150))
+def test_whoever_follows_the_advice_has_what_he_asks_for(company: Company, limit: int) -> None:
+    settings = Settings()
+    advised = [text for text in advice(plan(company, settings, limit), settings) if text.startswith("ask")]
+    if advised and "refresh" in advised[0]:
+        needed = float(advised[0].split()[3])
+        planned = plan(company, settings, needed)
+        assert needed > limit
+        assert all(planned.readings[name].interval <= 1.06 * planned.readings[name].target for name in CORE)
+
+
+def test_advice_is_given_where_the_budget_is_short_and_only_there() -> None:
+    small, large = Company(20, 4, 6, 150), Company(10_000, 800, 700, 20_000)
+    assert list(advice(plan(small, Settings(), 60), Settings())) == []
+    words = "\n".join(advice(plan(large, Settings(), 60), Settings()))
+    for change in ("refresh.availabilities", "ask Aircall for", "map_users_to_numbers"):
+        assert change in words
+    shared = Settings(aircall=Aircall(budget_share=0.2))
+    assert "budget_share" in "\n".join(advice(plan(Company(200, 15, 12, 1000), shared, 60), shared))
+
+
+def test_a_first_board_takes_the_pages_that_it_is_made_of() -> None:
+    settings = Settings(activity_period=Duration(900))
+    planned = plan(Company(1000, 50, 50, 4000), settings, 60)
+    pages = 20 + 20 + 20 + 1 + 1
+    assert pages - 4 <= planned.first_board * planned.budget / 60 <= 1.5 * pages
+    assert planned.first_read["assignments"] > planned.first_board
+
+
+@pytest.mark.parametrize(
+    ("users", "calls_per_hour", "limit", "refresh"),
+    [
+        (50, 375, 60, Refresh()),
+        (300, 1500, 60, Refresh()),
+        (300, 1500, 240, Refresh()),
+        (500, 3000, 60, Refresh(calls=Duration(5), availabilities=Duration(20))),
+        (40, 200, 20, Refresh()),
+    ],
+)
+def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: int, refresh: Refresh) -> None:
+    account = SimulatedAccount(users, calls_per_hour, seed=5, start=NOON, history=3600)
+    with polled(account, served={"rate_limit": limit}, refresh=refresh) as world:
+        known_after = world.live_until_complete(within=1800)
+        world.live(300)
+        begin, asked = world.time.now, len(world.aircall.requests)
+        ages: dict[str, list[float]] = {name: [] for name in CORE}
+        for second in range(900):
+            world.live(begin + second + 1 - world.time.now)
+            for name, seen in ages.items():
+                as_of = world.poller.status().datasets[name].as_of
+                assert as_of is not None
+                seen.append(world.time.now - as_of)
+        requests = (len(world.aircall.requests) - asked) / 15
+        calls = len(account.calls.started_between(int(begin), int(world.time.now)))
+        company = replace(estimate.size(world.poller.account), calls_per_hour=4 * calls)
+        planned = plan(company, world.settings, limit, LATENCY)
+        assert {request.status for request in world.aircall.requests} == {200}
+    for name, seen in ages.items():
+        reading = planned.readings[name]
+        assert sum(seen) / len(seen) == pytest.approx(reading.mean_age, rel=0.15, abs=1)
+        assert sorted(seen)[len(seen) * 95 // 100] <= 1.25 * reading.age(0.95)
+    assert requests == pytest.approx(planned.requests, rel=0.15)
+    first_board = max(known_after[name] for name in (*CORE, *DIRECTORY))
+    assert first_board == pytest.approx(planned.first_board, rel=0.15, abs=1)
+    assert known_after["assignments"] == pytest.approx(planned.first_read["assignments"], rel=0.15, abs=1)

@@ -1,0 +1,52 @@
+"""What an archive holds, looked at past the exporter: in its tables, and in its files."""
+
+import re
+from pathlib import Path
+
+from sqlalchemy import Row, create_engine, select
+
+from exporter.archive import schema
+
+
+def rows(database: str, table: str = "calls") -> list[Row]:
+    """The rows of one table."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        found = list(connection.execute(select(schema.metadata.tables[table])).all())
+    engine.dispose()
+    return found
+
+
+def tables(database: str) -> dict[str, list]:
+    """The rows of all tables, by their names, in an order of their own; without those that say which exporter
+    has loaded the archive."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        found = {
+            table.name: sorted(filter(_is_kept, connection.execute(select(table)).all()), key=_in_order)
+            for table in schema.metadata.sorted_tables
+        }
+    engine.dispose()
+    return found
+
+
+def _is_kept(row: Row) -> bool:
+    return not str(row[0]).startswith("session:")
+
+
+def _in_order(row: Row) -> list[str]:
+    return [f"{cell!s:>20}" for cell in row]
+
+
+def digits(number: str) -> str:
+    return re.sub(r"\D", "", number)
+
+
+def found_in(directory: Path, numbers: set[str]) -> set[str]:
+    """The numbers that stand in any file, as they are or as digits alone."""
+    held = b"".join(file.read_bytes() for file in directory.iterdir())
+    return {number for number in numbers if number.encode() in held or digits(number).encode() in held}
+
+
+def kept(database: str) -> set[int]:
+    return {row.id for row in rows(database)}

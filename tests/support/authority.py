@@ -1,0 +1,88 @@
+"""A certificate authority of the tests' own, and exporters behind what `--web.config.file` asks for."""
+
+import socket
+import ssl
+import subprocess
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import yaml
+
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.web.config_reloader import WebConfigReloader
+from tests.support.running import Running, running
+from tests.support.stack import program
+
+PASSWORD = "correct horse"
+NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+CA_USE = "-addext keyUsage=critical,keyCertSign,cRLSign"
+LEAF = """\
+subjectAltName=IP:127.0.0.1
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+"""
+"""With what RFC 5280 demands: clients from Python 3.13 on insist on it."""
+USER = ("prometheus", PASSWORD)
+HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+
+
+class Authority:
+    """A certificate authority of the tests' own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._openssl("req -x509 -days 2 -subj", "/CN=Test CA", "-keyout ca.key -out ca.pem", NEW_KEY, CA_USE)
+
+    def issue(self, name: str, common_name: str, days: int = 2) -> None:
+        """Write NAME.pem and NAME.key, valid for 127.0.0.1 and so many days."""
+        self._openssl("req -subj", f"/CN={common_name}", f"-keyout {name}.key -out {name}.csr", NEW_KEY)
+        (self.directory / "san").write_text(LEAF)
+        signed = f"-in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san -out {name}.pem"
+        self._openssl(f"x509 -req -days {days}", signed)
+
+    def lock(self, name: str, locked: str) -> None:
+        """Write the key of `name` once more, as LOCKED.key behind a password."""
+        self._openssl(f"ec -aes256 -passout pass:secret -in {name}.key -out {locked}.key")
+
+    def _openssl(self, *words: str) -> None:
+        """Run openssl; what begins with a slash is one word."""
+        arguments = [part for word in words for part in ([word] if word.startswith("/") else word.split())]
+        command = [program("openssl", "openssl"), *arguments]
+        subprocess.run(command, cwd=self.directory, check=True, capture_output=True)
+
+
+TLS = {"cert_file": "server.pem", "key_file": "server.key"}
+MUTUAL = TLS | {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": "ca.pem"}
+
+
+def written(directory: Path, content: object) -> str:
+    path = directory / "web.yml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return str(path)
+
+
+def with_password(directory: Path) -> str:
+    """A file that asks for `USER`'s password."""
+    return written(directory, {"basic_auth_users": {USER[0]: HASH}})
+
+
+def exporter(authority: Authority, content: object, **served: Any) -> AbstractContextManager[Running]:
+    """An exporter behind a file with this content."""
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    return running(account, web=WebConfigReloader(written(authority.directory, content)), **served)
+
+
+def secure(exporter: Running) -> str:
+    return exporter.url.replace("http://", "https://")
+
+
+def common_name(exporter: Running, authority: Authority) -> str:
+    """The name in the certificate that is served to a new connection."""
+    host, port = exporter.url.removeprefix("http://").split(":")
+    context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    with context.wrap_socket(socket.create_connection((host, int(port))), server_hostname=host) as peer:
+        return dict(pair[0] for pair in peer.getpeercert()["subject"])["commonName"]

@@ -1,0 +1,87 @@
+"""A board as somebody looks at it: what Grafana asks for its panels, and how it puts the answers together."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.dashboards import Panel
+from tests.support.prometheus import Prometheus, Sample
+
+SCRAPE_INTERVAL = 10
+"""Seconds, as the data source says; of one minute `$__rate_interval` is at least four."""
+
+Line = dict[float, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """A time range (UNIX seconds), and the values chosen at the top."""
+
+    prometheus: Prometheus
+    begin: float
+    end: float
+    chosen: Mapping[str, str]
+
+    def ask(self, target: dict[str, Any], step: int = SCRAPE_INTERVAL) -> list[Sample]:
+        """What a panel's query brings: at the end of the time range, or at each multiple of `step` in it."""
+        values = self._values(step)
+        if target.get("instant"):
+            return self.prometheus.query(target["expr"], self.end, **values)
+        start, end = (moment // step * step for moment in (self.begin, self.end))
+        return self.prometheus.query_range(target["expr"], start, end, step, **values)
+
+    def lines(self, panel: Panel, step: int) -> dict[str, Line]:
+        """The lines or bars of a panel by their legend, each its values by time."""
+        assert step >= panel.least_step
+        lines: dict[str, Line] = {}
+        for target in panel.targets:
+            for sample in self.ask(target, step):
+                labels = sample["metric"] | self.chosen
+                legend = re.sub(
+                    r"{{(\w+)}}|\$(\w+)",
+                    lambda found, of=labels: of[found[1] or found[2]],
+                    target["legendFormat"],
+                )
+                assert legend not in lines, f"{panel} has {legend} twice"
+                lines[legend] = {at: float(value) for at, value in sample["values"]}
+        return lines
+
+    def table(self, panel: Panel, key: str) -> dict[str, dict[str, float]]:
+        """The columns of a table by their titles, each its values by row."""
+        names = next(t for t in panel.model["transformations"] if t["id"] == "organize")["options"][
+            "renameByName"
+        ]
+        return {
+            names[f"Value #{target['refId']}"]: {
+                sample["metric"][key]: float(sample["value"][1]) for sample in self.ask(target)
+            }
+            for target in panel.targets
+        }
+
+    def parts(self, panel: Panel) -> dict[tuple[str, str], float]:
+        """The parts of a panel's stacked bars, by row and column."""
+        matrix = next(t for t in panel.model["transformations"] if t["id"] == "groupingToMatrix")["options"]
+        (target,) = panel.targets
+        return {
+            (sample["metric"][matrix["rowField"]], sample["metric"][matrix["columnField"]]): float(
+                sample["value"][1]
+            )
+            for sample in self.ask(target)
+        }
+
+    def tiles(self, panel: Panel) -> dict[str, tuple[str, str]]:
+        """Words and colour of each tile, by caption."""
+        return {
+            sample["metric"]["caption"]: panel.shown(sample["metric"]["text"])
+            for target in panel.targets
+            for sample in self.ask(target)
+        }
+
+    def _values(self, step: int) -> dict[str, Any]:
+        return {
+            "__range": f"{round(self.end - self.begin)}s",
+            "__interval": f"{step}s",
+            "__rate_interval": f"{max(step + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL)}s",
+            **self.chosen,
+        }

@@ -1,0 +1,74 @@
+"""Lose, replace and restore archives, and check that no call is lost."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from exporter.archive.store import Archive
+from exporter.config.settings import Refresh
+from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
+from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.simulated_time import NOON, Polled, polled
+from tests.support.archive_contents import rows
+from tests.support.recovery import read_whole
+
+SELDOM = Refresh(calls=Duration(30), availabilities=Duration(60))
+
+
+REPLACED = "archive replaced; loading it again"
+
+
+@pytest.fixture
+def busy() -> SimulatedAccount:
+    """It opens when the exporter starts, which therefore counts every call."""
+    return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
+
+
+def back_up(file: Path) -> None:
+    """Copy the archive as it is now."""
+    source, target = sqlite3.connect(file), sqlite3.connect(file.with_name("backup.sqlite"))
+    source.backup(target)
+    target.close()
+    source.close()
+
+
+@contextmanager
+def polled_file(account: SimulatedAccount, file: Path) -> Iterator[tuple[Polled, list[EventDict]]]:
+    """Poll with an archive in a file until everything has been read; yields also the lines of the log."""
+    file.parent.mkdir(exist_ok=True)
+    with (
+        capture_logs() as logged,
+        polled(account, archive=Archive(f"sqlite:///{file}"), refresh=SELDOM) as world,
+    ):
+        world.live_until_complete()
+        yield world, logged
+
+
+def is_said(logged: list[EventDict], event: str) -> bool:
+    return any(line["event"] == event for line in logged)
+
+
+def assert_nothing_is_lost(world: Polled, database: str) -> None:
+    read_whole(world)
+    assert world.scrape().value("aircall_archive_up") == 1
+    assert counted(world.scrape()) == to_be_counted(world.account)
+    assert kept(rows(database)) == plan(world.account)
+
+
+def restore_by_rename(file: Path) -> None:
+    file.with_name("backup.sqlite").rename(file)
+
+
+def execute(database: str, *statements: str) -> None:
+    engine = create_engine(database, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()

@@ -1,0 +1,47 @@
+"""Wait in simulated time until all data has been fetched."""
+
+from exporter.account.call_store import LATE_ARRIVAL_S
+from exporter.polling.schedule import CORE
+from harness.expected_counts import open_calls
+from harness.simulated_time import Polled
+
+REQUESTS = 2.5
+"""Seconds that a recovery's own requests may take, at the pace that the budget allows."""
+
+
+def until_read(world: Polled, since: float) -> float:
+    """When calls and availabilities have both been read whole from `since` on."""
+
+    def read_again() -> bool:
+        status = world.poller.status()
+        read = all((status.datasets[name].as_of or 0) >= since for name in CORE)
+        return read and status.is_up(world.time.now)
+
+    while not read_again():
+        assert world.time.now < since + 600
+        world.step(world.time.now + 60)
+    return world.time.now
+
+
+def read_whole(world: Polled) -> None:
+    """Let the account stand still until everything is read and saved."""
+    world.freeze()
+    until = world.time.now + 1200
+    history, book, now = world.poller.account.coverage, world.poller.account.calls, world.account.now
+
+    def nothing_is_left() -> bool:
+        is_read = history.fetched[-1][1] >= int(now) - LATE_ARRIVAL_S and not history.gaps
+        return is_read and book.active.keys() == open_calls(world.account)
+
+    while not nothing_is_left():
+        assert world.time.now < until, (history, book.active.keys() ^ open_calls(world.account))
+        world.step(until)
+    world.poll()
+
+
+def until_nothing_is_missing(world: Polled, within: float = 4 * 3600) -> None:
+    until = world.time.now + within
+    world.poll()
+    while world.poller.account.coverage.seconds_missing:
+        assert world.time.now < until, world.poller.account.coverage
+        world.step(until)

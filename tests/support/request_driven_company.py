@@ -1,0 +1,113 @@
+"""A company whose time hangs on what the exporter asks."""
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import Connection, create_engine, inspect, select
+
+from exporter.account.call_store import LATE_ARRIVAL_S
+from exporter.account.coverage import gaps
+from exporter.account.records import Checkpoint
+from exporter.archive import metadata_table, schema
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from harness.expected_counts import open_calls
+from harness.process import COMMAND, Process, credential, process
+from harness.scrape import Scrape
+from tests.support.running import eventually
+
+HOUR = 3600.0
+
+
+class Company:
+    """A busy account whose time moves on with each request, and leaps where it is told to.
+
+    So what a request finds does not hang on the speed of the machine. It opens at the exporter's first
+    start, which therefore counts every call.
+    """
+
+    def __init__(self, database: str, directory: Path, seconds_per_request: float, **settings: Any) -> None:
+        self.start = float(int(time.time()))
+        self.account = SimulatedAccount(users=40, calls_per_hour=600, seed=5, start=self.start, history=0)
+        self.aircall = SimulatedAircall(self.account, clock=self.now, rate_limit=1_000_000)
+        self.database = database
+        self.command = COMMAND
+        """What starts an exporter."""
+        self._moved_to, self._requests, self._pace = self.start, 0, seconds_per_request
+        self._config = directory / "aircall.yml"
+        self.flags = (f"--config.file={self._config}", f"--storage.path={directory}")
+        config = {
+            "storage": {"url": database},
+            "activity_period": "1m",
+            "refresh": {"calls": "1s", "availabilities": "1s"},
+        }
+        self._config.write_text(yaml.safe_dump(config | settings))
+
+    def now(self) -> float:
+        return self._moved_to + self._pace * (len(self.aircall.requests) - self._requests)
+
+    def leap(self, to: float) -> None:
+        """Let the account live on until then."""
+        self._moved_to, self._requests = to, len(self.aircall.requests)
+
+    def stand_still(self) -> None:
+        self.leap(self.now())
+        self._pace = 0.0
+
+    def exporter(self) -> AbstractContextManager[Process]:
+        """An exporter of this account, until the block is left."""
+        return process(*self.flags, command=self.command, **credential(self.aircall))
+
+    def read_whole(self, exporter: Process) -> Scrape:
+        """Let the account stand still until everything is read and saved; gives a scrape of that."""
+        self.stand_still()
+
+        def nothing_is_left() -> bool:
+            progress = self.progress()
+            is_read = progress is not None and progress.covered[-1][1] >= int(self.now()) - LATE_ARRIVAL_S
+            is_whole = is_read and not gaps(progress.covered, progress.wanted_from)
+            return is_whole and open_calls(self.account) == {
+                row.id for row in self.rows() if row.status != "done"
+            }
+
+        eventually(nothing_is_left, within=60)
+        self.until_polled(exporter)
+        return eventually(lambda: _saved(Scrape.at(exporter.url)))
+
+    def until_polled(self, exporter: Process, times: int = 1) -> Scrape:
+        """Wait until the calls have been polled so many times more; gives a scrape of that."""
+        wanted = _polls(Scrape.at(exporter.url)) + times
+
+        def polled() -> Scrape | None:
+            scrape = Scrape.at(exporter.url)
+            return scrape if _polls(scrape) >= wanted else None
+
+        return eventually(polled)
+
+    @contextmanager
+    def looking(self) -> Iterator[Connection]:
+        """Look at the archive as it is at one moment."""
+        engine = create_engine(self.database, isolation_level="SERIALIZABLE")
+        with engine.connect() as connection:
+            yield connection
+        engine.dispose()
+
+    def rows(self) -> list:
+        with self.looking() as connection:
+            return connection.execute(select(schema.calls)).all()
+
+    def progress(self) -> Checkpoint | None:
+        with self.looking() as connection:
+            return metadata_table.progress(connection) if inspect(connection).has_table("state") else None
+
+
+def _polls(scrape: Scrape) -> float:
+    return scrape.value("aircall_polls_total", dataset="calls", result="success") or 0.0
+
+
+def _saved(scrape: Scrape) -> Scrape | None:
+    return scrape if scrape.value("aircall_archive_pending_calls") == 0 else None

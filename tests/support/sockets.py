@@ -1,0 +1,46 @@
+"""Send requests over plain sockets."""
+
+import socket
+from contextlib import ExitStack
+
+from tests.support.running import Running
+
+SMALL = "GET /-/healthy HTTP/1.1\r\nHost: a\r\n"
+
+
+def connected(one: Running, stack: ExitStack) -> socket.socket:
+    host, port = one.url.partition("://")[2].split(":")
+    return stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+
+
+def is_hung_up_on(client: socket.socket) -> bool:
+    """Wait for the other side to hang up, whatever it says before."""
+    try:
+        while client.recv(2**16):
+            pass
+    except ConnectionError:
+        pass
+    return True
+
+
+def is_answered(client: socket.socket) -> bool:
+    """Ask, and wait for the whole answer."""
+    client.sendall(f"{SMALL}\r\n".encode())
+    said = b""
+    while not said.endswith(b"is healthy.\n"):
+        more = client.recv(1000)
+        assert more, said
+        said += more
+    return said.startswith(b"HTTP/1.1 200")
+
+
+def asked_with(one: Running, head: bytes, pieces: int) -> bytes:
+    """What is answered, at first, to a head that arrives in so many pieces."""
+    with ExitStack() as stack:
+        client = connected(one, stack)
+        try:
+            for start in range(0, len(head), -(-len(head) // pieces)):
+                client.sendall(head[start : start + -(-len(head) // pieces)])
+            return client.recv(1000)
+        except ConnectionError:
+            return b""

@@ -1,0 +1,163 @@
+"""Exporter, Prometheus and Alertmanager, all of them real, on the repository's own configuration."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from exporter.config.settings import QueueWait, Refresh, Thresholds
+from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
+from harness.addresses import free_address
+from tests.support.running import Running, eventually, running
+
+ROOT = Path(__file__).parents[2]
+QUICK = {
+    "refresh": Refresh(calls=Duration(2), availabilities=Duration(2)),
+    "queue_wait": QueueWait(warning=Duration(1), critical=Duration(2)),
+    "sla": Duration(1),
+    "thresholds": Thresholds(average_call=Duration(1)),
+}
+"""Settings that have something to show within seconds."""
+
+
+def program(package: str, *names: str) -> str:
+    """Where a program is. Fails the test, naming the package that has it, where it is missing."""
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.fail(f"{names[0]} is missing: apt install {package}", pytrace=False)
+    return found
+
+
+class Receiver:
+    """Takes Alertmanager's notifications, as any webhook would."""
+
+    def __init__(self) -> None:
+        self.alerts: list[dict[str, Any]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.alerts += json.loads(body)["alerts"]
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def served(*command: str, directory: Path, ready: str) -> Iterator[None]:
+    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: requests.get(ready, timeout=2).ok)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+class Stack:
+    """Everything at work."""
+
+    def __init__(self, exporter: Running, receiver: Receiver, prometheus: str) -> None:
+        self.exporter, self.receiver, self.prometheus = exporter, receiver, prometheus
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        answer = requests.get(f"{self.prometheus}/api/v1/query", params={"query": expression}, timeout=10)
+        return answer.json()["data"]["result"]
+
+    def value(self, expression: str) -> float | None:
+        result = self.query(expression)
+        assert len(result) <= 1
+        return float(result[0]["value"][1]) if result else None
+
+    def notified(self, **labels: str) -> dict[str, Any] | None:
+        wanted = labels.items()
+        return next((alert for alert in self.receiver.alerts if wanted <= alert["labels"].items()), None)
+
+
+@contextmanager
+def stack(
+    account: SimulatedAccount, *, prometheus_config: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[Stack]:
+    """Export `account`, at a quicker pace, and send every alert to a receiver of the tests' own."""
+    with ExitStack() as running_now:
+        receiver = Receiver()
+        running_now.callback(receiver.close)
+        exporter = running_now.enter_context(running(account, served={"rate_limit": 600}, **QUICK | settings))
+        alerts, server = free_address(), free_address()
+        directory = Path(running_now.enter_context(tempfile.TemporaryDirectory()))
+        config = yaml.safe_load((ROOT / "prometheus/alertmanager.yml").read_text())
+        for each in config["receivers"]:
+            each["webhook_configs"] = [{"url": receiver.url}]
+        (directory / "alertmanager.yml").write_text(yaml.safe_dump(config))
+        config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text())
+        config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config["rule_files"] = [str(ROOT / "prometheus/rules/*.yml")]
+        config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alerts]}]}]
+        config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] == "aircall"]
+        config["scrape_configs"][0]["static_configs"] = [{"targets": [exporter.url.removeprefix("http://")]}]
+        config |= prometheus_config or {}
+        (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
+        alertmanager = served(
+            program("prometheus-alertmanager", "prometheus-alertmanager", "alertmanager"),
+            "--config.file=alertmanager.yml",
+            "--storage.path=alertmanager",
+            f"--web.listen-address={alerts}",
+            "--cluster.listen-address=",
+            directory=directory,
+            ready=f"http://{alerts}/-/ready",
+        )
+        prometheus = served(
+            program("prometheus", "prometheus"),
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=prometheus",
+            f"--web.listen-address={server}",
+            directory=directory,
+            ready=f"http://{server}/-/ready",
+        )
+        running_now.enter_context(alertmanager)
+        running_now.enter_context(prometheus)
+        exporter.until_ready()
+        yield Stack(exporter, receiver, f"http://{server}")
+
+
+def stage_a_busy_moment(stack: Stack) -> None:
+    """Let somebody talk, somebody wait, and a few calls be over, on an account where nothing else happens."""
+    account, now = stack.exporter.account, time.time()
+    users = sorted(user for user in account.users if account.numbers_of(user))
+    number = account.numbers_of(users[0])[0].id
+    answered = account.ring_in(number, "+33 1 00 00 00 01", at=now - 60)
+    account.answer(answered.id, users[0], at=now - 50)
+    account.hang_up(answered.id, at=now - 20)
+    account.miss(account.ring_in(number, "anonymous", at=now - 30).id, "short_abandoned", at=now - 25)
+    account.hang_up(account.dial(users[1], number, "+33 1 00 00 00 02", at=now - 40).id, at=now - 10)
+    talking = account.ring_in(number, "+33 1 00 00 00 03", at=now - 20)
+    account.answer(talking.id, users[2], at=now - 15)
+    account.ring_in(number, "+33 1 00 00 00 04", at=now)
+    eventually(lambda: stack.value('sum(aircall_queue_calls{job="aircall"})') == 1)
+    eventually(lambda: stack.value("sum(aircall_calls_total)") == 3)
+
+
+Run = Callable[..., str]

@@ -1,0 +1,89 @@
+"""An exporter that is told of events, over real HTTP, in simulated time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+
+from exporter.archive.store import Archive
+from exporter.config.settings import Webhook
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import DeliveryQueue, NetworkConditions, WebhookSender
+from exporter.simulator.webhooks import SimulatedWebhook
+from exporter.web.server import WebServer, bind
+from exporter.webhooks.inbox import Inbox
+from exporter.webhooks.metrics import WebhookMetrics
+from exporter.webhooks.receiver import PATH, webhook
+from exporter.webhooks.worker import EventWorker
+from harness.simulated_time import Polled, SimulatedTime
+
+TOKEN = "a token of the webhook"
+BEAT = 0.5
+"""Seconds between two walks of the postman."""
+
+
+class ToldWorld(Polled):
+    """Events go their way as simulated time goes by."""
+
+    def __init__(
+        self,
+        aircall: SimulatedAircall,
+        time: SimulatedTime,
+        archive: Archive,
+        way: NetworkConditions,
+        **settings: Any,
+    ) -> None:
+        super().__init__(aircall, time, archive, webhook=Webhook(token=TOKEN), **settings)
+        self.metrics = WebhookMetrics(self.instruments, time)
+        self.inbox = Inbox(lambda: self.settings.webhook.tokens, self.metrics, time)
+        self.listening = EventWorker(self.inbox, self.metrics, self._hear, time)
+        self.server = WebServer(Starlette(routes=[webhook(self.inbox)]), bind("127.0.0.1:0"))
+        self.url = f"http://127.0.0.1:{self.server.port}{PATH}"
+        self.bag = DeliveryQueue(way)
+        self.postman = WebhookSender(self.bag)
+        aircall.webhooks.carriers.append(self.bag.put)
+        aircall.webhooks.add(SimulatedWebhook(self.url, token=TOKEN))
+
+    def step(self, until: float) -> None:
+        super().step(min(until, self.time.now + BEAT))
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Let events arrive, and be worked on."""
+        self.account.advance(self.aircall.clock())
+        self.postman.send_due(self.time.now)
+        if self.poller.ready_for_events:
+            self.listening.process(0)
+
+    def _hear(self, events: Any) -> float:
+        if events:
+            self.poller.apply_events(events, self.metrics.count)
+        self.writer.step()
+        return 0.0
+
+
+@contextmanager
+def told(
+    account: SimulatedAccount,
+    way: NetworkConditions | None = None,
+    *,
+    served: dict[str, Any] | None = None,
+    archive: Archive | None = None,
+    **settings: Any,
+) -> Iterator[ToldWorld]:
+    """Serve `account`, poll it, and send its events on a `way`."""
+    time = SimulatedTime(account.now)
+    with SimulatedAircall(account, clock=time, **(served or {})) as aircall:
+        world = ToldWorld(
+            aircall, time, archive or Archive("sqlite://"), way or NetworkConditions(), **settings
+        )
+        world.server.start()
+        try:
+            yield world
+        finally:
+            world.server.stop()
+            world.postman.close()
+            world.client.close()
+            world.writer.stop()

@@ -1,0 +1,346 @@
+"""Every call kept as Aircall tells it, and counted once, over restarts."""
+
+from random import Random
+
+import pytest
+from sqlalchemy import create_engine
+
+from exporter.archive import schema
+from exporter.archive.database import ArchiveError, sqlite_url
+from exporter.archive.store import Archive
+from exporter.config.settings import Refresh
+from exporter.durations import Duration
+from exporter.simulator.faults import Fault, answer
+from exporter.simulator.simulation import SimulatedAccount
+from harness.postgres import Postgres
+from harness.simulated_time import NOON, polled
+from tests.support.archive_contents import rows
+from tests.support.calls import finished, live
+
+
+@pytest.fixture
+def busy() -> SimulatedAccount:
+    return SimulatedAccount(users=24, calls_per_hour=240, seed=5, start=NOON)
+
+
+def test_calls_are_kept_as_aircall_tells_them(database: str, busy: SimulatedAccount) -> None:
+    with polled(busy, archive=Archive(database)) as world:
+        world.live_until_complete()
+        world.live(1200)
+        world.freeze()
+    kept = {row.id: row for row in rows(database)}
+    tags: dict[int, set[str]] = {}
+    for row in rows(database, "call_tags"):
+        tags.setdefault(row.call_id, set()).add(row.name)
+    comments: dict[int, list[str]] = {}
+    for row in sorted(rows(database, "call_comments"), key=lambda row: row.position):
+        comments.setdefault(row.call_id, []).append(row.content)
+    expected = [c for c in busy.calls.values() if c.started_at >= NOON - 900]
+    assert len(expected) > 100
+    for call in expected:
+        row = kept[call.id]
+        assert (row.direction, row.status, row.missed_call_reason) == (
+            call.direction,
+            call.status,
+            call.missed_call_reason,
+        )
+        assert (row.started_at, row.answered_at, row.ended_at) == (
+            call.started_at,
+            call.answered_at,
+            call.ended_at,
+        )
+        assert (row.user_id, row.number_id, row.caller) == (call.user_id, call.number_id, call.raw_digits)
+        assert (row.recorded, row.voicemail) == (call.recorded, call.voicemail)
+        assert row.counted == (call.ended_at is not None)
+        if call.ended_at is not None and call.ended_at < NOON + 600:
+            assert row.counted_for_teams
+    names = {(row.kind, row.id): row.name for row in rows(database, "names")}
+    for user in busy.users.values():
+        assert names["user", str(user.id)] == user.name
+
+
+def test_counters_go_on_over_restarts(database: str, busy: SimulatedAccount) -> None:
+    first = live(database, busy, 300)
+    assert first > 20
+    with polled(busy, archive=Archive(database)) as world:
+        world.live_until_complete()
+        assert world.scrape().sum("aircall_calls_total") >= first
+        world.live(300)
+        world.freeze()
+        since = world.poller.account.ledger.counted_from
+        scrape = world.scrape()
+    calls = finished(busy, since)
+    extra = [c for c in busy.calls.values() if c.started_at < since and c.ended_at and c.ended_at > NOON + 60]
+    assert len(calls) <= scrape.sum("aircall_calls_total") <= len(calls) + len(extra)
+    kept = [row for row in rows(database) if row.counted]
+    assert scrape.sum("aircall_calls_total") == len(kept)
+    talked = [row for row in kept if row.answered_at is not None]
+    assert scrape.sum("aircall_call_talk_seconds_count") == len(talked)
+    assert scrape.sum("aircall_call_talk_seconds_sum") == sum(
+        row.ended_at - row.answered_at for row in talked
+    )
+
+
+def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    before = live(database, account, 120)
+    assert before == 0
+    for minute in range(1, 301):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + 120 + 60 * minute)
+        account.miss(call.id, "short_abandoned", at=NOON + 125 + 60 * minute)
+    assert live(database, account, 120) == 300
+    assert live(database, account, 120) == 300
+    assert live(database, account, 120, activity_period=Duration(6 * 3600)) == 300
+
+
+def test_a_call_that_went_on_when_the_exporter_stopped_is_counted_however_late(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    long_before = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 3600)
+    account.answer(long_before.id, user, at=NOON - 3590)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        answered = account.ring_in(number, "+33 1 22 22 22 22", at=world.time.now)
+        forgotten = account.ring_in(number, "+33 1 33 33 33 33", at=world.time.now)
+        world.live(20)
+    account.miss(answered.id, "short_abandoned", at=NOON + 7200)
+    account.hang_up(long_before.id, at=NOON + 7200)
+    account.calls.pop(forgotten.id)
+    account.calls.chronological.remove(forgotten)
+    account.advance(NOON + 5 * 3600)
+    assert live(database, account, 60) == 2
+    assert {row.id: (row.status, row.counted) for row in rows(database)} == {
+        long_before.id: ("done", True),
+        answered.id: ("done", True),
+    }
+    assert live(database, account, 60) == 2
+
+
+def test_a_crash_right_after_a_long_standstill_leaves_no_gap(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        goes_on = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(goes_on.id, user, at=world.time.now + 5)
+        world.live(60)
+        for minute in range(300):
+            at = world.time.now + 60 * minute
+            account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
+        world.time.now = resumed = account.now + 60
+        while world.poller.account.calls.fetched_until < resumed:
+            world.step(world.time.now + 60)
+    assert live(database, account, 300) == 300
+
+
+def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    live(database, account, 60)
+    for minute in range(2, 300):
+        at = NOON + 60 * minute
+        account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
+    seldom = Refresh(calls=Duration(300), availabilities=Duration(300))
+    with polled(account, archive=Archive(database), refresh=seldom) as world:
+        world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", answer(503)))
+        world.live(5 * 3600)
+        world.aircall.faults.clear()
+        world.live(600)
+        assert world.scrape().sum("aircall_calls_total") == 298
+
+
+def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(call.id, user, at=world.time.now + 5)
+        account.hang_up(call.id, at=world.time.now + 30)
+        world.live(30)
+        account.tag(call.id, "VIP")
+        account.comment(call.id, "called back")
+        world.live(30)
+        assert world.scrape().sum("aircall_calls_total") == 1
+    assert [row.name for row in rows(database, "call_tags")] == ["VIP"]
+    assert [row.content for row in rows(database, "call_comments")] == ["called back"]
+
+
+def test_a_call_says_who_is_to_follow_it_up(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.assign(call.id, user)
+        world.live(30)
+    assert [row.assigned_to_id for row in rows(database)] == [user]
+
+
+def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    with polled(account, archive=Archive(database)) as world:
+        call = account.ring_in(number, "+33 1 11\x00 11 11 11", at=world.time.now)
+        account.tag(call.id, "V\x00IP")
+        account.comment(call.id, "called\x00 back")
+        world.live_until_complete()
+        world.live(30)
+        assert world.scrape().value("aircall_archive_up") == 1
+    assert [row.words for row in rows(database)] == ["+33 1 11 11 11 11\n33111111111\nvip\ncalled back"]
+
+
+def test_a_text_of_any_length_costs_no_other_call(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, endless = next(iter(account.numbers)), "".join(Random(1).choices("äöü😀ß¢€", k=20_000))
+    with polled(account, archive=Archive(database)) as world:
+        for _ in range(2):
+            call = account.ring_in(number, endless, at=world.time.now)
+            account.tag(call.id, endless)
+            account.comment(call.id, endless)
+            account.miss(call.id, endless)
+        world.live_until_complete()
+        world.live(30)
+        assert world.scrape().value("aircall_archive_up") == 1
+    assert len(rows(database)) == 2
+    assert {row.name for row in rows(database, "call_tags")} == {endless[:500]}
+
+
+def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:
+    database = postgres_server.database("away")
+    account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        before = world.scrape()
+        assert before.value("aircall_archive_up") == 1
+        postgres_server.stop()
+        try:
+            world.live(600)
+            during = world.scrape()
+        finally:
+            postgres_server.start()
+        assert during.value("aircall_archive_up") == 0
+        assert during.value("aircall_archive_lag_seconds") > 500
+        assert during.value("aircall_archive_pending_calls") > 10
+        assert during.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert during.sum("aircall_calls_total") == before.sum("aircall_calls_total")
+        world.live(60)
+        world.freeze()
+        after = world.scrape()
+        assert (after.value("aircall_archive_up"), after.value("aircall_archive_pending_calls")) == (1, 0)
+        kept = {row.id for row in rows(database) if row.counted}
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
+        assert after.sum("aircall_calls_total") == len(kept)
+
+
+def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
+    archive = Archive(database)
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        with archive._engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        world.live(600)
+        assert world.scrape().value("aircall_archive_up") == 0
+        assert world.scrape().value("aircall_up") == 1
+        with archive._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+        world.live(60)
+        world.freeze()
+        kept = {row.id for row in rows(database) if row.counted}
+        assert world.scrape().sum("aircall_calls_total") == len(kept)
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
+
+
+def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_counters(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
+    archive = Archive(database)
+    dialect = archive._engine.dialect
+    commit, broken = dialect.do_commit, []
+
+    def commit_and_break(connection: object) -> None:
+        commit(connection)
+        broken.append(connection)
+        monkeypatch.undo()
+        raise dialect.loaded_dbapi.OperationalError("the connection is lost")
+
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        account.advance(world.time.now + 300)
+        monkeypatch.setattr(dialect, "do_commit", commit_and_break)
+        world.live(300)
+        world.freeze()
+        assert broken
+        assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database))
+
+
+def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
+    hidden = tmp_path / "not yet"
+    with polled(account, archive=Archive(f"sqlite:///{hidden}/archive.sqlite")) as world:
+        world.live_until_complete()
+        assert not world.scrape().all("aircall_calls_total")
+        assert world.scrape().all("aircall_user_period_calls")
+        hidden.mkdir()
+        world.live(60)
+        assert world.scrape().sum("aircall_calls_total") > 0
+
+
+def test_no_call_falls_between_two_starts_while_the_archive_is_away(tmp_path) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    directory, away = tmp_path / "data", tmp_path / "away"
+    directory.mkdir()
+    database = f"sqlite:///{directory}/archive.sqlite"
+    live(database, account, 60)
+    number = next(iter(account.numbers))
+    at = NOON + 120  # the very second in which the activity period of the next start begins
+    account.miss(account.ring_in(number, "+33 1 11 11 11 11", at=at).id, "short_abandoned", at=at + 5)
+    account.advance(at + 900)
+    directory.rename(away)
+    with polled(account, archive=Archive(database)) as world:
+        world.live_until_complete()
+        away.rename(directory)
+        world.live(60)
+        assert world.scrape().sum("aircall_calls_total") == 1
+
+
+def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
+    archive = Archive(database)
+    archive.load()
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(schema.state.update().values(value="99"))
+    engine.dispose()
+    with pytest.raises(ArchiveError, match="archive schema is at version 99, expected at most 3"):
+        archive.load()
+
+
+def test_an_error_that_nobody_foresaw_is_shown_as_any_other(database: str, monkeypatch) -> None:
+    account, archive = SimulatedAccount(users=6, calls_per_hour=60, seed=2, start=NOON), Archive(database)
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        monkeypatch.setattr(archive, "save", lambda _: 1 / 0)
+        world.time.now += 60
+        world.poller.step()
+        world.writer._run_once()
+        assert world.scrape().value("aircall_archive_up") == 0
+        monkeypatch.undo()
+        world.live(60)
+        assert world.scrape().value("aircall_archive_up") == 1
+
+
+def test_a_directory_that_cannot_be(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ArchiveError, match="cannot be created"):
+        sqlite_url(str(tmp_path / "file" / "data"))
+
+
+def test_hidden_callers_are_hidden_in_the_archive_too(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
+    live(database, account, 120, caller="hidden")
+    assert {row.caller for row in rows(database)} == {"hidden"}

@@ -1,0 +1,145 @@
+"""The past: read from what the live data leave, each call once, whatever comes between."""
+
+import pytest
+
+from exporter.account.coverage import RECHECK_AGES_S
+from exporter.archive.store import Archive
+from exporter.config.settings import Refresh, Storage
+from exporter.durations import Duration
+from exporter.simulator.models import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
+from harness.simulated_time import NOON, polled
+from tests.support.archive_contents import kept, rows
+from tests.support.calls import finished
+from tests.support.recovery import until_nothing_is_missing
+
+HOUR = 3600
+DAY = 24 * HOUR
+
+
+def call_at(account: SimulatedAccount, at: float) -> SimulatedCall:
+    number = next(iter(account.numbers))
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=at)
+    account.miss(call.id, "short_abandoned", at=at + 5)
+    return call
+
+
+@pytest.fixture
+def quiet() -> SimulatedAccount:
+    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+
+
+def test_an_archive_begins_in_the_past_and_its_counters_do_not(database: str) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=120, seed=3, start=NOON)
+    backfill = Storage(backfill=Duration(5 * HOUR))
+    with polled(account, archive=Archive(database), storage=backfill) as world:
+        until_nothing_is_missing(world)
+        world.freeze()
+        scrape = world.scrape()
+    since = NOON - 5 * HOUR + 60
+    assert {c.id for c in account.calls.values() if c.started_at >= since} <= kept(database)
+    counted = {row.id for row in rows(database) if row.counted}
+    assert len(counted) == scrape.sum("aircall_calls_total") < len(kept(database))
+    assert {call.id for call in finished(account)} <= counted
+
+
+def test_live_data_go_first(quiet: SimulatedAccount) -> None:
+    for position in range(3000):
+        call_at(quiet, NOON - DAY + 25 * position)
+    with polled(quiet) as world:
+        world.live_until_complete()
+        while world.poller.account.coverage.seconds_missing:
+            ages = world.scrape().all("aircall_dataset_age_seconds", dataset="calls").values()
+            assert all(age < 20 for age in ages)
+            world.live(10)
+        limit = world.poller.budget.requests_per_minute
+    times = [request.time for request in world.aircall.requests]
+    assert all(sum(at <= other < at + 60 for other in times) <= limit for at in times)
+
+
+def test_a_past_reading_that_breaks_off_goes_on_where_it_was(database: str, quiet: SimulatedAccount) -> None:
+    for position in range(1000):
+        call_at(quiet, NOON - DAY + 80 * position)
+    with polled(quiet, archive=Archive(database)) as world:
+        while len(kept(database) if world.writer.status().working else ()) < 300:
+            world.step(world.time.now + 30)
+        asked = len(world.aircall.requests)
+    with polled(quiet, archive=Archive(database)) as world:
+        until_nothing_is_missing(world)
+        pages = [request for request in world.aircall.requests if "to=" in request.query]
+    assert asked
+    assert len(pages) <= (1000 - 300) / 50 + 2
+    assert kept(database) == set(quiet.calls)
+
+
+def test_a_longer_reach_reads_what_is_missing_and_nothing_twice(
+    database: str, quiet: SimulatedAccount
+) -> None:
+    for hour in range(1, 100):
+        call_at(quiet, NOON - hour * HOUR)
+    for backfill, expected in ((10, 10), (50, 50), (20, 50)):
+        storage = Storage(backfill=Duration(backfill * HOUR + 60))
+        with polled(quiet, archive=Archive(database), storage=storage) as world:
+            until_nothing_is_missing(world)
+            pages = [request for request in world.aircall.requests if "to=" in request.query]
+        assert len(kept(database)) == expected
+        assert len(pages) <= 2
+
+
+def test_late_edits_reach_the_archive(database: str, quiet: SimulatedAccount) -> None:
+    seldom = Refresh(calls=Duration(1200), availabilities=Duration(1200), substatuses=Duration(1200))
+    with polled(quiet, archive=Archive(database), refresh=seldom) as world:
+        world.live_until_complete()
+        call = call_at(quiet, world.time.now)
+        for age in RECHECK_AGES_S[::2]:
+            world.live(call.started_at + age - 60 - world.time.now)
+            quiet.tag(call.id, f"before {age}")
+            world.live(60 + age / 2 + 1200)
+            assert f"before {age}" in {row.name for row in rows(database, "call_tags")}
+        assert world.scrape().sum("aircall_calls_total") == 1
+
+
+def test_more_calls_in_the_past_than_a_query_gives(quiet: SimulatedAccount, database: str) -> None:
+    for position in range(10_300):
+        call_at(quiet, NOON - 5 * HOUR + position // 4)
+    with polled(quiet, archive=Archive(database), served={"rate_limit": 6000}) as world:
+        until_nothing_is_missing(world)
+    assert len(kept(database)) == 10_300
+
+
+def test_calls_that_were_removed_are_neither_read_nor_counted_again(
+    database: str, quiet: SimulatedAccount
+) -> None:
+    with polled(quiet, archive=Archive(database)) as world:
+        world.live_until_complete()
+        for position in range(20):
+            call_at(quiet, world.time.now + position)
+        world.live(120)
+        world.time.now += 2 * DAY
+    short = Storage(retention=Duration(DAY))
+    with polled(quiet, archive=Archive(database), storage=short) as world:
+        world.time.now = NOON + 2 * DAY
+        until_nothing_is_missing(world)
+        world.live(120)
+        assert not kept(database)
+    with polled(quiet, archive=Archive(database), storage=Storage(backfill=Duration(10 * DAY))) as world:
+        world.time.now = NOON + 2 * DAY + 300
+        until_nothing_is_missing(world)
+        assert len(kept(database)) == 20
+        assert world.scrape().sum("aircall_calls_total") == 20
+
+
+def test_metrics_tell_how_far_back_calls_reach(quiet: SimulatedAccount) -> None:
+    with polled(quiet, storage=Storage(backfill=Duration(5 * HOUR))) as world:
+        world.poll()
+        scrape = world.scrape()
+        complete_from = scrape.value("aircall_archive_complete_from_timestamp_seconds")
+        assert complete_from == pytest.approx(NOON - 900, abs=10)
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == pytest.approx(
+            4.75 * HOUR, abs=10
+        )
+        until_nothing_is_missing(world)
+        scrape = world.scrape()
+        complete_from = scrape.value("aircall_archive_complete_from_timestamp_seconds")
+        assert complete_from == pytest.approx(NOON - 5 * HOUR, abs=10)
+        assert scrape.value("aircall_archive_backfill_remaining_seconds") == 0

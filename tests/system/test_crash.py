@@ -1,0 +1,147 @@
+"""The exporter as a real process on a real database, and either of them gone at any moment."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import Connection, create_engine, inspect, select, text
+from sqlalchemy.exc import OperationalError
+
+from exporter.archive import metadata_table, schema
+from exporter.simulator.faults import Fault, Hang
+from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.postgres import Postgres
+from harness.scrape import Scrape
+from tests.support.request_driven_company import HOUR, Company
+from tests.support.running import eventually
+
+KILLS = 50
+REQUESTS_OF_A_START = 24
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When an exporter dies: at one of its requests, counted from its start or from when it first saved how
+    far it had read. Or else in the first transaction that it has open from then on."""
+
+    request: int
+    once_saved: bool
+    in_transaction: bool
+
+
+def any_moment(random: Random) -> Moment:
+    once_saved = random.random() < 0.5
+    request = random.randint(1, 3 if once_saved else REQUESTS_OF_A_START)
+    return Moment(request, once_saved, in_transaction=random.random() < 0.5)
+
+
+def test_fifty_kills_in_a_busy_hour_lose_and_double_nothing(database: str, tmp_path: Path) -> None:
+    """The activity period is so short that no start reads again what an earlier one has lost."""
+    company, random = Company(database, tmp_path, seconds_per_request=1.5), Random("any moment")
+    moments = [Moment(1, once_saved=True, in_transaction=False)]
+    moments += [any_moment(random) for _ in range(KILLS - 1)]
+    with company.aircall, watching(database) as connection:
+        for death, moment in enumerate(moments, 1):
+            kill(company, moment, connection)
+            assert_archive_is_true_to_itself(company)
+            company.leap(company.start + HOUR * death / KILLS)
+        company.leap(company.start + 4 * HOUR)
+        with company.exporter() as exporter:
+            scrape = company.read_whole(exporter)
+    assert kept(company.rows()) == plan(company.account)
+    assert counted(scrape) == to_be_counted(company.account)
+
+
+def kill(company: Company, moment: Moment, connection: Connection) -> None:
+    """Start an exporter and kill it, `connection` telling when it is in a transaction."""
+    before, reached, requests = company.progress(), Hang(), count(1)
+    asked = Fault(lambda _: next(requests) == moment.request, reached)
+    company.aircall.faults[:] = [] if moment.once_saved else [asked]
+    with company.exporter() as exporter:
+        if moment.once_saved:
+            eventually(lambda: company.progress() != before)
+            company.aircall.faults.append(asked)
+        if moment.in_transaction:
+            reached.released.set()
+        assert reached.reached.wait(30), exporter.lines
+        deadline = time.monotonic() + 30
+        while moment.in_transaction and not is_in_transaction(connection):
+            assert time.monotonic() < deadline, exporter.lines
+        exporter.kill()
+    reached.released.set()
+    company.aircall.faults.clear()
+
+
+def assert_archive_is_true_to_itself(company: Company) -> None:
+    """It has every call of the time that it says it has, and every call that it says it has counted."""
+    with company.looking() as connection:
+        if not inspect(connection).has_table("state"):
+            return
+        progress = metadata_table.progress(connection)
+        kept = connection.execute(select(schema.calls)).all()
+        totals = connection.execute(select(schema.totals)).all()
+    covered = progress.covered if progress else ()
+    read = {
+        call.id
+        for call in company.account.calls.values()
+        if any(first <= call.started_at <= last for first, last in covered)
+    }
+    assert read <= {row.id for row in kept}
+    counted_calls = sum(row.value for row in totals if json.loads(row.key)[0] == "calls")
+    assert counted_calls == sum(row.counted for row in kept)
+
+
+@contextmanager
+def watching(database: str) -> Iterator[Connection]:
+    """A connection that sees whether others are in a transaction."""
+    engine = create_engine(database, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+        yield connection
+    engine.dispose()
+
+
+def is_in_transaction(connection: Connection) -> bool:
+    if connection.dialect.name == "postgresql":
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        return bool(
+            connection.scalar(text(f"{others} AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"))
+        )
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("ROLLBACK")
+    except OperationalError:
+        return True
+    return False
+
+
+def test_postgresql_that_goes_and_comes_back_costs_nothing(postgres_server: Postgres, tmp_path: Path) -> None:
+    company = Company(postgres_server.database("gone"), tmp_path, seconds_per_request=10)
+    with company.aircall, company.exporter() as exporter:
+        eventually(lambda: Scrape.at(exporter.url).sum("aircall_calls_total") > 0)
+        postgres_server.stop()
+        gone_at = time.monotonic()
+        try:
+            eventually(lambda: Scrape.at(exporter.url).value("aircall_archive_up") == 0)
+            before = company.until_polled(exporter)
+            for _ in range(8):
+                scrape = company.until_polled(exporter)
+                for dataset in ("calls", "availabilities"):
+                    age = scrape.value("aircall_dataset_age_seconds", dataset=dataset)
+                    assert age < time.monotonic() - gone_at
+                assert scrape.value("aircall_archive_up") == 0
+                assert scrape.value("aircall_up") == 1
+            assert scrape.sum("aircall_calls_total") == before.sum("aircall_calls_total")
+            assert scrape.value("aircall_archive_pending_calls") > 10
+        finally:
+            postgres_server.start()
+        eventually(lambda: Scrape.at(exporter.url).value("aircall_archive_up") == 1, within=60)
+        scrape = company.read_whole(exporter)
+    assert kept(company.rows()) == plan(company.account)
+    assert counted(scrape) == to_be_counted(company.account)

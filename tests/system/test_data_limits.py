@@ -1,0 +1,309 @@
+"""No answer uses up the memory or adds series without end: what is beyond a limit is left out and counted."""
+
+import itertools
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.account import ledger
+from exporter.account.account import Account
+from exporter.account.reference_data import ReferenceData
+from exporter.account.removal_detector import Listed
+from exporter.aircall import endpoints, limits
+from exporter.aircall.call_decoding import decode_calls
+from exporter.aircall.decoding import InvalidResponseError, decode_page
+from exporter.aircall.endpoints import Response, TooManyObjectsError, paginate
+from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Team, User
+from exporter.archive import store
+from exporter.archive.store import Archive
+from exporter.config.settings import Settings
+from exporter.polling.partial_fetch import fetch_window
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
+from harness.expected_counts import counted, to_be_counted
+from harness.scrape import Scrape
+from harness.simulated_time import NOON, Polled, polled
+
+EXCEEDED = "aircall_exporter_limit_exceeded_total"
+LISTS = ("users", "teams", "numbers", "calls")
+
+
+def warned(lines: list[Any], limit: str) -> int:
+    return sum(line.get("limit") == limit and line["log_level"] == "warning" for line in lines)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set limits that a small account can exceed."""
+    for module in ("exporter.account.reference_data", "exporter.aircall.endpoints"):
+        monkeypatch.setattr(f"{module}.MAX_OBJECTS", 300)
+    monkeypatch.setattr(paginate, "__defaults__", (300,))
+
+
+IDS = itertools.count(10**9)
+
+
+def endless(content: Any) -> None:
+    """Fill each list with objects that nobody has seen, and link to more."""
+    for key in LISTS[:3]:
+        if key in content:
+            content[key] = [
+                {"id": next(IDS), "name": "More", "availability": "available", "users": []} for _ in range(50)
+            ]
+    content["meta"] = {"next_page_link": f"https://api.aircall.io/v1/x?page={next(IDS)}"}
+
+
+@pytest.mark.parametrize("path", ["/v2/users", "/v1/teams", "/v1/numbers", "/v1/users/availabilities"])
+def test_list_without_end_is_given_up_and_keeps_a_bounded_number(small: None, path: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    with capture_logs() as lines, polled(account, served={"rate_limit": 6000}) as world:
+        world.live_until_complete()
+        before = {str(user) for user in account.users}
+        world.aircall.faults.append(Fault(lambda asked: asked == path, faults.edited(endless)))
+        world.poller.refresh()
+        world.live(120)
+        scrape = world.scrape()
+        known = world.poller.account
+        for kept in (
+            known.directory.users,
+            known.directory.members,
+            known.directory.numbers,
+            known.presence.users,
+        ):
+            assert len(kept) <= 300
+        assert scrape.labels("aircall_user_info", "user_id") >= before
+        assert scrape.value(EXCEEDED, limit="pages") >= 1
+        assert scrape.value("aircall_polls_total", dataset=path.rpartition("/")[2], result="error") >= 1
+    assert warned(lines, "pages") == 1
+
+
+def drive(asking: Any, answers: Callable[[Any], Page[Any]], most: int) -> int:
+    """Answer each request of a reading; return how many there were until it ended."""
+    request = next(asking)
+    for asked in range(1, most):
+        try:
+            request = asking.send(Response(answers(request), 0.0))
+        except (StopIteration, TooManyObjectsError):
+            return asked
+    raise AssertionError(f"still asking after {most} requests")
+
+
+def test_query_of_tiny_pages_without_end_is_given_up() -> None:
+    ids = itertools.count()
+
+    def page(_: Any) -> Page[Team]:
+        return Page((), 1, frozenset({next(ids)}), f"?page={next(ids)}")
+
+    assert drive(paginate(endpoints.teams(), lambda *_: None), page, 3000) <= limits.MAX_PAGES
+
+
+def test_calls_without_end_end_at_the_cap_of_a_query() -> None:
+    ids = itertools.count()
+
+    def page(_: Any) -> Page[Any]:
+        return Page((), 50, frozenset(range(next(ids) * 50, next(ids) * 50)), f"?page={next(ids)}")
+
+    asked = drive(paginate(endpoints.calls(0), lambda *_: None, endpoints.MAX_CALLS_PER_QUERY), page, 300)
+    assert asked == endpoints.MAX_CALLS_PER_QUERY // 50
+
+
+def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_answer() -> None:
+    account, ids, now = Account(Settings()), itertools.count(1), int(NOON)
+
+    def page(_: Any) -> Page[CallWithDetails]:
+        calls = [Call(next(ids), "inbound", "done", now - 5, ended_at=now) for _ in range(50)]
+        found = tuple(CallWithDetails(call, CallDetails()) for call in calls)
+        return Page(found, 0, frozenset(call.id for call in calls), f"?page={next(ids)}")
+
+    with pytest.raises(InvalidResponseError, match="later than requested"):
+        drive(fetch_window(now - 900, now, account.apply_call_page), page, 1000)
+
+
+def test_calls_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.account.account.MAX_CALLS", 10)
+    account = Account(Settings())
+    calls = tuple(
+        CallWithDetails(Call(id_, "inbound", "initial", int(NOON)), CallDetails()) for id_ in range(50)
+    )
+    account.apply_call_page(Page(calls, 0, frozenset(), None), NOON)
+    with pytest.raises(InvalidResponseError, match="more than 10 calls"):
+        account.apply_call_page(Page(calls, 0, frozenset(), None), NOON)
+    assert account.limits["calls"] == 1
+
+
+def test_list_page_of_too_many_items_is_cut() -> None:
+    body = b'{"users": [%s]}' % b",".join(b'{"id": %d}' % id_ for id_ in range(5000))
+    page = decode_page(body, "users", User)
+    assert (len(page.items), page.exceeded) == (limits.MAX_PAGE_ITEMS, Counter(page_items=1))
+    calls = decode_calls(body.replace(b"users", b"calls"))
+    assert (calls.malformed, calls.exceeded) == (limits.MAX_PAGE_ITEMS, Counter(page_items=1))
+
+
+def test_next_page_link_without_end_is_an_invalid_answer() -> None:
+    body = b'{"users": [], "meta": {"next_page_link": "https://x/?a=%s"}}' % (b"x" * 5000)
+    with pytest.raises(InvalidResponseError, match="next_page_link has"):
+        decode_page(body, "users", User)
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize("field", ["name", "time_zone", "language"])
+def test_user_text_that_is_too_long_is_cut(field: str) -> None:
+    page = decode_page(b'{"users": [{"id": 1, "%s": "%s"}]}' % (field.encode(), LONG.encode()), "users", User)
+    assert len(getattr(page.items[0], field)) == limits.MAX_TEXT_LENGTH
+    assert page.exceeded == Counter(text_length=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("raw_digits", LONG),
+        ("missed_call_reason", LONG),
+        ("status", LONG),
+        ("recording", LONG),
+        ("voicemail", LONG),
+        ("asset", LONG),
+        ("tags", [{"name": LONG}]),
+        ("tags", [{"name": str(i)} for i in range(10_000)]),
+        ("comments", [{"content": LONG, "posted_at": LONG}]),
+        ("comments", [{"content": str(i)} for i in range(10_000)]),
+        ("assigned_to", {"id": 7, "name": LONG}),
+        ("teams", [{"id": i} for i in range(100_000)]),
+        ("external_transferred_to", LONG),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 50 else "",
+)
+@pytest.mark.parametrize("status", ["answered", "done"])
+def test_call_with_too_much_of_something_keeps_little(field: str, value: object, status: str) -> None:
+    call = {"id": 1, "direction": "inbound", "status": status, "started_at": NOON, field: value}
+    body = msgspec.json.encode({"calls": [call | {"started_at": int(NOON)}]})
+    decode_calls(body)  # fills caches
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    page = decode_calls(body)
+    kept = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert len(page.items) == 1
+    assert kept < 60_000
+
+
+def test_missed_call_reasons_without_end_become_other() -> None:
+    reasons = 200
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    with capture_logs() as lines, polled(account, served={"rate_limit": 6000}) as world:
+        for position in range(reasons):
+            call = account.ring_in(number, "+33 1", at=NOON + position / 50)
+            account.miss(call.id, f"reason {position}")
+        world.time.now = account.now
+        world.live_until_complete()
+        world.live(60)
+        scrape = world.scrape()
+        for family in ("aircall_missed_calls_total", "aircall_number_period_missed_calls"):
+            assert len(scrape.labels(family, "reason")) <= limits.MAX_WORDS + 10
+        assert scrape.sum("aircall_missed_calls_total") == reasons
+        assert scrape.value("aircall_missed_calls_total", number_id=number, reason="other") >= 100
+        assert scrape.value(EXCEEDED, limit="missed_call_reasons") >= 100
+    assert warned(lines, "missed_call_reasons") == 1
+
+
+def test_missed_call_reasons_stay_apart_after_a_restart(tmp_path: Any) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(iter(account.numbers))
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+
+    def missed(world: Polled, reason: str) -> Scrape:
+        call = account.ring_in(number, "+33 1", at=world.time.now)
+        account.miss(call.id, reason)
+        world.live(60)
+        return world.scrape()
+
+    with polled(account, served={"rate_limit": 6000}, archive=Archive(database)) as world:
+        world.live_until_complete()
+        for position in range(limits.MAX_WORDS + 5):
+            call = account.ring_in(number, "+33 1", at=world.time.now)
+            account.miss(call.id, f"reason {position}")
+        before = missed(world, "reason 3").all("aircall_missed_calls_total", number_id=number)
+    with polled(account, served={"rate_limit": 6000}, archive=Archive(database)) as world:
+        world.live_until_complete()
+        after = missed(world, "reason 3").all("aircall_missed_calls_total", number_id=number)
+    grown = {dict(labels)["reason"]: after[labels] - before.get(labels, 0) for labels in after}
+    assert {reason: times for reason, times in grown.items() if times} == {"reason 3": 1}
+
+
+def test_substatuses_and_availabilities_without_end_become_other() -> None:
+    lists = ReferenceData(set())
+    for user in range(1, 1000):
+        lists.apply_availability(user, f"word {user}", 0.0)
+        lists.apply_substatus(user, f"reason {user}", 0.0)
+    assert len(lists.presence.unknown_states) <= limits.MAX_WORDS + 1
+    assert len({presence.substatus for presence in lists.presence.users.values()}) <= limits.MAX_WORDS + 3
+    assert lists.limits["substatuses"] > 900
+    assert lists.limits["availability_words"] > 900
+
+
+def test_memberships_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.account.reference_data.MAX_MEMBERSHIPS", 1000)
+    monkeypatch.setattr("exporter.account.reference_data.MAX_ASSIGNMENTS", 1000)
+    lists = ReferenceData(set())
+    users = [{"id": user} for user in range(300)]
+    body = msgspec.json.encode({"teams": [{"id": team, "users": users} for team in range(20)]})
+    page = decode_page(body, "teams", Team)
+    lists.apply_teams_page(page)
+    assert sum(map(len, lists.directory.members.values())) <= 1000
+    lists.finish_teams(Listed(set(page.ids), 0.0))
+    assert sum(map(len, lists.directory.members.values())) <= 1000
+    assert lists.limits["memberships"] > 0
+    everybody = frozenset(range(300))
+    assigned = dict.fromkeys(range(20), everybody)
+    lists.apply_assignments(assigned, everybody, frozenset(assigned), 0.0)
+    assert lists.directory.assigned is not None
+    assert sum(map(len, lists.directory.assigned.values())) <= 1000
+    assert lists.limits["assignments"] > 0
+
+
+def test_names_of_ever_new_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.account.directory.MAX_NAMES", 100)
+    account = Account(Settings())
+    for id_ in range(1000):
+        account.directory.add_user(User(id_, f"User {id_}"))
+    assert account.directory.user(5).name == "User 5"
+    assert account.directory.user(500).name == "user 500"
+    assert len(account.directory.drain_new_names()) == 100
+
+
+def test_calls_that_wait_for_their_teams_are_read_back_from_the_archive(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    for module in (ledger, store):
+        monkeypatch.setattr(module, "MAX_FOR_TEAMS", 20)
+    monkeypatch.setattr(ledger, "BATCH_SIZE", 7)
+    account = SimulatedAccount(users=12, calls_per_hour=600, seed=3, start=NOON, history=0)
+    failing = Fault(lambda path: path == "/v1/teams", faults.answer(500))
+    archive = Archive(f"sqlite:///{tmp_path}/archive.sqlite")
+    served = {"rate_limit": 600, "faults": [failing]}
+    with capture_logs() as lines, polled(account, served=served, archive=archive) as world:
+        world.live(900)
+        waiting = world.poller.account.ledger.pending_team_counts
+        assert 20 <= len(waiting) <= 30
+        assert world.scrape().value(EXCEEDED, limit="calls_waiting_for_teams") > 30
+        world.aircall.faults.clear()
+        world.live(600)
+        world.freeze()
+        world.live(200)
+        scrape = world.scrape()
+        assert counted(scrape) == to_be_counted(account)
+        assert not world.poller.account.ledger.pending_team_counts
+    assert warned(lines, "calls_waiting_for_teams") == 1
+
+
+def test_limits_are_all_exposed_from_the_start(world: Polled) -> None:
+    assert world.scrape().labels(EXCEEDED, "limit") == set(limits.LIMITS)
+    assert world.scrape().sum(EXCEEDED) == 0

@@ -1,0 +1,139 @@
+"""Groups that Aircall does not know, and what is marked because it exceeds a threshold."""
+
+import pytest
+
+from exporter.config.settings import Group, ServiceLevel, Thresholds
+from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
+from harness.simulated_time import NOON, polled
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    return SimulatedAccount(users=30, calls_per_hour=0, start=NOON)
+
+
+def test_a_group_is_like_a_team(account: SimulatedAccount) -> None:
+    users = list(account.users.values())
+    team, number = next(iter(account.teams.values())), next(iter(account.numbers.values()))
+    call = account.ring_in(number.id, "+33 1 11 11 11 11")
+    account.miss(call.id, "no_available_agent", at=NOON + 5)
+    groups = (
+        Group("By name and id", users=(users[0].name, users[3].id)),
+        Group("By team", teams=(team.name,)),
+        Group("By number", numbers=(str(number.id),)),
+    )
+    with polled(account, groups=groups, teams=("Single Users",)) as world:
+        world.live_until_complete()
+        scrape = world.scrape()
+    members = {
+        group.name: scrape.labels("aircall_user_availability", "user_id", team_id=f"group:{group.name}")
+        for group in groups
+    }
+    named = {str(user.id) for user in users if user.name == users[0].name} | {str(users[3].id)}
+    assert members["By name and id"] == named
+    assert members["By team"] == {str(user) for user in team.user_ids}
+    assert members["By number"] == {str(user) for user in number.user_ids}
+    labels = {"team_id": "group:By number", "team": "By number", "direction": "inbound", "outcome": "missed"}
+    assert scrape.value("aircall_team_period_calls", **labels) == 1
+    assert scrape.value("aircall_team_calls_total", **labels) == 1
+    assert scrape.sum("aircall_team_users", team_id="group:By team") == len(team.user_ids)
+
+
+def test_names_that_nobody_has_are_told(account: SimulatedAccount) -> None:
+    groups = (Group("Desk", users=("Nobody", next(iter(account.users))), teams=(1,)),)
+    with polled(account, groups=groups, teams=("Suport", "Single Users")) as world:
+        world.live_until_complete()
+        assert world.poller.account.unknown_names == (
+            "teams: Suport",
+            "groups, Desk: users: Nobody",
+            "groups, Desk: teams: 1",
+        )
+
+
+def test_states_are_marked_once_they_last_too_long(account: SimulatedAccount) -> None:
+    user = next(iter(account.users))
+    thresholds = Thresholds(do_not_disturb=Duration(60), after_call_work=Duration(30))
+    with polled(account, thresholds=thresholds) as world:
+        world.live_until_complete()
+        account.set_availability(user, "do_not_disturb", at=world.time.now)
+        world.poll()
+
+        def marked(kpi: str) -> set[float]:
+            scrape = world.scrape()
+            return set(scrape.all("aircall_user_threshold_exceeded", user_id=user, kpi=kpi).values())
+
+        assert marked("do_not_disturb") == marked("after_call_work") == {0}
+        since = world.poller.account.presence.users[user].since
+        world.time.now = since + 60
+        assert marked("do_not_disturb") == {0}
+        world.time.now = since + 60.1
+        assert marked("do_not_disturb") == {1}
+        assert marked("after_call_work") == {0}
+        assert marked("in_call") == set()
+        assert world.scrape().value("aircall_threshold_seconds", kpi="do_not_disturb") == 60
+
+
+def test_calls_are_marked_above_the_threshold(account: SimulatedAccount) -> None:
+    number = next(iter(account.numbers.values()))
+    user = min(number.user_ids)
+    answered = account.ring_in(number.id, "+33 1 11 11 11 11")
+    account.answer(answered.id, user, at=NOON + 10)
+    account.hang_up(answered.id, at=NOON + 60)
+    account.miss(account.ring_in(number.id, "+33 1 22 22 22 22").id, "short_abandoned", at=NOON + 65)
+    for average, share, marked in ((59, 0.49, 1), (60, 0.5, 0)):
+        thresholds = Thresholds(average_call=Duration(average), missed_rate=share)
+        with polled(account, thresholds=thresholds) as world:
+            world.live_until_complete()
+            scrape = world.scrape()
+        for kpi in ("average_call", "missed_rate"):
+            user_values = scrape.all("aircall_user_threshold_exceeded", user_id=user, kpi=kpi).values()
+            assert set(user_values) == {marked}
+        share_of_number = {"number_id": number.id, "kpi": "missed_rate"}
+        assert scrape.value("aircall_number_threshold_exceeded", **share_of_number) == marked
+
+
+def test_a_service_level_is_marked_below_the_threshold(account: SimulatedAccount) -> None:
+    number, quiet = list(account.numbers.values())[:2]
+    user = min(number.user_ids)
+    for wait, at in ((20, NOON), (21, NOON + 100)):
+        call = account.ring_in(number.id, "+33 1 11 11 11 11", at=at)
+        account.answer(call.id, user, at=at + wait)
+        account.hang_up(call.id, at=at + 60)
+    for threshold, marked in ((0.51, 1), (0.5, 0), (0.0, None)):
+        with polled(account, service_level=ServiceLevel(target=threshold)) as world:
+            world.live_until_complete()
+            scrape = world.scrape()
+        kpi = {"kpi": "service_level"}
+        assert scrape.value("aircall_number_threshold_exceeded", number_id=number.id, **kpi) == marked
+        assert scrape.value("aircall_number_threshold_exceeded", number_id=quiet.id, **kpi) == (marked and 0)
+        teams = {team.id for team in account.teams.values() if user in team.user_ids}
+        for team in teams:
+            assert scrape.value("aircall_team_threshold_exceeded", team_id=team, **kpi) == marked
+        assert scrape.value("aircall_threshold_ratio", **kpi) == threshold
+
+
+def test_without_thresholds_nothing_is_marked(account: SimulatedAccount) -> None:
+    with polled(account) as world:
+        world.live_until_complete()
+        scrape = world.scrape()
+    assert not scrape.all("aircall_user_threshold_exceeded")
+    assert set(scrape.all("aircall_threshold_seconds").values()) == {0}
+
+
+def test_a_longer_period_is_read_when_the_configuration_asks_for_it(account: SimulatedAccount) -> None:
+    number = next(iter(account.numbers))
+    for minute in range(0, 300, 20):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + 60 * minute)
+        account.miss(call.id, "short_abandoned", at=NOON + 60 * minute + 5)
+    account.advance(NOON + 300 * 60)
+    with polled(account) as world:
+        world.live_until_complete()
+        world.live(60)
+        counted = world.scrape().sum("aircall_calls_total")
+        longer = type(world.settings)(aircall=world.settings.aircall, activity_period=Duration(5 * 3600))
+        world.poller.configure(longer, world.client)
+        world.live(60)
+        scrape = world.scrape()
+        assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
+        assert scrape.sum("aircall_calls_total") == counted

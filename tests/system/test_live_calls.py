@@ -1,0 +1,270 @@
+"""Exact situations: what the board shows while calls ring, are answered, handed over and end."""
+
+import pytest
+from msgspec import structs
+
+from exporter.durations import Duration
+from exporter.simulator.simulation import SimulatedAccount
+from harness.expected_counts import counted, to_be_counted
+from harness.simulated_time import NOON, Polled, polled
+from tests.support.calls import some_number
+from tests.support.recovery import read_whole
+
+
+def test_two_callers_wait_on_one_number(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    first = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    world.live(15)
+    second = account.ring_in(number, "+33 2 22 22 22 22", at=world.time.now)
+    world.poll()
+    scrape = world.scrape()
+    assert scrape.value("aircall_queue_calls", number_id=number) == 2
+    assert scrape.labels("aircall_queue_call_wait_seconds", "call_id") == {str(first.id), str(second.id)}
+    for user in users:
+        assert set(scrape.all("aircall_user_waiting_calls", user_id=user).values()) == {2}
+    longest = scrape.value("aircall_queue_longest_wait_seconds", number_id=number)
+    assert longest == scrape.value("aircall_queue_call_wait_seconds", call_id=first.id)
+
+
+def test_waits_and_levels_follow_the_clock_without_asking_aircall(
+    world: Polled, account: SimulatedAccount
+) -> None:
+    number, _ = some_number(account)
+    call = account.ring_in(number, "anonymous", at=world.time.now)
+    world.poll()
+    asked = len(world.aircall.requests)
+    for wait, level in ((9.5, 0), (10.5, 1), (19.5, 1), (20.5, 2), (300, 2)):
+        world.time.now = call.started_at + wait
+        scrape = world.scrape()
+        assert scrape.value("aircall_queue_call_wait_seconds", call_id=call.id) == pytest.approx(wait)
+        assert scrape.value("aircall_queue_call_wait_level", call_id=call.id) == level
+        assert scrape.labels("aircall_queue_call_wait_seconds", "caller") == {"anonymous"}
+    assert len(world.aircall.requests) == asked
+
+
+def test_an_outbound_call_that_rings_is_no_queue(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    account.dial(users[0], number, "+33 1 11 11 11 11", at=world.time.now)
+    world.poll()
+    scrape = world.scrape()
+    assert scrape.value("aircall_queue_calls", number_id=number) == 0
+    assert not scrape.all("aircall_queue_call_wait_seconds")
+    assert not scrape.all("aircall_user_current_call_seconds")
+
+
+def test_a_call_is_followed_from_ringing_to_done(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    labels = {"user_id": users[0], "number_id": number, "direction": "inbound"}
+    before = world.scrape().sum("aircall_calls_total")
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    world.poll()
+    account.answer(call.id, users[0], at=world.time.now)
+    world.poll()
+    scrape = world.scrape()
+    talking = scrape.value("aircall_user_current_call_seconds", **labels)
+    assert talking == pytest.approx(world.time.now - call.answered_at)
+    assert scrape.value("aircall_queue_calls", number_id=number) == 0
+    assert scrape.value("aircall_user_availability_code", user_id=users[0]) == 3
+    account.hang_up(call.id, at=world.time.now)
+    world.poll()
+    scrape = world.scrape()
+    assert not scrape.all("aircall_user_current_call_seconds")
+    assert scrape.value("aircall_calls_total", outcome="answered", **labels) == 1
+    assert scrape.sum("aircall_calls_total") == before + 1
+
+
+def test_a_talk_longer_than_the_period_stays_and_ends(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    account.answer(call.id, users[0], at=world.time.now + 3)
+    world.live(3600)
+    assert world.scrape().value("aircall_user_current_call_seconds", user_id=users[0]) > 3590
+    account.hang_up(call.id, at=world.time.now)
+    world.live(60)
+    scrape = world.scrape()
+    assert not scrape.all("aircall_user_current_call_seconds")
+    assert (
+        scrape.value(
+            "aircall_calls_total", user_id=users[0], number_id=number, outcome="answered", direction="inbound"
+        )
+        == 1
+    )
+    assert (
+        scrape.value("aircall_user_period_calls", user_id=users[0], direction="inbound", outcome="answered")
+        == 0
+    )
+
+
+def test_a_talk_that_began_before_the_period_when_the_exporter_starts(account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + 1)
+    account.answer(call.id, users[0], at=NOON + 4)
+    account.advance(NOON + 3600)
+    with polled(account) as world:
+        world.live_until_complete()
+        world.live(30)
+        assert world.scrape().value("aircall_user_current_call_seconds", user_id=users[0]) > 3590
+
+
+def test_a_transferred_call_is_the_receivers(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    account.answer(call.id, users[0], at=world.time.now + 5)
+    world.live(30)
+    account.transfer(call.id, users[1], at=world.time.now)
+    world.live(30)
+    assert world.scrape().labels("aircall_user_current_call_seconds", "user_id") == {str(users[1])}
+
+
+def test_what_may_be_counted_next_is_there_as_0_before(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    elsewhere = next(user for user in account.users if user not in users)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    account.answer(call.id, users[0], at=world.time.now + 5)
+    account.transfer(call.id, elsewhere, at=world.time.now + 30)
+    account.ring_in(None, "+33 2 22 22 22 22", at=world.time.now + 30)
+    world.live(60)
+    talked = {"user_id": elsewhere, "number_id": number, "direction": "inbound", "outcome": "answered"}
+    nobody = {"user_id": "", "number_id": "", "direction": "inbound", "outcome": "missed"}
+    for labels in (talked, nobody):
+        assert world.scrape().value("aircall_calls_total", **labels) == 0
+    account.hang_up(call.id, at=world.time.now)
+    world.poll()
+    assert world.scrape().value("aircall_calls_total", **talked) == 1
+
+
+def test_missed_calls_count_for_all_who_answer_the_number(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    account.miss(call.id, "a_reason_added_later", at=world.time.now + 8)
+    world.live(30)
+    scrape = world.scrape()
+    for user in account.users:
+        expected = {1.0} if user in users else {0.0}
+        assert (
+            set(scrape.all("aircall_user_period_calls", user_id=user, outcome="missed").values()) == expected
+        )
+    assert scrape.value("aircall_missed_calls_total", number_id=number, reason="a_reason_added_later") == 1
+    assert scrape.value("aircall_calls_total", number_id=number, outcome="missed", user_id="") == 1
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_missed_calls_without_assignments_are_nobodys(account: SimulatedAccount, mapped: bool) -> None:
+    number, _ = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON)
+    account.miss(call.id, "no_available_agent", at=NOON + 8)
+    with polled(account, map_users_to_numbers=mapped) as world:
+        while not {"users", "teams", "numbers", "calls"} <= world.poller.account.known:
+            world.step(world.time.now + 60)
+        scrape = world.scrape()
+        assert "assignments" not in world.poller.account.known
+        for name in ("aircall_user_period_calls", "aircall_team_period_calls"):
+            assert not scrape.all(name, outcome="missed")
+            assert scrape.all(name, outcome="answered")
+        assert not scrape.all("aircall_user_waiting_calls")
+        assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") == 1
+        world.live(60)
+        known = mapped and "assignments" in world.poller.account.known
+        assert bool(world.scrape().all("aircall_user_period_calls", outcome="missed")) == known == mapped
+
+
+def test_a_call_without_number_or_user(world: Polled, account: SimulatedAccount) -> None:
+    call = account.ring_in(None, "+33 1 11 11 11 11", at=world.time.now)
+    world.poll()
+    account.answer(call.id, None, at=world.time.now)
+    account.hang_up(call.id, at=world.time.now + 1)
+    world.live(30)
+    labels = {"user_id": "", "user": "", "number_id": "", "number": ""}
+    scrape = world.scrape()
+    assert scrape.value("aircall_calls_total", outcome="answered", direction="inbound", **labels) == 1
+    assert scrape.sum("aircall_number_period_calls") == 0
+
+
+def test_the_period_slides(world: Polled, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    account.answer(call.id, users[0], at=world.time.now)
+    account.hang_up(call.id, at=world.time.now + 1)
+    world.live(880)
+    assert (
+        world.scrape().value(
+            "aircall_number_period_calls", number_id=number, outcome="answered", direction="inbound"
+        )
+        == 1
+    )
+    world.live(40)
+    scrape = world.scrape()
+    assert (
+        scrape.value("aircall_number_period_calls", number_id=number, outcome="answered", direction="inbound")
+        == 0
+    )
+    assert scrape.value("aircall_number_average_answer_seconds", number_id=number) is None
+    assert scrape.sum("aircall_calls_total", outcome="answered", direction="inbound") == 1
+
+
+def test_a_call_that_vanishes_leaves_the_board(world: Polled, account: SimulatedAccount) -> None:
+    number, _ = some_number(account)
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    world.poll()
+    account.calls.chronological.remove(account.calls.pop(call.id))
+    world.poll()
+    assert world.scrape().value("aircall_queue_calls", number_id=number) == 0
+
+
+@pytest.mark.parametrize("skew", [-600, 600])
+def test_aircalls_clock_is_learned(skew: float) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number, _ = some_number(account)
+    with polled(account, served={"clock_skew": skew}) as world:
+        call = account.ring_in(number, "+33 1 11 11 11 11")
+        world.live_until_complete()
+        world.live(25)
+        waited = world.scrape().value("aircall_queue_call_wait_seconds", call_id=call.id)
+        assert waited == pytest.approx(world.time.now + skew - call.started_at, abs=1.1)
+
+
+def test_more_calls_in_a_period_than_a_query_gives(account: SimulatedAccount) -> None:
+    number, _ = some_number(account)
+    for position in range(10_300):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + position * 0.05)
+        account.miss(call.id, "short_abandoned", at=NOON + position * 0.05)
+    with polled(account, served={"rate_limit": 6000}) as world:
+        world.live_until_complete()
+        assert (
+            world.scrape().value("aircall_number_period_calls", number_id=number, outcome="missed") == 10_300
+        )
+        assert world.scrape().sum("aircall_calls_total") == 10_300
+
+
+def test_what_went_by_while_aircall_was_away_is_made_up_for(world: Polled, account: SimulatedAccount) -> None:
+    number, _ = some_number(account)
+    begin = world.time.now
+    world.time.now += 3600
+    for minute in range(60):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=begin + 60 * minute)
+        account.miss(call.id, "short_abandoned", at=begin + 60 * minute + 3)
+    world.live(60)
+    scrape = world.scrape()
+    assert scrape.sum("aircall_calls_total") == 60
+    assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
+
+
+def test_a_longer_period_is_read_whole_also_where_a_poll_is_under_way() -> None:
+    account = SimulatedAccount(users=24, calls_per_hour=400, start=NOON)
+    with polled(account) as world:
+        calls = world.poller.tasks["calls"]
+        while calls.requests < 1 or calls.job is None:
+            world.step(world.time.now + 60)
+        longer = structs.replace(world.settings, activity_period=Duration(3600))
+        world.poller.configure(longer, world.client)
+        world.live(30)
+        assert world.poller.account.calls.complete_since <= NOON - 3600 + 60
+
+
+def test_a_period_of_seconds_counts_as_any_other() -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=120, start=NOON, history=0)
+    with polled(account, activity_period=Duration(30)) as world:
+        world.live_until_complete()
+        world.live(900)
+        read_whole(world)
+        assert counted(world.scrape()) == to_be_counted(account)

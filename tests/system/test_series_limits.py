@@ -1,0 +1,280 @@
+"""The number of series is bounded for each label whose values come from Aircall or from webhooks."""
+
+import itertools
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from exporter.account import id_limits
+from exporter.account.account import Account
+from exporter.account.counter_totals import team_increments
+from exporter.account.records import Batch, CallRecord, CountedCall, Counting
+from exporter.account.webhook_events import EventProcessor
+from exporter.aircall.events import EVENTS, Delivery, Event
+from exporter.aircall.limits import LIMITS
+from exporter.aircall.models import Call, CallDetails
+from exporter.archive.store import Archive
+from exporter.config.settings import Settings
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
+from harness.scrape import Scrape
+from harness.simulated_time import NOON, Polled, polled
+from scripts.reference import metrics_page
+
+EXCEEDED = "aircall_exporter_limit_exceeded_total"
+UNLISTED, IDENTITIES, PAIRS, OBJECTS, ASSIGNED, WORDS = 15, 60, 70, 40, 30, 5
+TOLD = OBJECTS + IDENTITIES + 2
+"""Listed objects, those with counters, `others` and none."""
+
+MAX_VALUES = {
+    "user_id": TOLD,
+    "user": TOLD,
+    "number_id": TOLD + ASSIGNED,
+    "number": TOLD + ASSIGNED,
+    "team_id": TOLD,
+    "team": TOLD,
+    "digits": OBJECTS + 1,
+    "country": OBJECTS + 1,
+    "time_zone": 2 * OBJECTS + 1,
+    "language": OBJECTS + 1,
+    "reason": WORDS + 8,
+    "substatus": WORDS + 3,
+    "state": 6,
+    "direction": 2,
+    "outcome": 3,
+    "kpi": 6,
+    "level": 2,
+    "kind": 6,
+    "board": 2,
+    "limit": len(LIMITS),
+    "endpoint": 20,
+    "code": 20,
+    "event": len(EVENTS) + 1,
+    "call_id": 400,
+    "caller": 400,
+}
+"""How many values each label may have in the test: those that Aircall or an event names, or that are chosen
+by what it sends. Those of calls are of the calls in progress, which are as many as have room in memory."""
+
+OURS = {"version", "period", "python", "dataset", "result", "thread", "le", "quantile", "method"}
+"""Labels whose values the exporter chooses by itself."""
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set limits that a small account can exceed."""
+    for module, limits in {
+        "exporter.account.id_limits": {
+            "MAX_UNLISTED": UNLISTED,
+            "MAX_IDENTITIES": IDENTITIES,
+            "MAX_PAIRS": PAIRS,
+        },
+        "exporter.account.reference_data": {"MAX_OBJECTS": OBJECTS, "MAX_ASSIGNMENTS": ASSIGNED},
+        "exporter.aircall.limits": {"MAX_WORDS": WORDS},
+    }.items():
+        for name, most in limits.items():
+            monkeypatch.setattr(f"{module}.{name}", most)
+
+
+NEW = itertools.count(10**9)
+
+
+def strange(kind: str) -> dict[str, Any]:
+    """Return an object that nobody has seen, of which each text is new."""
+    id_ = next(NEW)
+    texts = ("name", "substatus", "availability", "digits", "country", "time_zone", "language")
+    return {"id": id_} | {name: f"{kind} {name} {id_}" for name in texts}
+
+
+def strange_call(call: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return another call at the same time, of another user on another number and for another reason."""
+    id_ = next(NEW)
+    strangers = {"id": id_, "user": strange("user"), "number": strange("number"), "raw_digits": f"+{id_}"}
+    reason = {"missed_call_reason": f"reason {id_}"} if call.get("missed_call_reason") else {}
+    return call | strangers | reason | {"teams": [strange("team")]} | changes
+
+
+def flood(content: Any) -> None:
+    """Put into each answer objects, users, numbers and words that nobody has seen."""
+    for key in ("users", "teams", "numbers"):
+        if isinstance(content.get(key), list):
+            content[key] = [strange(key) | {"users": [strange("user")]} for _ in range(20)]
+    for key in ("number", "user"):
+        if isinstance(content.get(key), dict):
+            content[key] |= {"users": [strange("user")], "numbers": [strange("number")]}
+    if "calls" in content:
+        content["calls"] = [strange_call(call) for call in content["calls"] for _ in range(2)]
+
+
+def events(at: float) -> list[Event]:
+    """Return each event about a call or user that nobody has seen."""
+    call = {"direction": "inbound", "status": "done", "started_at": int(at) - 9, "ended_at": int(at)}
+    bodies = [
+        {"event": name, "timestamp": at, "data": strange_call(call) if "call." in name else strange("user")}
+        for name in (*EVENTS, f"event {next(NEW)}")
+    ]
+    found = (Delivery(msgspec.json.encode(body)).event() for body in bodies)
+    return [event for event in found if event is not None and event.name in EVENTS]
+
+
+def values(scrape: Scrape) -> dict[str, set[str]]:
+    """Return the values of each label in a scrape."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for series in scrape.samples.values():
+        for labels in series:
+            for label, value in labels:
+                found[label].add(value)
+    return found
+
+
+def test_labels_of_all_metrics_are_bounded_or_our_own() -> None:
+    rows = [line.split("|") for line in metrics_page().splitlines() if line.startswith("| `aircall_")]
+    labels = {label for row in rows for label in row[3].replace("`", "").replace(",", "").split()}
+    assert labels - {"–"} <= MAX_VALUES.keys() | OURS
+
+
+def test_flood_of_strange_objects_and_words_every_label_has_a_bounded_number_of_values(small: None) -> None:
+    account = SimulatedAccount(users=12, calls_per_hour=900, seed=3, start=NOON)
+    with capture_logs() as lines, polled(account, served={"rate_limit": 600}) as world:
+        world.live_until_complete()
+        world.aircall.faults.append(Fault(lambda _: True, faults.edited(flood)))
+        for _ in range(8):
+            world.live(30)
+            world.poller.refresh()
+            world.poller.apply_events(events(world.time.now), lambda *_: None)
+            found = values(world.scrape())
+            too_many = {label: len(of) for label, of in found.items() if len(of) > MAX_VALUES.get(label, 30)}
+            assert not too_many
+        for limit in ("users", "numbers", "call_users", "call_numbers", "missed_call_reasons"):
+            assert world.scrape().value(EXCEEDED, limit=limit) >= 1, limit
+            assert sum(line.get("limit") == limit for line in lines) == 1
+
+
+def grown(before: Scrape, after: Scrape, name: str) -> float:
+    """Return the growth of a counter over all series, none of which may have fallen or ended."""
+    then, now = before.all(name), after.all(name)
+    for series, value in then.items():
+        assert value <= now.get(series, 0), dict(series)
+    return sum(now.values()) - sum(then.values())
+
+
+def counted(world: Polled, calls: int) -> tuple[int, Scrape]:
+    """Let `calls` calls of strange users on strange numbers end; return how many were answered."""
+    account = world.account
+    user, number = next(iter(account.users)), next(iter(account.numbers))
+    for position in range(calls):
+        call = account.ring_in(number, "+33 1", at=world.time.now)
+        if position % 2:
+            account.answer(call.id, user)
+            account.hang_up(call.id)
+        else:
+            account.miss(call.id, "no_available_agent")
+    world.live(60)
+    return calls // 2, world.scrape()
+
+
+def test_calls_of_ever_new_users_and_numbers_are_counted_once_in_a_bounded_number_of_series(
+    small: None, tmp_path: Path
+) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    database = f"sqlite:///{tmp_path}/archive.sqlite"
+    by_id: dict[int, dict[str, Any]] = {}
+
+    def edit(content: Any) -> None:
+        content["calls"] = [
+            call
+            | {"number": by_id.setdefault(call["id"], strange("number"))}
+            | ({"user": {"id": 7 * 10**9 + call["id"]}} if call["user"] else {})
+            for call in content["calls"]
+        ]
+
+    served = {"rate_limit": 6000, "faults": [Fault(lambda path: path == "/v1/calls", faults.edited(edit))]}
+    with capture_logs() as lines, polled(account, served=served, archive=Archive(database)) as world:
+        world.live_until_complete()
+        before = world.scrape()
+        for _ in range(3):
+            answered, after = counted(world, 40)
+            assert grown(before, after, "aircall_calls_total") == 40
+            assert grown(before, after, "aircall_missed_calls_total") == 40 - answered
+            assert grown(before, after, "aircall_call_answer_seconds_count") == answered
+            assert grown(before, after, "aircall_user_answer_seconds_count") == answered
+            before = after
+    for limit in ("call_users", "call_numbers"):
+        assert before.value(EXCEEDED, limit=limit) > 0
+        assert sum(line.get("limit") == limit and line["log_level"] == "warning" for line in lines) == 1
+    listed = len(account.numbers)
+    with polled(account, served=served, archive=Archive(database)) as world:
+        world.live_until_complete()
+        world.live(30)
+        assert grown(before, world.scrape(), "aircall_calls_total") == 0
+        _, after = counted(world, 40)
+        assert grown(before, after, "aircall_calls_total") == 40
+        assert len(after.labels("aircall_calls_total", "number_id")) <= listed + 2 * UNLISTED + 2
+        assert after.value("aircall_missed_calls_total", number_id="others", reason="no_available_agent") > 50
+        assert after.sum("aircall_calls_total", user_id="others") > 30
+        keys = [key for key, _ in Archive(database).load().totals]
+        assert len({key[1] for key in keys}) <= len(account.users) + listed + 4 * UNLISTED + 4
+
+
+def test_user_listed_after_the_limit_of_unlisted_ones_was_exceeded_gets_series(small: None) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    renamed = Fault(
+        lambda path: path == "/v1/calls",
+        faults.edited(
+            lambda content: content.update(
+                calls=[c | {"user": c["user"] and {"id": 7 * 10**9 + c["id"]}} for c in content["calls"]]
+            )
+        ),
+    )
+    with polled(account, served={"rate_limit": 6000, "faults": [renamed]}) as world:
+        world.live_until_complete()
+        counted(world, 4 * UNLISTED)
+        world.aircall.faults.clear()
+        before = world.scrape()
+        answered, after = counted(world, 10)
+        user = str(next(iter(account.users)))
+        assert after.sum("aircall_calls_total", user_id=user) == answered
+        assert grown(before, after, "aircall_calls_total") == 10
+
+
+def test_pairs_of_users_and_numbers_beyond_the_limit_keep_their_user(small: None) -> None:
+    told = id_limits.Identities(Account(Settings()).reference_data)
+    keys = {
+        told.key(("calls", str(user), str(number), "inbound", "answered"))
+        for user in range(UNLISTED)
+        for number in range(UNLISTED)
+    }
+    assert len(keys) == PAIRS + UNLISTED - PAIRS // UNLISTED
+    assert {key[1] for key in keys} == set(map(str, range(UNLISTED)))
+
+
+def test_calls_of_teams_beyond_the_limit_are_counted_and_kept_with_other_teams(small: None) -> None:
+    lists, archive = Account(Settings()).reference_data, Archive("sqlite://")
+    told = id_limits.Identities(lists)
+    for team in range(IDENTITIES + 3):
+        lists.directory.add_team(team, None, ())
+    archive.load()
+    call = Call(1, "outbound", "done", int(NOON), ended_at=int(NOON) + 1)
+    teams = team_increments(call, map(str, range(IDENTITIES + 3)))
+    added = tuple((told.key(key), count) for key, count in teams)
+    counting = Counting(0.0)
+    record = CallRecord(call, CallDetails(), "full")
+    archive.save(Batch({1: record}, [CountedCall(call, "counted", ())], counting=counting))
+    saved = archive.save(Batch({}, [CountedCall(call, "counted_for_teams", added)], counting=counting))
+    assert len(saved.totals) == IDENTITIES + 1
+    assert saved.totals["team_calls", "others", "outbound", "unanswered"] == 3
+
+
+def test_events_about_ever_new_calls_are_ignored_once_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.account.account.MAX_CALLS", 10)
+    account = Account(Settings())
+    told = EventProcessor(account)
+    results = [told.apply(event, NOON) for _ in range(3) for event in events(NOON) if event.call]
+    assert len(account.calls.calls) == 10
+    assert results.count("ignored") == len(results) - 10
+    assert account.limits["calls"] == len(results) - 10

@@ -1,0 +1,147 @@
+"""Why users are away: as fresh as it can be, and never of a state that is over."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.account.presence import ALWAYS_OPEN, STATES, Presence, State
+from exporter.simulator.faults import Fault, edited
+from exporter.simulator.simulation import SimulatedAccount
+from harness.simulated_time import NOON, Polled, polled
+
+MINUTE = 60 + 15
+"""Seconds within which a substatus is read, a poll of what comes first included."""
+
+
+def shown(world: Polled) -> dict[str, set[str]]:
+    """The substatuses by user id."""
+    told: dict[str, set[str]] = {}
+    for labels, value in world.scrape().all("aircall_user_substatus").items():
+        assert value == 1
+        told.setdefault(dict(labels)["user_id"], set()).add(dict(labels)["substatus"])
+    return told
+
+
+@pytest.fixture
+def user_id(world: Polled) -> int:
+    return next(id_ for id_, user in world.account.users.items() if user.availability_status != "custom")
+
+
+def test_why_somebody_is_away(world: Polled, user_id: int) -> None:
+    world.live(MINUTE)
+    assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
+    for reason in ("Out for lunch", "In training", "A reason of Aircall's next year"):
+        world.account.set_availability(user_id, "do_not_disturb", substatus=reason)
+        world.live(MINUTE)
+        assert shown(world)[str(user_id)] == {reason}
+    teams = [team.name for team in world.account.teams.values() if user_id in team.user_ids]
+    assert world.scrape().labels("aircall_user_substatus", "team", user_id=user_id) == set(teams)
+    world.account.switch(user_id, "unavailable")
+    world.live(MINUTE)
+    assert shown(world)[str(user_id)] == {"always_closed"}
+
+
+def test_a_reason_ends_with_its_state(world: Polled, user_id: int) -> None:
+    account = world.account
+    account.set_availability(user_id, "do_not_disturb", substatus="Out for lunch")
+    world.live(MINUTE)
+    as_of = world.poller.status().datasets["substatuses"].as_of
+    account.set_availability(user_id, "available")
+    world.poll()
+    assert str(user_id) not in shown(world)
+    account.set_availability(user_id, "do_not_disturb", substatus="In training")
+    world.poll()
+    assert str(user_id) not in shown(world)
+    assert world.poller.status().datasets["substatuses"].as_of == as_of
+    world.live(MINUTE)
+    assert shown(world)[str(user_id)] == {"In training"}
+
+
+def test_in_a_call_it_stays_what_it_was(world: Polled, user_id: int) -> None:
+    world.live(MINUTE)
+    world.account.dial(user_id, None, "+33 1 22 33 44 55")
+    world.poll()
+    assert world.scrape().value("aircall_user_availability_code", user_id=user_id) == 3
+    assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
+
+
+def test_how_old_it_may_be_is_told(world: Polled) -> None:
+    world.live(MINUTE)
+    assert world.scrape().value("aircall_poll_interval_seconds", dataset="substatuses") == 60
+    ages = []
+    for _ in range(30):
+        world.live(10)
+        ages.append(world.scrape().value("aircall_dataset_age_seconds", dataset="substatuses"))
+    assert 0 < max(ages) <= MINUTE
+
+
+def test_where_aircall_tells_none_there_is_none(account: SimulatedAccount) -> None:
+    with polled(account, served={"v2": False}) as world:
+        world.live_until_complete()
+        assert shown(world) == {}
+        assert world.scrape().value("aircall_polls_total", dataset="substatuses", result="success") == 1
+
+
+def test_one_that_cannot_be_read_costs_nobody_else(account: SimulatedAccount) -> None:
+    broken = min(account.users)
+
+    def breaks(content: dict[str, list[dict[str, object]]]) -> None:
+        for user in content.get("users", ()):
+            if user["id"] == broken:
+                user["substatus"] = {"reason": 3}
+
+    account.set_availability(max(account.users), "do_not_disturb", substatus="Back office")
+    with polled(
+        account, served={"faults": [Fault(lambda path: path == "/v2/users", edited(breaks))]}
+    ) as world:
+        world.live_until_complete()
+        assert shown(world)[str(max(account.users))] == {"Back office"}
+        assert str(broken) not in shown(world)
+        assert str(broken) in world.scrape().labels("aircall_user_info", "user_id")
+        assert world.scrape().value("aircall_malformed_objects_total", kind="user") == 1
+
+
+def test_of_a_living_company_each_reason_is_the_right_one() -> None:
+    account = SimulatedAccount(users=24, calls_per_hour=300, seed=2, start=NOON)
+    reasons = set()
+    with polled(account) as world:
+        world.live_until_complete()
+        for _ in range(6):
+            world.live(600)
+            now = world.time.now
+            world.aircall.clock = lambda now=now: now
+            world.live(MINUTE)
+            world.aircall.clock = world.time
+            for user_id, told in shown(world).items():
+                user = account.users[int(user_id)]
+                assert told == {user.substatus}
+            away = {
+                str(id_): user.substatus
+                for id_, user in account.users.items()
+                if account.availability(id_) == "do_not_disturb" and user.availability_status != "custom"
+            }
+            assert away.keys() <= shown(world).keys()
+            reasons |= set(away.values())
+    assert {"On a break", "Back office"} <= reasons
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 100),
+            st.sampled_from([*STATES, ALWAYS_OPEN, "always_closed", "Out for lunch", None]),
+        )
+    )
+)
+def test_it_never_contradicts_the_state(seen: list[tuple[float, str | None]]) -> None:
+    """Whatever is read, in whatever order it arrives."""
+    presence = Presence("unknown", 0.0, 0.0)
+    for at, word in seen:
+        state: State | None = next((state for state in STATES if state == word), None)
+        if state is not None:
+            presence.observe(state, at, stale_after=60)
+        else:
+            presence.set_substatus(word, at)
+        if presence.substatus is not None:
+            assert (presence.state == "available") <= (presence.substatus == ALWAYS_OPEN)
+            assert (presence.state == "do_not_disturb") <= (presence.substatus != ALWAYS_OPEN)

@@ -1,0 +1,330 @@
+"""Webhooks: what events tell is on the board at once."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import requests
+
+from exporter.archive.store import Archive
+from exporter.config.settings import Webhook
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.webhooks.receiver import MAX_BODY_BYTES
+from harness.scrape import Scrape
+from harness.simulated_time import NOON
+from tests.support.calls import some_number
+from tests.support.webhook_world import TOKEN, ToldWorld, told
+
+
+@pytest.fixture
+def world(account: SimulatedAccount) -> Iterator[ToldWorld]:
+    """The quiet company, told of events, and polled no more."""
+    with told(account) as world:
+        world.live_until_complete()
+        world.poller.tasks.enabled = ()
+        yield world
+
+
+def at(world: ToldWorld, later: float) -> Scrape:
+    """What is served some seconds later."""
+    world.time.now += later
+    world.deliver()
+    return world.scrape()
+
+
+def results(scrape: Scrape) -> dict[str, float]:
+    """How many deliveries came to what."""
+    found: dict[str, float] = {}
+    for labels, count in scrape.all("aircall_webhook_events_total").items():
+        result = dict(labels)["result"]
+        found[result] = found.get(result, 0) + count
+    return {result: count for result, count in found.items() if count}
+
+
+def state(scrape: Scrape, user: int) -> set[str]:
+    series = scrape.all("aircall_user_availability", user_id=user)
+    return {dict(labels)["state"] for labels, on in series.items() if on}
+
+
+def test_a_call_is_followed_from_ringing_to_done(world: ToldWorld, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    labels = {"user_id": users[0], "number_id": number, "direction": "inbound"}
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    assert at(world, 0).value("aircall_queue_calls", number_id=number) == 1
+    account.answer(call.id, users[0], at=world.time.now + 7)
+    scrape = at(world, 8)
+    assert scrape.value("aircall_queue_calls", number_id=number) == 0
+    talking = scrape.value("aircall_user_current_call_seconds", **labels)
+    assert talking == world.time.now - call.answered_at
+    assert state(scrape, users[0]) == {"in_call"}
+    account.transfer(call.id, users[1], at=world.time.now + 5)
+    scrape = at(world, 6)
+    assert scrape.labels("aircall_user_current_call_seconds", "user_id") == {str(users[1])}
+    account.hang_up(call.id, at=world.time.now)
+    scrape = at(world, 1)
+    assert not scrape.all("aircall_user_current_call_seconds")
+    labels["user_id"] = users[1]
+    assert scrape.value("aircall_calls_total", outcome="answered", **labels) == 1
+    assert (
+        scrape.value("aircall_user_period_calls", outcome="answered", user_id=users[1], direction="inbound")
+        == 1
+    )
+
+
+def test_what_users_do_is_shown_as_they_do_it(world: ToldWorld, account: SimulatedAccount) -> None:
+    user = next(iter(account.users))
+    for does in ("do_not_disturb", "available", "offline", "available"):
+        account.set_availability(user, does, at=world.time.now + 10)
+        assert state(at(world, 11), user) == {does}
+
+
+def test_why_somebody_is_away_is_told(world: ToldWorld, account: SimulatedAccount) -> None:
+    user = next(iter(account.users))
+    account.set_availability(user, "do_not_disturb", at=world.time.now + 5, substatus="Out for lunch")
+    shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
+    assert shown == {"Out for lunch"}
+    account.set_availability(user, "available", at=world.time.now + 5)
+    shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
+    assert shown == {"always_open"}
+
+
+def test_after_call_work_is_told_too(world: ToldWorld, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    account.users[users[0]].wrap_up_time = 30
+    call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+    account.answer(call.id, users[0], at=world.time.now + 5)
+    at(world, 10)
+    account.hang_up(call.id, at=world.time.now)
+    assert state(at(world, 1), users[0]) == {"after_call_work"}
+    assert state(at(world, 31), users[0]) == {"available"}
+
+
+def test_what_polls_cannot_tell_is_counted_to_the_second(world: ToldWorld, account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    begun = int(world.time.now) + 1
+    answered, given_up = (account.ring_in(number, "+33 1 11 11 11 11", at=begun) for _ in range(2))
+    account.ring_on(answered.id, users[0], at=begun + 4)
+    account.decline(answered.id, users[0], at=begun + 6)
+    account.ring_on(answered.id, users[1], at=begun + 6)
+    account.answer(answered.id, users[1], at=begun + 9)
+    account.hold(answered.id, at=begun + 12)
+    account.miss(given_up.id, "abandoned_in_classic", at=begun + 23)
+    account.unhold(answered.id, at=begun + 31)
+    account.hold(answered.id, at=begun + 40)
+    account.unhold(answered.id, at=begun + 42)
+    account.hang_up(answered.id, at=begun + 60)
+    assert at(world, 62).sum("aircall_call_queue_wait_seconds_count") == 0
+    scrape = at(world, 61)
+    assert scrape.value("aircall_call_queue_wait_seconds_count", number_id=number) == 2
+    assert scrape.value("aircall_call_queue_wait_seconds_sum", number_id=number) == 4 + 23
+    declined = scrape.all("aircall_user_ring_attempts_total")
+    assert {dict(labels)["user_id"]: count for labels, count in declined.items() if count} == {
+        str(users[0]): 1
+    }
+    assert scrape.value("aircall_user_hold_seconds_sum", user_id=users[1]) == 19 + 2
+    assert scrape.value("aircall_user_hold_seconds_count", user_id=users[1]) == 2
+
+
+def event(world: ToldWorld, token: object = TOKEN, **changes: object) -> bytes:
+    """A call that has just begun, as Aircall tells of it."""
+    data = {"id": 1, "direction": "inbound", "status": "initial", "started_at": int(world.time.now)}
+    number = next(iter(world.account.numbers))
+    content = {
+        "resource": "call",
+        "event": "call.created",
+        "timestamp": int(world.time.now),
+        "token": token,
+        "data": data | {"number": {"id": number}},
+    }
+    return msgspec.json.encode(content | changes)
+
+
+def post(world: ToldWorld, body: bytes) -> int:
+    return requests.post(world.url, body, timeout=5).status_code
+
+
+@pytest.mark.parametrize(
+    "token", ["", "another token", TOKEN + "x", TOKEN[:-1], "ä", None, 7, [TOKEN], {"token": TOKEN}], ids=repr
+)
+def test_without_the_token_nothing_changes_and_that_is_counted(world: ToldWorld, token: object) -> None:
+    assert post(world, event(world, token)) == 401
+    scrape = at(world, 0)
+    assert scrape.sum("aircall_queue_calls") == 0
+    assert results(scrape) == {"unauthorized": 1}
+    assert scrape.value("aircall_webhook_last_event_timestamp_seconds") == NOON
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"token"', b"\xff\xfe", b"[" * 100_000], ids=len)
+def test_what_is_no_event_is_refused(world: ToldWorld, body: bytes) -> None:
+    assert post(world, body) == 401
+    assert results(at(world, 0)) == {"unauthorized": 1}
+
+
+def test_an_event_that_is_sent_again_changes_nothing_and_is_counted(world: ToldWorld) -> None:
+    created = event(world)
+    assert [post(world, created) for _ in range(3)] == [200] * 3
+    scrape = at(world, 0)
+    assert scrape.sum("aircall_queue_calls") == 1
+    assert results(scrape) == {"accepted": 1, "duplicate": 2}
+
+
+def test_an_older_event_that_comes_late_changes_nothing_and_is_counted(world: ToldWorld) -> None:
+    created = event(world)
+    done = {"id": 1, "direction": "inbound", "status": "done", "started_at": int(world.time.now)}
+    world.time.now += 10
+    post(world, event(world, event="call.hungup", data=done | {"ended_at": int(world.time.now)}))
+    at(world, 0)
+    post(world, created)
+    scrape = at(world, 0)
+    assert scrape.sum("aircall_queue_calls") == 0
+    assert results(scrape) == {"accepted": 1, "out_of_order": 1}
+
+
+def test_a_call_that_was_over_long_ago_does_not_go_on_again(world: ToldWorld) -> None:
+    long_ago = {"id": 1, "direction": "inbound", "status": "initial", "started_at": int(NOON) - 9000}
+    post(world, event(world, timestamp=int(NOON) - 9000, data=long_ago))
+    scrape = at(world, 10)  # it is requested by its id, and does not exist
+    assert scrape.sum("aircall_queue_calls") == 0
+    assert results(scrape) == {"accepted": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "result"),
+    [
+        ({"event": "call.something_new"}, "ignored"),
+        ({"event": "contact.created"}, "ignored"),
+        ({"event": None}, "ignored"),
+        ({"data": None}, "malformed"),
+        ({"data": {"id": "one"}}, "malformed"),
+        ({"timestamp": None}, "malformed"),
+        ({"timestamp": "soon"}, "malformed"),
+        ({"event": "user.opened.v2", "data": {"id": -1}}, "malformed"),
+    ],
+    ids=repr,
+)
+def test_what_cannot_be_used_is_taken_and_counted(
+    world: ToldWorld, changes: dict[str, object], result: str
+) -> None:
+    assert post(world, event(world, **changes)) == 200  # or Aircall would send it fifty times
+    scrape = at(world, 0)
+    assert results(scrape) == {result: 1}
+    assert scrape.labels("aircall_webhook_events_total", "event", result="ignored") == {"other"}
+    assert scrape.sum("aircall_queue_calls") == 0
+
+
+def test_an_event_of_an_older_webhook_and_one_in_milliseconds(
+    world: ToldWorld, account: SimulatedAccount
+) -> None:
+    user = next(iter(account.users))
+    now = int(world.time.now) + 5
+    post(world, event(world, event="user.closed", timestamp=1000 * now, data={"id": user}))
+    assert state(at(world, 6), user) == {"do_not_disturb"}
+    post(world, event(world, event="user.opened.v2", timestamp=now + 1, data={"id": user}))
+    assert state(at(world, 1), user) == {"available"}
+
+
+def test_what_is_too_large_is_turned_away(world: ToldWorld) -> None:
+    assert post(world, event(world, padding="x" * MAX_BODY_BYTES)) == 413
+    assert results(at(world, 0)) == {"too_large": 1}
+
+
+def test_more_than_can_wait_is_asked_for_again(world: ToldWorld) -> None:
+    world.inbox._queue.maxsize = 3
+    events = [event(world, timestamp=int(world.time.now) - later) for later in range(5)]
+    assert [post(world, each) for each in events] == [200, 200, 200, 503, 503]
+    assert world.scrape().value("aircall_webhook_pending_events") == 3
+    assert results(at(world, 0))["overflow"] == 2
+    assert [post(world, each) for each in events] == [200] * 5
+    assert results(at(world, 0))["duplicate"] == 3
+
+
+def test_two_tokens_are_valid_while_one_takes_the_others_place(world: ToldWorld) -> None:
+    for tokens, answers in (
+        ((TOKEN,), [200, 401]),
+        (("the new one", TOKEN), [200, 200]),
+        (("the new one",), [401, 200]),
+    ):
+        world.settings = msgspec.structs.replace(world.settings, webhook=Webhook(token=tokens))
+        assert [post(world, event(world, token)) for token in (TOKEN, "the new one")] == answers
+
+
+def intervals(world: ToldWorld) -> list[float | None]:
+    """Of calls and of availabilities, in force."""
+    scrape = world.scrape()
+    datasets = ("calls", "availabilities")
+    return [scrape.value("aircall_poll_interval_seconds", dataset=name) for name in datasets]
+
+
+def requests_for_live_data(world: ToldWorld) -> int:
+    paths = [request.path for request in world.aircall.requests]
+    return paths.count("/v1/calls") + paths.count("/v1/users/availabilities")
+
+
+def test_polls_are_slower_while_events_come(account: SimulatedAccount) -> None:
+    number, _ = some_number(account)
+    with told(account) as world:
+        world.live_until_complete()
+        world.live(30)
+        assert intervals(world) == [10, 10]
+        account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        world.live(1)
+        assert intervals(world) == [60, 10]
+        account.set_availability(next(iter(account.users)), "do_not_disturb", at=world.time.now)
+        world.live(1)
+        assert intervals(world) == [60, 60]
+        asked = requests_for_live_data(world)
+        world.live(240)
+        assert 2 * 4 <= requests_for_live_data(world) - asked <= 2 * 4 + 2  # late edits are read, too
+        world.live(90)
+        assert intervals(world) == [10, 10]
+        assert world.scrape().value("aircall_poll_target_interval_seconds", dataset="calls") == 10
+
+
+def test_what_an_event_leaves_open_is_looked_at_early(account: SimulatedAccount) -> None:
+    number, users = some_number(account)
+    account.users[users[0]].wrap_up_time = 0
+    with told(account) as world:
+        world.live_until_complete()
+        account.set_availability(users[1], "do_not_disturb", at=world.time.now)
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(call.id, users[0], at=world.time.now + 3)
+        world.live(30)
+        assert state(world.scrape(), users[0]) == {"in_call"}
+        account.hang_up(call.id, at=world.time.now)
+        world.live(12)
+        assert state(world.scrape(), users[0]) == {"available"}
+        assert intervals(world) == [60, 60]
+
+
+def test_somebody_new_is_read_at_once(account: SimulatedAccount) -> None:
+    with told(account) as world:
+        world.live_until_complete()
+        world.live(30)
+        newcomer = account.add_user("Ada Lovelace")
+        post(world, event(world, event="user.created.v2", data={"id": newcomer.id, "name": newcomer.name}))
+        world.live(5)
+        assert world.scrape().labels("aircall_user_info", "user", user_id=newcomer.id) == {"Ada Lovelace"}
+
+
+def test_calls_that_went_on_through_a_restart_are_counted_once(
+    account: SimulatedAccount, tmp_path: object
+) -> None:
+    number, users = some_number(account)
+    url = f"sqlite:///{tmp_path}/calls.db"
+    with told(account, archive=Archive(url)) as world:
+        world.live_until_complete()
+        calls = [account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now) for _ in range(3)]
+        account.answer(calls[0].id, users[0], at=world.time.now + 1)
+        account.miss(calls[1].id, "no_available_agent", at=world.time.now + 2)
+        world.live(5)
+        assert world.scrape().sum("aircall_calls_total") == 1
+    account.hang_up(calls[0].id, at=account.now + 5)  # while nobody listens
+    with told(account, archive=Archive(url)) as world:
+        account.miss(calls[2].id, "no_available_agent", at=world.time.now + 5)
+        world.live_until_complete()
+        world.live(60)
+        for call in calls:  # sent again after all
+            data = {"id": call.id, "direction": "inbound", "status": "done", "started_at": call.started_at}
+            post(world, event(world, event="call.ended", data=data | {"ended_at": call.ended_at}))
+        world.live(5)
+        assert world.scrape().sum("aircall_calls_total") == 3

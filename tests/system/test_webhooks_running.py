@@ -1,0 +1,125 @@
+"""Webhooks of an exporter as it runs in production: events and polls at once, floods, and the door."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import bcrypt
+import pytest
+import requests
+
+from exporter.config.settings import Refresh, Webhook
+from exporter.simulator.faults import Fault, Hang
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import DeliveryThread, NetworkConditions
+from exporter.simulator.webhooks import SimulatedWebhook
+from exporter.webhooks.receiver import PATH
+from harness.process import credential, process, run
+from tests.support.calls import some_number
+from tests.support.running import Running, eventually, running
+
+TOKEN = "token-of-the-webhook"
+
+
+def quiet() -> SimulatedAccount:
+    return SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+
+
+@contextmanager
+def pushed(account: SimulatedAccount) -> Iterator[Running]:
+    """An exporter that polls an account, and is told of its events."""
+    settings = {"refresh": Refresh(calls=1, availabilities=1), "webhook": Webhook(token=TOKEN, refresh=1)}
+    with running(account, served={"rate_limit": 6000}, **settings) as exporter:
+        exporter.until_ready()
+        exporter.aircall.webhooks.add(SimulatedWebhook(exporter.url + PATH, token=TOKEN))
+        office = DeliveryThread(account, exporter.aircall.webhooks, NetworkConditions(), time.time)
+        office.start()
+        try:
+            yield exporter
+        finally:
+            office.stop()
+
+
+def test_the_board_follows_events_while_a_poll_waits_for_its_answer() -> None:
+    account, hang = quiet(), Hang()
+    with pushed(account) as exporter:
+        number, _ = some_number(account)
+        exporter.aircall.faults.append(Fault(lambda path: path == "/v2/users", hang))
+        requests.post(f"{exporter.url}/-/refresh", timeout=5)
+        assert hang.reached.wait(20)
+        account.ring_in(number, "+33 1 11 11 11 11")
+        eventually(lambda: exporter.scrape().value("aircall_queue_calls", number_id=number) == 1)
+        assert not hang.released.is_set()
+        hang.released.set()
+
+
+def test_of_a_flood_of_events_none_is_lost_and_every_scrape_is_answered() -> None:
+    account, calls = quiet(), 200
+    with pushed(account) as exporter:
+        number, users = some_number(account)
+        for user in users:
+            account.users[user].wrap_up_time = 0
+        for _ in range(calls):
+            call = account.ring_in(number, "+33 1 11 11 11 11")
+            account.ring_on(call.id, users[0])
+            account.answer(call.id, users[0])
+            account.hang_up(call.id)
+            account.tag(call.id, "flood")
+        eventually(lambda: exporter.scrape().sum("aircall_webhook_events_total") == 5 * calls)
+        came = exporter.scrape().all("aircall_webhook_events_total")
+        results = {dict(labels)["result"] for labels, count in came.items() if count}
+        assert results <= {"accepted", "out_of_order"}  # a poll may have been sooner
+        eventually(lambda: exporter.scrape().sum("aircall_calls_total") == calls)
+        assert exporter.until_polled().sum("aircall_calls_total") == calls
+
+
+@pytest.fixture
+def aircall() -> Iterator[SimulatedAircall]:
+    with SimulatedAircall(quiet()) as aircall:
+        yield aircall
+
+
+@pytest.mark.parametrize("own", ["", ", listen_address: '127.0.0.1:0'"], ids=["beside", "own"])
+def test_events_want_the_token_where_pages_want_a_password(
+    aircall: SimulatedAircall, tmp_path: Path, own: str
+) -> None:
+    hashed = bcrypt.hashpw(b"password", bcrypt.gensalt(4)).decode()
+    (tmp_path / "web.yml").write_text(f"basic_auth_users: {{prometheus: {hashed}}}")
+    (tmp_path / "token").write_text(f"{TOKEN}\nthe-former-token\n")
+    (tmp_path / "aircall.yml").write_text(f"webhook: {{token_file: {tmp_path}/token{own}}}")
+    flags = (f"--web.config.file={tmp_path}/web.yml", f"--config.file={tmp_path}/aircall.yml")
+    with process(*flags, f"--storage.path={tmp_path}", **credential(aircall)) as exporter:
+        door = exporter.url
+        if own:
+            door = "http://" + exporter.logged(r"accepting webhook events\W+address=(127[0-9.:]+)")[1]
+        body = {"event": "call.created", "timestamp": 1, "data": None}
+
+        def answer(url: str, token: str) -> int:
+            return requests.post(url + PATH, json=body | {"token": token}, timeout=5).status_code
+
+        eventually(lambda: answer(door, TOKEN) == 200)
+        assert [answer(door, token) for token in ("the-former-token", "another")] == [200, 401]
+        assert answer(exporter.url, TOKEN) == (404 if own else 200)
+        assert requests.get(f"{door}/metrics", timeout=5).status_code == (404 if own else 401)
+        metrics = requests.get(f"{exporter.url}/metrics", auth=("prometheus", "password"), timeout=5).text
+        assert re.search(r'events_total{event="other",result="unauthorized"} 1.0', metrics)
+    assert not any(TOKEN in line for line in exporter.lines)
+
+
+def test_without_a_token_there_is_no_webhook(aircall: SimulatedAircall, tmp_path: Path) -> None:
+    with process(f"--storage.path={tmp_path}", **credential(aircall)) as exporter:
+        assert requests.post(exporter.url + PATH, b"{}", timeout=5).status_code == 404
+        assert "aircall_webhook" not in requests.get(f"{exporter.url}/metrics", timeout=5).text
+
+
+def test_a_door_that_cannot_be_is_said_in_one_line(aircall: SimulatedAircall, tmp_path: Path) -> None:
+    (tmp_path / "aircall.yml").write_text(f"webhook: {{token: {TOKEN}, listen_address: nowhere}}")
+    flags = (f"--config.file={tmp_path}/aircall.yml", f"--storage.path={tmp_path}")
+    done = run(*flags, "--web.listen-address=127.0.0.1:0", **credential(aircall))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(
+        "aircall-exporter: webhook.listen_address: nowhere: wanted"
+    )

@@ -1,0 +1,146 @@
+"""A slow or greedy client cannot stop the scrape: real sockets, held as badly as can be."""
+
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+import requests
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from exporter.app import MAX_BODY_BYTES, create_app
+from exporter.web import connections
+from exporter.web.config_reloader import WebConfigReloader
+from exporter.web.http_parser import MAX_HEADER_BYTES
+from exporter.web.server import WebServer, bind
+from harness.process import process
+from tests.support.authority import TLS, Authority, exporter, written
+from tests.support.running import Running, eventually
+from tests.support.sockets import SMALL, asked_with, connected, is_answered, is_hung_up_on
+
+
+@pytest.fixture
+def one(authority: Authority) -> Iterator[Running]:
+    with exporter(authority, {}) as one:
+        yield one
+
+
+@pytest.mark.parametrize(
+    "begun",
+    ["", SMALL, "POST /-/refresh HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nx"],
+    ids=["no-word", "half-a-request", "half-a-body"],
+)
+def test_more_half_open_connections_than_there_is_room_for(begun: str) -> None:
+    """In a process of its own, with the limits as they are, and fewer files than there are clients."""
+    with process("demo", "--users=6") as demo, ExitStack() as stack:
+        host, port = demo.url.removeprefix("http://").split(":")
+        resource.prlimit(demo.process.pid, resource.RLIMIT_NOFILE, (connections.MAX_CONNECTIONS + 100,) * 2)
+        for _ in range(connections.MAX_CONNECTIONS + 200):
+            half_open = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            half_open.sendall(begun.encode())
+        for _ in range(5):
+            assert requests.get(f"{demo.url}/metrics", timeout=10).status_code == 200
+
+
+def test_who_has_been_idle_the_longest_makes_room(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    with ExitStack() as stack:
+        first, second, third = (connected(one, stack) for _ in range(3))
+        for client in (second, first):
+            assert is_answered(client)
+        connected(one, stack)
+        assert is_hung_up_on(third)
+        connected(one, stack)
+        assert is_hung_up_on(second)
+        assert is_answered(first)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    ["", SMALL, "POST /-/refresh HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", f"{SMALL}\r\n{SMALL}"],
+    ids=["no-word", "half-a-request", "no-body", "half-of-the-next"],
+)
+def test_an_exchange_that_takes_too_long_is_ended(
+    one: Running, monkeypatch: pytest.MonkeyPatch, begun: str
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_TIMEOUT_S", 0.3)
+    with ExitStack() as stack:
+        slow = connected(one, stack)
+        slow.sendall(begun.encode())
+        assert is_hung_up_on(slow)
+
+
+def test_a_handshake_that_takes_too_long_is_ended(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 0.3)
+    with exporter(authority, {"tls_server_config": TLS}) as guarded, ExitStack() as stack:
+        silent = connected(guarded, stack)
+        assert is_hung_up_on(silent)
+
+
+def test_half_handshakes_make_room_too(
+    one: Running, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them at once than there is room for: they wait before the server begins to let anybody in."""
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 5)
+    monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 600.0)
+    web = WebConfigReloader(written(authority.directory, {"tls_server_config": TLS}))
+    server = WebServer(create_app(one.service, None), bind("127.0.0.1:0"), web)
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
+            for _ in range(20)
+        ]
+        stack.callback(server.stop)
+        server.start()
+        ca = str(authority.directory / "ca.pem")
+        url = f"https://127.0.0.1:{server.port}/metrics"
+        assert requests.get(url, verify=ca, timeout=10).status_code == 200
+        assert all(map(is_hung_up_on, silent[:15]))
+
+
+def test_answers_that_nobody_takes_are_not_heaped_up(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_UNSENT_BYTES", 10_000)
+    with ExitStack() as stack:
+        greedy = connected(one, stack)
+        greedy.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
+        assert is_hung_up_on(greedy)
+        eventually(lambda: one.scrape().value("aircall_up") == 1)
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 50])
+@pytest.mark.parametrize("where", ["header", "headers", "query", "path"])
+def test_a_head_that_is_too_large_is_refused(one: Running, where: str, pieces: int) -> None:
+    def head(size: int) -> bytes:
+        long = "x" * size
+        lines = {
+            "header": f"GET /-/healthy HTTP/1.1\r\nHost: a\r\nX: {long}",
+            "headers": "GET /-/healthy HTTP/1.1\r\nHost: a" + "\r\nX: y" * (size // 6),
+            "query": f"GET /-/healthy?{long} HTTP/1.1\r\nHost: a",
+            "path": f"GET /-/{long} HTTP/1.1\r\nHost: a",
+        }
+        return f"{lines[where]}\r\n\r\n".encode()
+
+    assert asked_with(one, head(1000), pieces).startswith((b"HTTP/1.1 200", b"HTTP/1.1 404"))
+    assert asked_with(one, head(MAX_HEADER_BYTES + 100), pieces).startswith(b"HTTP/1.1 431")
+
+
+def test_a_body_that_is_too_large_is_refused(one: Running) -> None:
+    async def length(request: Request) -> Response:
+        return PlainTextResponse(str(len(await request.body())))
+
+    pages = create_app(one.service, None)
+    pages.router.routes.append(Route("/length", length, methods=["POST"]))
+    server = WebServer(pages, bind("127.0.0.1:0"))
+    server.start()
+    try:
+        url = f"http://127.0.0.1:{server.port}/length"
+        assert requests.post(url, data=b"x" * MAX_BODY_BYTES, timeout=10).text == str(MAX_BODY_BYTES)
+        for body in (b"x" * (MAX_BODY_BYTES + 1), iter([b"x" * 1000] * (MAX_BODY_BYTES // 1000 + 1))):
+            assert requests.post(url, data=body, timeout=10).status_code == 413
+    finally:
+        server.stop()

@@ -1,0 +1,116 @@
+"""Who sees calls: nobody without a credential, also where metrics want none."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from exporter.app import PUBLIC
+from exporter.archive.database import sqlite_url
+from exporter.archive.store import Archive
+from harness.process import credential, process
+from tests.support.authority import HASH, MUTUAL, USER, Authority, exporter, secure
+from tests.support.running import Running, eventually
+
+BEHIND_THE_GUARD = ("calls?from=1h", "calls/1/recording", "calls/1/voicemail", "openapi.json", "nothing")
+USERS = {"basic_auth_users": {USER[0]: HASH}}
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    """That of a real account, as far as it knows."""
+    return Archive(sqlite_url(str(tmp_path)))
+
+
+def found(exporter: Running, **client: object) -> requests.Response:
+    return requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=10, **client)
+
+
+def test_without_any_credential_configured_nobody_sees_calls(authority: Authority, archive: Archive) -> None:
+    with exporter(authority, {}, archive=archive, api=True) as unguarded:
+        for path in BEHIND_THE_GUARD:
+            for auth in (None, USER):
+                answer = requests.get(f"{unguarded.url}/api/v1/{path}", auth=auth, timeout=10)
+                assert answer.status_code == 403
+                assert answer.json() == {
+                    "error": "the calls API needs a password: set basic_auth_users in --web.config.file"
+                }
+        assert requests.get(f"{unguarded.url}/metrics", timeout=10).ok
+        assert requests.post(f"{unguarded.url}/-/refresh", timeout=10).ok
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-User", "Visitor", "X-Real-IP"])
+def test_nobody_gets_in_by_saying_who_he_is(authority: Authority, archive: Archive, header: str) -> None:
+    with exporter(authority, {}, archive=archive, api=True) as unguarded:
+        assert found(unguarded, headers={header: "127.0.0.1"}).status_code == 403
+
+
+@pytest.fixture
+def public(authority: Authority, archive: Archive) -> Iterator[Running]:
+    with exporter(authority, USERS, archive=archive, api=True, public_metrics=True) as public:
+        yield public
+
+
+def test_metrics_may_be_for_all_and_calls_for_those_with_a_password(public: Running) -> None:
+    for path in PUBLIC:
+        assert requests.get(public.url + path, timeout=10).status_code in (200, 503)
+    for path in ("/", "/nothing", "/-/healthy/../../api/v1/calls", "/metrics/", "//metrics", "/metrics/../"):
+        assert requests.get(public.url + path, timeout=10, allow_redirects=False).status_code == 401
+    for path in ("/-/refresh", "/-/reload"):
+        assert requests.post(public.url + path, timeout=10).status_code == 401
+    assert found(public).status_code == 401
+    assert found(public, auth=(USER[0], "wrong")).status_code == 401
+    eventually(lambda: found(public, auth=USER).status_code == 200)
+
+
+def test_a_client_certificate_is_a_credential(authority: Authority, archive: Archive) -> None:
+    client = str(authority.directory / "client")
+    with exporter(authority, {"tls_server_config": MUTUAL}, archive=archive, api=True) as strict:
+        strict.url = secure(strict)
+        known = {
+            "verify": str(authority.directory / "ca.pem"),
+            "cert": (f"{client}.pem", f"{client}.key"),
+        }
+        eventually(lambda: found(strict, **known).status_code == 200)
+        lenient = MUTUAL | {"client_auth_type": "VerifyClientCertIfGiven"}
+    with exporter(authority, {"tls_server_config": lenient}, archive=archive, api=True) as optional:
+        optional.url = secure(optional)
+        assert found(optional, **known).status_code == 403
+
+
+def test_a_start_that_lets_nobody_see_calls_says_so(authority: Authority, tmp_path: Path) -> None:
+    with exporter(authority, {}) as simulated:
+        flags = (f"--storage.path={tmp_path}", "--web.enable-api")
+        with process(*flags, **credential(simulated.aircall)) as refusing:
+            refusing.logged("calls API rejects all clients: set basic_auth_users in --web.config.file")
+            answer = requests.get(f"{refusing.url}/api/v1/calls?from=1h", timeout=10)
+            assert (answer.status_code, answer.text.count("\n")) == (403, 0)
+
+
+OWN, ANOTHER = "http://{host}", "https://wall.example.com"
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, 200),
+        ({"Origin": OWN}, 200),
+        ({"Origin": ANOTHER, "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),
+        ({"Origin": ANOTHER}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Origin": OWN, "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+def test_no_other_sites_page_changes_anything(
+    authority: Authority, headers: dict[str, str], code: int
+) -> None:
+    """A browser would send the password along."""
+    with exporter(authority, USERS) as guarded:
+        sent = {name: text.format(host=guarded.url.removeprefix("http://")) for name, text in headers.items()}
+        answer = requests.post(f"{guarded.url}/-/refresh", auth=USER, headers=sent, timeout=10)
+        assert answer.status_code == code
+        assert requests.get(f"{guarded.url}/metrics", auth=USER, headers=sent, timeout=10).ok
