@@ -20,7 +20,7 @@ USERS, CALLS = 2_000, 50_000
 HOURS = 4
 """Long enough for so many calls, where half as many come in an hour."""
 
-MOST = 150
+MAX_RESIDENT_MB = 150
 """Megabytes that may be resident."""
 REQUESTS_PER_MINUTE = 600
 """Many times what Aircall allows: it would take a quarter of an hour to read so many calls."""
@@ -52,7 +52,7 @@ def main() -> int:
     print("| users | calls in the period | after the first fetch, MB | median, MB | maximum, MB |")
     print("| --: | --: | --: | --: | --: |")
     print(f"| {users:,} | {shown:,.0f} | {read:.0f} | {sorted(seen)[len(seen) // 2]:.0f} | {peak:.0f} |")
-    return 0 if peak < MOST else 1
+    return 0 if peak < MAX_RESIDENT_MB else 1
 
 
 def until_read(exporter: Process, calls: int) -> float:

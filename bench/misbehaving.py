@@ -34,7 +34,7 @@ FIT = [trouble for trouble in TROUBLES if not trouble.served and trouble.fault n
 CALM, LASTING = (300, 2400), (30, 300)
 """Seconds between two faults, and of a fault: at least, and at most."""
 
-LOOK = 6 * 3600
+CHECK_INTERVAL_S = 6 * 3600
 """Seconds between two looks at how many requests there were in a minute."""
 
 
@@ -82,7 +82,7 @@ class Misbehaving:
         self.faults: Counter[str] = Counter()
         self.most_in_a_minute = 0
         self.account.schedule(NOON + self._random.uniform(*CALM), self._begin)
-        self.account.schedule(NOON + LOOK, self._look)
+        self.account.schedule(NOON + CHECK_INTERVAL_S, self._look)
 
     def _begin(self) -> None:
         if self._time.now >= self._company.until:
@@ -98,7 +98,7 @@ class Misbehaving:
 
     def _look(self) -> None:
         self.most_in_a_minute = max(self.most_in_a_minute, most_in_a_minute(self.aircall.requests))
-        self.account.schedule(self.account.now + LOOK, self._look)
+        self.account.schedule(self.account.now + CHECK_INTERVAL_S, self._look)
 
     def freeze(self) -> float:
         """Let the account stand still; gives its time."""

@@ -27,10 +27,10 @@ from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from tests.simulated_time import LATENCY, NOON, Polled, SimulatedTime
 
-HISTORY = 2 * 3600
+HISTORY_S = 2 * 3600
 """Seconds that an account has lived before the exporter starts."""
 
-SETTLED = 3600
+SETTLING_TIME_S = 3600
 """Seconds from when everything has been read until it is measured."""
 
 NO_LIMIT = 100_000
@@ -46,7 +46,7 @@ class Case:
     seconds: int
 
     def account(self) -> SimulatedAccount:
-        return SimulatedAccount(self.users, self.calls_per_hour, seed=3, start=NOON, history=HISTORY)
+        return SimulatedAccount(self.users, self.calls_per_hour, seed=3, start=NOON, history=HISTORY_S)
 
 
 CASES = (
@@ -88,7 +88,7 @@ class Exporter(Polled):
     def start(self) -> None:
         """Until everything has been read, and then some."""
         self.known_after = self.live_until_complete(within=math.inf)
-        self.live(SETTLED)
+        self.live(SETTLING_TIME_S)
 
     def measure(self, seconds: int) -> None:
         self.since = self.time.now

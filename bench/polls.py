@@ -18,7 +18,7 @@ from bench.company import Company
 
 USERS = 500
 CALLS = (1_000, 10_000, 50_000)
-FLAT = 1.2
+MAX_GROWTH = 1.2
 """How many times as much the largest may take."""
 
 
@@ -43,9 +43,9 @@ def main() -> int:
         low, median, high = statistics.quantiles(each)
         print(f"| {calls:,} | {median:.2f} | {low:.2f} to {high:.2f} | {statistics.fmean(each):.2f} |")
     medians = [statistics.median(each) for each in taken.values()]
-    flat = max(medians) <= FLAT * min(medians)
+    flat = max(medians) <= MAX_GROWTH * min(medians)
     if not flat:
-        print(f"not flat within {FLAT - 1:.0%}", file=sys.stderr)
+        print(f"not flat within {MAX_GROWTH - 1:.0%}", file=sys.stderr)
     return 0 if flat else 1
 
 

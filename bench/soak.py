@@ -33,24 +33,24 @@ from tests.archive.away import Away
 from tests.faults.patience import given_up_after
 from tests.simulated_time import NOON, Polled, SimulatedTime
 
-DAY = 86_400
-MOMENT = 0.3
+DAY_S = 86_400
+SILENCE_S = 0.3
 """Real seconds after which an answer will not come any more."""
 
-FLAT = 1.05
+MAX_MEMORY_GROWTH = 1.05
 """How many times the first day's memory the last one's may be: caches fill, allocators are coarse."""
 
-CALM_AT_THE_END = 3 * 3600
+CALM_AT_END_S = 3 * 3600
 """Seconds without faults before the end: what vanished is read again within half an hour."""
 
-SCRAPE = 60
+SCRAPE_INTERVAL_S = 60
 """Seconds between two scrapes."""
 
-OUTAGES = 4 * 3600
-LONGEST_OUTAGE = 3600
+MEAN_OUTAGE_INTERVAL_S = 4 * 3600
+MAX_OUTAGE_S = 3600
 """Seconds, on average, from one time that the database is away to the next, and that it is away at most."""
 
-MOST_WAITING = 200
+MAX_PENDING_CALLS = 200
 """Calls that may wait for it: few enough that often there is no room for more."""
 
 
@@ -73,8 +73,8 @@ def main() -> int:
     given = parser.parse_args()
     malloc_tuning.tune_malloc()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    until = NOON + given.days * DAY
-    company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_THE_END)
+    until = NOON + given.days * DAY_S
+    company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_END_S)
     shared, (account, there) = shared_time(), Pipe()
     process = Process(target=serve, args=(company, shared, there), daemon=True)
     process.start()
@@ -85,8 +85,8 @@ def main() -> int:
         archive = Away(database)
         world = Polled(remote, cast("SimulatedTime", SharedTime(shared)), archive)
         try:
-            soak = Soak(world, account, archive, database, until - CALM_AT_THE_END)
-            with given_up_after(client.READ_TIMEOUT, world, MOMENT):
+            soak = Soak(world, account, archive, database, until - CALM_AT_END_S)
+            with given_up_after(client.REQUEST_TIMEOUT_S, world, SILENCE_S):
                 return soak.run(until)
         finally:
             world.client.close()
@@ -105,7 +105,7 @@ class Soak:
         self._calm_from, self._back_at = calm_from, 0.0
         self._outages = self._refusals = 0
         self._chance = random.Random(1)  # noqa: S311 (no secret)
-        writer.MAX_PENDING_CALLS = MOST_WAITING
+        writer.MAX_PENDING_CALLS = MAX_PENDING_CALLS
         self._exposition = Exposition(
             world.poller.snapshot(), world.instruments, world.writer.status, world.time
         )
@@ -117,7 +117,7 @@ class Soak:
         memory = []
         while self._world.time.now < until:
             begun, before = time.monotonic(), self._requests()
-            self._live(min(until, self._world.time.now + DAY))
+            self._live(min(until, self._world.time.now + DAY_S))
             asked, failed = (now - then for now, then in zip(self._requests(), before, strict=True))
             memory.append(resident())
             cells = (
@@ -136,7 +136,7 @@ class Soak:
     def _live(self, until: float) -> None:
         while self._world.time.now < until:
             self._unsettle(self._world.time.now)
-            self._world.live(min(SCRAPE, until - self._world.time.now))
+            self._world.live(min(SCRAPE_INTERVAL_S, until - self._world.time.now))
             self._refusals += self._world.poller.account.ledger.full
             self._exposition.update(self._world.poller.snapshot())
             self._exposition.expose("", zipped=True)
@@ -144,8 +144,11 @@ class Soak:
     def _unsettle(self, now: float) -> None:
         if self._archive.away:
             self._archive.away = now < self._back_at
-        elif now < self._calm_from and self._chance.random() < SCRAPE / OUTAGES:
-            self._archive.away, self._back_at = True, now + self._chance.uniform(SCRAPE, LONGEST_OUTAGE)
+        elif now < self._calm_from and self._chance.random() < SCRAPE_INTERVAL_S / MEAN_OUTAGE_INTERVAL_S:
+            self._archive.away, self._back_at = (
+                True,
+                now + self._chance.uniform(SCRAPE_INTERVAL_S, MAX_OUTAGE_S),
+            )
             self._outages += 1
 
     def _verdict(self, memory: list[float]) -> int:
@@ -166,7 +169,9 @@ class Soak:
         print(f"Memory after the first day and at the end: {memory[0]:.1f} and {memory[-1]:.1f} MB.")
         for id_ in sorted(wrong)[:10]:
             print(id_, file=sys.stderr)
-        return int(bool(wrong) or scrape != planned or most > budget or memory[-1] > FLAT * memory[0])
+        return int(
+            bool(wrong) or scrape != planned or most > budget or memory[-1] > MAX_MEMORY_GROWTH * memory[0]
+        )
 
     def _read_whole(self, now: float) -> None:
         """Until everything is read of an account that stands still since `now`."""

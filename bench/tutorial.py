@@ -15,7 +15,7 @@ from exporter.aircall.budget import RequestBudget
 from exporter.simulator.server import SimulatedAircall
 from tests.simulated_time import LATENCY, SimulatedTime
 
-ACTIVITY_PERIOD = 15 * 60
+ACTIVITY_PERIOD_S = 15 * 60
 """Seconds, as in the tutorial's example."""
 
 AVAILABILITIES, CALLS = "/v1/users/availabilities", "/v1/calls"
@@ -49,7 +49,7 @@ class Tracker:
         """Step 3: the availabilities and the calls of the activity period."""
         self._read(AVAILABILITIES, AVAILABILITIES)
         now = int(self.time.now)
-        self._read(CALLS, f"{CALLS}?order=desc&per_page=50&from={now - ACTIVITY_PERIOD}&to={now}")
+        self._read(CALLS, f"{CALLS}?order=desc&per_page=50&from={now - ACTIVITY_PERIOD_S}&to={now}")
 
     def refresh_every(self, interval: float, seconds: float) -> None:
         """Refresh so often for so long; where that cannot be done, one refresh follows the other."""

@@ -63,7 +63,7 @@ class ApiFaults:
         async def mostly_proper(exchange: Exchange) -> Response:
             if self._random.random() < share:
                 return await respond(exchange)
-            return exchange.proper_answer()
+            return exchange.normal_response()
 
         return lambda: self._aircall.failing(Fault(lambda _: True, mostly_proper))
 
@@ -99,7 +99,7 @@ class ApiFaults:
 
     async def _slow(self, exchange: Exchange) -> Response:
         await asyncio.sleep(self._random.uniform(0.5, 8))
-        return exchange.proper_answer()
+        return exchange.normal_response()
 
     @contextmanager
     def _wrong_dates(self) -> Iterator[None]:
@@ -109,7 +109,7 @@ class ApiFaults:
             wrong = not self._aircall.date_error and self._random.random() < 1 / 3
             error = self._random.choice(WRONG_DATES) + self._random.uniform(-300, 300)
             self._aircall.date_error = error if wrong else 0.0
-            return exchange.proper_answer()
+            return exchange.normal_response()
 
         with self._aircall.failing(Fault(lambda _: True, respond)):
             yield

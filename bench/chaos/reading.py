@@ -9,7 +9,7 @@ LEFT = (
 )
 """What it has still to read, to keep and to work on, under the names of different versions."""
 
-POLLS = 2.0
+POLLS_UNTIL_SEEN = 2.0
 """Polls since its start after which it has seen what had happened before."""
 
 
@@ -25,7 +25,7 @@ def unread(scrape: Scrape) -> dict[str, float | None]:
             wanting |= {name: value for name, value in values.items() if value is not None}
     for dataset in ("calls", "availabilities"):
         polls = scrape.value("aircall_polls_total", dataset=dataset, result="success")
-        if (polls or 0.0) < POLLS:
+        if (polls or 0.0) < POLLS_UNTIL_SEEN:
             wanting[f"aircall_polls_total of {dataset}"] = polls
     if not scrape.all("aircall_team_calls_total"):
         wanting["aircall_team_calls_total"] = None

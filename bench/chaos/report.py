@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from bench.chaos.plan import Difference
 from bench.chaos.run import Chaos
 
-MOST = 6
+MAX_PRINTED = 6
 """Differences, and problems of scrapes, that are printed in full."""
 
 
@@ -37,19 +37,19 @@ def table(chaos: Chaos, differences: list[Difference]) -> str:
 
 def problems(chaos: Chaos, differences: list[Difference]) -> Iterator[str]:
     """Return a paragraph for everything that is not as it should be, with what was done around that time."""
-    for difference in differences[:MOST]:
+    for difference in differences[:MAX_PRINTED]:
         yield "\n".join([difference.text, *map(_indented, _about(chaos, difference))])
-    if len(differences) > MOST:
-        yield f"and {len(differences) - MOST:,} differences more"
+    if len(differences) > MAX_PRINTED:
+        yield f"and {len(differences) - MAX_PRINTED:,} differences more"
     seen = chaos.watch.problems
-    for text, first in list(chaos.watch.first_seen.items())[:MOST]:
+    for text, first in list(chaos.watch.first_seen.items())[:MAX_PRINTED]:
         around = chaos.journal.around(first - 30, first)
         when = f"first at {chaos.journal.at(first).strip()}, {seen[text]} times"
         yield "\n".join([f"{text} ({when})", *map(_indented, around)])
-    if len(seen) > MOST:
-        yield f"and {len(seen) - MOST:,} problems of scrapes more"
+    if len(seen) > MAX_PRINTED:
+        yield f"and {len(seen) - MAX_PRINTED:,} problems of scrapes more"
     yield from (f"exporter: {problem}" for problem in chaos.exporter.problems)
-    yield from (f"exporter's log: {line}" for line in chaos.exporter.errors()[:MOST])
+    yield from (f"exporter's log: {line}" for line in chaos.exporter.errors()[:MAX_PRINTED])
 
 
 def _about(chaos: Chaos, difference: Difference) -> Iterator[str]:

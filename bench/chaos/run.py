@@ -27,21 +27,21 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import DeliveryThread
 from exporter.simulator.webhooks import SimulatedWebhook
 
-HISTORY = 1800.0
+HISTORY_S = 1800.0
 """Seconds for which the account has lived before the exporter's first start."""
 
-ROUND = 2
+ROUNDING_S = 2
 """Seconds by which the beginning of counting may differ from what is seen of it from outside."""
 
 READY_SECONDS = 120.0
 """How long the first start may take until everything has been read."""
 
-LOOK = 0.5
+CHECK_INTERVAL_S = 0.5
 """Seconds between two looks at what the exporter says of itself."""
 
-AROUND = 60.0
+NEARBY_S = 60.0
 """Seconds before and after a call within which actions may have to do with it."""
-MOST_CALLS = 5
+MAX_PRINTED_CALLS = 5
 """Calls of a difference for which the actions around them are printed."""
 
 
@@ -77,7 +77,9 @@ class Chaos:
     def __init__(self, options: Options, archive: Database, directory: Path) -> None:
         self.options, self.archive = options, archive
         self.journal = Journal(options.loud)
-        self.account = BriefAccount(options.users, options.calls_per_hour, options.seed, time.time(), HISTORY)
+        self.account = BriefAccount(
+            options.users, options.calls_per_hour, options.seed, time.time(), HISTORY_S
+        )
         self.aircall = SimulatedAircall(
             self.account,
             rate_limit=options.requests_per_minute,
@@ -141,7 +143,7 @@ class Chaos:
                 differences.insert(0, Difference(f"the exporter did not say that all was read: {left}"))
             if not differences or time.monotonic() > deadline:
                 return differences
-            time.sleep(LOOK)
+            time.sleep(CHECK_INTERVAL_S)
 
     def _start(self) -> None:
         """Start the exporter for the first time, and let it read everything before anything goes wrong."""
@@ -152,7 +154,7 @@ class Chaos:
         polled = time.time()
         self._until_read(time.monotonic() + READY_SECONDS)
         self._until(lambda scrape: bool(scrape.all("aircall_team_calls_total")), READY_SECONDS)
-        counting_from = (begun - period - ROUND, polled - period + ROUND)
+        counting_from = (begun - period - ROUNDING_S, polled - period + ROUNDING_S)
         self.first = FirstStart(counting_from, (begun, time.time()))
         self.aircall.webhooks.add(SimulatedWebhook(f"{self.exporter.url}/webhook", token=TOKEN))
         self.office.start()
@@ -210,7 +212,7 @@ class Chaos:
             scrape = Scrape.at(self.exporter.url)
             if holds(scrape) or time.monotonic() > deadline:
                 return scrape
-            time.sleep(LOOK)
+            time.sleep(CHECK_INTERVAL_S)
 
     def _at_most(self) -> ledger.Counts:
         with self.account.lock:
@@ -218,11 +220,11 @@ class Chaos:
 
     def around(self, difference: Difference) -> list[str]:
         """Return what was done around the calls that a difference is about."""
-        calls = difference.calls[-MOST_CALLS:]
+        calls = difference.calls[-MAX_PRINTED_CALLS:]
         if not calls:
             return []
         begun = min(call.started_at for call in calls)
-        return self.journal.around(begun - AROUND, max(c.ended_at or time.time() for c in calls) + AROUND)
+        return self.journal.around(begun - NEARBY_S, max(c.ended_at or time.time() for c in calls) + NEARBY_S)
 
     def _random(self, kind: str) -> Random:
         return Random(f"{kind} {self.options.seed}")  # noqa: S311 (a simulation)

@@ -14,10 +14,10 @@ from bench.shared import ledger
 from bench.shared.ledger import Counts
 from bench.shared.scrape import Labels, Scrape
 
-INTERVAL = 2.0
+INTERVAL_S = 2.0
 """Seconds between two scrapes."""
 
-NOTICED = 2.0
+IN_FLIGHT_S = 2.0
 """Seconds within which a request may be on its way that was answered before everything failed."""
 
 COUNTERS = ("_total", "_bucket", "_sum", "_count")
@@ -44,7 +44,7 @@ class Watch:
 
     def run(self, stopped: threading.Event) -> None:
         """Scrape until `stopped` is set."""
-        while not stopped.wait(INTERVAL):
+        while not stopped.wait(INTERVAL_S):
             self._exporter.check()
             self.look()
 
@@ -91,11 +91,11 @@ class Watch:
 
     def _check_age(self, scrape: Scrape, seconds: float) -> None:
         """Check that data is not reported as fresh if it cannot have been read for this many seconds."""
-        if seconds <= NOTICED or scrape.value("aircall_up") == 0:
+        if seconds <= IN_FLIGHT_S or scrape.value("aircall_up") == 0:
             return
         for dataset in ("calls", "availabilities"):
             age = scrape.value("aircall_dataset_age_seconds", dataset=dataset)
-            if age is not None and age < seconds - NOTICED:
+            if age is not None and age < seconds - IN_FLIGHT_S:
                 since = f"{seconds:.0f} s after the last proper answer"
                 self._problem(f"aircall_up was 1 and {dataset} {age:.0f} s old, {since}")
 

@@ -138,7 +138,7 @@ class CallStore:
         if known is None or known.started_at != call.started_at:
             self._start_index.add(call.started_at, call.id)
         self.calls[call.id] = call
-        self.talking.saw(call, at)
+        self.talking.apply(call, at)
         self.recount_ids.discard(call.id)
         if not done:
             self.active[call.id] = at

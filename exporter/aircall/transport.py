@@ -22,7 +22,7 @@ notice, most of them after a minute or more."""
 MIN_SILENT_DROP_S = 2.0
 """Seconds for which a connection must be idle before a NAT may drop it without notice."""
 
-CAUTION = 3600.0
+SHORT_IDLE_PERIOD_S = 3600.0
 """Seconds for which connections are kept for a shorter time after idle ones were dropped."""
 
 Addresses = list[tuple[Any, ...]]
@@ -289,5 +289,5 @@ class Transport(HTTPAdapter):
         self.close()
         if idle > self._survived:
             self._max_idle = max(self._survived, min(self.max_idle, idle) / 2)
-            self._cautious_until = time.monotonic() + CAUTION
+            self._cautious_until = time.monotonic() + SHORT_IDLE_PERIOD_S
         self._survived = 0.0

@@ -10,7 +10,7 @@ from exporter.archive.schema import state
 
 T = TypeVar("T")
 
-PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
+PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
 
 

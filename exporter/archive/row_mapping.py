@@ -14,7 +14,7 @@ T = TypeVar("T", str, str | None)
 
 Row = dict[str, Any]
 
-LONGEST_TAG = 500
+MAX_TAG_LENGTH = 500
 """Maximum length of a tag, because PostgreSQL limits the size of index entries."""
 
 
@@ -47,7 +47,7 @@ def call_row(record: CallRecord, callers: Callers, removed_to: int) -> Row:
 
 
 def _tags(record: CallRecord) -> list[str]:
-    return sorted({_text(name)[:LONGEST_TAG] for name in record.details.tag_names})
+    return sorted({_text(name)[:MAX_TAG_LENGTH] for name in record.details.tag_names})
 
 
 def _comments(record: CallRecord) -> Iterator[tuple[int | None, str]]:

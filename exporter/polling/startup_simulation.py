@@ -19,7 +19,7 @@ _NEEDS = {ENDED_CALLS: set(CORE), "assignments": {"users", "numbers"}}
 _SIZE = {ENDED_CALLS: "calls", "availabilities": "users", SUBSTATUSES: "users", "assignments": "users"}
 """Other datasets from which the length of a dataset is known."""
 
-DAY = 86_400.0
+DAY_S = 86_400.0
 
 _PAGE = endpoints.teams()
 """A placeholder for any request, which is counted but not sent."""
@@ -32,7 +32,7 @@ def first_read(company: Company, settings: Settings, limit: float, latency: floa
     """
     start = Start(company, settings, limit, latency)
     datasets = schedule.targets(settings).keys() - {ENDED_CALLS}
-    while not start.known.keys() >= datasets and start.now < DAY:
+    while not start.known.keys() >= datasets and start.now < DAY_S:
         start.step()
     return dict.fromkeys(datasets, math.inf) | start.known
 

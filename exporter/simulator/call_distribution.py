@@ -3,16 +3,16 @@
 from functools import partial
 from random import Random
 
-from exporter.simulator.call_handling import Conversations
+from exporter.simulator.call_handling import CallHandling
 from exporter.simulator.load_profile import CompanyClock
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
 from exporter.simulator.switchboard import Switchboard
 
-LONGEST_WAIT = 60.0
+MAX_WAIT_S = 60.0
 """Seconds in the queue after which Aircall sends a caller to the voicemail."""
 
 
-class Reception:
+class CallDistribution:
     """Brings callers and available users together.
 
     A waiting call rings on one user at a time, the one idle for longest; a user who becomes free gets
@@ -21,14 +21,14 @@ class Reception:
 
     def __init__(self, board: Switchboard, random: Random, clock: CompanyClock) -> None:
         self._board, self._random, self._clock = board, random, clock
-        self.conversations = Conversations(board, random, on_free=self.serve)
+        self.handling = CallHandling(board, random, on_free=self.serve)
         self._queues: dict[SimulatedNumber, dict[int, SimulatedCall]] = {}
         """By number, calls by id that ring on nobody, oldest first; numbers without any are left out."""
         self._ringing_on: set[int] = set()
         self._declined: dict[int, set[int]] = {}
         """By call in the queue, the users on whom it rang in vain."""
 
-    def welcome(self, number: SimulatedNumber | None, caller: str) -> None:
+    def start_inbound_call(self, number: SimulatedNumber | None, caller: str) -> None:
         """Let someone call a number; without one, nobody will ever answer him."""
         random, schedule = self._random, self._board.schedule
         call = self._board.ring_in(number.id if number else None, caller)
@@ -66,8 +66,8 @@ class Reception:
             return
         self._declined[call.id] = set()
         patience = 9 + self._random.expovariate(1 / 80)
-        end = partial(self._leave_queue, call, abandons=patience < LONGEST_WAIT)
-        self._board.schedule(self._board.now + min(patience, LONGEST_WAIT), end)
+        end = partial(self._leave_queue, call, abandons=patience < MAX_WAIT_S)
+        self._board.schedule(self._board.now + min(patience, MAX_WAIT_S), end)
         self._offer(call)
 
     def _offer(self, call: SimulatedCall) -> None:
@@ -98,7 +98,7 @@ class Reception:
         elif answers and self._is_free(user.id):
             self._board.answer(call.id, user.id)
             del self._declined[call.id]
-            self.conversations.talk(call)
+            self.handling.talk(call)
         else:
             self._declined[call.id].add(user.id)
             self._board.decline(call.id, user.id)

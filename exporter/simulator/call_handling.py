@@ -9,7 +9,7 @@ from exporter.simulator.names import COMMENTS, TAGS
 from exporter.simulator.switchboard import Switchboard
 
 
-class Conversations:
+class CallHandling:
     """Talks, transfers, hang-ups, and the tags and comments that follow.
 
     `on_free` is told who has finished a call and its after-call work.

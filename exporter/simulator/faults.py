@@ -18,9 +18,9 @@ class Exchange:
     path: str
     client: object
     """The address of the client's end of the connection, (host, port)."""
-    proper_answer: Callable[[], Response]
+    normal_response: Callable[[], Response]
     drop_connection: Callable[[], None]
-    nobody_waits: Callable[[], bool]
+    is_stopping: Callable[[], bool]
     """Whether the server is about to stop, and an answer would be in vain."""
     query: Mapping[str, str] = field(default_factory=dict)
     """The request's query parameters, the last value of each."""
@@ -28,7 +28,7 @@ class Exchange:
 
 Respond = Callable[[Exchange], Awaitable[Response]]
 
-TEN_THOUSAND = 10_000
+MAX_OBJECTS_PER_QUERY = 10_000
 """The most objects of a list that Aircall serves for one query."""
 
 
@@ -53,7 +53,7 @@ def when(condition: Callable[[Exchange], bool], respond: Respond) -> Respond:
     """Answer by `respond` if `condition` is true of the exchange, else properly."""
 
     async def conditionally(exchange: Exchange) -> Response:
-        return await respond(exchange) if condition(exchange) else exchange.proper_answer()
+        return await respond(exchange) if condition(exchange) else exchange.normal_response()
 
     return conditionally
 
@@ -74,10 +74,10 @@ def limited_to_10k(status: int = 400) -> Respond:
         page, size = (
             int(exchange.query.get(name, value)) for name, value in (("page", "1"), ("per_page", "20"))
         )
-        if (page - 1) * size >= TEN_THOUSAND:
+        if (page - 1) * size >= MAX_OBJECTS_PER_QUERY:
             return Response(body, status, media_type="application/json")
-        proper = exchange.proper_answer()
-        if page * size >= TEN_THOUSAND:
+        proper = exchange.normal_response()
+        if page * size >= MAX_OBJECTS_PER_QUERY:
             content = msgspec.json.decode(bytes(proper.body))
             bounds = "&".join(f"{name}={value}" for name, value in exchange.query.items() if name != "page")
             content["meta"]["next_page_link"] = (
@@ -91,7 +91,7 @@ def limited_to_10k(status: int = 400) -> Respond:
 
 async def cut_off(exchange: Exchange) -> Response:
     """Answer with the first half of the JSON, as if it were all."""
-    body = bytes(exchange.proper_answer().body)
+    body = bytes(exchange.normal_response().body)
     return Response(body[: len(body) // 2], media_type="application/json")
 
 
@@ -116,15 +116,15 @@ class DropIdle:
         """Answer what is proper, or not at all."""
         if exchange.client not in self.seen:
             self.seen.add(exchange.client)
-            return exchange.proper_answer()
-        while self.silently and not exchange.nobody_waits():
+            return exchange.normal_response()
+        while self.silently and not exchange.is_stopping():
             await asyncio.sleep(0.01)
         return await close_connection(exchange)
 
 
 async def reset(exchange: Exchange) -> Response:
     """Reset the connection in the middle of the answer."""
-    body = bytes(exchange.proper_answer().body)
+    body = bytes(exchange.normal_response().body)
 
     async def half() -> AsyncIterator[bytes]:
         yield body[: len(body) // 2]
@@ -136,13 +136,13 @@ async def reset(exchange: Exchange) -> Response:
 
 async def drip(exchange: Exchange) -> Response:
     """Answer a byte at a time, and never to the end."""
-    body = bytes(exchange.proper_answer().body)
+    body = bytes(exchange.normal_response().body)
 
     async def drops() -> AsyncIterator[bytes]:
         for position in range(len(body) - 1):
             yield body[position : position + 1]
             await asyncio.sleep(0.01)
-        while not exchange.nobody_waits():
+        while not exchange.is_stopping():
             await asyncio.sleep(0.01)
 
     return _sent_as(drops(), len(body))
@@ -157,7 +157,7 @@ def padded(size: int) -> Respond:
     """Answer what is proper, and spaces behind it up to `size` bytes."""
 
     async def respond(exchange: Exchange) -> Response:
-        return Response(bytes(exchange.proper_answer().body).ljust(size), media_type="application/json")
+        return Response(bytes(exchange.normal_response().body).ljust(size), media_type="application/json")
 
     return respond
 
@@ -166,7 +166,7 @@ def edited(change: Callable[[Any], object]) -> Respond:
     """Answer what is proper, after `change` has worked on the decoded JSON in place."""
 
     async def respond(exchange: Exchange) -> Response:
-        proper = exchange.proper_answer()
+        proper = exchange.normal_response()
         content = msgspec.json.decode(bytes(proper.body))
         change(content)
         return Response(msgspec.json.encode(content), proper.status_code, media_type="application/json")
@@ -195,6 +195,6 @@ class Hang:
     async def __call__(self, exchange: Exchange) -> Response:
         """Wait, then answer what is proper by then."""
         self.reached.set()
-        while not (self.released.is_set() or exchange.nobody_waits()):
+        while not (self.released.is_set() or exchange.is_stopping()):
             await asyncio.sleep(0.01)  # a blocking wait would hold up everyone else's requests
-        return exchange.proper_answer()
+        return exchange.normal_response()

@@ -24,7 +24,7 @@ class SimulatedUser:
     """What the user set: `available`, `unavailable`, or `custom` for working hours ("Auto" in the phone)."""
     substatus: str = "always_open"
     """`always_open`, `always_closed`, or why he pauses, such as `Out for lunch`."""
-    held_back: bool = False
+    forced_unavailable: bool = False
     """Whether somebody else made the user unavailable, until that is undone or he signs out."""
     call: SimulatedCall | None = None
     """The call that keeps the user busy now: one dialled or answered."""

@@ -157,14 +157,14 @@ class SimulatedAircall:
             path=request.url.path,
             client=request.client,
             query=request.query_params,
-            proper_answer=lambda: self._well(request, endpoint),
+            normal_response=lambda: self._well(request, endpoint),
             drop_connection=lambda: self._server.drop(request.client),
-            nobody_waits=lambda: self._server.should_exit,
+            is_stopping=lambda: self._server.should_exit,
         )
         for fault in list(self.faults):
             if fault.match(exchange.path):
                 return await fault.respond(exchange)
-        return exchange.proper_answer()
+        return exchange.normal_response()
 
     def _well(self, request: Request, endpoint: Endpoint) -> Response:
         with self.account.lock:

@@ -13,7 +13,7 @@ from exporter.simulator.directory import Directory
 from exporter.simulator.models import Direction, SimulatedCall, SimulatedNumber, SimulatedUser
 from exporter.simulator.timeline import Timeline
 
-UNTIL_ENDED = 30.0
+ENDED_EVENT_DELAY_S = 30.0
 """Seconds from hanging up until Aircall has everything that belongs to a call, and says that it has ended."""
 
 
@@ -93,7 +93,7 @@ class Switchboard(Directory):
             if user.availability_status == "custom":
                 return
             free = status == "available"
-            user.availability_status, user.held_back = status, not free
+            user.availability_status, user.forced_unavailable = status, not free
             user.substatus = "always_open" if free else "always_closed"
             if user.presence in ("available", "do_not_disturb"):
                 self.set_availability(user_id, "available" if free else "do_not_disturb")
@@ -277,7 +277,9 @@ class Switchboard(Directory):
         self._tell("call.hungup", call, at)
         self._release(call, at)
         if self.listeners:
-            self.schedule(at + UNTIL_ENDED, partial(self._tell, "call.ended", call, at + UNTIL_ENDED))
+            self.schedule(
+                at + ENDED_EVENT_DELAY_S, partial(self._tell, "call.ended", call, at + ENDED_EVENT_DELAY_S)
+            )
 
     @staticmethod
     def _not_before(earlier: int, at: float) -> int:

@@ -28,7 +28,7 @@ from grafana.boards.palette import REASONS as MISSED_BECAUSE
 ARCHIVE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${archive}")
 EVERYTHING = "'*'"
 QUOTE, ESCAPED = '"', '\\"'
-SHORTEST_INDEXED = 3
+MIN_INDEXED_LENGTH = 3
 """Signs of a text from which on the index of words narrows anything down."""
 
 
@@ -277,6 +277,6 @@ def _holds(text: str) -> str:
         escaped = f"replace({escaped}, '{sign}', '\\{sign}')"
     pattern = f"'%' || {escaped} || '%'"
     return (
-        f"(length({text}) >= {SHORTEST_INDEXED} AND c.words LIKE {pattern}"
-        f" OR length({text}) < {SHORTEST_INDEXED} AND c.words || '' LIKE {pattern})"
+        f"(length({text}) >= {MIN_INDEXED_LENGTH} AND c.words LIKE {pattern}"
+        f" OR length({text}) < {MIN_INDEXED_LENGTH} AND c.words || '' LIKE {pattern})"
     )

@@ -190,7 +190,7 @@ def _outcomes() -> list[model.ValueMapping]:
 
 
 def _reasons() -> list[model.ValueMapping]:
-    words = {sign.code: model.ValueMappingResult(text=sign.text) for sign in REASONS}
+    words = {style.code: model.ValueMappingResult(text=style.text) for style in REASONS}
     return [model.ValueMap(options=words)]
 
 

@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
     FieldColorModeId,
 )
 
-from grafana.boards.palette import Sign
+from grafana.boards.palette import StateStyle
 from grafana.boards.panels import Frame, framed, sorted_by
 
 C = TypeVar("C", timeseries.Panel, barchart.Panel)
@@ -32,7 +32,7 @@ CHOSEN = f"{CALLS}&${{team:queryparam}}&${{number:queryparam}}"
 DASHED = "/limit|threshold|earlier|budget|asked for/"
 
 
-def lines(frame: Frame, *queries: Dataquery, shown: Sequence[Sign] = ()) -> timeseries.Panel:
+def lines(frame: Frame, *queries: Dataquery, shown: Sequence[StateStyle] = ()) -> timeseries.Panel:
     """Lines over time; the frame's steps are drawn too."""
     panel = _coloured(
         framed(timeseries.Panel(), frame, queries)
@@ -53,7 +53,7 @@ def lines(frame: Frame, *queries: Dataquery, shown: Sequence[Sign] = ()) -> time
     return panel.max(1) if frame.unit == "percentunit" else panel
 
 
-def bars(frame: Frame, shown: Sequence[Sign], *queries: Dataquery) -> timeseries.Panel:
+def bars(frame: Frame, shown: Sequence[StateStyle], *queries: Dataquery) -> timeseries.Panel:
     """Counts over time, stacked; each bar counts what fell into it."""
     return _coloured(
         framed(timeseries.Panel(), frame, queries)
@@ -69,7 +69,9 @@ def bars(frame: Frame, shown: Sequence[Sign], *queries: Dataquery) -> timeseries
     )
 
 
-def by_name(frame: Frame, shown: Sequence[Sign], query: Dataquery, name: str, column: str) -> barchart.Panel:
+def by_name(
+    frame: Frame, shown: Sequence[StateStyle], query: Dataquery, name: str, column: str
+) -> barchart.Panel:
     """A stacked bar per name, its parts by column."""
     return _coloured(
         framed(barchart.Panel(), frame, [query])
@@ -97,7 +99,7 @@ def by_name(frame: Frame, shown: Sequence[Sign], query: Dataquery, name: str, co
 
 
 def by_clock(
-    frame: Frame, shown: Sequence[Sign], queries: Iterable[Dataquery], time_format: str
+    frame: Frame, shown: Sequence[StateStyle], queries: Iterable[Dataquery], time_format: str
 ) -> barchart.Panel:
     """Sums by what the clock or the calendar said."""
     return _coloured(
@@ -119,7 +121,7 @@ def by_clock(
                         "Time": {"aggregations": [], "operation": "groupby"},
                         **{
                             name: {"aggregations": ["sum"], "operation": "aggregate"}
-                            for name in (sign.code for sign in shown)
+                            for name in (style.code for style in shown)
                         },
                     }
                 },
@@ -211,14 +213,14 @@ def units(panel: table.Panel, **named: str) -> table.Panel:
     return panel
 
 
-def _coloured(panel: C, shown: Sequence[Sign]) -> C:
-    for sign in shown:
-        colour = FieldColor().mode(FieldColorModeId.FIXED).fixed_color(sign.colour).build()
+def _coloured(panel: C, shown: Sequence[StateStyle]) -> C:
+    for style in shown:
+        colour = FieldColor().mode(FieldColorModeId.FIXED).fixed_color(style.colour).build()
         panel = panel.override_by_name(
-            sign.code,
+            style.code,
             [
                 DynamicConfigValue(id_val="color", value=colour),
-                DynamicConfigValue(id_val="displayName", value=sign.text),
+                DynamicConfigValue(id_val="displayName", value=style.text),
             ],
         )
     return panel

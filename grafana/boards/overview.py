@@ -69,7 +69,7 @@ def _people(group: Group) -> Panel:
         9,
         "How many users are in which state, each user once, in however many teams. Offline: not signed in "
         "to the phone. Good: enough available to answer whoever calls next.",
-        [tile_of(sign.code, sign.text) for sign in STATES if sign.code != "unknown"],
+        [tile_of(style.code, style.text) for style in STATES if style.code != "unknown"],
     )
 
 

@@ -7,7 +7,7 @@ from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import queue_wait, service_level
-from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, Sign
+from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER, named_queue
 from grafana.boards.variables import recorded
@@ -116,8 +116,8 @@ def _longest() -> Builder[Panel]:
         over_time(queue_wait("warning"), "warning threshold"),
         over_time(queue_wait("critical"), "critical threshold"),
         shown=(
-            Sign("warning threshold", YELLOW, "warning threshold"),
-            Sign("critical threshold", BRIGHT_RED, "critical threshold"),
+            StateStyle("warning threshold", YELLOW, "warning threshold"),
+            StateStyle("critical threshold", BRIGHT_RED, "critical threshold"),
         ),
     )
 

@@ -18,7 +18,7 @@ from grafana.boards.palette import (
     OUTBOUND,
     STATES,
     UNANSWERED,
-    Sign,
+    StateStyle,
     state_codes,
 )
 from grafana.boards.panels import Frame, now, over_time
@@ -34,7 +34,7 @@ PAGE = Page(
 QUIET = "No calls in this time range"
 MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
 SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
-AT_MOST = 30
+MAX_USERS = 30
 """Users in a chart of bars: more names have no room beside them."""
 ONCE = "max without (team_id, team)"
 
@@ -58,7 +58,7 @@ def _seconds(states: str) -> str:
 
 def _foremost(expr: str, measure: str) -> str:
     """Of the users those who have most of something."""
-    return f"({expr} and on (user_id) topk({AT_MOST}, {measure}))"
+    return f"({expr} and on (user_id) topk({MAX_USERS}, {measure}))"
 
 
 def _column(expr: str) -> Dataquery:
@@ -169,7 +169,7 @@ def _spent() -> Builder[Panel]:
         Frame(
             title="Time in each state",
             description="How the time range was spent by each user, as far as the exporter watched; of many "
-            f"users the {AT_MOST} who were not offline for longest. The table has all.",
+            f"users the {MAX_USERS} who were not offline for longest. The table has all.",
             unit="s",
             empty="No users in this time range",
             width=12,
@@ -191,16 +191,16 @@ def _by_user() -> Builder[Panel]:
             title="Calls of each user",
             description="Calls that ended in the time range: inbound that the user answered, outbound "
             "answered and not. Missed calls have no user in Aircall. Of many users the "
-            f"{AT_MOST} with most calls; the table has all.",
+            f"{MAX_USERS} with most calls; the table has all.",
             unit="short",
             empty=QUIET,
             width=12,
             height=16,
         ),
         (
-            Sign("inbound answered", GREEN, "inbound answered"),
-            Sign("outbound answered", NEUTRAL, "outbound answered"),
-            Sign("outbound unanswered", GREY, "outbound, not answered"),
+            StateStyle("inbound answered", GREEN, "inbound answered"),
+            StateStyle("outbound answered", NEUTRAL, "outbound answered"),
+            StateStyle("outbound unanswered", GREY, "outbound, not answered"),
         ),
         now(told_apart(_foremost(calls, f"sum by (user_id) ({made})"))),
         "user",

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, VariableHide
 
-from grafana.boards.palette import Sign, signs
+from grafana.boards.palette import StateStyle, value_mappings
 from grafana.boards.panels import Frame, framed, now
 from grafana.boards.promql import Text, clock, constant, described, number, sentence
 from grafana.boards.variables import exporter
@@ -24,7 +24,7 @@ COMPANY = ""  # the keys of what is one for all
 def stacked(
     frame: Frame,
     queries: Sequence[str],
-    shown: Sequence[Sign],
+    shown: Sequence[StateStyle],
     *,
     caption_size: int = 20,
     text_size: int = 14,
@@ -35,12 +35,12 @@ def stacked(
 
 
 def tiles(
-    frame: Frame, queries: Sequence[str], shown: Sequence[Sign], *, caption_size: int, text_size: int
+    frame: Frame, queries: Sequence[str], shown: Sequence[StateStyle], *, caption_size: int, text_size: int
 ) -> stat.Panel:
     """Text sizes are in pixels: Grafana would shrink a sentence to one line, a fixed size lets it wrap."""
     return (
         framed(stat.Panel(), frame, map(now, queries))
-        .mappings(signs(*shown))
+        .mappings(value_mappings(*shown))
         .override_by_name(
             "text", [DynamicConfigValue(id_val="displayName", value="${__data.fields.caption}")]
         )

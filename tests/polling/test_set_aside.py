@@ -13,7 +13,7 @@ from exporter.account.coverage import RECHECK_AGES_S
 from exporter.account.reference_data import ReferenceData
 from exporter.account.removal_detector import CONFIRMATION_S
 from exporter.account.set_aside import SetAside
-from exporter.aircall.client import READ_TIMEOUT
+from exporter.aircall.client import REQUEST_TIMEOUT_S
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
@@ -62,7 +62,7 @@ def page_with(is_bad: Callable[[int], bool], respond: Respond) -> Respond:
     """Answer by `respond` each page of calls that holds a bad one, by its start."""
 
     def holds(exchange: Exchange) -> bool:
-        starts = re.findall(rb'"started_at":(\d+)', bytes(exchange.proper_answer().body))
+        starts = re.findall(rb'"started_at":(\d+)', bytes(exchange.normal_response().body))
         return any(is_bad(int(start)) for start in starts)
 
     return faults.when(holds, respond)
@@ -335,7 +335,7 @@ def test_calls_that_hang_slow_others_ever_more_rarely(world: Polled, account: Si
     paths = [f"/v1/calls/{call.id}" for call in stuck]
 
     async def hang(exchange: Exchange) -> Response:
-        world.time.now += READ_TIMEOUT
+        world.time.now += REQUEST_TIMEOUT_S
         return await faults.close_connection(exchange)
 
     world.aircall.faults.append(Fault(at_path(*paths), hang))
