@@ -1,7 +1,7 @@
-"""A week in which Aircall and the database fail all the time: `python -m bench.soak` makes a table for docs.
+"""Run the exporter for a week with faults of Aircall and the database: `python -m bench.soak` prints a table.
 
-The exporter in simulated time, over real HTTP, against an account in a process of its own: what memory this
-one takes is the exporter's. Half an hour or so for the week, `--days 1` for less.
+The exporter runs in simulated time over real HTTP. The account is in a separate process, so this process has
+only the exporter's memory. A week takes about half an hour; `--days 1` takes less.
 """
 
 import argparse
@@ -35,28 +35,28 @@ from tests.simulated_time import NOON, Polled, SimulatedTime
 
 DAY_S = 86_400
 SILENCE_S = 0.3
-"""Real seconds after which an answer will not come any more."""
+"""Real seconds after which no response is expected any more."""
 
 MAX_MEMORY_GROWTH = 1.05
-"""How many times the first day's memory the last one's may be: caches fill, allocators are coarse."""
+"""Maximum ratio of the last day's memory to the first day's, as caches fill and allocators are coarse."""
 
 CALM_AT_END_S = 3 * 3600
-"""Seconds without faults before the end: what vanished is read again within half an hour."""
+"""Seconds without faults before the end. Missing objects are fetched again within half an hour."""
 
 SCRAPE_INTERVAL_S = 60
 """Seconds between two scrapes."""
 
 MEAN_OUTAGE_INTERVAL_S = 4 * 3600
 MAX_OUTAGE_S = 3600
-"""Seconds, on average, from one time that the database is away to the next, and that it is away at most."""
+"""Average seconds between two outages of the database, and the longest outage."""
 
 MAX_PENDING_CALLS = 200
-"""Calls that may wait for it: few enough that often there is no room for more."""
+"""Calls that may wait for the database, so few that the queue is often full."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """What the exporter has to know of the account in the other process."""
+    """The account in the other process, as far as the exporter needs it."""
 
     base_url: str
     api_id: str = "demo"
@@ -65,6 +65,7 @@ class Remote:
 
 
 def main() -> int:
+    """Run an exporter for days of simulated time with faults. Returns 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--days", type=float, default=7.0, help="how long (default: %(default)s)")
     parser.add_argument("--users", type=int, default=200, help="(default: %(default)s)")
@@ -96,7 +97,7 @@ def main() -> int:
 
 
 class Soak:
-    """An exporter that is watched for days."""
+    """Runs an exporter for days and checks it."""
 
     def __init__(
         self, world: Polled, account: Connection, archive: Away, database: str, calm_from: float
@@ -111,7 +112,7 @@ class Soak:
         )
 
     def run(self, until: float) -> int:
-        """Live until then; 1 where something was lost, spent or grew."""
+        """Run until `until`. Returns 1 if a call was lost, the budget exceeded, or memory grew."""
         print("| day | requests | failed | faults so far | calls | memory, MB | blocks | minutes |")
         print("| --: | --: | --: | --: | --: | --: | --: | --: |", flush=True)
         memory = []
@@ -174,7 +175,7 @@ class Soak:
         )
 
     def _read_whole(self, now: float) -> None:
-        """Until everything is read of an account that stands still since `now`."""
+        """Poll until all data of an account that stopped at `now` is fetched."""
         going_on, account = self._ask("open"), self._world.poller.account
         until = self._world.time.now + 7200
         while self._world.time.now < until and not (
@@ -186,7 +187,7 @@ class Soak:
         self._world.live(60)
 
     def _requests(self) -> tuple[float, float]:
-        """Requests so far, and those that brought nothing."""
+        """Return the number of requests, and of failed ones."""
         value = self._world.instruments.collect
         samples = [
             sample
@@ -205,7 +206,7 @@ class Soak:
 
 
 def resident() -> float:
-    """Megabytes, as Linux counts them."""
+    """Return the resident memory of this process in megabytes."""
     gc.collect()
     status = Path("/proc/self/status").read_text(encoding="ascii")
     found = re.search(r"VmRSS:\s+(\d+) kB", status)

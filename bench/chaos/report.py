@@ -1,4 +1,4 @@
-"""What a run came to: a table, and everything that is not as it should be."""
+"""Report the result of a run: a table, and all problems."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from bench.chaos.plan import Difference
 from bench.chaos.run import Chaos
 
 MAX_PRINTED = 6
-"""Differences, and problems of scrapes, that are printed in full."""
+"""Maximum number of differences, and of problems of scrapes, that are printed in full."""
 
 
 def table(chaos: Chaos, differences: list[Difference]) -> str:
-    """Return the figures of a run, as a table in Markdown."""
+    """Return the figures of a run as a Markdown table."""
     journal, options, way, watch = chaos.journal, chaos.options, chaos.way.counts, chaos.watch
     exporter, api = journal.counts("exporter"), journal.counts("API")
     reloads = sum(count for text, count in exporter.items() if text.startswith("reloaded"))
@@ -36,7 +36,7 @@ def table(chaos: Chaos, differences: list[Difference]) -> str:
 
 
 def problems(chaos: Chaos, differences: list[Difference]) -> Iterator[str]:
-    """Return a paragraph for everything that is not as it should be, with what was done around that time."""
+    """Yield a paragraph for each problem, with the actions around its time."""
     for difference in differences[:MAX_PRINTED]:
         yield "\n".join([difference.text, *map(_indented, _about(chaos, difference))])
     if len(differences) > MAX_PRINTED:

@@ -1,1 +1,1 @@
-"""What benches and tests share: the command as a process, scrapes, what is to be counted, PostgreSQL."""
+"""Share code between benchmarks and tests: processes, scrapes, expected counters, PostgreSQL."""

@@ -53,10 +53,12 @@ class CallBatch:
 
     @property
     def since(self) -> int:
+        """The earliest start of its calls (UNIX seconds, Aircall's clock)."""
         return self.calls[-1].started_at
 
     @property
     def until(self) -> int:
+        """The latest start of its calls (UNIX seconds, Aircall's clock)."""
         return self.calls[0].started_at
 
 
@@ -193,6 +195,7 @@ class CallStore:
         ]
 
     def active_calls(self) -> list[Call]:
+        """Return the active calls."""
         return [self.calls[call_id] for call_id in self.active]
 
     def age(self, call: Call) -> float:

@@ -109,6 +109,7 @@ class Client:
             )
 
     def close(self) -> None:
+        """Close all connections."""
         self._session.close()
 
     def send(self, request: Request[T]) -> tuple[T, Headers]:

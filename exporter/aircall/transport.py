@@ -261,16 +261,19 @@ class Transport(HTTPAdapter):
         return self._max_idle if time.monotonic() < self._cautious_until else MAX_IDLE_S
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        """Use our connection pools for direct connections."""
         super().init_poolmanager(*arguments, **named)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        """Use our connection pools for connections through a proxy."""
         manager = super().proxy_manager_for(proxy, **named)
         if not proxy.lower().startswith("socks"):  # an optional package, which connects by itself
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **named: Any) -> requests.Response:
+        """Send a request, and record for how long its connection had been idle."""
         attempt = _present.get()
         attempt.verify = named.get("verify")
         attempt.proxy = requests.utils.select_proxy(request.url or "", named.get("proxies"))

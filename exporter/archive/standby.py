@@ -66,6 +66,7 @@ class Standby:
         """Why this exporter may not take over."""
 
     def may_take_over(self, now: float) -> bool:
+        """Return whether this exporter may become the leader `now`. If not, `reason` says why."""
         try:
             found = self._leader_state()
         except ArchiveError:

@@ -114,6 +114,7 @@ class Archive:
         self._files = None if file is None else OpenFiles(self._engine, file)
 
     def close(self) -> None:
+        """Close all connections to the database."""
         self._engine.dispose()
         self._search_engine.dispose()
 

@@ -35,6 +35,7 @@ class Reading:
 
     @property
     def mean_age(self) -> float:
+        """The average age of the data in seconds."""
         return self.wait + self.interval / 2
 
     def age(self, share: float) -> float:
@@ -43,6 +44,7 @@ class Reading:
 
     @property
     def worst_age(self) -> float:
+        """The largest age of the data in seconds."""
         return self.wait + self.interval
 
 
@@ -63,10 +65,12 @@ class Plan:
 
     @property
     def requests(self) -> float:
+        """Requests per minute, of all datasets and late edits."""
         return self.late_edits + sum(reading.requests for reading in self.readings.values())
 
     @property
     def first_board(self) -> float:
+        """Seconds from the start until the first complete board."""
         return max(self.first_read[name] for name in (*CORE, *DIRECTORY))
 
     @property

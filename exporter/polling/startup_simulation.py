@@ -115,8 +115,10 @@ class Start:
         return self._model[name](self._tasks[name].elapsed)
 
     def _set_intervals(self) -> None:
-        """Set the intervals, as the poller does: a dataset of unknown length costs the pages fetched so
-        far."""
+        """Set the intervals, as the poller does.
+
+        A dataset of unknown length costs the pages fetched so far.
+        """
         guessed = {name: task.expected_cost for name, task in self._tasks.items() if not self._sized(name)}
         budget, share = self._budget.sustained, schedule.share_for_rest(self.known)
         if (guessed, budget, share) == self._planned_for:

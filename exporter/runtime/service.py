@@ -161,6 +161,7 @@ class Service:
         )
 
     def start(self) -> None:
+        """Start the threads. If the archive has a leader, polling begins once this exporter leads."""
         self._writer.start()
         if not self._archive.exclusive:
             self._begin()

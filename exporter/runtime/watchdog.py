@@ -43,9 +43,11 @@ class Watchdog:
         self._own = WorkerThread("watchdog", self._check, clock, HANG_TIMEOUT_S)
 
     def start(self) -> None:
+        """Start the thread that checks the others."""
         self._own.start()
 
     def stop(self) -> None:
+        """Stop the thread, and wait up to a second for it."""
         self._own.stop(1)
 
     @property

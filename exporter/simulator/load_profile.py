@@ -29,10 +29,10 @@ class CompanyClock:
         """Return the hour of the day at `at` (UNIX seconds)."""
         return (at - self._midnight) % DAY_S / 3600
 
-    def busyness(self, at: float) -> float:
-        """How many calls there are at `at` (UNIX seconds), 1 being an ordinary working hour.
+    def load_factor(self, at: float) -> float:
+        """Return the load at `at` (UNIX seconds), relative to an ordinary working hour.
 
-        Callers come in waves, a few minutes long: without these no queue would ever build up.
+        The load varies in waves of a few minutes. Without these there would be no queues.
         """
         minutes = (at - self._mid_morning) / 60
         waves = 1 + 0.3 * sin(2 * pi * minutes / 13 + 2) + 0.12 * sin(2 * pi * minutes / 39 + 1)

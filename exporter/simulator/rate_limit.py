@@ -25,5 +25,5 @@ class SpentRequests:
 
     @property
     def reset(self) -> int:
-        """When the next window begins."""
+        """The start of the next window (UNIX seconds)."""
         return (self._window + 1) * WINDOW_S

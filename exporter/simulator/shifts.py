@@ -19,9 +19,9 @@ class _Change(NamedTuple):
 
 
 class Shifts:
-    """Sends users on and off shift and into their pauses, day after day.
+    """Changes the availability of users by shifts and pauses, day after day.
 
-    `on_free` is told who has become available.
+    `on_free` is called with each user who becomes available.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Shifts:
         self._board, self._random, self._clock, self._on_free = board, random, clock, on_free
 
     def begin(self) -> None:
-        """Bring everyone to where the shifts of today and last night have him now, and go on from there."""
+        """Set each user's availability by the shifts of today and last night, and schedule later ones."""
         for user_id in list(self._board.users):
             self._board.set_availability(user_id, "offline")
         midnight = self._clock.midnight(self._board.now)

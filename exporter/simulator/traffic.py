@@ -15,8 +15,8 @@ INBOUND_SHARE = 0.64
 class Life:
     """Callers who call the company's numbers, and users who work their shifts and call customers.
 
-    It is mid-morning at the company at `mid_morning` (UNIX seconds). `calls_per_hour` is the average of
-    an ordinary working hour; people talk `talk_scale` times as long as usual.
+    At `mid_morning` (UNIX seconds) it is mid-morning at the company. `calls_per_hour` is the average of an
+    ordinary working hour. `talk_scale` is the factor for the usual length of conversations.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Life:
         """Start a call, or none if the current load is below the peak, for which attempts are scheduled."""
         if self._ended:
             return
-        if self._random.random() * PEAK_LOAD_FACTOR < self._clock.busyness(self._board.now):
+        if self._random.random() * PEAK_LOAD_FACTOR < self._clock.load_factor(self._board.now):
             if self._random.random() < INBOUND_SHARE:
                 self._call_in()
             else:

@@ -107,6 +107,7 @@ class WebhookSender:
         return taken
 
     def close(self) -> None:
+        """Close all connections."""
         for connection in self._connections.values():
             connection.close()
 
@@ -144,6 +145,7 @@ class DeliveryThread:
         self._thread = threading.Thread(target=self._run, name="post office", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Colours, each with the word or style that says the same to who cannot tell them apart."""
+"""Define colours. A word or symbol says the same for people who cannot distinguish them."""
 
 from dataclasses import dataclass, replace
 
@@ -19,7 +19,7 @@ VIOLET = "#9E6FC9"
 
 @dataclass(frozen=True)
 class StateStyle:
-    """How a state or a level is shown: `text` is put before what the tile says."""
+    """The colour of a state or level, and the `text` before the tile's own text."""
 
     code: str
     colour: str
@@ -34,7 +34,7 @@ STATES = (
     StateStyle("offline", GREY, "Offline"),
     StateStyle("unknown", GREY, "State unknown"),
 )
-# As `aircall_user_availability_code` numbers them.
+# In the order of `aircall_user_availability_code`.
 STATE_CODES = ("offline", "available", "do_not_disturb", "in_call", "after_call_work", "unknown")
 ANSWERED = StateStyle("answered", GREEN, "answered")
 MISSED = StateStyle("missed", RED, "missed")
@@ -48,7 +48,7 @@ REASONS = (
     StateStyle("short_abandoned", NEUTRAL, "abandoned at once"),
     StateStyle("out_of_opening_hours", GREY, "out of opening hours"),
 )
-"""Why calls are missed, as Aircall names it."""
+"""Aircall's reasons for missed calls."""
 PICK_UP = StateStyle("pick_up", BRIGHT_GREEN, "☎ PICK UP")
 OVER = StateStyle("over", RED, "‼")
 LEVELS = (
@@ -60,12 +60,12 @@ LEVELS = (
 
 
 def plain(*shown: StateStyle) -> tuple[StateStyle, ...]:
-    """The colours alone, for tiles whose caption is the word."""
+    """Return the colours without texts, for tiles whose caption is the text."""
     return tuple(replace(style, text="") for style in shown)
 
 
 def value_mappings(*shown: StateStyle) -> list[model.ValueMapping]:
-    """Mappings for texts of the form `code|what the tile says`."""
+    """Build mappings for texts of the form `code|text of the tile`."""
     return [
         model.RegexMap(
             options=model.DashboardRegexMapOptions(
@@ -80,7 +80,7 @@ def value_mappings(*shown: StateStyle) -> list[model.ValueMapping]:
 
 
 def state_codes() -> list[model.ValueMapping]:
-    """Mappings for `aircall_user_availability_code`."""
+    """Build mappings for `aircall_user_availability_code`."""
     words = {style.code: style for style in STATES}
     return [
         model.ValueMap(
