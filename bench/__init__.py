@@ -1,1 +1,1 @@
-"""Measurements, run by hand: how fast, and by which index."""
+"""Benchmarks, run by hand."""

@@ -1,6 +1,6 @@
-"""Everything that is measured by hand, in turn: `python -m bench`, or `python -m bench NAME...`.
+"""Run all benchmarks with `python -m bench`, or some of them with `python -m bench NAME...`.
 
-Only by name: `chaos`, which takes an hour for each database.
+`chaos`, which takes an hour for each database, runs only by name.
 """
 
 import subprocess
@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> int:
-    """Run what is named, or each module that prints a table; gives 1 where one of them failed."""
+    """Run the named modules, or each one that prints a table. Returns 1 if one of them failed."""
     runnable = [path.stem for path in sorted(HERE.glob("[!_]*.py")) if "__main__" in path.read_text()]
     failed = False
     for name in sys.argv[1:] or runnable:

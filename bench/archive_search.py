@@ -1,8 +1,8 @@
-"""How fast the archive is searched: `python -m bench.archive_search` prints a table for docs/performance.md.
+"""Measure searches of the archive. `python -m bench.archive_search` prints a table for docs/performance.md.
 
-Fills an archive of either kind (some minutes for a million calls), then asks for each search what a board
-asks: the 500 newest calls and the totals. Times are the best of five, since
-whatever else the machine does only adds to them; the database is in memory by then.
+It fills an archive in each database, which takes some minutes for a million calls. Then it runs each search
+as the dashboard does: the 500 newest calls and the totals. Times are the best of five, because other load on
+the machine only adds to them. The database is in memory by then.
 """
 
 import argparse
@@ -28,6 +28,7 @@ TIMES = 5
 
 
 def main() -> None:
+    """Measure the searches on both databases, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.archive_search", description=__doc__)
     parser.add_argument("--calls", type=int, default=1_000_000, help="default: %(default)s")
     parser.add_argument("--days", type=int, default=180, help="the period searched (default: %(default)s)")
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 def milliseconds(archive: Archive, wanted: Criteria) -> float:
-    """How long a search takes, its connection included."""
+    """Return the duration of a search, with connecting."""
 
     def search() -> None:
         with archive.searching() as connection:
@@ -68,7 +69,7 @@ def milliseconds(archive: Archive, wanted: Criteria) -> float:
 
 
 def best(search: Callable[[], object]) -> float:
-    """Milliseconds of the quickest of several times."""
+    """Return the shortest of several durations in milliseconds."""
     return min(_timed(search) for _ in range(TIMES)) * 1000
 
 
@@ -80,7 +81,7 @@ def _timed(search: Callable[[], object]) -> float:
 
 @contextmanager
 def reader(url: str) -> Iterator[Connection]:
-    """A connection as Grafana's database user has it."""
+    """Return a connection of Grafana's database user."""
     engine = create_engine(url)
     with engine.connect() as connection:
         connection.exec_driver_sql("SET random_page_cost = 1.1")
@@ -90,13 +91,13 @@ def reader(url: str) -> Iterator[Connection]:
 
 
 def show(connection: Connection, wanted: Criteria) -> None:
-    """What the call history board asks: its own panels' SQL, filled in as Grafana does."""
+    """Run the SQL of the call history dashboard, with its variables replaced as Grafana does."""
     for panel in ("Calls", "What matches"):
         asked(connection, filled(statement(panel), (wanted.since, wanted.until), choices(wanted)))
 
 
 def indexes(archive: Archive, wanted: Criteria) -> Iterator[str]:
-    """The indexes that PostgreSQL uses for a search; a table that it reads whole in capitals."""
+    """Yield the indexes that PostgreSQL uses for a search, and in capitals tables that it scans."""
     for plan in plans(archive, wanted):
         yield from re.findall(r"(?:using|Bitmap Index Scan on) (\w+)", plan)
         yield from (table.upper() for table in re.findall(r"Seq Scan on (\w+)", plan))

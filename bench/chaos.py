@@ -1,8 +1,8 @@
-"""An hour in which everything around the exporter fails: `python -m bench.chaos` makes a table for docs.
+"""Run an hour of faults around the exporter: `python -m bench.chaos` prints a table for the documentation.
 
-The installed command reads a simulated account in real time, over real HTTP. Meanwhile it is killed, started
-again and reloaded with other settings, its database goes away, Aircall's API fails, and events are lost. In
-the end the archive and all counters are compared, call by call, with what happened in the account.
+The installed command fetches a simulated account in real time over real HTTP. Meanwhile it is killed,
+restarted, and reloaded with other settings. Its database is unavailable at times, Aircall's API fails, and
+events are lost. In the end the archive and all counters are compared with each call of the account.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from harness.chaos.run import Chaos, Options
 
 
 def main() -> int:
-    """Run once; returns 1 if anything is not as it should be."""
+    """Run once. Returns 1 if there are differences or problems."""
     default = Options()
     parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default=default.database)
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=default.kinds, default=default.kinds, metavar="KIND")
     parser.add_argument("--keep", type=Path, help="a directory for archive and log (default: temporary)")
     given = parser.parse_args()
-    logging.disable(logging.ERROR)  # the simulated server's, about answers that were broken off
+    logging.disable(logging.ERROR)  # the simulated server's, about interrupted responses
     options = Options(
         database=given.database,
         seconds=60 * given.minutes,

@@ -1,7 +1,7 @@
-"""A company at work whose API answers from memory: what is measured is the exporter, and nothing else.
+"""Simulate a company whose API responds from memory, so that only the exporter is measured.
 
-Calls come at a steady rate, so that in every poll the same few begin, end, and slide out of the activity
-period, however many there are in it.
+Calls begin at a constant rate. In each poll the same number of calls begin, end, and leave the activity
+period, for any number of calls in it.
 """
 
 from random import Random
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class Company:
-    """A company of so many `users`, and an exporter that knows it, with so many `calls` in its period."""
+    """A company with `users`, and its exporter with `calls` in the activity period."""
 
     def __init__(self, users: int, calls: int) -> None:
         self.now = NOON
@@ -75,7 +75,7 @@ class Company:
         self.exposition = Exposition(self.poller.snapshot(), registry, _idle, clocks)
 
     def go_on(self) -> None:
-        """Let time go by until the next poll, in which three calls are new and three others ended."""
+        """Advance to the next poll, in which three calls are new and three others have ended."""
         self.now += POLL_SECONDS
         self._changed = list(self._live)
         for _ in range(CALLS_A_POLL):
@@ -84,12 +84,12 @@ class Company:
         self._answer = self._page()
 
     def poll(self) -> None:
-        """What the exporter does for a poll, from the answer to the text that is scraped."""
+        """Poll once, from the response to the exposed text."""
         self.poller.step()
         self.exposition.update(self.poller.snapshot())
 
     def send(self, request: Request[T]) -> tuple[T, Headers]:
-        """Answer as Aircall's client would; the poller asks for nothing but calls."""
+        """Return a response as the API client does. The poller requests only calls."""
         return request.decode(self._answer), Headers(date=self.now)
 
     def _begin(self, at: int) -> None:
@@ -121,7 +121,7 @@ class Company:
         self._changed.clear()
 
     def _save(self, batch: Batch) -> None:
-        """Count as the archive does, and tell it as soon."""
+        """Count the calls of a batch as the archive does."""
         changed = {}
         for addition in batch.counted_calls:
             for key, count in addition.increments:

@@ -1,7 +1,7 @@
-"""What it costs that each transaction is on disk before its counters are exposed (SQLite).
+"""Measure the cost of writing each SQLite transaction to disk before its counters are exposed.
 
-`python -m bench.durability`: saves batches into two archives that differ only in `PRAGMA synchronous`, in
-turns, so that both have the same disk and the same other load.
+`python -m bench.durability` saves batches in two archives that differ only in `PRAGMA synchronous`. The
+archives take turns, so that both have the same disk and the same other load.
 """
 
 import time
@@ -21,7 +21,7 @@ from exporter.archive.store import Archive
 
 ROUNDS = 40
 SAVES = {1: 25, 10: 10, 500: 1}
-"""How many batches a round saves, by the calls in a batch: a poll brings a few, a start hundreds."""
+"""Batches of a round by calls per batch: a poll has few calls, a start hundreds."""
 
 _BOUNDS = answer_time_buckets(10, 20)
 _IDS = count(1)
@@ -51,6 +51,7 @@ def _batch(calls: int) -> Batch:
 
 
 def main() -> None:
+    """Measure both settings of `synchronous`, and print a table."""
     print("| calls in a transaction | NORMAL, ms | FULL, ms | FULL / NORMAL | transactions a second, FULL |")
     print("| --: | --: | --: | --: | --: |")
     for calls, saves in SAVES.items():

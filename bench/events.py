@@ -1,8 +1,8 @@
-"""What webhooks bring, and what they take: `python -m bench.events` prints tables for docs/performance.md.
+"""Measure webhooks. `python -m bench.events` prints tables for docs/performance.md.
 
-The exporter as a process of its own, events over real HTTP in real time. First, how long it takes from an
-event to `/metrics`, while a tenth of all events is lost, a tenth is doubled and a fifth comes late. Then a
-flood of events, while the exporter is scraped.
+The exporter is a separate process, and events arrive over real HTTP in real time. The first part measures the
+delay from an event to `/metrics`, while a tenth of all events is lost, a tenth is sent twice and a fifth
+arrives late. The second part is a flood of events while the exporter is scraped.
 """
 
 import argparse
@@ -34,24 +34,25 @@ SIZES = (24, 500)
 """Users of the companies in the first table."""
 
 LIMIT = 1200
-"""Requests a minute, so that everything is read soon."""
+"""Requests per minute, so that all data is fetched soon."""
 
 COURIERS = 4
-"""Connections over which the flood comes."""
+"""Connections of the flood."""
 
 CALLS = 20
-"""Calls that begin and end at once in the flood."""
+"""Calls of the flood that begin and end together."""
 
 EVENTS_OF_A_CALL = 5
-"""But for `call.ended`, which comes half a minute after the end."""
+"""Without `call.ended`, which is sent half a minute after the end."""
 
 TICKS = 10
-"""Steps in a second in which the flood comes."""
+"""Steps of the flood per second."""
 
 BUSY = 503
 
 
 def main() -> int:
+    """Measure the delay of events in companies of several sizes and in a flood, and print tables."""
     parser = argparse.ArgumentParser(prog="python -m bench.events", description=__doc__)
     parser.add_argument("--events", type=int, default=200, help="of each size (default: %(default)s)")
     parser.add_argument("--per-second", type=int, default=1000, help="the flood (default: %(default)s)")
@@ -66,16 +67,17 @@ def main() -> int:
 
 
 class Remembering(NetworkConditions):
-    """Remembers what became of the last event."""
+    """Remembers the delays of the last event."""
 
     def delays(self) -> list[float]:
+        """Return the delays, and keep them in `last`."""
         self.last = super().delays()
         return self.last
 
 
 @contextmanager
 def exporter(aircall: SimulatedAircall) -> Iterator[Process]:
-    """An exporter of this account that takes events, ready."""
+    """Return a ready exporter that receives this account's events."""
     with TemporaryDirectory() as directory:
         config = Path(directory, "aircall.yml")
         config.write_text(f"webhook: {{token: {TOKEN}}}\nstorage: {{backfill: 0s}}\n")
@@ -88,13 +90,13 @@ def exporter(aircall: SimulatedAircall) -> Iterator[Process]:
 
 
 def settled(scrape: Scrape) -> bool:
-    """Whether everything has been read once, the past as well."""
+    """Return whether all data has been fetched once, with the backfill."""
     ages = scrape.labels("aircall_dataset_age_seconds", "dataset")
     return ages >= set(DATASETS) and scrape.value("aircall_archive_backfill_remaining_seconds") == 0
 
 
 def freshness(users: int, events: int) -> str:
-    """How long it takes until a caller is in the queue on `/metrics`."""
+    """Return a table row with the delay until a caller is in the queue on `/metrics`."""
     calls_per_hour = 7.5 * users
     account = SimulatedAccount(users, calls_per_hour, start=time.time())
     way = Remembering(lost=0.1, doubled=0.1, late=0.2)
@@ -124,7 +126,7 @@ def freshness(users: int, events: int) -> str:
 
 
 def flood(per_second: int, seconds: int) -> int:
-    """Let more calls begin and end than any company has, and see whether all of them are counted."""
+    """Simulate more calls than any company has. Returns 1 if they are not all counted."""
     account = SimulatedAccount(CALLS * 2, 0, start=time.time())
     for user in account.users.values():
         user.wrap_up_time = 0
@@ -169,7 +171,7 @@ def flood(per_second: int, seconds: int) -> int:
 
 
 def begin_and_end(account: SimulatedAccount, calls: int) -> None:
-    """Let so many calls go from ringing to done; each is told of by `EVENTS_OF_A_CALL` events."""
+    """Simulate whole calls, with `EVENTS_OF_A_CALL` events for each."""
     numbers, users = list(account.numbers), list(account.users)
     account.advance(time.time())
     for place in range(calls):
@@ -182,7 +184,7 @@ def begin_and_end(account: SimulatedAccount, calls: int) -> None:
 
 
 def until_counted(url: str, calls: float) -> float:
-    """How many calls are counted, once all of them are or a minute is over."""
+    """Return the number of counted calls after all are counted, or after a minute."""
     deadline = time.monotonic() + 60
     while (counted := Scrape.at(url).sum("aircall_calls_total")) < calls and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -190,12 +192,13 @@ def until_counted(url: str, calls: float) -> float:
 
 
 def percentiles(milliseconds: list[float]) -> str:
+    """Return the median, the 95th percentile and the maximum."""
     found = sorted(milliseconds)
     return f"{found[len(found) // 2]:.1f} ms, {found[len(found) * 95 // 100]:.1f} ms, {found[-1]:.1f} ms"
 
 
 class Courier(threading.Thread):
-    """Carries events over a connection of its own, with as little work for this machine as can be."""
+    """Sends events over its own connection, with as little load on this machine as possible."""
 
     def __init__(self, url: str, line: "queue.SimpleQueue[Post | None]") -> None:
         super().__init__(daemon=True)
@@ -209,9 +212,10 @@ class Courier(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Send events until the queue ends. An event is sent again while the receiver is busy."""
         while post := self._line.get():
             while self._sent(post.body) == BUSY:
-                time.sleep(0.1)  # Aircall would wait longer
+                time.sleep(0.1)  # Aircall waits longer
 
     def _sent(self, body: bytes) -> int:
         begun = time.perf_counter()
@@ -236,6 +240,7 @@ class Scrapes(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Scrape every second until stopped."""
         scraper = Scraper(self._url)
         while not self._stopped.wait(1):
             begun = time.perf_counter()
@@ -247,6 +252,7 @@ class Scrapes(threading.Thread):
                 self.seconds.append(time.perf_counter() - begun)
 
     def stop(self) -> None:
+        """Stop, and wait for the thread."""
         self._stopped.set()
         self.join()
 
@@ -261,6 +267,7 @@ class Scraper:
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def scrape(self) -> str:
+        """Return the text of `/metrics`. Raises OSError if a scrape fails."""
         self._connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
         answer = self._connection.getresponse()
         body = answer.read()

@@ -1,7 +1,7 @@
-"""How much memory the exporter takes: `python -m bench.memory` prints a table for docs/performance.md.
+"""Measure the exporter's memory. `python -m bench.memory` prints a table for docs/performance.md.
 
-The exporter runs as its users run it, a process of its own with an archive on disk, reads a large company
-over HTTP and is scraped as Prometheus does it, every few seconds.
+The exporter is a separate process with an archive on disk. It fetches a large company over HTTP, and is
+scraped every few seconds.
 """
 
 import argparse
@@ -18,15 +18,16 @@ from harness.scrape import Scrape
 
 USERS, CALLS = 2_000, 50_000
 HOURS = 4
-"""Long enough for so many calls, where half as many come in an hour."""
+"""Hours of history, enough for all calls at half as many per hour."""
 
-MOST = 150
-"""Megabytes that may be resident."""
+MAX_RESIDENT_MB = 150
+"""Maximum resident memory in megabytes."""
 REQUESTS_PER_MINUTE = 600
-"""Many times what Aircall allows: it would take a quarter of an hour to read so many calls."""
+"""Many times Aircall's limit, with which fetching the calls would take a quarter of an hour."""
 
 
 def main() -> int:
+    """Measure an exporter's memory. Returns 1 if it exceeds the limit."""
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
     parser.add_argument("--seconds", type=int, default=60, help="how long to watch (default: %(default)s)")
     parser.add_argument("--users", type=int, default=USERS, help="(default: %(default)s)")
@@ -52,11 +53,11 @@ def main() -> int:
     print("| users | calls in the period | after the first fetch, MB | median, MB | maximum, MB |")
     print("| --: | --: | --: | --: | --: |")
     print(f"| {users:,} | {shown:,.0f} | {read:.0f} | {sorted(seen)[len(seen) // 2]:.0f} | {peak:.0f} |")
-    return 0 if peak < MOST else 1
+    return 0 if peak < MAX_RESIDENT_MB else 1
 
 
 def until_read(exporter: Process, calls: int) -> float:
-    """Wait until everything has been read; gives the number of calls in the period."""
+    """Wait until all data has been fetched. Returns the number of calls in the activity period."""
     while True:
         scrape = Scrape.at(exporter.url)
         shown = scrape.sum("aircall_number_period_calls")
@@ -67,7 +68,7 @@ def until_read(exporter: Process, calls: int) -> float:
 
 
 def watch(exporter: Process, seconds: float) -> list[float]:
-    """Megabytes resident, scrape by scrape."""
+    """Return the resident memory in megabytes at each scrape."""
     until, seen = time.monotonic() + seconds, []
     while time.monotonic() < until:
         Scrape.at(exporter.url)
@@ -77,11 +78,12 @@ def watch(exporter: Process, seconds: float) -> list[float]:
 
 
 def resident(exporter: Process) -> float:
+    """Return the resident memory of a process in megabytes."""
     return memory(exporter, "VmRSS")
 
 
 def memory(exporter: Process, what: str) -> float:
-    """Megabytes, as Linux counts them."""
+    """Return a figure of Linux' process status in megabytes."""
     status = Path(f"/proc/{exporter.process.pid}/status").read_text(encoding="ascii")
     found = re.search(rf"{what}:\s+(\d+) kB", status)
     assert found, status  # noqa: S101 (any Linux says so)

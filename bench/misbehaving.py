@@ -1,4 +1,4 @@
-"""A simulated account in a process of its own that misbehaves all the time, each way for some minutes."""
+"""Run a simulated account in a separate process, with one fault after the other for some minutes each."""
 
 import logging
 from bisect import bisect_right
@@ -28,28 +28,30 @@ UNFIT = {
     "ids beyond 2^53",
     "this machine's clock set",
 }
-"""What cannot be done from within the server, or not again and again."""
+"""Faults that do not work inside the server, or not repeatedly."""
 
 FIT = [trouble for trouble in TROUBLES if not trouble.served and trouble.fault not in UNFIT]
 CALM, LASTING = (300, 2400), (30, 300)
-"""Seconds between two faults, and of a fault: at least, and at most."""
+"""Shortest and longest seconds between two faults, and of a fault."""
 
-LOOK = 6 * 3600
-"""Seconds between two looks at how many requests there were in a minute."""
+CHECK_INTERVAL_S = 6 * 3600
+"""Seconds between two checks of the number of requests in a minute."""
 
 
 class SharedTime(Clocks):
-    """Clocks that stand still until one of two processes moves them; UNIX seconds."""
+    """Clocks that one of two processes sets (UNIX seconds)."""
 
     def __init__(self, shared: "Synchronized[float]") -> None:
         super().__init__(self, self)
         self._shared = shared
 
     def __call__(self) -> float:
+        """Return the time in UNIX seconds."""
         return self.now
 
     @property
     def now(self) -> float:
+        """The time in UNIX seconds."""
         return float(self._shared.value)
 
     @now.setter
@@ -59,7 +61,7 @@ class SharedTime(Clocks):
 
 @dataclass(frozen=True)
 class Company:
-    """A company, the limit of its requests a minute, and until when (UNIX seconds) Aircall misbehaves."""
+    """A company, its requests per minute, and the end of the faults (UNIX seconds)."""
 
     users: int
     calls_per_hour: int
@@ -69,7 +71,7 @@ class Company:
 
 
 class Misbehaving:
-    """The account and its API, and which faults there were."""
+    """The account, its API, and the faults so far."""
 
     def __init__(self, company: Company, time: SharedTime) -> None:
         self._company, self._time = company, time
@@ -82,7 +84,7 @@ class Misbehaving:
         self.faults: Counter[str] = Counter()
         self.most_in_a_minute = 0
         self.account.schedule(NOON + self._random.uniform(*CALM), self._begin)
-        self.account.schedule(NOON + LOOK, self._look)
+        self.account.schedule(NOON + CHECK_INTERVAL_S, self._look)
 
     def _begin(self) -> None:
         if self._time.now >= self._company.until:
@@ -98,17 +100,17 @@ class Misbehaving:
 
     def _look(self) -> None:
         self.most_in_a_minute = max(self.most_in_a_minute, most_in_a_minute(self.aircall.requests))
-        self.account.schedule(self.account.now + LOOK, self._look)
+        self.account.schedule(self.account.now + CHECK_INTERVAL_S, self._look)
 
     def freeze(self) -> float:
-        """Let the account stand still; gives its time."""
+        """Stop the account's time, and return it."""
         now = self._time.now
         self.aircall.clock = lambda: now
         self._look()
         return self.account.now
 
     def answers(self) -> dict[str, Callable[[], Any]]:
-        """What the other process may ask."""
+        """Return the functions that the other process may call."""
         return {
             "freeze": self.freeze,
             "open": lambda: open_calls(self.account),
@@ -121,14 +123,14 @@ class Misbehaving:
 
 
 def most_in_a_minute(requests: deque[LoggedRequest]) -> int:
-    """The most requests that any sliding 60 seconds hold."""
+    """Return the largest number of requests in any 60 seconds."""
     times: Sequence[float] = [request.time for request in list(requests)]
     return max(bisect_right(times, start + 60) - position for position, start in enumerate(times))
 
 
 def serve(company: Company, shared: "Synchronized[float]", asked: Connection) -> None:
-    """Serve the account, tell its address, and answer until there is nobody who asks."""
-    logging.disable(logging.ERROR)  # uvicorn's, of answers that were broken off
+    """Serve the account, send its address, and answer calls until the other process closes the pipe."""
+    logging.disable(logging.ERROR)  # uvicorn's, about interrupted responses
     misbehaving = Misbehaving(company, SharedTime(shared))
     answers = misbehaving.answers()
     with misbehaving.aircall as aircall:
@@ -141,7 +143,7 @@ def serve(company: Company, shared: "Synchronized[float]", asked: Connection) ->
 
 
 def shared_time() -> Any:
-    """What `SharedTime` is made of in either process."""
+    """Return the shared value for `SharedTime` in both processes."""
     from multiprocessing import Value  # noqa: PLC0415 (a name too common)
 
     return Value(c_double, NOON)

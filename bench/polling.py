@@ -1,7 +1,7 @@
-"""How fresh the board is for its requests: `python -m bench.polling` prints tables for docs/performance.md.
+"""Measure requests and the age of data. `python -m bench.polling` prints tables for docs/performance.md.
 
-The exporter, and the tutorial's tracker, against the simulated account over real HTTP in simulated time: what
-is measured is requests and ages, not this machine. Takes some minutes, most of them for the largest company.
+The exporter and the tutorial's tracker fetch a simulated account over real HTTP in simulated time, so the
+results do not depend on this machine. It takes some minutes, mostly for the largest company.
 """
 
 import logging
@@ -27,18 +27,18 @@ from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import LATENCY, NOON, Polled, SimulatedTime
 
-HISTORY = 2 * 3600
-"""Seconds that an account has lived before the exporter starts."""
+HISTORY_S = 2 * 3600
+"""Seconds of the account's history before the exporter starts."""
 
-SETTLED = 3600
-"""Seconds from when everything has been read until it is measured."""
+SETTLING_TIME_S = 3600
+"""Seconds from the first complete fetch until measuring begins."""
 
 NO_LIMIT = 100_000
 
 
 @dataclass(frozen=True)
 class Case:
-    """A company, the limit of its requests a minute, and for how many seconds it is looked at."""
+    """A company, its requests per minute, and the seconds of measuring."""
 
     users: int
     calls_per_hour: int
@@ -46,7 +46,8 @@ class Case:
     seconds: int
 
     def account(self) -> SimulatedAccount:
-        return SimulatedAccount(self.users, self.calls_per_hour, seed=3, start=NOON, history=HISTORY)
+        """Return a simulated account of this size."""
+        return SimulatedAccount(self.users, self.calls_per_hour, seed=3, start=NOON, history=HISTORY_S)
 
 
 CASES = (
@@ -60,16 +61,16 @@ CASES = (
 
 
 class Exporter(Polled):
-    """The exporter in simulated time; what it asks from `since` on is kept, and how old things get."""
+    """The exporter in simulated time, which records requests and ages since `since`."""
 
     def __init__(self, aircall: SimulatedAircall, time: SimulatedTime) -> None:
         self.since = float("inf")
         self.requests: Counter[str] = Counter()
-        """By lane."""
+        """Requests by task."""
         self.ages: dict[str, list[float]] = {name: [] for name in CORE}
-        """Second by second."""
+        """The age of each dataset at each second."""
         self.until_counted: list[float] = []
-        """From the end of each call that ended and was counted since, in seconds."""
+        """Seconds from the end of each call until it was counted."""
         self.known_after: dict[str, float] = {}
         super().__init__(aircall, time, Archive("sqlite://"))
         self._go_on = self.poller._advance
@@ -86,11 +87,12 @@ class Exporter(Polled):
         self.until_counted += [self.time.now - at for at in ends if at is not None and at >= self.since]
 
     def start(self) -> None:
-        """Until everything has been read, and then some."""
+        """Poll until all data has been fetched, and `SETTLING_TIME_S` longer."""
         self.known_after = self.live_until_complete(within=math.inf)
-        self.live(SETTLED)
+        self.live(SETTLING_TIME_S)
 
     def measure(self, seconds: int) -> None:
+        """Poll for `seconds`, and record the age of each dataset every second."""
         self.since = self.time.now
         for second in range(seconds):
             self.live(self.since + second + 1 - self.time.now)
@@ -99,22 +101,24 @@ class Exporter(Polled):
                     self.ages[name].append(self.time.now - polling.as_of)
 
     def plan(self, limit: float) -> Plan:
-        """What the planner says of the account at hand."""
+        """Return the plan for this account."""
         company = replace(estimate.size(self.poller.account), calls_per_hour=self.calls_per_hour)
         return plan(company, Settings(), limit, LATENCY)
 
     @property
     def times(self) -> list[float]:
+        """Return when requests arrived (UNIX seconds)."""
         return [request.time for request in self.aircall.requests]
 
     @property
     def calls_per_hour(self) -> float:
-        """Of the account, while it was measured."""
+        """The account's calls per hour while it was measured."""
         calls = self.account.calls.started_between(int(self.since), int(self.time.now))
         return 3600 * len(calls) / (self.time.now - self.since)
 
 
 def main() -> None:
+    """Compare the exporter with the tutorial's board, and print tables."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print("| | calls, age | requests a minute for calls | for availabilities | in all |")
     print("| --- | --: | --: | --: | --: |")
@@ -131,7 +135,7 @@ def main() -> None:
 
 
 def case_cells(case: Case) -> Iterator[str]:
-    """How a company fares, planned and measured."""
+    """Yield a company's planned and measured figures."""
     with running(case) as exporter:
         exporter.start()
         exporter.measure(case.seconds)
@@ -157,7 +161,7 @@ def case_cells(case: Case) -> Iterator[str]:
 
 
 def against_the_tutorial(case: Case) -> Iterator[Iterator[str]]:
-    """The requests of both for calls of the same age, and what the tutorial's way has within the limit."""
+    """Yield the requests of both for the same age of calls, and the tutorial's age within the limit."""
     with running(case) as exporter:
         exporter.start()
         exporter.measure(case.seconds)
@@ -186,7 +190,7 @@ def against_the_tutorial(case: Case) -> Iterator[Iterator[str]]:
 
 
 def mapping_seconds(case: Case) -> float:
-    """How long the tutorial's board stands still until it knows who answers which number."""
+    """Return how many seconds the tutorial's board waits for the assignments."""
     time = SimulatedTime()
     with SimulatedAircall(case.account(), clock=time, rate_limit=case.limit) as aircall:
         Tracker(aircall, time, RequestBudget(1, case.limit)).map_users()
@@ -194,7 +198,7 @@ def mapping_seconds(case: Case) -> float:
 
 
 def track(case: Case, limit: int, interval: float) -> Tracker:
-    """Let the tutorial's tracker run."""
+    """Run the tutorial's tracker."""
     time = SimulatedTime()
     with SimulatedAircall(case.account(), clock=time, rate_limit=limit) as aircall:
         tracker = Tracker(aircall, time, RequestBudget(1, limit))
@@ -203,6 +207,7 @@ def track(case: Case, limit: int, interval: float) -> Tracker:
 
 
 def tutorial_rates(tracker: Tracker) -> Iterator[str]:
+    """Yield the tutorial's requests per minute: for calls, for availabilities, and together."""
     paths = Counter(request.path for request in tracker.aircall.requests)
     minutes = (tracker.time.now - NOON) / 60
     calls, availabilities = paths[CALLS] / minutes, paths[AVAILABILITIES] / minutes
@@ -211,6 +216,7 @@ def tutorial_rates(tracker: Tracker) -> Iterator[str]:
 
 @contextmanager
 def running(case: Case) -> Iterator[Exporter]:
+    """Return an exporter that polls an account of this size in simulated time."""
     time = SimulatedTime()
     with SimulatedAircall(case.account(), clock=time, rate_limit=case.limit) as aircall:
         exporter = Exporter(aircall, time)
@@ -222,19 +228,22 @@ def running(case: Case) -> Iterator[Exporter]:
 
 
 def most_in_a_minute(times: Sequence[float]) -> int:
-    """The most requests that any sliding 60 seconds hold."""
+    """Return the largest number of requests in any 60 seconds."""
     return max(bisect_right(times, start + 60) - position for position, start in enumerate(times))
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
+    """Return a percentile of `values`."""
     return sorted(values)[len(values) * percent // 100]
 
 
 def age_words(ages: Sequence[float]) -> str:
+    """Return the mean and the 95th percentile of ages in seconds as text."""
     return f"{mean(ages):.1f} s on average, {percentile(ages, 95):.1f} at most for 95 %"
 
 
 def as_row(cells: Iterator[str]) -> str:
+    """Return a row of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -1,8 +1,7 @@
-"""What a poll costs: `python -m bench.polls` prints a table for docs/performance.md.
+"""Measure polls, from the response to the exposed text. `python -m bench.polls` prints a table.
 
-Three calls begin, three end and three slide out of the activity period in each poll, whatever is in it: from
-the answer to the text that is scraped. The companies take turns, so that whatever else the machine does
-falls on all of them alike.
+The table is in docs/performance.md. In each poll three calls begin, three end and three leave the activity
+period. The companies take turns, so that other load on the machine affects all of them.
 """
 
 import argparse
@@ -18,11 +17,12 @@ from bench.company import Company
 
 USERS = 500
 CALLS = (1_000, 10_000, 50_000)
-FLAT = 1.2
-"""How many times as much the largest may take."""
+MAX_GROWTH = 1.2
+"""Maximum ratio of the largest company's time to the smallest one's."""
 
 
 def main() -> int:
+    """Measure polls in companies of several sizes, and print a table. Returns 1 if the time grows."""
     parser = argparse.ArgumentParser(prog="python -m bench.polls", description=__doc__)
     parser.add_argument("--polls", type=int, default=300, help="default: %(default)s")
     arguments = parser.parse_args()
@@ -43,9 +43,9 @@ def main() -> int:
         low, median, high = statistics.quantiles(each)
         print(f"| {calls:,} | {median:.2f} | {low:.2f} to {high:.2f} | {statistics.fmean(each):.2f} |")
     medians = [statistics.median(each) for each in taken.values()]
-    flat = max(medians) <= FLAT * min(medians)
+    flat = max(medians) <= MAX_GROWTH * min(medians)
     if not flat:
-        print(f"not flat within {FLAT - 1:.0%}", file=sys.stderr)
+        print(f"not flat within {MAX_GROWTH - 1:.0%}", file=sys.stderr)
     return 0 if flat else 1
 
 

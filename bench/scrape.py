@@ -1,8 +1,8 @@
-"""What a scrape costs: `python -m bench.scrape` prints a table for docs/performance.md.
+"""Measure scrapes. `python -m bench.scrape` prints a table for docs/performance.md.
 
-The same snapshot of a company at work is scraped from prometheus-client, which makes every family and every
-line anew, and from the exporter: over HTTP, each with its own server, and inside the process. They take
-turns, so that whatever else the machine does falls on both alike.
+The same snapshot of a company is scraped from prometheus-client, which builds all families and lines again,
+and from the exporter. Both are scraped over HTTP from their own servers, and inside the process. They take
+turns, so that other load on the machine affects both.
 """
 
 import argparse
@@ -35,16 +35,17 @@ from harness.scrape import Labels, Scrape
 from harness.simulated_time import NOON, polled
 
 USERS = 720
-"""So many have some 32,000 series."""
+"""Users of the company, which has about 32,000 series."""
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-FASTER = 30
-"""How many times as fast the exporter is to answer."""
+MIN_SPEEDUP = 30
+"""Minimum ratio of prometheus-client's time to the exporter's."""
 
 Answer = Callable[[], bytes]
 
 
 def main() -> int:
+    """Compare scrapes with prometheus-client, and print a table. Returns 1 if the speed-up is too small."""
     parser = argparse.ArgumentParser(prog="python -m bench.scrape", description=__doc__)
     parser.add_argument("--scrapes", type=int, default=25, help="default: %(default)s")
     arguments = parser.parse_args()
@@ -74,25 +75,26 @@ def main() -> int:
         print(f"{series:,} series:\n")
         print("| scrape | prometheus-client, ms | exporter, ms | speed-up | kB |")
         print("| --- | --: | --: | --: | --: |")
-        slow = [name for name, pair in ways.items() if row(name, *pair, arguments.scrapes) < FASTER]
+        slow = [name for name, pair in ways.items() if row(name, *pair, arguments.scrapes) < MIN_SPEEDUP]
     for name in slow:
-        print(f"{name}: not {FASTER} times as fast", file=sys.stderr)
+        print(f"{name}: not {MIN_SPEEDUP} times as fast", file=sys.stderr)
     return 1 if slow else 0
 
 
 class Made(Collector):
-    """Families that were made before, so that only their lines are still to be written."""
+    """Families that were built before, so that only their lines are measured."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._families = list(registry.collect())
 
     def collect(self) -> list[Metric]:
+        """Return the families."""
         return self._families
 
 
 def row(name: str, theirs: Answer, ours: Answer, times: int) -> float:
-    """Print a line of the table; gives how many times as fast the exporter is."""
-    ours()  # as any scrape but the first
+    """Print a row of the table. Returns the ratio of prometheus-client's time to the exporter's."""
+    ours()  # as each scrape except the first
     taken = [(timed(theirs), timed(ours)) for _ in range(times)]
     (them, their_spread), (us, our_spread) = (spread(each) for each in zip(*taken, strict=True))
     size = len(ours()) / 1000
@@ -102,20 +104,20 @@ def row(name: str, theirs: Answer, ours: Answer, times: int) -> float:
 
 
 def timed(answer: Answer) -> float:
-    """Milliseconds."""
+    """Return the duration of a response in milliseconds."""
     begun = time.perf_counter()
     answer()
     return (time.perf_counter() - begun) * 1000
 
 
 def spread(taken: tuple[float, ...]) -> tuple[float, str]:
-    """The median, and the quartiles beside it."""
+    """Return the median, and a text with the median and the quartiles."""
     low, median, high = statistics.quantiles(taken)
     return median, f"{low:.1f} to {high:.1f}"
 
 
 def snapshot() -> Snapshot:
-    """A company in the middle of a busy morning."""
+    """Return the snapshot of a company on a busy morning."""
     account = SimulatedAccount(users=USERS, calls_per_hour=6 * USERS, history=3600)
     with polled(account, served={"rate_limit": 6000}, sla=8) as world:
         world.live_until_complete()
@@ -125,7 +127,7 @@ def snapshot() -> Snapshot:
 
 @contextmanager
 def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int, int]]:
-    """The exporter's pages with this snapshot, and the same from prometheus-client; gives both ports."""
+    """Serve this snapshot from the exporter and from prometheus-client, on two ports."""
     clocks = Clocks(lambda: NOON + 3600, lambda: NOON + 3600)
     service = Service(Settings(), Archive("sqlite://"), clocks)
     service.latest = snapshot
@@ -144,6 +146,8 @@ def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int
 
 
 def over_http(port: int, coding: str) -> Answer:
+    """Return a function that scrapes `port` with a content coding."""
+
     def answer() -> bytes:
         connection = HTTPConnection("127.0.0.1", port)
         connection.request("GET", "/metrics", headers={"Accept-Encoding": coding})
@@ -155,7 +159,7 @@ def over_http(port: int, coding: str) -> Answer:
 
 
 def compared(service: Service, theirs: CollectorRegistry) -> int:
-    """See that both say the same in both formats; gives how many series that is."""
+    """Check that both expose the same in both formats. Returns the number of series."""
     for accept, parse in (("", parse_text), (OPENMETRICS, parse_openmetrics)):
         body, _ = service.exposition.expose(accept, zipped=False)
         ours = steady(Scrape(parse(body.decode())))
@@ -164,7 +168,7 @@ def compared(service: Service, theirs: CollectorRegistry) -> int:
 
 
 def steady(scrape: Scrape) -> dict[str, dict[Labels, float]]:
-    """Everything but what the process itself is doing."""
+    """Return the samples without those of the process itself."""
     return {name: of for name, of in scrape.samples.items() if not re.match("process_|python_", name)}
 
 

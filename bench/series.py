@@ -1,6 +1,6 @@
-"""How many series an exporter has, and of what: `python -m bench.series` prints the table of docs/scaling.md.
+"""Count an exporter's series by kind. `python -m bench.series` prints the table of docs/scaling.md.
 
-In simulated time, over real HTTP; Aircall's limit is lifted, so that everything is read soon.
+The exporter runs in simulated time over real HTTP, with a high rate limit, so that all data is fetched soon.
 """
 
 import gzip
@@ -13,15 +13,16 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
 
 COMPANIES = ((50, 375), (500, 3_000))
-"""Users, and calls an hour when it is busy."""
+"""Users, and calls per busy hour."""
 
 HOURS = 1
 RATE_LIMIT = 60_000
 KINDS = ("aircall_user_", "aircall_number_", "aircall_team_", "aircall_queue_", "aircall_call")
-"""How the names of families begin that grow with the company; the rest does not."""
+"""Prefixes of the families that grow with the company."""
 
 
 def main() -> None:
+    """Count the series of companies of several sizes, and print a table."""
     columns = (
         "users",
         "numbers",

@@ -1,7 +1,7 @@
-"""A week in which Aircall and the database fail all the time: `python -m bench.soak` makes a table for docs.
+"""Run the exporter for a week with faults of Aircall and the database: `python -m bench.soak` prints a table.
 
-The exporter in simulated time, over real HTTP, against an account in a process of its own: what memory this
-one takes is the exporter's. Half an hour or so for the week, `--days 1` for less.
+The exporter runs in simulated time over real HTTP. The account is in a separate process, so this process has
+only the exporter's memory. A week takes about half an hour; `--days 1` takes less.
 """
 
 import argparse
@@ -33,30 +33,30 @@ from harness.faults.patience import given_up_after
 from harness.simulated_time import NOON, Polled, SimulatedTime
 from harness.unavailable_archive import Away
 
-DAY = 86_400
-MOMENT = 0.3
-"""Real seconds after which an answer will not come any more."""
+DAY_S = 86_400
+SILENCE_S = 0.3
+"""Real seconds after which no response is expected any more."""
 
-FLAT = 1.05
-"""How many times the first day's memory the last one's may be: caches fill, allocators are coarse."""
+MAX_MEMORY_GROWTH = 1.05
+"""Maximum ratio of the last day's memory to the first day's, as caches fill and allocators are coarse."""
 
-CALM_AT_THE_END = 3 * 3600
-"""Seconds without faults before the end: what vanished is read again within half an hour."""
+CALM_AT_END_S = 3 * 3600
+"""Seconds without faults before the end. Missing objects are fetched again within half an hour."""
 
-SCRAPE = 60
+SCRAPE_INTERVAL_S = 60
 """Seconds between two scrapes."""
 
-OUTAGES = 4 * 3600
-LONGEST_OUTAGE = 3600
-"""Seconds, on average, from one time that the database is away to the next, and that it is away at most."""
+MEAN_OUTAGE_INTERVAL_S = 4 * 3600
+MAX_OUTAGE_S = 3600
+"""Average seconds between two outages of the database, and the longest outage."""
 
-MOST_WAITING = 200
-"""Calls that may wait for it: few enough that often there is no room for more."""
+MAX_PENDING_CALLS = 200
+"""Calls that may wait for the database, so few that the queue is often full."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """What the exporter has to know of the account in the other process."""
+    """The account in the other process, as far as the exporter needs it."""
 
     base_url: str
     api_id: str = "demo"
@@ -65,6 +65,7 @@ class Remote:
 
 
 def main() -> int:
+    """Run an exporter for days of simulated time with faults. Returns 1 if a check failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--days", type=float, default=7.0, help="how long (default: %(default)s)")
     parser.add_argument("--users", type=int, default=200, help="(default: %(default)s)")
@@ -73,8 +74,8 @@ def main() -> int:
     given = parser.parse_args()
     malloc_tuning.tune_malloc()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    until = NOON + given.days * DAY
-    company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_THE_END)
+    until = NOON + given.days * DAY_S
+    company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_END_S)
     shared, (account, there) = shared_time(), Pipe()
     process = Process(target=serve, args=(company, shared, there), daemon=True)
     process.start()
@@ -85,8 +86,8 @@ def main() -> int:
         archive = Away(database)
         world = Polled(remote, cast("SimulatedTime", SharedTime(shared)), archive)
         try:
-            soak = Soak(world, account, archive, database, until - CALM_AT_THE_END)
-            with given_up_after(client.READ_TIMEOUT, world, MOMENT):
+            soak = Soak(world, account, archive, database, until - CALM_AT_END_S)
+            with given_up_after(client.REQUEST_TIMEOUT_S, world, SILENCE_S):
                 return soak.run(until)
         finally:
             world.client.close()
@@ -96,7 +97,7 @@ def main() -> int:
 
 
 class Soak:
-    """An exporter that is watched for days."""
+    """Runs an exporter for days and checks it."""
 
     def __init__(
         self, world: Polled, account: Connection, archive: Away, database: str, calm_from: float
@@ -105,19 +106,19 @@ class Soak:
         self._calm_from, self._back_at = calm_from, 0.0
         self._outages = self._refusals = 0
         self._chance = random.Random(1)  # noqa: S311 (no secret)
-        writer.MAX_PENDING_CALLS = MOST_WAITING
+        writer.MAX_PENDING_CALLS = MAX_PENDING_CALLS
         self._exposition = Exposition(
             world.poller.snapshot(), world.instruments, world.writer.status, world.time
         )
 
     def run(self, until: float) -> int:
-        """Live until then; 1 where something was lost, spent or grew."""
+        """Run until `until`. Returns 1 if a call was lost, the budget exceeded, or memory grew."""
         print("| day | requests | failed | faults so far | calls | memory, MB | blocks | minutes |")
         print("| --: | --: | --: | --: | --: | --: | --: | --: |", flush=True)
         memory = []
         while self._world.time.now < until:
             begun, before = time.monotonic(), self._requests()
-            self._live(min(until, self._world.time.now + DAY))
+            self._live(min(until, self._world.time.now + DAY_S))
             asked, failed = (now - then for now, then in zip(self._requests(), before, strict=True))
             memory.append(resident())
             cells = (
@@ -136,7 +137,7 @@ class Soak:
     def _live(self, until: float) -> None:
         while self._world.time.now < until:
             self._unsettle(self._world.time.now)
-            self._world.live(min(SCRAPE, until - self._world.time.now))
+            self._world.live(min(SCRAPE_INTERVAL_S, until - self._world.time.now))
             self._refusals += self._world.poller.account.ledger.full
             self._exposition.update(self._world.poller.snapshot())
             self._exposition.expose("", zipped=True)
@@ -144,8 +145,11 @@ class Soak:
     def _unsettle(self, now: float) -> None:
         if self._archive.away:
             self._archive.away = now < self._back_at
-        elif now < self._calm_from and self._chance.random() < SCRAPE / OUTAGES:
-            self._archive.away, self._back_at = True, now + self._chance.uniform(SCRAPE, LONGEST_OUTAGE)
+        elif now < self._calm_from and self._chance.random() < SCRAPE_INTERVAL_S / MEAN_OUTAGE_INTERVAL_S:
+            self._archive.away, self._back_at = (
+                True,
+                now + self._chance.uniform(SCRAPE_INTERVAL_S, MAX_OUTAGE_S),
+            )
             self._outages += 1
 
     def _verdict(self, memory: list[float]) -> int:
@@ -166,10 +170,12 @@ class Soak:
         print(f"Memory after the first day and at the end: {memory[0]:.1f} and {memory[-1]:.1f} MB.")
         for id_ in sorted(wrong)[:10]:
             print(id_, file=sys.stderr)
-        return int(bool(wrong) or scrape != planned or most > budget or memory[-1] > FLAT * memory[0])
+        return int(
+            bool(wrong) or scrape != planned or most > budget or memory[-1] > MAX_MEMORY_GROWTH * memory[0]
+        )
 
     def _read_whole(self, now: float) -> None:
-        """Until everything is read of an account that stands still since `now`."""
+        """Poll until all data of an account that stopped at `now` is fetched."""
         going_on, account = self._ask("open"), self._world.poller.account
         until = self._world.time.now + 7200
         while self._world.time.now < until and not (
@@ -181,7 +187,7 @@ class Soak:
         self._world.live(60)
 
     def _requests(self) -> tuple[float, float]:
-        """Requests so far, and those that brought nothing."""
+        """Return the number of requests, and of failed ones."""
         value = self._world.instruments.collect
         samples = [
             sample
@@ -200,7 +206,7 @@ class Soak:
 
 
 def resident() -> float:
-    """Megabytes, as Linux counts them."""
+    """Return the resident memory of this process in megabytes."""
     gc.collect()
     status = Path("/proc/self/status").read_text(encoding="ascii")
     found = re.search(r"VmRSS:\s+(\d+) kB", status)

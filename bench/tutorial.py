@@ -1,8 +1,9 @@
-"""The tutorial's activity tracker ("Technical Steps"), to measure against: what it asks, and how old that is.
+"""Implement the tutorial's activity tracker ("Technical Steps"), to compare requests and ages.
 
-Steps 1 to 3 as they are written: users, teams and numbers every few hours, each user's numbers one by one; at
-each refresh all calls of the activity period, page by page, and all availabilities. Where the limit is used
-up it sleeps ("you most likely will need to introduce a waiting/sleeping period in-between API calls").
+Steps 1 to 3 are implemented literally. It fetches users, teams and numbers every few hours, and each user's
+numbers one by one. Each refresh fetches all pages of calls of the activity period, and all availabilities. If
+the limit is used up it sleeps ("you most likely will need to introduce a waiting/sleeping period in-between
+API calls").
 """
 
 from dataclasses import dataclass, field
@@ -15,22 +16,22 @@ from exporter.aircall.budget import RequestBudget
 from exporter.simulator.server import SimulatedAircall
 from harness.simulated_time import LATENCY, SimulatedTime
 
-ACTIVITY_PERIOD = 15 * 60
-"""Seconds, as in the tutorial's example."""
+ACTIVITY_PERIOD_S = 15 * 60
+"""The activity period in seconds, as in the tutorial's example."""
 
 AVAILABILITIES, CALLS = "/v1/users/availabilities", "/v1/calls"
 
 
 @dataclass
 class Tracker:
-    """Refreshes as the tutorial does, a request after the other, in simulated time."""
+    """Refreshes as the tutorial does, one request after the other, in simulated time."""
 
     aircall: SimulatedAircall
     time: SimulatedTime
     budget: RequestBudget
-    """Its sleeps, made as short as they can be."""
+    """Makes the tracker's sleeps as short as possible."""
     readings: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """When those of each list began and ended, UNIX seconds."""
+    """When each list was fetched, by path: start and end (UNIX seconds)."""
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
@@ -38,7 +39,7 @@ class Tracker:
         self._session.trust_env = False
 
     def map_users(self) -> None:
-        """Step 1: the objects and who answers which number, a request for each user."""
+        """Run step 1: fetch users, teams and numbers, and the numbers of each user."""
         user_ids = [user["id"] for page in self._pages("/v1/users") for user in page["users"]]
         for path in ("/v1/teams", "/v1/numbers"):
             self._pages(path)
@@ -46,13 +47,13 @@ class Tracker:
             self._get(f"{self.aircall.base_url}/v1/users/{user_id}")
 
     def refresh(self) -> None:
-        """Step 3: the availabilities and the calls of the activity period."""
+        """Run step 3: fetch the availabilities and the calls of the activity period."""
         self._read(AVAILABILITIES, AVAILABILITIES)
         now = int(self.time.now)
-        self._read(CALLS, f"{CALLS}?order=desc&per_page=50&from={now - ACTIVITY_PERIOD}&to={now}")
+        self._read(CALLS, f"{CALLS}?order=desc&per_page=50&from={now - ACTIVITY_PERIOD_S}&to={now}")
 
     def refresh_every(self, interval: float, seconds: float) -> None:
-        """Refresh so often for so long; where that cannot be done, one refresh follows the other."""
+        """Refresh at an interval for `seconds`, or without a pause if the interval is too short."""
         end = self.time.now + seconds
         while self.time.now < end:
             begun = self.time.now
@@ -60,7 +61,7 @@ class Tracker:
             self.time.now = max(self.time.now, begun + interval)
 
     def ages(self, path: str) -> list[float]:
-        """How old what a list said was, second by second."""
+        """Return the age of a list's data at each second."""
         ages: list[float] = []
         for (begun, ended), (_, next_ended) in pairwise(self.readings[path]):
             ages += [ended + second - begun for second in range(max(1, round(next_ended - ended)))]

@@ -1,0 +1,1 @@
+"""Generate the manifests for deployment."""

@@ -4,7 +4,7 @@ import re
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-LONGEST_NAME = 253
+MAX_NAME_LENGTH = 253
 """Maximum characters of a host name (RFC 1035)."""
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII | re.IGNORECASE)
@@ -34,7 +34,7 @@ def is_host(host: str) -> bool:
         name = host.encode("idna").decode().removesuffix(".")  # the form that name servers use
     except UnicodeError:  # a part is empty or too long
         return False
-    return len(name) <= LONGEST_NAME and all(map(_LABEL.fullmatch, name.split(".")))
+    return len(name) <= MAX_NAME_LENGTH and all(map(_LABEL.fullmatch, name.split(".")))
 
 
 def is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ from contextlib import suppress
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """From glibc's malloc.h."""
 
-LARGE = 128 * 1024
+LARGE_BLOCK_BYTES = 128 * 1024
 """Bytes from which a block is returned as soon as it is freed. This is malloc's initial value."""
 
 
@@ -19,5 +19,5 @@ def tune_malloc() -> None:
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(_MMAP_THRESHOLD, LARGE)
-        libc.mallopt(_TRIM_THRESHOLD, LARGE)
+        libc.mallopt(_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        libc.mallopt(_TRIM_THRESHOLD, LARGE_BLOCK_BYTES)

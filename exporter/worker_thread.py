@@ -32,6 +32,7 @@ class WorkerThread:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
+        """Start the thread."""
         thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         thread.start()
         self._thread = thread  # set after the start, as a thread that has not started would look dead
@@ -44,6 +45,7 @@ class WorkerThread:
             self._thread.join(seconds)
 
     def wake(self) -> None:
+        """End the wait for the next turn."""
         self._wake.set()
 
     @property

@@ -1,0 +1,1 @@
+"""Hold the dashboards and their code."""

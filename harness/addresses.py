@@ -1,14 +1,14 @@
-"""Addresses on this machine to listen on."""
+"""Find free addresses on this machine."""
 
 import random
 import socket
 
 PORTS = range(20_000, 32_000)
-"""Below those that the kernel takes for outgoing connections: a server can stop and get its port back."""
+"""Below the ports of outgoing connections, so that a server can stop and use the same port again."""
 
 
 def free_address() -> str:
-    """Return a loopback address, HOST:PORT, on which nothing listens now. Raises OSError if there is none."""
+    """Return a free loopback address, HOST:PORT. Raises OSError if there is none."""
     for port in random.sample(PORTS, 100):
         with socket.socket() as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""A history of calls to measure with: 180 days of a company of 300 users, always the same."""
+"""Generate the same history of calls for each benchmark: 180 days of a company with 300 users."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -17,7 +17,7 @@ from exporter.simulator.names import CITIES, FIRST_NAMES, LAST_NAMES, TEAMS
 END = 1_780_000_000
 DAYS = 180
 START = END - DAYS * 86400
-"""UNIX seconds."""
+"""The start of the history (UNIX seconds)."""
 
 USERS, NUMBERS, TEAMS_IN_ALL, TAGS = 300, 40, 20, 30
 BATCH = 1000
@@ -31,7 +31,7 @@ _SAID = (
 
 
 def fill(url: str, calls: int) -> None:
-    """Fill the archive at `url` with so many calls, evenly over the days."""
+    """Fill the archive at `url` with calls, evenly over the days."""
     archive, engine = Archive(url), create_engine(url)
     archive.load()
     archive.save(Batch(names=_names()))
@@ -44,7 +44,7 @@ def fill(url: str, calls: int) -> None:
     archive.close()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("VACUUM")  # as PostgreSQL itself does before long
+            connection.exec_driver_sql("VACUUM")  # as PostgreSQL does soon by itself
         connection.exec_driver_sql("ANALYZE")
     engine.dispose()
 
@@ -59,7 +59,7 @@ def _names() -> dict[tuple[str, str], str]:
 
 
 def _history(calls: int) -> Iterator[tuple[CallRecord, set[str]]]:
-    """Calls, and the teams that each counts for."""
+    """Yield batches of calls, and the teams for which each call counts."""
     random = Random(1)  # noqa: S311 (nothing here is a secret)
     for position in range(calls):
         started_at = START + position * DAYS * 86400 // calls

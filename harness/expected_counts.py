@@ -1,6 +1,6 @@
-"""What an exporter of a simulated account must have kept and counted, and what it has, call by call.
+"""Compute the calls and counters that an exporter of a simulated account must have, and those that it has.
 
-What it must have is a plain recount of the account, made without the exporter's code.
+The expected ones are counted from the account without the exporter's code.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ Kept = dict[int, tuple[Any, ...]]
 Counts = dict[str, Counter[tuple[str, ...]]]
 
 ANSWER_BOUNDS = ("2.0", "5.0", "10.0", "15.0", "20.0", "30.0", "45.0", "60.0", "120.0", "300.0", "+Inf")
-"""Buckets that the time to answer has with any configuration; those of queue_wait come on top."""
+"""Buckets of the time to answer with any configuration, to which those of queue_wait are added."""
 TALK_BOUNDS = ("10.0", "30.0", "60.0", "120.0", "300.0", "600.0", "1200.0", "1800.0", "3600.0", "+Inf")
 
 FAMILIES = {
@@ -40,7 +40,7 @@ FAMILIES = {
     "user talks": ("aircall_user_talk_seconds_count", ("user_id", "direction")),
     "user talk": ("aircall_user_talk_seconds_sum", ("user_id", "direction")),
 }
-"""The counters that are compared: the sample's name, and the labels by which it is counted."""
+"""The counters that are compared: name of the sample, and its labels."""
 
 
 def plan(account: SimulatedAccount) -> Kept:
@@ -61,7 +61,7 @@ def kept(rows: Iterable[Row[Any]]) -> Kept:
 
 
 def to_be_counted(account: SimulatedAccount, calls: Iterable[SimulatedCall] | None = None) -> Counts:
-    """Return what each combination of labels must come to if the given calls, or else all, are counted."""
+    """Return the expected value of each series for the given calls, by default all."""
     counts: Counts = {family: Counter() for family in FAMILIES}
     for call in account.calls.values() if calls is None else calls:
         for family, labels, amount in adds(account, call):
@@ -70,7 +70,7 @@ def to_be_counted(account: SimulatedAccount, calls: Iterable[SimulatedCall] | No
 
 
 def adds(account: SimulatedAccount, call: SimulatedCall) -> Iterator[tuple[str, tuple[str, ...], int]]:
-    """Return what a call adds to the counters once it is over: family, values of its labels, amount."""
+    """Yield the increments of a finished call: family, values of the labels, amount."""
     if call.ended_at is None:
         return
     user, number, way = str(call.user_id or ""), str(call.number_id or ""), call.direction
@@ -97,7 +97,7 @@ def adds(account: SimulatedAccount, call: SimulatedCall) -> Iterator[tuple[str, 
 
 
 def counted(scrape: Scrape) -> Counts:
-    """Return what the counters say, in the same form."""
+    """Return the counters of a scrape, in the same form."""
     counts: Counts = {}
     for family, (name, labels) in FAMILIES.items():
         series = ((dict(found), int(value)) for found, value in scrape.all(name).items())
@@ -112,7 +112,7 @@ def counted(scrape: Scrape) -> Counts:
 
 
 def _teams_of(account: SimulatedAccount, call: SimulatedCall) -> set[str]:
-    """Return the teams that a finished call counts for, as docs/metrics.md says it."""
+    """Return the teams for which a finished call counts, as in docs/metrics.md."""
     if outcome(call) == "missed":
         users = call.number.user_ids if call.number else set()
     else:
@@ -123,12 +123,12 @@ def _teams_of(account: SimulatedAccount, call: SimulatedCall) -> set[str]:
 
 
 def open_calls(account: SimulatedAccount) -> set[int]:
-    """Return the ids of the calls that go on."""
+    """Return the ids of the active calls."""
     return {call.id for call in account.calls.values() if call.ended_at is None}
 
 
 def outcome(call: SimulatedCall) -> str | None:
-    """Return answered, missed or unanswered; None while the call goes on."""
+    """Return answered, missed or unanswered, or None for an active call."""
     if call.ended_at is None:
         return None
     if call.answered_at is not None:

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of our own, in a temporary directory."""
+"""Run a PostgreSQL server in a temporary directory."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def _tool(name: str) -> str:
 
 
 class Postgres:
-    """A server that can be stopped and started again. It refuses to run as root, so root lends it a user."""
+    """A server that can be restarted. PostgreSQL does not run as root, so root uses another user."""
 
     def __init__(self, directory: Path) -> None:
         self._user: _RunAs = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
@@ -44,6 +44,7 @@ class Postgres:
         self.start()
 
     def start(self) -> None:
+        """Start the server."""
         host, port = self.address.split(":")
         settings = {
             "listen_addresses": host,
@@ -57,17 +58,17 @@ class Postgres:
         )
 
     def stop(self) -> None:
-        """Stop at once, as in a crash: the next start recovers."""
+        """Stop at once, as in a crash. The next start recovers."""
         self._run("pg_ctl", "-D", self._directory, "-m", "immediate", "-w", "stop")
 
     def database(self, name: str, options: str = "") -> str:
-        """Create an empty database whose name begins so; returns its URL."""
+        """Create an empty database with this prefix of its name. Returns its URL."""
         name = f"{name}{next(self._numbers)}"
         self.execute(f'CREATE DATABASE "{name}"{options}')
         return self.url(name)
 
     def copy(self, name: str, copy: str) -> None:
-        """Copy a database; its sessions are ended for that."""
+        """Copy a database, after ending its sessions."""
         end_sessions(self.url(name))
         self.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{name}"')
 
@@ -100,7 +101,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def end_sessions(url: str) -> None:
-    """Have the database end every session but this one, as it does when a client is gone."""
+    """End all other sessions of the database."""
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(

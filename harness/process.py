@@ -1,4 +1,4 @@
-"""The exporter as its users run it: a process of its own, with flags, signals and exit codes."""
+"""Run the exporter as a process, with flags, signals and exit codes."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from exporter.simulator.server import SimulatedAircall
 
 COMMAND = [sys.executable, "-m", "exporter"]
 INSTALLED = [str(Path(sys.executable).parent / "aircall-exporter")]
-"""The console script that `pip install` made."""
+"""The console script that `pip install` creates."""
 
 
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +30,7 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 
 def credential(aircall: SimulatedAircall) -> dict[str, str]:
-    """Return the environment of an exporter that is to poll this account."""
+    """Return the environment variables of an exporter of this account."""
     return {
         "AIRCALL_API_ID": aircall.api_id,
         "AIRCALL_API_TOKEN": aircall.api_token,
@@ -39,7 +39,7 @@ def credential(aircall: SimulatedAircall) -> dict[str, str]:
 
 
 class Process:
-    """A running exporter; `lines` is what it logged."""
+    """A running exporter. `lines` are its log lines."""
 
     def __init__(
         self,
@@ -62,11 +62,11 @@ class Process:
 
     @property
     def url(self) -> str:
-        """Where it serves, once it does."""
+        """The URL of its web server, after waiting until it listens."""
         return "http://" + self.logged(r"listening\W+(127[0-9.:]+)")[1]
 
     def kill(self) -> None:
-        """End it at once, whatever it is doing."""
+        """End it by SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 

@@ -1,4 +1,4 @@
-"""The samples of one scrape, to be asked for single values."""
+"""Look up values in the samples of a scrape."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -25,10 +25,12 @@ class Scrape:
 
     @classmethod
     def of(cls, registry: CollectorRegistry) -> Self:
+        """Return the samples of a registry."""
         return cls(registry.collect())
 
     @classmethod
     def at(cls, url: str) -> Self:
+        """Return the samples that the exporter at `url` exposes."""
         answer = requests.get(f"{url}/metrics", timeout=10)
         answer.raise_for_status()
         return cls(text_string_to_metric_families(answer.text))
@@ -51,6 +53,7 @@ class Scrape:
         return found
 
     def sum(self, name: str, **labels: object) -> float:
+        """Return the sum of the samples of a name with these labels."""
         return sum(self.all(name, **labels).values())
 
     def labels(self, name: str, label: str, **labels: object) -> set[str]:

@@ -1,4 +1,4 @@
-"""What is searched for in the made-up history, and what a database makes of it."""
+"""Define the searches of the generated history, and show their query plans."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from exporter.archive.store import Archive
 from harness.archived_calls import END, RARE_TAG, START
 
 NEWEST = 500
-"""Calls on the page that is asked for, as on the board."""
+"""Calls of the page, as on the dashboard."""
 
 SEARCHES: dict[str, dict[str, Any]] = {
     "period alone": {},
@@ -46,18 +46,18 @@ SEARCHES: dict[str, dict[str, Any]] = {
 
 
 def criteria(name: str, days: int) -> Criteria:
-    """One of the searches over so many days."""
+    """Return the criteria of a search over a number of days."""
     return Criteria(max(START, END - days * 86400), END, **SEARCHES[name])
 
 
 def ask(connection: Connection, wanted: Criteria) -> None:
-    """What a board asks: the newest calls that match, and the totals of all that do."""
+    """Fetch the newest calls that match, and the totals of all matching calls."""
     page(connection, wanted, NEWEST)
     totals(connection, wanted)
 
 
 def plans(archive: Archive, wanted: Criteria) -> Iterator[str]:
-    """How the database goes about the queries of a search that look at the calls."""
+    """Yield the query plans of a search's queries of calls."""
     with archive.searching() as connection:
         with _executed(connection) as statements:
             ask(connection, wanted)

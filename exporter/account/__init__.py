@@ -1,0 +1,1 @@
+"""Model the account as plain data and functions."""

@@ -33,7 +33,7 @@ from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
 from exporter.account.teams import unknown_names
 from exporter.account.unended import as_open
-from exporter.account.unlisted import Stranger, UnlistedObjects, find_unlisted
+from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
 from exporter.account.user_limit import apply_user_limit
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import API_HISTORY_S
@@ -80,7 +80,7 @@ class Account:
         """Whether a call without a number has waited since the start."""
         self._backfill: float | None = None
         self._board_builder = BoardBuilder()
-        self._known_strangers = UnlistedObjects()
+        self._unlisted = UnlistedReporter()
         self._too_old: frozenset[int] = frozenset()
 
     def configure(self, settings: Settings) -> None:
@@ -102,7 +102,7 @@ class Account:
             raise InvalidResponseError(f"more than {MAX_CALLS} calls in the last hours")
         starts = [read.call.started_at for read in page.items]
         self.new_starts.update(starts)
-        self.coverage.saw(starts)
+        self.coverage.add_starts(starts)
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
             self.reference_data.saw_teams_in_call(read.team_ids)
@@ -172,7 +172,7 @@ class Account:
         )
         self.known.add("calls")
 
-    def read_past(self, first: int, last: int) -> None:
+    def mark_backfilled(self, first: int, last: int) -> None:
         """Record that all calls that began from `first` to `last` have been fetched."""
         if first <= last:
             self.coverage.mark_fetched(first, last)
@@ -228,22 +228,22 @@ class Account:
         """Return the same calls, grouped by the requests that fetch them."""
         return self.calls.batch_by_time(self.possibly_ended(now, next_poll))
 
-    def past_to_read(self, now: float) -> TimeRange | None:
+    def next_backfill(self, now: float) -> TimeRange | None:
         """Return the latest range of past calls that may be fetched `now` (our clock), or None."""
         return next(iter(self.aside.open_ranges(self.coverage.gaps, now)[::-1]), None)
 
-    def wished_to_read(self, now: float) -> TimeRange | None:
+    def next_manual_backfill(self, now: float) -> TimeRange | None:
         """Return the latest range of calls that a user requested and that may be fetched `now`, or None."""
         spans = self.coverage.requested_gaps
         return next(iter(self.aside.open_ranges(spans, now)[::-1]), None) if spans else None
 
     @property
-    def seconds_to_read(self) -> int:
+    def backfill_remaining_s(self) -> int:
         """Seconds of the past that are still to be fetched, without the ranges that are set aside."""
         spans = self.aside.without_ranges((*self.coverage.gaps, *self.coverage.requested_gaps))
         return sum(last - first + 1 for first, last in spans)
 
-    def left_open_to_read(self, now: float) -> bool:
+    def has_unfinished_calls_due(self, now: float) -> bool:
         """Return whether any unfinished call of an earlier run may be requested `now` (our clock)."""
         return bool(self.aside.askable("call", self.ledger.unfinished_ids, now))
 
@@ -263,7 +263,7 @@ class Account:
             return "availabilities" in self.known
         return seen.state != "in_call" and seen.observed_at > since
 
-    def may_be_kept(self, call: Call) -> bool:
+    def may_be_archived(self, call: Call) -> bool:
         """Return whether the archive may have a newer version of a call that is not in memory.
 
         An earlier run may have saved it, or this run before it removed the call from memory.
@@ -299,10 +299,10 @@ class Account:
         if done and call.started_at >= self.as_of - self.settings.activity_period:
             self._changes.mark_call(self.period.put(self.identities.shown(call)))
 
-    def new_strangers(self, now: float) -> frozenset[Stranger]:
+    def unlisted_to_report(self, now: float) -> frozenset[UnlistedObject]:
         """Return the unlisted objects that are to be reported `now` (our clock)."""
         found = find_unlisted(self.reference_data, self._shown_calls(), self.period)
-        return self._known_strangers.due(found, self.reference_data, now)
+        return self._unlisted.due(found, self.reference_data, now)
 
     @property
     def unknown_names(self) -> tuple[str, ...]:
@@ -334,7 +334,7 @@ class Account:
     def board(self, server_ahead: float) -> Board:
         """Build the board from the present data. Only rows that changed since the last board are rebuilt."""
         talking = self.calls.talking
-        talking.look(self.presence.users)
+        talking.update_presence(self.presence.users)
         shown = self._shown_calls()
         facts = RowInputs(self._roster(shown), self.presence.users, self.period, shown, talking)
         waiting = queue(facts)
@@ -405,11 +405,11 @@ class Account:
         The board stays.
         """
         self.calls.keep_live()
-        told_of, shares = self.ledger.told_of, self.ledger.shares
+        reported_calls, shares = self.ledger.reported_calls, self.ledger.shares
         self.coverage = Coverage(requested=self.coverage.requested)
         self._backfill = None
         self.ledger = Ledger(self.settings, self.identities)
-        self.ledger.told_of, self.ledger.unfinished_ids = told_of, set(told_of)
+        self.ledger.reported_calls, self.ledger.unfinished_ids = reported_calls, set(reported_calls)
         self.ledger.shares = shares
         if self.as_of:
             self.ledger.propose(self._counting_at(self.as_of))
@@ -423,7 +423,7 @@ class Account:
         self.ledger.count(self.event_stats.totals)
         self.directory.remember(memory.names)
         if memory.progress is not None:
-            self.coverage.saw(memory.newest)
+            self.coverage.add_starts(memory.newest)
             self.coverage.restore(memory.progress, memory.purged_before)
 
     def saved(self, saved: SaveResult, progress: Checkpoint | None) -> bool:

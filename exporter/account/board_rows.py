@@ -63,10 +63,12 @@ class RowInputs:
         return {user_id: call for user_id, call in current.items() if self.state(user_id) in IN_CALL}
 
     def state(self, user_id: int) -> State:
+        """Return a user's state."""
         seen = self.presence.get(user_id)
         return seen.state if seen else "unknown"
 
     def waiting_on(self, number_ids: Iterable[int] | None) -> int | None:
+        """Return how many callers wait on these numbers, or None if the numbers are unknown."""
         return None if number_ids is None else sum(self.waiting.get(number, 0) for number in number_ids)
 
     def missed_on(self, number_ids: Iterable[int] | None) -> int | None:

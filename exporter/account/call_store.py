@@ -53,10 +53,12 @@ class CallBatch:
 
     @property
     def since(self) -> int:
+        """The earliest start of its calls (UNIX seconds, Aircall's clock)."""
         return self.calls[-1].started_at
 
     @property
     def until(self) -> int:
+        """The latest start of its calls (UNIX seconds, Aircall's clock)."""
         return self.calls[0].started_at
 
 
@@ -138,7 +140,7 @@ class CallStore:
         if known is None or known.started_at != call.started_at:
             self._start_index.add(call.started_at, call.id)
         self.calls[call.id] = call
-        self.talking.saw(call, at)
+        self.talking.apply(call, at)
         self.recount_ids.discard(call.id)
         if not done:
             self.active[call.id] = at
@@ -193,6 +195,7 @@ class CallStore:
         ]
 
     def active_calls(self) -> list[Call]:
+        """Return the active calls."""
         return [self.calls[call_id] for call_id in self.active]
 
     def age(self, call: Call) -> float:

@@ -54,6 +54,7 @@ class CounterRows:
 
     @property
     def counters(self) -> Counters:
+        """Return the present rows."""
         return Counters(
             tuple(self._users.values()), tuple(self._numbers.values()), tuple(self._teams.values())
         )

@@ -73,7 +73,7 @@ class Coverage:
         if first <= last:
             self.fetched = merge((*self.fetched, (first, last)))
 
-    def saw(self, starts: Iterable[int]) -> None:
+    def add_starts(self, starts: Iterable[int]) -> None:
         """Record that calls that began at `starts` have been fetched."""
         self.newest = tuple(sorted({*self.newest, *starts})[-MAX_STARTS:])
 

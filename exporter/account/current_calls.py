@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from exporter.account.presence import Presence, State
 from exporter.aircall.models import Call
 
-FREE_FOR = 15.0
+FREE_FOR_S = 15.0
 """Seconds in a state outside `IN_CALL` after which a user counts as having left the call."""
 
 IN_CALL: tuple[State, ...] = ("in_call", "unknown")
@@ -35,7 +35,7 @@ class Talking:
     def __init__(self) -> None:
         self._talks: dict[int, _Talk] = {}
 
-    def saw(self, call: Call, at: float) -> None:
+    def apply(self, call: Call, at: float) -> None:
         """Take in the newest version of a call, read `at` (UNIX seconds, our clock)."""
         if call.phase != "answered" or call.user is None:
             self.forget(call.id)
@@ -54,12 +54,12 @@ class Talking:
         if talk and call.user and talk.user_id == call.user.id and at >= talk.reported_at:
             talk.left, talk.reported_at = left, at
 
-    def look(self, presence: Mapping[int, Presence]) -> None:
+    def update_presence(self, presence: Mapping[int, Presence]) -> None:
         """Take in the presence of all users."""
         for talk in self._talks.values():
             seen = presence.get(talk.user_id)
             if seen and seen.state not in IN_CALL:
-                talk.left |= seen.observed_at - max(seen.since, talk.since) >= FREE_FOR
+                talk.left |= seen.observed_at - max(seen.since, talk.since) >= FREE_FOR_S
 
     def has_left(self, call: Call) -> bool:
         """Return whether the call continues without its user."""

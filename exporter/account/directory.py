@@ -39,10 +39,12 @@ class Directory:
         self._new_names: dict[tuple[str, str], str] = {}
 
     def add_user(self, user: User) -> None:
+        """Add or update a user."""
         self._put(self.users, user.id, user)
         self._learn("user", user.id, user.name or f"user {user.id}")
 
     def add_team(self, team_id: int, name: str | None, members: Iterable[int]) -> None:
+        """Add or update a team and its members."""
         self.set_members(team_id, frozenset(members))
         self._learn("team", team_id, name or f"team {team_id}")
 
@@ -51,6 +53,7 @@ class Directory:
         self._put(self.members, team_id, members)
 
     def add_number(self, number: Number) -> None:
+        """Add or update a number."""
         self._put(self.numbers, number.id, number)
         self._learn("number", number.id, number.name or f"number {number.id}")
 
@@ -76,6 +79,7 @@ class Directory:
         return NamedRef(str(user_id), self._user_names.get(user_id) or f"user {user_id}")
 
     def team(self, team_id: int) -> NamedRef:
+        """Return a team's id and name. Its name is made from its id if no list has named it."""
         return NamedRef(str(team_id), self._team_names.get(team_id) or f"team {team_id}")
 
     def number(self, number_id: int | None) -> NamedRef:

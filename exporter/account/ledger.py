@@ -66,9 +66,9 @@ class Ledger:
         self._certain = False
         """Whether both clocks agreed when that was decided."""
         self.unfinished_ids: set[int] = set()
-        """Calls to be fetched by id: those in `told_of`, and those that were active when an earlier run last
-        fetched them."""
-        self.told_of: dict[int, tuple[float, float]] = {}
+        """Calls to be fetched by id: those in `reported_calls`, and those that were active when an earlier
+        run last fetched them."""
+        self.reported_calls: dict[int, tuple[float, float]] = {}
         """Calls that an event reported and that are fetched first: the archive may have a newer version.
 
         The values are the time that the newest of these events describes, and its arrival (our clock)."""
@@ -135,22 +135,22 @@ class Ledger:
 
         Returns whether the event is newer than the other events since the call was last fetched.
         """
-        newest = as_of > self.told_of.get(call_id, (-math.inf, now))[0]
-        if newest and (call_id in self.told_of or len(self.told_of) < MAX_CALLS_TO_REREAD):
-            self.told_of[call_id] = as_of, now
+        newest = as_of > self.reported_calls.get(call_id, (-math.inf, now))[0]
+        if newest and (call_id in self.reported_calls or len(self.reported_calls) < MAX_CALLS_TO_REREAD):
+            self.reported_calls[call_id] = as_of, now
             self.unfinished_ids.add(call_id)
         return newest
 
     def was_read(self, call_id: int, at: float) -> None:
         """Record that a call was fetched by a request that was sent `at` (our clock)."""
-        if call_id in self.told_of and self.told_of[call_id][1] > at:
+        if call_id in self.reported_calls and self.reported_calls[call_id][1] > at:
             return
-        self.told_of.pop(call_id, None)
+        self.reported_calls.pop(call_id, None)
         self.unfinished_ids.discard(call_id)
 
     def remove(self, call_id: int) -> None:
         """Remove a call that no longer exists at Aircall."""
-        self.told_of.pop(call_id, None)
+        self.reported_calls.pop(call_id, None)
         self.unfinished_ids.discard(call_id)
         self._batch.deleted_ids.add(call_id)
 

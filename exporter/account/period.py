@@ -44,6 +44,7 @@ class Tally:
 
     @property
     def finished(self) -> int:
+        """The number of finished calls."""
         return self.inbound_answered + self.inbound_missed + self.outbound_answered + self.outbound_unanswered
 
     @property

@@ -69,6 +69,7 @@ class ReferenceData:
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
     def apply_users_page(self, page: Page[User]) -> None:
+        """Add the users of a page."""
         self.malformed["user"] += page.malformed
         self.limits.update(page.exceeded)
         for user in page.items:
@@ -82,6 +83,7 @@ class ReferenceData:
         self.presence.remove(left)
 
     def apply_teams_page(self, page: Page[Team]) -> None:
+        """Add the teams of a page, with their members."""
         self.malformed["team"] += page.malformed
         self.limits.update(page.exceeded)
         room = MAX_MEMBERSHIPS - sum(map(len, self.directory.members.values()))
@@ -118,6 +120,7 @@ class ReferenceData:
             self.teams_in_calls |= unlisted
 
     def apply_numbers_page(self, page: Page[Number]) -> None:
+        """Add the numbers of a page."""
         self.malformed["number"] += page.malformed
         self.limits.update(page.exceeded)
         for number in page.items:
@@ -169,6 +172,7 @@ class ReferenceData:
         self._read("assignments", number_ids if any(assigned.values()) else (), at)
 
     def apply_availabilities_page(self, page: Page[Availability], at: float) -> None:
+        """Apply a page of availabilities, which were requested `at` (UNIX seconds, our clock)."""
         self.malformed["availability"] += page.malformed
         self.limits.update(page.exceeded)
         for seen in page.items:
@@ -181,6 +185,7 @@ class ReferenceData:
             self.changed_users.add(user_id)
 
     def apply_substatuses_page(self, page: Page[UserStatus], at: float) -> None:
+        """Apply a page of substatuses, which were requested `at` (UNIX seconds, our clock)."""
         self.malformed["user"] += page.malformed
         for seen in page.items:
             self.apply_substatus(seen.id, seen.substatus, at)

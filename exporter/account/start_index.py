@@ -19,6 +19,7 @@ class StartTimeIndex:
         return self._starts[position - 1] if position else None
 
     def add(self, start: int, call_id: int) -> None:
+        """Add a call that began at `start` (UNIX seconds)."""
         position = bisect_left(self._starts, start)
         self._starts.insert(position, start)
         self._ids.insert(position, call_id)

@@ -7,8 +7,8 @@ from exporter.account.period import Period
 from exporter.account.reference_data import ReferenceData
 from exporter.aircall.models import Call
 
-StrangerKind = Literal["user", "number", "team", "user who left"]
-Stranger = tuple[StrangerKind, int]
+UnlistedKind = Literal["user", "number", "team", "user who left"]
+UnlistedObject = tuple[UnlistedKind, int]
 
 MAX_REMEMBERED = 10_000
 """Unlisted objects that are remembered as reported."""
@@ -22,7 +22,7 @@ class _Report(NamedTuple):
     again_at: float
 
 
-def find_unlisted(lists: ReferenceData, live: Collection[Call], period: Period) -> frozenset[Stranger]:
+def find_unlisted(lists: ReferenceData, live: Collection[Call], period: Period) -> frozenset[UnlistedObject]:
     """Return unlisted objects, and listed users without an availability.
 
     From the done calls of the period, only users and numbers count that no list has ever named: calls of a
@@ -33,7 +33,7 @@ def find_unlisted(lists: ReferenceData, live: Collection[Call], period: Period) 
     users = (in_calls | present | lists.members_listed) - directory.users.keys()
     numbers = on - directory.numbers.keys()
     gone = directory.users.keys() - present if "availabilities" in lists.known else frozenset()
-    found: dict[StrangerKind, Iterable[int]] = {
+    found: dict[UnlistedKind, Iterable[int]] = {
         "user": users | directory.unnamed_users(period.users.keys()),
         "number": numbers | directory.unnamed_numbers(period.numbers.keys()),
         "team": lists.teams_in_calls - directory.members.keys(),
@@ -57,27 +57,29 @@ def _in_calls(live: Collection[Call]) -> tuple[Set[int], Set[int]]:
     return {call.user.id for call in live if call.user}, {call.number.id for call in live if call.number}
 
 
-class UnlistedObjects:
+class UnlistedReporter:
     """Reports each unlisted object at once, and then ever more rarely while it is unlisted."""
 
     def __init__(self) -> None:
-        self._reported: dict[Stranger, _Report] = {}
+        self._reported: dict[UnlistedObject, _Report] = {}
 
-    def due(self, found: frozenset[Stranger], lists: ReferenceData, now: float) -> frozenset[Stranger]:
+    def due(
+        self, found: frozenset[UnlistedObject], lists: ReferenceData, now: float
+    ) -> frozenset[UnlistedObject]:
         """Return which of the objects `found` are to be reported `now` (UNIX seconds, our clock)."""
         reported = self._reported = {
-            stranger: report for stranger, report in self._reported.items() if not _resolved(stranger, lists)
+            each: report for each, report in self._reported.items() if not _resolved(each, lists)
         }
         new = list(found - reported.keys())[: max(0, MAX_REMEMBERED - len(reported))]
         again = [each for each in found & reported.keys() if now >= reported[each].again_at]
-        for stranger in (*new, *again):
-            interval = 2 * reported[stranger].interval if stranger in reported else REPORT_INTERVAL_S
-            reported[stranger] = _Report(interval, now + interval)
+        for each in (*new, *again):
+            interval = 2 * reported[each].interval if each in reported else REPORT_INTERVAL_S
+            reported[each] = _Report(interval, now + interval)
         return frozenset((*new, *again))
 
 
-def _resolved(stranger: Stranger, lists: ReferenceData) -> bool:
-    kind, id_ = stranger
+def _resolved(unlisted: UnlistedObject, lists: ReferenceData) -> bool:
+    kind, id_ = unlisted
     directory = lists.directory
     match kind:
         case "user":

@@ -69,7 +69,9 @@ class EventProcessor:
         before = account.calls.calls.get(call.id)
         if before is None and self._was_fetched_since(call, event.at):
             return "out_of_order"
-        needs_fetch = call.id in account.ledger.told_of or (before is None and account.may_be_kept(call))
+        needs_fetch = call.id in account.ledger.reported_calls or (
+            before is None and account.may_be_archived(call)
+        )
         if needs_fetch and account.ledger.totals is not None:
             return "accepted" if account.ledger.read_again(call.id, as_of, now) else "out_of_order"
         if before is None and self._is_pruned(call):

@@ -54,7 +54,7 @@ register_url_convertor("id", _Id())
 _PAGE = "/users/{id:id}"
 _API = SWITCH_PATH.replace("{id}", "{id:id}")
 
-LARGEST_BODY = 4096
+MAX_BODY_BYTES = 4096
 """Maximum bytes of a request's body."""
 
 
@@ -66,7 +66,7 @@ def admin_routes(service: Service, enabled: bool) -> list[Route]:
 
     def protected(path: str, endpoint: Callable[[Request], object], method: str = "GET") -> Route:
         middleware = [Middleware(RequireAuthMiddleware, "the admin API")]
-        return Route(path, endpoint, methods=[method], middleware=middleware, max_body_size=LARGEST_BODY)
+        return Route(path, endpoint, methods=[method], middleware=middleware, max_body_size=MAX_BODY_BYTES)
 
     return [
         protected(_PAGE, endpoints.page),

@@ -1,0 +1,1 @@
+"""Request objects from Aircall's API."""

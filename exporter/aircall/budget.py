@@ -14,16 +14,16 @@ DEFAULT_BACKOFF_S = 10.0
 MAX_RESET_DELAY_S = 120.0
 """Seconds beyond which an announced reset is ignored as wrong."""
 
-LIMIT_KEPT = 900.0
+LIMIT_VALID_S = 900.0
 """Seconds for which an endpoint's last announced limit is valid."""
 
-LIMIT_DOUBTED = 60.0
+LIMIT_OVERLAP_S = 60.0
 """Seconds for which an earlier limit of the same endpoint is also valid, because servers may disagree."""
 
 MIN_BUDGET = 2.0
 """Minimum requests per minute. With fewer, polling is not possible."""
 
-WINDOW = 61.0
+WINDOW_S = 61.0
 """Seconds in which at most one minute's requests are sent. More than 60, because requests may arrive closer
 together than they were sent."""
 
@@ -53,7 +53,7 @@ class RequestBudget:
         """When each endpoint last announced each limit, for the limits that are still valid."""
         self._blocked_until = 0.0
         self._sent: deque[float] = deque()
-        """The times of the requests in the last `WINDOW` seconds."""
+        """The times of the requests in the last `WINDOW_S` seconds."""
         self._even_at = -math.inf
         """When the next request would go out if all were evenly spaced."""
 
@@ -78,7 +78,7 @@ class RequestBudget:
     @property
     def sustained(self) -> float:
         """Requests per minute that can be sent indefinitely."""
-        return self._max_in_window * 60 / WINDOW
+        return self._max_in_window * 60 / WINDOW_S
 
     @property
     def _max_in_window(self) -> int:
@@ -104,7 +104,7 @@ class RequestBudget:
         # if the window was full until just now, no burst has been saved up since
         self._even_at = max(self._even_at, now, self._room_at + self._burst_seconds) + 60 / self.sustained
         self._sent.append(now)
-        while self._sent[0] < now - WINDOW:
+        while self._sent[0] < now - WINDOW_S:
             self._sent.popleft()
         self.spent += 1
 
@@ -131,7 +131,7 @@ class RequestBudget:
         self._announced = {
             key: at
             for key, at in self._announced.items()
-            if now - at <= (LIMIT_KEPT if at == latest[key[0]] else LIMIT_DOUBTED)
+            if now - at <= (LIMIT_VALID_S if at == latest[key[0]] else LIMIT_OVERLAP_S)
         }
         if headers.remaining is not None:
             self.remaining = headers.remaining
@@ -152,7 +152,7 @@ class RequestBudget:
     def _room_at(self) -> float:
         """When the last window has, or had, room for one more request."""
         is_full = len(self._sent) >= self._max_in_window
-        return self._sent[-self._max_in_window] + WINDOW if is_full else -math.inf
+        return self._sent[-self._max_in_window] + WINDOW_S if is_full else -math.inf
 
 
 def _plausible_reset(headers: Headers, now: float, server_ahead: float) -> float | None:

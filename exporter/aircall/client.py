@@ -28,9 +28,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-CONNECT_TIMEOUT = 5.0
+CONNECT_TIMEOUT_S = 5.0
 """Seconds for connecting to one address."""
-READ_TIMEOUT = 10.0
+REQUEST_TIMEOUT_S = 10.0
 """Seconds for a whole request, with name lookup, proxy, TLS, headers and body."""
 REPEATABLE = ("GET", "PUT")
 """Idempotent methods, whose requests may be repeated. Other requests always use a new connection, because
@@ -109,6 +109,7 @@ class Client:
             )
 
     def close(self) -> None:
+        """Close all connections."""
         self._session.close()
 
     def send(self, request: Request[T]) -> tuple[T, Headers]:
@@ -119,7 +120,7 @@ class Client:
         """
         code, started, headers = "connection", time.monotonic(), Headers()
         max_idle = self._transport.max_idle if request.method in REPEATABLE else 0.0
-        attempt = Attempt(READ_TIMEOUT, max_idle)
+        attempt = Attempt(REQUEST_TIMEOUT_S, max_idle)
         try:
             with attempt:
                 response, body = self._fetch(request, attempt)
@@ -134,7 +135,7 @@ class Client:
             code = "invalid"
             raise ApiError(code, f"{request.path}: {error}", headers) from None
         except Exception as error:  # any exception means that the request failed
-            code, problem = describe(error, self._base_url, attempt, READ_TIMEOUT)
+            code, problem = describe(error, self._base_url, attempt, REQUEST_TIMEOUT_S)
             kind = self._dropped(attempt) if attempt.is_dropped else ApiError
             raise kind(code, f"{request.path}: {problem}") from None
         finally:
@@ -156,7 +157,7 @@ class Client:
             params=list(request.query),
             data=request.content,
             headers={"Content-Type": "application/json"} if request.content else None,
-            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            timeout=(CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S),
             allow_redirects=False,  # the credential is sent to the configured host only
             stream=True,
         ) as response:

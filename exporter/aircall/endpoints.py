@@ -59,6 +59,7 @@ class Request(Generic[T]):
 
     @property
     def path(self) -> str:
+        """The path, with the object's id in the place of `:id`."""
         return (
             self.template if self.id is None else self.template.replace(":id", quote(str(self.id), safe=""))
         )
@@ -133,6 +134,7 @@ def _object(template: str, key: str, kind: type[T], id_: int) -> Request[T | Non
 
 
 def users(version: str) -> Request[Page[User]]:
+    """Return the request for a page of users."""
     return listing(f"/{version}/users", "users", User)
 
 
@@ -142,6 +144,7 @@ def user_statuses(version: str) -> Request[Page[UserStatus]]:
 
 
 def user_status(version: str, id_: int) -> Request[UserStatus | None]:
+    """Return the request for a user's availability status and substatus."""
     return _object(f"/{version}/users/:id", "user", UserStatus, id_)
 
 
@@ -152,14 +155,17 @@ def switch_user(version: str, id_: int, status: str) -> Request[UserStatus | Non
 
 
 def teams() -> Request[Page[Team]]:
+    """Return the request for a page of teams."""
     return listing("/v1/teams", "teams", Team)
 
 
 def numbers() -> Request[Page[Number]]:
+    """Return the request for a page of numbers."""
     return listing("/v1/numbers", "numbers", Number)
 
 
 def availabilities() -> Request[Page[Availability]]:
+    """Return the request for a page of the users' availabilities."""
     return listing("/v1/users/availabilities", "users", Availability)
 
 
@@ -187,14 +193,17 @@ def no_calls() -> Request[Page[CallWithDetails]]:
 
 
 def call(id_: int) -> Request[Page[CallWithDetails]]:
+    """Return the request for a call by its id."""
     return Request("/v1/calls/:id", decode_call, id_)
 
 
 def number_users(id_: int) -> Request[NumberUsers | None]:
+    """Return the request for the users of a number."""
     return _object("/v1/numbers/:id", "number", NumberUsers, id_)
 
 
 def user_numbers(id_: int) -> Request[Page[Ref]]:
+    """Return the request for a page of the numbers of a user."""
     return listing("/v2/users/:id/numbers", "numbers", Ref, id_=id_)
 
 

@@ -116,6 +116,7 @@ class CallDetails(msgspec.Struct, frozen=True):
 
     @property
     def assigned_to_id(self) -> int | None:
+        """The id of the user to whom the call is assigned, or None."""
         try:
             return msgspec.convert(self.assigned_to, Ref).id
         except msgspec.ValidationError:
@@ -123,6 +124,7 @@ class CallDetails(msgspec.Struct, frozen=True):
 
     @property
     def tag_names(self) -> frozenset[str]:
+        """The names of the call's tags."""
         return frozenset(tag.name for tag in self.tags or ())
 
 

@@ -26,7 +26,7 @@ SETTLE_S = 900.0
 SLACK_S = 5.0
 """Seconds by which a call must be later than a clock to prove that clock wrong."""
 
-RECENT = 300.0
+RECENT_START_S = 300.0
 """Seconds after its start, by one of the two clocks, in which a single call proves the other clock wrong."""
 
 KEEP_S = 3600.0
@@ -145,8 +145,8 @@ class ServerClock:
         """Take in a call that began at `start` (UNIX seconds, Aircall's clock) and was listed by `seen`.
 
         If the start is later than every clock, the call is dated wrongly and proves nothing. Otherwise a
-        single call proves a clock wrong if it began within `RECENT` by the other clock. Of older calls,
-        `MIN_CONFIRMATIONS` are required.
+        single call proves a clock wrong if it began within `RECENT_START_S` by the other clock. Of older
+        calls, `MIN_CONFIRMATIONS` are required.
         """
         lead, wall, bounds = start - seen, self._wall_ahead(), self._date or self._other
         clocks = [wall] if bounds is None else [wall, _smallest(bounds)]
@@ -155,7 +155,7 @@ class ServerClock:
             self._misdated.add(start)
         if lead > latest + SLACK_S or start in self._misdated:
             return
-        is_recent = any(clock - RECENT <= lead <= clock + SLACK_S for clock in clocks)
+        is_recent = any(clock - RECENT_START_S <= lead <= clock + SLACK_S for clock in clocks)
         if lead <= min(clocks) + SLACK_S or is_recent:
             self._proved(lead, start, seen)
             return

@@ -22,7 +22,7 @@ notice, most of them after a minute or more."""
 MIN_SILENT_DROP_S = 2.0
 """Seconds for which a connection must be idle before a NAT may drop it without notice."""
 
-CAUTION = 3600.0
+SHORT_IDLE_PERIOD_S = 3600.0
 """Seconds for which connections are kept for a shorter time after idle ones were dropped."""
 
 Addresses = list[tuple[Any, ...]]
@@ -261,16 +261,19 @@ class Transport(HTTPAdapter):
         return self._max_idle if time.monotonic() < self._cautious_until else MAX_IDLE_S
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        """Use our connection pools for direct connections."""
         super().init_poolmanager(*arguments, **named)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
+        """Use our connection pools for connections through a proxy."""
         manager = super().proxy_manager_for(proxy, **named)
         if not proxy.lower().startswith("socks"):  # an optional package, which connects by itself
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **named: Any) -> requests.Response:
+        """Send a request, and record for how long its connection had been idle."""
         attempt = _present.get()
         attempt.verify = named.get("verify")
         attempt.proxy = requests.utils.select_proxy(request.url or "", named.get("proxies"))
@@ -289,5 +292,5 @@ class Transport(HTTPAdapter):
         self.close()
         if idle > self._survived:
             self._max_idle = max(self._survived, min(self.max_idle, idle) / 2)
-            self._cautious_until = time.monotonic() + CAUTION
+            self._cautious_until = time.monotonic() + SHORT_IDLE_PERIOD_S
         self._survived = 0.0

@@ -1,1 +1,1 @@
-"""HTTP API to archived calls, for other tools."""
+"""Serve archived calls to other tools over HTTP."""

@@ -35,6 +35,7 @@ class Assets:
         self._look_up = look_up
 
     async def answer(self, request: Request) -> Response:
+        """Redirect to a recording or voicemail, or return an error."""
         call_id, asset = request.path_params["id"], request.path_params["asset"]
         if asset not in ASSETS:
             return problem(404, f"found {truncate(asset)}, wanted {' or '.join(ASSETS)}")

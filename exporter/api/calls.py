@@ -26,6 +26,7 @@ class CallSearch:
         self._archive, self._searches, self._clock = archive, searches or Searches(), clock
 
     async def answer(self, request: Request) -> Response:
+        """Return the calls that match the request's criteria, or an error."""
         try:
             query = read_query(request.query_params.multi_items(), self._clock())
             return json_answer(await self._searches.run(lambda: self._search(query)))

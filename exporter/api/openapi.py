@@ -29,6 +29,7 @@ _REFUSALS = {"403": "The exporter has no users configured, so no client can auth
 
 
 def description(_: Request) -> Response:
+    """Return the OpenAPI description as JSON."""
     return Response(msgspec.json.encode(openapi()), media_type="application/json")
 
 

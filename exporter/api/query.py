@@ -35,6 +35,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
     @property
     def place(self) -> Position:
+        """The position of the last call of the page."""
         return Position(self.started_at, self.id)
 
 

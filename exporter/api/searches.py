@@ -7,10 +7,10 @@ from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
 
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 """Searches that run at the same time; others wait."""
 
-PATIENCE = 30.0
+SEARCH_TIMEOUT_S = 30.0
 """Seconds that a search may take, including the wait."""
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Searches:
     """Runs searches. One that takes too long is abandoned, but occupies its place until it ends."""
 
-    def __init__(self, at_once: int = AT_ONCE, patience: float = PATIENCE) -> None:
+    def __init__(self, at_once: int = MAX_CONCURRENT, patience: float = SEARCH_TIMEOUT_S) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._patience = patience
 

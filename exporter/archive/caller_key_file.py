@@ -14,7 +14,7 @@ from pathlib import Path
 
 from exporter.archive.database import ArchiveError
 from exporter.archive.text_index import digits_only
-from exporter.config.environment import MIN_LENGTH, key_problem
+from exporter.config.environment import MIN_SECRET_LENGTH, key_problem
 from exporter.durable import make_directory, sync_directory
 
 NAME = "caller.key"
@@ -66,7 +66,7 @@ class KeyFile:
             descriptor, name = tempfile.mkstemp(dir=self.path.parent)
             try:
                 with os.fdopen(descriptor, "w") as file:
-                    file.write(f"{secrets.token_hex(MIN_LENGTH)}\n")
+                    file.write(f"{secrets.token_hex(MIN_SECRET_LENGTH)}\n")
                     file.flush()
                     os.fsync(descriptor)
                 with suppress(FileExistsError):

@@ -37,7 +37,7 @@ _END_EARLIER = f"SELECT pg_terminate_backend(pid) {_LOCKS} AND application_name 
 _IS_IDLE = "(state IS DISTINCT FROM 'active' OR wait_event_type IN ('Lock', 'Client'))"
 _END_SILENT = text(f"SELECT pg_terminate_backend(pid) {_LOCKS} AND {_IS_IDLE}")
 _HOLDER = text(f"SELECT pid, backend_start {_LOCKS}")
-_SIGNS = select(notes.c.value).where(notes.c.name == metadata_table.SERVED)
+_HEARTBEATS = select(notes.c.value).where(notes.c.name == metadata_table.HEARTBEAT)
 _NAME = "leader"
 
 
@@ -98,8 +98,10 @@ def _retry(connection: Any) -> bool:
 
 def sign_of_life(connection: Connection) -> object:
     """Return a value that changes every few seconds while the leader works, and if another session leads."""
-    signs = sorted(connection.scalars(_SIGNS)) if inspect(connection).has_table(notes.name) else None
-    return [tuple(row) for row in connection.execute(_HOLDER)], signs
+    heartbeats = (
+        sorted(connection.scalars(_HEARTBEATS)) if inspect(connection).has_table(notes.name) else None
+    )
+    return [tuple(row) for row in connection.execute(_HOLDER)], heartbeats
 
 
 def end_silent(connection: Connection) -> bool:

@@ -10,7 +10,7 @@ from exporter.archive.schema import state
 
 T = TypeVar("T")
 
-PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
+PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
 
 
@@ -43,6 +43,7 @@ def read(connection: Connection, name: str, kind: type[T]) -> T | None:
 
 
 def write(connection: Connection, name: str, value: object) -> None:
+    """Write a value, in place of an earlier one of the same name."""
     text = msgspec.json.encode(value).decode()
     if connection.execute(update(state).where(state.c.name == name).values(value=text)).rowcount == 0:
         connection.execute(state.insert().values(name=name, value=text))

@@ -15,16 +15,16 @@ from exporter.durations import Duration
 
 log = structlog.get_logger()
 
-AGREEMENT = 3600.0
+MAX_CLOCK_DIFFERENCE_S = 3600.0
 """Largest difference of the two clocks in seconds."""
 
-LOG_INTERVAL = 3600.0
+LOG_INTERVAL_S = 3600.0
 """Seconds between two log lines about removed calls: some are removed every minute."""
 
 
 def agreed_time(wall: float, aircall: float | None) -> float | None:
     """Return the earlier of two times (UNIX seconds), None if they differ too much or one is unknown."""
-    if aircall is None or abs(wall - aircall) > AGREEMENT:
+    if aircall is None or abs(wall - aircall) > MAX_CLOCK_DIFFERENCE_S:
         return None
     return min(wall, aircall)
 
@@ -66,7 +66,7 @@ class Removal:
             log.info(
                 "calls past their retention removed", calls=self._removed, started_before=_text(self._before)
             )
-            self._removed, self._log_at = 0, self._clocks.steady() + LOG_INTERVAL
+            self._removed, self._log_at = 0, self._clocks.steady() + LOG_INTERVAL_S
 
     def _log_deferred(self, wall: float, aircall: float | None) -> None:
         """Log that nothing is removed, at the second step in a row: at a start, no time is known yet."""

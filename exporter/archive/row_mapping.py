@@ -14,7 +14,7 @@ T = TypeVar("T", str, str | None)
 
 Row = dict[str, Any]
 
-LONGEST_TAG = 500
+MAX_TAG_LENGTH = 500
 """Maximum length of a tag, because PostgreSQL limits the size of index entries."""
 
 
@@ -47,7 +47,7 @@ def call_row(record: CallRecord, callers: Callers, removed_to: int) -> Row:
 
 
 def _tags(record: CallRecord) -> list[str]:
-    return sorted({_text(name)[:LONGEST_TAG] for name in record.details.tag_names})
+    return sorted({_text(name)[:MAX_TAG_LENGTH] for name in record.details.tag_names})
 
 
 def _comments(record: CallRecord) -> Iterator[tuple[int | None, str]]:
@@ -57,10 +57,12 @@ def _comments(record: CallRecord) -> Iterator[tuple[int | None, str]]:
 
 
 def tag_rows(records: Iterable[CallRecord]) -> list[Row]:
+    """Return the rows of the calls' tags."""
     return [{"call_id": r.call.id, "name": name} for r in records for name in _tags(r)]
 
 
 def comment_rows(records: Iterable[CallRecord]) -> list[Row]:
+    """Return the rows of the calls' comments."""
     return [
         {"call_id": r.call.id, "position": position, "posted_at": posted_at, "content": content}
         for r in records
@@ -74,6 +76,7 @@ def _text(text: T) -> T:
 
 
 def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:
+    """Return the rows of names, by kind and id."""
     return [{"kind": kind, "id": id_, "name": _text(name)} for (kind, id_), name in names.items()]
 
 

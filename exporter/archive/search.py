@@ -12,7 +12,7 @@ from exporter.archive.criteria import Criteria
 from exporter.archive.filters import conditions
 from exporter.archive.schema import calls, comments, names, tags, teams
 
-PAGE = 500
+PAGE_SIZE = 500
 """Calls per query."""
 
 
@@ -70,12 +70,12 @@ class Position(NamedTuple):
 
 def search(connection: Connection, criteria: Criteria) -> Iterator[CallResult]:
     """Yield the calls that match, newest first, page by page."""
-    found = page(connection, criteria, PAGE)
+    found = page(connection, criteria, PAGE_SIZE)
     while found:
         yield from found
         last = found[-1]
-        full = len(found) == PAGE
-        found = page(connection, criteria, PAGE, Position(last.started_at, last.id)) if full else []
+        full = len(found) == PAGE_SIZE
+        found = page(connection, criteria, PAGE_SIZE, Position(last.started_at, last.id)) if full else []
 
 
 def page(

@@ -17,13 +17,13 @@ CHECK_INTERVAL_S = 1.0
 REJOIN_GRACE_S = 8.0
 """Seconds in which a leader that lost its session notices (`HEARTBEAT_INTERVAL_S`) and opens another."""
 
-RETURNING_LATE = 45.0
+LATE_REJOIN_GRACE_S = 45.0
 """The same after the database was unavailable: by then the leader retries every `writer.MAX_RETRY_S`."""
 
-SILENCE = 180.0
+SILENCE_S = 180.0
 """Seconds without a sign of life after which the leader counts as hung or suspended."""
 
-SUSPENDED = 30.0
+SUSPENDED_AFTER_S = 30.0
 """Seconds between two checks from which on this exporter itself was suspended: the silence then restarts."""
 
 LOADABLE_CHECK_INTERVAL_S = 15.0
@@ -66,10 +66,11 @@ class Standby:
         """Why this exporter may not take over."""
 
     def may_take_over(self, now: float) -> bool:
+        """Return whether this exporter may become the leader `now`. If not, `reason` says why."""
         try:
             found = self._leader_state()
         except ArchiveError:
-            self._grace, self._lost_at = RETURNING_LATE, None
+            self._grace, self._lost_at = LATE_REJOIN_GRACE_S, None
             return self._refuse(UNDECIDED)
         if found is LeaderState.HELD:
             self._grace, self._lost_at = REJOIN_GRACE_S, None
@@ -100,15 +101,15 @@ class Standby:
 
     def _end_if_silent(self, now: float) -> None:
         """End the session of a leader that shows no sign of life."""
-        suspended, self._checked_leader_at = now - self._checked_leader_at > SUSPENDED, now
+        suspended, self._checked_leader_at = now - self._checked_leader_at > SUSPENDED_AFTER_S, now
         try:
             sign = self._sign_of_life()
             if suspended or sign != self._sign:
                 self._sign, self._sign_at = sign, now
-            elif now - self._sign_at >= SILENCE:
+            elif now - self._sign_at >= SILENCE_S:
                 self._sign_at = now
                 if self._end_silent():
-                    log.warning("session of a silent exporter ended", silent_for=f"{SILENCE:.0f}s")
+                    log.warning("session of a silent exporter ended", silent_for=f"{SILENCE_S:.0f}s")
         except ArchiveError as error:
             log.warning("session of a silent exporter not ended", problem=str(error))
 

@@ -114,6 +114,7 @@ class Archive:
         self._files = None if file is None else OpenFiles(self._engine, file)
 
     def close(self) -> None:
+        """Close all connections to the database."""
         self._engine.dispose()
         self._search_engine.dispose()
 
@@ -241,15 +242,15 @@ class Archive:
 
     def manual_backfills(self) -> tuple[TimeRange, ...]:
         """Return the ranges that were requested by the command `backfill`."""
-        return self._noted(metadata_table.WISHES, tuple[TimeRange, ...]) or ()
+        return self._noted(metadata_table.MANUAL_BACKFILLS, tuple[TimeRange, ...]) or ()
 
     def set_manual_backfills(self, spans: tuple[TimeRange, ...]) -> None:
         """Request ranges of the past, in place of earlier ones."""
-        self._note(metadata_table.WISHES, spans)
+        self._note(metadata_table.MANUAL_BACKFILLS, spans)
 
     def last_heartbeat(self) -> float | None:
         """Return the time of the last heartbeat of any exporter (UNIX seconds), or None."""
-        served = self._noted(metadata_table.SERVED, Served)
+        served = self._noted(metadata_table.HEARTBEAT, Served)
         return None if served is None else served.at
 
     def heartbeat(self, at: float) -> bool:
@@ -259,18 +260,18 @@ class Archive:
         times are not compared, because clocks may be wrong.
         """
         with self._exporter_transaction() as connection:
-            found = metadata_table.read(connection, metadata_table.SERVED, Served)
-            metadata_table.write(connection, metadata_table.SERVED, Served(at, self._name))
+            found = metadata_table.read(connection, metadata_table.HEARTBEAT, Served)
+            metadata_table.write(connection, metadata_table.HEARTBEAT, Served(at, self._name))
         is_first, self._has_heartbeat = not self._has_heartbeat, True
         return not is_first and found is not None and found.by != self._name and found.at > 0
 
     def user_states(self) -> UserStates:
         """Return the user states that were saved last."""
-        return self._noted(metadata_table.DOING, dict[int, tuple[str, float]]) or {}
+        return self._noted(metadata_table.USER_STATES, dict[int, tuple[str, float]]) or {}
 
     def save_user_states(self, states: UserStates) -> None:
         """Save the user states, in place of earlier ones."""
-        self._note(metadata_table.DOING, states)
+        self._note(metadata_table.USER_STATES, states)
 
     def _noted(self, name: str, kind: type[T]) -> T | None:
         with archive_errors(), read_transaction(self._engine) as connection:

@@ -121,6 +121,7 @@ class ArchiveWriter:
         self.loop = WorkerThread("archive", self._run_once, clock, HANG_TIMEOUT_S, last=self._leave)
 
     def start(self) -> None:
+        """Start the thread that saves."""
         self.loop.start()
 
     def stop(self) -> None:
@@ -151,6 +152,7 @@ class ArchiveWriter:
         self.loop.wake()
 
     def status(self) -> ArchiveStatus:
+        """Return how far the archive is behind, and whether saving works."""
         with self._lock:
             waiting = len(self._pending.records)
             since = self._pending_since if waiting else None

@@ -19,10 +19,10 @@ from exporter.config.settings import Aircall
 
 T = TypeVar("T")
 
-LONGEST_REFUSAL = 90.0
+MAX_RATE_LIMITED_S = 90.0
 """Seconds for which a request is repeated after status 429. Aircall's rate limit windows take a minute."""
 
-LONG = 2.0
+LONG_WAIT_S = 2.0
 """A longer wait, in seconds, is reported to the user."""
 
 
@@ -71,7 +71,7 @@ class ApiRunner:
             except RateLimitedError as error:
                 self._apply_headers(error.headers, sent, request.template)
                 self._budget.on_rate_limited(error.headers, self._clock(), self._server_clock.ahead)
-                if sent - begun > LONGEST_REFUSAL:
+                if sent - begun > MAX_RATE_LIMITED_S:
                     raise
                 self._waits = False
             else:
@@ -80,7 +80,7 @@ class ApiRunner:
 
     def _wait(self) -> None:
         seconds = max(0.0, self._budget.ready_at - self._clock())
-        if seconds > LONG and not self._waits:
+        if seconds > LONG_WAIT_S and not self._waits:
             self._say(f"waiting {seconds:.0f}s, to keep within the rate limit")
             self._waits = True
         self._sleep(seconds)

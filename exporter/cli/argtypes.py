@@ -2,12 +2,12 @@
 
 import argparse
 
-MOST = 1_000_000
+MAX_NUMBER = 1_000_000
 
 
 def count(text: str) -> int:
     """Parse an integer of at least 1."""
-    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_NUMBER:
         raise argparse.ArgumentTypeError(f"found {text}, wanted at least 1")
     return int(text)
 
@@ -18,7 +18,7 @@ def rate(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1
-    if not 0 <= value <= MOST:
+    if not 0 <= value <= MAX_NUMBER:
         raise argparse.ArgumentTypeError(f"found {text}, wanted 0 or more")
     return value
 

@@ -143,6 +143,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def version() -> str:
+    """Return the text that `--version` prints."""
     return f"aircall-exporter, version {__version__} (python {platform.python_version()})"
 
 

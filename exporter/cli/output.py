@@ -12,7 +12,7 @@ from rich.text import Text
 
 from exporter.cli.streams import Output, encodes
 
-WIDE = 400
+FILE_WIDTH = 400
 """Width, in characters, of a table that goes to a file or another command."""
 
 
@@ -25,7 +25,7 @@ def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_row(*(Text(_printable(cell)) for cell in row))
     console = Output()
     if not console.is_terminal:
-        console.width = WIDE  # the reader of a pipe wraps lines
+        console.width = FILE_WIDTH  # the reader of a pipe wraps lines
     console.print(table)
 
 

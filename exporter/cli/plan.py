@@ -76,8 +76,8 @@ def _show(planned: Plan, settings: Settings) -> None:
         reading = planned.readings[name]
         times = (reading.interval, reading.target, reading.mean_age, reading.worst_age)
         table.add_row(WORDS.get(name, name), f"{reading.requests:.1f}", *map(in_words, times))
-    short = planned.late_edits < 0.99 * planned.late_edits_wanted
-    needed = f" of {planned.late_edits_wanted:.1f}" if short else ""
+    short = planned.late_edits < 0.99 * planned.late_edits_required
+    needed = f" of {planned.late_edits_required:.1f}" if short else ""
     table.add_row("late edits", f"{planned.late_edits:.1f}{needed}")
     table.add_row("all", f"{planned.requests:.1f} of {planned.budget:.1f}")
     console.print(table)

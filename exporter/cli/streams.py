@@ -59,4 +59,5 @@ class Output(Console):
     """Standard output for tables. If its reader has gone, it raises BrokenPipeError as `print` does."""
 
     def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError, where rich would exit with a status of its own."""
         raise BrokenPipeError

@@ -59,7 +59,7 @@ def secret_in(file: str, source: str, path: str) -> str:
     return secret
 
 
-MIN_LENGTH = 32
+MIN_SECRET_LENGTH = 32
 """Minimum number of characters of a secret."""
 
 
@@ -71,4 +71,8 @@ def key_problem(path: Path) -> str:
         return "is not UTF-8 text"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return f"holds {length} characters, wanted at least {MIN_LENGTH}" if length < MIN_LENGTH else ""
+    return (
+        f"holds {length} characters, wanted at least {MIN_SECRET_LENGTH}"
+        if length < MIN_SECRET_LENGTH
+        else ""
+    )

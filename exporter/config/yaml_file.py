@@ -15,14 +15,14 @@ import yaml
 from exporter.durations import Duration, parse_duration
 from exporter.text import truncate
 
-LARGEST_FILE = 2**20
+MAX_FILE_BYTES = 2**20
 """Maximum size of a file in bytes."""
 
 MAX_VALUES = 100_000
-DEEPEST = 20
+MAX_DEPTH = 20
 """Maximum number of values in a file, and their maximum depth."""
 
-LONGEST_NUMBER = 40
+MAX_NUMBER_LENGTH = 40
 """Maximum characters of an integer; a longer one is read as text."""
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -57,14 +57,14 @@ def read_text(path: str) -> str:
     """Return the text of a file. Raises ConfigError."""
     try:
         with Path(path).open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+            raw = file.read(MAX_FILE_BYTES + 1)
         text = raw.decode()
     except OSError as error:
         raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(path, "", "is not UTF-8 text") from None
-    if len(raw) > LARGEST_FILE:
-        raise ConfigError(path, "", f"is larger than {LARGEST_FILE} bytes")
+    if len(raw) > MAX_FILE_BYTES:
+        raise ConfigError(path, "", f"is larger than {MAX_FILE_BYTES} bytes")
     return text
 
 
@@ -117,7 +117,7 @@ class _Loader(yaml.SafeLoader):
         return text
 
     def bounded_int(self, node: yaml.ScalarNode) -> int | str:
-        return node.value if len(node.value) > LONGEST_NUMBER else self.construct_yaml_int(node)
+        return node.value if len(node.value) > MAX_NUMBER_LENGTH else self.construct_yaml_int(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -141,7 +141,7 @@ def _expanded_size(node: yaml.Node, known: dict[int, float], depth: int) -> floa
     if id(node) not in known:
         known[id(node)] = math.inf
         inner = node.value if isinstance(node, yaml.SequenceNode) else itertools.chain(*node.value)
-        if depth < DEEPEST:
+        if depth < MAX_DEPTH:
             known[id(node)] = 1 + sum(_expanded_size(each, known, depth + 1) for each in inner)
     return known[id(node)]
 

@@ -1,0 +1,1 @@
+"""Turn snapshots into metric families and responses."""

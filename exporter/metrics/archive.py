@@ -40,7 +40,7 @@ FAMILIES = (UP, LAG, WAITING, REJECTED, COMPLETE_FROM, MISSING)
 
 
 def coverage_samples(status: Status) -> Iterator[Sample]:
-    """Yield how far back the calls reach:
+    """Yield how far back the calls reach.
 
     aircall_archive_complete_from_timestamp_seconds 1767225600
     aircall_archive_backfill_remaining_seconds 0
@@ -50,7 +50,7 @@ def coverage_samples(status: Status) -> Iterator[Sample]:
 
 
 def writer_samples(status: ArchiveStatus, now: float) -> Iterator[Sample]:
-    """Yield how far the archive is behind; `now` is in seconds of our clock:
+    """Yield how far the archive is behind. `now` is in seconds of our clock.
 
     aircall_archive_up 1
     aircall_archive_lag_seconds 0

@@ -78,7 +78,7 @@ WEBHOOK_ONLY = (CALL_QUEUE, USER_RING_ATTEMPTS, USER_HOLD)
 
 
 def user_samples(row: UserCounters) -> Iterator[Sample]:
-    """Yield the counters of a user:
+    """Yield the counters of a user.
 
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
     aircall_user_answer_seconds_sum{user_id="456",user="John Doe"} 41
@@ -96,7 +96,7 @@ def user_samples(row: UserCounters) -> Iterator[Sample]:
 
 
 def number_samples(row: NumberCounters) -> Iterator[Sample]:
-    """Yield the counters of a number:
+    """Yield the counters of a number.
 
     aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
     aircall_call_answer_seconds_bucket{number_id="1234",number="French Office",le="10.0"} 9
@@ -112,7 +112,7 @@ def number_samples(row: NumberCounters) -> Iterator[Sample]:
 
 
 def team_samples(row: TeamCounters) -> Iterator[Sample]:
-    """Yield the counters of a team:
+    """Yield the counters of a team.
 
     aircall_team_calls_total{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
     """

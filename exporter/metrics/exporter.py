@@ -140,7 +140,7 @@ FAMILIES = (
 
 
 def settings_samples(settings: Settings) -> Iterator[Sample]:
-    """Yield the settings in force:
+    """Yield the settings in force.
 
     aircall_activity_period_seconds 900
     aircall_sla_seconds 0
@@ -159,7 +159,7 @@ def settings_samples(settings: Settings) -> Iterator[Sample]:
 
 
 def status_samples(status: Status, now: float) -> Iterator[Sample]:
-    """Yield the exporter's health; `now` is in seconds of our clock:
+    """Yield the exporter's health. `now` is in seconds of our clock.
 
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
@@ -190,7 +190,7 @@ def status_samples(status: Status, now: float) -> Iterator[Sample]:
 
 
 def omission_samples(board: Board) -> Iterator[Sample]:
-    """Yield how much was skipped, malformed or beyond a limit:
+    """Yield how much was skipped, malformed or beyond a limit.
 
     aircall_malformed_objects_total{kind="call"} 0
     aircall_calls_ignored_total{reason="direction"} 0

@@ -25,7 +25,7 @@ from exporter.polling.status import Snapshot
 FORMAT_TTL_S = 300.0
 """Seconds for which each snapshot is prepared in a format after the last scrape in that format."""
 
-WALL_CLOCK_STEP = 0.5
+WALL_CLOCK_STEP_S = 0.5
 """Change of the wall clock, in seconds, from which all lines with UNIX times are made again."""
 
 
@@ -126,9 +126,9 @@ class Exposition:
         return page.plain(form) + rest, content_type
 
     def _now(self) -> Moment:
-        """Return the current time. The wall clock's lead changes in steps of at least `WALL_CLOCK_STEP`."""
+        """Return the current time. The wall clock's lead changes in steps of at least `WALL_CLOCK_STEP_S`."""
         wall_ahead = self._clocks.wall_ahead
-        if abs(wall_ahead - self._wall_ahead) >= WALL_CLOCK_STEP:
+        if abs(wall_ahead - self._wall_ahead) >= WALL_CLOCK_STEP_S:
             self._wall_ahead = wall_ahead
         return Moment(self._clocks.steady(), self._wall_ahead)
 

@@ -8,7 +8,7 @@ is a single gzip member, since many clients (such as browsers and curl) read onl
 import zlib
 from dataclasses import dataclass
 
-LEVEL = 3
+COMPRESSION_LEVEL = 3
 """Compression level. A higher one takes three times as long and saves a tenth."""
 
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -67,5 +67,5 @@ def gzipped(chunks: list[Chunk]) -> GzipPrefix:
 
 
 def _deflate(text: bytes, mode: int) -> bytes:
-    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     return compressor.compress(text) + compressor.flush(mode)

@@ -34,7 +34,7 @@ FAMILIES = (USER, USER_TEAM, USER_NUMBER, NUMBER)
 
 
 def user_samples(row: UserRow) -> Iterator[Sample]:
-    """Yield a user's details, teams and numbers:
+    """Yield a user's details, teams and numbers.
 
     aircall_user_info{user_id="456",user="John Doe",time_zone="America/New_York",language="en-US"} 1
     aircall_user_team_info{user_id="456",user="John Doe",team_id="678",team="Global Sales"} 1
@@ -48,7 +48,7 @@ def user_samples(row: UserRow) -> Iterator[Sample]:
 
 
 def number_samples(row: NumberRow) -> Iterator[Sample]:
-    """Yield a number's details:
+    """Yield a number's details.
 
     aircall_number_info{number_id="1234",number="French Office",digits="+33 1 76 11 11 11",country="FR",…} 1
     """

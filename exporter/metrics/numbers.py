@@ -102,7 +102,7 @@ FAMILIES = (*PER_POLL, *TIME_DEPENDENT)
 
 
 def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
-    """Yield the samples of a number that change only with a poll:
+    """Yield the samples of a number that change only with a poll.
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
     aircall_number_period_calls{…,period="recent",direction="inbound",outcome="missed"} 1
@@ -130,7 +130,7 @@ def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
 
 
 def time_dependent_samples(board: Board, now: float) -> Iterator[Sample]:
-    """Yield the samples of the queue, which change with the clock; `now` is in seconds of our clock:
+    """Yield the samples of the queue, which change with the clock. `now` is in seconds of our clock.
 
     aircall_queue_calls{number_id="1234",number="French Office"} 2
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4

@@ -14,6 +14,7 @@ class ProcessMetrics(ProcessCollector):
     """
 
     def collect(self) -> Iterable[Metric]:
+        """Collect the process metrics with the boot time as of now, since the wall clock may be set."""
         with suppress(OSError):
             self._btime = self._boot_time()  # type: ignore[no-untyped-call]
         return super().collect()

@@ -77,7 +77,7 @@ FAMILIES = (
 
 
 def team_samples(row: TeamRow, board: Board) -> Iterator[Sample]:
-    """Yield the samples of a team:
+    """Yield the samples of a team.
 
     aircall_team_users{team_id="678",team="Global Sales",state="available"} 3
     aircall_team_period_calls{…,period="recent",direction="inbound",outcome="answered"} 12

@@ -108,7 +108,7 @@ FAMILIES = (*PER_POLL, *TIME_DEPENDENT)
 
 
 def user_samples(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
-    """Yield the samples that change only with a poll, and the thresholds as of `now`:
+    """Yield the samples that change only with a poll, and the thresholds as of `now`.
 
     aircall_user_availability{user_id="456",user="John Doe",team_id="678",team="Global Sales",state="…"} 1
     aircall_user_availability_code{…} 3
@@ -153,7 +153,7 @@ def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:
 
 
 def time_dependent_samples(board: Board, now: float) -> Iterator[Sample]:
-    """Yield the samples that change with the clock; `now` is in seconds of our clock:
+    """Yield the samples that change with the clock. `now` is in seconds of our clock.
 
     aircall_user_current_call_seconds{…,direction="inbound",number_id="1234",number="…",caller="+33…"} 61
     """

@@ -44,6 +44,7 @@ class SwitchResult:
 
     @property
     def changed(self) -> bool:
+        """Whether the user's availability status differs from before."""
         return self.before != self.user.availability_status
 
 

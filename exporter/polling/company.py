@@ -19,6 +19,7 @@ class Company:
 
     @property
     def calls_per_second(self) -> float:
+        """The average number of calls that begin in a second."""
         return self.calls_per_hour / 3600
 
 

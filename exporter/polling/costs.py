@@ -34,16 +34,16 @@ class Cost:
         return Cost(lambda interval: factor * self.uncapped(interval), self.cap)
 
 
-RINGING = 12.0
+RINGING_S = 12.0
 """Mean ringing time of a call, in seconds."""
 
-INBOUND = 0.7
+INBOUND_SHARE = 0.7
 """Share of inbound calls."""
 
-POLL = 10.0
+POLL_INTERVAL_S = 10.0
 """Approximate interval of polls in seconds, to estimate how far back a page of calls reaches."""
 
-ANSWERED = 0.76
+ANSWERED_SHARE = 0.76
 """Share of answered calls, which have to be fetched again after they ended."""
 
 LENGTH, LENGTH_SPREAD = 190.0, 0.85
@@ -88,7 +88,7 @@ def calls(per_second: float) -> Cost:
 
     def beyond(calls: float) -> float:
         """Return the number of waiting calls that are older than this many latest calls."""
-        return per_second * INBOUND * RINGING * math.exp(-calls / per_second / RINGING)
+        return per_second * INBOUND_SHARE * RINGING_S * math.exp(-calls / per_second / RINGING_S)
 
     return Cost(cost) if per_second else constant(1)
 
@@ -106,7 +106,7 @@ def ended_calls(per_second: float) -> Cost:
     def cost(interval: float) -> float:
         def ended(age: float) -> float:
             """Return the share of the calls of this age that has ended since the previous fetch."""
-            return ANSWERED * (ended_fraction(age) - ended_fraction(age - interval))
+            return ANSWERED_SHARE * (ended_fraction(age) - ended_fraction(age - interval))
 
         requests = (seconds * ended(age) / (1 + PER_PAGE * ended(age)) for seconds, age in slices)
         return per_second * sum(requests)
@@ -116,7 +116,11 @@ def ended_calls(per_second: float) -> Cost:
 
 def first_page_seconds(per_second: float) -> float:
     """Return how many seconds back the first page of a poll reaches."""
-    return max(0.0, PER_PAGE - upper_bound(POLL * per_second)) / per_second if per_second else math.inf
+    return (
+        max(0.0, PER_PAGE - upper_bound(POLL_INTERVAL_S * per_second)) / per_second
+        if per_second
+        else math.inf
+    )
 
 
 def ended_fraction(age: float) -> float:

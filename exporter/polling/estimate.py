@@ -72,6 +72,6 @@ def _archive_demand(account: Account) -> float:
     """Return the requests per minute that the archive can use."""
     if account.ledger.totals is None:
         return 0.0
-    if account.seconds_to_read:
+    if account.backfill_remaining_s:
         return math.inf
     return costs.late_edits(account.calls.calls_per_second)

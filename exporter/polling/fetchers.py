@@ -249,9 +249,9 @@ def fetch_backfill(account: Account, now: float) -> ApiTask[None]:
         yield from fetch_call(account, call_id)
         ledger.was_read(call_id, now)
 
-    from_events = account.aside.askable("call", ledger.told_of, now)[:MAX_REQUESTS_PER_PASS]
+    from_events = account.aside.askable("call", ledger.reported_calls, now)[:MAX_REQUESTS_PER_PASS]
     yield from fetch_each(account.aside, "call", from_events, now, fetch_one)
-    span = account.past_to_read(now)
+    span = account.next_backfill(now)
     if span is not None:
         yield from fetch_range(account, span, now)
     elif not from_events:
@@ -285,11 +285,11 @@ def fetch_range(
             present = int(at + account.server_ahead)
             known_to = present - LATE_ARRIVAL_S if until > present else all_known_to
             last = min(last, until if known_to is None else known_to)
-            account.read_past(max(since, left + 1), last)
+            account.mark_backfilled(max(since, left + 1), last)
 
         try:
             yield from fetch_window(since, until, apply)
-            account.read_past(since, last)
+            account.mark_backfilled(since, last)
         except (ApiError, InvalidResponseError) as error:
             failures += 1
             middle = (since + left) // 2

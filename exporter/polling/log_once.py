@@ -16,7 +16,7 @@ from exporter.polling.schedule import CORE
 
 log = structlog.get_logger()
 
-STRETCHED = 1.2
+STRETCHED_RATIO = 1.2
 """Ratio of a live interval to its target from which on it is logged."""
 
 LIMIT_LOG_INTERVAL_S = 600.0
@@ -103,7 +103,7 @@ class OnceLogger:
         stretch = max(intervals[name] / targets[name] for name in CORE)
         if stretch <= 1.0 or not complete:
             self._stretching = False
-        elif stretch > STRETCHED and not self._stretching:
+        elif stretch > STRETCHED_RATIO and not self._stretching:
             self._stretching = True
             log.warning(
                 "request budget too small for all targets; intervals increased",

@@ -6,6 +6,8 @@ from exporter.polling.schedule import DATASETS
 
 
 class PollerMetrics:
+    """Metrics that the poller counts by itself."""
+
     def __init__(self, registry: CollectorRegistry) -> None:
         self.polls = Counter(
             "aircall_polls",

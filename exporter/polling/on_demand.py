@@ -25,6 +25,7 @@ class OnDemandRequest(Generic[T]):
 
     @property
     def is_pending(self) -> bool:
+        """Return whether the client still waits."""
         return not self._result.cancelled()
 
     def done(self, result: T) -> None:

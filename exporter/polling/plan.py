@@ -14,10 +14,10 @@ from exporter.polling.company import Company, model
 from exporter.polling.schedule import CORE, DIRECTORY, ENDED_CALLS, LIVE
 from exporter.polling.startup_simulation import first_read
 
-LATENCY = 0.3
+DEFAULT_LATENCY_S = 0.3
 """Default seconds that Aircall takes to answer."""
 
-UNHURRIED = 0.9
+BURST_SHARE = 0.9
 """Share of the budget in use up to which bursts can be saved up."""
 
 
@@ -35,6 +35,7 @@ class Reading:
 
     @property
     def mean_age(self) -> float:
+        """The average age of the data in seconds."""
         return self.wait + self.interval / 2
 
     def age(self, share: float) -> float:
@@ -43,6 +44,7 @@ class Reading:
 
     @property
     def worst_age(self) -> float:
+        """The largest age of the data in seconds."""
         return self.wait + self.interval
 
 
@@ -57,16 +59,18 @@ class Plan:
     readings: Mapping[str, Reading]
     late_edits: float
     """Requests that are left for fetching calls again."""
-    late_edits_wanted: float
+    late_edits_required: float
     first_read: Mapping[str, float]
     """Seconds from the start until each dataset has been fetched once."""
 
     @property
     def requests(self) -> float:
+        """Requests per minute, of all datasets and late edits."""
         return self.late_edits + sum(reading.requests for reading in self.readings.values())
 
     @property
     def first_board(self) -> float:
+        """Seconds from the start until the first complete board."""
         return max(self.first_read[name] for name in (*CORE, *DIRECTORY))
 
     @property
@@ -78,14 +82,14 @@ class Plan:
         interval, that is right after the availabilities.
         """
         calls, seen, ended = (self.readings[name] for name in ("calls", "availabilities", ENDED_CALLS))
-        older = costs.ANSWERED * (
+        older = costs.ANSWERED_SHARE * (
             1 - costs.ended_fraction(costs.first_page_seconds(self.company.calls_per_second))
         )
         until_polled = seen.wait / 2 if ended.interval == seen.interval else ended.interval / 2
         return (1 - older) * calls.mean_age + older * (seen.interval / 2 + until_polled + ended.wait)
 
 
-def plan(company: Company, settings: Settings, limit: float, latency: float = LATENCY) -> Plan:
+def plan(company: Company, settings: Settings, limit: float, latency: float = DEFAULT_LATENCY_S) -> Plan:
     """Plan the polling of a company.
 
     Args:
@@ -103,7 +107,7 @@ def plan(company: Company, settings: Settings, limit: float, latency: float = LA
     used = sum(rates.values()) + min(late_edits, left)
     short = used > 0.999 * budget.sustained
     always_due = used - sum(rates[name] for name in LIVE) if short else 0.0
-    at_once = budget.burst if used < UNHURRIED * budget.sustained else 1.0
+    at_once = budget.burst if used < BURST_SHARE * budget.sustained else 1.0
     readings = {}
     for name, interval in found.items():
         requests = cost[name](interval)
@@ -118,7 +122,7 @@ def plan(company: Company, settings: Settings, limit: float, latency: float = LA
         budget.sustained,
         readings,
         late_edits=min(late_edits, left),
-        late_edits_wanted=late_edits,
+        late_edits_required=late_edits,
         first_read=first_read(company, settings, limit, latency),
     )
 

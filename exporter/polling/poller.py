@@ -239,7 +239,7 @@ class Poller:
         self._once_logger.malformed(self.account)
         self._once_logger.set_aside(self.account.aside)
         self._once_logger.clocks(self._server_clock.machine_ahead)
-        self._once_logger.backfill_progress(self.account.seconds_to_read, now)
+        self._once_logger.backfill_progress(self.account.backfill_remaining_s, now)
         self._save_batch()
         return self._clock()
 
@@ -480,8 +480,8 @@ class Poller:
     def _fetch_early(self) -> None:
         """Fetch reference data early if an unlisted object appears or a user has left."""
         known = set(DIRECTORY) <= self.account.known
-        if known and (strangers := self.account.new_strangers(self._clock())):
-            log.info("unlisted objects; fetching reference data early", objects=len(strangers))
+        if known and (unlisted := self.account.unlisted_to_report(self._clock())):
+            log.info("unlisted objects; fetching reference data early", objects=len(unlisted))
             self.tasks.request_early(*DIRECTORY)
         self._once_logger.unknown_names(self.account.unknown_names)
         if self.account.reference_data.assignments_outdated:

@@ -47,8 +47,8 @@ EVENT_TIMEOUT_S = 300.0
 SYNC_TOLERANCE = 1.05
 """Largest ratio of two intervals that count as the same."""
 
-LONGEST_INTERVAL = 86_400.0
-LONGEST_LIVE_INTERVAL = 3600.0
+MAX_INTERVAL_S = 86_400.0
+MAX_LIVE_INTERVAL_S = 3600.0
 """Longest intervals, in seconds: of any dataset, and of live data, however small the budget is."""
 
 
@@ -85,14 +85,14 @@ def intervals(
     left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in live)
     stretch = max(1.0, rest / (left - substatuses)) if left > substatuses else math.inf
     found |= {
-        dataset: min(LONGEST_INTERVAL, targets[dataset] * stretch) for dataset in demand.keys() - found.keys()
+        dataset: min(MAX_INTERVAL_S, targets[dataset] * stretch) for dataset in demand.keys() - found.keys()
     }
     if SUBSTATUSES in costs:
         left = budget - sum(rate(costs[dataset], found[dataset]) for dataset in demand)
         share = min(left, max(substatuses, left - archive))
         needed = rate(costs[SUBSTATUSES], targets[SUBSTATUSES])
         stretch = max(1.0, needed / share) if share > 0 else math.inf
-        found[SUBSTATUSES] = min(LONGEST_INTERVAL, targets[SUBSTATUSES] * stretch)
+        found[SUBSTATUSES] = min(MAX_INTERVAL_S, targets[SUBSTATUSES] * stretch)
     return {dataset: found[dataset] for dataset in costs}
 
 
@@ -126,7 +126,7 @@ def rate(cost: Cost, interval: float) -> float:
 
 def min_rate(cost: Cost) -> float:
     """Return the requests per minute below which the backlog grows indefinitely."""
-    return 60 * cost.uncapped(LONGEST_LIVE_INTERVAL) / LONGEST_LIVE_INTERVAL
+    return 60 * cost.uncapped(MAX_LIVE_INTERVAL_S) / MAX_LIVE_INTERVAL_S
 
 
 def _min_rates(costs: Mapping[str, Cost], live: Iterable[str], available: float) -> dict[str, float]:
@@ -170,7 +170,7 @@ def _interval(cost: Cost, target: float, share: float) -> float:
     """Return the shortest interval, at least `target`, that costs at most `share` requests per minute."""
     if rate(cost, target) <= share * (1 + 1e-9):  # allows for rounding in the shares
         return target
-    short, long = target, max(target, LONGEST_LIVE_INTERVAL)
+    short, long = target, max(target, MAX_LIVE_INTERVAL_S)
     while long - short > 0.001 * short:
         middle = math.sqrt(short * long)
         if rate(cost, middle) > share:
@@ -204,7 +204,7 @@ ON_DEMAND_SHARE, ON_DEMAND_SHARE_OF_LIVE, ON_DEMAND_BURST = 0.15, 0.05, 6.0
 """Turns that on-demand requests earn per turn of a task that is not live, and per turn of a live one, and how
 many of them can be saved up."""
 
-LONGEST_WAIT = 300
+MAX_WAIT_TURNS = 300
 """Turns for which a task that is not live may be due before it goes first among those that are not live."""
 
 MIN_SPARE = 0.25
@@ -269,4 +269,4 @@ class Turns:
         """Choose among tasks that are not live: the first, or one that has waited for too long."""
         rest = [name for name in due if name not in LIVE]
         longest = min(rest, key=lambda name: self._due_since[name])
-        return longest if self._turn - self._due_since[longest] > LONGEST_WAIT else rest[0]
+        return longest if self._turn - self._due_since[longest] > MAX_WAIT_TURNS else rest[0]

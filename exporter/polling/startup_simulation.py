@@ -19,7 +19,7 @@ _NEEDS = {ENDED_CALLS: set(CORE), "assignments": {"users", "numbers"}}
 _SIZE = {ENDED_CALLS: "calls", "availabilities": "users", SUBSTATUSES: "users", "assignments": "users"}
 """Other datasets from which the length of a dataset is known."""
 
-DAY = 86_400.0
+DAY_S = 86_400.0
 
 _PAGE = endpoints.teams()
 """A placeholder for any request, which is counted but not sent."""
@@ -32,7 +32,7 @@ def first_read(company: Company, settings: Settings, limit: float, latency: floa
     """
     start = Start(company, settings, limit, latency)
     datasets = schedule.targets(settings).keys() - {ENDED_CALLS}
-    while not start.known.keys() >= datasets and start.now < DAY:
+    while not start.known.keys() >= datasets and start.now < DAY_S:
         start.step()
     return dict.fromkeys(datasets, math.inf) | start.known
 
@@ -115,8 +115,10 @@ class Start:
         return self._model[name](self._tasks[name].elapsed)
 
     def _set_intervals(self) -> None:
-        """Set the intervals, as the poller does: a dataset of unknown length costs the pages fetched so
-        far."""
+        """Set the intervals, as the poller does.
+
+        A dataset of unknown length costs the pages fetched so far.
+        """
         guessed = {name: task.expected_cost for name, task in self._tasks.items() if not self._sized(name)}
         budget, share = self._budget.sustained, schedule.share_for_rest(self.known)
         if (guessed, budget, share) == self._planned_for:

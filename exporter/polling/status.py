@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from exporter.account.board import Board
 from exporter.account.set_aside import ObjectKind
 
-INTERVALS = 3
+OUTDATED_INTERVALS = 3
 """Age, in intervals, from which data counts as outdated."""
 
-ALLOWANCE = 10.0
+ALLOWANCE_S = 10.0
 """Seconds in addition, so that one request that reaches its timeout does not make data outdated."""
 
 LIVE = ("calls", "availabilities")
@@ -36,7 +36,7 @@ class DatasetStatus:
     def is_current(self, now: float) -> bool:
         """Return whether the data is no older than three intervals and an allowance for slow responses."""
         age = self.age(now)
-        return age is not None and age <= INTERVALS * self.expected_interval + ALLOWANCE
+        return age is not None and age <= OUTDATED_INTERVALS * self.expected_interval + ALLOWANCE_S
 
 
 @dataclass(frozen=True, slots=True)

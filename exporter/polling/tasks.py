@@ -127,9 +127,9 @@ class Tasks:
             return
         if self._server_clock.known and account.next_recheck(now + self._server_clock.ahead):
             yield LATE_EDITS
-        if self[BACKFILL].job or account.past_to_read(now) or account.left_open_to_read(now):
+        if self[BACKFILL].job or account.next_backfill(now) or account.has_unfinished_calls_due(now):
             yield BACKFILL
-        if self[MANUAL_BACKFILL].job or account.wished_to_read(now):
+        if self[MANUAL_BACKFILL].job or account.next_manual_backfill(now):
             yield MANUAL_BACKFILL
 
     @property
@@ -152,7 +152,7 @@ class Tasks:
         yield from fetchers.fetch_calls(self._account, todo, now, server_now, in_pieces)
 
     def _manual_backfill(self, now: float) -> ApiTask[None]:
-        span = self._account.wished_to_read(now)
+        span = self._account.next_manual_backfill(now)
         if span is not None:
             yield from fetchers.fetch_range(self._account, span, now)
 

@@ -20,7 +20,7 @@ from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.events import Event
 from exporter.aircall.models import CallWithDetails
 from exporter.archive.database import ArchiveError
-from exporter.archive.standby import SILENCE
+from exporter.archive.standby import SILENCE_S
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks, steady_clock
@@ -50,7 +50,7 @@ HANG_TIMEOUT_S = 120.0
 ERROR_BACKOFF_S = 5.0
 """Seconds to wait after an unexpected error."""
 
-CONFIRM_LOOK = 0.1
+LEADER_CHECK_INTERVAL_S = 0.1
 """Seconds between two checks whether the archive has confirmed that this exporter still leads."""
 
 ON_DEMAND_TIMEOUT_S = 15.0
@@ -59,7 +59,7 @@ ON_DEMAND_TIMEOUT_S = 15.0
 MAX_ON_DEMAND = 5
 """Maximum number of clients that wait for each of these at a time."""
 
-QUICK_SNAPSHOT = 0.1
+QUICK_SNAPSHOT_S = 0.1
 """Seconds. A snapshot that takes no longer is made after every response."""
 
 SHARE_FOR_SNAPSHOTS = 0.1
@@ -161,6 +161,7 @@ class Service:
         )
 
     def start(self) -> None:
+        """Start the threads. If the archive has a leader, polling begins once this exporter leads."""
         self._writer.start()
         if not self._archive.exclusive:
             self._begin()
@@ -264,7 +265,7 @@ class Service:
         if problem := self._loop.problem:
             log.error("poller hangs; leadership released, exiting", problem=problem)
             self._end()
-        elif self.clock() - self._writer.confirmed_at > SILENCE:
+        elif self.clock() - self._writer.confirmed_at > SILENCE_S:
             with suppress(ArchiveError):
                 if not self._archive.leads():
                     log.error("another exporter took over; exiting")
@@ -282,7 +283,7 @@ class Service:
         self.exposition.update(self.latest)
         done, worked = self.clock(), time.thread_time() - worked
         took = done - begun
-        self._next_snapshot = done + (took * (1 / SHARE_FOR_SNAPSHOTS - 1) if took > QUICK_SNAPSHOT else 0)
+        self._next_snapshot = done + (took * (1 / SHARE_FOR_SNAPSHOTS - 1) if took > QUICK_SNAPSHOT_S else 0)
         self._next_for_events = done + worked * (1 / SHARE_FOR_EVENTS - 1)
         if self._event_worker and self._poller.ready_for_events:
             self._event_worker.ready.set()
@@ -322,7 +323,7 @@ class Service:
     def _run_once(self) -> float:
         begun, suspension = self.clock(), self._suspension
         if suspension is not None and suspension.in_doubt(begun):
-            return begun + CONFIRM_LOOK
+            return begun + LEADER_CHECK_INTERVAL_S
         try:
             with self._account_lock:
                 due = self._step()

@@ -11,13 +11,13 @@ from exporter.worker_thread import WorkerThread
 
 log = structlog.get_logger()
 
-LOOK = 5.0
+CHECK_INTERVAL_S = 5.0
 """Seconds between two checks."""
 
-SUSPENDED = 10.0
+SUSPENDED_AFTER_S = 10.0
 """A check that is later than this many seconds indicates that the whole process was suspended."""
 
-PATIENCE = 60.0
+HANG_TIMEOUT_S = 60.0
 """Seconds after which the watchdog itself counts as hung."""
 
 
@@ -40,12 +40,14 @@ class Watchdog:
         self._checked_at = clock()
         self._metrics = ThreadMetrics(registry, threads)
         self._logged_hangs: set[str] = set()
-        self._own = WorkerThread("watchdog", self._check, clock, PATIENCE)
+        self._own = WorkerThread("watchdog", self._check, clock, HANG_TIMEOUT_S)
 
     def start(self) -> None:
+        """Start the thread that checks the others."""
         self._own.start()
 
     def stop(self) -> None:
+        """Stop the thread, and wait up to a second for it."""
         self._own.stop(1)
 
     @property
@@ -56,9 +58,9 @@ class Watchdog:
 
     def _check(self) -> float:
         now = self._clock()
-        suspended, self._checked_at = now - self._checked_at > LOOK + SUSPENDED, now
+        suspended, self._checked_at = now - self._checked_at > CHECK_INTERVAL_S + SUSPENDED_AFTER_S, now
         if suspended:  # no thread ran meanwhile; the next check shows whether one hangs
-            return now + LOOK
+            return now + CHECK_INTERVAL_S
         for thread in self._threads:
             if thread.died:
                 thread.start()
@@ -72,4 +74,4 @@ class Watchdog:
                 self._logged_hangs.discard(thread.name)
                 log.info("thread works again after a hang", thread=thread.name)
         self._after_check()
-        return self._clock() + LOOK
+        return self._clock() + CHECK_INTERVAL_S

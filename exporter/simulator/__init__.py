@@ -1,1 +1,1 @@
-"""A simulated Aircall account: a call centre that lives on by itself, behind Aircall's HTTP API."""
+"""Simulate an Aircall account: a call centre with calls and users, and Aircall's HTTP API."""

@@ -22,13 +22,13 @@ from exporter.simulator.payloads import (
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhooks import SimulatedWebhook, Webhooks
 
-HISTORY = 183 * 86_400.0
+HISTORY_S = 183 * 86_400.0
 """Seconds that the call history covers: half a year."""
 
 FAR_FUTURE = 10**11
 """UNIX seconds. A list of calls without `to` includes calls with a future date."""
 
-CALLS_CAP = 10_000
+MAX_CALLS_PER_QUERY = 10_000
 """Maximum calls of one query; the rest is left out silently."""
 
 Endpoint = Callable[[Request], Response]
@@ -144,18 +144,18 @@ class AircallApi:
             "calls",
             self._requested_calls(request),
             lambda position: self._call_payload(chronological[position]),
-            cap=CALLS_CAP,
+            cap=MAX_CALLS_PER_QUERY,
         )
 
     def _search(self, request: Request) -> Response:
         criteria = _criteria(request)
         calls = (self._account.calls.chronological[position] for position in self._requested_calls(request))
         found = [call for call in calls if all(holds(call) for holds in criteria)]
-        return page_answer(request, "calls", found, self._call_payload, cap=CALLS_CAP)
+        return page_answer(request, "calls", found, self._call_payload, cap=MAX_CALLS_PER_QUERY)
 
     def _call(self, request: Request) -> Response:
         call = _found(request, self._account.calls.get(request.path_params["id"]))
-        if call.started_at < self._account.now - HISTORY:
+        if call.started_at < self._account.now - HISTORY_S:
             raise not_found(request.url.path)
         return json_answer({"call": self._call_payload(call)})
 
@@ -185,7 +185,7 @@ class AircallApi:
     def _requested_calls(self, request: Request) -> Sequence[int]:
         """Return the chronological positions of the calls that started between `from` and `to`."""
         last = whole_number(request, "to", FAR_FUTURE)
-        first = max(whole_number(request, "from", 0), self._account.now - HISTORY)
+        first = max(whole_number(request, "from", 0), self._account.now - HISTORY_S)
         positions = self._account.calls.started_between(first, last)
         return positions[::-1] if request.query_params.get("order") == "desc" else positions
 

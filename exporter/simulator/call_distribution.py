@@ -1,35 +1,35 @@
-"""Inbound calls: opening hours, menus, the queue of each number, and whom a call rings on."""
+"""Distribute inbound calls to users, by opening hours, menus and a queue for each number."""
 
 from functools import partial
 from random import Random
 
-from exporter.simulator.call_handling import Conversations
+from exporter.simulator.call_handling import CallHandling
 from exporter.simulator.load_profile import CompanyClock
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
 from exporter.simulator.switchboard import Switchboard
 
-LONGEST_WAIT = 60.0
-"""Seconds in the queue after which Aircall sends a caller to the voicemail."""
+MAX_WAIT_S = 60.0
+"""Seconds in the queue after which Aircall sends a caller to voicemail."""
 
 
-class Reception:
-    """Brings callers and available users together.
+class CallDistribution:
+    """Connects callers with available users.
 
-    A waiting call rings on one user at a time, the one idle for longest; a user who becomes free gets
-    the call that has waited longest on one of his numbers.
+    A waiting call rings on one user at a time, first on the one who has been free for longest. A user who
+    becomes free gets the call that has waited longest on one of their numbers.
     """
 
     def __init__(self, board: Switchboard, random: Random, clock: CompanyClock) -> None:
         self._board, self._random, self._clock = board, random, clock
-        self.conversations = Conversations(board, random, on_free=self.serve)
+        self.handling = CallHandling(board, random, on_free=self.serve)
         self._queues: dict[SimulatedNumber, dict[int, SimulatedCall]] = {}
-        """By number, calls by id that ring on nobody, oldest first; numbers without any are left out."""
+        """By number, waiting calls by id that ring on no user, oldest first. Empty queues are removed."""
         self._ringing_on: set[int] = set()
         self._declined: dict[int, set[int]] = {}
-        """By call in the queue, the users on whom it rang in vain."""
+        """By call in the queue, the users who did not answer it."""
 
-    def welcome(self, number: SimulatedNumber | None, caller: str) -> None:
-        """Let someone call a number; without one, nobody will ever answer him."""
+    def start_inbound_call(self, number: SimulatedNumber | None, caller: str) -> None:
+        """Start an inbound call to a number. A call without a number is never answered."""
         random, schedule = self._random, self._board.schedule
         call = self._board.ring_in(number.id if number else None, caller)
         now = self._board.now
@@ -46,7 +46,7 @@ class Reception:
             self._queue(call)
 
     def serve(self, user: SimulatedUser) -> None:
-        """Let the call that has waited longest for this user, if any, ring on him."""
+        """Let the call that has waited longest for this user ring on their phone."""
         if not self._is_free(user.id):
             return
         waiting = [
@@ -66,8 +66,8 @@ class Reception:
             return
         self._declined[call.id] = set()
         patience = 9 + self._random.expovariate(1 / 80)
-        end = partial(self._leave_queue, call, abandons=patience < LONGEST_WAIT)
-        self._board.schedule(self._board.now + min(patience, LONGEST_WAIT), end)
+        end = partial(self._leave_queue, call, abandons=patience < MAX_WAIT_S)
+        self._board.schedule(self._board.now + min(patience, MAX_WAIT_S), end)
         self._offer(call)
 
     def _offer(self, call: SimulatedCall) -> None:
@@ -98,7 +98,7 @@ class Reception:
         elif answers and self._is_free(user.id):
             self._board.answer(call.id, user.id)
             del self._declined[call.id]
-            self.conversations.talk(call)
+            self.handling.talk(call)
         else:
             self._declined[call.id].add(user.id)
             self._board.decline(call.id, user.id)

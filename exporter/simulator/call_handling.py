@@ -1,4 +1,4 @@
-"""What people do with a call once it rings on the other side or has been answered."""
+"""Simulate outbound and answered calls until they end."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,27 +9,27 @@ from exporter.simulator.names import COMMENTS, TAGS
 from exporter.simulator.switchboard import Switchboard
 
 
-class Conversations:
-    """Talks, transfers, hang-ups, and the tags and comments that follow.
+class CallHandling:
+    """Schedules conversations, holds, transfers and hang-ups, and then tags and comments.
 
-    `on_free` is told who has finished a call and its after-call work.
+    `on_free` is called with each user who has finished a call and its after-call work.
     """
 
     def __init__(self, board: Switchboard, random: Random, on_free: Callable[[SimulatedUser], None]) -> None:
         self._board, self._random, self._on_free = board, random, on_free
         self._colleagues = list(board.users)
         self.talk_scale = 1.0
-        """How many times as long as usual people talk."""
+        """Factor for the usual length of conversations."""
 
     def dial(self, user_id: int, number_id: int | None, callee: str) -> None:
-        """Let a user call someone, who picks up in two calls out of three."""
+        """Start an outbound call, which is answered in two cases out of three."""
         call = self._board.dial(user_id, number_id, callee)
         picks_up = self._random.random() < 0.68
         rings = self._random.uniform(4, 22) if picks_up else self._random.uniform(12, 40)
         self._after(rings, partial(self._picked_up, call) if picks_up else partial(self._end, call))
 
     def talk(self, call: SimulatedCall) -> None:
-        """Let the two people on an answered call talk, and end the call when all is said."""
+        """Schedule the conversation of an answered call, and its end."""
         seconds = self._talk_seconds()
         self._hold(call, seconds)
         if call.direction == "inbound" and self._random.random() < 0.07:
@@ -37,8 +37,8 @@ class Conversations:
         self._after(seconds, partial(self._end, call))
 
     def _hold(self, call: SimulatedCall, seconds: float) -> None:
-        """Put one call in eight on hold for a part of its time."""
-        random = Random(call.id)  # noqa: S311 of its own: all else stays as it was
+        """Put one call in eight on hold for a part of the conversation."""
+        random = Random(call.id)  # noqa: S311 a simulation; a separate sequence does not change the others
         if random.random() < 1 / 8:
             begin, length = seconds * random.uniform(0.1, 0.6), seconds * random.uniform(0.05, 0.3)
             self._after(begin, partial(self._while_it_lasts, self._board.hold, call))
@@ -82,9 +82,9 @@ class Conversations:
             self._board.schedule(user.wrap_up_until, partial(self._on_free, user))
 
     def _remark(self, call: SimulatedCall) -> None:
-        """Tags and comments come while the user wraps up, or long after; few calls leave work to do."""
+        """Schedule tags and comments during after-call work or later, and assign few calls."""
         board, random = self._board, self._random
-        own = Random(f"remarks {call.id}")  # noqa: S311 of its own: all else stays as it was
+        own = Random(f"remarks {call.id}")  # noqa: S311 a simulation; see `_hold`
         if random.random() < 0.35:
             self._after(random.uniform(1, 90), partial(board.tag, call.id, random.choice(TAGS)))
         if random.random() < 0.1:

@@ -10,19 +10,19 @@ def _order(call: SimulatedCall) -> tuple[int, int]:
 
 
 class CallHistory(dict[int, SimulatedCall]):
-    """All calls by id, and the same in the order in which they started."""
+    """All calls by id, and in the order of their starts."""
 
     def __init__(self) -> None:
         super().__init__()
         self.chronological: list[SimulatedCall] = []
 
     def add(self, call: SimulatedCall) -> None:
-        """Enter a call, which may have started before others that are already in."""
+        """Add a call, which may have started before earlier ones."""
         self[call.id] = call
         insort(self.chronological, call, key=_order)
 
     def started_between(self, first: float, last: float) -> range:
-        """The positions in `chronological` of the calls with `first <= started_at <= last` (UNIX seconds)."""
+        """Return the positions in `chronological` of calls that began from `first` to `last` (UNIX time)."""
         begin = bisect_left(self.chronological, first, key=lambda call: call.started_at)
         end = bisect_right(self.chronological, last, key=lambda call: call.started_at)
         return range(begin, max(begin, end))

@@ -7,21 +7,21 @@ from exporter.simulator.models import SimulatedNumber, SimulatedTeam, SimulatedU
 
 
 class Directory:
-    """All users, teams and numbers by id, as Aircall's own would be listed."""
+    """All users, teams and numbers by id."""
 
     def __init__(self) -> None:
         self.users: dict[int, SimulatedUser] = {}
         self.teams: dict[int, SimulatedTeam] = {}
         self.numbers: dict[int, SimulatedNumber] = {}
         self.user_ids = count(456_001)
-        """Those of the users to come."""
+        """The ids of future users."""
         self._team_ids = count(6_781)
         self._number_ids = count(81_234)
 
     def add_user(
         self, name: str, *, team_ids: Iterable[int] = (), number_ids: Iterable[int] = ()
     ) -> SimulatedUser:
-        """Hire a user into the given teams and onto the given numbers. Raises KeyError on an unknown id."""
+        """Add a user to teams and numbers. Raises KeyError for an unknown id."""
         id_ = next(self.user_ids)
         user = SimulatedUser(id_, name, f"user.{id_}@example.com")
         for team_id in team_ids:
@@ -32,7 +32,7 @@ class Directory:
         return user
 
     def remove_user(self, user_id: int) -> None:
-        """Delete a user, also from teams and numbers; his calls stay. Raises KeyError if unknown."""
+        """Delete a user, also from teams and numbers. Their calls stay. Raises KeyError for an unknown id."""
         del self.users[user_id]
         for team in self.teams.values():
             team.user_ids.discard(user_id)
@@ -40,21 +40,21 @@ class Directory:
             number.user_ids.discard(user_id)
 
     def add_team(self, name: str) -> SimulatedTeam:
-        """Found a team without members."""
+        """Add a team without members."""
         team = SimulatedTeam(next(self._team_ids), name)
         self.teams[team.id] = team
         return team
 
     def add_number(self, name: str, digits: str, country: str, time_zone: str) -> SimulatedNumber:
-        """Open a number that nobody answers yet. `country` is two letters, `time_zone` an IANA name."""
+        """Add a number without users. `country` has two letters, `time_zone` is an IANA name."""
         number = SimulatedNumber(next(self._number_ids), name, digits, country, time_zone)
         self.numbers[number.id] = number
         return number
 
     def assigned(self, number_id: int) -> set[int]:
-        """The ids of the users who answer a number. Raises KeyError if it is unknown."""
+        """Return the ids of a number's users. Raises KeyError for an unknown id."""
         return set(self.numbers[number_id].user_ids)
 
     def numbers_of(self, user_id: int) -> list[SimulatedNumber]:
-        """The numbers that a user answers."""
+        """Return a user's numbers."""
         return [number for number in list(self.numbers.values()) if user_id in number.user_ids]

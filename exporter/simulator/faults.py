@@ -1,4 +1,4 @@
-"""Misbehaviour on demand: what the simulated API answers instead of what it should."""
+"""Define faults of the simulated API: wrong, late or missing responses."""
 
 import asyncio
 import math
@@ -13,35 +13,35 @@ from starlette.responses import Response, StreamingResponse
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request about to be answered, and what can be done with it."""
+    """A request that awaits its response, and the possible reactions."""
 
     path: str
     client: object
-    """The address of the client's end of the connection, (host, port)."""
-    proper_answer: Callable[[], Response]
+    """The client's address, (host, port)."""
+    normal_response: Callable[[], Response]
     drop_connection: Callable[[], None]
-    nobody_waits: Callable[[], bool]
-    """Whether the server is about to stop, and an answer would be in vain."""
+    is_stopping: Callable[[], bool]
+    """Returns whether the server is stopping. If so, no client waits for the response."""
     query: Mapping[str, str] = field(default_factory=dict)
     """The request's query parameters, the last value of each."""
 
 
 Respond = Callable[[Exchange], Awaitable[Response]]
 
-TEN_THOUSAND = 10_000
-"""The most objects of a list that Aircall serves for one query."""
+MAX_OBJECTS_PER_QUERY = 10_000
+"""Maximum number of objects of a list that Aircall returns for one query."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Answers every request whose path `match` accepts by `respond`, for as long as it is in the list."""
+    """Responds to requests whose path matches with `respond`, while it is in the server's list of faults."""
 
     match: Callable[[str], bool]
     respond: Respond
 
 
 def answer(status: int, body: bytes = b"", content_type: str = "application/json", **headers: str) -> Respond:
-    """Answer with this and nothing else: an error, a web page instead of JSON, a redirect."""
+    """Respond with a fixed response: an error, a web page instead of JSON, or a redirect."""
 
     async def respond(_: Exchange) -> Response:
         return Response(body, status, headers, media_type=content_type)
@@ -50,23 +50,23 @@ def answer(status: int, body: bytes = b"", content_type: str = "application/json
 
 
 def when(condition: Callable[[Exchange], bool], respond: Respond) -> Respond:
-    """Answer by `respond` if `condition` is true of the exchange, else properly."""
+    """Respond with `respond` if the condition is true, otherwise normally."""
 
     async def conditionally(exchange: Exchange) -> Response:
-        return await respond(exchange) if condition(exchange) else exchange.proper_answer()
+        return await respond(exchange) if condition(exchange) else exchange.normal_response()
 
     return conditionally
 
 
 def from_page(first: int, respond: Respond, last: float = math.inf) -> Respond:
-    """Answer pages `first` to `last` of a list by `respond`."""
+    """Respond to pages `first` to `last` of a list with `respond`."""
     return when(lambda exchange: first <= int(exchange.query.get("page", "1")) <= last, respond)
 
 
 def limited_to_10k(status: int = 400) -> Respond:
-    """Refuse the pages behind the first 10,000 objects of a list, and link to them, as some accounts do.
+    """Reject the pages after the first 10,000 objects of a list, but link to them, as some accounts do.
 
-    The proper answer ends there without a link.
+    The normal response ends there without a link.
     """
     body = b'{"error":"Bad Request","troubleshoot":"Pagination is limited to 10k results"}'
 
@@ -74,10 +74,10 @@ def limited_to_10k(status: int = 400) -> Respond:
         page, size = (
             int(exchange.query.get(name, value)) for name, value in (("page", "1"), ("per_page", "20"))
         )
-        if (page - 1) * size >= TEN_THOUSAND:
+        if (page - 1) * size >= MAX_OBJECTS_PER_QUERY:
             return Response(body, status, media_type="application/json")
-        proper = exchange.proper_answer()
-        if page * size >= TEN_THOUSAND:
+        proper = exchange.normal_response()
+        if page * size >= MAX_OBJECTS_PER_QUERY:
             content = msgspec.json.decode(bytes(proper.body))
             bounds = "&".join(f"{name}={value}" for name, value in exchange.query.items() if name != "page")
             content["meta"]["next_page_link"] = (
@@ -90,59 +90,59 @@ def limited_to_10k(status: int = 400) -> Respond:
 
 
 async def cut_off(exchange: Exchange) -> Response:
-    """Answer with the first half of the JSON, as if it were all."""
-    body = bytes(exchange.proper_answer().body)
+    """Respond with the first half of the JSON, as if it were complete."""
+    body = bytes(exchange.normal_response().body)
     return Response(body[: len(body) // 2], media_type="application/json")
 
 
 async def close_connection(exchange: Exchange) -> Response:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     exchange.drop_connection()
-    await asyncio.sleep(0)  # lets the server notice that nobody is there to be answered
+    await asyncio.sleep(0)  # lets the server notice the closed connection
     return Response()
 
 
 @dataclass
 class DropIdle:
-    """Answers the first request of each connection, as if something dropped it while it is idle afterwards.
+    """Responds to the first request of each connection, as if a firewall then dropped the idle connection.
 
-    The connection is reset when it is used again, or with `silently`, nothing comes back.
+    If the connection is used again, it is reset. If `silently`, there is no reaction at all.
     """
 
     silently: bool = False
     seen: set[object] = field(default_factory=set)
 
     async def __call__(self, exchange: Exchange) -> Response:
-        """Answer what is proper, or not at all."""
+        """Respond normally to the first request only."""
         if exchange.client not in self.seen:
             self.seen.add(exchange.client)
-            return exchange.proper_answer()
-        while self.silently and not exchange.nobody_waits():
+            return exchange.normal_response()
+        while self.silently and not exchange.is_stopping():
             await asyncio.sleep(0.01)
         return await close_connection(exchange)
 
 
 async def reset(exchange: Exchange) -> Response:
-    """Reset the connection in the middle of the answer."""
-    body = bytes(exchange.proper_answer().body)
+    """Reset the connection in the middle of the response."""
+    body = bytes(exchange.normal_response().body)
 
     async def half() -> AsyncIterator[bytes]:
         yield body[: len(body) // 2]
-        await asyncio.sleep(0.01)  # so that it is on its way
+        await asyncio.sleep(0.01)  # so that the first half is sent
         exchange.drop_connection()
 
     return _sent_as(half(), len(body))
 
 
 async def drip(exchange: Exchange) -> Response:
-    """Answer a byte at a time, and never to the end."""
-    body = bytes(exchange.proper_answer().body)
+    """Respond one byte at a time, and never send the last one."""
+    body = bytes(exchange.normal_response().body)
 
     async def drops() -> AsyncIterator[bytes]:
         for position in range(len(body) - 1):
             yield body[position : position + 1]
             await asyncio.sleep(0.01)
-        while not exchange.nobody_waits():
+        while not exchange.is_stopping():
             await asyncio.sleep(0.01)
 
     return _sent_as(drops(), len(body))
@@ -154,19 +154,19 @@ def _sent_as(pieces: AsyncIterator[bytes], size: int) -> Response:
 
 
 def padded(size: int) -> Respond:
-    """Answer what is proper, and spaces behind it up to `size` bytes."""
+    """Respond normally, with spaces appended up to `size` bytes."""
 
     async def respond(exchange: Exchange) -> Response:
-        return Response(bytes(exchange.proper_answer().body).ljust(size), media_type="application/json")
+        return Response(bytes(exchange.normal_response().body).ljust(size), media_type="application/json")
 
     return respond
 
 
 def edited(change: Callable[[Any], object]) -> Respond:
-    """Answer what is proper, after `change` has worked on the decoded JSON in place."""
+    """Respond normally, after `change` has edited the decoded JSON in place."""
 
     async def respond(exchange: Exchange) -> Response:
-        proper = exchange.proper_answer()
+        proper = exchange.normal_response()
         content = msgspec.json.decode(bytes(proper.body))
         change(content)
         return Response(msgspec.json.encode(content), proper.status_code, media_type="application/json")
@@ -175,7 +175,7 @@ def edited(change: Callable[[Any], object]) -> Respond:
 
 
 def malformed(*objects: Any) -> Respond:
-    """Put `objects` in front of each list's items: nulls, wrong types, objects without an id."""
+    """Insert `objects` before each list's items: nulls, wrong types, objects without an id."""
 
     def add(content: Any) -> None:
         for value in content.values():
@@ -187,14 +187,14 @@ def malformed(*objects: Any) -> Respond:
 
 @dataclass
 class Hang:
-    """Answers only once `released` is set; `reached` says that a request has come so far."""
+    """Responds only after `released` is set. A request sets `reached`."""
 
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
 
     async def __call__(self, exchange: Exchange) -> Response:
-        """Wait, then answer what is proper by then."""
+        """Wait, then respond normally."""
         self.reached.set()
-        while not (self.released.is_set() or exchange.nobody_waits()):
-            await asyncio.sleep(0.01)  # a blocking wait would hold up everyone else's requests
-        return exchange.proper_answer()
+        while not (self.released.is_set() or exchange.is_stopping()):
+            await asyncio.sleep(0.01)  # a blocking wait would delay all other requests
+        return exchange.normal_response()

@@ -3,14 +3,14 @@
 from itertools import pairwise
 from math import pi, sin
 
-DAY = 86_400.0
-MID_MORNING = 10.5
+DAY_S = 86_400.0
+MID_MORNING_HOUR = 10.5
 
 _BUSYNESS = (
     (0.0, 0.04), (6.0, 0.04), (8.0, 0.5), (9.0, 0.95), (11.0, 1.1), (12.5, 0.8), (14.0, 1.0), (16.0, 1.05),
     (18.0, 0.5), (20.0, 0.15), (24.0, 0.04),
 )  # fmt: skip
-PEAK = 1.6
+PEAK_LOAD_FACTOR = 1.6
 """The highest load factor of the day."""
 
 
@@ -19,20 +19,20 @@ class CompanyClock:
 
     def __init__(self, mid_morning: float) -> None:
         self._mid_morning = mid_morning
-        self._midnight = mid_morning - MID_MORNING * 3600
+        self._midnight = mid_morning - MID_MORNING_HOUR * 3600
 
     def midnight(self, at: float) -> float:
         """Return the last midnight up to `at`; both in UNIX seconds."""
-        return at - (at - self._midnight) % DAY
+        return at - (at - self._midnight) % DAY_S
 
     def hour(self, at: float) -> float:
         """Return the hour of the day at `at` (UNIX seconds)."""
-        return (at - self._midnight) % DAY / 3600
+        return (at - self._midnight) % DAY_S / 3600
 
-    def busyness(self, at: float) -> float:
-        """How many calls there are at `at` (UNIX seconds), 1 being an ordinary working hour.
+    def load_factor(self, at: float) -> float:
+        """Return the load at `at` (UNIX seconds), relative to an ordinary working hour.
 
-        Callers come in waves, a few minutes long: without these no queue would ever build up.
+        The load varies in waves of a few minutes. Without these there would be no queues.
         """
         minutes = (at - self._mid_morning) / 60
         waves = 1 + 0.3 * sin(2 * pi * minutes / 13 + 2) + 0.12 * sin(2 * pi * minutes / 39 + 1)

@@ -19,15 +19,15 @@ class SimulatedUser:
     wrap_up_time: int = 0
     """Seconds of after-call work that follow each call."""
     presence: str = "available"
-    """The availability while neither in a call nor wrapping one up; any text is served as it is."""
+    """The availability outside calls and after-call work. Any text is served unchanged."""
     availability_status: str = "available"
     """What the user set: `available`, `unavailable`, or `custom` for working hours ("Auto" in the phone)."""
     substatus: str = "always_open"
-    """`always_open`, `always_closed`, or why he pauses, such as `Out for lunch`."""
-    held_back: bool = False
-    """Whether somebody else made the user unavailable, until that is undone or he signs out."""
+    """`always_open`, `always_closed`, or the reason of a pause, such as `Out for lunch`."""
+    forced_unavailable: bool = False
+    """Whether another person made the user unavailable. Ends when this is undone or the user signs out."""
     call: SimulatedCall | None = None
-    """The call that keeps the user busy now: one dialled or answered."""
+    """The user's current call, dialled or answered."""
     wrap_up_until: float = 0.0
     """UNIX seconds at which the after-call work ends."""
 
@@ -53,12 +53,12 @@ class SimulatedNumber:
     time_zone: str
     user_ids: set[int] = field(default_factory=set)
     team_ids: list[int] = field(default_factory=list)
-    """The teams that its calls are distributed to."""
+    """The teams to which its calls are distributed."""
     is_ivr: bool = False
     opening: tuple[float, float] | None = None
-    """Between which hours of the company's day it is open; none: always."""
+    """Opening hours in company time, None if always open."""
     popularity: float = 1.0
-    """How many callers it draws, per user who answers it."""
+    """Calls per assigned user, relative to other numbers."""
     created_at: str = "2024-03-04T11:41:01.000Z"
 
 
@@ -80,7 +80,7 @@ MISSED_CALL_REASONS = (
 
 @dataclass(slots=True, eq=False)
 class SimulatedCall:
-    """A call as it is now. Timestamps are UNIX seconds, none while the moment has not come."""
+    """A call as it is now. Timestamps are in UNIX seconds, None until the event."""
 
     id: int
     direction: Direction
@@ -89,7 +89,7 @@ class SimulatedCall:
     """The other side's phone number, or `anonymous`."""
     number: SimulatedNumber | None
     user: SimulatedUser | None = None
-    """Who dialled, answered, or was the last to receive a transfer."""
+    """The user who dialled or answered, or the last one to whom the call was transferred."""
     answered_at: int | None = None
     ended_at: int | None = None
     missed_call_reason: str | None = None
@@ -97,12 +97,12 @@ class SimulatedCall:
     transferred_by: SimulatedUser | None = None
     transferred_to: SimulatedUser | None = None
     external_transferred_to: str | None = None
-    """The outside number to which the user transferred the call; it goes on there."""
+    """The outside number to which the user transferred the call, where it continues."""
     assigned_to: SimulatedUser | None = None
     tags: list[tuple[str, int]] = field(default_factory=list)
-    """Name, and UNIX seconds of the tagging."""
+    """The name of each tag, and its time in UNIX seconds."""
     comments: list[tuple[str, int]] = field(default_factory=list)
-    """Text, and UNIX seconds of the posting."""
+    """The text of each comment, and its time in UNIX seconds."""
     archived: bool = False
     recorded: bool = False
     voicemail: bool = False
@@ -116,7 +116,7 @@ class SimulatedCall:
 
     @property
     def duration(self) -> int:
-        """Seconds from start to end, ringing included; 0 while the call goes on."""
+        """Seconds from start to end, with ringing; 0 until the call ends."""
         return 0 if self.ended_at is None else self.ended_at - self.started_at
 
     @property

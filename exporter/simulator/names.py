@@ -1,4 +1,4 @@
-"""What people, teams and numbers are called."""
+"""Define the names of users, teams and numbers."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ PEOPLE = (
     "Emily Clarke",
     "Vera Martin",
 )
-"""The first users: one name twice, and names with quotes, emoji and right-to-left text."""
+"""The first users, with one name twice, and names with quotes, emoji and right-to-left text."""
 
 FIRST_NAMES = (
     "Adam", "Alice", "Amelia", "Antoine", "Beatriz", "Bruno", "Carla", "Clara", "Daniel", "David",
@@ -79,9 +79,9 @@ class Country(NamedTuple):
     time_zone: str
     language: str
     office: str
-    """Digits of an office there, up to the last four."""
+    """The digits of an office's number without the last four."""
     customer: str
-    """Digits of a customer there, up to the last four."""
+    """The digits of a customer's number without the last four."""
 
 
 COUNTRIES = {
@@ -97,15 +97,15 @@ COUNTRIES = {
 
 
 class Line(NamedTuple):
-    """A phone number's purpose."""
+    """A phone number's name and properties."""
 
     name: str
     country: str
     is_ivr: bool = False
     opening: tuple[float, float] | None = None
-    """Hours of the company's day."""
+    """Opening hours in company time, None if always open."""
     popularity: float = 1.0
-    """How many calls it gets, measured by its staff."""
+    """Calls per assigned user, relative to other numbers."""
 
 
 LINES = (

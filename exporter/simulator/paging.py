@@ -38,9 +38,9 @@ def whole_number(request: Request, parameter: str, default: int) -> int:
 def page_answer(
     request: Request, key: str, items: Sequence[T], payload: Callable[[T], Payload], cap: int | None = None
 ) -> Response:
-    """The page that `request` asks for, its objects under `key`, written by `payload`.
+    """Return the requested page, with its objects under `key`, converted by `payload`.
 
-    Items beyond `cap` count in the total and are on no page. Raises ApiError on impossible pages.
+    Items beyond `cap` count in the total and are on no page. Raises ApiError for impossible pages.
     """
     page = max(1, whole_number(request, "page", 1))
     per_page = min(max(1, whole_number(request, "per_page", PER_PAGE)), PER_PAGE_MAXIMUM)

@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-WINDOW = 60
+WINDOW_S = 60
 """Length of a window in seconds. Windows follow each other without a gap, each with the full limit."""
 
 
@@ -16,7 +16,7 @@ class SpentRequests:
 
     def spend(self, now: float, requests: int = 1) -> int:
         """Count `requests`, and return the total in this window."""
-        window = int(now // WINDOW)
+        window = int(now // WINDOW_S)
         with self._lock:
             if window != self._window:
                 self._window, self._spent = window, 0
@@ -25,5 +25,5 @@ class SpentRequests:
 
     @property
     def reset(self) -> int:
-        """When the next window begins."""
-        return (self._window + 1) * WINDOW
+        """The start of the next window (UNIX seconds)."""
+        return (self._window + 1) * WINDOW_S

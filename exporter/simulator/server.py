@@ -35,14 +35,14 @@ class LoggedRequest:
     path: str
     query: str
     status: int | None = None
-    """`None` until the request is answered."""
+    """None until the response is sent."""
 
 
 @dataclass
 class SimulatedAircall:
-    """Serves `account` as https://api.aircall.io would, in a thread, between entering and leaving.
+    """Serves `account` as https://api.aircall.io does, in a thread, between entering and leaving.
 
-    All attributes may be changed while it serves. Entering raises OSError where the port is taken.
+    All attributes may be changed while it serves. Entering raises OSError if the port is in use.
     """
 
     account: SimulatedAccount
@@ -59,7 +59,7 @@ class SimulatedAircall:
     reset_error: float = 0.0
     """Seconds by which the announced reset is later than the real one; negative if earlier."""
     clock_skew: float = 0.0
-    """Seconds by which Aircall's clock, and thus every timestamp, is ahead of `clock`."""
+    """Seconds by which Aircall's clock, and all its timestamps, are ahead of `clock`."""
     date_error: float = 0.0
     """Seconds by which the `Date` header alone is later than that clock."""
     v2: bool = True
@@ -157,14 +157,14 @@ class SimulatedAircall:
             path=request.url.path,
             client=request.client,
             query=request.query_params,
-            proper_answer=lambda: self._well(request, endpoint),
+            normal_response=lambda: self._well(request, endpoint),
             drop_connection=lambda: self._server.drop(request.client),
-            nobody_waits=lambda: self._server.should_exit,
+            is_stopping=lambda: self._server.should_exit,
         )
         for fault in list(self.faults):
             if fault.match(exchange.path):
                 return await fault.respond(exchange)
-        return exchange.proper_answer()
+        return exchange.normal_response()
 
     def _well(self, request: Request, endpoint: Endpoint) -> Response:
         with self.account.lock:

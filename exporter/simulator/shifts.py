@@ -5,7 +5,7 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from exporter.simulator.load_profile import DAY, CompanyClock
+from exporter.simulator.load_profile import DAY_S, CompanyClock
 from exporter.simulator.models import SimulatedUser
 from exporter.simulator.switchboard import Switchboard
 
@@ -19,9 +19,9 @@ class _Change(NamedTuple):
 
 
 class Shifts:
-    """Sends users on and off shift and into their pauses, day after day.
+    """Changes the availability of users by shifts and pauses, day after day.
 
-    `on_free` is told who has become available.
+    `on_free` is called with each user who becomes available.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class Shifts:
         self._board, self._random, self._clock, self._on_free = board, random, clock, on_free
 
     def begin(self) -> None:
-        """Bring everyone to where the shifts of today and last night have him now, and go on from there."""
+        """Set each user's availability by the shifts of today and last night, and schedule later ones."""
         for user_id in list(self._board.users):
             self._board.set_availability(user_id, "offline")
         midnight = self._clock.midnight(self._board.now)
-        self._plan(midnight - DAY)
+        self._plan(midnight - DAY_S)
         self._plan_on(midnight)
 
     def _plan_on(self, midnight: float) -> None:
         self._plan(midnight)
-        self._board.schedule(midnight + DAY, partial(self._plan_on, midnight + DAY))
+        self._board.schedule(midnight + DAY_S, partial(self._plan_on, midnight + DAY_S))
 
     def _plan(self, midnight: float) -> None:
         for index, user_id in enumerate(list(self._board.users)):
@@ -56,8 +56,8 @@ class Shifts:
         if user is None:
             return
         if change.state == "offline":
-            user.held_back = False
-        elif user.held_back:
+            user.forced_unavailable = False
+        elif user.forced_unavailable:
             return
         self._board.set_availability(user_id, change.state, substatus=change.substatus)
         if change.state == "available":

@@ -8,11 +8,10 @@ from exporter.simulator.traffic import Life
 class SimulatedAccount(Switchboard):
     """A company's account at Aircall, from `start - history` (UNIX seconds) on.
 
-    It is mid-morning at the company at `start`, and by then `history` seconds of its life have passed.
-    `users` people work there, who make and get about `calls_per_hour` calls together while it is day;
-    with 0 nobody does anything of their own accord, everyone is available, and all that happens is what
-    the switchboard's methods are told. The same arguments give the same calls, in whatever steps the
-    account is advanced.
+    At `start` it is mid-morning at the company, and `history` seconds have been simulated. The company has
+    `users` users. They make and receive about `calls_per_hour` calls in total during the day. If that is 0,
+    all users are available, and only the methods of the switchboard change the account. The same arguments
+    lead to the same calls, in any steps in which the account is advanced.
     """
 
     talk_scale = 1.0

@@ -1,4 +1,4 @@
-"""What happens on the phones: calls ring, are answered, handed over and ended; users come and go."""
+"""Change the simulated account: calls and their events, users and their availability."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,62 +13,62 @@ from exporter.simulator.directory import Directory
 from exporter.simulator.models import Direction, SimulatedCall, SimulatedNumber, SimulatedUser
 from exporter.simulator.timeline import Timeline
 
-UNTIL_ENDED = 30.0
-"""Seconds from hanging up until Aircall has everything that belongs to a call, and says that it has ended."""
+ENDED_EVENT_DELAY_S = 30.0
+"""Seconds from hanging up until Aircall has the complete call and sends `call.ended`."""
 
 
 class Switchboard(Directory):
-    """An account's phones from `begin` (UNIX seconds) on: whatever happens on them happens through here.
+    """The phones of an account from `begin` (UNIX seconds) on.
 
-    In the methods below `at` is in UNIX seconds, none meaning now. A later moment advances the account
-    to it; an earlier one is entered as if it had been known all along. They raise KeyError on an unknown
-    id and ValueError where the state of the call or user does not allow the step. All are safe to use
-    while a server answers from the same account.
+    All changes are made by the methods below. Their parameter `at` is in UNIX seconds, None for now. A later
+    time advances the account to it. An earlier time is recorded as if it had been known then. They raise
+    KeyError for an unknown id, and ValueError if the state of the call or user does not allow the step. A
+    server may use the same account at the same time.
     """
 
     def __init__(self, begin: float) -> None:
         super().__init__()
         self.calls = CallHistory()
         self.lock = RLock()
-        """Held while the account changes; hold it to look at several things at one moment."""
+        """Held while the account changes. Hold it to read several values of one moment."""
         self.on_free: Callable[[SimulatedUser], object] = lambda _: None
-        """Told who has been made available by somebody else."""
+        """Called with each user whom another person made available."""
         self.listeners: list[Listener] = []
-        """Told of whatever happens, while the lock is held."""
+        """Called with each event, while the lock is held."""
         self._timeline = Timeline(begin)
         self.call_ids = count(2_410_000_001)
-        """Those of the calls to come."""
+        """The ids of future calls."""
 
     @property
     def now(self) -> float:
-        """Until when the account has lived, in UNIX seconds."""
+        """The account's current time in UNIX seconds."""
         return self._timeline.now
 
     def advance(self, now: float) -> None:
-        """Live on until `now` (UNIX seconds); an earlier moment than the present is ignored."""
+        """Advance to `now` (UNIX seconds). A time before the current one is ignored."""
         with self.lock:
             self._timeline.advance(now)
 
     def schedule(self, at: float, event: Callable[[], object]) -> None:
-        """Let `event` happen when the account reaches `at` (UNIX seconds)."""
+        """Call `event` when the account reaches `at` (UNIX seconds)."""
         with self.lock:
             self._timeline.schedule(at, event)
 
     def availability(self, user_id: int) -> str:
-        """What a user does now, in Aircall's word for it."""
+        """Return a user's availability now."""
         user = self.users[user_id]
         if user.call is not None:
             return "in_call"
         return "after_call_work" if self.now < user.wrap_up_until else user.presence
 
     def is_available(self, user_id: int) -> bool:
-        """Whether a user, who may have been deleted, could take a call now."""
+        """Return whether a user exists and could take a call now."""
         return user_id in self.users and self.availability(user_id) == "available"
 
     def set_availability(
         self, user_id: int, state: str, at: float | None = None, substatus: str | None = None
     ) -> None:
-        """Let a user be `state`, once a call that he is in is over. Also ends his after-call work.
+        """Set a user's state, which is shown once their call is over. Also ends their after-call work.
 
         `substatus` is the reason of a pause, such as `Out for lunch`.
         """
@@ -83,17 +83,17 @@ class Switchboard(Directory):
             self._tell_of_presence(user, before)
 
     def switch(self, user_id: int, status: str) -> None:
-        """Let somebody else make a user `available` or `unavailable`: at once, or after his present call.
+        """Make a user `available` or `unavailable` at another's request, at once or after their call.
 
-        Who is signed out stays so, and who is on `custom` ("Auto") stays what he is: for such users, the
-        tutorial says, it does not work.
+        A user who is signed out stays signed out. A user on `custom` ("Auto") does not change, as the
+        tutorial says.
         """
         with self._moment(None):
             user = self.users[user_id]
             if user.availability_status == "custom":
                 return
             free = status == "available"
-            user.availability_status, user.held_back = status, not free
+            user.availability_status, user.forced_unavailable = status, not free
             user.substatus = "always_open" if free else "always_closed"
             if user.presence in ("available", "do_not_disturb"):
                 self.set_availability(user_id, "available" if free else "do_not_disturb")
@@ -101,7 +101,7 @@ class Switchboard(Directory):
                     self.on_free(user)
 
     def ring_in(self, number_id: int | None, caller: str, at: float | None = None) -> SimulatedCall:
-        """Let `caller` call a number; the call waits in its queue until answered or missed."""
+        """Start an inbound call, which waits in the number's queue until it is answered or missed."""
         with self._moment(at) as moment:
             number = None if number_id is None else self.numbers[number_id]
             call = self._start("inbound", number, caller, moment)
@@ -115,7 +115,7 @@ class Switchboard(Directory):
             self._tell("call.ringing_on_agent", self.calls[call_id], moment, self.users[user_id])
 
     def decline(self, call_id: int, user_id: int, at: float | None = None) -> None:
-        """Let a user decline a call that rings on his phone."""
+        """Let a user decline a call that rings on their phone."""
         with self._moment(at) as moment:
             self._tell("call.agent_declined", self.calls[call_id], moment, self.users[user_id])
 
@@ -125,14 +125,14 @@ class Switchboard(Directory):
             self._tell("call.hold", self._in_status(call_id, "answered"), moment)
 
     def unhold(self, call_id: int, at: float | None = None) -> None:
-        """Let the user go on with a call that was on hold."""
+        """Let the user resume a call that was on hold."""
         with self._moment(at) as moment:
             self._tell("call.unhold", self._in_status(call_id, "answered"), moment)
 
     def dial(
         self, user_id: int, number_id: int | None, callee: str, at: float | None = None
     ) -> SimulatedCall:
-        """Let a user call `callee` from a number; it rings until answered or hung up."""
+        """Start an outbound call, which rings until it is answered or hung up."""
         with self._moment(at) as moment:
             number = None if number_id is None else self.numbers[number_id]
             user = self._idle(user_id)
@@ -142,9 +142,9 @@ class Switchboard(Directory):
             return call
 
     def answer(self, call_id: int, user_id: int | None, at: float | None = None) -> None:
-        """Let a user answer a waiting caller, or the other side the user who dialled.
+        """Let a user answer a waiting inbound call, or the other side an outbound one.
 
-        An inbound call answered by nobody's id is one of those that Aircall shows without a user.
+        If `user_id` is None, the inbound call has no user, as Aircall shows some calls.
         """
         with self._moment(at) as moment:
             call = self._in_status(call_id, "initial")
@@ -157,7 +157,7 @@ class Switchboard(Directory):
     def transfer(
         self, call_id: int, to_user: int, at: float | None = None, number_id: int | None = None
     ) -> None:
-        """Hand an answered call over to another user, and to another number if one is given."""
+        """Transfer an answered call to another user, and to another number if one is given."""
         with self._moment(at) as moment:
             call = self._in_status(call_id, "answered")
             user = self._idle(to_user)
@@ -168,7 +168,7 @@ class Switchboard(Directory):
             self._tell("call.transferred", call, moment)
 
     def transfer_outside(self, call_id: int, phone_number: str, at: float | None = None) -> None:
-        """Transfer an answered call to an outside number: the call goes on, and its user is free."""
+        """Transfer an answered call to an outside number. The call continues, and its user is free."""
         with self._moment(at) as moment:
             call = self._in_status(call_id, "answered")
             call.external_transferred_to = phone_number
@@ -176,7 +176,7 @@ class Switchboard(Directory):
             self._tell("call.external_transferred", call, moment)
 
     def hang_up(self, call_id: int, at: float | None = None) -> None:
-        """End a call that was answered, or an outbound one that nobody picked up."""
+        """End an answered call, or an outbound call that was not answered."""
         with self._moment(at) as moment:
             call = self.calls[call_id]
             if call.status == "done" or (call.direction == "inbound" and call.status == "initial"):
@@ -185,12 +185,12 @@ class Switchboard(Directory):
             self._end(call, moment)
 
     def never_end(self, call_id: int) -> None:
-        """Let the people of a call hang up while the API goes on to show it as it is now, for ever."""
+        """Let both sides hang up while the API shows the call indefinitely as it is now."""
         with self._moment(None) as moment:
             self._release(self.calls[call_id], moment)
 
     def miss(self, call_id: int, reason: str, at: float | None = None, voicemail: bool = False) -> None:
-        """End a waiting inbound call that nobody answered, for one of Aircall's reasons or any other."""
+        """End a waiting inbound call as missed, for one of Aircall's reasons or any other."""
         with self._moment(at) as moment:
             call = self._in_status(call_id, "initial")
             if call.direction == "outbound":
@@ -207,27 +207,27 @@ class Switchboard(Directory):
             self._tell("call.tagged", self.calls[call_id], moment)
 
     def untag(self, call_id: int, name: str, at: float | None = None) -> None:
-        """Take a tag off a call."""
+        """Remove a tag from a call."""
         with self._moment(at) as moment:
             call = self.calls[call_id]
             call.tags[:] = [tag for tag in call.tags if tag[0] != name]
             self._tell("call.untagged", call, moment)
 
     def archive(self, call_id: int, at: float | None = None) -> None:
-        """Put a call that is done away, as users do with what needs no more work."""
+        """Archive a call that is done, as users do if it needs no more work."""
         with self._moment(at) as moment:
             call = self._in_status(call_id, "done")
             call.archived = True
             self._tell("call.archived", call, moment)
 
     def comment(self, call_id: int, text: str, at: float | None = None) -> None:
-        """Comment on a call, finished or not."""
+        """Add a comment to a call, finished or not."""
         with self._moment(at) as moment:
             self.calls[call_id].comments.append((text, floor(moment)))
             self._tell("call.commented", self.calls[call_id], moment)
 
     def assign(self, call_id: int, user_id: int, at: float | None = None) -> None:
-        """Make a user responsible for what remains to be done about a call."""
+        """Assign a call to a user."""
         with self._moment(at) as moment:
             self.calls[call_id].assigned_to = self.users[user_id]
             self._tell("call.assigned", self.calls[call_id], moment)
@@ -235,12 +235,14 @@ class Switchboard(Directory):
     def add_user(
         self, name: str, *, team_ids: Iterable[int] = (), number_ids: Iterable[int] = ()
     ) -> SimulatedUser:
+        """Add a user, as `Directory.add_user` does, and send the event."""
         with self._moment(None) as moment:
             user = super().add_user(name, team_ids=team_ids, number_ids=number_ids)
             self._tell("user.created.v2", None, moment, user)
             return user
 
     def remove_user(self, user_id: int) -> None:
+        """Delete a user, as `Directory.remove_user` does, and send the event."""
         with self._moment(None) as moment:
             user = self.users[user_id]
             super().remove_user(user_id)
@@ -277,12 +279,14 @@ class Switchboard(Directory):
         self._tell("call.hungup", call, at)
         self._release(call, at)
         if self.listeners:
-            self.schedule(at + UNTIL_ENDED, partial(self._tell, "call.ended", call, at + UNTIL_ENDED))
+            self.schedule(
+                at + ENDED_EVENT_DELAY_S, partial(self._tell, "call.ended", call, at + ENDED_EVENT_DELAY_S)
+            )
 
     @staticmethod
     def _not_before(earlier: int, at: float) -> int:
         if floor(at) < earlier:
-            raise ValueError(f"{at} is before {earlier}: a call's moments follow one another")
+            raise ValueError(f"{at} is before {earlier}: the times of a call follow each other")
         return floor(at)
 
     def _release(self, call: SimulatedCall, at: float) -> None:
@@ -295,7 +299,7 @@ class Switchboard(Directory):
                 self.schedule(user.wrap_up_until, partial(self._wrapped_up, user, user.wrap_up_until))
 
     def _wrapped_up(self, user: SimulatedUser, since: float) -> None:
-        """Tell of the end of after-call work, unless another has begun since it was to end."""
+        """Send the event of the end of after-call work, unless other after-call work has begun since."""
         if user.wrap_up_until == since > 0 and user.wrap_up_until >= self.now and user.call is None:
             self._tell("user.wut_end.v2", None, self.now, user)
 

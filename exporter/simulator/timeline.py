@@ -8,8 +8,8 @@ from itertools import count
 class Timeline:
     """A clock in UNIX seconds and the events planned on it.
 
-    Events at the same moment run in the order in which they were scheduled, so how often and how far
-    the clock is moved changes nothing about what happens.
+    Events at the same moment run in the order in which they were scheduled, so the steps in
+    which the clock is moved do not change the result.
     """
 
     def __init__(self, begin: float) -> None:

@@ -3,8 +3,8 @@
 from itertools import accumulate
 from random import Random
 
-from exporter.simulator.call_distribution import Reception
-from exporter.simulator.load_profile import PEAK, CompanyClock
+from exporter.simulator.call_distribution import CallDistribution
+from exporter.simulator.load_profile import PEAK_LOAD_FACTOR, CompanyClock
 from exporter.simulator.names import COUNTRIES
 from exporter.simulator.shifts import Shifts
 from exporter.simulator.switchboard import Switchboard
@@ -15,8 +15,8 @@ INBOUND_SHARE = 0.64
 class Life:
     """Callers who call the company's numbers, and users who work their shifts and call customers.
 
-    It is mid-morning at the company at `mid_morning` (UNIX seconds). `calls_per_hour` is the average of
-    an ordinary working hour; people talk `talk_scale` times as long as usual.
+    At `mid_morning` (UNIX seconds) it is mid-morning at the company. `calls_per_hour` is the average of an
+    ordinary working hour. `talk_scale` is the factor for the usual length of conversations.
     """
 
     def __init__(
@@ -30,11 +30,11 @@ class Life:
         self._board = board
         self._random = Random(f"everyday {seed}")  # noqa: S311 a simulation
         self._clock = CompanyClock(mid_morning)
-        self._reception = Reception(board, self._random, self._clock)
-        self._reception.conversations.talk_scale = talk_scale
+        self._distribution = CallDistribution(board, self._random, self._clock)
+        self._distribution.handling.talk_scale = talk_scale
         self._ended = False
-        self._shifts = Shifts(board, self._random, self._clock, on_free=self._reception.serve)
-        board.on_free = self._reception.serve
+        self._shifts = Shifts(board, self._random, self._clock, on_free=self._distribution.serve)
+        board.on_free = self._distribution.serve
         self._calls_per_second = calls_per_hour / 3600
         self._staff = list(board.users)
         self._numbers = list(board.numbers.values())
@@ -52,14 +52,14 @@ class Life:
         self._ended = True
 
     def _next_call(self) -> None:
-        wait = self._random.expovariate(self._calls_per_second * PEAK)
+        wait = self._random.expovariate(self._calls_per_second * PEAK_LOAD_FACTOR)
         self._board.schedule(self._board.now + wait, self._maybe_call)
 
     def _maybe_call(self) -> None:
         """Start a call, or none if the current load is below the peak, for which attempts are scheduled."""
         if self._ended:
             return
-        if self._random.random() * PEAK < self._clock.busyness(self._board.now):
+        if self._random.random() * PEAK_LOAD_FACTOR < self._clock.load_factor(self._board.now):
             if self._random.random() < INBOUND_SHARE:
                 self._call_in()
             else:
@@ -68,11 +68,13 @@ class Life:
 
     def _call_in(self) -> None:
         if self._random.random() < 0.01:
-            self._reception.welcome(None, self._customer("FR"))
+            self._distribution.start_inbound_call(None, self._customer("FR"))
             return
         number = self._random.choices(self._numbers, cum_weights=self._popularity)[0]
         anonymous = self._random.random() < 0.05
-        self._reception.welcome(number, "anonymous" if anonymous else self._customer(number.country))
+        self._distribution.start_inbound_call(
+            number, "anonymous" if anonymous else self._customer(number.country)
+        )
 
     def _call_out(self) -> None:
         free = [id_ for id_ in self._random.choices(self._staff, k=6) if self._board.is_available(id_)]
@@ -80,7 +82,7 @@ class Life:
         if numbers:
             number = self._random.choice(numbers)
             number_id = None if self._random.random() < 0.01 else number.id
-            self._reception.conversations.dial(free[0], number_id, self._customer(number.country))
+            self._distribution.handling.dial(free[0], number_id, self._customer(number.country))
 
     def _customer(self, country: str) -> str:
         digits = self._random.randrange(10_000)

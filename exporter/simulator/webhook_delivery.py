@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhooks import FAILURES_UNTIL_OFF, Post, Webhooks
 
-TIMEOUT = 5.0
+TIMEOUT_S = 5.0
 """Seconds within which Aircall expects a response."""
 
-FIRST_RETRY = 1.0
-LONGEST_RETRY = 60.0
+FIRST_RETRY_S = 1.0
+MAX_RETRY_S = 60.0
 """Seconds until an event that was not accepted is sent again; doubles each time."""
 
-TICK = 0.01
+CHECK_INTERVAL_S = 0.01
 """Seconds between two checks for new events."""
 
 
@@ -80,7 +80,7 @@ class DeliveryQueue:
         if failures + 1 >= FAILURES_UNTIL_OFF:
             post.webhook.active = False
         elif post.webhook.active:
-            self._put(now + min(LONGEST_RETRY, FIRST_RETRY * 2**failures), failures + 1, post)
+            self._put(now + min(MAX_RETRY_S, FIRST_RETRY_S * 2**failures), failures + 1, post)
 
     def _put(self, at: float, failures: int, post: Post) -> None:
         with self._lock:
@@ -107,6 +107,7 @@ class WebhookSender:
         return taken
 
     def close(self) -> None:
+        """Close all connections."""
         for connection in self._connections.values():
             connection.close()
 
@@ -114,7 +115,7 @@ class WebhookSender:
         parts = urlsplit(post.webhook.url)
         connection = self._connections.get(parts.netloc)
         if connection is None:
-            connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+            connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
             self._connections[parts.netloc] = connection
         try:
             connection.request("POST", parts.path, post.body, {"Content-Type": "application/json"})
@@ -144,6 +145,7 @@ class DeliveryThread:
         self._thread = threading.Thread(target=self._run, name="post office", daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -154,7 +156,7 @@ class DeliveryThread:
 
     def _run(self) -> None:
         postman = WebhookSender(self.bag)
-        while not self._closed.wait(TICK):
+        while not self._closed.wait(CHECK_INTERVAL_S):
             now = self._clock()
             self._account.advance(now)
             postman.send_due(now)

@@ -1,1 +1,1 @@
-"""What is served over HTTP, and who is let in."""
+"""Serve HTTP, and authenticate clients."""

@@ -31,6 +31,7 @@ class AuthMiddleware:
         self._passwords = Passwords()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on an authenticated request, or reject it. Adds the configured headers to responses."""
         config, headers = self._config(), Headers(scope=scope)
         started = False
 

@@ -45,6 +45,7 @@ class WebConfigReloader:
 
     @property
     def config(self) -> WebConfig:
+        """Return the configuration, after reading changed files again."""
         self._reload_if_changed()
         return self._config
 

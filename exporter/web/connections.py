@@ -79,6 +79,7 @@ class ConnectionLimiter:
             min(others, key=lambda each: each.standing).abort()
 
     def leave(self, connection: "Connection") -> None:
+        """Remove a connection that was closed."""
         self._connections.pop(connection, None)
         self._unfinished.pop(connection, None)
 
@@ -170,12 +171,14 @@ class Connection(H11Protocol):
             client.close()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to serve a connection."""
         super().connection_made(transport)
         certified = bool(transport.get_extra_info("peercert"))
         self.app_state = self.app_state | {CLIENT_CERT_VERIFIED: certified, PRESENCE: self._presence}
         self._begin_exchange()
 
     def data_received(self, data: bytes) -> None:
+        """Parse data in slices, so that the parser's limits hold between them."""
         self._begun = True
         for start in range(0, len(data), SLICE):
             if self._refused:
@@ -208,6 +211,7 @@ class Connection(H11Protocol):
             self.transport.write_eof()
 
     def on_response_complete(self) -> None:
+        """Begin the next request and response on this connection."""
         self._begin_exchange()
         super().on_response_complete()
         # The client may have sent only part of the body, or already part of the next request.
@@ -217,6 +221,7 @@ class Connection(H11Protocol):
             self._limiter.drop_slowest()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Remove a connection that is closed, and notify the code that waits for its end."""
         self._limiter.leave(self)
         if self._deadline:
             self._deadline.cancel()
@@ -253,6 +258,7 @@ class Server(uvicorn.Server):
         self._limiter = ConnectionLimiter()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections on `sockets`."""
         self.servers = []
         self._accepting = [asyncio.create_task(self._accept(listener)) for listener in sockets or []]
         self.started = True

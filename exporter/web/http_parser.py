@@ -59,15 +59,18 @@ class Parser(h11.Connection):
         return self.our_state is self.their_state is h11.IDLE and not self.trailing_data[0]
 
     def receive_data(self, data: bytes) -> None:
+        """Add data, and count it if it belongs to a head."""
         if self.their_state is h11.IDLE:
             self._count_head(data)
         super().receive_data(data)
 
     def start_next_cycle(self) -> None:
+        """Begin the next request, part of which may have arrived."""
         super().start_next_cycle()
         self._count_head(self.trailing_data[0])  # the part of the next request that has already arrived
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return the next event. Raises RemoteProtocolError if a request exceeds a limit."""
         if self.head_too_large:
             raise h11.RemoteProtocolError("too much in a head")
         event = super().next_event()

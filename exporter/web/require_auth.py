@@ -18,6 +18,7 @@ class RequireAuthMiddleware:
         self._app, self._what = app, what
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request with a user, or reject it."""
         if scope["type"] != "http" or USER in scope:
             await self._app(scope, receive, send)
             return

@@ -109,6 +109,7 @@ class WebServer:
 
     @property
     def port(self) -> int:
+        """The port on which the server listens."""
         return int(self._listener.getsockname()[1])
 
     @property
@@ -117,6 +118,7 @@ class WebServer:
         return self._thread.is_alive()
 
     def start(self) -> None:
+        """Start the server's thread."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -60,4 +60,5 @@ class WebhookMetrics:
         )
 
     def count(self, event: str, result: Result) -> None:
+        """Count a received event."""
         self.events.labels(event, result).inc()

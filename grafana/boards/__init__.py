@@ -1,4 +1,4 @@
-"""The Grafana boards as code: `python -m grafana.boards` writes `grafana/dashboards/*.json`."""
+"""Define the Grafana dashboards as code: `python -m grafana.boards` writes `grafana/dashboards/*.json`."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Writes the dashboards' JSON files. Run it from the repository's root after a change to a board."""
+"""Write the dashboards' JSON files. `make boards` runs it after a change to a dashboard."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""SQL over the exporter's call archive on PostgreSQL, with Grafana's variables in it.
+"""Build the SQL queries over the exporter's call archive on PostgreSQL, with Grafana's variables in them.
 
-Each criterion is off while its variable says so. The variables are constants by the time that PostgreSQL
-plans the query, so what is off costs nothing, and what is on is found by an index. Values come in as
-`sqlstring`: quoted, their own quotes doubled, several with commas between. "All" comes in as it stands in
+Each criterion is off if its variable is empty or "All". Grafana replaces variables before PostgreSQL plans
+the query, so a criterion that is off costs nothing, and the others use an index. Grafana's format `sqlstring`
+puts values in quotes, doubles their own quotes, and separates several values with commas. "All" becomes
 `EVERYTHING`.
 """
 
@@ -28,18 +28,19 @@ from grafana.boards.palette import REASONS as MISSED_BECAUSE
 ARCHIVE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${archive}")
 EVERYTHING = "'*'"
 QUOTE, ESCAPED = '"', '\\"'
-SHORTEST_INDEXED = 3
-"""Signs of a text from which on the index of words narrows anything down."""
+MIN_INDEXED_LENGTH = 3
+"""Characters of a text from which on the index of words is useful."""
 
 
 @dataclass
 class Sql(variants.Dataquery):
-    """A query as Grafana's PostgreSQL data source keeps it."""
+    """A query of Grafana's PostgreSQL data source."""
 
     statement: str
     ref: str = "A"
 
     def to_json(self) -> dict[str, object]:
+        """Return the JSON of the query."""
         return {
             "datasource": ARCHIVE,
             "editorMode": "code",
@@ -52,18 +53,21 @@ class Sql(variants.Dataquery):
 
 @dataclass
 class SqlQuery(Builder[Sql]):
-    """What a panel asks the archive."""
+    """Builds a panel's query of the archive."""
 
     statement: str
 
     def ref_id(self, ref: str) -> "SqlQuery":
+        """Set the letter by which the panel refers to the query."""
         self._ref = ref
         return self
 
     def datasource(self, _: DataSourceRef) -> "SqlQuery":
+        """Ignore the data source, which is always the archive."""
         return self
 
     def build(self) -> Sql:
+        """Return the query."""
         return Sql(self.statement, self._ref)
 
 
@@ -71,12 +75,12 @@ class SqlQuery(Builder[Sql]):
 
 
 def archive() -> DatasourceVariable:
-    """Which archive."""
+    """Build the choice of the archive."""
     return DatasourceVariable("archive").label("Archive").type("grafana-postgresql-datasource")
 
 
 def chosen(name: str, label: str, description: str, query: str) -> QueryVariable:
-    """One, several or all of what the query finds."""
+    """Build a choice of one, several or all results of a query."""
     return (
         QueryVariable(name)
         .label(label)
@@ -92,7 +96,7 @@ def chosen(name: str, label: str, description: str, query: str) -> QueryVariable
 
 
 def options(name: str, label: str, description: str, *values: str) -> CustomVariable:
-    """One, several or all of a few."""
+    """Build a choice of one, several or all of these values."""
     return (
         CustomVariable(name)
         .label(label)
@@ -106,13 +110,13 @@ def options(name: str, label: str, description: str, *values: str) -> CustomVari
 
 
 def written(name: str, label: str, description: str, *, shown: bool = True) -> TextBoxVariable:
-    """What somebody writes; nothing is asked for while it is empty."""
+    """Build a text field. While it is empty, its criterion is off."""
     box = TextBoxVariable(name).label(label).description(description).default_value("")
     return box if shown else box.hide(VariableHide.HIDE_VARIABLE)
 
 
 def named(kind: str) -> str:
-    """The names of everybody of a kind: user, team or number."""
+    """Return the query for all names of a kind: user, team or number."""
     return f"SELECT DISTINCT name FROM names WHERE kind = '{kind}' ORDER BY name"
 
 
@@ -127,7 +131,7 @@ REASONS = (
     "(SELECT DISTINCT key::json->>2 AS code FROM totals WHERE key LIKE '[\"missed_calls\",%') AS found"
     " ORDER BY 2"
 )
-# From one tag to the next along the index: a million tagged calls have a few dozen tags.
+# This steps from one tag to the next along the index, as a million tagged calls have a few dozen tags.
 TAGS = (
     "WITH RECURSIVE tag AS ((SELECT name FROM call_tags ORDER BY name LIMIT 1) UNION ALL "
     "SELECT (SELECT name FROM call_tags WHERE name > tag.name ORDER BY name LIMIT 1) FROM tag "
@@ -139,7 +143,7 @@ TAGS = (
 
 
 def matching() -> str:
-    """The condition that a call `c` matches everything that is chosen and written."""
+    """Return the condition that a call `c` matches all criteria."""
     return "\nAND ".join(
         (
             _period(),
@@ -160,12 +164,12 @@ def matching() -> str:
 
 
 def _written(name: str) -> str:
-    """What is written, as a text. Grafana 12 puts a backslash before a double quote, unlike SQL."""
+    """Return a text field's value. Grafana 12 puts a backslash before a double quote, unlike SQL."""
     return f"replace(${{{name}:sqlstring}}, '{ESCAPED}', '{QUOTE}')"
 
 
 def _chosen(name: str) -> str:
-    """All that is chosen, as an array."""
+    """Return the chosen values as an array."""
     each = f"replace(each, '{ESCAPED}', '{QUOTE}')"
     return f"ARRAY(SELECT {each} FROM unnest(ARRAY[${{{name}:sqlstring}}]) AS each)"
 
@@ -179,7 +183,7 @@ def _unless_empty(name: str, condition: str) -> str:
 
 
 def _period() -> str:
-    """The time range, or one call whenever it was."""
+    """Return the condition for the time range, or for one call at any time."""
     call = "${call:sqlstring}"
     digits = f"left(regexp_replace({call}, '[^0-9]', '', 'g'), 18)"
     return (
@@ -195,7 +199,7 @@ def _person(kind: str) -> str:
 
 
 def _named(kind: str, wanted: str) -> str:
-    """Of a kind, and of one of these ids or names, or both, which tells namesakes apart."""
+    """Return the condition for objects of a kind with one of these names, ids, or both (name and id)."""
     called = " OR ".join(f"{it} = ANY({wanted})" for it in ("name", "id", "name || ' ' || id"))
     return f"kind = '{kind}' AND ({called})"
 
@@ -211,7 +215,7 @@ def _team() -> str:
 
 
 def _call_in(rows: str) -> str:
-    """As an array, gathered once: behind an OR, PostgreSQL would look through an IN for every single call."""
+    """Return the condition as an array, built once. PostgreSQL would evaluate an IN for each call."""
     return f"c.id = ANY(ARRAY(SELECT call_id FROM {rows}))"
 
 
@@ -235,7 +239,7 @@ def _missed() -> str:
 
 
 def _length(name: str, than: str) -> str:
-    """Durations as PostgreSQL reads them: 90s, 5m, 1h30m; a bare number is seconds."""
+    """Return the condition for durations as PostgreSQL reads them: 90s, 5m, 1h30m, or plain seconds."""
     seconds = f"extract(epoch FROM NULLIF({_written(name)}, '')::interval)"
     return _unless_empty(name, f"c.ended_at - c.started_at {than} {seconds}")
 
@@ -245,7 +249,7 @@ def _tag() -> str:
 
 
 def _caller() -> str:
-    """Digits of the number, however it is written, or a word such as anonymous."""
+    """Return the condition for digits of the caller's number in any format, or a word such as anonymous."""
     wanted = _written("caller")
     digits = f"regexp_replace({wanted}, '[^0-9]', '', 'g')"
     by_digits = f"c.caller_digits LIKE '%' || {digits} || '%' AND {_holds(digits)}"
@@ -253,7 +257,7 @@ def _caller() -> str:
 
 
 def _text() -> str:
-    """Anywhere: in the call's own words, or in the names of its user and number."""
+    """Return the condition for a text in the call's words, or in the name of its user or number."""
     wanted = _folded(_written("text"))
 
     def by_name(kind: str) -> str:
@@ -265,18 +269,18 @@ def _text() -> str:
 
 
 def _folded(text: str) -> str:
-    """A text as the archive folds it: case, ways to compose an accent and spacing make no difference."""
+    """Return a text normalised as in the archive: case, composition of accents and spacing do not matter."""
     spaced = f"btrim(regexp_replace({text}, '\\s+', ' ', 'g'))"
     return f"replace(lower(normalize({spaced}, NFC) COLLATE \"und-x-icu\"), 'ß', 'ss')"
 
 
 def _holds(text: str) -> str:
-    """Whether a folded text is in the call's words: by their index, unless the text is too short for it."""
+    """Return the condition for a normalised text in the call's words. Short texts do not use the index."""
     escaped = text
-    for sign in ("\\", "%", "_"):
-        escaped = f"replace({escaped}, '{sign}', '\\{sign}')"
+    for special in ("\\", "%", "_"):
+        escaped = f"replace({escaped}, '{special}', '\\{special}')"
     pattern = f"'%' || {escaped} || '%'"
     return (
-        f"(length({text}) >= {SHORTEST_INDEXED} AND c.words LIKE {pattern}"
-        f" OR length({text}) < {SHORTEST_INDEXED} AND c.words || '' LIKE {pattern})"
+        f"(length({text}) >= {MIN_INDEXED_LENGTH} AND c.words LIKE {pattern}"
+        f" OR length({text}) < {MIN_INDEXED_LENGTH} AND c.words || '' LIKE {pattern})"
     )

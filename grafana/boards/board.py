@@ -1,4 +1,4 @@
-"""What all boards have in common: address, tags, links, choices."""
+"""Define the parts of all dashboards: address, tags, links, variables."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ TAG = "aircall"
 
 @dataclass(frozen=True)
 class Page:
-    """A board's address and what it is called."""
+    """A dashboard's address, title and description."""
 
     uid: str
     title: str
@@ -29,7 +29,7 @@ class Page:
 
 
 def boards() -> DashboardLink:
-    """A list of the other boards, that keeps team, number and time range."""
+    """Build the links to the other dashboards, which keep team, number and time range."""
     return (
         DashboardLink("Boards")
         .type(DashboardLinkType.DASHBOARDS)
@@ -41,7 +41,7 @@ def boards() -> DashboardLink:
 
 
 def bare(page: Page) -> Dashboard:
-    """A board with neither choices nor panels."""
+    """Build a dashboard without variables and panels."""
     return (
         Dashboard(page.title)
         .uid(page.uid)
@@ -55,7 +55,7 @@ def bare(page: Page) -> Dashboard:
 
 
 def blank(page: Page, *, chosen: bool = True) -> Dashboard:
-    """A board with everything but its panels; one without choice keeps for the others what is `chosen`."""
+    """Build a dashboard without panels. If not `chosen`, team and number are hidden but stay in its links."""
     team, number = variables.team(), variables.number()
     if not chosen:
         team, number = (each.hide(VariableHide.HIDE_VARIABLE) for each in (team, number))
@@ -70,12 +70,12 @@ def blank(page: Page, *, chosen: bool = True) -> Dashboard:
 
 
 def history(page: Page, since: str, area: str, *, chosen: bool = True) -> Dashboard:
-    """A board for looking back, with the alerts that fired drawn into it."""
+    """Build a dashboard of the past that shows when alerts fired."""
     return blank(page, chosen=chosen).time(since, "now").refresh("1m").annotation(_alerts(area))
 
 
 def _alerts(area: str) -> AnnotationQuery:
-    """When critical alerts of an area fired, one mark for all series of an alert."""
+    """Build annotations for critical alerts of an area, one for all series of an alert."""
     firing = f'alertstate="firing", alertname=~"Aircall.*", area="{area}", severity="critical"'
     expr = f"max by (alertname) (ALERTS{{{EXPORTER}, {firing}}})"
     return (
@@ -92,7 +92,7 @@ def _alerts(area: str) -> AnnotationQuery:
 def live(
     page: Page, *panels: Builder[Panel], choices: Iterable[Builder[model.VariableModel]] = ()
 ) -> model.Dashboard:
-    """A board for a screen that nobody touches."""
+    """Build a dashboard for a screen without a keyboard."""
     board = blank(page).refresh("10s").time("now-15m", "now")
     for choice in choices:
         board.with_variable(choice)

@@ -1,4 +1,4 @@
-"""The call history: single calls, searched as in the tutorial's "Advanced Search"."""
+"""Build the call history dashboard: a search like the tutorial's "Advanced Search"."""
 
 from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.builders.common import ReduceDataOptions
@@ -21,11 +21,14 @@ PAGE = Page(
 )
 
 SHOWN = 500
-"""Calls in the table at most; the totals are of all."""
+"""Maximum number of calls in the table. The totals include all calls."""
 
 
 def _between(since: str, until: str) -> str:
-    """Seconds between two moments of a call, none where one has not come (of `greatest` that would be 0)."""
+    """Return SQL for the seconds between two times of a call, or NULL if it lacks one of them.
+
+    `greatest` alone would return 0 for NULL.
+    """
     return f"CASE WHEN c.{since}_at + c.{until}_at > 0 THEN greatest(c.{until}_at - c.{since}_at, 0) END"
 
 
@@ -45,7 +48,7 @@ WIDTHS = {
     "Listen": 90,
     "In Aircall": 95,
 }
-"""Of the columns, in pixels of a screen that is 1920 wide; comments have the rest."""
+"""Widths of the columns in pixels, on a screen of 1920 pixels. Comments take the remaining width."""
 
 
 TOTALS = f"""
@@ -151,7 +154,7 @@ def _calls() -> table.Panel:
         .override_by_name(
             "Outcome", _settings(**{"custom.cellOptions": {"type": "color-background", "mode": "basic"}})
         )
-        # as text: a link that names it would have it as a number, in words such as 2.41 Bil
+        # as text, because a link would contain a number in a format such as 2.41 Bil
         .override_by_name("Call", _settings(**{"custom.hidden": True, "unit": "string"}))
     )
 
@@ -165,7 +168,7 @@ def _link(title: str, url: str, *, new_tab: bool = False) -> list[dict[str, obje
 
 
 def _page() -> list[model.ValueMapping]:
-    """A word for the address; a link of no text where there is none, since a table wants an address."""
+    """Build mappings that show an address as a word, and a missing one as a blank."""
     return [
         model.RegexMap(
             options=model.DashboardRegexMapOptions(
@@ -190,7 +193,7 @@ def _outcomes() -> list[model.ValueMapping]:
 
 
 def _reasons() -> list[model.ValueMapping]:
-    words = {sign.code: model.ValueMappingResult(text=sign.text) for sign in REASONS}
+    words = {style.code: model.ValueMappingResult(text=style.text) for style in REASONS}
     return [model.ValueMap(options=words)]
 
 
@@ -205,7 +208,7 @@ def _missed() -> CustomVariable:
 
 
 def board() -> model.Dashboard:
-    """Grafana's JSON model of it."""
+    """Build the dashboard."""
     board: Dashboard = bare(PAGE).time("now-24h", "now").with_variable(archive.archive())
     for variable in (
         archive.chosen("user", "User", "Only the calls of these users.", archive.named("user")),

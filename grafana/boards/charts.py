@@ -1,4 +1,4 @@
-"""Charts and tables of the history boards."""
+"""Build charts and tables of the history dashboards."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
     FieldColorModeId,
 )
 
-from grafana.boards.palette import Sign
+from grafana.boards.palette import StateStyle
 from grafana.boards.panels import Frame, framed, sorted_by
 
 C = TypeVar("C", timeseries.Panel, barchart.Panel)
@@ -28,12 +28,12 @@ C = TypeVar("C", timeseries.Panel, barchart.Panel)
 CALLS = "/d/aircall-calls?${__url_time_range}"
 CHOSEN = f"{CALLS}&${{team:queryparam}}&${{number:queryparam}}"
 
-# A series of this legend is a limit or another period: a dashed line, not data of its own.
+# A series with such a legend is a limit or another period, drawn as a dashed line.
 DASHED = "/limit|threshold|earlier|budget|asked for/"
 
 
-def lines(frame: Frame, *queries: Dataquery, shown: Sequence[Sign] = ()) -> timeseries.Panel:
-    """Lines over time; the frame's steps are drawn too."""
+def lines(frame: Frame, *queries: Dataquery, shown: Sequence[StateStyle] = ()) -> timeseries.Panel:
+    """Build lines over time, with the frame's thresholds."""
     panel = _coloured(
         framed(timeseries.Panel(), frame, queries)
         .line_width(2)
@@ -53,8 +53,8 @@ def lines(frame: Frame, *queries: Dataquery, shown: Sequence[Sign] = ()) -> time
     return panel.max(1) if frame.unit == "percentunit" else panel
 
 
-def bars(frame: Frame, shown: Sequence[Sign], *queries: Dataquery) -> timeseries.Panel:
-    """Counts over time, stacked; each bar counts what fell into it."""
+def bars(frame: Frame, shown: Sequence[StateStyle], *queries: Dataquery) -> timeseries.Panel:
+    """Build stacked bars over time. Each bar counts its own interval."""
     return _coloured(
         framed(timeseries.Panel(), frame, queries)
         .interval("5m")
@@ -69,8 +69,10 @@ def bars(frame: Frame, shown: Sequence[Sign], *queries: Dataquery) -> timeseries
     )
 
 
-def by_name(frame: Frame, shown: Sequence[Sign], query: Dataquery, name: str, column: str) -> barchart.Panel:
-    """A stacked bar per name, its parts by column."""
+def by_name(
+    frame: Frame, shown: Sequence[StateStyle], query: Dataquery, name: str, column: str
+) -> barchart.Panel:
+    """Build one stacked bar for each name, with a part for each column."""
     return _coloured(
         framed(barchart.Panel(), frame, [query])
         .links([calls_behind()])
@@ -97,13 +99,13 @@ def by_name(frame: Frame, shown: Sequence[Sign], query: Dataquery, name: str, co
 
 
 def by_clock(
-    frame: Frame, shown: Sequence[Sign], queries: Iterable[Dataquery], time_format: str
+    frame: Frame, shown: Sequence[StateStyle], queries: Iterable[Dataquery], time_format: str
 ) -> barchart.Panel:
-    """Sums by what the clock or the calendar said."""
+    """Build bars by time of day or by day, in `time_format`."""
     return _coloured(
         framed(barchart.Panel(), frame, queries)
         .interval("1h")
-        .max_data_points(10_000)  # or Grafana takes steps of several hours on long time ranges
+        .max_data_points(10_000)  # otherwise Grafana uses steps of several hours on long time ranges
         .with_transformation(DataTransformerConfig(id_val="joinByField", options={"byField": "Time"}))
         .with_transformation(
             DataTransformerConfig(
@@ -119,7 +121,7 @@ def by_clock(
                         "Time": {"aggregations": [], "operation": "groupby"},
                         **{
                             name: {"aggregations": ["sum"], "operation": "aggregate"}
-                            for name in (sign.code for sign in shown)
+                            for name in (style.code for style in shown)
                         },
                     }
                 },
@@ -141,7 +143,7 @@ def by_clock(
 
 
 def spread(frame: Frame, query: Dataquery) -> heatmap.Panel:
-    """How many fell into which bucket, over time."""
+    """Build a heat map: counts by bucket over time."""
     return (
         framed(heatmap.Panel(), frame, [query])
         .links([calls_behind()])
@@ -155,7 +157,7 @@ def spread(frame: Frame, query: Dataquery) -> heatmap.Panel:
 
 
 def timeline(frame: Frame, *queries: Dataquery) -> statetimeline.Panel:
-    """A band per series, coloured by state."""
+    """Build one band for each series, coloured by state."""
     return (
         framed(statetimeline.Panel(), frame, queries)
         .merge_values(True)
@@ -169,7 +171,7 @@ def timeline(frame: Frame, *queries: Dataquery) -> statetimeline.Panel:
 
 
 def columns(frame: Frame, key: str, named: Mapping[str, Dataquery]) -> table.Panel:
-    """A row per `key`, a column per query."""
+    """Build a table with a row for each `key` and a column for each query."""
     renamed = {f"Value #{ref}": name for ref, name in zip("ABCDEFGHIJKLMNOP", named, strict=False)}
     hidden = ("Time", f"{key}_id", "instance")
     return (
@@ -193,17 +195,17 @@ def columns(frame: Frame, key: str, named: Mapping[str, Dataquery]) -> table.Pan
 
 
 def calls_behind() -> DashboardLink:
-    """From a panel to the calls that it counts."""
+    """Build the link from a panel to the calls that it counts."""
     return DashboardLink("The calls behind it").type(DashboardLinkType.LINK).url(CHOSEN)
 
 
 def _calls_of(key: str) -> list[dict[str, str]]:
-    """From a row to the calls of its user or number."""
+    """Build the link from a row to the calls of its user or number."""
     return [{"title": f"Calls of this {key}", "url": f"{CALLS}&var-{key}=${{__value.raw:percentencode}}"}]
 
 
 def units(panel: table.Panel, **named: str) -> table.Panel:
-    """The units of columns that differ from the table's, by name with `_` for blanks."""
+    """Set the units of columns that differ from the table's, by name with `_` for blanks."""
     for name, unit in named.items():
         panel = panel.override_by_name(
             name.replace("_", " "), [DynamicConfigValue(id_val="unit", value=unit)]
@@ -211,14 +213,14 @@ def units(panel: table.Panel, **named: str) -> table.Panel:
     return panel
 
 
-def _coloured(panel: C, shown: Sequence[Sign]) -> C:
-    for sign in shown:
-        colour = FieldColor().mode(FieldColorModeId.FIXED).fixed_color(sign.colour).build()
+def _coloured(panel: C, shown: Sequence[StateStyle]) -> C:
+    for style in shown:
+        colour = FieldColor().mode(FieldColorModeId.FIXED).fixed_color(style.colour).build()
         panel = panel.override_by_name(
-            sign.code,
+            style.code,
             [
                 DynamicConfigValue(id_val="color", value=colour),
-                DynamicConfigValue(id_val="displayName", value=sign.text),
+                DynamicConfigValue(id_val="displayName", value=style.text),
             ],
         )
     return panel

@@ -1,18 +1,18 @@
-"""Whole calls out of counters.
+"""Build queries that return whole numbers of calls from counters.
 
-`increase` is made for rates: it knows nothing of what happens between the last scrape of one window and the
-first of the next, and makes the rest larger for it. That is right on average; as the number of calls in five
-minutes it says 2.07, or 0. Over hours it is off by less than half a call, which rounding mends.
+`increase` extrapolates: it does not see an increase between the last scrape of one window and the first of
+the next, and scales up the remaining increase. It is right on average, but returns 2.07 or 0 for 2 calls in
+five minutes. Over hours its error is less than half a call, which rounding removes.
 """
 
 
 def in_range(counter: str) -> str:
-    """By how much each series of the counter grew over the time range."""
+    """Return the increase of each series over the time range."""
     return f"round(increase({counter}[$__range]))"
 
 
 def average(family: str, labels: str, by: str) -> str:
-    """The average of what was observed in the time range; what `increase` adds at its ends cancels out."""
+    """Return the average observation in the time range. The extrapolation of `increase` cancels out."""
     total, count = (
         f"sum by ({by}) (increase({family}_{part}{{{labels}}}[$__range]))" for part in ("sum", "count")
     )
@@ -27,10 +27,15 @@ def in_each(
     until: str = "",
     otherwise: str | None = None,
 ) -> str:
-    """By how much each series grew over the window up to each point; what happened is in one window only.
+    """Return the increase of each series in the window up to each point. No increase is in two windows.
 
-    The window may lie elsewhere: `since` and `until` are PromQL's modifiers for its beginning and end. A
-    series that is younger than the window, or counts anew, grew by what `otherwise` or else `increase` says.
+    Args:
+        counter: The selector of the counter.
+        window: The length of the window.
+        since: The PromQL modifier for another beginning of the window.
+        until: The PromQL modifier for another end of the window.
+        otherwise: The increase of a series that is younger than the window or was reset, in place of
+            `increase`.
     """
     began = f"{counter} offset {window}" if since is None else f"{counter} {since}"
     grown = [f"{counter} {until} - {began} >= 0", otherwise, f"round(increase({counter}[{window}] {until}))"]

@@ -1,4 +1,4 @@
-"""The exporter itself: for whoever runs it."""
+"""Build the dashboard of the exporter itself, for its operators."""
 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
@@ -137,7 +137,7 @@ def _interval() -> Builder[Panel]:
 
 def _failures() -> Builder[Panel]:
     failed = f'aircall_api_requests_total{{{EXPORTER}, code!~"2.."}}'
-    # A code is there from its first failure on: where the exporter was there without it, it began at 0.
+    # The series of a code appears with its first failure. If the exporter was up before, it began at 0.
     first = f"{failed} and on (instance) aircall_up{{{EXPORTER}}} offset $__interval"
     return bars(
         Frame(
@@ -248,7 +248,7 @@ def _series() -> Builder[Panel]:
 
 
 def board() -> Dashboard:
-    """Grafana's JSON model of it."""
+    """Build the dashboard."""
     return (
         history(PAGE, "now-3h", "exporter", chosen=False)
         .with_panel(_verdicts())

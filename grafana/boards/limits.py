@@ -1,4 +1,4 @@
-"""The thresholds in force, as the exporter gives them; where one is off there is nothing to compare with."""
+"""Build queries for the thresholds in force. A threshold that is disabled has no series."""
 
 from grafana_foundation_sdk.builders import timeseries
 
@@ -8,17 +8,17 @@ from grafana.boards.promql import EXPORTER, RECENT
 
 SLA = f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)"
 SERVICE_LEVEL = f'max(aircall_threshold_ratio{{{EXPORTER}, kpi="service_level"}} > 0)'
-# As in the alerts: a quarter where the setting is off.
+# As in the alerts, a quarter if the setting is off.
 MISSED_RATE = f'(max(aircall_threshold_ratio{{{EXPORTER}, kpi="missed_rate"}} > 0) or vector(0.25))'
 
 
 def queue_wait(level: str) -> str:
-    """Beyond how many seconds a wait is of that level."""
+    """Return the threshold of a level of waiting, in seconds."""
     return f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="{level}"}})'
 
 
 def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
-    """The service level of each team or number over time, and the threshold."""
+    """Build a chart of the service level of each team or number, with the threshold."""
     return lines(
         Frame(
             title=f"Service level by {by}",

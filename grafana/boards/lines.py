@@ -1,11 +1,11 @@
-"""A tile for every Aircall number: its queue now, and its calls of the period."""
+"""Build one tile for each Aircall number: its queue, and its calls of the activity period."""
 
 from grafana.boards.promql import NUMBER, RECENT, Text, clock, described, number, sentence
 from grafana.boards.waiting import LINE
 
 
 def lines() -> str:
-    """The numbers, `caption` and `text` on each."""
+    """Return a query for the numbers, with the labels `caption` and `text`."""
     answer = f"aircall_number_average_answer_seconds{{{NUMBER}, {RECENT}}}"
     calls = f'aircall_number_period_calls{{{NUMBER}, {RECENT}, direction="inbound", outcome="%s"}}'
     longest = f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"
@@ -33,5 +33,5 @@ def lines() -> str:
 
 
 def _mark(label: str, kpi: str) -> Text:
-    """‼ where the number is beyond a threshold of the configuration."""
+    """Return ‼ for each number that exceeds a threshold."""
     return number(label, f'aircall_number_threshold_exceeded{{{NUMBER}, kpi="{kpi}"}}', LINE, "‼", "1")

@@ -1,4 +1,4 @@
-"""The wallboard by number: the same users under the numbers that they answer."""
+"""Build the wallboard by number: the users under the numbers that they answer."""
 
 from grafana_foundation_sdk.builders.stat import Panel
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -35,7 +35,7 @@ def _number() -> Panel:
         base=NO_DATA,
     )
     shown = (PICK_UP, *STATES, *LEVELS)
-    # smaller, as a number may have many users and then a tile has one line
+    # smaller, because a number may have many users, and then a tile has one line
     panel = stacked(frame, [lines(), users(ON_NUMBER)], shown, caption_size=17, text_size=13)
     return (
         switchable(panel, "B")
@@ -47,5 +47,5 @@ def _number() -> Panel:
 
 
 def board() -> Dashboard:
-    """Grafana's JSON model of it."""
+    """Build the dashboard."""
     return live(PAGE, *overview.panels(ON_NUMBER), _number(), choices=[switching()])

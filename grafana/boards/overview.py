@@ -1,11 +1,11 @@
-"""The panels that both wallboards begin with: queue, users, calls of the period, age of the data."""
+"""Build the first panels of both wallboards: queue, users, calls of the period, age of the data."""
 
 from grafana_foundation_sdk.builders.stat import Panel
 
 from grafana.boards.limits import MISSED_RATE, SERVICE_LEVEL, SLA
 from grafana.boards.palette import LEVELS, NO_DATA, OVER, STATES, plain
 from grafana.boards.panels import Frame, sorted_by
-from grafana.boards.people import Group, told_apart
+from grafana.boards.people import Group, with_unique_names
 from grafana.boards.promql import (
     EXPORTER,
     ISOLATED,
@@ -23,7 +23,7 @@ from grafana.boards.waiting import callers
 
 
 def panels(group: Group) -> tuple[Panel, ...]:
-    """Two rows of the grid's full width."""
+    """Build two rows of the full width."""
     return (_queue(), _people(group), _period(), _freshness(), _callers(), _over_sla())
 
 
@@ -69,7 +69,7 @@ def _people(group: Group) -> Panel:
         9,
         "How many users are in which state, each user once, in however many teams. Offline: not signed in "
         "to the phone. Good: enough available to answer whoever calls next.",
-        [tile_of(sign.code, sign.text) for sign in STATES if sign.code != "unknown"],
+        [tile_of(style.code, style.text) for style in STATES if style.code != "unknown"],
     )
 
 
@@ -142,7 +142,7 @@ def _over_sla() -> Panel:
     user = "instance, user_id"
     breached = f"max by ({user}, user) (aircall_user_sla_breached{{{TEAM}, {RECENT}}}) == 1"
     answer = f"max by ({user}) (aircall_user_average_answer_seconds{{{TEAM}, {RECENT}}})"
-    slowest = told_apart(f"topk(4, {answer} * on ({user}) group_left (user) ({breached}))")
+    slowest = with_unique_names(f"topk(4, {answer} * on ({user}) group_left (user) ({breached}))")
     told = described(slowest, slowest, [number("said", f"round({answer})", user, "over|⌀\u00a0$1\u00a0s")])
     told = reworded(sentence(told, "text", "said"), "caption", ISOLATED, "user")
     sla = f"max(aircall_sla_seconds{{{EXPORTER}}})"
@@ -156,21 +156,21 @@ def _over_sla() -> Panel:
 
 
 def _weighted(average: str, calls: str) -> str:
-    """The average over all calls: each number's average by its number of calls, divided last."""
+    """Return the average over all calls: the averages of numbers, weighted by their calls."""
     weight = f"sum by (instance, number_id) (aircall_number_period_calls{{{calls}, {RECENT}}})"
     by_number = f"aircall_number_{average}{{{NUMBER}, {RECENT}}} * on (instance, number_id) {weight}"
     return f"(sum({by_number}) / (sum(aircall_number_period_calls{{{calls}, {RECENT}}}) > 0))"
 
 
 def _missed_level(answered: str) -> str:
-    """As the alerts judge the share of missed calls: nobody is meant to answer out of opening hours."""
+    """Return the level of the missed rate as in the alerts: without calls out of opening hours."""
     missed = f'sum(aircall_number_period_missed_calls{{{NUMBER}, {RECENT}, reason!="out_of_opening_hours"}})'
     share = f"({missed} / ({answered} + {missed} > 0))"
     return f"({share} > bool {MISSED_RATE}) * (1 + ({share} > bool 0.5))"
 
 
 def _service_level(kept: str) -> str:
-    """In whole percents, as it is shown."""
+    """Return the level of the service level, rounded to whole percents as shown."""
     return " + ".join(
         f"(round(100 * {kept}) < bool round({percent} * {SERVICE_LEVEL}))" for percent in (100, 75)
     )

@@ -1,4 +1,4 @@
-"""Colours, each with the word or sign that says the same to who cannot tell them apart."""
+"""Define colours. A word or symbol says the same for people who cannot distinguish them."""
 
 from dataclasses import dataclass, replace
 
@@ -18,8 +18,8 @@ VIOLET = "#9E6FC9"
 
 
 @dataclass(frozen=True)
-class Sign:
-    """How a state or a level is shown: `text` is put before what the tile says."""
+class StateStyle:
+    """The colour of a state or level, and the `text` before the tile's own text."""
 
     code: str
     colour: str
@@ -27,61 +27,61 @@ class Sign:
 
 
 STATES = (
-    Sign("available", GREEN, "Available"),
-    Sign("in_call", ORANGE, "In a call"),
-    Sign("after_call_work", YELLOW, "After-call work"),
-    Sign("do_not_disturb", RED, "Do not disturb"),
-    Sign("offline", GREY, "Offline"),
-    Sign("unknown", GREY, "State unknown"),
+    StateStyle("available", GREEN, "Available"),
+    StateStyle("in_call", ORANGE, "In a call"),
+    StateStyle("after_call_work", YELLOW, "After-call work"),
+    StateStyle("do_not_disturb", RED, "Do not disturb"),
+    StateStyle("offline", GREY, "Offline"),
+    StateStyle("unknown", GREY, "State unknown"),
 )
-# As `aircall_user_availability_code` numbers them.
+# In the order of `aircall_user_availability_code`.
 STATE_CODES = ("offline", "available", "do_not_disturb", "in_call", "after_call_work", "unknown")
-ANSWERED = Sign("answered", GREEN, "answered")
-MISSED = Sign("missed", RED, "missed")
-OUTBOUND = Sign("outbound", NEUTRAL, "outbound")
-UNANSWERED = Sign("unanswered", GREY, "outbound, not answered")
+ANSWERED = StateStyle("answered", GREEN, "answered")
+MISSED = StateStyle("missed", RED, "missed")
+OUTBOUND = StateStyle("outbound", NEUTRAL, "outbound")
+UNANSWERED = StateStyle("unanswered", GREY, "outbound, not answered")
 REASONS = (
-    Sign("no_available_agent", RED, "no available agent"),
-    Sign("agents_did_not_answer", ORANGE, "agents did not answer"),
-    Sign("abandoned_in_classic", YELLOW, "abandoned while waiting"),
-    Sign("abandoned_in_ivr", VIOLET, "abandoned in the menu"),
-    Sign("short_abandoned", NEUTRAL, "abandoned at once"),
-    Sign("out_of_opening_hours", GREY, "out of opening hours"),
+    StateStyle("no_available_agent", RED, "no available agent"),
+    StateStyle("agents_did_not_answer", ORANGE, "agents did not answer"),
+    StateStyle("abandoned_in_classic", YELLOW, "abandoned while waiting"),
+    StateStyle("abandoned_in_ivr", VIOLET, "abandoned in the menu"),
+    StateStyle("short_abandoned", NEUTRAL, "abandoned at once"),
+    StateStyle("out_of_opening_hours", GREY, "out of opening hours"),
 )
-"""Why calls are missed, as Aircall names it."""
-PICK_UP = Sign("pick_up", BRIGHT_GREEN, "☎ PICK UP")
-OVER = Sign("over", RED, "‼")
+"""Aircall's reasons for missed calls."""
+PICK_UP = StateStyle("pick_up", BRIGHT_GREEN, "☎ PICK UP")
+OVER = StateStyle("over", RED, "‼")
 LEVELS = (
-    Sign("calm", CALM, ""),
-    Sign("0", GREEN, ""),
-    Sign("1", YELLOW, "!"),
-    Sign("2", BRIGHT_RED, "‼"),
+    StateStyle("calm", CALM, ""),
+    StateStyle("0", GREEN, ""),
+    StateStyle("1", YELLOW, "!"),
+    StateStyle("2", BRIGHT_RED, "‼"),
 )
 
 
-def plain(*shown: Sign) -> tuple[Sign, ...]:
-    """The colours alone, for tiles whose caption is the word."""
-    return tuple(replace(sign, text="") for sign in shown)
+def plain(*shown: StateStyle) -> tuple[StateStyle, ...]:
+    """Return the colours without texts, for tiles whose caption is the text."""
+    return tuple(replace(style, text="") for style in shown)
 
 
-def signs(*shown: Sign) -> list[model.ValueMapping]:
-    """Mappings for texts of the form `code|what the tile says`."""
+def value_mappings(*shown: StateStyle) -> list[model.ValueMapping]:
+    """Build mappings for texts of the form `code|text of the tile`."""
     return [
         model.RegexMap(
             options=model.DashboardRegexMapOptions(
-                pattern=rf"^{sign.code}\|(.*)$",
+                pattern=rf"^{style.code}\|(.*)$",
                 result=model.ValueMappingResult(
-                    text=f"{sign.text} $1".strip(), color=sign.colour, index=index
+                    text=f"{style.text} $1".strip(), color=style.colour, index=index
                 ),
             )
         )
-        for index, sign in enumerate(shown)
+        for index, style in enumerate(shown)
     ]
 
 
 def state_codes() -> list[model.ValueMapping]:
-    """Mappings for `aircall_user_availability_code`."""
-    words = {sign.code: sign for sign in STATES}
+    """Build mappings for `aircall_user_availability_code`."""
+    words = {style.code: style for style in STATES}
     return [
         model.ValueMap(
             options={

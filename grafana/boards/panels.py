@@ -1,4 +1,4 @@
-"""What no panel may go without, and the queries of panels."""
+"""Build the parts that all panels have, and their queries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Step = tuple[float, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """What a panel says about itself. Width and height are in Grafana's grid of 24 columns."""
+    """The common properties of a panel. Width and height are in Grafana's grid of 24 columns."""
 
     title: str
     description: str
@@ -50,18 +50,23 @@ class _Panel(Protocol):
 
 
 class Query(Protocol):
-    """A query of whatever data source."""
+    """A query of any data source."""
 
-    def ref_id(self, ref_id: str) -> Self: ...
-    def datasource(self, datasource: DataSourceRef) -> Self: ...
-    def build(self) -> variants.Dataquery: ...
+    def ref_id(self, ref_id: str) -> Self:
+        """Set the letter by which the panel refers to the query."""
+
+    def datasource(self, datasource: DataSourceRef) -> Self:
+        """Set the data source."""
+
+    def build(self) -> variants.Dataquery:
+        """Return the query."""
 
 
 P = TypeVar("P", bound=_Panel)
 
 
 def framed(panel: P, frame: Frame, queries: Iterable[Query], source: DataSourceRef = SOURCE) -> P:
-    """The panel with all that it owes its readers."""
+    """Apply a frame and queries to a panel."""
     steps = [Threshold(value=None, color=frame.base)]
     steps += [Threshold(value=value, color=colour) for value, colour in frame.steps]
     panel = (
@@ -80,23 +85,23 @@ def framed(panel: P, frame: Frame, queries: Iterable[Query], source: DataSourceR
 
 
 def now(expr: str) -> Dataquery:
-    """The values at the end of the time range, as a table of labels."""
+    """Build a query for the values at the end of the time range, as a table of labels."""
     return Dataquery().expr(expr).instant().format(PromQueryFormat.TABLE)
 
 
 def over_time(expr: str, legend: str) -> Dataquery:
-    """The values over the time range, each series under its legend."""
+    """Build a query for the values over the time range, with a legend for each series."""
     return Dataquery().expr(expr).range().legend_format(legend).format(PromQueryFormat.TIME_SERIES)
 
 
 def buckets(expr: str) -> Dataquery:
-    """A histogram's buckets over the time range, with the calls that stand for them."""
+    """Build a query for a histogram's buckets over the time range, with exemplars."""
     query = Dataquery().expr(expr).range().legend_format("{{le}}").format(PromQueryFormat.HEATMAP)
     return query.exemplar(True)
 
 
 def sorted_by(field: str, *, descending: bool = False) -> DataTransformerConfig:
-    """Prometheus promises no order: without this, tiles and rows change places at every refresh."""
+    """Sort tiles or rows, which otherwise change places: Prometheus defines no order."""
     return DataTransformerConfig(
         id_val="sortBy", options={"fields": {}, "sort": [{"field": field, "desc": descending}]}
     )

@@ -1,4 +1,4 @@
-"""A tile for every user: name, state, current call, the calls of the period."""
+"""Build one tile for each user: name, state, current call, calls of the activity period."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ TOO_MUCH = {
     "after_call_work": "long wrap-up",
     "do_not_disturb": "long pause",
 }
-"""What is said of a user who exceeds a threshold; too many missed calls get a sign beside their number."""
+"""Texts for users who exceed a threshold. Too many missed calls have a symbol next to their number."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Whom a board shows together: `of` gives a family's series of them, one for each set of `keys`."""
+    """Users that are shown together. `of` returns a family's series of them, one for each set of `keys`."""
 
     keys: str
     of: Callable[[str, str], str]
@@ -57,14 +57,14 @@ IN_TEAM = Group("instance, user_id, team_id", _of_team)
 ON_NUMBER = Group("instance, user_id", _of_number)
 
 
-def told_apart(users: str) -> str:
-    """The users, those of the same name with their id behind it."""
+def with_unique_names(users: str) -> str:
+    """Append the id to names that several users have."""
     numbered = sentence(f"({users} and on (user) {NAMESAKES})", "user", "user", "user_id")
     return f"({numbered} or ({users} unless on (user) {NAMESAKES}))"
 
 
 def users(group: Group, details: Callable[[Group], list[Text]] | None = None) -> str:
-    """The users of the group, `caption` and `text` on each."""
+    """Return a query for the users of the group, with the labels `caption` and `text`."""
     keys, of = group.keys, group.of
     available = of("availability", ', state="available"')
     can_pick_up = f"{available} == 1 and on ({keys}) {of('waiting_calls', '')} > 0"
@@ -91,13 +91,13 @@ def users(group: Group, details: Callable[[Group], list[Text]] | None = None) ->
 
 
 def _which(group: Group) -> str:
-    """The id of who has a namesake."""
+    """Return the id of each user whose name several users have."""
     user = group.of("availability_code", "")
     return reworded(f"({user} and on (user) {NAMESAKES}) ^ 0", "which", " $1", "user_id")
 
 
 def _why(group: Group) -> str:
-    """Why who is on do not disturb takes no calls, where Aircall has a word for it."""
+    """Return the substatus of each user on do not disturb, if it is a reason."""
     said = group.of("substatus", ', substatus!~"always_open|always_closed"')
     away = f"{group.of('availability', DO_NOT_DISTURB)} == 1"
     reason = f"topk by ({group.keys}) (1, {said} and on ({group.keys}) {away})"
@@ -105,7 +105,7 @@ def _why(group: Group) -> str:
 
 
 def details(group: Group) -> list[Text]:
-    """With whom the user talks, and the calls of the period."""
+    """Return the texts of a user's current call and calls of the activity period."""
     keys, of = group.keys, group.of
     many_missed = of("threshold_exceeded", ', kpi="missed_rate"')
     return [
@@ -121,7 +121,7 @@ def details(group: Group) -> list[Text]:
 
 
 def _over(exceeded: str) -> str:
-    """Which threshold of the configuration is exceeded, in words."""
+    """Return the text for the threshold that is exceeded."""
     for kpi, words in TOO_MUCH.items():
         exceeded = reworded(exceeded, "over", f"·\u00a0{words}", "kpi", kpi)
     return exceeded
@@ -138,13 +138,13 @@ def _calls(word: str, calls: str, keys: str) -> Text:
 
 
 def _call(group: Group) -> str:
-    # States and calls are read one after the other: a call that is still listed beside such a state is over.
+    # States and calls are fetched one after the other. A call of a user in such a state is over.
     over = group.of("availability", ', state=~"available|after_call_work"')
     return f"({group.of('current_call_seconds', '')} unless on ({group.keys}) {over} == 1)"
 
 
 def _towards(group: Group) -> str:
-    """The call that has lasted longest, should there be two, with its direction as an arrow."""
+    """Return the user's call with its direction as an arrow; of several, the longest."""
     call = f"topk by ({group.keys}) (1, {_call(group)}) ^ 0"
     return reworded(
         reworded(call, "towards", "↓", "direction", "inbound"), "towards", "↑", "direction", "outbound"

@@ -1,8 +1,8 @@
-"""PromQL that says numbers as text, so that one tile can show several of them.
+"""Build PromQL that turns numbers into text, so that one tile can show several of them.
 
-A Grafana tile shows one value and one title. What belongs to a user on the wall is more: state, since when,
-the current call, the calls of the period. `count_values` turns a number into a label, joins bring the labels
-together, `label_join` makes the sentence.
+A Grafana tile shows one value and one title. A user's tile needs more: the state and its duration, the
+current call, the calls of the activity period. `count_values` turns a number into a label, joins put the
+labels on one series, and `label_join` builds the text.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ TEAM = f'{EXPORTER}, team=~"$team"'
 NUMBER = f'{EXPORTER}, number=~"$number"'
 
 ISOLATED = "\u2068$1\u2069"
-"""A name between signs that nobody sees: one that is written from right to left takes no figure along."""
+"""A name between invisible characters, so that a right-to-left name does not reorder the figures."""
 
-# Added to m·100 + s before it becomes text, so that 7 seconds read 1000007 and lose no zero.
+# Added to m·100 + s before it becomes text, so that 7 seconds become 1000007 and keep their zeros.
 PADDING = 1_000_000
 
 
 @dataclass(frozen=True)
 class Text:
-    """A label of text: `expr` has at most one series for each set of `keys`, the label on it, of value 1."""
+    """A text label. `expr` has at most one series for each set of `keys`, with the label and the value 1."""
 
     label: str
     expr: str
@@ -35,19 +35,28 @@ class Text:
 def number(  # noqa: PLR0913, PLR0917  (what it is of, then how it is said)
     label: str, expr: str, keys: str, words: str = "$1", pattern: str = "(.*)", default: str = ""
 ) -> Text:
-    """The number in `words`; nothing where it does not match `pattern`, `default` where there is none."""
+    """Return a number as text.
+
+    Args:
+        label: The label that gets the text.
+        expr: The number.
+        keys: The labels that identify a series.
+        words: The text, in which `$1` is the first group of `pattern`.
+        pattern: The pattern of the number. A number that does not match it has an empty text.
+        default: The text if there is no number.
+    """
     counted = f'count_values by ({keys}) ("count", {expr})'
     return Text(label, f'label_replace({counted}, "{label}", "{words}", "count", "{pattern}")', keys, default)
 
 
 def clock(label: str, expr: str, keys: str, words: str = "$1:$2", default: str = "") -> Text:
-    """Seconds as `3:07`."""
+    """Return seconds as text such as `3:07`."""
     digits = f"{PADDING} + floor(({expr}) / 60) * 100 + floor(({expr}) % 60)"
     return number(label, digits, keys, words, r"10*(\\d+)(\\d\\d)", default)
 
 
 def span(label: str, expr: str, keys: str) -> Text:
-    """Seconds as `12 min` or `1 h 05 min`."""
+    """Return seconds as text such as `12 min` or `1 h 05 min`."""
     digits = f"{PADDING} + floor(({expr}) / 3600) * 100 + floor(({expr}) % 3600 / 60)"
     minutes = number(label, digits, keys, "$1 min", r"10*(\\d?\\d)").expr
     return Text(
@@ -56,7 +65,7 @@ def span(label: str, expr: str, keys: str) -> Text:
 
 
 def described(subjects: str, everyone: str, texts: Sequence[Text]) -> str:
-    """The subjects with all texts on them; `everyone` stands in where a text says nothing of a subject."""
+    """Put texts on the subjects as labels. If a subject has no such text, `everyone` provides its default."""
     return "\n".join([f"({subjects})", *(_joined(text, everyone) for text in texts)])
 
 
@@ -68,21 +77,21 @@ def _joined(text: Text, everyone: str) -> str:
 
 
 def sentence(expr: str, label: str, *parts: str, separator: str = " ") -> str:
-    """One label that joins several."""
+    """Join several labels to one."""
     quoted = ", ".join(f'"{part}"' for part in parts)
     return f'label_join({expr}, "{label}", "{separator}", {quoted})'
 
 
 def constant(expr: str, label: str, value: str) -> str:
-    """The same label on every series."""
+    """Put the same label on each series."""
     return f'label_replace({expr}, "{label}", "{value}", "", "")'
 
 
 def reworded(expr: str, label: str, words: str, source: str, pattern: str = "(.*)") -> str:
-    """A label made from another where the pattern matches."""
+    """Set a label from another one if the pattern matches."""
     return f'label_replace({expr}, "{label}", "{words}", "{source}", "{pattern}")'
 
 
 def named_queue(expr: str) -> str:
-    """Queue series, of which those of calls without a number say so."""
+    """Return queue series, with a text as the number of calls without a number."""
     return reworded(expr, "number", "no number", "number", "")

@@ -1,4 +1,4 @@
-"""From a board to the text of its file."""
+"""Turn a dashboard into the text of its file."""
 
 import json
 
@@ -7,5 +7,5 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 
 def render(board: Dashboard) -> str:
-    """The JSON that Grafana provisions: stable, so that a change shows in a diff as what it is."""
+    """Return the JSON that Grafana provisions. It is stable, so that diffs show only changes."""
     return json.dumps(board, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

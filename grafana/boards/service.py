@@ -1,4 +1,4 @@
-"""Queue and service level over time."""
+"""Build the dashboard of queue and service level over time."""
 
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
@@ -7,7 +7,7 @@ from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import queue_wait, service_level
-from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, Sign
+from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER, named_queue
 from grafana.boards.variables import recorded
@@ -18,7 +18,7 @@ PAGE = Page(
     "Calls offered, answered and missed, waits and service level of numbers over any time",
 )
 
-# Of the numbers, whoever took part: by user there are many times as many series.
+# By number, for all users together: by user there are many times as many series.
 CALLS = "$calls"
 QUIET = "No inbound calls in this time range"
 INBOUND = f'{NUMBER}, direction="inbound"'
@@ -35,13 +35,13 @@ def _total(counter: str, labels: str, of: str = "number_id, number") -> str:
 
 
 def _of_the_hour(outcome: str) -> str:
-    """Calls of the hour that begins at each point."""
+    """Return the calls of the hour that begins at each point."""
     calls = f'{CALLS}{{{INBOUND}, outcome="{outcome}"}}'
     return f"sum({in_each(calls, '1h', since='', until='offset -1h')})"
 
 
 def _in_time() -> str:
-    """Calls of each number that were answered within the critical threshold: the bucket that ends there."""
+    """Return the answered calls of each number in the histogram bucket up to the critical threshold."""
     limit = (
         f'label_replace(count_values("limit", {queue_wait("critical")}), "le", "$1.0", "limit", "([0-9]+)")'
     )
@@ -116,8 +116,8 @@ def _longest() -> Builder[Panel]:
         over_time(queue_wait("warning"), "warning threshold"),
         over_time(queue_wait("critical"), "critical threshold"),
         shown=(
-            Sign("warning threshold", YELLOW, "warning threshold"),
-            Sign("critical threshold", BRIGHT_RED, "critical threshold"),
+            StateStyle("warning threshold", YELLOW, "warning threshold"),
+            StateStyle("critical threshold", BRIGHT_RED, "critical threshold"),
         ),
     )
 
@@ -165,7 +165,7 @@ def _pattern(title: str, what: str, time_format: str) -> Builder[Panel]:
 
 
 def board() -> Dashboard:
-    """Grafana's JSON model of it."""
+    """Build the dashboard."""
     return (
         history(PAGE, "now-7d", "calls")
         .with_variable(recorded("calls", "number:aircall_calls_total:sum", "aircall_calls_total"))

@@ -1,4 +1,4 @@
-"""Teams and users over time: what the team lead opens on Monday."""
+"""Build the dashboard of teams and users over time, for team leads."""
 
 from grafana_foundation_sdk.builders.dashboard import CustomVariable
 from grafana_foundation_sdk.builders.prometheus import Dataquery
@@ -18,11 +18,11 @@ from grafana.boards.palette import (
     OUTBOUND,
     STATES,
     UNANSWERED,
-    Sign,
+    StateStyle,
     state_codes,
 )
 from grafana.boards.panels import Frame, now, over_time
-from grafana.boards.people import told_apart
+from grafana.boards.people import with_unique_names
 from grafana.boards.promql import EXPORTER, RECENT, TEAM, sentence
 
 PAGE = Page(
@@ -34,35 +34,35 @@ PAGE = Page(
 QUIET = "No calls in this time range"
 MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
 SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
-AT_MOST = 30
-"""Users in a chart of bars: more names have no room beside them."""
+MAX_USERS = 30
+"""Maximum number of users in a bar chart. More names do not fit."""
 ONCE = "max without (team_id, team)"
 
 
 def _total(counter: str, labels: str = "") -> str:
-    """A user's counter over the time range, for the users of the chosen teams."""
+    """Return the increase of a user counter over the time range, for users of the chosen teams."""
     counted = f"sum by (user_id, user) ({in_range(f'{counter}{{{EXPORTER}{labels}}}')})"
     return f"({counted} and on (user_id) {MEMBERS})"
 
 
 def _average(family: str) -> str:
-    """A user's average over the time range, for the users of the chosen teams."""
+    """Return a user average over the time range, for users of the chosen teams."""
     return f"({average(family, EXPORTER, 'user_id, user')} and on (user_id) {MEMBERS})"
 
 
 def _seconds(states: str) -> str:
-    """Seconds of each user in the states, over the time range."""
+    """Return the seconds of each user in the states, over the time range."""
     spent = f'aircall_user_availability_seconds_total{{{TEAM}, state=~"{states}"}}'
     return f"sum by (user_id, user) ({ONCE} (increase({spent}[$__range])))"
 
 
 def _foremost(expr: str, measure: str) -> str:
-    """Of the users those who have most of something."""
-    return f"({expr} and on (user_id) topk({AT_MOST}, {measure}))"
+    """Return the users for whom a measure is highest."""
+    return f"({expr} and on (user_id) topk({MAX_USERS}, {measure}))"
 
 
 def _column(expr: str) -> Dataquery:
-    return now(told_apart(expr))
+    return now(with_unique_names(expr))
 
 
 def _calls() -> Builder[Panel]:
@@ -157,7 +157,8 @@ def _states() -> Builder[Panel]:
             height=18,
         ),
         over_time(
-            told_apart(f"max by (user_id, user) (aircall_user_availability_code{{{TEAM}}})"), "{{user}}"
+            with_unique_names(f"max by (user_id, user) (aircall_user_availability_code{{{TEAM}}})"),
+            "{{user}}",
         ),
     ).mappings(state_codes())
 
@@ -169,14 +170,14 @@ def _spent() -> Builder[Panel]:
         Frame(
             title="Time in each state",
             description="How the time range was spent by each user, as far as the exporter watched; of many "
-            f"users the {AT_MOST} who were not offline for longest. The table has all.",
+            f"users the {MAX_USERS} who were not offline for longest. The table has all.",
             unit="s",
             empty="No users in this time range",
             width=12,
             height=16,
         ),
         STATES,
-        now(told_apart(_foremost(spent, _seconds(SIGNED_IN)))),
+        now(with_unique_names(_foremost(spent, _seconds(SIGNED_IN)))),
         "user",
         "state",
     )
@@ -191,18 +192,18 @@ def _by_user() -> Builder[Panel]:
             title="Calls of each user",
             description="Calls that ended in the time range: inbound that the user answered, outbound "
             "answered and not. Missed calls have no user in Aircall. Of many users the "
-            f"{AT_MOST} with most calls; the table has all.",
+            f"{MAX_USERS} with most calls; the table has all.",
             unit="short",
             empty=QUIET,
             width=12,
             height=16,
         ),
         (
-            Sign("inbound answered", GREEN, "inbound answered"),
-            Sign("outbound answered", NEUTRAL, "outbound answered"),
-            Sign("outbound unanswered", GREY, "outbound, not answered"),
+            StateStyle("inbound answered", GREEN, "inbound answered"),
+            StateStyle("outbound answered", NEUTRAL, "outbound answered"),
+            StateStyle("outbound unanswered", GREY, "outbound, not answered"),
         ),
-        now(told_apart(_foremost(calls, f"sum by (user_id) ({made})"))),
+        now(with_unique_names(_foremost(calls, f"sum by (user_id) ({made})"))),
         "user",
         "call",
     )
@@ -242,7 +243,7 @@ def _users() -> Builder[Panel]:
 
 
 def board() -> Dashboard:
-    """Grafana's JSON model of it."""
+    """Build the dashboard."""
     compare = (
         CustomVariable("compare")
         .label("Compare with")

@@ -1,4 +1,4 @@
-"""Tiles: the label `text` of each series in large letters on its colour, under the label `caption`."""
+"""Build tiles that show the label `text` of each series on its colour, under the label `caption`."""
 
 from collections.abc import Sequence
 
@@ -13,34 +13,34 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, VariableHide
 
-from grafana.boards.palette import Sign, signs
+from grafana.boards.palette import StateStyle, value_mappings
 from grafana.boards.panels import Frame, framed, now
 from grafana.boards.promql import Text, clock, constant, described, number, sentence
 from grafana.boards.variables import exporter
 
-COMPANY = ""  # the keys of what is one for all
+COMPANY = ""  # no keys: one value for the company
 
 
 def stacked(
     frame: Frame,
     queries: Sequence[str],
-    shown: Sequence[Sign],
+    shown: Sequence[StateStyle],
     *,
     caption_size: int = 20,
     text_size: int = 14,
 ) -> stat.Panel:
-    """Tiles as wide as the panel, one above the other: as readable for five as for fifteen."""
+    """Build tiles of the panel's width, one above the other, which stay readable for many users."""
     panel = tiles(frame, queries, shown, caption_size=caption_size, text_size=text_size)
     return panel.orientation(VizOrientation.HORIZONTAL).wide_layout(True)
 
 
 def tiles(
-    frame: Frame, queries: Sequence[str], shown: Sequence[Sign], *, caption_size: int, text_size: int
+    frame: Frame, queries: Sequence[str], shown: Sequence[StateStyle], *, caption_size: int, text_size: int
 ) -> stat.Panel:
-    """Text sizes are in pixels: Grafana would shrink a sentence to one line, a fixed size lets it wrap."""
+    """Build tiles. Text sizes are in pixels: a text of fixed size wraps, otherwise Grafana shrinks it."""
     return (
         framed(stat.Panel(), frame, map(now, queries))
-        .mappings(signs(*shown))
+        .mappings(value_mappings(*shown))
         .override_by_name(
             "text", [DynamicConfigValue(id_val="displayName", value="${__data.fields.caption}")]
         )
@@ -54,7 +54,7 @@ def tiles(
 
 
 def switchable(panel: stat.Panel, query: str) -> stat.Panel:
-    """Each user's tile leads to where his status is switched; `query` tells the users."""
+    """Link each user's tile to the page that switches their availability, in the query of letter `query`."""
     link = {
         "title": "Make available or unavailable",
         "url": "${exporter}/users/${__data.fields.user_id}",
@@ -64,36 +64,36 @@ def switchable(panel: stat.Panel, query: str) -> stat.Panel:
 
 
 def switching() -> TextBoxVariable:
-    """Where those links lead, in the address only."""
+    """Build the hidden variable with the exporter's address for these links."""
     return exporter("switch a user. It needs --web.enable-admin-api").hide(VariableHide.HIDE_VARIABLE)
 
 
 def tile(caption: str, measure: str, everyone: str, said: Text, level: Text) -> str:
-    """One series, its value the measure. `everyone` is there whenever there are data."""
+    """Return a tile of one series, whose value is the measure. `everyone` has series if there are data."""
     told = described(f"{measure} or on () 0 * {everyone}", everyone, (said, level))
     return constant(sentence(told, "text", level.label, said.label, separator="|"), "caption", caption)
 
 
 def count(measure: str) -> Text:
-    """A whole number."""
+    """Return the text of a whole number."""
     return number("said", measure, COMPANY, default="0")
 
 
 def minutes(measure: str) -> Text:
-    """A duration that is good news where it is none."""
+    """Return the text of a duration, or a dash if there is none."""
     return clock("said", measure, COMPANY, default="–")
 
 
 def percent(measure: str) -> Text:
-    """A ratio in whole percents."""
+    """Return the text of a ratio in whole percents."""
     return number("said", f"round(100 * {measure})", COMPANY, "$1%", default="–")
 
 
 def level(expr: str) -> Text:
-    """0 good, 1 warning, 2 critical; calm where there is nothing to judge."""
+    """Return a level: 0 good, 1 warning, 2 critical, or `calm` if there is no value."""
     return number("level", expr, COMPANY, default="calm")
 
 
 def state(code: str, measure: str) -> Text:
-    """The state's own colour while anybody is in it."""
+    """Return the state's colour while any user is in it."""
     return Text("level", constant(f"({measure} > 0) ^ 0", "level", code), COMPANY, default="calm")

@@ -1,4 +1,4 @@
-"""What a viewer can choose, in every board's address under the same names, so that links keep it."""
+"""Build the dashboards' variables. Their names are the same in all dashboards, so that links keep values."""
 
 from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable, TextBoxVariable
 from grafana_foundation_sdk.models.dashboard import (
@@ -14,11 +14,11 @@ from grafana.boards.promql import EXPORTER
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 EVERYTHING = ".*"
 NAMED = ".+"
-"""All that have the label: every series has a job and an instance, but not every call has a number."""
+"""Matches all series with the label. All have a job and an instance, but not every call has a number."""
 
 
 def exporter(purpose: str) -> TextBoxVariable:
-    """Where the exporter is, for links to it."""
+    """Build a variable with the exporter's address, for links to it."""
     return (
         TextBoxVariable("exporter")
         .label("Exporter")
@@ -28,14 +28,17 @@ def exporter(purpose: str) -> TextBoxVariable:
 
 
 def datasource() -> DatasourceVariable:
-    """Which Prometheus."""
+    """Build the choice of the Prometheus server."""
     return DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
 def _choice(
     name: str, label: str, description: str, query: str, everything: str = EVERYTHING
 ) -> QueryVariable:
-    """One, several or all of what the query finds, anew at every refresh, so that a TV needs no reload."""
+    """Build a choice of one, several or all results of a query.
+
+    The query runs at each refresh, so that a TV needs no reload.
+    """
     return (
         QueryVariable(name)
         .label(label)
@@ -52,7 +55,7 @@ def _choice(
 
 
 def job() -> QueryVariable:
-    """Prometheus' job, in the address only: the metrics' names tell the exporter from everything else."""
+    """Build the hidden choice of Prometheus' job. The metrics' names identify the exporter."""
     return _choice(
         "job",
         "Job",
@@ -63,7 +66,7 @@ def job() -> QueryVariable:
 
 
 def instance() -> QueryVariable:
-    """Which exporter: one Aircall company each."""
+    """Build the choice of the exporter, one for each Aircall company."""
     return _choice(
         "instance",
         "Instance",
@@ -74,8 +77,8 @@ def instance() -> QueryVariable:
 
 
 def team() -> QueryVariable:
-    """Teams by name, users without a team last."""
-    # An invisible character before the shown name, not in the value, sorts it behind all others.
+    """Build the choice of teams by name, with users without a team last."""
+    # An invisible character before the shown name sorts it last. The value does not contain it.
     teams = f"group by (team) (aircall_user_team_info{{{EXPORTER}}})"
     titled = f'label_replace({teams}, "title", "$1", "team", "(.*)")'
     titled = f'label_replace({titled}, "title", "\u2060Single Users", "team", "Single Users")'
@@ -88,11 +91,12 @@ def team() -> QueryVariable:
 
 
 def recorded(name: str, rule: str, counter: str) -> QueryVariable:
-    """The series of a recording rule, if it was there when the time range began, or else what it sums up.
+    """Build a hidden choice between a recording rule and the counter that it sums.
 
-    So a board asks Prometheus for little where the rules are loaded, and shows the same where they are not.
+    The rule is used if it had series when the time range began. It makes queries faster, and without it the
+    dashboard shows the same.
     """
-    # `or` compares labels without names: of the two there is always one.
+    # `or` compares labels without names, so exactly one of the two remains.
     since = f"group by (__name__) ({rule}{{{EXPORTER}}} offset $__range)"
     query = f"{since} or group by (__name__) ({counter}{{{EXPORTER}}})"
     return (
@@ -107,7 +111,7 @@ def recorded(name: str, rule: str, counter: str) -> QueryVariable:
 
 
 def number() -> QueryVariable:
-    """Aircall numbers by name."""
+    """Build the choice of Aircall numbers by name."""
     return _choice(
         "number",
         "Number",

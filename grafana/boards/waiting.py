@@ -1,4 +1,4 @@
-"""A tile for every caller who waits: how long, for which number, and who could pick up."""
+"""Build one tile for each waiting caller: the wait, the number, and users who could answer."""
 
 from grafana.boards.promql import (
     EXPORTER,
@@ -20,7 +20,7 @@ NAMED = 3
 
 
 def callers() -> str:
-    """The longest waits, or the one line that says there are none."""
+    """Return a query for the longest waits, or for a tile which says that there are none."""
     waits = named_queue(f"topk({SHOWN}, aircall_queue_call_wait_seconds{{{NUMBER}}})")
     free = _free()
     texts = (
@@ -38,7 +38,7 @@ def callers() -> str:
 
 
 def _free() -> str:
-    """For how long each user who could take a call of a number has been available."""
+    """Return how long each user of a number who can take a call has been available."""
     since = (
         f"time() - aircall_user_availability_changed_timestamp_seconds{{{EXPORTER}}}"
         f' and on (instance, user_id) aircall_user_availability{{{EXPORTER}, state="available"}} == 1'
@@ -55,7 +55,7 @@ def _assigned(times: int) -> str:
 
 
 def _names(free: str) -> list[Text]:
-    """Who has been available longest comes first."""
+    """Return the names of free users. The user who has been available longest comes first."""
     names: list[Text] = []
     earlier: list[str] = []
     for place in range(NAMED):

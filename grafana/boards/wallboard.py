@@ -1,4 +1,4 @@
-"""The wallboard: who waits, who is there, team by team, for a screen on the wall."""
+"""Build the wallboard: the queue, and the users of each team, for a TV."""
 
 from grafana_foundation_sdk.builders.stat import Panel
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -44,5 +44,5 @@ def _team() -> Panel:
 
 
 def board() -> Dashboard:
-    """Grafana's JSON model of it."""
+    """Build the dashboard."""
     return live(PAGE, *overview.panels(IN_TEAM), _team(), choices=[switching()])

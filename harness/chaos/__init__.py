@@ -1,1 +1,1 @@
-"""A run in which everything around the exporter fails at random, compared call by call with what happened."""
+"""Run an exporter with random faults around it, and compare each call with the simulated account."""

@@ -1,4 +1,4 @@
-"""The archive's database: what goes wrong with it, and what is in it in the end."""
+"""Provide the archive's database, its faults, and its calls in the end."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -14,28 +14,29 @@ from harness.postgres import Postgres, end_sessions, postgres
 
 
 class Database(Protocol):
-    """A database whose `url` is SQLAlchemy's."""
+    """A database with SQLAlchemy's `url`."""
 
     url: str
 
     def actions(self) -> list[Action]:
-        """Return what may go wrong with it."""
+        """Return the faults of this database."""
         ...
 
 
 class Sqlite:
-    """The archive that an exporter has in its directory if nothing else is configured."""
+    """The default archive in the exporter's directory."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "archive.sqlite"
         self.url = f"sqlite:///{self.path}"
 
     def actions(self) -> list[Action]:
+        """Return the faults of SQLite."""
         return [Action("locked", self._locked)]
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the lock that every writer needs."""
+        """Hold the write lock."""
         with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as connection:
             connection.execute("BEGIN EXCLUSIVE")
             yield
@@ -43,13 +44,14 @@ class Sqlite:
 
 
 class PostgreSQL:
-    """A database on a server of our own."""
+    """A database on its own server."""
 
     def __init__(self, server: Postgres) -> None:
         self._server = server
         self.url = server.database("chaos")
 
     def actions(self) -> list[Action]:
+        """Return the faults of PostgreSQL."""
         return [Action("connections reset", self._reset), Action("stopped", self._stopped)]
 
     @contextmanager

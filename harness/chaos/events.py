@@ -1,4 +1,4 @@
-"""What becomes of Aircall's events on their way to the exporter."""
+"""Lose, duplicate and delay Aircall's events on their way to the exporter."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,17 +10,17 @@ from harness.chaos.tracks import Action
 
 FATES = ("sent", "lost", "doubled", "late")
 USUAL: dict[str, Any] = {"lost": 0.05, "doubled": 0.1, "late": 0.2, "late_seconds": 20.0}
-"""Shares of the events; those that are late are overtaken by others."""
+"""Shares of the events. Other events overtake late ones."""
 
 
 @dataclass
 class CountedWay(NetworkConditions):
-    """A way on which it is counted what becomes of events."""
+    """Network conditions that count lost, duplicated and late events."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FATES, 0))
 
     def delays(self) -> list[float]:
-        """Return after how many seconds an event is sent: not at all, once, or twice."""
+        """Return the delays in seconds with which an event is sent: none, one or two."""
         delays = super().delays()
         self.counts["sent"] += 1
         self.counts["lost"] += not delays
@@ -30,7 +30,7 @@ class CountedWay(NetworkConditions):
 
 
 def actions(way: NetworkConditions) -> list[Action]:
-    """Return what may happen to events besides what usually does."""
+    """Return the faults in addition to the usual ones."""
 
     def with_shares(**shares: float) -> Callable[[], AbstractContextManager[None]]:
         return lambda: _changed(way, shares)

@@ -1,4 +1,4 @@
-"""What goes wrong with Aircall's API."""
+"""Define the faults of Aircall's API."""
 
 import asyncio
 import time
@@ -15,16 +15,16 @@ from exporter.simulator.server import SimulatedAircall
 from harness.chaos.tracks import Action
 
 WRONG_DATES = (600.0, -600.0, 86_400.0, -86_400.0, 40 * 86_400.0)
-"""Seconds by which `Date` is wrong, give or take a few minutes."""
+"""Errors of `Date` in seconds, to which a few minutes are added."""
 
 
 class ApiFaults:
-    """The faults of one simulated account's API, and since when nothing at all was answered properly."""
+    """The faults of a simulated account's API, and the time since which no request succeeds."""
 
     def __init__(self, aircall: SimulatedAircall, random: Random) -> None:
         self._aircall, self._random = aircall, random
         self.down_since: float | None = None
-        """UNIX seconds; None while at least some requests are answered properly."""
+        """UNIX seconds, or None while some requests succeed."""
 
     def actions(self) -> list[Action]:
         """Return all faults."""
@@ -63,7 +63,7 @@ class ApiFaults:
         async def mostly_proper(exchange: Exchange) -> Response:
             if self._random.random() < share:
                 return await respond(exchange)
-            return exchange.proper_answer()
+            return exchange.normal_response()
 
         return lambda: self._aircall.failing(Fault(lambda _: True, mostly_proper))
 
@@ -99,17 +99,17 @@ class ApiFaults:
 
     async def _slow(self, exchange: Exchange) -> Response:
         await asyncio.sleep(self._random.uniform(0.5, 8))
-        return exchange.proper_answer()
+        return exchange.normal_response()
 
     @contextmanager
     def _wrong_dates(self) -> Iterator[None]:
-        """Date no two answers in a row wrong."""
+        """Put wrong dates on responses, but never on two in a row."""
 
         async def respond(exchange: Exchange) -> Response:
             wrong = not self._aircall.date_error and self._random.random() < 1 / 3
             error = self._random.choice(WRONG_DATES) + self._random.uniform(-300, 300)
             self._aircall.date_error = error if wrong else 0.0
-            return exchange.proper_answer()
+            return exchange.normal_response()
 
         with self._aircall.failing(Fault(lambda _: True, respond)):
             yield
@@ -117,7 +117,7 @@ class ApiFaults:
 
 
 def _emptied(content: Any) -> None:
-    """Take all objects out of a list, as if there were none."""
+    """Remove all objects from a list."""
     for items in content.values():
         if isinstance(items, list):
             items.clear()

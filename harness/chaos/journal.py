@@ -1,4 +1,4 @@
-"""What was done to the exporter, and when."""
+"""Record the actions on the exporter and their times."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Entry:
-    """An action that began and ended at these moments (UNIX seconds); `ended` is None while it goes on."""
+    """An action with its start and end (UNIX seconds). `ended` is None until it ends."""
 
     kind: str
     text: str
@@ -19,7 +19,7 @@ class Entry:
 
 
 class Journal:
-    """All actions, in the order in which they began. Threads may write at the same time."""
+    """All actions in the order of their starts. Several threads may write at the same time."""
 
     def __init__(self, loud: bool) -> None:
         """Print each action to standard error as well if `loud`."""
@@ -28,29 +28,29 @@ class Journal:
         self._loud = loud
 
     def note(self, kind: str, text: str) -> None:
-        """Write down an action that takes no time."""
+        """Record an action without a duration."""
         entry = self._write(kind, text)
         entry.ended = entry.begun
 
     @contextmanager
     def lasting(self, kind: str, text: str) -> Iterator[Entry]:
-        """Write down an action that goes on until the block is left."""
+        """Record an action that lasts until the block is left."""
         entry = self._write(kind, text)
         yield entry
         entry.ended = time.time()
         self._print(f"{self.at(entry.ended)} {kind}: end of {text}")
 
     def counts(self, kind: str) -> Counter[str]:
-        """Return how often there was each action of a kind."""
+        """Return the number of each action of a kind."""
         return Counter(entry.text for entry in self.entries if entry.kind == kind)
 
     def around(self, first: float, last: float, most: int = 12) -> list[str]:
-        """Return a line for each of the last actions that took place between two moments (UNIX seconds)."""
+        """Return a line for each of the last actions between two times (UNIX seconds)."""
         found = [e for e in self.entries if e.begun <= last and (e.ended is None or e.ended >= first)]
         return [self._line(entry) for entry in found[-most:]]
 
     def at(self, moment: float | None) -> str:
-        """Return a moment (UNIX seconds) as seconds since the beginning of the run."""
+        """Return a time (UNIX seconds) as text in seconds since the beginning of the run."""
         return "" if moment is None else f"{moment - self.begun:8.1f} s"
 
     def _line(self, entry: Entry) -> str:

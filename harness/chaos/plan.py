@@ -1,4 +1,4 @@
-"""What the archive and the counters must hold, computed from what happened in the simulated account."""
+"""Compute the expected archive and counters from the simulated account."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,15 +12,15 @@ from harness.expected_counts import COLUMNS, Counts, Kept
 
 Labels = tuple[str, ...]
 OTHERS = "others"
-"""In place of a user's id: all users beyond `user_limit`."""
+"""In place of a user's id, all users beyond `user_limit`."""
 
 
 @dataclass(frozen=True)
 class FirstStart:
-    """The exporter's first start, in UNIX seconds: before which calls are kept and not counted.
+    """The exporter's first start (UNIX seconds). Earlier calls are archived and not counted.
 
-    `counting_from` is between which two moments counting begins. Calls that began before are counted if they
-    went on when they were read first: those that ended within `reading` may have been over by then.
+    Counting begins between the two times of `counting_from`. Calls that began before are counted if they were
+    active when they were first fetched. Calls that ended within `reading` may have been active or not.
     """
 
     counting_from: tuple[float, float]
@@ -41,14 +41,14 @@ class FirstStart:
 
 @dataclass(frozen=True)
 class Difference:
-    """What is not as it should be, and the calls that it is about."""
+    """A difference from the expected data, and its calls."""
 
     text: str
     calls: tuple[SimulatedCall, ...] = ()
 
 
 def may_be_counted(account: SimulatedAccount, first: FirstStart) -> Counts:
-    """Return the most that the counters may say now."""
+    """Return the upper bounds of the counters now."""
     calls = [call for call in account.calls.values() if first.must_count(call) is not False]
     return ledger.to_be_counted(account, calls)
 
@@ -75,7 +75,7 @@ def differing_calls(
 def _free(
     call: SimulatedCall, first: FirstStart, found: Mapping[str, Any], callers: set[str]
 ) -> dict[str, Any]:
-    """Return what is expected of the columns of which more than one value may be right."""
+    """Return the expected values of columns for which several values are correct."""
     free: dict[str, Any] = {"caller": " or ".join(sorted(forms := {_shown(call, how) for how in callers}))}
     if found["caller"] in forms:
         free["caller"] = found["caller"]
@@ -85,7 +85,7 @@ def _free(
 
 
 def _shown(call: SimulatedCall, how: str) -> str:
-    """Return the caller as a setting of `caller` lets it be shown: full, masked or hidden."""
+    """Return the caller as shown with a setting of `caller`: full, masked or hidden."""
     number = call.raw_digits
     if how == "hidden":
         return "hidden"
@@ -98,7 +98,7 @@ def _shown(call: SimulatedCall, how: str) -> str:
 
 
 def _counted(account: SimulatedAccount, first: FirstStart, kept: Kept) -> Iterator[SimulatedCall]:
-    """Return the calls that are to be counted; of those that may be, those that the archive has counted."""
+    """Return the calls that must be counted, and those that may be and that the archive has counted."""
     position = COLUMNS.index("counted")
     for call in account.calls.values():
         must = first.must_count(call)
@@ -109,10 +109,10 @@ def _counted(account: SimulatedAccount, first: FirstStart, kept: Kept) -> Iterat
 def differing_counters(
     account: SimulatedAccount, first: FirstStart, kept: Kept, found: Counts
 ) -> Iterator[Difference]:
-    """Compare every series with what the calls that are to be counted come to.
+    """Compare each series with the sum over the calls that must be counted.
 
-    What was counted for users beyond `user_limit` is in the series of `others`, also after the limit has
-    been raised. So user series are compared with what they come to together, if there are others.
+    Calls of users beyond `user_limit` are in the series of `others`, also after the limit has been raised. So
+    if there are others, only the sum over all users is compared.
     """
     calls = list(_counted(account, first, kept))
     planned = ledger.to_be_counted(account, calls)
@@ -134,7 +134,7 @@ def differing_counters(
 
 
 def _users_together(labels: Labels) -> Labels:
-    """Return labels, of which the first is a user's id, with one name for all users."""
+    """Replace a user's id, the first label, by one name for all users."""
     return ("any user" if labels[0] else "", *labels[1:])
 
 

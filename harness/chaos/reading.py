@@ -1,4 +1,4 @@
-"""Whether the exporter says of itself that everything is read and kept."""
+"""Determine from a scrape whether all data is fetched and archived."""
 
 from harness.scrape import Scrape
 
@@ -7,14 +7,14 @@ LEFT = (
     ("aircall_archive_pending_calls", "aircall_archive_pending_calls"),
     ("aircall_webhook_pending_events", "aircall_webhook_pending_events"),
 )
-"""What it has still to read, to keep and to work on, under the names of different versions."""
+"""Remaining work, by the metric names of different versions."""
 
-POLLS = 2.0
-"""Polls since its start after which it has seen what had happened before."""
+POLLS_UNTIL_SEEN = 2.0
+"""Polls after a start until the exporter has all earlier changes."""
 
 
 def unread(scrape: Scrape) -> dict[str, float | None]:
-    """Return by name the figures that say that something is still to be read or kept."""
+    """Return the figures, by name, that show remaining work."""
     wanting: dict[str, float | None] = {}
     for name in ("aircall_up", "aircall_archive_up"):
         if scrape.value(name) != 1:
@@ -25,7 +25,7 @@ def unread(scrape: Scrape) -> dict[str, float | None]:
             wanting |= {name: value for name, value in values.items() if value is not None}
     for dataset in ("calls", "availabilities"):
         polls = scrape.value("aircall_polls_total", dataset=dataset, result="success")
-        if (polls or 0.0) < POLLS:
+        if (polls or 0.0) < POLLS_UNTIL_SEEN:
             wanting[f"aircall_polls_total of {dataset}"] = polls
     if not scrape.all("aircall_team_calls_total"):
         wanting["aircall_team_calls_total"] = None

@@ -1,16 +1,16 @@
-"""What a run came to: a table, and everything that is not as it should be."""
+"""Report the result of a run: a table, and all problems."""
 
 from collections.abc import Iterator
 
 from harness.chaos.plan import Difference
 from harness.chaos.run import Chaos
 
-MOST = 6
-"""Differences, and problems of scrapes, that are printed in full."""
+MAX_PRINTED = 6
+"""Maximum number of differences, and of problems of scrapes, that are printed in full."""
 
 
 def table(chaos: Chaos, differences: list[Difference]) -> str:
-    """Return the figures of a run, as a table in Markdown."""
+    """Return the figures of a run as a Markdown table."""
     journal, options, way, watch = chaos.journal, chaos.options, chaos.way.counts, chaos.watch
     exporter, api = journal.counts("exporter"), journal.counts("API")
     reloads = sum(count for text, count in exporter.items() if text.startswith("reloaded"))
@@ -36,20 +36,20 @@ def table(chaos: Chaos, differences: list[Difference]) -> str:
 
 
 def problems(chaos: Chaos, differences: list[Difference]) -> Iterator[str]:
-    """Return a paragraph for everything that is not as it should be, with what was done around that time."""
-    for difference in differences[:MOST]:
+    """Yield a paragraph for each problem, with the actions around its time."""
+    for difference in differences[:MAX_PRINTED]:
         yield "\n".join([difference.text, *map(_indented, _about(chaos, difference))])
-    if len(differences) > MOST:
-        yield f"and {len(differences) - MOST:,} differences more"
+    if len(differences) > MAX_PRINTED:
+        yield f"and {len(differences) - MAX_PRINTED:,} differences more"
     seen = chaos.watch.problems
-    for text, first in list(chaos.watch.first_seen.items())[:MOST]:
+    for text, first in list(chaos.watch.first_seen.items())[:MAX_PRINTED]:
         around = chaos.journal.around(first - 30, first)
         when = f"first at {chaos.journal.at(first).strip()}, {seen[text]} times"
         yield "\n".join([f"{text} ({when})", *map(_indented, around)])
-    if len(seen) > MOST:
-        yield f"and {len(seen) - MOST:,} problems of scrapes more"
+    if len(seen) > MAX_PRINTED:
+        yield f"and {len(seen) - MAX_PRINTED:,} problems of scrapes more"
     yield from (f"exporter: {problem}" for problem in chaos.exporter.problems)
-    yield from (f"exporter's log: {line}" for line in chaos.exporter.errors()[:MOST])
+    yield from (f"exporter's log: {line}" for line in chaos.exporter.errors()[:MAX_PRINTED])
 
 
 def _about(chaos: Chaos, difference: Difference) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The run: a first start in peace, chaos, a calm end, and the comparison."""
+"""Run the exporter: a start without faults, faults, an end without faults, and the comparison."""
 
 import threading
 import time
@@ -27,30 +27,30 @@ from harness.chaos.watch import Watch
 from harness.process import credential
 from harness.scrape import Scrape
 
-HISTORY = 1800.0
-"""Seconds for which the account has lived before the exporter's first start."""
+HISTORY_S = 1800.0
+"""Seconds of the account's history before the exporter's first start."""
 
-ROUND = 2
-"""Seconds by which the beginning of counting may differ from what is seen of it from outside."""
+ROUNDING_S = 2
+"""Seconds by which the observed beginning of counting may differ from the real one."""
 
 READY_SECONDS = 120.0
-"""How long the first start may take until everything has been read."""
+"""Seconds in which the first start must fetch all data."""
 
-LOOK = 0.5
-"""Seconds between two looks at what the exporter says of itself."""
+CHECK_INTERVAL_S = 0.5
+"""Seconds between two checks of the exporter's metrics."""
 
-AROUND = 60.0
-"""Seconds before and after a call within which actions may have to do with it."""
-MOST_CALLS = 5
-"""Calls of a difference for which the actions around them are printed."""
+NEARBY_S = 60.0
+"""Seconds before and after a call in which actions may have affected it."""
+MAX_PRINTED_CALLS = 5
+"""Maximum number of calls of a difference whose surrounding actions are printed."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is made of.
+    """The options of a run.
 
-    `every` is how many seconds, on average, each kind of chaos leaves in peace; `settle` within how many
-    seconds after the end everything must have been read. Of `kinds` only these take place.
+    `every` is the average pause between two faults of a kind, in seconds. All data must have been fetched
+    `settle` seconds after the end. Only the faults of `kinds` occur.
     """
 
     database: str = "sqlite"
@@ -66,18 +66,20 @@ class Options:
 
 
 class BriefAccount(SimulatedAccount):
-    """A company whose calls are short: more of them begin and end during the chaos."""
+    """A company with short calls, so that more of them begin and end during faults."""
 
     talk_scale = 0.25
 
 
 class Chaos:
-    """A simulated account, an exporter of it, and everything that goes wrong with either."""
+    """A simulated account, its exporter, and the faults of both."""
 
     def __init__(self, options: Options, archive: Database, directory: Path) -> None:
         self.options, self.archive = options, archive
         self.journal = Journal(options.loud)
-        self.account = BriefAccount(options.users, options.calls_per_hour, options.seed, time.time(), HISTORY)
+        self.account = BriefAccount(
+            options.users, options.calls_per_hour, options.seed, time.time(), HISTORY_S
+        )
         self.aircall = SimulatedAircall(
             self.account,
             rate_limit=options.requests_per_minute,
@@ -86,7 +88,7 @@ class Chaos:
         self.way = events.CountedWay(seed=options.seed, **events.USUAL)
         self.office = DeliveryThread(self.account, self.aircall.webhooks, self.way, time.time)
         self.said_after = self.settled_after = 0.0
-        """How many seconds after the end of the chaos the exporter said that all was read, and it was so."""
+        """Seconds from the end of the faults until the exporter reported all data, and until it had them."""
         self._directory = directory
         self._closing = ExitStack()
 
@@ -110,14 +112,14 @@ class Chaos:
         self._closing.close()
 
     def run(self) -> list[Difference]:
-        """Start, let chaos happen, come to an end; returns what is not as it should be."""
+        """Start, run the faults, and compare. Returns the differences."""
         self._start()
         self._let_happen()
         self._calm_down()
         return self.compare_once_read()
 
     def compare(self, scrape: Scrape) -> list[Difference]:
-        """Compare the archive and the counters with what happened."""
+        """Compare the archive and the counters with the account."""
         with self.account.lock:
             kept = ledger.kept(database.rows(self.archive.url))
             callers = {"hidden", LAST["caller"]}
@@ -128,23 +130,23 @@ class Chaos:
             ]
 
     def compare_once_read(self) -> list[Difference]:
-        """Compare once the exporter says that everything is read; if it was wrong, again for some time."""
+        """Compare after the exporter reports all data as fetched. If that was wrong, repeat for some time."""
         deadline = time.monotonic() + self.options.settle
         begun = time.time()
         while True:
             scrape = self._until_read(deadline)
             self.said_after = self.said_after or time.time() - begun
             differences = self.compare(scrape)
-            self.watch.look()
+            self.watch.check()
             self.settled_after = time.time() - begun
             if left := unread(scrape):
                 differences.insert(0, Difference(f"the exporter did not say that all was read: {left}"))
             if not differences or time.monotonic() > deadline:
                 return differences
-            time.sleep(LOOK)
+            time.sleep(CHECK_INTERVAL_S)
 
     def _start(self) -> None:
-        """Start the exporter for the first time, and let it read everything before anything goes wrong."""
+        """Start the exporter for the first time, and wait until it has fetched all data."""
         period = 300
         begun = time.time()
         self.exporter.start()
@@ -152,7 +154,7 @@ class Chaos:
         polled = time.time()
         self._until_read(time.monotonic() + READY_SECONDS)
         self._until(lambda scrape: bool(scrape.all("aircall_team_calls_total")), READY_SECONDS)
-        counting_from = (begun - period - ROUND, polled - period + ROUND)
+        counting_from = (begun - period - ROUNDING_S, polled - period + ROUNDING_S)
         self.first = FirstStart(counting_from, (begun, time.time()))
         self.aircall.webhooks.add(SimulatedWebhook(f"{self.exporter.url}/webhook", token=TOKEN))
         self.office.start()
@@ -183,7 +185,7 @@ class Chaos:
             yield Track(kind, actions, pause, lasting, self._random(kind))
 
     def _calm_down(self) -> None:
-        """End all calls, and have the exporter go on in peace, with the settings of the comparison."""
+        """End all calls, and run the exporter without faults, with the settings of the comparison."""
         self.journal.note("calm", "no more chaos, all calls end")
         self.account.quieten()
         with self.account.lock:
@@ -198,9 +200,9 @@ class Chaos:
         self.exporter.start()
 
     def _until_read(self, deadline: float) -> Scrape:
-        """Wait until the exporter says that everything is read and kept; returns a scrape of that.
+        """Wait until the exporter reports all data as fetched and archived. Returns that scrape.
 
-        Returns the last scrape if it does not say so until `deadline` (of the monotonic clock).
+        Returns the last scrape before `deadline` (monotonic clock) if it does not.
         """
         return self._until(lambda scrape: not unread(scrape), deadline - time.monotonic())
 
@@ -210,19 +212,19 @@ class Chaos:
             scrape = Scrape.at(self.exporter.url)
             if holds(scrape) or time.monotonic() > deadline:
                 return scrape
-            time.sleep(LOOK)
+            time.sleep(CHECK_INTERVAL_S)
 
     def _at_most(self) -> ledger.Counts:
         with self.account.lock:
             return plan.may_be_counted(self.account, self.first)
 
     def around(self, difference: Difference) -> list[str]:
-        """Return what was done around the calls that a difference is about."""
-        calls = difference.calls[-MOST_CALLS:]
+        """Return the actions around the calls of a difference."""
+        calls = difference.calls[-MAX_PRINTED_CALLS:]
         if not calls:
             return []
         begun = min(call.started_at for call in calls)
-        return self.journal.around(begun - AROUND, max(c.ended_at or time.time() for c in calls) + AROUND)
+        return self.journal.around(begun - NEARBY_S, max(c.ended_at or time.time() for c in calls) + NEARBY_S)
 
     def _random(self, kind: str) -> Random:
         return Random(f"{kind} {self.options.seed}")  # noqa: S311 (a simulation)

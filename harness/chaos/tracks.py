@@ -1,4 +1,4 @@
-"""One kind of chaos: actions at random, each for a while, with pauses between them."""
+"""Run random actions of one kind, with pauses between them."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,12 +9,12 @@ from random import Random
 from harness.chaos.journal import Journal
 
 Span = tuple[float, float]
-"""The shortest and the longest of something, in seconds."""
+"""The shortest and longest duration, in seconds."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something that goes wrong from entering `happening` until leaving it."""
+    """A fault that lasts from entering `happening` until leaving it."""
 
     text: str
     happening: Callable[[], AbstractContextManager[object]]
@@ -22,9 +22,9 @@ class Action:
 
 @dataclass(frozen=True)
 class Track:
-    """Actions of one kind, one at a time; those of other tracks take place meanwhile.
+    """Actions of one kind, one at a time, in parallel with those of other tracks.
 
-    Which actions there are, and how long each of them and each pause is, depends on the seed alone.
+    The actions, their durations and the pauses depend only on the seed.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Track:
     random: Random
 
     def run(self, journal: Journal, stopped: threading.Event) -> None:
-        """Let actions happen until `stopped` is set; the last one ends before this returns."""
+        """Run actions until `stopped` is set. Returns after the last one has ended."""
         while not stopped.wait(self.random.uniform(*self.pause)):
             action, seconds = self.random.choice(self.actions), self.random.uniform(*self.lasting)
             with journal.lasting(self.kind, action.text), action.happening():

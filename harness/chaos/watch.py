@@ -1,4 +1,4 @@
-"""Scrapes the exporter all the time, and checks what must hold at every moment."""
+"""Scrape the exporter regularly, and check the conditions that always hold."""
 
 import threading
 import time
@@ -14,42 +14,42 @@ from harness.chaos.plan import OTHERS
 from harness.expected_counts import Counts
 from harness.scrape import Labels, Scrape
 
-INTERVAL = 2.0
+INTERVAL_S = 2.0
 """Seconds between two scrapes."""
 
-NOTICED = 2.0
-"""Seconds within which a request may be on its way that was answered before everything failed."""
+IN_FLIGHT_S = 2.0
+"""Seconds for which a response from before an outage may be on its way."""
 
 COUNTERS = ("_total", "_bucket", "_sum", "_count")
-"""How the samples of counters, histograms and summaries end."""
+"""Suffixes of the samples of counters, histograms and summaries."""
 
 KEPT = {name.rpartition("_")[0] for name, _ in ledger.FAMILIES.values()}
-"""The families that go on over restarts, without the ends of their samples."""
+"""The families that survive restarts, without suffixes."""
 
 
 class Watch:
-    """What the scrapes of one exporter showed; `problems` counts what must never be."""
+    """The results of the scrapes of one exporter. `problems` counts violations."""
 
     def __init__(self, exporter: Exporter, faults: ApiFaults, at_most: Callable[[], Counts]) -> None:
-        """Compare counters with `at_most`, which returns the most that they may say now."""
+        """Compare counters with `at_most`, which returns their upper bounds now."""
         self._exporter, self._faults, self._at_most = exporter, faults, at_most
         self.problems: Counter[str] = Counter()
         self.first_seen: dict[str, float] = {}
-        """When (UNIX seconds) there was each problem for the first time."""
+        """When each problem occurred first (UNIX seconds)."""
         self.scrapes = 0
         self.slowest = 0.0
-        """Seconds that the slowest scrape took."""
+        """Duration of the slowest scrape in seconds."""
         self._highest: dict[tuple[str, Labels], float] = {}
         self._epoch = -1
 
     def run(self, stopped: threading.Event) -> None:
         """Scrape until `stopped` is set."""
-        while not stopped.wait(INTERVAL):
+        while not stopped.wait(INTERVAL_S):
             self._exporter.check()
-            self.look()
+            self.check()
 
-    def look(self) -> None:
-        """Scrape once, unless the exporter is not there or is being ended."""
+    def check(self) -> None:
+        """Scrape once, unless the exporter is down or is being stopped."""
         epoch, down_since, begun = self._exporter.epoch, self._faults.down_since, time.time()
         if not self._exporter.serving:
             return
@@ -90,12 +90,12 @@ class Watch:
                     self._problem(f"{name}{labels} was {count}, and so far at most {most} happened")
 
     def _check_age(self, scrape: Scrape, seconds: float) -> None:
-        """Check that data is not reported as fresh if it cannot have been read for this many seconds."""
-        if seconds <= NOTICED or scrape.value("aircall_up") == 0:
+        """Check that the reported age is at least the `seconds` for which no data could be fetched."""
+        if seconds <= IN_FLIGHT_S or scrape.value("aircall_up") == 0:
             return
         for dataset in ("calls", "availabilities"):
             age = scrape.value("aircall_dataset_age_seconds", dataset=dataset)
-            if age is not None and age < seconds - NOTICED:
+            if age is not None and age < seconds - IN_FLIGHT_S:
                 since = f"{seconds:.0f} s after the last proper answer"
                 self._problem(f"aircall_up was 1 and {dataset} {age:.0f} s old, {since}")
 

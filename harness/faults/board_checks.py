@@ -26,7 +26,8 @@ SEEN_LATE = 45
 @dataclass(frozen=True)
 class Board:
     """What the board shows, in words, and how that is held against the account; `before` was the last scrape
-    before Aircall began to misbehave, for as many seconds as `during` came later."""
+    before Aircall began to misbehave, for as many seconds as `during` came later.
+    """
 
     words: str
     check: Callable[[Polled, Scrape, Scrape, float], None]

@@ -13,7 +13,7 @@ from harness.simulated_time import Polled
 @contextmanager
 def given_up_after(seconds: float, world: Polled, moment: float = 0.1) -> Iterator[None]:
     """Let requests that are not answered within a moment take so many seconds by the exporter's clock."""
-    send, patience = world.client.send, client.READ_TIMEOUT
+    send, patience = world.client.send, client.REQUEST_TIMEOUT_S
     least_idle = transport.MIN_SILENT_DROP_S
 
     def patiently(request: Request[Any]) -> Any:
@@ -25,9 +25,9 @@ def given_up_after(seconds: float, world: Polled, moment: float = 0.1) -> Iterat
             raise
 
     world.client.send = patiently  # type: ignore[method-assign]
-    client.READ_TIMEOUT = moment
+    client.REQUEST_TIMEOUT_S = moment
     transport.MIN_SILENT_DROP_S = 0.0  # connections are idle in simulated time only
     yield
     world.client.send = send  # type: ignore[method-assign]
-    client.READ_TIMEOUT = patience
+    client.REQUEST_TIMEOUT_S = patience
     transport.MIN_SILENT_DROP_S = least_idle

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from starlette.responses import Response
 
-from exporter.aircall.client import READ_TIMEOUT
+from exporter.aircall.client import REQUEST_TIMEOUT_S
 from exporter.aircall.transport import Transport
 from exporter.simulator import faults
 from exporter.simulator.faults import Exchange, Fault, Hang, Respond
@@ -202,7 +202,7 @@ def _new_calls(aircall: SimulatedAircall) -> AbstractContextManager[None]:
     account = aircall.account
 
     async def respond(exchange: Exchange) -> Response:
-        answer = exchange.proper_answer()
+        answer = exchange.normal_response()
         for _ in range(10):
             call = account.ring_in(next(iter(account.numbers)), "+33 1 99 99 99 99")
             account.miss(call.id, "short_abandoned")
@@ -275,7 +275,7 @@ def _one_wrong_server(aircall: SimulatedAircall) -> Iterator[None]:
 
     async def respond(exchange: Exchange) -> Response:
         aircall.date_error = next(errors)
-        return exchange.proper_answer()
+        return exchange.normal_response()
 
     with _faulty(aircall, Fault(lambda _: True, respond)):
         yield
@@ -297,28 +297,28 @@ TROUBLES = (
         "never the last byte",
         STALE,
         answering(faults.drip),
-        given_up=READ_TIMEOUT,
+        given_up=REQUEST_TIMEOUT_S,
     ),
     Trouble(
         "responses that never come",
         "requests accepted and never answered",
         STALE,
         _silent,
-        given_up=READ_TIMEOUT,
+        given_up=REQUEST_TIMEOUT_S,
     ),
     Trouble(
         "headers that drip",
         "one byte at a time",
         STALE,
         _below_http(dripping(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 10**6, b"")),
-        given_up=READ_TIMEOUT,
+        given_up=REQUEST_TIMEOUT_S,
     ),
     Trouble(
         "endless `100 Continue`",
         "and never another answer",
         STALE,
         _below_http(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n")),
-        given_up=READ_TIMEOUT,
+        given_up=REQUEST_TIMEOUT_S,
     ),
     Trouble("idle connections dropped", "reset when they are used again", TRUE, answering(faults.DropIdle())),
     Trouble(
@@ -326,7 +326,7 @@ TROUBLES = (
         "silently, as by a NAT",
         TRUE,
         answering(faults.DropIdle(silently=True)),
-        given_up=READ_TIMEOUT,
+        given_up=REQUEST_TIMEOUT_S,
         moment=1.0,
     ),
     Trouble("server down", "connections refused", STALE, _away),

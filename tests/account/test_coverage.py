@@ -114,7 +114,7 @@ def test_cut_coverage_of_the_future_is_withdrawn_up_to_the_newest_call(
     read: list[TimeRange], now: int, starts: set[int]
 ) -> None:
     history = Coverage()
-    history.saw(starts)
+    history.add_starts(starts)
     for span in read:
         history.mark_fetched(*span)
     before = seconds(history.fetched)
@@ -127,7 +127,7 @@ def test_cut_coverage_of_the_future_is_withdrawn_up_to_the_newest_call(
 
 def test_cut_clock_is_behind_all_of_many_calls_withdraws_what_is_later() -> None:
     history = Coverage()
-    history.saw(range(NOW, NOW + 10_000, 10))
+    history.add_starts(range(NOW, NOW + 10_000, 10))
     history.mark_fetched(NOW - DAY, NOW + 9000)
     history.cut(NOW - 100)
     assert history.fetched == ((NOW - DAY, NOW - 100),)

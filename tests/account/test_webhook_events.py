@@ -42,7 +42,8 @@ def poll(account: Account, life: Sequence[Moment], at: float) -> None:
 
 def settled(account: Account) -> list[object]:
     """The board once everything has been read anew, without what is as it was observed: since when and for
-    how long users do what they do, and the last call in each bucket."""
+    how long users do what they do, and the last call in each bucket.
+    """
     account.advance_to(END)
     read_availabilities({1: "available", 2: "in_call", 3: "offline"}, END - START + 1, True)(account)
     saved(account)

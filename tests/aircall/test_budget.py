@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.aircall.budget import DEFAULT_BACKOFF_S, LIMIT_DOUBTED, LIMIT_KEPT, RequestBudget
+from exporter.aircall.budget import DEFAULT_BACKOFF_S, LIMIT_OVERLAP_S, LIMIT_VALID_S, RequestBudget
 from exporter.aircall.headers import Headers, read_headers
 
 NOW = 1_780_000_000.0
@@ -172,8 +172,8 @@ def test_limit_is_the_smallest_that_an_endpoint_announced_lately(told: list[tupl
         budget.update_from_headers(Headers(limit=limit), now, endpoint=endpoint)
         history.append((endpoint, limit, now))
         last = {name: (announced, at) for name, announced, at in history}
-        counting = {announced for announced, at in last.values() if now - at <= LIMIT_KEPT}
-        counting |= {announced for _, announced, at in history if now - at <= LIMIT_DOUBTED}
+        counting = {announced for announced, at in last.values() if now - at <= LIMIT_VALID_S}
+        counting |= {announced for _, announced, at in history if now - at <= LIMIT_OVERLAP_S}
         assert budget.limit == min(counting)
 
 

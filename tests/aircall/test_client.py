@@ -159,7 +159,7 @@ def ask(server: OneAnswer, registry: CollectorRegistry) -> str:
 
 
 def test_a_body_that_never_comes(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.2)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.2)
     server = OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=False)
     assert ask(server, registry) == "timeout"
 
@@ -175,7 +175,7 @@ def test_a_body_that_breaks_off(registry: CollectorRegistry) -> None:
 def test_a_body_that_drips_for_ever(
     registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, header: bytes, drop: bytes
 ) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.5)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.5)
     dripping = OneAnswer(HEAD + header, *[drop] * 400, close=False, pause=0.05)
     assert ask(dripping, registry) == "timeout"
 

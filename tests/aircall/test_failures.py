@@ -281,7 +281,7 @@ def test_tls_through_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch, tls: Ra
 
 
 def test_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 1.0)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
     with raw_server(silence) as server:
         assert failure(server.url) == f"no complete answer from 127.0.0.1:{server.port} within 1s"
 

@@ -45,7 +45,7 @@ def failure(url: str, within: float = 10) -> ApiError:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", SECONDS)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
 
 
 NEVER_ENDING: dict[str, Serve] = {
@@ -76,7 +76,7 @@ def test_request_never_answered_to_the_end_is_a_timeout(serve: Serve) -> None:
 
 
 def test_request_flooded_with_100_continue_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", SECONDS)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
 
     def serve(connection: socket.socket, done: threading.Event) -> None:
         while not done.is_set():

@@ -59,7 +59,7 @@ def test_request_on_a_dropped_connection_can_be_repeated_at_once(
         client._base_url = server.url
         client.send(TEAMS)
         with monkeypatch.context() as impatient:
-            impatient.setattr(client_module, "READ_TIMEOUT", 1.0)
+            impatient.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
             impatient.setattr(transport, "MIN_SILENT_DROP_S", 0.0)
             with pytest.raises(DroppedConnectionError):
                 client.send(request_)
@@ -81,7 +81,7 @@ def test_request_whose_answer_has_begun_is_not_on_a_dropped_connection(client: C
 def test_request_that_hangs_on_a_connection_in_use_is_not_on_a_dropped_one(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 0.3)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.3)
 
     def first_only(connection: socket.socket, done: threading.Event) -> None:
         connection.recv(65536)

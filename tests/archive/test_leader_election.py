@@ -17,7 +17,7 @@ from exporter.account.records import Batch
 from exporter.archive import standby
 from exporter.archive.database import ArchiveError, LostLeadershipError
 from exporter.archive.leader_election import LeaderState
-from exporter.archive.standby import SILENCE, SUSPENDED, Standby
+from exporter.archive.standby import SILENCE_S, SUSPENDED_AFTER_S, Standby
 from exporter.archive.store import Archive
 from exporter.config.settings import Aircall, Settings
 from exporter.runtime import service, watchdog
@@ -39,8 +39,8 @@ IMPATIENT = """
 import sys
 from exporter.runtime import service, watchdog
 from exporter.archive import standby, writer
-service.HANG_TIMEOUT_S, watchdog.LOOK, writer.HEARTBEAT_INTERVAL_S = 3.0, 0.5, 1.0
-standby.SILENCE, service.SILENCE, standby.REJOIN_GRACE_S = 6.0, 6.0, 4.0
+service.HANG_TIMEOUT_S, watchdog.CHECK_INTERVAL_S, writer.HEARTBEAT_INTERVAL_S = 3.0, 0.5, 1.0
+standby.SILENCE_S, service.SILENCE_S, standby.REJOIN_GRACE_S = 6.0, 6.0, 4.0
 from exporter.cli.main import main
 sys.exit(main())
 """
@@ -181,8 +181,8 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
     monkeypatch: pytest.MonkeyPatch,
     led: tuple[Service, SimulatedAircall, threading.Event],
 ) -> None:
-    monkeypatch.setattr(watchdog, "LOOK", 0.1)
-    monkeypatch.setattr(service, "SILENCE", 6.0)
+    monkeypatch.setattr(watchdog, "CHECK_INTERVAL_S", 0.1)
+    monkeypatch.setattr(service, "SILENCE_S", 6.0)
     goes_on = threading.Event()
     monkeypatch.setattr(Archive, "heartbeat", lambda *_, **__: goes_on.wait(60))
     try:
@@ -214,8 +214,8 @@ def test_standby_ends_session_of_silent_exporter_only() -> None:
         for _ in range(30):
             now += 20
             looks.may_take_over(now)
-    assert len(ended) == 3  # once in every SILENCE while it stays silent
-    assert ended[0] >= SILENCE
+    assert len(ended) == 3  # once in every SILENCE_S while it stays silent
+    assert ended[0] >= SILENCE_S
 
 
 def test_session_that_takes_over_is_a_sign_of_life(url: str) -> None:
@@ -241,7 +241,7 @@ def test_standby_that_was_stopped_itself_ends_no_session() -> None:
     ended: list[float] = []
     looks = Standby(lambda: HELD, lambda: 1, lambda: ended.append(1.0))
     with capture_logs():
-        for now in (0.0, SILENCE + SUSPENDED + 1, 2 * (SILENCE + SUSPENDED + 1)):
+        for now in (0.0, SILENCE_S + SUSPENDED_AFTER_S + 1, 2 * (SILENCE_S + SUSPENDED_AFTER_S + 1)):
             looks.may_take_over(now)
     assert not ended
 
@@ -284,4 +284,4 @@ def test_suspension_after_late_or_long_turn_waits_for_confirmation(
 
 def test_patience_of_standby_is_longer_than_that_of_watchdog() -> None:
     """A leader whose poller hangs leaves in order before its session is ended."""
-    assert service.HANG_TIMEOUT_S + watchdog.LOOK < standby.SILENCE
+    assert service.HANG_TIMEOUT_S + watchdog.CHECK_INTERVAL_S < standby.SILENCE_S

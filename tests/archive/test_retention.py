@@ -3,7 +3,7 @@
 import pytest
 from structlog.testing import capture_logs
 
-from exporter.archive.purge import AGREEMENT, agreed_time
+from exporter.archive.purge import MAX_CLOCK_DIFFERENCE_S, agreed_time
 from exporter.archive.store import Archive
 from exporter.config.settings import Storage
 from exporter.durations import Duration
@@ -150,6 +150,10 @@ def test_retention_clocks_that_agree_again_deletes_and_says_how_many_calls(
 
 def test_agreed_time_is_the_earlier_of_two_that_agree() -> None:
     assert agreed_time(NOON, None) is None
-    assert agreed_time(NOON, NOON + AGREEMENT) == agreed_time(NOON + AGREEMENT, NOON) == NOON
-    assert agreed_time(NOON, NOON + AGREEMENT + 1) is None
-    assert agreed_time(NOON + AGREEMENT + 1, NOON) is None
+    assert (
+        agreed_time(NOON, NOON + MAX_CLOCK_DIFFERENCE_S)
+        == agreed_time(NOON + MAX_CLOCK_DIFFERENCE_S, NOON)
+        == NOON
+    )
+    assert agreed_time(NOON, NOON + MAX_CLOCK_DIFFERENCE_S + 1) is None
+    assert agreed_time(NOON + MAX_CLOCK_DIFFERENCE_S + 1, NOON) is None

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from exporter.account.records import Batch
 from exporter.archive.database import ArchiveError, LostLeadershipError
 from exporter.archive.leader_election import LeaderState
+from exporter.archive.standby import LATE_REJOIN_GRACE_S, REJOIN_GRACE_S, Standby
 from exporter.archive.standby import LOST as MAY_RETURN
-from exporter.archive.standby import REJOIN_GRACE_S, RETURNING_LATE, Standby
 from exporter.archive.store import Archive
 from harness.expected_counts import counted, kept, plan, to_be_counted
 from harness.postgres import Postgres, end_sessions
@@ -161,10 +161,10 @@ def looks(*found: LeaderState | None) -> Callable[[], LeaderState]:
     ("found", "patience"),
     [
         ([HELD, LOST], REJOIN_GRACE_S),
-        ([AWAY, LOST], RETURNING_LATE),
+        ([AWAY, LOST], LATE_REJOIN_GRACE_S),
         ([AWAY, HELD, LOST], REJOIN_GRACE_S),
         ([LOST, HELD, LOST], REJOIN_GRACE_S),
-        ([LOST, AWAY, LOST], RETURNING_LATE),
+        ([LOST, AWAY, LOST], LATE_REJOIN_GRACE_S),
     ],
 )
 def test_whoever_lost_the_archive_has_time_to_return(

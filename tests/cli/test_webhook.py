@@ -37,7 +37,6 @@ def webhook(
     capsys: pytest.CaptureFixture[str],
 ):
     """Run the command in a directory of its own; gives exit code, output and errors."""
-
     for name, value in credential(aircall).items():
         monkeypatch.setenv(name, value)
 

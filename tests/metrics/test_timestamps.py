@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.archive.store import Archive
 from exporter.clock import Clocks, steady_clock
 from exporter.config.settings import Settings
-from exporter.metrics.exposition import WALL_CLOCK_STEP, Exposition
+from exporter.metrics.exposition import WALL_CLOCK_STEP_S, Exposition
 from exporter.metrics.process import ProcessMetrics
 from exporter.runtime.service import Service
 from exporter.webhooks.inbox import Inbox
@@ -60,7 +60,7 @@ def test_unix_times_wall_clock_set_after_the_start_follow_it(
     assert unix_times(scraped(exposition)) == {key: value + error for key, value in before.items()}
     exposition.update(world.poller.snapshot())
     assert unix_times(scraped(exposition)) == {key: value + error for key, value in before.items()}
-    world.time.wall_error = error + WALL_CLOCK_STEP / 2
+    world.time.wall_error = error + WALL_CLOCK_STEP_S / 2
     assert scraped(exposition).all(CHANGED) == {
         labels: value + error for (name, labels), value in before.items() if name == CHANGED
     }

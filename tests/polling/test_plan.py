@@ -12,7 +12,7 @@ from exporter.polling import estimate
 from exporter.polling.company import Company
 from exporter.polling.plan import plan
 from exporter.polling.plan_advice import advice
-from exporter.polling.schedule import CORE, DIRECTORY, LIVE, LONGEST_INTERVAL, SYNC_TOLERANCE
+from exporter.polling.schedule import CORE, DIRECTORY, LIVE, MAX_INTERVAL_S, SYNC_TOLERANCE
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import LATENCY, NOON, polled
 
@@ -31,7 +31,7 @@ def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
 ) -> None:
     planned = plan(company, Settings(map_users_to_numbers=mapped), limit)
     assert planned.budget <= 0.8 * limit
-    if max(reading.interval for reading in planned.readings.values()) < LONGEST_INTERVAL:
+    if max(reading.interval for reading in planned.readings.values()) < MAX_INTERVAL_S:
         assert planned.requests <= planned.budget * (1 + 1e-6)
     assert all(reading.interval >= reading.target for reading in planned.readings.values())
     assert all(0 < reading.mean_age < reading.worst_age for reading in planned.readings.values())
@@ -43,7 +43,7 @@ def test_with_more_requests_the_board_is_never_staler(company: Company, limit: i
     less, enough = (plan(company, Settings(), requests) for requests in (limit, limit + more))
     for name in LIVE:
         assert enough.readings[name].interval <= less.readings[name].interval * SYNC_TOLERANCE * 1.01
-    assert enough.late_edits >= less.late_edits * 0.99 or less.late_edits == less.late_edits_wanted
+    assert enough.late_edits >= less.late_edits * 0.99 or less.late_edits == less.late_edits_required
 
 
 @given(companies, st.integers(20, 300))

@@ -11,8 +11,8 @@ from exporter.polling.schedule import (
     ENDED_CALLS,
     EVENT_TIMEOUT_S,
     LIVE,
-    LONGEST_INTERVAL,
-    LONGEST_LIVE_INTERVAL,
+    MAX_INTERVAL_S,
+    MAX_LIVE_INTERVAL_S,
     SHARE_AT_START,
     SHARE_FOR_REST,
     SHARE_FOR_SUBSTATUSES,
@@ -90,7 +90,7 @@ def test_no_plan_spends_more_than_the_budget(
     cost = reading(**size)
     planned = intervals(cost, TARGETS, budget, archive, share)
     assert all(planned[name] >= TARGETS[name] for name in TARGETS)
-    if max(planned.values()) < LONGEST_INTERVAL:  # but nothing is put off for more than a day
+    if max(planned.values()) < MAX_INTERVAL_S:  # but nothing is put off for more than a day
         assert requests(cost, planned) <= budget * (1 + 1e-6)
     least = sum(min_rate(cost[name]) for name in LIVE)
     rest = min(share * (budget - least), archive)
@@ -99,7 +99,7 @@ def test_no_plan_spends_more_than_the_budget(
 
 def test_whoever_cannot_even_keep_up_is_polled_now_and_then() -> None:
     planned = intervals(reading(100, availabilities=200), TARGETS, 47, archive=1000)
-    assert max(planned[name] for name in LIVE) <= LONGEST_LIVE_INTERVAL
+    assert max(planned[name] for name in LIVE) <= MAX_LIVE_INTERVAL_S
 
 
 @given(sizes, st.floats(20, 500), st.floats(1, 3), st.sampled_from([0.0, 5.0, 1000.0]))
@@ -128,7 +128,7 @@ def test_substatuses_have_a_little_and_hold_up_nobody(
     planned = intervals(cost, TARGETS, budget, archive)
     wanted, not_live = rate(cost[SUBSTATUSES], TARGETS[SUBSTATUSES]), spare_share(cost, budget) * budget
     sure = min(wanted, SHARE_FOR_SUBSTATUSES * not_live)
-    if max(planned[name] for name in planned if name != SUBSTATUSES) < LONGEST_INTERVAL:
+    if max(planned[name] for name in planned if name != SUBSTATUSES) < MAX_INTERVAL_S:
         assert rate(cost[SUBSTATUSES], planned[SUBSTATUSES]) >= 0.99 * sure - 1e-6
     without = {name: each for name, each in cost.items() if name != SUBSTATUSES}
     others = without.keys() - set(LIVE)

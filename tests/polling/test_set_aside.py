@@ -10,7 +10,7 @@ from exporter.account.coverage import RECHECK_AGES_S
 from exporter.account.reference_data import ReferenceData
 from exporter.account.removal_detector import CONFIRMATION_S
 from exporter.account.set_aside import SetAside
-from exporter.aircall.client import READ_TIMEOUT
+from exporter.aircall.client import REQUEST_TIMEOUT_S
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
@@ -287,7 +287,7 @@ def test_calls_that_hang_slow_others_ever_more_rarely(world: Polled, account: Si
     paths = [f"/v1/calls/{call.id}" for call in stuck]
 
     async def hang(exchange: Exchange) -> Response:
-        world.time.now += READ_TIMEOUT
+        world.time.now += REQUEST_TIMEOUT_S
         return await faults.close_connection(exchange)
 
     world.aircall.faults.append(Fault(at_path(*paths), hang))

@@ -26,7 +26,7 @@ def test_poller_with_different_limits_of_endpoints_keeps_one_budget(
     announced = {path: cycle(values) for path, values in limits.items()}
 
     async def respond(exchange: Exchange) -> Response:
-        answer = exchange.proper_answer()
+        answer = exchange.normal_response()
         if exchange.path in announced:
             answer.headers["X-AircallApi-Limit"] = str(next(announced[exchange.path]))
         return answer

@@ -25,7 +25,7 @@ LIVE = Refresh(calls=Duration(1), availabilities=Duration(1))
 @pytest.fixture(autouse=True)
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for minutes here."""
-    monkeypatch.setattr(watchdog, "LOOK", 0.05)
+    monkeypatch.setattr(watchdog, "CHECK_INTERVAL_S", 0.05)
     monkeypatch.setattr(service, "HANG_TIMEOUT_S", 1.0)
     monkeypatch.setattr(writer, "HANG_TIMEOUT_S", 1.0)
 

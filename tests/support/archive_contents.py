@@ -19,7 +19,8 @@ def rows(database: str, table: str = "calls") -> list[Row]:
 
 def tables(database: str) -> dict[str, list]:
     """The rows of all tables, by their names, in an order of their own; without those that say which exporter
-    has loaded the archive."""
+    has loaded the archive.
+    """
     engine = create_engine(database)
     with engine.connect() as connection:
         found = {

@@ -61,7 +61,7 @@ class Company:
 
     async def witness(self, exchange: Exchange) -> Response:
         """Answer what is proper, and remember it."""
-        answer = exchange.proper_answer()
+        answer = exchange.normal_response()
         users = msgspec.json.decode(bytes(answer.body))["users"]
         self.states[-1].append((self.account.now, {user["id"]: user["availability"] for user in users}))
         return answer

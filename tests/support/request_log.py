@@ -39,7 +39,7 @@ def page_with(is_bad: Callable[[int], bool], respond: Respond) -> Respond:
     """Answer by `respond` each page of calls that holds a bad one, by its start."""
 
     def holds(exchange: Exchange) -> bool:
-        starts = re.findall(rb'"started_at":(\d+)', bytes(exchange.proper_answer().body))
+        starts = re.findall(rb'"started_at":(\d+)', bytes(exchange.normal_response().body))
         return any(is_bad(int(start)) for start in starts)
 
     return faults.when(holds, respond)

@@ -117,7 +117,7 @@ def last_scrape(address: str) -> str:
 
 
 def curl(one: Running, scheme: str, *options: str) -> tuple[int, str]:
-    """curl's exit code, and the status of the answer."""
+    """Curl's exit code, and the status of the answer."""
     url = one.url.replace("http://", f"{scheme}://") + "/metrics"
     asked = [program("curl", "curl"), "-sS", "-o", "/dev/null", "-w", "%{http_code}", *options, url]
     done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=20)

@@ -27,7 +27,8 @@ REQUESTS_OF_A_START = 24
 @dataclass(frozen=True)
 class Moment:
     """When an exporter dies: at one of its requests, counted from its start or from when it first saved how
-    far it had read. Or else in the first transaction that it has open from then on."""
+    far it had read. Or else in the first transaction that it has open from then on.
+    """
 
     request: int
     once_saved: bool

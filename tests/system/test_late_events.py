@@ -220,11 +220,11 @@ def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_
         details = CallDetails((Tag("VIP"),) * data.draw(st.integers(0, 1)))
         told.apply(replace_details(moment.event, details), END)
         assert not account.take_batch().records
-    assert account.ledger.told_of.keys() <= {1}
+    assert account.ledger.reported_calls.keys() <= {1}
     newest = replace(life[-1].call, as_of=END + 10.0)
     account.apply_call(newest, CallDetails(), END + 10.0)
     assert account.take_batch().records[1].call == newest
-    assert not account.ledger.told_of
+    assert not account.ledger.reported_calls
 
 
 def test_late_event_about_a_call_that_is_to_be_counted_again_saves_no_older_version() -> None:
