@@ -95,6 +95,26 @@ def answering(answer: bytes) -> Serve:
     return serve
 
 
+def socks4(serve: Serve) -> Serve:
+    """Accept any target as a SOCKS proxy of version 4, and serve the rest of the connection."""
+    return _negotiating((b"\x00\x5a" + bytes(6),), serve)
+
+
+def socks5(serve: Serve) -> Serve:
+    """Accept any target as a SOCKS proxy without a password, and serve the rest of the connection."""
+    return _negotiating((b"\x05\x00", b"\x05\x00\x00\x01" + bytes(6)), serve)
+
+
+def _negotiating(answers: tuple[bytes, ...], serve: Serve) -> Serve:
+    def negotiate(connection: socket.socket, done: threading.Event) -> None:
+        for answer in answers:
+            connection.recv(65536)
+            connection.sendall(answer)
+        serve(connection, done)
+
+    return negotiate
+
+
 def _request(received: BinaryIO) -> bool:
     """Read one request with its body. Return False if there is none."""
     length = 0

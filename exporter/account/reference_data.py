@@ -50,6 +50,8 @@ class ReferenceData:
         self.changed_users = changed_users
         self.empty: dict[str, Since] = {}
         """The lists that were empty when last fetched, and since when."""
+        self.totals: dict[str, int] = {}
+        """The last `meta.total` of each list."""
         self._short: set[str] = set()
         """The lists that held fewer objects than their `meta.total` when last fetched."""
         self.members_listed: frozenset[int] = frozenset()

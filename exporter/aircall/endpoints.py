@@ -98,13 +98,14 @@ def paginate(request: Request[Page[T]], apply: PageHandler[T], most: int = MAX_O
     """Follow `next_page_link` from `request` on, and pass each page and its time to `apply`.
 
     Only the query of a link is used, and of that only parameters that `request` does not set: links may lack
-    its bounds, as in the tutorial's sample.
+    its bounds, as in the tutorial's sample. `request` may be for any page.
 
     Raises:
         InvalidResponseError: If a link or a page repeats.
         TooManyObjectsError: If there are `most` objects and more to come, or more than `MAX_PAGES` pages.
     """
-    own_query, seen, objects = request.query, set[str | int](), 0
+    own_query = tuple(pair for pair in request.query if pair[0] != "page")
+    seen, objects = set[str | int](), 0
     while True:
         answer = yield from fetch(request)
         page: Page[T] = answer.value

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3 import exceptions
 
-from exporter.aircall.transport import Attempt
+from exporter.aircall.transport import Attempt, ProxyRefusedError
 from exporter.credentials import secret_problem
 
 _UNTRUSTED = (18, 19, 20, 21)
@@ -35,18 +35,20 @@ def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) 
     messages of requests and urllib3 are not used, because they contain URLs, queries and object addresses.
     """
     server, proxy = address(base_url), address(attempt.proxy) if attempt.proxy else ""
+    peer = server if attempt.resolves_server else proxy or server
     causes = list(_causes(error))
     via = f"{server} through the proxy {proxy}" if proxy else server
-    if attempt.expired or any(_is_timeout(cause) for cause in causes):
+    expired = attempt.expired or attempt.remaining <= 0
+    if expired or any(_is_timeout(cause) for cause in causes):
         if _first(causes, exceptions.ConnectTimeoutError, requests.ConnectTimeout):
-            return "timeout", f"no connection to {proxy or server} in time"
-        within = f"within {seconds:g}s" if attempt.expired else "in time"
+            return "timeout", f"no connection to {peer} in time"
+        within = f"within {seconds:g}s" if expired else "in time"
         return "timeout", f"no complete answer from {via} {within}"
     problem = (
         _ca_problem(causes, attempt.verify)
         or _tls_problem(causes, via)
         or (_proxy_problem(causes, attempt.proxy, server) if attempt.proxy else "")
-        or _connection_problem(causes, via, proxy or server, attempt.answered)
+        or _connection_problem(causes, via, peer, attempt.answered)
         or f"the request to {via} failed: {type(error).__name__}"
     )
     return "connection", problem
@@ -124,7 +126,10 @@ def _tls_problem(causes: list[BaseException], via: str) -> str:
 
 
 def _connection_problem(causes: list[BaseException], via: str, peer: str, answered: bool) -> str:
-    """Describe the problem if the connection or the response failed; otherwise return ""."""
+    """Describe the problem if the connection or the response failed; otherwise return "".
+
+    `peer` is the host and port whose name was looked up.
+    """
     if _first(causes, UnicodeError, exceptions.NameResolutionError, socket.gaierror):
         is_valid = not _first(
             causes, UnicodeError
@@ -148,6 +153,9 @@ def _proxy_problem(causes: list[BaseException], url: str, server: str) -> str:
     variable = next((name for name in PROXY_VARIABLES if os.environ.get(name) == url), "HTTPS_PROXY")
     if _first(causes, requests.exceptions.InvalidSchema) and url.partition("://")[0].lower() in SOCKS:
         return f"the SOCKS proxy {proxy} in {variable} needs PySocks: pip install 'requests[socks]'"
+    if refusal := _first(causes, ProxyRefusedError):
+        hint = f", check the user and password in {variable}" if "authentication" in str(refusal) else ""
+        return f"the SOCKS proxy {proxy} refuses to connect to {server}: {refusal}{hint}"
     if problem := _proxy_address_problem(causes, url):
         return f"{problem}, wanted one such as http://proxy.example:3128 in {variable}"
     for cause in causes:

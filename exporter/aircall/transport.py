@@ -4,7 +4,7 @@ import http.client
 import socket
 import threading
 import time
-from concurrent.futures import Future
+from collections.abc import Hashable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3 import connectionpool
-from urllib3.util import connection as sockets
+
+from exporter.aircall.connecting import Addresses, AddressOrder, Lookups, first_that_connects
 
 MAX_IDLE_S = 30.0
 """Seconds for which an unused connection is kept. NATs and load balancers drop idle connections without
@@ -25,8 +26,9 @@ MIN_SILENT_DROP_S = 2.0
 SHORT_IDLE_PERIOD_S = 3600.0
 """Seconds for which connections are kept for a shorter time after idle ones were dropped."""
 
-Addresses = list[tuple[Any, ...]]
-"""What `socket.getaddrinfo` returns."""
+
+class ProxyRefusedError(OSError):
+    """A SOCKS proxy refuses to connect. The text is its reason."""
 
 
 class Attempt:
@@ -46,6 +48,8 @@ class Attempt:
         self.answered = False
         """Whether at least one byte of the response has arrived."""
         self.expired = False
+        self.resolves_server = False
+        """Whether the server's name is being looked up although there is a proxy."""
         self.proxy: str | None = None
         """The proxy's URL, which may contain a credential."""
         self.verify: bool | str | None = None
@@ -58,13 +62,13 @@ class Attempt:
 
     def __enter__(self) -> Self:
         self._timer.start()
-        self._outer = _present.set(self)
+        self._outer = present.set(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _present.reset(self._outer)
+        present.reset(self._outer)
         self._timer.cancel()
         with self._lock:
             for each in self._sockets:
@@ -103,7 +107,8 @@ class Attempt:
                 _shut_down(each)
 
 
-_present: ContextVar[Attempt] = ContextVar("attempt")
+present: ContextVar[Attempt] = ContextVar("attempt")
+"""The request that this thread sends."""
 
 
 def _shut_down(sock: socket.socket) -> None:
@@ -113,49 +118,8 @@ def _shut_down(sock: socket.socket) -> None:
         return
 
 
-class Lookups:
-    """Resolves host names with a timeout.
-
-    A name lookup cannot be interrupted, so it runs in a thread. Lookups of the same name share one thread, so
-    a resolver that hangs blocks only one.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[tuple[str, int], Future[Addresses]] = {}
-
-    def find(self, host: str, port: int, seconds: float) -> Addresses:
-        """Return the addresses of a host.
-
-        Raises TimeoutError after `seconds`, and the exceptions of `socket.getaddrinfo`.
-        """
-        key = host, port
-        with self._lock:
-            lookup = self._running.get(key)
-            if lookup is None:
-                lookup = self._running[key] = Future()
-                thread = threading.Thread(target=self._run, args=(key, lookup), name="lookup", daemon=True)
-                try:
-                    thread.start()
-                except BaseException:
-                    del self._running[key]
-                    raise
-        return lookup.result(max(0.0, seconds))
-
-    def _run(self, key: tuple[str, int], lookup: Future[Addresses]) -> None:
-        try:
-            found = socket.getaddrinfo(*key, sockets.allowed_gai_family(), socket.SOCK_STREAM)
-        except BaseException as error:  # raised again in the waiting request
-            with self._lock:
-                del self._running[key]
-            lookup.set_exception(error)
-        else:
-            with self._lock:
-                del self._running[key]
-            lookup.set_result(found)
-
-
 _lookups = Lookups()
+_order = AddressOrder()
 
 
 class _Response(http.client.HTTPResponse):
@@ -163,84 +127,106 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         if self.fp.peek(1):
-            _present.get().answered = True
+            present.get().answered = True
         super().begin()
 
 
-class _Watched(urllib3.connection.HTTPConnection):
+class Watched(urllib3.connection.HTTPConnection):
     """A connection that is shut down at the deadline of the current attempt."""
 
     response_class = _Response
     _used_at = 0.0
+    _address: Hashable = None
+    """The address that was tried last."""
 
     @property
     def is_connected(self) -> bool:
         """Whether the connection can be reused. If not, urllib3 opens another one."""
-        attempt = _present.get()
+        attempt = present.get()
         attempt.idle = time.monotonic() - self._used_at
         return attempt.idle <= attempt.max_idle and super().is_connected
 
     def request(self, *arguments: Any, **named: Any) -> None:
-        attempt = _present.get()
+        """Send a request, and record whether its connection has been used before."""
+        attempt = present.get()
         attempt.reused = self.sock is not None and self._used_at > 0
         if self.sock is not None:
             attempt.watch(self.sock.fileno())
         super().request(*arguments, **named)
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        """Return the response, and record when the connection was used."""
         response = super().getresponse()
         self._used_at = time.monotonic()
+        _order.answered((self.host, self.port), self._address)
         return response
 
     def close(self) -> None:
+        """Close the connection. A new one has not been used."""
         self._used_at = 0.0
         super().close()
 
     def _new_conn(self) -> socket.socket:
-        attempt = _present.get()
+        return self.first_that_connects(self.look_up(self._dns_host, self.port))
+
+    def look_up(self, host: str, port: int) -> Addresses:
+        """Return the addresses of a host. Raises NameResolutionError or ConnectTimeoutError."""
+        attempt = present.get()
         try:
-            found = _lookups.find(self._dns_host, self.port, attempt.remaining)
+            return _lookups.find(host, port, attempt.remaining)
         except socket.gaierror as error:
-            raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
+            raise urllib3.exceptions.NameResolutionError(host, self, error) from error
         except TimeoutError as error:
             raise urllib3.exceptions.ConnectTimeoutError(self, "the name lookup took too long") from error
-        connected = self._first_that_connects(found, attempt)
+
+    def first_that_connects(self, addresses: Sequence[Hashable]) -> socket.socket:
+        """Try one address after the other. Raises NewConnectionError or ConnectTimeoutError."""
+        attempt = present.get()
+        longest = self.timeout if isinstance(self.timeout, int | float) else attempt.remaining
+        in_order = _order.sorted((self.host, self.port), addresses)
+        try:
+            connected = first_that_connects(in_order, self._try, lambda: attempt.remaining, longest)
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "connecting took too long") from error
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
         attempt.watch(connected.fileno())
         return connected
 
-    def _first_that_connects(self, found: Addresses, attempt: Attempt) -> socket.socket:
-        """Try one address after the other. Raises NewConnectionError or ConnectTimeoutError."""
-        timeout = self.timeout if isinstance(self.timeout, int | float) else attempt.remaining
-        problem: OSError = OSError("the name has no address")
-        for family, kind, protocol, _, address in found:
-            if attempt.remaining <= 0:
-                break
-            sock = socket.socket(family, kind, protocol)
-            try:
-                for option in self.socket_options or ():
-                    sock.setsockopt(*option)
-                sock.settimeout(max(0.001, min(timeout, attempt.remaining)))
-                sock.connect(address)
-            except OSError as error:
-                sock.close()
-                problem = error
-            else:
-                return sock
-        if isinstance(problem, TimeoutError):
-            raise urllib3.exceptions.ConnectTimeoutError(self, "connecting took too long") from problem
-        raise urllib3.exceptions.NewConnectionError(self, str(problem)) from problem
+    def _try(self, address: Any, seconds: float) -> socket.socket:
+        self._address = address
+        _order.tried((self.host, self.port), address)
+        return self.open(address, seconds)
+
+    def open(self, address: Any, seconds: float) -> socket.socket:
+        """Connect to one address within `seconds`. Raises OSError."""
+        family, kind, protocol, _, peer = address
+        sock = socket.socket(family, kind, protocol)
+        try:
+            self.prepare(sock, seconds)
+            sock.connect(peer)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def prepare(self, sock: socket.socket, seconds: float) -> None:
+        """Set the options and the timeout of a new socket."""
+        for option in self.socket_options or ():
+            sock.setsockopt(*option)
+        sock.settimeout(seconds)
 
 
-class _WatchedTls(_Watched, urllib3.connection.HTTPSConnection):
+class WatchedTls(Watched, urllib3.connection.HTTPSConnection):
     """A watched connection over TLS."""
 
 
 class _Pool(connectionpool.HTTPConnectionPool):
-    ConnectionCls = _Watched
+    ConnectionCls = Watched
 
 
 class _TlsPool(connectionpool.HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
+    ConnectionCls = WatchedTls
 
 
 _POOLS = {"http": _Pool, "https": _TlsPool}
@@ -267,14 +253,21 @@ class Transport(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **named: Any) -> Any:
         """Use our connection pools for connections through a proxy."""
-        manager = super().proxy_manager_for(proxy, **named)
-        if not proxy.lower().startswith("socks"):  # an optional package, which connects by itself
+        try:
+            manager = super().proxy_manager_for(proxy, **named)
+        except ValueError as error:  # an unknown version of SOCKS
+            raise requests.exceptions.InvalidProxyURL from error
+        if proxy.lower().startswith("socks"):
+            from exporter.aircall import socks_connections  # noqa: PLC0415 (needs PySocks, which is optional)
+
+            manager.pool_classes_by_scheme = socks_connections.POOLS
+        else:
             manager.pool_classes_by_scheme = _POOLS
         return manager
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **named: Any) -> requests.Response:
         """Send a request, and record for how long its connection had been idle."""
-        attempt = _present.get()
+        attempt = present.get()
         attempt.verify = named.get("verify")
         attempt.proxy = requests.utils.select_proxy(request.url or "", named.get("proxies"))
         response = super().send(request, *arguments, **named)

@@ -10,9 +10,10 @@ from typing import Literal
 from exporter.account.reference_data import ReferenceData
 from exporter.account.set_aside import SetAside
 from exporter.aircall import endpoints
-from exporter.aircall.endpoints import ApiTask, fetch, paginate
-from exporter.aircall.errors import NotFoundError
+from exporter.aircall.endpoints import ApiTask, fetch
+from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.models import Page, Ref
+from exporter.polling.list_fetch import fetch_list
 from exporter.polling.partial_fetch import fetch_each, undecodable
 
 
@@ -40,7 +41,7 @@ def fetch_assignments(
         answers = yield from _by_user(lists, version, unread, aside, now)
         lists.note_unread("user", unread, now)
         lists.note_unread("number", frozenset(), now)
-        others = {id_: (users & user_ids) - answers.keys() for id_, users in before.items()}
+        others = {id_: (users & user_ids) - (answers.keys() - unread) for id_, users in before.items()}
         assigned = dict.fromkeys(number_ids, frozenset[int]()) | _add(answers, others)
     lists.apply_assignments(assigned, user_ids, number_ids, now)
     lists.confirm("assignments")
@@ -102,23 +103,28 @@ def _by_user(
 ) -> ApiTask[dict[int, frozenset[int]]]:
     """Fetch each `unread` user, and remove those that succeed from that set.
 
-    Returns the numbers of each user who could be fetched, an empty set for deleted ones.
+    Returns the numbers of each user who could be fetched, an empty set for deleted ones. Users who stay in
+    that set may have further numbers, on pages that fail.
     """
     answers: dict[int, frozenset[int]] = {}
 
     def fetch_one(user_id: int) -> ApiTask[None]:
         try:
-            numbers = yield from _numbers_of(lists, version(), user_id)
+            answers[user_id], failure = yield from _numbers_of(lists, version(), user_id)
         except NotFoundError:
-            numbers = frozenset()
+            answers[user_id], failure = frozenset(), None
+        if failure is not None:
+            raise ApiError(failure.code, str(failure))  # also if the page is not found
         unread.discard(user_id)
-        answers[user_id] = numbers
 
     yield from fetch_each(aside, "user", sorted(unread), now, fetch_one)
     return answers
 
 
-def _numbers_of(lists: ReferenceData, version: str, user_id: int) -> ApiTask[frozenset[int]]:
+def _numbers_of(
+    lists: ReferenceData, version: str, user_id: int
+) -> ApiTask[tuple[frozenset[int], ApiError | None]]:
+    """Fetch a user's numbers. Returns them, and the failure if a page of them failed."""
     found: set[int] = set()
 
     def apply(page: Page[Ref], _: float) -> None:
@@ -126,13 +132,13 @@ def _numbers_of(lists: ReferenceData, version: str, user_id: int) -> ApiTask[fro
         found.update(ref.id for ref in page.items)
 
     if version == "v2":
-        yield from paginate(endpoints.user_numbers(user_id), apply)
-        return frozenset(found)
+        failure = yield from fetch_list(endpoints.user_numbers(user_id), apply)
+        return frozenset(found), failure
     answer = yield from fetch(endpoints.user_with_numbers(user_id))
     if answer.value is None:
         lists.malformed["user"] += 1
         raise undecodable("user", user_id)
-    return lists.ids(answer.value.numbers, "number")
+    return lists.ids(answer.value.numbers, "number"), None
 
 
 def _add(

@@ -20,8 +20,9 @@ from exporter.aircall.endpoints import ApiTask, Request, TooManyObjectsError, fe
 from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.models import CallWithDetails, Page
 from exporter.aircall.server_clock import MIN_CONFIRMATIONS, ServerClock
+from exporter.polling.list_fetch import fetch_list
 from exporter.polling.on_demand import OnDemandRequest
-from exporter.polling.partial_fetch import fetch_each, fetch_list, fetch_window, undecodable
+from exporter.polling.partial_fetch import fetch_each, fetch_window, undecodable
 from exporter.polling.schedule import SUBSTATUSES
 
 T = TypeVar("T")
@@ -54,58 +55,58 @@ class UserApi:
             return found
 
 
-def fetch_availabilities(lists: ReferenceData) -> ApiTask[None]:
-    """Fetch the availability of every user."""
+def fetch_availabilities(lists: ReferenceData, first: int = 1) -> ApiTask[None]:
+    """Fetch the availability of every user, beginning with the page `first`."""
     listed = yield from _listed(
-        lists, "availabilities", endpoints.availabilities(), lists.apply_availabilities_page
+        lists, "availabilities", endpoints.availabilities(), lists.apply_availabilities_page, first
     )
     lists.finish_availabilities(listed)
     lists.confirm("availabilities")
 
 
-def fetch_users(lists: ReferenceData, api: UserApi) -> ApiTask[None]:
-    """Fetch all users."""
+def fetch_users(lists: ReferenceData, api: UserApi, first: int = 1) -> ApiTask[None]:
+    """Fetch all users, beginning with the page `first`."""
     listed = yield from api.with_fallback(
         lambda version: _listed(
-            lists, "users", endpoints.users(version), lambda page, _: lists.apply_users_page(page)
+            lists, "users", endpoints.users(version), lambda page, _: lists.apply_users_page(page), first
         )
     )
     lists.finish_users(listed)
     lists.confirm("users")
 
 
-def fetch_substatuses(lists: ReferenceData, api: UserApi) -> ApiTask[None]:
+def fetch_substatuses(lists: ReferenceData, api: UserApi, first: int = 1) -> ApiTask[None]:
     """Fetch the substatuses of all users. Aircall has no list of only those who are away."""
     yield from api.with_fallback(
         lambda version: _listed(
-            lists, SUBSTATUSES, endpoints.user_statuses(version), lists.apply_substatuses_page
+            lists, SUBSTATUSES, endpoints.user_statuses(version), lists.apply_substatuses_page, first
         )
     )
     lists.known.add(SUBSTATUSES)
 
 
-def fetch_teams(lists: ReferenceData) -> ApiTask[None]:
+def fetch_teams(lists: ReferenceData, first: int = 1) -> ApiTask[None]:
     """Fetch all teams and their members."""
     listed = yield from _listed(
-        lists, "teams", endpoints.teams(), lambda page, _: lists.apply_teams_page(page)
+        lists, "teams", endpoints.teams(), lambda page, _: lists.apply_teams_page(page), first
     )
     lists.finish_teams(listed)
     lists.confirm("teams")
 
 
-def fetch_numbers(lists: ReferenceData) -> ApiTask[None]:
+def fetch_numbers(lists: ReferenceData, first: int = 1) -> ApiTask[None]:
     """Fetch all numbers."""
     listed = yield from _listed(
-        lists, "numbers", endpoints.numbers(), lambda page, _: lists.apply_numbers_page(page)
+        lists, "numbers", endpoints.numbers(), lambda page, _: lists.apply_numbers_page(page), first
     )
     lists.finish_numbers(listed)
     lists.confirm("numbers")
 
 
 def _listed(
-    lists: ReferenceData, name: str, request: Request[Page[T]], apply: endpoints.PageHandler[T]
+    lists: ReferenceData, name: str, request: Request[Page[T]], apply: endpoints.PageHandler[T], first: int
 ) -> ApiTask[Listed]:
-    """Fetch a list to its end, and return the ids in it.
+    """Fetch a list, beginning with the page `first`, and return the ids in it.
 
     If a page fails, the other pages are applied and the failure is raised, so no object is removed.
     """
@@ -114,9 +115,11 @@ def _listed(
     def take(page: Page[T], at: float) -> None:
         apply(page, at)
         listed.add(page, at)
+        if page.total is not None:
+            lists.totals[name] = page.total
 
     try:
-        failure = yield from fetch_list(request, take)
+        failure = yield from fetch_list(request, take, first)
     except TooManyObjectsError:
         lists.limits["pages"] += 1
         raise

@@ -1,9 +1,6 @@
-"""Continue a fetch if a part of it fails: an object, a page, or a range of time."""
+"""Continue a fetch if a part of it fails: an object, or a range of time."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import TypeVar
-from urllib.parse import parse_qs
 
 from exporter.account.set_aside import ObjectKind, SetAside
 from exporter.aircall import endpoints
@@ -12,15 +9,12 @@ from exporter.aircall.endpoints import (
     MAX_CALLS_PER_QUERY,
     ApiTask,
     PageHandler,
-    Request,
     TooManyObjectsError,
     paginate,
 )
 from exporter.aircall.errors import NO_ANSWER, ApiError
 from exporter.aircall.limits import MAX_PAGE_ITEMS
 from exporter.aircall.models import CallWithDetails, Page
-
-T = TypeVar("T")
 
 END_OF_QUERY = ("400", "404", "422")
 """Codes with which Aircall may answer a request for a page after the last one of a query."""
@@ -52,51 +46,6 @@ def fetch_each(
 def undecodable(kind: ObjectKind, id_: int) -> ApiError:
     """Return the error for an object that Aircall answers with 200, but that cannot be decoded."""
     return ApiError("invalid", f"{kind} {id_}: the answer is 200, but the {kind} in it cannot be decoded")
-
-
-def fetch_list(request: Request[Page[T]], apply: PageHandler[T]) -> ApiTask[ApiError | None]:
-    """Fetch all pages of a list except those that fail, and return the first failure, if any.
-
-    Two failures in a row end the fetch, because the number of pages is not known.
-
-    Raises:
-        NotFoundError: There is no such list.
-    """
-    failure: ApiError | None = None
-    following: int | None = None
-    page, any_read, skipped = request, False, 0
-
-    def read(found: Page[T], at: float) -> None:
-        nonlocal following, any_read
-        following, any_read = _page_number(found.next_page_link), True
-        apply(found, at)
-
-    while True:
-        following = None
-        try:
-            yield from paginate(page, read)
-        except InvalidResponseError:
-            if failure is None:
-                raise
-            return failure
-        except ApiError as error:
-            if not any_read:
-                raise
-            failure = failure or error
-            if (
-                following is None or following <= skipped
-            ):  # the previous page failed too, or a link leads back
-                return failure
-            skipped = following
-            page = replace(request, query=(*request.query, ("page", str(skipped + 1))), further=True)
-        else:
-            return failure
-
-
-def _page_number(link: str | None) -> int | None:
-    """Return the number of the page that a link leads to, or None if the link has no such number."""
-    numbers = parse_qs((link or "").partition("#")[0].partition("?")[2]).get("page", [""])
-    return int(numbers[-1]) if numbers[-1].isdecimal() and len(numbers[-1]) < 10 else None
 
 
 def fetch_window(

@@ -62,6 +62,8 @@ class DatasetTask:
     """When the pending request failed, if its retry waits for proof that lists can be fetched."""
     restarts: int = 0
     """How often the fetch was restarted since the last complete one."""
+    failed_starts: int = 0
+    """How often a fetch was restarted because its first request failed, since the last complete one."""
     failing_since: float | None = None
     verifying: bool = False
     """Whether the present or next fetch is an extra one that verifies the last."""
@@ -110,7 +112,7 @@ class DatasetTask:
     def finish(self) -> None:
         """Record that the fetch is complete."""
         self.abort()
-        self.failing_since, self.restarts = None, 0
+        self.failing_since, self.restarts, self.failed_starts = None, 0, 0
         self.as_of, self.cost = self.started, self.requests
         self.as_of_interval = self.interval
 
@@ -128,6 +130,7 @@ class DatasetTask:
         """Record that the pending request failed: it is retried, or the fetch is restarted."""
         self.failures += 1
         if self.failures >= MAX_ATTEMPTS:
+            self.failed_starts += self.pending is not None and not self.pending.is_part
             self.restart()
 
     def fail(self, sent: float, interval: float) -> None:

@@ -11,6 +11,7 @@ from exporter.aircall.endpoints import ApiTask
 from exporter.aircall.server_clock import ServerClock
 from exporter.polling import assignments, fetchers
 from exporter.polling.intervals import IntervalController
+from exporter.polling.list_fetch import first_page
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import (
     AVAILABILITY_CHANGES,
@@ -60,11 +61,13 @@ class Tasks:
         self._account, self._server_clock, lists = account, server_clock, account.reference_data
         begin: dict[str, Callable[[float], ApiTask[None]]] = {
             "calls": self._calls,
-            "availabilities": lambda _: fetchers.fetch_availabilities(lists),
-            "users": lambda _: fetchers.fetch_users(lists, users),
-            "teams": lambda _: fetchers.fetch_teams(lists),
-            "numbers": lambda _: fetchers.fetch_numbers(lists),
-            SUBSTATUSES: lambda _: fetchers.fetch_substatuses(lists, users),
+            "availabilities": lambda _: fetchers.fetch_availabilities(
+                lists, self._first_page("availabilities")
+            ),
+            "users": lambda _: fetchers.fetch_users(lists, users, self._first_page("users")),
+            "teams": lambda _: fetchers.fetch_teams(lists, self._first_page("teams")),
+            "numbers": lambda _: fetchers.fetch_numbers(lists, self._first_page("numbers")),
+            SUBSTATUSES: lambda _: fetchers.fetch_substatuses(lists, users, self._first_page(SUBSTATUSES)),
             "assignments": lambda now: assignments.fetch_assignments(lists, version, account.aside, now),
             ASIDE: lambda now: assignments.retry_assignments(lists, version, account.aside, now),
             ENDED_CALLS: lambda now: fetchers.fetch_ended(account, self._ended_call_batches(now), now),
@@ -150,6 +153,10 @@ class Tasks:
         todo = self._account.calls_to_fetch(now, server_now)
         in_pieces = self["calls"].restarts > 0
         yield from fetchers.fetch_calls(self._account, todo, now, server_now, in_pieces)
+
+    def _first_page(self, name: str) -> int:
+        """Return the page with which a fetch of a list begins."""
+        return first_page(self[name].failed_starts, self._account.reference_data.totals.get(name))
 
     def _manual_backfill(self, now: float) -> ApiTask[None]:
         span = self._account.next_manual_backfill(now)

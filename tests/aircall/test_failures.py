@@ -17,7 +17,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.errors import ApiError
 from exporter.aircall.failures import address
-from harness.raw_server import RawServer, Serve, answering, raw_server, silence
+from harness.raw_server import RawServer, Serve, answering, dripping, raw_server, silence
 from tests.support.authority import Authority
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"calls": []}'
@@ -234,6 +234,44 @@ def test_socks_proxy_without_pysocks_names_the_package_and_the_variable(
     assert failure("https://aircall.invalid") == (
         f"the SOCKS proxy 127.0.0.1:9 in {variable} needs PySocks: pip install 'requests[socks]'"
     )
+
+
+SOCKS_REFUSALS = {
+    "closed": (lambda connection, _: connection.recv(65536), "Connection closed unexpectedly"),
+    "another protocol": (
+        dripping(b"HTTP/1.1 400 Bad", b"", 1000),
+        "SOCKS5 proxy server sent invalid data",
+    ),
+    "unreachable": (dripping(b"\x05\x00\x05\x04\x00", b"", 1000), "Host unreachable"),
+    "password": (
+        dripping(b"\x05\x02\x01\x01", b"", 1000),
+        "SOCKS5 authentication failed, check the user and password in HTTPS_PROXY",
+    ),
+}
+
+
+@pytest.mark.parametrize(("serve", "said"), SOCKS_REFUSALS.values(), ids=SOCKS_REFUSALS)
+def test_socks_proxy_that_refuses_is_named_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve, said: str
+) -> None:
+    with raw_server(serve) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"socks5h://proxy-user:proxy-password@127.0.0.1:{proxy.port}")
+        assert failure("https://aircall.invalid") == (
+            f"the SOCKS proxy 127.0.0.1:{proxy.port} refuses to connect to aircall.invalid:443: {said}"
+        )
+
+
+def test_socks_proxy_and_names_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = closed_port()
+    monkeypatch.setenv("HTTPS_PROXY", f"socks5h://proxy-user:proxy-password@127.0.0.1:{port}")
+    through = f"aircall.invalid:443 through the proxy 127.0.0.1:{port}"
+    assert failure("https://aircall.invalid") == f"no connection to {through}: Connection refused"
+    monkeypatch.setenv("HTTPS_PROXY", f"socks5://proxy-user:proxy-password@127.0.0.1:{port}")
+    assert failure("https://aircall.invalid").startswith(
+        "the name of aircall.invalid:443 cannot be resolved: "
+    )
+    monkeypatch.setenv("HTTPS_PROXY", "socks5h://proxy-user:proxy-password@no-such-proxy.invalid:1080")
+    assert failure("https://aircall.invalid").startswith("the name of no-such-proxy.invalid:1080 cannot be ")
 
 
 def missing_socks(*_: object, **__: object) -> None:

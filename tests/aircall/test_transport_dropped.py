@@ -19,7 +19,7 @@ from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.tasks import AVAILABILITY_CHANGES
 from exporter.simulator.faults import DropIdle, Fault
 from exporter.simulator.simulation import SimulatedAccount
-from harness.raw_server import Serve, answering, raw_server
+from harness.raw_server import Serve, answering, raw_server, socks5
 from harness.simulated_time import NOON, Polled, polled
 
 BODY = b'{"teams": []}'
@@ -50,13 +50,18 @@ def first_answered_then(second: bytes | None) -> Serve:
     return serve
 
 
+@pytest.mark.parametrize("via", ["", "http", "socks5h"])
 @pytest.mark.parametrize("request_", [TEAMS, SWITCH], ids=lambda request: request.method)
 @pytest.mark.parametrize("second", [b"", None], ids=["closed", "silent"])
 def test_request_on_a_dropped_connection_can_be_repeated_at_once(
-    client: Client, monkeypatch: pytest.MonkeyPatch, second: bytes | None, request_: Request
+    client: Client, monkeypatch: pytest.MonkeyPatch, second: bytes | None, request_: Request, via: str
 ) -> None:
-    with raw_server(first_answered_then(second)) as server:
+    serve = first_answered_then(second)
+    with raw_server(socks5(serve) if "socks" in via else serve) as server:
         client._base_url = server.url
+        if via:
+            client = Client("http://aircall.invalid", "the-id", "the-token", client._metrics)
+            monkeypatch.setenv("ALL_PROXY", server.url.replace("http", via))
         client.send(TEAMS)
         with monkeypatch.context() as impatient:
             impatient.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)

@@ -209,28 +209,32 @@ def test_poll_of_calls_second_page_fails_keeps_the_board_fresh(error: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("path", "dataset", "error"),
+    ("path", "dataset", "error", "failing"),
     [
-        ("/v2/users", "users", "500"),
-        ("/v2/users", "users", "404"),
-        ("/v1/users/availabilities", "availabilities", "400"),
-        ("/v1/numbers", "numbers", "403"),
-        ("/v1/teams", "teams", "no JSON"),
+        ("/v2/users", "users", "500", {2}),
+        ("/v2/users", "users", "404", {2}),
+        ("/v2/users", "users", "no JSON", {1}),
+        ("/v1/users/availabilities", "availabilities", "400", {2}),
+        ("/v1/users/availabilities", "availabilities", "500", {1, 2}),
+        ("/v1/numbers", "numbers", "403", {1}),
+        ("/v1/teams", "teams", "no JSON", {1, 3}),
     ],
 )
-def test_list_second_page_fails_applies_the_other_pages(path: str, dataset: str, error: str) -> None:
-    users = 130 if dataset in ("users", "availabilities") else 6
+def test_list_pages_fail_applies_the_other_pages(
+    path: str, dataset: str, error: str, failing: set[int]
+) -> None:
+    users, objects = (130, 130) if dataset in ("users", "availabilities") else (6, 230)
     account = SimulatedAccount(users=users, calls_per_hour=0, start=NOON)
-    for position in range(130):
-        if dataset == "numbers":
+    for position in range(objects):
+        if dataset == "numbers" and len(account.numbers) < objects:
             account.add_number(f"More {position}", f"+33 1 99 99 99 {position}", "FR", "Europe/Paris")
-        if dataset == "teams":
+        if dataset == "teams" and len(account.teams) < objects:
             account.add_team(f"Another {position}")
     respond = ERRORS.get(error, faults.answer(404))
-    with polled(account, served={"rate_limit": 600}) as world:
-        world.aircall.faults.append(Fault(at_path(path), faults.from_page(2, respond, last=2)))
-        world.live_until_complete()
-        world.live(60)
+    fault = Fault(at_path(path), faults.when(lambda it: int(it.query.get("page", "1")) in failing, respond))
+    with polled(account, served={"rate_limit": 600}, map_users_to_numbers=False) as world:
+        world.aircall.faults.append(fault)
+        world.live(240)
         scrape = world.scrape()
         assert scrape.value("aircall_api_credential_rejected") == 0
         assert scrape.value("aircall_polls_total", dataset=dataset, result="error") >= 1
@@ -243,12 +247,50 @@ def test_list_second_page_fails_applies_the_other_pages(path: str, dataset: str,
             "numbers": world.poller.account.directory.numbers,
             "teams": world.poller.account.directory.members,
         }[dataset]
-        everything = {"numbers": account.numbers, "teams": account.teams}.get(dataset, account.users)
-        assert len(seen) == len(everything) - 50
+        assert len(seen) == objects - 50 * len(failing)
         world.aircall.faults.clear()
         world.live(310)
-        assert len(seen) == len(everything)
+        assert len(seen) == objects
         assert world.scrape().value("aircall_polls_total", dataset=dataset, result="success") >= 1
+
+
+def test_assignments_a_page_of_a_users_numbers_fails_adds_the_others_and_removes_none() -> None:
+    account = SimulatedAccount(users=2, calls_per_hour=0, start=NOON)
+    user = sorted(account.users)[0]
+    for position in range(230 - len(account.numbers)):
+        account.add_number(f"More {position}", f"+33 1 99 99 99 {position}", "FR", "Europe/Paris")
+    for number in account.numbers.values():
+        number.user_ids = {user}
+    respond = faults.when(lambda it: it.query.get("page") == "2", ERRORS["500"])
+    fault = Fault(at_path(f"/v2/users/{user}/numbers"), respond)
+    with polled(account) as world:
+        world.aircall.faults.append(fault)
+        world.live_until_complete()
+        assert len(world.scrape().labels("aircall_user_number_info", "number_id", user_id=user)) == 180
+        world.aircall.faults.clear()
+        world.live(200)
+        assert len(world.scrape().labels("aircall_user_number_info", "number_id", user_id=user)) == 230
+        world.aircall.faults.append(fault)
+        world.poller.refresh()
+        world.live(60)
+        assert len(world.scrape().labels("aircall_user_number_info", "number_id", user_id=user)) == 230
+        assert world.poller.account.reference_data.unread("user") == {user}
+
+
+@pytest.mark.parametrize("path", ["/v1/users/availabilities", "/v1/teams"])
+def test_every_page_of_a_list_fails_costs_one_request_a_fetch(path: str) -> None:
+    account = SimulatedAccount(users=60, calls_per_hour=0, start=NOON)
+    for position in range(60):
+        account.add_team(f"Another {position}")
+    with polled(account) as world:
+        world.live_until_complete()
+        world.aircall.faults.append(Fault(at_path(path), ERRORS["500"]))
+        world.poller.refresh()
+        begun = world.time.now
+        world.live(300)
+        dataset = path.rpartition("/")[2]
+        errors = world.scrape().value("aircall_polls_total", dataset=dataset, result="error")
+        assert 1 < errors == len(asked(world, path, begun))
 
 
 def test_late_edits_one_call_fails_reach_the_others() -> None:
