@@ -26,13 +26,13 @@ def _logs_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def account() -> SimulatedAccount:
-    """A quiet company: everyone is available, and nothing happens but what a test lets happen."""
+    """Return a quiet company, in which all users are available and which only the test changes."""
     return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 
 @pytest.fixture
 def world(account: SimulatedAccount) -> Iterator[Polled]:
-    """That company, with every dataset read once."""
+    """Run an exporter of that company, with each dataset fetched once."""
     with polled(account) as world:
         world.live_until_complete()
         yield world

@@ -1,4 +1,4 @@
-"""The exposition as prometheus-client makes it: every family anew at each scrape, and every line of it."""
+"""The exposition as prometheus-client makes it: all families and lines again at each scrape."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ class PlainCollector(Collector):
 
 
 def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) -> Iterator[Metric]:
-    """The families with these samples."""
+    """Return the families with these samples."""
     made = {family: KINDS[family.kind](family.name, family.help, labels=family.labels) for family in families}
     for family, labels, value in samples:
         if value is None:

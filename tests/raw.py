@@ -69,7 +69,7 @@ def silence(connection: socket.socket, done: threading.Event) -> None:
 
 
 def dripping(first: bytes, again: bytes, pieces: int = 1) -> Serve:
-    """Send `first` in pieces of so many bytes, then `again` for ever, slowly."""
+    """Send `first` in pieces of `pieces` bytes, then `again` repeatedly, slowly."""
 
     def serve(connection: socket.socket, done: threading.Event) -> None:
         connection.recv(65536)

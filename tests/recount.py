@@ -11,7 +11,7 @@ CRITICAL = 20
 
 
 def finished(account: SimulatedAccount, now: float, period: float = PERIOD) -> list[SimulatedCall]:
-    """The finished calls that started in the last `period` seconds."""
+    """Return the finished calls that started in the last `period` seconds."""
     return [
         call
         for call in account.calls.values()
@@ -20,12 +20,12 @@ def finished(account: SimulatedAccount, now: float, period: float = PERIOD) -> l
 
 
 def in_period(account: SimulatedAccount, now: float) -> list[SimulatedCall]:
-    """The calls that a board of that moment sums up: those of the period that had ended."""
+    """Return the calls that a board of that time sums: those of the activity period that had ended."""
     return [call for call in finished(account, now) if call.ended_at is not None and call.ended_at <= now]
 
 
 def kind(call: SimulatedCall) -> str:
-    """A finished call's outcome, as bars are named."""
+    """Return a finished call's outcome, as the bars name it."""
     if call.missed_call_reason is not None:
         return "missed"
     if call.direction == "inbound":

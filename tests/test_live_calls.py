@@ -11,7 +11,7 @@ from tests.simulated_time import NOON, Polled, polled
 
 
 def some_number(account: SimulatedAccount) -> tuple[int, list[int]]:
-    """A number, and the users who answer it."""
+    """Return a number and its users."""
     number = next(number for number in account.numbers.values() if number.user_ids)
     return number.id, sorted(number.user_ids)
 

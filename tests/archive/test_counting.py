@@ -25,7 +25,7 @@ HOUR = 3600
 
 @pytest.fixture
 def account() -> SimulatedAccount:
-    """A quiet company: nothing happens but what a test lets happen."""
+    """Return a quiet company, which only the test changes."""
     return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 
@@ -36,7 +36,7 @@ def missed_call(account: SimulatedAccount, at: float, seconds: int = 5) -> Simul
 
 
 def call_event(name: str, call: SimulatedCall, at: float) -> Event:
-    """The event by which Aircall reports a call as it is now."""
+    """Return the event by which Aircall reports a call as it is now."""
     assert call.number
     read = Call(
         call.id,

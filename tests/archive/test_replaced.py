@@ -25,13 +25,13 @@ from tests.ledger import counted, kept, plan, to_be_counted
 from tests.running import eventually, running
 from tests.simulated_time import NOON, Polled, polled
 
-SELDOM = Refresh(calls=Duration(30), availabilities=Duration(60))
+RARELY = Refresh(calls=Duration(30), availabilities=Duration(60))
 REPLACED = "archive replaced; loading it again"
 
 
 @pytest.fixture
 def busy() -> SimulatedAccount:
-    """It opens when the exporter starts, which therefore counts every call."""
+    """Return an account whose first call begins after the exporter's start, so that every call counts."""
     return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
 
 
@@ -49,7 +49,7 @@ def polled_file(account: SimulatedAccount, file: Path) -> Iterator[tuple[Polled,
     file.parent.mkdir(exist_ok=True)
     with (
         capture_logs() as logged,
-        polled(account, archive=Archive(f"sqlite:///{file}"), refresh=SELDOM) as world,
+        polled(account, archive=Archive(f"sqlite:///{file}"), refresh=RARELY) as world,
     ):
         world.live_until_complete()
         yield world, logged
@@ -268,7 +268,7 @@ def test_postgresql_database_recreated_while_running_is_begun_again(
     database = postgres_server.database("recreated")
     with (
         capture_logs() as logged,
-        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world,
+        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world,
     ):
         world.live_until_complete()
         world.live(600)
@@ -287,7 +287,7 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
     name = database.rsplit("/", 1)[1]
     with (
         capture_logs() as logged,
-        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world,
+        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world,
     ):
         world.live_until_complete()
         world.live(300)
@@ -302,7 +302,7 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize(
-    ("break_", "mend"),
+    ("break_", "repair"),
     [
         (
             "ALTER DATABASE {name} SET default_transaction_read_only = on",
@@ -314,12 +314,12 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
 )
 @pytest.mark.parametrize("exclusive", [True], ids=["with standby"])
 def test_postgresql_unusable_for_a_while_loses_nothing(
-    postgres_server: Postgres, busy: SimulatedAccount, break_: str, mend: str, exclusive: bool
+    postgres_server: Postgres, busy: SimulatedAccount, break_: str, repair: str, exclusive: bool
 ) -> None:
     database = postgres_server.database("unusable")
     name, admin = database.rsplit("/", 1)[1], postgres_server.url("postgres")
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-    with polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world:
+    with polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world:
         world.live_until_complete()
         world.live(300)
         if "RENAME" in break_:
@@ -329,7 +329,7 @@ def test_postgresql_unusable_for_a_while_loses_nothing(
         world.live(600)
         assert world.scrape().value("aircall_archive_up") == 0
         assert world.scrape().value("aircall_up") == 1
-        execute(admin, mend.format(name=name))
+        execute(admin, repair.format(name=name))
         if "RENAME" in break_:
             execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         world.live(60)

@@ -40,7 +40,7 @@ def pair(url: str, tmp_path: Path) -> Iterator["Pair"]:
 
 @pytest.fixture(scope="module")
 def lasting(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Pair"]:
-    """A pair whose leader goes on leading."""
+    """Run a pair of exporters whose leader stays the leader."""
     with ExitStack() as running_now:
         yield Pair(postgres_server.database("lasting"), tmp_path_factory.mktemp("pair"), running_now)
 
@@ -82,7 +82,7 @@ def readiness(exporter: Process) -> str:
 
 
 def holders(url: str) -> list[int]:
-    """The sessions that hold a lock as exporters do."""
+    """Return the sessions that hold the lock of exporters."""
     engine = create_engine(url)
     with engine.connect() as connection:
         ours = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -194,7 +194,7 @@ HELD, LOST, RELEASED, NEVER_HELD, AWAY = *LeaderState, None
 
 
 def looks(*found: LeaderState | None) -> Callable[[], LeaderState]:
-    """What looks at the archive find."""
+    """Return a function that returns these leader states one after the other."""
     left = iter(found)
 
     def look() -> LeaderState:

@@ -18,7 +18,7 @@ from tests.ledger import counted, kept, open_calls, plan, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
 
 LASTING = 90
-"""Seconds of misbehaviour, at least: up to the end of a minute, when Aircall's limit begins anew."""
+"""Seconds of misbehaviour, at least: up to the end of a minute, when Aircall's limit begins again."""
 
 REQUESTS = 2.5
 """Seconds that a recovery's own requests may take, at the pace that the budget allows."""

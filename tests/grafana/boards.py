@@ -35,7 +35,7 @@ class Panel:
         return int(interval[:-1]) * {"s": 1, "m": 60, "h": 3600}[interval[-1]]
 
     def shown(self, text: str) -> tuple[str, str]:
-        """What the panel's mappings make of a text: words and colour."""
+        """Return the words and the colour to which the panel maps a text."""
         for mapping in self.model["fieldConfig"]["defaults"]["mappings"]:
             pattern, result = mapping["options"]["pattern"], mapping["options"]["result"]
             if re.match(pattern, text):

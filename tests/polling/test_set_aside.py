@@ -26,7 +26,7 @@ from tests.ledger import counted, to_be_counted
 from tests.simulated_time import NOON, Polled, polled
 
 HOUR = 3600
-SELDOM = Refresh(calls=Duration(120), availabilities=Duration(120), substatuses=Duration(1200))
+RARELY = Refresh(calls=Duration(120), availabilities=Duration(120), substatuses=Duration(1200))
 
 ERRORS = {
     "500": faults.answer(500, b"oops"),
@@ -69,7 +69,7 @@ def page_with(is_bad: Callable[[int], bool], respond: Respond) -> Respond:
 
 
 def crowd(account: SimulatedAccount, begin: float, calls: int = 60) -> float:
-    """Let so many callers be missed, one a second; gives when that is over."""
+    """Let callers be missed, one per second. Returns the time after the last one."""
     for second in range(calls):
         missed_call(account, begin + second)
     return begin + calls + 5
@@ -222,7 +222,7 @@ def test_past_everything_old_fails_costs_little() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     for position in range(400):
         missed_call(account, NOON - 2 * HOUR + 15 * position)
-    with polled(account, refresh=SELDOM) as world:
+    with polled(account, refresh=RARELY) as world:
         old = faults.when(lambda exchange: int(exchange.query["from"]) < NOON - HOUR, ERRORS["403"])
         world.aircall.faults.append(Fault(at_path("/v1/calls"), old))
         world.live_until_complete()
@@ -301,7 +301,7 @@ def test_list_second_page_fails_applies_the_other_pages(path: str, dataset: str,
 
 def test_late_edits_one_call_fails_reach_the_others() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    with polled(account, refresh=SELDOM) as world:
+    with polled(account, refresh=RARELY) as world:
         world.live_until_complete()
         begun = world.time.now
         for position in range(120):
@@ -374,14 +374,14 @@ def test_assignments_a_number_fails_at_a_restart_its_calls_count_for_teams_later
 ) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=400, seed=3, start=NOON, history=0)
     url = f"sqlite:///{tmp_path}/archive.sqlite"
-    with polled(account, archive=Archive(url), refresh=SELDOM) as world:
+    with polled(account, archive=Archive(url), refresh=RARELY) as world:
         world.live_until_complete()
         world.live(120)
     account.advance(account.now + 300)
     left = count(1)
     busiest = max(account.numbers.values(), key=lambda number: len(number.user_ids)).id
     broken = faults.when(lambda _: next(left) <= failures, ERRORS["500"])
-    with polled(account, archive=Archive(url), refresh=SELDOM) as world:
+    with polled(account, archive=Archive(url), refresh=RARELY) as world:
         world.aircall.faults.append(Fault(at_path(f"/v1/numbers/{busiest}"), broken))
         world.live(600)
         world.freeze()

@@ -140,7 +140,7 @@ def test_answers_that_nobody_takes_are_not_heaped_up(one: Running, monkeypatch: 
 
 
 def asked_with(one: Running, head: bytes, pieces: int) -> bytes:
-    """What is answered, at first, to a head that arrives in so many pieces."""
+    """Return the first response to a head that arrives in this number of pieces."""
     with ExitStack() as stack:
         client = connected(one, stack)
         try:
