@@ -13,14 +13,14 @@ FROM python:3.13.14-slim
 LABEL org.opencontainers.image.title="aircall-exporter" \
       org.opencontainers.image.description="Prometheus exporter for Aircall" \
       org.opencontainers.image.licenses="Apache-2.0"
-# The base image comes without compiled modules, and where nothing can be written each start would compile them anew.
+# The base image has no compiled modules, and on a read-only file system each start would compile them again.
 RUN useradd --uid 9979 --no-create-home --shell /usr/sbin/nologin aircall \
  && install -d -o aircall -g aircall /data \
  && python -m compileall -q -j 0 -x "/(test|idlelib|tkinter|site-packages)/" /usr/local/lib/python3.13
 COPY --from=build /opt/aircall-exporter /opt/aircall-exporter
 ENV PATH=/opt/aircall-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 9979
-# Where the exporter looks for data/ unless told otherwise, also for commands that are run beside it.
+# The default directory of data/, also for commands that are run in the exporter's container.
 WORKDIR /
 VOLUME /data
 EXPOSE 9979

@@ -15,11 +15,13 @@ test: $(VENV)/developing check  ## everything that CI runs
 	.ci/servers
 	$(BIN)/pytest --numprocesses=logical --dist=loadfile --no-loadscope-reorder
 
-check: $(VENV)/developing  ## style, types and layers
+check: $(VENV)/developing  ## style, docstrings, types, layers, spelling and words
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/codespell
+	$(BIN)/python -m scripts.words
 
 bench: $(VENV)/developing  ## print the tables of docs/performance.md (slow)
 	$(BIN)/python -m bench

@@ -8,7 +8,7 @@
 SELECT 'CREATE ROLE aircall_reader' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'aircall_reader') \gexec
 ALTER ROLE aircall_reader LOGIN PASSWORD :'reader_password';
 ALTER ROLE aircall_reader SET default_transaction_read_only = on;
--- No search of the board takes long; whoever asks for more is stopped.
+-- No search of the dashboard takes long. Longer queries are stopped.
 ALTER ROLE aircall_reader SET statement_timeout = '20s';
 -- The archive's indexes are made to be used, also on disks that seek.
 ALTER ROLE aircall_reader SET random_page_cost = 1.1;

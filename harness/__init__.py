@@ -1,0 +1,1 @@
+"""Run the exporter against the simulated account, for tests and benchmarks."""

@@ -14,7 +14,7 @@ Chosen = Mapping[str, str | Sequence[str]]
 
 GRAFANA_11 = {"'": "''"}
 GRAFANA_12 = {"'": "''", '"': '\\"'}
-"""What `sqlstring` puts for signs in a value."""
+"""The replacements of `sqlstring` for characters of a value."""
 
 
 def sqlstring(value: str | Sequence[str], escaped: dict[str, str]) -> str:
@@ -28,9 +28,9 @@ def sqlstring(value: str | Sequence[str], escaped: dict[str, str]) -> str:
 def filled(
     statement: str, period: tuple[int, int], chosen: Chosen, escaped: dict[str, str] = GRAFANA_12
 ) -> str:
-    """The statement for a period (UNIX seconds) and choices; what is not chosen is as on a fresh board.
+    """Return the statement for a period (UNIX seconds) and choices. Other variables have their defaults.
 
-    A custom "All" goes in as it stands.
+    A custom "All" is not quoted.
     """
     variables = {each["name"]: each for each in board(UID)["templating"]["list"]}
 
@@ -45,7 +45,7 @@ def filled(
 
 
 def choices(criteria: Criteria) -> dict[str, str | tuple[str, ...]]:
-    """What is to be chosen and written on the board for a search."""
+    """Return the values of the dashboard's variables for a search."""
     several = {
         "user": criteria.users,
         "team": criteria.teams,
@@ -66,18 +66,18 @@ def choices(criteria: Criteria) -> dict[str, str | tuple[str, ...]]:
 
 
 def statement(title: str) -> str:
-    """What the panel of this title asks."""
+    """Return the query of the panel of this title."""
     return str(panel(UID, title).targets[0]["rawSql"])
 
 
 def asked(connection: Connection, text: str) -> list[dict[str, Any]]:
-    """The rows that come back, by column."""
+    """Return the rows of the result, by column."""
     found = connection.exec_driver_sql(text.replace("%", "%%"))
     return [dict(row) for row in found.mappings()]
 
 
 def variable_queries() -> Iterator[tuple[str, str]]:
-    """The name and the query of each variable whose choices come from the archive."""
+    """Yield the name and the query of each variable whose choices come from the archive."""
     for variable in board(UID)["templating"]["list"]:
         if variable["type"] == "query":
             yield variable["name"], variable["query"]

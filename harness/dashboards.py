@@ -22,10 +22,12 @@ class Panel:
 
     @property
     def title(self) -> str:
+        """Return the title of the panel."""
         return str(self.model["title"])
 
     @property
     def targets(self) -> list[dict[str, Any]]:
+        """Return the queries of the panel."""
         return list(self.model["targets"])
 
     @property
@@ -35,7 +37,7 @@ class Panel:
         return int(interval[:-1]) * {"s": 1, "m": 60, "h": 3600}[interval[-1]]
 
     def shown(self, text: str) -> tuple[str, str]:
-        """What the panel's mappings make of a text: words and colour."""
+        """Return the words and the colour to which the panel maps a text."""
         for mapping in self.model["fieldConfig"]["defaults"]["mappings"]:
             pattern, result = mapping["options"]["pattern"], mapping["options"]["result"]
             if re.match(pattern, text):
@@ -48,19 +50,23 @@ class Panel:
 
 
 def board(uid: str) -> dict[str, Any]:
+    """Return the model of a dashboard."""
     model: dict[str, Any] = json.loads((DASHBOARDS / f"{uid}.json").read_text(encoding="utf-8"))
     return model
 
 
 def boards() -> list[dict[str, Any]]:
+    """Return the models of all dashboards."""
     return [board(path.stem) for path in sorted(DASHBOARDS.glob("*.json"))]
 
 
 def panels(uid: str | None = None) -> Iterator[Panel]:
+    """Yield the panels of a dashboard, or of all dashboards."""
     for model in [board(uid)] if uid else boards():
         for panel in model["panels"]:
             yield Panel(model["uid"], panel)
 
 
 def panel(uid: str, title: str) -> Panel:
+    """Return the panel with this title."""
     return next(each for each in panels(uid) if each.title == title)

@@ -30,9 +30,11 @@ class RawServer:
 
     @property
     def url(self) -> str:
+        """Return the base URL of the server."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def close(self) -> None:
+        """Stop listening."""
         self._done.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -56,6 +58,7 @@ class RawServer:
 
 @contextmanager
 def raw_server(serve: Serve, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    """Run a server that handles each connection with `serve`."""
     server = RawServer(serve, port, tls)
     try:
         yield server
@@ -69,7 +72,7 @@ def silence(connection: socket.socket, done: threading.Event) -> None:
 
 
 def dripping(first: bytes, again: bytes, pieces: int = 1) -> Serve:
-    """Send `first` in pieces of so many bytes, then `again` for ever, slowly."""
+    """Send `first` in pieces of `pieces` bytes, then `again` repeatedly, slowly."""
 
     def serve(connection: socket.socket, done: threading.Event) -> None:
         connection.recv(65536)

@@ -11,7 +11,7 @@ CRITICAL = 20
 
 
 def finished(account: SimulatedAccount, now: float, period: float = PERIOD) -> list[SimulatedCall]:
-    """The finished calls that started in the last `period` seconds."""
+    """Return the finished calls that started in the last `period` seconds."""
     return [
         call
         for call in account.calls.values()
@@ -20,12 +20,12 @@ def finished(account: SimulatedAccount, now: float, period: float = PERIOD) -> l
 
 
 def in_period(account: SimulatedAccount, now: float) -> list[SimulatedCall]:
-    """The calls that a board of that moment sums up: those of the period that had ended."""
+    """Return the calls that a board of that time sums: those of the activity period that had ended."""
     return [call for call in finished(account, now) if call.ended_at is not None and call.ended_at <= now]
 
 
 def kind(call: SimulatedCall) -> str:
-    """A finished call's outcome, as bars are named."""
+    """Return a finished call's outcome, as the bars name it."""
     if call.missed_call_reason is not None:
         return "missed"
     if call.direction == "inbound":
@@ -34,6 +34,7 @@ def kind(call: SimulatedCall) -> str:
 
 
 def count(calls: Iterable[SimulatedCall], direction: str, outcome: str) -> int:
+    """Return the number of calls with this direction and outcome."""
     if (direction, outcome) == ("inbound", "missed"):
         return sum(call.direction == "inbound" and call.missed_call_reason is not None for call in calls)
     answered = outcome == "answered"
@@ -46,6 +47,7 @@ def count(calls: Iterable[SimulatedCall], direction: str, outcome: str) -> int:
 
 
 def average_answer(calls: Iterable[SimulatedCall]) -> float | None:
+    """Return the average time to answer in seconds, or None without answered calls."""
     waits = [
         call.answered_at - call.started_at
         for call in calls
@@ -55,11 +57,13 @@ def average_answer(calls: Iterable[SimulatedCall]) -> float | None:
 
 
 def average_call(calls: Iterable[SimulatedCall]) -> float | None:
+    """Return the average duration in seconds, or None without finished calls."""
     lengths = [call.ended_at - call.started_at for call in calls if call.ended_at is not None]
     return fmean(lengths) if lengths else None
 
 
 def service_level(answered: Iterable[SimulatedCall], missed: int) -> float | None:
+    """Return the share of calls that were answered in time, or None without calls."""
     waits = [
         call.answered_at - call.started_at
         for call in answered
@@ -70,4 +74,5 @@ def service_level(answered: Iterable[SimulatedCall], missed: int) -> float | Non
 
 
 def missed_on(calls: Iterable[SimulatedCall], number_ids: set[int]) -> int:
+    """Return the number of missed calls on these numbers."""
     return count([call for call in calls if call.number_id in number_ids], "inbound", "missed")

@@ -1,4 +1,4 @@
-"""The exposition as prometheus-client makes it: every family anew at each scrape, and every line of it."""
+"""The exposition as prometheus-client makes it: all families and lines again at each scrape."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -40,6 +40,7 @@ class PlainCollector(Collector):
         self._latest, self._writer, self._clocks = latest, writer, clocks
 
     def collect(self) -> Iterator[Metric]:
+        """Return all families of the current snapshot."""
         return metrics(self._samples())
 
     def _samples(self) -> Iterator[Sample]:
@@ -51,7 +52,7 @@ class PlainCollector(Collector):
 
 
 def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) -> Iterator[Metric]:
-    """The families with these samples."""
+    """Return the families with these samples."""
     made: dict[Family, Any] = {
         family: KINDS[family.kind](family.name, family.help, labels=family.labels) for family in families
     }
@@ -69,6 +70,7 @@ def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) 
 
 
 def buckets(spread: Histogram) -> Iterator[tuple[str, float] | tuple[str, float, Exemplar]]:
+    """Yield the cumulative buckets of a histogram, with their exemplars."""
     below = 0
     for bound in sorted(spread.buckets):
         below += spread.buckets[bound]

@@ -33,6 +33,7 @@ class SimulatedTime(Clocks):
         """Seconds by which the machine's wall clock was set ahead after the start."""
 
     def __call__(self) -> float:
+        """Return the time (UNIX seconds)."""
         return self.now
 
 
@@ -76,7 +77,7 @@ class Polled:
             self.step(until)
 
     def live_until_complete(self, within: float = 600) -> dict[str, float]:
-        """Let time go by until every dataset has been read; gives after how many seconds each was."""
+        """Advance the time until all datasets have been fetched. Returns the seconds that each took."""
         begun, known = self.time.now, self.poller.account.known
         known_after: dict[str, float] = {}
         while len(known_after) < 7:
@@ -92,7 +93,7 @@ class Polled:
         self.poll()
 
     def poll(self) -> None:
-        """Let time go by until calls and availabilities have both been read anew from now on."""
+        """Advance the time until calls and availabilities have both been fetched again."""
         begun = self.time.now
         while any(
             (polling.as_of or 0) < begun
@@ -102,6 +103,7 @@ class Polled:
             self.step(self.time.now + 60)
 
     def scrape(self) -> Scrape:
+        """Return the samples of a scrape at this time."""
         return Scrape.of(self.registry)
 
 

@@ -1,0 +1,1 @@
+"""Generate reference pages from the code, and check texts."""

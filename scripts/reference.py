@@ -50,7 +50,7 @@ _SECTIONS = {
 
 
 def metrics_page() -> str:
-    """The page docs/metrics.md, as it should be."""
+    """Return the page docs/metrics.md as generated from the code."""
     registry = CollectorRegistry()
     sections = dict(_SECTIONS)
     for counted in (
@@ -76,7 +76,7 @@ def _row(family: Family) -> str:
 
 
 def _instruments(counted: object) -> tuple[Family, ...]:
-    """What the exporter counts of its own work, by the client library's instruments."""
+    """Return the families that the exporter counts with the client library."""
     return tuple(
         Family(
             f"{metric._name}_total" if metric._type == "counter" else metric._name,
@@ -90,7 +90,7 @@ def _instruments(counted: object) -> tuple[Family, ...]:
 
 
 def reliability_page(page: str) -> str:
-    """The page docs/reliability.md with its table of faults as it should be."""
+    """Return the page docs/reliability.md with the generated table of faults."""
     table = "| fault | what was done | what the board showed | lost | recovered within |\n"
     table += "| --- | --- | --- | --: | --: |\n" + "".join(map(_fault, TROUBLES))
     return re.sub(r"(<!-- by [^\n]* -->\n).*?(<!-- end -->)", rf"\1{table}\2", page, flags=re.DOTALL)

@@ -34,13 +34,13 @@ def _logs_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def account() -> SimulatedAccount:
-    """A quiet company: everyone is available, and nothing happens but what a test lets happen."""
+    """Return a quiet company, in which all users are available and which only the test changes."""
     return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 
 @pytest.fixture
 def world(account: SimulatedAccount) -> Iterator[Polled]:
-    """That company, with every dataset read once."""
+    """Run an exporter of that company, with each dataset fetched once."""
     with polled(account) as world:
         world.live_until_complete()
         yield world
@@ -57,7 +57,7 @@ def postgres_server() -> Iterator[Postgres]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Makes empty databases, of either kind once; gives their URLs."""
+    """Return a function that creates an empty database and returns its URL, for each kind of database."""
     if request.param == "sqlite":
         return lambda: f"sqlite:///{tmp_path}/archive{next(_numbers)}.sqlite"
     server: Postgres = request.getfixturevalue("postgres_server")
@@ -66,13 +66,13 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
 
 @pytest.fixture
 def database(new_database: Callable[[], str]) -> str:
-    """The URL of an empty database, once on either kind."""
+    """Return the URL of an empty database, for each kind of database."""
     return new_database()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def kept_archive(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """An archive of a busy while, once on either kind of database."""
+    """Return an archive of some busy hours, for each kind of database."""
     if request.param == "sqlite":
         return Kept(f"sqlite:///{tmp_path_factory.mktemp('kept')}/archive.sqlite")
     server: Postgres = request.getfixturevalue("postgres_server")

@@ -142,7 +142,7 @@ class Delivery:
 
     @property
     def dedup_key(self) -> int:
-        """A hash by which this process recognizes the event when it is sent again."""
+        """A hash by which this process recognises the event when it is sent again."""
         return hash(tuple(bytes(self._fields.get(key, b"")) for key in ("event", "timestamp", "data")))
 
     def event(self) -> Event | None:

@@ -94,6 +94,6 @@ def _has_text(connection: Connection, texts: Sequence[str]) -> Iterator[ColumnEl
 
 
 def _contains(text: str) -> ColumnElement[bool]:
-    """Match calls whose words contain a normalized text."""
+    """Match calls whose words contain a normalised text."""
     searched = calls.c.words if _NARROWING.search(text) else calls.c.words + ""
     return searched.contains(text, autoescape=True)

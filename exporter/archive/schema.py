@@ -86,7 +86,9 @@ names = Table(
 forgotten = Table(
     "forgotten",
     metadata,
-    Column("caller_hash", Text, primary_key=True, comment="of a caller whose calls are kept without him"),
+    Column(
+        "caller_hash", Text, primary_key=True, comment="of a caller whose calls are kept without the caller"
+    ),
     Column("forgotten_at", BigInteger, nullable=False),
 )
 totals = Table(

@@ -1,4 +1,4 @@
-"""Build the text that free-text search uses, normalized for case and spacing."""
+"""Build the text that free-text search uses, normalised for case and spacing."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ def normalize(text: str) -> str:
 def search_text(
     caller: str, missed_call_reason: str | None, tags: Iterable[str], comments: Iterable[str]
 ) -> str:
-    """Return all normalized texts of a call, one per line, so that no search text matches across two of them.
+    """Return all normalised texts of a call, one per line, so that no search text matches across two of them.
 
     The caller is included as shown and as digits. Names of users and numbers are not, because they change.
     """

@@ -28,7 +28,7 @@ def from_environment(name: str, environ: Mapping[str, str], expected: str) -> tu
         if found and not found.strip():
             raise ConfigError("environment", variable, f"{BLANK}, wanted {what}")
     if value and file:
-        raise ConfigError("environment", f"{name}_FILE", f"is set beside {name}, wanted only one")
+        raise ConfigError("environment", f"{name}_FILE", f"is set in addition to {name}, wanted only one")
     if file:
         found = secret_in(file, "environment", f"{name}_FILE")
         return found, Origin("environment", f"{name}_FILE", file)

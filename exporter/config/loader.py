@@ -117,7 +117,9 @@ _Origins = dict[str, Origin]
 
 def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) -> tuple[Aircall, _Origins]:
     if aircall.api_token and aircall.api_token_file:
-        raise ConfigError(source, "aircall.api_token_file", "is set beside api_token, wanted only one")
+        raise ConfigError(
+            source, "aircall.api_token_file", "is set in addition to api_token, wanted only one"
+        )
     values: dict[str, str] = {}
     origins: _Origins = {}
     if file := aircall.api_token_file:
@@ -135,7 +137,7 @@ def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) 
 
 def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> tuple[Webhook, _Origins]:
     if webhook.token and webhook.token_file:
-        raise ConfigError(source, "webhook.token_file", "is set beside token, wanted only one")
+        raise ConfigError(source, "webhook.token_file", "is set in addition to token, wanted only one")
     tokens, origin = from_environment("AIRCALL_WEBHOOK_TOKEN", environ, "the token as Aircall gave it")
     if (file := webhook.token_file) and origin is None:
         tokens, origin = (

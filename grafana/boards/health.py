@@ -233,7 +233,7 @@ def _series() -> Builder[Panel]:
     return lines(
         Frame(
             title="Series per scrape",
-            description="How many series the exporter gives Prometheus to keep. It grows with users, teams "
+            description="How many series the exporter exposes to Prometheus. It grows with users, teams "
             "and numbers.",
             unit="short",
             empty="No data: is the exporter scraped?",

@@ -27,7 +27,7 @@ def _number() -> Panel:
         "`queue_wait`. Then every user assigned to the number, with the time in the present "
         "state or call; ↓ inbound or ↑ outbound. ‼ before the name: the user's average time to "
         "answer is above the SLA. ☎ PICK UP: available, and a call that the user could take is waiting. "
-        "A click on a user leads to where he can be made available or unavailable.",
+        "A click on a user leads to the page that makes the user available or unavailable.",
         unit="string",
         empty="No data",
         width=24,

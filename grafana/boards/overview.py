@@ -68,7 +68,7 @@ def _people(group: Group) -> Panel:
         "Users now",
         9,
         "How many users are in which state, each user once, in however many teams. Offline: not signed in "
-        "to the phone. Good: enough available to answer whoever calls next.",
+        "to the phone. Good: enough available to answer the next callers.",
         [tile_of(style.code, style.text) for style in STATES if style.code != "unknown"],
     )
 
@@ -148,7 +148,7 @@ def _over_sla() -> Panel:
     sla = f"max(aircall_sla_seconds{{{EXPORTER}}})"
     calm = [
         constant(constant(f"{sla} {when}", "caption", caption), "text", "calm|")
-        for when, caption in (("> 0", "Everybody is within the SLA"), ("== 0", "No SLA is set"))
+        for when, caption in (("> 0", "All users are within the SLA"), ("== 0", "No SLA is set"))
     ]
     expr = f"{told}\nor on ()\n({calm[0]} or {calm[1]})"
     panel = tiles(frame, [expr], (OVER, *LEVELS), caption_size=17, text_size=18)

@@ -25,8 +25,10 @@ SEEN_LATE = 45
 
 @dataclass(frozen=True)
 class Board:
-    """What the board shows, in words, and how that is held against the account; `before` was the last scrape
-    before Aircall began to misbehave, for as many seconds as `during` came later.
+    """The expected board in words, and its check against the account.
+
+    The check receives the last scrape before the fault, the scrape during the fault, and the seconds between
+    them.
     """
 
     words: str
@@ -68,7 +70,7 @@ def _failing(world: Polled, before: Scrape, during: Scrape, seconds: float) -> N
 
 
 def _true(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
-    """Everybody is there, and so are the callers, who have been waiting for as long as it says."""
+    """Check that all users and all waiting callers are shown, with their real waiting times."""
     _fresh(world, before, during, seconds)
     _members(world, before, during)
     account = world.account

@@ -12,7 +12,7 @@ from harness.simulated_time import Polled
 
 @contextmanager
 def given_up_after(seconds: float, world: Polled, moment: float = 0.1) -> Iterator[None]:
-    """Let requests that are not answered within a moment take so many seconds by the exporter's clock."""
+    """Let requests without a quick response take `seconds` by the exporter's clock."""
     send, patience = world.client.send, client.REQUEST_TIMEOUT_S
     least_idle = transport.MIN_SILENT_DROP_S
 

@@ -20,7 +20,7 @@ from harness.raw_server import Serve, dripping, raw_server
 DAY = 86_400
 
 CONFUSED = 600
-"""Seconds within which calls that turn up late, or anew, are read."""
+"""Seconds within which calls that turn up late, or again, are read."""
 
 Misbehaving = Callable[[SimulatedAircall], AbstractContextManager[object]]
 
@@ -198,7 +198,7 @@ def _vanishing(aircall: SimulatedAircall) -> AbstractContextManager[None]:
 
 
 def _new_calls(aircall: SimulatedAircall) -> AbstractContextManager[None]:
-    """Calls begin and end between one page and the next."""
+    """Let calls begin and end between one page and the next."""
     account = aircall.account
 
     async def respond(exchange: Exchange) -> Response:
@@ -212,7 +212,7 @@ def _new_calls(aircall: SimulatedAircall) -> AbstractContextManager[None]:
 
 
 def _deletions(aircall: SimulatedAircall) -> AbstractContextManager[None]:
-    """Behind each page of users, one of those on it is deleted: whoever is first on the next is skipped."""
+    """Delete a user of each page after it was served, so the first user of the next page is skipped."""
     account = aircall.account
 
     def delete(content: Any) -> None:
@@ -244,20 +244,20 @@ def _wrong_date(error: float, lasting: float = math.inf) -> Misbehaving:
 
     @contextmanager
     def happening(aircall: SimulatedAircall) -> Iterator[None]:
-        def mend() -> None:
+        def repair() -> None:
             aircall.date_error = 0
 
         aircall.date_error = error
         if lasting < math.inf:
-            aircall.account.schedule(aircall.account.now + lasting, mend)
+            aircall.account.schedule(aircall.account.now + lasting, repair)
         yield
-        mend()
+        repair()
 
     return happening
 
 
 def _machine_set(error: float) -> Misbehaving:
-    """The wall clock of the exporter's machine is wrong by `error` seconds."""
+    """Set the wall clock of the exporter's machine wrong by `error` seconds."""
 
     @contextmanager
     def happening(aircall: SimulatedAircall) -> Iterator[None]:

@@ -44,7 +44,7 @@ def nobody(call: Call, since: float) -> bool:
     return False
 
 
-def everybody(call: Call, since: float) -> bool:
+def all_users(call: Call, since: float) -> bool:
     return True
 
 
@@ -74,14 +74,14 @@ def test_calls_to_fetch_later_poll_is_new_calls_and_overlap() -> None:
 def test_calls_to_fetch_page_with_room_goes_back_to_possibly_ended_calls() -> None:
     known = book(talking(1, 700), done(2, 10))
     assert to_read(known).since == NOW - 10 - LATE_ARRIVAL_S
-    assert to_read(known, everybody).since == NOW - 700
-    assert not any(known.outside_next_poll(known.possibly_ended(NOW, everybody), 10))
+    assert to_read(known, all_users).since == NOW - 700
+    assert not any(known.outside_next_poll(known.possibly_ended(NOW, all_users), 10))
 
 
 def test_possibly_ended_excludes_call_until_user_hangs_up() -> None:
     known = book(talking(1, 700), done(2, 10))
     assert not any(known.possibly_ended(NOW, nobody))
-    assert ids(known.batch_by_time(known.possibly_ended(NOW, everybody))) == [{1}]
+    assert ids(known.batch_by_time(known.possibly_ended(NOW, all_users))) == [{1}]
     assert [call.id for call in known.possibly_ended(NOW + RECHECK_AFTER_S, nobody)] == [1]
 
 
@@ -110,7 +110,7 @@ def test_batch_by_time_close_calls_are_one_request() -> None:
     known = book(
         *(talking(id_, age) for id_, age in ((1, 880), (2, 700), (3, 600), (4, 520), (5, 120))), *BUSY
     )
-    doubtful = list(known.possibly_ended(NOW, everybody))
+    doubtful = list(known.possibly_ended(NOW, all_users))
     assert ids(known.batch_by_time(doubtful)) == [{2, 3, 4}, {5}, {1}]
     assert [call.id for call in known.outside_next_poll(doubtful, 10)] == [1, 2, 3, 4]
 
@@ -121,7 +121,7 @@ def test_batch_by_time_each_call_once_and_each_batch_on_one_page(
 ) -> None:
     calls = [talking(9000 + position, age) for position, age in enumerate(doubtful)]
     known = book(*calls, *(done(position, age) for position, age in enumerate(others)))
-    groups = known.batch_by_time(known.possibly_ended(NOW, everybody))
+    groups = known.batch_by_time(known.possibly_ended(NOW, all_users))
     looked_at = sorted(call.id for group in groups for call in group.calls)
     assert looked_at == [call.id for call in calls] or len(groups) == MAX_REQUESTS_PER_PASS
     assert len(set(looked_at)) == len(looked_at)

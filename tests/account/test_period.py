@@ -10,7 +10,7 @@ IN_TIME = 20
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    """A finished call among few ids, so that calls are changed as well as added."""
+    """Draw a finished call. There are few ids, so that calls are also changed."""
     started_at = START + draw(st.integers(0, 100))
     answered_at = draw(st.none() | st.integers(0, 40).map(lambda wait: started_at + wait))
     return Call(
@@ -27,7 +27,7 @@ def calls(draw: st.DrawFn) -> Call:
 
 
 def counted(period: Period) -> dict[str, object]:
-    """The sums, without the entries that came back to nothing."""
+    """Return the sums without empty entries."""
     return {
         "users": {id_: tally for id_, tally in period.users.items() if tally != Tally()},
         "numbers": {id_: tally for id_, tally in period.numbers.items() if tally != Tally()},
@@ -49,10 +49,10 @@ def test_period_adding_changing_and_sliding_equals_recounting(events: list[Call 
         else:
             period.slide(event)
             current = {id_: call for id_, call in current.items() if call.started_at >= event}
-    anew = Period(IN_TIME)
+    rebuilt = Period(IN_TIME)
     for call in current.values():
-        anew.put(call)
-    assert counted(period) == counted(anew)
+        rebuilt.put(call)
+    assert counted(period) == counted(rebuilt)
     assert len(period) == len(current)
 
 

@@ -244,7 +244,7 @@ def test_a_removed_user_who_has_a_state_is_read_again(account: SimulatedAccount)
         world.live_until_complete()
         hidden(world, "/v2/users", "users", user.id)
         assert user.id not in world.poller.account.directory.users
-        world.live(700)  # he was looked up in vain once
+        world.live(700)  # the first request for the user failed
         assert user.id in world.poller.account.directory.users
 
 
@@ -285,11 +285,11 @@ def test_what_stays_unlisted_is_looked_up_once_however_often_it_appears(account:
 
 def restarted(busy: SimulatedAccount, directory: Path) -> AbstractContextManager[Polled]:
     """Let an exporter run for two minutes, and another one go on from its archive."""
-    url, seldom = f"sqlite:///{directory}/archive.sqlite", Refresh(calls=30, availabilities=30)
-    with polled(busy, archive=Archive(url), refresh=seldom) as world:
+    url, rarely = f"sqlite:///{directory}/archive.sqlite", Refresh(calls=30, availabilities=30)
+    with polled(busy, archive=Archive(url), refresh=rarely) as world:
         world.live_until_complete()
         world.live(120)
-    return polled(busy, archive=Archive(url), refresh=seldom)
+    return polled(busy, archive=Archive(url), refresh=rarely)
 
 
 @pytest.fixture

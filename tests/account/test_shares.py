@@ -1,4 +1,4 @@
-"""No counter series falls, ends or counts anything again, whoever comes, leaves or has no own series."""
+"""No counter series falls, ends or counts twice when users come, leave, or lose their own series."""
 
 from itertools import count
 from typing import Any
@@ -98,7 +98,7 @@ class Company:
         self.account.apply_call_page(page([CallWithDetails(call, CallDetails())]), START)
 
     def decline(self, user: int) -> None:
-        """An event reports it; such counters begin at 0 at each start."""
+        """Count a declined call, as an event does. Such counters begin at 0 at each start."""
         key = "declined", str(user)
         self.declined[key] = self.account.event_stats.totals[key] = self.declined.get(key, 0) + 1
         self.account._changes.totals |= self.account.ledger.count({key: self.declined[key]})

@@ -16,13 +16,13 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
 
 HOUR = 3600
-SELDOM = Refresh(calls=Duration(600), availabilities=Duration(600), substatuses=Duration(7200))
+RARELY = Refresh(calls=Duration(600), availabilities=Duration(600), substatuses=Duration(7200))
 STUCK = 20
 START = 600.0
 
 
 def stick(world: Polled, kind: str, calls: int = STUCK) -> list[int]:
-    """Let so many calls begin that never end, one every 15 seconds; return their ids."""
+    """Begin calls that never end, one every 15 seconds; return their ids."""
     account, ids = world.account, []
     for position in range(calls):
         account.advance(world.time.now)
@@ -83,7 +83,7 @@ def test_never_ended_calls_leave_budget_and_age_nearly_as_without(kind: str) -> 
 @pytest.mark.parametrize("kind", ["waiting", "talking"])
 def test_never_ended_calls_of_days_cost_next_to_nothing(kind: str) -> None:
     account = SimulatedAccount(users=24, calls_per_hour=0, start=NOON)
-    with polled(account, refresh=SELDOM) as world:
+    with polled(account, refresh=RARELY) as world:
         world.live_until_complete()
         ids = stick(world, kind)
         world.live(13 * HOUR)
@@ -100,7 +100,7 @@ def test_never_ended_calls_of_days_cost_next_to_nothing(kind: str) -> None:
 
 def test_waiting_call_never_ended_leaves_the_board_and_its_end_is_counted_once() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    with polled(account, refresh=SELDOM) as world:
+    with polled(account, refresh=RARELY) as world:
         world.live_until_complete()
         call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
         world.live(1.8 * HOUR)
@@ -123,7 +123,7 @@ def test_waiting_call_never_ended_leaves_the_board_and_its_end_is_counted_once()
 def test_call_of_half_a_day_leaves_the_board_and_its_end_is_counted_once(tmp_path: Path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     user, database = sorted(account.users)[0], f"sqlite:///{tmp_path}/archive.sqlite"
-    with polled(account, refresh=SELDOM, archive=Archive(database)) as world:
+    with polled(account, refresh=RARELY, archive=Archive(database)) as world:
         world.live_until_complete()
         call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
         account.answer(call.id, user, at=world.time.now)
@@ -133,7 +133,7 @@ def test_call_of_half_a_day_leaves_the_board_and_its_end_is_counted_once(tmp_pat
         assert scrape.sum("aircall_exporter_doubtful_calls") == 0
         world.live(HOUR)
         assert not world.scrape().all("aircall_user_current_call_seconds")
-    with polled(account, refresh=SELDOM, archive=Archive(database)) as world:
+    with polled(account, refresh=RARELY, archive=Archive(database)) as world:
         world.time.now = account.now
         world.live_until_complete()
         world.live(600)

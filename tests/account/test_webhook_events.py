@@ -29,7 +29,7 @@ lives = st.tuples(journeys(1), journeys(2), journeys(3)).map(lambda found: [m fo
 
 
 def as_of(life: Sequence[Moment], at: float) -> list[Call]:
-    """What a poll at a time reads."""
+    """Return the changes that a poll at a time makes."""
     latest = {
         moment.call.id: moment.call for moment in sorted(life, key=lambda m: m.at) if moment.at + 1 <= at
     }
@@ -41,8 +41,9 @@ def poll(account: Account, life: Sequence[Moment], at: float) -> None:
 
 
 def settled(account: Account) -> list[object]:
-    """The board once everything has been read anew, without what is as it was observed: since when and for
-    how long users do what they do, and the last call in each bucket.
+    """Return the board after all data was fetched again, without the values that depend on observation.
+
+    These are the times in states, and the last call in each bucket.
     """
     account.advance_to(END)
     read_availabilities({1: "available", 2: "in_call", 3: "offline"}, END - START + 1, True)(account)
@@ -55,7 +56,7 @@ def settled(account: Account) -> list[object]:
 
 @st.composite
 def arrivals(draw: st.DrawFn, most_lost: float) -> tuple[list[Moment], list[Moment]]:
-    """What happened, and the same as it arrives: in any order, doubled, and partly not at all."""
+    """Draw events, and the same events as they arrive: in any order, duplicated, and partly lost."""
     life = draw(lives)
     lost = draw(st.sets(st.sampled_from(range(len(life))))) if most_lost else set()
     arriving = [moment for place, moment in enumerate(life) if place not in lost]
@@ -142,7 +143,7 @@ def test_user_state_is_that_of_last_event_or_uncertain(
 
 
 def told_of_an_old_call(age: int) -> tuple[Account, list[Moment]]:
-    """A call that began `age` seconds before the last of its events, each a second after the one before."""
+    """Return a call that began `age` seconds before its last event. Its events are a second apart."""
     began = Call(7, "inbound", "answered", END - age, answered_at=END - age + 5, user=Ref(1), number=Ref(1))
     ended = structs.replace(began, status="done", ended_at=END - 4)
     held = [Moment(END - 60, "call.hold", began), Moment(END - 40, "call.unhold", began)]

@@ -20,15 +20,15 @@ from tests.support.authority import HASH, PASSWORD, USER, Authority, exporter, w
 from tests.support.running import Running, eventually, running
 
 USERS = {"basic_auth_users": {USER[0]: HASH, "other": HASH}}
-SELDOM = Refresh(availabilities=Duration(3600))
+RARELY = Refresh(availabilities=Duration(3600))
 FAST = {"rate_limit": 600}
 CROSS_SITE = {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}
 
 
 @pytest.fixture(scope="module")
 def desk(authority: Authority) -> Iterator[Running]:
-    """An exporter that reads availabilities once, and later only where it has a reason to."""
-    with exporter(authority, USERS, served=FAST, admin=True, public_metrics=True, refresh=SELDOM) as desk:
+    """Run an exporter that fetches availabilities once, and later only if there is a reason."""
+    with exporter(authority, USERS, served=FAST, admin=True, public_metrics=True, refresh=RARELY) as desk:
         desk.until_ready()
         yield desk
 

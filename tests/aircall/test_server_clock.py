@@ -21,7 +21,7 @@ WRONG = [sign * size for size in (10 * MINUTE, DAY, 40 * DAY, 200 * DAY) for sig
 
 
 class Setting:
-    """A server clock, the true time, and clocks that can be wrong about it by so many seconds."""
+    """A server clock, the true time, and clocks that can be wrong by a number of seconds."""
 
     def __init__(self, date: float = 0.0, machine: float = 0.0) -> None:
         self.now = NOW

@@ -191,7 +191,7 @@ def test_request_whose_name_lookup_hangs_is_a_timeout(monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def full_port() -> Iterator[int]:
-    """A port on which no address of this machine accepts a connection, because the queue is full."""
+    """Return a port on which no address of this machine accepts a connection, because the queue is full."""
     full = socket.create_server(("0.0.0.0", 0), backlog=0)
     queued = [socket.socket() for _ in range(4)]
     port = int(full.getsockname()[1])

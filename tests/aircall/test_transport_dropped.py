@@ -217,7 +217,7 @@ def test_connections_that_are_closed_without_an_answer_are_kept_as_long_as_they_
 
 @pytest.fixture
 def dropping() -> Iterator[Polled]:
-    """A busy company, behind something that drops each connection after one answer."""
+    """Return a busy company behind a proxy that drops each connection after one response."""
     account = SimulatedAccount(users=60, calls_per_hour=450, start=NOON, history=0)
     with polled(account) as world:
         world.live_until_complete()

@@ -1,4 +1,4 @@
-"""Callers who are masked or hidden: nobody reads their numbers, whoever knows one finds its calls."""
+"""Numbers of masked and hidden callers are not readable, and a search by a known number finds its calls."""
 
 import json
 import re
@@ -180,7 +180,7 @@ NUMBERS = (
 
 
 def records(shown: Caller) -> dict[int, CallRecord]:
-    """Calls with all kinds of callers, tagged and commented on."""
+    """Return calls with all kinds of callers, with tags and comments."""
     details = CallDetails(
         tags=(Tag("VIP"), Tag("Größe")), comments=(Comment("called  back"), Comment("twice"))
     )
@@ -191,7 +191,7 @@ def records(shown: Caller) -> dict[int, CallRecord]:
 
 
 def saved(database: str, directory: Path, *shown: Caller) -> Archive:
-    """An archive in which the same calls were saved, shown otherwise each time."""
+    """Return an archive in which the same calls were saved with each visibility of callers."""
     archive = Archive(database, key_file("", str(directory)))
     archive.load()
     for each in shown:
@@ -200,7 +200,7 @@ def saved(database: str, directory: Path, *shown: Caller) -> Archive:
 
 
 def hide(archive: Archive, how: Caller) -> tuple[int, int]:
-    """Hide all there is to hide; gives in how many pieces, and how many calls have been changed."""
+    """Mask all calls. Returns the number of batches, and the number of changed calls."""
     for piece in range(100):
         left, changed = archive.hide(how)
         if not left:

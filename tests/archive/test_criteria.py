@@ -1,4 +1,4 @@
-"""Whatever a criterion holds, it is refused in one line or does no harm: whoever asks, on either database."""
+"""Any value of a criterion is refused in one line or does no harm, from each client and on each database."""
 
 import json
 import re
@@ -101,7 +101,7 @@ def kept(kept_archive: Kept) -> Iterator[Kept]:
 
 
 def as_a_library(kept: Kept, name: str, value: str) -> set[int] | None:
-    """The calls that are found; none where the criterion is refused."""
+    """Return the calls that are found, or none if the criterion is rejected."""
     fields = {parameter.name: parameter.field for parameter in PARAMETERS}
     try:
         criteria = Criteria(SINCE, UNTIL, **{fields[name]: (value,)})

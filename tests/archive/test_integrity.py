@@ -19,8 +19,8 @@ from harness.postgres import Postgres
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.archive_contents import rows
 from tests.support.lost_archives import (
+    RARELY,
     REPLACED,
-    SELDOM,
     assert_nothing_is_lost,
     back_up,
     execute,
@@ -104,7 +104,7 @@ def loaded(archive: Archive) -> LoadedState | None:
 
 
 def assert_right_or_refused(archive: Archive, lost: Iterable[str]) -> None:
-    """The counters continue, or begin again with all calls if all is lost; otherwise it is refused."""
+    """Assert that counters continue, restart with all calls if all data is lost, or loading is refused."""
     memory = loaded(archive)
     if memory is None:
         assert {*lost} & {*CORE, "forgotten"}
@@ -197,7 +197,7 @@ def test_archive_whose_forgotten_callers_are_deleted_continues_to_forget_them(
 
 @pytest.fixture
 def busy() -> SimulatedAccount:
-    """It opens when the exporter starts, which therefore counts every call."""
+    """Return an account whose first call begins after the exporter's start, so that every call counts."""
     return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
 
 
@@ -216,7 +216,7 @@ def live_while_counters_never_fall(world: Polled, seconds: float) -> None:
 def test_running_exporter_recovers_lost_details_and_loses_no_call(
     busy: SimulatedAccount, database: str, lost: tuple[str, ...], lose: Lose
 ) -> None:
-    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=SELDOM) as world:
+    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=RARELY) as world:
         world.live_until_complete()
         world.live(1200)
         before = {table: {tuple(row) for row in rows(database, table)} for table in lost}
@@ -235,7 +235,7 @@ def test_running_exporter_with_lost_tables_keeps_its_counters_until_a_backup_is_
 ) -> None:
     file = tmp_path / "archive.sqlite"
     database = f"sqlite:///{file}"
-    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=SELDOM) as world:
+    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=RARELY) as world:
         world.live_until_complete()
         world.live(300)
         back_up(file)

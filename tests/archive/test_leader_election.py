@@ -65,7 +65,7 @@ def impatient_pair(url: str, tmp_path: Path) -> Iterator[Pair]:
 
 
 def through(passing_on: Proxy, url: str) -> str:
-    """The URL of the same database behind the proxy."""
+    """Return the URL of the same database behind the proxy."""
     return f"postgresql+psycopg://aircall@{passing_on.address}/{url.rsplit('/', 1)[1]}"
 
 
@@ -141,7 +141,7 @@ def test_leader_that_is_stopped_is_followed_and_polls_no_more(impatient_pair: Pa
     impatient_pair.take_over()
     assert impatient_pair.leader.logged("session of a silent exporter ended")
     company.until_polled(impatient_pair.leader)
-    os.kill(impatient_pair.leader.process.pid, signal.SIGSTOP)  # from now on, whoever asks is the other one
+    os.kill(impatient_pair.leader.process.pid, signal.SIGSTOP)  # from now on, only the other one runs
     asked = len(company.aircall.requests)
     os.kill(stopped.process.pid, signal.SIGCONT)
     assert stopped.process.wait(30) == 1
@@ -165,7 +165,7 @@ def test_leader_whose_tables_are_locked_stays_leader_and_goes_on(impatient_pair:
 
 @pytest.fixture
 def led(url: str) -> Iterator[tuple[Service, SimulatedAircall, threading.Event]]:
-    """An exporter in this process that leads, and what is set when it should end."""
+    """Run a leading exporter in this process. Returns it, and the event that is set when it should end."""
     account, ended = SimulatedAccount(users=6, calls_per_hour=0, start=time.time()), threading.Event()
     with SimulatedAircall(account, rate_limit=6000) as aircall:
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
@@ -201,15 +201,15 @@ HELD, LOST = LeaderState.HELD, LeaderState.LOST
 
 
 def test_standby_ends_session_of_silent_exporter_only() -> None:
-    signs, ended = iter([1, 2, 2, 2, 3, 3, 3, 3]), []
-    looks = Standby(lambda: HELD, lambda: next(signs), lambda: ended.append(now) or True)
+    heartbeats, ended = iter([1, 2, 2, 2, 3, 3, 3, 3]), []
+    looks = Standby(lambda: HELD, lambda: next(heartbeats), lambda: ended.append(now) or True)
     now = 0.0
     with capture_logs():
         for step in (0, 20, 20, 20, 20, 20, 20, 20):
             now += step
             assert not looks.may_take_over(now)
     assert not ended
-    signs = iter([4] * 100)
+    heartbeats = iter([4] * 100)
     with capture_logs():
         for _ in range(30):
             now += 20

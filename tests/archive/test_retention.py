@@ -81,7 +81,7 @@ def test_calls_that_count_for_no_team_as_none_is_told_are_removed_too(database: 
 
 @pytest.fixture
 def old_calls(database: str) -> SimulatedAccount:
-    """An account whose archive has ten days of calls."""
+    """Return an account whose archive has ten days of calls."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     for hour in range(240):

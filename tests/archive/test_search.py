@@ -1,4 +1,4 @@
-"""Each criterion, alone and combined, finds what a plain filter over the plan finds, whoever asks."""
+"""Each criterion, alone and combined, finds what a plain filter over the plan finds, from each client."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def several(*options: str) -> st.SearchStrategy[tuple[str, ...]]:
 
 
 def any_criteria(kept: Kept) -> st.SearchStrategy[Criteria]:
-    """A few at a time: most calls meet some of them, none meets all."""
+    """Draw a few criteria: most calls match some of them, none matches all."""
     account = kept.account
 
     def ids_and_names(of: Any) -> list[str]:

@@ -19,8 +19,8 @@ from harness.postgres import Postgres
 from harness.simulated_time import Polled, polled
 from tests.support.archive_contents import rows
 from tests.support.lost_archives import (
+    RARELY,
     REPLACED,
-    SELDOM,
     assert_nothing_is_lost,
     back_up,
     execute,
@@ -222,7 +222,7 @@ def test_postgresql_database_recreated_while_running_is_begun_again(
     database = postgres_server.database("recreated")
     with (
         capture_logs() as logged,
-        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world,
+        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world,
     ):
         world.live_until_complete()
         world.live(600)
@@ -241,7 +241,7 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
     name = database.rsplit("/", 1)[1]
     with (
         capture_logs() as logged,
-        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world,
+        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world,
     ):
         world.live_until_complete()
         world.live(300)
@@ -256,7 +256,7 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize(
-    ("break_", "mend"),
+    ("break_", "repair"),
     [
         (
             "ALTER DATABASE {name} SET default_transaction_read_only = on",
@@ -268,12 +268,12 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
 )
 @pytest.mark.parametrize("exclusive", [True], ids=["with standby"])
 def test_postgresql_unusable_for_a_while_loses_nothing(
-    postgres_server: Postgres, busy: SimulatedAccount, break_: str, mend: str, exclusive: bool
+    postgres_server: Postgres, busy: SimulatedAccount, break_: str, repair: str, exclusive: bool
 ) -> None:
     database = postgres_server.database("unusable")
     name, admin = database.rsplit("/", 1)[1], postgres_server.url("postgres")
     end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-    with polled(busy, archive=Archive(database, exclusive=exclusive), refresh=SELDOM) as world:
+    with polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world:
         world.live_until_complete()
         world.live(300)
         if "RENAME" in break_:
@@ -283,7 +283,7 @@ def test_postgresql_unusable_for_a_while_loses_nothing(
         world.live(600)
         assert world.scrape().value("aircall_archive_up") == 0
         assert world.scrape().value("aircall_up") == 1
-        execute(admin, mend.format(name=name))
+        execute(admin, repair.format(name=name))
         if "RENAME" in break_:
             execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         world.live(60)

@@ -12,7 +12,7 @@ from tests.support.archive_contents import rows
 
 
 def kept(archive: Archive) -> float:
-    """Keep some calls of a busy account; gives how many were counted."""
+    """Archive some calls of a busy account. Returns the number of counted ones."""
     with polled(SimulatedAccount(users=6, calls_per_hour=300, start=NOON), archive=archive) as world:
         world.live_until_complete()
         return world.scrape().sum("aircall_calls_total")

@@ -38,7 +38,7 @@ def pair(url: str, tmp_path: Path) -> Iterator["Pair"]:
 
 @pytest.fixture(scope="module")
 def lasting(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Pair"]:
-    """A pair whose leader goes on leading."""
+    """Run a pair of exporters whose leader stays the leader."""
     with ExitStack() as running_now:
         yield Pair(postgres_server.database("lasting"), tmp_path_factory.mktemp("pair"), running_now)
 
@@ -145,7 +145,7 @@ HELD, LOST, RELEASED, NEVER_HELD, AWAY = *LeaderState, None
 
 
 def looks(*found: LeaderState | None) -> Callable[[], LeaderState]:
-    """What looks at the archive find."""
+    """Return a function that returns these leader states one after the other."""
     left = iter(found)
 
     def look() -> LeaderState:

@@ -31,7 +31,7 @@ def call(id_: int, **fields: object) -> CallRecord:
 
 
 def batch_of(*records: CallRecord, names: dict | None = None) -> Batch:
-    """A batch that counts each of its calls."""
+    """Return a batch that counts each of its calls."""
     additions = [
         CountedCall(record.call, "counted", ((("calls", "", "", "inbound", "missed"), 1),))
         for record in records

@@ -45,8 +45,8 @@ def test_so_many_calls_wait_and_no_more(
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     archive = Away(database)
     archive.away = not known
-    seldom = Refresh(calls=Duration(30), availabilities=Duration(60))
-    with polled(account, archive=archive, refresh=seldom) as world:
+    rarely = Refresh(calls=Duration(30), availabilities=Duration(60))
+    with polled(account, archive=archive, refresh=rarely) as world:
         world.live_until_complete()
         world.live(300)
         archive.away = True

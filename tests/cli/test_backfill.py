@@ -57,7 +57,7 @@ def command(storage: Path, url: str, *arguments: str, token: str = "demo-token")
 
 
 def _hear_interruptions() -> None:
-    """A process of a shell's background, as tests may be, hears none and hands that down."""
+    """Restore the handler of SIGINT. A background process of a shell ignores it, and so do its children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

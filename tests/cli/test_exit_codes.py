@@ -19,7 +19,7 @@ COMMANDS = [("calls", ["--from=1d"]), ("forget", ["--yes", "+33 1"]), ("forget",
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """An archive without calls."""
+    """Return an archive without calls."""
     file = tmp_path / "archive.sqlite"
     archive = Archive(f"sqlite:///{file}")
     archive.load()

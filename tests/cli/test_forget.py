@@ -1,4 +1,4 @@
-"""A person who is to be forgotten: nothing of him is kept, nothing of him comes back, all figures stay."""
+"""A caller who is erased: no data of theirs is kept or comes back, and all figures stay."""
 
 import os
 import pty
@@ -29,7 +29,7 @@ HOW = pytest.mark.parametrize("how", ["full", "masked", "hidden"])
 
 
 def records(how: Caller) -> dict[int, CallRecord]:
-    """Calls of two people whose numbers end alike, written in several ways."""
+    """Return calls of two callers whose numbers end with the same digits, in several formats."""
     said = Comment("of Ada"), Comment("and her sister")
     details = CallDetails((Tag("VIP"),), said, "https://x/1", "https://x/r", "https://x/v", {"id": 456})
     numbers = (ADA, BOB, "331 22.33.44.55", "anonymous", None, "455", ADA, "+33 1 22 33 44 5")
@@ -148,7 +148,7 @@ def test_the_running_exporter_forgets_too_and_its_figures_stay(database: str, tm
 
 
 def kept(tmp_path: Path) -> str:
-    """An archive with a few calls."""
+    """Return an archive with a few calls."""
     database = sqlite_url(str(tmp_path))
     opened(database, tmp_path).save(Batch(records=records("masked")))
     return database

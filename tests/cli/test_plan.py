@@ -12,7 +12,7 @@ SIZE = ("--users=800", "--numbers=40", "--calls-per-hour=3000")
 
 
 def plan(capsys: pytest.CaptureFixture[str], *flags: str) -> dict[str, list[str]]:
-    """What the table says, by the first word of each line."""
+    """Return the rows of the table, by the first word of each line."""
     assert main(["plan", *flags]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
     return {words[0]: words[1:] for words in lines}

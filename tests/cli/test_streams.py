@@ -39,7 +39,7 @@ def aircall() -> Iterator[SimulatedAircall]:
 
 @pytest.fixture(scope="module")
 def storage(aircall: SimulatedAircall, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An archive with a call, read by `backfill` in ASCII."""
+    """Return an archive with a call, filled by `backfill` on an ASCII terminal."""
     directory = tmp_path_factory.mktemp("archive")
     flag = f"--storage.path={directory}"
     done = run(flag, "backfill", "--from=1h", **ASCII, **credential(aircall))

@@ -36,7 +36,7 @@ def webhook(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
-    """Run the command in a directory of its own; gives exit code, output and errors."""
+    """Run the command in an empty directory. Returns exit code, output and errors."""
     for name, value in credential(aircall).items():
         monkeypatch.setenv(name, value)
 

@@ -17,7 +17,7 @@ CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 
 @pytest.fixture
 def file(tmp_path):
-    """Write a configuration file; gives its path."""
+    """Write a configuration file. Returns its path."""
 
     def write(text: str) -> str:
         path = tmp_path / "aircall.yml"
@@ -85,7 +85,7 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
         ("webhook: {token: [a, b, c]}", "webhook.token: are more than two"),
         ("webhook: {token: 7}", "webhook.token: found something else, wanted a token, or a list of two"),
         ("webhook: {token: a b}", "webhook.token: holds a space"),
-        ("webhook: {token: a, token_file: b}", "webhook.token_file: is set beside token"),
+        ("webhook: {token: a, token_file: b}", "webhook.token_file: is set in addition to token"),
         ("webhook: {refresh: 0s}", "webhook.refresh: found 0s, wanted at least 1s"),
         ("slaa: 5s", "slaa: unknown key, did you mean sla?"),
         ("aircall: {token: x}", "aircall.token: unknown key, did you mean api_token?"),
@@ -135,7 +135,10 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
         ("aircall: {base_url: 'ftp://x'}", "wanted an address such as https://api.aircall.io"),
         ("aircall: {base_url: 'https://[::1'}", "wanted an address such as https://api.aircall.io"),
         ("aircall: {api_id: 5}", "aircall.api_id: found something else, wanted text"),
-        ("aircall: {api_token: x, api_token_file: y}", "aircall.api_token_file: is set beside api_token"),
+        (
+            "aircall: {api_token: x, api_token_file: y}",
+            "aircall.api_token_file: is set in addition to api_token",
+        ),
         (
             'aircall: {api_token_file: "/a\\0b"}',
             'found "/a\\u0000b", which cannot be read: no name of a file',
@@ -188,7 +191,7 @@ def test_the_environment_goes_before_the_file(file, tmp_path) -> None:
         "from-file",
         "https://env.example",
     )
-    with pytest.raises(ConfigError, match="AIRCALL_API_ID_FILE: is set beside AIRCALL_API_ID"):
+    with pytest.raises(ConfigError, match="AIRCALL_API_ID_FILE: is set in addition to AIRCALL_API_ID"):
         load(None, CREDENTIAL | {"AIRCALL_API_ID_FILE": "x"})
 
 

@@ -144,7 +144,7 @@ def test_the_pod_may_do_nothing_but_serve_and_keep() -> None:
 
 
 def patched(manifest: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a JSON patch makes of a manifest."""
+    """Apply a JSON patch to a manifest."""
     whole = copy.deepcopy(manifest)
     for step in patch:
         *way, last = step["path"].strip("/").split("/")

@@ -23,7 +23,7 @@ EXPOSED_AT_MOST = 15
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    """The unit, for an exporter that is installed here."""
+    """Return the unit for an exporter that is installed here."""
     text = UNIT.read_text(encoding="utf-8").replace(
         INSTALLED, f"{Path(sys.executable).parent}/aircall-exporter"
     )
@@ -33,7 +33,7 @@ def unit(tmp_path: Path) -> Path:
 
 
 def analyze(*arguments: str) -> str:
-    """What systemd-analyze has to say; nothing where it is content."""
+    """Return the output of systemd-analyze, which is empty if there are no problems."""
     command = [program("systemd", "systemd-analyze"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr if done.returncode or arguments[0] == "verify" else ""

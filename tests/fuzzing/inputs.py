@@ -55,7 +55,7 @@ def as_json(value: Any) -> bytes:
 
 @st.composite
 def pages(draw: st.DrawFn, *lists: str) -> bytes:
-    """An answer with a list of objects whose fields may be anything, cut off or spoiled now and then."""
+    """Draw a response with a list of objects with any fields, sometimes cut off or corrupted."""
     listed = draw(st.lists(objects | values, max_size=4))
     body = {draw(st.sampled_from(lists)): draw(st.sampled_from([listed, *listed[:1]]))}
     if draw(st.booleans()):
@@ -72,7 +72,9 @@ def pages(draw: st.DrawFn, *lists: str) -> bytes:
 
 def yaml_of(keys: list[str]) -> st.SearchStrategy[bytes]:
     """Files that hold some of these keys, and text that is nearly YAML."""
-    signs = st.sampled_from([*"{}[]:,-&*!|>'\"%@`#?\n\t ~=<", "a: ", "&a ", "*a", "!!int ", "<<: ", "\n  "])
+    characters = st.sampled_from(
+        [*"{}[]:,-&*!|>'\"%@`#?\n\t ~=<", "a: ", "&a ", "*a", "!!int ", "<<: ", "\n  "]
+    )
     inner = sorted({*keys, *(field for kind in (Settings, WebConfig) for field in names(kind))})
     nested = st.recursive(
         scalars,
@@ -80,14 +82,14 @@ def yaml_of(keys: list[str]) -> st.SearchStrategy[bytes]:
         max_leaves=12,
     )
     good = st.dictionaries(st.sampled_from(keys), nested, max_size=4).map(as_json)
-    bad = st.lists(signs | st.sampled_from(inner) | text, max_size=25).map(
+    bad = st.lists(characters | st.sampled_from(inner) | text, max_size=25).map(
         lambda parts: "".join(parts).encode("utf-8", "surrogatepass")
     )
     return good | bad | st.binary(max_size=200)
 
 
 def names(kind: type) -> list[str]:
-    """A file's keys, and those of its sections."""
+    """Yield a file's keys, and those of its sections."""
     found = list(kind.__struct_fields__)
     for default in kind.__struct_defaults__:
         found += getattr(default, "__struct_fields__", ())

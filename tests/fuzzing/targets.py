@@ -57,7 +57,7 @@ def answers(data: bytes) -> None:
 
 
 def calls(data: bytes) -> None:
-    """As calls, all that is told of them, and their rows in the archive."""
+    """Decode as calls, with their details and their rows in the archive."""
     with suppress(InvalidResponseError):
         for read in decode_calls(data).items:
             told(read)
@@ -77,7 +77,7 @@ def told(read: CallWithDetails) -> None:
 
 
 def _can_be_stored(text: str) -> bool:
-    text.encode()  # or else it is half of a sign
+    text.encode()  # otherwise it contains a lone surrogate
     return "\x00" not in text
 
 

@@ -34,7 +34,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A real account's exporter, as far as it knows, with some calls to be found."""
+    """Run an exporter with some calls, which does not know that the account is simulated."""
     directory = tmp_path_factory.mktemp("fired-at")
     account = SimulatedAccount(users=6, calls_per_hour=200, start=time.time() - 3600)
     archive, web = Archive(sqlite_url(str(directory))), WebConfigReloader(with_password(directory))
@@ -132,14 +132,14 @@ def test_no_body_harms(one: Running, path: str) -> None:
 
 
 HEADERS = ["Accept", "Accept-Encoding", "Authorization", "Origin", "If-None-Match", "Range"]
-SIGNS = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f")
+CHARACTERS = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f")
 KNOWN = ["gzip", "q=", ";", ",", "*/*", "application/openmetrics-text", "version=", "Basic ", "bytes=0-"]
 
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_no_header_harms(one: Running, header: str) -> None:
     @settings(max_examples=EXAMPLES)
-    @given(st.lists(st.sampled_from(KNOWN) | st.text(SIGNS, max_size=40), max_size=6).map("".join))
+    @given(st.lists(st.sampled_from(KNOWN) | st.text(CHARACTERS, max_size=40), max_size=6).map("".join))
     def sent(value: str) -> None:
         headers = {header: value.strip().encode("latin-1")}
         auth = None if header == "Authorization" else USER

@@ -21,8 +21,8 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     data = scrapes.filled()
     with (
         remembering(data, patience=1.5 * busy.every) as often,
-        remembering(data, patience=1.5 * days.every) as seldom,
+        remembering(data, patience=1.5 * days.every) as rarely,
     ):
         record(often, busy, data)
         with remembering(data, patience=1.5 * busy.every) as recorded:
-            yield Past(busy, days, troubled, *map(Prometheus, (often, seldom, recorded)))
+            yield Past(busy, days, troubled, *map(Prometheus, (often, rarely, recorded)))

@@ -1,4 +1,4 @@
-"""The exporter's board, beside what Aircall was asked for and what it answered."""
+"""The exporter's dashboard, compared with Aircall's requests and responses."""
 
 import re
 from collections import Counter

@@ -54,7 +54,7 @@ def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) ->
 
 
 def over_the_sla(company: Company, now: int) -> dict[str, int]:
-    """The time to answer (whole seconds) of everybody who is too slow; who has a namesake by his id, too."""
+    """Return the time to answer (whole seconds) of each user who is too slow, by unique name."""
     calls, names = (
         recount.in_period(company.account, now),
         Counter(u.name for u in company.account.users.values()),
@@ -75,7 +75,7 @@ def test_the_slowest_over_the_sla_are_named(past: Past) -> None:
             panel("aircall-wallboard", "Over the SLA")
         )
         if not slow:
-            assert list(shown) == ["Everybody is within the SLA"]
+            assert list(shown) == ["All users are within the SLA"]
             continue
         named = {caption.strip("\u2068\u2069"): words for caption, (words, _) in shown.items()}
         assert named == {name: f"‼ ⌀ {slow[name]} s" for name in named}

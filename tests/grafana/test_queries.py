@@ -21,7 +21,7 @@ VARIABLES = [
 
 
 def view(past: Past, company: Company, **chosen: str) -> View:
-    """A board on all that is known of the company."""
+    """Return a dashboard of all data of the company."""
     return past.view(company, company.scrapes[0], company.scrapes[-1], compare="1d", **chosen)
 
 

@@ -1,4 +1,4 @@
-"""The board of queue and service level, beside what has happened in the companies."""
+"""The dashboard of queue and service level, compared with the simulated accounts."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def is_on(call: SimulatedCall, name: str) -> bool:
 
 
 def finished(company: Company) -> list[tuple[SimulatedCall, int]]:
-    """The inbound calls that are over, and when they ended."""
+    """Return the finished inbound calls, and when they ended."""
     calls = company.account.calls.values()
     return [(call, call.ended_at) for call in calls if is_inbound(call) and call.ended_at is not None]
 

@@ -1,4 +1,4 @@
-"""The board of teams and users, beside what has happened in the companies."""
+"""The dashboard of teams and users, compared with the simulated accounts."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What the tiles of the wallboards say, beside what has happened in the account."""
+"""The tiles of the wallboards, compared with the simulated account."""
 
 import re
 import time
@@ -53,7 +53,7 @@ class Wall:
 
 
 def named(caption: str) -> str:
-    """The user's name, without the sign before and the time behind it; a namesake's with his id."""
+    """Return the user's name without symbol and time. A name that several users have includes the id."""
     found = re.fullmatch(r"(?:‼ )?\u2068(.*) (?:\d+:\d\d|(?:\d+ h )?\d+ min)", caption)
     assert found, caption
     name, _, which = found[1].partition("\u2069")
@@ -62,7 +62,7 @@ def named(caption: str) -> str:
 
 @pytest.fixture(scope="module")
 def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
-    """A quiet account: one call was answered after 12 seconds, one was missed, and nobody calls now."""
+    """Return a quiet account: one call was answered after 12 seconds, one was missed, and no caller waits."""
     start = time.time() - 300
     account = SimulatedAccount(users=12, calls_per_hour=0, start=start)
     *_, last = account.numbers.values()

@@ -1,4 +1,4 @@
-"""More calls than one query gives: it ends without a word or with an error, and the next one goes on."""
+"""More calls than one query returns: it ends without a word or with an error, and the next one goes on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,11 +21,11 @@ from tests.support.archive_contents import rows
 
 HOUR = 3600
 CAP = 500
-"""Calls that a query gives in the tests without HTTP."""
+"""Maximum calls of a query in the tests without HTTP."""
 
 
 def many_calls(calls: int, begin: float) -> SimulatedAccount:
-    """A company with so many missed calls, four a second."""
+    """Return a company with this number of missed calls, four per second."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     for position in range(calls):
@@ -60,7 +60,7 @@ def test_first_poll_pages_beyond_the_end_are_refused_reads_all() -> None:
 
 
 class Listed:
-    """A list of calls by their starts, as Aircall serves it up to so many calls a query."""
+    """A list of calls by their starts, of which Aircall returns a limited number for one query."""
 
     def __init__(self, starts: list[int], refusal: str | None) -> None:
         self._starts, self._refusal = sorted(starts, reverse=True), refusal

@@ -109,8 +109,8 @@ def test_list_pages_fail_removes_no_user_and_adds_those_that_were_read(
     start = begins_at(listing, failing)
     assume(start is not None and failing & set(range(1, pages + 1)))
     assume(is_within_bounds(pages, start, failing))
-    everybody, lists = listing.users(range(1, pages + 1)), ReferenceData(set())
-    for known in (listing.users(set(range(1, pages + 1)) - failing), everybody, everybody):
+    all_users, lists = listing.users(range(1, pages + 1)), ReferenceData(set())
+    for known in (listing.users(set(range(1, pages + 1)) - failing), all_users, all_users):
         with pytest.raises(ApiError):
             listing.run(fetch_users(lists, UserApi(), start))
         assert lists.directory.users.keys() == known

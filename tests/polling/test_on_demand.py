@@ -1,4 +1,4 @@
-"""Work that somebody asks for again and again takes no more than its share from everything else."""
+"""Work that a client requests again and again takes no more than its share from everything else."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ CLIENTS = 5
 
 @pytest.fixture(scope="module")
 def account() -> SimulatedAccount:
-    """A company with 60 pages of past calls, in which a refresh takes some 12 requests."""
+    """Return a company with 60 pages of past calls, in which a refresh takes about 12 requests."""
     account = SimulatedAccount(users=120, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     for position in range(3000):
@@ -141,16 +141,16 @@ def test_refresh_a_hundred_times_over_http_is_two_readings_at_most() -> None:
         assert lists_read() <= 2
 
 
-EVERYBODY = (AVAILABILITY_CHANGES, *CORE, ENDED_CALLS, ON_DEMAND_REQUESTS, *DATASETS[2:], ASIDE, *BACKGROUND)
+ALL_TASKS = (AVAILABILITY_CHANGES, *CORE, ENDED_CALLS, ON_DEMAND_REQUESTS, *DATASETS[2:], ASIDE, *BACKGROUND)
 
 
 @given(
-    st.sets(st.sampled_from(EVERYBODY), min_size=1),
+    st.sets(st.sampled_from(ALL_TASKS), min_size=1),
     st.sampled_from([0.2, 0.5]),
     st.floats(0, 1),
 )
 def test_turns_each_that_is_due_has_one_within_a_bound(due: set[str], share: float, free: float) -> None:
-    turns, names = Turns(), [name for name in EVERYBODY if name in due]
+    turns, names = Turns(), [name for name in ALL_TASKS if name in due]
     last = dict.fromkeys(names, 0)
     for turn in range(1, 3000):
         chosen = turns.next(names, share, free)
@@ -159,11 +159,11 @@ def test_turns_each_that_is_due_has_one_within_a_bound(due: set[str], share: flo
         assert min(last.values()) > turn - 1000
 
 
-@given(st.lists(st.sets(st.sampled_from(EVERYBODY), min_size=1), min_size=1, max_size=8), st.floats(0, 1))
+@given(st.lists(st.sets(st.sampled_from(ALL_TASKS), min_size=1), min_size=1, max_size=8), st.floats(0, 1))
 def test_turns_what_is_on_demand_has_its_share_and_no_more(rounds: list[set[str]], free: float) -> None:
     turns, of_others, of_on_demand = Turns(), 0, 0
     for turn in range(2000):
-        due = [name for name in EVERYBODY if name in rounds[turn % len(rounds)]]
+        due = [name for name in ALL_TASKS if name in rounds[turn % len(rounds)]]
         others = [name for name in due if name not in (*LIVE, *ON_DEMAND)]
         chosen = turns.next(due, 0.2, free)
         of_others += chosen in others

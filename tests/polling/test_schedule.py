@@ -41,7 +41,7 @@ TARGETS = {
 
 
 def reading(calls_per_second: float = 0.0, **lists: float) -> dict[str, Cost]:
-    """An account of so many calls, whose lists take so many requests."""
+    """Return an account with these numbers of calls and of requests for its lists."""
     found = {name: costs.constant(lists.get(name, 1)) for name in DATASETS}
     return found | {"calls": costs.calls(calls_per_second), ENDED_CALLS: costs.ended_calls(calls_per_second)}
 
@@ -157,7 +157,7 @@ def test_live_data_come_before_names() -> None:
 
 
 def take_turns(names: list[str], share: float, requests: int) -> dict[str, int]:
-    """How many of so many requests each gets, when all of them are due all the time."""
+    """Return how many of `requests` each task gets if all of them are always due."""
     turns, served = Turns(), dict.fromkeys(names, 0)
     for _ in range(requests):
         name = turns.next(names, share)

@@ -24,7 +24,7 @@ from tests.support.calls import missed_call
 from tests.support.request_log import ERRORS, asked, at_path, crowd, page_with
 
 HOUR = 3600
-SELDOM = Refresh(calls=Duration(120), availabilities=Duration(120), substatuses=Duration(1200))
+RARELY = Refresh(calls=Duration(120), availabilities=Duration(120), substatuses=Duration(1200))
 
 
 @pytest.mark.parametrize("error", ["500", "403", "401", "no JSON", "no answer"])
@@ -174,7 +174,7 @@ def test_past_everything_old_fails_costs_little() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     for position in range(400):
         missed_call(account, NOON - 2 * HOUR + 15 * position)
-    with polled(account, refresh=SELDOM) as world:
+    with polled(account, refresh=RARELY) as world:
         old = faults.when(lambda exchange: int(exchange.query["from"]) < NOON - HOUR, ERRORS["403"])
         world.aircall.faults.append(Fault(at_path("/v1/calls"), old))
         world.live_until_complete()
@@ -295,7 +295,7 @@ def test_every_page_of_a_list_fails_costs_one_request_a_fetch(path: str) -> None
 
 def test_late_edits_one_call_fails_reach_the_others() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    with polled(account, refresh=SELDOM) as world:
+    with polled(account, refresh=RARELY) as world:
         world.live_until_complete()
         begun = world.time.now
         for position in range(120):
@@ -368,14 +368,14 @@ def test_assignments_a_number_fails_at_a_restart_its_calls_count_for_teams_later
 ) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=400, seed=3, start=NOON, history=0)
     url = f"sqlite:///{tmp_path}/archive.sqlite"
-    with polled(account, archive=Archive(url), refresh=SELDOM) as world:
+    with polled(account, archive=Archive(url), refresh=RARELY) as world:
         world.live_until_complete()
         world.live(120)
     account.advance(account.now + 300)
     left = count(1)
     busiest = max(account.numbers.values(), key=lambda number: len(number.user_ids)).id
     broken = faults.when(lambda _: next(left) <= failures, ERRORS["500"])
-    with polled(account, archive=Archive(url), refresh=SELDOM) as world:
+    with polled(account, archive=Archive(url), refresh=RARELY) as world:
         world.aircall.faults.append(Fault(at_path(f"/v1/numbers/{busiest}"), broken))
         world.live(600)
         world.freeze()

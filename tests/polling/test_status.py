@@ -69,7 +69,7 @@ def test_up_during_any_exception_of_a_request_is_0(
 
 
 def lowest(world: Polled, seconds: float) -> float:
-    """Return the lowest `aircall_up` of so many seconds."""
+    """Return the lowest `aircall_up` of `seconds`."""
     found, until = 1.0, world.time.now + seconds
     while world.time.now < until:
         world.step(until)
@@ -86,8 +86,8 @@ def test_up_of_a_large_company_with_stretched_intervals_stays_1() -> None:
 
 
 def test_up_after_a_reload_that_shortens_the_intervals_stays_1(account: SimulatedAccount) -> None:
-    seldom = Refresh(calls=Duration(120), availabilities=Duration(120))
-    with polled(account, refresh=seldom) as world:
+    rarely = Refresh(calls=Duration(120), availabilities=Duration(120))
+    with polled(account, refresh=rarely) as world:
         world.live_until_complete()
         world.live(118)
         world.poller.configure(structs.replace(world.settings, refresh=Refresh()), world.client)

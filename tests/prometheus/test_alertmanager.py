@@ -37,7 +37,7 @@ def known_labels() -> set[str]:
 
 
 def labels_of(alert: str, instance: str) -> Labels:
-    """Turn `AircallDataStale/warning dataset=calls` into the labels that the rule gives that alert."""
+    """Turn `AircallDataStale/warning dataset=calls` into the labels that the rule sets on that alert."""
     head, *pairs = alert.split()
     name, _, severity = head.partition("/")
     static = next(
@@ -83,7 +83,7 @@ def answers(url: str) -> bool:
 def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain: {what}"
+        assert time.monotonic() < deadline, f"waited {seconds} s without success: {what}"
         time.sleep(0.05)
 
 
@@ -195,7 +195,7 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
                 "AircallCallerWaitingTooLong/critical number_id=7",
             ],
             [],
-            id="everybody-busy-does-not-hide-a-long-wait",
+            id="all-users-busy-does-not-hide-a-long-wait",
         ),
     ],
 )

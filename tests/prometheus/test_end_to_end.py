@@ -18,7 +18,7 @@ from tests.support.stack import Stack, program, stack, stage_a_busy_moment
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Stack]:
-    """Somebody talks, somebody waits, and a few calls are over; events could come."""
+    """Run the stack with a conversation, a waiting caller, finished calls and a webhook."""
     account = SimulatedAccount(users=12, calls_per_hour=0, start=time.time())
     with stack(account, webhook=Webhook(token="a token")) as started:
         stage_a_busy_moment(started)

@@ -32,7 +32,7 @@ class Stores(NamedTuple):
     moment: float
 
     def ask(self, store: str, expression: str) -> dict[frozenset, float]:
-        """The values of that moment by labels."""
+        """Return the values at that time by labels."""
         query = {"query": expression, "time": self.moment}
         answer = requests.get(f"{store}/api/v1/query", params=query, timeout=10).json()
         return {

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[bytes], tuple[str, list[bytes]]]]:
-    """Makes servers that send one answer; gives each one's address, and what it is asked."""
+    """Return a function that starts a server with one response. It returns the address and the requests."""
     with closing(_Servers()) as servers:
         yield servers.start
 

@@ -1,4 +1,4 @@
-"""Ways in by what Aircall answers, or whoever stands in its place: bombs, huge numbers, links elsewhere."""
+"""Hostile responses from Aircall or a server in its place: bombs, huge numbers, links to other hosts."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def zipped(size: int, wbits: int) -> bytes:
 
 
 def teams(url: str) -> ApiError:
-    """What comes of asking that address."""
+    """Return the result of a request to that address."""
     client = Client(url, "the-id", "the-token", ClientMetrics(CollectorRegistry()))
     with pytest.raises(ApiError) as failed:
         client.send(endpoints.teams())

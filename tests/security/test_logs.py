@@ -23,7 +23,7 @@ HARMFUL = 'Ada\nts=now level=error msg="all is lost"\r\x1b[2J\x1b]0;title\x07\x9
 
 @pytest.fixture(params=["logfmt", "json"])
 def form(request: pytest.FixtureRequest) -> Iterator[LogFormat]:
-    """Logs in each form, and afterwards as they were before."""
+    """Set each log format, and restore the earlier one afterwards."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
     yield request.param
@@ -72,7 +72,7 @@ def test_no_secret_is_logged_in_whatever_it_is_wrapped(
     try:
         raise ValueError(f"at {secret}")
     except ValueError:
-        structlog.get_logger().exception("an error that nobody foresaw")
+        structlog.get_logger().exception("unexpected error")
     assert secret not in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""A secret that everybody on the machine can read is warned of."""
+"""The exporter warns of a secret that all users of the machine can read."""
 
 from pathlib import Path
 

@@ -21,7 +21,7 @@ SMUGGLED = b"GET /-/healthy HTTP/1.1\r\n" + LAST + b"\r\n"
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A real account's, as far as it knows: its metrics are for anybody, everything else for users."""
+    """Run an exporter that does not know its account is simulated. Only its metrics are public."""
     directory = tmp_path_factory.mktemp("doors")
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
     archive, web = Archive(sqlite_url(str(directory))), WebConfigReloader(with_password(directory))
@@ -30,7 +30,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def answers(one: Running, sent: bytes) -> list[int]:
-    """The statuses of what is answered until the other side hangs up."""
+    """Return the statuses of the responses until the server closes the connection."""
     host, port = one.url.removeprefix("http://").split(":")
     said = b""
     with ExitStack() as stack:

@@ -17,7 +17,7 @@ PINNED = dict(re.findall(r"^([a-z0-9-]+)==(\S+) \\$", LOCK, re.MULTILINE))
 
 
 def needed(requirement: Requirement) -> set[str]:
-    """The names of a requirement and of all that it needs in the image, as they are installed here."""
+    """Yield the names of a requirement and of its own requirements in the image, as installed here."""
     found: dict[str, Requirement] = {}
     ahead = [requirement]
     while ahead:

@@ -12,7 +12,7 @@ KNOWN = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 
 
 def laughs(levels: int, each: int = 10) -> str:
-    """A list of lists, each of aliases of the one before: it comes to `each` to the power of `levels`."""
+    """Return lists of aliases of each other, which expand to `each` to the power of `levels` values."""
     lists = ["&a0 [lol]"] + [
         f"&a{level} [{', '.join([f'*a{level - 1}'] * each)}]" for level in range(1, levels)
     ]

@@ -14,7 +14,7 @@ def ids(page, key):
 
 
 def stage(account, count, every=1):
-    """So many missed calls, one each `every` seconds up to the start."""
+    """Add `count` missed calls, one each `every` seconds up to the start."""
     number = next(iter(account.numbers))
     for index in range(count):
         at = START - (count - index) * every

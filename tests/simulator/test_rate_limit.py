@@ -1,4 +1,4 @@
-"""The company's rate limit: so many requests in each minute, announced or not."""
+"""The company's rate limit per minute, announced or not."""
 
 from email.utils import parsedate_to_datetime
 

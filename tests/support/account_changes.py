@@ -25,7 +25,7 @@ def page(items):
 
 @st.composite
 def calls(draw: st.DrawFn) -> Call:
-    """A call at any point of its journey, among few ids, so that calls are changed as well as added."""
+    """Draw a call in any phase. There are few ids, so that calls are also changed."""
     started_at = START + draw(st.integers(-1000, 100))
     answered_at = draw(st.none() | st.integers(0, 40).map(lambda wait: started_at + wait))
     ended_at = draw(st.none() | st.integers(0, 500).map(lambda length: (answered_at or started_at) + length))

@@ -9,7 +9,7 @@ from exporter.archive import schema
 
 
 def rows(database: str, table: str = "calls") -> list[Row]:
-    """The rows of one table."""
+    """Return the rows of one table."""
     engine = create_engine(database)
     with engine.connect() as connection:
         found = list(connection.execute(select(schema.metadata.tables[table])).all())
@@ -18,8 +18,9 @@ def rows(database: str, table: str = "calls") -> list[Row]:
 
 
 def tables(database: str) -> dict[str, list]:
-    """The rows of all tables, by their names, in an order of their own; without those that say which exporter
-    has loaded the archive.
+    """Return the sorted rows of all tables, by the names of the tables.
+
+    Rows that depend on the exporter that loaded the archive are left out.
     """
     engine = create_engine(database)
     with engine.connect() as connection:
@@ -44,7 +45,7 @@ def digits(number: str) -> str:
 
 
 def found_in(directory: Path, numbers: set[str]) -> set[str]:
-    """The numbers that stand in any file, as they are or as digits alone."""
+    """Return the numbers that any file contains, in their own format or as digits."""
     held = b"".join(file.read_bytes() for file in directory.iterdir())
     return {number for number in numbers if number.encode() in held or digits(number).encode() in held}
 

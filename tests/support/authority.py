@@ -37,7 +37,7 @@ class Authority:
         self._openssl("req -x509 -days 2 -subj", "/CN=Test CA", "-keyout ca.key -out ca.pem", NEW_KEY, CA_USE)
 
     def issue(self, name: str, common_name: str, days: int = 2) -> None:
-        """Write NAME.pem and NAME.key, valid for 127.0.0.1 and so many days."""
+        """Write NAME.pem and NAME.key, valid for 127.0.0.1 and `days`."""
         self._openssl("req -subj", f"/CN={common_name}", f"-keyout {name}.key -out {name}.csr", NEW_KEY)
         (self.directory / "san").write_text(LEAF)
         signed = f"-in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san -out {name}.pem"
@@ -65,12 +65,12 @@ def written(directory: Path, content: object) -> str:
 
 
 def with_password(directory: Path) -> str:
-    """A file that asks for `USER`'s password."""
+    """Write a file that requires `USER`'s password."""
     return written(directory, {"basic_auth_users": {USER[0]: HASH}})
 
 
 def exporter(authority: Authority, content: object, **served: Any) -> AbstractContextManager[Running]:
-    """An exporter behind a file with this content."""
+    """Run an exporter with a web configuration file of this content."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
     return running(account, web=WebConfigReloader(written(authority.directory, content)), **served)
 
@@ -80,7 +80,7 @@ def secure(exporter: Running) -> str:
 
 
 def common_name(exporter: Running, authority: Authority) -> str:
-    """The name in the certificate that is served to a new connection."""
+    """Return the name in the certificate that a new connection receives."""
     host, port = exporter.url.removeprefix("http://").split(":")
     context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
     context.verify_flags |= ssl.VERIFY_X509_STRICT

@@ -1,4 +1,4 @@
-"""A board as somebody looks at it: what Grafana asks for its panels, and how it puts the answers together."""
+"""A dashboard as a viewer sees it: what Grafana asks for its panels, and how it puts the answers together."""
 
 import re
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class View:
     chosen: Mapping[str, str]
 
     def ask(self, target: dict[str, Any], step: int = SCRAPE_INTERVAL) -> list[Sample]:
-        """What a panel's query brings: at the end of the time range, or at each multiple of `step` in it."""
+        """Return the result of a panel's query, at the end of the time range or at multiples of `step`."""
         values = self._values(step)
         if target.get("instant"):
             return self.prometheus.query(target["expr"], self.end, **values)
@@ -32,7 +32,7 @@ class View:
         return self.prometheus.query_range(target["expr"], start, end, step, **values)
 
     def lines(self, panel: Panel, step: int) -> dict[str, Line]:
-        """The lines or bars of a panel by their legend, each its values by time."""
+        """Return the lines or bars of a panel by their legend, each with its values by time."""
         assert step >= panel.least_step
         lines: dict[str, Line] = {}
         for target in panel.targets:
@@ -48,7 +48,7 @@ class View:
         return lines
 
     def table(self, panel: Panel, key: str) -> dict[str, dict[str, float]]:
-        """The columns of a table by their titles, each its values by row."""
+        """Return the columns of a table by their titles, each with its values by row."""
         names = next(t for t in panel.model["transformations"] if t["id"] == "organize")["options"][
             "renameByName"
         ]
@@ -60,7 +60,7 @@ class View:
         }
 
     def parts(self, panel: Panel) -> dict[tuple[str, str], float]:
-        """The parts of a panel's stacked bars, by row and column."""
+        """Return the parts of a panel's stacked bars, by row and column."""
         matrix = next(t for t in panel.model["transformations"] if t["id"] == "groupingToMatrix")["options"]
         (target,) = panel.targets
         return {

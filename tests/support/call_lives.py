@@ -31,7 +31,7 @@ class Moment:
 
 @st.composite
 def journeys(draw: st.DrawFn, call_id: int) -> list[Moment]:
-    """A call from its beginning, event by event, to its end or to where it is now."""
+    """Draw a call's events from its beginning to its end or its present phase."""
     users, later = st.sampled_from([1, 2, 3]), st.integers(0, 30)
     at = START + draw(st.integers(-600, 100))
     call = Call(
@@ -71,7 +71,7 @@ def journeys(draw: st.DrawFn, call_id: int) -> list[Moment]:
 
 
 def company() -> tuple[Account, EventProcessor]:
-    """One that is told of events."""
+    """Return an account that receives events."""
     account = Counting()
     account.configure(structs.replace(account.settings, webhook=Webhook(token="a token")))
     for event in KNOWN:

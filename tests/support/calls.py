@@ -17,7 +17,7 @@ def missed_call(account: SimulatedAccount, at: float, seconds: int = 5) -> Simul
 
 
 def call_event(name: str, call: SimulatedCall, at: float) -> Event:
-    """The event by which Aircall reports a call as it is now."""
+    """Return the event by which Aircall reports a call as it is now."""
     assert call.number
     read = Call(
         call.id,
@@ -47,13 +47,13 @@ def finished(account: SimulatedAccount, since: float = NOON - 900) -> list[Simul
 
 
 def live(database: str, account: SimulatedAccount, seconds: float, **settings) -> float:
-    """Run an exporter for `seconds` of simulated time; gives its counted calls at the end."""
+    """Run an exporter for `seconds` of simulated time. Returns its counted calls at the end."""
     with polled(account, archive=Archive(database), **settings) as world:
         world.live(seconds)
         return world.scrape().sum("aircall_calls_total")
 
 
 def some_number(account: SimulatedAccount) -> tuple[int, list[int]]:
-    """A number, and the users who answer it."""
+    """Return a number and its users."""
     number = next(number for number in account.numbers.values() if number.user_ids)
     return number.id, sorted(number.user_ids)

@@ -19,9 +19,9 @@ TODAY = NOON // HOUR * HOUR
 
 
 def busy() -> Company:
-    """A busy hour in which the exporter is restarted.
+    """Return a company in a busy hour in which the exporter is restarted.
 
-    Two users are namesakes, one is in no team, some are in two, and there are groups.
+    Two users have the same name, one is in no team, some are in two, and there are groups.
     """
     account = SimulatedAccount(users=12, calls_per_hour=120, start=NOON)
     users, numbers = list(account.users.values()), list(account.numbers.values())
@@ -52,12 +52,12 @@ def days() -> Company:
         for minute, wait in _calls_of(hour):
             account.schedule(begin + hour * HOUR + minute * 60, partial(_call, account, hour, wait))
     every = Duration(240)
-    seldom = Refresh(calls=every, availabilities=every, substatuses=every)
-    return Company("days", account, every=240, settings={"refresh": seldom})
+    rarely = Refresh(calls=every, availabilities=every, substatuses=every)
+    return Company("days", account, every=240, settings={"refresh": rarely})
 
 
 def _calls_of(hour: int) -> Iterator[tuple[int, int | None]]:
-    """Minute and wait of the hour's calls, none where nobody answers; no hour is like the day before."""
+    """Yield minute and wait of the hour's calls, without a wait if missed. No hour is like the day before."""
     for number in range(hour * 7 % 5):
         yield 2 + 5 * number, 5 + hour % 30
     for number in range(hour * 5 % 3):
@@ -112,7 +112,7 @@ def teams(company: Company) -> dict[str, set[int]]:
 
 
 def ended(company: Company, begin: float, end: float) -> list[SimulatedCall]:
-    """The calls that ended after `begin` up to `end` (UNIX seconds)."""
+    """Return the calls that ended after `begin` up to `end` (UNIX seconds)."""
     return [
         call
         for call in company.account.calls.values()
@@ -131,7 +131,7 @@ def quiet(company: Company, step: int) -> list[int]:
 
 
 def settled(company: Company) -> list[int]:
-    """The quiet moments at which no call is about to leave the activity period."""
+    """Return the times at which no call is about to leave the activity period."""
     starts = [call.started_at for call in company.account.calls.values()]
 
     def leaves(now: int) -> bool:
@@ -143,7 +143,7 @@ def settled(company: Company) -> list[int]:
 
 
 def whole(company: Company) -> tuple[int, int]:
-    """The first and the last quiet minute."""
+    """Return the first and the last quiet minute."""
     moments = quiet(company, 60)
     return moments[0], moments[-1]
 

@@ -43,7 +43,7 @@ def is_leader(exporter: Process) -> bool:
 
 
 def holders(url: str) -> list[int]:
-    """The sessions that hold a lock as exporters do."""
+    """Return the sessions that hold the lock of exporters."""
     engine = create_engine(url)
     with engine.connect() as connection:
         ours = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"

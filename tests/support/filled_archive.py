@@ -32,7 +32,7 @@ class Kept:
         self.calls = [c for c in self.account.calls.values() if c.started_at >= SINCE]
 
     def matching(self, criteria: Criteria) -> list[SimulatedCall]:
-        """The calls that match, newest first."""
+        """Return the calls that match, newest first."""
         found = [call for call in self.calls if self._matches(call, criteria)]
         return sorted(found, key=lambda call: (call.started_at, call.id), reverse=True)
 
@@ -81,7 +81,7 @@ class Kept:
         return {name for members, names in called if members & concerned for name in names}
 
     def totals(self, criteria: Criteria) -> FoundTotals:
-        """What the calls that match come to."""
+        """Return the totals of the calls that match."""
         calls = self.matching(criteria)
         done = [call for call in calls if call.ended_at is not None]
         answered = [call for call in done if call.answered_at is not None and not call.missed_call_reason]
@@ -115,5 +115,5 @@ def texts_of(criteria: Criteria) -> dict[str, list[str]]:
 
 
 def called(id_: int | None, name: str) -> set[str]:
-    """What somebody may be asked for by."""
+    """Return the names and ids by which an object may be searched."""
     return set() if id_ is None else {str(id_), name, f"{name} {id_}"}

@@ -19,7 +19,7 @@ from harness.simulated_time import NOON, Polled, polled
 from tests.support.archive_contents import rows
 from tests.support.recovery import read_whole
 
-SELDOM = Refresh(calls=Duration(30), availabilities=Duration(60))
+RARELY = Refresh(calls=Duration(30), availabilities=Duration(60))
 
 
 REPLACED = "archive replaced; loading it again"
@@ -27,7 +27,7 @@ REPLACED = "archive replaced; loading it again"
 
 @pytest.fixture
 def busy() -> SimulatedAccount:
-    """It opens when the exporter starts, which therefore counts every call."""
+    """Return an account whose first call begins after the exporter's start, so that every call counts."""
     return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
 
 
@@ -45,7 +45,7 @@ def polled_file(account: SimulatedAccount, file: Path) -> Iterator[tuple[Polled,
     file.parent.mkdir(exist_ok=True)
     with (
         capture_logs() as logged,
-        polled(account, archive=Archive(f"sqlite:///{file}"), refresh=SELDOM) as world,
+        polled(account, archive=Archive(f"sqlite:///{file}"), refresh=RARELY) as world,
     ):
         world.live_until_complete()
         yield world, logged

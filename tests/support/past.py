@@ -20,7 +20,7 @@ QUICK = Refresh(calls=Duration(2), availabilities=Duration(2), substatuses=Durat
 
 @contextmanager
 def scraped(exporter: Running, directory: Path) -> Iterator[Prometheus]:
-    """A Prometheus that asks the exporter every second."""
+    """Run a Prometheus that scrapes the exporter every second."""
     address, target = free_address(), exporter.url.removeprefix("http://")
     (directory / "prometheus.yml").write_text(
         "global: {scrape_interval: 1s, scrape_timeout: 1s}\n"
@@ -41,7 +41,7 @@ def scraped(exporter: Running, directory: Path) -> Iterator[Prometheus]:
 class Past:
     """What was: the companies, and Prometheus servers that remember them all.
 
-    `often` is for those that are scraped every ten seconds, `seldom` for the others; `recorded` has the
+    `often` is for those that are scraped every ten seconds, `rarely` for the others; `recorded` has the
     recording rules' series as well.
     """
 
@@ -49,18 +49,18 @@ class Past:
     days: Company
     troubled: Company
     often: Prometheus
-    seldom: Prometheus
+    rarely: Prometheus
     recorded: Prometheus
 
     def view(self, company: Company, begin: float, end: float, **chosen: str) -> View:
-        """A board on the company, from `begin` to `end` (UNIX seconds)."""
-        prometheus = self.seldom if company is self.days else self.often
+        """Return a dashboard of the company, from `begin` to `end` (UNIX seconds)."""
+        prometheus = self.rarely if company is self.days else self.often
         if chosen.get("calls", "").endswith(":sum"):
             prometheus = self.recorded
         return View(prometheus, begin, end, {"instance": company.name, **chosen})
 
     def bars(self, company: Company, panel: Panel, **chosen: str) -> dict[str, Line]:
-        """A panel's bars of five minutes each, the first beginning and the last ending at a quiet moment."""
+        """Return a panel's bars of five minutes each. The first begins and the last ends at a quiet time."""
         step = 300
         moments = companies.quiet(company, step)
         chosen = {name: value for name, value in chosen.items() if value != "All"}

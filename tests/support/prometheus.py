@@ -14,7 +14,7 @@ ALL = {"job": ".+", "instance": ".+", "team": ".*", "number": ".*"}
 
 
 def filled_in(expr: str, chosen: dict[str, str]) -> str:
-    """The expression with the variables' values: what is not chosen is All."""
+    """Return the expression with the variables' values, by default All."""
     values = ALL | BUILT_IN | chosen
     return re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda found: values.get(found[1] or found[2], found[0]), expr)
 

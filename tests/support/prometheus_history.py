@@ -51,7 +51,7 @@ class Company:
     scrapes: list[float] = field(default_factory=list)
     """UNIX seconds of each scrape since everything was known."""
     states: list[list[tuple[float, dict[int, str]]]] = field(default_factory=list)
-    """What Aircall said that everybody was doing, and when: a list for each life of the exporter."""
+    """The availabilities at Aircall and their times, a list for each run of the exporter."""
     requests: list[LoggedRequest] = field(default_factory=list)
 
     @property
@@ -170,7 +170,7 @@ def _promtool(*arguments: str | Path) -> None:
 
 @contextmanager
 def remembering(data: Path, patience: float) -> Iterator[str]:
-    """The address of a Prometheus that scrapes nothing, and remembers what is in `data`.
+    """Run a Prometheus that scrapes nothing and contains `data`. Returns its address.
 
     A scrape without a series marks it as gone, which promtool cannot write: here it is gone when its last
     sample is older than `patience` (seconds).

@@ -59,11 +59,11 @@ class Company:
         self._pace = 0.0
 
     def exporter(self) -> AbstractContextManager[Process]:
-        """An exporter of this account, until the block is left."""
+        """Run an exporter of this account until the block is left."""
         return process(*self.flags, command=self.command, **credential(self.aircall))
 
     def read_whole(self, exporter: Process) -> Scrape:
-        """Let the account stand still until everything is read and saved; gives a scrape of that."""
+        """Stop the account's time until all data is fetched and saved. Returns a scrape after that."""
         self.stand_still()
 
         def nothing_is_left() -> bool:
@@ -79,7 +79,7 @@ class Company:
         return eventually(lambda: _saved(Scrape.at(exporter.url)))
 
     def until_polled(self, exporter: Process, times: int = 1) -> Scrape:
-        """Wait until the calls have been polled so many times more; gives a scrape of that."""
+        """Wait until the calls have been polled this many times more. Returns a scrape after that."""
         wanted = _polls(Scrape.at(exporter.url)) + times
 
         def polled() -> Scrape | None:

@@ -46,7 +46,7 @@ def page_with(is_bad: Callable[[int], bool], respond: Respond) -> Respond:
 
 
 def crowd(account: SimulatedAccount, begin: float, calls: int = 60) -> float:
-    """Let so many callers be missed, one a second; gives when that is over."""
+    """Let callers be missed, one per second. Returns the time after the last one."""
     for second in range(calls):
         missed_call(account, begin + second)
     return begin + calls + 5

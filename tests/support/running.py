@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def eventually(look: Callable[[], T], within: float = 30) -> T:
-    """Look until there is something to see; gives it. Raises AssertionError after `within` seconds."""
+    """Wait until `look` returns a result, and return it. Raises AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         try:
@@ -51,7 +51,7 @@ class Running:
         )
 
     def until_polled(self) -> Scrape:
-        """Wait until calls and availabilities have both been asked for after now; gives a scrape of that."""
+        """Wait until calls and availabilities have been requested again. Returns a scrape after that."""
         now = self.service.clock()
 
         def fresh() -> bool:

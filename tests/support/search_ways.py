@@ -52,7 +52,7 @@ def only_strangers(errors: str) -> bool:
 
 
 def flags(texts: Texts) -> list[str]:
-    """A query's names and values as flags."""
+    """Return a query's names and values as flags."""
     return [
         ("--missed" if value == "true" else "--no-missed")
         if name == "missed" and value in ("true", "false")
@@ -71,7 +71,7 @@ def found_by_command(url: str, texts: Texts) -> list[int]:
 
 @contextmanager
 def served(archive: Archive | None) -> Iterator[str]:
-    """Serve the API to an archive, for clients who have all shown a credential; gives its address."""
+    """Serve the API to an archive, for clients who are all authenticated. Returns its address."""
     pages = Starlette(routes=[api(archive, lambda _: None)])
 
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +95,7 @@ def ask(address: str, texts: Texts, user: tuple[str, str] | None = None) -> requ
 
 
 def pages(address: str, texts: Texts) -> Iterator[dict]:
-    """The answers for all pages, one after the other."""
+    """Yield the responses for all pages, one after the other."""
     answer = ask(address, texts).json()
     yield answer
     while answer["next"]:

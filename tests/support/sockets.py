@@ -35,7 +35,7 @@ def is_answered(client: socket.socket) -> bool:
 
 
 def asked_with(one: Running, head: bytes, pieces: int) -> bytes:
-    """What is answered, at first, to a head that arrives in so many pieces."""
+    """Return the first response to a head that arrives in this number of pieces."""
     with ExitStack() as stack:
         client = connected(one, stack)
         try:

@@ -144,7 +144,7 @@ def stack(
 
 
 def stage_a_busy_moment(stack: Stack) -> None:
-    """Let somebody talk, somebody wait, and a few calls be over, on an account where nothing else happens."""
+    """Simulate a conversation, a waiting caller and finished calls, on a quiet account."""
     account, now = stack.exporter.account, time.time()
     users = sorted(user for user in account.users if account.numbers_of(user))
     number = account.numbers_of(users[0])[0].id

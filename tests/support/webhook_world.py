@@ -1,4 +1,4 @@
-"""An exporter that is told of events, over real HTTP, in simulated time."""
+"""Run an exporter that receives events, over real HTTP, in simulated time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

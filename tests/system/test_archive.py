@@ -141,8 +141,8 @@ def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
     for minute in range(2, 300):
         at = NOON + 60 * minute
         account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
-    seldom = Refresh(calls=Duration(300), availabilities=Duration(300))
-    with polled(account, archive=Archive(database), refresh=seldom) as world:
+    rarely = Refresh(calls=Duration(300), availabilities=Duration(300))
+    with polled(account, archive=Archive(database), refresh=rarely) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", answer(503)))
         world.live(5 * 3600)
         world.aircall.faults.clear()

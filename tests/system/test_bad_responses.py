@@ -1,4 +1,4 @@
-"""When Aircall misbehaves: the last good values stay, ages grow, errors are counted, and it mends itself."""
+"""When Aircall misbehaves: the last good values stay, ages grow, errors are counted, and it recovers."""
 
 from collections.abc import Callable
 from itertools import count

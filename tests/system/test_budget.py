@@ -7,7 +7,7 @@ from harness.simulated_time import NOON, polled
 
 
 def most_in_a_minute(times: list[float]) -> int:
-    """The most requests that any sliding 60 seconds hold."""
+    """Return the largest number of requests in any 60 seconds."""
     return max(bisect_right(times, start + 60) - position for position, start in enumerate(times))
 
 

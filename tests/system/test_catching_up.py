@@ -87,8 +87,8 @@ def test_a_longer_reach_reads_what_is_missing_and_nothing_twice(
 
 
 def test_late_edits_reach_the_archive(database: str, quiet: SimulatedAccount) -> None:
-    seldom = Refresh(calls=Duration(1200), availabilities=Duration(1200), substatuses=Duration(1200))
-    with polled(quiet, archive=Archive(database), refresh=seldom) as world:
+    rarely = Refresh(calls=Duration(1200), availabilities=Duration(1200), substatuses=Duration(1200))
+    with polled(quiet, archive=Archive(database), refresh=rarely) as world:
         world.live_until_complete()
         call = call_at(quiet, world.time.now)
         for age in RECHECK_AGES_S[::2]:

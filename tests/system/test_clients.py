@@ -26,7 +26,7 @@ def password_file(tmp_path: Path) -> str:
 
 @contextmanager
 def prometheus(tmp_path: Path, jobs: list[dict[str, Any]]) -> Iterator[str]:
-    """A Prometheus that scrapes these; gives its address."""
+    """Run a Prometheus that scrapes these. Returns its address."""
     address = free_address()
     config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}
     (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
@@ -47,7 +47,7 @@ def health(address: str) -> dict[str, tuple[str, str]]:
 
 
 def all_known(found: dict[str, tuple[str, str]], jobs: int) -> dict[str, tuple[str, str]]:
-    """What was found, once so many jobs have been scraped."""
+    """Return the result after this number of jobs has been scraped."""
     assert len(found) == jobs
     assert "unknown" not in {state for state, _ in found.values()}
     return found

@@ -20,7 +20,7 @@ from tests.support.calls import HOUR, call_event, calls_total, hear, live, misse
 
 @pytest.fixture
 def account() -> SimulatedAccount:
-    """A quiet company: nothing happens but what a test lets happen."""
+    """Return a quiet company, which only the test changes."""
     return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 

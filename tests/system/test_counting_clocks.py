@@ -30,7 +30,7 @@ WRONG = {
 
 @pytest.fixture
 def account() -> SimulatedAccount:
-    """A quiet company whose last calls were made 20 hours before the first start."""
+    """Return a quiet company whose last calls were made 20 hours before the first start."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON, history=10 * DAY)
     for position in range(30):
         missed_call(account, NOON - BEHIND - 600 + 15 * position)

@@ -102,7 +102,7 @@ class Script:
             self.world.poller.configure(self.world.settings, self.world.client)
 
     def kill(self, off: int) -> None:
-        """What was not saved is lost."""
+        """Kill the exporter, which loses unsaved data."""
         if self.world is not None:
             self.world.client.close()
             self.world.writer._archive.close()

@@ -26,8 +26,10 @@ REQUESTS_OF_A_START = 24
 
 @dataclass(frozen=True)
 class Moment:
-    """When an exporter dies: at one of its requests, counted from its start or from when it first saved how
-    far it had read. Or else in the first transaction that it has open from then on.
+    """When an exporter is killed.
+
+    It is killed at one of its requests, counted from its start or from its first checkpoint, or in the first
+    transaction after that request.
     """
 
     request: int
@@ -79,7 +81,7 @@ def kill(company: Company, moment: Moment, connection: Connection) -> None:
 
 
 def assert_archive_is_true_to_itself(company: Company) -> None:
-    """It has every call of the time that it says it has, and every call that it says it has counted."""
+    """Assert that the archive has all calls of its fetched ranges, and all calls that it has counted."""
     with company.looking() as connection:
         if not inspect(connection).has_table("state"):
             return
@@ -99,7 +101,7 @@ def assert_archive_is_true_to_itself(company: Company) -> None:
 
 @contextmanager
 def watching(database: str) -> Iterator[Connection]:
-    """A connection that sees whether others are in a transaction."""
+    """Return a connection that shows whether others are in a transaction."""
     engine = create_engine(database, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":

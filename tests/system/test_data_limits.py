@@ -261,9 +261,9 @@ def test_memberships_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPat
     lists.finish_teams(Listed(set(page.ids), 0.0))
     assert sum(map(len, lists.directory.members.values())) <= 1000
     assert lists.limits["memberships"] > 0
-    everybody = frozenset(range(300))
-    assigned = dict.fromkeys(range(20), everybody)
-    lists.apply_assignments(assigned, everybody, frozenset(assigned), 0.0)
+    all_users = frozenset(range(300))
+    assigned = dict.fromkeys(range(20), all_users)
+    lists.apply_assignments(assigned, all_users, frozenset(assigned), 0.0)
     assert lists.directory.assigned is not None
     assert sum(map(len, lists.directory.assigned.values())) <= 1000
     assert lists.limits["assignments"] > 0

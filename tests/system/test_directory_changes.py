@@ -67,13 +67,13 @@ def test_renamed_and_moved_users_are_followed(world: Polled, account: SimulatedA
     world.poller.refresh()
     world.live(30)
     assert "Old" in world.scrape().labels("aircall_user_team_info", "team", user_id=user.id)
-    user.name = "Somebody Else"
+    user.name = "Someone Else"
     old.user_ids.discard(user.id)
     new.user_ids.add(user.id)
     world.poller.refresh()
     world.live(30)
     scrape = world.scrape()
-    assert scrape.labels("aircall_user_info", "user", user_id=user.id) == {"Somebody Else"}
+    assert scrape.labels("aircall_user_info", "user", user_id=user.id) == {"Someone Else"}
     teams = scrape.labels("aircall_user_team_info", "team", user_id=user.id)
     assert "New" in teams and "Old" not in teams
 

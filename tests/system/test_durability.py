@@ -91,7 +91,7 @@ def test_postgresql_archive_waits_for_the_disk_whatever_the_database_is_set_to(
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
-    """The files and directories that are written to disk, in order."""
+    """Return the files and directories that are written to disk, in order."""
     found: list[Path] = []
     fsync = os.fsync
 

@@ -35,7 +35,7 @@ def account() -> SimulatedAccount:
 
 @pytest.fixture
 def hidden(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
-    """The ids of calls whose end Aircall does not give."""
+    """Return the ids of calls whose end Aircall does not report."""
     ids: set[int] = set()
 
     def payload(call: SimulatedCall, *others: Any) -> Any:

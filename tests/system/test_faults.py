@@ -17,7 +17,7 @@ from harness.simulated_time import NOON, polled
 from tests.support.recovery import REQUESTS, read_whole, until_read
 
 LASTING = 90
-"""Seconds of misbehaviour, at least: up to the end of a minute, when Aircall's limit begins anew."""
+"""Seconds of misbehaviour, at least: up to the end of a minute, when Aircall's limit begins again."""
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: f"{trouble.fault}, {trouble.done}")

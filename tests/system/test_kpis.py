@@ -1,4 +1,4 @@
-"""The KPIs on the board equal those that a plain recount of the account's calls gives."""
+"""The KPIs on the board equal those of a plain recount of the account's calls."""
 
 from functools import partial
 
@@ -33,7 +33,7 @@ POORLY = NetworkConditions(lost=0.1, doubled=0.1, late=0.2, late_seconds=60)
     ids=["24 polled", "60 polled", "30 polled", "24 told", "60 told"],
 )
 def world(request: pytest.FixtureRequest):
-    """A call centre at some busy moment, read by an exporter that has seen the last half hour."""
+    """Draw a call centre at a busy time, and an exporter that has polled it for half an hour."""
     users, calls_per_hour, seed, watched = request.param
     account = SimulatedAccount(users=users, calls_per_hour=calls_per_hour, seed=seed, start=NOON)
     with watched(account, sla=SLA) as world:

@@ -26,7 +26,7 @@ STARTED = NOON - 3500
 
 @pytest.fixture
 def call(account: SimulatedAccount) -> SimulatedCall:
-    """A call of almost an hour ago that was tagged, commented and assigned after its end."""
+    """Return a call of almost an hour ago that was tagged, commented and assigned after its end."""
     number, users = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=STARTED)
     account.answer(call.id, users[0], at=STARTED + 5)
@@ -39,7 +39,7 @@ def call(account: SimulatedAccount) -> SimulatedCall:
 
 
 def versions(account: SimulatedAccount, call: SimulatedCall) -> dict[str, Event]:
-    """The events of the call as it was before its tag, without what was done afterwards."""
+    """Return the events of the call before it was tagged, without later changes."""
     ringing = changed(call, answered_at=None, ended_at=None, user=None)
     going_on = changed(call, ended_at=None, user=account.users[some_number(account)[1][0]])
     return {
@@ -50,7 +50,7 @@ def versions(account: SimulatedAccount, call: SimulatedCall) -> dict[str, Event]
 
 
 def kept(database: str) -> tuple[list, list, list]:
-    """The calls, tags and comments in the archive."""
+    """Return the calls, tags and comments in the archive."""
     calls, tags, comments = (
         sorted(map(tuple, rows(database, table))) for table in ("calls", "call_tags", "call_comments")
     )

@@ -67,7 +67,7 @@ def sum_of_others(calls: dict, shown: set[str]) -> dict:
 
 
 def user_calls(world: Polled) -> dict[str, float]:
-    """What is counted for each user, and for all others together."""
+    """Return the counters of each user, and of all others together."""
     found: dict[str, float] = {}
     for labels, n in world.scrape().all("aircall_calls_total").items():
         found[dict(labels)["user_id"]] = found.get(dict(labels)["user_id"], 0) + n
@@ -127,8 +127,8 @@ FLOOD = 1000
 
 def test_a_flood_of_calls_leaves_nothing_behind_once_it_is_over() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    seldom = Refresh(calls=Duration(60), availabilities=Duration(60))
-    with polled(account, served={"rate_limit": 6000}, refresh=seldom) as world:
+    rarely = Refresh(calls=Duration(60), availabilities=Duration(60))
+    with polled(account, served={"rate_limit": 6000}, refresh=rarely) as world:
         world.live_until_complete()
         before = memory()
         flood(world)

@@ -14,7 +14,7 @@ MINUTE = 60 + 15
 
 
 def shown(world: Polled) -> dict[str, set[str]]:
-    """The substatuses by user id."""
+    """Return the substatuses by user id."""
     told: dict[str, set[str]] = {}
     for labels, value in world.scrape().all("aircall_user_substatus").items():
         assert value == 1

@@ -18,7 +18,7 @@ from tests.support.webhook_world import TOKEN, ToldWorld, told
 
 @pytest.fixture
 def world(account: SimulatedAccount) -> Iterator[ToldWorld]:
-    """The quiet company, told of events, and polled no more."""
+    """Run an exporter of the quiet company that receives events and no longer polls."""
     with told(account) as world:
         world.live_until_complete()
         world.poller.tasks.enabled = ()
@@ -26,7 +26,7 @@ def world(account: SimulatedAccount) -> Iterator[ToldWorld]:
 
 
 def at(world: ToldWorld, later: float) -> Scrape:
-    """What is served some seconds later."""
+    """Return what is served some seconds later."""
     world.time.now += later
     world.deliver()
     return world.scrape()
@@ -126,7 +126,7 @@ def test_what_polls_cannot_tell_is_counted_to_the_second(world: ToldWorld, accou
 
 
 def event(world: ToldWorld, token: object = TOKEN, **changes: object) -> bytes:
-    """A call that has just begun, as Aircall tells of it."""
+    """Return the event of a call that has just begun."""
     data = {"id": 1, "direction": "inbound", "status": "initial", "started_at": int(world.time.now)}
     number = next(iter(world.account.numbers))
     content = {

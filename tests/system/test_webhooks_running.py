@@ -30,7 +30,7 @@ def quiet() -> SimulatedAccount:
 
 @contextmanager
 def pushed(account: SimulatedAccount) -> Iterator[Running]:
-    """An exporter that polls an account, and is told of its events."""
+    """Run an exporter that polls an account and receives its events."""
     settings = {"refresh": Refresh(calls=1, availabilities=1), "webhook": Webhook(token=TOKEN, refresh=1)}
     with running(account, served={"rate_limit": 6000}, **settings) as exporter:
         exporter.until_ready()
@@ -82,7 +82,7 @@ def aircall() -> Iterator[SimulatedAircall]:
         yield aircall
 
 
-@pytest.mark.parametrize("own", ["", ", listen_address: '127.0.0.1:0'"], ids=["beside", "own"])
+@pytest.mark.parametrize("own", ["", ", listen_address: '127.0.0.1:0'"], ids=["shared", "own"])
 def test_events_want_the_token_where_pages_want_a_password(
     aircall: SimulatedAircall, tmp_path: Path, own: str
 ) -> None:

@@ -19,7 +19,7 @@ USERS = {"basic_auth_users": {USER[0]: HASH}}
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
-    """That of a real account, as far as it knows."""
+    """Return an archive that does not know its account is simulated."""
     return Archive(sqlite_url(str(tmp_path)))
 
 

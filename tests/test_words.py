@@ -1,0 +1,94 @@
+"""The check for disallowed words finds each of them, and `make check` runs all checks on this repository."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.words import ROOT, check, files, main
+
+WRONG = (
+    "The row is built anew.",
+    "It is rarely polled.",
+    "Of late, it fails.",
+    "It waits for ever.",
+    "It is requested in vain.",
+    "Return so many calls.",
+    "It runs beside the poller.",
+    "Besides, it counts.",
+    "The board is told of calls.",
+    "It tells\nof calls.",
+    "A restart mends it.",
+    "The exporter lifts the archive.",
+    "It heeds the limit.",
+    "Events that are known by heart.",
+    "Whoever asks is served.",
+    "Somebody waits.",
+    "Everybody is busy.",
+    "The user and his team.",
+    "An error that nobody foresaw.",
+    "A number, none where it is unknown.",
+    "Hence it is rejected.",
+    "It holds half of a sign.",
+    "Control signs are removed.",
+    "A list; gives its length.",
+    "A call center.",
+)
+RIGHT = (
+    "A sign of life.",
+    "The user signs out.",
+    "A parameter `sign`, 1 or -1.",
+    "A client gives up.",
+    "Nobody is waiting.",
+    "The history of this user.",
+    "Recommended: the mending-free path.",
+)
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_a_disallowed_word_is_found_with_its_line_and_replacement(text: str) -> None:
+    (found,) = check(f"First line.\n{text}")
+    assert found.line == 2
+    assert found.instead
+
+
+@pytest.mark.parametrize("text", RIGHT)
+def test_correct_uses_are_not_found(text: str) -> None:
+    assert not list(check(text))
+
+
+def test_each_place_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("README.md", "Makefile", "exporter/a.py", "docs/b/c.md", "grafana/dashboards/d.json"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("right\nseldom\n", encoding="utf-8")
+    (tmp_path / "requirements.lock").write_text("rarely", encoding="utf-8")
+    assert main(tmp_path) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert "README.md:2: found 'rarely', expected rarely" in lines
+
+
+def test_texts_of_each_kind_are_among_the_checked_files() -> None:
+    names = {str(path.relative_to(ROOT)) for path in files(ROOT)}
+    assert {
+        "README.md", "CONTRIBUTING.md", "Makefile", ".env.example", "exporter/cli/flags.py", "docs/alerts.md",
+        "prometheus/rules/alerts.yml", "grafana/dashboards/aircall-wallboard.json", "deploy/rules.py",
+    } <= names  # fmt: skip
+
+
+def checks(target: str) -> list[str]:
+    """Return the commands of a target of the Makefile."""
+    rule = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert rule
+    return re.findall(r"\$\(BIN\)/(.+)", rule[1])
+
+
+def test_make_check_runs_every_check() -> None:
+    commands = ["ruff check", "ruff format --check", "mypy", "lint-imports --no-cache", "codespell"]
+    assert checks("check") == [*commands, "python -m scripts.words"]
+
+
+def test_pre_commit_runs_make_check() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert re.findall(r"entry: (.+)", hooks) == ["make check"]
