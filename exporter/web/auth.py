@@ -12,6 +12,7 @@ from exporter.web.config import WebConfig
 from exporter.web.connections import CLIENT_CERT_VERIFIED, PRESENCE, Presence
 from exporter.web.passwords import Passwords
 from exporter.web.require_auth import USER
+from exporter.webhooks.receiver import SENDER_KNOWN
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -32,12 +33,15 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         config, headers = self._config(), Headers(scope=scope)
+        presence: Presence = scope["state"][PRESENCE]
         started = False
 
         async def with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                presence.authenticated = USER in scope or SENDER_KNOWN in scope["state"]
+                presence.doubtful = message["status"] == 401
                 MutableHeaders(scope=message).update(config.headers)
             await send(message)
 
@@ -46,7 +50,7 @@ class AuthMiddleware:
             await (rejection or self._app)(scope, receive, with_headers)
         except asyncio.CancelledError:  # the server stops and does not wait for this request any longer
             if started:
-                scope["state"][PRESENCE].hang_up()
+                presence.hang_up()
             else:
                 await PlainTextResponse(_STOPPING, 503, {"Connection": "close"})(scope, receive, send)
 
@@ -70,11 +74,11 @@ class AuthMiddleware:
     async def _verify(self, users: Mapping[str, str], name: str, password: bytes, scope: Scope) -> bool:
         presence: Presence = scope["state"][PRESENCE]
         address, _ = scope["client"] or ("", 0)
-        presence.unproven = True
-        try:
-            return await self._passwords.right(users, name, password, address, presence.lost)
-        finally:
-            presence.unproven = False
+        presence.doubtful = True
+        right = await self._passwords.right(users, name, password, address, presence.lost)
+        presence.doubtful = not right
+        presence.authenticated |= right
+        return right
 
 
 def _rejection(scope: Scope, headers: Headers) -> Response | None:
