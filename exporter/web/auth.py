@@ -16,6 +16,12 @@ from exporter.webhooks.receiver import SENDER_KNOWN
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
+MAX_VALUE_CHARS = 2000
+"""A header with a longer value is treated as absent, since the time to parse it would be too long."""
+
+MAX_PARAMETERS = 1000
+"""Parameters in a query. Parsing takes two milliseconds for so many."""
+
 _STOPPING = "The exporter is stopping and has not finished this request.\n"
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="aircall-exporter"'}
@@ -32,7 +38,8 @@ class AuthMiddleware:
         self._passwords = Passwords()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        config, headers = self._config(), Headers(scope=scope)
+        config, rejection = self._config(), _rejection(scope, Headers(scope=scope))
+        scope = {**scope, "headers": [each for each in scope["headers"] if len(each[1]) <= MAX_VALUE_CHARS]}
         presence: Presence = scope["state"][PRESENCE]
         started = False
 
@@ -46,7 +53,7 @@ class AuthMiddleware:
             await send(message)
 
         try:
-            rejection = _rejection(scope, headers) or await self._authenticate(config, scope, headers)
+            rejection = rejection or await self._authenticate(config, scope, Headers(scope=scope))
             await (rejection or self._app)(scope, receive, with_headers)
         except asyncio.CancelledError:  # the server stops and does not wait for this request any longer
             if started:
@@ -86,6 +93,9 @@ def _rejection(scope: Scope, headers: Headers) -> Response | None:
     if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may have used the other one
         problem = "Content-Length and Transfer-Encoding exclude each other.\n"
         return PlainTextResponse(problem, 400, {"Connection": "close"})
+    if (parameters := scope["query_string"].count(b"&") + 1) > MAX_PARAMETERS:
+        problem = f"The query has too many parameters: found {parameters}, wanted at most {MAX_PARAMETERS}.\n"
+        return PlainTextResponse(problem, 400)
     if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
         return PlainTextResponse("Cross-site request rejected.\n", 403)
     return None
