@@ -1,6 +1,10 @@
 """Limit the number and duration of connections, so that no client can block scrapes.
 
 uvicorn itself waits without a limit for the rest of a request, and rejects new connections when it is full.
+So this module replaces undocumented parts of it, which `tests/web/test_uvicorn.py` lists, and its version is
+pinned. hypercorn, whose timeouts are settings, was tried instead. It limits neither the number of connections
+nor the unfinished requests, and its limit on time is for each read. With 456 half-open connections, a scrape
+timed out, so `tests/web/test_limits.py::test_more_half_open_connections_than_there_is_room_for` decided it.
 """
 
 import asyncio
