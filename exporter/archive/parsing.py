@@ -15,6 +15,9 @@ from exporter.text import truncate
 TIME_FORMATS = "a time such as 2026-11-23, 2026-11-23T14:30, 2h (that long ago), now or UNIX seconds"
 """The accepted forms of a time."""
 
+LONGEST_NAME = 60
+"""Characters of an unknown name that are compared with the known ones; the time grows with the length."""
+
 
 def parse_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo | None) -> Criteria:
     """Parse criteria from strings by parameter name. Without `to`, the period ends now.
@@ -39,7 +42,7 @@ def reject_unknown(given: Iterable[str], known: Sequence[str]) -> None:
     """Raise CriterionError for an unknown name."""
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            close = difflib.get_close_matches(name[:LONGEST_NAME], known, n=1)
             hint = f", did you mean {close[0]}?" if close else f"; known are {', '.join(known)}"
             raise CriterionError(truncate(name).strip('"'), f"unknown parameter{hint}")
 

@@ -12,8 +12,15 @@ from exporter.web.config import WebConfig
 from exporter.web.connections import CLIENT_CERT_VERIFIED, PRESENCE, Presence
 from exporter.web.passwords import Passwords
 from exporter.web.require_auth import USER
+from exporter.webhooks.receiver import SENDER_KNOWN
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+MAX_VALUE_CHARS = 2000
+"""A header with a longer value is treated as absent, since the time to parse it would be too long."""
+
+MAX_PARAMETERS = 1000
+"""Parameters in a query. Parsing this number takes two milliseconds."""
 
 _STOPPING = "The exporter is stopping and has not finished this request.\n"
 
@@ -32,22 +39,26 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on an authenticated request, or reject it. Adds the configured headers to responses."""
-        config, headers = self._config(), Headers(scope=scope)
+        config, rejection = self._config(), _rejection(scope, Headers(scope=scope))
+        scope = {**scope, "headers": [each for each in scope["headers"] if len(each[1]) <= MAX_VALUE_CHARS]}
+        presence: Presence = scope["state"][PRESENCE]
         started = False
 
         async def with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                presence.authenticated = USER in scope or SENDER_KNOWN in scope["state"]
+                presence.doubtful = message["status"] == 401
                 MutableHeaders(scope=message).update(config.headers)
             await send(message)
 
         try:
-            rejection = _rejection(scope, headers) or await self._authenticate(config, scope, headers)
+            rejection = rejection or await self._authenticate(config, scope, Headers(scope=scope))
             await (rejection or self._app)(scope, receive, with_headers)
         except asyncio.CancelledError:  # the server stops and does not wait for this request any longer
             if started:
-                scope["state"][PRESENCE].hang_up()
+                presence.hang_up()
             else:
                 await PlainTextResponse(_STOPPING, 503, {"Connection": "close"})(scope, receive, send)
 
@@ -71,11 +82,11 @@ class AuthMiddleware:
     async def _verify(self, users: Mapping[str, str], name: str, password: bytes, scope: Scope) -> bool:
         presence: Presence = scope["state"][PRESENCE]
         address, _ = scope["client"] or ("", 0)
-        presence.unproven = True
-        try:
-            return await self._passwords.right(users, name, password, address, presence.lost)
-        finally:
-            presence.unproven = False
+        presence.doubtful = True
+        right = await self._passwords.right(users, name, password, address, presence.lost)
+        presence.doubtful = not right
+        presence.authenticated |= right
+        return right
 
 
 def _rejection(scope: Scope, headers: Headers) -> Response | None:
@@ -83,6 +94,9 @@ def _rejection(scope: Scope, headers: Headers) -> Response | None:
     if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may have used the other one
         problem = "Content-Length and Transfer-Encoding exclude each other.\n"
         return PlainTextResponse(problem, 400, {"Connection": "close"})
+    if (parameters := scope["query_string"].count(b"&") + 1) > MAX_PARAMETERS:
+        problem = f"The query has too many parameters: found {parameters}, wanted at most {MAX_PARAMETERS}.\n"
+        return PlainTextResponse(problem, 400)
     if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
         return PlainTextResponse("Cross-site request rejected.\n", 403)
     return None

@@ -1,6 +1,11 @@
 """Limit the number and duration of connections, so that no client can block scrapes.
 
 uvicorn itself waits without a limit for the rest of a request, and rejects new connections when it is full.
+So this module replaces undocumented parts of it, which `tests/web/test_uvicorn.py` lists, and its version is
+pinned. hypercorn, whose timeouts are settings, was tried instead. It limits neither the number of connections
+nor the unfinished requests, and its limit on time is for each read. With 456 half-open connections, a scrape
+timed out. The test that decided this is
+`tests/web/test_connections.py::test_more_half_open_connections_than_there_is_room_for`.
 """
 
 import asyncio
@@ -14,27 +19,25 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from exporter.addresses import client_network
+from exporter.web.connection_limiter import ConnectionLimiter
 from exporter.web.http_parser import SLICE, Parser
 
 log = structlog.get_logger()
-
-MAX_CONNECTIONS = 256
-"""Connections at a time. A further one closes another, which `ConnectionLimiter` chooses."""
-
-MAX_UNFINISHED = 64
-"""Connections with an incomplete request. A further one closes the one whose request began first."""
 
 HANDSHAKE_TIMEOUT_S = 10.0
 """Maximum duration of a TLS handshake."""
 
 REQUEST_TIMEOUT_S = 60.0
-"""Maximum time from the connection, or from the last response, until the next response is complete."""
+"""Maximum time from the connection, or from the first byte of a later request, until its response is
+complete."""
+
+IDLE_TIMEOUT_S = 150
+"""Time from a response to the next request, after which the connection is closed. It is longer than the
+interval between two scrapes, so that Prometheus keeps its connection during a flood of new ones."""
 
 LINGER_SECONDS = 5.0
 """Time for which further data is discarded, after the response to a request that could not be parsed."""
-
-MAX_UNSENT_BYTES = 64 * 2**20
-"""Bytes of responses that clients have not received yet. Beyond it, the slowest connections are closed."""
 
 CLIENT_CERT_VERIFIED = "certified"
 """Key in a request's state: whether its connection has a verified client certificate."""
@@ -54,66 +57,18 @@ class Presence:
         """Done as soon as the client has disconnected."""
         self.hang_up = hang_up
         """Closes the connection at once."""
-        self.unproven = False
-        """Whether the client waits for its password to be checked."""
-
-
-class ConnectionLimiter:
-    """All connections, in the order in which they were accepted or last answered.
-
-    If there are too many, connections whose client is not authenticated yet are closed first: those with an
-    incomplete request or an unchecked password. Next is the connection that has been idle for longest, and
-    last the one whose response has taken longest.
-    """
-
-    def __init__(self) -> None:
-        self._connections: dict[Connection, None] = {}
-        self._unfinished: dict[Connection, None] = {}
-
-    def enter(self, connection: "Connection") -> None:
-        """Add a connection, or move one that was just answered to the end."""
-        self._connections.pop(connection, None)
-        self._connections[connection] = None
-        if len(self._connections) > MAX_CONNECTIONS:
-            others = [each for each in self._connections if each is not connection]
-            min(others, key=lambda each: each.standing).abort()
-
-    def leave(self, connection: "Connection") -> None:
-        """Remove a connection that was closed."""
-        self._connections.pop(connection, None)
-        self._unfinished.pop(connection, None)
-
-    def data_arrived(self, connection: "Connection") -> None:
-        """Update whether the request of a connection is complete."""
-        if not connection.unfinished:
-            self._unfinished.pop(connection, None)
-        elif connection in self._connections:
-            self._unfinished.setdefault(connection)
-            if len(self._unfinished) > MAX_UNFINISHED:
-                next(iter(self._unfinished)).abort()
-
-    def close(self) -> None:
-        """Close every connection."""
-        for connection in list(self._connections):
-            connection.abort()
-
-    def drop_slowest(self) -> None:
-        """Close the connections that receive their responses most slowly, if too many bytes are unsent."""
-        unsent = {each: each.unsent for each in self._connections}
-        too_much = sum(unsent.values()) - MAX_UNSENT_BYTES
-        for connection, size in unsent.items():
-            if too_much <= 0:
-                break
-            if size:
-                connection.abort()
-                too_much -= size
+        self.authenticated = False
+        """Whether the last answered request, or the one in progress, was authenticated."""
+        self.doubtful = False
+        """Whether the password is being checked, or the last request was answered with 401."""
 
 
 class Connection(H11Protocol):
     """One connection, from when it is accepted."""
 
-    def __init__(self, limiter: ConnectionLimiter, **kwargs: Any) -> None:
+    def __init__(self, limiter: ConnectionLimiter, network: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.network = network
         self.conn: Parser = Parser(self.config.h11_max_incomplete_event_size or 0)
         self._limiter = limiter
         self._accepting: asyncio.Task[None] | None = None
@@ -133,9 +88,14 @@ class Connection(H11Protocol):
         return self._begun and (self.idle or self.cycle.more_body)
 
     @property
+    def authenticated(self) -> bool:
+        """Whether the last answered request, or the one in progress, was authenticated."""
+        return self._presence.authenticated
+
+    @property
     def standing(self) -> int:
-        """If there are too many connections, those with the lowest standing are closed first."""
-        if self.unfinished or self._presence.unproven:
+        """Of the connections of a network, those with the lowest standing are closed first."""
+        if self.unfinished or self._presence.doubtful:
             return 0
         return 1 if self.idle else 2
 
@@ -146,9 +106,9 @@ class Connection(H11Protocol):
 
     def accept(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
         """Start the handshake with a client; its requests are served from then on."""
-        self._limiter.enter(self)
         self._accepting = self.loop.create_task(self._accept(client, context))
         self._accepting.add_done_callback(lambda _: self._accepted(client))
+        self._limiter.enter(self)
 
     async def _accept(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
         try:
@@ -179,6 +139,8 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse data in slices, so that the parser's limits hold between them."""
+        if self.cycle is not None and not self._begun:
+            self._set_deadline(REQUEST_TIMEOUT_S)
         self._begun = True
         for start in range(0, len(data), SLICE):
             if self._refused:
@@ -216,9 +178,11 @@ class Connection(H11Protocol):
         super().on_response_complete()
         # The client may have sent only part of the body, or already part of the next request.
         self._begun = not self.idle or self.cycle.more_body or bool(self.conn.trailing_data[0])
+        if not self._begun:
+            self._set_deadline(IDLE_TIMEOUT_S)
         self._limiter.data_arrived(self)
         if self.unsent:
-            self._limiter.drop_slowest()
+            self._limiter.limit_unsent()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Remove a connection that is closed, and notify the code that waits for its end."""
@@ -289,7 +253,7 @@ class Server(uvicorn.Server):
         logged = False
         while True:
             try:
-                client, _ = await loop.sock_accept(listener)
+                client, (address, *_) = await loop.sock_accept(listener)
             except OSError as error:
                 if not logged:
                     log.warning("cannot accept connections", problem=error.strerror or str(error))
@@ -299,6 +263,7 @@ class Server(uvicorn.Server):
             logged = False
             connection = Connection(
                 self._limiter,
+                client_network(address),
                 config=self.config,
                 server_state=self.server_state,
                 app_state=self.lifespan.state,

@@ -14,6 +14,9 @@ from exporter.webhooks.metrics import Result
 
 PATH = "/webhook"
 
+SENDER_KNOWN = "sender_known"
+"""Key in a request's state, which is set if its body has a valid token."""
+
 MAX_BODY_BYTES = 2**17
 """Maximum bytes of a body; the largest real events have about ten thousand. Each connection may buffer this
 much before its token is checked."""
@@ -42,11 +45,12 @@ def webhook(inbox: Inbox | None, standby_reason: Callable[[], str | None] = lamb
                     return PlainTextResponse("No event is as large as that.\n", 413)
         except ClientDisconnect:
             return Response(status_code=400)
-        match await _delivered(inbox, bytes(body)):
-            case "unauthorized":
-                return PlainTextResponse("The token is not the one that is configured.\n", 401)
-            case "overflow":  # Aircall sends it again
-                return PlainTextResponse("Too many events at once.\n", 503)
+        result = await _delivered(inbox, bytes(body))
+        if result == "unauthorized":
+            return PlainTextResponse("The token is not the one that is configured.\n", 401)
+        setattr(request.state, SENDER_KNOWN, True)
+        if result == "overflow":  # Aircall sends it again
+            return PlainTextResponse("Too many events at once.\n", 503)
         return Response()
 
     return Route(PATH, receive, methods=["POST"], max_body_size=UNLIMITED_BODY)

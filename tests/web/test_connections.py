@@ -2,6 +2,7 @@
 
 import resource
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -12,8 +13,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter.app import MAX_BODY_BYTES, create_app
-from exporter.web import connections
+from exporter.web import connection_limiter, connections
 from exporter.web.config_reloader import WebConfigReloader
+from exporter.web.connections import Connection
 from exporter.web.http_parser import MAX_HEADER_BYTES
 from exporter.web.server import WebServer, bind
 from harness.process import process
@@ -37,8 +39,9 @@ def test_more_half_open_connections_than_there_is_room_for(begun: str) -> None:
     """In a process of its own, with the limits as they are, and fewer files than there are clients."""
     with process("demo", "--users=6") as demo, ExitStack() as stack:
         host, port = demo.url.removeprefix("http://").split(":")
-        resource.prlimit(demo.process.pid, resource.RLIMIT_NOFILE, (connections.MAX_CONNECTIONS + 100,) * 2)
-        for _ in range(connections.MAX_CONNECTIONS + 200):
+        limit = connection_limiter.MAX_CONNECTIONS
+        resource.prlimit(demo.process.pid, resource.RLIMIT_NOFILE, (limit + 100,) * 2)
+        for _ in range(limit + 200):
             half_open = stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
             half_open.sendall(begun.encode())
         for _ in range(5):
@@ -46,7 +49,7 @@ def test_more_half_open_connections_than_there_is_room_for(begun: str) -> None:
 
 
 def test_who_has_been_idle_the_longest_makes_room(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 3)
     with ExitStack() as stack:
         first, second, third = (connected(one, stack) for _ in range(3))
         for client in (second, first):
@@ -86,7 +89,7 @@ def test_half_handshakes_make_room_too(
     one: Running, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More of them at once than there is room for: they wait before the server begins to let anybody in."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 5)
+    monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 5)
     monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 600.0)
     web = WebConfigReloader(written(authority.directory, {"tls_server_config": TLS}))
     server = WebServer(create_app(one.service, None), bind("127.0.0.1:0"), web)
@@ -104,10 +107,13 @@ def test_half_handshakes_make_room_too(
 
 
 def test_answers_that_nobody_takes_are_not_heaped_up(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MAX_UNSENT_BYTES", 10_000)
+    monkeypatch.setattr(connection_limiter, "MAX_UNSENT_BYTES", 10_000)
     with ExitStack() as stack:
+        closed, abort = threading.Event(), Connection.abort
+        monkeypatch.setattr(Connection, "abort", lambda self: (abort(self), closed.set()))
         greedy = connected(one, stack)
-        greedy.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
+        greedy.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+        assert closed.wait(20)
         assert is_hung_up_on(greedy)
         eventually(lambda: one.scrape().value("aircall_up") == 1)
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from exporter.config.settings import Webhook
-from exporter.web import connections
+from exporter.web import connection_limiter
 from tests.support.authority import HASH, USER, Authority, exporter
 from tests.support.running import Running, eventually
 from tests.support.sockets import SMALL, connected, is_answered, is_hung_up_on
@@ -48,7 +48,7 @@ def begun(one: Running, stack: ExitStack, request: str) -> socket.socket:
 def test_unfinished_requests_are_closed_before_a_connection_without_a_request(
     one: Running, monkeypatch: pytest.MonkeyPatch, request_begun: str
 ) -> None:
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 8)
     with ExitStack() as stack:
         slow = [begun(one, stack, request_begun) for _ in range(6)]
         scraper = connected(one, stack)
@@ -61,7 +61,7 @@ def test_unfinished_requests_are_closed_before_a_connection_without_a_request(
 def test_unfinished_requests_beyond_their_limit_are_closed_oldest_first(
     one: Running, monkeypatch: pytest.MonkeyPatch, request_begun: str
 ) -> None:
-    monkeypatch.setattr(connections, "MAX_UNFINISHED", 3)
+    monkeypatch.setattr(connection_limiter, "MAX_UNFINISHED", 3)
     with ExitStack() as stack:
         waiting = connected(one, stack)
         assert is_answered(waiting)
@@ -76,7 +76,7 @@ def test_unfinished_requests_beyond_their_limit_are_closed_oldest_first(
 
 
 def test_finished_request_is_not_counted_as_unfinished(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MAX_UNFINISHED", 2)
+    monkeypatch.setattr(connection_limiter, "MAX_UNFINISHED", 2)
     post = b"POST /-/refresh HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
     with ExitStack() as stack:
         clients = [connected(one, stack) for _ in range(6)]
@@ -92,7 +92,7 @@ def test_finished_request_is_not_counted_as_unfinished(one: Running, monkeypatch
 def test_body_that_arrives_after_the_answer_finishes_the_request(
     one: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MAX_UNFINISHED", 2)
+    monkeypatch.setattr(connection_limiter, "MAX_UNFINISHED", 2)
     with ExitStack() as stack:
         clients = [connected(one, stack) for _ in range(6)]
         for client in clients:
@@ -109,7 +109,7 @@ def test_body_that_arrives_after_the_answer_finishes_the_request(
 def test_guesses_that_wait_are_closed_before_a_connection_without_a_request(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 6)
+    monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 6)
     checks = Checks(monkeypatch)
     with exporter(authority, {"basic_auth_users": {USER[0]: HASH}}) as guarded, ExitStack() as stack:
         assert requests.get(f"{guarded.url}/-/healthy", auth=USER, timeout=5).status_code == 200

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from exporter.web import passwords
+from exporter.web.connections import Connection
 from tests.support.authority import HASH, PASSWORD, Authority, exporter
 from tests.support.web_configs import Checks
 
@@ -75,6 +76,10 @@ def test_guesses_of_clients_that_hang_up_are_not_checked(
 ) -> None:
     checks = Checks(monkeypatch)
     checks.go_on.clear()
+    lost, connection_lost = threading.Semaphore(0), Connection.connection_lost
+    monkeypatch.setattr(
+        Connection, "connection_lost", lambda *arguments: (connection_lost(*arguments), lost.release())
+    )
     with exporter(authority, {"basic_auth_users": {"prometheus": HASH}}) as guarded, ExitStack() as stack:
         host, port = guarded.url.removeprefix("http://").split(":")
         for n in range(50):
@@ -83,7 +88,8 @@ def test_guesses_of_clients_that_hang_up_are_not_checked(
             raw.sendall(f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {guess}\r\n\r\n".encode())
         assert checks.begun.wait(5)
         stack.close()
-        threading.Timer(0.2, checks.go_on.set).start()
+        assert all(lost.acquire(timeout=20) for _ in range(50))
+        checks.go_on.set()
         right = requests.get(f"{guarded.url}/metrics", auth=("prometheus", PASSWORD), timeout=15)
         assert right.status_code == 200
     assert len(checks.hashes) <= 1 + passwords.WORKERS
