@@ -1,7 +1,8 @@
 """How much memory the exporter takes: `python -m bench.memory` prints a table for docs/performance.md.
 
 The exporter runs as its users run it, a process of its own with an archive on disk, reads a large company
-over HTTP and is scraped as Prometheus does it, every few seconds.
+over HTTP and is scraped as Prometheus does it, every few seconds. Set the MALLOC_* variables
+of the Dockerfile.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """A week in which Aircall and the database fail all the time: `python -m bench.soak` makes a table for docs.
 
 The exporter in simulated time, over real HTTP, against an account in a process of its own: what memory this
-one takes is the exporter's. Half an hour or so for the week, `--days 1` for less.
+one takes is the exporter's. Half an hour or so for the week, `--days 1` for less. Set the MALLOC_*
+variables of the Dockerfile, so that freed memory is returned to the system.
 """
 
 import argparse
@@ -23,7 +24,6 @@ from sqlalchemy import create_engine, select
 
 from bench.misbehaving import Company, SharedTime, serve, shared_time
 from bench.shared.ledger import counted, kept
-from exporter import malloc_tuning
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.aircall import client
 from exporter.archive import schema, writer
@@ -71,7 +71,6 @@ def main() -> int:
     parser.add_argument("--calls-per-hour", type=int, default=600, help="(default: %(default)s)")
     parser.add_argument("--requests-per-minute", type=int, default=60, help="(default: %(default)s)")
     given = parser.parse_args()
-    malloc_tuning.tune_malloc()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     until = NOON + given.days * DAY
     company = Company(given.users, given.calls_per_hour, given.requests_per_minute, until - CALM_AT_THE_END)

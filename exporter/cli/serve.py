@@ -11,7 +11,7 @@ from socket import socket
 import structlog
 from starlette.applications import Starlette
 
-from exporter import __version__, malloc_tuning
+from exporter import __version__
 from exporter.app import PUBLIC, create_app
 from exporter.archive.store import Archive
 from exporter.cli.permissions import world_readable_secrets
@@ -42,7 +42,6 @@ def serve(
     Returns:
         The exit code: 1 if another exporter has taken over or has to, so that a supervisor restarts this one.
     """
-    malloc_tuning.tune_malloc()
     taken = threading.Event()
     service = Service(settings, archive, taken=partial(_on_leadership_lost, taken))
 
