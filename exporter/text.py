@@ -1,4 +1,4 @@
-"""Shorten and compare texts for messages."""
+"""Shorten texts for messages, and recognise texts that were cut off."""
 
 import json
 
@@ -8,6 +8,11 @@ from exporter.durations import Duration
 def is_cut_off(value: str, before: str) -> bool:
     """Return whether a value is only the beginning of the one before, as in a file that was cut off."""
     return value != before and before.startswith(value)
+
+
+def ends_with_line_break(text: str) -> bool:
+    """Return whether the last line of a file is certainly complete."""
+    return text.endswith(("\n", "\r"))
 
 
 def truncate(value: object) -> str:

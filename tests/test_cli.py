@@ -161,11 +161,11 @@ def test_a_changed_credential_is_used_after_a_reload(
     aircall: SimulatedAircall, environ: dict[str, str], tmp_path
 ) -> None:
     token = tmp_path / "token"
-    token.write_text("wrong\n")
+    token.write_text("not-the-token\n")
     with_file = environ | {"AIRCALL_API_TOKEN": "", "AIRCALL_API_TOKEN_FILE": str(token)}
     with process(**with_file) as exporter:
         exporter.logged("Aircall rejects the credential")
-        token.write_text(aircall.api_token)
+        token.write_text(f"{aircall.api_token}\n")
         exporter.process.send_signal(signal.SIGHUP)
         exporter.logged("Aircall accepts the credential again")
 

@@ -191,6 +191,8 @@ def _mismatch(path: str, found: object, reason: str, texts: Messages) -> str:
 
 
 def _holds_secret(path: str, secrets: frozenset[str]) -> bool:
+    ends_with_line_break: bool = False
+    """Whether the file certainly holds the whole value."""
     """Return whether the value at `path` is a secret, is part of one, or contains one."""
     return any(
         not path or secret == path or secret.startswith(f"{path}.") or path.startswith(f"{secret}[")
