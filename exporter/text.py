@@ -17,5 +17,10 @@ def ends_with_line_break(text: str) -> bool:
 
 def truncate(value: object) -> str:
     """Return a value as errors show it, with at most 60 characters."""
-    text = str(value) if isinstance(value, Duration) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, Duration):
+        return str(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):  # a key that JSON does not have, or a list that contains itself
+        text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
