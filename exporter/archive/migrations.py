@@ -24,6 +24,7 @@ from exporter.archive.database import LOCK_TIMEOUT, ArchiveError, write_transact
 from exporter.archive.metadata_table import PROGRESS, read, write
 from exporter.archive.schema import comments, metadata, state, tags
 from exporter.archive.text_index import search_text
+from exporter.text import truncate
 
 log = structlog.get_logger()
 
@@ -90,7 +91,12 @@ def require_current(connection: Connection) -> None:
 
 
 def _version(connection: Connection) -> int:
-    version = int(_state(connection).get("version", 0))
+    found = _state(connection).get("version", "0")
+    if not found.isdecimal():
+        raise ArchiveError(
+            f"archive schema is at version {truncate(found)}, expected at most {VERSION}; restore a backup"
+        )
+    version = int(found)
     if version > VERSION:
         raise ArchiveError(
             f"archive schema is at version {version}, expected at most {VERSION}; use a newer exporter"
