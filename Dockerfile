@@ -19,6 +19,8 @@ RUN useradd --uid 9979 --no-create-home --shell /usr/sbin/nologin aircall \
  && python -m compileall -q -j 0 -x "/(test|idlelib|tkinter|site-packages)/" /usr/local/lib/python3.13
 COPY --from=build /opt/aircall-exporter /opt/aircall-exporter
 ENV PATH=/opt/aircall-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# glibc would keep the memory of large responses after they are freed.
+ENV MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 USER 9979
 # The default directory of data/, also for commands that are run in the exporter's container.
 WORKDIR /

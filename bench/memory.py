@@ -1,7 +1,7 @@
 """Measure the exporter's memory. `python -m bench.memory` prints a table for docs/performance.md.
 
 The exporter is a separate process with an archive on disk. It fetches a large company over HTTP, and is
-scraped every few seconds.
+scraped every few seconds. Set the MALLOC_* variables of the Dockerfile.
 """
 
 import argparse

@@ -2,6 +2,9 @@
 
 import re
 
+MIN_TOKEN_LENGTH = 8
+"""Minimum number of characters of a token in a file. Aircall's have 32, so a shorter one is cut off."""
+
 QUOTES = "\"'`\u2018\u2019\u201c\u201d\u00ab\u00bb"
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from exporter.credentials import MIN_TOKEN_LENGTH
+
 LogFormat = Literal["logfmt", "json"]
 LEVELS = ("debug", "info", "warn", "error")
 
@@ -64,10 +66,13 @@ def _in_order(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 class _Redactor:
-    """Redacts secrets, and escapes control characters, as names in log lines come from outside."""
+    """Redacts secrets, and escapes control characters, as names in log lines come from outside.
+
+    A short secret would be found in other words, and is not redacted.
+    """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = [secret for secret in secrets if secret]
+        self._secrets = [secret for secret in secrets if len(secret) >= MIN_TOKEN_LENGTH]
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {key: self._clean(value) for key, value in event.items()}

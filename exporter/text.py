@@ -1,4 +1,4 @@
-"""Shorten and compare texts for messages."""
+"""Shorten texts for messages, and recognise texts that were cut off."""
 
 import json
 
@@ -10,7 +10,17 @@ def is_cut_off(value: str, before: str) -> bool:
     return value != before and before.startswith(value)
 
 
+def ends_with_line_break(text: str) -> bool:
+    """Return whether the last line of a file is certainly complete."""
+    return text.endswith(("\n", "\r"))
+
+
 def truncate(value: object) -> str:
     """Return a value as errors show it, with at most 60 characters."""
-    text = str(value) if isinstance(value, Duration) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, Duration):
+        return str(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):  # a key that JSON does not have, or a list that contains itself
+        text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from exporter.api.answers import Calls, ListedCall
 from exporter.api.openapi import openapi
 from exporter.archive.criteria import PARAMETERS
-from exporter.cli.flags import parser
+from exporter.cli import exit_codes
+from exporter.cli.exit_codes import ExitCode
+from exporter.cli.main import COMMANDS, parser
 from exporter.config.loader import load
 from exporter.config.settings import Settings
 from exporter.durations import Duration
@@ -71,6 +74,20 @@ def test_the_example_is_what_is_in_force_without_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", re.findall(r"--[a-z.-]+", parser().format_help()))
 def test_every_flag_is_documented(line: str) -> None:
     assert f"`{line}`" in CONFIGURATION
+
+
+def test_exit_codes_are_documented_with_their_meanings() -> None:
+    source = Path(exit_codes.__file__).read_text(encoding="utf-8")
+    codes = re.findall(r'^    ([A-Z_]+) = (\d+)\n    """(.+)"""$', source, re.MULTILINE)
+    assert [(name, int(code)) for name, code, _ in codes] == [(each.name, each) for each in ExitCode]
+    documented = re.findall(r"^\| (\d+) \| `([A-Z_]+)` \| (.+) \|$", CONFIGURATION, re.MULTILINE)
+    assert documented == [(code, name, meaning) for name, code, meaning in codes]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_every_command_is_documented(command: ModuleType) -> None:
+    name = command.__name__.rpartition(".")[2].replace("_", "-")
+    assert re.search(rf"^\| .*`{name}\b", CONFIGURATION, re.MULTILINE)
 
 
 API = (DOCS / "api.md").read_text(encoding="utf-8")

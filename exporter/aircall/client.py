@@ -9,7 +9,6 @@ import requests
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from exporter import __version__
 from exporter.addresses import is_loopback
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import Request
@@ -23,6 +22,7 @@ from exporter.aircall.errors import (
 from exporter.aircall.failures import CA_VARIABLES, describe
 from exporter.aircall.headers import Headers, read_headers
 from exporter.aircall.transport import Attempt, Transport
+from exporter.version import VERSION
 
 log = structlog.get_logger()
 
@@ -100,7 +100,7 @@ class Client:
         self._session.mount("https://", self._transport)
         self._session.mount("http://", self._transport)
         self._session.auth = (api_id, api_token)
-        self._session.headers["User-Agent"] = f"aircall-exporter/{__version__}"
+        self._session.headers["User-Agent"] = f"aircall-exporter/{VERSION}"
         self._session.headers["Accept"] = "application/json"
         if is_loopback(urlsplit(base_url).hostname or ""):
             self._session.trust_env = False  # a proxy cannot reach the loopback interface

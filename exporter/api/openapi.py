@@ -6,13 +6,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter import __version__
 from exporter.api.answers import Calls
 from exporter.api.assets import ASSETS
 from exporter.api.availability import SWITCH_PATH, SWITCH_PROBLEMS, AvailabilityRequest, SwitchedUser
 from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter
 from exporter.archive.parsing import TIME_FORMATS
+from exporter.version import VERSION
 from exporter.web.problems import Problem
 
 _SCHEMAS: dict[Kind, dict[str, Any]] = {
@@ -45,7 +45,7 @@ def openapi() -> dict[str, Any]:
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "aircall-exporter", "version": __version__},
+        "info": {"title": "aircall-exporter", "version": VERSION},
         "paths": {
             PATH: {
                 "get": {

@@ -7,9 +7,10 @@ either case, so the same command continues where an interrupted one ended.
 
 import argparse
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, tzinfo
 
 from prometheus_client import CollectorRegistry
@@ -22,18 +23,21 @@ from exporter.account.records import TimeRange
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.endpoints import API_HISTORY_S
 from exporter.aircall.errors import CREDENTIAL_REJECTED
+from exporter.archive.open_archive import opened
 from exporter.archive.parsing import parse_time
 from exporter.archive.store import Archive
 from exporter.archive.writer import HEARTBEAT_INTERVAL_S
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.flags import STORAGE, Subparsers
+from exporter.cli.signals import Interrupted, interruptible
 from exporter.clock import Clock, Clocks, steady_clock
+from exporter.config.loader import load
 from exporter.config.settings import Settings
 from exporter.durations import Duration
+from exporter.logs import configure_logs
 from exporter.polling.poller import Poller
 from exporter.polling.tasks import MANUAL_BACKFILL
 from exporter.text import truncate
-
-DONE, FAILED, INTERRUPTED = 0, 1, 130
-"""Exit codes; 2 is a wrong flag or configuration."""
 
 HEARTBEAT_TIMEOUT_S = 4 * HEARTBEAT_INTERVAL_S
 """Seconds without a sign of life after which no exporter is taken to run on the archive."""
@@ -42,16 +46,29 @@ PROGRESS_INTERVAL_S = 1.0
 """Seconds between two checks of the running exporter's progress."""
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of the range."""
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command, with the flags of the range."""
+    parser = subparsers.add_parser("backfill", help="fetch past calls into the archive")
+    parser.set_defaults(run=run)
     when = "2026-11-23, 2026-11-23T14:30 (local unless --utc), 30d (that long ago) or now"
     parser.add_argument("--from", dest="since", required=True, metavar="TIME", help=when)
     parser.add_argument("--to", dest="until", default="now", metavar="TIME", help="the same (default: now)")
     parser.add_argument("--utc", action="store_true", help="times are UTC")
 
 
-def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> int:
-    """Fetch missing calls, and return the exit code. Raises ArchiveError, and ValueError for a wrong time."""
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Fetch missing calls. Raises ArchiveError, ConfigError, and UsageError for an invalid time."""
+    settings = load(arguments.config)
+    configure_logs("warning", arguments.log_format, settings.secrets)
+    # Also if the terminal is closed, the request to a running exporter must be withdrawn.
+    with (
+        interruptible(signal.SIGHUP),
+        closing(opened(settings.storage, arguments.storage or STORAGE)) as archive,
+    ):
+        return _backfill(arguments, settings, archive)
+
+
+def _backfill(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> ExitCode:
     now, zone = time.time(), UTC if arguments.utc else None
     since = _moment("--from", arguments.since, now, zone)
     until = _moment("--to", arguments.until, now, zone)
@@ -71,30 +88,30 @@ def run(arguments: argparse.Namespace, settings: Settings, archive: Archive) -> 
                     _watch(archive, span, left, bar)
                 elif (problem := _fetch(archive, settings, span, bar)) is not None:
                     bar.print(problem)
-                    return FAILED
-        except KeyboardInterrupt:
+                    return ExitCode.FAILED
+        except Interrupted:
             bar.print("interrupted; the same command continues where this one ended")
-            return INTERRUPTED
+            raise
         bar.show(0, 0)
         bar.print("all calls of that time are in the archive")
-    return DONE
+    return ExitCode.SUCCESS
 
 
 def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
     try:
         return parse_time(text, now, zone, last=flag == "--to")
     except ValueError as error:
-        raise ValueError(f"{flag}: found {truncate(text)}, wanted {error}") from None
+        raise UsageError(f"{flag}: found {truncate(text)}, wanted {error}") from None
 
 
 def requested_range(since: int, until: int, reach: Duration, now: float) -> TimeRange:
-    """Return the range, cut at the present. Raises ValueError if it is empty or too old."""
+    """Return the range, cut at the present. Raises UsageError if it is empty or too old."""
     until = min(until, int(now) - LATE_ARRIVAL_S)
     if since >= until:
-        raise ValueError("--from: found a time that is not before --to")
+        raise UsageError("--from: found a time that is not before --to")
     if since < int(now - reach):
         why = "as storage.retention keeps calls" if reach < API_HISTORY_S else "as Aircall's history reaches"
-        raise ValueError(f"--from: found a time longer ago than {reach}, {why}")
+        raise UsageError(f"--from: found a time longer ago than {reach}, {why}")
     return since, until
 
 

@@ -1,8 +1,9 @@
 """Implement the command `aircall-exporter calls`, which searches the archive."""
 
 import argparse
-import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC
 from itertools import islice
 
@@ -12,15 +13,18 @@ from exporter.archive.search import CallResult, search, totals
 from exporter.archive.store import Archive
 from exporter.archive.suggestions import unknown_name_hints
 from exporter.cli import call_table
-
-FOUND, NOTHING = 0, 1
-"""Exit codes, as grep's; 2 is a wrong flag or an archive that cannot be read."""
+from exporter.cli.existing_archive import existing_archive
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.flags import Subparsers
+from exporter.cli.output import print_problem
 
 _SHOWN = {"table": call_table.as_table, "json": call_table.as_json, "csv": call_table.as_csv}
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of the criteria and of the output."""
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command, with the flags of the criteria and of the output."""
+    parser = subparsers.add_parser("calls", help="search archived calls")
+    parser.set_defaults(run=run)
     for parameter in PARAMETERS:
         flag, help_ = _flag(parameter.name), parameter.meaning
         if parameter.kind == "truth":
@@ -41,14 +45,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--utc", action="store_true", help="times are UTC, in and out")
 
 
-def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
-    """Search, print, and return the exit code. Raises ArchiveError, and ValueError for a wrong criterion."""
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Search and print. Raises ArchiveError, ConfigError, and UsageError for an invalid criterion."""
+    with closing(existing_archive(arguments)) as archive:
+        return _search(arguments, archive)
+
+
+def _search(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
     zone = UTC if arguments.utc else None
     given = {parameter.name: _texts(getattr(arguments, parameter.name)) for parameter in PARAMETERS}
     try:
-        criteria = parse_criteria({name: texts for name, texts in given.items() if texts}, now, zone)
+        criteria = parse_criteria({name: texts for name, texts in given.items() if texts}, time.time(), zone)
     except CriterionError as error:
-        raise ValueError(f"{_flag(error.parameter)}: {error.problem}") from None
+        raise UsageError(f"{_flag(error.parameter)}: {error.problem}") from None
     with archive.searching() as connection:
         criteria = archive.with_caller_hashes(connection, criteria)
         counted = _Counted(search(connection, criteria), arguments.limit)
@@ -56,8 +65,8 @@ def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
         if arguments.format == "table":
             print(call_table.in_words(totals(connection, criteria)))
         for parameter, hint in unknown_name_hints(connection, criteria):
-            print(f"aircall-exporter: calls: {_flag(parameter)}: {hint}", file=sys.stderr)
-    return FOUND if counted.count else NOTHING
+            print_problem("calls", f"{_flag(parameter)}: {hint}")
+    return ExitCode.SUCCESS if counted.count else ExitCode.NOT_FOUND
 
 
 def _metavar(parameter: Parameter) -> str:

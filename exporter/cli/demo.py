@@ -3,14 +3,18 @@
 import argparse
 import secrets
 import time
+from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 
 import structlog
 from msgspec import structs
 
 from exporter.archive.open_archive import opened
-from exporter.cli.flags import CALLS_PER_USER
-from exporter.cli.serve import serve
+from exporter.cli import argtypes
+from exporter.cli.exit_codes import ExitCode
+from exporter.cli.flags import Subparsers, server_flags
+from exporter.cli.serve import SIGNALS, serve
+from exporter.cli.signals import blocked
 from exporter.config.loader import has_credential, load_storage
 from exporter.config.reload import ConfigFile
 from exporter.config.settings import SIMULATED_CREDENTIAL, Aircall, Settings, Webhook
@@ -27,13 +31,35 @@ DEMO_SLA = Duration(8)
 """An SLA that users of the simulated account sometimes breach."""
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Serve a simulated account until a signal ends it, and return the exit code."""
+CALLS_PER_USER = 7.5
+"""Calls per hour that keep a simulated user busy, and sometimes let a queue build up."""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "demo", help="run with a simulated Aircall account, without a configuration", parents=[server_flags()]
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--users", type=argtypes.count, default=24, help="users (default: %(default)s)")
+    parser.add_argument(
+        "--calls-per-hour",
+        type=argtypes.rate,
+        help=f"calls per hour at busy times (default: {CALLS_PER_USER} for each user)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the account's random data")
+    parser.add_argument("--webhooks", action="store_true", help="let the account also send webhook events")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Serve a simulated account until a signal ends it."""
     configure_logs(arguments.log_level, arguments.log_format)
     users = arguments.users
     calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
     account = SimulatedAccount(users, calls, arguments.seed, start=time.time())
-    with TemporaryDirectory() as temporary, SimulatedAircall(account, clock=time.time) as aircall:
+    with TemporaryDirectory() as temporary, ExitStack() as servers:
+        with blocked(*SIGNALS):
+            aircall = servers.enter_context(SimulatedAircall(account, clock=time.time))
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         webhook = Webhook(secrets.token_hex(16) if arguments.webhooks else "", listen_address="127.0.0.1:0")
 

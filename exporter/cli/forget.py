@@ -1,42 +1,51 @@
 """Implement the command `aircall-exporter forget`, which erases a caller, also while an exporter runs."""
 
 import argparse
+import time
+from contextlib import closing
 
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.archive.text_index import digits_only
+from exporter.cli.existing_archive import existing_archive
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.flags import Subparsers
 from exporter.cli.prompt import confirm
-
-FORGOTTEN, NOTHING, NOT_CONFIRMED = 0, 1, 130
-"""Exit codes; 2 is a wrong flag, or an archive that cannot be changed."""
 
 MAX_PURGE_ATTEMPTS = 3
 """How often purging the removed data is attempted while searches read the archive."""
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of the command."""
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser("forget", help="erase a caller from archived calls")
+    parser.set_defaults(run=run)
     parser.add_argument("number", metavar="NUMBER", help="as Aircall shows it, with its country code")
     parser.add_argument("--yes", action="store_true", help="forget without confirmation")
     parser.add_argument("--dry-run", action="store_true", help="only print how many calls would change")
 
 
-def run(arguments: argparse.Namespace, archive: Archive, now: float) -> int:
-    """Erase a caller, and return the exit code. Raises ArchiveError and ValueError."""
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Erase a caller. Raises ArchiveError, ConfigError and UsageError."""
+    with closing(existing_archive(arguments)) as archive:
+        return _forget(arguments, archive)
+
+
+def _forget(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
     number = arguments.number
     if not digits_only(number):
-        raise ValueError("NUMBER: found no digit in it, wanted a phone number")
+        raise UsageError("NUMBER: found no digit in it, wanted a phone number")
     calls = archive.count_calls_of(number)
     if arguments.dry_run:
         print(f"{_counted(calls)} would be changed")
-        return FORGOTTEN if calls else NOTHING
+        return ExitCode.SUCCESS if calls else ExitCode.NOT_FOUND
     if not (arguments.yes or _is_confirmed(calls)):
         print("nothing changed")
-        return NOT_CONFIRMED
-    changed = archive.erase(number, int(now))
+        return ExitCode.INTERRUPTED
+    changed = archive.erase(number, int(time.time()))
     _purge(archive)
     print(f"{_counted(changed)} changed; later calls of this caller are archived without personal data")
-    return FORGOTTEN if changed else NOTHING
+    return ExitCode.SUCCESS if changed else ExitCode.NOT_FOUND
 
 
 def _is_confirmed(calls: int) -> bool:

@@ -2,185 +2,106 @@
 
 import argparse
 import signal
-import sys
-import time
-import traceback
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from functools import partial
+from collections.abc import Sequence
 
-from exporter.account.records import UserStates
+from exporter.aircall.errors import CREDENTIAL_REJECTED, ApiError, CredentialError
 from exporter.archive.database import ArchiveError
-from exporter.archive.open_archive import opened
-from exporter.archive.store import Archive
-from exporter.cli import backfill, calls, forget, plan, streams, users, webhook
-from exporter.cli.api_runner import api_runner
-from exporter.cli.flags import STORAGE, parse
-from exporter.cli.serve import serve
-from exporter.config.loader import load, load_storage
-from exporter.config.reload import ConfigFile
-from exporter.config.settings import SIMULATED_CREDENTIAL
+from exporter.cli import (
+    backfill,
+    calls,
+    check_config,
+    demo,
+    flags,
+    forget,
+    plan,
+    serve,
+    streams,
+    switch,
+    users,
+    webhook,
+)
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.output import print_problem
+from exporter.cli.signals import Interrupted, interruptible
 from exporter.config.yaml_file import ConfigError
-from exporter.logs import configure_logs
-from exporter.web.config import load_web_config
 from exporter.web.server import AddressError, ListenError
 
+COMMANDS = (demo, calls, forget, backfill, plan, users, switch, webhook, check_config)
+"""The modules of the commands. `serve` runs if there is no command."""
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
 
-    Returns:
-        The exit code: 0 on success, 1 if the command cannot run, 2 for wrong flags or configuration. The
-        commands on the archive (`calls`, `forget`) return 0 if they found calls, 1 if they found none, and 2
-        after an error.
-    """
+def main(argv: Sequence[str] | None = None) -> ExitCode:
+    """Run the command line, and return the exit code. Raises SystemExit if the command line is invalid."""
+    try:
+        with interruptible(signal.SIGINT, signal.SIGTERM):
+            return _with_streams(argv)
+    except Interrupted as interruption:
+        return interruption.exit_code
+
+
+def parser() -> flags.Parser:
+    """Return a parser with all flags and commands."""
+    main_parser = flags.Parser(
+        prog="aircall-exporter",
+        description="Prometheus exporter for Aircall.",
+        epilog="The credential comes from the configuration file, or from AIRCALL_API_ID and"
+        " AIRCALL_API_TOKEN (or ..._FILE with a path).",
+        parents=[flags.server_flags()],
+        allow_abbrev=False,
+    )
+    main_parser.add_argument("--config.file", dest="config", metavar="FILE", help="configuration file (YAML)")
+    main_parser.add_argument(
+        "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
+    )
+    main_parser.add_argument("--version", action="version", version=flags.version())
+    subparsers = main_parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=flags.Parser)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return main_parser
+
+
+def _with_streams(argv: Sequence[str] | None) -> ExitCode:
     streams.prepare()
     try:
         try:
-            code = _run_command(argv)
+            return _run(parser().parse_args(argv, argparse.Namespace(run=serve.run, **flags.DEFAULTS)))
         finally:
             streams.flush_output()
     except BrokenPipeError:  # the reader has gone, such as `head`
         streams.discard_output()
-        return 0
-    return code
+        return ExitCode.SUCCESS
 
 
-def _run_command(argv: Sequence[str] | None) -> int:
-    arguments = parse(argv)
-    commands = {
-        "check-config": _check_config,
-        "demo": _demo,
-        "calls": _on_the_archive,
-        "forget": _on_the_archive,
-        "backfill": _backfill,
-        "plan": _plan,
-        "users": _on_aircall,
-        "switch": _on_aircall,
-        "webhook": _on_aircall,
-        None: _run,
-    }
+def _run(arguments: argparse.Namespace) -> ExitCode:
+    """Run a command. An error is one line on standard error."""
+    command: str | None = arguments.command
     try:
-        return commands[arguments.command](arguments)
+        code: ExitCode = arguments.run(arguments)
     except BrokenPipeError:
         raise
+    except (AddressError, ConfigError, UsageError) as error:
+        print_problem(_place(command, error), str(error))
+        return ExitCode.USAGE
+    except (ApiError, ArchiveError, ListenError) as error:
+        print_problem(_place(command, error), _text(error))
+        return ExitCode.FAILED
     except OSError as error:  # for example, standard output goes to a full disk
-        if arguments.command is None:
+        if command is None:
             raise
         streams.discard_output()
-        print(f"aircall-exporter: {arguments.command}: {error.strerror or error}", file=sys.stderr)
-        return 1
-    except ConfigError as error:
-        print(f"aircall-exporter: {error}", file=sys.stderr)
-        return 2
-    except ArchiveError as error:
-        print(f"aircall-exporter: --storage.path: {error}", file=sys.stderr)
-        return 1
-    except ListenError as error:
-        print(f"aircall-exporter: {error}", file=sys.stderr)
-        return 2 if isinstance(error, AddressError) else 1
-    except ValueError as error:  # an argument of the command is invalid
-        if arguments.command is None:
-            raise
-        print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
-        return 2
-
-
-def _run(arguments: argparse.Namespace) -> int:
-    file = ConfigFile(arguments.config)
-    settings = file.settings
-    configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
-    storage = settings.storage
-    archive = opened(storage, arguments.storage or STORAGE, exclusive=storage.standby)
-    return serve(arguments, settings, archive, file.reread)
-
-
-def _check_config(arguments: argparse.Namespace) -> int:
-    file, web_file = arguments.file, arguments.web_config
-    if not (file or web_file):
-        print("aircall-exporter: check-config: wanted a FILE, or --web.config.file=FILE", file=sys.stderr)
-        return 2
-    if file:
-        load(file)
-        print(f"{file}: fine")
-    if web_file:
-        load_web_config(web_file)
-        print(f"{web_file}: fine")
-    return 0
-
-
-def _on_the_archive(arguments: argparse.Namespace) -> int:
-    """Run a command on the archive. Return 2 after any error, since 1 means that no call was found."""
-    run = {"calls": calls.run, "forget": forget.run}[arguments.command]
-    try:
-        with closing(_existing_archive(arguments)) as archive:
-            code = run(arguments, archive, time.time())
-        sys.stdout.flush()
-    except (BrokenPipeError, ConfigError, ValueError):
-        raise
-    except (ArchiveError, OSError) as error:
-        if isinstance(error, OSError):  # for example, a full disk: print nothing more
-            with suppress(OSError):
-                streams.discard_output()
-        print(f"aircall-exporter: {arguments.command}: {error}", file=sys.stderr)
-        return 2
-    except Exception:  # Python itself would exit with 1
-        traceback.print_exc()
-        return 2
+        print_problem(command, error.strerror or str(error))
+        return ExitCode.FAILED
     return code
 
 
-def _backfill(arguments: argparse.Namespace) -> int:
-    settings = load(arguments.config)
-    configure_logs("warning", arguments.log_format, settings.secrets)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that the request to a running exporter is withdrawn
-        signal.signal(number, signal.default_int_handler)
-    try:
-        with closing(opened(settings.storage, arguments.storage or STORAGE)) as archive:
-            return backfill.run(arguments, settings, archive)
-    except ArchiveError as error:
-        print(f"aircall-exporter: backfill: {error}", file=sys.stderr)
-        return backfill.FAILED
+def _place(command: str | None, error: Exception) -> str | None:
+    """Return what an error is about, unless its text says so."""
+    if isinstance(error, ConfigError | ListenError):
+        return None
+    return "--storage.path" if isinstance(error, ArchiveError) and command in (None, "demo") else command
 
 
-def _on_aircall(arguments: argparse.Namespace) -> int:
-    """Run a command that sends requests to Aircall.
-
-    If an exporter is running, the command uses the share of the rate limit that it leaves to others.
-    """
-    settings = load(arguments.config)
-    configure_logs("warn", arguments.log_format, settings.secrets)
-    shared = False
-    states: UserStates = {}
-    try:
-        with closing(_existing_archive(arguments)) as archive:
-            if shared := backfill.has_running_exporter(archive):
-                states = archive.user_states()
-    except ArchiveError as error:
-        if settings.storage.url:  # otherwise, there may be no archive
-            print(f"aircall-exporter: {arguments.command}: archive not used: {error}", file=sys.stderr)
-    commands: dict[str, Callable[..., int]] = {
-        "users": partial(users.run_users, states=states),
-        "switch": users.run_switch,
-        "webhook": partial(webhook.run, settings=settings, directory=arguments.storage or STORAGE),
-    }
-    try:
-        with api_runner(settings.aircall, shared) as runner:
-            return commands[arguments.command](arguments, runner=runner)
-    except KeyboardInterrupt:
-        return users.NOT_CONFIRMED
-
-
-def _plan(arguments: argparse.Namespace) -> int:
-    return plan.run(arguments, load(arguments.config, SIMULATED_CREDENTIAL))
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    from exporter.cli import demo  # noqa: PLC0415 (other commands do not need it)
-
-    return demo.run(arguments)
-
-
-def _existing_archive(arguments: argparse.Namespace) -> Archive:
-    """Open an archive that exists already. This needs no credential."""
-    return opened(load_storage(arguments.config), arguments.storage or STORAGE, create=False)
+def _text(error: Exception) -> str:
+    if isinstance(error, CredentialError):
+        return CREDENTIAL_REJECTED
+    return f"the request to Aircall failed: {error}" if isinstance(error, ApiError) else str(error)

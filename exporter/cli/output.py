@@ -44,6 +44,14 @@ def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None
         writer.writerow({key: _harmless(value) for key, value in row.items()})
 
 
+def print_problem(command: str | None, problem: str) -> None:
+    """Print a problem to standard error, with the command if there is one."""
+    print(
+        f"aircall-exporter: {command}: {problem}" if command else f"aircall-exporter: {problem}",
+        file=sys.stderr,
+    )
+
+
 def shown_time(at: int, zone: tzinfo | None) -> str:
     """Return a UNIX time in ISO 8601, in local time if `zone` is `None`."""
     return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(" ", "seconds")

@@ -9,8 +9,11 @@ from rich.table import Table
 
 from exporter.aircall.budget import DEFAULT_LIMIT, MIN_BUDGET
 from exporter.cli import argtypes
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.flags import Subparsers, add_config_flag
 from exporter.cli.streams import Output
-from exporter.config.settings import Settings
+from exporter.config.loader import load
+from exporter.config.settings import SIMULATED_CREDENTIAL, Settings
 from exporter.polling.company import Company
 from exporter.polling.plan import Plan, in_words, plan
 from exporter.polling.plan_advice import advice
@@ -22,8 +25,10 @@ USERS_PER_TEAM, USERS_PER_NUMBER = 12, 16
 WORDS = {ENDED_CALLS: "ends of calls"}
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags for the company's size and limit."""
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command, with the flags for the company's size and limit."""
+    parser = subparsers.add_parser("plan", help="estimate poll intervals for a company of some size")
+    parser.set_defaults(run=run)
     for name, description in (
         ("users", "users"),
         ("numbers", f"phone numbers (default: one for {USERS_PER_NUMBER} users)"),
@@ -39,17 +44,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--requests-per-minute", type=argtypes.rate, metavar="N", help=limit)
     share = "our part of it, from 0 to 1 (default: as configured)"
     parser.add_argument("--budget-share", type=argtypes.share, metavar="SHARE", help=share)
+    add_config_flag(parser)
 
 
-def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Print the plan and return the exit code. Raises ValueError if the limit is too small for polling."""
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Print the plan. Raises ConfigError, and UsageError if the limit is too small for polling."""
+    settings = load(arguments.config, SIMULATED_CREDENTIAL)
     aircall = settings.aircall
     if arguments.budget_share is not None:
         settings = replace(settings, aircall=replace(aircall, budget_share=arguments.budget_share))
     configured = DEFAULT_LIMIT if aircall.configured_limit is None else aircall.configured_limit
     limit = configured if arguments.requests_per_minute is None else arguments.requests_per_minute
     if limit * settings.aircall.budget_share < MIN_BUDGET:
-        raise ValueError(f"--requests-per-minute: found {limit:g}, wanted enough to leave us {MIN_BUDGET:g}")
+        raise UsageError(f"--requests-per-minute: found {limit:g}, wanted enough to leave us {MIN_BUDGET:g}")
     company = Company(
         arguments.users,
         math.ceil(arguments.users / USERS_PER_TEAM) if arguments.teams is None else arguments.teams,
@@ -57,7 +64,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.calls_per_hour,
     )
     _show(plan(company, settings, limit), settings)
-    return 0
+    return ExitCode.SUCCESS
 
 
 def _show(planned: Plan, settings: Settings) -> None:

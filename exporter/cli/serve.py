@@ -11,20 +11,37 @@ from socket import socket
 import structlog
 from starlette.applications import Starlette
 
-from exporter import __version__, malloc_tuning
 from exporter.app import PUBLIC, create_app
+from exporter.archive.open_archive import opened
 from exporter.archive.store import Archive
+from exporter.cli.exit_codes import ExitCode
+from exporter.cli.flags import STORAGE
 from exporter.cli.permissions import world_readable_secrets
+from exporter.config.reload import ConfigFile
 from exporter.config.settings import Settings
 from exporter.config.yaml_file import ConfigError
 from exporter.logs import configure_logs
 from exporter.runtime.service import Service
+from exporter.version import VERSION
 from exporter.web.config import NO_WEB_CONFIG, WebConfig
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.server import ListenError, WebServer, bind, shown
 from exporter.webhooks.receiver import PATH, webhook
 
 log = structlog.get_logger()
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that end the exporter or reload its configuration."""
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Serve the configured account. Raises ArchiveError, ConfigError and ListenError."""
+    file = ConfigFile(arguments.config)
+    settings = file.settings
+    configure_logs(arguments.log_level, arguments.log_format, settings.secrets)
+    storage = settings.storage
+    archive = opened(storage, arguments.storage or STORAGE, exclusive=storage.standby)
+    return serve(arguments, settings, archive, file.reread)
 
 
 def serve(
@@ -33,16 +50,15 @@ def serve(
     archive: Archive,
     reread: Callable[[], Settings],
     started: Callable[[str, str | None], object] = lambda *_: None,
-) -> int:
+) -> ExitCode:
     """Serve until SIGTERM or SIGINT. SIGHUP reloads the configuration with `reread`.
 
     `started` is called with the URL of the web server, and that of the event server if there is one. Signals
     are awaited with sigwait, as a handler that runs just before the wait would go unnoticed.
 
     Returns:
-        The exit code: 1 if another exporter has taken over or has to, so that a supervisor restarts this one.
+        FAILED if another exporter has taken over or has to, so that a supervisor restarts this one.
     """
-    malloc_tuning.tune_malloc()
     taken = threading.Event()
     service = Service(settings, archive, taken=partial(_on_leadership_lost, taken))
 
@@ -77,11 +93,10 @@ def serve(
     )
     server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
     event_server = _event_server(service, settings)
-    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for file in world_readable_secrets(arguments.config, web.config):
         log.warning("secret file is world-readable", file=file, fix=f"chmod o-r {file}")
-    log.info("starting", version=__version__, listening=shown(listener))
+    log.info("starting", version=VERSION, listening=shown(listener))
     shares_server = service.inbox is not None and event_server is None
     for problem in _ineffective_options(arguments, web.config, archive.simulated, shares_server):
         log.warning(problem)
@@ -92,14 +107,14 @@ def serve(
     scheme = "https" if web.config.tls_server_config else "http"
     events_url = f"http://127.0.0.1:{event_server.port}{PATH}" if event_server else None
     started(f"{scheme}://127.0.0.1:{server.port}", events_url)
-    while signal.sigwait(signals) == signal.SIGHUP:
+    while signal.sigwait(SIGNALS) == signal.SIGHUP:
         on_hang_up()
     log.info("stopping")
     if event_server is not None:
         event_server.stop()
     server.stop()
     service.stop()
-    return int(taken.is_set())
+    return ExitCode.FAILED if taken.is_set() else ExitCode.SUCCESS
 
 
 def _ineffective_options(

@@ -3,8 +3,11 @@
 import io
 import os
 import sys
+from contextlib import suppress
 
 from rich.console import Console
+
+from exporter.cli.exit_codes import ExitCode
 
 _MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
@@ -38,12 +41,13 @@ def flush_output() -> None:
     except OSError as error:
         discard_output()
         print(f"aircall-exporter: cannot write to standard output: {error.strerror}", file=sys.stderr)
-        raise SystemExit(1) from None
+        raise SystemExit(ExitCode.FAILED) from None
 
 
 def discard_output() -> None:
     """Discard pending and further standard output, as it cannot be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(io.UnsupportedOperation):  # a stream without a descriptor, which a library replaced
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def encodes(text: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from exporter.config.yaml_file import ConfigError, Origin
-from exporter.text import truncate
+from exporter.text import ends_with_line_break, truncate
 
 BLANK = "holds nothing but spaces"
 
@@ -30,13 +30,12 @@ def from_environment(name: str, environ: Mapping[str, str], expected: str) -> tu
     if value and file:
         raise ConfigError("environment", f"{name}_FILE", f"is set in addition to {name}, wanted only one")
     if file:
-        found = secret_in(file, "environment", f"{name}_FILE")
-        return found, Origin("environment", f"{name}_FILE", file)
+        return secret_in(file, "environment", f"{name}_FILE")
     return value, Origin("environment", name) if value else None
 
 
-def secret_in(file: str, source: str, path: str) -> str:
-    """Return the content of a file, without spaces and line breaks around it.
+def secret_in(file: str, source: str, path: str) -> tuple[str, Origin]:
+    """Return the content of a file, without spaces and line breaks around it, and its origin.
 
     Args:
         file: The file's name.
@@ -46,7 +45,7 @@ def secret_in(file: str, source: str, path: str) -> str:
     Raises ConfigError if the file cannot be read or is empty.
     """
     try:
-        secret = Path(file).read_text(encoding="utf-8").strip()
+        text = Path(file).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or an invalid file name
         problem = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
         reason = error.strerror if isinstance(error, OSError) else problem
@@ -54,9 +53,10 @@ def secret_in(file: str, source: str, path: str) -> str:
         # Without a slash, the value may be a token that was set in the wrong place.
         shown = f"found {path_shown}, which" if "/" in file else "names a file that"
         raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
+    secret, origin = text.strip(), Origin(source, path, file, ends_with_line_break(text))
     if not secret:
-        raise ConfigError(source, path, f"found {file}, which is empty, wanted the secret in it")
-    return secret
+        raise origin.error("is empty, wanted the secret in it")
+    return secret, origin
 
 
 MIN_SECRET_LENGTH = 32

@@ -14,6 +14,7 @@ from exporter.config.settings import Aircall, Settings, Storage, Webhook
 from exporter.config.validation import validate
 from exporter.config.yaml_file import ConfigError, Messages, Origin
 from exporter.credentials import QUOTES
+from exporter.text import ends_with_line_break
 
 _TEXTS = Messages(
     wanted={
@@ -39,7 +40,7 @@ def load(path: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises ConfigError, whose text is one line with the file, the key, and the values found and expected.
     """
-    return load_with_file(path, environ)[0]
+    return load_with_file(path, environ).settings
 
 
 class Written(NamedTuple):
@@ -53,17 +54,30 @@ class Written(NamedTuple):
     """Whether the last line is certainly complete."""
 
 
-def load_with_file(path: str | None, environ: Mapping[str, str] = os.environ) -> tuple[Settings, Written]:
-    """Read as `load` does, and return the settings and the content of the file itself."""
+Origins = dict[str, Origin]
+"""By key: the origin of values that do not come from their own key in the configuration file."""
+
+
+class Loaded(NamedTuple):
+    """The settings, and where they come from."""
+
+    settings: Settings
+    written: Written
+    origins: Origins
+
+
+def load_with_file(path: str | None, environ: Mapping[str, str] = os.environ) -> Loaded:
+    """Read as `load` does, and return the settings with their origins."""
     source = path or "configuration"
     written = _written_file(path)
     settings = written.settings
-    storage = _with_address(settings.storage, source, environ)
-    aircall, origins = _with_credential(settings.aircall, source, environ)
-    webhook, origin = _with_tokens(settings.webhook, source, environ)
+    storage, storage_origins = _with_address(settings.storage, source, environ)
+    aircall, aircall_origins = _with_credential(settings.aircall, source, environ)
+    webhook, webhook_origins = _with_tokens(settings.webhook, source, environ)
+    origins = storage_origins | aircall_origins | webhook_origins
     settings = msgspec.structs.replace(settings, storage=storage, aircall=aircall, webhook=webhook)
-    validate(settings, source, origins | origin)
-    return settings, written
+    validate(settings, source, origins)
+    return Loaded(settings, written, origins)
 
 
 def has_credential(path: str) -> bool:
@@ -74,7 +88,7 @@ def has_credential(path: str) -> bool:
 
 def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> Storage:
     """Load the archive's settings only, which needs no credential. Raises ConfigError."""
-    return _with_address(_written(path).storage, path or "configuration", environ)
+    return _with_address(_written(path).storage, path or "configuration", environ)[0]
 
 
 def _written(path: str | None) -> Settings:
@@ -85,7 +99,7 @@ def _written_file(path: str | None) -> Written:
     text = yaml_file.read_text(path) if path else ""
     content = yaml_file.parse(text, path or "configuration")
     settings = yaml_file.convert(content, Settings, path or "configuration", _TEXTS)
-    return Written(settings, frozenset(_keys(content)), text.endswith(("\n", "\r")))
+    return Written(settings, frozenset(_keys(content)), ends_with_line_break(text))
 
 
 def _keys(content: object, prefix: str = "") -> Iterator[str]:
@@ -95,10 +109,11 @@ def _keys(content: object, prefix: str = "") -> Iterator[str]:
             yield from _keys(value, f"{prefix}{key}.")
 
 
-def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> Storage:
-    url, origin = from_environment("AIRCALL_STORAGE_URL", environ, "the address of a database")
-    if origin is None:
-        url, origin = storage.url, Origin(source, "storage.url")
+def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> tuple[Storage, Origins]:
+    url, outside = from_environment("AIRCALL_STORAGE_URL", environ, "the address of a database")
+    if outside is None:
+        url = storage.url
+    origin = outside or Origin(source, "storage.url")
     quoted = "has quotes around it" if url and (url[0] in QUOTES or url[-1] in QUOTES) else ""
     if url and (problem := quoted or url_problem(url)):
         raise origin.error(problem)
@@ -108,23 +123,19 @@ def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> 
     key_file = storage.key_file
     if key_file and (problem := key_problem(Path(key_file))):
         raise ConfigError(source, "storage.key_file", f"found {key_file}, which {problem}")
-    return msgspec.structs.replace(storage, url=url)
+    return msgspec.structs.replace(storage, url=url), {"storage.url": outside} if outside else {}
 
 
-_Origins = dict[str, Origin]
-"""By key: the origin of values that do not come from their own key in the configuration file."""
-
-
-def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) -> tuple[Aircall, _Origins]:
+def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) -> tuple[Aircall, Origins]:
     if aircall.api_token and aircall.api_token_file:
         raise ConfigError(
             source, "aircall.api_token_file", "is set in addition to api_token, wanted only one"
         )
     values: dict[str, str] = {}
-    origins: _Origins = {}
+    origins: Origins = {}
     if file := aircall.api_token_file:
-        values["api_token"] = secret_in(file, source, "aircall.api_token_file")
-        origins["aircall.api_token"] = Origin(source, "aircall.api_token_file", file)
+        secret = secret_in(file, source, "aircall.api_token_file")
+        values["api_token"], origins["aircall.api_token"] = secret
     for key in ("api_id", "api_token"):
         value, origin = from_environment(f"AIRCALL_{key.upper()}", environ, "the key as Aircall shows it")
         if origin is not None:
@@ -135,15 +146,12 @@ def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) 
     return msgspec.structs.replace(aircall, **values), origins
 
 
-def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> tuple[Webhook, _Origins]:
+def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> tuple[Webhook, Origins]:
     if webhook.token and webhook.token_file:
         raise ConfigError(source, "webhook.token_file", "is set in addition to token, wanted only one")
     tokens, origin = from_environment("AIRCALL_WEBHOOK_TOKEN", environ, "the token as Aircall gave it")
     if (file := webhook.token_file) and origin is None:
-        tokens, origin = (
-            secret_in(file, source, "webhook.token_file"),
-            Origin(source, "webhook.token_file", file),
-        )
+        tokens, origin = secret_in(file, source, "webhook.token_file")
     if origin is None:
         return webhook, {}
     return msgspec.structs.replace(webhook, token=tuple(tokens.split())), {"webhook.token": origin}

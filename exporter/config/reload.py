@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from exporter.config.loader import Written, load_with_file
+from exporter.config.loader import Loaded, Written, load_with_file
 from exporter.config.settings import Settings
 from exporter.config.yaml_file import ConfigError
 from exporter.text import is_cut_off, truncate
@@ -32,9 +32,6 @@ GUARDED = (
 off neither deletes data nor weakens protection."""
 
 _ALSO_WRITTEN_AS = {TOKEN: "webhook.token_file"}
-
-SECRETS = ("aircall.api_id", "aircall.api_token", TOKEN)
-"""Keys whose values may stand in files of their own, which may be cut off as well."""
 
 CREDENTIALS = ("aircall.api_id", "aircall.api_token", "aircall.api_token_file", "webhook.token_file")
 """Keys that are required, or that replace a guarded key. Part of their value is never valid."""
@@ -73,9 +70,13 @@ class ConfigFile:
         """Read the file at `path` (`None`: defaults only). Raises ConfigError."""
         self._path, self._environ = path, environ
         self._lock = threading.Lock()
-        self.settings, self._written = load_with_file(path, environ)
-        """The settings that were accepted last."""
+        self._loaded = load_with_file(path, environ)
         self._started = self.settings
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that were accepted last."""
+        return self._loaded.settings
 
     def reread(self) -> Settings:
         """Read the file again, and return its settings.
@@ -85,13 +86,13 @@ class ConfigFile:
         """
         with self._lock:
             source = self._path or "configuration"
-            settings, written = load_with_file(self._path, self._environ)
-            require_whole(source, self._written, written)
-            require_whole_secrets(source, self.settings, settings, written)
-            before, after = (in_force(self._started, each)[0] for each in (self.settings, settings))
-            require_guarded(source, before, after, written)
-            self.settings, self._written = settings, written
-            return settings
+            loaded = load_with_file(self._path, self._environ)
+            require_whole(source, self._loaded.written, loaded.written)
+            require_whole_secrets(self._loaded, loaded)
+            before, after = (in_force(self._started, each)[0] for each in (self.settings, loaded.settings))
+            require_guarded(source, before, after, loaded.written)
+            self._loaded = loaded
+            return loaded.settings
 
 
 def require_whole(source: str, before: Written, after: Written) -> None:
@@ -114,20 +115,28 @@ def require_whole(source: str, before: Written, after: Written) -> None:
             raise ConfigError(source, key, problem)
 
 
-def require_whole_secrets(source: str, before: Settings, after: Settings, written: Written) -> None:
-    """Reject a secret from a file of its own that is only the beginning of the one in force.
+def require_whole_secrets(before: Loaded, after: Loaded) -> None:
+    """Reject a secret from a file of its own that may have been read while it was cut off.
 
-    That file may be cut off.
+    Its file has lost the line break at its end, or it is only the beginning of a secret in force.
 
     Raises ConfigError, whose text does not contain the secret.
     """
-    for key in SECRETS:
-        was, now = _secrets(before, key), _secrets(after, key)
-        new = set(now) - set(was)
-        if key not in written.keys and any(is_cut_off(secret, each) for secret in new for each in was):
-            raise ConfigError(
-                source, key, "is only the beginning of the secret in force; its file may be cut off"
-            )
+    for key, origin in after.origins.items():
+        if not origin.file:
+            continue
+        known = before.origins.get(key)
+        lost_line_break = (
+            known is not None
+            and known.file == origin.file
+            and known.ends_with_line_break
+            and not origin.ends_with_line_break
+        )
+        if lost_line_break:
+            raise origin.error("may be cut off, wanted a line break at its end, as before")
+        was, now = _secrets(before.settings, key), _secrets(after.settings, key)
+        if any(is_cut_off(secret, each) for secret in set(now) - set(was) for each in was):
+            raise origin.error("holds only the beginning of the secret in force, wanted the whole secret")
 
 
 def _secrets(settings: Settings, key: str) -> tuple[str, ...]:

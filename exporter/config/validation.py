@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.addresses import is_host, is_loopback, web_address
 from exporter.aircall.endpoints import API_HISTORY_S
 from exporter.config.yaml_file import Origin
-from exporter.credentials import QUOTES, secret_problem
+from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration
 from exporter.text import truncate
 
@@ -55,6 +55,7 @@ class _Validator:
             self.require(bool(secret), f"aircall.{key}", missing)
             problem = secret_problem(secret)
             self.require(not problem, f"aircall.{key}", f"{problem}, wanted the key as Aircall shows it")
+        self.token_length("aircall.api_token", self._settings.aircall.api_token)
         problem = "holds a colon, wanted the API ID without the token"
         self.require(":" not in self._settings.aircall.api_id, "aircall.api_id", problem)
 
@@ -108,7 +109,17 @@ class _Validator:
         self.require(len(webhook.tokens) <= 2, "webhook.token", problem)
         problem = next(filter(None, map(secret_problem, webhook.tokens)), "")
         self.require(not problem, "webhook.token", f"{problem}, wanted the token as Aircall gave it")
+        for token in webhook.tokens:
+            self.token_length("webhook.token", token)
         self.expect(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
+
+    def token_length(self, path: str, token: str) -> None:
+        """Reject a token that is too short, if it comes from a file, as files may be cut off."""
+        origin = self._origins.get(path)
+        if origin is not None and origin.file:
+            problem = f"holds a token of {len(token)} characters, wanted at least {MIN_TOKEN_LENGTH}"
+            remedy = "write the whole token to the file"
+            self.require(len(token) >= MIN_TOKEN_LENGTH, path, f"{problem}; {remedy}")
 
 
 def _address_problem(address: str) -> str:

@@ -1,8 +1,6 @@
 """Read YAML files into types, with one-line errors that name the place and the problem."""
 
 import difflib
-import itertools
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +12,6 @@ import yaml
 
 from exporter.durations import Duration, parse_duration
 from exporter.text import truncate
-
-MAX_FILE_BYTES = 2**20
-"""Maximum size of a file in bytes."""
-
-MAX_VALUES = 100_000
-MAX_DEPTH = 20
-"""Maximum number of values in a file, and their maximum depth."""
-
-MAX_NUMBER_LENGTH = 40
-"""Maximum characters of an integer; a longer one is read as text."""
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -56,16 +42,11 @@ def read(path: str) -> object:
 def read_text(path: str) -> str:
     """Return the text of a file. Raises ConfigError."""
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
-        text = raw.decode()
+        return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(path, "", "is not UTF-8 text") from None
-    if len(raw) > MAX_FILE_BYTES:
-        raise ConfigError(path, "", f"is larger than {MAX_FILE_BYTES} bytes")
-    return text
 
 
 def parse(text: str, path: str) -> object:
@@ -77,11 +58,11 @@ def parse(text: str, path: str) -> object:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(path, where, f"is not valid YAML: {_problem(error)}") from None
-    except RecursionError:
-        raise ConfigError(path, "", "is not valid YAML: it is nested too deeply") from None
     except yaml.YAMLError as error:
         raise ConfigError(path, "", f"is not valid YAML: {' '.join(str(error).split())}") from None
-    except (ValueError, LookupError, TypeError, AttributeError):  # from PyYAML; its text contains the value
+    except RecursionError:
+        raise ConfigError(path, "", "is not valid YAML: it is nested too deeply") from None
+    except Exception:  # PyYAML raises errors of many types, whose texts contain the value
         problem = "a value looks like a date or number but is invalid; quote it"
         raise ConfigError(path, "", f"is not valid YAML: {problem}") from None
 
@@ -100,24 +81,10 @@ class ConfigYamlError(yaml.constructor.ConstructorError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Rejects duplicate keys, of which PyYAML would keep the last, and files that expand without a limit."""
+    """Rejects duplicate keys, of which PyYAML would keep the last, and reads 10:30 as text, not as 630."""
 
-    def get_single_node(self) -> yaml.Node | None:
-        node = super().get_single_node()
-        if node is not None and _expanded_size(node, {}, 0) > MAX_VALUES:
-            problem = f"it is nested too deeply, or has more than {MAX_VALUES} values"
-            raise ConfigYamlError(problem=problem, problem_mark=node.start_mark)
-        return node
-
-    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
-        text = super().construct_scalar(node)
-        if isinstance(text, str) and _LONE_SURROGATE.search(text):
-            problem = "a text contains an unpaired UTF-16 surrogate"
-            raise ConfigYamlError(problem=problem, problem_mark=node.start_mark)
-        return text
-
-    def bounded_int(self, node: yaml.ScalarNode) -> int | str:
-        return node.value if len(node.value) > MAX_NUMBER_LENGTH else self.construct_yaml_int(node)
+    def int_or_time(self, node: yaml.ScalarNode) -> int | str:
+        return node.value if ":" in node.value else self.construct_yaml_int(node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -131,19 +98,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.bounded_int)
-
-
-def _expanded_size(node: yaml.Node, known: dict[int, float], depth: int) -> float:
-    """Return the number of values in a node with all aliases expanded; infinite if it contains itself."""
-    if isinstance(node, yaml.ScalarNode):
-        return 1
-    if id(node) not in known:
-        known[id(node)] = math.inf
-        inner = node.value if isinstance(node, yaml.SequenceNode) else itertools.chain(*node.value)
-        if depth < MAX_DEPTH:
-            known[id(node)] = 1 + sum(_expanded_size(each, known, depth + 1) for each in inner)
-    return known[id(node)]
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.int_or_time)
 
 
 def _decode(kind: type, value: object) -> object:
@@ -171,6 +126,9 @@ def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS)
             whole = f"{path}.{key}".strip(".")
             raise ConfigError(source, whole, f"unknown key{_similar(kind, key, path)}") from None
         raise ConfigError(source, path, _mismatch(path, _at(raw, path), reason, texts)) from None
+    except Exception:  # a text with an unpaired surrogate, or a list that contains itself
+        problem = "has a value that cannot be read, wanted texts, numbers, lists and mappings"
+        raise ConfigError(source, "", problem) from None
 
 
 _TYPES = {
@@ -233,6 +191,8 @@ class Origin(NamedTuple):
     source: str
     key: str
     file: str = ""
+    ends_with_line_break: bool = False
+    """Whether the file certainly holds the whole value."""
 
     def error(self, problem: str) -> ConfigError:
         """Return an error that names this origin; `problem` begins with a verb."""

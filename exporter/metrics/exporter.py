@@ -3,11 +3,11 @@
 import platform
 from collections.abc import Iterator
 
-from exporter import __version__
 from exporter.account.board import Board
 from exporter.config.settings import Settings
 from exporter.metrics.family import Family, Sample
 from exporter.polling.status import Status
+from exporter.version import VERSION
 
 ACTIVITY_PERIOD = Family(
     "aircall_activity_period_seconds", "gauge", "Length of the activity period, which period gauges cover."
@@ -174,7 +174,7 @@ def status_samples(status: Status, now: float) -> Iterator[Sample]:
     aircall_exporter_doubtful_calls{board="shown"} 0
     """
     yield UP, (), status.is_up(now)
-    yield BUILD, (__version__, platform.python_version()), 1
+    yield BUILD, (VERSION, platform.python_version()), 1
     for name, polling in status.datasets.items():
         yield AGE, (name,), polling.age(now)
         yield INTERVAL, (name,), polling.interval

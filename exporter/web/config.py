@@ -137,7 +137,12 @@ def load_web_config(path: str) -> WebConfig:
 
 def read_web_config(path: str) -> WebConfig:
     """Read the file alone. Raises ConfigError, whose text is one line."""
-    config = yaml_file.convert(yaml_file.read(path), WebConfig, path, _TEXTS)
+    return parse_web_config(yaml_file.read_text(path), path)
+
+
+def parse_web_config(text: str, path: str) -> WebConfig:
+    """Parse the text of the file. Raises ConfigError, whose text is one line."""
+    config = yaml_file.convert(yaml_file.parse(text, path), WebConfig, path, _TEXTS)
     for user, hashed in config.users.items():
         if not BCRYPT.fullmatch(hashed):
             raise ConfigError(path, f"basic_auth_users.{user}", "is not a bcrypt hash, wanted one ($2y$...)")

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import structlog
 
+from exporter.config import yaml_file
 from exporter.config.yaml_file import ConfigError
-from exporter.web.config import NO_WEB_CONFIG, WebConfig, build_ssl_context, read_web_config
+from exporter.text import ends_with_line_break
+from exporter.web.config import NO_WEB_CONFIG, WebConfig, build_ssl_context, parse_web_config, read_web_config
 from exporter.web.protection import lost_protection
 
 log = structlog.get_logger()
@@ -39,6 +41,7 @@ class WebConfigReloader:
         self._config = read_web_config(path) if path else NO_WEB_CONFIG  # names the files to watch
         self._seen = self._stamps()
         self._problem: str | None = None
+        self._ends_with_line_break = False
         self._retry_at = math.inf
         self._logged: deque[float] = deque(maxlen=MAX_LINES)
         self._read()
@@ -77,11 +80,17 @@ class WebConfigReloader:
             self._problem = None
 
     def _read(self) -> None:
-        config = read_web_config(self._path) if self._path else NO_WEB_CONFIG
+        text = yaml_file.read_text(self._path) if self._path else ""
+        if self._ends_with_line_break and not ends_with_line_break(text):
+            raise ConfigError(
+                self._path or "", "", "may be cut off, wanted a line break at its end, as before"
+            )
+        config = parse_web_config(text, self._path) if self._path else NO_WEB_CONFIG
         context = build_ssl_context(config, self._path or "")
         if lost := lost_protection(self._config, config):
             raise ConfigError(self._path or "", *lost)
         self._context, self._config = context, config
+        self._ends_with_line_break = ends_with_line_break(text)
 
     def _stamps(self) -> tuple[_Stamp, ...]:
         """Return values that change when a file changes."""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from html import escape
 
-from exporter import __version__
 from exporter.durations import Duration
 from exporter.polling.status import Snapshot
+from exporter.version import VERSION
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -81,7 +81,7 @@ def landing_page(
     )
     left = "" if status.remaining is None else f"; {status.remaining} are left to the company in this minute"
     return _PAGE.format(
-        version=escape(__version__),
+        version=escape(VERSION),
         state=state,
         board=f"Users: {len(board.users)}, teams: {len(board.teams)}, numbers: {len(board.numbers)},"
         f" callers waiting: {len(board.queue)}.",

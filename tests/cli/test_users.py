@@ -194,7 +194,7 @@ def test_it_asks_before_it_acts(aircall: SimulatedAircall, ada: SimulatedUser) -
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(500, "cannot be asked now: /v2/users/456003: answered 500"), (403, "rejects the credential")],
+    [(500, "the request to Aircall failed: /v2/users/456003: answered 500"), (403, "rejects the credential")],
 )
 def test_what_aircall_refuses_is_one_line(
     aircall: SimulatedAircall, ada: SimulatedUser, status: int, said: str

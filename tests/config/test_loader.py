@@ -63,11 +63,11 @@ caller: masked
 
 
 def test_the_webhooks_tokens(file, tmp_path) -> None:
-    (tmp_path / "token").write_text("n3w\n0ld\n")
+    (tmp_path / "token").write_text("the-n3w-token\nthe-0ld-token\n")
     tokens = {
         "webhook: {token: n3w}": ("n3w",),
         "webhook: {token: [n3w, 0ld]}": ("n3w", "0ld"),
-        f"webhook: {{token_file: {tmp_path}/token}}": ("n3w", "0ld"),
+        f"webhook: {{token_file: {tmp_path}/token}}": ("the-n3w-token", "the-0ld-token"),
         "": (),
     }
     for text, expected in tokens.items():

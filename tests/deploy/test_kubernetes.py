@@ -17,10 +17,10 @@ import requests
 import yaml
 
 from deploy.rules import MANIFEST, PROMETHEUS, prometheus_rule
-from exporter import __version__
 from exporter.config.loader import load
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
+from exporter.version import VERSION
 from harness.process import process
 from tests.support.running import eventually
 from tests.support.stack import ROOT, Run
@@ -181,7 +181,7 @@ def test_a_second_pod_stands_by_on_another_machine_and_keeps_nothing() -> None:
 
 
 def test_the_image_is_this_version() -> None:
-    assert CONTAINER["image"] == f"aircall-exporter:{__version__}"
+    assert CONTAINER["image"] == f"aircall-exporter:{VERSION}"
 
 
 @pytest.mark.parametrize("file", sorted(KUBERNETES.glob("*/aircall.yml")), ids=lambda file: file.parent.name)

@@ -54,9 +54,8 @@ def test_what_it_starts_reads_the_credential_from_where_systemd_puts_it(tmp_path
     lines = UNIT.read_text(encoding="utf-8").replace("/etc/%N", str(config)).replace("%N", "aircall-exporter")
     settings = lines.replace("%d", str(credentials)).replace("%S", str(state))
     (command,) = re.findall(r"^ExecStart=(.+) \$ARGS$", settings, re.MULTILINE)
-    environ = dict(
-        pair.split("=") for pair in re.findall(r"^Environment=(.+)$", settings, re.MULTILINE)[0].split()
-    )
+    variables = re.findall(r"^Environment=(.+)$", settings, re.MULTILINE)
+    environ = dict(pair.split("=") for line in variables for pair in line.split())
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
     with SimulatedAircall(account, rate_limit=6000) as aircall:
         config.mkdir()

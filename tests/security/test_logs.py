@@ -76,6 +76,17 @@ def test_no_secret_is_logged_in_whatever_it_is_wrapped(
     assert secret not in capsys.readouterr().err
 
 
+def test_short_secret_is_not_redacted_from_other_words(
+    form: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info", form, ("a", "1234567", "12345678"))
+    structlog.get_logger().info("a user is available", number=1234567, text="12345678")
+    said = capsys.readouterr().err
+    assert "a user is available" in said
+    assert "1234567" in said
+    assert "12345678" not in said
+
+
 def test_settings_show_no_secret_in_a_traceback_or_a_dump() -> None:
     shown = (
         f"{SETTINGS!r} {SETTINGS} {SETTINGS.aircall!r} {SETTINGS.storage} {[SETTINGS]} { {'a': SETTINGS} }"

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from exporter.api.routes import api
 from exporter.archive.store import Archive
+from exporter.cli.exit_codes import ExitCode
 from exporter.cli.main import main
 from exporter.web.require_auth import USER
 from exporter.web.server import WebServer, bind
@@ -64,7 +65,7 @@ def flags(texts: Texts) -> list[str]:
 def found_by_command(url: str, texts: Texts) -> list[int]:
     printed = command(url, *flags(texts), "--utc", "--format=json")
     ids = [json.loads(line)["id"] for line in printed.out.splitlines()]
-    assert printed.code == (0 if ids else 1)
+    assert printed.code == (ExitCode.SUCCESS if ids else ExitCode.NOT_FOUND)
     assert only_strangers(printed.err)
     return ids
 

@@ -1,6 +1,8 @@
 """What a flood, a large company or a lack of file descriptors may cost, and what not."""
 
 import gc
+import os
+import re
 import resource
 import subprocess
 import sys
@@ -27,6 +29,7 @@ from harness.process import credential, process
 from harness.scrape import Scrape
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.running import eventually
+from tests.support.stack import ROOT
 
 LIMIT = 10
 
@@ -211,9 +214,25 @@ def test_without_file_descriptors_it_waits_and_goes_on_once_there_are_some(tmp_p
             assert len(set(said)) == len(said)  # each thing once, however often it is tried
 
 
-def test_what_was_large_and_is_free_goes_back_to_the_system() -> None:
+MALLOC_FILES = (
+    "Dockerfile",
+    "deploy/systemd/aircall-exporter.service",
+    "deploy/kubernetes/exporter/statefulset.yaml",
+)
+
+
+@pytest.mark.parametrize("file", MALLOC_FILES)
+def test_what_was_large_and_is_free_goes_back_to_the_system(file: str) -> None:
+    environ = dict(
+        re.findall(r"(MALLOC_\w+)(?:=|\s+value: \")(\d+)", (ROOT / file).read_text(encoding="utf-8"))
+    )
     left = subprocess.run(
-        [sys.executable, "-c", HOLES], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", HOLES],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=os.environ | environ,
     ).stdout
     assert int(left) < 10_000_000
 
@@ -221,12 +240,10 @@ def test_what_was_large_and_is_free_goes_back_to_the_system() -> None:
 HOLES = """
 import re
 from pathlib import Path
-from exporter.malloc_tuning import tune_malloc
 
 def resident():
     return 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
-tune_malloc()
 before = resident()
 largest = b"x" * 16_000_000
 del largest

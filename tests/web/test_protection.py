@@ -141,6 +141,21 @@ def test_every_prefix_of_a_file_rewritten_in_place_keeps_all_protection(
     assert web.config.users.keys() == {USER[0], "admin", "c"}
 
 
+def test_every_prefix_of_a_new_header_value_is_rejected(authority: Authority) -> None:
+    def content(policy: str) -> str:
+        return f"http_server_config:\n  headers:\n    Content-Security-Policy: {policy}\n"
+
+    web = WebConfigReloader(written(authority.directory, content("sandbox")))
+    before, new = web.config, content("default-src 'self'; frame-ancestors 'none'")
+    with structlog.testing.capture_logs() as logs:
+        for size in range(len(new)):
+            written(authority.directory, new[:size])
+            assert web.config == before, new[:size]
+    assert "may be cut off, wanted a line break at its end" in logs[-1]["problem"]
+    written(authority.directory, new)
+    assert web.config.headers == {"Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'"}
+
+
 def test_requests_without_a_password_are_refused_for_every_prefix(authority: Authority) -> None:
     whole = yaml.safe_dump(FILES["users first"], sort_keys=False)
     with exporter(authority, whole) as one, structlog.testing.capture_logs():
