@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 PROGRESS, WISHES, SERVED, DOING = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
+VIEWS_DIGEST = "views"
 
 
 def progress(connection: Connection) -> Checkpoint | None:
