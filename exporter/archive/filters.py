@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select
 
-from exporter.account.directory import SINGLE_USERS
-from exporter.account.teams import group_label
 from exporter.archive.criteria import Criteria
-from exporter.archive.schema import calls, names, tags, teams
+from exporter.archive.schema import names, tags, teams
 from exporter.archive.text_index import digits_only, normalize
+from exporter.archive.views import call_names, history
 
 _NARROWING = re.compile(r"[a-z0-9]{3}|\W[a-z0-9]{2}")
 """Texts that contain this use PostgreSQL's trigram index of the words.
@@ -17,38 +16,34 @@ _NARROWING = re.compile(r"[a-z0-9]{3}|\W[a-z0-9]{2}")
 For any other text, the planner would use the index too, but read all of it.
 """
 
-NAME_AND_ID = names.c.name + " " + names.c.id
-"""How the snapshot shows objects with the same name."""
-
 
 def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions on the columns of `calls`. Names are looked up by `connection`."""
-    yield calls.c.started_at.between(criteria.since, criteria.until)
+    """Yield the conditions on the columns of `history`. Names are looked up by `connection`."""
+    yield history.c.started_at.between(criteria.since, criteria.until)
     if criteria.users:
-        yield _one_of(calls.c.user_id, _ids(connection, "user", criteria.users))
+        yield _one_of(history.c.user_id, _ids(connection, "user", criteria.users))
     if criteria.numbers:
-        yield _one_of(calls.c.number_id, _ids(connection, "number", criteria.numbers))
+        yield _one_of(history.c.number_id, _ids(connection, "number", criteria.numbers))
     if criteria.teams:
-        ids = _team_ids(connection, criteria.teams)
-        yield calls.c.id.in_(select(teams.c.call_id).where(teams.c.team_id.in_(ids)))
+        ids = {*_named(connection, "team", criteria.teams), *criteria.teams}
+        yield history.c.id.in_(select(teams.c.call_id).where(teams.c.team_id.in_(ids)))
     if criteria.directions:
-        yield calls.c.direction.in_(criteria.directions)
+        yield history.c.direction.in_(criteria.directions)
     if criteria.assets:
-        columns = {"recording": calls.c.recorded, "voicemail": calls.c.voicemail}
+        columns = {"recording": history.c.recorded, "voicemail": history.c.voicemail}
         yield or_(*(columns[asset] for asset in criteria.assets))
     if criteria.missed is not None:
-        yield calls.c.outcome == "missed" if criteria.missed else calls.c.outcome != "missed"
+        yield history.c.outcome == "missed" if criteria.missed else history.c.outcome != "missed"
     if criteria.reasons:
-        yield calls.c.missed_call_reason.in_(criteria.reasons)
-    length = calls.c.ended_at - calls.c.started_at
+        yield history.c.missed_call_reason.in_(criteria.reasons)
     if criteria.longer_than is not None:
-        yield length > criteria.longer_than
+        yield history.c.duration > criteria.longer_than
     if criteria.shorter_than is not None:
-        yield length < criteria.shorter_than
+        yield history.c.duration < criteria.shorter_than
     if criteria.tags:
-        yield calls.c.id.in_(select(tags.c.call_id).where(tags.c.name.in_(criteria.tags)))
+        yield history.c.id.in_(select(tags.c.call_id).where(tags.c.name.in_(criteria.tags)))
     if criteria.callers:
-        by_hash = calls.c.caller_hash.in_(criteria.caller_hashes)
+        by_hash = history.c.caller_hash.in_(criteria.caller_hashes)
         yield or_(*map(_is_caller, criteria.callers), *([by_hash] if criteria.caller_hashes else []))
     if criteria.texts:
         yield or_(*_has_text(connection, [normalize(text) for text in criteria.texts]))
@@ -65,22 +60,15 @@ def _ids(connection: Connection, kind: str, wanted: Sequence[str]) -> set[int]:
     return {int(id_) for id_ in _named(connection, kind, wanted)} | {id_ for id_ in numbers if id_ < 2**63}
 
 
-def _team_ids(connection: Connection, wanted: Sequence[str]) -> set[str]:
-    """Return the same for teams, "Single Users" and groups, whose ids are strings."""
-    groups = {group_label(name).id for name in wanted}
-    single = {SINGLE_USERS.id} if SINGLE_USERS.name in wanted else set()
-    return {*_named(connection, "team", wanted), *wanted} | groups | single
-
-
 def _named(connection: Connection, kind: str, wanted: Sequence[str]) -> Iterable[str]:
-    """Return the ids of objects of this kind with one of these names, alone or followed by the id."""
-    called = or_(names.c.name.in_(wanted), NAME_AND_ID.in_(wanted))
-    return connection.scalars(select(names.c.id).where(names.c.kind == kind, called))
+    """Return the ids of objects of this kind that are called so."""
+    named = call_names.c.kind == kind, call_names.c.called.in_(wanted)
+    return connection.scalars(select(call_names.c.id).where(*named))
 
 
 def _is_caller(wanted: str) -> ColumnElement[bool]:
     number = digits_only(wanted)
-    found = calls.c.caller_digits.contains(number) if number else calls.c.caller == wanted
+    found = history.c.caller_digits.contains(number) if number else history.c.caller == wanted
     text = number or normalize(wanted)
     return and_(found, _contains(text)) if _NARROWING.search(text) else found
 
@@ -89,11 +77,11 @@ def _has_text(connection: Connection, texts: Sequence[str]) -> Iterator[ColumnEl
     yield from map(_contains, texts)
     named = connection.execute(select(names).where(names.c.kind.in_(("user", "number")))).all()
     found = [row for row in named if any(text in normalize(row.name) for text in texts)]
-    for kind, column in (("user", calls.c.user_id), ("number", calls.c.number_id)):
+    for kind, column in (("user", history.c.user_id), ("number", history.c.number_id)):
         yield _one_of(column, (int(row.id) for row in found if row.kind == kind))
 
 
 def _contains(text: str) -> ColumnElement[bool]:
     """Match calls whose words contain a normalised text."""
-    searched = calls.c.words if _NARROWING.search(text) else calls.c.words + ""
+    searched = history.c.words if _NARROWING.search(text) else history.c.words + ""
     return searched.contains(text, autoescape=True)

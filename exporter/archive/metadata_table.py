@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
+VIEWS_DIGEST = "views"
 
 
 def progress(connection: Connection) -> Checkpoint | None:

@@ -1,18 +1,21 @@
 """Create the archive's tables, and check the version of existing tables."""
 
+import hashlib
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 import structlog
-from sqlalchemy import Connection, Engine, Table, insert, inspect, select
+from sqlalchemy import Connection, Engine, Table, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from exporter.account.records import Checkpoint
 from exporter.archive import integrity
 from exporter.archive.database import LOCK_TIMEOUT, ArchiveError, write_transaction
-from exporter.archive.metadata_table import PROGRESS, read, write
+from exporter.archive.metadata_table import PROGRESS, VIEWS_DIGEST, read, write
 from exporter.archive.schema import comments, metadata, state, tags
+from exporter.archive.text_index import postgresql_functions
+from exporter.archive.views import VIEWS
 
 log = structlog.get_logger()
 
@@ -42,6 +45,7 @@ def prepare(engine: Engine) -> None:
             require_current(connection)
             _create_missing(connection)
     _index_words(engine)
+    _create_views(engine)
 
 
 def _create_missing(connection: Connection) -> None:
@@ -93,14 +97,41 @@ def _index_words(engine: Engine) -> None:
     with write_transaction(engine) as connection:
         if any(index["name"] == _WORDS_INDEX for index in inspect(connection).get_indexes("calls")):
             return
-        try:
-            with connection.begin_nested():
-                for statement in _WORDS_INDEX_OF_POSTGRESQL:
-                    connection.exec_driver_sql(statement)
-        except DBAPIError as error:
-            if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT:
-                raise
-            log.warning(
-                "free-text search without an index; allow the archive's user to CREATE EXTENSION pg_trgm",
-                problem=" ".join(str(error.orig).split()),
-            )
+        warning = "free-text search without an index; allow the archive's user to CREATE EXTENSION pg_trgm"
+        _try(connection, _WORDS_INDEX_OF_POSTGRESQL, warning)
+
+
+def _create_views(engine: Engine) -> None:
+    """Create the views for Grafana, or replace them if their definitions have changed."""
+    statements = list(_view_statements(engine.dialect.name))
+    digest = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    with write_transaction(engine) as connection:
+        existing = set(inspect(connection).get_view_names())
+        if existing >= VIEWS.keys() and read(connection, VIEWS_DIGEST, str) == digest:
+            return
+        warning = "views for Grafana not replaced; drop what depends on them, and restart the exporter"
+        if _try(connection, statements, warning):
+            write(connection, VIEWS_DIGEST, digest)
+
+
+def _view_statements(dialect: str) -> Iterator[str]:
+    joined = "group_concat" if dialect == "sqlite" else "string_agg"
+    for name, definition in VIEWS.items():
+        yield f"DROP VIEW IF EXISTS {name}"
+        yield f"CREATE VIEW {name} AS {definition.replace('string_agg', joined)}"
+    if dialect == "postgresql":
+        yield from postgresql_functions()
+
+
+def _try(connection: Connection, statements: Iterable[str], warning: str) -> bool:
+    """Execute all statements and return True, or none and log a warning if the database refuses one."""
+    try:
+        with connection.begin_nested():
+            for statement in statements:
+                connection.execute(text(statement))
+    except DBAPIError as error:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == LOCK_TIMEOUT:
+            raise
+        log.warning(warning, problem=" ".join(str(error.orig).split()))
+        return False
+    return True

@@ -1,7 +1,10 @@
 """Decide whether a 429 concerns the company's rate limit or only the request that it answers."""
 
+import math
 from enum import Enum
 from typing import Any
+
+from cachetools import TTLCache
 
 from exporter.aircall.endpoints import Request
 from exporter.aircall.headers import Headers
@@ -39,8 +42,9 @@ class Throttling:
     """
 
     def __init__(self) -> None:
-        self._refused: dict[Key, tuple[int, float]] = {}
-        """For each refused request, how many others were answered before it, and when it was refused last."""
+        self._now = 0.0
+        self._refused: TTLCache[Key, int] = TTLCache(math.inf, REMEMBERED_S, timer=lambda: self._now)
+        """For each refused request, how many others were answered before it was refused first."""
         self._answered = 0
         self._refused_before: str | None = None
         """The endpoint of the request before, if that was refused."""
@@ -59,14 +63,13 @@ class Throttling:
         been answered since the first. All requests wait nevertheless if another endpoint refused the request
         before this one, and the headers do not say that requests remain.
         """
-        self._refused = {key: entry for key, entry in self._refused.items() if now - entry[1] <= REMEMBERED_S}
-        known = self._refused.get(_key(request))
-        answered = self._answered if known is None else known[0]
-        self._refused[_key(request)] = answered, now
+        self._now, key = now, _key(request)
+        is_known = key in self._refused
+        answered = self._refused[key] = self._refused.get(key, self._answered)
         some_remain = (headers.remaining or 0) > 0
         others_refused = self._refused_before not in (None, request.template)
         self._refused_before = request.template
-        if known is not None and (some_remain or self._answered > answered):
+        if is_known and (some_remain or self._answered > answered):
             return Refusal.PAUSE_AND_FAILURE if others_refused and not some_remain else Refusal.FAILURE
         return Refusal.TASK_WAITS if some_remain else Refusal.PAUSE
 

@@ -2,9 +2,10 @@
 
 import hmac
 import queue
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
+
+from cachetools import FIFOCache
 
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.events import UNKNOWN_EVENT, Delivery, Sender
@@ -27,7 +28,7 @@ class Inbox:
         self._metrics = metrics
         self._clock = clock
         self._queue: queue.Queue[Delivery] = queue.Queue(MAX_PENDING_EVENTS)
-        self._seen: OrderedDict[int, None] = OrderedDict()
+        self._seen: FIFOCache[int, None] = FIFOCache(DEDUP_SIZE)
         metrics.waiting.set_function(self._queue.qsize)
 
     def knows(self, sender: Sender) -> bool:
@@ -57,8 +58,6 @@ class Inbox:
         except queue.Full:
             return self._counted(delivery.name, "overflow")
         self._seen[identity] = None
-        if len(self._seen) > DEDUP_SIZE:
-            self._seen.popitem(last=False)
         return "accepted"
 
     def too_large(self) -> None:

@@ -1,12 +1,14 @@
-"""Build the SQL queries over the exporter's call archive on PostgreSQL, with Grafana's variables in them.
+"""Build the SQL queries over the views of the call archive on PostgreSQL, with Grafana's variables in them.
 
-Each criterion is off if its variable is empty or "All". Grafana replaces variables before PostgreSQL plans
-the query, so a criterion that is off costs nothing, and the others use an index. Grafana's format `sqlstring`
-puts values in quotes, doubles their own quotes, and separates several values with commas. "All" becomes
-`EVERYTHING`.
+`exporter/archive/views.py` defines the views, and `text_index.py` the functions `chosen`, `digits`, `folded`
+and `has_text`. Each criterion is off if its variable is empty or "All". Grafana replaces variables before
+PostgreSQL plans the query, so a criterion that is off costs nothing, and the others use an index. Grafana's
+format `sqlstring` puts values in quotes, doubles their own quotes, and separates several values with commas.
+"All" becomes `EVERYTHING`.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from grafana_foundation_sdk.builders.dashboard import (
     CustomVariable,
@@ -27,9 +29,8 @@ from grafana.boards.palette import REASONS as MISSED_BECAUSE
 
 ARCHIVE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${archive}")
 EVERYTHING = "'*'"
-QUOTE, ESCAPED = '"', '\\"'
-MIN_INDEXED_LENGTH = 3
-"""Characters of a text from which on the index of words is useful."""
+
+V = TypeVar("V", QueryVariable, CustomVariable)
 
 
 @dataclass
@@ -71,9 +72,6 @@ class SqlQuery(Builder[Sql]):
         return Sql(self.statement, self._ref)
 
 
-# Variables -------------------------------------------------------------------------------------------
-
-
 def archive() -> DatasourceVariable:
     """Build the choice of the archive."""
     return DatasourceVariable("archive").label("Archive").type("grafana-postgresql-datasource")
@@ -81,32 +79,18 @@ def archive() -> DatasourceVariable:
 
 def chosen(name: str, label: str, description: str, query: str) -> QueryVariable:
     """Build a choice of one, several or all results of a query."""
-    return (
-        QueryVariable(name)
-        .label(label)
-        .description(description)
-        .datasource(ARCHIVE)
-        .query(query)
-        .refresh(VariableRefresh.ON_DASHBOARD_LOAD)
-        .multi(True)
-        .include_all(True)
-        .all_value(EVERYTHING)
-        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
-    )
+    found = QueryVariable(name).datasource(ARCHIVE).query(query).refresh(VariableRefresh.ON_DASHBOARD_LOAD)
+    return _several(found.label(label).description(description))
 
 
 def options(name: str, label: str, description: str, *values: str) -> CustomVariable:
     """Build a choice of one, several or all of these values."""
-    return (
-        CustomVariable(name)
-        .label(label)
-        .description(description)
-        .values(",".join(values))
-        .multi(True)
-        .include_all(True)
-        .all_value(EVERYTHING)
-        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
-    )
+    return _several(CustomVariable(name).label(label).description(description).values(",".join(values)))
+
+
+def _several(variable: V) -> V:
+    everything = VariableOption(selected=True, text=["All"], value=["$__all"])
+    return variable.multi(True).include_all(True).all_value(EVERYTHING).current(everything)
 
 
 def written(name: str, label: str, description: str, *, shown: bool = True) -> TextBoxVariable:
@@ -117,170 +101,66 @@ def written(name: str, label: str, description: str, *, shown: bool = True) -> T
 
 def named(kind: str) -> str:
     """Return the query for all names of a kind: user, team or number."""
-    return f"SELECT DISTINCT name FROM names WHERE kind = '{kind}' ORDER BY name"
+    return f"SELECT DISTINCT name FROM call_names WHERE kind = '{kind}' ORDER BY name"
 
 
-TEAMS = (
-    "SELECT DISTINCT name FROM names WHERE kind = 'team' "
-    'UNION SELECT DISTINCT substr(key::json->>1, 7) FROM totals WHERE key LIKE \'["team_calls","group:%\' '
-    "UNION SELECT 'Single Users' ORDER BY 1"
-)
 _IN_WORDS = " ".join(f"WHEN '{reason.code}' THEN '{reason.text}'" for reason in MISSED_BECAUSE)
 REASONS = (
     f"SELECT code AS __value, CASE code {_IN_WORDS} ELSE code END AS __text FROM "
     "(SELECT DISTINCT key::json->>2 AS code FROM totals WHERE key LIKE '[\"missed_calls\",%') AS found"
     " ORDER BY 2"
 )
-# This steps from one tag to the next along the index, as a million tagged calls have a few dozen tags.
-TAGS = (
-    "WITH RECURSIVE tag AS ((SELECT name FROM call_tags ORDER BY name LIMIT 1) UNION ALL "
-    "SELECT (SELECT name FROM call_tags WHERE name > tag.name ORDER BY name LIMIT 1) FROM tag "
-    "WHERE tag.name IS NOT NULL) SELECT name FROM tag WHERE name IS NOT NULL"
-)
-
-
-# Criteria --------------------------------------------------------------------------------------------
+TAGS = "SELECT name FROM call_tag_names ORDER BY name"
 
 
 def matching() -> str:
-    """Return the condition that a call `c` matches all criteria."""
-    return "\nAND ".join(
+    """Return the condition that a row of `call_history` matches all criteria."""
+    caller, text = "${caller:sqlstring}", "${text:sqlstring}"
+    number = f"digits({caller})"
+    is_caller = f"(caller = {caller} OR caller_digits LIKE '%' || {number} || '%')"
+    by_name = (f"{kind}_id = ANY(ARRAY({_having(kind, text)})::bigint[])" for kind in ("user", "number"))
+    teams = f"SELECT call_id FROM call_teams WHERE team_id = ANY(ARRAY({_ids('team')}))"
+    return "\n  AND ".join(
         (
-            _period(),
-            _person("user"),
-            _person("number"),
-            _team(),
-            _one_of("direction", "c.direction"),
-            _one_of("reason", "c.missed_call_reason"),
-            _asset(),
-            _missed(),
-            _length("longer", ">"),
-            _length("shorter", "<"),
-            _tag(),
-            _caller(),
-            _text(),
+            # the time range, or one call at any time
+            "(${call:sqlstring} = '' AND $__unixEpochFilter(started_at)"
+            " OR id = left(digits(${call:sqlstring}), 18)::bigint)",
+            _any_of("user", f"user_id = ANY(ARRAY({_ids('user')})::bigint[])"),
+            _any_of("number", f"number_id = ANY(ARRAY({_ids('number')})::bigint[])"),
+            _any_of("team", f"id = ANY(ARRAY({teams}))"),
+            _any_of("direction", "direction IN (${direction:sqlstring})"),
+            _any_of("reason", "missed_call_reason = ANY(chosen(${reason:sqlstring}))"),
+            _any_of(
+                "asset",
+                "'recording' IN (${asset:sqlstring}) AND recorded"
+                " OR 'voicemail' IN (${asset:sqlstring}) AND voicemail",
+            ),
+            "(${missed:sqlstring} = 'any' OR ${missed:sqlstring} = 'missed' AND outcome = 'missed'"
+            " OR ${missed:sqlstring} = 'others' AND outcome <> 'missed')",
+            _written("longer", "duration > extract(epoch FROM NULLIF(${longer:sqlstring}, '')::interval)"),
+            _written("shorter", "duration < extract(epoch FROM NULLIF(${shorter:sqlstring}, '')::interval)"),
+            _any_of(
+                "tag",
+                "id = ANY(ARRAY(SELECT call_id FROM call_tags WHERE name = ANY(chosen(${tag:sqlstring}))))",
+            ),
+            _written("caller", f"has_text(words, coalesce({number}, {caller})) AND {is_caller}"),
+            _written("text", f"has_text(words, {text}) OR {' OR '.join(by_name)}"),
         )
     )
 
 
-def _written(name: str) -> str:
-    """Return a text field's value. Grafana 12 puts a backslash before a double quote, unlike SQL."""
-    return f"replace(${{{name}:sqlstring}}, '{ESCAPED}', '{QUOTE}')"
-
-
-def _chosen(name: str) -> str:
-    """Return the chosen values as an array."""
-    each = f"replace(each, '{ESCAPED}', '{QUOTE}')"
-    return f"ARRAY(SELECT {each} FROM unnest(ARRAY[${{{name}:sqlstring}}]) AS each)"
-
-
-def _either(name: str, condition: str) -> str:
+def _any_of(name: str, condition: str) -> str:
     return f"('*' IN (${{{name}:sqlstring}}) OR {condition})"
 
 
-def _unless_empty(name: str, condition: str) -> str:
+def _written(name: str, condition: str) -> str:
     return f"(${{{name}:sqlstring}} = '' OR {condition})"
 
 
-def _period() -> str:
-    """Return the condition for the time range, or for one call at any time."""
-    call = "${call:sqlstring}"
-    digits = f"left(regexp_replace({call}, '[^0-9]', '', 'g'), 18)"
-    return (
-        f"({call} = '' AND $__unixEpochFilter(c.started_at)"
-        f" OR {call} <> '' AND c.id = NULLIF({digits}, '')::bigint)"
-    )
+def _ids(kind: str) -> str:
+    """Return the query for the chosen ids. As an array it is evaluated once, not for each call."""
+    return f"SELECT id FROM call_names WHERE kind = '{kind}' AND called = ANY(chosen(${{{kind}:sqlstring}}))"
 
 
-def _person(kind: str) -> str:
-    wanted = _chosen(kind)
-    found = f"SELECT id::bigint FROM names WHERE {_named(kind, wanted)}"
-    return _either(kind, f"c.{kind}_id = ANY(ARRAY({found}))")
-
-
-def _named(kind: str, wanted: str) -> str:
-    """Return the condition for objects of a kind with one of these names, ids, or both (name and id)."""
-    called = " OR ".join(f"{it} = ANY({wanted})" for it in ("name", "id", "name || ' ' || id"))
-    return f"kind = '{kind}' AND ({called})"
-
-
-def _team() -> str:
-    wanted = _chosen("team")
-    ids = (
-        f"SELECT id FROM names WHERE {_named('team', wanted)}"
-        f" UNION ALL SELECT 'group:' || each FROM unnest({wanted}) AS each"
-        f" UNION ALL SELECT 'none' WHERE 'Single Users' = ANY({wanted})"
-    )
-    return _either("team", _call_in(f"call_teams WHERE team_id = ANY(ARRAY({ids}))"))
-
-
-def _call_in(rows: str) -> str:
-    """Return the condition as an array, built once. PostgreSQL would evaluate an IN for each call."""
-    return f"c.id = ANY(ARRAY(SELECT call_id FROM {rows}))"
-
-
-def _one_of(name: str, column: str) -> str:
-    return _either(name, f"{column} = ANY({_chosen(name)})")
-
-
-def _asset() -> str:
-    wanted = "${asset:sqlstring}"
-    return _either(
-        "asset", f"'recording' IN ({wanted}) AND c.recorded OR 'voicemail' IN ({wanted}) AND c.voicemail"
-    )
-
-
-def _missed() -> str:
-    wanted = "${missed:sqlstring}"
-    return (
-        f"({wanted} = 'any' OR {wanted} = 'missed' AND c.outcome = 'missed'"
-        f" OR {wanted} = 'others' AND c.outcome <> 'missed')"
-    )
-
-
-def _length(name: str, than: str) -> str:
-    """Return the condition for durations as PostgreSQL reads them: 90s, 5m, 1h30m, or plain seconds."""
-    seconds = f"extract(epoch FROM NULLIF({_written(name)}, '')::interval)"
-    return _unless_empty(name, f"c.ended_at - c.started_at {than} {seconds}")
-
-
-def _tag() -> str:
-    return _either("tag", _call_in(f"call_tags WHERE name = ANY({_chosen('tag')})"))
-
-
-def _caller() -> str:
-    """Return the condition for digits of the caller's number in any format, or a word such as anonymous."""
-    wanted = _written("caller")
-    digits = f"regexp_replace({wanted}, '[^0-9]', '', 'g')"
-    by_digits = f"c.caller_digits LIKE '%' || {digits} || '%' AND {_holds(digits)}"
-    return _unless_empty("caller", f"{digits} <> '' AND {by_digits} OR {digits} = '' AND c.caller = {wanted}")
-
-
-def _text() -> str:
-    """Return the condition for a text in the call's words, or in the name of its user or number."""
-    wanted = _folded(_written("text"))
-
-    def by_name(kind: str) -> str:
-        holds = f"strpos({_folded('name')}, {wanted}) > 0"
-        found = f"SELECT id::bigint FROM names WHERE kind = '{kind}' AND {holds}"
-        return f"c.{kind}_id = ANY(ARRAY({found}))"
-
-    return _unless_empty("text", f"{_holds(wanted)} OR {by_name('user')} OR {by_name('number')}")
-
-
-def _folded(text: str) -> str:
-    """Return a text normalised as in the archive: case, composition of accents and spacing do not matter."""
-    spaced = f"btrim(regexp_replace({text}, '\\s+', ' ', 'g'))"
-    return f"replace(lower(normalize({spaced}, NFC) COLLATE \"und-x-icu\"), 'ß', 'ss')"
-
-
-def _holds(text: str) -> str:
-    """Return the condition for a normalised text in the call's words. Short texts do not use the index."""
-    escaped = text
-    for special in ("\\", "%", "_"):
-        escaped = f"replace({escaped}, '{special}', '\\{special}')"
-    pattern = f"'%' || {escaped} || '%'"
-    return (
-        f"(length({text}) >= {MIN_INDEXED_LENGTH} AND c.words LIKE {pattern}"
-        f" OR length({text}) < {MIN_INDEXED_LENGTH} AND c.words || '' LIKE {pattern})"
-    )
+def _having(kind: str, text: str) -> str:
+    return f"SELECT id FROM names WHERE kind = '{kind}' AND has_text(folded(name), {text})"

@@ -24,14 +24,6 @@ SHOWN = 500
 """Maximum number of calls in the table. The totals include all calls."""
 
 
-def _between(since: str, until: str) -> str:
-    """Return SQL for the seconds between two times of a call, or NULL if it lacks one of them.
-
-    `greatest` alone would return 0 for NULL.
-    """
-    return f"CASE WHEN c.{since}_at + c.{until}_at > 0 THEN greatest(c.{until}_at - c.{since}_at, 0) END"
-
-
 WIDTHS = {
     "Started": 155,
     "Direction": 95,
@@ -53,44 +45,32 @@ WIDTHS = {
 
 TOTALS = f"""
 SELECT count(*) AS "Calls",
-  count(*) FILTER (WHERE c.direction = 'inbound') AS "Inbound",
-  count(*) FILTER (WHERE c.direction = 'outbound') AS "Outbound",
-  count(*) FILTER (WHERE c.outcome = 'answered') AS "Answered",
-  count(*) FILTER (WHERE c.outcome = 'missed') AS "Missed",
-  count(*) FILTER (WHERE c.outcome = 'unanswered') AS "Not answered",
-  count(*) FILTER (WHERE c.outcome IS NULL) AS "Under way",
-  coalesce(sum(greatest(c.ended_at - c.answered_at, 0)) FILTER (WHERE c.outcome = 'answered'), 0) AS "Talked",
-  avg(greatest(c.answered_at - c.started_at, 0))
-    FILTER (WHERE c.outcome = 'answered' AND c.direction = 'inbound') AS "Time to answer"
-FROM calls c
+  count(*) FILTER (WHERE direction = 'inbound') AS "Inbound",
+  count(*) FILTER (WHERE direction = 'outbound') AS "Outbound",
+  count(*) FILTER (WHERE outcome = 'answered') AS "Answered",
+  count(*) FILTER (WHERE outcome = 'missed') AS "Missed",
+  count(*) FILTER (WHERE outcome = 'unanswered') AS "Not answered",
+  count(*) FILTER (WHERE outcome IS NULL) AS "Under way",
+  coalesce(sum(talk_time) FILTER (WHERE outcome = 'answered'), 0) AS "Talked",
+  avg(time_to_answer) FILTER (WHERE outcome = 'answered' AND direction = 'inbound') AS "Time to answer"
+FROM call_history
 WHERE {matching()}
 """.strip()
 
 CALLS = f"""
-SELECT to_timestamp(c.started_at) AS "Started",
-  c.direction AS "Direction",
-  coalesce(c.outcome, CASE c.status WHEN 'initial' THEN 'rings' ELSE 'talks' END) AS "Outcome",
-  coalesce(c.missed_call_reason, '') AS "Missed because",
-  coalesce(u.name, 'user ' || c.user_id, '') AS "User",
-  coalesce(n.name, 'number ' || c.number_id, '') AS "Number",
-  c.caller AS "External number",
-  {_between("started", "answered")} AS "Time to answer",
-  {_between("answered", "ended")} AS "Talked",
-  {_between("started", "ended")} AS "Duration",
-  (SELECT string_agg(t.name, ', ' ORDER BY t.name) FROM call_tags t WHERE t.call_id = c.id) AS "Tags",
-  (SELECT string_agg(t.content, ' / ' ORDER BY t.position) FROM call_comments t WHERE t.call_id = c.id)
-    AS "Comments",
-  coalesce(a.name, 'user ' || c.assigned_to_id, '') AS "Assigned to",
-  CASE WHEN c.recorded THEN 'recording' WHEN c.voicemail THEN 'voicemail' ELSE '' END AS "Listen",
-  coalesce(c.asset, '#') AS "In Aircall",
-  c.id::text AS "Call"
-FROM (SELECT * FROM calls c
+SELECT to_timestamp(started_at) AS "Started",
+  direction AS "Direction",
+  coalesce(outcome, CASE status WHEN 'initial' THEN 'rings' ELSE 'talks' END) AS "Outcome",
+  coalesce(missed_call_reason, '') AS "Missed because",
+  user_name AS "User", number_name AS "Number", caller AS "External number",
+  time_to_answer AS "Time to answer", talk_time AS "Talked", duration AS "Duration",
+  tags AS "Tags", comments AS "Comments", assigned_to AS "Assigned to",
+  CASE WHEN recorded THEN 'recording' WHEN voicemail THEN 'voicemail' ELSE '' END AS "Listen",
+  coalesce(asset, '#') AS "In Aircall",
+  id::text AS "Call"
+FROM call_history
 WHERE {matching()}
-ORDER BY c.started_at DESC, c.id DESC LIMIT {SHOWN}) c
-LEFT JOIN names u ON u.kind = 'user' AND u.id = c.user_id::text
-LEFT JOIN names n ON n.kind = 'number' AND n.id = c.number_id::text
-LEFT JOIN names a ON a.kind = 'user' AND a.id = c.assigned_to_id::text
-ORDER BY c.started_at DESC, c.id DESC
+ORDER BY started_at DESC, id DESC LIMIT {SHOWN}
 """.strip()
 
 
@@ -212,7 +192,7 @@ def board() -> model.Dashboard:
     board: Dashboard = bare(PAGE).time("now-24h", "now").with_variable(archive.archive())
     for variable in (
         archive.chosen("user", "User", "Only the calls of these users.", archive.named("user")),
-        archive.chosen("team", "Team", "Only calls that counted for these teams.", archive.TEAMS),
+        archive.chosen("team", "Team", "Only calls that counted for these teams.", archive.named("team")),
         archive.chosen(
             "number", "Number", "Only the calls of these Aircall numbers.", archive.named("number")
         ),

@@ -24,7 +24,7 @@ from exporter.config.settings import Caller, Storage
 from exporter.config.yaml_file import ConfigError
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
-from tests.support.archive_contents import digits, found_in, tables
+from tests.support.archive_contents import digits, found_in, rows, tables, views
 from tests.support.search_ways import ask, command, served
 
 PERIOD = {"since": int(NOON) - 900, "until": int(NOON) + 10_000}
@@ -68,13 +68,20 @@ def test_part_of_a_number_finds_only_what_is_shown(kept: Kept) -> None:
     assert kept.found(digits(number)[-3:]) == (same_end if kept.how == "masked" else set())
 
 
-def test_no_table_holds_a_number_or_the_key(kept: Kept) -> None:
-    held = str(tables(kept.database))
+def test_no_table_or_view_holds_a_number_or_the_key(kept: Kept) -> None:
+    held = str(tables(kept.database)) + str(views(kept.database))
     for call in kept.calls:
         if call.raw_digits != "anonymous":
             assert call.raw_digits not in held
             assert digits(call.raw_digits) not in held
     assert kept.key_file.path.read_text().strip() not in held
+
+
+def test_no_view_shows_the_hash_of_a_caller(kept: Kept) -> None:
+    shown = str(views(kept.database))
+    hashes = {row.caller_hash for row in rows(kept.database)} - {None}
+    assert hashes
+    assert not [each for each in hashes if each in shown]
 
 
 def test_the_command_and_the_api_find_them_too(kept: Kept, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import ProgrammingError
 
 from exporter.archive.store import Archive
-from harness.board_sql import asked, filled, statement
+from harness.board_sql import asked, filled, statement, variable_queries
 from harness.postgres import Postgres
 
 SCRIPT = Path(__file__).resolve().parents[2] / "grafana" / "archive-reader.sql"
@@ -35,7 +35,11 @@ def test_the_reader_reads_and_changes_nothing(postgres_server: Postgres) -> None
     Archive(url.render_as_string(hide_password=False)).load()
     engine = create_engine(url.set(username="aircall_reader", password="o'clock"))
     with engine.connect() as connection:
-        assert asked(connection, filled(statement("Calls"), (0, 1), {})) == []
+        chosen = {"user": "Ada", "team": "Sales", "tag": "VIP", "caller": "+33 1", "text": "refund"}
+        for title in ("Calls", "What matches"):
+            asked(connection, filled(statement(title), (0, 1), chosen))
+        for _, query in variable_queries():
+            asked(connection, query)
         assert asked(connection, "SHOW random_page_cost") == [{"random_page_cost": "1.1"}]
         assert asked(connection, "SHOW enable_seqscan") == [{"enable_seqscan": "off"}]
     for change in (

@@ -1,13 +1,16 @@
 """Each criterion, alone and combined, finds what a plain filter over the plan finds, from each client."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
+from unicodedata import category
 
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine, text
 
 from exporter.account.records import Batch
 from exporter.archive.criteria import Criteria
@@ -17,9 +20,13 @@ from exporter.archive.text_index import normalize
 from exporter.config.settings import Group
 from exporter.simulator.simulation import SimulatedAccount
 from harness.archived_calls import END, START, fill
+from harness.postgres import Postgres
 from harness.simulated_time import NOON, polled
 from tests.support.filled_archive import SINCE, UNTIL, Kept, texts_of
 from tests.support.search_ways import Texts, found_by_command, pages, served
+
+UNASSIGNED = ("Cn", "Co", "Cs")
+"""Categories of code points without a character of Unicode's."""
 
 NASTY = ("'", '"', "%", "_", "\\")
 
@@ -158,8 +165,42 @@ def test_groups_are_found_like_teams(new_database: Callable[[], str]) -> None:
         assert "VIP desk" in found[0].teams
 
 
+def test_the_view_shows_what_a_search_finds(kept: Kept) -> None:
+    with kept.archive.searching() as connection:
+        rows = connection.execute(text("SELECT * FROM call_history")).mappings().all()
+    view = {row["id"]: row for row in rows}
+    for call in kept.archive.search(Criteria(SINCE, UNTIL)):
+        row = view[call.id]
+        assert (row["user_name"], row["number_name"], row["assigned_to"]) == (
+            call.user,
+            call.number,
+            call.assigned_to,
+        )
+        assert (row["tags"], row["comments"]) == (", ".join(call.tags), " / ".join(call.comments))
+        assert sorted(filter(None, row["teams"].split(", "))) == list(call.teams)
+        for name in ("direction", "status", "outcome", "missed_call_reason", "caller", "asset"):
+            assert (row[name] or "") == getattr(call, name)
+        for name in ("started_at", "time_to_answer", "talk_time", "duration", "recorded", "voicemail"):
+            assert row[name] == getattr(call, name)
+
+
+def test_postgresql_folds_every_character_as_the_archive_does(postgres_server: Postgres) -> None:
+    """The archive folds the texts of calls, and PostgreSQL the text that is written on the board."""
+    url = postgres_server.database("folded")
+    Archive(url).load()
+    characters = [sign for sign in map(chr, range(1, sys.maxunicode + 1)) if category(sign) not in UNASSIGNED]
+    characters += ["ΣΊΣΥΦΟΣ", " e\u0301\u0300 \u00a0\nÉ", "ǰ\u0323", "α\u0345", "İstanbul"]
+    fold = text("SELECT folded(sign) FROM unnest(CAST(:characters AS text[])) AS sign")
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.scalars(fold, {"characters": characters}).all()
+    engine.dispose()
+    differing = [pair for pair in zip(found, map(normalize, characters), strict=True) if len(set(pair)) > 1]
+    assert differing == []
+
+
 @pytest.mark.parametrize(
-    ("text", "folded"),
+    ("written", "folded"),
     [
         ("Straße", "strasse"),
         ("e\u0301te\u0301", "\u00e9t\u00e9"),
@@ -167,5 +208,5 @@ def test_groups_are_found_like_teams(new_database: Callable[[], str]) -> None:
         ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
     ],
 )
-def test_case_accents_and_spaces_make_no_difference(text: str, folded: str) -> None:
-    assert normalize(text) == folded == normalize(folded)
+def test_case_accents_and_spaces_make_no_difference(written: str, folded: str) -> None:
+    assert normalize(written) == folded == normalize(folded)

@@ -9,15 +9,17 @@ from structlog.testing import capture_logs
 
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment
-from exporter.archive import schema
+from exporter.archive import schema, tables
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.archive.tables import VERSION
+from exporter.archive.views import VIEWS
 from harness.postgres import Postgres
 from tests.support.search_ways import command
 
 START = 1_780_000_000
+CALL = Call(id=1, direction="inbound", status="done", started_at=START, ended_at=START)
 
 
 class KilledError(Exception):
@@ -56,6 +58,8 @@ def test_archive_of_another_version_is_rejected_and_unchanged(database: str, ver
 def test_creation_that_was_interrupted_is_repeated(database: str) -> None:
     for last in range(1, 1000):
         with connected(database) as connection:
+            for view in inspect(connection).get_view_names():
+                connection.execute(text(f"DROP VIEW {view}"))
             schema.metadata.drop_all(connection)
         executed, archive = 0, Archive(database)
 
@@ -73,6 +77,7 @@ def test_creation_that_was_interrupted_is_repeated(database: str) -> None:
         archive.close()
         with connected(database) as connection:
             assert set(inspect(connection).get_table_names()) >= set(schema.metadata.tables)
+            assert set(inspect(connection).get_view_names()) == VIEWS.keys()
         if executed < last:
             break
     assert last > 15
@@ -88,9 +93,8 @@ def test_without_the_permission_for_the_extension_free_text_is_found(postgres_se
     with capture_logs() as logs:
         archive.load()
     assert ["CREATE EXTENSION pg_trgm" in line["event"] for line in logs] == [True]
-    call = Call(id=1, direction="inbound", status="done", started_at=START, ended_at=START)
     archive.save(
-        Batch(records={1: CallRecord(call, CallDetails(comments=(Comment("called back"),)), "full")})
+        Batch(records={1: CallRecord(CALL, CallDetails(comments=(Comment("called back"),)), "full")})
     )
     found = archive.search(Criteria(START, START, texts=("called",)))
     assert [call.id for call in found] == [1]
@@ -99,3 +103,59 @@ def test_without_the_permission_for_the_extension_free_text_is_found(postgres_se
     Archive(plain).load()
     with connected(database) as connection:
         assert "calls_by_words" in {index["name"] for index in inspect(connection).get_indexes("calls")}
+
+
+def test_views_are_replaced_when_their_definition_changes_and_only_then(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, executed = Archive(database), list[str]()
+    event.listen(archive._engine, "before_cursor_execute", lambda *given: executed.append(given[2]))
+    archive.load()
+    executed.clear()
+    archive.load()
+    assert not [statement for statement in executed if "VIEW" in statement]
+    monkeypatch.setitem(tables.VIEWS, "call_tag_names", "SELECT 'VIP' AS tag")
+    archive.load()
+    with connected(database) as connection:
+        assert connection.scalar(text("SELECT tag FROM call_tag_names")) == "VIP"
+
+
+def test_views_that_are_dropped_are_created_at_the_next_start(database: str) -> None:
+    Archive(database).load()
+    with connected(database) as connection:
+        connection.execute(text("DROP VIEW call_history"))
+    Archive(database).load()
+    with connected(database) as connection:
+        assert connection.execute(text("SELECT * FROM call_history")).all() == []
+
+
+def test_search_needs_no_view(database: str) -> None:
+    archive = Archive(database)
+    archive.load()
+    archive.save(Batch(records={1: CallRecord(CALL, CallDetails(), "full")}))
+    with connected(database) as connection:
+        for view in VIEWS:
+            connection.execute(text(f"DROP VIEW {view}"))
+    assert [call.id for call in archive.search(Criteria(START, START, users=("1",)))] == []
+    assert [call.id for call in archive.search(Criteria(START, START))] == [1]
+    assert command(database, f"--from={START}", f"--to={START}").code == 0
+
+
+def test_a_view_on_which_another_depends_is_left_and_the_archive_is_loaded(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = postgres_server.database("dependent")
+    Archive(database).load()
+    with connected(database) as connection:
+        connection.execute(text("CREATE VIEW mine AS SELECT id FROM call_history"))
+    monkeypatch.setitem(tables.VIEWS, "call_history", "SELECT id FROM calls")
+    with capture_logs() as logs:
+        Archive(database).load()
+    assert [line["event"] for line in logs] == [
+        "views for Grafana not replaced; drop what depends on them, and restart the exporter"
+    ]
+    with connected(database) as connection:
+        connection.execute(text("DROP VIEW mine"))
+    Archive(database).load()
+    with connected(database) as connection:
+        assert [column["name"] for column in inspect(connection).get_columns("call_history")] == ["id"]

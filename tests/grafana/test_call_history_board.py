@@ -75,6 +75,12 @@ def test_every_choice_finds_what_a_plain_filter_finds(
     assert average == pytest.approx(totals.average_seconds_to_answer)
 
 
+@pytest.mark.parametrize("query", [CALLS, TOTALS], ids=["calls", "totals"])
+def test_a_query_is_plain(query: str) -> None:
+    assert re.search(r"\nFROM call_history\nWHERE ", query)
+    assert not re.search("JOIN|COLLATE|regexp|normalize|unnest|escape", query)
+
+
 def test_a_row_has_every_attribute_of_its_call(kept: Kept, grafana: Connection) -> None:
     rows = {int(row["Call"]): row for row in asked(grafana, filled(CALLS, (SINCE, UNTIL), {}))}
     assert rows.keys() == {call.id for call in kept.calls}

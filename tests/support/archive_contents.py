@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from sqlalchemy import Row, create_engine, select
+from sqlalchemy import Row, create_engine, inspect, select, text
 
 from exporter.archive import schema
 
@@ -29,6 +29,19 @@ def tables(database: str) -> dict[str, list]:
             for table in schema.metadata.sorted_tables
         }
     engine.dispose()
+    return found
+
+
+def views(database: str) -> dict[str, list]:
+    """Return the rows of all views, by their names."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        found = {
+            view: list(connection.execute(text(f"SELECT * FROM {view}")).all())
+            for view in inspect(connection).get_view_names()
+        }
+    engine.dispose()
+    assert "call_history" in found
     return found
 
 

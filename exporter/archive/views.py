@@ -1,0 +1,96 @@
+"""Define what a search reads: the call history, and the names by which its calls are searched.
+
+Each definition exists once. Grafana reads it as a view of the database. The exporter's own search embeds it
+as a subquery, so a command or a standby exporter needs no view, and a view of another version does no harm.
+"""
+
+from sqlalchemy import BigInteger, Text, text
+
+from exporter.account.directory import SINGLE_USERS
+from exporter.account.teams import GROUP_PREFIX
+from exporter.archive.schema import calls
+
+
+def _name(kind: str, id_: str) -> str:
+    """Return the name of a user, team or number, or its kind and id if it has no name; "" without an id."""
+    name = f"SELECT name FROM names WHERE kind = '{kind}' AND names.id = CAST({id_} AS TEXT)"
+    return f"coalesce(({name}), '{kind} ' || {id_}, '')"
+
+
+def _seconds(since: str, until: str) -> str:
+    """Return the seconds from `since` to `until`, at least 0, or NULL if one of them has not come."""
+    return f"CASE WHEN {until} < {since} THEN 0 ELSE {until} - {since} END"
+
+
+def _joined(column: str, rows: str, order: str, separator: str) -> str:
+    """Return the texts of a call as one text, in their order."""
+    found = f"SELECT {column} AS one FROM {rows} WHERE call_id = calls.id ORDER BY {order}"
+    return f"coalesce((SELECT string_agg(one, '{separator}') FROM ({found}) AS found), '')"
+
+
+def _distinct(column: str, table: str) -> str:
+    """Return the different values of an indexed column. Reads one entry of the index for each value."""
+    following = f"SELECT min({column}) FROM {table} WHERE {column} > found.value"
+    return (
+        f"WITH RECURSIVE found(value) AS (SELECT min({column}) FROM {table}"
+        f" UNION ALL SELECT ({following}) FROM found WHERE value IS NOT NULL)"
+        " SELECT value AS name FROM found WHERE value IS NOT NULL"
+    )
+
+
+_CALLS = f"""
+SELECT id, direction, status, outcome, missed_call_reason, started_at, answered_at, ended_at,
+  {_seconds("started_at", "answered_at")} AS time_to_answer,
+  {_seconds("answered_at", "ended_at")} AS talk_time,
+  {_seconds("started_at", "ended_at")} AS duration,
+  user_id, {_name("user", "user_id")} AS user_name,
+  number_id, {_name("number", "number_id")} AS number_name,
+  assigned_to_id, {_name("user", "assigned_to_id")} AS assigned_to,
+  caller, caller_digits, recorded, voicemail, asset, words"""
+
+_TEAMS = f"""
+SELECT call_id, CASE WHEN team_id = '{SINGLE_USERS.id}' THEN '{SINGLE_USERS.name}'
+  WHEN team_id LIKE '{GROUP_PREFIX}%' THEN substr(team_id, {len(GROUP_PREFIX) + 1})
+  ELSE {_name("team", "team_id")} END AS name
+FROM call_teams"""
+
+_NAMES = f"""
+WITH named AS NOT MATERIALIZED (
+  SELECT kind, id, name FROM names
+  UNION ALL SELECT 'team', '{SINGLE_USERS.id}', '{SINGLE_USERS.name}'
+  UNION ALL SELECT 'team', name, substr(name, {len(GROUP_PREFIX) + 1})
+    FROM ({_distinct("team_id", "call_teams")}) AS counted WHERE name LIKE '{GROUP_PREFIX}%'
+)
+SELECT kind, id, name, name AS called FROM named
+UNION ALL SELECT kind, id, name, id FROM named
+UNION ALL SELECT kind, id, name, name || ' ' || id FROM named"""
+
+VIEWS = {
+    "call_history": f"""{_CALLS},
+  {_joined("name", f"({_TEAMS}) AS team_names", "name", ", ")} AS teams,
+  {_joined("name", "call_tags", "name", ", ")} AS tags,
+  {_joined("content", "call_comments", "position", " / ")} AS comments
+FROM calls""",
+    "call_names": _NAMES,
+    "call_tag_names": _distinct("name", "call_tags"),
+}
+"""The views for Grafana."""
+
+_computed = dict.fromkeys(("time_to_answer", "talk_time", "duration"), BigInteger())
+_shown = dict.fromkeys(("user_name", "number_name", "assigned_to"), Text())
+_stored = {c.name: c.type for c in calls.c if c.name not in ("counted", "counted_for_teams")}
+
+history = (
+    text(f"{_CALLS}, caller_hash FROM calls")
+    .columns(**_stored, **_computed, **_shown)
+    .subquery("call_history")
+)
+"""The calls as in the view. Only this has hashes of callers; teams, tags and comments are read as lists."""
+
+team_names = text(_TEAMS).columns(call_id=BigInteger(), name=Text()).subquery("team_names")
+"""The teams of the calls, by name."""
+
+call_names = text(_NAMES).columns(kind=Text(), id=Text(), name=Text(), called=Text()).subquery("call_names")
+"""What users, teams and numbers may be `called` in a search: by name, by id, or by both.
+
+Both together tell objects of the same name apart, as on the dashboards."""
