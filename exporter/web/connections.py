@@ -179,6 +179,7 @@ class Connection(H11Protocol):
         # The client may have sent only part of the body, or already part of the next request.
         self._begun = not self.idle or self.cycle.more_body or bool(self.conn.trailing_data[0])
         if not self._begun:
+            self._unset_keepalive_if_required()  # uvicorn's 5 seconds are for the rest of an answered request
             self._set_deadline(IDLE_TIMEOUT_S)
         self._limiter.data_arrived(self)
         if self.unsent:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from exporter.addresses import is_host
 from exporter.web.auth import AuthMiddleware
 from exporter.web.config_reloader import WebConfigReloader
-from exporter.web.connections import IDLE_TIMEOUT_S, Server
+from exporter.web.connections import Server
 from exporter.web.http_parser import MAX_HEADER_BYTES
 
 STOP_SECONDS = 1
@@ -100,7 +100,6 @@ class WebServer:
             server_header=False,
             lifespan="off",
             ws="none",
-            timeout_keep_alive=IDLE_TIMEOUT_S,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         self._server = Server(config, lambda: web.context)

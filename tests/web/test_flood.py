@@ -1,5 +1,6 @@
 """A flood of clients without a credential costs no other client its connection or its turn."""
 
+import asyncio
 import base64
 import socket
 import ssl
@@ -200,6 +201,14 @@ def test_without_users_the_flood_of_a_network_closes_no_connection_of_another(
 def test_idle_connection_outlives_the_timeout_of_a_request(
     guarded: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also that of uvicorn."""
+    made = Connection.connection_made
+
+    def with_short_timeout(self: Connection, transport: asyncio.Transport) -> None:
+        self.timeout_keep_alive = 0.5
+        made(self, transport)
+
+    monkeypatch.setattr(Connection, "connection_made", with_short_timeout)
     monkeypatch.setattr(connections, "REQUEST_TIMEOUT_S", 1.0)
     with ExitStack() as stack:
         idle = connect(guarded, stack)
