@@ -1,6 +1,7 @@
 """The HTTP client: one session, one credential, one host."""
 
 import os
+import re
 import time
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -188,5 +189,7 @@ def _refusal(response: requests.Response) -> str:
         target = urlsplit(response.headers.get("Location", "")).hostname
     except ValueError:
         target = "nowhere"
+    if target and not re.fullmatch(r"[a-z0-9_.:-]{1,253}", target):
+        target = "an address that is not valid"
     follow = f", a redirect to {target} that is not followed" if response.is_redirect and target else ""
     return f"answered {response.status_code}{follow}"

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -56,6 +57,8 @@ def describe(error: Exception, base_url: str, attempt: Attempt, seconds: float) 
 
 def address(url: str) -> str:
     """Return the host and port of a URL, without the user and password that it may contain."""
+    if _cuts_off_password(url):
+        return "an address that is not valid"
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
@@ -66,6 +69,11 @@ def address(url: str) -> str:
         return "an address that is not valid"
     host = f"[{host}]" if ":" in host else host
     return f"{host}:{port}" if port else host
+
+
+def _cuts_off_password(url: str) -> bool:
+    """Return whether `/`, `?` or `#` in a password ends the host too early: it is then taken for the port."""
+    return re.search("[/?#].*@", url.partition("://")[2] or url) is not None
 
 
 _BROKE_OFF = (
@@ -172,6 +180,8 @@ def _proxy_problem(causes: list[BaseException], url: str, server: str) -> str:
 
 def _proxy_address_problem(causes: list[BaseException], url: str) -> str:
     """Describe the problem if the address of a proxy is not usable; otherwise return ""."""
+    if _cuts_off_password(url):
+        return "the proxy's password holds '/', '?' or '#', which have to be written as %2F, %3F and %23"
     if not _first(causes, *_BAD_PROXY, socket.gaierror, UnicodeError):
         return ""
     if oddity := secret_problem(url):

@@ -4,6 +4,7 @@ import http.client
 import socket
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Hashable, Sequence
 from contextvars import ContextVar
 from types import TracebackType
@@ -264,6 +265,14 @@ class Transport(HTTPAdapter):
         else:
             manager.pool_classes_by_scheme = _POOLS
         return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """Return the headers for the proxy. A password that requests cannot encode is sent as UTF-8."""
+        try:
+            return dict(super().proxy_headers(proxy))
+        except UnicodeEncodeError:
+            credential = ":".join(requests.utils.get_auth_from_url(proxy))
+            return {"Proxy-Authorization": f"Basic {b64encode(credential.encode()).decode()}"}
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **named: Any) -> requests.Response:
         """Send a request, and record for how long its connection had been idle."""

@@ -204,7 +204,7 @@ def fetch_ended(account: Account, batches: list[CallBatch], now: float) -> ApiTa
     """Fetch active calls that may have ended. Calls that began close together share one request."""
     for batch in batches:
         if len(batch.calls) > 1:
-            with suppress(ApiError):  # then each is requested by its id
+            with suppress(ApiError, InvalidResponseError):  # then each is requested by its id
                 yield from fetch_window(batch.since, batch.until, account.apply_call_page)
         unseen = account.calls.not_refreshed(batch.calls, now)
         yield from fetch_calls_by_id(account, unseen[:MAX_REQUESTS_PER_PASS], now)

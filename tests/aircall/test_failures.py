@@ -4,9 +4,11 @@ import re
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -178,6 +180,25 @@ def test_proxy_that_refuses_is_named_with_its_status(
         )
 
 
+@pytest.mark.parametrize("password", ["proxy-password", "p:@/?#", "\u20ac"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_gets_the_password_whatever_characters_it_holds(
+    monkeypatch: pytest.MonkeyPatch, password: str, scheme: str
+) -> None:
+    received: list[bytes] = []
+
+    def refuse(connection: socket.socket, _: threading.Event) -> None:
+        received.append(connection.recv(65536))
+        connection.sendall(b"HTTP/1.1 407 No\r\n\r\n")
+
+    with raw_server(refuse) as proxy:
+        address = f"http://user:{quote(password, safe='')}@127.0.0.1:{proxy.port}"
+        monkeypatch.setenv("ALL_PROXY", address)
+        failure(f"{scheme}://aircall.invalid")
+    expected = b"Proxy-Authorization: Basic " + b64encode(f"user:{password}".encode())
+    assert expected in received[0].splitlines()
+
+
 def test_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     port = closed_port()
     monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:proxy-password@127.0.0.1:{port}")
@@ -210,6 +231,10 @@ ODD_PROXIES = {
     " http://proxy-user:proxy-password@127.0.0.1:9": "holds a space",
     "http://127.0.0.1:9\n": "holds a line break",
 }
+CUT_OFF = "'s password holds '/', '?' or '#', which have to be written as %2F, %3F and %23"
+ODD_PROXIES = {proxy: f"'s address {said}" for proxy, said in ODD_PROXIES.items()} | {
+    f"http://proxy-user:1234{sign}proxy-password@proxy.example:3128": CUT_OFF for sign in "/?#"
+}
 VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
@@ -220,7 +245,7 @@ def test_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
 ) -> None:
     monkeypatch.setenv(variable, proxy)
     assert failure("https://aircall.invalid") == (
-        f"the proxy's address {said}, wanted one such as http://proxy.example:3128 in {variable}"
+        f"the proxy{said}, wanted one such as http://proxy.example:3128 in {variable}"
     )
 
 
@@ -331,6 +356,8 @@ def test_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None
         ("http://user:secret@proxy:3128/x?y", "proxy:3128"),
         ("user:secret@proxy:3128", "proxy:3128"),
         ("https://[::1]:8443", "[::1]:8443"),
+        ("http://user:1234#secret@proxy:3128", "an address that is not valid"),
+        ("user:1234/secret@proxy:3128", "an address that is not valid"),
         ("http://user:secret@", "an address that is not valid"),
         ("http://user:secret@h:port", "an address that is not valid"),
         ("http://[", "an address that is not valid"),

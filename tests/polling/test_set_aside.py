@@ -2,6 +2,7 @@
 
 from itertools import count, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.responses import Response
@@ -83,6 +84,29 @@ def test_endings_one_call_fails_finds_the_end_of_the_others(
     assert scrape.value("aircall_up") == 1
     world.aircall.faults.clear()
     world.live(120)
+    assert world.scrape().sum("aircall_calls_total", outcome="answered") == before + 3
+
+
+def test_endings_a_list_of_neighbours_links_back_are_fetched_by_id(
+    world: Polled, account: SimulatedAccount
+) -> None:
+    number, users = next(iter(account.numbers)), sorted(account.users)[:3]
+    calls = [account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now) for _ in users]
+    for call, user in zip(calls, users, strict=True):
+        account.answer(call.id, user, at=world.time.now + 2)
+    world.time.now = crowd(account, world.time.now + 3)
+    world.live(60)
+
+    def link_back(content: Any) -> None:
+        content["calls"] = []
+        content["meta"]["next_page_link"] = "https://api.aircall.io/v1/calls?page=1"
+
+    neighbours = faults.when(lambda it: "to" in it.query, faults.edited(link_back))
+    world.aircall.faults.append(Fault(at_path("/v1/calls"), neighbours))
+    before = world.scrape().sum("aircall_calls_total", outcome="answered")
+    for call in calls:
+        account.hang_up(call.id, at=world.time.now)
+    world.live(60)
     assert world.scrape().sum("aircall_calls_total", outcome="answered") == before + 3
 
 
