@@ -2,16 +2,11 @@
 
 import secrets
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from importlib import import_module
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-import msgspec
-from sqlalchemy import Connection, Engine, Table, delete, exists, select, update
+from sqlalchemy import Connection, delete, select
 
 from exporter.account.counter_totals import Key
 from exporter.account.records import (
@@ -20,14 +15,11 @@ from exporter.account.records import (
     Batch,
     CallRecord,
     Checkpoint,
-    CountedCall,
-    Counting,
     LoadedState,
     SaveResult,
     TimeRange,
     UserStates,
 )
-from exporter.aircall.models import Call
 from exporter.archive import (
     caller_key,
     erasure,
@@ -39,38 +31,31 @@ from exporter.archive import (
     row_mapping,
     schema,
     simulated_guard,
+    totals,
 )
 from exporter.archive.caller_key_file import CallerKey, KeyFile
 from exporter.archive.caller_privacy import Callers
-from exporter.archive.criteria import Criteria
 from exporter.archive.database import (
     ArchiveError,
     archive_errors,
     breaks_connection,
     engine_for,
     read_transaction,
-    scrub,
     write_transaction,
 )
-from exporter.archive.search import CallResult, search
+from exporter.archive.reader import ArchiveReader
 from exporter.archive.session import Session
 from exporter.archive.sqlite_files import OpenFiles, file_of
-from exporter.archive.tables import prepare, require_current, require_preparable
+from exporter.archive.tables import prepare, require_preparable
+from exporter.archive.upsert import put
 from exporter.config.settings import Caller
 
 T = TypeVar("T")
-
-MAX_PARAMETERS = 500
-"""Totals or calls in one statement: databases limit the number of parameters."""
-
-ANY_HASH = select(exists().where(schema.calls.c.caller_hash >= ""))
-"""Whether any caller has a hash. The comparison makes SQLite use the index, too."""
 
 _IS_ACTIVE = schema.calls.c.status != "done"
 _NEWEST_STARTS = (
     select(schema.calls.c.started_at).distinct().order_by(schema.calls.c.started_at.desc()).limit(MAX_STARTS)
 )
-_UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schema.calls.c.counted_for_teams)
 
 
 class Served(NamedTuple):
@@ -80,7 +65,7 @@ class Served(NamedTuple):
     by: str
 
 
-class Archive:
+class Archive(ArchiveReader):
     """The call archive. Every method raises ArchiveError if the database fails."""
 
     def __init__(
@@ -98,13 +83,11 @@ class Archive:
         self._name = secrets.token_hex(8)
         self._has_heartbeat = False
         """Whether the latest heartbeat was this exporter's own."""
-        self._engine: Engine = engine_for(url)
-        self._search_engine = self._engine
+        super().__init__(url, key_file)
         self.exclusive = exclusive
         if exclusive:
             self._engine = engine_for(url, pool_size=1, max_overflow=0)
             leader_election.lock_with_each_session(self._engine, self._name)
-        self._key_file = key_file
         self._key: CallerKey | None = None
         self._forgotten: frozenset[str] = frozenset()
         self.simulated = simulated
@@ -112,11 +95,6 @@ class Archive:
         self._loads = 0
         file = file_of(self._engine.url)
         self._files = None if file is None else OpenFiles(self._engine, file)
-
-    def close(self) -> None:
-        """Close all connections to the database."""
-        self._engine.dispose()
-        self._search_engine.dispose()
 
     def reconnect_after(self, error: ArchiveError) -> None:
         """Close connections after an error that only a new connection can resolve."""
@@ -178,11 +156,12 @@ class Archive:
                     self._key = caller_key.claim(connection, self._key_file)
                 memory = LoadedState(
                     totals=[
-                        (_as_key(row.key), row.value) for row in connection.execute(select(schema.totals))
+                        (totals.as_key(row.key), row.value)
+                        for row in connection.execute(select(schema.totals))
                     ],
                     progress=metadata_table.progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
-                    pending_team_counts=_uncounted_for_teams(connection, MAX_FOR_TEAMS),
+                    pending_team_counts=totals.uncounted_for_teams(connection, MAX_FOR_TEAMS),
                     unfinished_ids=frozenset(connection.scalars(select(schema.calls.c.id).where(_IS_ACTIVE))),
                     purged_before=retention.removed_to(connection),
                     counting=metadata_table.counting(connection),
@@ -221,20 +200,22 @@ class Archive:
             if batch.own is not None:
                 metadata_table.write(connection, metadata_table.OWN, batch.own)
             counting = metadata_table.decide_counting(connection, batch.counting)
-            fresh = tuple(_not_yet_counted(connection, batch.counted_calls, counting))
-            self._add_to_totals(connection, fresh)
-            self._put(connection, schema.teams, row_mapping.team_rows(fresh))
+            fresh = tuple(totals.mark_counted(connection, batch.counted_calls, counting))
+            totals.add(connection, fresh)
+            put(connection, schema.teams, row_mapping.team_rows(fresh))
             if batch.deleted_ids:
                 gone = schema.calls.c.id.in_(batch.deleted_ids)
                 connection.execute(delete(schema.calls).where(gone, _IS_ACTIVE))
-            self._put(connection, schema.names, row_mapping.name_rows(batch.names))
+            put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)
             requested = batch.for_teams_wanted
-            uncounted = _uncounted_for_teams(connection, requested) if requested else None
-            totals = _totals(connection, batch.counted_calls)
-            integrity.note(connection, batch.records.values(), _one_of(fresh, totals), bool(batch.names))
-            return SaveResult(fresh, totals, uncounted)
+            uncounted = totals.uncounted_for_teams(connection, requested) if requested else None
+            values = totals.current_values(connection, batch.counted_calls)
+            integrity.note(
+                connection, batch.records.values(), totals.one_of(fresh, values), bool(batch.names)
+            )
+            return SaveResult(fresh, values, uncounted)
 
     def progress(self) -> Checkpoint | None:
         """Return the checkpoint, or None if there is none."""
@@ -281,34 +262,6 @@ class Archive:
         with archive_errors(), write_transaction(self._engine) as connection:
             metadata_table.write(connection, name, value)
 
-    def search(self, criteria: Criteria) -> Iterator[CallResult]:
-        """Yield the calls that match, newest first. Raises ArchiveError also if there is no archive yet."""
-        with self.searching() as connection:
-            yield from search(connection, self.with_caller_hashes(connection, criteria))
-
-    @contextmanager
-    def searching(self) -> Iterator[Connection]:
-        """Yield a connection for searches. Raises ArchiveError also if there is no archive yet."""
-        with archive_errors(), read_transaction(self._search_engine) as connection:
-            require_current(connection)
-            yield connection
-
-    def with_caller_hashes(self, connection: Connection, criteria: Criteria) -> Criteria:
-        """Return the criteria with the hashes of the callers, to find masked and hidden callers too.
-
-        Raises:
-            ArchiveError: The archive has hashes of callers, and the key is missing or another one.
-        """
-        if not criteria.callers or not connection.scalar(ANY_HASH):
-            return criteria
-        key = self._key_of(connection)
-        return replace(criteria, caller_hashes=tuple(filter(None, map(key.hash, criteria.callers))))
-
-    def _key_of(self, connection: Connection) -> CallerKey:
-        if self._key_file is None:
-            raise ArchiveError("the archive's callers are hashed, and no key is given")
-        return caller_key.key_of(connection, self._key_file)
-
     def purge_expired(self, before: int, most: int = 500) -> int:
         """Delete up to `most` calls that started before `before` (UNIX seconds). Return how many."""
         with archive_errors(), write_transaction(self._engine) as connection:
@@ -320,23 +273,6 @@ class Archive:
             erasure.lock_erasures(connection)
             return masking.mask_next_batch(connection, how, self._key)
 
-    def count_calls_of(self, number: str) -> int:
-        """Return the number of archived calls of a caller."""
-        with archive_errors(), read_transaction(self._engine) as connection:
-            require_current(connection)
-            return erasure.count(connection, self._key_of(connection), number)
-
-    def erase(self, number: str, at: int) -> int:
-        """Erase a caller, `at` being now (UNIX seconds). Return how many calls have been changed."""
-        with archive_errors(), write_transaction(self._engine) as connection:
-            require_current(connection)
-            return erasure.erase(connection, self._key_of(connection), number, at)
-
-    def purge_deleted_data(self) -> bool:
-        """Purge overwritten and deleted data from the files. Return False if a reader prevented it."""
-        with archive_errors():
-            return scrub(self._engine)
-
     def _put_calls(self, connection: Connection, records: list[CallRecord]) -> None:
         if not records:
             return
@@ -344,13 +280,13 @@ class Archive:
         callers = Callers(self._key, self._lock_erasures(connection))
         records = list(map(callers.kept, records))
         rows = [row_mapping.call_row(record, callers, removed_to) for record in records]
-        self._put(connection, schema.calls, rows, keep=("counted", "counted_for_teams"))
+        put(connection, schema.calls, rows, keep=("counted", "counted_for_teams"))
         for table, children in (
             (schema.tags, row_mapping.tag_rows),
             (schema.comments, row_mapping.comment_rows),
         ):
             connection.execute(delete(table).where(table.c.call_id.in_(ids)))
-            self._put(connection, table, children(records))
+            put(connection, table, children(records))
 
     def _lock_erasures(self, connection: Connection) -> frozenset[str]:
         """Return the hashes of erased callers. Inserts rows again that were deleted."""
@@ -358,85 +294,3 @@ class Archive:
         erasure.note_again(connection, self._forgotten - found, int(time.time()))
         self._forgotten |= found
         return self._forgotten
-
-    def _add_to_totals(self, connection: Connection, additions: Iterable[CountedCall]) -> None:
-        added: Counter[Key] = Counter()
-        for addition in additions:
-            for key, count in addition.increments:
-                added[key] += count
-        counts = [{"key": _as_text(key), "value": value} for key, value in added.items()]
-        if counts:
-            insert = self._insert(schema.totals)
-            value = schema.totals.c.value + insert.excluded.value
-            connection.execute(
-                insert.on_conflict_do_update(index_elements=["key"], set_={"value": value}), counts
-            )
-
-    def _put(
-        self, connection: Connection, table: Table, rows: list[row_mapping.Row], keep: tuple[str, ...] = ()
-    ) -> None:
-        """Insert rows, or update existing ones except for the columns to `keep`."""
-        if not rows:
-            return
-        insert, keys = self._insert(table), [column.name for column in table.primary_key]
-        changed = {name: insert.excluded[name] for name in rows[0] if name not in keys and name not in keep}
-        statement = (
-            insert.on_conflict_do_update(index_elements=keys, set_=changed)
-            if changed
-            else insert.on_conflict_do_nothing()
-        )
-        connection.execute(statement, rows)
-
-    def _insert(self, table: Table) -> Any:
-        return import_module(f"sqlalchemy.dialects.{self._engine.dialect.name}").insert(table)
-
-
-def _uncounted_for_teams(connection: Connection, most: int) -> tuple[Call, ...]:
-    """Return calls that are counted, but not yet for their teams."""
-    return tuple(map(row_mapping.call_of, connection.execute(_UNCOUNTED_FOR_TEAMS.limit(most))))
-
-
-def _not_yet_counted(
-    connection: Connection, additions: Iterable[CountedCall], counting: Counting | None
-) -> Iterator[CountedCall]:
-    """Mark calls as counted, and yield the additions of those that count and were not marked before.
-
-    The archive decides which calls count, not the exporter. The exporter may have fetched calls before it
-    could open the archive, which has the decision of the first start.
-    """
-    counts = [a for a in additions if a.stage == "counted" and counting and counting.includes(a.call)]
-    for_teams = [a for a in additions if a.stage == "counted_for_teams"]
-    of_counted_calls = ~schema.calls.c.counted_for_teams & schema.calls.c.counted
-    for stage, those, uncounted in (
-        ("counted", counts, ~schema.calls.c.counted),
-        ("counted_for_teams", for_teams, of_counted_calls),
-    ):
-        by_id = {addition.call.id: addition for addition in those}
-        ids = iter(by_id)
-        while some := list(islice(ids, MAX_PARAMETERS)):
-            marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
-            yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
-
-
-def _totals(connection: Connection, additions: Iterable[CountedCall]) -> dict[Key, int]:
-    """Return the present totals of all keys in `additions`."""
-    keys = iter({_as_text(key) for addition in additions for key, _ in addition.increments})
-    found: dict[Key, int] = {}
-    while some := list(islice(keys, MAX_PARAMETERS)):
-        query = select(schema.totals).where(schema.totals.c.key.in_(some))
-        found |= {_as_key(row.key): row.value for row in connection.execute(query)}
-    return found
-
-
-def _one_of(additions: Iterable[CountedCall], totals: Mapping[Key, int]) -> tuple[str, int] | None:
-    """Return one key of the additions and its total, or None if there are no additions."""
-    key = next((key for addition in additions for key, _ in addition.increments), None)
-    return None if key is None else (_as_text(key), totals[key])
-
-
-def _as_text(key: Key) -> str:
-    return msgspec.json.encode(key).decode()
-
-
-def _as_key(text: str) -> Key:
-    return tuple(msgspec.json.decode(text))

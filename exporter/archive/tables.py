@@ -16,6 +16,7 @@ from exporter.archive.metadata_table import PROGRESS, VIEWS_DIGEST, read, write
 from exporter.archive.schema import comments, metadata, state, tags
 from exporter.archive.text_index import postgresql_functions
 from exporter.archive.views import VIEWS
+from exporter.text import truncate
 
 log = structlog.get_logger()
 
@@ -74,17 +75,17 @@ def require_preparable(connection: Connection) -> None:
 def require_current(connection: Connection) -> None:
     """Raise ArchiveError unless the tables are of the current version."""
     version = _version(connection, [state])
-    if version != VERSION:
+    if version != str(VERSION):
         remedy = "use the exporter that created it, or another database"
-        raise ArchiveError(f"archive schema is at version {version}, expected {VERSION}; {remedy}")
+        found = "unknown" if version is None else truncate(version)
+        raise ArchiveError(f"archive schema is at version {found}, expected {VERSION}; {remedy}")
 
 
-def _version(connection: Connection, found: Container[Table]) -> int | None:
+def _version(connection: Connection, found: Container[Table]) -> str | None:
     """Return the version of the tables, or None if no version is recorded."""
     if state not in found:
         return None
-    value = connection.scalar(select(state.c.value).where(state.c.name == "version"))
-    return None if value is None else int(value)
+    return connection.scalar(select(state.c.value).where(state.c.name == "version"))
 
 
 def _index_words(engine: Engine) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.archive.store import ANY_HASH, Archive
+from exporter.archive.reader import ANY_HASH
+from exporter.archive.store import Archive
 from harness.archived_calls import fill
 from harness.postgres import Postgres
 from harness.searches import READS_ALL, SEARCHES, criteria, plans

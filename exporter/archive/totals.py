@@ -1,0 +1,87 @@
+"""Count calls: add each call to the totals once, whenever and however often it is saved."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from exporter.account.counter_totals import Key
+from exporter.account.records import CountedCall, Counting
+from exporter.aircall.models import Call
+from exporter.archive import row_mapping, schema
+from exporter.archive.upsert import insert
+
+MAX_PARAMETERS = 500
+"""Totals or calls in one statement: databases limit the number of parameters."""
+
+_UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schema.calls.c.counted_for_teams)
+
+
+def add(connection: Connection, additions: Iterable[CountedCall]) -> None:
+    """Add the increments of calls to the totals."""
+    added: Counter[Key] = Counter()
+    for addition in additions:
+        for key, count in addition.increments:
+            added[key] += count
+    counts = [{"key": as_text(key), "value": value} for key, value in added.items()]
+    if counts:
+        statement = insert(connection, schema.totals)
+        value = schema.totals.c.value + statement.excluded.value
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}), counts
+        )
+
+
+def uncounted_for_teams(connection: Connection, most: int) -> tuple[Call, ...]:
+    """Return calls that are counted, but not yet for their teams."""
+    return tuple(map(row_mapping.call_of, connection.execute(_UNCOUNTED_FOR_TEAMS.limit(most))))
+
+
+def mark_counted(
+    connection: Connection, additions: Iterable[CountedCall], counting: Counting | None
+) -> Iterator[CountedCall]:
+    """Mark calls as counted, and yield the additions of those that count and were not marked before.
+
+    The archive decides which calls count, not the exporter. The exporter may have fetched calls before it
+    could open the archive, which has the decision of the first start.
+    """
+    counts = [a for a in additions if a.stage == "counted" and counting and counting.includes(a.call)]
+    for_teams = [a for a in additions if a.stage == "counted_for_teams"]
+    of_counted_calls = ~schema.calls.c.counted_for_teams & schema.calls.c.counted
+    for stage, those, uncounted in (
+        ("counted", counts, ~schema.calls.c.counted),
+        ("counted_for_teams", for_teams, of_counted_calls),
+    ):
+        by_id = {addition.call.id: addition for addition in those}
+        ids = iter(by_id)
+        while some := list(islice(ids, MAX_PARAMETERS)):
+            marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
+            yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
+
+
+def current_values(connection: Connection, additions: Iterable[CountedCall]) -> dict[Key, int]:
+    """Return the present totals of all keys in `additions`."""
+    keys = iter({as_text(key) for addition in additions for key, _ in addition.increments})
+    found: dict[Key, int] = {}
+    while some := list(islice(keys, MAX_PARAMETERS)):
+        query = select(schema.totals).where(schema.totals.c.key.in_(some))
+        found |= {as_key(row.key): row.value for row in connection.execute(query)}
+    return found
+
+
+def one_of(additions: Iterable[CountedCall], totals: Mapping[Key, int]) -> tuple[str, int] | None:
+    """Return one key of the additions and its total, or None if there are no additions."""
+    key = next((key for addition in additions for key, _ in addition.increments), None)
+    return None if key is None else (as_text(key), totals[key])
+
+
+def as_text(key: Key) -> str:
+    """Return a key as the archive stores it."""
+    return msgspec.json.encode(key).decode()
+
+
+def as_key(text: str) -> Key:
+    """Return a stored key."""
+    return tuple(msgspec.json.decode(text))
