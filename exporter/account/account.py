@@ -4,14 +4,14 @@ It is used by one thread. It opens no sockets and reads no clock: every time is 
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
 from exporter.account.board import Board, Counters
 from exporter.account.board_builder import BoardBuilder, Changes
 from exporter.account.board_rows import MISSED_REASONS, RowInputs, queue
-from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallBatch, CallsToFetch, CallStore
+from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallStore
 from exporter.account.call_versions import completed
 from exporter.account.coverage import Coverage
 from exporter.account.distinct_ids import Distinct
@@ -26,7 +26,6 @@ from exporter.account.records import (
     Counting,
     LoadedState,
     SaveResult,
-    TimeRange,
 )
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
@@ -78,7 +77,8 @@ class Account:
         """When the first poll of calls began (UNIX seconds, Aircall's clock)."""
         self._seen_without_number = False
         """Whether a call without a number has waited since the start."""
-        self._backfill: float | None = None
+        self.required_backfill_s: float | None = None
+        """The setting `storage.backfill` that the coverage fulfils."""
         self._board_builder = BoardBuilder()
         self._unlisted = UnlistedReporter()
         self._too_old: frozenset[int] = frozenset()
@@ -178,38 +178,7 @@ class Account:
             self.coverage.mark_fetched(first, last)
             self.aside.range_worked((first, last))
 
-    # Choosing what to fetch ----------------------------------------------------------------------
-
-    def calls_to_fetch(self, now: float, server_now: float) -> CallsToFetch:
-        """Choose what a poll of calls fetches.
-
-        `now` and `server_now` are the same moment on our clock and on Aircall's.
-        """
-        start = server_now - self.settings.activity_period
-        self.first_poll_at = server_now if self.first_poll_at is None else min(self.first_poll_at, server_now)
-        if self.ledger.propose(self._counting_at(server_now)):
-            self.calls.count_done_again()  # the earlier decision may have left some of them uncounted
-        self.coverage.cut(int(server_now))
-        if max(self.calls.complete_since, self.calls.latest_start or 0) > server_now:
-            self.calls.reset()  # the clock was wrong and ahead
-        backfill = self.settings.storage.backfill
-        if self._backfill != backfill:
-            self._backfill = backfill
-            self.coverage.require_since(int(server_now - max(backfill, INITIAL_LOOKBACK_S)))
-        self.coverage.start_rechecks(int(server_now))
-        for span in self.aside.forget_ranges(self.retained_since):
-            self.coverage.mark_fetched(*span)
-        self.coverage.prune(self.retained_since)
-        self.aside.keep("call", self.calls.active.keys() | self.ledger.unfinished_ids)
-        self.ledger.prune(self.retained_since)
-        start = min(start, server_now - 2 * LATE_ARRIVAL_S)  # the next poll fetches late arrivals
-        if not self.clocks_agree and self.coverage.newest:
-            start = min(start, self.coverage.newest[-1])  # the clock that is believed may be ahead
-        todo = self.calls.calls_to_fetch(int(start), server_now, now, self._has_hung_up)
-        self.coverage.begin_poll(todo.since)
-        return todo
-
-    def _counting_at(self, server_now: float) -> Counting:
+    def counting_at(self, server_now: float) -> Counting:
         """Return which calls count if the first start is at `server_now` (UNIX seconds, Aircall's clock).
 
         They include the whole second in which the activity period begins.
@@ -217,51 +186,11 @@ class Account:
         start = server_now - self.settings.activity_period
         return Counting(math.floor(start), math.floor(server_now), self.clocks_agree)
 
-    def possibly_ended(self, now: float, next_poll: float) -> Iterator[Call]:
-        """Return the active calls that may have ended.
-
-        Calls that the next poll, `next_poll` seconds from now, fetches anyway are left out.
-        """
-        return self.calls.outside_next_poll(self.calls.possibly_ended(now, self._has_hung_up), next_poll)
-
-    def ended_call_batches(self, now: float, next_poll: float) -> list[CallBatch]:
-        """Return the same calls, grouped by the requests that fetch them."""
-        return self.calls.batch_by_time(self.possibly_ended(now, next_poll))
-
-    def next_backfill(self, now: float) -> TimeRange | None:
-        """Return the latest range of past calls that may be fetched `now` (our clock), or None."""
-        return next(iter(self.aside.open_ranges(self.coverage.gaps, now)[::-1]), None)
-
-    def next_manual_backfill(self, now: float) -> TimeRange | None:
-        """Return the latest range of calls that a user requested and that may be fetched `now`, or None."""
-        spans = self.coverage.requested_gaps
-        return next(iter(self.aside.open_ranges(spans, now)[::-1]), None) if spans else None
-
-    @property
-    def backfill_remaining_s(self) -> int:
-        """Seconds of the past that are still to be fetched, without the ranges that are set aside."""
-        spans = self.aside.without_ranges((*self.coverage.gaps, *self.coverage.requested_gaps))
-        return sum(last - first + 1 for first, last in spans)
-
-    def has_unfinished_calls_due(self, now: float) -> bool:
-        """Return whether any unfinished call of an earlier run may be requested `now` (our clock)."""
-        return bool(self.aside.askable("call", self.ledger.unfinished_ids, now))
-
     @property
     def retained_since(self) -> int:
         """The earliest start (UNIX seconds, Aircall's clock) of a call that Aircall and the archive keep."""
         retention = self.settings.storage.retention
         return int(self.as_of - (min(retention, API_HISTORY_S) if retention else API_HISTORY_S))
-
-    def next_recheck(self, server_now: float) -> tuple[int, TimeRange] | None:
-        """Return which calls to fetch again now for late edits, and the index of their age, or None."""
-        return self.coverage.next_recheck(int(server_now), self.retained_since)
-
-    def _has_hung_up(self, call: Call, since: float) -> bool:
-        seen = self.presence.users.get(call.user.id) if call.user else None
-        if seen is None:
-            return "availabilities" in self.known
-        return seen.state != "in_call" and seen.observed_at > since
 
     def may_be_archived(self, call: Call) -> bool:
         """Return whether the archive may have a newer version of a call that is not in memory.
@@ -407,12 +336,12 @@ class Account:
         self.calls.keep_live()
         reported_calls, shares = self.ledger.reported_calls, self.ledger.shares
         self.coverage = Coverage(requested=self.coverage.requested)
-        self._backfill = None
+        self.required_backfill_s = None
         self.ledger = Ledger(self.settings, self.identities)
         self.ledger.reported_calls, self.ledger.unfinished_ids = reported_calls, set(reported_calls)
         self.ledger.shares = shares
         if self.as_of:
-            self.ledger.propose(self._counting_at(self.as_of))
+            self.ledger.propose(self.counting_at(self.as_of))
         self.directory.renew_names()
 
     def restore(self, memory: LoadedState) -> None:

@@ -5,6 +5,8 @@ from exporter.aircall.headers import Headers
 CREDENTIAL_REJECTED = "Aircall rejects the credential: check aircall.api_id and aircall.api_token"
 """The message for a rejected credential."""
 
+RATE_LIMITED_CODE = "429"
+"""Code of a request that Aircall refuses because of its rate limit."""
 
 NO_ANSWER = ("timeout", "connection")
 """The codes of requests without any response, which may have taken the whole timeout."""

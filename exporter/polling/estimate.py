@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Set
 
 from exporter.account.account import Account
-from exporter.polling import costs, schedule
+from exporter.polling import call_selection, costs, schedule
 from exporter.polling.company import Company
 from exporter.polling.costs import Cost
 from exporter.polling.schedule import ENDED_CALLS, SUBSTATUSES
@@ -72,6 +72,6 @@ def _archive_demand(account: Account) -> float:
     """Return the requests per minute that the archive can use."""
     if account.ledger.totals is None:
         return 0.0
-    if account.backfill_remaining_s:
+    if call_selection.backfill_remaining_s(account):
         return math.inf
     return costs.late_edits(account.calls.calls_per_second)

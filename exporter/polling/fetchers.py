@@ -20,6 +20,7 @@ from exporter.aircall.endpoints import ApiTask, Request, TooManyObjectsError, fe
 from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.models import CallWithDetails, Page
 from exporter.aircall.server_clock import MIN_CONFIRMATIONS, ServerClock
+from exporter.polling import call_selection
 from exporter.polling.list_fetch import fetch_list
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.partial_fetch import fetch_each, fetch_window, undecodable
@@ -254,7 +255,7 @@ def fetch_backfill(account: Account, now: float) -> ApiTask[None]:
 
     from_events = account.aside.askable("call", ledger.reported_calls, now)[:MAX_REQUESTS_PER_PASS]
     yield from fetch_each(account.aside, "call", from_events, now, fetch_one)
-    span = account.next_backfill(now)
+    span = call_selection.next_backfill(account, now)
     if span is not None:
         yield from fetch_range(account, span, now)
     elif not from_events:
@@ -309,7 +310,7 @@ def recheck_calls(account: Account, server_now: float, now: float) -> ApiTask[No
 
     `server_now` and `now` are the same moment on Aircall's clock and on ours.
     """
-    due = account.next_recheck(server_now)
+    due = call_selection.next_recheck(account, server_now)
     if due is None:
         return
     step, (since, until) = due

@@ -17,12 +17,10 @@ from exporter.aircall.client import Client
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import Request, Response
 from exporter.aircall.errors import (
-    CREDENTIAL_REJECTED,
     NO_ANSWER,
     ApiError,
     CredentialError,
     DroppedConnectionError,
-    NotFoundError,
     RateLimitedError,
 )
 from exporter.aircall.events import Event
@@ -30,31 +28,22 @@ from exporter.aircall.headers import Headers
 from exporter.aircall.server_clock import ServerClock
 from exporter.clock import Clocks
 from exporter.config.settings import Settings
-from exporter.polling import estimate, schedule
-from exporter.polling.credential import CredentialState
+from exporter.polling import call_selection, estimate, schedule
+from exporter.polling.failure_classifier import CREDENTIAL_RETRY_S, FailureClassifier, Handling
 from exporter.polling.intervals import IntervalController
 from exporter.polling.log_once import OnceLogger
 from exporter.polling.metrics import PollerMetrics
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import CORE, DATASETS, DIRECTORY, ENDED_CALLS, LIVE, ON_DEMAND_REQUESTS
 from exporter.polling.status import Snapshot, Status
-from exporter.polling.task import MAX_ATTEMPTS, RETRY_S
+from exporter.polling.task import RETRY_S
 from exporter.polling.tasks import BACKGROUND, Tasks
 from exporter.polling.throttling import Throttling
 
 log = structlog.get_logger()
 
-CREDENTIAL_RETRY_S = 10.0
-"""Seconds between requests while the credential is rejected: as long as between two polls."""
-
-MAX_UNPROVEN_FAILURES = 3
-"""Objects that may fail before the poller waits for a list, which shows whether every request fails."""
-
 PROOF_TIMEOUT_S = 600.0
 """Longest time in seconds for which the poller waits for that list."""
-
-RATE_LIMITED_CODE = "429"
-"""Code of a request that Aircall refuses because of its rate limit."""
 
 IDLE_WAIT_S = 60.0
 """Seconds to the next step if there is nothing to request."""
@@ -92,18 +81,13 @@ class Poller:
         self._save = save
         self._metrics = PollerMetrics(registry)
         self._server_clock = ServerClock(lambda: clocks.wall_ahead)
-        self._lists_work = True
-        """Whether the last request for a list worked. If so, an object that fails fails alone."""
-        self._list_worked_at = 0.0
-        self._unproven = 0
-        """Requests for single objects or pages that have failed since then."""
         self._paused_until = 0.0
         self._throttling = Throttling()
         self._refused_task: str | None = None
         """The task whose request was answered with 429 last. Another task that is ready goes first."""
         self._once_logger = OnceLogger(self.budget.limit)
         self.tasks = tasks = Tasks(self.account, self._server_clock)
-        self._credential = CredentialState(lambda: tasks.enabled)
+        self._failures = FailureClassifier(self.account, tasks)
         self._turns = schedule.Turns()
         self._interval_controller = tasks.pace = IntervalController(
             self.account, tasks.by_name, self.budget, self._once_logger
@@ -195,7 +179,7 @@ class Poller:
             limit=self.budget.limit,
             budget=self.budget.requests_per_minute,
             remaining=self.budget.remaining,
-            credential_rejected=self._credential.rejected,
+            credential_rejected=self._failures.credential.rejected,
             complete_from=self.account.coverage.complete_since,
             seconds_missing=self.account.coverage.seconds_missing,
             set_aside=self.account.aside.counts,
@@ -239,7 +223,7 @@ class Poller:
         self._once_logger.malformed(self.account)
         self._once_logger.set_aside(self.account.aside)
         self._once_logger.clocks(self._server_clock.machine_ahead)
-        self._once_logger.backfill_progress(self.account.backfill_remaining_s, now)
+        self._once_logger.backfill_progress(call_selection.backfill_remaining_s(self.account), now)
         self._save_batch()
         return self._clock()
 
@@ -283,7 +267,7 @@ class Poller:
         self._record_answer(request)
         self._apply_headers(headers, now, request.template)
         if not request.is_part:
-            self._list_fetched(name, request.template, now)
+            self._failures.list_fetched(name, request.template, now)
         task.failures = 0
         if task.job is None:  # the fetch was for the archive, and its queue is full
             return
@@ -329,18 +313,6 @@ class Poller:
 
     # Failures ------------------------------------------------------------------------------------
 
-    def _list_fetched(self, name: str, template: str, sent: float) -> None:
-        self._lists_work, self._list_worked_at, self._unproven = True, sent, 0
-        self._continue_unproven()
-        if self._credential.read(name, template):
-            log.info("Aircall accepts the credential again")
-
-    def _continue_unproven(self) -> None:
-        """Continue the tasks that wait for an answer to a list."""
-        for task in self.tasks.by_name.values():
-            if task.failed_at is not None:
-                task.retry_at = 0.0
-
     def _record_answer(self, request: Request[Any], error: ApiError | None = None) -> None:
         """Record an answer that is not a 429, if there was one."""
         self._refused_task = None
@@ -370,24 +342,14 @@ class Poller:
         task, now = self.tasks[name], self._clock()
         if isinstance(error, DroppedConnectionError):
             return  # the next step repeats the request on a new connection
-        if not (request.is_part or error.code == RATE_LIMITED_CODE or isinstance(error, NotFoundError)):
-            self._lists_work = False
-            self._continue_unproven()
-            self.account.aside.lists_failed()
-            if not isinstance(error, CredentialError):
-                self._credential.failed(name, request.template)
-        forbidden = isinstance(error, CredentialError)
-        if isinstance(error, CredentialError):
-            if self._is_credential_rejected(name, request, error):
-                self._paused_until = now + CREDENTIAL_RETRY_S
-            else:
-                error = ApiError(error.code, str(error), error.headers)
-        if self._credential.task_to_fetch is not None:
-            self.tasks.request_now(self._credential.task_to_fetch)
-        if task.job is not None and self._fetch_handles(name, request, error):
-            if request.is_part and self._needs_proof(name, error, forbidden, sent):
-                task.retry_at = now + PROOF_TIMEOUT_S
-                return
+        was_forbidden = isinstance(error, CredentialError)
+        handling, error = self._failures.classify(name, request, error, sent)
+        if self._failures.credential.rejected and was_forbidden:
+            self._paused_until = now + CREDENTIAL_RETRY_S
+        if handling is Handling.WAIT_FOR_LIST:
+            task.retry_at = now + PROOF_TIMEOUT_S
+            return
+        if handling is Handling.BY_FETCH and task.job:
             task.failures, task.failed_at = 0, None
             if error.code in NO_ANSWER and name not in LIVE:
                 task.retry_at = sent + RETRY_S
@@ -404,56 +366,10 @@ class Poller:
         task.record_failure()
         self._failed(name, str(error), sent)
 
-    def _fetch_handles(self, name: str, request: Request[Any], error: ApiError) -> bool:
-        """Return whether the fetch itself handles the error. Otherwise the request is retried.
-
-        A fetch handles errors about one object or one page of a list while lists can be fetched. Until a list
-        has been fetched completely once, a page that fails is requested a second time before it is left out.
-        """
-        if isinstance(error, NotFoundError) or name in self.tasks.pending_requests:
-            return True
-        if isinstance(error, RateLimitedError) or not (request.is_part and self._lists_work):
-            return False
-        task = self.tasks[name]
-        first = name in DATASETS and request.id is None and task.as_of is None
-        return not first or task.failures + 1 >= MAX_ATTEMPTS
-
-    def _needs_proof(self, name: str, error: ApiError, forbidden: bool, sent: float) -> bool:
-        """Return whether a list has to be fetched first, to show that the failure concerns only this object.
-
-        Live data and on-demand requests do not wait for that.
-        """
-        task = self.tasks[name]
-        if name in LIVE or name in self.tasks.pending_requests or isinstance(error, NotFoundError):
-            return False
-        if task.failed_at is not None and task.failed_at < self._list_worked_at:
-            return False
-        self._unproven += 1
-        if self._unproven <= MAX_UNPROVEN_FAILURES and not forbidden:
-            return False
-        task.failed_at = sent if task.failed_at is None else task.failed_at
-        if not set(CORE) & set(self.tasks.enabled):
-            self.tasks.request_now("teams")  # no other task fetches a list
-        return True
-
-    def _is_credential_rejected(self, name: str, request: Request[Any], error: CredentialError) -> bool:
-        """Return whether the credential is rejected, given a request that is forbidden.
-
-        A page of a list counts only if that list decides about the credential: its fetch may be under way.
-        """
-        before = self._credential.rejected
-        decides = name == self._credential.task_to_fetch and request.id is None
-        if request.is_part and not decides:
-            return before
-        rejected = self._credential.forbidden(name, request.template)
-        if rejected and not before:
-            log.error(CREDENTIAL_REJECTED, answer=error.code, trying_again=f"every {CREDENTIAL_RETRY_S:.0f}s")
-        return rejected
-
     def _failed(self, name: str, problem: str, sent: float) -> None:
         """Schedule a retry, measured from when the request was `sent`, not from when it timed out."""
         task = self.tasks[name]
-        if task.failing_since is None and not self._credential.rejected:
+        if task.failing_since is None and not self._failures.credential.rejected:
             log.warning("fetch failed; serving last known values", task=name, problem=problem)
         task.fail(sent, self._interval_controller.intervals.get(name, math.inf))
         if name in DATASETS:

@@ -9,7 +9,7 @@ from exporter.account.account import Account
 from exporter.account.call_store import CallBatch
 from exporter.aircall.endpoints import ApiTask
 from exporter.aircall.server_clock import ServerClock
-from exporter.polling import assignments, fetchers
+from exporter.polling import assignments, call_selection, fetchers
 from exporter.polling.intervals import IntervalController
 from exporter.polling.list_fetch import first_page
 from exporter.polling.on_demand import OnDemandRequest
@@ -128,11 +128,15 @@ class Tasks:
         account = self._account
         if account.ledger.totals is None or account.ledger.full or not self._counting_decided:
             return
-        if self._server_clock.known and account.next_recheck(now + self._server_clock.ahead):
+        if self._server_clock.known and call_selection.next_recheck(account, now + self._server_clock.ahead):
             yield LATE_EDITS
-        if self[BACKFILL].job or account.next_backfill(now) or account.has_unfinished_calls_due(now):
+        if (
+            self[BACKFILL].job
+            or call_selection.next_backfill(account, now)
+            or call_selection.has_unfinished_calls_due(account, now)
+        ):
             yield BACKFILL
-        if self[MANUAL_BACKFILL].job or account.next_manual_backfill(now):
+        if self[MANUAL_BACKFILL].job or call_selection.next_manual_backfill(account, now):
             yield MANUAL_BACKFILL
 
     @property
@@ -150,7 +154,7 @@ class Tasks:
     def _calls(self, now: float) -> ApiTask[None]:
         now = yield from fetchers.wait_for_server_time(self._account, self._server_clock, now)
         server_now = now + self._server_clock.ahead
-        todo = self._account.calls_to_fetch(now, server_now)
+        todo = call_selection.calls_to_fetch(self._account, now, server_now)
         in_pieces = self["calls"].restarts > 0
         yield from fetchers.fetch_calls(self._account, todo, now, server_now, in_pieces)
 
@@ -159,7 +163,7 @@ class Tasks:
         return first_page(self[name].failed_starts, self._account.reference_data.totals.get(name))
 
     def _manual_backfill(self, now: float) -> ApiTask[None]:
-        span = self._account.next_manual_backfill(now)
+        span = call_selection.next_manual_backfill(self._account, now)
         if span is not None:
             yield from fetchers.fetch_range(self._account, span, now)
 
@@ -170,7 +174,7 @@ class Tasks:
         return self[ENDED_CALLS].due <= now and not known_soon
 
     def _may_have_ended(self, now: float) -> bool:
-        return any(self._account.possibly_ended(now, self.pace.intervals["calls"]))
+        return any(call_selection.possibly_ended(self._account, now, self.pace.intervals["calls"]))
 
     def _ended_call_batches(self, now: float) -> list[CallBatch]:
-        return self._account.ended_call_batches(now, self.pace.intervals["calls"])
+        return call_selection.ended_call_batches(self._account, now, self.pace.intervals["calls"])
