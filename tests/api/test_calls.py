@@ -253,7 +253,7 @@ def searching(database: str) -> int:
     with engine.connect() as connection:
         waiting = connection.exec_driver_sql(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock' AND query LIKE '%%ORDER BY calls.started_at DESC%%'"
+            " AND wait_event_type = 'Lock' AND query LIKE 'SELECT call_history.%%'"
         ).scalar_one()
     engine.dispose()
     return int(waiting)

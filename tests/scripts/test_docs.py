@@ -19,7 +19,7 @@ from exporter.config.settings import Settings
 from exporter.durations import Duration
 from scripts.reference import METRICS, RELIABILITY, metrics_page, reliability_page
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 CONFIGURATION = (DOCS / "configuration.md").read_text(encoding="utf-8")
 CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 
