@@ -92,3 +92,11 @@ def test_make_check_runs_every_check() -> None:
 def test_pre_commit_runs_make_check() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     assert re.findall(r"entry: (.+)", hooks) == ["make check"]
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = {*re.findall(r"`((?:exporter|tests|docs|prometheus|grafana|deploy)/[\w./]+)`", text)}
+    paths |= {*re.findall(r"\]\(([\w./]+)\)", text)}
+    assert len(paths) > 25
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
