@@ -9,7 +9,7 @@ from scripts.words import ROOT, check, files, main
 
 WRONG = (
     "The row is built anew.",
-    "It is rarely polled.",
+    "It is seldom polled.",
     "Of late, it fails.",
     "It waits for ever.",
     "It is requested in vain.",
@@ -62,11 +62,11 @@ def test_each_place_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("right\nseldom\n", encoding="utf-8")
-    (tmp_path / "requirements.lock").write_text("rarely", encoding="utf-8")
+    (tmp_path / "requirements.lock").write_text("seldom", encoding="utf-8")
     assert main(tmp_path) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
-    assert "README.md:2: found 'rarely', expected rarely" in lines
+    assert "README.md:2: found 'seldom', expected rarely" in lines
 
 
 def test_texts_of_each_kind_are_among_the_checked_files() -> None:
@@ -92,3 +92,11 @@ def test_make_check_runs_every_check() -> None:
 def test_pre_commit_runs_make_check() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     assert re.findall(r"entry: (.+)", hooks) == ["make check"]
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = {*re.findall(r"`((?:exporter|tests|docs|prometheus|grafana|deploy)/[\w./]+)`", text)}
+    paths |= {*re.findall(r"\]\(([\w./]+)\)", text)}
+    assert len(paths) > 25
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []

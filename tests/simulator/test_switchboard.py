@@ -112,7 +112,7 @@ def test_steps_that_cannot_be(account, user, number):
     call = account.ring_in(number.id, "anonymous", at=START)
     with pytest.raises(ValueError, match="nothing to hang up"):
         account.hang_up(call.id)
-    with pytest.raises(ValueError, match="follow one another"):
+    with pytest.raises(ValueError, match="follow each other"):
         account.answer(call.id, None, at=START - 1)
     account.answer(call.id, user.id)
     with pytest.raises(ValueError, match=f"user {user.id} is in call {call.id}"):
