@@ -1,9 +1,7 @@
 """Connect the exporter's parts: the threads for polling, saving and events, and the snapshot they publish."""
 
-import math
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -28,13 +26,14 @@ from exporter.config.reload import in_force
 from exporter.config.settings import Settings
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.process import ProcessMetrics
-from exporter.polling import fetchers
+from exporter.polling import call_fetchers
 from exporter.polling.availability import SwitchResult, Target, switch_and_refresh
 from exporter.polling.on_demand import ConcurrencyLimit, NotLeaderError, OnDemandRequest
 from exporter.polling.poller import Poller
 from exporter.polling.schedule import AVAILABILITY_CHANGES, DATASETS
 from exporter.polling.status import Snapshot
 from exporter.runtime.leader_metric import LeaderMetric
+from exporter.runtime.publisher import Publisher
 from exporter.runtime.suspension import Suspension
 from exporter.runtime.watchdog import Watchdog
 from exporter.webhooks.inbox import Inbox
@@ -59,18 +58,9 @@ ON_DEMAND_TIMEOUT_S = 15.0
 MAX_ON_DEMAND = 5
 """Maximum number of clients that wait for each of these at a time."""
 
-QUICK_SNAPSHOT_S = 0.1
-"""Seconds. A snapshot that takes no longer is made after every response."""
-
-SHARE_FOR_SNAPSHOTS = 0.1
-"""Share of the time for slower snapshots, which occur in very large companies while names are fetched."""
-
-SHARE_FOR_EVENTS = 0.5
-"""Share of a processor for snapshots after events, which may arrive a thousand times a second."""
-
 
 class Service:
-    """Runs the poller and the other threads. `latest` is an immutable snapshot, read without waiting."""
+    """Runs the poller and the other threads. `latest` is immutable, and read without waiting."""
 
     def __init__(
         self,
@@ -126,7 +116,7 @@ class Service:
         self._poller = Poller(settings, self._client, registry, self.clocks, self._writer.submit)
         self._poller.while_waiting = self._released_lock
         self._writer.removal.aircall_time = self._poller.aircall_time
-        self.latest: Snapshot = self._poller.snapshot()
+        self._publisher = Publisher(self.clock, self._poller.snapshot, self._on_published)
         self.exposition = Exposition(
             self.latest,
             registry,
@@ -140,8 +130,7 @@ class Service:
         )
         self._commands: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
         """Functions for the poller's thread. One that returns False has not changed the snapshot."""
-        self._next_snapshot = self._next_for_events = 0.0
-        self._unpublished = self._begun = self._ended = False
+        self._begun = self._ended = False
         self._loop = WorkerThread("poller", self._run_once, self.clock, HANG_TIMEOUT_S)
         self.inbox: Inbox | None = None
         """The queue of events; `None` if no token was configured at the start."""
@@ -177,6 +166,11 @@ class Service:
         self._client.close()
 
     @property
+    def latest(self) -> Snapshot:
+        """The latest snapshot."""
+        return self._publisher.latest
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """The problems of the exporter's threads, in a few words each."""
         return self._watchdog.problems
@@ -204,7 +198,7 @@ class Service:
         """
         self._require_leader()
         with self._call_limit:
-            request = OnDemandRequest(lambda: fetchers.fetch_call(self._poller.account, call_id))
+            request = OnDemandRequest(lambda: call_fetchers.fetch_call(self._poller.account, call_id))
             self._enqueue(lambda: self._poller.submit(request))
             return request.wait(ON_DEMAND_TIMEOUT_S)
 
@@ -230,7 +224,7 @@ class Service:
             self._client.close()
             self._client = self._new_client(settings)
             self._poller.configure(settings, self._client)
-            self._publish()
+            self._publisher.publish()
 
         self._enqueue(apply)
         return need_restart
@@ -276,32 +270,19 @@ class Service:
         self._loop.stop(0)
         self._on_taken()
 
-    def _publish(self) -> None:
-        begun, worked = self.clock(), time.thread_time()
-        self._unpublished = False
-        self.latest = self._poller.snapshot()
-        self.exposition.update(self.latest)
-        done, worked = self.clock(), time.thread_time() - worked
-        took = done - begun
-        self._next_snapshot = done + (took * (1 / SHARE_FOR_SNAPSHOTS - 1) if took > QUICK_SNAPSHOT_S else 0)
-        self._next_for_events = done + worked * (1 / SHARE_FOR_EVENTS - 1)
+    def _on_published(self, snapshot: Snapshot) -> None:
+        self.exposition.update(snapshot)
         if self._event_worker and self._poller.ready_for_events:
             self._event_worker.ready.set()
 
     def _apply_events(self, events: Sequence[Event]) -> float:
         with self._account_lock:
             if events:
-                self._unpublished = True
+                self._publisher.changed = True
                 if self._poller.apply_events(events, self._webhook_metrics.count):
                     self._loop.wake()
-            publish_at = self._publish_if_due(self._next_for_events)
+            publish_at = self._publisher.publish_if_due(self._publisher.next_after_events)
             return min(IDLE_WAIT_S, max(0.0, publish_at - self.clock()))
-
-    def _publish_if_due(self, due: float) -> float:
-        """Publish changes if it is time. Return when the rest is due."""
-        if self._unpublished and self.clock() >= due:
-            self._publish()
-        return due if self._unpublished else math.inf
 
     @contextmanager
     def _released_lock(self) -> Iterator[None]:
@@ -337,13 +318,11 @@ class Service:
     def _step(self) -> float:
         while not self._commands.empty():
             if self._commands.get()() is not False:
-                self._unpublished = True
+                self._publisher.changed = True
         requests = self._poller.budget.spent
         due = self._poller.step()
         if self._poller.budget.spent == requests:
-            return min(due, self._publish_if_due(max(self._next_snapshot, self._next_for_events)))
-        if self.clock() >= self._next_snapshot:
-            self._publish()
-            return due
-        self._unpublished = True
-        return min(due, self._next_snapshot)
+            next_snapshot = max(self._publisher.next_after_response, self._publisher.next_after_events)
+            return min(due, self._publisher.publish_if_due(next_snapshot))
+        self._publisher.changed = True
+        return min(due, self._publisher.publish_if_due(self._publisher.next_after_response))
