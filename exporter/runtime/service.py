@@ -16,7 +16,6 @@ from prometheus_client import (
 from exporter.account.records import LoadedState
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.events import Event
-from exporter.aircall.models import CallWithDetails
 from exporter.archive.database import ArchiveError
 from exporter.archive.standby import SILENCE_S
 from exporter.archive.store import Archive
@@ -26,12 +25,11 @@ from exporter.config.reload import in_force
 from exporter.config.settings import Settings
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.process import ProcessMetrics
-from exporter.polling import call_fetchers
-from exporter.polling.availability import SwitchResult, Target, switch_and_refresh
-from exporter.polling.on_demand import ConcurrencyLimit, NotLeaderError, OnDemandRequest
+from exporter.polling.on_demand import NotLeaderError
 from exporter.polling.poller import Poller
-from exporter.polling.schedule import AVAILABILITY_CHANGES, DATASETS
+from exporter.polling.schedule import DATASETS
 from exporter.polling.status import Snapshot
+from exporter.runtime.client_requests import ClientRequests
 from exporter.runtime.leader_metric import LeaderMetric
 from exporter.runtime.publisher import Publisher
 from exporter.runtime.suspension import Suspension
@@ -51,12 +49,6 @@ ERROR_BACKOFF_S = 5.0
 
 LEADER_CHECK_INTERVAL_S = 0.1
 """Seconds between two checks whether the archive has confirmed that this exporter still leads."""
-
-ON_DEMAND_TIMEOUT_S = 15.0
-"""Seconds that a client waits for a single call, or for a change of availability."""
-
-MAX_ON_DEMAND = 5
-"""Maximum number of clients that wait for each of these at a time."""
 
 
 class Service:
@@ -115,7 +107,7 @@ class Service:
         """Held by the poller, except while it waits for a response, or by the thread that applies events."""
         self._poller = Poller(settings, self._client, registry, self.clocks, self._writer.submit)
         self._poller.while_waiting = self._released_lock
-        self._writer.removal.aircall_time = self._poller.aircall_time
+        self._writer.maintenance.removal.aircall_time = self._poller.aircall_time
         self._publisher = Publisher(self.clock, self._poller.snapshot, self._on_published)
         self.exposition = Exposition(
             self.latest,
@@ -124,10 +116,7 @@ class Service:
             self.clocks,
             only=lambda: None if self.standby_reason is None else own,
         )
-        self._call_limit, self._switch_limit = (
-            ConcurrencyLimit(MAX_ON_DEMAND),
-            ConcurrencyLimit(MAX_ON_DEMAND),
-        )
+        self.requests = ClientRequests(self._poller, self._require_leader, self._enqueue)
         self._commands: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
         """Functions for the poller's thread. One that returns False has not changed the snapshot."""
         self._begun = self._ended = False
@@ -183,38 +172,6 @@ class Service:
     def refresh(self) -> None:
         """Fetch users, teams, numbers and assignments again as soon as the budget allows."""
         self._enqueue(self._poller.refresh)
-
-    def call(self, call_id: int) -> CallWithDetails | None:
-        """Fetch a call from Aircall, within the request budget.
-
-        Returns:
-            The call, or `None` if Aircall has no such call.
-
-        Raises:
-            ApiError: If the request fails.
-            TimeoutError: If there is no response in time.
-            TooManyRequestsError: If too many clients wait already.
-            NotLeaderError: If another exporter polls.
-        """
-        self._require_leader()
-        with self._call_limit:
-            request = OnDemandRequest(lambda: call_fetchers.fetch_call(self._poller.account, call_id))
-            self._enqueue(lambda: self._poller.submit(request))
-            return request.wait(ON_DEMAND_TIMEOUT_S)
-
-    def switch(self, user_id: int, target: Target | None) -> SwitchResult:
-        """Make a user available or unavailable. Without a target, toggle the two.
-
-        Raises SwitchError, and the same as `call`.
-        """
-        self._require_leader()
-        poller = self._poller
-        with self._switch_limit:
-            request = OnDemandRequest(
-                lambda: switch_and_refresh(poller.account, poller.tasks.user_api, user_id, target)
-            )
-            self._enqueue(lambda: poller.submit(request, AVAILABILITY_CHANGES))
-            return request.wait(ON_DEMAND_TIMEOUT_S)
 
     def configure(self, settings: Settings) -> tuple[str, ...]:
         """Apply other settings and keep all data. Return the changed keys that need a restart."""
