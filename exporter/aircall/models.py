@@ -4,7 +4,7 @@ Timestamps are UNIX seconds, UTC (API reference, "Calls").
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -17,6 +17,11 @@ Direction = Literal["inbound", "outbound"]
 Kind = Literal["call", "user", "team", "number", "availability"]
 
 KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
+
+
+def unix_time(time: datetime) -> float:
+    """Return a time from Aircall in UNIX seconds. It is UTC if it has no zone."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 class Ref(msgspec.Struct, frozen=True, gc=False):
@@ -97,7 +102,7 @@ class Comment(msgspec.Struct, frozen=True):
         """When it was posted (UNIX seconds), or None if that is invalid."""
         try:
             if isinstance(self.posted_at, str):
-                return int(datetime.fromisoformat(self.posted_at).timestamp())
+                return int(unix_time(datetime.fromisoformat(self.posted_at)))
             return msgspec.convert(self.posted_at, Timestamp)
         except (ValueError, OverflowError):
             return None
