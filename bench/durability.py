@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from exporter.account.counter_totals import answer_time_buckets, increments
+from exporter.account.buckets import answer_time_buckets
+from exporter.account.counter_totals import increments
 from exporter.account.records import Batch, CallRecord, CountedCall, Counting
 from exporter.aircall.models import Call, CallDetails, Ref
 from exporter.archive.database import sqlite_url

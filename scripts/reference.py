@@ -9,7 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.aircall.client import ClientMetrics
 from exporter.clock import Clocks
-from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
+from exporter.metrics import archive, counters, exporter, info, numbers, queue, teams, users
 from exporter.metrics.family import Family, Kind
 from exporter.polling.metrics import PollerMetrics
 from exporter.runtime.leader_metric import LeaderMetric
@@ -39,10 +39,11 @@ _INTRODUCTION = """# Metrics
 """
 
 _SECTIONS = {
-    "Who is who": info.FAMILIES,
+    "Names, memberships and assignments": info.FAMILIES,
     "Users": users.FAMILIES,
     "Teams": teams.FAMILIES,
-    "Numbers and the queue": numbers.FAMILIES,
+    "Numbers": numbers.FAMILIES,
+    "Queue": queue.FAMILIES,
     "Counters": counters.FAMILIES,
     "The call archive": archive.FAMILIES,
     "Settings in force, and the exporter itself": exporter.FAMILIES,

@@ -4,13 +4,12 @@ A total is a whole number under a key: the family, then ids and other labels (an
 without user or number). Each total is a row in the archive.
 """
 
-import math
 import sys
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
+from exporter.account.buckets import TALK_TIME_BUCKETS, bucket_label
 from exporter.account.period import NO_REASON
 from exporter.aircall.models import Call
 
@@ -72,16 +71,6 @@ class Summary:
     seconds: int = 0
 
 
-TALK_TIME_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, math.inf)
-"""Upper bounds in seconds."""
-
-
-def answer_time_buckets(warning: float, critical: float) -> tuple[float, ...]:
-    """Return the buckets of the time to answer: round seconds and the thresholds of the queue."""
-    round_seconds = {2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0, math.inf}
-    return tuple(sorted(round_seconds | {float(warning), float(critical)} - {0.0}))
-
-
 def increments(call: Call, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int]]:
     """Yield what a done call adds to totals. `bounds` are the buckets of the time to answer."""
     user = str(call.user.id) if call.user else ""
@@ -110,11 +99,6 @@ def team_increments(call: Call, team_ids: Iterable[str]) -> Iterator[tuple[Key, 
     """Yield what a done call adds to the totals of the teams that it concerns."""
     for team_id in team_ids:
         yield ("team_calls", team_id, call.direction, call.outcome), 1
-
-
-def bucket_label(seconds: int, bounds: tuple[float, ...]) -> str:
-    """Return the upper bound of the bucket for a number of seconds, as text, as in keys."""
-    return repr(bounds[bisect_left(bounds, seconds)])
 
 
 def kind_of(key: Key) -> Kind | None:

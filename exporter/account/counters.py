@@ -10,16 +10,8 @@ from typing import TypeVar
 
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
 from exporter.account.board_rows import MISSED_REASONS, NO_USERS, call_counts, reuse_if_equal
-from exporter.account.counter_totals import (
-    KINDS,
-    OTHERS,
-    TALK_TIME_BUCKETS,
-    Histogram,
-    Kind,
-    Subject,
-    Summary,
-    Totals,
-)
+from exporter.account.buckets import TALK_TIME_BUCKETS
+from exporter.account.counter_totals import KINDS, OTHERS, Histogram, Kind, Subject, Summary, Totals
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.account.roster import Roster
 from exporter.account.teams import GROUP_PREFIX, group_label

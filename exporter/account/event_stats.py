@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from exporter.account.counter_totals import Key, bucket_label
+from exporter.account.buckets import bucket_label
+from exporter.account.counter_totals import Key
 from exporter.account.id_limits import Identities
 from exporter.aircall.call_times import is_during
 from exporter.aircall.models import MAX_DURATION_S, Call

@@ -7,14 +7,8 @@ import math
 from collections.abc import Iterable, Mapping, Set
 from itertools import filterfalse
 
-from exporter.account.counter_totals import (
-    Key,
-    Subject,
-    Totals,
-    answer_time_buckets,
-    increments,
-    team_increments,
-)
+from exporter.account.buckets import answer_time_buckets
+from exporter.account.counter_totals import Key, Subject, Totals, increments, team_increments
 from exporter.account.coverage import Coverage
 from exporter.account.id_limits import Identities
 from exporter.account.records import (

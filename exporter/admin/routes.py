@@ -32,8 +32,8 @@ from exporter.polling.availability import (
 )
 from exporter.polling.on_demand import ON_DEMAND_ERRORS, TooManyRequestsError, to_http_error
 from exporter.runtime.service import Service
+from exporter.web.api_access import USER, RequireAuthMiddleware
 from exporter.web.problems import json_answer, problem
-from exporter.web.require_auth import USER, RequireAuthMiddleware
 
 log = structlog.get_logger()
 

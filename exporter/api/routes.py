@@ -9,7 +9,7 @@ from exporter.api.assets import Assets, LookUp
 from exporter.api.calls import CallSearch
 from exporter.api.openapi import description
 from exporter.archive.store import Archive
-from exporter.web.require_auth import RequireAuthMiddleware
+from exporter.web.api_access import RequireAuthMiddleware
 
 
 def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:

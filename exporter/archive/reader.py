@@ -8,6 +8,7 @@ from sqlalchemy import Connection, exists, select
 
 from exporter.archive import caller_key, erasure, schema
 from exporter.archive.caller_key_file import CallerKey, KeyFile
+from exporter.archive.create_tables import require_current
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import (
     ArchiveError,
@@ -18,7 +19,6 @@ from exporter.archive.database import (
     write_transaction,
 )
 from exporter.archive.search import CallResult, search
-from exporter.archive.tables import require_current
 
 ANY_HASH = select(exists().where(schema.calls.c.caller_hash >= ""))
 """Whether any caller has a hash. The comparison makes SQLite use the index, too."""

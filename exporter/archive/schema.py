@@ -1,7 +1,7 @@
 """Define the archive's tables, the same on SQLite and PostgreSQL.
 
 Ids are Aircall's. Times are UNIX seconds. A call is one row, as it was fetched last. Its tags, comments and
-teams are in separate tables. A change of a table requires a new version in `tables`.
+teams are in separate tables. A change of a table requires a new version in `create_tables`.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, Text

@@ -35,6 +35,7 @@ from exporter.archive import (
 )
 from exporter.archive.caller_key_file import CallerKey, KeyFile
 from exporter.archive.caller_privacy import Callers
+from exporter.archive.create_tables import prepare, require_preparable
 from exporter.archive.database import (
     ArchiveError,
     archive_errors,
@@ -46,7 +47,6 @@ from exporter.archive.database import (
 from exporter.archive.reader import ArchiveReader
 from exporter.archive.session import Session
 from exporter.archive.sqlite_files import OpenFiles, file_of
-from exporter.archive.tables import prepare, require_preparable
 from exporter.archive.upsert import put
 from exporter.config.settings import Caller
 

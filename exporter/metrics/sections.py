@@ -14,7 +14,7 @@ from exporter.account.board import Board
 from exporter.account.thresholds import next_change_at
 from exporter.archive.status import ArchiveStatus
 from exporter.clock import Moment
-from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
+from exporter.metrics import archive, counters, exporter, info, numbers, queue, teams, users
 from exporter.metrics.family import Family, Sample
 from exporter.polling.status import Snapshot
 
@@ -53,7 +53,7 @@ SECTIONS = (
         teams.FAMILIES, lambda board: board.teams, lambda row, board, _: teams.team_samples(row, board)
     ),
     FamilyGroup(
-        (info.NUMBER, *numbers.PER_POLL),
+        (info.NUMBER, *numbers.FAMILIES),
         lambda board: board.numbers,
         lambda row, board, _: chain(info.number_samples(row), numbers.number_samples(row, board)),
     ),
@@ -62,7 +62,7 @@ SECTIONS = (
     FamilyGroup(counters.OF_TEAM, lambda board: board.counters.teams, _row_only(counters.team_samples)),
 )
 
-TIME_DEPENDENT = (*users.TIME_DEPENDENT, *numbers.TIME_DEPENDENT, *archive.FAMILIES, *exporter.FAMILIES)
+TIME_DEPENDENT = (*users.TIME_DEPENDENT, *queue.FAMILIES, *archive.FAMILIES, *exporter.FAMILIES)
 """Families whose samples are made at each scrape: they are few, or change with the clock."""
 
 FAMILIES = tuple(family for section in SECTIONS for family in section.families) + TIME_DEPENDENT
@@ -71,7 +71,7 @@ FAMILIES = tuple(family for section in SECTIONS for family in section.families) 
 def time_dependent_samples(snapshot: Snapshot, writer: ArchiveStatus, now: float) -> Iterator[Sample]:
     """Yield the samples of `TIME_DEPENDENT` at `now` (seconds, our clock)."""
     yield from users.time_dependent_samples(snapshot.board, now)
-    yield from numbers.time_dependent_samples(snapshot.board, now)
+    yield from queue.queue_samples(snapshot.board, now)
     yield from archive.writer_samples(writer, now)
     yield from archive.coverage_samples(snapshot.status)
     yield from exporter.settings_samples(snapshot.board.settings)

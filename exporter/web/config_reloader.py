@@ -15,7 +15,7 @@ from exporter.config import yaml_file
 from exporter.config.yaml_file import ConfigError
 from exporter.text import ends_with_line_break
 from exporter.web.config import NO_WEB_CONFIG, WebConfig, build_ssl_context, parse_web_config, read_web_config
-from exporter.web.protection import lost_protection
+from exporter.web.reload_checks import lost_protection
 
 log = structlog.get_logger()
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from exporter.account import id_limits
 from exporter.account.account import Account
-from exporter.account.counter_totals import Totals, answer_time_buckets, increments
+from exporter.account.buckets import answer_time_buckets
+from exporter.account.counter_totals import Totals, increments
 from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref, User

@@ -9,11 +9,12 @@ from structlog.testing import capture_logs
 
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment
-from exporter.archive import schema, tables
+from exporter.archive import create_tables as tables
+from exporter.archive import schema
+from exporter.archive.create_tables import VERSION
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
-from exporter.archive.tables import VERSION
 from exporter.archive.views import VIEWS
 from harness.postgres import Postgres
 from tests.support.search_ways import command

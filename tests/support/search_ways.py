@@ -18,7 +18,7 @@ from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.main import main
-from exporter.web.require_auth import USER
+from exporter.web.api_access import USER
 from exporter.web.server import WebServer, bind
 
 Texts = Iterable[tuple[str, str]]

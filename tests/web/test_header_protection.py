@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exporter.config.yaml_file import ConfigError
 from exporter.web.config import read_web_config
 from exporter.web.config_reloader import WebConfigReloader
-from exporter.web.protection import lost_protection
+from exporter.web.reload_checks import lost_protection
 from tests.support.authority import USER, Authority, exporter, written
 from tests.support.web_configs import FREE_HEADERS, HEADERS, TWO
 

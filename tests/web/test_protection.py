@@ -22,7 +22,7 @@ from exporter.web.config import (
     read_web_config,
 )
 from exporter.web.config_reloader import WebConfigReloader
-from exporter.web.protection import lost_protection
+from exporter.web.reload_checks import lost_protection
 from harness.process import process
 from tests.support.authority import HASH, MUTUAL, TLS, USER, Authority, exporter, written
 from tests.support.running import Running
