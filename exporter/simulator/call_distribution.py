@@ -6,7 +6,7 @@ from random import Random
 from exporter.simulator.call_handling import CallHandling
 from exporter.simulator.load_profile import CompanyClock
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
-from exporter.simulator.switchboard import Switchboard
+from exporter.simulator.call_edits import CallEdits
 
 MAX_WAIT_S = 60.0
 """Seconds in the queue after which Aircall sends a caller to voicemail."""
@@ -19,7 +19,7 @@ class CallDistribution:
     becomes free gets the call that has waited longest on one of their numbers.
     """
 
-    def __init__(self, board: Switchboard, random: Random, clock: CompanyClock) -> None:
+    def __init__(self, board: CallEdits, random: Random, clock: CompanyClock) -> None:
         self._board, self._random, self._clock = board, random, clock
         self.handling = CallHandling(board, random, on_free=self.serve)
         self._queues: dict[SimulatedNumber, dict[int, SimulatedCall]] = {}

@@ -6,7 +6,7 @@ from random import Random
 
 from exporter.simulator.models import SimulatedCall, SimulatedUser
 from exporter.simulator.names import COMMENTS, TAGS
-from exporter.simulator.switchboard import Switchboard
+from exporter.simulator.call_edits import CallEdits
 
 
 class CallHandling:
@@ -15,7 +15,7 @@ class CallHandling:
     `on_free` is called with each user who has finished a call and its after-call work.
     """
 
-    def __init__(self, board: Switchboard, random: Random, on_free: Callable[[SimulatedUser], None]) -> None:
+    def __init__(self, board: CallEdits, random: Random, on_free: Callable[[SimulatedUser], None]) -> None:
         self._board, self._random, self._on_free = board, random, on_free
         self._colleagues = list(board.users)
         self.talk_scale = 1.0

@@ -1,11 +1,11 @@
 """Combine the parts of the simulated account."""
 
+from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.company import populate
-from exporter.simulator.switchboard import Switchboard
 from exporter.simulator.traffic import Life
 
 
-class SimulatedAccount(Switchboard):
+class SimulatedAccount(CallEdits):
     """A company's account at Aircall, from `start - history` (UNIX seconds) on.
 
     At `start` it is mid-morning at the company, and `history` seconds have been simulated. The company has

@@ -7,7 +7,7 @@ from exporter.simulator.call_distribution import CallDistribution
 from exporter.simulator.load_profile import PEAK_LOAD_FACTOR, CompanyClock
 from exporter.simulator.names import COUNTRIES
 from exporter.simulator.shifts import Shifts
-from exporter.simulator.switchboard import Switchboard
+from exporter.simulator.call_edits import CallEdits
 
 INBOUND_SHARE = 0.64
 
@@ -21,7 +21,7 @@ class Life:
 
     def __init__(
         self,
-        board: Switchboard,
+        board: CallEdits,
         calls_per_hour: float,
         seed: int,
         mid_morning: float,
