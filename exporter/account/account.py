@@ -107,6 +107,8 @@ class Account:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
             self.reference_data.saw_teams_in_call(read.team_ids)
             call = replace(completed(read, self.calls.calls.get(read.call.id)), as_of=at)
+            if self._is_expired(call):
+                continue
             self.apply_call(call, read.details, at)
             if read.transferred_outside:
                 self.calls.talking.reported(call, left=True, at=at)
@@ -152,6 +154,19 @@ class Account:
         self.ledger.add(call, as_read, newly_done)
         self.limits["calls_waiting_for_teams"] += newly_done and self.ledger.more_for_teams
         return True
+
+    def _is_expired(self, call: Call) -> bool:
+        """Return whether a call that has not ended is past its retention, so that it is not saved again.
+
+        A done call is not: the archive counts it before deleting it. A wrong clock must not drop calls.
+        """
+        return self.clocks_agree and call.phase != "done" and call.started_at < self.retained_since
+
+    def _remove_expired(self) -> None:
+        """Remove active calls past their retention. The archive deletes them, too."""
+        for call in filter(self._is_expired, self.calls.active_calls()):
+            self._changes.mark_call(call)
+            self.calls.remove(call.id)
 
     def remove_call(self, call_id: int) -> None:
         """Remove a call that no longer exists at Aircall."""
@@ -200,6 +215,7 @@ class Account:
         for span in self.aside.forget_ranges(self.retained_since):
             self.coverage.mark_fetched(*span)
         self.coverage.prune(self.retained_since)
+        self._remove_expired()
         self.aside.keep("call", self.calls.active.keys() | self.ledger.unfinished_ids)
         self.ledger.prune(self.retained_since)
         start = min(start, server_now - 2 * LATE_ARRIVAL_S)  # the next poll fetches late arrivals

@@ -225,8 +225,8 @@ class Archive:
             self._add_to_totals(connection, fresh)
             self._put(connection, schema.teams, row_mapping.team_rows(fresh))
             if batch.deleted_ids:
-                gone = schema.calls.c.id.in_(batch.deleted_ids)
-                connection.execute(delete(schema.calls).where(gone, _IS_ACTIVE))
+                gone = delete(schema.calls).where(schema.calls.c.id.in_(batch.deleted_ids), _IS_ACTIVE)
+                integrity.note_removed(connection, connection.scalars(gone.returning(schema.calls.c.id)))
             self._put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)
