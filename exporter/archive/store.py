@@ -110,8 +110,9 @@ class Archive:
         self.simulated = simulated
         self._session = Session()
         self._loads = 0
-        file = file_of(self._engine.url)
-        self._files = None if file is None else OpenFiles(self._engine, file)
+        self.file = file_of(self._engine.url)
+        """The file of a SQLite archive."""
+        self._files = None if self.file is None else OpenFiles(self._engine, self.file)
 
     def close(self) -> None:
         """Close all connections to the database."""
