@@ -6,11 +6,17 @@ from pathlib import Path
 
 
 def make_directory(path: Path) -> None:
-    """Create a directory and its missing parents, and sync their names to disk. Raises OSError."""
+    """Create a private directory and its missing parents, and sync their names to disk. Raises OSError."""
     missing = [each for each in (path, *path.parents) if not each.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for each in missing:
         sync_directory(each.parent)
+
+
+def make_private_file(path: Path) -> None:
+    """Create a file that only its owner can read, unless it exists. Raises OSError."""
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def sync_directory(path: Path) -> None:

@@ -109,6 +109,8 @@ class Account:
             self.malformed["call"] += not TIMES.isdisjoint(read.unread)
             self.reference_data.saw_teams_in_call(read.team_ids)
             call = replace(completed(read, self.calls.calls.get(read.call.id)), as_of=at)
+            if self._is_expired(call):
+                continue
             self.apply_call(call, read.details, at)
             if read.transferred_outside:
                 self.calls.talking.reported(call, left=True, at=at)
@@ -154,6 +156,19 @@ class Account:
         self.ledger.add(call, as_read, newly_done)
         self.limits["calls_waiting_for_teams"] += newly_done and self.ledger.more_for_teams
         return True
+
+    def _is_expired(self, call: Call) -> bool:
+        """Return whether a call that has not ended is past its retention, so that it is not saved again.
+
+        A done call is not: the archive counts it before deleting it. A wrong clock must not drop calls.
+        """
+        return self.clocks_agree and call.phase != "done" and call.started_at < self.retained_since
+
+    def remove_expired(self) -> None:
+        """Remove active calls past their retention. The archive deletes them, too."""
+        for call in filter(self._is_expired, self.calls.active_calls()):
+            self._changes.mark_call(call)
+            self.calls.remove(call.id)
 
     def remove_call(self, call_id: int) -> None:
         """Remove a call that no longer exists at Aircall."""

@@ -12,8 +12,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from exporter.archive.caller_identity import identity
 from exporter.archive.database import ArchiveError
-from exporter.archive.text_index import digits_only
 from exporter.config.environment import MIN_SECRET_LENGTH, key_problem
 from exporter.durable import make_directory, sync_directory
 
@@ -27,9 +27,9 @@ class CallerKey:
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
 
-    def hash(self, number: str | None) -> str | None:
-        """Return the hash of a number's digits, or None if it has none."""
-        found = digits_only(number or "")
+    def hash(self, caller: str | None) -> str | None:
+        """Return the hash of a caller, or None if the text identifies no caller."""
+        found = identity(caller)
         return self._hmac(found) if found else None
 
     @property

@@ -7,11 +7,9 @@ from msgspec.structs import replace
 from exporter.account.board import format_caller
 from exporter.account.records import CallRecord
 from exporter.aircall.models import CallDetails
+from exporter.archive.caller_identity import ERASED
 from exporter.archive.caller_key_file import CallerKey
 from exporter.archive.database import ArchiveError
-
-ERASED = "forgotten"
-"""The archived caller of calls whose caller was erased."""
 
 
 @dataclass(frozen=True)

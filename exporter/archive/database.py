@@ -34,7 +34,10 @@ SEARCH_SECONDS = 20
 """Timeout of one statement of a search on PostgreSQL, in seconds."""
 
 _SEARCH_SETTINGS = {
+    "standard_conforming_strings": "on",
     "statement_timeout": f"{SEARCH_SECONDS}s",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",  # a client may read slowly
     # Random reads cost about as much as sequential ones on SSDs. The default assumes disks that seek, and so
     # prefers scans of whole tables.
     "random_page_cost": "1.1",
@@ -79,11 +82,20 @@ def engine_for(url: str, **pool: int) -> Engine:
     """Return an engine for the database at `url` (SQLAlchemy's form). The first use connects."""
     parsed = make_url(url)
     own: dict[str, Any] = {
-        "postgresql": {"connect_timeout": CONNECT_SECONDS, "client_encoding": "utf8", **TCP_KEEPALIVE},
+        "postgresql": {
+            "connect_timeout": CONNECT_SECONDS,
+            "client_encoding": "utf8",
+            "prepare_threshold": None,  # behind a connection pooler, statements are prepared elsewhere
+            **TCP_KEEPALIVE,
+        },
         "sqlite": {"cached_statements": STATEMENT_CACHE_SIZE},
     }
     connect = own.get(parsed.get_backend_name(), {})
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=connect, **pool)
+    options: dict[str, Any] = {**pool, "connect_args": connect, "pool_pre_ping": True}
+    if parsed.get_backend_name() == "postgresql":
+        # a save that waits for `forget` must see what it has committed, whatever the server's default is
+        options["isolation_level"] = "READ COMMITTED"
+    engine = create_engine(parsed, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     else:
@@ -103,12 +115,16 @@ IDLE_SECONDS = 30.0
 The transaction holds locks, and PostgreSQL may not notice that the client disappeared."""
 
 _WRITE_SETTINGS = text(
-    "SELECT set_config('lock_timeout', :lock, true),"
+    "SELECT set_config('standard_conforming_strings', 'on', true),"
+    " set_config('statement_timeout', '0', true),"
+    " set_config('lock_timeout', :lock, true),"
     " set_config('idle_in_transaction_session_timeout', :idle, true),"
     " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
     " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)"
 )
-"""PostgreSQL's settings for a transaction that writes.
+"""PostgreSQL's settings for a transaction that writes, in place of the defaults of the server or role.
+
+An index or a migration may take minutes, so no statement has a time limit.
 
 A server or role may be configured not to wait until a transaction is on disk. Then an exposed counter could
 decrease after a power loss. Of the values of `synchronous_commit`, only `off` does not wait."""
@@ -225,6 +241,8 @@ _RESTORE = "move the file away, or move a backup into its place with mv; the exp
 _REMEDIES = {
     "SQLITE_CORRUPT": _RESTORE,
     "SQLITE_NOTADB": _RESTORE,
+    "25006": "the server is a replica, or default_transaction_read_only is on",
+    "3F000": "set search_path for the exporter's role to the schema of the archive",
     LOCK_TIMEOUT: "another session has a lock on the archive's tables or rows; pg_stat_activity shows it,"
     " mostly in the state `idle in transaction`",
 }

@@ -5,12 +5,12 @@ The hash of the number is saved, so that calls fetched later are archived withou
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
+from exporter.archive.caller_identity import ERASED, identity, is_masked
 from exporter.archive.caller_key_file import CallerKey
-from exporter.archive.caller_privacy import ERASED
 from exporter.archive.schema import calls, comments, forgotten, state, tags
-from exporter.archive.text_index import digits_only, search_text
+from exporter.archive.text_index import normalize, search_text
 
 _LOCK = select(state.c.name).where(state.c.name == "version")
 """Erasing locks this row exclusively, and saving calls locks it in shared mode."""
@@ -40,7 +40,7 @@ def note_again(connection: Connection, hashes: Iterable[str], at: int) -> None:
 
 def count(connection: Connection, key: CallerKey, number: str) -> int:
     """Return the number of archived calls of a caller."""
-    return connection.scalar(select(func.count()).where(_belongs_to_caller(key, number))) or 0
+    return len(_calls_of(connection, key, number))
 
 
 def erase(connection: Connection, key: CallerKey, number: str, at: int) -> int:
@@ -49,14 +49,9 @@ def erase(connection: Connection, key: CallerKey, number: str, at: int) -> int:
     caller_hash = key.hash(number)
     if caller_hash not in set(connection.scalars(select(forgotten.c.caller_hash))):
         connection.execute(insert(forgotten).values(caller_hash=caller_hash, forgotten_at=at))
-    of_caller = (
-        select(calls.c.id, calls.c.missed_call_reason)
-        .where(_belongs_to_caller(key, number))
-        .order_by(calls.c.id)
-    )
     changes = [
-        {"call": row.id, "left": search_text(ERASED, row.missed_call_reason, (), ())}
-        for row in connection.execute(of_caller)
+        {"call": id_, "left": search_text(ERASED, reason, (), ())}
+        for id_, reason in _calls_of(connection, key, number).items()
     ]
     if changes:
         change = update(calls).where(calls.c.id == bindparam("call"))
@@ -66,7 +61,24 @@ def erase(connection: Connection, key: CallerKey, number: str, at: int) -> int:
     return len(changes)
 
 
-def _belongs_to_caller(key: CallerKey, number: str) -> ColumnElement[bool]:
-    """Match by the hash, or by the digits if all of them are archived."""
-    shown = and_(calls.c.caller_digits == digits_only(number), ~calls.c.caller.contains("*"))
-    return or_(calls.c.caller_hash == key.hash(number), shown)
+def _calls_of(connection: Connection, key: CallerKey, number: str) -> dict[int, str | None]:
+    """Return the missed reasons of a caller's calls, by id.
+
+    A call is one of them if it has the hash of the caller, or shows the caller and has no hash.
+    """
+    caller = identity(number)
+    alike = or_(calls.c.caller_digits == caller, calls.c.words.startswith(caller, autoescape=True))
+    found = (
+        select(calls.c.id, calls.c.caller, calls.c.caller_hash, calls.c.missed_call_reason)
+        .where(or_(calls.c.caller_hash == key.hash(number), and_(calls.c.caller_hash.is_(None), alike)))
+        .order_by(calls.c.id)
+    )
+    rows = connection.execute(found)
+    return {r.id: r.missed_call_reason for r in rows if r.caller_hash or _shows(r.caller, number)}
+
+
+def _shows(caller: str | None, number: str) -> bool:
+    """Return whether an archived caller without a hash is the one of this number."""
+    shown = caller or ""
+    is_equal = not is_masked(shown) and identity(shown) == identity(number)
+    return is_equal or normalize(shown) == normalize(number)

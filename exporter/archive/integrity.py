@@ -6,17 +6,15 @@ if it is whole, or if all of it is empty.
 """
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, Table, exists, false, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from exporter.account.records import CallRecord
-from exporter.archive import metadata_table, retention, schema
+from exporter.archive import metadata_table, schema
 from exporter.archive.database import ArchiveError, lacks_table
-
-T = TypeVar("T")
 
 DETAILS = (schema.names, schema.tags, schema.comments, schema.teams)
 """Tables on which neither counters nor calls depend. Missing ones are created again."""
@@ -32,11 +30,12 @@ _REMEDY = "restore a backup, or empty the whole database to begin again without 
 class _SavedLast(msgspec.Struct, frozen=True):
     """Samples of what the last two transactions saved. They exist as long as nothing is lost.
 
-    Two, because a concurrent deletion cannot see the rows that the last transaction inserts.
+    Two, because a concurrent deletion cannot see the rows that the last transaction inserts. The exporter's
+    own deletions remove their calls from the samples (`note_removed`).
     """
 
-    calls: tuple[tuple[int, int], ...] = ()
-    """Ids of finished calls, and their starts (UNIX seconds)."""
+    call_ids: tuple[int, ...] = ()
+    """Ids of calls that were finished when they were saved."""
     totals: tuple[tuple[str, int], ...] = ()
     """Keys and values; a value never falls."""
     names: bool = False
@@ -95,14 +94,11 @@ def is_whole(connection: Connection) -> bool:
 
 def begin(connection: Connection) -> None:
     """Record samples when the archive is loaded."""
-    done = select(schema.calls.c.id, schema.calls.c.started_at).where(schema.calls.c.status == "done")
-    newest = connection.execute(done.order_by(schema.calls.c.started_at.desc()).limit(1)).all()
     saved = metadata_table.read(connection, _SAVED_LAST, _SavedLast) or _SavedLast(
-        calls=tuple((row.id, row.started_at) for row in newest),
-        totals=tuple((row.key, row.value) for row in connection.execute(select(schema.totals).limit(1))),
+        totals=tuple((row.key, row.value) for row in connection.execute(select(schema.totals).limit(1)))
     )
-    names = _has_rows(connection, schema.names)
-    metadata_table.write(connection, _SAVED_LAST, msgspec.structs.replace(saved, names=names))
+    ids, names = saved.call_ids or _newest(connection), _has_rows(connection, schema.names)
+    metadata_table.write(connection, _SAVED_LAST, replace(saved, call_ids=ids, names=names))
 
 
 def note(
@@ -115,17 +111,37 @@ def note(
         return
     saved = metadata_table.read(connection, _SAVED_LAST, _SavedLast) or _SavedLast()
     after = _SavedLast(
-        calls=saved.calls if newest is None else _last_two(saved.calls, newest),
-        totals=saved.totals if total is None else _last_two(saved.totals, total),
+        call_ids=saved.call_ids if newest is None else _last_two(saved.call_ids, newest[0]),
+        totals=saved.totals if total is None else _last_two_totals(saved.totals, total),
         names=saved.names or names,
     )
     if after != saved:
         metadata_table.write(connection, _SAVED_LAST, after)
 
 
-def _last_two(saved: tuple[tuple[T, int], ...], latest: tuple[T, int]) -> tuple[tuple[T, int], ...]:
-    others = [each for each in saved if each[0] != latest[0]]
-    return (*others[-1:], latest)
+def note_removed(connection: Connection, ids: Iterable[int]) -> None:
+    """Remove calls from the samples that this transaction has deleted."""
+    saved = metadata_table.read(connection, _SAVED_LAST, _SavedLast) or _SavedLast()
+    removed = set(ids).intersection(saved.call_ids)
+    if removed:
+        left = tuple(id_ for id_ in saved.call_ids if id_ not in removed) or _newest(connection)
+        metadata_table.write(connection, _SAVED_LAST, replace(saved, call_ids=left))
+
+
+def _newest(connection: Connection) -> tuple[int, ...]:
+    """Return the id of the newest finished call, if there is one."""
+    done = select(schema.calls.c.id).where(schema.calls.c.status == "done")
+    return tuple(connection.scalars(done.order_by(schema.calls.c.started_at.desc()).limit(1)))
+
+
+def _last_two(saved: tuple[int, ...], latest: int) -> tuple[int, ...]:
+    return (*[each for each in saved if each != latest][-1:], latest)
+
+
+def _last_two_totals(
+    saved: tuple[tuple[str, int], ...], latest: tuple[str, int]
+) -> tuple[tuple[str, int], ...]:
+    return (*[each for each in saved if each[0] != latest[0]][-1:], latest)
 
 
 def _problem(connection: Connection, saved: _SavedLast) -> str:
@@ -134,10 +150,8 @@ def _problem(connection: Connection, saved: _SavedLast) -> str:
         found = connection.scalar(select(schema.totals.c.value).where(schema.totals.c.key == key))
         if found is None or found < value:
             return f"found the total {key} to be {found or 'missing'}, wanted at least {value}"
-    removed_to = retention.removed_to(connection)
-    expected = {id_ for id_, started_at in saved.calls if started_at >= removed_to}
-    there = connection.scalars(select(schema.calls.c.id).where(schema.calls.c.id.in_(expected)))
-    lost = expected.difference(there)
+    there = connection.scalars(select(schema.calls.c.id).where(schema.calls.c.id.in_(saved.call_ids)))
+    lost = set(saved.call_ids).difference(there)
     return f"found no call {min(lost)} in the table calls, wanted each call that was saved" if lost else ""
 
 

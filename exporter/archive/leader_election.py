@@ -61,6 +61,7 @@ def lock_with_each_session(engine: Engine, name: str) -> None:
     @event.listens_for(engine, "connect")
     def take(connection: Any, _: object) -> None:
         try:
+            _require_own_session(connection)
             connection.execute(NOTICED)
             if connection.info.server_version >= 140_000:
                 connection.execute(NOTICED_IN_STATEMENT)
@@ -73,6 +74,20 @@ def lock_with_each_session(engine: Engine, name: str) -> None:
         if not taken:
             connection.close()
             raise LostLeadershipError("another exporter polls this account")
+
+
+def _require_own_session(connection: Any) -> None:
+    """Raise ArchiveError if a connection pooler may give each transaction another session.
+
+    PostgreSQL sends the process id of the session when the client connects. A pooler sends an id of its own.
+    """
+    (used,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    if connection.info.backend_pid != used:
+        connection.close()
+        raise ArchiveError(
+            "storage.url: found a connection pooler, wanted a direct connection to PostgreSQL for"
+            " storage.standby, because the leader's lock belongs to a session; write the server's own address"
+        )
 
 
 def _try(connection: Any) -> bool:

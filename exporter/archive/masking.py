@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from exporter.account.board import format_caller
 from exporter.archive import metadata_table
+from exporter.archive.caller_identity import ERASED, is_masked
 from exporter.archive.caller_key_file import CallerKey
-from exporter.archive.caller_privacy import ERASED
 from exporter.archive.schema import calls, comments, tags
 from exporter.archive.search import group_by_call
 from exporter.archive.text_index import digits_only, search_text
@@ -82,22 +82,23 @@ def _changes(
     commented = group_by_call(connection, texts_of.order_by(comments.c.position))
     for row in rows:
         was = row.caller or ""
-        caller = _hidden(was, how)
+        caller = _hidden(was, row.caller_hash is not None or is_masked(was), how)
         if caller != was:
-            caller_hash = key.hash(was) if key is not None and "*" not in was else None
+            is_whole = row.caller_hash is None and not is_masked(was)
+            caller_hash = key.hash(was) if key is not None and is_whole else row.caller_hash
             texts = tagged_with.get(row.id, ()), commented.get(row.id, ())
             yield {
                 "call": row.id,
                 "new_caller": caller,
                 "new_caller_digits": digits_only(caller),
-                "new_caller_hash": row.caller_hash or caller_hash,
+                "new_caller_hash": caller_hash,
                 "new_words": search_text(caller, row.missed_call_reason, *texts),
             }
 
 
-def _hidden(caller: str, how: Caller) -> str:
-    """Return an archived caller with no more shown than `how`."""
-    shows_less = caller in (ERASED, "hidden") or (how == "masked" and "*" in caller)
+def _hidden(caller: str, is_part: bool, how: Caller) -> str:
+    """Return an archived caller with no more shown than `how`. `is_part` is whether it is masked already."""
+    shows_less = caller in (ERASED, "hidden") or (how == "masked" and is_part)
     return caller if shows_less else format_caller(caller, how)
 
 

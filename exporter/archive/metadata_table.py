@@ -11,7 +11,7 @@ from exporter.archive.schema import state
 T = TypeVar("T")
 
 PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
-CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers", "counting", "own_series"
+CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers_shown", "counting", "own_series"
 VIEWS_DIGEST = "views"
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Row as DatabaseRow
 from exporter.account.records import CallRecord, CountedCall
 from exporter.aircall.models import Call, Ref
 from exporter.archive.caller_privacy import Callers
-from exporter.archive.text_index import digits_only, search_text
+from exporter.archive.text_index import digits_only, search_text, storable
 
 T = TypeVar("T", str, str | None)
 
@@ -71,8 +71,8 @@ def comment_rows(records: Iterable[CallRecord]) -> list[Row]:
 
 
 def _text(text: T) -> T:
-    """Remove NUL and unpaired surrogates, which PostgreSQL and UTF-8 cannot store. Returns None unchanged."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode() if text else text
+    """Return a text as databases can store it. Returns None unchanged."""
+    return storable(text) if text else text
 
 
 def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:

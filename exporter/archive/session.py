@@ -17,7 +17,11 @@ from exporter.archive.schema import state as notes
 ROW_RETENTION_S = 7 * 86_400.0
 """Seconds for which the row of an exporter that ended stays."""
 
+MAX_ROWS = 200
+"""Maximum number of rows after a load. A crash loop would otherwise add thousands."""
+
 _PREFIX = "session:"
+_IS_SESSION = notes.c.name.startswith(_PREFIX)
 
 
 class _Written(msgspec.Struct, frozen=True):
@@ -37,10 +41,12 @@ class Session:
 
     def begin(self, connection: Connection, at: float) -> None:
         """Write the row when the archive is loaded, `at` being UNIX seconds, and remove old ones."""
-        for name in connection.scalars(select(notes.c.name).where(notes.c.name.startswith(_PREFIX))).all():
-            written = metadata_table.read(connection, name, _Written)
-            if written is not None and abs(at - written.at) > ROW_RETENTION_S and name != self._name:
-                connection.execute(delete(notes).where(notes.c.name == name))
+        rows = connection.execute(select(notes.c.name, notes.c.value).where(_IS_SESSION)).all()
+        ages = {row.name: abs(at - msgspec.json.decode(row.value, type=_Written).at) for row in rows}
+        recent = [name for name, age in ages.items() if age <= ROW_RETENTION_S]
+        kept = {self._name, *sorted(recent, key=ages.__getitem__)[: MAX_ROWS - 1]}
+        if ages.keys() - kept:
+            connection.execute(delete(notes).where(_IS_SESSION, notes.c.name.not_in(kept)))
         self._write(connection, at)
 
     def go_on(self, connection: Connection, at: float) -> None:

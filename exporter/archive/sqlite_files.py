@@ -1,7 +1,7 @@
 """Watch the files of a SQLite archive, because SQLite continues to write to a deleted or replaced file."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, event
 
 from exporter.archive.database import ArchiveError, ReplacedError
 from exporter.config.database_url import IN_MEMORY, WANTED, is_file_uri, is_in_memory
+from exporter.durable import make_private_file
 
 _SUFFIXES = ("", "-wal", "-shm")
 
@@ -25,6 +26,24 @@ def file_of(url: URL) -> Path | None:
     return Path(unquote(name.removeprefix("file:").split("?")[0]) if is_file_uri(url) else name)
 
 
+def _create_private(url: URL) -> None:
+    """Create the missing file of a SQLite archive so that only its owner can read it.
+
+    SQLite would create it with the umask's permissions. Its log and its index get those of the file.
+    Does nothing if the address forbids creation, or if the file cannot be created, which SQLite reports.
+    """
+    path = file_of(url)
+    if path is not None and not {"mode=ro", "mode=rw"} & _options(url):
+        with suppress(OSError):
+            make_private_file(path)
+
+
+def _options(url: URL) -> set[str]:
+    """Return the options of a SQLite URI, such as `mode=ro`."""
+    in_name = (url.database or "").partition("?")[2].split("&") if is_file_uri(url) else ()
+    return {*in_name, *(f"{key}={value}" for key, value in url.query.items())}
+
+
 def file_problem(url: URL) -> str:
     """Return why the SQLite database at `url` would not be kept in the file that the address names.
 
@@ -33,6 +52,7 @@ def file_problem(url: URL) -> str:
     is loaded.
     """
     path = file_of(url)
+    is_new = path is not None and not path.exists()
     try:
         (address,), options = url.get_dialect()().create_connect_args(url)
         with closing(sqlite3.connect(address, **{**options, "timeout": 0})) as connection:
@@ -46,6 +66,8 @@ def file_problem(url: URL) -> str:
         return f"{IN_MEMORY}, {WANTED}"
     if not Path(name).is_file() or not path.exists() or not path.samefile(name):
         return f"found a SQLite database that SQLite keeps in {name} instead of {path}, {WANTED}"
+    if is_new:
+        path.chmod(0o600)
     return ""
 
 
@@ -91,6 +113,7 @@ class OpenFiles:
     def _connecting(self, *_: object) -> None:
         """Check the file before SQLite opens it, because SQLite would create a missing one."""
         if self._opened is None:
+            _create_private(self._engine.url)
             return
         if self._opened[0] != self._identity()[0]:
             raise ReplacedError(self._problem())

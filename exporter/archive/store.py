@@ -93,8 +93,9 @@ class Archive(ArchiveReader):
         self.simulated = simulated
         self._session = Session()
         self._loads = 0
-        file = file_of(self._engine.url)
-        self._files = None if file is None else OpenFiles(self._engine, file)
+        self.file = file_of(self._engine.url)
+        """The file of a SQLite archive."""
+        self._files = None if self.file is None else OpenFiles(self._engine, self.file)
 
     def reconnect_after(self, error: ArchiveError) -> None:
         """Close connections after an error that only a new connection can resolve."""
@@ -204,8 +205,8 @@ class Archive(ArchiveReader):
             totals.add(connection, fresh)
             put(connection, schema.teams, row_mapping.team_rows(fresh))
             if batch.deleted_ids:
-                gone = schema.calls.c.id.in_(batch.deleted_ids)
-                connection.execute(delete(schema.calls).where(gone, _IS_ACTIVE))
+                gone = delete(schema.calls).where(schema.calls.c.id.in_(batch.deleted_ids), _IS_ACTIVE)
+                integrity.note_removed(connection, connection.scalars(gone.returning(schema.calls.c.id)))
             put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)

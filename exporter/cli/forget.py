@@ -4,13 +4,14 @@ import argparse
 import time
 from contextlib import closing
 
+from exporter.archive.caller_identity import identity
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
-from exporter.archive.text_index import digits_only
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
 from exporter.cli.prompt import confirm
+from exporter.text import truncate
 
 MAX_PURGE_ATTEMPTS = 3
 """How often purging the removed data is attempted while searches read the archive."""
@@ -33,8 +34,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _forget(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
     number = arguments.number
-    if not digits_only(number):
-        raise UsageError("NUMBER: found no digit in it, wanted a phone number")
+    if not identity(number):
+        raise UsageError(f"NUMBER: found {truncate(number)}, wanted a phone number or an address")
     calls = archive.count_calls_of(number)
     if arguments.dry_run:
         print(f"{_counted(calls)} would be changed")

@@ -1,4 +1,4 @@
-"""Find files with secrets that all users of the machine can read."""
+"""Find files with secrets or callers that all users of the machine can read."""
 
 import os
 import stat
@@ -34,6 +34,15 @@ def _secret_files(config: str | None, web: WebConfig, environ: Mapping[str, str]
     yield from filter(None, map(environ.get, VARIABLES))
     if web.tls_server_config:
         yield web.tls_server_config.key_file
+
+
+def is_open_to_all(archive: Path) -> bool:
+    """Return whether all users of the machine can read a SQLite archive: its file and its directory."""
+    try:
+        is_reachable = bool(archive.resolve().parent.stat().st_mode & stat.S_IXOTH)
+    except OSError:
+        return False
+    return is_reachable and _is_world_readable(str(archive))
 
 
 def _is_world_readable(file: str) -> bool:

@@ -16,7 +16,7 @@ from exporter.archive.open_archive import opened
 from exporter.archive.store import Archive
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.flags import STORAGE
-from exporter.cli.permissions import world_readable_secrets
+from exporter.cli.permissions import is_open_to_all, world_readable_secrets
 from exporter.config.reload import ConfigFile
 from exporter.config.settings import Settings
 from exporter.config.yaml_file import ConfigError
@@ -96,6 +96,8 @@ def serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for file in world_readable_secrets(arguments.config, web.config):
         log.warning("secret file is world-readable", file=file, fix=f"chmod o-r {file}")
+    if archive.file is not None and is_open_to_all(archive.file):
+        log.warning("archive is world-readable", file=str(archive.file), fix=f"chmod o-r {archive.file}*")
     log.info("starting", version=VERSION, listening=shown(listener))
     shares_server = service.inbox is not None and event_server is None
     for problem in _ineffective_options(arguments, web.config, archive.simulated, shares_server):

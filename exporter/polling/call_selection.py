@@ -31,6 +31,7 @@ def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFe
     for span in account.aside.forget_ranges(account.retained_since):
         account.coverage.mark_fetched(*span)
     account.coverage.prune(account.retained_since)
+    account.remove_expired()
     account.aside.keep("call", account.calls.active.keys() | account.ledger.unfinished_ids)
     account.ledger.prune(account.retained_since)
     start = min(start, server_now - 2 * LATE_ARRIVAL_S)  # the next poll fetches late arrivals

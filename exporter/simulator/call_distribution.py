@@ -3,10 +3,10 @@
 from functools import partial
 from random import Random
 
+from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.call_handling import CallHandling
 from exporter.simulator.load_profile import CompanyClock
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
-from exporter.simulator.call_edits import CallEdits
 
 MAX_WAIT_S = 60.0
 """Seconds in the queue after which Aircall sends a caller to voicemail."""

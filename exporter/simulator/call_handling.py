@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.models import SimulatedCall, SimulatedUser
 from exporter.simulator.names import COMMENTS, TAGS
-from exporter.simulator.call_edits import CallEdits
 
 
 class CallHandling:

@@ -4,10 +4,10 @@ from itertools import accumulate
 from random import Random
 
 from exporter.simulator.call_distribution import CallDistribution
+from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.load_profile import PEAK_LOAD_FACTOR, CompanyClock
 from exporter.simulator.names import COUNTRIES
 from exporter.simulator.shifts import Shifts
-from exporter.simulator.call_edits import CallEdits
 
 INBOUND_SHARE = 0.64
 

@@ -1,5 +1,6 @@
 """A transaction on PostgreSQL whose client has lost its connection, and whose locks stay."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
-from exporter.account.records import Batch, Checkpoint
+from exporter.account.records import Batch, CallRecord, Checkpoint
+from exporter.aircall.models import Call, CallDetails
 from exporter.archive import database
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.database import ArchiveError
@@ -17,6 +19,7 @@ from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
 from exporter.config.settings import Aircall, Settings
 from harness.postgres import Postgres
+from tests.support.archive_contents import rows
 from tests.support.running import eventually
 from tests.support.tcp_proxy import Proxy, proxy
 
@@ -57,6 +60,72 @@ def key_file(tmp_path: Path) -> KeyFile:
     file = KeyFile(tmp_path / "caller.key", made_here=True)
     file.make()
     return file
+
+
+DEFAULTS = {
+    "default_transaction_isolation": "repeatable read",
+    "standard_conforming_strings": "off",
+    "statement_timeout": "1min",
+    "lock_timeout": "1ms",
+    "synchronous_commit": "off",
+    "timezone": "Asia/Kolkata",
+}
+"""Other defaults of a database than PostgreSQL's own."""
+
+EXPECTED = {"transaction_isolation": "read committed", "standard_conforming_strings": "on"}
+
+
+@pytest.fixture
+def url_with_defaults(postgres_server: Postgres, url: str) -> str:
+    name = url.rsplit("/", 1)[1]
+    postgres_server.execute(
+        *(f"ALTER DATABASE \"{name}\" SET {setting} = '{value}'" for setting, value in DEFAULTS.items())
+    )
+    return url
+
+
+def test_transactions_do_not_depend_on_the_defaults_of_the_server(url_with_defaults: str) -> None:
+    archive = Archive(url_with_defaults)
+    archive.load()
+    archive.save(NAMED)
+    engine = database.engine_for(url_with_defaults)
+    for transaction, statement_timeout, lock_timeout in (
+        (archive.searching(), f"{database.SEARCH_SECONDS}s", "0"),
+        (database.write_transaction(engine), "0", f"{database.LOCK_SECONDS:.0f}s"),
+    ):
+        with transaction as connection:
+            assert {name: connection.scalar(text(f"SHOW {name}")) for name in EXPECTED} == EXPECTED
+            assert connection.scalar(text("SHOW statement_timeout")) == statement_timeout
+            assert connection.scalar(text("SHOW lock_timeout")) == lock_timeout
+    with archive.searching() as connection:
+        statements = [
+            connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) for _ in range(9)
+        ]
+    assert set(statements) == {0}  # a connection pooler may give the next transaction another session
+    archive.close()
+    engine.dispose()
+
+
+def test_save_that_waits_for_an_erasure_archives_no_personal_data(
+    url_with_defaults: str, key_file: KeyFile
+) -> None:
+    archive, number = Archive(url_with_defaults, key_file), "+33 1 22 33 44 55"
+    archive.load()
+    call = Call(1, "inbound", "done", 1, ended_at=2, raw_digits=number)
+    batch = Batch(records={1: CallRecord(call, CallDetails(), "full")})
+    saving = threading.Thread(target=lambda: archive.save(batch))
+    engine = create_engine(url_with_defaults, isolation_level="READ COMMITTED")
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    with engine.connect() as observer, engine.begin() as erasing:
+        erasing.execute(text("SELECT * FROM state WHERE name = 'version' FOR UPDATE"))
+        saving.start()
+        eventually(lambda: (observer.scalar(waiting), observer.commit())[0])
+        row = {"hash": key_file.read().hash(number)}
+        erasing.execute(text("INSERT INTO forgotten VALUES (:hash, 1)"), row)
+    saving.join()
+    assert [row.caller for row in rows(url_with_defaults)] == ["forgotten"]
+    archive.close()
+    engine.dispose()
 
 
 def through(passing_on: Proxy, url: str) -> str:

@@ -3,8 +3,13 @@
 from collections.abc import Callable, Iterable
 from itertools import chain, combinations
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, LoadedState
@@ -248,3 +253,67 @@ def test_running_exporter_with_lost_tables_keeps_its_counters_until_a_backup_is_
         restore_by_rename(file)
         world.live(60)
         assert_nothing_is_lost(world, database)
+
+
+DAY = 86_400
+PHASES = ("done", "initial", "answered")
+CHANGES = st.one_of(
+    st.tuples(
+        st.just("save"),
+        st.lists(st.tuples(st.integers(1, 4), st.integers(0, 300), st.sampled_from(PHASES)), min_size=1),
+    ),
+    st.tuples(st.just("delete"), st.sets(st.integers(1, 4), min_size=1)),
+    st.tuples(st.just("purge"), st.integers(0, 300)),
+    st.tuples(st.sampled_from(["forget", "mask", "backfill", "load"]), st.just(None)),
+)
+
+
+def calls_batch(starts: Iterable[tuple[int, int, str]]) -> Batch:
+    """Return a batch with calls by id, start (days ago) and phase."""
+    made = [
+        Call(id_, "inbound", phase, START - days * DAY, ended_at=START if phase == "done" else None)
+        for id_, days, phase in {each[0]: each for each in starts}.values()
+    ]
+    increments = ((("calls", "1", "", "inbound", "missed"), 1),)
+    return Batch(
+        records={call.id: CallRecord(replace(call, raw_digits="+33 1 22"), DETAILS, "full") for call in made},
+        counted_calls=[CountedCall(call, "counted", increments) for call in made if call.phase == "done"],
+        progress=Checkpoint(((0, START),), 0),
+        counting=Counting(0, 0),
+    )
+
+
+def change(archive: Archive, kind: str, given: Any) -> None:
+    match kind:
+        case "save":
+            archive.save(calls_batch(given))
+        case "delete":
+            archive.save(Batch(deleted_ids=given))
+        case "purge":
+            archive.purge_expired(START - given * DAY, most=2)
+        case "forget":
+            archive.erase("+33 1 22", START)
+        case "mask":
+            archive.hide("masked")
+        case "backfill":
+            archive.set_manual_backfills(((0, START),))
+        case "load":
+            archive.load()
+
+
+@settings(max_examples=20)
+@given(st.lists(CHANGES, max_size=12))
+def test_no_change_by_the_exporter_looks_like_a_loss_and_a_loss_does(changes: list[tuple[str, Any]]) -> None:
+    with TemporaryDirectory() as directory:
+        database = f"sqlite:///{directory}/archive.sqlite"
+        archive, restarted = (Archive(database, key_file("", directory)) for _ in range(2))
+        archive.load()
+        for kind, given in changes:
+            change(archive, kind, given)
+            archive.heartbeat(NOON)
+        restarted.load()
+        if any(row.status == "done" for row in rows(database)):
+            delete(database, ["calls"])
+            assert notices(archive)
+        archive.close()
+        restarted.close()

@@ -1,5 +1,9 @@
 """Calls past their retention are removed, and what they were counted for stays."""
 
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -12,7 +16,8 @@ from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
 from tests.support.archive_contents import rows
-from tests.support.calls import live
+from tests.support.calls import live, missed_call
+from tests.support.lost_archives import RARELY
 
 DAY = 86_400.0
 KEPT = Storage(retention=Duration(30 * DAY))
@@ -77,6 +82,59 @@ def test_calls_that_count_for_no_team_as_none_is_told_are_removed_too(database: 
         waiting = world.poller.account.ledger.pending_team_counts
         assert waiting
         assert all(call.started_at >= before for call in waiting)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_call_that_never_ends_is_removed_and_neither_fetched_nor_counted_later(
+    tmp_path: Path, account: SimulatedAccount, answered: bool
+) -> None:
+    database, kept_for = f"sqlite:///{tmp_path}/archive.sqlite", Storage(retention=Duration(DAY))
+    with polled(account, archive=Archive(database), storage=kept_for, refresh=RARELY) as world:
+        world.live_until_complete()
+        call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
+        if answered:
+            account.answer(call.id, min(account.users), at=world.time.now)
+        world.live(60)
+        assert [row.status for row in rows(database)] == ["answered" if answered else "initial"]
+        world.time.now += DAY
+        world.live(180)
+        assert rows(database) == []
+        begun = len(world.aircall.requests)
+        world.time.now += 4 * 3600
+        world.live(60)
+        assert f"/v1/calls/{call.id}" not in [each.path for each in list(world.aircall.requests)[begun:]]
+        end = account.hang_up if answered else partial(account.miss, reason="short_abandoned")
+        end(call.id, at=world.time.now)
+        world.live(60)
+        assert world.scrape().sum("aircall_calls_total") == 0
+    assert live(database, account, 60, storage=kept_for) == 0
+    assert rows(database) == []
+
+
+def test_a_call_that_is_dated_back_and_removed_is_no_loss(database: str, account: SimulatedAccount) -> None:
+    moved = missed_call(account, NOON)
+
+    def date_back(content: dict[str, Any]) -> None:
+        for each in content.get("calls", [content.get("call", {})]):
+            if each.get("id") == moved.id:
+                each["started_at"] -= int(200 * DAY)
+                each["ended_at"] -= int(200 * DAY)
+
+    fault = Fault(lambda path: path.startswith("/v1/calls"), faults.edited(date_back))
+    with polled(account, archive=Archive(database), storage=KEPT, refresh=RARELY) as world:
+        world.live_until_complete()
+        world.live(60)
+        assert len(rows(database)) == 1
+        newer = missed_call(account, world.time.now)
+        world.aircall.faults.append(fault)
+        world.live(180)
+        assert [row.id for row in rows(database)] == [newer.id]
+        scrape = world.scrape()
+        assert (scrape.value("aircall_archive_up"), scrape.sum("aircall_calls_total")) == (1, 2)
+    with polled(account, archive=Archive(database), storage=KEPT, refresh=RARELY) as world:
+        world.aircall.faults.append(fault)
+        world.live_until_complete()
+        assert world.scrape().sum("aircall_calls_total") == 2
 
 
 @pytest.fixture

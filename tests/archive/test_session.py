@@ -1,15 +1,17 @@
 """A database that is deleted, replaced, restored or damaged while the exporter runs."""
 
+import json
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, select
+from sqlalchemy import Engine, create_engine, event, select
 from structlog.testing import capture_logs
 
 from exporter.archive import schema
+from exporter.archive.session import MAX_ROWS
 from exporter.archive.store import Archive
 from exporter.archive.writer import RESTORE_GRACE_S
 from exporter.config.settings import Refresh
@@ -39,6 +41,30 @@ def assert_counters_are_those_of_the_archive(world: Polled, database: str) -> No
     engine = create_engine(database)
     with engine.connect() as connection:
         assert len(connection.execute(select(schema.names)).all()) > 8
+    engine.dispose()
+
+
+def test_a_crash_loop_leaves_few_rows_which_one_query_reads(database: str) -> None:
+    running, queries = Archive(database), []
+    running.load()
+    engine = create_engine(database)
+    counted: list[int] = []
+    for added in (10, 1000):
+        with engine.begin() as connection:
+            row = {"value": json.dumps({"number": 1, "at": time.time() - 3600})}
+            names = ({"name": f"session:{added}-{n}", **row} for n in range(added))
+            connection.execute(schema.state.insert(), list(names))
+        queries.clear()
+        event.listen(Engine, "before_cursor_execute", count := lambda *_: queries.append(1))
+        restarted = Archive(database)
+        restarted.load()
+        event.remove(Engine, "before_cursor_execute", count)
+        counted.append(len(queries))
+        restarted.close()
+    assert counted[1] <= counted[0] + 1  # the deletion
+    assert len([row for row in rows(database, "state") if row.name.startswith("session:")]) <= MAX_ROWS
+    running.heartbeat(time.time())  # its row is newer than those of the crash loop
+    running.close()
     engine.dispose()
 
 

@@ -71,6 +71,33 @@ def test_forgotten_later_is_as_if_forgotten_at_once(
 
 
 @HOW
+@pytest.mark.parametrize(
+    ("caller", "spelling"),
+    [
+        ("*31#+33 1 22 33 44 55", "*31#+33122334455"),
+        ("*4567", "*4567"),
+        ("sip:john.doe@example.com", "SIP:John.Doe@example.com"),
+        ("sip:john2@example.com", "sip:john2@example.com"),
+        ("\u0663\u0663", "\u0663\u0663"),
+        ("50%_off\x00", "50%_OFF"),
+    ],
+)
+def test_caller_in_any_form_is_forgotten_and_no_other_one(
+    database: str, tmp_path: Path, how: Caller, caller: str, spelling: str
+) -> None:
+    callers = (ADA, caller, "sip:mary2@example.com", "2", "sip:john.doe@example.org", "502off", "31", caller)
+    calls = {
+        id_: CallRecord(Call(id_, "inbound", "done", int(NOON), raw_digits=each), CallDetails(), how)
+        for id_, each in enumerate(callers)
+    }
+    archive = opened(database, tmp_path)
+    archive.save(Batch(records=calls))
+    assert archive.count_calls_of(spelling) == archive.erase(spelling, 0) == 2
+    archive.save(Batch(records=calls))
+    assert {row.id for row in tables(database)["calls"] if row.caller == "forgotten"} == {1, 7}
+
+
+@HOW
 def test_nothing_of_the_person_is_left_in_any_file(tmp_path: Path, how: Caller) -> None:
     archive = opened(sqlite_url(str(tmp_path)), tmp_path)
     archive.save(Batch(records=records(how)))
@@ -167,7 +194,7 @@ def kept(tmp_path: Path) -> str:
         ([BOB, "--yes"], 0, "1 call changed; later calls", ""),
         (["+33 1 22 33 44 56", "--dry-run"], 3, "0 calls would be changed\n", ""),
         (["+33 1 22 33 44 56", "--yes"], 3, "0 calls changed; ", ""),
-        (["anonymous", "--yes"], 2, "", "NUMBER: found no digit in it, wanted a phone number\n"),
+        (["anonymous", "--yes"], 2, "", 'NUMBER: found "anonymous", wanted a phone number or an address\n'),
         ([ADA], 2, "", "standard input is not a terminal; pass --yes\n"),
         ([], 2, "", "the following arguments are required: NUMBER, see --help\n"),
     ],

@@ -1,10 +1,15 @@
-"""The exporter warns of a secret that all users of the machine can read."""
+"""The exporter's files are private, and it warns of a secret that all users of the machine can read."""
 
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from exporter.cli.permissions import VARIABLES, world_readable_secrets
+from exporter.archive.open_archive import opened
+from exporter.cli.permissions import VARIABLES, is_open_to_all, world_readable_secrets
+from exporter.config.settings import Storage
 from exporter.web.config import NO_WEB_CONFIG, load_web_config
 from harness.process import process
 from tests.support.authority import TLS, Authority, written
@@ -71,3 +76,61 @@ def test_it_is_said_at_the_start(tmp_path: Path, secret: Path) -> None:
         line = one.logged("secret file is world-readable")
         assert f"chmod o-r {secret}" in line.string
         assert not [line for line in one.lines if "the-token" in line]
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def modes(directory: Path) -> set[str]:
+    return {oct(stat.S_IMODE(each.stat().st_mode)) for each in directory.iterdir()}
+
+
+@pytest.mark.usefixtures("usual_umask")
+@pytest.mark.parametrize("address", ["", "sqlite:///{}/mine", "sqlite:///file:{}/mine?uri=true"])
+def test_an_archive_is_created_for_the_exporter_alone(tmp_path: Path, address: str) -> None:
+    data = tmp_path / "data"
+    storage = Storage(url=address.format(data))
+    if address:
+        data.mkdir()
+    else:
+        assert opened(storage, str(data)).file == data / "archive.sqlite"
+        assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    archive = opened(storage, str(data))
+    archive.load()
+    assert archive.file is not None
+    assert {each.name.removeprefix(archive.file.name) for each in data.iterdir()} >= {"", "-wal", "-shm"}
+    assert modes(data) == {"0o600"}
+    for each in data.glob(f"{archive.file.name}*"):
+        each.unlink()
+    archive.load()
+    assert modes(data) == {"0o600"}
+    archive.close()
+
+
+@pytest.mark.parametrize(
+    ("of_directory", "of_file", "is_open"),
+    [(0o755, 0o644, True), (0o755, 0o640, False), (0o750, 0o644, False)],
+)
+def test_an_existing_archive_that_all_can_read_is_reported(
+    tmp_path: Path, of_directory: int, of_file: int, is_open: bool
+) -> None:
+    archive = tmp_path / "archive.sqlite"
+    assert not is_open_to_all(archive)
+    archive.touch()
+    archive.chmod(of_file)
+    tmp_path.chmod(of_directory)
+    assert is_open_to_all(archive) == is_open
+
+
+def test_an_archive_that_all_can_read_is_reported_at_the_start(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.sqlite"
+    archive.touch()
+    archive.chmod(0o644)
+    tmp_path.chmod(0o755)
+    address = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token", "AIRCALL_BASE_URL": "http://127.0.0.1:9"}
+    with process(f"--storage.path={tmp_path}", **address) as one:
+        assert f"chmod o-r {archive}*" in one.logged("archive is world-readable").string

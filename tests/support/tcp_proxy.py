@@ -1,6 +1,7 @@
 """A TCP proxy whose connections can be reset on one side only."""
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -21,6 +22,8 @@ class Proxy:
         self._servers: list[socket.socket] = []
         self.reset_at: bytes | None = None
         """What is not passed on if a client sends it: its connection is reset instead, once."""
+        self.pools = False
+        """Whether clients are given a process id that is not the server's, as by a connection pooler."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def reset_clients(self) -> int:
@@ -57,6 +60,8 @@ class Proxy:
                     self.reset_at = None
                     self.reset_clients()
                     return
+                if self.pools and source in self._servers:
+                    data = re.sub(rb"K\0\0\0\x0c....", b"K\0\0\0\x0c\1\2\3\4", data, flags=re.DOTALL)
                 sink.sendall(data)
         if source in self._clients:  # it was closed by the client itself
             with contextlib.suppress(OSError):
