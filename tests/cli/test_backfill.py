@@ -21,7 +21,7 @@ from exporter.runtime import service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import hear_interruptions
+from harness.process import receive_interrupts
 from tests.support.archive_contents import rows
 from tests.support.running import eventually, running
 
@@ -53,7 +53,7 @@ def command(storage: Path, url: str, *arguments: str, token: str = "demo-token")
         env=os.environ | credential,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=hear_interruptions,  # noqa: PLW1509 (nothing but a system call)
+        preexec_fn=receive_interrupts,  # noqa: PLW1509 (nothing but a system call)
     )
 
 

@@ -11,9 +11,9 @@ from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.cli import calls as search
 from exporter.cli.exit_codes import ExitCode
+from harness.addresses import free_address
 from harness.process import COMMAND
 from tests.support.search_ways import command
-from tests.support.stack import free_address
 
 COMMANDS = [("calls", ["--from=1d"]), ("forget", ["--yes", "+33 1"]), ("forget", ["--dry-run", "+33 1"])]
 

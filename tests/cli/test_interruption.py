@@ -12,7 +12,7 @@ import pytest
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.cli.main import COMMANDS
-from harness.process import hear_interruptions
+from harness.process import receive_interrupts
 
 DURING_IMPORT = """
 import os, runpy, sys
@@ -139,5 +139,5 @@ def _python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         env=os.environ | environ,
         cwd=cwd,
         check=False,
-        preexec_fn=hear_interruptions,
+        preexec_fn=receive_interrupts,
     )
