@@ -57,7 +57,7 @@ def changes(desk: Running) -> list[str]:
     return [request.path for request in list(desk.aircall.requests) if request.method == "PUT"]
 
 
-def test_a_switch_is_on_the_board_at_once_and_in_the_log(desk: Running, user: SimulatedUser) -> None:
+def test_switch_of_a_user_updates_the_board_and_is_logged(desk: Running, user: SimulatedUser) -> None:
     for wish, status, state in (
         ("unavailable", "unavailable", "do_not_disturb"),
         ("toggle", "available", "available"),
@@ -83,7 +83,7 @@ def state_on_board(desk: Running, user: SimulatedUser) -> str:
     return state
 
 
-def test_it_takes_three_requests_of_the_budget(desk: Running, user: SimulatedUser) -> None:
+def test_switch_sends_three_requests(desk: Running, user: SimulatedUser) -> None:
     assert post(desk, wished("toggle")).status_code == 200
     mine = [(each.method, each.path) for each in desk.aircall.requests if str(user.id) in each.path]
     path = f"users/{user.id}"
@@ -93,7 +93,7 @@ def test_it_takes_three_requests_of_the_budget(desk: Running, user: SimulatedUse
     assert changes(desk) == []
 
 
-def test_who_cannot_be_switched(desk: Running, user: SimulatedUser) -> None:
+def test_switch_of_an_unknown_user_or_one_on_auto_is_rejected(desk: Running, user: SimulatedUser) -> None:
     user.availability_status = "custom"
     for wish in ("toggle", "available", "unavailable"):
         refused = post(desk, wished(wish))
@@ -108,13 +108,13 @@ def test_who_cannot_be_switched(desk: Running, user: SimulatedUser) -> None:
 
 
 @pytest.mark.parametrize("wish", [{}, [], "available", wished("asleep"), wished("available") | {"x": 1}])
-def test_what_is_no_wish_is_refused(desk: Running, user: SimulatedUser, wish: object) -> None:
+def test_switch_with_an_invalid_body_returns_400(desk: Running, user: SimulatedUser, wish: object) -> None:
     refused = post(desk, wish)
     assert (refused.status_code, "wanted" in refused.json()["error"]) == (400, True)
     assert changes(desk) == []
 
 
-def test_what_a_foreign_page_could_send_is_refused(desk: Running, user: SimulatedUser) -> None:
+def test_switch_from_another_site_is_rejected(desk: Running, user: SimulatedUser) -> None:
     for headers in CROSS_SITE:
         assert post(desk, wished("toggle"), headers=headers).status_code == 403
     for sent in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
@@ -124,7 +124,9 @@ def test_what_a_foreign_page_could_send_is_refused(desk: Running, user: Simulate
     assert changes(desk) == []
 
 
-def test_without_a_credential_nothing_happens(desk: Running, user: SimulatedUser, tmp_path: Path) -> None:
+def test_switch_without_a_valid_password_is_rejected(
+    desk: Running, user: SimulatedUser, tmp_path: Path
+) -> None:
     page = f"{desk.url}/users/{user.id}"
     for auth in (None, (USER[0], "wrong"), ("nobody", PASSWORD)):
         assert post(desk, wished("toggle"), auth=auth).status_code == 401
@@ -145,7 +147,9 @@ def test_without_a_credential_nothing_happens(desk: Running, user: SimulatedUser
     assert changes(desk) == []
 
 
-def test_what_aircall_refuses_is_told_and_not_tried_again(desk: Running, user: SimulatedUser) -> None:
+def test_switch_that_aircall_rejects_returns_502_and_is_not_repeated(
+    desk: Running, user: SimulatedUser
+) -> None:
     desk.aircall.faults.append(Fault(lambda path: "/v2/users/4" in path and bool(changes(desk)), answer(500)))
     with capture_logs() as logs:
         refused = post(desk, wished("toggle"))
@@ -157,7 +161,7 @@ def test_what_aircall_refuses_is_told_and_not_tried_again(desk: Running, user: S
     assert "aircall_up 1" in requests.get(f"{desk.url}/metrics", timeout=10).text
 
 
-def test_for_who_has_stopped_waiting_nobody_is_switched(
+def test_switch_after_its_timeout_changes_nothing(
     desk: Running, user: SimulatedUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "ON_DEMAND_TIMEOUT_S", 0.5)
@@ -181,7 +185,7 @@ def form(page: requests.Response) -> dict[str, str]:
     return {"token": token[1]}
 
 
-def test_a_page_asks_before_it_switches(desk: Running, user: SimulatedUser) -> None:
+def test_user_page_switches_the_user_only_after_confirmation(desk: Running, user: SimulatedUser) -> None:
     address = f"{desk.url}/users/{user.id}"
     for wish in ("unavailable", "available"):
         assert post(desk, wished(wish)).status_code == 200
@@ -205,7 +209,7 @@ def test_a_page_asks_before_it_switches(desk: Running, user: SimulatedUser) -> N
     assert requests.get(f"{desk.url}/users/1", auth=USER, timeout=10).status_code == 404
 
 
-def test_a_form_of_anybody_elses_changes_nothing(desk: Running, user: SimulatedUser) -> None:
+def test_user_page_with_a_token_of_another_form_changes_nothing(desk: Running, user: SimulatedUser) -> None:
     address = f"{desk.url}/users/{user.id}"
     mine = form(requests.get(address, auth=USER, timeout=10))
     others = form(requests.get(f"{desk.url}/users/456002", auth=USER, timeout=10))
@@ -221,7 +225,7 @@ def test_a_form_of_anybody_elses_changes_nothing(desk: Running, user: SimulatedU
     assert changes(desk) == []
 
 
-def test_the_page_can_be_neither_framed_nor_scripted(desk: Running, user: SimulatedUser) -> None:
+def test_user_page_headers_disallow_frames_and_scripts(desk: Running, user: SimulatedUser) -> None:
     for address in (f"{desk.url}/users/{user.id}", f"{desk.url}/users/1"):
         headers = requests.get(address, auth=USER, timeout=10).headers
         assert headers["X-Frame-Options"] == "DENY"
@@ -234,7 +238,7 @@ def test_the_page_can_be_neither_framed_nor_scripted(desk: Running, user: Simula
         assert headers["Cache-Control"] == "no-store"
 
 
-def test_it_is_described(desk: Running) -> None:
+def test_openapi_of_the_exporter_describes_the_switch(desk: Running) -> None:
     described = requests.get(f"{desk.url}/api/v1/openapi.json", auth=USER, timeout=10).json()
     switch = described["paths"]["/api/v1/users/{id}/availability"]["post"]
     assert switch["responses"].keys() == {"200", "400", "403", "404", "409", "415", "502", "503", "504"}
@@ -242,7 +246,7 @@ def test_it_is_described(desk: Running) -> None:
     assert schema["properties"]["availability"]["enum"] == ["available", "toggle", "unavailable"]
 
 
-def test_by_the_flags(desk: Running, tmp_path: Path) -> None:
+def test_enable_admin_api_flag_switches_users_only_with_a_password(desk: Running, tmp_path: Path) -> None:
     flags = (f"--storage.path={tmp_path}", "--web.enable-admin-api")
     with process(*flags, **credential(desk.aircall)) as refusing:
         refusing.logged("admin API rejects all clients: set basic_auth_users in --web.config.file")

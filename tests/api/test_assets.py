@@ -39,7 +39,7 @@ def listen(exporter: Running, call_id: int | str, asset: str = "recording") -> r
     return requests.get(address, allow_redirects=False, timeout=30)
 
 
-def test_the_link_of_an_old_call_is_fresh(exporter: Running) -> None:
+def test_recording_of_an_old_call_redirects_to_a_fresh_link(exporter: Running) -> None:
     call = recorded(exporter, age=90 * 86_400)
     answer = listen(exporter, call.id)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (302, "no-store")
@@ -48,7 +48,7 @@ def test_the_link_of_an_old_call_is_fresh(exporter: Running) -> None:
     assert int(parse_qs(link.query)["Expires"][0]) > time.time() + 3000
 
 
-def test_what_there_is_not_is_said(exporter: Running) -> None:
+def test_asset_that_does_not_exist_returns_404_with_the_reason(exporter: Running) -> None:
     call = recorded(exporter, age=3600)
     for call_id, asset, problem in (
         (call.id, "voicemail", f"call {call.id} has no voicemail"),
@@ -66,7 +66,7 @@ def test_what_there_is_not_is_said(exporter: Running) -> None:
     assert all(request.path.startswith(("/v1/", "/v2/")) for request in exporter.aircall.requests)
 
 
-def test_every_link_costs_one_request_of_the_budget(exporter: Running) -> None:
+def test_recording_costs_one_request_to_aircall(exporter: Running) -> None:
     call = recorded(exporter, age=3600)
     before = exporter.service.latest.status.budget
     asked = len(exporter.aircall.requests)
@@ -76,7 +76,9 @@ def test_every_link_costs_one_request_of_the_budget(exporter: Running) -> None:
     assert exporter.service.latest.status.budget == before
 
 
-def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_while_aircall_hangs_return_503_or_504(
+    exporter: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "ON_DEMAND_TIMEOUT_S", 2.0)
     call, hang = recorded(exporter, age=3600), Hang()
     exporter.aircall.faults.append(Fault(lambda path: path == f"/v1/calls/{call.id}", hang))
@@ -90,7 +92,7 @@ def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.
     eventually(lambda: listen(exporter, call.id).status_code == 302, within=60)
 
 
-def test_it_is_part_of_the_api(exporter: Running) -> None:
+def test_recording_without_the_api_enabled_returns_403(exporter: Running) -> None:
     with running(exporter.account, served={"rate_limit": 600}) as other:
         assert listen(other, 1).status_code == 403
 
@@ -98,6 +100,6 @@ def test_it_is_part_of_the_api(exporter: Running) -> None:
 @pytest.mark.parametrize(
     "link", ["javascript:alert(1)", "data:text/html,x", "//host/x", "https://", "http://[", "https://a\r\nb"]
 )
-def test_a_link_that_would_run_in_the_browser_is_not_followed(link: str) -> None:
+def test_leads_to_the_web_for_an_unsafe_link_is_false(link: str) -> None:
     assert not leads_to_the_web(link)
     assert leads_to_the_web("https://assets.aircall.io/calls/1/recording?Expires=1")

@@ -42,7 +42,7 @@ def address(kept_archive: Kept) -> Iterator[str]:
         yield address
 
 
-def test_an_answer_has_calls_totals_and_where_to_go_on(kept_archive: Kept, address: str) -> None:
+def test_calls_with_criteria_returns_their_fields_and_the_next_page(kept_archive: Kept, address: str) -> None:
     answer = ask(address, [*PERIOD, ("limit", "20"), ("missed", "true")])
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.headers["Cache-Control"] == "no-store"
@@ -59,7 +59,7 @@ def test_an_answer_has_calls_totals_and_where_to_go_on(kept_archive: Kept, addre
         assert (listed.ended_at_iso, listed.answered_at_iso) == (ended, None)
 
 
-def test_a_page_is_as_long_as_asked_for(kept_archive: Kept, address: str) -> None:
+def test_calls_with_a_limit_returns_a_page_of_that_length(kept_archive: Kept, address: str) -> None:
     expected = len(kept_archive.calls)
     assert expected > 100
     assert len(ask(address, PERIOD).json()["calls"]) == 100
@@ -69,7 +69,7 @@ def test_a_page_is_as_long_as_asked_for(kept_archive: Kept, address: str) -> Non
     assert (len(exactly["calls"]), exactly["next"]) == (expected, None)
 
 
-def test_pages_of_any_length_hold_each_call_once(kept_archive: Kept, address: str) -> None:
+def test_calls_in_pages_of_any_length_returns_each_call_once(kept_archive: Kept, address: str) -> None:
     expected = [call.id for call in kept_archive.matching(KEPT)]
     assert len({call.started_at for call in kept_archive.calls}) < len(expected), "some begin together"
     for limit in (1, 7):
@@ -77,7 +77,7 @@ def test_pages_of_any_length_hold_each_call_once(kept_archive: Kept, address: st
         assert [call["id"] for answer in answers for call in answer["calls"]] == expected
 
 
-def test_calls_that_arrive_meanwhile_shift_nothing(new_database: Callable[[], str]) -> None:
+def test_calls_in_pages_while_calls_arrive_returns_the_same_calls(new_database: Callable[[], str]) -> None:
     database = new_database()
     fill(database, calls=250)
     archive = Archive(database)
@@ -96,7 +96,7 @@ def test_calls_that_arrive_meanwhile_shift_nothing(new_database: Callable[[], st
         assert len([call for page in pages(address, asked) for call in page["calls"]]) > len(expected)
 
 
-def test_a_period_told_from_now_stays_where_it_was() -> None:
+def test_query_next_of_a_period_relative_to_now_keeps_the_period() -> None:
     asked = query.read_query([("from", "2h"), ("tag", "a&b"), ("tag", "ü")], now=1_780_000_000.5)
     nothing = FoundTotals(0, 0, 0, 0, 0, 0, 0, None)
     following = asked.next(query.Cursor(1, 2, nothing))
@@ -124,14 +124,16 @@ def test_a_period_told_from_now_stays_where_it_was() -> None:
         ([("from", "1h")] + [("tag", "a")] * 501, "tag: found 501 options, wanted at most 500"),
     ],
 )
-def test_what_is_wrong_is_one_line(address: str, asked: list[tuple[str, str]], error: str) -> None:
+def test_calls_with_an_invalid_query_returns_400_in_one_line(
+    address: str, asked: list[tuple[str, str]], error: str
+) -> None:
     answer = ask(address, asked)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(error)
     assert answer.json().keys() == {"error"}
 
 
-def test_off_unless_it_is_enabled() -> None:
+def test_calls_without_the_api_enabled_returns_403() -> None:
     with served(None) as address:
         for path in ("calls?from=1h", "openapi.json", "calls/1/recording"):
             answer = requests.get(f"{address}/api/v1/{path}", timeout=10)
@@ -139,12 +141,12 @@ def test_off_unless_it_is_enabled() -> None:
             assert answer.text == "The calls API is not enabled, see --web.enable-api.\n"
 
 
-def test_nothing_but_reading(address: str) -> None:
+def test_calls_with_another_method_than_get_returns_405(address: str) -> None:
     for method in ("POST", "PUT", "DELETE"):
         assert requests.request(method, f"{address}/api/v1/calls?from=1h", timeout=10).status_code == 405
 
 
-def test_beside_the_metrics_of_a_running_exporter() -> None:
+def test_calls_of_a_running_exporter_returns_its_calls() -> None:
     account = SimulatedAccount(start=time.time(), calls_per_hour=0)
     call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11")
     with running(account, api=True) as exporter:
@@ -155,7 +157,7 @@ def test_beside_the_metrics_of_a_running_exporter() -> None:
         eventually(lambda: found() == [call.id])
 
 
-def test_an_archive_that_is_away_is_said_in_one_line(postgres_server: Postgres) -> None:
+def test_calls_without_a_usable_archive_returns_503_in_one_line(postgres_server: Postgres) -> None:
     with served(Archive(postgres_server.database("gone"))) as address:
         not_yet = ask(address, [("from", "1h")])
         postgres_server.stop()
@@ -179,7 +181,7 @@ def locked(database: str) -> Iterator[None]:
     engine.dispose()
 
 
-def test_searches_that_hang_hold_up_no_scrape(
+def test_scrape_while_all_searches_hang_is_answered(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "0")
@@ -197,7 +199,9 @@ def test_searches_that_hang_hold_up_no_scrape(
             assert [answer.result().status_code for answer in asked] == [200] * 4
 
 
-def test_the_process_ends_without_waiting_for_a_search(postgres_server: Postgres, tmp_path: Path) -> None:
+def test_exporter_terminated_during_a_search_does_not_wait_for_it(
+    postgres_server: Postgres, tmp_path: Path
+) -> None:
     database = postgres_server.database("ending")
     (tmp_path / "aircall.yml").write_text(yaml.safe_dump({"storage": {"url": database}}))
     with SimulatedAircall(SimulatedAccount(users=6, calls_per_hour=0, start=time.time())) as aircall:
@@ -217,7 +221,7 @@ def test_the_process_ends_without_waiting_for_a_search(postgres_server: Postgres
                 assert asked.exception() or not asked.result().ok
 
 
-def test_a_search_that_takes_too_long_is_ended(
+def test_calls_beyond_the_statement_timeout_returns_503(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "200ms")
@@ -230,7 +234,7 @@ def test_a_search_that_takes_too_long_is_ended(
         assert answer.json()["error"].endswith("canceling statement due to statement timeout")
 
 
-def test_whoever_waits_too_long_for_a_turn_is_told() -> None:
+def test_searches_without_a_free_turn_raise_a_timeout() -> None:
     goes_on = threading.Event()
 
     async def ask_twice() -> None:

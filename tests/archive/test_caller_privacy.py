@@ -53,7 +53,7 @@ def kept(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Kept:
     return Kept(database, tmp_path, request.param)
 
 
-def test_a_whole_number_finds_its_calls_however_it_is_written(kept: Kept) -> None:
+def test_search_by_a_whole_number_in_any_notation_finds_its_calls(kept: Kept) -> None:
     numbers = {call.raw_digits for call in kept.calls} - {"anonymous"}
     assert len(numbers) > 50
     for number in numbers:
@@ -61,14 +61,14 @@ def test_a_whole_number_finds_its_calls_however_it_is_written(kept: Kept) -> Non
         assert kept.found(number) == kept.found(digits(number)) == kept.found(f"({number})") == expected
 
 
-def test_part_of_a_number_finds_only_what_is_shown(kept: Kept) -> None:
+def test_search_by_part_of_a_number_matches_visible_digits_only(kept: Kept) -> None:
     number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
     assert kept.found(digits(number)[:-1]) == set()
     same_end = {c.id for c in kept.calls if digits(c.raw_digits)[-3:] == digits(number)[-3:]}
     assert kept.found(digits(number)[-3:]) == (same_end if kept.how == "masked" else set())
 
 
-def test_no_table_or_view_holds_a_number_or_the_key(kept: Kept) -> None:
+def test_archive_of_masked_or_hidden_callers_contains_no_number_or_key(kept: Kept) -> None:
     held = str(tables(kept.database)) + str(views(kept.database))
     for call in kept.calls:
         if call.raw_digits != "anonymous":
@@ -77,14 +77,14 @@ def test_no_table_or_view_holds_a_number_or_the_key(kept: Kept) -> None:
     assert kept.key_file.path.read_text().strip() not in held
 
 
-def test_no_view_shows_the_hash_of_a_caller(kept: Kept) -> None:
+def test_views_of_masked_or_hidden_callers_contain_no_hash(kept: Kept) -> None:
     shown = str(views(kept.database))
     hashes = {row.caller_hash for row in rows(kept.database)} - {None}
     assert hashes
     assert not [each for each in hashes if each in shown]
 
 
-def test_the_command_and_the_api_find_them_too(kept: Kept, tmp_path: Path) -> None:
+def test_calls_command_and_api_by_a_whole_number_find_its_calls(kept: Kept, tmp_path: Path) -> None:
     number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
     expected = kept.found(number)
     asked = ["--from", str(PERIOD["since"]), "--to", str(PERIOD["until"]), "--caller", number]
@@ -95,7 +95,7 @@ def test_the_command_and_the_api_find_them_too(kept: Kept, tmp_path: Path) -> No
         assert {call["id"] for call in ask(address, given).json()["calls"]} == expected
 
 
-def test_the_key_is_made_once_for_the_exporter_alone(kept: Kept) -> None:
+def test_caller_key_file_is_created_once_and_readable_by_its_owner_only(kept: Kept) -> None:
     path = kept.key_file.path
     before = path.read_text()
     assert re.fullmatch(r"[0-9a-f]{64}\n", before)
@@ -117,7 +117,7 @@ def test_the_key_is_made_once_for_the_exporter_alone(kept: Kept) -> None:
         (lambda path: path.write_text("short"), "holds 5 characters, wanted at least 32"),
     ],
 )
-def test_with_another_key_the_archive_is_left_alone(
+def test_archive_with_another_key_is_rejected_and_unchanged(
     database: str, tmp_path: Path, change: Callable[[Path], object], said: str
 ) -> None:
     kept = Kept(database, tmp_path, "hidden")
@@ -133,7 +133,9 @@ def test_with_another_key_the_archive_is_left_alone(
     assert tables(database) == before
 
 
-def test_a_key_that_is_lost_for_good_is_replaced_as_the_docs_say(database: str, tmp_path: Path) -> None:
+def test_caller_key_that_is_lost_is_replaced_after_all_hashes_are_deleted(
+    database: str, tmp_path: Path
+) -> None:
     kept = Kept(database, tmp_path, "hidden")
     kept.key_file.path.unlink()
     engine = create_engine(database)
@@ -146,13 +148,13 @@ def test_a_key_that_is_lost_for_good_is_replaced_as_the_docs_say(database: str, 
     assert kept.key_file.path.exists()
 
 
-def test_a_key_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_caller_key_file_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match=r"caller\.key: cannot be created: .*storage\.key_file"):
         Archive("sqlite://", key_file("", str(tmp_path / "file"))).load()
 
 
-def test_a_key_of_ones_own_is_not_made(tmp_path: Path) -> None:
+def test_caller_key_file_of_the_configuration_is_not_created(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "mine", made_here=False)
     with pytest.raises(ArchiveError, match="mine cannot be read"):
         Archive("sqlite://", file).load()
@@ -164,7 +166,7 @@ def test_a_key_of_ones_own_is_not_made(tmp_path: Path) -> None:
     ("content", "said"),
     [(None, "which cannot be read: No such file"), ("short", "which holds 5 characters, wanted at least 32")],
 )
-def test_a_configured_key_is_looked_at_before_the_start(
+def test_load_storage_with_an_invalid_key_file_is_rejected(
     tmp_path: Path, content: str | None, said: str
 ) -> None:
     if content is not None:
@@ -217,7 +219,7 @@ def hide(archive: Archive, how: Caller) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("before", "after"), [("full", "masked"), ("full", "hidden"), ("masked", "hidden")])
-def test_hidden_later_is_as_if_hidden_at_once(
+def test_hide_of_saved_calls_equals_saving_them_hidden(
     new_database: Callable[[], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -236,7 +238,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
     assert tables(database)["calls"] == tables(strict)["calls"]
 
 
-def test_hiding_begins_anew_where_more_is_shown_meanwhile(
+def test_hide_interrupted_by_calls_saved_in_full_hides_them_too(
     new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(masking, "BATCH_SIZE", 4)
@@ -250,7 +252,7 @@ def test_hiding_begins_anew_where_more_is_shown_meanwhile(
     assert tables(database)["calls"] == tables(strict)["calls"]
 
 
-def test_hidden_callers_stay_hidden_where_more_may_be_shown_again(database: str, tmp_path: Path) -> None:
+def test_hide_with_a_less_strict_setting_keeps_hidden_callers_hidden(database: str, tmp_path: Path) -> None:
     archive = saved(database, tmp_path, "hidden")
     hide(archive, "hidden")
     hidden = tables(database)["calls"]
@@ -267,7 +269,7 @@ def replaced(record: CallRecord, id_: int) -> CallRecord:
     return CallRecord(msgspec.structs.replace(record.call, id=id_), record.details, record.shown)
 
 
-def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:
+def test_start_with_a_stricter_setting_leaves_no_number_in_the_file(tmp_path: Path) -> None:
     database = sqlite_url(str(tmp_path))
     kept = Kept(database, tmp_path, "full")
     written = {call.raw_digits for call in kept.account.calls.values()} - {"anonymous"}

@@ -160,7 +160,7 @@ def is_whole(kept: Kept) -> bool:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", [parameter.name for parameter in TEXTS])
-def test_odd_texts_are_refused_or_searched_for_as_they_are(kept: Kept, way: Way, name: str) -> None:
+def test_search_for_odd_texts_is_rejected_or_matches_them_literally(kept: Kept, way: Way, name: str) -> None:
     for value in ODD_TEXTS:
         check(kept, way, name, value)
     assert is_whole(kept)
@@ -172,13 +172,17 @@ anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=30
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from([parameter.name for parameter in TEXTS]), value=anything)
-def test_any_text_is_refused_or_searched_for_as_it_is(kept: Kept, way: Way, name: str, value: str) -> None:
+def test_search_for_any_text_is_rejected_or_matches_it_literally(
+    kept: Kept, way: Way, name: str, value: str
+) -> None:
     check(kept, way, name, value)
 
 
 @pytest.mark.parametrize("way", [by_the_command, over_http])
 @pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS if parameter.kind != "text"])
-def test_odd_times_lengths_and_choices_are_refused_or_do_no_harm(kept: Kept, way: Way, name: str) -> None:
+def test_search_with_odd_times_and_choices_is_rejected_or_changes_nothing(
+    kept: Kept, way: Way, name: str
+) -> None:
     for value in ODD_TIMES:
         ids = way(kept, name, value)
         assert ids is None or ids <= {call.id for call in kept.archive.search(Criteria(0, UNTIL))}
@@ -206,13 +210,13 @@ def test_odd_times_lengths_and_choices_are_refused_or_do_no_harm(kept: Kept, way
     ],
     ids=str,
 )
-def test_a_library_refuses_what_no_search_can_ask_for(odd: dict[str, Any]) -> None:
+def test_criteria_with_an_invalid_value_are_rejected(odd: dict[str, Any]) -> None:
     with pytest.raises(CriterionError):
         Criteria(**{"since": SINCE, "until": UNTIL, **odd})
 
 
 @pytest.mark.parametrize("name", ["limit", "cursor", "x" * 500, "\x00", "' OR 1=1 --", "from\n"])
-def test_odd_paging_and_odd_names_are_refused(kept: Kept, name: str) -> None:
+def test_calls_endpoint_with_odd_paging_or_parameter_names_returns_400(kept: Kept, name: str) -> None:
     for value in [text for text in ODD_TIMES if len(text) < 10_000]:
         answer = ask(kept.address, [("from", "1h"), (name, value)])
         assert (answer.status_code, answer.json().keys()) == (400, {"error"})
@@ -221,12 +225,12 @@ def test_odd_paging_and_odd_names_are_refused(kept: Kept, name: str) -> None:
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.from_regex(r"[A-Za-z0-9_-]{0,80}", fullmatch=True))
-def test_any_cursor_is_refused_or_does_no_harm(kept: Kept, cursor: str) -> None:
+def test_calls_endpoint_with_any_cursor_returns_200_or_400(kept: Kept, cursor: str) -> None:
     assert ask(kept.address, [("from", "1h"), ("cursor", cursor)]).status_code in (200, 400)
 
 
 @pytest.mark.parametrize("path", ["calls/../../-/reload", "calls%2f..%2f..%2fetc%2fpasswd", "calls;x", "%00"])
-def test_odd_paths_lead_nowhere(kept: Kept, path: str) -> None:
+def test_calls_endpoint_with_an_odd_path_returns_404(kept: Kept, path: str) -> None:
     address = kept.address.removeprefix("http://")
     connection = HTTPConnection(address, timeout=10)
     connection.request("GET", f"/api/v1/{path}")

@@ -28,7 +28,7 @@ def let_read(url: URL) -> None:
     subprocess.run(psql, env=environment, check=True, capture_output=True)
 
 
-def test_the_reader_reads_and_changes_nothing(postgres_server: Postgres) -> None:
+def test_grafana_role_reads_the_archive_and_can_change_nothing(postgres_server: Postgres) -> None:
     for name in ("another", "read"):
         url = make_url(postgres_server.database(name))
         let_read(url)

@@ -195,12 +195,6 @@ def test_archive_whose_forgotten_callers_are_deleted_continues_to_forget_them(
     archive.close()
 
 
-@pytest.fixture
-def busy() -> SimulatedAccount:
-    """Return an account whose first call begins after the exporter's start, so that every call counts."""
-    return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
-
-
 def live_while_counters_never_fall(world: Polled, seconds: float) -> None:
     before = counted(world.scrape())
     for _ in range(10):

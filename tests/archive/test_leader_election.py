@@ -121,7 +121,7 @@ def assert_nothing_is_lost(company: Company, exporter: Process) -> None:
     assert kept(company.rows()) == plan(company.account)
 
 
-def test_leader_whose_poller_hangs_ends_and_is_followed(impatient_pair: Pair) -> None:
+def test_leader_whose_poller_hangs_exits_and_is_replaced(impatient_pair: Pair) -> None:
     hang, company = Hang(), impatient_pair.company
     company.until_polled(impatient_pair.leader)
     company.aircall.faults.append(Fault(lambda _: True, hang))
@@ -134,7 +134,7 @@ def test_leader_whose_poller_hangs_ends_and_is_followed(impatient_pair: Pair) ->
     assert_nothing_is_lost(company, impatient_pair.leader)
 
 
-def test_leader_that_is_stopped_is_followed_and_polls_no_more(impatient_pair: Pair) -> None:
+def test_leader_that_is_suspended_is_replaced_and_polls_no_more(impatient_pair: Pair) -> None:
     company, stopped = impatient_pair.company, impatient_pair.leader
     company.until_polled(stopped)
     os.kill(stopped.process.pid, signal.SIGSTOP)
@@ -218,7 +218,7 @@ def test_standby_ends_session_of_silent_exporter_only() -> None:
     assert ended[0] >= SILENCE_S
 
 
-def test_session_that_takes_over_is_a_sign_of_life(url: str) -> None:
+def test_sign_of_life_after_a_takeover_differs(url: str) -> None:
     """A silence never includes that of an earlier leader: loading the archive shows no other sign."""
     leader, observer = Archive(url, exclusive=True), Archive(url)
     leader.load()
@@ -237,7 +237,7 @@ def test_session_that_takes_over_is_a_sign_of_life(url: str) -> None:
     observer.close()
 
 
-def test_standby_that_was_stopped_itself_ends_no_session() -> None:
+def test_standby_that_was_suspended_itself_ends_no_session() -> None:
     ended: list[float] = []
     looks = Standby(lambda: HELD, lambda: 1, lambda: ended.append(1.0))
     with capture_logs():
@@ -246,7 +246,7 @@ def test_standby_that_was_stopped_itself_ends_no_session() -> None:
     assert not ended
 
 
-def test_standby_whose_role_may_not_end_sessions_goes_on_standing_by() -> None:
+def test_standby_without_permission_to_end_sessions_stays_on_standby() -> None:
     def refuse() -> bool:
         raise ArchiveError("permission denied")
 
@@ -282,6 +282,6 @@ def test_suspension_after_late_or_long_turn_waits_for_confirmation(
     assert not suspension.in_doubt(now + CONFIRMING_S + 1)
 
 
-def test_patience_of_standby_is_longer_than_that_of_watchdog() -> None:
+def test_standby_waits_longer_than_the_watchdog_of_the_leader() -> None:
     """A leader whose poller hangs leaves in order before its session is ended."""
     assert service.HANG_TIMEOUT_S + watchdog.CHECK_INTERVAL_S < standby.SILENCE_S

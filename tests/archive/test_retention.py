@@ -18,7 +18,7 @@ DAY = 86_400.0
 KEPT = Storage(retention=Duration(30 * DAY))
 
 
-def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) -> None:
+def test_retention_of_expired_calls_removes_them_and_keeps_counters(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     with polled(account, archive=Archive(database), storage=Storage(retention=Duration(86400))) as world:
@@ -36,7 +36,7 @@ def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) 
     assert live(database, account, 120) == 600
 
 
-def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(database: str) -> None:
+def test_retention_of_calls_that_are_fetched_again_counts_them_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     kept_for = {
@@ -51,7 +51,7 @@ def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(data
     assert len(rows(database)) == 1
 
 
-def test_calls_that_were_missed_out_on_are_counted_before_they_are_removed(database: str) -> None:
+def test_retention_of_calls_that_are_fetched_late_counts_them_first(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     kept_for = {"storage": Storage(retention=Duration(86400))}
@@ -64,7 +64,7 @@ def test_calls_that_were_missed_out_on_are_counted_before_they_are_removed(datab
     assert 20 < len(rows(database)) < 25
 
 
-def test_calls_that_count_for_no_team_as_none_is_told_are_removed_too(database: str) -> None:
+def test_purge_expired_of_calls_without_known_teams_removes_them(database: str) -> None:
     account = SimulatedAccount(users=10, calls_per_hour=200, seed=1, start=NOON, history=0)
     archive = Archive(database)
     with polled(account, archive=archive) as world:
@@ -104,7 +104,7 @@ def old_calls(database: str) -> SimulatedAccount:
     ],
 )
 @pytest.mark.parametrize("reachable", [True, False])
-def test_retention_clocks_that_disagree_deletes_nothing(
+def test_retention_with_clocks_that_disagree_deletes_nothing(
     database: str, old_calls: SimulatedAccount, served: dict[str, float], reachable: bool
 ) -> None:
     with (
@@ -120,7 +120,7 @@ def test_retention_clocks_that_disagree_deletes_nothing(
     assert ("difference" in said[0]) == reachable
 
 
-def test_retention_clock_set_ahead_while_it_runs_deletes_nothing(
+def test_retention_with_a_clock_set_ahead_while_running_deletes_nothing(
     database: str, old_calls: SimulatedAccount
 ) -> None:
     with polled(old_calls, archive=Archive(database), storage=KEPT) as world:
@@ -131,7 +131,7 @@ def test_retention_clock_set_ahead_while_it_runs_deletes_nothing(
     assert len(rows(database)) == 240
 
 
-def test_retention_clocks_that_agree_again_deletes_and_says_how_many_calls(
+def test_retention_with_clocks_that_agree_again_deletes_and_logs_the_number(
     database: str, old_calls: SimulatedAccount
 ) -> None:
     with (
@@ -148,7 +148,7 @@ def test_retention_clocks_that_agree_again_deletes_and_says_how_many_calls(
     assert [line["calls"] for line in said] == [120]
 
 
-def test_agreed_time_is_the_earlier_of_two_that_agree() -> None:
+def test_agreed_time_of_two_clocks_that_agree_is_the_earlier() -> None:
     assert agreed_time(NOON, None) is None
     assert (
         agreed_time(NOON, NOON + MAX_CLOCK_DIFFERENCE_S)

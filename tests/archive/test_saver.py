@@ -28,7 +28,7 @@ batches = st.builds(
 
 
 @given(batches)
-def test_the_pieces_are_the_whole_and_what_a_call_adds_goes_with_it(batch: Batch) -> None:
+def test_batch_take_splits_the_batch_and_keeps_additions_with_their_call(batch: Batch) -> None:
     whole, pieces = Batch(), []
     whole.add(batch)
     while piece := batch.take(MOST):

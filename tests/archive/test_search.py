@@ -101,7 +101,9 @@ def any_criteria(kept: Kept) -> st.SearchStrategy[Criteria]:
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_search_finds_what_a_plain_filter_finds(kept: Kept, way: Way, data: st.DataObject) -> None:
+def test_search_with_any_criteria_returns_the_calls_of_a_plain_filter(
+    kept: Kept, way: Way, data: st.DataObject
+) -> None:
     criteria = data.draw(any_criteria(kept))
     assert way(kept, criteria) == [call.id for call in kept.matching(criteria)]
 
@@ -131,14 +133,16 @@ ALONE: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("alone", ALONE, ids=str)
-def test_each_criterion_finds_some_and_not_all(kept: Kept, way: Way, alone: dict[str, Any]) -> None:
+def test_search_with_one_criterion_returns_some_calls_and_not_all(
+    kept: Kept, way: Way, alone: dict[str, Any]
+) -> None:
     criteria = Criteria(SINCE, UNTIL, **alone)
     expected = [call.id for call in kept.matching(criteria)]
     assert 0 < len(expected) < len(kept.calls)
     assert way(kept, criteria) == expected
 
 
-def test_a_user_is_found_by_his_present_name_and_by_no_other(new_database: Callable[[], str]) -> None:
+def test_search_after_a_user_is_renamed_finds_the_new_name_only(new_database: Callable[[], str]) -> None:
     database = new_database()
     fill(database, calls=60)
     archive = Archive(database)
@@ -149,7 +153,7 @@ def test_a_user_is_found_by_his_present_name_and_by_no_other(new_database: Calla
         assert {call.id for call in archive.search(Criteria(START, END, **wanted))} == ids
 
 
-def test_groups_are_found_like_teams(new_database: Callable[[], str]) -> None:
+def test_search_by_a_group_returns_its_calls(new_database: Callable[[], str]) -> None:
     database = new_database()
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     group = Group(name="VIP desk", numbers=[number.id for number in account.numbers.values()][:1])
@@ -165,7 +169,7 @@ def test_groups_are_found_like_teams(new_database: Callable[[], str]) -> None:
         assert "VIP desk" in found[0].teams
 
 
-def test_the_view_shows_what_a_search_finds(kept: Kept) -> None:
+def test_call_history_view_equals_the_search_results(kept: Kept) -> None:
     with kept.archive.searching() as connection:
         rows = connection.execute(text("SELECT * FROM call_history")).mappings().all()
     view = {row["id"]: row for row in rows}
@@ -184,7 +188,7 @@ def test_the_view_shows_what_a_search_finds(kept: Kept) -> None:
             assert row[name] == getattr(call, name)
 
 
-def test_postgresql_folds_every_character_as_the_archive_does(postgres_server: Postgres) -> None:
+def test_folded_on_postgresql_equals_normalize_for_every_character(postgres_server: Postgres) -> None:
     """The archive folds the texts of calls, and PostgreSQL the text that is written on the board."""
     url = postgres_server.database("folded")
     Archive(url).load()
@@ -208,5 +212,5 @@ def test_postgresql_folds_every_character_as_the_archive_does(postgres_server: P
         ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
     ],
 )
-def test_case_accents_and_spaces_make_no_difference(written: str, folded: str) -> None:
+def test_normalize_of_variants_in_case_accents_and_spaces_is_equal(written: str, folded: str) -> None:
     assert normalize(written) == folded == normalize(folded)

@@ -18,7 +18,7 @@ def kept(archive: Archive) -> float:
         return world.scrape().sum("aircall_calls_total")
 
 
-def test_simulated_calls_make_way(database: str) -> None:
+def test_archive_of_simulated_calls_is_emptied_for_a_real_account(database: str) -> None:
     first = kept(Archive(database, simulated=True))
     assert first > 0
     assert kept(Archive(database, simulated=True)) == first
@@ -26,14 +26,14 @@ def test_simulated_calls_make_way(database: str) -> None:
     assert len([row for row in rows(database) if row.counted]) == first
 
 
-def test_a_real_accounts_calls_stay(database: str) -> None:
+def test_archive_of_a_real_account_rejects_a_simulated_one(database: str) -> None:
     counted = kept(Archive(database))
     with pytest.raises(ArchiveError, match="holds a real account's calls; a simulated one needs its own"):
         Archive(database, simulated=True).load()
     assert len([row for row in rows(database) if row.counted]) == counted
 
 
-def test_a_simulation_whose_archive_was_taken_keeps_nothing_more(database: str) -> None:
+def test_archive_taken_from_a_simulation_receives_no_more_of_its_calls(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=300, start=NOON)
     with polled(account, archive=Archive(database, simulated=True)) as simulation:
         simulation.live_until_complete()
@@ -43,7 +43,7 @@ def test_a_simulation_whose_archive_was_taken_keeps_nothing_more(database: str) 
     assert not rows(database)
 
 
-def test_two_exporters_on_one_archive_are_told_of(database: str) -> None:
+def test_heartbeat_of_two_exporters_on_one_archive_logs_errors(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     with capture_logs() as logged, polled(account, archive=Archive(database)) as first:
         first.live(60)

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator.simulation import SimulatedAccount
-from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, busy, is_said, polled_file
-
-__all__ = ["busy"]
+from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, is_said, polled_file
 
 
 def execute(file: Path, *statements: str) -> None:
@@ -56,7 +54,7 @@ def copy_smaller_backup_over_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut_in_half, copy_smaller_backup_over_it])
-def test_archive_that_is_cut_off_after_a_vacuum_is_noticed(
+def test_archive_that_is_cut_off_after_a_vacuum_is_reported(
     busy: SimulatedAccount, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     file = tmp_path / "archive.sqlite"

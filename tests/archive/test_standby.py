@@ -43,7 +43,7 @@ def lasting(postgres_server: Postgres, tmp_path_factory: pytest.TempPathFactory)
         yield Pair(postgres_server.database("lasting"), tmp_path_factory.mktemp("pair"), running_now)
 
 
-def test_only_one_asks_aircall_and_the_other_tells_nothing_of_the_account(lasting: Pair) -> None:
+def test_standby_while_another_exporter_leads_exposes_nothing_of_the_account(lasting: Pair) -> None:
     lasting.company.until_polled(lasting.leader, times=3)
     scrape = Scrape.at(lasting.standby.url)
     assert scrape.value("aircall_exporter_leader") == 0
@@ -59,14 +59,14 @@ def test_only_one_asks_aircall_and_the_other_tells_nothing_of_the_account(lastin
     assert is_leader(lasting.leader)
 
 
-def test_who_is_ended_in_order_is_followed_at_once(pair: Pair) -> None:
+def test_leader_that_is_terminated_is_replaced_at_once(pair: Pair) -> None:
     pair.leader.process.terminate()
     assert pair.leader.process.wait(20) == 0
     pair.take_over()
     assert not any(MAY_RETURN in line for line in pair.leader.lines)
 
 
-def test_whoever_dies_is_followed_and_nothing_is_counted_twice(pair: Pair) -> None:
+def test_leader_that_is_killed_is_replaced_and_no_call_is_counted_twice(pair: Pair) -> None:
     pair.company.until_polled(pair.leader, times=3)
     pair.leader.kill()
     pair.take_over()
@@ -76,7 +76,7 @@ def test_whoever_dies_is_followed_and_nothing_is_counted_twice(pair: Pair) -> No
     assert counted(scrape) == to_be_counted(pair.company.account)
 
 
-def test_who_was_held_up_meanwhile_ends(pair: Pair, url: str) -> None:
+def test_leader_that_is_suspended_during_a_takeover_exits(pair: Pair, url: str) -> None:
     pair.company.until_polled(pair.leader)
     os.kill(pair.leader.process.pid, signal.SIGSTOP)
     end_sessions(url)
@@ -87,7 +87,7 @@ def test_who_was_held_up_meanwhile_ends(pair: Pair, url: str) -> None:
     assert is_leader(pair.leader)
 
 
-def test_a_session_that_ends_is_taken_up_again_by_who_polls(lasting: Pair) -> None:
+def test_leader_whose_session_is_ended_takes_the_lock_again(lasting: Pair) -> None:
     before = eventually(lambda: holders(lasting.company.database))
     end_sessions(lasting.company.database)
     eventually(lambda: holders(lasting.company.database) and holders(lasting.company.database) != before)
@@ -96,7 +96,7 @@ def test_a_session_that_ends_is_taken_up_again_by_who_polls(lasting: Pair) -> No
     assert is_leader(lasting.leader)
 
 
-def test_a_database_that_is_away_stops_nobody_and_starts_nobody(
+def test_leader_and_standby_during_a_database_outage_keep_their_roles(
     lasting: Pair, postgres_server: Postgres
 ) -> None:
     lasting.company.until_polled(lasting.leader)
@@ -112,7 +112,7 @@ def test_a_database_that_is_away_stops_nobody_and_starts_nobody(
     assert is_leader(lasting.leader)
 
 
-def test_only_one_has_an_exclusive_archive(url: str) -> None:
+def test_exclusive_archive_in_use_rejects_another_exporter(url: str) -> None:
     first, second = Archive(url, exclusive=True), Archive(url, exclusive=True)
     assert second.leader_state() is LeaderState.NEVER_HELD
     first.load()
@@ -167,7 +167,7 @@ def looks(*found: LeaderState | None) -> Callable[[], LeaderState]:
         ([LOST, AWAY, LOST], LATE_REJOIN_GRACE_S),
     ],
 )
-def test_whoever_lost_the_archive_has_time_to_return(
+def test_standby_after_the_lock_is_lost_waits_for_the_leader_to_return(
     found: list[LeaderState | None], patience: float
 ) -> None:
     standby, now = Standby(looks(*found, LOST, LOST)), time.time()
@@ -181,7 +181,7 @@ def test_whoever_lost_the_archive_has_time_to_return(
 
 
 @pytest.mark.parametrize(("found", "spent_until"), [(RELEASED, 1000.0), (NEVER_HELD, -math.inf)])
-def test_an_archive_that_nobody_comes_back_to_is_taken_at_once(
+def test_standby_with_a_released_or_unused_lock_takes_over_at_once(
     found: LeaderState, spent_until: float
 ) -> None:
     standby = Standby(looks(found))

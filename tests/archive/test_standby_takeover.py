@@ -84,7 +84,7 @@ def execute(url: str, statement: str) -> None:
         (lose_a_table, "the archive is partly lost"),
     ],
 )
-def test_standby_that_cannot_open_the_archive_says_so_and_never_takes_the_lock(
+def test_standby_that_cannot_open_the_archive_reports_it_and_takes_no_lock(
     url: str, tmp_path: Path, leader: Archive, fail: Callable[[Other, str], None], said: str
 ) -> None:
     other = Other(url, tmp_path, "other")

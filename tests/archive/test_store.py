@@ -60,7 +60,7 @@ UNSTORABLE = [
 
 
 @pytest.mark.parametrize("record", UNSTORABLE, ids=["start", "answer", "user", "end", "direction"])
-def test_row_that_cannot_be_stored_costs_only_itself(
+def test_saver_with_a_row_that_cannot_be_stored_saves_the_others(
     archive: Archive, database: str, record: CallRecord
 ) -> None:
     kept: list[SaveResult] = []
@@ -113,7 +113,7 @@ records = st.builds(
     deadline=None,
 )
 @example(found=[call(1, raw_digits="\ud800"), call(2, missed_call_reason="\udfff"), call(TOO_LARGE)])
-def test_any_rows_beside_others_let_the_others_through(
+def test_saver_with_any_rows_saves_the_valid_ones(
     archive: Archive, database: str, found: list[CallRecord]
 ) -> None:
     saver = Saver(archive, lambda *_: None)
@@ -129,7 +129,7 @@ def test_any_rows_beside_others_let_the_others_through(
     assert possible <= {row.id for row in rows(database)}
 
 
-def test_database_that_fails_amid_the_pieces_leaves_the_rest_to_be_saved(archive: Archive) -> None:
+def test_saver_during_a_database_failure_keeps_the_rest_of_the_batch(archive: Archive) -> None:
     batch, tries = batch_of(call(1), call(7, started_at=TOO_LARGE), call(2)), []
     saver = Saver(archive, lambda *_: None)
 
@@ -149,7 +149,9 @@ def test_database_that_fails_amid_the_pieces_leaves_the_rest_to_be_saved(archive
     assert {row.id for row in rows(archive._engine.url.render_as_string(False))} == {1, 2}
 
 
-def test_error_that_no_row_causes_rejects_none(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saver_with_an_error_that_no_row_causes_rejects_none(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: Batch) -> SaveResult:
         raise UnstorableError("IntegrityError")
 
@@ -206,7 +208,7 @@ def test_command_on_database_with_other_encoding_ends_with_one_line(
     assert printed.err.count("\n") == 1
 
 
-def test_exporter_on_database_with_other_encoding_reports_it_and_keeps_the_board(
+def test_exporter_on_database_with_other_encoding_reports_it_and_serves_metrics(
     postgres_server: Postgres,
 ) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=60, start=NOON)
@@ -222,7 +224,7 @@ def test_exporter_on_database_with_other_encoding_reports_it_and_keeps_the_board
 
 
 @pytest.mark.parametrize("variable", ["client_encoding=latin1", "client_encoding=sql_ascii"])
-def test_names_are_stored_whatever_encoding_the_url_asks_for(
+def test_archive_with_another_client_encoding_in_its_url_stores_names(
     postgres_server: Postgres, variable: str
 ) -> None:
     database = postgres_server.database("client")

@@ -38,7 +38,7 @@ def nothing_is_lost(world: Polled, database: str) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["that was there before", "that was never there"])
-def test_so_many_calls_wait_and_no_more(
+def test_writer_during_an_outage_keeps_a_limited_number_of_calls(
     account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     monkeypatch.setattr(writer, "MAX_PENDING_CALLS", 100)
@@ -83,7 +83,7 @@ class Flapping:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whenever_there_is_no_room_nothing_is_lost(
+def test_writer_with_a_queue_that_is_often_full_loses_no_call(
     account: SimulatedAccount, tmp_path: Path, seed: int
 ) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
@@ -98,7 +98,7 @@ def test_whenever_there_is_no_room_nothing_is_lost(
         nothing_is_lost(world, database)
 
 
-def test_nor_is_the_past(tmp_path: Path) -> None:
+def test_backfill_with_a_queue_that_is_often_full_loses_no_call(tmp_path: Path) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=120, seed=3, start=NOON)
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     with polled(account, archive=Archive(database)) as world:

@@ -66,7 +66,7 @@ def kept(storage: Path) -> set[int]:
     return {row.id for row in rows(sqlite_url(str(storage)))}
 
 
-def test_it_reads_what_is_missing_and_then_nothing(tmp_path: Path, aircall: SimulatedAircall) -> None:
+def test_backfill_of_missing_calls_fetches_them_once(tmp_path: Path, aircall: SimulatedAircall) -> None:
     code, words = said(command(tmp_path, aircall.base_url, "--from=4d"))
     assert (code, words.splitlines()[-1]) == (
         0,
@@ -80,7 +80,7 @@ def test_it_reads_what_is_missing_and_then_nothing(tmp_path: Path, aircall: Simu
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted_it_goes_on_where_it_was(
+def test_backfill_after_a_signal_continues_where_it_ended(
     tmp_path: Path, aircall: SimulatedAircall, ending: signal.Signals
 ) -> None:
     requests, sixth = count(1), Hang()
@@ -100,7 +100,7 @@ def test_interrupted_it_goes_on_where_it_was(
     assert kept(tmp_path) == set(aircall.account.calls)
 
 
-def test_an_exporter_is_seen_whatever_its_own_clock_says(
+def test_has_running_exporter_with_a_wrong_clock_is_true(
     tmp_path: Path, account: SimulatedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes on from the wall clock's time at the start, which may have been wrong."""
@@ -111,7 +111,9 @@ def test_an_exporter_is_seen_whatever_its_own_clock_says(
         assert eventually(lambda: has_running_exporter(Archive(sqlite_url(str(tmp_path)))))
 
 
-def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccount) -> None:
+def test_backfill_with_a_running_exporter_is_fetched_by_that_exporter(
+    tmp_path: Path, account: SimulatedAccount
+) -> None:
     storage = Storage(backfill=Duration(0))
     with running(
         account, served={"rate_limit": 6000}, archive=Archive(sqlite_url(str(tmp_path))), storage=storage
@@ -123,7 +125,7 @@ def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccou
     assert Archive(sqlite_url(str(tmp_path))).manual_backfills() == ()
 
 
-def test_backfill_machine_a_day_ahead_notes_nothing_of_the_future_as_read(
+def test_backfill_with_a_clock_a_day_ahead_covers_no_future_time(
     tmp_path: Path, aircall: SimulatedAircall
 ) -> None:
     aircall.clock_skew = -DAY
@@ -136,7 +138,7 @@ def test_backfill_machine_a_day_ahead_notes_nothing_of_the_future_as_read(
     assert kept(tmp_path) == set(aircall.account.calls)
 
 
-def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall) -> None:
+def test_backfill_with_a_rejected_credential_fails(tmp_path: Path, aircall: SimulatedAircall) -> None:
     code, words = said(command(tmp_path, aircall.base_url, "--from=4d", token="wrong"))
     assert (code, "Aircall rejects the credential: check aircall.api_id" in words) == (1, True)
 
@@ -149,7 +151,7 @@ def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall
         (["--from=soon"], '--from: found "soon", wanted a time such as'),
     ],
 )
-def test_a_wrong_time_is_refused(
+def test_backfill_with_an_invalid_time_is_rejected(
     tmp_path: Path, aircall: SimulatedAircall, flags: list[str], problem: str
 ) -> None:
     code, words = said(command(tmp_path, aircall.base_url, *flags))
@@ -157,10 +159,10 @@ def test_a_wrong_time_is_refused(
     assert not aircall.requests
 
 
-def test_a_span_ends_before_calls_may_still_turn_up() -> None:
+def test_requested_range_until_now_ends_before_calls_may_still_appear() -> None:
     assert requested_range(1000, 9000, Duration(4000), now=5000.9) == (1000, 4940)
 
 
-def test_the_time_left_is_told_from_what_was_done() -> None:
+def test_time_left_is_proportional_to_the_time_spent() -> None:
     assert time_left(todo=300, done=100, spent=20) == 60
     assert time_left(todo=300, done=0, spent=20) is None

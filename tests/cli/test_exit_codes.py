@@ -97,7 +97,7 @@ def test_command_on_damaged_archive_fails(file: Path, damage: Callable[[Path], N
     assert file.exists() == (damage is not remove)
 
 
-def test_command_without_server_fails() -> None:
+def test_command_without_a_database_server_fails() -> None:
     for name, arguments in COMMANDS:
         printed = command(f"postgresql+psycopg://aircall@{free_address()}/nobody", *arguments, name=name)
         assert printed.code == ExitCode.FAILED
@@ -105,7 +105,9 @@ def test_command_without_server_fails() -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), ArchiveError("away")])
-def test_search_that_fails_says_so(file: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_calls_whose_search_fails_prints_the_error(
+    file: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def fail(*_: object) -> None:
         raise error
 
@@ -114,7 +116,7 @@ def test_search_that_fails_says_so(file: Path, monkeypatch: pytest.MonkeyPatch, 
     assert (printed.code, printed.err) == (ExitCode.FAILED, f"aircall-exporter: calls: {error}\n")
 
 
-def test_search_printed_to_full_disk_fails(file: Path) -> None:
+def test_calls_printed_to_a_full_disk_fails(file: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [*COMMAND, f"--storage.path={file.parent}", "calls", "--from=1d"],

@@ -49,7 +49,7 @@ def opened(database: str, directory: Path) -> Archive:
 
 
 @HOW
-def test_forgotten_later_is_as_if_forgotten_at_once(
+def test_erase_of_saved_calls_equals_erase_before_they_are_saved(
     new_database: Callable[[], str], tmp_path: Path, how: Caller
 ) -> None:
     before, after = new_database(), new_database()
@@ -71,7 +71,7 @@ def test_forgotten_later_is_as_if_forgotten_at_once(
 
 
 @HOW
-def test_nothing_of_the_person_is_left_in_any_file(tmp_path: Path, how: Caller) -> None:
+def test_erase_and_purge_leave_no_number_in_any_file(tmp_path: Path, how: Caller) -> None:
     archive = opened(sqlite_url(str(tmp_path)), tmp_path)
     archive.save(Batch(records=records(how)))
     assert found_in(tmp_path, {ADA}) == ({ADA} if how == "full" else set())
@@ -85,7 +85,7 @@ def test_nothing_of_the_person_is_left_in_any_file(tmp_path: Path, how: Caller) 
 
 
 @HOW
-def test_a_caller_who_is_forgotten_while_calls_are_saved_and_hidden_stays_forgotten(
+def test_erase_while_calls_are_saved_and_hidden_erases_all_of_them(
     database: str, tmp_path: Path, how: Caller
 ) -> None:
     people = [f"+33 1 00 00 {n:02} 00" for n in range(30)]
@@ -111,7 +111,9 @@ def test_a_caller_who_is_forgotten_while_calls_are_saved_and_hidden_stays_forgot
     assert {row.caller_hash for row in tables(database)["calls"]} == {None}
 
 
-def test_the_running_exporter_forgets_too_and_its_figures_stay(database: str, tmp_path: Path) -> None:
+def test_forget_with_a_running_exporter_covers_later_calls_and_keeps_counters(
+    database: str, tmp_path: Path
+) -> None:
     how = "full" if database.startswith("sqlite") else "masked"
     company = Company(database, tmp_path, seconds_per_request=2, caller=how)
     account, hers = company.account, []
@@ -172,7 +174,7 @@ def kept(tmp_path: Path) -> str:
         ([], 2, "", "the following arguments are required: NUMBER, see --help\n"),
     ],
 )
-def test_what_the_command_says_to_scripts(
+def test_forget_without_a_terminal_prints_the_result(
     tmp_path: Path, arguments: list[str], code: int, out: str, err: str
 ) -> None:
     printed = command(kept(tmp_path), *arguments, name="forget", storage=tmp_path)
@@ -183,7 +185,9 @@ def test_what_the_command_says_to_scripts(
 @pytest.mark.parametrize(
     ("answer", "code", "left"), [("y", 0, 0), ("yes", 0, 0), ("n", 130, 3), ("", 130, 3)]
 )
-def test_the_command_asks_before_it_forgets(tmp_path: Path, answer: str, code: int, left: int) -> None:
+def test_forget_on_a_terminal_asks_for_confirmation(
+    tmp_path: Path, answer: str, code: int, left: int
+) -> None:
     database = kept(tmp_path)
     ours, its = pty.openpty()
     os.write(ours, f"{answer}\n".encode())
@@ -201,7 +205,7 @@ def test_the_command_asks_before_it_forgets(tmp_path: Path, answer: str, code: i
     assert "3 calls will lose their caller, comments, tags, assignee" in done.stdout
 
 
-def test_without_archive_or_key_the_command_says_so(tmp_path: Path) -> None:
+def test_forget_without_an_archive_or_its_key_fails(tmp_path: Path) -> None:
     nowhere = run(f"--storage.path={tmp_path}/none", "forget", ADA, "--yes")
     assert nowhere.returncode == 1
     assert "has no call archive; name the exporter's --storage.path" in nowhere.stderr
@@ -212,7 +216,7 @@ def test_without_archive_or_key_the_command_says_so(tmp_path: Path) -> None:
     assert opened(database, tmp_path).count_calls_of(ADA) == 3
 
 
-def test_nothing_is_saved_where_nobody_can_tell_who_is_to_be_forgotten(tmp_path: Path) -> None:
+def test_save_without_the_key_of_forgotten_callers_is_rejected(tmp_path: Path) -> None:
     database = kept(tmp_path)
     opened(database, tmp_path).erase(ADA, 0)
     keyless = Archive(database)

@@ -42,7 +42,7 @@ def test_signal_during_an_import_ends_the_command(module: str, number: signal.Si
     assert (done.returncode, done.stderr) == (128 + number, "")
 
 
-def test_no_module_is_imported_before_signals_are_handled() -> None:
+def test_main_module_imports_nothing_before_signals_are_handled() -> None:
     script = (
         "import signal, sys; known = {*sys.modules}; import exporter.__main__; print({*sys.modules} - known)"
     )

@@ -86,7 +86,7 @@ def test_signal_while_requests_are_pending_answers_them_and_logs_no_error(
         assert not [line for line in exporter.lines if "level=error" in line or "Traceback" in line]
 
 
-def test_stop_while_an_answer_is_sent_cuts_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+def test_stop_while_a_response_is_sent_closes_the_connection(caplog: pytest.LogCaptureFixture) -> None:
     async def endless(_: Request) -> StreamingResponse:
         async def pieces():
             while True:

@@ -67,7 +67,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("command", "shown"), COMMANDS.items(), ids=COMMANDS)
-def test_command_on_an_ascii_terminal_replaces_what_it_cannot_show(
+def test_command_on_an_ascii_terminal_replaces_other_characters(
     aircall: SimulatedAircall, storage: str, tmp_path: Path, command: str, shown: str
 ) -> None:
     (tmp_path / "é.yml").write_text("sla: 5s\n")
@@ -119,7 +119,7 @@ def test_command_whose_reader_has_gone_ends_without_an_error(aircall: SimulatedA
 
 
 @pytest.mark.parametrize("command", ["plan --users=10 --calls-per-hour=60", "--version"])
-def test_command_whose_output_cannot_be_written_says_so(command: str) -> None:
+def test_command_whose_output_cannot_be_written_prints_one_line(command: str) -> None:
     with Path("/dev/full").open("wb") as full:
         done = run(*command.split(), stdout=full, PYTHONUNBUFFERED="")
     (line,) = done.stderr.decode().splitlines()

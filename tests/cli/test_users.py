@@ -63,7 +63,7 @@ def changes(aircall: SimulatedAircall) -> list[str]:
     return [request.path for request in list(aircall.requests) if request.method == "PUT"]
 
 
-def test_users_says_who_is_who(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_users_in_each_format_lists_all_users(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     account = aircall.account
     account.set_availability(ada.id, "do_not_disturb", substatus="Out for lunch")
     for team in account.teams.values():
@@ -97,7 +97,9 @@ def test_users_says_who_is_who(aircall: SimulatedAircall, ada: SimulatedUser) ->
 
 
 @pytest.mark.parametrize("who", ["456003", "ada@example.COM", "ada lovelace", "Ada  Lovelace"])
-def test_switch_by_id_email_or_name(aircall: SimulatedAircall, ada: SimulatedUser, who: str) -> None:
+def test_switch_by_id_email_or_name_changes_the_user(
+    aircall: SimulatedAircall, ada: SimulatedUser, who: str
+) -> None:
     code, out, _ = command(aircall, "switch", who, "unavailable", "--yes")
     assert (code, out) == (0, "Ada  Lovelace (456003) is unavailable now, was available\n")
     assert ada.availability_status == "unavailable"
@@ -107,13 +109,13 @@ def test_switch_by_id_email_or_name(aircall: SimulatedAircall, ada: SimulatedUse
     assert changes(aircall) == ["/v2/users/456003"]
 
 
-def test_without_a_target_it_toggles(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_without_a_target_toggles(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     for status in ("unavailable", "available"):
         assert command(aircall, "switch", str(ada.id), "--yes")[0] == 0
         assert ada.availability_status == status
 
 
-def test_by_id_it_takes_two_requests(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_by_id_sends_two_requests(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     command(aircall, "switch", str(ada.id), "--yes")
     assert [(each.method, each.path) for each in aircall.requests] == [
         ("GET", "/v2/users/456003"),
@@ -121,7 +123,7 @@ def test_by_id_it_takes_two_requests(aircall: SimulatedAircall, ada: SimulatedUs
     ]
 
 
-def test_an_account_without_v2_is_switched_by_v1(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_of_an_account_without_v2_uses_v1(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     aircall.v2 = False
     for who in (str(ada.id), ada.email):
         assert command(aircall, "switch", who, "--yes")[0] == 0
@@ -130,7 +132,7 @@ def test_an_account_without_v2_is_switched_by_v1(aircall: SimulatedAircall, ada:
     assert json.loads(command(aircall, "users", "--format=json")[1].splitlines()[0])["substatus"] == ""
 
 
-def test_who_is_on_auto_is_left_alone(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_of_a_user_on_auto_is_rejected(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     ada.availability_status = "custom"
     for target in ([], ["available"], ["unavailable"]):
         code, out, err = command(aircall, "switch", str(ada.id), *target, "--yes")
@@ -139,7 +141,9 @@ def test_who_is_on_auto_is_left_alone(aircall: SimulatedAircall, ada: SimulatedU
     assert changes(aircall) == []
 
 
-def test_who_turns_to_auto_meanwhile_is_told_of(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_of_a_user_who_turns_to_auto_meanwhile_reports_it(
+    aircall: SimulatedAircall, ada: SimulatedUser
+) -> None:
     def turned(path: str) -> bool:
         if changes(aircall):
             ada.availability_status = "custom"
@@ -152,7 +156,9 @@ def test_who_turns_to_auto_meanwhile_is_told_of(aircall: SimulatedAircall, ada: 
     assert aircall.account.availability(ada.id) == "available"
 
 
-def test_of_namesakes_nobody_is_switched(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_by_the_name_of_two_users_lists_both_and_changes_neither(
+    aircall: SimulatedAircall, ada: SimulatedUser
+) -> None:
     other = aircall.account.add_user("ada lovelace")
     code, out, err = command(aircall, "switch", "Ada Lovelace", "--yes")
     assert (code, out) == (3, "")
@@ -165,7 +171,7 @@ def test_of_namesakes_nobody_is_switched(aircall: SimulatedAircall, ada: Simulat
 @pytest.mark.parametrize(
     ("who", "alike"), [("Ada", True), ("Ada Lovlace", True), ("Zzz", False), ("1", False)]
 )
-def test_a_part_of_a_name_is_nobody(
+def test_switch_by_an_unknown_name_suggests_similar_ones(
     aircall: SimulatedAircall, ada: SimulatedUser, who: str, alike: bool
 ) -> None:
     code, out, err = command(aircall, "switch", who, "--yes")
@@ -175,7 +181,7 @@ def test_a_part_of_a_name_is_nobody(
     assert changes(aircall) == []
 
 
-def test_it_asks_before_it_acts(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_on_a_terminal_asks_for_confirmation(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     code, _, err = command(aircall, "switch", str(ada.id))
     assert (code, err) == (2, "aircall-exporter: switch: standard input is not a terminal; pass --yes\n")
     for typed, code, status in (("n", 130, "available"), ("", 130, "available"), ("y", 0, "unavailable")):
@@ -196,7 +202,7 @@ def test_it_asks_before_it_acts(aircall: SimulatedAircall, ada: SimulatedUser) -
     ("status", "said"),
     [(500, "the request to Aircall failed: /v2/users/456003: answered 500"), (403, "rejects the credential")],
 )
-def test_what_aircall_refuses_is_one_line(
+def test_switch_that_aircall_rejects_prints_one_line(
     aircall: SimulatedAircall, ada: SimulatedUser, status: int, said: str
 ) -> None:
     aircall.faults.append(Fault(lambda _: bool(changes(aircall)), answer(status)))
@@ -207,7 +213,7 @@ def test_what_aircall_refuses_is_one_line(
 
 
 @pytest.mark.parametrize(("headers", "waits"), [("on_429", [60]), ("never", [10] * 6)])
-def test_a_used_up_limit_is_waited_for(
+def test_switch_with_a_used_up_rate_limit_waits(
     aircall: SimulatedAircall, ada: SimulatedUser, headers: str, waits: list[int]
 ) -> None:
     clock, said = SimulatedTime(60 * (time.time() // 60 + 1)), list[str]()
@@ -229,7 +235,7 @@ def test_a_used_up_limit_is_waited_for(
     assert said == [f"waiting {seconds}s, to keep within the rate limit" for seconds in waits]
 
 
-def test_since_when_is_what_a_running_exporter_has_seen(
+def test_users_with_a_running_exporter_prints_when_it_saw_each_state_begin(
     aircall: SimulatedAircall, ada: SimulatedUser, tmp_path: Path
 ) -> None:
     def listed() -> dict[int, str | None]:
@@ -251,7 +257,9 @@ def test_since_when_is_what_a_running_exporter_has_seen(
         assert all(others.values())
 
 
-def test_beside_an_exporter_it_takes_what_that_leaves(aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_users_with_a_running_exporter_uses_the_rest_of_the_rate_limit(
+    aircall: SimulatedAircall, tmp_path: Path
+) -> None:
     """One that takes all of the limit leaves so little that a third request has to wait."""
     file = tmp_path / "aircall.yml"
     file.write_text("aircall: {budget_share: 0.995}\n")

@@ -55,7 +55,7 @@ def ours(aircall: SimulatedAircall) -> list[SimulatedWebhook]:
     return [hook for hook in aircall.webhooks.hooks.values() if hook.url == URL]
 
 
-def test_a_webhook_is_created_and_its_token_kept(webhook, aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_webhook_create_stores_the_token(webhook, aircall: SimulatedAircall, tmp_path: Path) -> None:
     code, said, _ = webhook("create", URL)
     created = ours(aircall)[0]
     file = tmp_path / "webhook.token"
@@ -72,7 +72,7 @@ def test_a_webhook_is_created_and_its_token_kept(webhook, aircall: SimulatedAirc
     assert re.search(rf"{URL} +yes +{len(SUBSCRIBED_EVENTS)} +yes", lines[created.id])
 
 
-def test_another_integrations_address_is_not_shown(webhook, aircall: SimulatedAircall) -> None:
+def test_webhook_list_hides_addresses_of_other_integrations(webhook, aircall: SimulatedAircall) -> None:
     aircall.webhooks.add(SimulatedWebhook("https://[no-address", custom_name="Odd"))
     _, said, _ = webhook("list")
     assert "Odd" in said
@@ -80,7 +80,9 @@ def test_another_integrations_address_is_not_shown(webhook, aircall: SimulatedAi
     assert "secret-path" not in said
 
 
-def test_a_token_takes_anothers_place(webhook, aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_webhook_create_repeated_stores_the_two_newest_tokens(
+    webhook, aircall: SimulatedAircall, tmp_path: Path
+) -> None:
     for times in (1, 2, 3):
         assert webhook("create", URL)[0] == 0
         tokens = [hook.token for hook in ours(aircall)]
@@ -94,7 +96,9 @@ def test_a_token_takes_anothers_place(webhook, aircall: SimulatedAircall, tmp_pa
     assert (code, len(ours(aircall))) == (0, 2)
 
 
-def test_what_is_not_there_or_not_ours_stays(webhook, aircall: SimulatedAircall) -> None:
+def test_webhook_delete_of_an_unknown_or_foreign_webhook_is_rejected(
+    webhook, aircall: SimulatedAircall
+) -> None:
     foreign = next(iter(aircall.webhooks.hooks))
     for id_, expected in ((foreign, 4), ("nothing", 3), ("../users", 3)):
         code, said, problem = webhook("delete", id_)
@@ -113,14 +117,16 @@ def test_what_is_not_there_or_not_ours_stays(webhook, aircall: SimulatedAircall)
         "ftp://x/",
     ],
 )
-def test_an_address_that_cannot_be_is_refused(webhook, aircall: SimulatedAircall, url: str) -> None:
+def test_webhook_create_with_an_invalid_address_is_rejected(
+    webhook, aircall: SimulatedAircall, url: str
+) -> None:
     code, _, problem = webhook("create", url)
     assert code == 2
     assert "wanted" in problem
     assert not ours(aircall)
 
 
-def test_where_the_token_cannot_be_kept_no_webhook_is_created(
+def test_webhook_create_without_a_writable_token_file_creates_none(
     webhook, aircall: SimulatedAircall, tmp_path
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -131,7 +137,9 @@ def test_where_the_token_cannot_be_kept_no_webhook_is_created(
 
 
 @pytest.mark.parametrize(("status", "said"), [(403, "rejects the credential"), (500, "answered 500")])
-def test_what_aircall_refuses_is_said(webhook, aircall: SimulatedAircall, status: int, said: str) -> None:
+def test_webhook_create_that_aircall_rejects_prints_one_line(
+    webhook, aircall: SimulatedAircall, status: int, said: str
+) -> None:
     aircall.faults.append(Fault(lambda path: path == "/v1/webhooks", answer(status)))
     code, _, problem = webhook("create", URL)
     assert code == 1

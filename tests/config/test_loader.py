@@ -27,13 +27,13 @@ def file(tmp_path):
     return write
 
 
-def test_nothing_but_the_credential_is_needed(file) -> None:
+def test_load_with_only_the_credential_uses_defaults(file) -> None:
     assert load(None, CREDENTIAL).activity_period == 900
     assert load(file(""), CREDENTIAL).refresh.users == 4 * 3600
     assert load(file("aircall: {api_id: a, api_token: b}"), {}).aircall.api_id == "a"
 
 
-def test_every_key(file, tmp_path) -> None:
+def test_load_of_many_keys_returns_their_values(file, tmp_path) -> None:
     (tmp_path / "token").write_text("from-the-file\n")
     settings = load(
         file(f"""
@@ -62,7 +62,7 @@ caller: masked
     assert (settings.map_users_to_numbers, settings.caller) == (False, "masked")
 
 
-def test_the_webhooks_tokens(file, tmp_path) -> None:
+def test_load_of_webhook_tokens_returns_and_hides_them(file, tmp_path) -> None:
     (tmp_path / "token").write_text("the-n3w-token\nthe-0ld-token\n")
     tokens = {
         "webhook: {token: n3w}": ("n3w",),
@@ -153,7 +153,7 @@ def test_the_webhooks_tokens(file, tmp_path) -> None:
         ("sla: \x00", "is not valid YAML"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(file, text: str, said: str) -> None:
+def test_load_of_an_invalid_file_is_rejected_in_one_line(file, text: str, said: str) -> None:
     path = file(text)
     with pytest.raises(ConfigError) as wrong:
         load(path, CREDENTIAL)
@@ -162,14 +162,14 @@ def test_what_is_wrong_is_said_in_one_line(file, text: str, said: str) -> None:
     assert "\n" not in str(wrong.value)
 
 
-def test_a_missing_credential_says_where_it_can_be_set() -> None:
+def test_load_without_a_token_names_the_places_to_set_it() -> None:
     with pytest.raises(
         ConfigError, match=r"aircall.api_token: missing; set it here, .* AIRCALL_API_TOKEN_FILE"
     ):
         load(None, {"AIRCALL_API_ID": "id"})
 
 
-def test_files_that_cannot_be_read(tmp_path) -> None:
+def test_load_of_an_unreadable_file_is_rejected(tmp_path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(str(tmp_path / "none.yml"), CREDENTIAL)
     (tmp_path / "latin.yml").write_bytes(b"teams: [\xff]")
@@ -177,7 +177,7 @@ def test_files_that_cannot_be_read(tmp_path) -> None:
         load(str(tmp_path / "latin.yml"), CREDENTIAL)
 
 
-def test_the_environment_goes_before_the_file(file, tmp_path) -> None:
+def test_load_of_file_and_environment_prefers_the_environment(file, tmp_path) -> None:
     path = file("aircall: {api_id: file, api_token: file, base_url: 'https://file.example'}")
     (tmp_path / "secret").write_text("from-file\n")
     environ = {
@@ -228,7 +228,7 @@ def test_load_odd_credential_from_the_environment_names_the_variable(
 
 
 @pytest.mark.parametrize(("value", "said"), ODD.items())
-def test_load_odd_credential_from_a_file_names_it_and_what_names_it(
+def test_load_odd_credential_from_a_file_names_the_file_and_its_key(
     file, tmp_path: Path, value: str, said: str
 ) -> None:
     secret = tmp_path / "token"
@@ -299,7 +299,7 @@ def test_load_with_any_token_accepts_printable_ascii_without_quotes_only(token: 
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "é", "id:token\r"])
-def test_a_credential_that_cannot_be_one_is_not_printed(token: str) -> None:
+def test_load_of_an_invalid_token_does_not_print_it(token: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         load(None, CREDENTIAL | {"AIRCALL_API_TOKEN": token})
     assert token not in str(wrong.value)
@@ -322,14 +322,14 @@ def test_a_credential_that_cannot_be_one_is_not_printed(token: str) -> None:
         "aircall: {api_token: 'SECRETTOK}",
     ],
 )
-def test_no_error_prints_a_token(file, text: str) -> None:
+def test_load_of_an_invalid_file_with_a_token_does_not_print_it(file, text: str) -> None:
     with pytest.raises(ConfigError) as wrong:
         load(file(text), CREDENTIAL)
     assert "SECRETTOK" not in str(wrong.value)
     assert "\n" not in str(wrong.value)
 
 
-def test_settings_hide_the_credential() -> None:
+def test_settings_repr_hides_the_credential() -> None:
     assert "the-token" not in repr(load(None, CREDENTIAL | {"AIRCALL_API_TOKEN": "the-token"}))
 
 
@@ -346,7 +346,9 @@ anything = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*Settings.__struct_fields__, "x"]), anything, max_size=5))
-def test_any_content_is_settings_or_one_line(tmp_path_factory, content: dict) -> None:
+def test_load_of_any_content_returns_settings_or_is_rejected_in_one_line(
+    tmp_path_factory, content: dict
+) -> None:
     path = tmp_path_factory.mktemp("fuzz") / "aircall.yml"
     path.write_bytes(msgspec.yaml.encode(content))
     try:
@@ -356,20 +358,20 @@ def test_any_content_is_settings_or_one_line(tmp_path_factory, content: dict) ->
 
 
 @given(st.integers(0, 10**12))
-def test_durations_are_read_as_they_are_written(milliseconds: int) -> None:
+def test_parse_duration_of_a_formatted_duration_returns_it(milliseconds: int) -> None:
     duration = Duration(milliseconds / 1000)
     assert parse_duration(str(duration)) == pytest.approx(duration)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1d12h", 129600), ("500ms", 0.5), ("0", 0), ("1w", 604800)])
-def test_durations_as_prometheus_writes_them(text: str, seconds: float) -> None:
+def test_parse_duration_of_each_unit_returns_seconds(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize(
     "text", ["", "10", "10 s", "-5s", "1m1h", "s", "1.5h", "10S", True, 5, None, [], "١s"]
 )
-def test_anything_else_is_no_duration(text: object) -> None:
+def test_parse_duration_of_anything_else_is_rejected(text: object) -> None:
     with pytest.raises(ValueError, match="a duration such as"):
         parse_duration(text)
 
@@ -398,7 +400,7 @@ def test_anything_else_is_no_duration(text: object) -> None:
         ("mysql://u:secret@h/d", "is of a kind that is not supported"),
     ],
 )
-def test_an_archive_that_cannot_be_is_refused_without_its_password(
+def test_load_of_an_invalid_database_url_is_rejected_without_its_password(
     tmp_path: Path, url: str, problem: str
 ) -> None:
     file = tmp_path / "aircall.yml"
@@ -427,7 +429,7 @@ def test_an_archive_that_cannot_be_is_refused_without_its_password(
         *("sqlite:///file:/calls?vfs=memdb&uri=true", "sqlite:///?cache=shared", "sqlite:///:memory:?x=1"),
     ],
 )
-def test_url_of_database_in_memory_is_refused_in_one_line(tmp_path: Path, url: str) -> None:
+def test_load_of_a_database_in_memory_is_rejected_in_one_line(tmp_path: Path, url: str) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text(f"storage: {{url: '{url}'}}\n", encoding="utf-8")
     for path, environ, where in (
@@ -443,11 +445,11 @@ def test_url_of_database_in_memory_is_refused_in_one_line(tmp_path: Path, url: s
 @pytest.mark.parametrize(
     "url", ["sqlite:////tmp/calls.sqlite", "sqlite:///file:/tmp/c.sqlite?uri=true", "sqlite:///file::memory:"]
 )
-def test_url_of_database_file_is_accepted(url: str) -> None:
+def test_load_of_a_database_file_is_accepted(url: str) -> None:
     assert load(None, CREDENTIAL | {"AIRCALL_STORAGE_URL": url}).storage.url == url
 
 
-def test_the_archive_may_come_from_the_environment(tmp_path: Path) -> None:
+def test_load_of_a_storage_url_from_the_environment_returns_and_hides_it(tmp_path: Path) -> None:
     secret = tmp_path / "url"
     secret.write_text("sqlite:////tmp/elsewhere.sqlite\n", encoding="utf-8")
     settings = load(None, CREDENTIAL | {"AIRCALL_STORAGE_URL_FILE": str(secret)})

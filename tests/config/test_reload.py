@@ -39,7 +39,7 @@ def families(metrics: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", [*leaves(Settings())])
-def test_every_key_is_in_force_or_named(path: str) -> None:
+def test_in_force_after_each_changed_key_applies_or_names_it(path: str) -> None:
     started = Settings(aircall=Aircall("id", "token"))
     before = value(started, path)
     new = OTHER.get(path) or CHANGED[type(before)](before)
@@ -50,7 +50,7 @@ def test_every_key_is_in_force_or_named(path: str) -> None:
     assert in_force(started, started) == (started, ())
 
 
-def test_token_that_replaces_another_is_in_force() -> None:
+def test_in_force_after_a_replaced_token_applies_it() -> None:
     started = with_value(Settings(), "webhook.token", "old")
     for token in ("new", ("new", "old"), ""):
         settings, need_restart = in_force(started, with_value(started, "webhook.token", token))

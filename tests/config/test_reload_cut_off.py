@@ -85,7 +85,7 @@ def reread_loses_nothing(path: Path, file: ConfigFile) -> None:
     assert guarded(after) == before
 
 
-def test_every_key_is_guarded_or_free() -> None:
+def test_settings_keys_are_each_guarded_or_free() -> None:
     known = {*GUARDED, *FREE, *RESTART, *CREDENTIALS, "aircall.api_token"}
     assert known == set(leaves(Settings()))
     assert OTHER.keys() == set(GUARDED)
@@ -125,7 +125,7 @@ def test_reload_without_a_free_key_returns_to_the_default(key: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kept", ["0s", "3y", "200d", "30d"])
-def test_reload_without_retention_is_rejected_whatever_it_was(kept: str, tmp_path: Path) -> None:
+def test_reload_without_retention_is_rejected_for_each_earlier_value(kept: str, tmp_path: Path) -> None:
     path = tmp_path / "aircall.yml"
     path.write_text(f"caller: masked\nstorage: {{retention: {kept}}}\n")
     file = ConfigFile(str(path), SIMULATED_CREDENTIAL)

@@ -66,14 +66,16 @@ def said(lines: list, event: str) -> bool:
     return any(line["event"].startswith(event) for line in lines)
 
 
-def test_all_threads_of_a_healthy_exporter_work(exporter: Running) -> None:
+def test_watchdog_with_working_threads_reports_all_healthy(exporter: Running) -> None:
     assert health(exporter)[0] == 200
     for thread in ("poller", "archive"):
         assert up(exporter, thread) == 1
         assert exporter.scrape().value("aircall_exporter_thread_restarts_total", thread=thread) == 0
 
 
-def test_a_poller_that_hangs_is_told_of_and_the_board_grows_old(exporter: Running, logged: list) -> None:
+def test_watchdog_with_a_poller_that_hangs_fails_health_and_ages_grow(
+    exporter: Running, logged: list
+) -> None:
     hang = Hang()
     exporter.aircall.faults.append(Fault(lambda _: True, hang))
     eventually(lambda: health(exporter)[0] == 503)
@@ -112,7 +114,7 @@ def die() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize(("thread", "doing"), [("poller", (Client, "send")), ("archive", (Archive, "save"))])
-def test_a_thread_that_dies_is_started_again_and_nothing_is_lost(
+def test_watchdog_with_a_thread_that_dies_restarts_it_and_loses_no_call(
     exporter: Running, logged: list, monkeypatch: pytest.MonkeyPatch, thread: str, doing: tuple[type, str]
 ) -> None:
     miss_a_call(exporter.account)
@@ -126,7 +128,7 @@ def test_a_thread_that_dies_is_started_again_and_nothing_is_lost(
     assert said(logged, "thread died, restarted")
 
 
-def test_an_archive_that_hangs_is_told_of_and_loses_nothing(
+def test_watchdog_with_an_archive_that_hangs_fails_health_and_loses_no_call(
     exporter: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()

@@ -79,7 +79,7 @@ def post(inbox: Inbox) -> Iterator[Post]:
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_body_without_a_valid_token_is_refused_without_being_decoded(
+def test_webhook_body_without_a_valid_token_is_rejected_undecoded(
     body: bytes, post: Post, metrics: WebhookMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def must_not(*_: object) -> None:
@@ -110,7 +110,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("first", [True, False], ids=["token-first", "token-last"])
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
-def test_broken_event_with_a_valid_token_is_accepted(
+def test_webhook_body_that_is_broken_with_a_valid_token_is_accepted(
     data: bytes, first: bool, post: Post, inbox: Inbox
 ) -> None:
     token = json.dumps({"token": TOKEN}).encode()[1:-1]
@@ -121,7 +121,7 @@ def test_broken_event_with_a_valid_token_is_accepted(
     assert [delivery.name for delivery in inbox.take(0)] == ["call.created"]
 
 
-def test_broken_body_with_a_valid_token_in_another_place_is_refused(post: Post, inbox: Inbox) -> None:
+def test_webhook_body_with_a_valid_token_in_another_place_is_rejected(post: Post, inbox: Inbox) -> None:
     inner = json.dumps({"token": TOKEN}).encode()
     for body in (
         b'{"token": "wrong", "event": "call.created", "timestamp": 1, "data": [NaN, ' + inner + b"]}",
@@ -144,7 +144,7 @@ JSON = st.recursive(
 
 @settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["token", "event", "data", "x"]), JSON), st.booleans())
-def test_sender_of_finds_the_token_that_the_body_has(content: dict[str, object], ascii_only: bool) -> None:
+def test_sender_of_a_body_with_a_token_returns_it(content: dict[str, object], ascii_only: bool) -> None:
     """Also with NaN and infinities, which Python's JSON may hold."""
     body = json.dumps(content, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     token = Delivery(body).token
@@ -153,5 +153,5 @@ def test_sender_of_finds_the_token_that_the_body_has(content: dict[str, object],
 
 
 @given(st.binary(max_size=200) | st.builds(lambda a, b: a + b'"token":' + b, st.binary(), st.binary()))
-def test_sender_of_reads_any_bytes(body: bytes) -> None:
+def test_sender_of_any_bytes_returns_a_limited_number_of_tokens(body: bytes) -> None:
     assert len(sender_of(body).tokens) <= MAX_CLAIMS
