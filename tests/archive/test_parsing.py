@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Test the notations of times in searches."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

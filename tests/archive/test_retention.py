@@ -1,4 +1,6 @@
-"""Calls past their retention are removed, and what they were counted for stays."""
+"""Test the removal of calls past their retention, whose counts stay."""
+
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +17,7 @@ from tests.support.archive_contents import rows
 from tests.support.calls import live
 
 DAY = 86_400.0
-KEPT = Storage(retention=Duration(30 * DAY))
+KEPT_30_DAYS = Storage(retention=Duration(30 * DAY))
 
 
 def test_retention_of_expired_calls_removes_them_and_keeps_counters(database: str) -> None:
@@ -39,7 +41,7 @@ def test_retention_of_expired_calls_removes_them_and_keeps_counters(database: st
 def test_retention_of_calls_that_are_fetched_again_counts_them_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
-    kept_for = {
+    settings: dict[str, Any] = {
         "activity_period": Duration(5 * 86400),
         "storage": Storage(retention=Duration(86400)),
     }
@@ -47,20 +49,20 @@ def test_retention_of_calls_that_are_fetched_again_counts_them_once(database: st
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + day * 86400)
         account.miss(call.id, "short_abandoned", at=NOON + day * 86400 + 5)
         account.advance(NOON + day * 86400 + 60)
-        assert live(database, account, 180, **kept_for) == day + 1
+        assert live(database, account, 180, **settings) == day + 1
     assert len(rows(database)) == 1
 
 
 def test_retention_of_calls_that_are_fetched_late_counts_them_first(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
-    kept_for = {"storage": Storage(retention=Duration(86400))}
-    live(database, account, 60, **kept_for)
+    settings: dict[str, Any] = {"storage": Storage(retention=Duration(86400))}
+    live(database, account, 60, **settings)
     for hour in range(2, 72):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + hour * 3600)
         account.miss(call.id, "short_abandoned", at=NOON + hour * 3600 + 5)
     account.advance(NOON + 72 * 3600)
-    assert live(database, account, 240, **kept_for) == 70
+    assert live(database, account, 240, **settings) == 70
     assert 20 < len(rows(database)) < 25
 
 
@@ -94,36 +96,36 @@ def old_calls(database: str) -> SimulatedAccount:
 
 
 @pytest.mark.parametrize(
-    "served",
+    "clocks",
     [
         pytest.param({"clock_skew": -40 * DAY}, id="machine 40 d ahead"),
         pytest.param({"clock_skew": -200 * DAY}, id="machine 200 d ahead"),
-        pytest.param({"date_error": 40 * DAY}, id="Date 40 d ahead"),
-        pytest.param({"date_error": 200 * DAY}, id="Date 200 d ahead"),
-        pytest.param({"date_error": 40 * DAY, "clock_skew": -60 * DAY}, id="both ahead, differently"),
+        pytest.param({"date_error": 40 * DAY}, id="Date header 40 d ahead"),
+        pytest.param({"date_error": 200 * DAY}, id="Date header 200 d ahead"),
+        pytest.param({"date_error": 40 * DAY, "clock_skew": -60 * DAY}, id="both ahead by different times"),
     ],
 )
 @pytest.mark.parametrize("reachable", [True, False])
 def test_retention_with_clocks_that_disagree_deletes_nothing(
-    database: str, old_calls: SimulatedAccount, served: dict[str, float], reachable: bool
+    database: str, old_calls: SimulatedAccount, clocks: dict[str, float], reachable: bool
 ) -> None:
     with (
         capture_logs() as lines,
-        polled(old_calls, archive=Archive(database), served=served, storage=KEPT) as world,
+        polled(old_calls, archive=Archive(database), served=clocks, storage=KEPT_30_DAYS) as world,
     ):
         if not reachable:
             world.aircall.faults.append(Fault(lambda _: True, faults.close_connection))
         world.live(240)
     assert len(rows(database)) == 240
-    said = [line for line in lines if line["event"].startswith("removal of old calls deferred until")]
-    assert len(said) == 1
-    assert ("difference" in said[0]) == reachable
+    deferred = [line for line in lines if line["event"].startswith("removal of old calls deferred until")]
+    assert len(deferred) == 1
+    assert ("difference" in deferred[0]) == reachable
 
 
 def test_retention_with_a_clock_set_ahead_while_running_deletes_nothing(
     database: str, old_calls: SimulatedAccount
 ) -> None:
-    with polled(old_calls, archive=Archive(database), storage=KEPT) as world:
+    with polled(old_calls, archive=Archive(database), storage=KEPT_30_DAYS) as world:
         world.live_until_complete()
         for machine, date in ((40 * DAY, 0.0), (0.0, 40 * DAY)):
             world.time.wall_error, world.aircall.date_error = machine, date
@@ -144,8 +146,8 @@ def test_retention_with_clocks_that_agree_again_deletes_and_logs_the_number(
         world.time.wall_error = 0.0
         world.live(180)
     assert len(rows(database)) == 120
-    said = [line for line in lines if line["event"] == "calls past their retention removed"]
-    assert [line["calls"] for line in said] == [120]
+    removed = [line for line in lines if line["event"] == "calls past their retention removed"]
+    assert [line["calls"] for line in removed] == [120]
 
 
 def test_agreed_time_of_two_clocks_that_agree_is_the_earlier() -> None:

@@ -1,4 +1,4 @@
-"""Tables are created when an archive is opened first; an archive of another version is rejected."""
+"""Test the creation of tables and views, and archives of another version."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment
-from exporter.archive import schema, tables
+from exporter.archive import schema
 from exporter.archive.criteria import Criteria
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
@@ -109,12 +109,12 @@ def test_load_replaces_a_view_only_if_its_definition_has_changed(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive, executed = Archive(database), list[str]()
-    event.listen(archive._engine, "before_cursor_execute", lambda *given: executed.append(given[2]))
+    event.listen(archive._engine, "before_cursor_execute", lambda *arguments: executed.append(arguments[2]))
     archive.load()
     executed.clear()
     archive.load()
     assert not [statement for statement in executed if "VIEW" in statement]
-    monkeypatch.setitem(tables.VIEWS, "call_tag_names", "SELECT 'VIP' AS tag")
+    monkeypatch.setitem(VIEWS, "call_tag_names", "SELECT 'VIP' AS tag")
     archive.load()
     with connected(database) as connection:
         assert connection.scalar(text("SELECT tag FROM call_tag_names")) == "VIP"
@@ -148,7 +148,7 @@ def test_load_with_a_view_that_another_depends_on_keeps_that_view(
     Archive(database).load()
     with connected(database) as connection:
         connection.execute(text("CREATE VIEW mine AS SELECT id FROM call_history"))
-    monkeypatch.setitem(tables.VIEWS, "call_history", "SELECT id FROM calls")
+    monkeypatch.setitem(VIEWS, "call_history", "SELECT id FROM calls")
     with capture_logs() as logs:
         Archive(database).load()
     assert [line["event"] for line in logs] == [
