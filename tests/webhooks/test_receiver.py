@@ -1,4 +1,4 @@
-"""Bodies that anybody can send to the webhook: without a valid token they cost next to nothing."""
+"""Test bodies sent to the webhook: without a valid token they are not decoded."""
 
 import json
 import time
@@ -22,12 +22,12 @@ from exporter.webhooks.metrics import WebhookMetrics
 from exporter.webhooks.receiver import MAX_BODY_BYTES, PATH, webhook
 
 TOKEN = 'a token, with "quotes", \\ and é'
-TIMES = count(1619005327)
-"""A different one for each event: an event that comes again is not accepted."""
+TIMESTAMPS = count(1619005327)
+"""A different timestamp for each event, because a repeated event is not accepted."""
 
 
 def fill(start: bytes, piece: bytes, end: bytes) -> bytes:
-    """Return the largest body of this kind that is read."""
+    """Return the largest body that is accepted, filled with a piece."""
     return start + piece * ((MAX_BODY_BYTES - len(start) - len(end)) // len(piece)) + end
 
 
@@ -82,17 +82,17 @@ def post(inbox: Inbox) -> Iterator[Post]:
 def test_webhook_body_without_a_valid_token_is_rejected_undecoded(
     body: bytes, post: Post, metrics: WebhookMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def must_not(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise AssertionError("the body is decoded")
 
     for module in (decoding, receiver):
-        monkeypatch.setattr(module, "repaired", must_not)
-    monkeypatch.setattr("exporter.webhooks.inbox.Delivery", must_not)
+        monkeypatch.setattr(module, "repaired", fail)
+    monkeypatch.setattr("exporter.webhooks.inbox.Delivery", fail)
     assert len(sender_of(body).tokens) <= MAX_CLAIMS
-    refused = metrics.events.labels("other", "unauthorized")._value
-    before = refused.get()
+    rejected = metrics.events.labels("other", "unauthorized")._value
+    before = rejected.get()
     assert post(body) == 401
-    assert refused.get() == before + 1
+    assert rejected.get() == before + 1
 
 
 BROKEN = {
@@ -108,13 +108,13 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["token-first", "token-last"])
+@pytest.mark.parametrize("first", [True, False], ids=["token first", "token last"])
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
 def test_webhook_body_that_is_broken_with_a_valid_token_is_accepted(
     data: bytes, first: bool, post: Post, inbox: Inbox
 ) -> None:
     token = json.dumps({"token": TOKEN}).encode()[1:-1]
-    rest = b'"resource": "call", "event": "call.created", "timestamp": %d, "data": ' % next(TIMES) + data
+    rest = b'"resource": "call", "event": "call.created", "timestamp": %d, "data": ' % next(TIMESTAMPS) + data
     body = b"{" + b", ".join([token, rest] if first else [rest, token]) + b"}"
     assert Delivery(body).token == TOKEN
     assert post(body) == 200
@@ -143,13 +143,20 @@ JSON = st.recursive(
 
 
 @settings(max_examples=50)
-@given(st.dictionaries(st.sampled_from(["token", "event", "data", "x"]), JSON), st.booleans())
-def test_sender_of_a_body_with_a_token_returns_it(content: dict[str, object], ascii_only: bool) -> None:
-    """Also with NaN and infinities, which Python's JSON may hold."""
-    body = json.dumps(content, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    token = Delivery(body).token
-    if isinstance(content.get("token"), str) and token:
-        assert token in sender_of(body).tokens
+@given(
+    st.dictionaries(st.sampled_from(["event", "data", "x"]), JSON),
+    st.text(min_size=1, max_size=40),
+    st.booleans(),
+    st.booleans(),
+)
+def test_sender_of_a_body_with_a_token_returns_it(
+    content: dict[str, object], token: str, first: bool, ascii_only: bool
+) -> None:
+    """The content may have NaN and infinities, which Python writes to JSON."""
+    fields = {"token": token} | content if first else content | {"token": token}
+    body = json.dumps(fields, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert Delivery(body).token == token
+    assert token in sender_of(body).tokens
 
 
 @given(st.binary(max_size=200) | st.builds(lambda a, b: a + b'"token":' + b, st.binary(), st.binary()))
