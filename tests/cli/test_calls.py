@@ -1,4 +1,4 @@
-"""The command `calls`: what it prints, and how it ends."""
+"""Test the command `calls`: its output, errors and exit codes."""
 
 import csv
 import io
@@ -45,9 +45,9 @@ def test_calls_as_a_table_ends_with_the_totals_of_all_matches(kept_archive: Kept
         f"answered in {totals.average_seconds_to_answer:.0f}s on average",
     ):
         assert part in line
-    nothing = command(kept_archive.url, *DAY, "--tag=nobody's")
-    assert nothing.code == 3
-    assert nothing.out.splitlines()[-1].startswith("0 calls, ")
+    empty = command(kept_archive.url, *DAY, "--tag=no such tag")
+    assert empty.code == 3
+    assert empty.out.splitlines()[-1].startswith("0 calls, ")
 
 
 def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive: Kept) -> None:
@@ -65,14 +65,14 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
     printed = command(kept_archive.url, *DAY, *unknown, "--format=json")
     assert (printed.code, printed.out) == (3, "")
     first, *others = printed.err.splitlines()
-    knows_no = "the archive has no"
+    unknown_name = "the archive has no"
     assert first == (
-        f'aircall-exporter: calls: --user: {knows_no} user "{misspelt}", did you mean "{user.name}"?'
+        f'aircall-exporter: calls: --user: {unknown_name} user "{misspelt}", did you mean "{user.name}"?'
     )
     assert others == [
-        f'aircall-exporter: calls: --user: {knows_no} user "77"',
-        f'aircall-exporter: calls: --team: {knows_no} team "Nobody\'s"',
-        f'aircall-exporter: calls: --number: {knows_no} number "\\u001b[2J"',
+        f'aircall-exporter: calls: --user: {unknown_name} user "77"',
+        f'aircall-exporter: calls: --team: {unknown_name} team "Nobody\'s"',
+        f'aircall-exporter: calls: --number: {unknown_name} number "\\u001b[2J"',
     ]
     both = command(kept_archive.url, *DAY, known[0], "--user=77", "--format=json")
     assert (both.code, both.err.count("\n")) == (0, 1)
@@ -80,7 +80,7 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "error"),
     [
         (["--to=now"], "required: --from"),
         (["--from=yesterday"], '--from: found "yesterday", wanted a time such as 2026-11-23'),
@@ -92,11 +92,11 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
     ],
 )
 def test_calls_with_an_invalid_argument_prints_one_line(
-    kept_archive: Kept, arguments: list[str], said: str
+    kept_archive: Kept, arguments: list[str], error: str
 ) -> None:
     printed = command(kept_archive.url, *arguments)
     assert (printed.code, printed.out, printed.err.count("\n")) == (2, "", 1)
-    assert said in printed.err
+    assert error in printed.err
 
 
 def test_calls_without_an_archive_fails_with_one_line(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_calls_without_an_archive_fails_with_one_line(tmp_path: Path) -> None:
 def test_call_table_with_formulas_or_control_characters_escapes_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    evil = CallResult(
+    hostile = CallResult(
         id=1,
         direction="inbound",
         status="done",
@@ -134,11 +134,11 @@ def test_call_table_with_formulas_or_control_characters_escapes_them(
         voicemail=False,
         asset="",
     )
-    call_table.as_csv([evil], UTC)
+    call_table.as_csv([hostile], UTC)
     row = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert (row["user"], row["number"], row["caller"]) == ("'=1+1", "'@x", "+33 1 22")
     assert row["tags"].startswith("'-x")
-    call_table.as_table([evil], UTC)
+    call_table.as_table([hostile], UTC)
     assert "\x1b[2J" not in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""`calls` and `forget` exit with FAILED after any error of the archive."""
+"""Test that `calls` and `forget` exit with FAILED after any error of the archive."""
 
 import sqlite3
 import subprocess
@@ -44,24 +44,24 @@ def cut_off(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
 
 
-def become_a_directory(file: Path) -> None:
+def replace_by_directory(file: Path) -> None:
     file.unlink()
     file.mkdir()
 
 
-def lose_a_table(file: Path) -> None:
+def drop_table(file: Path) -> None:
     execute(file, "DROP TABLE calls")
 
 
-def lose_the_version(file: Path) -> None:
+def delete_version(file: Path) -> None:
     execute(file, "DELETE FROM state WHERE name = 'version'")
 
 
-def break_the_version(file: Path) -> None:
+def invalidate_version(file: Path) -> None:
     execute(file, "UPDATE state SET value = 'x' WHERE name = 'version'")
 
 
-def be_of_a_newer_version(file: Path) -> None:
+def raise_version(file: Path) -> None:
     execute(file, "UPDATE state SET value = '99' WHERE name = 'version'")
 
 
@@ -78,11 +78,11 @@ DAMAGES = [
     empty,
     fill_with_garbage,
     cut_off,
-    become_a_directory,
-    lose_a_table,
-    lose_the_version,
-    break_the_version,
-    be_of_a_newer_version,
+    replace_by_directory,
+    drop_table,
+    delete_version,
+    invalidate_version,
+    raise_version,
 ]
 
 
@@ -99,7 +99,7 @@ def test_command_on_damaged_archive_fails(file: Path, damage: Callable[[Path], N
 
 def test_command_without_a_database_server_fails() -> None:
     for name, arguments in COMMANDS:
-        printed = command(f"postgresql+psycopg://aircall@{free_address()}/nobody", *arguments, name=name)
+        printed = command(f"postgresql+psycopg://aircall@{free_address()}/missing", *arguments, name=name)
         assert printed.code == ExitCode.FAILED
         assert printed.err.count("\n") == 1
 

@@ -1,4 +1,4 @@
-"""A signal at any time ends each command with 128 plus its number, and without a traceback."""
+"""Test that a signal at any time ends each command with 128 plus its number, and without a traceback."""
 
 import json
 import os
@@ -62,7 +62,7 @@ POINTS = {
     "webhook create https://a.example/webhook": ["exporter.aircall.client.Client.send"],
     "check-config aircall.yml": ["exporter.cli.check_config.load", "exporter.cli.streams.flush_output"],
 }
-"""For each command, functions that send the signal instead of what they usually do."""
+"""For each command, functions that are replaced by one that sends the signal."""
 
 DURING_CALL = """
 import json, os, sys, tempfile
@@ -85,7 +85,7 @@ for command, function, number in json.loads(sys.argv[1]):
     printed.seek(0)
     print(json.dumps([command, function, number, code, printed.read()]))
 """
-"""Runs each command in a process of its own."""
+"""Runs each command in a separate process."""
 
 
 def test_signal_during_a_call_ends_every_command(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Commands on terminals that are not UTF-8, and with streams that are closed or that nobody reads."""
+"""Test commands on terminals that are not UTF-8, and with streams that are closed or not read."""
 
 import csv
 import io
@@ -66,9 +66,9 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize(("command", "shown"), COMMANDS.items(), ids=COMMANDS)
+@pytest.mark.parametrize(("command", "expected"), COMMANDS.items(), ids=COMMANDS)
 def test_command_on_an_ascii_terminal_replaces_other_characters(
-    aircall: SimulatedAircall, storage: str, tmp_path: Path, command: str, shown: str
+    aircall: SimulatedAircall, storage: str, tmp_path: Path, command: str, expected: str
 ) -> None:
     (tmp_path / "é.yml").write_text("sla: 5s\n")
     user = str(next(iter(aircall.account.users)))
@@ -76,7 +76,7 @@ def test_command_on_an_ascii_terminal_replaces_other_characters(
     arguments = [replaced.get(word, word) for word in command.split()]
     done = run(*arguments, **ASCII, **credential(aircall))
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
-    assert shown in done.stdout.decode("ascii")
+    assert expected in done.stdout.decode("ascii")
 
 
 def test_demo_on_an_ascii_terminal_starts() -> None:
