@@ -38,6 +38,14 @@ def credential(aircall: SimulatedAircall) -> dict[str, str]:
     }
 
 
+def receive_interrupts() -> None:
+    """Make a child process receive SIGINT, also if its parent was started in the background of a shell.
+
+    A shell lets such a process ignore SIGINT, and its children inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Process:
     """A running exporter. `lines` are its log lines."""
 

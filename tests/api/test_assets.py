@@ -1,4 +1,4 @@
-"""Links to recordings and voicemail that always work, although Aircall's own die within the hour."""
+"""Test the permanent links to recordings and voicemails."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def exporter() -> Iterator[Running]:
         yield exporter
 
 
-def recorded(exporter: Running, age: float) -> SimulatedCall:
+def recorded_call(exporter: Running, age: float) -> SimulatedCall:
     account = exporter.account
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     call = account.ring_in(number, "+33 1 11 11 11 11", at=time.time() - age)
@@ -39,8 +39,8 @@ def listen(exporter: Running, call_id: int | str, asset: str = "recording") -> r
     return requests.get(address, allow_redirects=False, timeout=30)
 
 
-def test_the_link_of_an_old_call_is_fresh(exporter: Running) -> None:
-    call = recorded(exporter, age=90 * 86_400)
+def test_recording_of_an_old_call_redirects_to_a_fresh_link(exporter: Running) -> None:
+    call = recorded_call(exporter, age=90 * 86_400)
     answer = listen(exporter, call.id)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (302, "no-store")
     link = urlsplit(answer.headers["Location"])
@@ -48,8 +48,8 @@ def test_the_link_of_an_old_call_is_fresh(exporter: Running) -> None:
     assert int(parse_qs(link.query)["Expires"][0]) > time.time() + 3000
 
 
-def test_what_there_is_not_is_said(exporter: Running) -> None:
-    call = recorded(exporter, age=3600)
+def test_asset_that_does_not_exist_returns_404_with_the_reason(exporter: Running) -> None:
+    call = recorded_call(exporter, age=3600)
     for call_id, asset, problem in (
         (call.id, "voicemail", f"call {call.id} has no voicemail"),
         (10**18 - 1, "recording", f"call {10**18 - 1} has no recording"),
@@ -66,19 +66,20 @@ def test_what_there_is_not_is_said(exporter: Running) -> None:
     assert all(request.path.startswith(("/v1/", "/v2/")) for request in exporter.aircall.requests)
 
 
-def test_every_link_costs_one_request_of_the_budget(exporter: Running) -> None:
-    call = recorded(exporter, age=3600)
-    before = exporter.service.latest.status.budget
-    asked = len(exporter.aircall.requests)
+def test_recording_sends_one_request_and_spends_it_from_the_budget(exporter: Running) -> None:
+    call = recorded_call(exporter, age=3600)
+    sent = len(exporter.aircall.requests)
     assert listen(exporter, call.id).status_code == 302
-    paths = [request.path for request in list(exporter.aircall.requests)[asked:]]
+    paths = [request.path for request in list(exporter.aircall.requests)[sent:]]
     assert paths.count(f"/v1/calls/{call.id}") == 1
-    assert exporter.service.latest.status.budget == before
+    eventually(lambda: exporter.service._poller.budget.spent == len(exporter.aircall.requests))
 
 
-def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_while_aircall_hangs_return_503_or_504(
+    exporter: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client_requests, "TIMEOUT_S", 2.0)
-    call, hang = recorded(exporter, age=3600), Hang()
+    call, hang = recorded_call(exporter, age=3600), Hang()
     exporter.aircall.faults.append(Fault(lambda path: path == f"/v1/calls/{call.id}", hang))
     try:
         with ThreadPoolExecutor(12) as clients:
@@ -90,7 +91,7 @@ def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.
     eventually(lambda: listen(exporter, call.id).status_code == 302, within=60)
 
 
-def test_it_is_part_of_the_api(exporter: Running) -> None:
+def test_recording_without_the_api_enabled_returns_403(exporter: Running) -> None:
     with running(exporter.account, served={"rate_limit": 600}) as other:
         assert listen(other, 1).status_code == 403
 
@@ -98,6 +99,6 @@ def test_it_is_part_of_the_api(exporter: Running) -> None:
 @pytest.mark.parametrize(
     "link", ["javascript:alert(1)", "data:text/html,x", "//host/x", "https://", "http://[", "https://a\r\nb"]
 )
-def test_a_link_that_would_run_in_the_browser_is_not_followed(link: str) -> None:
+def test_leads_to_the_web_for_an_unsafe_link_is_false(link: str) -> None:
     assert not leads_to_the_web(link)
     assert leads_to_the_web("https://assets.aircall.io/calls/1/recording?Expires=1")

@@ -1,4 +1,4 @@
-"""`GET /api/v1/calls`: pages that nothing shifts, one line where something is wrong, no harm to scrapes."""
+"""Test `GET /api/v1/calls`: its pages, its errors, and its effect on scrapes."""
 
 import asyncio
 import threading
@@ -17,8 +17,9 @@ from sqlalchemy import create_engine
 
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails
-from exporter.api import query, searches
+from exporter.api import searches
 from exporter.api.answers import Calls
+from exporter.api.query import Cursor, read_query
 from exporter.archive import database as databases
 from exporter.archive.search import FoundTotals
 from exporter.archive.store import Archive
@@ -42,14 +43,14 @@ def address(kept_archive: Kept) -> Iterator[str]:
         yield address
 
 
-def test_an_answer_has_calls_totals_and_where_to_go_on(kept_archive: Kept, address: str) -> None:
+def test_calls_with_criteria_returns_their_fields_and_the_next_page(kept_archive: Kept, address: str) -> None:
     answer = ask(address, [*PERIOD, ("limit", "20"), ("missed", "true")])
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.headers["Cache-Control"] == "no-store"
-    read = msgspec.json.decode(answer.content, type=Calls)
-    assert len(read.calls) == 20
-    assert read.next
-    for listed in read.calls:
+    page = msgspec.json.decode(answer.content, type=Calls)
+    assert len(page.calls) == 20
+    assert page.next
+    for listed in page.calls:
         call = kept_archive.account.calls[listed.id]
         assert (listed.started_at, listed.ended_at) == (call.started_at, call.ended_at)
         number = (call.number.id, call.number.name) if call.number else (None, "")
@@ -59,7 +60,7 @@ def test_an_answer_has_calls_totals_and_where_to_go_on(kept_archive: Kept, addre
         assert (listed.ended_at_iso, listed.answered_at_iso) == (ended, None)
 
 
-def test_a_page_is_as_long_as_asked_for(kept_archive: Kept, address: str) -> None:
+def test_calls_with_a_limit_returns_a_page_of_that_length(kept_archive: Kept, address: str) -> None:
     expected = len(kept_archive.calls)
     assert expected > 100
     assert len(ask(address, PERIOD).json()["calls"]) == 100
@@ -69,44 +70,46 @@ def test_a_page_is_as_long_as_asked_for(kept_archive: Kept, address: str) -> Non
     assert (len(exactly["calls"]), exactly["next"]) == (expected, None)
 
 
-def test_pages_of_any_length_hold_each_call_once(kept_archive: Kept, address: str) -> None:
+def test_calls_in_pages_of_any_length_returns_each_call_once(kept_archive: Kept, address: str) -> None:
     expected = [call.id for call in kept_archive.matching(KEPT)]
-    assert len({call.started_at for call in kept_archive.calls}) < len(expected), "some begin together"
+    assert len({call.started_at for call in kept_archive.calls}) < len(expected), (
+        "no two calls begin at the same time"
+    )
     for limit in (1, 7):
         answers = pages(address, [*PERIOD, ("limit", str(limit))])
         assert [call["id"] for answer in answers for call in answer["calls"]] == expected
 
 
-def test_calls_that_arrive_meanwhile_shift_nothing(new_database: Callable[[], str]) -> None:
+def test_calls_in_pages_while_calls_arrive_returns_the_same_calls(new_database: Callable[[], str]) -> None:
     database = new_database()
     fill(database, calls=250)
     archive = Archive(database)
-    asked = [("from", str(START)), ("to", str(END)), ("limit", "40"), ("direction", "inbound")]
+    query = [("from", str(START)), ("to", str(END)), ("limit", "40"), ("direction", "inbound")]
     with served(archive) as address:
-        expected = [call["id"] for page in pages(address, asked) for call in page["calls"]]
-        seen, totals = [], []
-        for number, page in enumerate(pages(address, asked)):
-            seen += [call["id"] for call in page["calls"]]
+        expected = [call["id"] for page in pages(address, query) for call in page["calls"]]
+        ids, totals = [], []
+        for number, page in enumerate(pages(address, query)):
+            ids += [call["id"] for call in page["calls"]]
             totals.append(page["totals"])
             call = Call(number + 1, "inbound", "done", END, None, END)
             archive.save(Batch(records={call.id: CallRecord(call, CallDetails(), "full")}))
-        assert seen == expected
+        assert ids == expected
         assert len(totals) > 3
         assert all(each == totals[0] for each in totals)
-        assert len([call for page in pages(address, asked) for call in page["calls"]]) > len(expected)
+        assert len([call for page in pages(address, query) for call in page["calls"]]) > len(expected)
 
 
-def test_a_period_told_from_now_stays_where_it_was() -> None:
-    asked = query.read_query([("from", "2h"), ("tag", "a&b"), ("tag", "ü")], now=1_780_000_000.5)
+def test_query_next_of_a_period_relative_to_now_keeps_the_period() -> None:
+    first = read_query([("from", "2h"), ("tag", "a&b"), ("tag", "ü")], now=1_780_000_000.5)
     nothing = FoundTotals(0, 0, 0, 0, 0, 0, 0, None)
-    following = asked.next(query.Cursor(1, 2, nothing))
-    again = query.read_query(parse_qsl(urlsplit(following).query), now=1_780_009_000)
-    assert again.criteria == asked.criteria
-    assert (again.cursor, again.limit) == (query.Cursor(1, 2, nothing), 100)
+    following = first.next(Cursor(1, 2, nothing))
+    second = read_query(parse_qsl(urlsplit(following).query), now=1_780_009_000)
+    assert second.criteria == first.criteria
+    assert (second.cursor, second.limit) == (Cursor(1, 2, nothing), 100)
 
 
 @pytest.mark.parametrize(
-    ("asked", "error"),
+    ("query", "error"),
     [
         ([], "from: missing, wanted a time such as 2026-11-23"),
         ([("from", "yesterday")], 'from: found "yesterday", wanted a time such as'),
@@ -124,14 +127,16 @@ def test_a_period_told_from_now_stays_where_it_was() -> None:
         ([("from", "1h")] + [("tag", "a")] * 501, "tag: found 501 options, wanted at most 500"),
     ],
 )
-def test_what_is_wrong_is_one_line(address: str, asked: list[tuple[str, str]], error: str) -> None:
-    answer = ask(address, asked)
+def test_calls_with_an_invalid_query_returns_400_in_one_line(
+    address: str, query: list[tuple[str, str]], error: str
+) -> None:
+    answer = ask(address, query)
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(error)
     assert answer.json().keys() == {"error"}
 
 
-def test_off_unless_it_is_enabled() -> None:
+def test_calls_without_the_api_enabled_returns_403() -> None:
     with served(None) as address:
         for path in ("calls?from=1h", "openapi.json", "calls/1/recording"):
             answer = requests.get(f"{address}/api/v1/{path}", timeout=10)
@@ -139,12 +144,12 @@ def test_off_unless_it_is_enabled() -> None:
             assert answer.text == "The calls API is not enabled, see --web.enable-api.\n"
 
 
-def test_nothing_but_reading(address: str) -> None:
+def test_calls_with_another_method_than_get_returns_405(address: str) -> None:
     for method in ("POST", "PUT", "DELETE"):
         assert requests.request(method, f"{address}/api/v1/calls?from=1h", timeout=10).status_code == 405
 
 
-def test_beside_the_metrics_of_a_running_exporter() -> None:
+def test_calls_of_a_running_exporter_returns_its_calls() -> None:
     account = SimulatedAccount(start=time.time(), calls_per_hour=0)
     call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11")
     with running(account, api=True) as exporter:
@@ -155,15 +160,15 @@ def test_beside_the_metrics_of_a_running_exporter() -> None:
         eventually(lambda: found() == [call.id])
 
 
-def test_an_archive_that_is_away_is_said_in_one_line(postgres_server: Postgres) -> None:
+def test_calls_without_a_usable_archive_returns_503_in_one_line(postgres_server: Postgres) -> None:
     with served(Archive(postgres_server.database("gone"))) as address:
-        not_yet = ask(address, [("from", "1h")])
+        without_tables = ask(address, [("from", "1h")])
         postgres_server.stop()
         try:
-            away = ask(address, [("from", "1h")])
+            unavailable = ask(address, [("from", "1h")])
         finally:
             postgres_server.start()
-    for answer in (not_yet, away):
+    for answer in (without_tables, unavailable):
         assert answer.status_code == 503
         assert answer.json()["error"].startswith("the archive cannot be searched now: ")
         assert "\n" not in answer.json()["error"]
@@ -171,7 +176,7 @@ def test_an_archive_that_is_away_is_said_in_one_line(postgres_server: Postgres) 
 
 @contextmanager
 def locked(database: str) -> Iterator[None]:
-    """Have all searches wait for a lock."""
+    """Make all searches wait for a lock."""
     engine = create_engine(database)
     with engine.connect() as connection:
         connection.exec_driver_sql("LOCK TABLE calls IN ACCESS EXCLUSIVE MODE")
@@ -179,7 +184,7 @@ def locked(database: str) -> Iterator[None]:
     engine.dispose()
 
 
-def test_searches_that_hang_hold_up_no_scrape(
+def test_scrape_while_all_searches_hang_is_answered(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "0")
@@ -189,15 +194,17 @@ def test_searches_that_hang_hold_up_no_scrape(
         eventually(lambda: exporter.scrape().value("aircall_archive_up"))
         with ThreadPoolExecutor() as clients:
             with locked(database):
-                asked = [clients.submit(ask, exporter.url, [("from", "1h")]) for _ in range(4)]
-                eventually(lambda: searching(database) == searches.MAX_CONCURRENT)
+                answers = [clients.submit(ask, exporter.url, [("from", "1h")]) for _ in range(4)]
+                eventually(lambda: waiting_searches(database) == searches.MAX_CONCURRENT)
                 eventually(lambda: exporter.scrape().value("aircall_up"))
-                assert searching(database) == searches.MAX_CONCURRENT
-                assert not any(answer.done() for answer in asked)
-            assert [answer.result().status_code for answer in asked] == [200] * 4
+                assert waiting_searches(database) == searches.MAX_CONCURRENT
+                assert not any(answer.done() for answer in answers)
+            assert [answer.result().status_code for answer in answers] == [200] * 4
 
 
-def test_the_process_ends_without_waiting_for_a_search(postgres_server: Postgres, tmp_path: Path) -> None:
+def test_exporter_terminated_during_a_search_does_not_wait_for_it(
+    postgres_server: Postgres, tmp_path: Path
+) -> None:
     database = postgres_server.database("ending")
     (tmp_path / "aircall.yml").write_text(yaml.safe_dump({"storage": {"url": database}}))
     with SimulatedAircall(SimulatedAccount(users=6, calls_per_hour=0, start=time.time())) as aircall:
@@ -210,14 +217,14 @@ def test_the_process_ends_without_waiting_for_a_search(postgres_server: Postgres
         with process(*flags, "--web.enable-api", **environ) as exporter:
             eventually(lambda: ask(exporter.url, [("from", "1h")], USER).ok)
             with locked(database), ThreadPoolExecutor() as clients:
-                asked = clients.submit(ask, exporter.url, [("from", "1h")], USER)
-                eventually(lambda: searching(database) == 1)
+                answer = clients.submit(ask, exporter.url, [("from", "1h")], USER)
+                eventually(lambda: waiting_searches(database) == 1)
                 exporter.process.terminate()
                 assert exporter.process.wait(10) == 0
-                assert asked.exception() or not asked.result().ok
+                assert answer.exception() or not answer.result().ok
 
 
-def test_a_search_that_takes_too_long_is_ended(
+def test_calls_beyond_the_statement_timeout_returns_503(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(databases._SEARCH_SETTINGS, "statement_timeout", "200ms")
@@ -226,29 +233,29 @@ def test_a_search_that_takes_too_long_is_ended(
     archive.load()
     with served(archive) as address, locked(database):
         answer = ask(address, [("from", "1h")])
-        assert (answer.status_code, searching(database)) == (503, 0)
+        assert (answer.status_code, waiting_searches(database)) == (503, 0)
         assert answer.json()["error"].endswith("canceling statement due to statement timeout")
 
 
-def test_whoever_waits_too_long_for_a_turn_is_told() -> None:
-    goes_on = threading.Event()
+def test_searches_without_a_free_turn_raise_a_timeout() -> None:
+    continues = threading.Event()
 
     async def ask_twice() -> None:
-        some = searches.Searches(at_once=1, patience=0.05)
+        busy = searches.Searches(at_once=1, patience=0.05)
         with pytest.raises(TimeoutError):
-            await some.run(goes_on.wait)
+            await busy.run(continues.wait)
         with pytest.raises(TimeoutError):
-            await some.run(lambda: pytest.fail("the first one is not over yet"))
-        goes_on.set()
+            await busy.run(lambda: pytest.fail("a search begins while another occupies the only turn"))
+        continues.set()
         patient = searches.Searches(at_once=1)
-        patient._free = some._free
+        patient._free = busy._free
         assert await patient.run(lambda: "found") == "found"
 
     asyncio.run(ask_twice())
 
 
-def searching(database: str) -> int:
-    """How many searches the server is at."""
+def waiting_searches(database: str) -> int:
+    """Return the number of searches that wait for a lock."""
     engine = create_engine(database)
     with engine.connect() as connection:
         waiting = connection.exec_driver_sql(

@@ -1,4 +1,4 @@
-"""Numbers of masked and hidden callers are not readable, and a search by a known number finds its calls."""
+"""Test the privacy of masked and hidden callers, and searches by their numbers."""
 
 import json
 import math
@@ -31,132 +31,146 @@ from harness.simulated_time import NOON, polled
 from tests.support.archive_contents import digits, found_in, rows, tables, views
 from tests.support.search_ways import ask, command, served
 
-PERIOD = {"since": int(NOON) - 900, "until": int(NOON) + 10_000}
+SINCE, UNTIL = int(NOON) - 900, int(NOON) + 10_000
 
 
-class Kept:
-    """A busy while whose callers are kept masked or hidden."""
+class ArchiveWithVisibility:
+    """An archive of some busy minutes, with a visibility of callers."""
 
-    def __init__(self, database: str, directory: Path, how: Caller) -> None:
-        self.database, self.how = database, how
+    def __init__(self, database: str, directory: Path, visibility: Caller) -> None:
+        self.database, self.visibility = database, visibility
         self.key_file = key_file("", str(directory))
         self.account = SimulatedAccount(users=12, calls_per_hour=300, seed=5, start=NOON)
-        with polled(self.account, archive=Archive(database, self.key_file), caller=how) as world:
+        with polled(self.account, archive=Archive(database, self.key_file), caller=visibility) as world:
             world.live_until_complete()
             world.live(120)
             world.freeze()
         self.archive = Archive(database, self.key_file)
-        self.calls = [c for c in self.account.calls.values() if c.started_at >= PERIOD["since"]]
+        self.calls = [c for c in self.account.calls.values() if c.started_at >= SINCE]
 
-    def found(self, caller: str) -> set[int]:
-        return {call.id for call in self.archive.search(Criteria(**PERIOD, callers=(caller,)))}
+    def search(self, caller: str) -> set[int]:
+        """Return the ids of the calls that a search by `caller` finds."""
+        return {call.id for call in self.archive.search(Criteria(SINCE, UNTIL, callers=(caller,)))}
 
 
 @pytest.fixture(params=["masked", "hidden"])
-def kept(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Kept:
-    return Kept(database, tmp_path, request.param)
+def protected(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> ArchiveWithVisibility:
+    return ArchiveWithVisibility(database, tmp_path, request.param)
 
 
-def test_a_whole_number_finds_its_calls_however_it_is_written(kept: Kept) -> None:
-    numbers = {call.raw_digits for call in kept.calls} - {"anonymous"}
+def test_search_by_a_whole_number_in_any_notation_finds_its_calls(protected: ArchiveWithVisibility) -> None:
+    numbers = {call.raw_digits for call in protected.calls} - {"anonymous"}
     assert len(numbers) > 50
     for number in numbers:
-        expected = {call.id for call in kept.calls if call.raw_digits == number}
-        assert kept.found(number) == kept.found(digits(number)) == kept.found(f"({number})") == expected
+        expected = {call.id for call in protected.calls if call.raw_digits == number}
+        assert (
+            protected.search(number)
+            == protected.search(digits(number))
+            == protected.search(f"({number})")
+            == expected
+        )
 
 
-def test_part_of_a_number_finds_only_what_is_shown(kept: Kept) -> None:
-    number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
-    assert kept.found(digits(number)[:-1]) == set()
-    same_end = {c.id for c in kept.calls if digits(c.raw_digits)[-3:] == digits(number)[-3:]}
-    assert kept.found(digits(number)[-3:]) == (same_end if kept.how == "masked" else set())
+def test_search_by_part_of_a_number_matches_visible_digits_only(protected: ArchiveWithVisibility) -> None:
+    number = next(call.raw_digits for call in protected.calls if call.raw_digits != "anonymous")
+    assert protected.search(digits(number)[:-1]) == set()
+    same_end = {c.id for c in protected.calls if digits(c.raw_digits)[-3:] == digits(number)[-3:]}
+    assert protected.search(digits(number)[-3:]) == (same_end if protected.visibility == "masked" else set())
 
 
-def test_no_table_or_view_holds_a_number_or_the_key(kept: Kept) -> None:
-    held = str(tables(kept.database)) + str(views(kept.database))
-    for call in kept.calls:
+def test_archive_of_masked_or_hidden_callers_contains_no_number_or_key(
+    protected: ArchiveWithVisibility,
+) -> None:
+    content = str(tables(protected.database)) + str(views(protected.database))
+    for call in protected.calls:
         if call.raw_digits != "anonymous":
-            assert call.raw_digits not in held
-            assert digits(call.raw_digits) not in held
-    assert kept.key_file.path.read_text().strip() not in held
+            assert call.raw_digits not in content
+            assert digits(call.raw_digits) not in content
+    assert protected.key_file.path.read_text().strip() not in content
 
 
-def test_no_view_shows_the_hash_of_a_caller(kept: Kept) -> None:
-    shown = str(views(kept.database))
-    hashes = {row.caller_hash for row in rows(kept.database)} - {None}
+def test_views_of_masked_or_hidden_callers_contain_no_hash(protected: ArchiveWithVisibility) -> None:
+    content = str(views(protected.database))
+    hashes = {row.caller_hash for row in rows(protected.database)} - {None}
     assert hashes
-    assert not [each for each in hashes if each in shown]
+    assert not [each for each in hashes if each in content]
 
 
-def test_the_command_and_the_api_find_them_too(kept: Kept, tmp_path: Path) -> None:
-    number = next(call.raw_digits for call in kept.calls if call.raw_digits != "anonymous")
-    expected = kept.found(number)
-    asked = ["--from", str(PERIOD["since"]), "--to", str(PERIOD["until"]), "--caller", number]
-    printed = command(kept.database, *asked, "--format=json", storage=tmp_path)
+def test_calls_command_and_api_by_a_whole_number_find_its_calls(
+    protected: ArchiveWithVisibility, tmp_path: Path
+) -> None:
+    number = next(call.raw_digits for call in protected.calls if call.raw_digits != "anonymous")
+    expected = protected.search(number)
+    arguments = ["--from", str(SINCE), "--to", str(UNTIL), "--caller", number]
+    printed = command(protected.database, *arguments, "--format=json", storage=tmp_path)
     assert {json.loads(line)["id"] for line in printed.out.splitlines()} == expected
-    with served(kept.archive) as address:
-        given = [("from", str(PERIOD["since"])), ("to", str(PERIOD["until"])), ("caller", number)]
-        assert {call["id"] for call in ask(address, given).json()["calls"]} == expected
+    with served(protected.archive) as address:
+        query = [("from", str(SINCE)), ("to", str(UNTIL)), ("caller", number)]
+        assert {call["id"] for call in ask(address, query).json()["calls"]} == expected
 
 
-def test_the_key_is_made_once_for_the_exporter_alone(kept: Kept) -> None:
-    path = kept.key_file.path
+def test_caller_key_file_is_created_once_and_readable_by_its_owner_only(
+    protected: ArchiveWithVisibility,
+) -> None:
+    path = protected.key_file.path
     before = path.read_text()
     assert re.fullmatch(r"[0-9a-f]{64}\n", before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    kept.archive.load()
+    protected.archive.load()
     assert path.read_text() == before
     assert [each.name for each in path.parent.iterdir() if each.name.startswith("tmp")] == []
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "error"),
     [
         (lambda path: path.unlink(), "cannot be read: No such file or directory"),
         (
-            lambda path: path.write_text("another key, of which nobody knows a thing"),
+            lambda path: path.write_text("another key of more than 32 characters"),
             "found another key than",
         ),
         (lambda path: path.write_text(path.read_text()[:40]), "found another key than"),
         (lambda path: path.write_text("short"), "holds 5 characters, wanted at least 32"),
     ],
 )
-def test_with_another_key_the_archive_is_left_alone(
-    database: str, tmp_path: Path, change: Callable[[Path], object], said: str
+def test_archive_with_another_key_is_rejected_and_unchanged(
+    database: str, tmp_path: Path, change: Callable[[Path], object], error: str
 ) -> None:
-    kept = Kept(database, tmp_path, "hidden")
+    protected = ArchiveWithVisibility(database, tmp_path, "hidden")
     before = tables(database)
-    change(kept.key_file.path)
-    with pytest.raises(ArchiveError, match=said):
-        kept.archive.load()
-    with pytest.raises(ArchiveError, match=said):
-        kept.found("+33 1 22 33 44 55")
+    change(protected.key_file.path)
+    with pytest.raises(ArchiveError, match=error):
+        protected.archive.load()
+    with pytest.raises(ArchiveError, match=error):
+        protected.search("+33 1 22 33 44 55")
     printed = command(database, "--from=1", "--caller=3312233", storage=tmp_path)
-    assert (printed.code, printed.out, said in printed.err) == (1, "", True)
-    assert list(kept.archive.search(Criteria(**PERIOD)))
+    assert (printed.code, printed.out, error in printed.err) == (1, "", True)
+    assert list(protected.archive.search(Criteria(SINCE, UNTIL)))
     assert tables(database) == before
 
 
-def test_a_key_that_is_lost_for_good_is_replaced_as_the_docs_say(database: str, tmp_path: Path) -> None:
-    kept = Kept(database, tmp_path, "hidden")
-    kept.key_file.path.unlink()
+def test_caller_key_that_is_lost_is_replaced_after_all_hashes_are_deleted(
+    database: str, tmp_path: Path
+) -> None:
+    protected = ArchiveWithVisibility(database, tmp_path, "hidden")
+    protected.key_file.path.unlink()
     engine = create_engine(database)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM forgotten"))
         connection.execute(text("UPDATE calls SET caller_hash = NULL"))
         connection.execute(text("DELETE FROM state WHERE name = 'caller_key'"))
     engine.dispose()
-    kept.archive.load()
-    assert kept.key_file.path.exists()
+    protected.archive.load()
+    assert protected.key_file.path.exists()
 
 
-def test_a_key_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_caller_key_file_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match=r"caller\.key: cannot be created: .*storage\.key_file"):
         Archive("sqlite://", key_file("", str(tmp_path / "file"))).load()
 
 
-def test_a_key_of_ones_own_is_not_made(tmp_path: Path) -> None:
+def test_caller_key_file_of_the_configuration_is_not_created(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "mine", made_here=False)
     with pytest.raises(ArchiveError, match="mine cannot be read"):
         Archive("sqlite://", file).load()
@@ -165,16 +179,16 @@ def test_a_key_of_ones_own_is_not_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "error"),
     [(None, "which cannot be read: No such file"), ("short", "which holds 5 characters, wanted at least 32")],
 )
-def test_a_configured_key_is_looked_at_before_the_start(
-    tmp_path: Path, content: str | None, said: str
+def test_load_storage_with_an_invalid_key_file_is_rejected(
+    tmp_path: Path, content: str | None, error: str
 ) -> None:
     if content is not None:
         (tmp_path / "key").write_text(content)
     (tmp_path / "aircall.yml").write_text(f"storage: {{key_file: {tmp_path}/key}}\n")
-    with pytest.raises(ConfigError, match=f"storage.key_file: found .*, {said}"):
+    with pytest.raises(ConfigError, match=f"storage.key_file: found .*, {error}"):
         load_storage(str(tmp_path / "aircall.yml"), {})
     (tmp_path / "key").write_text("x" * 32)
     assert load_storage(str(tmp_path / "aircall.yml"), {}) == Storage(key_file=f"{tmp_path}/key")
@@ -214,17 +228,17 @@ def saved(database: str, directory: Path, *shown: Caller) -> Archive:
     return archive
 
 
-def hide(archive: Archive, how: Caller) -> tuple[int, int]:
+def hide(archive: Archive, visibility: Caller) -> tuple[int, int]:
     """Mask all calls. Returns the number of batches, and the number of changed calls."""
     for piece in range(100):
-        left, changed = archive.hide(how)
+        left, changed = archive.hide(visibility)
         if not left:
             return piece, changed
-    raise AssertionError("no end of it")
+    raise AssertionError("calls are left after 100 batches")
 
 
 @pytest.mark.parametrize(("before", "after"), [("full", "masked"), ("full", "hidden"), ("masked", "hidden")])
-def test_hidden_later_is_as_if_hidden_at_once(
+def test_hide_of_saved_calls_equals_saving_them_hidden(
     new_database: Callable[[], str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -243,7 +257,7 @@ def test_hidden_later_is_as_if_hidden_at_once(
     assert tables(database)["calls"] == tables(strict)["calls"]
 
 
-def test_hiding_begins_anew_where_more_is_shown_meanwhile(
+def test_hide_interrupted_by_calls_saved_in_full_hides_them_too(
     new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(masking, "BATCH_SIZE", 4)
@@ -257,12 +271,12 @@ def test_hiding_begins_anew_where_more_is_shown_meanwhile(
     assert tables(database)["calls"] == tables(strict)["calls"]
 
 
-def test_hidden_callers_stay_hidden_where_more_may_be_shown_again(database: str, tmp_path: Path) -> None:
+def test_hide_with_a_less_strict_setting_keeps_hidden_callers_hidden(database: str, tmp_path: Path) -> None:
     archive = saved(database, tmp_path, "hidden")
     hide(archive, "hidden")
     hidden = tables(database)["calls"]
-    shown = {id_ + 1000: record for id_, record in records("full").items()}
-    archive.save(Batch(records={id_: replaced(record, id_) for id_, record in shown.items()}))
+    new = {id_ + 1000: record for id_, record in records("full").items()}
+    archive.save(Batch(records={id_: with_id(record, id_) for id_, record in new.items()}))
     hide(archive, "masked")
     assert tables(database)["calls"][: len(hidden)] == hidden
     assert {row.caller for row in tables(database)["calls"][len(hidden) :]} == {
@@ -270,24 +284,24 @@ def test_hidden_callers_stay_hidden_where_more_may_be_shown_again(database: str,
     }
 
 
-def replaced(record: CallRecord, id_: int) -> CallRecord:
+def with_id(record: CallRecord, id_: int) -> CallRecord:
     return CallRecord(msgspec.structs.replace(record.call, id=id_), record.details, record.shown)
 
 
-def test_a_stricter_start_leaves_no_number_in_the_file(tmp_path: Path) -> None:
+def test_start_with_a_stricter_setting_leaves_no_number_in_the_file(tmp_path: Path) -> None:
     database = sqlite_url(str(tmp_path))
-    kept = Kept(database, tmp_path, "full")
-    written = {call.raw_digits for call in kept.account.calls.values()} - {"anonymous"}
+    protected = ArchiveWithVisibility(database, tmp_path, "full")
+    written = {call.raw_digits for call in protected.account.calls.values()} - {"anonymous"}
     assert found_in(tmp_path, written) == written
     with (
         capture_logs() as logs,
-        polled(kept.account, archive=Archive(database, kept.key_file), caller="masked") as world,
+        polled(protected.account, archive=Archive(database, protected.key_file), caller="masked") as world,
     ):
         world.live(30)
         assert found_in(tmp_path, written) == set()
-    said = [line for line in logs if line["event"] == "archived callers masked"]
-    assert [line["caller"] for line in said] == ["masked"]
-    assert kept.found(min(written))
+    masked = [line for line in logs if line["event"] == "archived callers masked"]
+    assert [line["caller"] for line in masked] == ["masked"]
+    assert protected.search(min(written))
 
 
 def test_a_stricter_start_masks_and_forgets_a_number_with_a_literal_star(tmp_path: Path) -> None:

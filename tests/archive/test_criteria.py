@@ -1,4 +1,4 @@
-"""Any value of a criterion is refused in one line or does no harm, from each client and on each database."""
+"""Test odd values of search criteria, by the library, the command and the API, on each database."""
 
 import json
 import re
@@ -68,7 +68,7 @@ ODD_TEXTS = [
     "--tag",
     "@file",
 ]
-"""What people who mean no good, programs with a fault, and odd callers write."""
+"""Texts of attackers, of faulty programs, and of callers with unusual names."""
 
 ODD_TIMES = [
     "nan",
@@ -94,25 +94,31 @@ Way = Callable[[Kept, str, str], set[int] | None]
 
 
 @pytest.fixture(scope="module")
-def kept(kept_archive: Kept) -> Iterator[Kept]:
+def archived(kept_archive: Kept) -> Iterator[Kept]:
     with served(kept_archive.archive) as address:
         kept_archive.address = address
         yield kept_archive
 
 
-def as_a_library(kept: Kept, name: str, value: str) -> set[int] | None:
-    """Return the calls that are found, or none if the criterion is rejected."""
+def by_text(field: str, value: str) -> Criteria:
+    """Return criteria with one text."""
+    texts: dict[str, Any] = {field: (value,)}
+    return Criteria(SINCE, UNTIL, **texts)
+
+
+def by_the_library(archived: Kept, name: str, value: str) -> set[int] | None:
+    """Return the ids of the calls that are found, or None if the criterion is rejected."""
     fields = {parameter.name: parameter.field for parameter in PARAMETERS}
     try:
-        criteria = Criteria(SINCE, UNTIL, **{fields[name]: (value,)})
+        criteria = by_text(fields[name], value)
     except CriterionError as error:
         assert (error.parameter, str(error).count("\n")) == (name, 0)
         return None
-    return {call.id for call in kept.archive.search(criteria)}
+    return {call.id for call in archived.archive.search(criteria)}
 
 
-def by_the_command(kept: Kept, name: str, value: str) -> set[int] | None:
-    printed = command(kept.url, *flags(_texts(name, value)), "--utc", "--format=json")
+def by_the_command(archived: Kept, name: str, value: str) -> set[int] | None:
+    printed = command(archived.url, *flags(_texts(name, value)), "--utc", "--format=json")
     if printed.code == 2:
         assert (printed.out, printed.err.count("\n")) == ("", 1)
         assert re.search(rf"--({name.replace('_', '-')}|to)\b", printed.err)
@@ -121,8 +127,8 @@ def by_the_command(kept: Kept, name: str, value: str) -> set[int] | None:
     return {json.loads(line)["id"] for line in printed.out.splitlines()}
 
 
-def over_http(kept: Kept, name: str, value: str) -> set[int] | None:
-    answer = ask(kept.address, [*_texts(name, value), ("limit", "1000")])
+def over_http(archived: Kept, name: str, value: str) -> set[int] | None:
+    answer = ask(archived.address, [*_texts(name, value), ("limit", "1000")])
     too_large = len(answer.request.path_url) > MAX_HEADER_BYTES - 1000  # the head has other headers too
     assert (answer.status_code == 431) == too_large
     if too_large:
@@ -135,35 +141,39 @@ def over_http(kept: Kept, name: str, value: str) -> set[int] | None:
 
 
 def _texts(name: str, value: str) -> list[tuple[str, str]]:
+    """Return a query for the period with one more parameter."""
     return [*((n, str(at)) for n, at in (("from", SINCE), ("to", UNTIL)) if n != name), (name, value)]
 
 
-WAYS: tuple[Way, ...] = (as_a_library, by_the_command, over_http)
+WAYS: tuple[Way, ...] = (by_the_library, by_the_command, over_http)
 
 
-def check(kept: Kept, way: Way, name: str, value: str) -> None:
+def check(archived: Kept, way: Way, name: str, value: str) -> None:
+    """Check that a text is rejected, or finds the calls that contain it literally."""
     field = next(parameter.field for parameter in TEXTS if parameter.name == name)
-    ids = way(kept, name, value)
+    ids = way(archived, name, value)
     if ids is None:
         with pytest.raises(CriterionError):
-            Criteria(SINCE, UNTIL, **{field: (value,)})
+            by_text(field, value)
     elif value.isprintable() or way is not over_http:
-        expected = kept.matching(Criteria(SINCE, UNTIL, **{field: (value,)}))
+        expected = archived.matching(by_text(field, value))
         assert ids == {call.id for call in expected}, value
 
 
-def is_whole(kept: Kept) -> bool:
-    """Whether all calls are still there, and their totals."""
-    with kept.archive.searching() as connection:
-        return totals(connection, PERIOD) == kept.totals(PERIOD)
+def is_unchanged(archived: Kept) -> bool:
+    """Return whether the archive still has all calls."""
+    with archived.archive.searching() as connection:
+        return totals(connection, PERIOD) == archived.totals(PERIOD)
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", [parameter.name for parameter in TEXTS])
-def test_odd_texts_are_refused_or_searched_for_as_they_are(kept: Kept, way: Way, name: str) -> None:
+def test_search_for_odd_texts_is_rejected_or_matches_them_literally(
+    archived: Kept, way: Way, name: str
+) -> None:
     for value in ODD_TEXTS:
-        check(kept, way, name, value)
-    assert is_whole(kept)
+        check(archived, way, name, value)
+    assert is_unchanged(archived)
 
 
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
@@ -172,17 +182,21 @@ anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=30
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from([parameter.name for parameter in TEXTS]), value=anything)
-def test_any_text_is_refused_or_searched_for_as_it_is(kept: Kept, way: Way, name: str, value: str) -> None:
-    check(kept, way, name, value)
+def test_search_for_any_text_is_rejected_or_matches_it_literally(
+    archived: Kept, way: Way, name: str, value: str
+) -> None:
+    check(archived, way, name, value)
 
 
 @pytest.mark.parametrize("way", [by_the_command, over_http])
 @pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS if parameter.kind != "text"])
-def test_odd_times_lengths_and_choices_are_refused_or_do_no_harm(kept: Kept, way: Way, name: str) -> None:
+def test_search_with_odd_times_and_choices_is_rejected_or_changes_nothing(
+    archived: Kept, way: Way, name: str
+) -> None:
     for value in ODD_TIMES:
-        ids = way(kept, name, value)
-        assert ids is None or ids <= {call.id for call in kept.archive.search(Criteria(0, UNTIL))}
-    assert is_whole(kept)
+        ids = way(archived, name, value)
+        assert ids is None or ids <= {call.id for call in archived.archive.search(Criteria(0, UNTIL))}
+    assert is_unchanged(archived)
 
 
 @pytest.mark.parametrize(
@@ -206,28 +220,28 @@ def test_odd_times_lengths_and_choices_are_refused_or_do_no_harm(kept: Kept, way
     ],
     ids=str,
 )
-def test_a_library_refuses_what_no_search_can_ask_for(odd: dict[str, Any]) -> None:
+def test_criteria_with_an_invalid_value_are_rejected(odd: dict[str, Any]) -> None:
     with pytest.raises(CriterionError):
         Criteria(**{"since": SINCE, "until": UNTIL, **odd})
 
 
 @pytest.mark.parametrize("name", ["limit", "cursor", "x" * 500, "\x00", "' OR 1=1 --", "from\n"])
-def test_odd_paging_and_odd_names_are_refused(kept: Kept, name: str) -> None:
+def test_calls_endpoint_with_odd_paging_or_parameter_names_returns_400(archived: Kept, name: str) -> None:
     for value in [text for text in ODD_TIMES if len(text) < 10_000]:
-        answer = ask(kept.address, [("from", "1h"), (name, value)])
+        answer = ask(archived.address, [("from", "1h"), (name, value)])
         assert (answer.status_code, answer.json().keys()) == (400, {"error"})
         assert "\n" not in answer.json()["error"]
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.from_regex(r"[A-Za-z0-9_-]{0,80}", fullmatch=True))
-def test_any_cursor_is_refused_or_does_no_harm(kept: Kept, cursor: str) -> None:
-    assert ask(kept.address, [("from", "1h"), ("cursor", cursor)]).status_code in (200, 400)
+def test_calls_endpoint_with_any_cursor_returns_200_or_400(archived: Kept, cursor: str) -> None:
+    assert ask(archived.address, [("from", "1h"), ("cursor", cursor)]).status_code in (200, 400)
 
 
 @pytest.mark.parametrize("path", ["calls/../../-/reload", "calls%2f..%2f..%2fetc%2fpasswd", "calls;x", "%00"])
-def test_odd_paths_lead_nowhere(kept: Kept, path: str) -> None:
-    address = kept.address.removeprefix("http://")
+def test_calls_endpoint_with_an_odd_path_returns_404(archived: Kept, path: str) -> None:
+    address = archived.address.removeprefix("http://")
     connection = HTTPConnection(address, timeout=10)
     connection.request("GET", f"/api/v1/{path}")
     assert connection.getresponse().status == 404

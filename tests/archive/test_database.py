@@ -1,4 +1,4 @@
-"""A transaction on PostgreSQL whose client has lost its connection, and whose locks stay."""
+"""Test transactions on PostgreSQL whose client has lost its connection, and which keep their locks."""
 
 import threading
 import time
@@ -25,12 +25,12 @@ from tests.support.tcp_proxy import Proxy, proxy
 
 NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(((1, 2_000_000_000),), 1))
 
-WAYS_TO_WRITE: dict[str, Callable[[Archive], object]] = {
+WRITES: dict[str, Callable[[Archive], object]] = {
     "load": lambda archive: archive.load(),
     "save": lambda archive: archive.save(NAMED),
-    "sign of life": lambda archive: archive.heartbeat(time.time()),
-    "wishes": lambda archive: archive.set_manual_backfills(((1, 2),)),
-    "availabilities": lambda archive: archive.save_user_states({1: ("available", 1.0)}),
+    "heartbeat": lambda archive: archive.heartbeat(time.time()),
+    "manual backfills": lambda archive: archive.set_manual_backfills(((1, 2),)),
+    "user states": lambda archive: archive.save_user_states({1: ("available", 1.0)}),
     "retention": lambda archive: archive.purge_expired(10),
     "hiding": lambda archive: archive.hide("hidden"),
     "forgetting": lambda archive: archive.erase("+33123456789", 1),
@@ -43,14 +43,14 @@ def url(postgres_server: Postgres) -> str:
 
 
 @pytest.fixture
-def passing_on(postgres_server: Postgres) -> Iterator[Proxy]:
-    with proxy(postgres_server.address) as passing_on:
-        yield passing_on
+def tcp_proxy(postgres_server: Postgres) -> Iterator[Proxy]:
+    with proxy(postgres_server.address) as tcp_proxy:
+        yield tcp_proxy
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for seconds instead of half a minute."""
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End transactions and lock waits after fractions of a second instead of half a minute."""
     monkeypatch.setattr(database, "LOCK_SECONDS", 0.2)
     monkeypatch.setattr(database, "IDLE_SECONDS", 0.5)
 
@@ -128,9 +128,9 @@ def test_save_that_waits_for_an_erasure_archives_no_personal_data(
     engine.dispose()
 
 
-def through(passing_on: Proxy, url: str) -> str:
-    """Return the URL of the same database behind the proxy."""
-    return f"postgresql+psycopg://aircall@{passing_on.address}/{url.rsplit('/', 1)[1]}"
+def through(tcp_proxy: Proxy, url: str) -> str:
+    """Return the URL of the same database through the proxy."""
+    return f"postgresql+psycopg://aircall@{tcp_proxy.address}/{url.rsplit('/', 1)[1]}"
 
 
 def sessions_ended_by_the_server(url: str) -> int:
@@ -143,15 +143,15 @@ def sessions_ended_by_the_server(url: str) -> int:
     return int(found or 0)
 
 
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("write", WAYS_TO_WRITE.values(), ids=WAYS_TO_WRITE)
+@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 def test_transaction_whose_connection_is_reset_at_its_commit_is_ended_by_the_server(
-    url: str, passing_on: Proxy, key_file: KeyFile, write: Callable[[Archive], object]
+    url: str, tcp_proxy: Proxy, key_file: KeyFile, write: Callable[[Archive], object]
 ) -> None:
-    archive = Archive(through(passing_on, url), key_file)
+    archive = Archive(through(tcp_proxy, url), key_file)
     archive.load()
     archive.save(NAMED)
-    passing_on.reset_at = b"COMMIT"
+    tcp_proxy.reset_at = b"COMMIT"
     with pytest.raises(ArchiveError):
         write(archive)
     eventually(lambda: sessions_ended_by_the_server(url) == 1, within=20)
@@ -159,8 +159,8 @@ def test_transaction_whose_connection_is_reset_at_its_commit_is_ended_by_the_ser
     archive.close()
 
 
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("write", [WAYS_TO_WRITE["save"], WAYS_TO_WRITE["forgetting"]])
+@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.parametrize("write", [WRITES["save"], WRITES["forgetting"]])
 def test_statement_that_waits_for_a_lock_fails_and_names_the_reason(
     url: str, key_file: KeyFile, write: Callable[[Archive], object]
 ) -> None:
@@ -175,11 +175,11 @@ def test_statement_that_waits_for_a_lock_fails_and_names_the_reason(
     engine.dispose()
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recovers(
-    url: str, passing_on: Proxy
+    url: str, tcp_proxy: Proxy
 ) -> None:
-    archive, engine = Archive(through(passing_on, url)), create_engine(url)
+    archive, engine = Archive(through(tcp_proxy, url)), create_engine(url)
     now = 0.0
     writer = ArchiveWriter(
         archive,
@@ -191,13 +191,14 @@ def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recove
     assert writer.status().working
 
     def recovered() -> bool:
+        """Let the writer try again. Returns whether the archive works."""
         nonlocal now
         now += 100.0
         writer.step()
         return writer.status().working
 
     with capture_logs() as logged:
-        passing_on.reset_at = b"COMMIT"
+        tcp_proxy.reset_at = b"COMMIT"
         assert not recovered()
         eventually(recovered, within=20)
     problems = [line["problem"] for line in logged if line["event"].startswith("archive unavailable")]
@@ -207,7 +208,7 @@ def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recove
     engine.dispose()
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("short_timeouts")
 def test_search_that_is_read_slowly_is_not_ended(url: str) -> None:
     archive = Archive(url)
     archive.load()

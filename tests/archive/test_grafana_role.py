@@ -1,4 +1,4 @@
-"""Grafana's database user may read the archive, whenever its tables are made, and nothing else."""
+"""Test that Grafana's database user may read the archive and change nothing."""
 
 import subprocess
 from pathlib import Path
@@ -14,7 +14,8 @@ from harness.postgres import Postgres
 SCRIPT = Path(__file__).resolve().parents[2] / "grafana" / "archive-reader.sql"
 
 
-def let_read(url: URL) -> None:
+def create_reader(url: URL) -> None:
+    """Create the role of Grafana, as its script does."""
     psql = [
         "psql",
         f"--host={url.host}",
@@ -28,10 +29,10 @@ def let_read(url: URL) -> None:
     subprocess.run(psql, env=environment, check=True, capture_output=True)
 
 
-def test_the_reader_reads_and_changes_nothing(postgres_server: Postgres) -> None:
+def test_grafana_role_reads_the_archive_and_can_change_nothing(postgres_server: Postgres) -> None:
     for name in ("another", "read"):
         url = make_url(postgres_server.database(name))
-        let_read(url)
+        create_reader(url)
     archive = Archive(url.render_as_string(hide_password=False))
     archive.load()
     with archive._engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""An archive of which only part is left: it is recovered whole, or refused, and never counts wrong."""
+"""Test archives that have lost a part: they are recovered completely or rejected, and never count wrongly."""
 
 from collections.abc import Callable, Iterable
 from itertools import chain, combinations
@@ -59,7 +59,7 @@ def truncate(database: str, tables: Iterable[str]) -> None:
 
 
 def batch_of(*ids: int) -> Batch:
-    """Finished calls, with all that is saved of them."""
+    """Return a batch of finished calls, with details, counts, names and progress."""
     calls = [Call(id_, "inbound", "done", START + id_, ended_at=START + id_, user=Ref(1)) for id_ in ids]
     return Batch(
         records={call.id: CallRecord(call, DETAILS, "full") for call in calls},
@@ -81,6 +81,7 @@ ALL = batch_of(*range(1, 7))
 
 
 def filled(database: str) -> Archive:
+    """Return an archive with six calls that were saved in three batches."""
     archive = Archive(database)
     archive.load()
     for ids in ((1, 2, 3), (4,), (5, 6)):
@@ -88,7 +89,8 @@ def filled(database: str) -> Archive:
     return archive
 
 
-def notices(archive: Archive) -> bool:
+def detects_replacement(archive: Archive) -> bool:
+    """Return whether the next heartbeat reports that the archive was replaced."""
     try:
         archive.heartbeat(NOON)
     except ReplacedError:
@@ -97,7 +99,7 @@ def notices(archive: Archive) -> bool:
 
 
 def loaded(archive: Archive) -> LoadedState | None:
-    """Return what an archive remembers, None if it is refused in one line."""
+    """Return the state of an archive, or None if it is rejected in one line."""
     try:
         with capture_logs():
             return archive.load()
@@ -110,14 +112,14 @@ def loaded(archive: Archive) -> LoadedState | None:
 
 def assert_right_or_refused(archive: Archive, lost: Iterable[str]) -> None:
     """Assert that counters continue, restart with all calls if all data is lost, or loading is refused."""
-    memory = loaded(archive)
-    if memory is None:
+    state = loaded(archive)
+    if state is None:
         assert {*lost} & {*CORE, "forgotten"}
         return
     saved = archive.save(ALL)
     assert set(saved.totals.values()) == {6}
-    if dict(memory.totals):
-        assert set(dict(memory.totals).values()) == {6}
+    if dict(state.totals):
+        assert set(dict(state.totals).values()) == {6}
         assert not saved.additions
     else:
         assert {*lost} >= {*CORE}
@@ -134,7 +136,7 @@ def test_archive_with_lost_tables_continues_or_begins_again_or_is_refused(
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     archive = filled(database)
     lose(database, lost)
-    assert notices(archive) == (lose is drop or bool({*lost} & {*CORE, "names"}))
+    assert detects_replacement(archive) == (lose is drop or bool({*lost} & {*CORE, "names"}))
     assert_right_or_refused(archive, lost)
     archive.close()
 
@@ -147,7 +149,7 @@ def test_archive_on_postgresql_with_lost_tables_continues_or_begins_again_or_is_
     database = postgres_server.database("lost")
     archive = filled(database)
     lose(database, lost)
-    assert notices(archive) == (lose is drop or bool({*lost} & {*CORE, "names"}))
+    assert detects_replacement(archive) == (lose is drop or bool({*lost} & {*CORE, "names"}))
     assert_right_or_refused(archive, lost)
     archive.close()
 
@@ -170,17 +172,17 @@ def test_archive_with_lost_tables_is_right_or_refused_after_a_restart(
 def test_archive_with_an_older_copy_of_a_table_is_right_or_refused(
     database: str, table: str, refused: bool
 ) -> None:
-    """An older `state` does no harm: calls are read again, and `calls` says which are counted."""
+    """With an older `state`, calls are fetched again, and `calls` says which are counted."""
     archive = filled(database)
     execute(database, f"CREATE TABLE copy AS SELECT * FROM {table}")
     archive.save(batch_of(7))
     restored = [f"DELETE FROM {table}", f"INSERT INTO {table} SELECT * FROM copy"]
     execute(database, *restored)
-    assert notices(archive)
-    memory = loaded(archive)
-    assert (memory is None) == refused
-    if memory is not None:
-        assert dict(memory.totals) == archive.save(batch_of(*range(1, 8))).totals
+    assert detects_replacement(archive)
+    state = loaded(archive)
+    assert (state is None) == refused
+    if state is not None:
+        assert dict(state.totals) == archive.save(batch_of(*range(1, 8))).totals
     archive.close()
 
 
@@ -198,12 +200,6 @@ def test_archive_whose_forgotten_callers_are_deleted_continues_to_forget_them(
     assert [row.caller_hash for row in rows(database, "forgotten")] == expected
     assert [row.caller for row in rows(database) if row.id == 2] == ["forgotten"]
     archive.close()
-
-
-@pytest.fixture
-def busy() -> SimulatedAccount:
-    """Return an account whose first call begins after the exporter's start, so that every call counts."""
-    return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
 
 
 def live_while_counters_never_fall(world: Polled, seconds: float) -> None:
@@ -314,6 +310,6 @@ def test_no_change_by_the_exporter_looks_like_a_loss_and_a_loss_does(changes: li
         restarted.load()
         if any(row.status == "done" for row in rows(database)):
             delete(database, ["calls"])
-            assert notices(archive)
+            assert detects_replacement(archive)
         archive.close()
         restarted.close()

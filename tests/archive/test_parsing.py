@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Test the notations of times in searches."""
 
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -28,15 +28,15 @@ NOW = 1_780_000_000.0
         ("0", 0),
     ],
 )
-def test_a_time_may_be_written_in_many_ways(text: str, at: float) -> None:
+def test_parse_time_in_each_notation_returns_the_timestamp(text: str, at: float) -> None:
     assert parse_time(text, NOW, UTC) == at
 
 
-def test_a_time_without_an_offset_is_told_in_the_zone() -> None:
+def test_parse_time_without_an_offset_uses_the_given_time_zone() -> None:
     assert parse_time("2026-05-28T22:26:40", NOW, timezone(timedelta(hours=2))) == NOW
 
 
-def test_a_period_ends_with_the_whole_of_its_last_day() -> None:
+def test_parse_time_of_a_last_day_returns_the_end_of_that_day() -> None:
     paris = timezone(timedelta(hours=2))
     assert (
         parse_time("2026-05-28", NOW, paris, last=True)
@@ -83,6 +83,6 @@ def test_a_period_ends_with_the_last_day_that_can_be_written() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "-5", "nan", "1e9", "2026-13-01", "0001-01x", "٣", " now"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_parse_time_of_an_invalid_text_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="a time such as 2026-11-23"):
         parse_time(text, NOW, UTC)

@@ -1,4 +1,4 @@
-"""Calls past their retention are removed, and what they were counted for stays."""
+"""Test the removal of calls past their retention, whose counts stay."""
 
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,10 @@ from tests.support.calls import live, missed_call
 from tests.support.lost_archives import RARELY
 
 DAY = 86_400.0
-KEPT = Storage(retention=Duration(30 * DAY))
+KEPT_30_DAYS = Storage(retention=Duration(30 * DAY))
 
 
-def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) -> None:
+def test_retention_of_expired_calls_removes_them_and_keeps_counters(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     with polled(account, archive=Archive(database), storage=Storage(retention=Duration(86400))) as world:
@@ -41,10 +41,10 @@ def test_calls_past_their_retention_are_removed_and_stay_counted(database: str) 
     assert live(database, account, 120) == 600
 
 
-def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(database: str) -> None:
+def test_retention_of_calls_that_are_fetched_again_counts_them_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
-    kept_for = {
+    settings: dict[str, Any] = {
         "activity_period": Duration(5 * 86400),
         "storage": Storage(retention=Duration(86400)),
     }
@@ -52,24 +52,24 @@ def test_a_call_that_was_removed_is_not_counted_again_when_it_is_read_again(data
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + day * 86400)
         account.miss(call.id, "short_abandoned", at=NOON + day * 86400 + 5)
         account.advance(NOON + day * 86400 + 60)
-        assert live(database, account, 180, **kept_for) == day + 1
+        assert live(database, account, 180, **settings) == day + 1
     assert len(rows(database)) == 1
 
 
-def test_calls_that_were_missed_out_on_are_counted_before_they_are_removed(database: str) -> None:
+def test_retention_of_calls_that_are_fetched_late_counts_them_first(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
-    kept_for = {"storage": Storage(retention=Duration(86400))}
-    live(database, account, 60, **kept_for)
+    settings: dict[str, Any] = {"storage": Storage(retention=Duration(86400))}
+    live(database, account, 60, **settings)
     for hour in range(2, 72):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + hour * 3600)
         account.miss(call.id, "short_abandoned", at=NOON + hour * 3600 + 5)
     account.advance(NOON + 72 * 3600)
-    assert live(database, account, 240, **kept_for) == 70
+    assert live(database, account, 240, **settings) == 70
     assert 20 < len(rows(database)) < 25
 
 
-def test_calls_that_count_for_no_team_as_none_is_told_are_removed_too(database: str) -> None:
+def test_purge_expired_of_calls_without_known_teams_removes_them(database: str) -> None:
     account = SimulatedAccount(users=10, calls_per_hour=200, seed=1, start=NOON, history=0)
     archive = Archive(database)
     with polled(account, archive=archive) as world:
@@ -121,7 +121,9 @@ def test_a_call_that_is_dated_back_and_removed_is_no_loss(database: str, account
                 each["ended_at"] -= int(200 * DAY)
 
     fault = Fault(lambda path: path.startswith("/v1/calls"), faults.edited(date_back))
-    with polled(account, archive=Archive(database), storage=KEPT, refresh=RARELY) as world:
+    with polled(
+        account, archive=Archive(database), storage=Storage(retention=Duration(30 * DAY)), refresh=RARELY
+    ) as world:
         world.live_until_complete()
         world.live(60)
         assert len(rows(database)) == 1
@@ -131,7 +133,9 @@ def test_a_call_that_is_dated_back_and_removed_is_no_loss(database: str, account
         assert [row.id for row in rows(database)] == [newer.id]
         scrape = world.scrape()
         assert (scrape.value("aircall_archive_up"), scrape.sum("aircall_calls_total")) == (1, 2)
-    with polled(account, archive=Archive(database), storage=KEPT, refresh=RARELY) as world:
+    with polled(
+        account, archive=Archive(database), storage=Storage(retention=Duration(30 * DAY)), refresh=RARELY
+    ) as world:
         world.aircall.faults.append(fault)
         world.live_until_complete()
         assert world.scrape().sum("aircall_calls_total") == 2
@@ -152,36 +156,36 @@ def old_calls(database: str) -> SimulatedAccount:
 
 
 @pytest.mark.parametrize(
-    "served",
+    "clocks",
     [
         pytest.param({"clock_skew": -40 * DAY}, id="machine 40 d ahead"),
         pytest.param({"clock_skew": -200 * DAY}, id="machine 200 d ahead"),
-        pytest.param({"date_error": 40 * DAY}, id="Date 40 d ahead"),
-        pytest.param({"date_error": 200 * DAY}, id="Date 200 d ahead"),
-        pytest.param({"date_error": 40 * DAY, "clock_skew": -60 * DAY}, id="both ahead, differently"),
+        pytest.param({"date_error": 40 * DAY}, id="Date header 40 d ahead"),
+        pytest.param({"date_error": 200 * DAY}, id="Date header 200 d ahead"),
+        pytest.param({"date_error": 40 * DAY, "clock_skew": -60 * DAY}, id="both ahead by different times"),
     ],
 )
 @pytest.mark.parametrize("reachable", [True, False])
-def test_retention_clocks_that_disagree_deletes_nothing(
-    database: str, old_calls: SimulatedAccount, served: dict[str, float], reachable: bool
+def test_retention_with_clocks_that_disagree_deletes_nothing(
+    database: str, old_calls: SimulatedAccount, clocks: dict[str, float], reachable: bool
 ) -> None:
     with (
         capture_logs() as lines,
-        polled(old_calls, archive=Archive(database), served=served, storage=KEPT) as world,
+        polled(old_calls, archive=Archive(database), served=clocks, storage=KEPT_30_DAYS) as world,
     ):
         if not reachable:
             world.aircall.faults.append(Fault(lambda _: True, faults.close_connection))
         world.live(240)
     assert len(rows(database)) == 240
-    said = [line for line in lines if line["event"].startswith("removal of old calls deferred until")]
-    assert len(said) == 1
-    assert ("difference" in said[0]) == reachable
+    deferred = [line for line in lines if line["event"].startswith("removal of old calls deferred until")]
+    assert len(deferred) == 1
+    assert ("difference" in deferred[0]) == reachable
 
 
-def test_retention_clock_set_ahead_while_it_runs_deletes_nothing(
+def test_retention_with_a_clock_set_ahead_while_running_deletes_nothing(
     database: str, old_calls: SimulatedAccount
 ) -> None:
-    with polled(old_calls, archive=Archive(database), storage=KEPT) as world:
+    with polled(old_calls, archive=Archive(database), storage=KEPT_30_DAYS) as world:
         world.live_until_complete()
         for machine, date in ((40 * DAY, 0.0), (0.0, 40 * DAY)):
             world.time.wall_error, world.aircall.date_error = machine, date
@@ -189,7 +193,7 @@ def test_retention_clock_set_ahead_while_it_runs_deletes_nothing(
     assert len(rows(database)) == 240
 
 
-def test_retention_clocks_that_agree_again_deletes_and_says_how_many_calls(
+def test_retention_with_clocks_that_agree_again_deletes_and_logs_the_number(
     database: str, old_calls: SimulatedAccount
 ) -> None:
     with (
@@ -202,11 +206,11 @@ def test_retention_clocks_that_agree_again_deletes_and_says_how_many_calls(
         world.time.wall_error = 0.0
         world.live(180)
     assert len(rows(database)) == 120
-    said = [line for line in lines if line["event"] == "calls past their retention removed"]
-    assert [line["calls"] for line in said] == [120]
+    removed = [line for line in lines if line["event"] == "calls past their retention removed"]
+    assert [line["calls"] for line in removed] == [120]
 
 
-def test_agreed_time_is_the_earlier_of_two_that_agree() -> None:
+def test_agreed_time_of_two_clocks_that_agree_is_the_earlier() -> None:
     assert agreed_time(NOON, None) is None
     assert (
         agreed_time(NOON, NOON + MAX_CLOCK_DIFFERENCE_S)

@@ -1,4 +1,4 @@
-"""A batch that is too large for one transaction is saved in pieces."""
+"""Test that a batch which is too large for one transaction is split."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ batches = st.builds(
 
 
 @given(batches)
-def test_the_pieces_are_the_whole_and_what_a_call_adds_goes_with_it(batch: Batch) -> None:
+def test_batch_take_splits_the_batch_and_keeps_additions_with_their_call(batch: Batch) -> None:
     whole, pieces = Batch(), []
     whole.add(batch)
     while piece := batch.take(MOST):
@@ -37,8 +37,8 @@ def test_the_pieces_are_the_whole_and_what_a_call_adds_goes_with_it(batch: Batch
     for piece in pieces:
         together.add(piece)
         assert len(piece.records) <= MOST
-        adding = {addition.call.id for addition in piece.counted_calls} & whole.records.keys()
-        assert adding <= piece.records.keys()
+        added_ids = {addition.call.id for addition in piece.counted_calls} & whole.records.keys()
+        assert added_ids <= piece.records.keys()
         assert piece.progress is None or piece is pieces[-1]
     assert together.records == whole.records
     assert sorted(map(str, together.counted_calls)) == sorted(map(str, whole.counted_calls))

@@ -1,4 +1,4 @@
-"""Each criterion, alone and combined, finds what a plain filter over the plan finds, from each client."""
+"""Test searches by the library, the command and the API: they find what a plain filter finds."""
 
 import json
 import sys
@@ -26,72 +26,74 @@ from tests.support.filled_archive import SINCE, UNTIL, Kept, texts_of
 from tests.support.search_ways import Texts, found_by_command, pages, served
 
 UNASSIGNED = ("Cn", "Co", "Cs")
-"""Categories of code points without a character of Unicode's."""
+"""Categories of code points that Unicode does not assign to characters."""
 
-NASTY = ("'", '"', "%", "_", "\\")
+SPECIAL = ("'", '"', "%", "_", "\\")
 
 
-def written(criteria: Criteria) -> Texts:
+def parameters(criteria: Criteria) -> Texts:
+    """Return the criteria as names and values of a query."""
     return [(name, text) for name, texts in texts_of(criteria).items() for text in texts]
 
 
-def as_a_library(kept: Kept, criteria: Criteria) -> list[int]:
-    with kept.archive.searching() as connection:
-        assert totals(connection, criteria) == kept.totals(criteria)
-    return [call.id for call in kept.archive.search(criteria)]
+def by_the_library(archived: Kept, criteria: Criteria) -> list[int]:
+    with archived.archive.searching() as connection:
+        assert totals(connection, criteria) == archived.totals(criteria)
+    return [call.id for call in archived.archive.search(criteria)]
 
 
-def by_the_command(kept: Kept, criteria: Criteria) -> list[int]:
-    return found_by_command(kept.url, written(criteria))
+def by_the_command(archived: Kept, criteria: Criteria) -> list[int]:
+    return found_by_command(archived.url, parameters(criteria))
 
 
-def over_http(kept: Kept, criteria: Criteria) -> list[int]:
-    answers = list(pages(kept.address, [*written(criteria), ("limit", "60")]))
-    expected = json.loads(msgspec.json.encode(kept.totals(criteria)))
+def over_http(archived: Kept, criteria: Criteria) -> list[int]:
+    answers = list(pages(archived.address, [*parameters(criteria), ("limit", "60")]))
+    expected = json.loads(msgspec.json.encode(archived.totals(criteria)))
     assert all(answer["totals"] == expected for answer in answers)
     assert all(len(answer["calls"]) == 60 for answer in answers[:-1])
     return [call["id"] for answer in answers for call in answer["calls"]]
 
 
 Way = Callable[[Kept, Criteria], list[int]]
-WAYS: tuple[Way, ...] = (as_a_library, by_the_command, over_http)
+WAYS: tuple[Way, ...] = (by_the_library, by_the_command, over_http)
 
 
 @pytest.fixture(scope="module")
-def kept(kept_archive: Kept) -> Iterator[Kept]:
+def archived(kept_archive: Kept) -> Iterator[Kept]:
     with served(kept_archive.archive) as address:
         kept_archive.address = address
         yield kept_archive
 
 
 def several(*options: str) -> st.SearchStrategy[tuple[str, ...]]:
+    """Draw one or two of the options."""
     return st.lists(st.sampled_from(options), min_size=1, max_size=2, unique=True).map(tuple)
 
 
-def any_criteria(kept: Kept) -> st.SearchStrategy[Criteria]:
-    """Draw a few criteria: most calls match some of them, none matches all."""
-    account = kept.account
+def any_criteria(archived: Kept) -> st.SearchStrategy[Criteria]:
+    """Draw at most three criteria with values that some calls have and others do not."""
+    account = archived.account
 
     def ids_and_names(of: Any) -> list[str]:
         return [text for each in of.values() for text in (str(each.id), each.name)]
 
-    def and_both(of: Any) -> list[str]:
+    def ids_names_and_both(of: Any) -> list[str]:
         return [*ids_and_names(of), *(f"{each.name} {each.id}" for each in of.values())]
 
     fields: dict[str, st.SearchStrategy[Any]] = {
         "since": st.integers(SINCE, int(NOON) + 900),
-        "users": several(*and_both(account.users), "999"),
-        "teams": several(*and_both(account.teams), "Single Users", "none", "Nobody's"),
-        "numbers": several(*and_both(account.numbers)),
+        "users": several(*ids_names_and_both(account.users), "999"),
+        "teams": several(*ids_names_and_both(account.teams), "Single Users", "none", "No Such Team"),
+        "numbers": several(*ids_names_and_both(account.numbers)),
         "directions": several("inbound", "outbound"),
         "assets": several("recording", "voicemail"),
         "missed": st.booleans(),
         "reasons": several("no_available_agent", "short_abandoned", "something_else"),
         "longer_than": st.integers(0, 300),
         "shorter_than": st.integers(0, 600),
-        "tags": several("VIP", "100%", "O'Hara", "nobody's"),
+        "tags": several("VIP", "100%", "O'Hara", "no such tag"),
         "callers": several("33", "1", "+44 77", "anonymous", "999999"),
-        "texts": several("support", "a", "CALLED", "called  back", "a_b", "ünïcode", "no_avail", *NASTY),
+        "texts": several("support", "a", "CALLED", "called  back", "a_b", "ünïcode", "no_avail", *SPECIAL),
     }
     chosen = st.lists(st.sampled_from(sorted(fields)), max_size=3, unique=True)
     values = chosen.flatmap(lambda names: st.fixed_dictionaries({name: fields[name] for name in names}))
@@ -101,12 +103,14 @@ def any_criteria(kept: Kept) -> st.SearchStrategy[Criteria]:
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_search_finds_what_a_plain_filter_finds(kept: Kept, way: Way, data: st.DataObject) -> None:
-    criteria = data.draw(any_criteria(kept))
-    assert way(kept, criteria) == [call.id for call in kept.matching(criteria)]
+def test_search_with_any_criteria_returns_the_calls_of_a_plain_filter(
+    archived: Kept, way: Way, data: st.DataObject
+) -> None:
+    criteria = data.draw(any_criteria(archived))
+    assert way(archived, criteria) == [call.id for call in archived.matching(criteria)]
 
 
-ALONE: list[dict[str, Any]] = [
+SINGLE: list[dict[str, Any]] = [
     {"users": ("Vera Martin",)},
     {"users": ("456001", "Anna Schmidt")},
     {"teams": ("Support",)},
@@ -130,46 +134,52 @@ ALONE: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("alone", ALONE, ids=str)
-def test_each_criterion_finds_some_and_not_all(kept: Kept, way: Way, alone: dict[str, Any]) -> None:
-    criteria = Criteria(SINCE, UNTIL, **alone)
-    expected = [call.id for call in kept.matching(criteria)]
-    assert 0 < len(expected) < len(kept.calls)
-    assert way(kept, criteria) == expected
+@pytest.mark.parametrize("criterion", SINGLE, ids=str)
+def test_search_with_one_criterion_returns_some_calls_and_not_all(
+    archived: Kept, way: Way, criterion: dict[str, Any]
+) -> None:
+    criteria = Criteria(SINCE, UNTIL, **criterion)
+    expected = [call.id for call in archived.matching(criteria)]
+    assert 0 < len(expected) < len(archived.calls)
+    assert way(archived, criteria) == expected
 
 
-def test_a_user_is_found_by_his_present_name_and_by_no_other(new_database: Callable[[], str]) -> None:
+def test_search_after_a_user_is_renamed_finds_the_new_name_only(new_database: Callable[[], str]) -> None:
     database = new_database()
     fill(database, calls=60)
     archive = Archive(database)
-    ids = {call.id for call in archive.search(Criteria(START, END, users=("7",)))}
-    assert ids
+    found = list(archive.search(Criteria(START, END, users=("7",))))
+    ids, before = {call.id for call in found}, found[0].user
+    assert before
+    assert list(archive.search(Criteria(START, END, users=(before,)))) == found
     archive.save(Batch(names={("user", "7"): "Zoë  Ångström"}))
-    for wanted in ({"texts": ("zoë ångström",)}, {"users": ("Zoë  Ångström",)}):
-        assert {call.id for call in archive.search(Criteria(START, END, **wanted))} == ids
+    names: tuple[dict[str, Any], ...] = ({"texts": ("zoë ångström",)}, {"users": ("Zoë  Ångström",)})
+    for name in names:
+        assert {call.id for call in archive.search(Criteria(START, END, **name))} == ids
+    assert not list(archive.search(Criteria(START, END, users=(before,))))
 
 
-def test_groups_are_found_like_teams(new_database: Callable[[], str]) -> None:
+def test_search_by_a_group_returns_its_calls(new_database: Callable[[], str]) -> None:
     database = new_database()
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    group = Group(name="VIP desk", numbers=[number.id for number in account.numbers.values()][:1])
+    group = Group(name="VIP desk", numbers=tuple(account.numbers)[:1])
     number = next(iter(account.numbers))
     with polled(account, archive=Archive(database), groups=(group,)) as world:
         world.live_until_complete()
         call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
         account.miss(call.id, "short_abandoned", at=world.time.now + 5)
         world.live(60)
-    for wanted in ("VIP desk", "group:VIP desk"):
-        found = list(Archive(database).search(Criteria(SINCE, UNTIL, teams=(wanted,))))
+    for name in ("VIP desk", "group:VIP desk"):
+        found = list(Archive(database).search(Criteria(SINCE, UNTIL, teams=(name,))))
         assert [each.id for each in found] == [call.id]
         assert "VIP desk" in found[0].teams
 
 
-def test_the_view_shows_what_a_search_finds(kept: Kept) -> None:
-    with kept.archive.searching() as connection:
+def test_call_history_view_equals_the_search_results(archived: Kept) -> None:
+    with archived.archive.searching() as connection:
         rows = connection.execute(text("SELECT * FROM call_history")).mappings().all()
     view = {row["id"]: row for row in rows}
-    for call in kept.archive.search(Criteria(SINCE, UNTIL)):
+    for call in archived.archive.search(Criteria(SINCE, UNTIL)):
         row = view[call.id]
         assert (row["user_name"], row["number_name"], row["assigned_to"]) == (
             call.user,
@@ -184,13 +194,13 @@ def test_the_view_shows_what_a_search_finds(kept: Kept) -> None:
             assert row[name] == getattr(call, name)
 
 
-def test_postgresql_folds_every_character_as_the_archive_does(postgres_server: Postgres) -> None:
-    """The archive folds the texts of calls, and PostgreSQL the text that is written on the board."""
+def test_folded_on_postgresql_equals_normalize_for_every_character(postgres_server: Postgres) -> None:
+    """The archive folds the texts of calls, and PostgreSQL folds the text that a user enters on the board."""
     url = postgres_server.database("folded")
     Archive(url).load()
-    characters = [sign for sign in map(chr, range(1, sys.maxunicode + 1)) if category(sign) not in UNASSIGNED]
+    characters = [char for char in map(chr, range(1, sys.maxunicode + 1)) if category(char) not in UNASSIGNED]
     characters += ["ΣΊΣΥΦΟΣ", " e\u0301\u0300 \u00a0\nÉ", "ǰ\u0323", "α\u0345", "İstanbul"]
-    fold = text("SELECT folded(sign) FROM unnest(CAST(:characters AS text[])) AS sign")
+    fold = text("SELECT folded(part) FROM unnest(CAST(:characters AS text[])) AS part")
     engine = create_engine(url)
     with engine.connect() as connection:
         found = connection.scalars(fold, {"characters": characters}).all()
@@ -208,5 +218,5 @@ def test_postgresql_folds_every_character_as_the_archive_does(postgres_server: P
         ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
     ],
 )
-def test_case_accents_and_spaces_make_no_difference(written: str, folded: str) -> None:
+def test_normalize_of_variants_in_case_accents_and_spaces_is_equal(written: str, folded: str) -> None:
     assert normalize(written) == folded == normalize(folded)

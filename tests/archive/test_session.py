@@ -1,4 +1,4 @@
-"""A database that is deleted, replaced, restored or damaged while the exporter runs."""
+"""Test databases that are deleted, replaced, restored or damaged while the exporter runs."""
 
 import json
 import shutil
@@ -68,12 +68,13 @@ def test_a_crash_loop_leaves_few_rows_which_one_query_reads(database: str) -> No
     engine.dispose()
 
 
-def everything(file: Path) -> list[Path]:
+def database_files(file: Path) -> list[Path]:
+    """Return the database file and the files that SQLite keeps with it."""
     return [each for suffix in ("", "-wal", "-shm") if (each := Path(f"{file}{suffix}")).exists()]
 
 
 def delete_everything(file: Path) -> None:
-    for each in everything(file):
+    for each in database_files(file):
         each.unlink()
 
 
@@ -133,7 +134,7 @@ def restore_after_deletion(file: Path) -> None:
 def move_old_away_first(file: Path) -> None:
     old = file.parent / "old"
     old.mkdir()
-    for each in everything(file):
+    for each in database_files(file):
         each.rename(old / each.name)
     restore_by_rename(file)
 
@@ -147,7 +148,7 @@ def restore_directory(file: Path) -> None:
 
 
 def delete_log(file: Path) -> None:
-    for each in everything(file)[1:]:
+    for each in database_files(file)[1:]:
         each.unlink()
 
 
@@ -205,12 +206,11 @@ def test_sqlite_file_that_is_no_database_is_reported_until_it_is_restored(
 
 
 def test_running_exporter_reloads_restored_file_and_goes_on(tmp_path: Path) -> None:
-    """With its threads, in real time: what the poller still says of the earlier file is not saved."""
+    """The exporter runs with its threads in real time. Batches for the earlier file are not saved."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
-    file, live = tmp_path / "archive.sqlite", Refresh(calls=Duration(1), availabilities=Duration(1))
-    served = {"rate_limit": 6000}
+    file, every_second = tmp_path / "archive.sqlite", Refresh(calls=Duration(1), availabilities=Duration(1))
     archive = Archive(f"sqlite:///{file}")
-    with running(account, served=served, archive=archive, refresh=live) as exporter:
+    with running(account, served={"rate_limit": 6000}, archive=archive, refresh=every_second) as exporter:
 
         def miss_a_call(expected: int) -> None:
             call = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=time.time())
@@ -240,7 +240,7 @@ def empty_tables(_: Postgres, database: str) -> None:
     execute(database, "TRUNCATE " + ", ".join(schema.metadata.tables))
 
 
-@pytest.mark.parametrize("exclusive", [False, True], ids=["", "with standby"])
+@pytest.mark.parametrize("exclusive", [False, True], ids=["without standby", "with standby"])
 @pytest.mark.parametrize("lose", [recreate_database, recreate_schema])
 def test_postgresql_database_recreated_while_running_is_begun_again(
     postgres_server: Postgres, busy: SimulatedAccount, lose: Callable[[Postgres, str], None], exclusive: bool
@@ -258,11 +258,11 @@ def test_postgresql_database_recreated_while_running_is_begun_again(
         assert_counters_are_those_of_the_archive(world, database)
 
 
-@pytest.mark.parametrize("exclusive", [False, True], ids=["", "with standby"])
+@pytest.mark.parametrize("exclusive", [False, True], ids=["without standby", "with standby"])
 def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
     postgres_server: Postgres, busy: SimulatedAccount, exclusive: bool
 ) -> None:
-    """The copy was made while this exporter ran: its row is there, with a lower number."""
+    """The copy was made while this exporter ran, so it has the exporter's row, with a lower number."""
     database = postgres_server.database("restored")
     name = database.rsplit("/", 1)[1]
     with (
@@ -282,7 +282,7 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
 
 
 @pytest.mark.parametrize(
-    ("break_", "repair"),
+    ("disable", "repair"),
     [
         (
             "ALTER DATABASE {name} SET default_transaction_read_only = on",
@@ -294,7 +294,7 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
 )
 @pytest.mark.parametrize("exclusive", [True], ids=["with standby"])
 def test_postgresql_unusable_for_a_while_loses_nothing(
-    postgres_server: Postgres, busy: SimulatedAccount, break_: str, repair: str, exclusive: bool
+    postgres_server: Postgres, busy: SimulatedAccount, disable: str, repair: str, exclusive: bool
 ) -> None:
     database = postgres_server.database("unusable")
     name, admin = database.rsplit("/", 1)[1], postgres_server.url("postgres")
@@ -302,15 +302,15 @@ def test_postgresql_unusable_for_a_while_loses_nothing(
     with polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world:
         world.live_until_complete()
         world.live(300)
-        if "RENAME" in break_:
-            execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", end, break_.format(name=name))
+        if "RENAME" in disable:
+            execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", end, disable.format(name=name))
         else:
-            execute(admin, break_.format(name=name), end)
+            execute(admin, disable.format(name=name), end)
         world.live(600)
         assert world.scrape().value("aircall_archive_up") == 0
         assert world.scrape().value("aircall_up") == 1
         execute(admin, repair.format(name=name))
-        if "RENAME" in break_:
+        if "RENAME" in disable:
             execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         world.live(60)
         assert_nothing_is_lost(world, database)

@@ -1,4 +1,4 @@
-"""A real account's calls and simulated ones are never mixed."""
+"""Test that the calls of a real account and of a simulated one are never mixed."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,29 +11,29 @@ from harness.simulated_time import NOON, polled
 from tests.support.archive_contents import rows
 
 
-def kept(archive: Archive) -> float:
-    """Archive some calls of a busy account. Returns the number of counted ones."""
+def archive_calls(archive: Archive) -> float:
+    """Archive some calls of a busy account. Returns the number of counted calls."""
     with polled(SimulatedAccount(users=6, calls_per_hour=300, start=NOON), archive=archive) as world:
         world.live_until_complete()
         return world.scrape().sum("aircall_calls_total")
 
 
-def test_simulated_calls_make_way(database: str) -> None:
-    first = kept(Archive(database, simulated=True))
+def test_archive_of_simulated_calls_is_emptied_for_a_real_account(database: str) -> None:
+    first = archive_calls(Archive(database, simulated=True))
     assert first > 0
-    assert kept(Archive(database, simulated=True)) == first
-    assert kept(Archive(database)) == first
+    assert archive_calls(Archive(database, simulated=True)) == first
+    assert archive_calls(Archive(database)) == first
     assert len([row for row in rows(database) if row.counted]) == first
 
 
-def test_a_real_accounts_calls_stay(database: str) -> None:
-    counted = kept(Archive(database))
+def test_archive_of_a_real_account_rejects_a_simulated_one(database: str) -> None:
+    counted = archive_calls(Archive(database))
     with pytest.raises(ArchiveError, match="holds a real account's calls; a simulated one needs its own"):
         Archive(database, simulated=True).load()
     assert len([row for row in rows(database) if row.counted]) == counted
 
 
-def test_a_simulation_whose_archive_was_taken_keeps_nothing_more(database: str) -> None:
+def test_archive_taken_from_a_simulation_receives_no_more_of_its_calls(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=300, start=NOON)
     with polled(account, archive=Archive(database, simulated=True)) as simulation:
         simulation.live_until_complete()
@@ -43,7 +43,7 @@ def test_a_simulation_whose_archive_was_taken_keeps_nothing_more(database: str) 
     assert not rows(database)
 
 
-def test_two_exporters_on_one_archive_are_told_of(database: str) -> None:
+def test_heartbeat_of_two_exporters_on_one_archive_logs_errors(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     with capture_logs() as logged, polled(account, archive=Archive(database)) as first:
         first.live(60)

@@ -1,4 +1,4 @@
-"""A SQLite file that becomes smaller while the exporter runs: by `VACUUM`, or because it is damaged."""
+"""Test SQLite files that become smaller while the exporter runs, by `VACUUM` or because they are damaged."""
 
 import os
 import shutil
@@ -9,13 +9,11 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator.simulation import SimulatedAccount
-from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, busy, is_said, polled_file
-
-__all__ = ["busy"]
+from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, is_said, polled_file
 
 
 def execute(file: Path, *statements: str) -> None:
-    """Execute statements in a connection of its own, and have them written to the file itself."""
+    """Execute statements in a new connection, and write the changes to the database file itself."""
     connection = sqlite3.connect(file, isolation_level=None)
     for statement in (*statements, "PRAGMA wal_checkpoint(TRUNCATE)"):
         connection.execute(statement).fetchall()
@@ -23,7 +21,7 @@ def execute(file: Path, *statements: str) -> None:
 
 
 def fill(file: Path) -> None:
-    """Make the file larger by pages that are not used any more."""
+    """Make the file larger by pages that are no longer used."""
     execute(
         file,
         "CREATE TABLE filling AS SELECT randomblob(1000000) AS filling",
@@ -56,7 +54,7 @@ def copy_smaller_backup_over_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut_in_half, copy_smaller_backup_over_it])
-def test_archive_that_is_cut_off_after_a_vacuum_is_noticed(
+def test_archive_that_is_cut_off_after_a_vacuum_is_reported(
     busy: SimulatedAccount, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     file = tmp_path / "archive.sqlite"

@@ -1,4 +1,4 @@
-"""An exporter that stands by takes the account only if it can start, and leaves it if its start fails."""
+"""Test takeovers by exporters on standby that cannot load the archive, or whose start fails."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +26,8 @@ def url(postgres_server: Postgres) -> str:
     return postgres_server.database("takeover")
 
 
-class Other:
-    """An exporter that stands by, in simulated time."""
+class StandbyExporter:
+    """An exporter on standby, in simulated time."""
 
     def __init__(self, url: str, directory: Path, name: str) -> None:
         self.key = directory / name
@@ -52,19 +52,19 @@ def leader(url: str, tmp_path: Path) -> Archive:
     return archive
 
 
-def break_key(other: Other, _: str) -> None:
-    other.key.write_text("another key of forty letters, at least so")
+def break_key(standby: StandbyExporter, _: str) -> None:
+    standby.key.write_text("another key of at least 32 characters")
 
 
-def remove_key(other: Other, _: str) -> None:
-    other.key.unlink()
+def remove_key(standby: StandbyExporter, _: str) -> None:
+    standby.key.unlink()
 
 
-def make_newer(_: Other, url: str) -> None:
+def raise_version(_: StandbyExporter, url: str) -> None:
     execute(url, "UPDATE state SET value = '999' WHERE name = 'version'")
 
 
-def lose_a_table(_: Other, url: str) -> None:
+def drop_table(_: StandbyExporter, url: str) -> None:
     execute(url, "DROP TABLE totals")
 
 
@@ -76,69 +76,69 @@ def execute(url: str, statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fail", "said"),
+    ("fail", "problem"),
     [
         (break_key, "found another key than the one"),
         (remove_key, "cannot be read"),
-        (make_newer, "is at version 999"),
-        (lose_a_table, "the archive is partly lost"),
+        (raise_version, "is at version 999"),
+        (drop_table, "the archive is partly lost"),
     ],
 )
-def test_standby_that_cannot_open_the_archive_says_so_and_never_takes_the_lock(
-    url: str, tmp_path: Path, leader: Archive, fail: Callable[[Other, str], None], said: str
+def test_standby_that_cannot_open_the_archive_reports_it_and_takes_no_lock(
+    url: str, tmp_path: Path, leader: Archive, fail: Callable[[StandbyExporter, str], None], problem: str
 ) -> None:
-    other = Other(url, tmp_path, "other")
-    other.key.write_text("k" * 40)
+    standby = StandbyExporter(url, tmp_path, "standby")
+    standby.key.write_text("k" * 40)
     with capture_logs() as logged:
-        other.live(3)
-        assert other.writer.standby_reason == TAKEN
-        fail(other, url)
-        other.live(LOADABLE_CHECK_INTERVAL_S + 1)
-        assert said in str(other.writer.standby_reason)
+        standby.live(3)
+        assert standby.writer.standby_reason == TAKEN
+        fail(standby, url)
+        standby.live(LOADABLE_CHECK_INTERVAL_S + 1)
+        assert problem in str(standby.writer.standby_reason)
         leader.close()
         eventually(lambda: not holders(url))
-        taken = Taken(other)
-        other.live()
-        assert not taken.times
-        assert said in str(other.writer.standby_reason)
-        assert not other.loaded
-        assert len([line for line in logged if said in str(line)]) == 1
-        other.archive.close()
+        connections = ConnectionCounter(standby)
+        standby.live()
+        assert not connections.count
+        assert problem in str(standby.writer.standby_reason)
+        assert not standby.loaded
+        assert len([line for line in logged if problem in str(line)]) == 1
+        standby.archive.close()
 
 
-class Taken:
-    """How often an exporter has taken the lock."""
+class ConnectionCounter:
+    """Counts the connections of an exporter, each of which takes the lock."""
 
-    def __init__(self, other: Other) -> None:
-        self.times = 0
-        event.listen(other.archive._engine, "connect", self._connected)
+    def __init__(self, standby: StandbyExporter) -> None:
+        self.count = 0
+        event.listen(standby.archive._engine, "connect", self._connected)
 
     def _connected(self, *_: object) -> None:
-        self.times += 1
+        self.count += 1
 
 
-@pytest.mark.parametrize("error", [ArchiveError("cannot be made"), ValueError("unforeseen"), MemoryError()])
+@pytest.mark.parametrize("error", [ArchiveError("cannot be made"), ValueError("unexpected"), MemoryError()])
 def test_standby_whose_start_fails_releases_the_lock(
     url: str, tmp_path: Path, leader: Archive, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    other = Other(url, tmp_path, "key")
+    standby = StandbyExporter(url, tmp_path, "key")
     leader.close()
     eventually(lambda: not holders(url))
-    taken = Taken(other)
+    connections = ConnectionCounter(standby)
     with capture_logs() as logged:
         with monkeypatch.context() as patched:
             patched.setattr(caller_key, "claim", fail)
-            other.live()
-        assert taken.times
+            standby.live()
+        assert connections.count
         if isinstance(error, ArchiveError):
-            said = [line["event"] for line in logged if line.get("problem") == str(error)]
-            assert said == ["takeover failed; still on standby"]
+            events = [line["event"] for line in logged if line.get("problem") == str(error)]
+            assert events == ["takeover failed; still on standby"]
         eventually(lambda: not holders(url))
-        assert not other.loaded
-        other.live(60)
-        assert len(other.loaded) == 1
+        assert not standby.loaded
+        standby.live(60)
+        assert len(standby.loaded) == 1
         assert holders(url)
-    other.archive.close()
+    standby.archive.close()

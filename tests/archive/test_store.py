@@ -1,4 +1,4 @@
-"""Rows and databases that cannot hold what Aircall says."""
+"""Test rows that a database cannot store, and databases with another encoding."""
 
 from collections.abc import Iterator
 
@@ -24,10 +24,10 @@ NOW = int(NOON)
 
 
 def call(id_: int, **fields: object) -> CallRecord:
-    read = Call(
+    base = Call(
         id=id_, direction="inbound", status="done", started_at=NOW, ended_at=NOW + 9, raw_digits="+33 1"
     )
-    return CallRecord(replace(read, **fields), CallDetails(), "full")
+    return CallRecord(replace(base, **fields), CallDetails(), "full")
 
 
 def batch_of(*records: CallRecord, names: dict | None = None) -> Batch:
@@ -60,11 +60,10 @@ UNSTORABLE = [
 
 
 @pytest.mark.parametrize("record", UNSTORABLE, ids=["start", "answer", "user", "end", "direction"])
-def test_row_that_cannot_be_stored_costs_only_itself(
+def test_saver_with_a_row_that_cannot_be_stored_saves_the_others(
     archive: Archive, database: str, record: CallRecord
 ) -> None:
-    kept: list[SaveResult] = []
-    saver = Saver(archive, lambda saved, _: kept.append(saved))
+    saver = Saver(archive, lambda *_: None)
     batch = batch_of(call(1), call(2), record, call(3), names={("user", "1"): "Ada"})
     with capture_logs() as logged:
         saver.save(batch)
@@ -76,18 +75,18 @@ def test_row_that_cannot_be_stored_costs_only_itself(
     assert [row.value for row in rows(database, "totals")] == [len(stored)]
     assert [row.name for row in rows(database, "names")] == ["Ada"]
     assert archive.progress() == Checkpoint(((1, NOW),))
-    said = [line for line in logged if line["event"] == "call rejected by the database"]
-    assert [line["call"] for line in said] == ([] if 7 in stored else [7])
+    rejected = [line for line in logged if line["event"] == "call rejected by the database"]
+    assert [line["call"] for line in rejected] == ([] if 7 in stored else [7])
     assert "+33 1" not in str(logged)
     archive.close()
 
 
 texts = st.text(st.characters(exclude_categories=()), max_size=40) | st.builds(
-    lambda sign, times: sign * times, st.sampled_from("aäß€😀\x00\ud800"), st.integers(0, 20_000)
+    lambda char, times: char * times, st.sampled_from("aäß€😀\x00\ud800"), st.integers(0, 20_000)
 )
 numbers = st.integers(-(2**70), 2**70) | st.integers(0, 10**11)
 records = st.builds(
-    lambda id_, at, reason, caller, tag, said, posted, asset, user: CallRecord(
+    lambda id_, at, reason, caller, tag, comment, posted, asset, user: CallRecord(
         Call(
             id=id_,
             direction="inbound",
@@ -98,7 +97,7 @@ records = st.builds(
             raw_digits=caller,
             user=Ref(user),
         ),
-        CallDetails(tags=(Tag(tag),), comments=(Comment(said, posted),), asset=asset),
+        CallDetails(tags=(Tag(tag),), comments=(Comment(comment, posted),), asset=asset),
         "full",
     ),
     st.integers(1, 2**64),
@@ -113,23 +112,23 @@ records = st.builds(
     deadline=None,
 )
 @example(found=[call(1, raw_digits="\ud800"), call(2, missed_call_reason="\udfff"), call(TOO_LARGE)])
-def test_any_rows_beside_others_let_the_others_through(
+def test_saver_with_any_rows_saves_the_valid_ones(
     archive: Archive, database: str, found: list[CallRecord]
 ) -> None:
     saver = Saver(archive, lambda *_: None)
     with capture_logs():
         saver.save(batch_of(*found, call(99)))
     assert 99 in {row.id for row in rows(database)}
-    possible = {
+    storable = {
         record.call.id
         for record in found
         if all(abs(number) < TOO_LARGE for number in (record.call.id, record.call.started_at))
         and (record.call.user is None or record.call.user.id < TOO_LARGE)
     }
-    assert possible <= {row.id for row in rows(database)}
+    assert storable <= {row.id for row in rows(database)}
 
 
-def test_database_that_fails_amid_the_pieces_leaves_the_rest_to_be_saved(archive: Archive) -> None:
+def test_saver_during_a_database_failure_keeps_the_rest_of_the_batch(archive: Archive) -> None:
     batch, tries = batch_of(call(1), call(7, started_at=TOO_LARGE), call(2)), []
     saver = Saver(archive, lambda *_: None)
 
@@ -149,7 +148,9 @@ def test_database_that_fails_amid_the_pieces_leaves_the_rest_to_be_saved(archive
     assert {row.id for row in rows(archive._engine.url.render_as_string(False))} == {1, 2}
 
 
-def test_error_that_no_row_causes_rejects_none(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saver_with_an_error_that_no_row_causes_rejects_none(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: Batch) -> SaveResult:
         raise UnstorableError("IntegrityError")
 
@@ -206,7 +207,7 @@ def test_command_on_database_with_other_encoding_ends_with_one_line(
     assert printed.err.count("\n") == 1
 
 
-def test_exporter_on_database_with_other_encoding_reports_it_and_keeps_the_board(
+def test_exporter_on_database_with_other_encoding_reports_it_and_serves_metrics(
     postgres_server: Postgres,
 ) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=60, start=NOON)
@@ -222,7 +223,7 @@ def test_exporter_on_database_with_other_encoding_reports_it_and_keeps_the_board
 
 
 @pytest.mark.parametrize("variable", ["client_encoding=latin1", "client_encoding=sql_ascii"])
-def test_names_are_stored_whatever_encoding_the_url_asks_for(
+def test_archive_with_another_client_encoding_in_its_url_stores_names(
     postgres_server: Postgres, variable: str
 ) -> None:
     database = postgres_server.database("client")

@@ -1,4 +1,4 @@
-"""Tables are created when an archive is opened first; an archive of another version is rejected."""
+"""Test the creation of tables and views, and archives of another version."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,6 @@ from structlog.testing import capture_logs
 
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment
-from exporter.archive import create_tables as tables
 from exporter.archive import schema
 from exporter.archive.create_tables import VERSION
 from exporter.archive.criteria import Criteria
@@ -56,7 +55,7 @@ def test_archive_of_another_version_is_rejected_and_unchanged(database: str, ver
     archive.load()
 
 
-def test_creation_that_was_interrupted_is_repeated(database: str) -> None:
+def test_load_after_an_interrupted_creation_completes_it(database: str) -> None:
     for last in range(1, 1000):
         with connected(database) as connection:
             for view in inspect(connection).get_view_names():
@@ -84,7 +83,7 @@ def test_creation_that_was_interrupted_is_repeated(database: str) -> None:
     assert last > 15
 
 
-def test_without_the_permission_for_the_extension_free_text_is_found(postgres_server: Postgres) -> None:
+def test_load_without_permission_for_the_extension_keeps_text_search(postgres_server: Postgres) -> None:
     database = postgres_server.database("plain")
     with connected(database) as connection:
         connection.execute(text("CREATE ROLE plain LOGIN"))
@@ -106,22 +105,22 @@ def test_without_the_permission_for_the_extension_free_text_is_found(postgres_se
         assert "calls_by_words" in {index["name"] for index in inspect(connection).get_indexes("calls")}
 
 
-def test_views_are_replaced_when_their_definition_changes_and_only_then(
+def test_load_replaces_a_view_only_if_its_definition_has_changed(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive, executed = Archive(database), list[str]()
-    event.listen(archive._engine, "before_cursor_execute", lambda *given: executed.append(given[2]))
+    event.listen(archive._engine, "before_cursor_execute", lambda *arguments: executed.append(arguments[2]))
     archive.load()
     executed.clear()
     archive.load()
     assert not [statement for statement in executed if "VIEW" in statement]
-    monkeypatch.setitem(tables.VIEWS, "call_tag_names", "SELECT 'VIP' AS tag")
+    monkeypatch.setitem(VIEWS, "call_tag_names", "SELECT 'VIP' AS tag")
     archive.load()
     with connected(database) as connection:
         assert connection.scalar(text("SELECT tag FROM call_tag_names")) == "VIP"
 
 
-def test_views_that_are_dropped_are_created_at_the_next_start(database: str) -> None:
+def test_load_after_a_view_was_dropped_creates_it(database: str) -> None:
     Archive(database).load()
     with connected(database) as connection:
         connection.execute(text("DROP VIEW call_history"))
@@ -130,7 +129,7 @@ def test_views_that_are_dropped_are_created_at_the_next_start(database: str) -> 
         assert connection.execute(text("SELECT * FROM call_history")).all() == []
 
 
-def test_search_needs_no_view(database: str) -> None:
+def test_search_without_views_finds_calls(database: str) -> None:
     archive = Archive(database)
     archive.load()
     archive.save(Batch(records={1: CallRecord(CALL, CallDetails(), "full")}))
@@ -142,14 +141,14 @@ def test_search_needs_no_view(database: str) -> None:
     assert command(database, f"--from={START}", f"--to={START}").code == 0
 
 
-def test_a_view_on_which_another_depends_is_left_and_the_archive_is_loaded(
+def test_load_with_a_view_that_another_depends_on_keeps_that_view(
     postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = postgres_server.database("dependent")
     Archive(database).load()
     with connected(database) as connection:
         connection.execute(text("CREATE VIEW mine AS SELECT id FROM call_history"))
-    monkeypatch.setitem(tables.VIEWS, "call_history", "SELECT id FROM calls")
+    monkeypatch.setitem(VIEWS, "call_history", "SELECT id FROM calls")
     with capture_logs() as logs:
         Archive(database).load()
     assert [line["event"] for line in logs] == [

@@ -1,4 +1,4 @@
-"""The archive is away for so long that no more calls can wait for it: Aircall is asked for them again."""
+"""Test the writer while the archive is unavailable or its queue is full: calls are fetched again."""
 
 import random
 from pathlib import Path
@@ -28,7 +28,7 @@ def account() -> SimulatedAccount:
     return SimulatedAccount(users=30, calls_per_hour=300, seed=11, start=NOON, history=0)
 
 
-def nothing_is_lost(world: Polled, database: str) -> None:
+def assert_nothing_is_lost(world: Polled, database: str) -> None:
     read_whole(world)
     assert counted(world.scrape()) == to_be_counted(world.account)
     engine = create_engine(database)
@@ -37,14 +37,16 @@ def nothing_is_lost(world: Polled, database: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["that was there before", "that was never there"])
-def test_so_many_calls_wait_and_no_more(
-    account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+@pytest.mark.parametrize(
+    "available_at_start", [True, False], ids=["available at the start", "unavailable at the start"]
+)
+def test_writer_during_an_outage_keeps_a_limited_number_of_calls(
+    account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, available_at_start: bool
 ) -> None:
     monkeypatch.setattr(writer, "MAX_PENDING_CALLS", 100)
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     archive = Away(database)
-    archive.away = not known
+    archive.away = not available_at_start
     rarely = Refresh(calls=Duration(30), availabilities=Duration(60))
     with polled(account, archive=archive, refresh=rarely) as world:
         world.live_until_complete()
@@ -57,14 +59,17 @@ def test_so_many_calls_wait_and_no_more(
         assert world.scrape().value("aircall_up") == 1
         archive.away = False
         world.live(60)
-        nothing_is_lost(world, database)
+        assert_nothing_is_lost(world, database)
 
 
-class Flapping:
-    """Takes what is to be saved now and then. Nothing is read for late edits, which would find it all."""
+class UnreliableQueue:
+    """A queue that rejects batches at random.
+
+    Calls are not fetched again for late edits, because that would find all of them.
+    """
 
     def __init__(self, world: Polled, seed: int) -> None:
-        self.full, self.refused = False, 0
+        self.full, self.rejected = False, 0
         self._world, self._chance = world, random.Random(seed)
         world.poller._save = self._submit
         world.poller.tasks.enabled = set(world.poller.tasks.enabled) - {LATE_EDITS}
@@ -77,35 +82,35 @@ class Flapping:
 
     def _submit(self, batch: Batch) -> None:
         if self.full:
-            self.refused += 1
+            self.rejected += 1
             raise QueueFullError
         self._world.writer.submit(batch)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_whenever_there_is_no_room_nothing_is_lost(
+def test_writer_with_a_queue_that_is_often_full_loses_no_call(
     account: SimulatedAccount, tmp_path: Path, seed: int
 ) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     with polled(account, archive=Archive(database)) as world:
-        flapping = Flapping(world, seed)
+        queue = UnreliableQueue(world, seed)
         for _ in range(3):
-            flapping.full = True
+            queue.full = True
             world.live(900)
-            flapping.live()
-        assert flapping.refused
+            queue.live()
+        assert queue.rejected
         world.live(60)
-        nothing_is_lost(world, database)
+        assert_nothing_is_lost(world, database)
 
 
-def test_nor_is_the_past(tmp_path: Path) -> None:
+def test_backfill_with_a_queue_that_is_often_full_loses_no_call(tmp_path: Path) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=120, seed=3, start=NOON)
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     with polled(account, archive=Archive(database)) as world:
         world.live_until_complete()
-        flapping = Flapping(world, seed=1)
-        flapping.live()
-        assert flapping.refused
+        queue = UnreliableQueue(world, seed=1)
+        queue.live()
+        assert queue.rejected
         until_nothing_is_missing(world)
         world.freeze()
     since = NOON - 24 * HOUR + 60

@@ -1,4 +1,4 @@
-"""The command that reads the past by hand, as it is run by people and scripts."""
+"""Test the command `backfill` as a process."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from exporter.runtime import service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import hear_interruptions
+from harness.process import receive_interrupts
 from tests.support.archive_contents import rows
 from tests.support.running import eventually, running
 
@@ -53,34 +53,35 @@ def command(storage: Path, url: str, *arguments: str, token: str = "demo-token")
         env=os.environ | credential,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=hear_interruptions,  # noqa: PLW1509 (nothing but a system call)
+        preexec_fn=receive_interrupts,  # noqa: PLW1509 (nothing but a system call)
     )
 
 
-def said(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Wait for the end of a process. Returns its exit code and errors."""
     _, errors = process.communicate(timeout=60)
     return process.returncode, errors
 
 
-def kept(storage: Path) -> set[int]:
+def archived_ids(storage: Path) -> set[int]:
     return {row.id for row in rows(sqlite_url(str(storage)))}
 
 
-def test_it_reads_what_is_missing_and_then_nothing(tmp_path: Path, aircall: SimulatedAircall) -> None:
-    code, words = said(command(tmp_path, aircall.base_url, "--from=4d"))
-    assert (code, words.splitlines()[-1]) == (
+def test_backfill_of_missing_calls_fetches_them_once(tmp_path: Path, aircall: SimulatedAircall) -> None:
+    code, errors = finished(command(tmp_path, aircall.base_url, "--from=4d"))
+    assert (code, errors.splitlines()[-1]) == (
         0,
         "aircall-exporter: backfill: all calls of that time are in the archive",
     )
-    assert "% fetched, about " in words
-    assert kept(tmp_path) == set(aircall.account.calls)
-    asked = len(aircall.requests)
-    assert said(command(tmp_path, aircall.base_url, "--from=3d", "--to=1h"))[0] == 0
-    assert len(aircall.requests) == asked
+    assert "% fetched, about " in errors
+    assert archived_ids(tmp_path) == set(aircall.account.calls)
+    sent = len(aircall.requests)
+    assert finished(command(tmp_path, aircall.base_url, "--from=3d", "--to=1h"))[0] == 0
+    assert len(aircall.requests) == sent
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupted_it_goes_on_where_it_was(
+def test_backfill_after_a_signal_continues_where_it_ended(
     tmp_path: Path, aircall: SimulatedAircall, ending: signal.Signals
 ) -> None:
     requests, sixth = count(1), Hang()
@@ -88,57 +89,59 @@ def test_interrupted_it_goes_on_where_it_was(
     first = command(tmp_path, aircall.base_url, "--from=4d")
     assert sixth.reached.wait(60)
     first.send_signal(ending)
-    code, words = said(first)
+    code, errors = finished(first)
     sixth.released.set()
     aircall.faults.clear()
     assert code == 128 + ending
-    assert "interrupted; the same command continues where this one ended" in words
-    before, known = len(aircall.requests), len(kept(tmp_path))
+    assert "interrupted; the same command continues where this one ended" in errors
+    before, known = len(aircall.requests), len(archived_ids(tmp_path))
     assert 0 < known < CALLS
-    assert said(command(tmp_path, aircall.base_url, "--from=4d"))[0] == 0
+    assert finished(command(tmp_path, aircall.base_url, "--from=4d"))[0] == 0
     assert len(aircall.requests) - before <= (CALLS - known) / 50 + 2
-    assert kept(tmp_path) == set(aircall.account.calls)
+    assert archived_ids(tmp_path) == set(aircall.account.calls)
 
 
-def test_an_exporter_is_seen_whatever_its_own_clock_says(
+def test_has_running_exporter_with_a_wrong_clock_is_true(
     tmp_path: Path, account: SimulatedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes on from the wall clock's time at the start, which may have been wrong."""
-    right = steady_clock()
-    monkeypatch.setattr(service, "steady_clock", lambda: lambda: right() - 3600)
+    """The steady clock starts with the time of the wall clock, which may be wrong."""
+    correct = steady_clock()
+    monkeypatch.setattr(service, "steady_clock", lambda: lambda: correct() - 3600)
     with running(account, archive=Archive(sqlite_url(str(tmp_path)))) as exporter:
         exporter.until_ready()
         assert eventually(lambda: has_running_exporter(Archive(sqlite_url(str(tmp_path)))))
 
 
-def test_a_running_exporter_reads_for_it(tmp_path: Path, account: SimulatedAccount) -> None:
+def test_backfill_with_a_running_exporter_is_fetched_by_that_exporter(
+    tmp_path: Path, account: SimulatedAccount
+) -> None:
     storage = Storage(backfill=Duration(0))
     with running(
         account, served={"rate_limit": 6000}, archive=Archive(sqlite_url(str(tmp_path))), storage=storage
     ) as exporter:
         exporter.until_ready()
-        code, words = said(command(tmp_path, exporter.aircall.base_url, "--from=4d", token="wrong"))
-        assert (code, "an exporter runs on this archive" in words) == (0, True)
-    assert kept(tmp_path) == set(account.calls)
+        code, errors = finished(command(tmp_path, exporter.aircall.base_url, "--from=4d", token="wrong"))
+        assert (code, "an exporter runs on this archive" in errors) == (0, True)
+    assert archived_ids(tmp_path) == set(account.calls)
     assert Archive(sqlite_url(str(tmp_path))).manual_backfills() == ()
 
 
-def test_backfill_machine_a_day_ahead_notes_nothing_of_the_future_as_read(
+def test_backfill_with_a_clock_a_day_ahead_covers_no_future_time(
     tmp_path: Path, aircall: SimulatedAircall
 ) -> None:
     aircall.clock_skew = -DAY
-    code, words = said(command(tmp_path, aircall.base_url, "--from=4d"))
-    assert (code, "later than Aircall's present" in words) == (1, True)
+    code, errors = finished(command(tmp_path, aircall.base_url, "--from=4d"))
+    assert (code, "later than Aircall's present" in errors) == (1, True)
     archive = Archive(sqlite_url(str(tmp_path)))
     progress = archive.progress()
     assert progress is None or progress.covered[-1][1] < time.time() - DAY
-    assert said(command(tmp_path, aircall.base_url, "--from=4d", "--to=25h"))[0] == 0
-    assert kept(tmp_path) == set(aircall.account.calls)
+    assert finished(command(tmp_path, aircall.base_url, "--from=4d", "--to=25h"))[0] == 0
+    assert archived_ids(tmp_path) == set(aircall.account.calls)
 
 
-def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall) -> None:
-    code, words = said(command(tmp_path, aircall.base_url, "--from=4d", token="wrong"))
-    assert (code, "Aircall rejects the credential: check aircall.api_id" in words) == (1, True)
+def test_backfill_with_a_rejected_credential_fails(tmp_path: Path, aircall: SimulatedAircall) -> None:
+    code, errors = finished(command(tmp_path, aircall.base_url, "--from=4d", token="wrong"))
+    assert (code, "Aircall rejects the credential: check aircall.api_id" in errors) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -149,18 +152,18 @@ def test_a_rejected_credential_ends_it(tmp_path: Path, aircall: SimulatedAircall
         (["--from=soon"], '--from: found "soon", wanted a time such as'),
     ],
 )
-def test_a_wrong_time_is_refused(
+def test_backfill_with_an_invalid_time_is_rejected(
     tmp_path: Path, aircall: SimulatedAircall, flags: list[str], problem: str
 ) -> None:
-    code, words = said(command(tmp_path, aircall.base_url, *flags))
-    assert (code, words.count("\n"), problem in words) == (2, 1, True)
+    code, errors = finished(command(tmp_path, aircall.base_url, *flags))
+    assert (code, errors.count("\n"), problem in errors) == (2, 1, True)
     assert not aircall.requests
 
 
-def test_a_span_ends_before_calls_may_still_turn_up() -> None:
+def test_requested_range_until_now_ends_before_calls_may_still_appear() -> None:
     assert requested_range(1000, 9000, Duration(4000), now=5000.9) == (1000, 4940)
 
 
-def test_the_time_left_is_told_from_what_was_done() -> None:
+def test_time_left_is_proportional_to_the_time_spent() -> None:
     assert time_left(todo=300, done=100, spent=20) == 60
     assert time_left(todo=300, done=0, spent=20) is None

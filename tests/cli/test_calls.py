@@ -1,4 +1,4 @@
-"""The command `calls`: what it prints, and how it ends."""
+"""Test the command `calls`: its output, errors and exit codes."""
 
 import csv
 import io
@@ -18,7 +18,9 @@ from tests.support.search_ways import command
 DAY = (f"--from={SINCE}", f"--to={UNTIL}", "--utc")
 
 
-def test_it_prints_json_csv_and_a_table(kept_archive: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_in_each_format_prints_the_same_calls(
+    kept_archive: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     as_json = command(kept_archive.url, *DAY, "--missed", "--format=json")
     rows = [json.loads(line) for line in as_json.out.splitlines()]
@@ -34,7 +36,7 @@ def test_it_prints_json_csv_and_a_table(kept_archive: Kept, monkeypatch: pytest.
     assert len(command(kept_archive.url, *DAY, "--limit=3", "--format=json").out.splitlines()) == 3
 
 
-def test_below_the_table_stands_what_all_that_matched_comes_to(kept_archive: Kept) -> None:
+def test_calls_as_a_table_ends_with_the_totals_of_all_matches(kept_archive: Kept) -> None:
     totals = kept_archive.totals(PERIOD)
     line = command(kept_archive.url, *DAY, "--limit=3").out.splitlines()[-1]
     for part in (
@@ -43,12 +45,12 @@ def test_below_the_table_stands_what_all_that_matched_comes_to(kept_archive: Kep
         f"answered in {totals.average_seconds_to_answer:.0f}s on average",
     ):
         assert part in line
-    nothing = command(kept_archive.url, *DAY, "--tag=nobody's")
-    assert nothing.code == 3
-    assert nothing.out.splitlines()[-1].startswith("0 calls, ")
+    empty = command(kept_archive.url, *DAY, "--tag=no such tag")
+    assert empty.code == 3
+    assert empty.out.splitlines()[-1].startswith("0 calls, ")
 
 
-def test_who_is_unknown_is_told_of(kept_archive: Kept) -> None:
+def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive: Kept) -> None:
     user = next(call.user for call in kept_archive.calls if call.user)
     known = [
         f"--user={user.name}",
@@ -63,14 +65,14 @@ def test_who_is_unknown_is_told_of(kept_archive: Kept) -> None:
     printed = command(kept_archive.url, *DAY, *unknown, "--format=json")
     assert (printed.code, printed.out) == (3, "")
     first, *others = printed.err.splitlines()
-    knows_no = "the archive has no"
+    unknown_name = "the archive has no"
     assert first == (
-        f'aircall-exporter: calls: --user: {knows_no} user "{misspelt}", did you mean "{user.name}"?'
+        f'aircall-exporter: calls: --user: {unknown_name} user "{misspelt}", did you mean "{user.name}"?'
     )
     assert others == [
-        f'aircall-exporter: calls: --user: {knows_no} user "77"',
-        f'aircall-exporter: calls: --team: {knows_no} team "Nobody\'s"',
-        f'aircall-exporter: calls: --number: {knows_no} number "\\u001b[2J"',
+        f'aircall-exporter: calls: --user: {unknown_name} user "77"',
+        f'aircall-exporter: calls: --team: {unknown_name} team "Nobody\'s"',
+        f'aircall-exporter: calls: --number: {unknown_name} number "\\u001b[2J"',
     ]
     both = command(kept_archive.url, *DAY, known[0], "--user=77", "--format=json")
     assert (both.code, both.err.count("\n")) == (0, 1)
@@ -78,7 +80,7 @@ def test_who_is_unknown_is_told_of(kept_archive: Kept) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "error"),
     [
         (["--to=now"], "required: --from"),
         (["--from=yesterday"], '--from: found "yesterday", wanted a time such as 2026-11-23'),
@@ -89,21 +91,25 @@ def test_who_is_unknown_is_told_of(kept_archive: Kept) -> None:
         ([*DAY, "--tag="], '--tag: found "", wanted a text'),
     ],
 )
-def test_what_is_wrong_is_one_line(kept_archive: Kept, arguments: list[str], said: str) -> None:
+def test_calls_with_an_invalid_argument_prints_one_line(
+    kept_archive: Kept, arguments: list[str], error: str
+) -> None:
     printed = command(kept_archive.url, *arguments)
     assert (printed.code, printed.out, printed.err.count("\n")) == (2, "", 1)
-    assert said in printed.err
+    assert error in printed.err
 
 
-def test_without_an_archive_it_says_so(tmp_path: Path) -> None:
+def test_calls_without_an_archive_fails_with_one_line(tmp_path: Path) -> None:
     done = run(f"--storage.path={tmp_path / 'none'}", "calls", *DAY)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "has no call archive; name the exporter's --storage.path" in done.stderr
     assert not (tmp_path / "none").exists()
 
 
-def test_nothing_in_a_call_becomes_a_formula_or_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    evil = CallResult(
+def test_call_table_with_formulas_or_control_characters_escapes_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile = CallResult(
         id=1,
         direction="inbound",
         status="done",
@@ -128,15 +134,15 @@ def test_nothing_in_a_call_becomes_a_formula_or_a_command(capsys: pytest.Capture
         voicemail=False,
         asset="",
     )
-    call_table.as_csv([evil], UTC)
+    call_table.as_csv([hostile], UTC)
     row = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert (row["user"], row["number"], row["caller"]) == ("'=1+1", "'@x", "+33 1 22")
     assert row["tags"].startswith("'-x")
-    call_table.as_table([evil], UTC)
+    call_table.as_table([hostile], UTC)
     assert "\x1b[2J" not in capsys.readouterr().out
 
 
-def test_a_reader_who_has_had_enough_ends_it_quietly(kept_archive: Kept, tmp_path: Path) -> None:
+def test_calls_whose_reader_has_gone_ends_without_an_error(kept_archive: Kept, tmp_path: Path) -> None:
     (tmp_path / "aircall.yml").write_text(f"storage: {{url: '{kept_archive.url}'}}\n")
     command = [*COMMAND, f"--config.file={tmp_path / 'aircall.yml'}", "calls", *DAY, "--format=csv"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

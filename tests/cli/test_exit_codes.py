@@ -1,4 +1,4 @@
-"""`calls` and `forget` exit with FAILED after any error of the archive."""
+"""Test that `calls` and `forget` exit with FAILED after any error of the archive."""
 
 import sqlite3
 import subprocess
@@ -11,9 +11,9 @@ from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.cli import calls as search
 from exporter.cli.exit_codes import ExitCode
+from harness.addresses import free_address
 from harness.process import COMMAND
 from tests.support.search_ways import command
-from tests.support.stack import free_address
 
 COMMANDS = [("calls", ["--from=1d"]), ("forget", ["--yes", "+33 1"]), ("forget", ["--dry-run", "+33 1"])]
 
@@ -44,24 +44,24 @@ def cut_off(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
 
 
-def become_a_directory(file: Path) -> None:
+def replace_by_directory(file: Path) -> None:
     file.unlink()
     file.mkdir()
 
 
-def lose_a_table(file: Path) -> None:
+def drop_table(file: Path) -> None:
     execute(file, "DROP TABLE calls")
 
 
-def lose_the_version(file: Path) -> None:
+def delete_version(file: Path) -> None:
     execute(file, "DELETE FROM state WHERE name = 'version'")
 
 
-def break_the_version(file: Path) -> None:
+def invalidate_version(file: Path) -> None:
     execute(file, "UPDATE state SET value = 'x' WHERE name = 'version'")
 
 
-def be_of_a_newer_version(file: Path) -> None:
+def raise_version(file: Path) -> None:
     execute(file, "UPDATE state SET value = '99' WHERE name = 'version'")
 
 
@@ -78,11 +78,11 @@ DAMAGES = [
     empty,
     fill_with_garbage,
     cut_off,
-    become_a_directory,
-    lose_a_table,
-    lose_the_version,
-    break_the_version,
-    be_of_a_newer_version,
+    replace_by_directory,
+    drop_table,
+    delete_version,
+    invalidate_version,
+    raise_version,
 ]
 
 
@@ -97,15 +97,17 @@ def test_command_on_damaged_archive_fails(file: Path, damage: Callable[[Path], N
     assert file.exists() == (damage is not remove)
 
 
-def test_command_without_server_fails() -> None:
+def test_command_without_a_database_server_fails() -> None:
     for name, arguments in COMMANDS:
-        printed = command(f"postgresql+psycopg://aircall@{free_address()}/nobody", *arguments, name=name)
+        printed = command(f"postgresql+psycopg://aircall@{free_address()}/missing", *arguments, name=name)
         assert printed.code == ExitCode.FAILED
         assert printed.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), ArchiveError("away")])
-def test_search_that_fails_says_so(file: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_calls_whose_search_fails_prints_the_error(
+    file: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def fail(*_: object) -> None:
         raise error
 
@@ -114,7 +116,7 @@ def test_search_that_fails_says_so(file: Path, monkeypatch: pytest.MonkeyPatch, 
     assert (printed.code, printed.err) == (ExitCode.FAILED, f"aircall-exporter: calls: {error}\n")
 
 
-def test_search_printed_to_full_disk_fails(file: Path) -> None:
+def test_calls_printed_to_a_full_disk_fails(file: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [*COMMAND, f"--storage.path={file.parent}", "calls", "--from=1d"],

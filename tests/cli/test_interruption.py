@@ -1,4 +1,4 @@
-"""A signal at any time ends each command with 128 plus its number, and without a traceback."""
+"""Test that a signal at any time ends each command with 128 plus its number, and without a traceback."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.cli.main import COMMANDS
-from harness.process import hear_interruptions
+from harness.process import receive_interrupts
 
 DURING_IMPORT = """
 import os, runpy, sys
@@ -42,7 +42,7 @@ def test_signal_during_an_import_ends_the_command(module: str, number: signal.Si
     assert (done.returncode, done.stderr) == (128 + number, "")
 
 
-def test_no_module_is_imported_before_signals_are_handled() -> None:
+def test_main_module_imports_nothing_before_signals_are_handled() -> None:
     script = (
         "import signal, sys; known = {*sys.modules}; import exporter.__main__; print({*sys.modules} - known)"
     )
@@ -62,7 +62,7 @@ POINTS = {
     "webhook create https://a.example/webhook": ["exporter.aircall.client.Client.send"],
     "check-config aircall.yml": ["exporter.cli.check_config.load", "exporter.cli.streams.flush_output"],
 }
-"""For each command, functions that send the signal instead of what they usually do."""
+"""For each command, functions that are replaced by one that sends the signal."""
 
 DURING_CALL = """
 import json, os, sys, tempfile
@@ -85,7 +85,7 @@ for command, function, number in json.loads(sys.argv[1]):
     printed.seek(0)
     print(json.dumps([command, function, number, code, printed.read()]))
 """
-"""Runs each command in a process of its own."""
+"""Runs each command in a separate process."""
 
 
 def test_signal_during_a_call_ends_every_command(tmp_path: Path) -> None:
@@ -139,5 +139,5 @@ def _python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         env=os.environ | environ,
         cwd=cwd,
         check=False,
-        preexec_fn=hear_interruptions,
+        preexec_fn=receive_interrupts,
     )

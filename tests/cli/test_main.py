@@ -1,10 +1,11 @@
-"""The command as its users run it: a process with flags, signals and exit codes."""
+"""Test the command line as a process: flags, signals and exit codes."""
 
 import json
 import re
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -29,7 +30,7 @@ def environ(aircall: SimulatedAircall) -> dict[str, str]:
     return credential(aircall)
 
 
-def test_version_and_help() -> None:
+def test_main_with_version_or_help_prints_it() -> None:
     assert re.fullmatch(
         r"aircall-exporter, version \d+\.\d+\.\d+ \(python 3\.\d+\.\d+\)\n", run("--version").stdout
     )
@@ -52,14 +53,14 @@ def test_version_and_help() -> None:
 @pytest.mark.parametrize(
     "flag", ["--web.listen-address=nonsense", "--log.level=loud", "--web.config.file=/no/such.yml"]
 )
-def test_a_flag_holds_before_a_command_and_behind_it(flag: str) -> None:
-    before, behind = run(flag, "demo"), run("demo", flag)
-    assert before.returncode == behind.returncode == 2
-    assert before.stderr.splitlines()[-1].split(": ")[-1] == behind.stderr.splitlines()[-1].split(": ")[-1]
+def test_flag_before_or_after_a_command_has_the_same_effect(flag: str) -> None:
+    before, after = run(flag, "demo"), run("demo", flag)
+    assert before.returncode == after.returncode == 2
+    assert before.stderr.splitlines()[-1].split(": ")[-1] == after.stderr.splitlines()[-1].split(": ")[-1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "error"),
     [
         (["--no-such-flag"], 2, "unrecognized arguments: --no-such-flag, see --help"),
         (["--log.level=loud"], 2, "invalid choice: 'loud'"),
@@ -75,15 +76,15 @@ def test_a_flag_holds_before_a_command_and_behind_it(flag: str) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(arguments: list[str], code: int, said: str) -> None:
+def test_main_with_an_invalid_argument_prints_one_line(arguments: list[str], code: int, error: str) -> None:
     result = run(*arguments, AIRCALL_API_ID="", AIRCALL_API_TOKEN="")
     assert result.returncode == code
-    assert said in result.stderr
+    assert error in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("aircall-exporter")
 
 
-def test_check_config(tmp_path) -> None:
+def test_check_config_of_an_invalid_file_prints_the_error(tmp_path: Path) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text("aircall: {api_id: a, api_token: b}\nsla: 10s\n")
     assert (run("check-config", str(file)).returncode, run("check-config", str(file)).stderr) == (0, "")
@@ -96,7 +97,7 @@ def test_check_config(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_starts_says_what_it_does_and_stops_cleanly(
+def test_exporter_that_receives_a_signal_exits_with_0(
     environ: dict[str, str], number: signal.Signals
 ) -> None:
     with process(**environ) as exporter:
@@ -108,7 +109,9 @@ def test_it_starts_says_what_it_does_and_stops_cleanly(
         assert not [line for line in exporter.lines if environ["AIRCALL_API_TOKEN"] in line]
 
 
-def test_it_stops_during_a_hanging_request(aircall: SimulatedAircall, environ: dict[str, str]) -> None:
+def test_exporter_terminated_during_a_request_that_hangs_exits_with_0(
+    aircall: SimulatedAircall, environ: dict[str, str]
+) -> None:
     hang = Hang()
     aircall.faults.append(Fault(lambda path: True, hang))
     with process(**environ) as exporter:
@@ -118,14 +121,16 @@ def test_it_stops_during_a_hanging_request(aircall: SimulatedAircall, environ: d
     hang.released.set()
 
 
-def test_json_logs(environ: dict[str, str]) -> None:
+def test_log_format_json_writes_one_object_per_line(environ: dict[str, str]) -> None:
     with process("--log.format=json", **environ) as exporter:
         exporter.logged("polling Aircall")
         for line in exporter.lines:
             assert {"ts", "level", "msg"} <= json.loads(line).keys()
 
 
-def test_the_configuration_is_reloaded_by_signal_and_by_request(environ: dict[str, str], tmp_path) -> None:
+def test_reload_by_signal_or_request_applies_the_configuration(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text("sla: 10s\n")
 
@@ -149,8 +154,8 @@ def test_the_configuration_is_reloaded_by_signal_and_by_request(environ: dict[st
         assert sla() == 30
 
 
-def test_a_changed_credential_is_used_after_a_reload(
-    aircall: SimulatedAircall, environ: dict[str, str], tmp_path
+def test_reload_with_a_changed_credential_uses_it(
+    aircall: SimulatedAircall, environ: dict[str, str], tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text("not-the-token\n")
@@ -162,40 +167,42 @@ def test_a_changed_credential_is_used_after_a_reload(
         exporter.logged("Aircall accepts the credential again")
 
 
-def test_the_demo_says_that_it_uses_no_credential(tmp_path) -> None:
+def test_demo_with_a_credential_logs_that_it_uses_none(tmp_path: Path) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text("aircall: {api_id: a, api_token: b}\n")
     with process(f"--config.file={file}", "demo", "--users=6") as demo:
         demo.logged(f'"the simulated account uses no credential" file={file}')
 
 
-def test_the_demo_is_reloaded_too(tmp_path) -> None:
+def test_demo_after_a_reload_applies_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text("sla: 10s\n")
     with process(f"--config.file={file}", "--web.enable-lifecycle", "demo", "--users=6") as demo:
         assert Scrape.at(demo.url).value("aircall_sla_seconds") == 10
-        for sla, reload in (
-            (20, lambda: demo.process.send_signal(signal.SIGHUP)),
-            (30, lambda: requests.post(f"{demo.url}/-/reload", timeout=5).raise_for_status()),
-        ):
+        reloads: dict[int, Callable[[], None]] = {
+            20: lambda: demo.process.send_signal(signal.SIGHUP),
+            30: lambda: requests.post(f"{demo.url}/-/reload", timeout=5).raise_for_status(),
+        }
+        for sla, reload in reloads.items():
             file.write_text(f"sla: {sla}s\n")
             reload()
-            eventually(lambda sla=sla: Scrape.at(demo.url).value("aircall_sla_seconds") == sla)
+            eventually(lambda: Scrape.at(demo.url).value("aircall_sla_seconds") == sla)  # noqa: B023 (called at once)
         demo.process.terminate()
         assert demo.process.wait(5) == 0
 
 
-def test_the_demo_needs_nothing() -> None:
+def test_demo_without_a_configuration_serves_metrics() -> None:
     with process("demo", "--users=12", "--seed=3") as demo:
         eventually(lambda: requests.get(f"{demo.url}/-/ready", timeout=5).status_code == 200)
         assert len(Scrape.at(demo.url).labels("aircall_user_info", "user_id")) == 12
         assert Scrape.at(demo.url).value("aircall_up") == 1
         demo.process.terminate()
         assert demo.process.wait(5) == 0
+        assert demo.process.stdout is not None
         assert f"{demo.url}/metrics" in demo.process.stdout.read()
 
 
-def test_the_calls_are_served_where_that_is_enabled(environ: dict[str, str], tmp_path) -> None:
+def test_enable_api_flag_serves_the_calls(environ: dict[str, str], tmp_path: Path) -> None:
     storage = f"--storage.path={tmp_path}"
     with process(storage, **environ) as exporter:
         assert requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=5).status_code == 403
@@ -207,11 +214,3 @@ def test_the_calls_are_served_where_that_is_enabled(environ: dict[str, str], tmp
         assert not [line for line in exporter.lines if "rejects all clients" in line]
     with process("--web.enable-api", "demo", "--calls-per-hour=600") as demo:
         eventually(lambda: requests.get(f"{demo.url}/api/v1/calls?from=1h", timeout=5).json().get("calls"))
-
-
-def test_a_configuration_can_be_tried_on_the_simulated_account(tmp_path) -> None:
-    file = tmp_path / "aircall.yml"
-    file.write_text("sla: 33s\n")
-    with process(f"--config.file={file}", "demo") as demo:
-        eventually(lambda: requests.get(f"{demo.url}/-/ready", timeout=5).status_code == 200)
-        assert Scrape.at(demo.url).value("aircall_sla_seconds") == 33

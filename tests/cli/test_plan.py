@@ -1,4 +1,4 @@
-"""`aircall-exporter plan`, and the same in the start-up log."""
+"""Test the command `plan`, and the plan in the log of the exporter."""
 
 from pathlib import Path
 
@@ -18,43 +18,43 @@ def plan(capsys: pytest.CaptureFixture[str], *flags: str) -> dict[str, list[str]
     return {words[0]: words[1:] for words in lines}
 
 
-def test_it_says_what_a_company_can_have_without_a_credential(
+def test_plan_without_a_credential_prints_the_intervals_of_a_company(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AIRCALL_API_ID", "AIRCALL_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    said = plan(capsys, *SIZE, "--requests-per-minute=60")
-    assert " ".join(said["800"]).startswith("users, 67 teams, 40 numbers, 3000 calls an hour; 60 requests")
-    assert said["calls"][1:3] == ["10s", "10s"]
-    assert said["availabilities"][1:3] != ["10s", "10s"]
-    assert said["all"] == ["47.2", "of", "47.2"]
-    assert said["Who"][:3] == ["answers", "which", "number"]
-    assert any("ask Aircall for" in " ".join(words) for words in said.values())
+    table = plan(capsys, *SIZE, "--requests-per-minute=60")
+    assert " ".join(table["800"]).startswith("users, 67 teams, 40 numbers, 3000 calls an hour; 60 requests")
+    assert table["calls"][1:3] == ["10s", "10s"]
+    assert table["availabilities"][1:3] != ["10s", "10s"]
+    assert table["all"] == ["47.2", "of", "47.2"]
+    assert table["Who"][:3] == ["answers", "which", "number"]
+    assert any("ask Aircall for" in " ".join(words) for words in table.values())
 
 
-def test_more_requests_are_all_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_with_enough_requests_reports_no_short_budget(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", *SIZE, "--requests-per-minute=240"]) == 0
     assert "budget is short" not in capsys.readouterr().out
     assert main(["plan", *SIZE, "--requests-per-minute=240", "--budget-share=0.2"]) == 0
     assert "aircall.budget_share" in capsys.readouterr().out
 
 
-def test_it_says_where_there_is_never_a_board(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_of_too_many_calls_reports_that_no_board_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
     flags = "--users=100 --calls-per-hour=1000000 --requests-per-minute=60"
     assert main(["plan", *flags.split()]) == 0
     assert "no complete board within a day" in capsys.readouterr().out
 
 
-def test_it_plans_with_the_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_plan_with_a_configuration_file_uses_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text(
         "aircall: {requests_per_minute: 30, budget_share: 0.5}\n"
         "map_users_to_numbers: false\nrefresh: {calls: 20s}\n"
     )
-    said = plan(capsys, "--users=20", "--calls-per-hour=100", f"--config.file={file}")
-    assert said["calls"][1:3] == ["20s", "20s"]
-    assert said["all"][2] == "14.8"
-    assert "assignments" not in said
+    table = plan(capsys, "--users=20", "--calls-per-hour=100", f"--config.file={file}")
+    assert table["calls"][1:3] == ["20s", "20s"]
+    assert table["all"][2] == "14.8"
+    assert "assignments" not in table
 
 
 @pytest.mark.parametrize(
@@ -66,27 +66,29 @@ def test_it_plans_with_the_configuration(capsys: pytest.CaptureFixture[str], tmp
         (("--users=5",), "--calls-per-hour"),
     ],
 )
-def test_a_wrong_flag_costs_one_line(
+def test_plan_with_an_invalid_flag_prints_one_line(
     capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], problem: str
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["plan", *flags])
-    said = capsys.readouterr().err
-    assert problem in said
-    assert said.count("\n") == 1
+    errors = capsys.readouterr().err
+    assert problem in errors
+    assert errors.count("\n") == 1
 
 
-def test_a_limit_that_leaves_us_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_with_too_few_requests_per_minute_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", *SIZE, "--requests-per-minute=1"]) == 2
     assert "--requests-per-minute: found 1, wanted enough to leave us 2" in capsys.readouterr().err
 
 
-def test_the_log_says_the_same_once_the_size_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exporter_that_knows_the_size_of_its_account_logs_the_plan_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     account = SimulatedAccount(users=300, calls_per_hour=1500, seed=3, start=NOON, history=3600)
     with polled(account) as world:
         world.live_until_complete()
         world.live(300)
-    said = [line for line in capsys.readouterr().out.splitlines() if "plan for this account" in line]
-    assert len(said) == 1
-    assert "users=300" in said[0]
-    assert "of 47/min" in said[0]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "plan for this account" in line]
+    assert len(lines) == 1
+    assert "users=300" in lines[0]
+    assert "of 47/min" in lines[0]

@@ -1,10 +1,10 @@
-"""SIGTERM while requests are pending: they are answered, and nothing is logged that looks like a fault."""
+"""Test signals while requests are pending: they are answered, and no error is logged."""
 
 import base64
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,28 +54,28 @@ def test_signal_while_requests_are_pending_answers_them_and_logs_no_error(
         aircall.faults.append(Fault(lambda path: "/calls/" in path or "/users/" in path, hang))
         user = next(iter(account.users))
 
-        def asked(ask: Callable[..., requests.Response], path: str, **options: object) -> tuple[int, str]:
-            answer = ask(f"{url}{path}", timeout=20, **options)
+        def answered(send: Callable[..., requests.Response], path: str, **options: object) -> tuple[int, str]:
+            answer = send(f"{url}{path}", timeout=20, **options)
             return answer.status_code, answer.text
 
-        wish = {"availability": "unavailable"}
+        change = {"availability": "unavailable"}
         switch = f"/api/v1/users/{user}/availability"
         pending = [
-            clients.submit(asked, requests.get, "/api/v1/calls/7/recording", auth=USER),
-            clients.submit(asked, requests.get, "/api/v1/calls/7/voicemail", auth=USER),
-            clients.submit(asked, requests.post, switch, auth=USER, json=wish),
-            *(clients.submit(asked, requests.get, "/metrics", auth=("costly", str(n))) for n in range(3)),
+            clients.submit(answered, requests.get, "/api/v1/calls/7/recording", auth=USER),
+            clients.submit(answered, requests.get, "/api/v1/calls/7/voicemail", auth=USER),
+            clients.submit(answered, requests.post, switch, auth=USER, json=change),
+            *(clients.submit(answered, requests.get, "/metrics", auth=("costly", str(n))) for n in range(3)),
         ]
         host, port = url.removeprefix("http://").split(":")
-        right = base64.b64encode(":".join(USER).encode()).decode()
-        for begun in (
+        password = base64.b64encode(":".join(USER).encode()).decode()
+        for unfinished in (
             "",
             "GET /metrics HTTP/1.1\r\n",
             "POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{",
-            f"GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {right}\r\n\r\n" * 200,
+            f"GET /metrics HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {password}\r\n\r\n" * 200,
         ):
             client = stack.enter_context(socket.create_connection((host, int(port)), timeout=10))
-            client.sendall(begun.encode())
+            client.sendall(unfinished.encode())
         assert hang.reached.wait(10)
         exporter.process.send_signal(number)
         assert exporter.process.wait(10) == 0
@@ -86,9 +86,9 @@ def test_signal_while_requests_are_pending_answers_them_and_logs_no_error(
         assert not [line for line in exporter.lines if "level=error" in line or "Traceback" in line]
 
 
-def test_stop_while_an_answer_is_sent_cuts_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+def test_stop_while_a_response_is_sent_closes_the_connection(caplog: pytest.LogCaptureFixture) -> None:
     async def endless(_: Request) -> StreamingResponse:
-        async def pieces():
+        async def pieces() -> AsyncIterator[bytes]:
             while True:
                 yield b"x" * 100_000
 

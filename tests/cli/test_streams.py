@@ -1,4 +1,4 @@
-"""Commands on terminals that are not UTF-8, and with streams that are closed or that nobody reads."""
+"""Test commands on terminals that are not UTF-8, and with streams that are closed or not read."""
 
 import csv
 import io
@@ -66,9 +66,9 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize(("command", "shown"), COMMANDS.items(), ids=COMMANDS)
-def test_command_on_an_ascii_terminal_replaces_what_it_cannot_show(
-    aircall: SimulatedAircall, storage: str, tmp_path: Path, command: str, shown: str
+@pytest.mark.parametrize(("command", "expected"), COMMANDS.items(), ids=COMMANDS)
+def test_command_on_an_ascii_terminal_replaces_other_characters(
+    aircall: SimulatedAircall, storage: str, tmp_path: Path, command: str, expected: str
 ) -> None:
     (tmp_path / "é.yml").write_text("sla: 5s\n")
     user = str(next(iter(aircall.account.users)))
@@ -76,7 +76,7 @@ def test_command_on_an_ascii_terminal_replaces_what_it_cannot_show(
     arguments = [replaced.get(word, word) for word in command.split()]
     done = run(*arguments, **ASCII, **credential(aircall))
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
-    assert shown in done.stdout.decode("ascii")
+    assert expected in done.stdout.decode("ascii")
 
 
 def test_demo_on_an_ascii_terminal_starts() -> None:
@@ -119,7 +119,7 @@ def test_command_whose_reader_has_gone_ends_without_an_error(aircall: SimulatedA
 
 
 @pytest.mark.parametrize("command", ["plan --users=10 --calls-per-hour=60", "--version"])
-def test_command_whose_output_cannot_be_written_says_so(command: str) -> None:
+def test_command_whose_output_cannot_be_written_prints_one_line(command: str) -> None:
     with Path("/dev/full").open("wb") as full:
         done = run(*command.split(), stdout=full, PYTHONUNBUFFERED="")
     (line,) = done.stderr.decode().splitlines()

@@ -1,4 +1,4 @@
-"""The commands `users` and `switch`, as supervisors and scripts run them, on the simulated account."""
+"""Test the commands `users` and `switch` on the simulated account."""
 
 import csv
 import io
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 from unittest import mock
 
 import pytest
@@ -51,7 +52,7 @@ def ada(aircall: SimulatedAircall) -> SimulatedUser:
 
 
 def command(aircall: SimulatedAircall, *arguments: str) -> tuple[int, str, str]:
-    """Exit code, output and errors."""
+    """Run a command. Returns exit code, output and errors."""
     out, err = io.StringIO(), io.StringIO()
     environ = mock.patch.dict(os.environ, credential(aircall))
     with environ, redirect_stdout(out), redirect_stderr(err):
@@ -63,7 +64,7 @@ def changes(aircall: SimulatedAircall) -> list[str]:
     return [request.path for request in list(aircall.requests) if request.method == "PUT"]
 
 
-def test_users_says_who_is_who(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_users_in_each_format_lists_all_users(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     account = aircall.account
     account.set_availability(ada.id, "do_not_disturb", substatus="Out for lunch")
     for team in account.teams.values():
@@ -97,7 +98,9 @@ def test_users_says_who_is_who(aircall: SimulatedAircall, ada: SimulatedUser) ->
 
 
 @pytest.mark.parametrize("who", ["456003", "ada@example.COM", "ada lovelace", "Ada  Lovelace"])
-def test_switch_by_id_email_or_name(aircall: SimulatedAircall, ada: SimulatedUser, who: str) -> None:
+def test_switch_by_id_email_or_name_changes_the_user(
+    aircall: SimulatedAircall, ada: SimulatedUser, who: str
+) -> None:
     code, out, _ = command(aircall, "switch", who, "unavailable", "--yes")
     assert (code, out) == (0, "Ada  Lovelace (456003) is unavailable now, was available\n")
     assert ada.availability_status == "unavailable"
@@ -107,13 +110,13 @@ def test_switch_by_id_email_or_name(aircall: SimulatedAircall, ada: SimulatedUse
     assert changes(aircall) == ["/v2/users/456003"]
 
 
-def test_without_a_target_it_toggles(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_without_a_target_toggles(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     for status in ("unavailable", "available"):
         assert command(aircall, "switch", str(ada.id), "--yes")[0] == 0
         assert ada.availability_status == status
 
 
-def test_by_id_it_takes_two_requests(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_by_id_sends_two_requests(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     command(aircall, "switch", str(ada.id), "--yes")
     assert [(each.method, each.path) for each in aircall.requests] == [
         ("GET", "/v2/users/456003"),
@@ -121,7 +124,7 @@ def test_by_id_it_takes_two_requests(aircall: SimulatedAircall, ada: SimulatedUs
     ]
 
 
-def test_an_account_without_v2_is_switched_by_v1(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_of_an_account_without_v2_uses_v1(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     aircall.v2 = False
     for who in (str(ada.id), ada.email):
         assert command(aircall, "switch", who, "--yes")[0] == 0
@@ -130,7 +133,7 @@ def test_an_account_without_v2_is_switched_by_v1(aircall: SimulatedAircall, ada:
     assert json.loads(command(aircall, "users", "--format=json")[1].splitlines()[0])["substatus"] == ""
 
 
-def test_who_is_on_auto_is_left_alone(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_of_a_user_on_auto_is_rejected(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     ada.availability_status = "custom"
     for target in ([], ["available"], ["unavailable"]):
         code, out, err = command(aircall, "switch", str(ada.id), *target, "--yes")
@@ -139,20 +142,24 @@ def test_who_is_on_auto_is_left_alone(aircall: SimulatedAircall, ada: SimulatedU
     assert changes(aircall) == []
 
 
-def test_who_turns_to_auto_meanwhile_is_told_of(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
-    def turned(path: str) -> bool:
+def test_switch_of_a_user_who_turns_to_auto_meanwhile_reports_it(
+    aircall: SimulatedAircall, ada: SimulatedUser
+) -> None:
+    def turn_to_auto(path: str) -> bool:
         if changes(aircall):
             ada.availability_status = "custom"
         return False
 
-    aircall.faults.append(Fault(turned, answer(500)))
+    aircall.faults.append(Fault(turn_to_auto, answer(500)))
     code, out, err = command(aircall, "switch", str(ada.id), "--yes")
     assert (code, out) == (4, "")
     assert "is on Auto" in err
     assert aircall.account.availability(ada.id) == "available"
 
 
-def test_of_namesakes_nobody_is_switched(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_by_the_name_of_two_users_lists_both_and_changes_neither(
+    aircall: SimulatedAircall, ada: SimulatedUser
+) -> None:
     other = aircall.account.add_user("ada lovelace")
     code, out, err = command(aircall, "switch", "Ada Lovelace", "--yes")
     assert (code, out) == (3, "")
@@ -165,7 +172,7 @@ def test_of_namesakes_nobody_is_switched(aircall: SimulatedAircall, ada: Simulat
 @pytest.mark.parametrize(
     ("who", "alike"), [("Ada", True), ("Ada Lovlace", True), ("Zzz", False), ("1", False)]
 )
-def test_a_part_of_a_name_is_nobody(
+def test_switch_by_an_unknown_name_suggests_similar_ones(
     aircall: SimulatedAircall, ada: SimulatedUser, who: str, alike: bool
 ) -> None:
     code, out, err = command(aircall, "switch", who, "--yes")
@@ -175,42 +182,42 @@ def test_a_part_of_a_name_is_nobody(
     assert changes(aircall) == []
 
 
-def test_it_asks_before_it_acts(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
+def test_switch_on_a_terminal_asks_for_confirmation(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
     code, _, err = command(aircall, "switch", str(ada.id))
     assert (code, err) == (2, "aircall-exporter: switch: standard input is not a terminal; pass --yes\n")
     for typed, code, status in (("n", 130, "available"), ("", 130, "available"), ("y", 0, "unavailable")):
-        ours, theirs = pty.openpty()
-        os.write(ours, f"{typed}\n".encode())
+        terminal, standard_input = pty.openpty()
+        os.write(terminal, f"{typed}\n".encode())
         done = subprocess.run(
             [*COMMAND, NO_ARCHIVE, "switch", str(ada.id)],
-            stdin=theirs, capture_output=True, text=True, timeout=30, check=False,
+            stdin=standard_input, capture_output=True, text=True, timeout=30, check=False,
             env=os.environ | credential(aircall),
         )  # fmt: skip
-        os.close(ours)
-        os.close(theirs)
+        os.close(terminal)
+        os.close(standard_input)
         assert "Ada  Lovelace (456003) is available. Make this user unavailable? [y/N]" in done.stdout
         assert (done.returncode, ada.availability_status) == (code, status)
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "error"),
     [(500, "the request to Aircall failed: /v2/users/456003: answered 500"), (403, "rejects the credential")],
 )
-def test_what_aircall_refuses_is_one_line(
-    aircall: SimulatedAircall, ada: SimulatedUser, status: int, said: str
+def test_switch_that_aircall_rejects_prints_one_line(
+    aircall: SimulatedAircall, ada: SimulatedUser, status: int, error: str
 ) -> None:
     aircall.faults.append(Fault(lambda _: bool(changes(aircall)), answer(status)))
     code, out, err = command(aircall, "switch", str(ada.id), "--yes")
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert said in err
+    assert error in err
     assert len(changes(aircall)) == 1
 
 
 @pytest.mark.parametrize(("headers", "waits"), [("on_429", [60]), ("never", [10] * 6)])
-def test_a_used_up_limit_is_waited_for(
-    aircall: SimulatedAircall, ada: SimulatedUser, headers: str, waits: list[int]
+def test_switch_with_a_used_up_rate_limit_waits(
+    aircall: SimulatedAircall, ada: SimulatedUser, headers: Literal["on_429", "never"], waits: list[int]
 ) -> None:
-    clock, said = SimulatedTime(60 * (time.time() // 60 + 1)), list[str]()
+    clock, messages = SimulatedTime(60 * (time.time() // 60 + 1)), list[str]()
 
     def sleep(seconds: float) -> None:
         clock.now += seconds
@@ -219,17 +226,17 @@ def test_a_used_up_limit_is_waited_for(
     aircall.spend(aircall.rate_limit)
     api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
     client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(CollectorRegistry()))
-    begun = clock.now
-    asker = ApiRunner(client, RequestBudget(0.8, at_once=True), clock, said.append, sleep)
-    assert asker.run(switch(UserApi(), ada.id, None)).changed
+    start = clock.now
+    runner = ApiRunner(client, RequestBudget(0.8, at_once=True), clock, messages.append, sleep)
+    assert runner.run(switch(UserApi(), ada.id, None)).changed
     client.close()
     assert ada.availability_status == "unavailable"
     assert [request.status for request in aircall.requests] == [429] * len(waits) + [200, 200]
-    assert clock.now // 60 == begun // 60 + 1
-    assert said == [f"waiting {seconds}s, to keep within the rate limit" for seconds in waits]
+    assert clock.now // 60 == start // 60 + 1
+    assert messages == [f"waiting {seconds}s, to keep within the rate limit" for seconds in waits]
 
 
-def test_since_when_is_what_a_running_exporter_has_seen(
+def test_users_with_a_running_exporter_prints_when_it_saw_each_state_begin(
     aircall: SimulatedAircall, ada: SimulatedUser, tmp_path: Path
 ) -> None:
     def listed() -> dict[int, str | None]:
@@ -241,18 +248,20 @@ def test_since_when_is_what_a_running_exporter_has_seen(
     flags = (f"--config.file={file}", f"--storage.path={tmp_path}")
     with process(*flags, **credential(aircall)) as exporter:
         series = "aircall_user_availability_changed_timestamp_seconds"
-        seen = eventually(lambda: Scrape.at(exporter.url).all(series, user_id=ada.id))
+        changed = eventually(lambda: Scrape.at(exporter.url).all(series, user_id=ada.id))
         eventually(lambda: listed()[ada.id])
-        told = datetime.fromisoformat(listed()[ada.id] or "")
-        assert (told.tzinfo, int(told.timestamp())) == (UTC, int(next(iter(seen.values()))))
+        since = datetime.fromisoformat(listed()[ada.id] or "")
+        assert (since.tzinfo, int(since.timestamp())) == (UTC, int(next(iter(changed.values()))))
         aircall.account.switch(ada.id, "unavailable")
         others = listed()
         assert others.pop(ada.id) is None
         assert all(others.values())
 
 
-def test_beside_an_exporter_it_takes_what_that_leaves(aircall: SimulatedAircall, tmp_path: Path) -> None:
-    """One that takes all of the limit leaves so little that a third request has to wait."""
+def test_users_with_a_running_exporter_uses_the_rest_of_the_rate_limit(
+    aircall: SimulatedAircall, tmp_path: Path
+) -> None:
+    """An exporter with almost the whole limit leaves so little that a third request has to wait."""
     file = tmp_path / "aircall.yml"
     file.write_text("aircall: {budget_share: 0.995}\n")
     flags, environ = (f"--config.file={file}", f"--storage.path={tmp_path}"), credential(aircall)

@@ -1,9 +1,9 @@
-"""The command `webhook`: what it has Aircall do, and that no token is seen on the way."""
+"""Test the command `webhook`: its requests to Aircall, and that it prints no token."""
 
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from exporter.webhooks.registration import SUBSCRIBED_EVENTS
 from harness.process import credential
 
 URL = "https://calls.example.com/webhook"
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def webhook(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-):
+) -> Command:
     """Run the command in an empty directory. Returns exit code, output and errors."""
     for name, value in credential(aircall).items():
         monkeypatch.setenv(name, value)
@@ -44,62 +45,68 @@ def webhook(
         (tmp_path / "aircall.yml").write_text(config)
         flags = (f"--storage.path={tmp_path}", f"--config.file={tmp_path}/aircall.yml")
         code = main([*flags, "webhook", *arguments])
-        said, problem = capsys.readouterr()
-        assert not any(hook.token in said + problem for hook in aircall.webhooks.hooks.values())
-        return code, said, problem
+        output, errors = capsys.readouterr()
+        assert not any(hook.token in output + errors for hook in aircall.webhooks.hooks.values())
+        return code, output, errors
 
     return command
 
 
-def ours(aircall: SimulatedAircall) -> list[SimulatedWebhook]:
+def own_webhooks(aircall: SimulatedAircall) -> list[SimulatedWebhook]:
     return [hook for hook in aircall.webhooks.hooks.values() if hook.url == URL]
 
 
-def test_a_webhook_is_created_and_its_token_kept(webhook, aircall: SimulatedAircall, tmp_path: Path) -> None:
-    code, said, _ = webhook("create", URL)
-    created = ours(aircall)[0]
+def test_webhook_create_stores_the_token(webhook: Command, aircall: SimulatedAircall, tmp_path: Path) -> None:
+    code, output, _ = webhook("create", URL)
+    created = own_webhooks(aircall)[0]
     file = tmp_path / "webhook.token"
     assert code == 0
     assert created.events == SUBSCRIBED_EVENTS
     assert file.read_text() == f"{created.token}\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [each.name for each in tmp_path.iterdir() if "token" in each.name] == [file.name]
-    config = re.search(r"webhook:\n  token_file: .*\n", said)
+    config = re.search(r"webhook:\n  token_file: .*\n", output)
     assert config
-    code, said, _ = webhook("list", config=config[0])
+    code, output, _ = webhook("list", config=config[0])
     assert code == 0
-    lines = {line.split()[0]: line for line in said.splitlines()}
+    lines = {line.split()[0]: line for line in output.splitlines()}
     assert re.search(rf"{URL} +yes +{len(SUBSCRIBED_EVENTS)} +yes", lines[created.id])
 
 
-def test_another_integrations_address_is_not_shown(webhook, aircall: SimulatedAircall) -> None:
+def test_webhook_list_hides_addresses_of_other_integrations(
+    webhook: Command, aircall: SimulatedAircall
+) -> None:
     aircall.webhooks.add(SimulatedWebhook("https://[no-address", custom_name="Odd"))
-    _, said, _ = webhook("list")
-    assert "Odd" in said
-    assert "https://hooks.example.org/…" in said
-    assert "secret-path" not in said
+    _, output, _ = webhook("list")
+    assert "Odd" in output
+    assert "https://hooks.example.org/…" in output
+    assert "secret-path" not in output
 
 
-def test_a_token_takes_anothers_place(webhook, aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_webhook_create_repeated_stores_the_two_newest_tokens(
+    webhook: Command, aircall: SimulatedAircall, tmp_path: Path
+) -> None:
     for times in (1, 2, 3):
         assert webhook("create", URL)[0] == 0
-        tokens = [hook.token for hook in ours(aircall)]
+        tokens = [hook.token for hook in own_webhooks(aircall)]
         assert (tmp_path / "webhook.token").read_text().split() == tokens[::-1][:2]
         assert len(tokens) == times
     config = f"webhook: {{token_file: {tmp_path}/webhook.token}}"
-    code, _, said = webhook("delete", ours(aircall)[0].id, config=config)
-    assert (code, len(ours(aircall))) == (4, 3)
-    assert "stays" in said
-    code, _, _ = webhook("delete", ours(aircall)[1].id, config=config)
-    assert (code, len(ours(aircall))) == (0, 2)
+    code, _, errors = webhook("delete", own_webhooks(aircall)[0].id, config=config)
+    assert (code, len(own_webhooks(aircall))) == (4, 3)
+    assert "stays" in errors
+    code, _, _ = webhook("delete", own_webhooks(aircall)[1].id, config=config)
+    assert (code, len(own_webhooks(aircall))) == (0, 2)
 
 
-def test_what_is_not_there_or_not_ours_stays(webhook, aircall: SimulatedAircall) -> None:
+def test_webhook_delete_of_an_unknown_or_foreign_webhook_is_rejected(
+    webhook: Command, aircall: SimulatedAircall
+) -> None:
     foreign = next(iter(aircall.webhooks.hooks))
     for id_, expected in ((foreign, 4), ("nothing", 3), ("../users", 3)):
-        code, said, problem = webhook("delete", id_)
-        assert (code, said) == (expected, "")
-        assert len(problem.splitlines()) == 1
+        code, output, errors = webhook("delete", id_)
+        assert (code, output) == (expected, "")
+        assert len(errors.splitlines()) == 1
     assert foreign in aircall.webhooks.hooks
 
 
@@ -113,27 +120,31 @@ def test_what_is_not_there_or_not_ours_stays(webhook, aircall: SimulatedAircall)
         "ftp://x/",
     ],
 )
-def test_an_address_that_cannot_be_is_refused(webhook, aircall: SimulatedAircall, url: str) -> None:
-    code, _, problem = webhook("create", url)
+def test_webhook_create_with_an_invalid_address_is_rejected(
+    webhook: Command, aircall: SimulatedAircall, url: str
+) -> None:
+    code, _, errors = webhook("create", url)
     assert code == 2
-    assert "wanted" in problem
-    assert not ours(aircall)
+    assert "wanted" in errors
+    assert not own_webhooks(aircall)
 
 
-def test_where_the_token_cannot_be_kept_no_webhook_is_created(
-    webhook, aircall: SimulatedAircall, tmp_path
+def test_webhook_create_without_a_writable_token_file_creates_none(
+    webhook: Command, aircall: SimulatedAircall, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    code, _, problem = webhook("create", URL, f"--token-file={tmp_path}/file/token")
+    code, _, errors = webhook("create", URL, f"--token-file={tmp_path}/file/token")
     assert code == 2
-    assert "cannot be written" in problem
-    assert not ours(aircall)
+    assert "cannot be written" in errors
+    assert not own_webhooks(aircall)
 
 
-@pytest.mark.parametrize(("status", "said"), [(403, "rejects the credential"), (500, "answered 500")])
-def test_what_aircall_refuses_is_said(webhook, aircall: SimulatedAircall, status: int, said: str) -> None:
+@pytest.mark.parametrize(("status", "error"), [(403, "rejects the credential"), (500, "answered 500")])
+def test_webhook_create_that_aircall_rejects_prints_one_line(
+    webhook: Command, aircall: SimulatedAircall, status: int, error: str
+) -> None:
     aircall.faults.append(Fault(lambda path: path == "/v1/webhooks", answer(status)))
-    code, _, problem = webhook("create", URL)
+    code, _, errors = webhook("create", URL)
     assert code == 1
-    assert said in problem
-    assert len(problem.splitlines()) == 1
+    assert error in errors
+    assert len(errors.splitlines()) == 1

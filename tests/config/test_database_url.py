@@ -1,4 +1,4 @@
-"""A SQLite database that is kept in memory is refused at the start, however its address says so."""
+"""Test that a SQLite database in memory is rejected at the start, in any notation of its address."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ ELSEWHERE = [
     "sqlite:////dev/null",
     "sqlite:///file:/dev/null?uri=true",
 ]
-"""SQLite opens another file than the address seems to name, or none that keeps anything."""
+"""Addresses with which SQLite opens another file than they seem to name, or a file that stores nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A reload says which changed keys it has not put in force."""
+"""Test reloads: which keys they apply, which they name, and which files they reject."""
 
 import re
 import signal
@@ -30,7 +30,7 @@ CHANGED: dict[type, Any] = {
 OTHER = {"caller": "hidden", "aircall.requests_per_minute": 30.0, "groups": (Group("g"),)}
 
 
-WITH_WEBHOOKS = {"aircall_webhook_events_total", "aircall_user_ring_attempts_total"}
+WEBHOOK_FAMILIES = {"aircall_webhook_events_total", "aircall_user_ring_attempts_total"}
 
 
 def families(metrics: str) -> set[str]:
@@ -39,18 +39,18 @@ def families(metrics: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", [*leaves(Settings())])
-def test_every_key_is_in_force_or_named(path: str) -> None:
+def test_in_force_after_each_changed_key_applies_or_names_it(path: str) -> None:
     started = Settings(aircall=Aircall("id", "token"))
     before = value(started, path)
     new = OTHER.get(path) or CHANGED[type(before)](before)
     settings, need_restart = in_force(started, with_value(started, path, new))
-    named = path in (*RESTART, "webhook.token")
-    assert need_restart == ((path,) if named else ())
-    assert value(settings, path) == (before if named else new)
+    needs_restart = path in (*RESTART, "webhook.token")
+    assert need_restart == ((path,) if needs_restart else ())
+    assert value(settings, path) == (before if needs_restart else new)
     assert in_force(started, started) == (started, ())
 
 
-def test_token_that_replaces_another_is_in_force() -> None:
+def test_in_force_after_a_replaced_token_applies_it() -> None:
     started = with_value(Settings(), "webhook.token", "old")
     for token in ("new", ("new", "old"), ""):
         settings, need_restart = in_force(started, with_value(started, "webhook.token", token))
@@ -84,7 +84,7 @@ def test_reload_names_what_needs_a_restart_and_exposes_nothing_of_it(tmp_path: P
         eventually(lambda: "aircall_sla_seconds 20" in requests.get(f"{url}/metrics", timeout=10).text)
         metrics = requests.get(f"{url}/metrics", timeout=10).text
         assert "aircall_user_availability" in families(metrics)
-        assert families(metrics) & WITH_WEBHOOKS == set()
+        assert families(metrics) & WEBHOOK_FAMILIES == set()
         assert requests.post(f"{url}/webhook", b"{}", timeout=10).status_code == 404
         file.write_text("sla: 30s\n")
         assert requests.post(f"{url}/-/reload", timeout=10).text == "Configuration reloaded.\n"
@@ -171,7 +171,7 @@ def test_reload_of_an_emptied_file_keeps_callers_hidden_and_logs_one_line(tmp_pa
     flags = [f"--config.file={file}", f"--storage.path={tmp_path}", "--web.enable-lifecycle"]
     rejected = f"{file}: has no keys"
     with SimulatedAircall(account) as aircall, process(*flags, **credential(aircall)) as exporter:
-        url = exporter.url  # once it is known, the file has been read
+        url = exporter.url  # when it is known, the file has been read
         file.write_text("")
         answer = requests.post(f"{url}/-/reload", timeout=10)
         assert (answer.status_code, rejected in answer.text) == (500, True)

@@ -1,4 +1,4 @@
-"""A reload of a file that was read while it was cut off deletes nothing, and protects no less."""
+"""Test that a reload of a file which is cut off deletes no calls and drops no protection."""
 
 import time
 from pathlib import Path
@@ -15,6 +15,7 @@ from exporter.config.loader import load
 from exporter.config.reload import CREDENTIALS, GUARDED, RESTART, ConfigFile
 from exporter.config.settings import SIMULATED_CREDENTIAL, Settings
 from exporter.config.yaml_file import ConfigError
+from exporter.durations import Duration
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.process import credential, process
@@ -60,19 +61,19 @@ FULL: dict[str, Any] = {
 }
 
 
-def nested(path: str, found: Any) -> dict[str, Any]:
+def nested(path: str, value: object) -> dict[str, Any]:
     """Return the content of a file with one key."""
-    for name in reversed(path.split(".")):
-        found = {name: found}
-    return found
+    name, _, rest = path.partition(".")
+    return {name: nested(rest, value) if rest else value}
 
 
-def guarded(found: Settings) -> dict[str, object]:
+def guarded(settings: Settings) -> dict[str, object]:
+    """Return the guarded keys and credentials with their values."""
     keys = (*GUARDED, "aircall.api_id", "aircall.api_token")
-    return {key: value(found, key) for key in keys}
+    return {key: value(settings, key) for key in keys}
 
 
-def reread_loses_nothing(path: Path, file: ConfigFile) -> None:
+def check_reread_loses_nothing(path: Path, file: ConfigFile) -> None:
     """Check that a reload is rejected in one line, or changes no guarded key and no credential."""
     before = guarded(file.settings)
     try:
@@ -85,7 +86,7 @@ def reread_loses_nothing(path: Path, file: ConfigFile) -> None:
     assert guarded(after) == before
 
 
-def test_every_key_is_guarded_or_free() -> None:
+def test_settings_keys_are_each_guarded_or_free() -> None:
     known = {*GUARDED, *FREE, *RESTART, *CREDENTIALS, "aircall.api_token"}
     assert known == set(leaves(Settings()))
     assert OTHER.keys() == set(GUARDED)
@@ -124,16 +125,16 @@ def test_reload_without_a_free_key_returns_to_the_default(key: str, tmp_path: Pa
     assert value(file.reread(), key) == value(Settings(), key)
 
 
-@pytest.mark.parametrize("kept", ["0s", "3y", "200d", "30d"])
-def test_reload_without_retention_is_rejected_whatever_it_was(kept: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("retention", ["0s", "3y", "200d", "30d"])
+def test_reload_without_retention_is_rejected_for_each_earlier_value(retention: str, tmp_path: Path) -> None:
     path = tmp_path / "aircall.yml"
-    path.write_text(f"caller: masked\nstorage: {{retention: {kept}}}\n")
+    path.write_text(f"caller: masked\nstorage: {{retention: {retention}}}\n")
     file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
     path.write_text("caller: masked\n")
     with pytest.raises(ConfigError, match=r"storage\.retention: is missing.*; write retention: 180d under"):
         file.reread()
-    path.write_text("caller: masked\nstorage: {retention: 1d}\n")  # it is written, so it is meant
-    assert file.reread().storage.retention == 86400
+    path.write_text("caller: masked\nstorage: {retention: 1d}\n")  # a value that is written is applied
+    assert file.reread().storage.retention == Duration(86400)
 
 
 def test_reload_of_any_lines_of_a_full_file_loses_nothing(tmp_path: Path) -> None:
@@ -144,10 +145,10 @@ def test_reload_of_any_lines_of_a_full_file_loses_nothing(tmp_path: Path) -> Non
     for end in range(len(lines)):
         for part in (lines[:end], lines[end:]):
             path.write_text("".join(part))
-            # a shorter list of teams may be meant, and shows less
+            # a shorter list of teams may be intended, and shows less
             if "".join(part).endswith("- Sales\n"):
                 continue
-            reread_loses_nothing(path, file)
+            check_reread_loses_nothing(path, file)
     path.write_text("".join(lines))
     assert file.reread() == load(str(path), {})
 
@@ -177,7 +178,7 @@ def test_reload_cut_off_at_any_byte_loses_nothing(
     path.write_text(text)
     file = ConfigFile(str(path), {})
     path.write_text(text[: int(where * len(text))])
-    reread_loses_nothing(path, file)
+    check_reread_loses_nothing(path, file)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_reload_of_an_unchanged_file_without_a_last_line_break_is_accepted(tmp_p
     file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
     for text in ("storage:\n  retention: 0s", "storage: {retention: 0s}\nsla: 10s"):
         path.write_text(text)
-        assert file.reread().storage.retention == 0
+        assert file.reread().storage.retention == Duration(0)
 
 
 def test_reload_without_a_key_that_comes_from_the_environment_is_accepted(tmp_path: Path) -> None:
@@ -325,17 +326,17 @@ def test_reload_of_a_cut_off_file_keeps_the_token_and_the_retention_in_force(tmp
     event = msgspec.json.encode({"event": "user.opened", "token": "token-of-the-webhook", "data": {}})
     with SimulatedAircall(account) as aircall, process(*flags, **credential(aircall)) as exporter:
 
-        def webhook() -> int:
+        def webhook_status() -> int:
             return requests.post(f"{exporter.url}/webhook", event, timeout=10).status_code
 
-        assert webhook() == 200
+        assert webhook_status() == 200
         for lines, key in ((1, "storage.retention"), (2, "webhook.token")):
             path.write_text("".join(whole.splitlines(keepends=True)[:lines]))
             answer = requests.post(f"{exporter.url}/-/reload", timeout=10)
             assert (answer.status_code, f"{key}: is missing" in answer.text) == (500, True)
             exporter.logged(f"configuration reload failed.*{key}: is missing")
-            assert webhook() == 200
+            assert webhook_status() == 200
         path.write_text('caller: masked\nstorage: {retention: 0s}\nwebhook: {token: ""}\n')
         assert requests.post(f"{exporter.url}/-/reload", timeout=10).status_code == 200
         exporter.logged("level=warn.*webhook tokens removed.*removed=1")
-        eventually(lambda: webhook() == 401)
+        eventually(lambda: webhook_status() == 401)

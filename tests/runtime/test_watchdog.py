@@ -1,4 +1,4 @@
-"""A thread that dies or hangs is noticed, and one that died goes on where it was."""
+"""Test the watchdog: threads that die are restarted, and threads that hang are reported."""
 
 import threading
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from exporter.aircall.client import Client
 from exporter.archive import writer
@@ -23,21 +24,21 @@ LIVE = Refresh(calls=Duration(1), availabilities=Duration(1))
 
 
 @pytest.fixture(autouse=True)
-def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for minutes here."""
+def _short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Report a thread that hangs after a second instead of minutes."""
     monkeypatch.setattr(watchdog, "CHECK_INTERVAL_S", 0.05)
     monkeypatch.setattr(service, "HANG_TIMEOUT_S", 1.0)
     monkeypatch.setattr(writer, "HANG_TIMEOUT_S", 1.0)
 
 
 @pytest.fixture
-def logged() -> Iterator[list]:
+def logged() -> Iterator[list[EventDict]]:
     with capture_logs() as lines:
         yield lines
 
 
 @pytest.fixture
-def exporter(logged: list) -> Iterator[Running]:
+def exporter(logged: list[EventDict]) -> Iterator[Running]:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
     with running(account, served={"rate_limit": 6000}, refresh=LIVE) as exporter:
         exporter.until_ready()
@@ -62,18 +63,20 @@ def missed(exporter: Running) -> float:
     return exporter.scrape().sum("aircall_calls_total", outcome="missed")
 
 
-def said(lines: list, event: str) -> bool:
+def has_event(lines: list[EventDict], event: str) -> bool:
     return any(line["event"].startswith(event) for line in lines)
 
 
-def test_all_threads_of_a_healthy_exporter_work(exporter: Running) -> None:
+def test_watchdog_with_working_threads_reports_all_healthy(exporter: Running) -> None:
     assert health(exporter)[0] == 200
     for thread in ("poller", "archive"):
         assert up(exporter, thread) == 1
         assert exporter.scrape().value("aircall_exporter_thread_restarts_total", thread=thread) == 0
 
 
-def test_a_poller_that_hangs_is_told_of_and_the_board_grows_old(exporter: Running, logged: list) -> None:
+def test_watchdog_with_a_poller_that_hangs_fails_health_and_ages_grow(
+    exporter: Running, logged: list[EventDict]
+) -> None:
     hang = Hang()
     exporter.aircall.faults.append(Fault(lambda _: True, hang))
     eventually(lambda: health(exporter)[0] == 503)
@@ -83,27 +86,29 @@ def test_a_poller_that_hangs_is_told_of_and_the_board_grows_old(exporter: Runnin
     assert "Restart the exporter: the poller thread has hung" in requests.get(exporter.url, timeout=10).text
     scrape = exporter.scrape()
     age, interval = (
-        scrape.value(f"aircall_{name}_seconds", dataset="calls") for name in ("dataset_age", "poll_interval")
+        scrape.number(f"aircall_{name}_seconds", dataset="calls") for name in ("dataset_age", "poll_interval")
     )
     assert age > interval
-    eventually(lambda: said(logged, "thread hangs, restart the exporter if this persists"))
+    eventually(lambda: has_event(logged, "thread hangs, restart the exporter if this persists"))
     hang.released.set()
     exporter.aircall.faults.clear()
     eventually(lambda: health(exporter)[0] == 200)
     assert up(exporter, "poller") == 1
-    eventually(lambda: said(logged, "thread works again after a hang"))
+    eventually(lambda: has_event(logged, "thread works again after a hang"))
 
 
-def once(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, instead: Callable[[], object]) -> None:
-    """Do something else the next time that a method is called."""
+def before_next_call(
+    monkeypatch: pytest.MonkeyPatch, owner: type, name: str, before: Callable[[], object]
+) -> None:
+    """Call a function before the next call of a method."""
     real = getattr(owner, name)
 
-    def method(*arguments: Any) -> Any:
+    def replacement(*arguments: Any) -> Any:
         monkeypatch.setattr(owner, name, real)
-        instead()
+        before()
         return real(*arguments)
 
-    monkeypatch.setattr(owner, name, method)
+    monkeypatch.setattr(owner, name, replacement)
 
 
 def die() -> None:
@@ -111,26 +116,30 @@ def die() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize(("thread", "doing"), [("poller", (Client, "send")), ("archive", (Archive, "save"))])
-def test_a_thread_that_dies_is_started_again_and_nothing_is_lost(
-    exporter: Running, logged: list, monkeypatch: pytest.MonkeyPatch, thread: str, doing: tuple[type, str]
+@pytest.mark.parametrize(("thread", "method"), [("poller", (Client, "send")), ("archive", (Archive, "save"))])
+def test_watchdog_with_a_thread_that_dies_restarts_it_and_loses_no_call(
+    exporter: Running,
+    logged: list[EventDict],
+    monkeypatch: pytest.MonkeyPatch,
+    thread: str,
+    method: tuple[type, str],
 ) -> None:
     miss_a_call(exporter.account)
-    once(monkeypatch, *doing, die)
+    before_next_call(monkeypatch, *method, die)
     eventually(lambda: exporter.scrape().value("aircall_exporter_thread_restarts_total", thread=thread) == 1)
     miss_a_call(exporter.account)
     eventually(lambda: missed(exporter) == 2)
     exporter.until_polled()
     assert missed(exporter) == 2
     assert (health(exporter)[0], up(exporter, thread)) == (200, 1)
-    assert said(logged, "thread died, restarted")
+    assert has_event(logged, "thread died, restarted")
 
 
-def test_an_archive_that_hangs_is_told_of_and_loses_nothing(
+def test_watchdog_with_an_archive_that_hangs_fails_health_and_loses_no_call(
     exporter: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    goes_on = threading.Event()
-    once(monkeypatch, Archive, "save", lambda: goes_on.wait(60))
+    continues = threading.Event()
+    before_next_call(monkeypatch, Archive, "save", lambda: continues.wait(60))
     miss_a_call(exporter.account)
     try:
         eventually(lambda: health(exporter)[0] == 503)
@@ -139,6 +148,6 @@ def test_an_archive_that_hangs_is_told_of_and_loses_nothing(
         assert (scrape.value("aircall_archive_up"), scrape.value("aircall_up")) == (0, 1)
         assert up(exporter, "archive") == 0
     finally:
-        goes_on.set()
+        continues.set()
     eventually(lambda: missed(exporter) == 1)
     assert (health(exporter)[0], exporter.scrape().value("aircall_archive_up")) == (200, 1)

@@ -1,4 +1,4 @@
-"""Bodies that anybody can send to the webhook: without a valid token they cost next to nothing."""
+"""Test bodies sent to the webhook: without a valid token they are not decoded."""
 
 import json
 import time
@@ -22,12 +22,12 @@ from exporter.webhooks.metrics import WebhookMetrics
 from exporter.webhooks.receiver import MAX_BODY_BYTES, PATH, webhook
 
 TOKEN = 'a token, with "quotes", \\ and é'
-TIMES = count(1619005327)
-"""A different one for each event: an event that comes again is not accepted."""
+TIMESTAMPS = count(1619005327)
+"""A different timestamp for each event, because a repeated event is not accepted."""
 
 
 def fill(start: bytes, piece: bytes, end: bytes) -> bytes:
-    """Return the largest body of this kind that is read."""
+    """Return the largest body that is accepted, filled with a piece."""
     return start + piece * ((MAX_BODY_BYTES - len(start) - len(end)) // len(piece)) + end
 
 
@@ -79,20 +79,20 @@ def post(inbox: Inbox) -> Iterator[Post]:
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_body_without_a_valid_token_is_refused_without_being_decoded(
+def test_webhook_body_without_a_valid_token_is_rejected_undecoded(
     body: bytes, post: Post, metrics: WebhookMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def must_not(*_: object) -> None:
+    def fail(*_: object) -> None:
         raise AssertionError("the body is decoded")
 
     for module in (decoding, receiver):
-        monkeypatch.setattr(module, "repaired", must_not)
-    monkeypatch.setattr("exporter.webhooks.inbox.Delivery", must_not)
+        monkeypatch.setattr(module, "repaired", fail)
+    monkeypatch.setattr("exporter.webhooks.inbox.Delivery", fail)
     assert len(sender_of(body).tokens) <= MAX_CLAIMS
-    refused = metrics.events.labels("other", "unauthorized")._value
-    before = refused.get()
+    rejected = metrics.events.labels("other", "unauthorized")._value
+    before = rejected.get()
     assert post(body) == 401
-    assert refused.get() == before + 1
+    assert rejected.get() == before + 1
 
 
 BROKEN = {
@@ -108,20 +108,20 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["token-first", "token-last"])
+@pytest.mark.parametrize("first", [True, False], ids=["token first", "token last"])
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
-def test_broken_event_with_a_valid_token_is_accepted(
+def test_webhook_body_that_is_broken_with_a_valid_token_is_accepted(
     data: bytes, first: bool, post: Post, inbox: Inbox
 ) -> None:
     token = json.dumps({"token": TOKEN}).encode()[1:-1]
-    rest = b'"resource": "call", "event": "call.created", "timestamp": %d, "data": ' % next(TIMES) + data
+    rest = b'"resource": "call", "event": "call.created", "timestamp": %d, "data": ' % next(TIMESTAMPS) + data
     body = b"{" + b", ".join([token, rest] if first else [rest, token]) + b"}"
     assert Delivery(body).token == TOKEN
     assert post(body) == 200
     assert [delivery.name for delivery in inbox.take(0)] == ["call.created"]
 
 
-def test_broken_body_with_a_valid_token_in_another_place_is_refused(post: Post, inbox: Inbox) -> None:
+def test_webhook_body_with_a_valid_token_in_another_place_is_rejected(post: Post, inbox: Inbox) -> None:
     inner = json.dumps({"token": TOKEN}).encode()
     for body in (
         b'{"token": "wrong", "event": "call.created", "timestamp": 1, "data": [NaN, ' + inner + b"]}",
@@ -143,15 +143,22 @@ JSON = st.recursive(
 
 
 @settings(max_examples=50)
-@given(st.dictionaries(st.sampled_from(["token", "event", "data", "x"]), JSON), st.booleans())
-def test_sender_of_finds_the_token_that_the_body_has(content: dict[str, object], ascii_only: bool) -> None:
-    """Also with NaN and infinities, which Python's JSON may hold."""
-    body = json.dumps(content, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    token = Delivery(body).token
-    if isinstance(content.get("token"), str) and token:
-        assert token in sender_of(body).tokens
+@given(
+    st.dictionaries(st.sampled_from(["event", "data", "x"]), JSON),
+    st.text(min_size=1, max_size=40),
+    st.booleans(),
+    st.booleans(),
+)
+def test_sender_of_a_body_with_a_token_returns_it(
+    content: dict[str, object], token: str, first: bool, ascii_only: bool
+) -> None:
+    """The content may have NaN and infinities, which Python writes to JSON."""
+    fields = {"token": token} | content if first else content | {"token": token}
+    body = json.dumps(fields, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    assert Delivery(body).token == token
+    assert token in sender_of(body).tokens
 
 
 @given(st.binary(max_size=200) | st.builds(lambda a, b: a + b'"token":' + b, st.binary(), st.binary()))
-def test_sender_of_reads_any_bytes(body: bytes) -> None:
+def test_sender_of_any_bytes_returns_a_limited_number_of_tokens(body: bytes) -> None:
     assert len(sender_of(body).tokens) <= MAX_CLAIMS
