@@ -23,7 +23,7 @@ def busy() -> SimulatedAccount:
     return SimulatedAccount(users=24, calls_per_hour=240, seed=5, start=NOON)
 
 
-def test_calls_are_kept_as_aircall_tells_them(database: str, busy: SimulatedAccount) -> None:
+def test_archive_after_polls_has_every_field_of_every_call(database: str, busy: SimulatedAccount) -> None:
     with polled(busy, archive=Archive(database)) as world:
         world.live_until_complete()
         world.live(1200)
@@ -59,7 +59,9 @@ def test_calls_are_kept_as_aircall_tells_them(database: str, busy: SimulatedAcco
         assert names["user", str(user.id)] == user.name
 
 
-def test_counters_go_on_over_restarts(database: str, busy: SimulatedAccount) -> None:
+def test_counters_after_a_restart_continue_and_count_each_call_once(
+    database: str, busy: SimulatedAccount
+) -> None:
     first = live(database, busy, 300)
     assert first > 20
     with polled(busy, archive=Archive(database)) as world:
@@ -81,7 +83,7 @@ def test_counters_go_on_over_restarts(database: str, busy: SimulatedAccount) -> 
     )
 
 
-def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) -> None:
+def test_counters_with_calls_while_the_exporter_was_off_count_each_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     before = live(database, account, 120)
@@ -94,7 +96,7 @@ def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) 
     assert live(database, account, 120, activity_period=Duration(6 * 3600)) == 300
 
 
-def test_a_call_that_went_on_when_the_exporter_stopped_is_counted_however_late(database: str) -> None:
+def test_counters_call_that_ends_hours_after_a_stop_is_counted_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     long_before = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 3600)
@@ -117,7 +119,7 @@ def test_a_call_that_went_on_when_the_exporter_stopped_is_counted_however_late(d
     assert live(database, account, 60) == 2
 
 
-def test_a_crash_right_after_a_long_standstill_leaves_no_gap(database: str) -> None:
+def test_coverage_crash_after_a_long_suspend_leaves_no_gap(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
@@ -134,7 +136,7 @@ def test_a_crash_right_after_a_long_standstill_leaves_no_gap(database: str) -> N
     assert live(database, account, 300) == 300
 
 
-def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
+def test_coverage_aircall_unavailable_at_a_start_leaves_no_gap(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     live(database, account, 60)
@@ -150,7 +152,7 @@ def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
         assert world.scrape().sum("aircall_calls_total") == 298
 
 
-def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: str) -> None:
+def test_archive_call_changed_after_its_end_is_updated_and_counted_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
@@ -167,7 +169,7 @@ def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: st
     assert [row.content for row in rows(database, "call_comments")] == ["called back"]
 
 
-def test_a_call_says_who_is_to_follow_it_up(database: str) -> None:
+def test_archive_assigned_call_has_its_assignee(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
@@ -178,7 +180,7 @@ def test_a_call_says_who_is_to_follow_it_up(database: str) -> None:
     assert [row.assigned_to_id for row in rows(database)] == [user]
 
 
-def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> None:
+def test_archive_text_with_null_characters_is_saved_without_them(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     with polled(account, archive=Archive(database)) as world:
@@ -191,7 +193,7 @@ def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> N
     assert [row.words for row in rows(database)] == ["+33 1 11 11 11 11\n33111111111\nvip\ncalled back"]
 
 
-def test_a_text_of_any_length_costs_no_other_call(database: str) -> None:
+def test_archive_very_long_texts_are_cut_and_every_call_is_saved(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, endless = next(iter(account.numbers)), "".join(Random(1).choices("äöü😀ß¢€", k=20_000))
     with polled(account, archive=Archive(database)) as world:
@@ -207,7 +209,7 @@ def test_a_text_of_any_length_costs_no_other_call(database: str) -> None:
     assert {row.name for row in rows(database, "call_tags")} == {endless[:500]}
 
 
-def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:
+def test_poll_database_unavailable_continues_and_saves_all_calls_later(postgres_server: Postgres) -> None:
     database = postgres_server.database("away")
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
     with polled(account, archive=Archive(database)) as world:
@@ -234,7 +236,7 @@ def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> 
         assert after.sum("aircall_calls_total") == len(kept)
 
 
-def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
+def test_poll_full_disk_continues_and_saves_all_calls_later(tmp_path) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
     archive = Archive(database)
@@ -255,7 +257,7 @@ def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
         assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
 
 
-def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_counters(
+def test_counters_connection_lost_after_a_commit_equal_the_archive(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
@@ -279,7 +281,7 @@ def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_c
         assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database))
 
 
-def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> None:
+def test_counters_archive_missing_at_the_start_appear_once_it_opens(tmp_path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
     hidden = tmp_path / "not yet"
     with polled(account, archive=Archive(f"sqlite:///{hidden}/archive.sqlite")) as world:
@@ -291,7 +293,7 @@ def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> No
         assert world.scrape().sum("aircall_calls_total") > 0
 
 
-def test_no_call_falls_between_two_starts_while_the_archive_is_away(tmp_path) -> None:
+def test_counters_archive_unavailable_at_a_restart_count_calls_between_starts(tmp_path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     directory, away = tmp_path / "data", tmp_path / "away"
     directory.mkdir()
@@ -309,7 +311,7 @@ def test_no_call_falls_between_two_starts_while_the_archive_is_away(tmp_path) ->
         assert world.scrape().sum("aircall_calls_total") == 1
 
 
-def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
+def test_archive_load_newer_schema_is_refused(database: str) -> None:
     archive = Archive(database)
     archive.load()
     engine = create_engine(database)
@@ -320,7 +322,7 @@ def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
         archive.load()
 
 
-def test_an_error_that_nobody_foresaw_is_shown_as_any_other(database: str, monkeypatch) -> None:
+def test_archive_up_unexpected_error_is_0_until_a_save_succeeds(database: str, monkeypatch) -> None:
     account, archive = SimulatedAccount(users=6, calls_per_hour=60, seed=2, start=NOON), Archive(database)
     with polled(account, archive=archive) as world:
         world.live_until_complete()
@@ -334,13 +336,13 @@ def test_an_error_that_nobody_foresaw_is_shown_as_any_other(database: str, monke
         assert world.scrape().value("aircall_archive_up") == 1
 
 
-def test_a_directory_that_cannot_be(tmp_path) -> None:
+def test_sqlite_url_directory_that_cannot_be_created_is_refused(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match="cannot be created"):
         sqlite_url(str(tmp_path / "file" / "data"))
 
 
-def test_hidden_callers_are_hidden_in_the_archive_too(database: str) -> None:
+def test_archive_hidden_callers_are_saved_without_their_numbers(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
     live(database, account, 120, caller="hidden")
     assert {row.caller for row in rows(database)} == {"hidden"}

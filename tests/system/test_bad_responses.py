@@ -39,7 +39,9 @@ def everywhere(_: str) -> bool:
         (faults.answer(302, location="http://127.0.0.1:1/elsewhere"), "302"),
     ],
 )
-def test_the_last_good_values_stay(world: Polled, respond: faults.Respond, code: str) -> None:
+def test_exporter_every_request_fails_keeps_the_last_values_and_recovers(
+    world: Polled, respond: faults.Respond, code: str
+) -> None:
     before = world.scrape()
     assert before.value("aircall_up") == 1
     world.aircall.faults.append(Fault(everywhere, respond))
@@ -63,7 +65,9 @@ def test_the_last_good_values_stay(world: Polled, respond: faults.Respond, code:
     assert after.value("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_an_account_that_is_not_there_at_first(account: SimulatedAccount) -> None:
+def test_exporter_aircall_unreachable_at_the_start_shows_no_data_until_it_answers(
+    account: SimulatedAccount,
+) -> None:
     with polled(account) as world:
         world.aircall.faults.append(Fault(everywhere, faults.close_connection))
         world.live(120)
@@ -89,7 +93,7 @@ def test_an_account_that_is_not_there_at_first(account: SimulatedAccount) -> Non
     ],
     ids=str,
 )
-def test_one_bad_object_costs_that_object(account: SimulatedAccount, junk: object) -> None:
+def test_list_with_a_malformed_object_applies_all_others(account: SimulatedAccount, junk: object) -> None:
     with polled(account) as world:
         world.aircall.faults.append(Fault(lambda path: path.count("/") < 4, faults.malformed(junk)))
         world.live_until_complete()
@@ -101,7 +105,7 @@ def test_one_bad_object_costs_that_object(account: SimulatedAccount, junk: objec
             assert scrape.value("aircall_malformed_objects_total", kind=kind) >= 1
 
 
-def test_what_is_known_of_an_object_outlives_its_bad_copy(world: Polled, account: SimulatedAccount) -> None:
+def test_user_with_malformed_fields_keeps_the_known_values(world: Polled, account: SimulatedAccount) -> None:
     user = next(iter(account.users.values()))
     known = world.scrape().all("aircall_user_availability_seconds_total", user_id=user.id)
     assert known
@@ -121,7 +125,9 @@ def test_what_is_known_of_an_object_outlives_its_bad_copy(world: Polled, account
     assert scrape.all("aircall_user_availability_seconds_total", user_id=user.id).keys() == known.keys()
 
 
-def test_who_belongs_where_outlives_a_bad_copy(world: Polled, account: SimulatedAccount) -> None:
+def test_directory_with_malformed_members_keeps_the_known_ones(
+    world: Polled, account: SimulatedAccount
+) -> None:
     families = ("aircall_user_number_info", "aircall_user_team_info")
     known = [world.scrape().all(family) for family in families]
     assert all(known)
@@ -143,7 +149,7 @@ def test_who_belongs_where_outlives_a_bad_copy(world: Polled, account: Simulated
     assert [scrape.all(family) for family in families] == known
 
 
-def test_pages_that_lead_in_a_circle_are_noticed(world: Polled) -> None:
+def test_list_with_pages_in_a_circle_is_a_failed_poll(world: Polled) -> None:
     def back_to_the_first(content: dict) -> None:
         content["meta"]["next_page_link"] = (
             "https://api.aircall.io/v1/users/availabilities?page=1&per_page=50"
@@ -159,7 +165,7 @@ def test_pages_that_lead_in_a_circle_are_noticed(world: Polled) -> None:
     assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_a_next_page_link_to_another_host_is_not_followed_there(account: SimulatedAccount) -> None:
+def test_list_next_page_link_to_another_host_is_requested_from_aircall(account: SimulatedAccount) -> None:
     def elsewhere(content: dict) -> None:
         link = content["meta"]["next_page_link"]
         content["meta"]["next_page_link"] = link and "http://127.0.0.1:1/stolen?" + link.split("?")[1]
@@ -173,7 +179,7 @@ def test_a_next_page_link_to_another_host_is_not_followed_there(account: Simulat
         assert world.scrape().sum("aircall_calls_total") == 120
 
 
-def test_a_wrong_credential_is_said_once_and_tried_slowly(
+def test_poll_credential_rejected_keeps_the_values_and_requests_rarely(
     world: Polled, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = world.scrape()
@@ -193,7 +199,9 @@ def test_a_wrong_credential_is_said_once_and_tried_slowly(
 
 @pytest.mark.parametrize("headers", ["always", "on_429", "never"])
 @pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
-def test_another_integration_burns_the_limit(account: SimulatedAccount, headers: str, unit: str) -> None:
+def test_budget_another_integration_uses_the_limit_has_few_429s(
+    account: SimulatedAccount, headers: str, unit: str
+) -> None:
     with polled(account, served={"limit_headers": headers, "reset_unit": unit}) as world:
         world.live_until_complete()
         refused = 0
@@ -210,7 +218,7 @@ def test_another_integration_burns_the_limit(account: SimulatedAccount, headers:
         assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_a_429_in_the_middle_of_a_list_loses_no_page() -> None:
+def test_list_429_in_the_middle_is_read_whole() -> None:
     with polled(SimulatedAccount(users=260, calls_per_hour=0, start=NOON)) as world:
         pages: list[str] = []
         real = world.aircall.faults
@@ -226,7 +234,7 @@ def test_a_429_in_the_middle_of_a_list_loses_no_page() -> None:
         assert len(world.scrape().labels("aircall_user_info", "user_id")) == 260
 
 
-def test_users_deleted_while_assignments_are_read(account: SimulatedAccount) -> None:
+def test_assignments_user_deleted_during_the_fetch_are_read(account: SimulatedAccount) -> None:
     for number in list(account.numbers):
         account.add_number(f"More {number}", "+33", "FR", "Europe/Paris")
     while len(account.numbers) <= len(account.users):
@@ -247,7 +255,9 @@ MISCHIEF: list[Callable[[dict], object]] = [
 
 
 @pytest.mark.parametrize("change", MISCHIEF)
-def test_a_broken_meta_never_stops_the_exporter(world: Polled, change: Callable[[dict], object]) -> None:
+def test_poll_malformed_meta_recovers_once_it_is_valid(
+    world: Polled, change: Callable[[dict], object]
+) -> None:
     world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", faults.edited(change)))
     world.live(60)
     world.aircall.faults.clear()
@@ -262,13 +272,13 @@ def requests(world: Polled, path: str, seconds: float) -> int:
     return sum(request.path == path for request in list(world.aircall.requests)[begun:])
 
 
-def test_an_endpoint_that_is_not_there_is_asked_ever_more_seldom(world: Polled) -> None:
+def test_poll_endpoint_answers_404_is_requested_ever_more_rarely(world: Polled) -> None:
     world.aircall.faults.append(Fault(lambda path: path == "/v1/teams", faults.answer(404)))
     world.poller.refresh()
     assert 5 <= requests(world, "/v1/teams", 1800) <= 14
 
 
-def test_a_list_that_always_leaves_out_somebody_else_is_read_twice_as_often_at_most() -> None:
+def test_list_that_omits_another_user_each_time_is_read_twice_as_often_at_most() -> None:
     account = SimulatedAccount(users=60, calls_per_hour=0, start=NOON)
     path, turns = "/v1/users/availabilities", count()
 

@@ -11,7 +11,7 @@ def most_in_a_minute(times: list[float]) -> int:
     return max(bisect_right(times, start + 60) - position for position, start in enumerate(times))
 
 
-def test_an_hour_with_300_users_under_60_requests_a_minute() -> None:
+def test_budget_hour_with_300_users_is_kept_and_intervals_are_as_announced() -> None:
     account = SimulatedAccount(users=300, calls_per_hour=1500, seed=3, start=NOON)
     with polled(account) as world:
         world.live_until_complete()

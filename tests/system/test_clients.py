@@ -53,7 +53,7 @@ def all_known(found: dict[str, tuple[str, str]], jobs: int) -> dict[str, tuple[s
     return found
 
 
-def test_prometheus_with_and_without_what_it_needs(
+def test_prometheus_scrape_that_lacks_one_requirement_fails(
     authority: Authority, tmp_path: Path, password_file: str
 ) -> None:
     """One that has everything, and for each thing one that lacks it."""
@@ -88,7 +88,7 @@ def test_prometheus_with_and_without_what_it_needs(
             assert "unknown authority" in problems["authority"]
 
 
-def test_prometheus_goes_on_when_certificate_and_password_change(
+def test_prometheus_scrape_after_a_change_of_certificate_and_password_succeeds(
     authority: Authority, tmp_path: Path
 ) -> None:
     authority.issue("renewed", "first")
@@ -124,7 +124,7 @@ def curl(one: Running, scheme: str, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_curl_with_a_password(authority: Authority) -> None:
+def test_curl_password_is_required_is_answered_200_only_with_it(authority: Authority) -> None:
     with exporter(authority, USERS) as one:
         assert curl(one, "http") == (0, "401")
         assert curl(one, "http", "-u", f"{USER[0]}:wrong") == (0, "401")
@@ -133,7 +133,7 @@ def test_curl_with_a_password(authority: Authority) -> None:
         assert curl(one, "http", "--digest", "-u", f"{USER[0]}:{PASSWORD}") == (0, "401")
 
 
-def test_curl_with_certificates(authority: Authority) -> None:
+def test_curl_tls_is_required_succeeds_only_with_valid_certificates(authority: Authority) -> None:
     place = authority.directory
     ca = ("--cacert", str(place / "ca.pem"))
     client = ("--cert", str(place / "client.pem"), "--key", str(place / "client.key"))

@@ -148,7 +148,7 @@ def test_restart_progress_of_the_future_is_withdrawn_and_no_call_is_lost(tmp_pat
 
 @pytest.mark.parametrize("error", [DAY, -DAY])
 @pytest.mark.parametrize("when", ["from the start", "later"])
-def test_transfer_while_date_is_wrong_is_seen(error: float, when: str) -> None:
+def test_transfer_while_date_is_wrong_is_shown(error: float, when: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, users = next((number.id, sorted(number.user_ids)) for number in account.numbers.values())
     begun = account.ring_in(number, "+33 1 11 11 11 11", at=NOON)

@@ -24,7 +24,7 @@ def account() -> SimulatedAccount:
     return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 
-def test_an_archive_that_opens_late_keeps_calls_before_the_first_start_uncounted(
+def test_counting_archive_opens_late_leaves_older_calls_uncounted(
     database: str, account: SimulatedAccount
 ) -> None:
     for minute in range(30, 530):
@@ -41,7 +41,7 @@ def test_an_archive_that_opens_late_keeps_calls_before_the_first_start_uncounted
         assert calls_total(world) == 10
 
 
-def test_an_activity_period_raised_by_reload_before_the_archive_opens_counts_nothing_more(
+def test_counting_period_raised_before_the_archive_opens_counts_no_more_calls(
     database: str, account: SimulatedAccount
 ) -> None:
     for minute in range(60):
@@ -59,7 +59,7 @@ def test_an_activity_period_raised_by_reload_before_the_archive_opens_counts_not
     assert live(database, account, 60, activity_period=Duration(HOUR)) == 15
 
 
-def test_an_end_that_an_event_reports_before_the_archive_opens_is_counted(
+def test_counting_end_by_an_event_before_the_archive_opens_is_counted(
     database: str, account: SimulatedAccount
 ) -> None:
     number, user = next((n.id, min(n.user_ids)) for n in account.numbers.values() if n.user_ids)
@@ -82,7 +82,7 @@ def test_an_end_that_an_event_reports_before_the_archive_opens_is_counted(
     assert [row.counted for row in rows(database)] == [True]
 
 
-def test_a_call_that_was_missed_while_the_exporter_was_off_is_counted_whatever_reads_it_first(
+def test_counting_call_missed_while_the_exporter_was_off_is_counted_by_any_source(
     database: str, account: SimulatedAccount
 ) -> None:
     """Each of these calls began before the activity period of the start that reads it."""
@@ -109,7 +109,7 @@ def test_a_call_that_was_missed_while_the_exporter_was_off_is_counted_whatever_r
         assert calls_total(world) == 4
 
 
-def test_a_call_that_ends_after_the_first_start_is_counted_however_early_it_began(
+def test_counting_early_call_that_ends_after_the_first_start_is_counted(
     database: str, account: SimulatedAccount
 ) -> None:
     """It ends before the exporter has read that it goes on."""
@@ -130,7 +130,7 @@ def test_a_call_that_ends_after_the_first_start_is_counted_however_early_it_bega
     assert {row.id: row.counted for row in rows(database)} == {begun.id: True, before.id: False}
 
 
-def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_counted(
+def test_counting_call_looked_up_before_the_first_poll_is_counted(
     database: str, account: SimulatedAccount
 ) -> None:
     call = missed_call(account, NOON - 60)
@@ -143,9 +143,7 @@ def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_co
         assert calls_total(world) == 1
 
 
-def test_a_decision_that_a_wrong_clock_made_for_the_future_is_made_again(
-    database: str, account: SimulatedAccount
-) -> None:
+def test_counting_decision_for_the_future_is_made_again(database: str, account: SimulatedAccount) -> None:
     live(database, account, 60)
     engine = create_engine(database)
     with engine.begin() as connection:

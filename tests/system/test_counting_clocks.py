@@ -111,7 +111,7 @@ def test_decision_for_the_future_is_replaced_once_both_clocks_agree_and_counts_f
     starts=st.tuples(st.floats(-DAY, DAY), st.floats(-DAY, DAY)),
     certain=st.tuples(st.booleans(), st.booleans()),
 )
-def test_is_replaced_by_only_if_certain_now_and_not_then_and_of_the_future(
+def test_counting_of_the_future_is_replaced_only_if_uncertain_then_and_certain_now(
     starts: tuple[float, float], certain: tuple[bool, bool]
 ) -> None:
     then, now = (Counting(start, start + 900, sure) for start, sure in zip(starts, certain, strict=True))

@@ -43,7 +43,7 @@ def any_moment(random: Random) -> Moment:
     return Moment(request, once_saved, in_transaction=random.random() < 0.5)
 
 
-def test_fifty_kills_in_a_busy_hour_lose_and_double_nothing(database: str, tmp_path: Path) -> None:
+def test_exporter_killed_50_times_in_a_busy_hour_counts_each_call_once(database: str, tmp_path: Path) -> None:
     """The activity period is so short that no start reads again what an earlier one has lost."""
     company, random = Company(database, tmp_path, seconds_per_request=1.5), Random("any moment")
     moments = [Moment(1, once_saved=True, in_transaction=False)]
@@ -124,7 +124,9 @@ def is_in_transaction(connection: Connection) -> bool:
     return False
 
 
-def test_postgresql_that_goes_and_comes_back_costs_nothing(postgres_server: Postgres, tmp_path: Path) -> None:
+def test_postgresql_stopped_and_started_again_loses_no_call(
+    postgres_server: Postgres, tmp_path: Path
+) -> None:
     company = Company(postgres_server.database("gone"), tmp_path, seconds_per_request=10)
     with company.aircall, company.exporter() as exporter:
         eventually(lambda: Scrape.at(exporter.url).sum("aircall_calls_total") > 0)

@@ -103,7 +103,7 @@ def test_query_of_tiny_pages_without_end_is_given_up() -> None:
     assert drive(paginate(endpoints.teams(), lambda *_: None), page, 3000) <= limits.MAX_PAGES
 
 
-def test_calls_without_end_end_at_the_cap_of_a_query() -> None:
+def test_calls_without_end_stop_at_the_limit_of_a_query() -> None:
     ids = itertools.count()
 
     def page(_: Any) -> Page[Any]:
@@ -113,7 +113,7 @@ def test_calls_without_end_end_at_the_cap_of_a_query() -> None:
     assert asked == endpoints.MAX_CALLS_PER_QUERY // 50
 
 
-def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_answer() -> None:
+def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_response() -> None:
     account, ids, now = Account(Settings()), itertools.count(1), int(NOON)
 
     def page(_: Any) -> Page[CallWithDetails]:
@@ -125,7 +125,7 @@ def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_answer() -> None
         drive(fetch_window(now - 900, now, account.apply_call_page), page, 1000)
 
 
-def test_calls_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_in_memory_beyond_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.account.account.MAX_CALLS", 10)
     account = Account(Settings())
     calls = tuple(
@@ -145,7 +145,7 @@ def test_list_page_of_too_many_items_is_cut() -> None:
     assert (calls.malformed, calls.exceeded) == (limits.MAX_PAGE_ITEMS, Counter(page_items=1))
 
 
-def test_next_page_link_without_end_is_an_invalid_answer() -> None:
+def test_next_page_link_that_is_too_long_is_an_invalid_response() -> None:
     body = b'{"users": [], "meta": {"next_page_link": "https://x/?a=%s"}}' % (b"x" * 5000)
     with pytest.raises(InvalidResponseError, match="next_page_link has"):
         decode_page(body, "users", User)
@@ -181,7 +181,7 @@ def test_user_text_that_is_too_long_is_cut(field: str) -> None:
     ids=lambda value: value if isinstance(value, str) and len(value) < 50 else "",
 )
 @pytest.mark.parametrize("status", ["answered", "done"])
-def test_call_with_too_much_of_something_keeps_little(field: str, value: object, status: str) -> None:
+def test_call_with_too_large_fields_takes_little_memory(field: str, value: object, status: str) -> None:
     call = {"id": 1, "direction": "inbound", "status": status, "started_at": NOON, field: value}
     body = msgspec.json.encode({"calls": [call | {"started_at": int(NOON)}]})
     decode_calls(body)  # fills caches
@@ -214,7 +214,7 @@ def test_missed_call_reasons_without_end_become_other() -> None:
     assert warned(lines, "missed_call_reasons") == 1
 
 
-def test_missed_call_reasons_stay_apart_after_a_restart(tmp_path: Any) -> None:
+def test_missed_call_reasons_after_a_restart_stay_apart(tmp_path: Any) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     database = f"sqlite:///{tmp_path}/archive.sqlite"
@@ -269,7 +269,7 @@ def test_memberships_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPat
     assert lists.limits["assignments"] > 0
 
 
-def test_names_of_ever_new_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.account.directory.MAX_NAMES", 100)
     account = Account(Settings())
     for id_ in range(1000):
@@ -279,7 +279,7 @@ def test_names_of_ever_new_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert len(account.directory.drain_new_names()) == 100
 
 
-def test_calls_that_wait_for_their_teams_are_read_back_from_the_archive(
+def test_calls_waiting_for_teams_beyond_the_limit_are_read_from_the_archive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     for module in (ledger, store):
@@ -304,6 +304,6 @@ def test_calls_that_wait_for_their_teams_are_read_back_from_the_archive(
     assert warned(lines, "calls_waiting_for_teams") == 1
 
 
-def test_limits_are_all_exposed_from_the_start(world: Polled) -> None:
+def test_limit_exceeded_at_the_start_is_0_for_every_limit(world: Polled) -> None:
     assert world.scrape().labels(EXCEEDED, "limit") == set(limits.LIMITS)
     assert world.scrape().sum(EXCEEDED) == 0

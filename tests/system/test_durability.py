@@ -68,7 +68,7 @@ def test_sqlite_archive_leaves_nothing_unsynced_once_a_batch_is_saved(tmp_path: 
     ("configured", "in_force"),
     [("off", "on"), ("local", "local"), ("remote_write", "remote_write"), ("on", "on")],
 )
-def test_postgresql_archive_waits_for_the_disk_whatever_the_database_is_set_to(
+def test_postgresql_archive_with_any_synchronous_commit_waits_for_the_disk(
     postgres_server: Postgres, configured: str, in_force: str
 ) -> None:
     url = postgres_server.database("durable")
@@ -103,7 +103,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     yield found
 
 
-def test_caller_key_is_on_disk_before_a_caller_is_hashed(tmp_path: Path, synced: list[Path]) -> None:
+def test_caller_key_after_it_is_made_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
     directory = tmp_path / "new" / "data"
     file = KeyFile(directory / "caller.key", made_here=True)
     file.make()
@@ -116,7 +116,7 @@ def test_caller_key_is_on_disk_before_a_caller_is_hashed(tmp_path: Path, synced:
     assert file.read().fingerprint
 
 
-def test_archive_directory_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
+def test_archive_directory_after_its_creation_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
     sqlite_url(str(tmp_path / "new" / "data"))
     assert synced == [tmp_path / "new", tmp_path]
     synced.clear()
@@ -124,7 +124,7 @@ def test_archive_directory_is_on_disk(tmp_path: Path, synced: list[Path]) -> Non
     assert synced == []
 
 
-def test_webhook_token_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
+def test_webhook_token_after_it_is_put_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
     with TokenFile(tmp_path / "webhook.token") as file:
         file.put("a token")
     assert [path.parent for path in synced] == [tmp_path, tmp_path.parent]

@@ -151,7 +151,7 @@ def test_call_whose_end_comes_after_a_kill_is_counted_once_with_it(
     assert rows(database) == plan(account)
 
 
-def test_calls_that_never_get_an_end_are_counted_after_a_minute_and_cost_little(
+def test_calls_never_ended_are_counted_after_a_minute_with_few_requests(
     account: SimulatedAccount, hidden: set[int]
 ) -> None:
     with polled(account) as world:
@@ -183,7 +183,7 @@ def usual(world: Polled, seconds: float) -> int:
     return world.poller.budget.spent - before
 
 
-def test_old_calls_without_an_end_are_kept_at_once(
+def test_old_calls_without_an_end_are_saved_at_once(
     account: SimulatedAccount, hidden: set[int], tmp_path: Path
 ) -> None:
     """As the past is read at a first start."""
@@ -201,7 +201,7 @@ def test_old_calls_without_an_end_are_kept_at_once(
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1))
-def test_unended_waits_a_minute_from_the_first_look_at_most(looks: list[tuple[float, bool]]) -> None:
+def test_unended_call_read_several_times_waits_a_minute_at_most(looks: list[tuple[float, bool]]) -> None:
     unended, now, since = Unended(), NOON, None
     for pause, has_end in looks:
         now += pause
@@ -213,7 +213,7 @@ def test_unended_waits_a_minute_from_the_first_look_at_most(looks: list[tuple[fl
             since = None
 
 
-def test_unended_many_calls_wait_for_a_limited_number() -> None:
+def test_unended_many_calls_waits_for_a_limited_number() -> None:
     unended = Unended()
     waits = [
         unended.add(Call(number, "inbound", "done", int(NOON)), NOON)

@@ -21,7 +21,9 @@ LASTING = 90
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: f"{trouble.fault}, {trouble.done}")
-def test_nothing_is_lost_and_the_board_is_never_wrong(trouble: Trouble, tmp_path: Path) -> None:
+def test_exporter_any_fault_of_aircall_loses_no_call_and_shows_nothing_wrong(
+    trouble: Trouble, tmp_path: Path
+) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     account = SimulatedAccount(users=60, calls_per_hour=450, seed=7, start=NOON, history=0)
     with polled(account, served=trouble.served, archive=Archive(database), activity_period=PERIOD) as world:

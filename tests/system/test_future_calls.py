@@ -101,7 +101,7 @@ def kept(database: str) -> set[int]:
 
 
 @pytest.mark.parametrize("wrong", CASES, ids=str)
-def test_calls_dated_in_the_future_and_a_clock_wrong_for_a_while_hide_and_lose_nothing(
+def test_calls_dated_in_the_future_with_a_wrong_clock_hide_and_lose_nothing(
     wrong: Wrong, account: SimulatedAccount, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
@@ -134,7 +134,7 @@ def test_calls_dated_in_the_future_and_a_clock_wrong_for_a_while_hide_and_lose_n
 
 
 @pytest.mark.parametrize("error", [DAY, -DAY])
-def test_restart_a_call_dated_in_the_future_and_a_wrong_date_hide_and_lose_nothing(
+def test_restart_with_a_future_call_and_a_wrong_date_hides_and_loses_nothing(
     error: float, account: SimulatedAccount, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"

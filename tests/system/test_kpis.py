@@ -63,7 +63,7 @@ def numbers_of(world: Polled, user_ids: set[int]) -> set[int]:
     return {number.id for number in world.account.numbers.values() if number.user_ids & user_ids}
 
 
-def test_the_simulated_account_has_the_cases_that_matter(world: Polled) -> None:
+def test_simulated_account_after_half_an_hour_has_every_relevant_case(world: Polled) -> None:
     members = teams(world)
     names = [user.name for user in world.account.users.values()]
     assert members["none"]
@@ -72,7 +72,7 @@ def test_the_simulated_account_has_the_cases_that_matter(world: Polled) -> None:
     assert any(call.missed_call_reason for call in in_period(world))
 
 
-def test_users(world: Polled, scrape: Scrape) -> None:
+def test_user_metrics_after_half_an_hour_equal_the_recount(world: Polled, scrape: Scrape) -> None:
     calls = in_period(world)
     for user in world.account.users.values():
         own = [call for call in calls if call.user_id == user.id]
@@ -98,7 +98,7 @@ def test_users(world: Polled, scrape: Scrape) -> None:
             )
 
 
-def test_teams(world: Polled, scrape: Scrape) -> None:
+def test_team_metrics_after_half_an_hour_equal_the_recount(world: Polled, scrape: Scrape) -> None:
     calls = in_period(world)
     for team, members in teams(world).items():
         own = [call for call in calls if call.user_id in members]
@@ -122,7 +122,7 @@ def test_teams(world: Polled, scrape: Scrape) -> None:
             assert scrape.value("aircall_team_users", team_id=team, state=state) == users
 
 
-def test_numbers(world: Polled, scrape: Scrape) -> None:
+def test_number_metrics_after_half_an_hour_equal_the_recount(world: Polled, scrape: Scrape) -> None:
     calls = in_period(world)
     for number in world.account.numbers.values():
         own = [call for call in calls if call.number_id == number.id]
@@ -145,7 +145,7 @@ def test_numbers(world: Polled, scrape: Scrape) -> None:
             assert scrape.value("aircall_number_users", number_id=number.id, state=state) == users
 
 
-def test_live(world: Polled, scrape: Scrape) -> None:
+def test_live_metrics_after_half_an_hour_equal_the_account(world: Polled, scrape: Scrape) -> None:
     account = world.account
     waiting = [
         c for c in account.calls.values() if c.status == "initial" and c.direction == "inbound" and c.number
@@ -181,7 +181,7 @@ def counted(world: Polled) -> list:
     ]
 
 
-def test_each_call_is_counted_once(world: Polled, scrape: Scrape) -> None:
+def test_counters_after_half_an_hour_count_each_call_once(world: Polled, scrape: Scrape) -> None:
     calls = counted(world)
     assert scrape.sum("aircall_calls_total") == len(calls)
     assert scrape.sum("aircall_missed_calls_total") == recount.count(calls, "inbound", "missed")
@@ -202,7 +202,7 @@ def test_each_call_is_counted_once(world: Polled, scrape: Scrape) -> None:
         assert total == recount.count(own, "outbound", "answered")
 
 
-def test_what_is_counted_for_teams_is_shown_once_it_is_whole() -> None:
+def test_team_counters_after_the_start_appear_once_they_are_complete() -> None:
     account = SimulatedAccount(users=60, calls_per_hour=4000, seed=4, start=NOON)
     with polled(account, served={"rate_limit": 600}) as world:
         while not world.scrape().all("aircall_team_calls_total"):

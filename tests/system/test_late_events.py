@@ -131,7 +131,7 @@ def test_late_event_before_the_archive_is_open_changes_nothing_in_the_end(
         assert kept(database) == before
 
 
-def test_late_event_about_a_call_that_was_let_go_of_changes_nothing_in_the_archive(
+def test_late_event_about_a_call_no_longer_in_memory_changes_nothing_in_the_archive(
     database: str, account: SimulatedAccount, call: SimulatedCall
 ) -> None:
     with polled(account, archive=Archive(database)) as world:
@@ -189,7 +189,7 @@ def test_call_that_ends_after_a_restart_before_the_first_poll_is_counted_once(
         assert world.scrape().sum("aircall_calls_total") == before + 1
 
 
-def test_event_about_a_call_in_progress_from_before_the_calls_in_memory_has_it_read_and_counted_once(
+def test_event_about_an_old_call_in_progress_fetches_it_and_it_is_counted_once(
     database: str, account: SimulatedAccount
 ) -> None:
     number, users = some_number(account)
@@ -209,7 +209,7 @@ def test_event_about_a_call_in_progress_from_before_the_calls_in_memory_has_it_r
 
 
 @given(journeys(1), st.data())
-def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_read_before(
+def test_events_in_any_order_after_a_restart_save_no_older_version(
     life: list[Moment], data: st.DataObject
 ) -> None:
     account, told = company()
@@ -227,7 +227,7 @@ def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_
     assert not account.ledger.reported_calls
 
 
-def test_late_event_about_a_call_that_is_to_be_counted_again_saves_no_older_version() -> None:
+def test_late_event_about_a_call_to_be_counted_again_saves_no_older_version() -> None:
     account, told = company()
     call = Call(7, "inbound", "done", END - 90, ended_at=END - 60, number=Ref(1))
     account.apply_call(replace(call, as_of=END - 10.0), CallDetails((Tag("VIP"),)), END - 10.0)

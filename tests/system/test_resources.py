@@ -34,7 +34,7 @@ from tests.support.stack import ROOT
 LIMIT = 10
 
 
-def test_beyond_the_limit_users_have_no_series_of_their_own_and_are_counted_all_the_same() -> None:
+def test_user_limit_users_beyond_it_have_no_series_and_are_counted() -> None:
     account = SimulatedAccount(users=24, calls_per_hour=600, seed=3, start=NOON, history=0)
     shown = {str(id_) for id_ in sorted(account.users)[:LIMIT]}
     with capture_logs() as lines, polled(account, user_limit=LIMIT) as world:
@@ -77,7 +77,7 @@ def user_calls(world: Polled) -> dict[str, float]:
     return {user: n for user, n in found.items() if n}
 
 
-def test_counters_beyond_the_limit_never_fall_when_users_leave_or_the_exporter_restarts(
+def test_user_limit_users_leave_and_restarts_lower_no_counter(
     tmp_path: Path,
 ) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
@@ -128,7 +128,7 @@ def memory() -> int:
 FLOOD = 1000
 
 
-def test_a_flood_of_calls_leaves_nothing_behind_once_it_is_over() -> None:
+def test_memory_after_a_flood_of_calls_is_released() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     rarely = Refresh(calls=Duration(60), availabilities=Duration(60))
     with polled(account, served={"rate_limit": 6000}, refresh=rarely) as world:
@@ -169,7 +169,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_no_way_of_failing_keeps_a_file_open() -> None:
+def test_open_files_after_every_fault_are_as_before() -> None:
     with polled(SimulatedAccount(users=6, calls_per_hour=0, start=NOON)) as world:
         world.live_until_complete()
         before = open_files()
@@ -183,7 +183,7 @@ def test_no_way_of_failing_keeps_a_file_open() -> None:
         eventually(lambda: open_files() <= before)
 
 
-def test_without_file_descriptors_it_waits_and_goes_on_once_there_are_some(tmp_path: Path) -> None:
+def test_exporter_without_file_descriptors_recovers_once_it_has_some(tmp_path: Path) -> None:
     config = tmp_path / "aircall.yml"
     config.write_text("refresh: {calls: 1s, availabilities: 1s}\n")
     account = SimulatedAccount(users=6, calls_per_hour=0)
@@ -222,7 +222,7 @@ MALLOC_FILES = (
 
 
 @pytest.mark.parametrize("file", MALLOC_FILES)
-def test_what_was_large_and_is_free_goes_back_to_the_system(file: str) -> None:
+def test_malloc_settings_after_large_allocations_return_memory_to_the_system(file: str) -> None:
     environ = dict(
         re.findall(r"(MALLOC_\w+)(?:=|\s+value: \")(\d+)", (ROOT / file).read_text(encoding="utf-8"))
     )

@@ -132,13 +132,13 @@ def values(scrape: Scrape) -> dict[str, set[str]]:
     return found
 
 
-def test_labels_of_all_metrics_are_bounded_or_our_own() -> None:
+def test_labels_of_all_metrics_are_bounded_or_chosen_by_the_exporter() -> None:
     rows = [line.split("|") for line in metrics_page().splitlines() if line.startswith("| `aircall_")]
     labels = {label for row in rows for label in row[3].replace("`", "").replace(",", "").split()}
     assert labels - {"–"} <= MAX_VALUES.keys() | OURS
 
 
-def test_flood_of_strange_objects_and_words_every_label_has_a_bounded_number_of_values(small: None) -> None:
+def test_labels_with_a_flood_of_unlisted_objects_have_a_bounded_number_of_values(small: None) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=900, seed=3, start=NOON)
     with capture_logs() as lines, polled(account, served={"rate_limit": 600}) as world:
         world.live_until_complete()
@@ -178,7 +178,7 @@ def counted(world: Polled, calls: int) -> tuple[int, Scrape]:
     return calls // 2, world.scrape()
 
 
-def test_calls_of_ever_new_users_and_numbers_are_counted_once_in_a_bounded_number_of_series(
+def test_calls_of_unlisted_users_and_numbers_are_counted_once_in_bounded_series(
     small: None, tmp_path: Path
 ) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
@@ -221,7 +221,7 @@ def test_calls_of_ever_new_users_and_numbers_are_counted_once_in_a_bounded_numbe
         assert len({key[1] for key in keys}) <= len(account.users) + listed + 4 * UNLISTED + 4
 
 
-def test_user_listed_after_the_limit_of_unlisted_ones_was_exceeded_gets_series(small: None) -> None:
+def test_user_listed_after_the_limit_of_unlisted_users_has_series(small: None) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     renamed = Fault(
         lambda path: path == "/v1/calls",
@@ -253,7 +253,7 @@ def test_pairs_of_users_and_numbers_beyond_the_limit_keep_their_user(small: None
     assert {key[1] for key in keys} == set(map(str, range(UNLISTED)))
 
 
-def test_calls_of_teams_beyond_the_limit_are_counted_and_kept_with_other_teams(small: None) -> None:
+def test_calls_of_teams_beyond_the_limit_are_counted_as_others(small: None) -> None:
     lists, archive = Account(Settings()).reference_data, Archive("sqlite://")
     told = id_limits.Identities(lists)
     for team in range(IDENTITIES + 3):
@@ -270,7 +270,7 @@ def test_calls_of_teams_beyond_the_limit_are_counted_and_kept_with_other_teams(s
     assert saved.totals["team_calls", "others", "outbound", "unanswered"] == 3
 
 
-def test_events_about_ever_new_calls_are_ignored_once_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_about_new_calls_with_full_memory_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.account.account.MAX_CALLS", 10)
     account = Account(Settings())
     told = EventProcessor(account)

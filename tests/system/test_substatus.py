@@ -27,7 +27,7 @@ def user_id(world: Polled) -> int:
     return next(id_ for id_, user in world.account.users.items() if user.availability_status != "custom")
 
 
-def test_why_somebody_is_away(world: Polled, user_id: int) -> None:
+def test_substatus_of_an_away_user_is_exposed(world: Polled, user_id: int) -> None:
     world.live(MINUTE)
     assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
     for reason in ("Out for lunch", "In training", "A reason of Aircall's next year"):
@@ -41,7 +41,7 @@ def test_why_somebody_is_away(world: Polled, user_id: int) -> None:
     assert shown(world)[str(user_id)] == {"always_closed"}
 
 
-def test_a_reason_ends_with_its_state(world: Polled, user_id: int) -> None:
+def test_substatus_after_its_state_ended_is_hidden_until_the_next_fetch(world: Polled, user_id: int) -> None:
     account = world.account
     account.set_availability(user_id, "do_not_disturb", substatus="Out for lunch")
     world.live(MINUTE)
@@ -57,7 +57,7 @@ def test_a_reason_ends_with_its_state(world: Polled, user_id: int) -> None:
     assert shown(world)[str(user_id)] == {"In training"}
 
 
-def test_in_a_call_it_stays_what_it_was(world: Polled, user_id: int) -> None:
+def test_substatus_during_a_call_stays_the_same(world: Polled, user_id: int) -> None:
     world.live(MINUTE)
     world.account.dial(user_id, None, "+33 1 22 33 44 55")
     world.poll()
@@ -65,7 +65,7 @@ def test_in_a_call_it_stays_what_it_was(world: Polled, user_id: int) -> None:
     assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
 
 
-def test_how_old_it_may_be_is_told(world: Polled) -> None:
+def test_dataset_age_of_substatuses_stays_within_its_interval(world: Polled) -> None:
     world.live(MINUTE)
     assert world.scrape().value("aircall_poll_interval_seconds", dataset="substatuses") == 60
     ages = []
@@ -75,14 +75,14 @@ def test_how_old_it_may_be_is_told(world: Polled) -> None:
     assert 0 < max(ages) <= MINUTE
 
 
-def test_where_aircall_tells_none_there_is_none(account: SimulatedAccount) -> None:
+def test_substatus_api_without_version_2_has_no_series(account: SimulatedAccount) -> None:
     with polled(account, served={"v2": False}) as world:
         world.live_until_complete()
         assert shown(world) == {}
         assert world.scrape().value("aircall_polls_total", dataset="substatuses", result="success") == 1
 
 
-def test_one_that_cannot_be_read_costs_nobody_else(account: SimulatedAccount) -> None:
+def test_substatus_of_one_user_malformed_is_missing_for_that_user_only(account: SimulatedAccount) -> None:
     broken = min(account.users)
 
     def breaks(content: dict[str, list[dict[str, object]]]) -> None:
@@ -101,7 +101,7 @@ def test_one_that_cannot_be_read_costs_nobody_else(account: SimulatedAccount) ->
         assert world.scrape().value("aircall_malformed_objects_total", kind="user") == 1
 
 
-def test_of_a_living_company_each_reason_is_the_right_one() -> None:
+def test_substatus_of_a_busy_company_equals_the_account() -> None:
     account = SimulatedAccount(users=24, calls_per_hour=300, seed=2, start=NOON)
     reasons = set()
     with polled(account) as world:
@@ -133,7 +133,7 @@ def test_of_a_living_company_each_reason_is_the_right_one() -> None:
         )
     )
 )
-def test_it_never_contradicts_the_state(seen: list[tuple[float, str | None]]) -> None:
+def test_presence_any_readings_have_a_substatus_of_the_state(seen: list[tuple[float, str | None]]) -> None:
     """Whatever is read, in whatever order it arrives."""
     presence = Presence("unknown", 0.0, 0.0)
     for at, word in seen:

@@ -89,7 +89,7 @@ def test_event_about_a_call_with_unknown_direction_is_ignored() -> None:
         assert scrape.sum("aircall_webhook_events_total", result="malformed") == 0
 
 
-def test_a_call_without_direction_and_status_is_malformed(world: Polled) -> None:
+def test_call_without_direction_and_status_is_malformed(world: Polled) -> None:
     world.aircall.faults.append(
         Fault(
             lambda path: path == "/v1/calls", faults.malformed({"id": 5}, {"id": 6, "direction": "internal"})

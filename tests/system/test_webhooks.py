@@ -46,7 +46,9 @@ def state(scrape: Scrape, user: int) -> set[str]:
     return {dict(labels)["state"] for labels, on in series.items() if on}
 
 
-def test_a_call_is_followed_from_ringing_to_done(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_call_from_ringing_to_done_is_shown_in_each_phase(
+    world: ToldWorld, account: SimulatedAccount
+) -> None:
     number, users = some_number(account)
     labels = {"user_id": users[0], "number_id": number, "direction": "inbound"}
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
@@ -71,14 +73,14 @@ def test_a_call_is_followed_from_ringing_to_done(world: ToldWorld, account: Simu
     )
 
 
-def test_what_users_do_is_shown_as_they_do_it(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_availability_changes_are_shown_at_once(world: ToldWorld, account: SimulatedAccount) -> None:
     user = next(iter(account.users))
     for does in ("do_not_disturb", "available", "offline", "available"):
         account.set_availability(user, does, at=world.time.now + 10)
         assert state(at(world, 11), user) == {does}
 
 
-def test_why_somebody_is_away_is_told(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_substatus_changes_are_shown_at_once(world: ToldWorld, account: SimulatedAccount) -> None:
     user = next(iter(account.users))
     account.set_availability(user, "do_not_disturb", at=world.time.now + 5, substatus="Out for lunch")
     shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
@@ -88,7 +90,7 @@ def test_why_somebody_is_away_is_told(world: ToldWorld, account: SimulatedAccoun
     assert shown == {"always_open"}
 
 
-def test_after_call_work_is_told_too(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_after_call_work_is_shown_at_once(world: ToldWorld, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     account.users[users[0]].wrap_up_time = 30
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
@@ -99,7 +101,9 @@ def test_after_call_work_is_told_too(world: ToldWorld, account: SimulatedAccount
     assert state(at(world, 31), users[0]) == {"available"}
 
 
-def test_what_polls_cannot_tell_is_counted_to_the_second(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_queue_wait_ring_attempts_and_hold_are_counted_to_the_second(
+    world: ToldWorld, account: SimulatedAccount
+) -> None:
     number, users = some_number(account)
     begun = int(world.time.now) + 1
     answered, given_up = (account.ring_in(number, "+33 1 11 11 11 11", at=begun) for _ in range(2))
@@ -146,7 +150,7 @@ def post(world: ToldWorld, body: bytes) -> int:
 @pytest.mark.parametrize(
     "token", ["", "another token", TOKEN + "x", TOKEN[:-1], "ä", None, 7, [TOKEN], {"token": TOKEN}], ids=repr
 )
-def test_without_the_token_nothing_changes_and_that_is_counted(world: ToldWorld, token: object) -> None:
+def test_webhook_wrong_token_is_refused_and_counted(world: ToldWorld, token: object) -> None:
     assert post(world, event(world, token)) == 401
     scrape = at(world, 0)
     assert scrape.sum("aircall_queue_calls") == 0
@@ -155,12 +159,12 @@ def test_without_the_token_nothing_changes_and_that_is_counted(world: ToldWorld,
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"token"', b"\xff\xfe", b"[" * 100_000], ids=len)
-def test_what_is_no_event_is_refused(world: ToldWorld, body: bytes) -> None:
+def test_webhook_body_that_is_no_event_is_refused(world: ToldWorld, body: bytes) -> None:
     assert post(world, body) == 401
     assert results(at(world, 0)) == {"unauthorized": 1}
 
 
-def test_an_event_that_is_sent_again_changes_nothing_and_is_counted(world: ToldWorld) -> None:
+def test_webhook_event_sent_again_changes_nothing_and_is_counted(world: ToldWorld) -> None:
     created = event(world)
     assert [post(world, created) for _ in range(3)] == [200] * 3
     scrape = at(world, 0)
@@ -168,7 +172,7 @@ def test_an_event_that_is_sent_again_changes_nothing_and_is_counted(world: ToldW
     assert results(scrape) == {"accepted": 1, "duplicate": 2}
 
 
-def test_an_older_event_that_comes_late_changes_nothing_and_is_counted(world: ToldWorld) -> None:
+def test_webhook_older_event_that_comes_late_changes_nothing_and_is_counted(world: ToldWorld) -> None:
     created = event(world)
     done = {"id": 1, "direction": "inbound", "status": "done", "started_at": int(world.time.now)}
     world.time.now += 10
@@ -180,7 +184,7 @@ def test_an_older_event_that_comes_late_changes_nothing_and_is_counted(world: To
     assert results(scrape) == {"accepted": 1, "out_of_order": 1}
 
 
-def test_a_call_that_was_over_long_ago_does_not_go_on_again(world: ToldWorld) -> None:
+def test_webhook_event_about_an_old_call_adds_nothing_to_the_queue(world: ToldWorld) -> None:
     long_ago = {"id": 1, "direction": "inbound", "status": "initial", "started_at": int(NOON) - 9000}
     post(world, event(world, timestamp=int(NOON) - 9000, data=long_ago))
     scrape = at(world, 10)  # it is requested by its id, and does not exist
@@ -202,7 +206,7 @@ def test_a_call_that_was_over_long_ago_does_not_go_on_again(world: ToldWorld) ->
     ],
     ids=repr,
 )
-def test_what_cannot_be_used_is_taken_and_counted(
+def test_webhook_unusable_event_is_answered_200_and_counted(
     world: ToldWorld, changes: dict[str, object], result: str
 ) -> None:
     assert post(world, event(world, **changes)) == 200  # or Aircall would send it fifty times
@@ -212,7 +216,7 @@ def test_what_cannot_be_used_is_taken_and_counted(
     assert scrape.sum("aircall_queue_calls") == 0
 
 
-def test_an_event_of_an_older_webhook_and_one_in_milliseconds(
+def test_webhook_event_of_version_1_and_in_milliseconds_is_applied(
     world: ToldWorld, account: SimulatedAccount
 ) -> None:
     user = next(iter(account.users))
@@ -223,12 +227,12 @@ def test_an_event_of_an_older_webhook_and_one_in_milliseconds(
     assert state(at(world, 1), user) == {"available"}
 
 
-def test_what_is_too_large_is_turned_away(world: ToldWorld) -> None:
+def test_webhook_body_that_is_too_large_is_refused(world: ToldWorld) -> None:
     assert post(world, event(world, padding="x" * MAX_BODY_BYTES)) == 413
     assert results(at(world, 0)) == {"too_large": 1}
 
 
-def test_more_than_can_wait_is_asked_for_again(world: ToldWorld) -> None:
+def test_webhook_full_inbox_answers_503_and_accepts_the_events_later(world: ToldWorld) -> None:
     world.inbox._queue.maxsize = 3
     events = [event(world, timestamp=int(world.time.now) - later) for later in range(5)]
     assert [post(world, each) for each in events] == [200, 200, 200, 503, 503]
@@ -238,7 +242,7 @@ def test_more_than_can_wait_is_asked_for_again(world: ToldWorld) -> None:
     assert results(at(world, 0))["duplicate"] == 3
 
 
-def test_two_tokens_are_valid_while_one_takes_the_others_place(world: ToldWorld) -> None:
+def test_webhook_with_two_tokens_accepts_both(world: ToldWorld) -> None:
     for tokens, answers in (
         ((TOKEN,), [200, 401]),
         (("the new one", TOKEN), [200, 200]),
@@ -260,7 +264,7 @@ def requests_for_live_data(world: ToldWorld) -> int:
     return paths.count("/v1/calls") + paths.count("/v1/users/availabilities")
 
 
-def test_polls_are_slower_while_events_come(account: SimulatedAccount) -> None:
+def test_poll_interval_while_events_come_is_longer(account: SimulatedAccount) -> None:
     number, _ = some_number(account)
     with told(account) as world:
         world.live_until_complete()
@@ -280,7 +284,7 @@ def test_polls_are_slower_while_events_come(account: SimulatedAccount) -> None:
         assert world.scrape().value("aircall_poll_target_interval_seconds", dataset="calls") == 10
 
 
-def test_what_an_event_leaves_open_is_looked_at_early(account: SimulatedAccount) -> None:
+def test_poll_of_availabilities_after_a_call_ended_by_event_is_early(account: SimulatedAccount) -> None:
     number, users = some_number(account)
     account.users[users[0]].wrap_up_time = 0
     with told(account) as world:
@@ -296,7 +300,7 @@ def test_what_an_event_leaves_open_is_looked_at_early(account: SimulatedAccount)
         assert intervals(world) == [60, 60]
 
 
-def test_somebody_new_is_read_at_once(account: SimulatedAccount) -> None:
+def test_webhook_event_about_a_new_user_shows_them_within_seconds(account: SimulatedAccount) -> None:
     with told(account) as world:
         world.live_until_complete()
         world.live(30)
@@ -306,7 +310,7 @@ def test_somebody_new_is_read_at_once(account: SimulatedAccount) -> None:
         assert world.scrape().labels("aircall_user_info", "user", user_id=newcomer.id) == {"Ada Lovelace"}
 
 
-def test_calls_that_went_on_through_a_restart_are_counted_once(
+def test_webhook_calls_in_progress_at_a_restart_are_counted_once(
     account: SimulatedAccount, tmp_path: object
 ) -> None:
     number, users = some_number(account)

@@ -43,7 +43,7 @@ def pushed(account: SimulatedAccount) -> Iterator[Running]:
             office.stop()
 
 
-def test_the_board_follows_events_while_a_poll_waits_for_its_answer() -> None:
+def test_events_while_a_poll_waits_are_shown() -> None:
     account, hang = quiet(), Hang()
     with pushed(account) as exporter:
         number, _ = some_number(account)
@@ -56,7 +56,7 @@ def test_the_board_follows_events_while_a_poll_waits_for_its_answer() -> None:
         hang.released.set()
 
 
-def test_of_a_flood_of_events_none_is_lost_and_every_scrape_is_answered() -> None:
+def test_events_in_a_flood_are_all_applied_and_scrapes_are_answered() -> None:
     account, calls = quiet(), 200
     with pushed(account) as exporter:
         number, users = some_number(account)
@@ -83,7 +83,7 @@ def aircall() -> Iterator[SimulatedAircall]:
 
 
 @pytest.mark.parametrize("own", ["", ", listen_address: '127.0.0.1:0'"], ids=["shared", "own"])
-def test_events_want_the_token_where_pages_want_a_password(
+def test_webhook_with_protected_pages_requires_only_the_token(
     aircall: SimulatedAircall, tmp_path: Path, own: str
 ) -> None:
     hashed = bcrypt.hashpw(b"password", bcrypt.gensalt(4)).decode()
@@ -109,13 +109,15 @@ def test_events_want_the_token_where_pages_want_a_password(
     assert not any(TOKEN in line for line in exporter.lines)
 
 
-def test_without_a_token_there_is_no_webhook(aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_webhook_without_a_token_is_answered_404(aircall: SimulatedAircall, tmp_path: Path) -> None:
     with process(f"--storage.path={tmp_path}", **credential(aircall)) as exporter:
         assert requests.post(exporter.url + PATH, b"{}", timeout=5).status_code == 404
         assert "aircall_webhook" not in requests.get(f"{exporter.url}/metrics", timeout=5).text
 
 
-def test_a_door_that_cannot_be_is_said_in_one_line(aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_webhook_listen_address_not_valid_is_reported_in_one_line(
+    aircall: SimulatedAircall, tmp_path: Path
+) -> None:
     (tmp_path / "aircall.yml").write_text(f"webhook: {{token: {TOKEN}, listen_address: nowhere}}")
     flags = (f"--config.file={tmp_path}/aircall.yml", f"--storage.path={tmp_path}")
     done = run(*flags, "--web.listen-address=127.0.0.1:0", **credential(aircall))
