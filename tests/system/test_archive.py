@@ -1,9 +1,10 @@
-"""Every call kept as Aircall tells it, and counted once, over restarts."""
+"""Calls in the archive, and the counters, over restarts and failures of the database."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import PoolProxiedConnection, create_engine
 
 from exporter.archive import schema
 from exporter.archive.database import ArchiveError, sqlite_url
@@ -28,7 +29,7 @@ def test_archive_after_polls_has_every_field_of_every_call(database: str, busy: 
         world.live_until_complete()
         world.live(1200)
         world.freeze()
-    kept = {row.id: row for row in rows(database)}
+    archived = {row.id: row for row in rows(database)}
     tags: dict[int, set[str]] = {}
     for row in rows(database, "call_tags"):
         tags.setdefault(row.call_id, set()).add(row.name)
@@ -38,7 +39,7 @@ def test_archive_after_polls_has_every_field_of_every_call(database: str, busy: 
     expected = [c for c in busy.calls.values() if c.started_at >= NOON - 900]
     assert len(expected) > 100
     for call in expected:
-        row = kept[call.id]
+        row = archived[call.id]
         assert (row.direction, row.status, row.missed_call_reason) == (
             call.direction,
             call.status,
@@ -74,9 +75,9 @@ def test_counters_after_a_restart_continue_and_count_each_call_once(
     calls = finished(busy, since)
     extra = [c for c in busy.calls.values() if c.started_at < since and c.ended_at and c.ended_at > NOON + 60]
     assert len(calls) <= scrape.sum("aircall_calls_total") <= len(calls) + len(extra)
-    kept = [row for row in rows(database) if row.counted]
-    assert scrape.sum("aircall_calls_total") == len(kept)
-    talked = [row for row in kept if row.answered_at is not None]
+    counted = [row for row in rows(database) if row.counted]
+    assert scrape.sum("aircall_calls_total") == len(counted)
+    talked = [row for row in counted if row.answered_at is not None]
     assert scrape.sum("aircall_call_talk_seconds_count") == len(talked)
     assert scrape.sum("aircall_call_talk_seconds_sum") == sum(
         row.ended_at - row.answered_at for row in talked
@@ -103,18 +104,18 @@ def test_counters_call_that_ends_hours_after_a_stop_is_counted_once(database: st
     account.answer(long_before.id, user, at=NOON - 3590)
     with polled(account, archive=Archive(database)) as world:
         world.live_until_complete()
-        answered = account.ring_in(number, "+33 1 22 22 22 22", at=world.time.now)
-        forgotten = account.ring_in(number, "+33 1 33 33 33 33", at=world.time.now)
+        waiting = account.ring_in(number, "+33 1 22 22 22 22", at=world.time.now)
+        deleted = account.ring_in(number, "+33 1 33 33 33 33", at=world.time.now)
         world.live(20)
-    account.miss(answered.id, "short_abandoned", at=NOON + 7200)
+    account.miss(waiting.id, "short_abandoned", at=NOON + 7200)
     account.hang_up(long_before.id, at=NOON + 7200)
-    account.calls.pop(forgotten.id)
-    account.calls.chronological.remove(forgotten)
+    account.calls.pop(deleted.id)
+    account.calls.chronological.remove(deleted)
     account.advance(NOON + 5 * 3600)
     assert live(database, account, 60) == 2
     assert {row.id: (row.status, row.counted) for row in rows(database)} == {
         long_before.id: ("done", True),
-        answered.id: ("done", True),
+        waiting.id: ("done", True),
     }
     assert live(database, account, 60) == 2
 
@@ -124,14 +125,14 @@ def test_coverage_crash_after_a_long_suspend_leaves_no_gap(database: str) -> Non
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
         world.live_until_complete()
-        goes_on = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
-        account.answer(goes_on.id, user, at=world.time.now + 5)
+        talking = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(talking.id, user, at=world.time.now + 5)
         world.live(60)
         for minute in range(300):
             at = world.time.now + 60 * minute
             account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
         world.time.now = resumed = account.now + 60
-        while world.poller.account.calls.fetched_until < resumed:
+        while (world.poller.account.calls.fetched_until or 0) < resumed:
             world.step(world.time.now + 60)
     assert live(database, account, 300) == 300
 
@@ -195,18 +196,18 @@ def test_archive_text_with_null_characters_is_saved_without_them(database: str) 
 
 def test_archive_very_long_texts_are_cut_and_every_call_is_saved(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    number, endless = next(iter(account.numbers)), "".join(Random(1).choices("äöü😀ß¢€", k=20_000))
+    number, long_text = next(iter(account.numbers)), "".join(Random(1).choices("äöü😀ß¢€", k=20_000))
     with polled(account, archive=Archive(database)) as world:
         for _ in range(2):
-            call = account.ring_in(number, endless, at=world.time.now)
-            account.tag(call.id, endless)
-            account.comment(call.id, endless)
-            account.miss(call.id, endless)
+            call = account.ring_in(number, long_text, at=world.time.now)
+            account.tag(call.id, long_text)
+            account.comment(call.id, long_text)
+            account.miss(call.id, long_text)
         world.live_until_complete()
         world.live(30)
         assert world.scrape().value("aircall_archive_up") == 1
     assert len(rows(database)) == 2
-    assert {row.name for row in rows(database, "call_tags")} == {endless[:500]}
+    assert {row.name for row in rows(database, "call_tags")} == {long_text[:500]}
 
 
 def test_poll_database_unavailable_continues_and_saves_all_calls_later(postgres_server: Postgres) -> None:
@@ -223,20 +224,20 @@ def test_poll_database_unavailable_continues_and_saves_all_calls_later(postgres_
         finally:
             postgres_server.start()
         assert during.value("aircall_archive_up") == 0
-        assert during.value("aircall_archive_lag_seconds") > 500
-        assert during.value("aircall_archive_pending_calls") > 10
-        assert during.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert during.number("aircall_archive_lag_seconds") > 500
+        assert during.number("aircall_archive_pending_calls") > 10
+        assert during.number("aircall_dataset_age_seconds", dataset="calls") < 15
         assert during.sum("aircall_calls_total") == before.sum("aircall_calls_total")
         world.live(60)
         world.freeze()
         after = world.scrape()
         assert (after.value("aircall_archive_up"), after.value("aircall_archive_pending_calls")) == (1, 0)
-        kept = {row.id for row in rows(database) if row.counted}
-        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
-        assert after.sum("aircall_calls_total") == len(kept)
+        counted = {row.id for row in rows(database) if row.counted}
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= counted
+        assert after.sum("aircall_calls_total") == len(counted)
 
 
-def test_poll_full_disk_continues_and_saves_all_calls_later(tmp_path) -> None:
+def test_poll_full_disk_continues_and_saves_all_calls_later(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
     archive = Archive(database)
@@ -252,9 +253,9 @@ def test_poll_full_disk_continues_and_saves_all_calls_later(tmp_path) -> None:
             connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
         world.live(60)
         world.freeze()
-        kept = {row.id for row in rows(database) if row.counted}
-        assert world.scrape().sum("aircall_calls_total") == len(kept)
-        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
+        counted = {row.id for row in rows(database) if row.counted}
+        assert world.scrape().sum("aircall_calls_total") == len(counted)
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= counted
 
 
 def test_counters_connection_lost_after_a_commit_equal_the_archive(
@@ -263,9 +264,9 @@ def test_counters_connection_lost_after_a_commit_equal_the_archive(
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
     archive = Archive(database)
     dialect = archive._engine.dialect
-    commit, broken = dialect.do_commit, []
+    commit, broken = dialect.do_commit, list[PoolProxiedConnection]()
 
-    def commit_and_break(connection: object) -> None:
+    def commit_and_break(connection: PoolProxiedConnection) -> None:
         commit(connection)
         broken.append(connection)
         monkeypatch.undo()
@@ -281,26 +282,26 @@ def test_counters_connection_lost_after_a_commit_equal_the_archive(
         assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database))
 
 
-def test_counters_archive_missing_at_the_start_appear_once_it_opens(tmp_path) -> None:
+def test_counters_archive_missing_at_the_start_appear_once_it_opens(tmp_path: Path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
-    hidden = tmp_path / "not yet"
-    with polled(account, archive=Archive(f"sqlite:///{hidden}/archive.sqlite")) as world:
+    missing = tmp_path / "not yet"
+    with polled(account, archive=Archive(f"sqlite:///{missing}/archive.sqlite")) as world:
         world.live_until_complete()
         assert not world.scrape().all("aircall_calls_total")
         assert world.scrape().all("aircall_user_period_calls")
-        hidden.mkdir()
+        missing.mkdir()
         world.live(60)
         assert world.scrape().sum("aircall_calls_total") > 0
 
 
-def test_counters_archive_unavailable_at_a_restart_count_calls_between_starts(tmp_path) -> None:
+def test_counters_archive_unavailable_at_a_restart_count_calls_between_starts(tmp_path: Path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     directory, away = tmp_path / "data", tmp_path / "away"
     directory.mkdir()
     database = f"sqlite:///{directory}/archive.sqlite"
     live(database, account, 60)
     number = next(iter(account.numbers))
-    at = NOON + 120  # the very second in which the activity period of the next start begins
+    at = NOON + 120  # the second in which the activity period of the next start begins
     account.miss(account.ring_in(number, "+33 1 11 11 11 11", at=at).id, "short_abandoned", at=at + 5)
     account.advance(at + 900)
     directory.rename(away)
@@ -322,7 +323,9 @@ def test_archive_load_newer_schema_is_refused(database: str) -> None:
         archive.load()
 
 
-def test_archive_up_unexpected_error_is_0_until_a_save_succeeds(database: str, monkeypatch) -> None:
+def test_archive_up_unexpected_error_is_0_until_a_save_succeeds(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account, archive = SimulatedAccount(users=6, calls_per_hour=60, seed=2, start=NOON), Archive(database)
     with polled(account, archive=archive) as world:
         world.live_until_complete()
@@ -336,7 +339,7 @@ def test_archive_up_unexpected_error_is_0_until_a_save_succeeds(database: str, m
         assert world.scrape().value("aircall_archive_up") == 1
 
 
-def test_sqlite_url_directory_that_cannot_be_created_is_refused(tmp_path) -> None:
+def test_sqlite_url_directory_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match="cannot be created"):
         sqlite_url(str(tmp_path / "file" / "data"))

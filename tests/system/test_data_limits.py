@@ -1,4 +1,4 @@
-"""No answer uses up the memory or adds series without end: what is beyond a limit is left out and counted."""
+"""Limits on the data of responses: objects and texts beyond a limit are left out and counted."""
 
 import itertools
 import tracemalloc
@@ -50,7 +50,7 @@ IDS = itertools.count(10**9)
 
 
 def endless(content: Any) -> None:
-    """Fill each list with objects that nobody has seen, and link to more."""
+    """Fill each list with new objects, and link to a next page."""
     for key in LISTS[:3]:
         if key in content:
             content[key] = [
@@ -65,33 +65,33 @@ def test_list_without_end_is_given_up_and_keeps_a_bounded_number(small: None, pa
     with capture_logs() as lines, polled(account, served={"rate_limit": 6000}) as world:
         world.live_until_complete()
         before = {str(user) for user in account.users}
-        world.aircall.faults.append(Fault(lambda asked: asked == path, faults.edited(endless)))
+        world.aircall.faults.append(Fault(lambda requested: requested == path, faults.edited(endless)))
         world.poller.refresh()
         world.live(120)
         scrape = world.scrape()
         known = world.poller.account
-        for kept in (
+        for objects in (
             known.directory.users,
             known.directory.members,
             known.directory.numbers,
             known.presence.users,
         ):
-            assert len(kept) <= 300
+            assert len(objects) <= 300
         assert scrape.labels("aircall_user_info", "user_id") >= before
-        assert scrape.value(EXCEEDED, limit="pages") >= 1
-        assert scrape.value("aircall_polls_total", dataset=path.rpartition("/")[2], result="error") >= 1
+        assert scrape.number(EXCEEDED, limit="pages") >= 1
+        assert scrape.number("aircall_polls_total", dataset=path.rpartition("/")[2], result="error") >= 1
     assert warned(lines, "pages") == 1
 
 
-def drive(asking: Any, answers: Callable[[Any], Page[Any]], most: int) -> int:
-    """Answer each request of a reading; return how many there were until it ended."""
-    request = next(asking)
-    for asked in range(1, most):
+def drive(fetch: Any, respond: Callable[[Any], Page[Any]], most: int) -> int:
+    """Respond to each request of a fetch. Returns how many there were until it ended."""
+    request = next(fetch)
+    for requests in range(1, most):
         try:
-            request = asking.send(Response(answers(request), 0.0))
+            request = fetch.send(Response(respond(request), 0.0))
         except (StopIteration, TooManyObjectsError):
-            return asked
-    raise AssertionError(f"still asking after {most} requests")
+            return requests
+    raise AssertionError(f"the fetch has not ended after {most} requests")
 
 
 def test_query_of_tiny_pages_without_end_is_given_up() -> None:
@@ -109,8 +109,8 @@ def test_calls_without_end_stop_at_the_limit_of_a_query() -> None:
     def page(_: Any) -> Page[Any]:
         return Page((), 50, frozenset(range(next(ids) * 50, next(ids) * 50)), f"?page={next(ids)}")
 
-    asked = drive(paginate(endpoints.calls(0), lambda *_: None, endpoints.MAX_CALLS_PER_QUERY), page, 300)
-    assert asked == endpoints.MAX_CALLS_PER_QUERY // 50
+    requests = drive(paginate(endpoints.calls(0), lambda *_: None, endpoints.MAX_CALLS_PER_QUERY), page, 300)
+    assert requests == endpoints.MAX_CALLS_PER_QUERY // 50
 
 
 def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_response() -> None:
@@ -188,10 +188,10 @@ def test_call_with_too_large_fields_takes_little_memory(field: str, value: objec
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     page = decode_calls(body)
-    kept = tracemalloc.get_traced_memory()[0] - before
+    taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(page.items) == 1
-    assert kept < 60_000
+    assert taken < 60_000
 
 
 def test_missed_call_reasons_without_end_become_other() -> None:
@@ -209,8 +209,8 @@ def test_missed_call_reasons_without_end_become_other() -> None:
         for family in ("aircall_missed_calls_total", "aircall_number_period_missed_calls"):
             assert len(scrape.labels(family, "reason")) <= limits.MAX_WORDS + 10
         assert scrape.sum("aircall_missed_calls_total") == reasons
-        assert scrape.value("aircall_missed_calls_total", number_id=number, reason="other") >= 100
-        assert scrape.value(EXCEEDED, limit="missed_call_reasons") >= 100
+        assert scrape.number("aircall_missed_calls_total", number_id=number, reason="other") >= 100
+        assert scrape.number(EXCEEDED, limit="missed_call_reasons") >= 100
     assert warned(lines, "missed_call_reasons") == 1
 
 
@@ -293,7 +293,7 @@ def test_calls_waiting_for_teams_beyond_the_limit_are_read_from_the_archive(
         world.live(900)
         waiting = world.poller.account.ledger.pending_team_counts
         assert 20 <= len(waiting) <= 30
-        assert world.scrape().value(EXCEEDED, limit="calls_waiting_for_teams") > 30
+        assert world.scrape().number(EXCEEDED, limit="calls_waiting_for_teams") > 30
         world.aircall.faults.clear()
         world.live(600)
         world.freeze()

@@ -1,4 +1,4 @@
-"""Users, teams and numbers that come, go, move, and are called strange things."""
+"""The directory while users, teams and numbers are added, removed, moved and renamed."""
 
 import pytest
 import structlog
@@ -108,10 +108,10 @@ def test_assignments_are_fetched_for_the_shorter_list(
     with polled(account, served=served) as world:
         world.live_until_complete()
         scrape = world.scrape()
-    asked = [
+    paths = [
         r.path for r in world.aircall.requests if r.path.startswith(expected) and "availabilit" not in r.path
     ]
-    assert len(asked) == min(len(account.users), len(account.numbers))
+    assert len(paths) == min(len(account.users), len(account.numbers))
     for number in account.numbers.values():
         users_of = scrape.labels("aircall_user_number_info", "user_id", number_id=number.id)
         assert users_of == {str(user) for user in number.user_ids}
@@ -167,7 +167,7 @@ def test_availability_seconds_after_changes_add_up_for_each_state(
     scrape = world.scrape()
     team = scrape.labels("aircall_user_availability_code", "team_id", user_id=user).pop()
     seconds = {
-        state: scrape.value(
+        state: scrape.number(
             "aircall_user_availability_seconds_total", user_id=user, team_id=team, state=state
         )
         for state in ("do_not_disturb", "available", "unknown")
@@ -184,7 +184,7 @@ def test_availability_seconds_without_polls_are_unknown(world: Polled, account: 
     world.poll()
     scrape = world.scrape()
     user = next(iter(account.users))
-    for value in scrape.all(
-        "aircall_user_availability_seconds_total", user_id=user, state="unknown"
-    ).values():
+    unknown = scrape.all("aircall_user_availability_seconds_total", user_id=user, state="unknown")
+    assert unknown
+    for value in unknown.values():
         assert value == pytest.approx(3600, abs=30)

@@ -1,4 +1,4 @@
-"""What the exporter has saved is on disk before it is exposed: a power loss takes nothing back."""
+"""Saved data is on disk: the archive, the caller key and the webhook token."""
 
 import os
 import re
@@ -47,13 +47,16 @@ for number in range(20):
 def test_sqlite_archive_leaves_nothing_unsynced_once_a_batch_is_saved(tmp_path: Path) -> None:
     log = tmp_path / "calls.txt"
     calls = "trace=write,pwrite64,fsync,fdatasync"
-    strace = [program("strace", "strace"), "-f", "-y", "-e", calls, "-o", log]
-    command = [*strace, sys.executable, "-c", SAVE, tmp_path / "data"]
+    strace = [program("strace", "strace"), "-f", "-y", "-e", calls, "-o", str(log)]
+    command = [*strace, sys.executable, "-c", SAVE, str(tmp_path / "data")]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     unsynced: set[str] = set()
     saved = 0
     for line in log.read_text().splitlines():
-        call, path = re.match(r"\d+ +(\w+)\(\d+<([^>]*)>", line).groups() if "(" in line else ("", "")
+        found = re.match(r"\d+ +(\w+)\(\d+<([^>]*)>", line)
+        if found is None:  # such as the end of a thread
+            continue
+        call, path = found.groups()
         if call == "pwrite64" and "archive.sqlite" in path:
             unsynced.add(path)
         if call in ("fsync", "fdatasync"):
@@ -77,7 +80,7 @@ def test_postgresql_archive_with_any_synchronous_commit_waits_for_the_disk(
         database = connection.scalar(text("SELECT current_database()"))
         connection.execute(text(f'ALTER DATABASE "{database}" SET synchronous_commit = {configured}'))
     engine.dispose()
-    archive, found = Archive(url), []
+    archive, found = Archive(url), list[str | None]()
     archive.load()
     event.listen(
         archive._engine,
@@ -95,11 +98,11 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     found: list[Path] = []
     fsync = os.fsync
 
-    def noting(descriptor: int) -> None:
+    def log_and_sync(descriptor: int) -> None:
         found.append(Path(f"/proc/self/fd/{descriptor}").resolve())
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr(os, "fsync", log_and_sync)
     yield found
 
 

@@ -1,4 +1,4 @@
-"""Calls that are done and have no `ended_at` at first, or never: each is counted once, with its talk time."""
+"""Calls that are done before they have an `ended_at`, or without one."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -22,15 +22,10 @@ from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, kept, plan, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.calls import call_event, hear
+from tests.support.calls import apply_event, call_event
 
 SETTLED = 2 * MAX_WAIT_S
 """Seconds after which everything is counted."""
-
-
-@pytest.fixture
-def account() -> SimulatedAccount:
-    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 
 @pytest.fixture
@@ -108,7 +103,7 @@ def test_call_whose_end_comes_late_is_counted_once_with_it(
         end(account, call, world.time.now)
         hidden.add(call.id)
         if late.by_event:
-            hear(world, without_end(call_event("call.ended", call, world.time.now)))
+            apply_event(world, without_end(call_event("call.ended", call, world.time.now)))
         world.live(late.seconds)
         scrape = world.scrape()
         assert scrape.sum("aircall_calls_total") == 0
@@ -125,7 +120,7 @@ def test_call_whose_end_comes_late_is_counted_once_with_it(
 
 
 def without_end(event: Event) -> Event:
-    """Return the same event, by which the call has no end."""
+    """Return the same event with a call that has no end."""
     assert event.call
     call = msgspec.structs.replace(event.call.call, ended_at=None)
     return dataclasses.replace(event, call=event.call._replace(call=call))
@@ -186,7 +181,7 @@ def usual(world: Polled, seconds: float) -> int:
 def test_old_calls_without_an_end_are_saved_at_once(
     account: SimulatedAccount, hidden: set[int], tmp_path: Path
 ) -> None:
-    """As the past is read at a first start."""
+    """A first start fetches such calls of the past."""
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     for position in range(100):
         call = begin(account, NOON - 7300 - 60 * position)

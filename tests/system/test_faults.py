@@ -1,4 +1,4 @@
-"""Aircall misbehaves, in every way of the table, and nothing is lost."""
+"""The exporter under each fault of the table."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,7 +17,7 @@ from harness.simulated_time import NOON, polled
 from tests.support.recovery import REQUESTS, read_whole, until_read
 
 LASTING = 90
-"""Seconds of misbehaviour, at least: up to the end of a minute, when Aircall's limit begins again."""
+"""Seconds of a fault at least. It lasts until the end of a minute, when Aircall's limit is reset."""
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: f"{trouble.fault}, {trouble.done}")

@@ -1,4 +1,4 @@
-"""Groups that Aircall does not know, and what is marked because it exceeds a threshold."""
+"""Groups of the configuration, and values that exceed a threshold."""
 
 import pytest
 
@@ -59,18 +59,18 @@ def test_threshold_exceeded_state_lasts_too_long_is_1(account: SimulatedAccount)
         account.set_availability(user, "do_not_disturb", at=world.time.now)
         world.poll()
 
-        def marked(kpi: str) -> set[float]:
+        def exceeded(kpi: str) -> set[float]:
             scrape = world.scrape()
             return set(scrape.all("aircall_user_threshold_exceeded", user_id=user, kpi=kpi).values())
 
-        assert marked("do_not_disturb") == marked("after_call_work") == {0}
+        assert exceeded("do_not_disturb") == exceeded("after_call_work") == {0}
         since = world.poller.account.presence.users[user].since
         world.time.now = since + 60
-        assert marked("do_not_disturb") == {0}
+        assert exceeded("do_not_disturb") == {0}
         world.time.now = since + 60.1
-        assert marked("do_not_disturb") == {1}
-        assert marked("after_call_work") == {0}
-        assert marked("in_call") == set()
+        assert exceeded("do_not_disturb") == {1}
+        assert exceeded("after_call_work") == {0}
+        assert exceeded("in_call") == set()
         assert world.scrape().value("aircall_threshold_seconds", kpi="do_not_disturb") == 60
 
 
@@ -108,6 +108,7 @@ def test_threshold_exceeded_service_level_below_the_target_is_1(account: Simulat
         assert scrape.value("aircall_number_threshold_exceeded", number_id=number.id, **kpi) == marked
         assert scrape.value("aircall_number_threshold_exceeded", number_id=quiet.id, **kpi) == (marked and 0)
         teams = {team.id for team in account.teams.values() if user in team.user_ids}
+        assert teams
         for team in teams:
             assert scrape.value("aircall_team_threshold_exceeded", team_id=team, **kpi) == marked
         assert scrape.value("aircall_threshold_ratio", **kpi) == threshold

@@ -1,4 +1,4 @@
-"""Exact situations: what the board shows while calls ring, are answered, handed over and end."""
+"""The board while calls ring, are answered, transferred and end, and the calls of the activity period."""
 
 import pytest
 from msgspec import structs
@@ -32,14 +32,14 @@ def test_queue_call_wait_as_time_passes_grows_without_requests(
     number, _ = some_number(account)
     call = account.ring_in(number, "anonymous", at=world.time.now)
     world.poll()
-    asked = len(world.aircall.requests)
+    requests = len(world.aircall.requests)
     for wait, level in ((9.5, 0), (10.5, 1), (19.5, 1), (20.5, 2), (300, 2)):
         world.time.now = call.started_at + wait
         scrape = world.scrape()
         assert scrape.value("aircall_queue_call_wait_seconds", call_id=call.id) == pytest.approx(wait)
         assert scrape.value("aircall_queue_call_wait_level", call_id=call.id) == level
         assert scrape.labels("aircall_queue_call_wait_seconds", "caller") == {"anonymous"}
-    assert len(world.aircall.requests) == asked
+    assert len(world.aircall.requests) == requests
 
 
 def test_queue_ringing_outbound_call_is_not_in_it(world: Polled, account: SimulatedAccount) -> None:
@@ -63,6 +63,7 @@ def test_poll_call_from_ringing_to_done_is_shown_in_each_phase(
     account.answer(call.id, users[0], at=world.time.now)
     world.poll()
     scrape = world.scrape()
+    assert call.answered_at is not None
     talking = scrape.value("aircall_user_current_call_seconds", **labels)
     assert talking == pytest.approx(world.time.now - call.answered_at)
     assert scrape.value("aircall_queue_calls", number_id=number) == 0
@@ -82,7 +83,7 @@ def test_current_call_longer_than_the_period_stays_until_its_end(
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     account.answer(call.id, users[0], at=world.time.now + 3)
     world.live(3600)
-    assert world.scrape().value("aircall_user_current_call_seconds", user_id=users[0]) > 3590
+    assert world.scrape().number("aircall_user_current_call_seconds", user_id=users[0]) > 3590
     account.hang_up(call.id, at=world.time.now)
     world.live(60)
     scrape = world.scrape()
@@ -107,7 +108,7 @@ def test_current_call_from_before_the_period_is_shown_after_a_start(account: Sim
     with polled(account) as world:
         world.live_until_complete()
         world.live(30)
-        assert world.scrape().value("aircall_user_current_call_seconds", user_id=users[0]) > 3590
+        assert world.scrape().number("aircall_user_current_call_seconds", user_id=users[0]) > 3590
 
 
 def test_current_call_transferred_is_shown_for_the_new_user(world: Polled, account: SimulatedAccount) -> None:
@@ -129,8 +130,8 @@ def test_calls_total_before_a_call_ends_has_its_series_at_0(world: Polled, accou
     account.ring_in(None, "+33 2 22 22 22 22", at=world.time.now + 30)
     world.live(60)
     talked = {"user_id": elsewhere, "number_id": number, "direction": "inbound", "outcome": "answered"}
-    nobody = {"user_id": "", "number_id": "", "direction": "inbound", "outcome": "missed"}
-    for labels in (talked, nobody):
+    unassigned = {"user_id": "", "number_id": "", "direction": "inbound", "outcome": "missed"}
+    for labels in (talked, unassigned):
         assert world.scrape().value("aircall_calls_total", **labels) == 0
     account.hang_up(call.id, at=world.time.now)
     world.poll()

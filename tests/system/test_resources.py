@@ -1,4 +1,4 @@
-"""What a flood, a large company or a lack of file descriptors may cost, and what not."""
+"""Limits of series, memory and file descriptors."""
 
 import gc
 import os
@@ -51,10 +51,10 @@ def test_user_limit_users_beyond_it_have_no_series_and_are_counted() -> None:
         assert scrape.labels(name, "user_id") <= shown | {"others"}
     assert scrape.labels("aircall_user_info", "user_id") == shown
     assert scrape.labels("aircall_calls_total", "user_id") == shown | {"", "others"}
-    told, planned = counted(scrape), to_be_counted(account)
+    found, expected = counted(scrape), to_be_counted(account)
     for family in ("missed", "teams", "talk"):
-        assert told[family] == planned[family]
-    assert told["calls"] == sum_of_others(planned["calls"], shown)
+        assert found[family] == expected[family]
+    assert found["calls"] == sum_of_others(expected["calls"], shown)
     by_state = sum(scrape.all("aircall_team_users").values())
     memberships = sum(len(team.user_ids) for team in account.teams.values())
     single = account.users.keys() - set().union(*(team.user_ids for team in account.teams.values()))
@@ -120,7 +120,7 @@ def test_user_limit_users_leave_and_restarts_lower_no_counter(
 
 
 def memory() -> int:
-    """Blocks that Python's objects take."""
+    """Return the number of memory blocks that Python's objects take."""
     gc.collect()
     return sys.getallocatedblocks()
 
@@ -136,10 +136,10 @@ def test_memory_after_a_flood_of_calls_is_released() -> None:
         before = memory()
         flood(world)
         during = memory()
-        ebb(world)
+        end_flood(world)
         after_one = memory()
         flood(world)
-        ebb(world)
+        end_flood(world)
         after_two = memory()
         assert world.scrape().sum("aircall_calls_total") == 2 * FLOOD
     assert after_two - after_one < (during - before) / 10
@@ -155,8 +155,8 @@ def flood(world: Polled) -> None:
     assert len(world.poller.account.period) == FLOOD
 
 
-def ebb(world: Polled) -> None:
-    """Let the flood run out; the memory of the simulated account is not the exporter's."""
+def end_flood(world: Polled) -> None:
+    """Advance the time until the calls have left memory, and clear those of the simulated account."""
     world.live(INITIAL_LOOKBACK_S + 1800)
     world.account.calls.clear()
     world.account.calls.chronological.clear()
@@ -174,7 +174,7 @@ def test_open_files_after_every_fault_are_as_before() -> None:
         world.live_until_complete()
         before = open_files()
         for trouble in TROUBLES:
-            if not trouble.served and trouble.fault != "50 MB answers":  # which take their time
+            if not trouble.served and trouble.fault != "50 MB answers":  # these are slow
                 patience = given_up_after(trouble.given_up, world) if trouble.given_up else nullcontext()
                 with trouble.happening(world.aircall), patience:
                     world.live(60)
@@ -210,8 +210,8 @@ def test_exporter_without_file_descriptors_recovers_once_it_has_some(tmp_path: P
             eventually(lambda: Scrape.at(exporter.url).value("aircall_up") == 1)
             failed = Scrape.at(exporter.url).sum("aircall_api_requests_total", code="connection")
             assert failed > dropped
-            said = [line.partition("level=")[2] for line in exporter.lines if "Too many open files" in line]
-            assert len(set(said)) == len(said)  # each thing once, however often it is tried
+            logged = [line.partition("level=")[2] for line in exporter.lines if "Too many open files" in line]
+            assert len(set(logged)) == len(logged)  # each error is logged once
 
 
 MALLOC_FILES = (
@@ -226,6 +226,7 @@ def test_malloc_settings_after_large_allocations_return_memory_to_the_system(fil
     environ = dict(
         re.findall(r"(MALLOC_\w+)(?:=|\s+value: \")(\d+)", (ROOT / file).read_text(encoding="utf-8"))
     )
+    assert environ
     left = subprocess.run(
         [sys.executable, "-c", HOLES],
         capture_output=True,
