@@ -1,4 +1,4 @@
-"""Random changes of an account, as properties apply them."""
+"""Random changes of an account, for properties."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,14 @@ from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.models import Availability, Call, CallDetails, CallWithDetails, Number, Page, Ref, User
 from exporter.config.settings import Group, Settings
+from exporter.durations import Duration
 
 ids = st.integers(1, 4)
 Event = Callable[[Account], object]
 START = 1_780_000_000
 
 
-SETTINGS = Settings(sla=10, groups=(Group(name="Desk", users=(1, "user 3"), numbers=(2,)),))
+SETTINGS = Settings(sla=Duration(10), groups=(Group(name="Desk", users=(1, "user 3"), numbers=(2,)),))
 
 
 def page(items):
@@ -69,13 +70,13 @@ def read_numbers(found: set[int]) -> Event:
     return event
 
 
-def read_availabilities(seen: dict[int, str], at: int, whole: bool) -> Event:
+def read_availabilities(availabilities: dict[int, str], at: int, whole: bool) -> Event:
     def event(account: Account) -> None:
         account.reference_data.apply_availabilities_page(
-            page([Availability(*pair) for pair in seen.items()]), START + at
+            page([Availability(*pair) for pair in availabilities.items()]), START + at
         )
         if whole:
-            account.reference_data.finish_availabilities(Listed(set(seen), START + at))
+            account.reference_data.finish_availabilities(Listed(set(availabilities), START + at))
 
     return event
 
@@ -89,7 +90,8 @@ def read_calls(found: list[Call]) -> Event:
 
 
 def saved(account: Account) -> None:
-    """Count what is new, as the archive does."""
+    """Save a batch of the account, and add its counts to the totals as the archive does."""
+    assert isinstance(account, Counting)
     batch, totals = account.take_batch(), account.archived
     for addition in batch.counted_calls:
         for key, count in addition.increments:
@@ -101,6 +103,8 @@ def saved(account: Account) -> None:
 
 
 class Counting(Account):
+    """An account with the totals that an archive would have."""
+
     def __init__(self) -> None:
         super().__init__(SETTINGS)
         self.archived: dict = {}
@@ -110,7 +114,7 @@ class Counting(Account):
 
 
 def shown(board: Board) -> list[object]:
-    """All that a board shows; counters in any order."""
+    """Return the parts of a board, with its counters in any order."""
     counters = board.counters
     return [
         board.users,

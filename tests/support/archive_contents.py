@@ -1,4 +1,4 @@
-"""What an archive holds, looked at past the exporter: in its tables, and in its files."""
+"""Read the tables and files of an archive without the exporter."""
 
 import re
 from pathlib import Path
@@ -25,7 +25,7 @@ def tables(database: str) -> dict[str, list]:
     engine = create_engine(database)
     with engine.connect() as connection:
         found = {
-            table.name: sorted(filter(_is_kept, connection.execute(select(table)).all()), key=_in_order)
+            table.name: sorted(filter(_is_compared, connection.execute(select(table)).all()), key=_in_order)
             for table in schema.metadata.sorted_tables
         }
     engine.dispose()
@@ -45,7 +45,7 @@ def views(database: str) -> dict[str, list]:
     return found
 
 
-def _is_kept(row: Row) -> bool:
+def _is_compared(row: Row) -> bool:
     return not str(row[0]).startswith("session:")
 
 
@@ -59,9 +59,10 @@ def digits(number: str) -> str:
 
 def found_in(directory: Path, numbers: set[str]) -> set[str]:
     """Return the numbers that any file contains, in their own format or as digits."""
-    held = b"".join(file.read_bytes() for file in directory.iterdir())
-    return {number for number in numbers if number.encode() in held or digits(number).encode() in held}
+    content = b"".join(file.read_bytes() for file in directory.iterdir())
+    return {number for number in numbers if number.encode() in content or digits(number).encode() in content}
 
 
 def kept(database: str) -> set[int]:
+    """Return the ids of the calls in an archive."""
     return {row.id for row in rows(database)}

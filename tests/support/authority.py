@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, and exporters behind what `--web.config.file` asks for."""
+"""A certificate authority for tests, and exporters with a `--web.config.file`."""
 
 import socket
 import ssl
@@ -24,13 +24,13 @@ subjectAltName=IP:127.0.0.1
 subjectKeyIdentifier=hash
 authorityKeyIdentifier=keyid
 """
-"""With what RFC 5280 demands: clients from Python 3.13 on insist on it."""
+"""Extensions that RFC 5280 requires. Clients in Python 3.13 and later check them."""
 USER = ("prometheus", PASSWORD)
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 
 
 class Authority:
-    """A certificate authority of the tests' own."""
+    """A certificate authority for tests."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -44,11 +44,11 @@ class Authority:
         self._openssl(f"x509 -req -days {days}", signed)
 
     def lock(self, name: str, locked: str) -> None:
-        """Write the key of `name` once more, as LOCKED.key behind a password."""
+        """Write the key of `name` also as LOCKED.key, encrypted with a password."""
         self._openssl(f"ec -aes256 -passout pass:secret -in {name}.key -out {locked}.key")
 
     def _openssl(self, *words: str) -> None:
-        """Run openssl; what begins with a slash is one word."""
+        """Run openssl. Arguments are separated by spaces, except in those that begin with a slash."""
         arguments = [part for word in words for part in ([word] if word.startswith("/") else word.split())]
         command = [program("openssl", "openssl"), *arguments]
         subprocess.run(command, cwd=self.directory, check=True, capture_output=True)
@@ -85,4 +85,5 @@ def common_name(exporter: Running, authority: Authority) -> str:
     context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
     context.verify_flags |= ssl.VERIFY_X509_STRICT
     with context.wrap_socket(socket.create_connection((host, int(port))), server_hostname=host) as peer:
-        return dict(pair[0] for pair in peer.getpeercert()["subject"])["commonName"]
+        certificate: Any = peer.getpeercert()
+    return str(dict(pair[0] for pair in certificate["subject"])["commonName"])

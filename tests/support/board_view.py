@@ -1,4 +1,4 @@
-"""A dashboard as a viewer sees it: what Grafana asks for its panels, and how it puts the answers together."""
+"""The values of a dashboard's panels: the queries that Grafana sends, and their combined results."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from harness.dashboards import Panel
 from tests.support.prometheus import Prometheus, Sample
 
 SCRAPE_INTERVAL = 10
-"""Seconds, as the data source says; of one minute `$__rate_interval` is at least four."""
+"""Seconds, as in the data source. `$__rate_interval` is at least four times as long."""
 
 Line = dict[float, float]
 
@@ -38,11 +38,7 @@ class View:
         for target in panel.targets:
             for sample in self.ask(target, step):
                 labels = sample["metric"] | self.chosen
-                legend = re.sub(
-                    r"{{(\w+)}}|\$(\w+)",
-                    lambda found, of=labels: of[found[1] or found[2]],
-                    target["legendFormat"],
-                )
+                legend = _filled_in(target["legendFormat"], labels)
                 assert legend not in lines, f"{panel} has {legend} twice"
                 lines[legend] = {at: float(value) for at, value in sample["values"]}
         return lines
@@ -71,7 +67,7 @@ class View:
         }
 
     def tiles(self, panel: Panel) -> dict[str, tuple[str, str]]:
-        """Words and colour of each tile, by caption."""
+        """Return the words and the colour of each tile, by caption."""
         return {
             sample["metric"]["caption"]: panel.shown(sample["metric"]["text"])
             for target in panel.targets
@@ -85,3 +81,8 @@ class View:
             "__rate_interval": f"{max(step + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL)}s",
             **self.chosen,
         }
+
+
+def _filled_in(legend: str, labels: Mapping[str, str]) -> str:
+    """Return a legend with the values of its labels."""
+    return re.sub(r"{{(\w+)}}|\$(\w+)", lambda found: labels[found[1] or found[2]], legend)

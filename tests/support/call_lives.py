@@ -1,4 +1,4 @@
-"""Random lives of calls, with the events that report them."""
+"""Random calls, with the events that report their changes."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from exporter.config.settings import Webhook
 from tests.support.account_changes import KNOWN, START, Counting
 
 END = START + 700
-"""When all calls are over. Events are applied from then on."""
+"""A time after the last change of all calls, in UNIX seconds. Events are applied from then on."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """An event, and the call as it was from then on."""
+    """An event, and the call after it."""
 
     at: int
     name: str

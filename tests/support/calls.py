@@ -1,5 +1,7 @@
 """Stage calls on the simulated account, and deliver events about them."""
 
+from typing import Any
+
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref
 from exporter.archive.store import Archive
@@ -19,7 +21,7 @@ def missed_call(account: SimulatedAccount, at: float, seconds: int = 5) -> Simul
 def call_event(name: str, call: SimulatedCall, at: float) -> Event:
     """Return the event by which Aircall reports a call as it is now."""
     assert call.number
-    read = Call(
+    reported = Call(
         call.id,
         call.direction,
         call.status,
@@ -31,10 +33,10 @@ def call_event(name: str, call: SimulatedCall, at: float) -> Event:
         Ref(call.user.id) if call.user else None,
         Ref(call.number.id),
     )
-    return Event(name, at, CallWithDetails(read, CallDetails()))
+    return Event(name, at, CallWithDetails(reported, CallDetails()))
 
 
-def hear(world: Polled, event: Event) -> None:
+def apply_event(world: Polled, event: Event) -> None:
     world.poller.apply_events([event], lambda *_: None)
 
 
@@ -46,7 +48,7 @@ def finished(account: SimulatedAccount, since: float = NOON - 900) -> list[Simul
     return [c for c in account.calls.values() if c.ended_at is not None and c.started_at >= since]
 
 
-def live(database: str, account: SimulatedAccount, seconds: float, **settings) -> float:
+def live(database: str, account: SimulatedAccount, seconds: float, **settings: Any) -> float:
     """Run an exporter for `seconds` of simulated time. Returns its counted calls at the end."""
     with polled(account, archive=Archive(database), **settings) as world:
         world.live(seconds)

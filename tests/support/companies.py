@@ -1,4 +1,4 @@
-"""Companies whose boards are held against what has happened there."""
+"""Companies whose dashboards are compared with the calls of their accounts."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -45,7 +45,7 @@ HOURS = 50
 
 
 def days() -> Company:
-    """Two days and two hours in which everything happens between the full hours and half past them."""
+    """Return a company with two days and two hours of calls, all in the first half of an hour."""
     begin = TODAY - (HOURS - 1) * HOUR
     account = SimulatedAccount(users=3, calls_per_hour=0, start=begin - HOUR)
     for hour in range(HOURS):
@@ -82,17 +82,17 @@ TROUBLE: tuple[tuple[str, str, Respond, float, float], ...] = (
     ("/v1/calls", "connection", close_connection, 480, 525),
     ("/v1/users/availabilities", "invalid", cut_off, 600, 645),
 )
-"""Path, what comes of it, how it is answered, and from when to when (seconds)."""
+"""Path, code of the failure, response, and the first and last second of each fault."""
 UNREADABLE = (720, 745)
-"""From when to when (seconds) each page of calls has two objects that cannot be read."""
+"""The first and last second in which each page of calls has two objects that cannot be decoded."""
 
 
 def troubled() -> Company:
-    """Twenty minutes with an Aircall that fails now and then."""
+    """Return a company of twenty minutes in which requests to Aircall fail several times."""
     account = SimulatedAccount(users=3, calls_per_hour=0, start=NOON)
 
-    def between(path: str, begin: float, end: float, asked: str) -> bool:
-        return asked == path and NOON + begin <= account.now < NOON + end
+    def between(path: str, begin: float, end: float, requested: str) -> bool:
+        return requested == path and NOON + begin <= account.now < NOON + end
 
     faults = [Fault(partial(between, path, begin, end), respond) for path, _, respond, begin, end in TROUBLE]
     faults.append(Fault(partial(between, "/v1/calls", *UNREADABLE), malformed(None, {"id": "?"})))
@@ -101,7 +101,7 @@ def troubled() -> Company:
 
 
 def teams(company: Company) -> dict[str, set[int]]:
-    """Members by the team's name: those of Aircall, the users without one, and the groups."""
+    """Return the members by name of Aircall's teams, of Single Users, and of the groups."""
     account = company.account
     members = {team.name: set(team.user_ids) for team in account.teams.values()}
     members["Single Users"] = account.users.keys() - set().union(*members.values())
@@ -121,9 +121,9 @@ def ended(company: Company, begin: float, end: float) -> list[SimulatedCall]:
 
 
 def quiet(company: Company, step: int) -> list[int]:
-    """Those of the multiples of `step` at which all that has ended is in a scrape.
+    """Return the multiples of `step` at which all ended calls are in a scrape.
 
-    Only at such a moment can a board be held against the calls as they are.
+    Only at such a time can a board be compared with the calls of the account.
     """
     first, last = company.scrapes[0] + company.late, company.scrapes[-1]
     moments = range(int(first // step + 1) * step, int(last) + 1, step)
@@ -149,10 +149,10 @@ def whole(company: Company) -> tuple[int, int]:
 
 
 def counted_whole(bars: Mapping[float, float], moments: Iterable[float], late: float) -> None:
-    """Hold bars against the moments of what they count: each is in one bar, none made larger or smaller.
+    """Assert that bars count each of the times in `moments` once.
 
-    A moment is in a scrape within `late` seconds; none is on its way at the first bar's beginning or the
-    last one's end.
+    A time is in a scrape within `late` seconds. At the beginning of the first bar and at the end of the last
+    one, all earlier times are in a scrape.
     """
     happened = list(moments)
 

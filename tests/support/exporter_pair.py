@@ -25,7 +25,7 @@ class Pair:
         running_now.enter_context(self.company.aircall)
         self._running_now = running_now
         self.leader = self.another()
-        eventually(lambda: self.company.progress() is not None)  # says since when calls are counted
+        eventually(lambda: self.company.progress() is not None)  # which calls are counted is decided
         self.standby = self.another()
         eventually(lambda: readiness(self.standby) == STANDS_BY)
 
@@ -33,7 +33,7 @@ class Pair:
         return self._running_now.enter_context(self.company.exporter())
 
     def take_over(self) -> None:
-        """Wait until the other one polls."""
+        """Wait until the standby polls, and swap the two."""
         self.leader, self.standby = self.standby, self.leader
         eventually(lambda: is_leader(self.leader))
 

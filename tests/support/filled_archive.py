@@ -1,4 +1,4 @@
-"""A busy while, kept in an archive; and which of its calls a search has to find, told from the plan."""
+"""An archive of busy hours, and the calls that a search is expected to find in it."""
 
 from exporter.archive.criteria import PARAMETERS, Criteria
 from exporter.archive.search import FoundTotals
@@ -13,7 +13,7 @@ PERIOD = Criteria(SINCE, UNTIL)
 
 
 class Kept:
-    """An archive at `url`, served at `address` if it is, and the account that it was read from."""
+    """The archive at `url`, its account, and the `address` of the API, or an empty text if there is none."""
 
     def __init__(self, url: str) -> None:
         self.url, self.address = url, ""
@@ -41,7 +41,7 @@ class Kept:
         missed = call.missed_call_reason is not None
         tags, comments = [name for name, _ in call.tags], [text for text, _ in call.comments]
         names = [call.user.name if call.user else "", call.number.name if call.number else ""]
-        hay = [call.raw_digits, call.missed_call_reason or "", *tags, *comments, *names]
+        searched = [call.raw_digits, call.missed_call_reason or "", *tags, *comments, *names]
         digits = _digits(call.raw_digits)
         return all(
             (
@@ -62,30 +62,32 @@ class Kept:
                 or any(_digits(c) in digits if _digits(c) else c == call.raw_digits for c in wanted.callers),
                 not wanted.texts
                 or any(
-                    normalize(text) in normalize(each) for text in wanted.texts for each in (*hay, digits)
+                    normalize(text) in normalize(each)
+                    for text in wanted.texts
+                    for each in (*searched, digits)
                 ),
             )
         )
 
     def _teams(self, call: SimulatedCall) -> set[str]:
-        """Names and ids, and both, of the teams that a finished call counts for."""
+        """Return the names and ids by which the teams of a done call may be searched."""
         if call.ended_at is None:
             return set()
         teams = [(str(team.id), team.name, team.user_ids) for team in self.account.teams.values()]
         in_teams = set().union(*(members for _, _, members in teams))
         teams.append(("none", "Single Users", self.account.users.keys() - in_teams))
-        concerned = {call.user_id}
+        users = {call.user.id} if call.user else set()
         if call.missed_call_reason is not None:
-            concerned = self.account.assigned(call.number_id) if call.number else set()
+            users = call.number.user_ids if call.number else set()
         called = ((members, (id_, title, f"{title} {id_}")) for id_, title, members in teams)
-        return {name for members, names in called if members & concerned for name in names}
+        return {name for members, names in called if members & users for name in names}
 
     def totals(self, criteria: Criteria) -> FoundTotals:
         """Return the totals of the calls that match."""
         calls = self.matching(criteria)
         done = [call for call in calls if call.ended_at is not None]
         answered = [call for call in done if call.answered_at is not None and not call.missed_call_reason]
-        waits = [call.answered_at - call.started_at for call in answered if call.direction == "inbound"]
+        waits = [_wait(call) for call in answered if call.direction == "inbound"]
         return FoundTotals(
             calls=len(calls),
             inbound=sum(call.direction == "inbound" for call in calls),
@@ -93,9 +95,22 @@ class Kept:
             answered=len(answered),
             missed=sum(call.direction == "inbound" for call in done) - len(waits),
             unanswered=sum(call.direction == "outbound" for call in done) - (len(answered) - len(waits)),
-            seconds_talked=sum(call.ended_at - call.answered_at for call in answered),
+            seconds_talked=sum(_talk(call) for call in answered),
             average_seconds_to_answer=sum(waits) / len(waits) if waits else None,
         )
+
+
+def _wait(call: SimulatedCall) -> int:
+    """Return the seconds until an answered call was answered."""
+    assert call.answered_at is not None
+    return call.answered_at - call.started_at
+
+
+def _talk(call: SimulatedCall) -> int:
+    """Return the seconds from the answer of a done call to its end."""
+    assert call.ended_at is not None
+    assert call.answered_at is not None
+    return call.ended_at - call.answered_at
 
 
 def _digits(text: str) -> str:
@@ -103,15 +118,15 @@ def _digits(text: str) -> str:
 
 
 def texts_of(criteria: Criteria) -> dict[str, list[str]]:
-    """Criteria as they are written on a command line or in a query."""
-    written: dict[str, list[str]] = {}
+    """Return criteria as texts of a command line or query, by the names of the parameters."""
+    texts: dict[str, list[str]] = {}
     for parameter in PARAMETERS:
         value = getattr(criteria, parameter.field)
         values = value if parameter.several else () if value is None else (value,)
         form = {"duration": "{}s", "truth": "{}"}.get(parameter.kind, "{}")
-        texts = [form.format(each) for each in values]
-        written[parameter.name] = [t.lower() for t in texts] if parameter.kind == "truth" else texts
-    return {name: texts for name, texts in written.items() if texts}
+        written = [form.format(each) for each in values]
+        texts[parameter.name] = [t.lower() for t in written] if parameter.kind == "truth" else written
+    return {name: values for name, values in texts.items() if values}
 
 
 def called(id_: int | None, name: str) -> set[str]:

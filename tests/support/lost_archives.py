@@ -41,7 +41,7 @@ def back_up(file: Path) -> None:
 
 @contextmanager
 def polled_file(account: SimulatedAccount, file: Path) -> Iterator[tuple[Polled, list[EventDict]]]:
-    """Poll with an archive in a file until everything has been read; yields also the lines of the log."""
+    """Poll with an archive in a file until all datasets are fetched. Yields also the lines of the log."""
     file.parent.mkdir(exist_ok=True)
     with (
         capture_logs() as logged,

@@ -1,4 +1,4 @@
-"""Prometheus servers that scraped an exporter, or remember hours of companies."""
+"""Prometheus servers that scrape an exporter, or that contain hours of companies' samples."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,13 +7,14 @@ from pathlib import Path
 
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
+from harness.addresses import free_address
 from harness.dashboards import Panel
 from tests.support import companies
 from tests.support.board_view import Line, View
 from tests.support.prometheus import Prometheus
 from tests.support.prometheus_history import Company
 from tests.support.running import Running
-from tests.support.stack import free_address, program, served
+from tests.support.stack import program, served
 
 QUICK = Refresh(calls=Duration(2), availabilities=Duration(2), substatuses=Duration(2))
 
@@ -39,7 +40,7 @@ def scraped(exporter: Running, directory: Path) -> Iterator[Prometheus]:
 
 @dataclass(frozen=True)
 class Past:
-    """What was: the companies, and Prometheus servers that remember them all.
+    """The companies, and Prometheus servers that contain the samples of all of them.
 
     `often` is for those that are scraped every ten seconds, `rarely` for the others; `recorded` has the
     recording rules' series as well.

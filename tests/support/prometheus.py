@@ -1,4 +1,4 @@
-"""Asks Prometheus what Grafana would ask it."""
+"""Query Prometheus as Grafana does."""
 
 import re
 import time
@@ -8,7 +8,7 @@ import requests
 
 Sample = dict[str, Any]
 
-# What Grafana puts in for its own variables, where a test does not look at a time range, and for hidden ones.
+# The values of Grafana's own variables in tests without a time range, and of hidden variables.
 BUILT_IN = {"__range": "1m", "__interval": "30s", "__rate_interval": "30s", "calls": "aircall_calls_total"}
 ALL = {"job": ".+", "instance": ".+", "team": ".*", "number": ".*"}
 
@@ -40,8 +40,8 @@ class Prometheus:
         values: list[str] = answer.json()["data"]
         return values
 
-    def _ask(self, how: str, **parameters: object) -> list[Sample]:
-        answer = requests.post(f"{self.url}/api/v1/{how}", data=parameters, timeout=30).json()
+    def _ask(self, endpoint: str, **parameters: object) -> list[Sample]:
+        answer = requests.post(f"{self.url}/api/v1/{endpoint}", data=parameters, timeout=30).json()
         assert answer["status"] == "success", f"{answer.get('error')}\n{parameters['query']}"
         found: list[Sample] = answer["data"]["result"]
         return found

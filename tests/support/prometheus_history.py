@@ -1,4 +1,4 @@
-"""Hours of a company's life in a real Prometheus, as if it had scraped the exporter all along."""
+"""A Prometheus server with hours of a company's samples, as if it had scraped the exporter meanwhile."""
 
 import json
 import shutil
@@ -24,21 +24,22 @@ from exporter.simulator.server import LoggedRequest
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.webhooks.inbox import Inbox
 from exporter.webhooks.metrics import WebhookMetrics
+from harness.addresses import free_address
 from harness.simulated_time import Polled, polled
-from tests.support.stack import ROOT, free_address, program, served
+from tests.support.stack import ROOT, program, served
 
 TOKEN = "a token of the webhook"
 PHASE = 3.7
-"""Seconds after the round ones at which scrapes are made: in real life too they keep step with nothing."""
+"""Seconds by which scrapes are later than full minutes: scrapes and polls are independent of each other."""
 BLOCK = 7200
-"""Seconds of a block of Prometheus' database: what promtool reads at once."""
+"""Seconds of a block of Prometheus' database, which promtool writes at once."""
 DOWN = 30.0
 """Seconds that a restart of the exporter takes."""
 
 
 @dataclass
 class Company:
-    """A company that was watched, its name as `instance`; its account is what boards are held against."""
+    """A company whose exporter was scraped, with its name as `instance`. Tests compare with its account."""
 
     name: str
     account: SimulatedAccount
@@ -47,20 +48,20 @@ class Company:
     settings: dict[str, Any] = field(default_factory=dict)
     served: dict[str, Any] = field(default_factory=dict)
     pushed: tuple[bytes, ...] = ()
-    """What is posted to the exporter's webhook before each scrape; without any there is none."""
+    """Bodies that are posted to the webhook before each scrape. Without any, there is no webhook."""
     scrapes: list[float] = field(default_factory=list)
-    """UNIX seconds of each scrape since everything was known."""
+    """UNIX seconds of each scrape after all datasets were fetched."""
     states: list[list[tuple[float, dict[int, str]]]] = field(default_factory=list)
     """The availabilities at Aircall and their times, a list for each run of the exporter."""
     requests: list[LoggedRequest] = field(default_factory=list)
 
     @property
     def late(self) -> float:
-        """Within how many seconds the end of a call is on a board: it is polled, read, scraped, recorded."""
+        """Seconds within which the end of a call is on a board: after poll, scrape and recording rule."""
         return 3 * self.every + 5
 
     async def witness(self, exchange: Exchange) -> Response:
-        """Answer what is proper, and remember it."""
+        """Respond normally, and store the availabilities of the response."""
         answer = exchange.normal_response()
         users = msgspec.json.decode(bytes(answer.body))["users"]
         self.states[-1].append((self.account.now, {user["id"]: user["availability"] for user in users}))
@@ -75,7 +76,7 @@ class Scrapes:
         self._files: dict[int, TextIO] = {}
 
     def watch(self, company: Company, *lives: float) -> None:
-        """Let the company live, and scrape its exporter, which is restarted between its `lives` (seconds)."""
+        """Scrape the company's exporter. It runs for each of `lives` (seconds), with restarts in between."""
         interval = Duration(company.every)
         settings = {"refresh": Refresh(calls=interval, availabilities=interval)} | company.settings
         witness = Fault(lambda path: path.endswith("/availabilities"), company.witness)
@@ -102,7 +103,7 @@ class Scrapes:
         return Inbox(lambda: (TOKEN,), WebhookMetrics(world.instruments, world.time), world.time)
 
     def _take(self, world: Polled, company: Company) -> None:
-        """Write down what a scrape brings, and what Prometheus says of the scrape itself."""
+        """Write the samples of a scrape, and those that Prometheus adds about the scrape."""
         now, begun = world.time.now, perf_counter()
         samples = [
             (sample.name, sample.labels, sample.value)
@@ -129,7 +130,7 @@ class Scrapes:
         return self._files[block]
 
     def filled(self) -> Path:
-        """Where the database is that has all of them."""
+        """Write the database. Returns its directory."""
         data = self._directory / "data"
         for file in self._files.values():
             file.write("# EOF\n")
@@ -145,12 +146,12 @@ def _text(labels: Mapping[str, str]) -> str:
 
 @cache
 def _quoted(value: str) -> str:
-    """OpenMetrics escapes as JSON does."""
+    """Return a label's value in quotes. OpenMetrics escapes as JSON does."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def record(url: str, company: Company, data: Path) -> None:
-    """Add to the database what the recording rules would have made of the company, found at `url`."""
+    """Add the series of the recording rules for the company, by queries to the Prometheus at `url`."""
     _promtool(
         "rules",
         f"--url={url}",
@@ -172,8 +173,8 @@ def _promtool(*arguments: str | Path) -> None:
 def remembering(data: Path, patience: float) -> Iterator[str]:
     """Run a Prometheus that scrapes nothing and contains `data`. Returns its address.
 
-    A scrape without a series marks it as gone, which promtool cannot write: here it is gone when its last
-    sample is older than `patience` (seconds).
+    Prometheus marks a series as ended if a scrape lacks it. promtool cannot write such a mark: here a series
+    ends when its last sample is older than `patience` (seconds).
     """
     address = free_address()
     with TemporaryDirectory() as directory:

@@ -10,31 +10,31 @@ REQUESTS = 2.5
 
 
 def until_read(world: Polled, since: float) -> float:
-    """When calls and availabilities have both been read whole from `since` on."""
+    """Wait until calls and availabilities were fetched after `since`. Returns the time (UNIX seconds)."""
 
-    def read_again() -> bool:
+    def is_fetched() -> bool:
         status = world.poller.status()
-        read = all((status.datasets[name].as_of or 0) >= since for name in CORE)
-        return read and status.is_up(world.time.now)
+        current = all((status.datasets[name].as_of or 0) >= since for name in CORE)
+        return current and status.is_up(world.time.now)
 
-    while not read_again():
+    while not is_fetched():
         assert world.time.now < since + 600
         world.step(world.time.now + 60)
     return world.time.now
 
 
 def read_whole(world: Polled) -> None:
-    """Let the account stand still until everything is read and saved."""
+    """Stop the account's time until all calls are fetched and saved."""
     world.freeze()
     until = world.time.now + 1200
-    history, book, now = world.poller.account.coverage, world.poller.account.calls, world.account.now
+    coverage, calls, now = world.poller.account.coverage, world.poller.account.calls, world.account.now
 
     def nothing_is_left() -> bool:
-        is_read = history.fetched[-1][1] >= int(now) - LATE_ARRIVAL_S and not history.gaps
-        return is_read and book.active.keys() == open_calls(world.account)
+        is_fetched = coverage.fetched[-1][1] >= int(now) - LATE_ARRIVAL_S and not coverage.gaps
+        return is_fetched and calls.active.keys() == open_calls(world.account)
 
     while not nothing_is_left():
-        assert world.time.now < until, (history, book.active.keys() ^ open_calls(world.account))
+        assert world.time.now < until, (coverage, calls.active.keys() ^ open_calls(world.account))
         world.step(until)
     world.poll()
 

@@ -1,4 +1,4 @@
-"""A company whose time hangs on what the exporter asks."""
+"""A company whose time advances with each request of the exporter."""
 
 import time
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ HOUR = 3600.0
 
 
 class Company:
-    """A busy account whose time moves on with each request, and leaps where it is told to.
+    """A busy account whose time advances with each request, and jumps on demand.
 
-    So what a request finds does not hang on the speed of the machine. It opens at the exporter's first
-    start, which therefore counts every call.
+    So the response to a request does not depend on the speed of the machine. The account has no calls
+    before the exporter's first start, which therefore counts every call.
     """
 
     def __init__(self, database: str, directory: Path, seconds_per_request: float, **settings: Any) -> None:
@@ -36,7 +36,7 @@ class Company:
         self.aircall = SimulatedAircall(self.account, clock=self.now, rate_limit=1_000_000)
         self.database = database
         self.command = COMMAND
-        """What starts an exporter."""
+        """The command that starts an exporter."""
         self._moved_to, self._requests, self._pace = self.start, 0, seconds_per_request
         self._config = directory / "aircall.yml"
         self.flags = (f"--config.file={self._config}", f"--storage.path={directory}")
@@ -51,7 +51,7 @@ class Company:
         return self._moved_to + self._pace * (len(self.aircall.requests) - self._requests)
 
     def leap(self, to: float) -> None:
-        """Let the account live on until then."""
+        """Advance the account's time to `to` (UNIX seconds)."""
         self._moved_to, self._requests = to, len(self.aircall.requests)
 
     def stand_still(self) -> None:
@@ -68,9 +68,9 @@ class Company:
 
         def nothing_is_left() -> bool:
             progress = self.progress()
-            is_read = progress is not None and progress.covered[-1][1] >= int(self.now()) - LATE_ARRIVAL_S
-            is_whole = is_read and not gaps(progress.covered, progress.wanted_from)
-            return is_whole and open_calls(self.account) == {
+            if progress is None or progress.covered[-1][1] < int(self.now()) - LATE_ARRIVAL_S:
+                return False
+            return not gaps(progress.covered, progress.wanted_from) and open_calls(self.account) == {
                 row.id for row in self.rows() if row.status != "done"
             }
 
@@ -90,7 +90,7 @@ class Company:
 
     @contextmanager
     def looking(self) -> Iterator[Connection]:
-        """Look at the archive as it is at one moment."""
+        """Open a connection that reads the archive as it is at one moment."""
         engine = create_engine(self.database, isolation_level="SERIALIZABLE")
         with engine.connect() as connection:
             yield connection
@@ -98,7 +98,7 @@ class Company:
 
     def rows(self) -> list:
         with self.looking() as connection:
-            return connection.execute(select(schema.calls)).all()
+            return list(connection.execute(select(schema.calls)).all())
 
     def progress(self) -> Checkpoint | None:
         with self.looking() as connection:

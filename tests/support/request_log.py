@@ -1,4 +1,4 @@
-"""Fail chosen requests of the simulated API, and find out which requests it received."""
+"""Fail requests of the simulated API, and look up the requests that it received."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def at_path(*paths: str) -> Callable[[str], bool]:
 
 
 def asked(world: Polled, path: str, since: float = 0.0) -> list[float]:
-    """When a path was asked for. A request that is repeated at once on a new connection counts once."""
+    """Return the times of the requests of a path. A repetition on a new connection does not count."""
     times = [request.time for request in world.aircall.requests if request.path == path]
     return [at for before, at in pairwise([-inf, *times]) if at >= since and at - before > 1]
 

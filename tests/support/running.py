@@ -1,4 +1,4 @@
-"""The exporter as it runs in production, in real time and over real HTTP, on free ports."""
+"""The exporter in real time and over real HTTP, on free ports."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,19 +21,19 @@ from harness.scrape import Scrape
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], within: float = 30) -> T:
+def eventually(look: Callable[[], T | None], within: float = 30) -> T:
     """Wait until `look` returns a result, and return it. Raises AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
         try:
             found = look()
         except (OSError, AssertionError) as error:
-            found, problem = None, error
+            problem: object = error
         else:
-            problem = None
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"nothing after {within} s: {problem or found!r}"
+            if found:
+                return found
+            problem = repr(found)
+        assert time.monotonic() < deadline, f"no result after {within} s: {problem}"
         time.sleep(0.05)
 
 
@@ -78,7 +78,7 @@ def running(
 ) -> Iterator[Running]:
     """Serve `account`, and an exporter of it that keeps calls in `archive`, until the block is left.
 
-    Unless it is said otherwise the archive knows that the account is simulated: its API is for anybody.
+    The default archive is that of a simulated account, whose API needs no authentication.
     """
     with TemporaryDirectory() as storage, SimulatedAircall(account, **(served or {})) as aircall:
         aircall_api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)

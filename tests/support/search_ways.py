@@ -1,4 +1,4 @@
-"""The three ways to search: as a library, by the command, over HTTP."""
+"""Search calls by the command and over HTTP."""
 
 import io
 import json
@@ -25,7 +25,7 @@ Texts = Iterable[tuple[str, str]]
 
 
 class Printed(NamedTuple):
-    """What the command gave."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -41,14 +41,14 @@ def command(url: str, *arguments: str, name: str = "calls", storage: Path | None
         with redirect_stdout(out), redirect_stderr(err):
             try:
                 place = [f"--storage.path={storage or directory}", f"--config.file={file}"]
-                code = main([*place, name, *arguments])
+                code = int(main([*place, name, *arguments]))
             except SystemExit as left:
                 code = int(left.code or 0)
     return Printed(code, out.getvalue(), err.getvalue())
 
 
 def only_strangers(errors: str) -> bool:
-    """Whether nothing is said but whom the archive does not know."""
+    """Return whether all errors are about names that the archive does not have."""
     return all("the archive has no " in line for line in errors.split("\n") if line)
 
 
@@ -87,7 +87,7 @@ def served(archive: Archive | None) -> Iterator[str]:
 
 
 def query(texts: Texts) -> str:
-    """Names and values as a query, halves of surrogate pairs included."""
+    """Return names and values as a query, including halves of surrogate pairs."""
     return "&".join(f"{quote(name)}={quote(value.encode('utf-8', 'surrogatepass'))}" for name, value in texts)
 
 

@@ -14,7 +14,7 @@ def connected(one: Running, stack: ExitStack) -> socket.socket:
 
 
 def is_hung_up_on(client: socket.socket) -> bool:
-    """Wait for the other side to hang up, whatever it says before."""
+    """Wait until the server closes the connection, after any response."""
     try:
         while client.recv(2**16):
             pass
@@ -24,14 +24,14 @@ def is_hung_up_on(client: socket.socket) -> bool:
 
 
 def is_answered(client: socket.socket) -> bool:
-    """Ask, and wait for the whole answer."""
+    """Send a request, and wait for the whole response."""
     client.sendall(f"{SMALL}\r\n".encode())
-    said = b""
-    while not said.endswith(b"is healthy.\n"):
+    response = b""
+    while not response.endswith(b"is healthy.\n"):
         more = client.recv(1000)
-        assert more, said
-        said += more
-    return said.startswith(b"HTTP/1.1 200")
+        assert more, response
+        response += more
+    return response.startswith(b"HTTP/1.1 200")
 
 
 def asked_with(one: Running, head: bytes, pieces: int) -> bytes:

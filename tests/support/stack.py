@@ -1,4 +1,4 @@
-"""Exporter, Prometheus and Alertmanager, all of them real, on the repository's own configuration."""
+"""Run an exporter, Prometheus and Alertmanager with the configuration of the repository."""
 
 import json
 import shutil
@@ -23,17 +23,17 @@ from harness.addresses import free_address
 from tests.support.running import Running, eventually, running
 
 ROOT = Path(__file__).parents[2]
-QUICK = {
+QUICK: dict[str, Any] = {
     "refresh": Refresh(calls=Duration(2), availabilities=Duration(2)),
     "queue_wait": QueueWait(warning=Duration(1), critical=Duration(2)),
     "sla": Duration(1),
     "thresholds": Thresholds(average_call=Duration(1)),
 }
-"""Settings that have something to show within seconds."""
+"""Settings with which alerts and thresholds apply within seconds."""
 
 
 def program(package: str, *names: str) -> str:
-    """Where a program is. Fails the test, naming the package that has it, where it is missing."""
+    """Return the path of a program. If there is none, the test fails with the name of its `package`."""
     found = next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
         pytest.fail(f"{names[0]} is missing: apt install {package}", pytrace=False)
@@ -41,7 +41,7 @@ def program(package: str, *names: str) -> str:
 
 
 class Receiver:
-    """Takes Alertmanager's notifications, as any webhook would."""
+    """A webhook that stores the alerts of Alertmanager's notifications."""
 
     def __init__(self) -> None:
         self.alerts: list[dict[str, Any]] = []
@@ -78,14 +78,15 @@ def served(*command: str, directory: Path, ready: str) -> Iterator[None]:
 
 
 class Stack:
-    """Everything at work."""
+    """A running exporter, a Prometheus server, and a receiver of alerts."""
 
     def __init__(self, exporter: Running, receiver: Receiver, prometheus: str) -> None:
         self.exporter, self.receiver, self.prometheus = exporter, receiver, prometheus
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         answer = requests.get(f"{self.prometheus}/api/v1/query", params={"query": expression}, timeout=10)
-        return answer.json()["data"]["result"]
+        result: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return result
 
     def value(self, expression: str) -> float | None:
         result = self.query(expression)
@@ -101,7 +102,7 @@ class Stack:
 def stack(
     account: SimulatedAccount, *, prometheus_config: dict[str, Any] | None = None, **settings: Any
 ) -> Iterator[Stack]:
-    """Export `account`, at a quicker pace, and send every alert to a receiver of the tests' own."""
+    """Run the stack on `account` with shorter intervals, and with all alerts sent to a `Receiver`."""
     with ExitStack() as running_now:
         receiver = Receiver()
         running_now.callback(receiver.close)

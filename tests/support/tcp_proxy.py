@@ -12,7 +12,7 @@ _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Passes connections on to `target`, as host and port."""
+    """A proxy of connections to `target`, as host and port."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -21,7 +21,7 @@ class Proxy:
         self._clients: list[socket.socket] = []
         self._servers: list[socket.socket] = []
         self.reset_at: bytes | None = None
-        """What is not passed on if a client sends it: its connection is reset instead, once."""
+        """Bytes of a client that are not forwarded: the first time, its connection is reset instead."""
         self.pools = False
         """Whether clients are given a process id that is not the server's, as by a connection pooler."""
         threading.Thread(target=self._accept, daemon=True).start()
@@ -51,9 +51,9 @@ class Proxy:
                 self._clients.append(client)
                 self._servers.append(server)
                 for source, sink in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+                    threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if self.reset_at is not None and source in self._clients and self.reset_at in data:
@@ -70,8 +70,8 @@ class Proxy:
 
 @contextmanager
 def proxy(target: str) -> Iterator[Proxy]:
-    passing_on = Proxy(target)
+    running = Proxy(target)
     try:
-        yield passing_on
+        yield running
     finally:
-        passing_on.close()
+        running.close()

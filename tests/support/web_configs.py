@@ -28,7 +28,7 @@ HEADERS = {
 
 
 class Checks:
-    """Stands in for bcrypt's check: says what was checked, and waits where it is told to."""
+    """A replacement of bcrypt's check that stores the hashes, and waits until `go_on` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.hashes: list[str] = []

@@ -21,29 +21,29 @@ from harness.simulated_time import Polled, SimulatedTime
 
 TOKEN = "a token of the webhook"
 BEAT = 0.5
-"""Seconds between two walks of the postman."""
+"""Seconds between two deliveries of events."""
 
 
-class ToldWorld(Polled):
-    """Events go their way as simulated time goes by."""
+class PolledWithEvents(Polled):
+    """A poller that also receives events as simulated time goes by."""
 
     def __init__(
         self,
         aircall: SimulatedAircall,
         time: SimulatedTime,
         archive: Archive,
-        way: NetworkConditions,
+        network: NetworkConditions,
         **settings: Any,
     ) -> None:
         super().__init__(aircall, time, archive, webhook=Webhook(token=TOKEN), **settings)
         self.metrics = WebhookMetrics(self.instruments, time)
         self.inbox = Inbox(lambda: self.settings.webhook.tokens, self.metrics, time)
-        self.listening = EventWorker(self.inbox, self.metrics, self._hear, time)
+        self.worker = EventWorker(self.inbox, self.metrics, self._apply, time)
         self.server = WebServer(Starlette(routes=[webhook(self.inbox)]), bind("127.0.0.1:0"))
         self.url = f"http://127.0.0.1:{self.server.port}{PATH}"
-        self.bag = DeliveryQueue(way)
-        self.postman = WebhookSender(self.bag)
-        aircall.webhooks.carriers.append(self.bag.put)
+        self.queue = DeliveryQueue(network)
+        self.sender = WebhookSender(self.queue)
+        aircall.webhooks.carriers.append(self.queue.put)
         aircall.webhooks.add(SimulatedWebhook(self.url, token=TOKEN))
 
     def step(self, until: float) -> None:
@@ -51,13 +51,13 @@ class ToldWorld(Polled):
         self.deliver()
 
     def deliver(self) -> None:
-        """Let events arrive, and be worked on."""
+        """Deliver the events that are due, and apply them."""
         self.account.advance(self.aircall.clock())
-        self.postman.send_due(self.time.now)
+        self.sender.send_due(self.time.now)
         if self.poller.ready_for_events:
-            self.listening.process(0)
+            self.worker.process(0)
 
-    def _hear(self, events: Any) -> float:
+    def _apply(self, events: Any) -> float:
         if events:
             self.poller.apply_events(events, self.metrics.count)
         self.writer.step()
@@ -65,25 +65,25 @@ class ToldWorld(Polled):
 
 
 @contextmanager
-def told(
+def polled_with_events(
     account: SimulatedAccount,
-    way: NetworkConditions | None = None,
+    network: NetworkConditions | None = None,
     *,
     served: dict[str, Any] | None = None,
     archive: Archive | None = None,
     **settings: Any,
-) -> Iterator[ToldWorld]:
-    """Serve `account`, poll it, and send its events on a `way`."""
+) -> Iterator[PolledWithEvents]:
+    """Serve `account`, poll it, and deliver its events over a `network`."""
     time = SimulatedTime(account.now)
     with SimulatedAircall(account, clock=time, **(served or {})) as aircall:
-        world = ToldWorld(
-            aircall, time, archive or Archive("sqlite://"), way or NetworkConditions(), **settings
+        world = PolledWithEvents(
+            aircall, time, archive or Archive("sqlite://"), network or NetworkConditions(), **settings
         )
         world.server.start()
         try:
             yield world
         finally:
             world.server.stop()
-            world.postman.close()
+            world.sender.close()
             world.client.close()
             world.writer.stop()

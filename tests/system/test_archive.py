@@ -1,9 +1,10 @@
-"""Every call kept as Aircall tells it, and counted once, over restarts."""
+"""Calls in the archive, and the counters, over restarts and failures of the database."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import PoolProxiedConnection, create_engine
 
 from exporter.archive import schema
 from exporter.archive.database import ArchiveError, sqlite_url
@@ -23,12 +24,12 @@ def busy() -> SimulatedAccount:
     return SimulatedAccount(users=24, calls_per_hour=240, seed=5, start=NOON)
 
 
-def test_calls_are_kept_as_aircall_tells_them(database: str, busy: SimulatedAccount) -> None:
+def test_archive_after_polls_has_every_field_of_every_call(database: str, busy: SimulatedAccount) -> None:
     with polled(busy, archive=Archive(database)) as world:
         world.live_until_complete()
         world.live(1200)
         world.freeze()
-    kept = {row.id: row for row in rows(database)}
+    archived = {row.id: row for row in rows(database)}
     tags: dict[int, set[str]] = {}
     for row in rows(database, "call_tags"):
         tags.setdefault(row.call_id, set()).add(row.name)
@@ -38,7 +39,7 @@ def test_calls_are_kept_as_aircall_tells_them(database: str, busy: SimulatedAcco
     expected = [c for c in busy.calls.values() if c.started_at >= NOON - 900]
     assert len(expected) > 100
     for call in expected:
-        row = kept[call.id]
+        row = archived[call.id]
         assert (row.direction, row.status, row.missed_call_reason) == (
             call.direction,
             call.status,
@@ -59,7 +60,9 @@ def test_calls_are_kept_as_aircall_tells_them(database: str, busy: SimulatedAcco
         assert names["user", str(user.id)] == user.name
 
 
-def test_counters_go_on_over_restarts(database: str, busy: SimulatedAccount) -> None:
+def test_counters_after_a_restart_continue_and_count_each_call_once(
+    database: str, busy: SimulatedAccount
+) -> None:
     first = live(database, busy, 300)
     assert first > 20
     with polled(busy, archive=Archive(database)) as world:
@@ -72,16 +75,16 @@ def test_counters_go_on_over_restarts(database: str, busy: SimulatedAccount) -> 
     calls = finished(busy, since)
     extra = [c for c in busy.calls.values() if c.started_at < since and c.ended_at and c.ended_at > NOON + 60]
     assert len(calls) <= scrape.sum("aircall_calls_total") <= len(calls) + len(extra)
-    kept = [row for row in rows(database) if row.counted]
-    assert scrape.sum("aircall_calls_total") == len(kept)
-    talked = [row for row in kept if row.answered_at is not None]
+    counted = [row for row in rows(database) if row.counted]
+    assert scrape.sum("aircall_calls_total") == len(counted)
+    talked = [row for row in counted if row.answered_at is not None]
     assert scrape.sum("aircall_call_talk_seconds_count") == len(talked)
     assert scrape.sum("aircall_call_talk_seconds_sum") == sum(
         row.ended_at - row.answered_at for row in talked
     )
 
 
-def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) -> None:
+def test_counters_with_calls_while_the_exporter_was_off_count_each_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     before = live(database, account, 120)
@@ -94,47 +97,47 @@ def test_what_went_by_while_the_exporter_was_off_is_counted_once(database: str) 
     assert live(database, account, 120, activity_period=Duration(6 * 3600)) == 300
 
 
-def test_a_call_that_went_on_when_the_exporter_stopped_is_counted_however_late(database: str) -> None:
+def test_counters_call_that_ends_hours_after_a_stop_is_counted_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     long_before = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 3600)
     account.answer(long_before.id, user, at=NOON - 3590)
     with polled(account, archive=Archive(database)) as world:
         world.live_until_complete()
-        answered = account.ring_in(number, "+33 1 22 22 22 22", at=world.time.now)
-        forgotten = account.ring_in(number, "+33 1 33 33 33 33", at=world.time.now)
+        waiting = account.ring_in(number, "+33 1 22 22 22 22", at=world.time.now)
+        deleted = account.ring_in(number, "+33 1 33 33 33 33", at=world.time.now)
         world.live(20)
-    account.miss(answered.id, "short_abandoned", at=NOON + 7200)
+    account.miss(waiting.id, "short_abandoned", at=NOON + 7200)
     account.hang_up(long_before.id, at=NOON + 7200)
-    account.calls.pop(forgotten.id)
-    account.calls.chronological.remove(forgotten)
+    account.calls.pop(deleted.id)
+    account.calls.chronological.remove(deleted)
     account.advance(NOON + 5 * 3600)
     assert live(database, account, 60) == 2
     assert {row.id: (row.status, row.counted) for row in rows(database)} == {
         long_before.id: ("done", True),
-        answered.id: ("done", True),
+        waiting.id: ("done", True),
     }
     assert live(database, account, 60) == 2
 
 
-def test_a_crash_right_after_a_long_standstill_leaves_no_gap(database: str) -> None:
+def test_coverage_crash_after_a_long_suspend_leaves_no_gap(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
         world.live_until_complete()
-        goes_on = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
-        account.answer(goes_on.id, user, at=world.time.now + 5)
+        talking = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
+        account.answer(talking.id, user, at=world.time.now + 5)
         world.live(60)
         for minute in range(300):
             at = world.time.now + 60 * minute
             account.miss(account.ring_in(number, "+33 1 22 22 22 22", at=at).id, "short_abandoned", at=at + 5)
         world.time.now = resumed = account.now + 60
-        while world.poller.account.calls.fetched_until < resumed:
+        while (world.poller.account.calls.fetched_until or 0) < resumed:
             world.step(world.time.now + 60)
     assert live(database, account, 300) == 300
 
 
-def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
+def test_coverage_aircall_unavailable_at_a_start_leaves_no_gap(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     live(database, account, 60)
@@ -150,7 +153,7 @@ def test_aircall_that_is_away_at_a_start_leaves_no_gap(database: str) -> None:
         assert world.scrape().sum("aircall_calls_total") == 298
 
 
-def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: str) -> None:
+def test_archive_call_changed_after_its_end_is_updated_and_counted_once(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
@@ -167,7 +170,7 @@ def test_a_call_that_changes_after_its_end_changes_the_archive_only(database: st
     assert [row.content for row in rows(database, "call_comments")] == ["called back"]
 
 
-def test_a_call_says_who_is_to_follow_it_up(database: str) -> None:
+def test_archive_assigned_call_has_its_assignee(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, user = next((number.id, min(number.user_ids)) for number in account.numbers.values())
     with polled(account, archive=Archive(database)) as world:
@@ -178,7 +181,7 @@ def test_a_call_says_who_is_to_follow_it_up(database: str) -> None:
     assert [row.assigned_to_id for row in rows(database)] == [user]
 
 
-def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> None:
+def test_archive_text_with_null_characters_is_saved_without_them(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     with polled(account, archive=Archive(database)) as world:
@@ -191,23 +194,23 @@ def test_a_sign_that_postgresql_takes_in_no_text_is_left_out(database: str) -> N
     assert [row.words for row in rows(database)] == ["+33 1 11 11 11 11\n33111111111\nvip\ncalled back"]
 
 
-def test_a_text_of_any_length_costs_no_other_call(database: str) -> None:
+def test_archive_very_long_texts_are_cut_and_every_call_is_saved(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-    number, endless = next(iter(account.numbers)), "".join(Random(1).choices("äöü😀ß¢€", k=20_000))
+    number, long_text = next(iter(account.numbers)), "".join(Random(1).choices("äöü😀ß¢€", k=20_000))
     with polled(account, archive=Archive(database)) as world:
         for _ in range(2):
-            call = account.ring_in(number, endless, at=world.time.now)
-            account.tag(call.id, endless)
-            account.comment(call.id, endless)
-            account.miss(call.id, endless)
+            call = account.ring_in(number, long_text, at=world.time.now)
+            account.tag(call.id, long_text)
+            account.comment(call.id, long_text)
+            account.miss(call.id, long_text)
         world.live_until_complete()
         world.live(30)
         assert world.scrape().value("aircall_archive_up") == 1
     assert len(rows(database)) == 2
-    assert {row.name for row in rows(database, "call_tags")} == {endless[:500]}
+    assert {row.name for row in rows(database, "call_tags")} == {long_text[:500]}
 
 
-def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> None:
+def test_poll_database_unavailable_continues_and_saves_all_calls_later(postgres_server: Postgres) -> None:
     database = postgres_server.database("away")
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
     with polled(account, archive=Archive(database)) as world:
@@ -221,20 +224,20 @@ def test_a_database_that_is_away_holds_up_nothing(postgres_server: Postgres) -> 
         finally:
             postgres_server.start()
         assert during.value("aircall_archive_up") == 0
-        assert during.value("aircall_archive_lag_seconds") > 500
-        assert during.value("aircall_archive_pending_calls") > 10
-        assert during.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert during.number("aircall_archive_lag_seconds") > 500
+        assert during.number("aircall_archive_pending_calls") > 10
+        assert during.number("aircall_dataset_age_seconds", dataset="calls") < 15
         assert during.sum("aircall_calls_total") == before.sum("aircall_calls_total")
         world.live(60)
         world.freeze()
         after = world.scrape()
         assert (after.value("aircall_archive_up"), after.value("aircall_archive_pending_calls")) == (1, 0)
-        kept = {row.id for row in rows(database) if row.counted}
-        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
-        assert after.sum("aircall_calls_total") == len(kept)
+        counted = {row.id for row in rows(database) if row.counted}
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= counted
+        assert after.sum("aircall_calls_total") == len(counted)
 
 
-def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
+def test_poll_full_disk_continues_and_saves_all_calls_later(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
     archive = Archive(database)
@@ -250,20 +253,20 @@ def test_a_full_disk_holds_up_nothing(tmp_path) -> None:
             connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
         world.live(60)
         world.freeze()
-        kept = {row.id for row in rows(database) if row.counted}
-        assert world.scrape().sum("aircall_calls_total") == len(kept)
-        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= kept
+        counted = {row.id for row in rows(database) if row.counted}
+        assert world.scrape().sum("aircall_calls_total") == len(counted)
+        assert {call.id for call in finished(account, world.poller.account.ledger.counted_from)} <= counted
 
 
-def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_counters(
+def test_counters_connection_lost_after_a_commit_equal_the_archive(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=300, seed=2, start=NOON)
     archive = Archive(database)
     dialect = archive._engine.dialect
-    commit, broken = dialect.do_commit, []
+    commit, broken = dialect.do_commit, list[PoolProxiedConnection]()
 
-    def commit_and_break(connection: object) -> None:
+    def commit_and_break(connection: PoolProxiedConnection) -> None:
         commit(connection)
         broken.append(connection)
         monkeypatch.undo()
@@ -279,26 +282,26 @@ def test_a_commit_that_worked_although_the_connection_broke_is_not_lost_on_the_c
         assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database))
 
 
-def test_an_archive_that_is_not_there_at_first_is_taken_up_later(tmp_path) -> None:
+def test_counters_archive_missing_at_the_start_appear_once_it_opens(tmp_path: Path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
-    hidden = tmp_path / "not yet"
-    with polled(account, archive=Archive(f"sqlite:///{hidden}/archive.sqlite")) as world:
+    missing = tmp_path / "not yet"
+    with polled(account, archive=Archive(f"sqlite:///{missing}/archive.sqlite")) as world:
         world.live_until_complete()
         assert not world.scrape().all("aircall_calls_total")
         assert world.scrape().all("aircall_user_period_calls")
-        hidden.mkdir()
+        missing.mkdir()
         world.live(60)
         assert world.scrape().sum("aircall_calls_total") > 0
 
 
-def test_no_call_falls_between_two_starts_while_the_archive_is_away(tmp_path) -> None:
+def test_counters_archive_unavailable_at_a_restart_count_calls_between_starts(tmp_path: Path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     directory, away = tmp_path / "data", tmp_path / "away"
     directory.mkdir()
     database = f"sqlite:///{directory}/archive.sqlite"
     live(database, account, 60)
     number = next(iter(account.numbers))
-    at = NOON + 120  # the very second in which the activity period of the next start begins
+    at = NOON + 120  # the second in which the activity period of the next start begins
     account.miss(account.ring_in(number, "+33 1 11 11 11 11", at=at).id, "short_abandoned", at=at + 5)
     account.advance(at + 900)
     directory.rename(away)
@@ -309,7 +312,7 @@ def test_no_call_falls_between_two_starts_while_the_archive_is_away(tmp_path) ->
         assert world.scrape().sum("aircall_calls_total") == 1
 
 
-def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
+def test_archive_load_newer_schema_is_refused(database: str) -> None:
     archive = Archive(database)
     archive.load()
     engine = create_engine(database)
@@ -320,7 +323,9 @@ def test_an_archive_of_a_newer_exporter_is_left_alone(database: str) -> None:
         archive.load()
 
 
-def test_an_error_that_nobody_foresaw_is_shown_as_any_other(database: str, monkeypatch) -> None:
+def test_archive_up_unexpected_error_is_0_until_a_save_succeeds(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account, archive = SimulatedAccount(users=6, calls_per_hour=60, seed=2, start=NOON), Archive(database)
     with polled(account, archive=archive) as world:
         world.live_until_complete()
@@ -334,13 +339,13 @@ def test_an_error_that_nobody_foresaw_is_shown_as_any_other(database: str, monke
         assert world.scrape().value("aircall_archive_up") == 1
 
 
-def test_a_directory_that_cannot_be(tmp_path) -> None:
+def test_sqlite_url_directory_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match="cannot be created"):
         sqlite_url(str(tmp_path / "file" / "data"))
 
 
-def test_hidden_callers_are_hidden_in_the_archive_too(database: str) -> None:
+def test_archive_hidden_callers_are_saved_without_their_numbers(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=200, seed=2, start=NOON)
     live(database, account, 120, caller="hidden")
     assert {row.caller for row in rows(database)} == {"hidden"}

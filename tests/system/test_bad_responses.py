@@ -1,6 +1,6 @@
-"""When Aircall misbehaves: the last good values stay, ages grow, errors are counted, and it recovers."""
+"""Responses of Aircall that fail or are malformed: values stay, errors are counted, and polls recover."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -13,7 +13,8 @@ from harness.simulated_time import NOON, Polled, polled
 
 
 @pytest.fixture
-def world(account: SimulatedAccount):
+def world(account: SimulatedAccount) -> Iterator[Polled]:
+    """Run an exporter of an account in which a caller waits."""
     with polled(account) as world:
         number = next(iter(account.numbers))
         account.ring_in(number, "+33 1 11 11 11 11")
@@ -39,14 +40,16 @@ def everywhere(_: str) -> bool:
         (faults.answer(302, location="http://127.0.0.1:1/elsewhere"), "302"),
     ],
 )
-def test_the_last_good_values_stay(world: Polled, respond: faults.Respond, code: str) -> None:
+def test_exporter_every_request_fails_keeps_the_last_values_and_recovers(
+    world: Polled, respond: faults.Respond, code: str
+) -> None:
     before = world.scrape()
     assert before.value("aircall_up") == 1
     world.aircall.faults.append(Fault(everywhere, respond))
     world.live(120)
     during = world.scrape()
     assert during.value("aircall_up") == 0
-    assert during.value("aircall_dataset_age_seconds", dataset="calls") >= 100
+    assert during.number("aircall_dataset_age_seconds", dataset="calls") >= 100
     for name in (
         "aircall_user_availability",
         "aircall_user_period_calls",
@@ -55,15 +58,17 @@ def test_the_last_good_values_stay(world: Polled, respond: faults.Respond, code:
     ):
         assert during.all(name) == before.all(name)
     assert during.sum("aircall_api_requests_total", code=code) > 1
-    assert during.value("aircall_polls_total", dataset="calls", result="error") > 1
+    assert during.number("aircall_polls_total", dataset="calls", result="error") > 1
     world.aircall.faults.clear()
     world.live(15)
     after = world.scrape()
     assert after.value("aircall_up") == 1
-    assert after.value("aircall_dataset_age_seconds", dataset="calls") < 15
+    assert after.number("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_an_account_that_is_not_there_at_first(account: SimulatedAccount) -> None:
+def test_exporter_aircall_unreachable_at_the_start_shows_no_data_until_it_answers(
+    account: SimulatedAccount,
+) -> None:
     with polled(account) as world:
         world.aircall.faults.append(Fault(everywhere, faults.close_connection))
         world.live(120)
@@ -89,7 +94,7 @@ def test_an_account_that_is_not_there_at_first(account: SimulatedAccount) -> Non
     ],
     ids=str,
 )
-def test_one_bad_object_costs_that_object(account: SimulatedAccount, junk: object) -> None:
+def test_list_with_a_malformed_object_applies_all_others(account: SimulatedAccount, junk: object) -> None:
     with polled(account) as world:
         world.aircall.faults.append(Fault(lambda path: path.count("/") < 4, faults.malformed(junk)))
         world.live_until_complete()
@@ -98,10 +103,10 @@ def test_one_bad_object_costs_that_object(account: SimulatedAccount, junk: objec
         assert len(scrape.labels("aircall_user_availability", "user_id")) == len(account.users)
         assert len(scrape.labels("aircall_number_period_calls", "number_id")) == len(account.numbers)
         for kind in ("call", "availability", "team"):
-            assert scrape.value("aircall_malformed_objects_total", kind=kind) >= 1
+            assert scrape.number("aircall_malformed_objects_total", kind=kind) >= 1
 
 
-def test_what_is_known_of_an_object_outlives_its_bad_copy(world: Polled, account: SimulatedAccount) -> None:
+def test_user_with_malformed_fields_keeps_the_known_values(world: Polled, account: SimulatedAccount) -> None:
     user = next(iter(account.users.values()))
     known = world.scrape().all("aircall_user_availability_seconds_total", user_id=user.id)
     assert known
@@ -115,13 +120,15 @@ def test_what_is_known_of_an_object_outlives_its_bad_copy(world: Polled, account
     world.poller.refresh()
     world.live(60)
     scrape = world.scrape()
-    assert scrape.value("aircall_malformed_objects_total", kind="user") >= 1
-    assert scrape.value("aircall_malformed_objects_total", kind="availability") >= 5
+    assert scrape.number("aircall_malformed_objects_total", kind="user") >= 1
+    assert scrape.number("aircall_malformed_objects_total", kind="availability") >= 5
     assert scrape.labels("aircall_user_info", "user", user_id=user.id) == {user.name}
     assert scrape.all("aircall_user_availability_seconds_total", user_id=user.id).keys() == known.keys()
 
 
-def test_who_belongs_where_outlives_a_bad_copy(world: Polled, account: SimulatedAccount) -> None:
+def test_directory_with_malformed_members_keeps_the_known_ones(
+    world: Polled, account: SimulatedAccount
+) -> None:
     families = ("aircall_user_number_info", "aircall_user_team_info")
     known = [world.scrape().all(family) for family in families]
     assert all(known)
@@ -137,13 +144,13 @@ def test_who_belongs_where_outlives_a_bad_copy(world: Polled, account: Simulated
     world.live(60)
     scrape = world.scrape()
     assert scrape.value("aircall_malformed_objects_total", kind="team") == len(account.teams)
-    numbers = len(account.numbers)  # each is asked for twice, then it is set aside
+    numbers = len(account.numbers)  # each is requested twice, then it is set aside
     assert scrape.value("aircall_malformed_objects_total", kind="number") == 2 * numbers
     assert scrape.value("aircall_exporter_objects_set_aside", kind="number") == numbers
     assert [scrape.all(family) for family in families] == known
 
 
-def test_pages_that_lead_in_a_circle_are_noticed(world: Polled) -> None:
+def test_list_with_pages_in_a_circle_is_a_failed_poll(world: Polled) -> None:
     def back_to_the_first(content: dict) -> None:
         content["meta"]["next_page_link"] = (
             "https://api.aircall.io/v1/users/availabilities?page=1&per_page=50"
@@ -155,11 +162,11 @@ def test_pages_that_lead_in_a_circle_are_noticed(world: Polled) -> None:
     world.live(120)
     scrape = world.scrape()
     assert scrape.value("aircall_up") == 0
-    assert scrape.value("aircall_polls_total", dataset="availabilities", result="error") >= 2
-    assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+    assert scrape.number("aircall_polls_total", dataset="availabilities", result="error") >= 2
+    assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_a_next_page_link_to_another_host_is_not_followed_there(account: SimulatedAccount) -> None:
+def test_list_next_page_link_to_another_host_is_requested_from_aircall(account: SimulatedAccount) -> None:
     def elsewhere(content: dict) -> None:
         link = content["meta"]["next_page_link"]
         content["meta"]["next_page_link"] = link and "http://127.0.0.1:1/stolen?" + link.split("?")[1]
@@ -173,18 +180,18 @@ def test_a_next_page_link_to_another_host_is_not_followed_there(account: Simulat
         assert world.scrape().sum("aircall_calls_total") == 120
 
 
-def test_a_wrong_credential_is_said_once_and_tried_slowly(
-    world: Polled, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_poll_credential_rejected_keeps_the_values_and_requests_rarely(world: Polled) -> None:
     before = world.scrape()
     world.aircall.api_token = "another"
-    asked = len(world.aircall.requests)
+    requests_before = len(world.aircall.requests)
     world.live(600)
     during = world.scrape()
     assert during.value("aircall_api_credential_rejected") == 1
     assert during.value("aircall_up") == 0
     assert during.all("aircall_queue_calls") == before.all("aircall_queue_calls")
-    assert 55 <= len(world.aircall.requests) - asked <= 66  # each other list is requested once
+    assert (
+        55 <= len(world.aircall.requests) - requests_before <= 66
+    )  # including one request for each other list
     world.aircall.api_token = "demo-token"
     world.live(15)
     assert world.scrape().value("aircall_api_credential_rejected") == 0
@@ -193,40 +200,41 @@ def test_a_wrong_credential_is_said_once_and_tried_slowly(
 
 @pytest.mark.parametrize("headers", ["always", "on_429", "never"])
 @pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
-def test_another_integration_burns_the_limit(account: SimulatedAccount, headers: str, unit: str) -> None:
+def test_budget_another_integration_uses_the_limit_has_few_429s(
+    account: SimulatedAccount, headers: str, unit: str
+) -> None:
     with polled(account, served={"limit_headers": headers, "reset_unit": unit}) as world:
         world.live_until_complete()
-        refused = 0
+        throttled = 0
         for _ in range(10):
             world.aircall.spend(60)
             sent = len(world.aircall.requests)
             world.live(60)
-            refused += sum(request.status == 429 for request in list(world.aircall.requests)[sent:])
+            throttled += sum(request.status == 429 for request in list(world.aircall.requests)[sent:])
         scrape = world.scrape()
-        assert scrape.value("aircall_api_throttled_total") == refused <= 25
+        assert scrape.value("aircall_api_throttled_total") == throttled <= 25
         world.live(90)
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 1
-        assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_a_429_in_the_middle_of_a_list_loses_no_page() -> None:
+def test_list_429_in_the_middle_is_read_whole() -> None:
     with polled(SimulatedAccount(users=260, calls_per_hour=0, start=NOON)) as world:
         pages: list[str] = []
-        real = world.aircall.faults
 
         def throttle_third(path: str) -> bool:
             if path == "/v2/users":
                 pages.append(path)
             return path == "/v2/users" and len(pages) == 3
 
-        real.append(Fault(throttle_third, faults.answer(429)))
+        world.aircall.faults.append(Fault(throttle_third, faults.answer(429)))
         world.live_until_complete()
         assert len(pages) == 7 + 6  # once for names, once for substatuses
         assert len(world.scrape().labels("aircall_user_info", "user_id")) == 260
 
 
-def test_users_deleted_while_assignments_are_read(account: SimulatedAccount) -> None:
+def test_assignments_user_deleted_during_the_fetch_are_read(account: SimulatedAccount) -> None:
     for number in list(account.numbers):
         account.add_number(f"More {number}", "+33", "FR", "Europe/Paris")
     while len(account.numbers) <= len(account.users):
@@ -236,18 +244,20 @@ def test_users_deleted_while_assignments_are_read(account: SimulatedAccount) -> 
             world.step(world.time.now + 60)
         account.remove_user(next(iter(account.users)))
         world.live_until_complete()
-        assert world.scrape().value("aircall_polls_total", dataset="assignments", result="success") >= 1
+        assert world.scrape().number("aircall_polls_total", dataset="assignments", result="success") >= 1
 
 
-MISCHIEF: list[Callable[[dict], object]] = [
+MALFORMED_META: list[Callable[[dict], object]] = [
     lambda content: content.update(meta=None),
     lambda content: content.update(meta={"next_page_link": 5}),
     lambda content: content.pop("meta"),
 ]
 
 
-@pytest.mark.parametrize("change", MISCHIEF)
-def test_a_broken_meta_never_stops_the_exporter(world: Polled, change: Callable[[dict], object]) -> None:
+@pytest.mark.parametrize("change", MALFORMED_META, ids=["null", "link is a number", "left out"])
+def test_poll_malformed_meta_recovers_once_it_is_valid(
+    world: Polled, change: Callable[[dict], object]
+) -> None:
     world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", faults.edited(change)))
     world.live(60)
     world.aircall.faults.clear()
@@ -255,20 +265,20 @@ def test_a_broken_meta_never_stops_the_exporter(world: Polled, change: Callable[
     assert world.scrape().value("aircall_up") == 1
 
 
-def requests(world: Polled, path: str, seconds: float) -> int:
-    """How often a path is asked for in a while to come."""
-    begun = len(world.aircall.requests)
+def count_requests(world: Polled, path: str, seconds: float) -> int:
+    """Let `seconds` go by. Returns how often the path was requested meanwhile."""
+    before = len(world.aircall.requests)
     world.live(seconds)
-    return sum(request.path == path for request in list(world.aircall.requests)[begun:])
+    return sum(request.path == path for request in list(world.aircall.requests)[before:])
 
 
-def test_an_endpoint_that_is_not_there_is_asked_ever_more_seldom(world: Polled) -> None:
+def test_poll_endpoint_answers_404_is_requested_ever_more_rarely(world: Polled) -> None:
     world.aircall.faults.append(Fault(lambda path: path == "/v1/teams", faults.answer(404)))
     world.poller.refresh()
-    assert 5 <= requests(world, "/v1/teams", 1800) <= 14
+    assert 5 <= count_requests(world, "/v1/teams", 1800) <= 14
 
 
-def test_a_list_that_always_leaves_out_somebody_else_is_read_twice_as_often_at_most() -> None:
+def test_list_that_omits_another_user_each_time_is_read_twice_as_often_at_most() -> None:
     account = SimulatedAccount(users=60, calls_per_hour=0, start=NOON)
     path, turns = "/v1/users/availabilities", count()
 
@@ -277,7 +287,7 @@ def test_a_list_that_always_leaves_out_somebody_else_is_read_twice_as_often_at_m
 
     with polled(account) as world:
         world.live_until_complete()
-        usual = requests(world, path, 600)
-        world.aircall.faults.append(Fault(lambda asked: asked == path, faults.edited(leave_out)))
-        assert usual < requests(world, path, 600) <= 2.1 * usual
+        usual = count_requests(world, path, 600)
+        world.aircall.faults.append(Fault(lambda requested: requested == path, faults.edited(leave_out)))
+        assert usual < count_requests(world, path, 600) <= 2.1 * usual
         assert len(world.scrape().labels("aircall_user_info", "user_id")) == 60

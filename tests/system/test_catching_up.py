@@ -1,4 +1,4 @@
-"""The past: read from what the live data leave, each call once, whatever comes between."""
+"""Backfills: fetching calls of the past, also over restarts, and while calls change or are removed."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def quiet() -> SimulatedAccount:
     return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 
-def test_an_archive_begins_in_the_past_and_its_counters_do_not(database: str) -> None:
+def test_backfill_at_the_first_start_saves_past_calls_without_counting_them(database: str) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=120, seed=3, start=NOON)
     backfill = Storage(backfill=Duration(5 * HOUR))
     with polled(account, archive=Archive(database), storage=backfill) as world:
@@ -43,38 +43,34 @@ def test_an_archive_begins_in_the_past_and_its_counters_do_not(database: str) ->
     assert {call.id for call in finished(account)} <= counted
 
 
-def test_live_data_go_first(quiet: SimulatedAccount) -> None:
+def test_backfill_of_a_day_keeps_calls_fresh_and_the_budget(quiet: SimulatedAccount) -> None:
     for position in range(3000):
         call_at(quiet, NOON - DAY + 25 * position)
     with polled(quiet) as world:
         world.live_until_complete()
+        assert world.poller.account.coverage.seconds_missing
         while world.poller.account.coverage.seconds_missing:
-            ages = world.scrape().all("aircall_dataset_age_seconds", dataset="calls").values()
-            assert all(age < 20 for age in ages)
+            assert world.scrape().number("aircall_dataset_age_seconds", dataset="calls") < 20
             world.live(10)
         limit = world.poller.budget.requests_per_minute
     times = [request.time for request in world.aircall.requests]
     assert all(sum(at <= other < at + 60 for other in times) <= limit for at in times)
 
 
-def test_a_past_reading_that_breaks_off_goes_on_where_it_was(database: str, quiet: SimulatedAccount) -> None:
+def test_backfill_after_a_restart_continues_where_it_stopped(database: str, quiet: SimulatedAccount) -> None:
     for position in range(1000):
         call_at(quiet, NOON - DAY + 80 * position)
     with polled(quiet, archive=Archive(database)) as world:
         while len(kept(database) if world.writer.status().working else ()) < 300:
             world.step(world.time.now + 30)
-        asked = len(world.aircall.requests)
     with polled(quiet, archive=Archive(database)) as world:
         until_nothing_is_missing(world)
         pages = [request for request in world.aircall.requests if "to=" in request.query]
-    assert asked
     assert len(pages) <= (1000 - 300) / 50 + 2
     assert kept(database) == set(quiet.calls)
 
 
-def test_a_longer_reach_reads_what_is_missing_and_nothing_twice(
-    database: str, quiet: SimulatedAccount
-) -> None:
+def test_backfill_setting_raised_fetches_only_missing_calls(database: str, quiet: SimulatedAccount) -> None:
     for hour in range(1, 100):
         call_at(quiet, NOON - hour * HOUR)
     for backfill, expected in ((10, 10), (50, 50), (20, 50)):
@@ -86,7 +82,7 @@ def test_a_longer_reach_reads_what_is_missing_and_nothing_twice(
         assert len(pages) <= 2
 
 
-def test_late_edits_reach_the_archive(database: str, quiet: SimulatedAccount) -> None:
+def test_recheck_late_tags_are_saved(database: str, quiet: SimulatedAccount) -> None:
     rarely = Refresh(calls=Duration(1200), availabilities=Duration(1200), substatuses=Duration(1200))
     with polled(quiet, archive=Archive(database), refresh=rarely) as world:
         world.live_until_complete()
@@ -99,7 +95,7 @@ def test_late_edits_reach_the_archive(database: str, quiet: SimulatedAccount) ->
         assert world.scrape().sum("aircall_calls_total") == 1
 
 
-def test_more_calls_in_the_past_than_a_query_gives(quiet: SimulatedAccount, database: str) -> None:
+def test_backfill_more_calls_than_a_query_returns_saves_all(quiet: SimulatedAccount, database: str) -> None:
     for position in range(10_300):
         call_at(quiet, NOON - 5 * HOUR + position // 4)
     with polled(quiet, archive=Archive(database), served={"rate_limit": 6000}) as world:
@@ -107,7 +103,7 @@ def test_more_calls_in_the_past_than_a_query_gives(quiet: SimulatedAccount, data
     assert len(kept(database)) == 10_300
 
 
-def test_calls_that_were_removed_are_neither_read_nor_counted_again(
+def test_retention_removed_calls_are_not_counted_again_by_a_backfill(
     database: str, quiet: SimulatedAccount
 ) -> None:
     with polled(quiet, archive=Archive(database)) as world:
@@ -129,7 +125,7 @@ def test_calls_that_were_removed_are_neither_read_nor_counted_again(
         assert world.scrape().sum("aircall_calls_total") == 20
 
 
-def test_metrics_tell_how_far_back_calls_reach(quiet: SimulatedAccount) -> None:
+def test_archive_complete_from_after_a_backfill_is_its_beginning(quiet: SimulatedAccount) -> None:
     with polled(quiet, storage=Storage(backfill=Duration(5 * HOUR))) as world:
         world.poll()
         scrape = world.scrape()

@@ -1,4 +1,4 @@
-"""The bench that lets everything fail at random: a short run of it, and that it notices what is wrong."""
+"""The chaos harness: a short run, and the differences that it reports in falsified results."""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Clients as people run them, with options of their own: a real Prometheus, and curl."""
+"""Prometheus and curl as clients of an exporter with TLS and passwords."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,9 +10,10 @@ import pytest
 import requests
 import yaml
 
+from harness.addresses import free_address
 from tests.support.authority import HASH, MUTUAL, PASSWORD, TLS, USER, Authority, common_name, exporter
 from tests.support.running import Running, eventually
-from tests.support.stack import free_address, program, served
+from tests.support.stack import program, served
 
 USERS = {"basic_auth_users": {USER[0]: HASH}}
 
@@ -41,7 +42,7 @@ def prometheus(tmp_path: Path, jobs: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def health(address: str) -> dict[str, tuple[str, str]]:
-    """How each job fares, and its last error."""
+    """Return the health of the target of each job, and its last error."""
     targets = requests.get(f"http://{address}/api/v1/targets", timeout=5).json()["data"]["activeTargets"]
     return {each["labels"]["job"]: (each["health"], each["lastError"]) for each in targets}
 
@@ -53,10 +54,10 @@ def all_known(found: dict[str, tuple[str, str]], jobs: int) -> dict[str, tuple[s
     return found
 
 
-def test_prometheus_with_and_without_what_it_needs(
+def test_prometheus_scrape_that_lacks_one_requirement_fails(
     authority: Authority, tmp_path: Path, password_file: str
 ) -> None:
-    """One that has everything, and for each thing one that lacks it."""
+    """There is a job that meets all requirements, and for each requirement one that does not."""
     files = {name: str(authority.directory / name) for name in ("ca.pem", "client.pem", "client.key")}
     certificate = {"cert_file": files["client.pem"], "key_file": files["client.key"]}
     with exporter(authority, {"tls_server_config": MUTUAL} | USERS) as guarded:
@@ -67,7 +68,7 @@ def test_prometheus_with_and_without_what_it_needs(
             "tls_config": {"ca_file": files["ca.pem"]} | certificate,
             "static_configs": [{"targets": [guarded.url.removeprefix("http://")]}],
         }
-        lacking = {
+        lacking: dict[str, dict[str, Any]] = {
             "password": {"basic_auth": {"username": USER[0], "password": "wrong"}},
             "user": {"basic_auth": None},
             "certificate": {"tls_config": {"ca_file": files["ca.pem"]}},
@@ -88,7 +89,7 @@ def test_prometheus_with_and_without_what_it_needs(
             assert "unknown authority" in problems["authority"]
 
 
-def test_prometheus_goes_on_when_certificate_and_password_change(
+def test_prometheus_scrape_after_a_change_of_certificate_and_password_succeeds(
     authority: Authority, tmp_path: Path
 ) -> None:
     authority.issue("renewed", "first")
@@ -117,14 +118,14 @@ def last_scrape(address: str) -> str:
 
 
 def curl(one: Running, scheme: str, *options: str) -> tuple[int, str]:
-    """Curl's exit code, and the status of the answer."""
+    """Return curl's exit code, and the status of the response."""
     url = one.url.replace("http://", f"{scheme}://") + "/metrics"
-    asked = [program("curl", "curl"), "-sS", "-o", "/dev/null", "-w", "%{http_code}", *options, url]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=20)
+    command = [program("curl", "curl"), "-sS", "-o", "/dev/null", "-w", "%{http_code}", *options, url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
     return done.returncode, done.stdout
 
 
-def test_curl_with_a_password(authority: Authority) -> None:
+def test_curl_password_is_required_is_answered_200_only_with_it(authority: Authority) -> None:
     with exporter(authority, USERS) as one:
         assert curl(one, "http") == (0, "401")
         assert curl(one, "http", "-u", f"{USER[0]}:wrong") == (0, "401")
@@ -133,7 +134,7 @@ def test_curl_with_a_password(authority: Authority) -> None:
         assert curl(one, "http", "--digest", "-u", f"{USER[0]}:{PASSWORD}") == (0, "401")
 
 
-def test_curl_with_certificates(authority: Authority) -> None:
+def test_curl_tls_is_required_succeeds_only_with_valid_certificates(authority: Authority) -> None:
     place = authority.directory
     ca = ("--cacert", str(place / "ca.pem"))
     client = ("--cert", str(place / "client.pem"), "--key", str(place / "client.key"))

@@ -1,8 +1,8 @@
-"""Wrong clocks, Aircall's or the machine's: nothing is deleted, lost, counted twice or left uncounted."""
+"""Calls and counters while Aircall's clock or the machine's clock is wrong."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 from sqlalchemy import create_engine, select
@@ -16,7 +16,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, kept, plan, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.recovery import read_whole
-from tests.support.webhook_world import told
+from tests.support.webhook_world import polled_with_events
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 STOP = 3 * HOUR
@@ -24,6 +24,7 @@ BRIEFLY = 20.0
 RETENTION = Storage(retention=Duration(30 * DAY), backfill=Duration(4 * HOUR))
 
 Which = Literal["date", "machine"]
+When = Literal["from the start", "for 20 s", "after a restart"]
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class WrongClock:
 
     which: Which
     error: float
-    when: Literal["from the start", "for 20 s", "after a restart"]
+    when: When
 
     def __str__(self) -> str:
         size = Duration(abs(self.error))
         return f"{self.which} {size} {'ahead' if self.error > 0 else 'behind'} {self.when}"
 
     def served(self, run: int) -> dict[str, float]:
-        """How the API is served in the first or second `run` of the exporter."""
+        """Return the properties of the API in the first or second `run` of the exporter."""
         if self.when != ("from the start", "after a restart")[run - 1]:
             return {}
         return {"date_error": self.error} if self.which == "date" else {"clock_skew": -self.error}
@@ -51,16 +52,17 @@ class WrongClock:
             world.time.wall_error = error
 
 
+SIZES: dict[When, tuple[float, ...]] = {
+    "from the start": (10 * MINUTE, 40 * DAY),
+    "for 20 s": (DAY,),
+    "after a restart": (DAY, 200 * DAY),
+}
 CASES = [
     WrongClock(which, sign * size, when)
-    for when, sizes in {
-        "from the start": (10 * MINUTE, 40 * DAY),
-        "for 20 s": (DAY,),
-        "after a restart": (DAY, 200 * DAY),
-    }.items()
+    for when, sizes in SIZES.items()
     for size in sizes
     for sign in (1, -1)
-    for which in ("date", "machine")
+    for which in get_args(Which)
 ]
 
 
@@ -114,7 +116,7 @@ def live(database: str, account: SimulatedAccount, wrong: WrongClock, run: int):
 
 
 def test_restart_progress_of_the_future_is_withdrawn_and_no_call_is_lost(tmp_path: Path) -> None:
-    """As an exporter could store it while both clocks were a day ahead."""
+    """An exporter could save such progress while both clocks were a day ahead."""
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     account = SimulatedAccount(users=12, calls_per_hour=200, seed=3, start=NOON, history=0)
     right = WrongClock("date", 0, "for 20 s")
@@ -126,7 +128,6 @@ def test_restart_progress_of_the_future_is_withdrawn_and_no_call_is_lost(tmp_pat
     ahead = replace(
         progress,
         covered=((progress.covered[0][0], progress.covered[-1][1] + int(DAY)),),
-        counted_from=NOON + DAY,
         swept=tuple(swept + int(DAY) for swept in progress.swept),
     )
     archive.save(Batch(progress=ahead))
@@ -148,12 +149,14 @@ def test_restart_progress_of_the_future_is_withdrawn_and_no_call_is_lost(tmp_pat
 
 @pytest.mark.parametrize("error", [DAY, -DAY])
 @pytest.mark.parametrize("when", ["from the start", "later"])
-def test_transfer_while_date_is_wrong_is_seen(error: float, when: str) -> None:
+def test_transfer_while_date_is_wrong_is_shown(error: float, when: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, users = next((number.id, sorted(number.user_ids)) for number in account.numbers.values())
     begun = account.ring_in(number, "+33 1 11 11 11 11", at=NOON)
     account.answer(begun.id, users[0], at=NOON + 5)
-    with told(account, served={"date_error": error if when == "from the start" else 0}) as world:
+    with polled_with_events(
+        account, served={"date_error": error if when == "from the start" else 0}
+    ) as world:
         world.live_until_complete()
         world.aircall.date_error = error
         for user in (users[1], users[0]):

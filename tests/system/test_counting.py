@@ -1,6 +1,5 @@
-"""Which calls are counted: decided once, at the first start, however late the archive opens afterwards."""
+"""Which calls are counted: this is decided once, at the first start, also if the archive opens later."""
 
-import pytest
 from msgspec.structs import replace
 from sqlalchemy import create_engine
 
@@ -15,16 +14,10 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
 from harness.unavailable_archive import Away
 from tests.support.archive_contents import rows
-from tests.support.calls import HOUR, call_event, calls_total, hear, live, missed_call
+from tests.support.calls import HOUR, apply_event, call_event, calls_total, live, missed_call
 
 
-@pytest.fixture
-def account() -> SimulatedAccount:
-    """Return a quiet company, which only the test changes."""
-    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
-
-
-def test_an_archive_that_opens_late_keeps_calls_before_the_first_start_uncounted(
+def test_counting_archive_opens_late_leaves_older_calls_uncounted(
     database: str, account: SimulatedAccount
 ) -> None:
     for minute in range(30, 530):
@@ -41,7 +34,7 @@ def test_an_archive_that_opens_late_keeps_calls_before_the_first_start_uncounted
         assert calls_total(world) == 10
 
 
-def test_an_activity_period_raised_by_reload_before_the_archive_opens_counts_nothing_more(
+def test_counting_period_raised_before_the_archive_opens_counts_no_more_calls(
     database: str, account: SimulatedAccount
 ) -> None:
     for minute in range(60):
@@ -59,7 +52,7 @@ def test_an_activity_period_raised_by_reload_before_the_archive_opens_counts_not
     assert live(database, account, 60, activity_period=Duration(HOUR)) == 15
 
 
-def test_an_end_that_an_event_reports_before_the_archive_opens_is_counted(
+def test_counting_end_by_an_event_before_the_archive_opens_is_counted(
     database: str, account: SimulatedAccount
 ) -> None:
     number, user = next((n.id, min(n.user_ids)) for n in account.numbers.values() if n.user_ids)
@@ -74,7 +67,7 @@ def test_an_end_that_an_event_reports_before_the_archive_opens_is_counted(
     archive.away = True
     with polled(account, archive=archive) as world:
         world.live(1)
-        hear(world, call_event("call.ended", call, world.time.now))
+        apply_event(world, call_event("call.ended", call, world.time.now))
         world.live(60)
         archive.away = False
         world.live(60)
@@ -82,24 +75,24 @@ def test_an_end_that_an_event_reports_before_the_archive_opens_is_counted(
     assert [row.counted for row in rows(database)] == [True]
 
 
-def test_a_call_that_was_missed_while_the_exporter_was_off_is_counted_whatever_reads_it_first(
+def test_counting_call_missed_while_the_exporter_was_off_is_counted_by_any_source(
     database: str, account: SimulatedAccount
 ) -> None:
     """Each of these calls began before the activity period of the start that reads it."""
     live(database, account, 60)
     now = NOON + 3 * HOUR
-    by_poll, by_event, by_errand, by_reload = (
+    by_poll, by_event, by_request, by_reload = (
         missed_call(account, now - ago) for ago in (90, 100, 600, 1200)
     )
     account.advance(now)
     archive = Away(database)
     archive.away = True
     with polled(account, archive=archive, activity_period=Duration(30)) as world:
-        errand = OnDemandRequest(lambda: call_fetchers.fetch_call(world.poller.account, by_errand.id))
-        world.poller.submit(errand)
+        request = OnDemandRequest(lambda: call_fetchers.fetch_call(world.poller.account, by_request.id))
+        world.poller.submit(request)
         world.live(30)
-        hear(world, call_event("call.ended", by_event, world.time.now))
-        assert {by_poll.id, by_event.id, by_errand.id} <= world.poller.account.calls.calls.keys()
+        apply_event(world, call_event("call.ended", by_event, world.time.now))
+        assert {by_poll.id, by_event.id, by_request.id} <= world.poller.account.calls.calls.keys()
         world.settings = replace(world.settings, activity_period=Duration(HOUR))
         world.poller.configure(world.settings, world.client)
         world.live(60)
@@ -109,10 +102,10 @@ def test_a_call_that_was_missed_while_the_exporter_was_off_is_counted_whatever_r
         assert calls_total(world) == 4
 
 
-def test_a_call_that_ends_after_the_first_start_is_counted_however_early_it_began(
+def test_counting_early_call_that_ends_after_the_first_start_is_counted(
     database: str, account: SimulatedAccount
 ) -> None:
-    """It ends before the exporter has read that it goes on."""
+    """It ends before the exporter has fetched it as a call in progress."""
     begun = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=NOON - 6000)
     before = missed_call(account, NOON - 6000, seconds=6000 - 1)
     archive = Away(database)
@@ -122,7 +115,7 @@ def test_a_call_that_ends_after_the_first_start_is_counted_however_early_it_bega
             world.step(world.time.now + 60)
         world.time.now += 1
         account.miss(begun.id, "short_abandoned", at=world.time.now)
-        hear(world, call_event("call.ended", begun, world.time.now))
+        apply_event(world, call_event("call.ended", begun, world.time.now))
         world.live(60)
         archive.away = False
         world.live(60)
@@ -130,7 +123,7 @@ def test_a_call_that_ends_after_the_first_start_is_counted_however_early_it_bega
     assert {row.id: row.counted for row in rows(database)} == {begun.id: True, before.id: False}
 
 
-def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_counted(
+def test_counting_call_looked_up_before_the_first_poll_is_counted(
     database: str, account: SimulatedAccount
 ) -> None:
     call = missed_call(account, NOON - 60)
@@ -143,9 +136,7 @@ def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_co
         assert calls_total(world) == 1
 
 
-def test_a_decision_that_a_wrong_clock_made_for_the_future_is_made_again(
-    database: str, account: SimulatedAccount
-) -> None:
+def test_counting_decision_for_the_future_is_made_again(database: str, account: SimulatedAccount) -> None:
     live(database, account, 60)
     engine = create_engine(database)
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""Which calls are counted stays as the first start decided it, whichever clock is wrong at a later start."""
+"""The decision of the first start which calls are counted, while a clock is wrong at a later start."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def decision(database: str) -> Counting | None:
 
 
 def live_and_call(world: Polled, account: SimulatedAccount) -> float:
-    """Let a caller be missed while the exporter runs; return how many calls are counted then."""
+    """Let a caller be missed while the exporter runs. Returns how many calls are counted."""
     world.live(60)
     missed_call(account, account.now)
     world.live(60)
@@ -91,7 +91,7 @@ def test_decision_date_is_wrong_while_running_and_after_a_kill_stays(
 def test_decision_for_the_future_is_replaced_once_both_clocks_agree_and_counts_from_then(
     account: SimulatedAccount, tmp_path: Path
 ) -> None:
-    """As a machine without `Date` made it, whose clock was a day ahead."""
+    """A machine whose clock is a day ahead decides so if Aircall sends no `Date`."""
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     live(database, account, 60)
     engine = create_engine(database)
@@ -111,7 +111,7 @@ def test_decision_for_the_future_is_replaced_once_both_clocks_agree_and_counts_f
     starts=st.tuples(st.floats(-DAY, DAY), st.floats(-DAY, DAY)),
     certain=st.tuples(st.booleans(), st.booleans()),
 )
-def test_is_replaced_by_only_if_certain_now_and_not_then_and_of_the_future(
+def test_counting_of_the_future_is_replaced_only_if_uncertain_then_and_certain_now(
     starts: tuple[float, float], certain: tuple[bool, bool]
 ) -> None:
     then, now = (Counting(start, start + 900, sure) for start, sure in zip(starts, certain, strict=True))

@@ -1,4 +1,4 @@
-"""Whenever exporters start, die, and can open the archive: each call is counted once, or not at all."""
+"""Which calls are counted if exporters start, end and open the archive at random times."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from harness.expected_counts import counted, to_be_counted
 from harness.simulated_time import NOON, Polled, SimulatedTime
 from harness.unavailable_archive import Away
 from tests.support.archive_contents import rows
-from tests.support.calls import call_event, hear
+from tests.support.calls import apply_event, call_event
 
 PERIODS = st.sampled_from((30, 900, 7200))
 DELIVERED = st.sampled_from(("at once", "late", "never"))
@@ -47,7 +47,7 @@ steps = st.lists(
 
 
 class Threaded(Polled):
-    """What the archive reports reaches the poller later, as it does between two threads."""
+    """A poller that receives the reports of the archive later, as it does between two threads."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
@@ -75,6 +75,7 @@ class Script:
         self.account = SimulatedAccount(users=4, calls_per_hour=0, start=NOON, history=7000)
         self.aircall = SimulatedAircall(self.account, clock=self.time, rate_limit=6000)
         self.world: Polled | None = None
+        self.archive = Away(database)
         self.locked = False
         self.going_on: list[int] = []
         self.late: list[Event] = []
@@ -92,9 +93,9 @@ class Script:
         self.start(period)
 
     def start(self, period: int) -> None:
-        archive = Away(self.database)
-        archive.away = self.locked
-        self.world = Threaded(self.aircall, self.time, archive, activity_period=Duration(period))
+        self.archive = Away(self.database)
+        self.archive.away = self.locked
+        self.world = Threaded(self.aircall, self.time, self.archive, activity_period=Duration(period))
 
     def raise_period(self, period: int) -> None:
         if self.world is not None:
@@ -105,7 +106,7 @@ class Script:
         """Kill the exporter, which loses unsaved data."""
         if self.world is not None:
             self.world.client.close()
-            self.world.writer._archive.close()
+            self.archive.close()
             self.world = None
         self.time.now += off
         self.account.advance(self.time.now)
@@ -113,7 +114,7 @@ class Script:
     def lock(self, locked: bool) -> None:
         self.locked = locked
         if self.world is not None:
-            self.world.writer._archive.away = locked
+            self.archive.away = locked
 
     def live(self, seconds: float) -> None:
         if self.world is None:
@@ -135,11 +136,11 @@ class Script:
     def deliver(self, _: None = None) -> None:
         if self.world is not None and self.world.poller.ready_for_events:
             for event in self.late:
-                hear(self.world, event)
+                apply_event(self.world, event)
             self.late = []
 
     def check_decision(self) -> None:
-        """Which calls count is decided once."""
+        """Assert that the decision which calls count has not changed."""
         engine = create_engine(self.database)
         with engine.connect() as connection:
             decided = metadata_table.counting(connection) if inspect(connection).has_table("state") else None
@@ -148,7 +149,7 @@ class Script:
         self.decided = decided
 
     def finish(self) -> None:
-        """Let everything be read and saved."""
+        """Let the time go on until all calls are fetched and saved."""
         self.lock(False)
         if self.world is None:
             self.start(900)
@@ -161,7 +162,7 @@ class Script:
             if not unread and account.calls.active.keys() == set(self.going_on):
                 break
         else:
-            raise AssertionError("something is never read")
+            raise AssertionError(f"not fetched: {unread}")
         self.live(40)
 
     def _ring(self, at: float) -> int:
@@ -172,7 +173,7 @@ class Script:
         if delivered == "late":
             self.late.append(event)
         if delivered == "at once" and self.world is not None and self.world.poller.ready_for_events:
-            hear(self.world, event)
+            apply_event(self.world, event)
 
 
 def run(script: Script, first_start: int | None, todo: list) -> None:
@@ -187,11 +188,13 @@ def run(script: Script, first_start: int | None, todo: list) -> None:
         assert script.world is not None
         scrape = script.world.scrape()
         script.kill(0)
+    decided = script.decided
+    assert decided.ended_from is not None
     expected = {
         call.id
         for call in script.account.calls.values()
         if call.ended_at is not None
-        and (call.started_at >= script.decided.started_from or call.ended_at >= script.decided.ended_from)
+        and (call.started_at >= decided.started_from or call.ended_at >= decided.ended_from)
     }
     assert {row.id for row in rows(script.database) if row.counted} == expected
     totals = {tuple(json.loads(row.key)): row.value for row in rows(script.database, "totals")}

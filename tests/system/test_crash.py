@@ -1,4 +1,4 @@
-"""The exporter as a real process on a real database, and either of them gone at any moment."""
+"""The exporter as a process on a database, while either of them is killed or stopped at any moment."""
 
 import json
 import time
@@ -37,21 +37,21 @@ class Moment:
     in_transaction: bool
 
 
-def any_moment(random: Random) -> Moment:
+def random_moment(random: Random) -> Moment:
     once_saved = random.random() < 0.5
     request = random.randint(1, 3 if once_saved else REQUESTS_OF_A_START)
     return Moment(request, once_saved, in_transaction=random.random() < 0.5)
 
 
-def test_fifty_kills_in_a_busy_hour_lose_and_double_nothing(database: str, tmp_path: Path) -> None:
-    """The activity period is so short that no start reads again what an earlier one has lost."""
+def test_exporter_killed_50_times_in_a_busy_hour_counts_each_call_once(database: str, tmp_path: Path) -> None:
+    """The activity period is short, so that no start fetches again the calls that an earlier one has lost."""
     company, random = Company(database, tmp_path, seconds_per_request=1.5), Random("any moment")
     moments = [Moment(1, once_saved=True, in_transaction=False)]
-    moments += [any_moment(random) for _ in range(KILLS - 1)]
+    moments += [random_moment(random) for _ in range(KILLS - 1)]
     with company.aircall, watching(database) as connection:
         for death, moment in enumerate(moments, 1):
             kill(company, moment, connection)
-            assert_archive_is_true_to_itself(company)
+            assert_archive_is_consistent(company)
             company.leap(company.start + HOUR * death / KILLS)
         company.leap(company.start + 4 * HOUR)
         with company.exporter() as exporter:
@@ -61,42 +61,42 @@ def test_fifty_kills_in_a_busy_hour_lose_and_double_nothing(database: str, tmp_p
 
 
 def kill(company: Company, moment: Moment, connection: Connection) -> None:
-    """Start an exporter and kill it, `connection` telling when it is in a transaction."""
-    before, reached, requests = company.progress(), Hang(), count(1)
-    asked = Fault(lambda _: next(requests) == moment.request, reached)
-    company.aircall.faults[:] = [] if moment.once_saved else [asked]
+    """Start an exporter and kill it, if necessary in a transaction, which `connection` shows."""
+    before, hang, requests = company.progress(), Hang(), count(1)
+    fault = Fault(lambda _: next(requests) == moment.request, hang)
+    company.aircall.faults[:] = [] if moment.once_saved else [fault]
     with company.exporter() as exporter:
         if moment.once_saved:
             eventually(lambda: company.progress() != before)
-            company.aircall.faults.append(asked)
+            company.aircall.faults.append(fault)
         if moment.in_transaction:
-            reached.released.set()
-        assert reached.reached.wait(30), exporter.lines
+            hang.released.set()
+        assert hang.reached.wait(30), exporter.lines
         deadline = time.monotonic() + 30
         while moment.in_transaction and not is_in_transaction(connection):
             assert time.monotonic() < deadline, exporter.lines
         exporter.kill()
-    reached.released.set()
+    hang.released.set()
     company.aircall.faults.clear()
 
 
-def assert_archive_is_true_to_itself(company: Company) -> None:
+def assert_archive_is_consistent(company: Company) -> None:
     """Assert that the archive has all calls of its fetched ranges, and all calls that it has counted."""
     with company.looking() as connection:
         if not inspect(connection).has_table("state"):
             return
         progress = metadata_table.progress(connection)
-        kept = connection.execute(select(schema.calls)).all()
+        archived = connection.execute(select(schema.calls)).all()
         totals = connection.execute(select(schema.totals)).all()
     covered = progress.covered if progress else ()
-    read = {
+    covered_calls = {
         call.id
         for call in company.account.calls.values()
         if any(first <= call.started_at <= last for first, last in covered)
     }
-    assert read <= {row.id for row in kept}
+    assert covered_calls <= {row.id for row in archived}
     counted_calls = sum(row.value for row in totals if json.loads(row.key)[0] == "calls")
-    assert counted_calls == sum(row.counted for row in kept)
+    assert counted_calls == sum(row.counted for row in archived)
 
 
 @contextmanager
@@ -124,7 +124,9 @@ def is_in_transaction(connection: Connection) -> bool:
     return False
 
 
-def test_postgresql_that_goes_and_comes_back_costs_nothing(postgres_server: Postgres, tmp_path: Path) -> None:
+def test_postgresql_stopped_and_started_again_loses_no_call(
+    postgres_server: Postgres, tmp_path: Path
+) -> None:
     company = Company(postgres_server.database("gone"), tmp_path, seconds_per_request=10)
     with company.aircall, company.exporter() as exporter:
         eventually(lambda: Scrape.at(exporter.url).sum("aircall_calls_total") > 0)
@@ -136,12 +138,12 @@ def test_postgresql_that_goes_and_comes_back_costs_nothing(postgres_server: Post
             for _ in range(8):
                 scrape = company.until_polled(exporter)
                 for dataset in ("calls", "availabilities"):
-                    age = scrape.value("aircall_dataset_age_seconds", dataset=dataset)
+                    age = scrape.number("aircall_dataset_age_seconds", dataset=dataset)
                     assert age < time.monotonic() - gone_at
                 assert scrape.value("aircall_archive_up") == 0
                 assert scrape.value("aircall_up") == 1
             assert scrape.sum("aircall_calls_total") == before.sum("aircall_calls_total")
-            assert scrape.value("aircall_archive_pending_calls") > 10
+            assert scrape.number("aircall_archive_pending_calls") > 10
         finally:
             postgres_server.start()
         eventually(lambda: Scrape.at(exporter.url).value("aircall_archive_up") == 1, within=60)

@@ -1,4 +1,4 @@
-"""No answer uses up the memory or adds series without end: what is beyond a limit is left out and counted."""
+"""Limits on the data of responses: objects and texts beyond a limit are left out and counted."""
 
 import itertools
 import tracemalloc
@@ -50,7 +50,7 @@ IDS = itertools.count(10**9)
 
 
 def endless(content: Any) -> None:
-    """Fill each list with objects that nobody has seen, and link to more."""
+    """Fill each list with new objects, and link to a next page."""
     for key in LISTS[:3]:
         if key in content:
             content[key] = [
@@ -65,33 +65,33 @@ def test_list_without_end_is_given_up_and_keeps_a_bounded_number(small: None, pa
     with capture_logs() as lines, polled(account, served={"rate_limit": 6000}) as world:
         world.live_until_complete()
         before = {str(user) for user in account.users}
-        world.aircall.faults.append(Fault(lambda asked: asked == path, faults.edited(endless)))
+        world.aircall.faults.append(Fault(lambda requested: requested == path, faults.edited(endless)))
         world.poller.refresh()
         world.live(120)
         scrape = world.scrape()
         known = world.poller.account
-        for kept in (
+        for objects in (
             known.directory.users,
             known.directory.members,
             known.directory.numbers,
             known.presence.users,
         ):
-            assert len(kept) <= 300
+            assert len(objects) <= 300
         assert scrape.labels("aircall_user_info", "user_id") >= before
-        assert scrape.value(EXCEEDED, limit="pages") >= 1
-        assert scrape.value("aircall_polls_total", dataset=path.rpartition("/")[2], result="error") >= 1
+        assert scrape.number(EXCEEDED, limit="pages") >= 1
+        assert scrape.number("aircall_polls_total", dataset=path.rpartition("/")[2], result="error") >= 1
     assert warned(lines, "pages") == 1
 
 
-def drive(asking: Any, answers: Callable[[Any], Page[Any]], most: int) -> int:
-    """Answer each request of a reading; return how many there were until it ended."""
-    request = next(asking)
-    for asked in range(1, most):
+def drive(fetch: Any, respond: Callable[[Any], Page[Any]], most: int) -> int:
+    """Respond to each request of a fetch. Returns how many there were until it ended."""
+    request = next(fetch)
+    for requests in range(1, most):
         try:
-            request = asking.send(Response(answers(request), 0.0))
+            request = fetch.send(Response(respond(request), 0.0))
         except (StopIteration, TooManyObjectsError):
-            return asked
-    raise AssertionError(f"still asking after {most} requests")
+            return requests
+    raise AssertionError(f"the fetch has not ended after {most} requests")
 
 
 def test_query_of_tiny_pages_without_end_is_given_up() -> None:
@@ -103,17 +103,17 @@ def test_query_of_tiny_pages_without_end_is_given_up() -> None:
     assert drive(paginate(endpoints.teams(), lambda *_: None), page, 3000) <= limits.MAX_PAGES
 
 
-def test_calls_without_end_end_at_the_cap_of_a_query() -> None:
+def test_calls_without_end_stop_at_the_limit_of_a_query() -> None:
     ids = itertools.count()
 
     def page(_: Any) -> Page[Any]:
         return Page((), 50, frozenset(range(next(ids) * 50, next(ids) * 50)), f"?page={next(ids)}")
 
-    asked = drive(paginate(endpoints.calls(0), lambda *_: None, endpoints.MAX_CALLS_PER_QUERY), page, 300)
-    assert asked == endpoints.MAX_CALLS_PER_QUERY // 50
+    requests = drive(paginate(endpoints.calls(0), lambda *_: None, endpoints.MAX_CALLS_PER_QUERY), page, 300)
+    assert requests == endpoints.MAX_CALLS_PER_QUERY // 50
 
 
-def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_answer() -> None:
+def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_response() -> None:
     account, ids, now = Account(Settings()), itertools.count(1), int(NOON)
 
     def page(_: Any) -> Page[CallWithDetails]:
@@ -125,7 +125,7 @@ def test_calls_that_ignore_the_bounds_of_a_query_are_an_invalid_answer() -> None
         drive(fetch_window(now - 900, now, account.apply_call_page), page, 1000)
 
 
-def test_calls_in_memory_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_in_memory_beyond_the_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.account.account.MAX_CALLS", 10)
     account = Account(Settings())
     calls = tuple(
@@ -145,7 +145,7 @@ def test_list_page_of_too_many_items_is_cut() -> None:
     assert (calls.malformed, calls.exceeded) == (limits.MAX_PAGE_ITEMS, Counter(page_items=1))
 
 
-def test_next_page_link_without_end_is_an_invalid_answer() -> None:
+def test_next_page_link_that_is_too_long_is_an_invalid_response() -> None:
     body = b'{"users": [], "meta": {"next_page_link": "https://x/?a=%s"}}' % (b"x" * 5000)
     with pytest.raises(InvalidResponseError, match="next_page_link has"):
         decode_page(body, "users", User)
@@ -181,17 +181,17 @@ def test_user_text_that_is_too_long_is_cut(field: str) -> None:
     ids=lambda value: value if isinstance(value, str) and len(value) < 50 else "",
 )
 @pytest.mark.parametrize("status", ["answered", "done"])
-def test_call_with_too_much_of_something_keeps_little(field: str, value: object, status: str) -> None:
+def test_call_with_too_large_fields_takes_little_memory(field: str, value: object, status: str) -> None:
     call = {"id": 1, "direction": "inbound", "status": status, "started_at": NOON, field: value}
     body = msgspec.json.encode({"calls": [call | {"started_at": int(NOON)}]})
     decode_calls(body)  # fills caches
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     page = decode_calls(body)
-    kept = tracemalloc.get_traced_memory()[0] - before
+    taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert len(page.items) == 1
-    assert kept < 60_000
+    assert taken < 60_000
 
 
 def test_missed_call_reasons_without_end_become_other() -> None:
@@ -209,12 +209,12 @@ def test_missed_call_reasons_without_end_become_other() -> None:
         for family in ("aircall_missed_calls_total", "aircall_number_period_missed_calls"):
             assert len(scrape.labels(family, "reason")) <= limits.MAX_WORDS + 10
         assert scrape.sum("aircall_missed_calls_total") == reasons
-        assert scrape.value("aircall_missed_calls_total", number_id=number, reason="other") >= 100
-        assert scrape.value(EXCEEDED, limit="missed_call_reasons") >= 100
+        assert scrape.number("aircall_missed_calls_total", number_id=number, reason="other") >= 100
+        assert scrape.number(EXCEEDED, limit="missed_call_reasons") >= 100
     assert warned(lines, "missed_call_reasons") == 1
 
 
-def test_missed_call_reasons_stay_apart_after_a_restart(tmp_path: Any) -> None:
+def test_missed_call_reasons_after_a_restart_stay_apart(tmp_path: Any) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     database = f"sqlite:///{tmp_path}/archive.sqlite"
@@ -269,7 +269,7 @@ def test_memberships_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPat
     assert lists.limits["assignments"] > 0
 
 
-def test_names_of_ever_new_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_beyond_the_limit_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.account.directory.MAX_NAMES", 100)
     account = Account(Settings())
     for id_ in range(1000):
@@ -279,7 +279,7 @@ def test_names_of_ever_new_objects_are_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert len(account.directory.drain_new_names()) == 100
 
 
-def test_calls_that_wait_for_their_teams_are_read_back_from_the_archive(
+def test_calls_waiting_for_teams_beyond_the_limit_are_read_from_the_archive(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     for module in (ledger, store):
@@ -293,7 +293,7 @@ def test_calls_that_wait_for_their_teams_are_read_back_from_the_archive(
         world.live(900)
         waiting = world.poller.account.ledger.pending_team_counts
         assert 20 <= len(waiting) <= 30
-        assert world.scrape().value(EXCEEDED, limit="calls_waiting_for_teams") > 30
+        assert world.scrape().number(EXCEEDED, limit="calls_waiting_for_teams") > 30
         world.aircall.faults.clear()
         world.live(600)
         world.freeze()
@@ -304,6 +304,6 @@ def test_calls_that_wait_for_their_teams_are_read_back_from_the_archive(
     assert warned(lines, "calls_waiting_for_teams") == 1
 
 
-def test_limits_are_all_exposed_from_the_start(world: Polled) -> None:
+def test_limit_exceeded_at_the_start_is_0_for_every_limit(world: Polled) -> None:
     assert world.scrape().labels(EXCEEDED, "limit") == set(limits.LIMITS)
     assert world.scrape().sum(EXCEEDED) == 0

@@ -1,4 +1,4 @@
-"""Users, teams and numbers that come, go, move, and are called strange things."""
+"""The directory while users, teams and numbers are added, removed, moved and renamed."""
 
 import pytest
 import structlog
@@ -8,7 +8,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
 
 
-def test_a_user_who_is_not_listed_yet_is_called_by_his_id(world: Polled, account: SimulatedAccount) -> None:
+def test_user_not_listed_yet_is_shown_by_their_id(world: Polled, account: SimulatedAccount) -> None:
     team = next(iter(account.teams.values()))
     user = account.add_user("Ada Lovelace", team_ids=[team.id])
     while str(user.id) not in world.scrape().labels("aircall_user_availability_code", "user_id"):
@@ -21,7 +21,7 @@ def test_a_user_who_is_not_listed_yet_is_called_by_his_id(world: Polled, account
     assert scrape.labels("aircall_user_team_info", "team", user_id=user.id) == {team.name}
 
 
-def test_somebody_who_stays_unknown_is_looked_up_once(world: Polled, account: SimulatedAccount) -> None:
+def test_user_never_listed_causes_one_fetch_of_the_lists(world: Polled, account: SimulatedAccount) -> None:
     user = account.add_user("Ada Lovelace")
 
     def hide(content: dict) -> None:
@@ -33,7 +33,9 @@ def test_somebody_who_stays_unknown_is_looked_up_once(world: Polled, account: Si
     assert len([r for r in world.aircall.requests if r.path == "/v1/teams"]) == before + 1
 
 
-def test_a_user_who_left_is_gone_and_his_calls_stay_counted(world: Polled, account: SimulatedAccount) -> None:
+def test_user_removed_leaves_the_board_and_their_calls_stay_counted(
+    world: Polled, account: SimulatedAccount
+) -> None:
     user = next(iter(account.users.values()))
     number = account.numbers_of(user.id)[0]
     call = account.ring_in(number.id, "+33 1 11 11 11 11", at=world.time.now)
@@ -60,7 +62,7 @@ def test_a_user_who_left_is_gone_and_his_calls_stay_counted(world: Polled, accou
     )
 
 
-def test_renamed_and_moved_users_are_followed(world: Polled, account: SimulatedAccount) -> None:
+def test_user_renamed_and_moved_has_the_new_name_and_team(world: Polled, account: SimulatedAccount) -> None:
     user = next(iter(account.users.values()))
     old, new = account.add_team("Old"), account.add_team("New")
     old.user_ids.add(user.id)
@@ -78,9 +80,7 @@ def test_renamed_and_moved_users_are_followed(world: Polled, account: SimulatedA
     assert "New" in teams and "Old" not in teams
 
 
-def test_a_new_number_gets_its_users_without_waiting_for_hours(
-    world: Polled, account: SimulatedAccount
-) -> None:
+def test_number_added_has_its_users_within_a_minute(world: Polled, account: SimulatedAccount) -> None:
     number = account.add_number("Hotline", "+33 1 00 00 00 00", "FR", "Europe/Paris")
     user = next(iter(account.users))
     number.user_ids.add(user)
@@ -99,7 +99,7 @@ def test_a_new_number_gets_its_users_without_waiting_for_hours(
         ({"v2": False}, 3, 9, "/v1/users/"),
     ],
 )
-def test_assignments_are_read_from_the_smaller_side(
+def test_assignments_are_fetched_for_the_shorter_list(
     served: dict, users: int, numbers: int, expected: str
 ) -> None:
     account = SimulatedAccount(users=users, calls_per_hour=0, start=NOON)
@@ -108,17 +108,17 @@ def test_assignments_are_read_from_the_smaller_side(
     with polled(account, served=served) as world:
         world.live_until_complete()
         scrape = world.scrape()
-    asked = [
+    paths = [
         r.path for r in world.aircall.requests if r.path.startswith(expected) and "availabilit" not in r.path
     ]
-    assert len(asked) == min(len(account.users), len(account.numbers))
+    assert len(paths) == min(len(account.users), len(account.numbers))
     for number in account.numbers.values():
         users_of = scrape.labels("aircall_user_number_info", "user_id", number_id=number.id)
         assert users_of == {str(user) for user in number.user_ids}
 
 
 @pytest.mark.parametrize("served", [{"v2": False}, {"v1_users": False}, {}])
-def test_both_versions_of_users_are_read(served: dict) -> None:
+def test_users_one_api_version_missing_are_fetched_from_the_other(served: dict) -> None:
     with polled(SimulatedAccount(users=60, calls_per_hour=0, start=NOON), served=served) as world:
         world.live_until_complete()
         assert len(world.scrape().labels("aircall_user_info", "user_id")) == 60
@@ -129,7 +129,7 @@ def test_both_versions_of_users_are_read(served: dict) -> None:
         assert set(lists[-2:]) == {version}
 
 
-def test_only_some_teams(account: SimulatedAccount) -> None:
+def test_teams_setting_shows_only_these_teams_and_their_users(account: SimulatedAccount) -> None:
     shown = next(iter(account.teams.values()))
     with polled(account, teams=(shown.name, "Single Users")) as world:
         world.live_until_complete()
@@ -141,7 +141,9 @@ def test_only_some_teams(account: SimulatedAccount) -> None:
     assert len(scrape.labels("aircall_number_period_calls", "number_id")) == len(account.numbers)
 
 
-def test_an_availability_that_aircall_adds_later_is_unknown(world: Polled, account: SimulatedAccount) -> None:
+def test_availability_not_known_is_logged_once_and_shown_as_unknown(
+    world: Polled, account: SimulatedAccount
+) -> None:
     user = next(iter(account.users))
     account.set_availability(user, "on_the_moon", at=world.time.now)
     with structlog.testing.capture_logs() as logs:
@@ -153,7 +155,9 @@ def test_an_availability_that_aircall_adds_later_is_unknown(world: Polled, accou
     assert set(scrape.all("aircall_user_availability", user_id=user, state="unknown").values()) == {1}
 
 
-def test_time_in_each_state_adds_up(world: Polled, account: SimulatedAccount) -> None:
+def test_availability_seconds_after_changes_add_up_for_each_state(
+    world: Polled, account: SimulatedAccount
+) -> None:
     user = next(iter(account.users))
     account.set_availability(user, "do_not_disturb", at=world.time.now)
     world.live(120)
@@ -163,7 +167,7 @@ def test_time_in_each_state_adds_up(world: Polled, account: SimulatedAccount) ->
     scrape = world.scrape()
     team = scrape.labels("aircall_user_availability_code", "team_id", user_id=user).pop()
     seconds = {
-        state: scrape.value(
+        state: scrape.number(
             "aircall_user_availability_seconds_total", user_id=user, team_id=team, state=state
         )
         for state in ("do_not_disturb", "available", "unknown")
@@ -175,12 +179,12 @@ def test_time_in_each_state_adds_up(world: Polled, account: SimulatedAccount) ->
     assert changed == pytest.approx(begun, abs=12)
 
 
-def test_time_that_nobody_saw_is_unknown(world: Polled, account: SimulatedAccount) -> None:
+def test_availability_seconds_without_polls_are_unknown(world: Polled, account: SimulatedAccount) -> None:
     world.time.now += 3600
     world.poll()
     scrape = world.scrape()
     user = next(iter(account.users))
-    for value in scrape.all(
-        "aircall_user_availability_seconds_total", user_id=user, state="unknown"
-    ).values():
+    unknown = scrape.all("aircall_user_availability_seconds_total", user_id=user, state="unknown")
+    assert unknown
+    for value in unknown.values():
         assert value == pytest.approx(3600, abs=30)

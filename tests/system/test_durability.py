@@ -1,4 +1,4 @@
-"""What the exporter has saved is on disk before it is exposed: a power loss takes nothing back."""
+"""Saved data is on disk: the archive, the caller key and the webhook token."""
 
 import os
 import re
@@ -47,13 +47,16 @@ for number in range(20):
 def test_sqlite_archive_leaves_nothing_unsynced_once_a_batch_is_saved(tmp_path: Path) -> None:
     log = tmp_path / "calls.txt"
     calls = "trace=write,pwrite64,fsync,fdatasync"
-    strace = [program("strace", "strace"), "-f", "-y", "-e", calls, "-o", log]
-    command = [*strace, sys.executable, "-c", SAVE, tmp_path / "data"]
+    strace = [program("strace", "strace"), "-f", "-y", "-e", calls, "-o", str(log)]
+    command = [*strace, sys.executable, "-c", SAVE, str(tmp_path / "data")]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     unsynced: set[str] = set()
     saved = 0
     for line in log.read_text().splitlines():
-        call, path = re.match(r"\d+ +(\w+)\(\d+<([^>]*)>", line).groups() if "(" in line else ("", "")
+        found = re.match(r"\d+ +(\w+)\(\d+<([^>]*)>", line)
+        if found is None:  # such as the end of a thread
+            continue
+        call, path = found.groups()
         if call == "pwrite64" and "archive.sqlite" in path:
             unsynced.add(path)
         if call in ("fsync", "fdatasync"):
@@ -68,7 +71,7 @@ def test_sqlite_archive_leaves_nothing_unsynced_once_a_batch_is_saved(tmp_path: 
     ("configured", "in_force"),
     [("off", "on"), ("local", "local"), ("remote_write", "remote_write"), ("on", "on")],
 )
-def test_postgresql_archive_waits_for_the_disk_whatever_the_database_is_set_to(
+def test_postgresql_archive_with_any_synchronous_commit_waits_for_the_disk(
     postgres_server: Postgres, configured: str, in_force: str
 ) -> None:
     url = postgres_server.database("durable")
@@ -77,7 +80,7 @@ def test_postgresql_archive_waits_for_the_disk_whatever_the_database_is_set_to(
         database = connection.scalar(text("SELECT current_database()"))
         connection.execute(text(f'ALTER DATABASE "{database}" SET synchronous_commit = {configured}'))
     engine.dispose()
-    archive, found = Archive(url), []
+    archive, found = Archive(url), list[str | None]()
     archive.load()
     event.listen(
         archive._engine,
@@ -95,15 +98,15 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     found: list[Path] = []
     fsync = os.fsync
 
-    def noting(descriptor: int) -> None:
+    def log_and_sync(descriptor: int) -> None:
         found.append(Path(f"/proc/self/fd/{descriptor}").resolve())
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr(os, "fsync", log_and_sync)
     yield found
 
 
-def test_caller_key_is_on_disk_before_a_caller_is_hashed(tmp_path: Path, synced: list[Path]) -> None:
+def test_caller_key_after_it_is_made_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
     directory = tmp_path / "new" / "data"
     file = KeyFile(directory / "caller.key", made_here=True)
     file.make()
@@ -116,7 +119,7 @@ def test_caller_key_is_on_disk_before_a_caller_is_hashed(tmp_path: Path, synced:
     assert file.read().fingerprint
 
 
-def test_archive_directory_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
+def test_archive_directory_after_its_creation_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
     sqlite_url(str(tmp_path / "new" / "data"))
     assert synced == [tmp_path / "new", tmp_path]
     synced.clear()
@@ -124,7 +127,7 @@ def test_archive_directory_is_on_disk(tmp_path: Path, synced: list[Path]) -> Non
     assert synced == []
 
 
-def test_webhook_token_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
+def test_webhook_token_after_it_is_put_is_on_disk(tmp_path: Path, synced: list[Path]) -> None:
     with TokenFile(tmp_path / "webhook.token") as file:
         file.put("a token")
     assert [path.parent for path in synced] == [tmp_path, tmp_path.parent]

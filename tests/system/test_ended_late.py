@@ -1,4 +1,4 @@
-"""Calls that are done and have no `ended_at` at first, or never: each is counted once, with its talk time."""
+"""Calls that are done before they have an `ended_at`, or without one."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -22,15 +22,10 @@ from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, kept, plan, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.calls import call_event, hear
+from tests.support.calls import apply_event, call_event
 
 SETTLED = 2 * MAX_WAIT_S
 """Seconds after which everything is counted."""
-
-
-@pytest.fixture
-def account() -> SimulatedAccount:
-    return SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
 
 
 @pytest.fixture
@@ -108,7 +103,7 @@ def test_call_whose_end_comes_late_is_counted_once_with_it(
         end(account, call, world.time.now)
         hidden.add(call.id)
         if late.by_event:
-            hear(world, without_end(call_event("call.ended", call, world.time.now)))
+            apply_event(world, without_end(call_event("call.ended", call, world.time.now)))
         world.live(late.seconds)
         scrape = world.scrape()
         assert scrape.sum("aircall_calls_total") == 0
@@ -125,7 +120,7 @@ def test_call_whose_end_comes_late_is_counted_once_with_it(
 
 
 def without_end(event: Event) -> Event:
-    """Return the same event, by which the call has no end."""
+    """Return the same event with a call that has no end."""
     assert event.call
     call = msgspec.structs.replace(event.call.call, ended_at=None)
     return dataclasses.replace(event, call=event.call._replace(call=call))
@@ -151,7 +146,7 @@ def test_call_whose_end_comes_after_a_kill_is_counted_once_with_it(
     assert rows(database) == plan(account)
 
 
-def test_calls_that_never_get_an_end_are_counted_after_a_minute_and_cost_little(
+def test_calls_never_ended_are_counted_after_a_minute_with_few_requests(
     account: SimulatedAccount, hidden: set[int]
 ) -> None:
     with polled(account) as world:
@@ -183,10 +178,10 @@ def usual(world: Polled, seconds: float) -> int:
     return world.poller.budget.spent - before
 
 
-def test_old_calls_without_an_end_are_kept_at_once(
+def test_old_calls_without_an_end_are_saved_at_once(
     account: SimulatedAccount, hidden: set[int], tmp_path: Path
 ) -> None:
-    """As the past is read at a first start."""
+    """A first start fetches such calls of the past."""
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     for position in range(100):
         call = begin(account, NOON - 7300 - 60 * position)
@@ -201,7 +196,7 @@ def test_old_calls_without_an_end_are_kept_at_once(
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), min_size=1))
-def test_unended_waits_a_minute_from_the_first_look_at_most(looks: list[tuple[float, bool]]) -> None:
+def test_unended_call_read_several_times_waits_a_minute_at_most(looks: list[tuple[float, bool]]) -> None:
     unended, now, since = Unended(), NOON, None
     for pause, has_end in looks:
         now += pause
@@ -213,7 +208,7 @@ def test_unended_waits_a_minute_from_the_first_look_at_most(looks: list[tuple[fl
             since = None
 
 
-def test_unended_many_calls_wait_for_a_limited_number() -> None:
+def test_unended_many_calls_waits_for_a_limited_number() -> None:
     unended = Unended()
     waits = [
         unended.add(Call(number, "inbound", "done", int(NOON)), NOON)

@@ -1,4 +1,4 @@
-"""A user is never shown as free and in a call at the same time: external transfers, late availabilities."""
+"""Calls that a user transferred to an outside number: the user is not shown as free and in a call at once."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +16,7 @@ from harness.scrape import Scrape
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.account_changes import START, Counting, page, read_availabilities, read_users
 from tests.support.account_changes import calls as any_call
-from tests.support.webhook_world import told
+from tests.support.webhook_world import polled_with_events
 
 OUTSIDE = "+44 20 7946 0000"
 BUSY = ("in_call", "unknown")
@@ -87,7 +87,7 @@ def test_external_transfer_user_who_dials_does_not_show_the_old_call(transferred
 @pytest.mark.parametrize("late", [False, True])
 def test_external_transfer_event_ends_the_current_call_at_once(late: bool) -> None:
     account = SimulatedAccount(users=4, calls_per_hour=0, start=NOON)
-    with told(account) as world:
+    with polled_with_events(account) as world:
         world.live_until_complete()
         user = next(iter(account.users))
         call = account.ring_in(account.numbers_of(user)[0].id, "+33 1 11 11 11 11", at=world.time.now)
@@ -116,12 +116,12 @@ states = st.sampled_from(["available", "offline", "do_not_disturb", "in_call", "
     st.booleans(),
 )
 def test_board_any_calls_and_availabilities_never_contradict(
-    before: list, seen: dict[int, str], after: list, whole: bool
+    before: list, availabilities: dict[int, str], after: list, whole: bool
 ) -> None:
     account = Counting()
     read_users({1, 2, 3, 4})(account)
     account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in before]), START)
-    read_availabilities(seen, 50, whole)(account)
+    read_availabilities(availabilities, 50, whole)(account)
     account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in after]), START + 60)
     for row in account.board(0.0).users:
         assert row.current is None or row.state in BUSY

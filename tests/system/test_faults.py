@@ -1,4 +1,4 @@
-"""Aircall misbehaves, in every way of the table, and nothing is lost."""
+"""The exporter under each fault of the table."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,11 +17,13 @@ from harness.simulated_time import NOON, polled
 from tests.support.recovery import REQUESTS, read_whole, until_read
 
 LASTING = 90
-"""Seconds of misbehaviour, at least: up to the end of a minute, when Aircall's limit begins again."""
+"""Seconds of a fault at least. It lasts until the end of a minute, when Aircall's limit is reset."""
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: f"{trouble.fault}, {trouble.done}")
-def test_nothing_is_lost_and_the_board_is_never_wrong(trouble: Trouble, tmp_path: Path) -> None:
+def test_exporter_any_fault_of_aircall_loses_no_call_and_shows_nothing_wrong(
+    trouble: Trouble, tmp_path: Path
+) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
     account = SimulatedAccount(users=60, calls_per_hour=450, seed=7, start=NOON, history=0)
     with polled(account, served=trouble.served, archive=Archive(database), activity_period=PERIOD) as world:

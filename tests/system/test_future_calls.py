@@ -1,4 +1,4 @@
-"""Calls that Aircall dates in the future, while a clock is wrong: no caller is hidden and no call lost."""
+"""Calls that Aircall dates in the future while a clock is wrong: all are shown, saved and counted."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ POLL = 12.0
 
 @dataclass(frozen=True)
 class Wrong:
-    """By how many seconds calls are dated ahead, and what is wrong meanwhile."""
+    """By how many seconds calls are dated ahead, and by how many a clock is wrong."""
 
     ahead: tuple[float, ...]
     date: float = 0.0
@@ -70,7 +70,7 @@ def future_calls(account: SimulatedAccount, wrong: Wrong) -> None:
         future_call(account, seconds)
 
 
-def waiting_is_shown(world: Polled, account: SimulatedAccount) -> None:
+def assert_waiting_is_shown(world: Polled, account: SimulatedAccount) -> None:
     """Let a caller wait, see them on the board after a poll, and let them be missed."""
     call = account.ring_in(next(iter(account.numbers)), "+33 1 22 22 22 22", at=world.time.now)
     world.live(POLL)
@@ -92,7 +92,7 @@ def account() -> SimulatedAccount:
     return account
 
 
-def kept(database: str) -> set[int]:
+def counted_calls(database: str) -> set[int]:
     engine = create_engine(database)
     with engine.connect() as connection:
         ids = set(connection.scalars(select(schema.calls.c.id).where(schema.calls.c.counted)))
@@ -101,12 +101,12 @@ def kept(database: str) -> set[int]:
 
 
 @pytest.mark.parametrize("wrong", CASES, ids=str)
-def test_calls_dated_in_the_future_and_a_clock_wrong_for_a_while_hide_and_lose_nothing(
+def test_calls_dated_in_the_future_with_a_wrong_clock_hide_and_lose_nothing(
     wrong: Wrong, account: SimulatedAccount, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
-    settings = {"activity_period": Duration(wrong.period)}
-    with polled(account, archive=Archive(database), **settings) as world:
+    period = Duration(wrong.period)
+    with polled(account, archive=Archive(database), activity_period=period) as world:
         world.live_until_complete()
         if wrong.listed == "before":
             future_calls(account, wrong)
@@ -115,9 +115,9 @@ def test_calls_dated_in_the_future_and_a_clock_wrong_for_a_while_hide_and_lose_n
         if wrong.listed == "meanwhile":
             future_calls(account, wrong)
         world.live(BRIEFLY)
-        waiting_is_shown(world, account)
+        assert_waiting_is_shown(world, account)
         wrong.set(world, False)
-        waiting_is_shown(world, account)
+        assert_waiting_is_shown(world, account)
         wrong.set(world, True)
         world.live(BRIEFLY)
     for seconds in range(10):
@@ -125,16 +125,16 @@ def test_calls_dated_in_the_future_and_a_clock_wrong_for_a_while_hide_and_lose_n
     account.advance(account.now + 200)
     with polled(account, archive=Archive(database), activity_period=Duration(60)) as world:
         world.live_until_complete()
-        waiting_is_shown(world, account)
+        assert_waiting_is_shown(world, account)
         world.live(120)
         scrape = world.scrape()
         assert scrape.value("aircall_archive_backfill_remaining_seconds") == 0
         assert scrape.sum("aircall_calls_total") == len(account.calls)
-    assert kept(database) == set(account.calls)
+    assert counted_calls(database) == set(account.calls)
 
 
 @pytest.mark.parametrize("error", [DAY, -DAY])
-def test_restart_a_call_dated_in_the_future_and_a_wrong_date_hide_and_lose_nothing(
+def test_restart_with_a_future_call_and_a_wrong_date_hides_and_loses_nothing(
     error: float, account: SimulatedAccount, tmp_path: Path
 ) -> None:
     database = f"sqlite:///{tmp_path}/archive.sqlite"
@@ -145,11 +145,11 @@ def test_restart_a_call_dated_in_the_future_and_a_wrong_date_hide_and_lose_nothi
     account.advance(account.now + 200)
     with polled(account, archive=Archive(database), served={"date_error": error}) as world:
         world.live_until_complete()
-        waiting_is_shown(world, account)
+        assert_waiting_is_shown(world, account)
         world.aircall.date_error = 0
         world.live(BRIEFLY)
-        waiting_is_shown(world, account)
+        assert_waiting_is_shown(world, account)
         world.live(120)
         assert world.scrape().sum("aircall_calls_total") == len(account.calls)
         assert world.scrape().value("aircall_archive_backfill_remaining_seconds") == 0
-    assert kept(database) == set(account.calls)
+    assert counted_calls(database) == set(account.calls)

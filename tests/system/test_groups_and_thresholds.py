@@ -1,4 +1,4 @@
-"""Groups that Aircall does not know, and what is marked because it exceeds a threshold."""
+"""Groups of the configuration, and values that exceed a threshold."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def account() -> SimulatedAccount:
     return SimulatedAccount(users=30, calls_per_hour=0, start=NOON)
 
 
-def test_a_group_is_like_a_team(account: SimulatedAccount) -> None:
+def test_group_of_users_teams_or_numbers_is_exposed_like_a_team(account: SimulatedAccount) -> None:
     users = list(account.users.values())
     team, number = next(iter(account.teams.values())), next(iter(account.numbers.values()))
     call = account.ring_in(number.id, "+33 1 11 11 11 11")
@@ -40,7 +40,7 @@ def test_a_group_is_like_a_team(account: SimulatedAccount) -> None:
     assert scrape.sum("aircall_team_users", team_id="group:By team") == len(team.user_ids)
 
 
-def test_names_that_nobody_has_are_told(account: SimulatedAccount) -> None:
+def test_unknown_names_in_the_configuration_are_reported(account: SimulatedAccount) -> None:
     groups = (Group("Desk", users=("Nobody", next(iter(account.users))), teams=(1,)),)
     with polled(account, groups=groups, teams=("Suport", "Single Users")) as world:
         world.live_until_complete()
@@ -51,7 +51,7 @@ def test_names_that_nobody_has_are_told(account: SimulatedAccount) -> None:
         )
 
 
-def test_states_are_marked_once_they_last_too_long(account: SimulatedAccount) -> None:
+def test_threshold_exceeded_state_lasts_too_long_is_1(account: SimulatedAccount) -> None:
     user = next(iter(account.users))
     thresholds = Thresholds(do_not_disturb=Duration(60), after_call_work=Duration(30))
     with polled(account, thresholds=thresholds) as world:
@@ -59,22 +59,22 @@ def test_states_are_marked_once_they_last_too_long(account: SimulatedAccount) ->
         account.set_availability(user, "do_not_disturb", at=world.time.now)
         world.poll()
 
-        def marked(kpi: str) -> set[float]:
+        def exceeded(kpi: str) -> set[float]:
             scrape = world.scrape()
             return set(scrape.all("aircall_user_threshold_exceeded", user_id=user, kpi=kpi).values())
 
-        assert marked("do_not_disturb") == marked("after_call_work") == {0}
+        assert exceeded("do_not_disturb") == exceeded("after_call_work") == {0}
         since = world.poller.account.presence.users[user].since
         world.time.now = since + 60
-        assert marked("do_not_disturb") == {0}
+        assert exceeded("do_not_disturb") == {0}
         world.time.now = since + 60.1
-        assert marked("do_not_disturb") == {1}
-        assert marked("after_call_work") == {0}
-        assert marked("in_call") == set()
+        assert exceeded("do_not_disturb") == {1}
+        assert exceeded("after_call_work") == {0}
+        assert exceeded("in_call") == set()
         assert world.scrape().value("aircall_threshold_seconds", kpi="do_not_disturb") == 60
 
 
-def test_calls_are_marked_above_the_threshold(account: SimulatedAccount) -> None:
+def test_threshold_exceeded_calls_above_the_threshold_is_1(account: SimulatedAccount) -> None:
     number = next(iter(account.numbers.values()))
     user = min(number.user_ids)
     answered = account.ring_in(number.id, "+33 1 11 11 11 11")
@@ -93,7 +93,7 @@ def test_calls_are_marked_above_the_threshold(account: SimulatedAccount) -> None
         assert scrape.value("aircall_number_threshold_exceeded", **share_of_number) == marked
 
 
-def test_a_service_level_is_marked_below_the_threshold(account: SimulatedAccount) -> None:
+def test_threshold_exceeded_service_level_below_the_target_is_1(account: SimulatedAccount) -> None:
     number, quiet = list(account.numbers.values())[:2]
     user = min(number.user_ids)
     for wait, at in ((20, NOON), (21, NOON + 100)):
@@ -108,12 +108,13 @@ def test_a_service_level_is_marked_below_the_threshold(account: SimulatedAccount
         assert scrape.value("aircall_number_threshold_exceeded", number_id=number.id, **kpi) == marked
         assert scrape.value("aircall_number_threshold_exceeded", number_id=quiet.id, **kpi) == (marked and 0)
         teams = {team.id for team in account.teams.values() if user in team.user_ids}
+        assert teams
         for team in teams:
             assert scrape.value("aircall_team_threshold_exceeded", team_id=team, **kpi) == marked
         assert scrape.value("aircall_threshold_ratio", **kpi) == threshold
 
 
-def test_without_thresholds_nothing_is_marked(account: SimulatedAccount) -> None:
+def test_threshold_exceeded_without_thresholds_has_no_series(account: SimulatedAccount) -> None:
     with polled(account) as world:
         world.live_until_complete()
         scrape = world.scrape()
@@ -121,7 +122,7 @@ def test_without_thresholds_nothing_is_marked(account: SimulatedAccount) -> None
     assert set(scrape.all("aircall_threshold_seconds").values()) == {0}
 
 
-def test_a_longer_period_is_read_when_the_configuration_asks_for_it(account: SimulatedAccount) -> None:
+def test_activity_period_raised_by_reload_fetches_the_earlier_calls(account: SimulatedAccount) -> None:
     number = next(iter(account.numbers))
     for minute in range(0, 300, 20):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + 60 * minute)

@@ -15,7 +15,7 @@ from exporter.simulator.faults import Fault
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.webhook_world import TOKEN, ToldWorld, told
+from tests.support.webhook_world import TOKEN, PolledWithEvents, polled_with_events
 
 TALKED = 100
 WRONG = [
@@ -90,7 +90,7 @@ def test_time_that_is_right_when_the_call_is_fetched_again_is_exact(account: Sim
         assert scrape.sum("aircall_call_answer_seconds_sum") == 10
 
 
-def send(world: ToldWorld, name: str, data: dict[str, Any], at: float) -> None:
+def send(world: PolledWithEvents, name: str, data: dict[str, Any], at: float) -> None:
     content = {"resource": "call", "event": name, "timestamp": at, "token": TOKEN, "data": data}
     assert requests.post(world.url, msgspec.json.encode(content), timeout=5).status_code == 200
     world.deliver()
@@ -100,7 +100,7 @@ def send(world: ToldWorld, name: str, data: dict[str, Any], at: float) -> None:
 def test_event_about_a_call_with_an_impossible_time_adds_nothing_absurd(
     account: SimulatedAccount, at: float
 ) -> None:
-    with told(account) as world:
+    with polled_with_events(account) as world:
         world.live_until_complete()
         world.live(60)
         number, user, now = next(iter(account.numbers)), next(iter(account.users)), int(world.time.now)
@@ -128,7 +128,7 @@ def test_old_event_about_a_user_of_unknown_state_adds_nothing_to_the_time_in_sta
         content["users"] = [seen for seen in content["users"] if seen["id"] != user]
 
     absent = Fault(lambda path: path == "/v1/users/availabilities", faults.edited(without_user))
-    with told(account, served={"faults": [absent]}) as world:
+    with polled_with_events(account, served={"faults": [absent]}) as world:
         world.live_until_complete()
         send(world, "user.disconnected", {"id": user}, 0)
         world.aircall.faults.clear()

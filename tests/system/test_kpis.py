@@ -1,5 +1,6 @@
 """The KPIs on the board equal those of a plain recount of the account's calls."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -10,7 +11,7 @@ from exporter.simulator.webhook_delivery import NetworkConditions
 from harness import recount
 from harness.scrape import Scrape
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.webhook_world import told
+from tests.support.webhook_world import polled_with_events
 
 STATES = ("available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown")
 KINDS = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unanswered"))
@@ -18,7 +19,7 @@ SLA = 8
 
 
 POORLY = NetworkConditions(lost=0.1, doubled=0.1, late=0.2, late_seconds=60)
-"""How events come to the last two."""
+"""The network between Aircall and the last two exporters."""
 
 
 @pytest.fixture(
@@ -27,16 +28,16 @@ POORLY = NetworkConditions(lost=0.1, doubled=0.1, late=0.2, late_seconds=60)
         (24, 180, 1, polled),
         (60, 400, 2, polled),
         (30, 200, 3, polled),
-        (24, 240, 4, partial(told, way=POORLY)),
-        (60, 400, 2, partial(told, way=POORLY)),
+        (24, 240, 4, partial(polled_with_events, network=POORLY)),
+        (60, 400, 2, partial(polled_with_events, network=POORLY)),
     ],
-    ids=["24 polled", "60 polled", "30 polled", "24 told", "60 told"],
+    ids=["24 polled", "60 polled", "30 polled", "24 with events", "60 with events"],
 )
-def world(request: pytest.FixtureRequest):
-    """Draw a call centre at a busy time, and an exporter that has polled it for half an hour."""
-    users, calls_per_hour, seed, watched = request.param
+def world(request: pytest.FixtureRequest) -> Iterator[Polled]:
+    """Run an exporter of a busy account for half an hour."""
+    users, calls_per_hour, seed, run = request.param
     account = SimulatedAccount(users=users, calls_per_hour=calls_per_hour, seed=seed, start=NOON)
-    with watched(account, sla=SLA) as world:
+    with run(account, sla=SLA) as world:
         world.live_until_complete()
         world.live(1800)
         world.freeze()
@@ -53,7 +54,7 @@ def in_period(world: Polled) -> list:
 
 
 def teams(world: Polled) -> dict[str, set[int]]:
-    """Members by team id, the users without a team among them."""
+    """Return the members by team id, including those of Single Users."""
     account = world.account
     members = {str(team.id): team.user_ids & account.users.keys() for team in account.teams.values()}
     return members | {"none": account.users.keys() - set().union(*members.values())}
@@ -63,7 +64,7 @@ def numbers_of(world: Polled, user_ids: set[int]) -> set[int]:
     return {number.id for number in world.account.numbers.values() if number.user_ids & user_ids}
 
 
-def test_the_simulated_account_has_the_cases_that_matter(world: Polled) -> None:
+def test_simulated_account_after_half_an_hour_has_every_relevant_case(world: Polled) -> None:
     members = teams(world)
     names = [user.name for user in world.account.users.values()]
     assert members["none"]
@@ -72,7 +73,7 @@ def test_the_simulated_account_has_the_cases_that_matter(world: Polled) -> None:
     assert any(call.missed_call_reason for call in in_period(world))
 
 
-def test_users(world: Polled, scrape: Scrape) -> None:
+def test_user_metrics_after_half_an_hour_equal_the_recount(world: Polled, scrape: Scrape) -> None:
     calls = in_period(world)
     for user in world.account.users.values():
         own = [call for call in calls if call.user_id == user.id]
@@ -98,7 +99,7 @@ def test_users(world: Polled, scrape: Scrape) -> None:
             )
 
 
-def test_teams(world: Polled, scrape: Scrape) -> None:
+def test_team_metrics_after_half_an_hour_equal_the_recount(world: Polled, scrape: Scrape) -> None:
     calls = in_period(world)
     for team, members in teams(world).items():
         own = [call for call in calls if call.user_id in members]
@@ -122,7 +123,7 @@ def test_teams(world: Polled, scrape: Scrape) -> None:
             assert scrape.value("aircall_team_users", team_id=team, state=state) == users
 
 
-def test_numbers(world: Polled, scrape: Scrape) -> None:
+def test_number_metrics_after_half_an_hour_equal_the_recount(world: Polled, scrape: Scrape) -> None:
     calls = in_period(world)
     for number in world.account.numbers.values():
         own = [call for call in calls if call.number_id == number.id]
@@ -145,7 +146,7 @@ def test_numbers(world: Polled, scrape: Scrape) -> None:
             assert scrape.value("aircall_number_users", number_id=number.id, state=state) == users
 
 
-def test_live(world: Polled, scrape: Scrape) -> None:
+def test_live_metrics_after_half_an_hour_equal_the_account(world: Polled, scrape: Scrape) -> None:
     account = world.account
     waiting = [
         c for c in account.calls.values() if c.status == "initial" and c.direction == "inbound" and c.number
@@ -165,13 +166,13 @@ def test_live(world: Polled, scrape: Scrape) -> None:
         talking = [c for c in account.calls.values() if c.status == "answered" and c.user_id == user.id]
         callers = {call.raw_digits for call in talking}
         assert scrape.labels("aircall_user_current_call_seconds", "caller", user_id=user.id) == callers
-        could_pick_up = sum(user.id in account.assigned(call.number_id) for call in waiting)
+        could_pick_up = sum(user.id in call.number.user_ids for call in waiting if call.number)
         for value in scrape.all("aircall_user_waiting_calls", user_id=user.id).values():
             assert value == could_pick_up
 
 
 def counted(world: Polled) -> list:
-    """Finished calls that started in the activity period of the start or later, or ended after the start."""
+    """Return the done calls that started or ended late enough to be counted."""
     ledger = world.poller.account.ledger
     return [
         call
@@ -181,7 +182,7 @@ def counted(world: Polled) -> list:
     ]
 
 
-def test_each_call_is_counted_once(world: Polled, scrape: Scrape) -> None:
+def test_counters_after_half_an_hour_count_each_call_once(world: Polled, scrape: Scrape) -> None:
     calls = counted(world)
     assert scrape.sum("aircall_calls_total") == len(calls)
     assert scrape.sum("aircall_missed_calls_total") == recount.count(calls, "inbound", "missed")
@@ -202,7 +203,7 @@ def test_each_call_is_counted_once(world: Polled, scrape: Scrape) -> None:
         assert total == recount.count(own, "outbound", "answered")
 
 
-def test_what_is_counted_for_teams_is_shown_once_it_is_whole() -> None:
+def test_team_counters_after_the_start_appear_once_they_are_complete() -> None:
     account = SimulatedAccount(users=60, calls_per_hour=4000, seed=4, start=NOON)
     with polled(account, served={"rate_limit": 600}) as world:
         while not world.scrape().all("aircall_team_calls_total"):

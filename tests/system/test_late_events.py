@@ -19,7 +19,7 @@ from harness.simulated_time import NOON, Polled, polled
 from harness.unavailable_archive import Away
 from tests.support.archive_contents import rows
 from tests.support.call_lives import END, Moment, company, journeys
-from tests.support.calls import call_event, hear, some_number
+from tests.support.calls import apply_event, call_event, some_number
 
 STARTED = NOON - 3500
 
@@ -49,7 +49,7 @@ def versions(account: SimulatedAccount, call: SimulatedCall) -> dict[str, Event]
     }
 
 
-def kept(database: str) -> tuple[list, list, list]:
+def archived(database: str) -> tuple[list, list, list]:
     """Return the calls, tags and comments in the archive."""
     calls, tags, comments = (
         sorted(map(tuple, rows(database, table))) for table in ("calls", "call_tags", "call_comments")
@@ -62,14 +62,14 @@ def read_whole(world: Polled) -> None:
         world.live(10)
         if world.poller.account.coverage.fetched and not world.poller.account.coverage.seconds_missing:
             return
-    raise AssertionError("the past is not read")
+    raise AssertionError("past calls are not fetched")
 
 
 def first_run(account: SimulatedAccount, database: str) -> tuple[list, list, list]:
-    """Have all calls read and saved; return what is kept then."""
+    """Fetch and save all calls. Returns the contents of the archive."""
     with polled(account, archive=Archive(database)) as world:
         read_whole(world)
-    found = kept(database)
+    found = archived(database)
     assert all(found)
     return found
 
@@ -92,15 +92,15 @@ def test_late_event_after_a_restart_changes_nothing_in_the_archive(
         read_whole(world)
         counted = world.scrape().sum("aircall_calls_total")
         for name in order:
-            hear(world, versions(account, call)[name])
+            apply_event(world, versions(account, call)[name])
             world.writer.step()
-            assert kept(database) == before
+            assert archived(database) == before
             assert not world.scrape().all("aircall_user_current_call_seconds")
             assert world.scrape().sum("aircall_queue_calls") == 0
         world.live(20)
         assert not world.poller.account.ledger.unfinished_ids
         assert world.scrape().sum("aircall_calls_total") == counted
-    assert kept(database) == before
+    assert archived(database) == before
 
 
 def test_late_event_while_calls_cannot_be_read_changes_nothing_in_the_archive(
@@ -110,9 +110,9 @@ def test_late_event_while_calls_cannot_be_read_changes_nothing_in_the_archive(
     with polled(account, archive=Archive(database)) as world:
         world.live(10)
         world.aircall.faults.append(Fault(lambda path: path.startswith("/v1/calls"), answer(503)))
-        hear(world, versions(account, call)["call.ended"])
+        apply_event(world, versions(account, call)["call.ended"])
         world.live(30)
-        assert kept(database) == before
+        assert archived(database) == before
 
 
 def test_late_event_before_the_archive_is_open_changes_nothing_in_the_end(
@@ -124,14 +124,14 @@ def test_late_event_before_the_archive_is_open_changes_nothing_in_the_end(
     with polled(account, archive=archive) as world:
         world.live(10)
         for event in versions(account, call).values():
-            hear(world, event)
+            apply_event(world, event)
         archive.away = False
         world.live(60)
         assert not world.poller.account.ledger.unfinished_ids
-        assert kept(database) == before
+        assert archived(database) == before
 
 
-def test_late_event_about_a_call_that_was_let_go_of_changes_nothing_in_the_archive(
+def test_late_event_about_a_call_no_longer_in_memory_changes_nothing_in_the_archive(
     database: str, account: SimulatedAccount, call: SimulatedCall
 ) -> None:
     with polled(account, archive=Archive(database)) as world:
@@ -139,34 +139,34 @@ def test_late_event_about_a_call_that_was_let_go_of_changes_nothing_in_the_archi
         world.time.now += 4000
         world.live(20)
         assert call.id not in world.poller.account.calls.calls
-        before = kept(database)
-        hear(world, call_event("call.ended", call, world.time.now - 3000))
+        before = archived(database)
+        apply_event(world, call_event("call.ended", call, world.time.now - 3000))
         world.writer.step()
-        assert kept(database) == before
+        assert archived(database) == before
 
 
-TOLD: dict[str, Callable[[SimulatedAccount, int, float], object]] = {
+CHANGES: dict[str, Callable[[SimulatedAccount, int, float], object]] = {
     "call.tagged": lambda account, call, at: account.tag(call, "urgent", at=at),
     "call.untagged": lambda account, call, at: account.untag(call, "VIP", at=at),
     "call.commented": lambda account, call, at: account.comment(call, "done", at=at),
 }
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", CHANGES)
 def test_event_about_an_old_call_after_a_restart_is_in_the_archive_within_seconds(
     database: str, account: SimulatedAccount, call: SimulatedCall, name: str
 ) -> None:
     before = first_run(account, database)
     with polled(account, archive=Archive(database)) as world:
         read_whole(world)
-        asked = len(world.aircall.requests)
-        TOLD[name](account, call.id, world.time.now)
-        hear(world, call_event(name, call, world.time.now))
+        requests_before = len(world.aircall.requests)
+        CHANGES[name](account, call.id, world.time.now)
+        apply_event(world, call_event(name, call, world.time.now))
         world.live(5)
-        assert kept(database) != before
-        asked_for = [request.path for request in list(world.aircall.requests)[asked:]]
-        assert asked_for.count(f"/v1/calls/{call.id}") == 1
-        tags, contents = {row[1] for row in kept(database)[1]}, {row[3] for row in kept(database)[2]}
+        assert archived(database) != before
+        paths = [request.path for request in list(world.aircall.requests)[requests_before:]]
+        assert paths.count(f"/v1/calls/{call.id}") == 1
+        tags, contents = {row[1] for row in archived(database)[1]}, {row[3] for row in archived(database)[2]}
     assert tags == {tag for tag, _ in call.tags}
     assert contents == {content for content, _ in call.comments}
 
@@ -184,12 +184,12 @@ def test_call_that_ends_after_a_restart_before_the_first_poll_is_counted_once(
             world.step(world.time.now + 60)
         account.hang_up(call.id, at=world.time.now)
         for _ in range(2):
-            hear(world, call_event("call.ended", call, world.time.now))
+            apply_event(world, call_event("call.ended", call, world.time.now))
             world.live(30)
         assert world.scrape().sum("aircall_calls_total") == before + 1
 
 
-def test_event_about_a_call_in_progress_from_before_the_calls_in_memory_has_it_read_and_counted_once(
+def test_event_about_an_old_call_in_progress_fetches_it_and_it_is_counted_once(
     database: str, account: SimulatedAccount
 ) -> None:
     number, users = some_number(account)
@@ -198,7 +198,7 @@ def test_event_about_a_call_in_progress_from_before_the_calls_in_memory_has_it_r
     with polled(account, archive=Archive(database)) as world:
         read_whole(world)
         before = world.scrape().sum("aircall_calls_total")
-        hear(world, call_event("call.answered", call, world.time.now))
+        apply_event(world, call_event("call.answered", call, world.time.now))
         world.live(10)
         assert f"/v1/calls/{call.id}" in [request.path for request in world.aircall.requests]
     account.hang_up(call.id, at=account.now)
@@ -209,16 +209,16 @@ def test_event_about_a_call_in_progress_from_before_the_calls_in_memory_has_it_r
 
 
 @given(journeys(1), st.data())
-def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_read_before(
+def test_events_in_any_order_after_a_restart_save_no_older_version(
     life: list[Moment], data: st.DataObject
 ) -> None:
-    account, told = company()
+    account, processor = company()
     account.begin_again()
     account.restore(LoadedState(progress=Checkpoint(((END - 9000, END),), END - 9000)))
     account.take_batch()
     for moment in data.draw(st.permutations([*life, *life])):
         details = CallDetails((Tag("VIP"),) * data.draw(st.integers(0, 1)))
-        told.apply(replace_details(moment.event, details), END)
+        processor.apply(replace_details(moment.event, details), END)
         assert not account.take_batch().records
     assert account.ledger.reported_calls.keys() <= {1}
     newest = replace(life[-1].call, as_of=END + 10.0)
@@ -227,8 +227,8 @@ def test_events_in_any_order_after_a_restart_save_no_version_of_a_call_that_was_
     assert not account.ledger.reported_calls
 
 
-def test_late_event_about_a_call_that_is_to_be_counted_again_saves_no_older_version() -> None:
-    account, told = company()
+def test_late_event_about_a_call_to_be_counted_again_saves_no_older_version() -> None:
+    account, processor = company()
     call = Call(7, "inbound", "done", END - 90, ended_at=END - 60, number=Ref(1))
     account.apply_call(replace(call, as_of=END - 10.0), CallDetails((Tag("VIP"),)), END - 10.0)
     batch = account.take_batch()
@@ -236,7 +236,8 @@ def test_late_event_about_a_call_that_is_to_be_counted_again_saves_no_older_vers
     account.batch_rejected(batch)
     assert 7 in account.calls.recount_ids
     assert (
-        told.apply(Event("call.ended", END - 60, CallWithDetails(call, CallDetails())), END) == "out_of_order"
+        processor.apply(Event("call.ended", END - 60, CallWithDetails(call, CallDetails())), END)
+        == "out_of_order"
     )
     assert 7 not in account.take_batch().records
 

@@ -1,4 +1,4 @@
-"""Exact situations: what the board shows while calls ring, are answered, handed over and end."""
+"""The board while calls ring, are answered, transferred and end, and the calls of the activity period."""
 
 import pytest
 from msgspec import structs
@@ -11,7 +11,7 @@ from tests.support.calls import some_number
 from tests.support.recovery import read_whole
 
 
-def test_two_callers_wait_on_one_number(world: Polled, account: SimulatedAccount) -> None:
+def test_queue_two_callers_on_one_number_has_both(world: Polled, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     first = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     world.live(15)
@@ -26,23 +26,23 @@ def test_two_callers_wait_on_one_number(world: Polled, account: SimulatedAccount
     assert longest == scrape.value("aircall_queue_call_wait_seconds", call_id=first.id)
 
 
-def test_waits_and_levels_follow_the_clock_without_asking_aircall(
+def test_queue_call_wait_as_time_passes_grows_without_requests(
     world: Polled, account: SimulatedAccount
 ) -> None:
     number, _ = some_number(account)
     call = account.ring_in(number, "anonymous", at=world.time.now)
     world.poll()
-    asked = len(world.aircall.requests)
+    requests = len(world.aircall.requests)
     for wait, level in ((9.5, 0), (10.5, 1), (19.5, 1), (20.5, 2), (300, 2)):
         world.time.now = call.started_at + wait
         scrape = world.scrape()
         assert scrape.value("aircall_queue_call_wait_seconds", call_id=call.id) == pytest.approx(wait)
         assert scrape.value("aircall_queue_call_wait_level", call_id=call.id) == level
         assert scrape.labels("aircall_queue_call_wait_seconds", "caller") == {"anonymous"}
-    assert len(world.aircall.requests) == asked
+    assert len(world.aircall.requests) == requests
 
 
-def test_an_outbound_call_that_rings_is_no_queue(world: Polled, account: SimulatedAccount) -> None:
+def test_queue_ringing_outbound_call_is_not_in_it(world: Polled, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     account.dial(users[0], number, "+33 1 11 11 11 11", at=world.time.now)
     world.poll()
@@ -52,7 +52,9 @@ def test_an_outbound_call_that_rings_is_no_queue(world: Polled, account: Simulat
     assert not scrape.all("aircall_user_current_call_seconds")
 
 
-def test_a_call_is_followed_from_ringing_to_done(world: Polled, account: SimulatedAccount) -> None:
+def test_poll_call_from_ringing_to_done_is_shown_in_each_phase(
+    world: Polled, account: SimulatedAccount
+) -> None:
     number, users = some_number(account)
     labels = {"user_id": users[0], "number_id": number, "direction": "inbound"}
     before = world.scrape().sum("aircall_calls_total")
@@ -61,6 +63,7 @@ def test_a_call_is_followed_from_ringing_to_done(world: Polled, account: Simulat
     account.answer(call.id, users[0], at=world.time.now)
     world.poll()
     scrape = world.scrape()
+    assert call.answered_at is not None
     talking = scrape.value("aircall_user_current_call_seconds", **labels)
     assert talking == pytest.approx(world.time.now - call.answered_at)
     assert scrape.value("aircall_queue_calls", number_id=number) == 0
@@ -73,12 +76,14 @@ def test_a_call_is_followed_from_ringing_to_done(world: Polled, account: Simulat
     assert scrape.sum("aircall_calls_total") == before + 1
 
 
-def test_a_talk_longer_than_the_period_stays_and_ends(world: Polled, account: SimulatedAccount) -> None:
+def test_current_call_longer_than_the_period_stays_until_its_end(
+    world: Polled, account: SimulatedAccount
+) -> None:
     number, users = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     account.answer(call.id, users[0], at=world.time.now + 3)
     world.live(3600)
-    assert world.scrape().value("aircall_user_current_call_seconds", user_id=users[0]) > 3590
+    assert world.scrape().number("aircall_user_current_call_seconds", user_id=users[0]) > 3590
     account.hang_up(call.id, at=world.time.now)
     world.live(60)
     scrape = world.scrape()
@@ -95,7 +100,7 @@ def test_a_talk_longer_than_the_period_stays_and_ends(world: Polled, account: Si
     )
 
 
-def test_a_talk_that_began_before_the_period_when_the_exporter_starts(account: SimulatedAccount) -> None:
+def test_current_call_from_before_the_period_is_shown_after_a_start(account: SimulatedAccount) -> None:
     number, users = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + 1)
     account.answer(call.id, users[0], at=NOON + 4)
@@ -103,10 +108,10 @@ def test_a_talk_that_began_before_the_period_when_the_exporter_starts(account: S
     with polled(account) as world:
         world.live_until_complete()
         world.live(30)
-        assert world.scrape().value("aircall_user_current_call_seconds", user_id=users[0]) > 3590
+        assert world.scrape().number("aircall_user_current_call_seconds", user_id=users[0]) > 3590
 
 
-def test_a_transferred_call_is_the_receivers(world: Polled, account: SimulatedAccount) -> None:
+def test_current_call_transferred_is_shown_for_the_new_user(world: Polled, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     account.answer(call.id, users[0], at=world.time.now + 5)
@@ -116,7 +121,7 @@ def test_a_transferred_call_is_the_receivers(world: Polled, account: SimulatedAc
     assert world.scrape().labels("aircall_user_current_call_seconds", "user_id") == {str(users[1])}
 
 
-def test_what_may_be_counted_next_is_there_as_0_before(world: Polled, account: SimulatedAccount) -> None:
+def test_calls_total_before_a_call_ends_has_its_series_at_0(world: Polled, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     elsewhere = next(user for user in account.users if user not in users)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
@@ -125,15 +130,15 @@ def test_what_may_be_counted_next_is_there_as_0_before(world: Polled, account: S
     account.ring_in(None, "+33 2 22 22 22 22", at=world.time.now + 30)
     world.live(60)
     talked = {"user_id": elsewhere, "number_id": number, "direction": "inbound", "outcome": "answered"}
-    nobody = {"user_id": "", "number_id": "", "direction": "inbound", "outcome": "missed"}
-    for labels in (talked, nobody):
+    unassigned = {"user_id": "", "number_id": "", "direction": "inbound", "outcome": "missed"}
+    for labels in (talked, unassigned):
         assert world.scrape().value("aircall_calls_total", **labels) == 0
     account.hang_up(call.id, at=world.time.now)
     world.poll()
     assert world.scrape().value("aircall_calls_total", **talked) == 1
 
 
-def test_missed_calls_count_for_all_who_answer_the_number(world: Polled, account: SimulatedAccount) -> None:
+def test_missed_call_counts_for_every_user_of_the_number(world: Polled, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     account.miss(call.id, "a_reason_added_later", at=world.time.now + 8)
@@ -149,7 +154,7 @@ def test_missed_calls_count_for_all_who_answer_the_number(world: Polled, account
 
 
 @pytest.mark.parametrize("mapped", [True, False])
-def test_missed_calls_without_assignments_are_nobodys(account: SimulatedAccount, mapped: bool) -> None:
+def test_missed_call_without_assignments_counts_for_no_user(account: SimulatedAccount, mapped: bool) -> None:
     number, _ = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON)
     account.miss(call.id, "no_available_agent", at=NOON + 8)
@@ -168,7 +173,9 @@ def test_missed_calls_without_assignments_are_nobodys(account: SimulatedAccount,
         assert bool(world.scrape().all("aircall_user_period_calls", outcome="missed")) == known == mapped
 
 
-def test_a_call_without_number_or_user(world: Polled, account: SimulatedAccount) -> None:
+def test_calls_total_call_without_number_and_user_has_empty_labels(
+    world: Polled, account: SimulatedAccount
+) -> None:
     call = account.ring_in(None, "+33 1 11 11 11 11", at=world.time.now)
     world.poll()
     account.answer(call.id, None, at=world.time.now)
@@ -180,7 +187,9 @@ def test_a_call_without_number_or_user(world: Polled, account: SimulatedAccount)
     assert scrape.sum("aircall_number_period_calls") == 0
 
 
-def test_the_period_slides(world: Polled, account: SimulatedAccount) -> None:
+def test_activity_period_call_older_than_the_period_leaves_it(
+    world: Polled, account: SimulatedAccount
+) -> None:
     number, users = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     account.answer(call.id, users[0], at=world.time.now)
@@ -202,7 +211,7 @@ def test_the_period_slides(world: Polled, account: SimulatedAccount) -> None:
     assert scrape.sum("aircall_calls_total", outcome="answered", direction="inbound") == 1
 
 
-def test_a_call_that_vanishes_leaves_the_board(world: Polled, account: SimulatedAccount) -> None:
+def test_queue_call_deleted_at_aircall_leaves_it(world: Polled, account: SimulatedAccount) -> None:
     number, _ = some_number(account)
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     world.poll()
@@ -212,7 +221,7 @@ def test_a_call_that_vanishes_leaves_the_board(world: Polled, account: Simulated
 
 
 @pytest.mark.parametrize("skew", [-600, 600])
-def test_aircalls_clock_is_learned(skew: float) -> None:
+def test_queue_call_wait_with_a_different_clock_at_aircall_is_right(skew: float) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number, _ = some_number(account)
     with polled(account, served={"clock_skew": skew}) as world:
@@ -223,7 +232,7 @@ def test_aircalls_clock_is_learned(skew: float) -> None:
         assert waited == pytest.approx(world.time.now + skew - call.started_at, abs=1.1)
 
 
-def test_more_calls_in_a_period_than_a_query_gives(account: SimulatedAccount) -> None:
+def test_activity_period_more_calls_than_a_query_returns_has_all(account: SimulatedAccount) -> None:
     number, _ = some_number(account)
     for position in range(10_300):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + position * 0.05)
@@ -236,7 +245,9 @@ def test_more_calls_in_a_period_than_a_query_gives(account: SimulatedAccount) ->
         assert world.scrape().sum("aircall_calls_total") == 10_300
 
 
-def test_what_went_by_while_aircall_was_away_is_made_up_for(world: Polled, account: SimulatedAccount) -> None:
+def test_calls_total_after_an_hour_without_polls_counts_every_call(
+    world: Polled, account: SimulatedAccount
+) -> None:
     number, _ = some_number(account)
     begin = world.time.now
     world.time.now += 3600
@@ -249,7 +260,7 @@ def test_what_went_by_while_aircall_was_away_is_made_up_for(world: Polled, accou
     assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
 
 
-def test_a_longer_period_is_read_whole_also_where_a_poll_is_under_way() -> None:
+def test_activity_period_raised_during_a_poll_is_fetched_whole() -> None:
     account = SimulatedAccount(users=24, calls_per_hour=400, start=NOON)
     with polled(account) as world:
         calls = world.poller.tasks["calls"]
@@ -261,7 +272,7 @@ def test_a_longer_period_is_read_whole_also_where_a_poll_is_under_way() -> None:
         assert world.poller.account.calls.complete_since <= NOON - 3600 + 60
 
 
-def test_a_period_of_seconds_counts_as_any_other() -> None:
+def test_activity_period_of_seconds_counts_every_call() -> None:
     account = SimulatedAccount(users=12, calls_per_hour=120, start=NOON, history=0)
     with polled(account, activity_period=Duration(30)) as world:
         world.live_until_complete()

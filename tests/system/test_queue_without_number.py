@@ -1,4 +1,4 @@
-"""Callers who wait on a call without a number, and calls of which one nested object cannot be read."""
+"""Waiting calls without a number, and calls in which a nested object is malformed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.scrape import Scrape
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.webhook_world import ToldWorld, told
+from tests.support.webhook_world import polled_with_events
 
 CALLER = "+33 1 11 11 11 11"
 NO_NUMBER = {"number_id": "", "number": ""}
@@ -170,8 +170,7 @@ def test_call_with_a_bad_text_field_is_shown_without_it(live: Any, field: str, v
 
 
 def test_queue_event_about_a_call_without_number_shows_at_once(account: SimulatedAccount) -> None:
-    with told(account) as world:
-        assert isinstance(world, ToldWorld)
+    with polled_with_events(account) as world:
         world.live_until_complete()
         account.ring_in(None, CALLER, at=world.time.now)
         world.deliver()

@@ -1,4 +1,4 @@
-"""What a flood, a large company or a lack of file descriptors may cost, and what not."""
+"""Limits of series, memory and file descriptors."""
 
 import gc
 import os
@@ -34,7 +34,7 @@ from tests.support.stack import ROOT
 LIMIT = 10
 
 
-def test_beyond_the_limit_users_have_no_series_of_their_own_and_are_counted_all_the_same() -> None:
+def test_user_limit_users_beyond_it_have_no_series_and_are_counted() -> None:
     account = SimulatedAccount(users=24, calls_per_hour=600, seed=3, start=NOON, history=0)
     shown = {str(id_) for id_ in sorted(account.users)[:LIMIT]}
     with capture_logs() as lines, polled(account, user_limit=LIMIT) as world:
@@ -51,10 +51,10 @@ def test_beyond_the_limit_users_have_no_series_of_their_own_and_are_counted_all_
         assert scrape.labels(name, "user_id") <= shown | {"others"}
     assert scrape.labels("aircall_user_info", "user_id") == shown
     assert scrape.labels("aircall_calls_total", "user_id") == shown | {"", "others"}
-    told, planned = counted(scrape), to_be_counted(account)
+    found, expected = counted(scrape), to_be_counted(account)
     for family in ("missed", "teams", "talk"):
-        assert told[family] == planned[family]
-    assert told["calls"] == sum_of_others(planned["calls"], shown)
+        assert found[family] == expected[family]
+    assert found["calls"] == sum_of_others(expected["calls"], shown)
     by_state = sum(scrape.all("aircall_team_users").values())
     memberships = sum(len(team.user_ids) for team in account.teams.values())
     single = account.users.keys() - set().union(*(team.user_ids for team in account.teams.values()))
@@ -77,7 +77,7 @@ def user_calls(world: Polled) -> dict[str, float]:
     return {user: n for user, n in found.items() if n}
 
 
-def test_counters_beyond_the_limit_never_fall_when_users_leave_or_the_exporter_restarts(
+def test_user_limit_users_leave_and_restarts_lower_no_counter(
     tmp_path: Path,
 ) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
@@ -120,7 +120,7 @@ def test_counters_beyond_the_limit_never_fall_when_users_leave_or_the_exporter_r
 
 
 def memory() -> int:
-    """Blocks that Python's objects take."""
+    """Return the number of memory blocks that Python's objects take."""
     gc.collect()
     return sys.getallocatedblocks()
 
@@ -128,7 +128,7 @@ def memory() -> int:
 FLOOD = 1000
 
 
-def test_a_flood_of_calls_leaves_nothing_behind_once_it_is_over() -> None:
+def test_memory_after_a_flood_of_calls_is_released() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     rarely = Refresh(calls=Duration(60), availabilities=Duration(60))
     with polled(account, served={"rate_limit": 6000}, refresh=rarely) as world:
@@ -136,10 +136,10 @@ def test_a_flood_of_calls_leaves_nothing_behind_once_it_is_over() -> None:
         before = memory()
         flood(world)
         during = memory()
-        ebb(world)
+        end_flood(world)
         after_one = memory()
         flood(world)
-        ebb(world)
+        end_flood(world)
         after_two = memory()
         assert world.scrape().sum("aircall_calls_total") == 2 * FLOOD
     assert after_two - after_one < (during - before) / 10
@@ -155,8 +155,8 @@ def flood(world: Polled) -> None:
     assert len(world.poller.account.period) == FLOOD
 
 
-def ebb(world: Polled) -> None:
-    """Let the flood run out; the memory of the simulated account is not the exporter's."""
+def end_flood(world: Polled) -> None:
+    """Advance the time until the calls have left memory, and clear those of the simulated account."""
     world.live(INITIAL_LOOKBACK_S + 1800)
     world.account.calls.clear()
     world.account.calls.chronological.clear()
@@ -169,12 +169,12 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_no_way_of_failing_keeps_a_file_open() -> None:
+def test_open_files_after_every_fault_are_as_before() -> None:
     with polled(SimulatedAccount(users=6, calls_per_hour=0, start=NOON)) as world:
         world.live_until_complete()
         before = open_files()
         for trouble in TROUBLES:
-            if not trouble.served and trouble.fault != "50 MB answers":  # which take their time
+            if not trouble.served and trouble.fault != "50 MB answers":  # these are slow
                 patience = given_up_after(trouble.given_up, world) if trouble.given_up else nullcontext()
                 with trouble.happening(world.aircall), patience:
                     world.live(60)
@@ -183,7 +183,7 @@ def test_no_way_of_failing_keeps_a_file_open() -> None:
         eventually(lambda: open_files() <= before)
 
 
-def test_without_file_descriptors_it_waits_and_goes_on_once_there_are_some(tmp_path: Path) -> None:
+def test_exporter_without_file_descriptors_recovers_once_it_has_some(tmp_path: Path) -> None:
     config = tmp_path / "aircall.yml"
     config.write_text("refresh: {calls: 1s, availabilities: 1s}\n")
     account = SimulatedAccount(users=6, calls_per_hour=0)
@@ -210,8 +210,8 @@ def test_without_file_descriptors_it_waits_and_goes_on_once_there_are_some(tmp_p
             eventually(lambda: Scrape.at(exporter.url).value("aircall_up") == 1)
             failed = Scrape.at(exporter.url).sum("aircall_api_requests_total", code="connection")
             assert failed > dropped
-            said = [line.partition("level=")[2] for line in exporter.lines if "Too many open files" in line]
-            assert len(set(said)) == len(said)  # each thing once, however often it is tried
+            logged = [line.partition("level=")[2] for line in exporter.lines if "Too many open files" in line]
+            assert len(set(logged)) == len(logged)  # each error is logged once
 
 
 MALLOC_FILES = (
@@ -222,10 +222,11 @@ MALLOC_FILES = (
 
 
 @pytest.mark.parametrize("file", MALLOC_FILES)
-def test_what_was_large_and_is_free_goes_back_to_the_system(file: str) -> None:
+def test_malloc_settings_after_large_allocations_return_memory_to_the_system(file: str) -> None:
     environ = dict(
         re.findall(r"(MALLOC_\w+)(?:=|\s+value: \")(\d+)", (ROOT / file).read_text(encoding="utf-8"))
     )
+    assert environ
     left = subprocess.run(
         [sys.executable, "-c", HOLES],
         capture_output=True,

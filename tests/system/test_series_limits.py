@@ -28,16 +28,16 @@ from scripts.reference import metrics_page
 
 EXCEEDED = "aircall_exporter_limit_exceeded_total"
 UNLISTED, IDENTITIES, PAIRS, OBJECTS, ASSIGNED, WORDS = 15, 60, 70, 40, 30, 5
-TOLD = OBJECTS + IDENTITIES + 2
+SHOWN = OBJECTS + IDENTITIES + 2
 """Listed objects, those with counters, `others` and none."""
 
 MAX_VALUES = {
-    "user_id": TOLD,
-    "user": TOLD,
-    "number_id": TOLD + ASSIGNED,
-    "number": TOLD + ASSIGNED,
-    "team_id": TOLD,
-    "team": TOLD,
+    "user_id": SHOWN,
+    "user": SHOWN,
+    "number_id": SHOWN + ASSIGNED,
+    "number": SHOWN + ASSIGNED,
+    "team_id": SHOWN,
+    "team": SHOWN,
     "digits": OBJECTS + 1,
     "country": OBJECTS + 1,
     "time_zone": 2 * OBJECTS + 1,
@@ -58,11 +58,21 @@ MAX_VALUES = {
     "call_id": 400,
     "caller": 400,
 }
-"""How many values each label may have in the test: those that Aircall or an event names, or that are chosen
-by what it sends. Those of calls are of the calls in progress, which are as many as have room in memory."""
+"""How many values each label may have in the test: those that Aircall or an event determines.
+`call_id` and `caller` are those of calls in progress, whose number the memory for calls limits."""
 
-OURS = {"version", "period", "python", "dataset", "result", "thread", "le", "quantile", "method"}
-"""Labels whose values the exporter chooses by itself."""
+CHOSEN = {
+    "version",
+    "period",
+    "python",
+    "dataset",
+    "result",
+    "thread",
+    "le",
+    "quantile",
+    "method",
+}
+"""Labels whose values the exporter chooses."""
 
 
 @pytest.fixture
@@ -84,38 +94,38 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 NEW = itertools.count(10**9)
 
 
-def strange(kind: str) -> dict[str, Any]:
-    """Return an object that nobody has seen, of which each text is new."""
+def unlisted(kind: str) -> dict[str, Any]:
+    """Return an object that no list has, in which each text is new."""
     id_ = next(NEW)
     texts = ("name", "substatus", "availability", "digits", "country", "time_zone", "language")
     return {"id": id_} | {name: f"{kind} {name} {id_}" for name in texts}
 
 
-def strange_call(call: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def unlisted_call(call: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Return another call at the same time, of another user on another number and for another reason."""
     id_ = next(NEW)
-    strangers = {"id": id_, "user": strange("user"), "number": strange("number"), "raw_digits": f"+{id_}"}
+    objects = {"id": id_, "user": unlisted("user"), "number": unlisted("number"), "raw_digits": f"+{id_}"}
     reason = {"missed_call_reason": f"reason {id_}"} if call.get("missed_call_reason") else {}
-    return call | strangers | reason | {"teams": [strange("team")]} | changes
+    return call | objects | reason | {"teams": [unlisted("team")]} | changes
 
 
 def flood(content: Any) -> None:
-    """Put into each answer objects, users, numbers and words that nobody has seen."""
+    """Put unlisted objects and new words into each response."""
     for key in ("users", "teams", "numbers"):
         if isinstance(content.get(key), list):
-            content[key] = [strange(key) | {"users": [strange("user")]} for _ in range(20)]
+            content[key] = [unlisted(key) | {"users": [unlisted("user")]} for _ in range(20)]
     for key in ("number", "user"):
         if isinstance(content.get(key), dict):
-            content[key] |= {"users": [strange("user")], "numbers": [strange("number")]}
+            content[key] |= {"users": [unlisted("user")], "numbers": [unlisted("number")]}
     if "calls" in content:
-        content["calls"] = [strange_call(call) for call in content["calls"] for _ in range(2)]
+        content["calls"] = [unlisted_call(call) for call in content["calls"] for _ in range(2)]
 
 
 def events(at: float) -> list[Event]:
-    """Return each event about a call or user that nobody has seen."""
+    """Return an event of each kind, about a new call or an unlisted user."""
     call = {"direction": "inbound", "status": "done", "started_at": int(at) - 9, "ended_at": int(at)}
     bodies = [
-        {"event": name, "timestamp": at, "data": strange_call(call) if "call." in name else strange("user")}
+        {"event": name, "timestamp": at, "data": unlisted_call(call) if "call." in name else unlisted("user")}
         for name in (*EVENTS, f"event {next(NEW)}")
     ]
     found = (Delivery(msgspec.json.encode(body)).event() for body in bodies)
@@ -132,13 +142,13 @@ def values(scrape: Scrape) -> dict[str, set[str]]:
     return found
 
 
-def test_labels_of_all_metrics_are_bounded_or_our_own() -> None:
+def test_labels_of_all_metrics_are_bounded_or_chosen_by_the_exporter() -> None:
     rows = [line.split("|") for line in metrics_page().splitlines() if line.startswith("| `aircall_")]
     labels = {label for row in rows for label in row[3].replace("`", "").replace(",", "").split()}
-    assert labels - {"–"} <= MAX_VALUES.keys() | OURS
+    assert labels - {"–"} <= MAX_VALUES.keys() | CHOSEN
 
 
-def test_flood_of_strange_objects_and_words_every_label_has_a_bounded_number_of_values(small: None) -> None:
+def test_labels_with_a_flood_of_unlisted_objects_have_a_bounded_number_of_values(small: None) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=900, seed=3, start=NOON)
     with capture_logs() as lines, polled(account, served={"rate_limit": 600}) as world:
         world.live_until_complete()
@@ -151,11 +161,11 @@ def test_flood_of_strange_objects_and_words_every_label_has_a_bounded_number_of_
             too_many = {label: len(of) for label, of in found.items() if len(of) > MAX_VALUES.get(label, 30)}
             assert not too_many
         for limit in ("users", "numbers", "call_users", "call_numbers", "missed_call_reasons"):
-            assert world.scrape().value(EXCEEDED, limit=limit) >= 1, limit
+            assert world.scrape().number(EXCEEDED, limit=limit) >= 1, limit
             assert sum(line.get("limit") == limit for line in lines) == 1
 
 
-def grown(before: Scrape, after: Scrape, name: str) -> float:
+def growth(before: Scrape, after: Scrape, name: str) -> float:
     """Return the growth of a counter over all series, none of which may have fallen or ended."""
     then, now = before.all(name), after.all(name)
     for series, value in then.items():
@@ -163,8 +173,8 @@ def grown(before: Scrape, after: Scrape, name: str) -> float:
     return sum(now.values()) - sum(then.values())
 
 
-def counted(world: Polled, calls: int) -> tuple[int, Scrape]:
-    """Let `calls` calls of strange users on strange numbers end; return how many were answered."""
+def end_calls(world: Polled, calls: int) -> tuple[int, Scrape]:
+    """Let `calls` calls end. Returns how many were answered, and a scrape after them."""
     account = world.account
     user, number = next(iter(account.users)), next(iter(account.numbers))
     for position in range(calls):
@@ -178,7 +188,7 @@ def counted(world: Polled, calls: int) -> tuple[int, Scrape]:
     return calls // 2, world.scrape()
 
 
-def test_calls_of_ever_new_users_and_numbers_are_counted_once_in_a_bounded_number_of_series(
+def test_calls_of_unlisted_users_and_numbers_are_counted_once_in_bounded_series(
     small: None, tmp_path: Path
 ) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
@@ -188,7 +198,7 @@ def test_calls_of_ever_new_users_and_numbers_are_counted_once_in_a_bounded_numbe
     def edit(content: Any) -> None:
         content["calls"] = [
             call
-            | {"number": by_id.setdefault(call["id"], strange("number"))}
+            | {"number": by_id.setdefault(call["id"], unlisted("number"))}
             | ({"user": {"id": 7 * 10**9 + call["id"]}} if call["user"] else {})
             for call in content["calls"]
         ]
@@ -198,30 +208,32 @@ def test_calls_of_ever_new_users_and_numbers_are_counted_once_in_a_bounded_numbe
         world.live_until_complete()
         before = world.scrape()
         for _ in range(3):
-            answered, after = counted(world, 40)
-            assert grown(before, after, "aircall_calls_total") == 40
-            assert grown(before, after, "aircall_missed_calls_total") == 40 - answered
-            assert grown(before, after, "aircall_call_answer_seconds_count") == answered
-            assert grown(before, after, "aircall_user_answer_seconds_count") == answered
+            answered, after = end_calls(world, 40)
+            assert growth(before, after, "aircall_calls_total") == 40
+            assert growth(before, after, "aircall_missed_calls_total") == 40 - answered
+            assert growth(before, after, "aircall_call_answer_seconds_count") == answered
+            assert growth(before, after, "aircall_user_answer_seconds_count") == answered
             before = after
     for limit in ("call_users", "call_numbers"):
-        assert before.value(EXCEEDED, limit=limit) > 0
+        assert before.number(EXCEEDED, limit=limit) > 0
         assert sum(line.get("limit") == limit and line["log_level"] == "warning" for line in lines) == 1
     listed = len(account.numbers)
     with polled(account, served=served, archive=Archive(database)) as world:
         world.live_until_complete()
         world.live(30)
-        assert grown(before, world.scrape(), "aircall_calls_total") == 0
-        _, after = counted(world, 40)
-        assert grown(before, after, "aircall_calls_total") == 40
+        assert growth(before, world.scrape(), "aircall_calls_total") == 0
+        _, after = end_calls(world, 40)
+        assert growth(before, after, "aircall_calls_total") == 40
         assert len(after.labels("aircall_calls_total", "number_id")) <= listed + 2 * UNLISTED + 2
-        assert after.value("aircall_missed_calls_total", number_id="others", reason="no_available_agent") > 50
+        assert (
+            after.number("aircall_missed_calls_total", number_id="others", reason="no_available_agent") > 50
+        )
         assert after.sum("aircall_calls_total", user_id="others") > 30
         keys = [key for key, _ in Archive(database).load().totals]
         assert len({key[1] for key in keys}) <= len(account.users) + listed + 4 * UNLISTED + 4
 
 
-def test_user_listed_after_the_limit_of_unlisted_ones_was_exceeded_gets_series(small: None) -> None:
+def test_user_listed_after_the_limit_of_unlisted_users_has_series(small: None) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     renamed = Fault(
         lambda path: path == "/v1/calls",
@@ -233,19 +245,19 @@ def test_user_listed_after_the_limit_of_unlisted_ones_was_exceeded_gets_series(s
     )
     with polled(account, served={"rate_limit": 6000, "faults": [renamed]}) as world:
         world.live_until_complete()
-        counted(world, 4 * UNLISTED)
+        end_calls(world, 4 * UNLISTED)
         world.aircall.faults.clear()
         before = world.scrape()
-        answered, after = counted(world, 10)
+        answered, after = end_calls(world, 10)
         user = str(next(iter(account.users)))
         assert after.sum("aircall_calls_total", user_id=user) == answered
-        assert grown(before, after, "aircall_calls_total") == 10
+        assert growth(before, after, "aircall_calls_total") == 10
 
 
 def test_pairs_of_users_and_numbers_beyond_the_limit_keep_their_user(small: None) -> None:
-    told = id_limits.Identities(Account(Settings()).reference_data)
+    identities = id_limits.Identities(Account(Settings()).reference_data)
     keys = {
-        told.key(("calls", str(user), str(number), "inbound", "answered"))
+        identities.key(("calls", str(user), str(number), "inbound", "answered"))
         for user in range(UNLISTED)
         for number in range(UNLISTED)
     }
@@ -253,15 +265,15 @@ def test_pairs_of_users_and_numbers_beyond_the_limit_keep_their_user(small: None
     assert {key[1] for key in keys} == set(map(str, range(UNLISTED)))
 
 
-def test_calls_of_teams_beyond_the_limit_are_counted_and_kept_with_other_teams(small: None) -> None:
+def test_calls_of_teams_beyond_the_limit_are_counted_as_others(small: None) -> None:
     lists, archive = Account(Settings()).reference_data, Archive("sqlite://")
-    told = id_limits.Identities(lists)
+    identities = id_limits.Identities(lists)
     for team in range(IDENTITIES + 3):
         lists.directory.add_team(team, None, ())
     archive.load()
     call = Call(1, "outbound", "done", int(NOON), ended_at=int(NOON) + 1)
     teams = team_increments(call, map(str, range(IDENTITIES + 3)))
-    added = tuple((told.key(key), count) for key, count in teams)
+    added = tuple((identities.key(key), count) for key, count in teams)
     counting = Counting(0.0)
     record = CallRecord(call, CallDetails(), "full")
     archive.save(Batch({1: record}, [CountedCall(call, "counted", ())], counting=counting))
@@ -270,11 +282,11 @@ def test_calls_of_teams_beyond_the_limit_are_counted_and_kept_with_other_teams(s
     assert saved.totals["team_calls", "others", "outbound", "unanswered"] == 3
 
 
-def test_events_about_ever_new_calls_are_ignored_once_memory_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_about_new_calls_with_full_memory_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.account.account.MAX_CALLS", 10)
     account = Account(Settings())
-    told = EventProcessor(account)
-    results = [told.apply(event, NOON) for _ in range(3) for event in events(NOON) if event.call]
+    processor = EventProcessor(account)
+    results = [processor.apply(event, NOON) for _ in range(3) for event in events(NOON) if event.call]
     assert len(account.calls.calls) == 10
     assert results.count("ignored") == len(results) - 10
     assert account.limits["calls"] == len(results) - 10

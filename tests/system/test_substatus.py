@@ -1,4 +1,4 @@
-"""Why users are away: as fresh as it can be, and never of a state that is over."""
+"""The substatuses of users: how fresh they are, and that they belong to the user's present state."""
 
 import pytest
 from hypothesis import given
@@ -7,19 +7,19 @@ from hypothesis import strategies as st
 from exporter.account.presence import ALWAYS_OPEN, STATES, Presence, State
 from exporter.simulator.faults import Fault, edited
 from exporter.simulator.simulation import SimulatedAccount
-from harness.simulated_time import NOON, Polled, polled
+from harness.simulated_time import NOON, Polled, SimulatedTime, polled
 
 MINUTE = 60 + 15
-"""Seconds within which a substatus is read, a poll of what comes first included."""
+"""Seconds within which a substatus is fetched, including a poll of datasets that are due first."""
 
 
 def shown(world: Polled) -> dict[str, set[str]]:
     """Return the substatuses by user id."""
-    told: dict[str, set[str]] = {}
+    substatuses: dict[str, set[str]] = {}
     for labels, value in world.scrape().all("aircall_user_substatus").items():
         assert value == 1
-        told.setdefault(dict(labels)["user_id"], set()).add(dict(labels)["substatus"])
-    return told
+        substatuses.setdefault(dict(labels)["user_id"], set()).add(dict(labels)["substatus"])
+    return substatuses
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def user_id(world: Polled) -> int:
     return next(id_ for id_, user in world.account.users.items() if user.availability_status != "custom")
 
 
-def test_why_somebody_is_away(world: Polled, user_id: int) -> None:
+def test_substatus_of_an_away_user_is_exposed(world: Polled, user_id: int) -> None:
     world.live(MINUTE)
     assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
     for reason in ("Out for lunch", "In training", "A reason of Aircall's next year"):
@@ -41,7 +41,7 @@ def test_why_somebody_is_away(world: Polled, user_id: int) -> None:
     assert shown(world)[str(user_id)] == {"always_closed"}
 
 
-def test_a_reason_ends_with_its_state(world: Polled, user_id: int) -> None:
+def test_substatus_after_its_state_ended_is_hidden_until_the_next_fetch(world: Polled, user_id: int) -> None:
     account = world.account
     account.set_availability(user_id, "do_not_disturb", substatus="Out for lunch")
     world.live(MINUTE)
@@ -57,7 +57,7 @@ def test_a_reason_ends_with_its_state(world: Polled, user_id: int) -> None:
     assert shown(world)[str(user_id)] == {"In training"}
 
 
-def test_in_a_call_it_stays_what_it_was(world: Polled, user_id: int) -> None:
+def test_substatus_during_a_call_stays_the_same(world: Polled, user_id: int) -> None:
     world.live(MINUTE)
     world.account.dial(user_id, None, "+33 1 22 33 44 55")
     world.poll()
@@ -65,34 +65,34 @@ def test_in_a_call_it_stays_what_it_was(world: Polled, user_id: int) -> None:
     assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
 
 
-def test_how_old_it_may_be_is_told(world: Polled) -> None:
+def test_dataset_age_of_substatuses_stays_within_its_interval(world: Polled) -> None:
     world.live(MINUTE)
     assert world.scrape().value("aircall_poll_interval_seconds", dataset="substatuses") == 60
     ages = []
     for _ in range(30):
         world.live(10)
-        ages.append(world.scrape().value("aircall_dataset_age_seconds", dataset="substatuses"))
+        ages.append(world.scrape().number("aircall_dataset_age_seconds", dataset="substatuses"))
     assert 0 < max(ages) <= MINUTE
 
 
-def test_where_aircall_tells_none_there_is_none(account: SimulatedAccount) -> None:
+def test_substatus_api_without_version_2_has_no_series(account: SimulatedAccount) -> None:
     with polled(account, served={"v2": False}) as world:
         world.live_until_complete()
         assert shown(world) == {}
         assert world.scrape().value("aircall_polls_total", dataset="substatuses", result="success") == 1
 
 
-def test_one_that_cannot_be_read_costs_nobody_else(account: SimulatedAccount) -> None:
+def test_substatus_of_one_user_malformed_is_missing_for_that_user_only(account: SimulatedAccount) -> None:
     broken = min(account.users)
 
-    def breaks(content: dict[str, list[dict[str, object]]]) -> None:
+    def spoil(content: dict[str, list[dict[str, object]]]) -> None:
         for user in content.get("users", ()):
             if user["id"] == broken:
                 user["substatus"] = {"reason": 3}
 
     account.set_availability(max(account.users), "do_not_disturb", substatus="Back office")
     with polled(
-        account, served={"faults": [Fault(lambda path: path == "/v2/users", edited(breaks))]}
+        account, served={"faults": [Fault(lambda path: path == "/v2/users", edited(spoil))]}
     ) as world:
         world.live_until_complete()
         assert shown(world)[str(max(account.users))] == {"Back office"}
@@ -101,20 +101,19 @@ def test_one_that_cannot_be_read_costs_nobody_else(account: SimulatedAccount) ->
         assert world.scrape().value("aircall_malformed_objects_total", kind="user") == 1
 
 
-def test_of_a_living_company_each_reason_is_the_right_one() -> None:
+def test_substatus_of_a_busy_company_equals_the_account() -> None:
     account = SimulatedAccount(users=24, calls_per_hour=300, seed=2, start=NOON)
-    reasons = set()
+    reasons: set[str | None] = set()
     with polled(account) as world:
         world.live_until_complete()
         for _ in range(6):
             world.live(600)
-            now = world.time.now
-            world.aircall.clock = lambda now=now: now
+            world.aircall.clock = SimulatedTime(world.time.now)  # the account stands still
             world.live(MINUTE)
             world.aircall.clock = world.time
-            for user_id, told in shown(world).items():
+            for user_id, substatuses in shown(world).items():
                 user = account.users[int(user_id)]
-                assert told == {user.substatus}
+                assert substatuses == {user.substatus}
             away = {
                 str(id_): user.substatus
                 for id_, user in account.users.items()
@@ -133,10 +132,11 @@ def test_of_a_living_company_each_reason_is_the_right_one() -> None:
         )
     )
 )
-def test_it_never_contradicts_the_state(seen: list[tuple[float, str | None]]) -> None:
-    """Whatever is read, in whatever order it arrives."""
+def test_presence_any_readings_have_a_substatus_of_the_state(
+    readings: list[tuple[float, str | None]],
+) -> None:
     presence = Presence("unknown", 0.0, 0.0)
-    for at, word in seen:
+    for at, word in readings:
         state: State | None = next((state for state in STATES if state == word), None)
         if state is not None:
             presence.observe(state, at, stale_after=60)

@@ -1,6 +1,7 @@
-"""Webhooks: what events tell is on the board at once."""
+"""Webhook events over HTTP: what the board shows after them, and which ones are refused."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,27 +14,27 @@ from exporter.webhooks.receiver import MAX_BODY_BYTES
 from harness.scrape import Scrape
 from harness.simulated_time import NOON
 from tests.support.calls import some_number
-from tests.support.webhook_world import TOKEN, ToldWorld, told
+from tests.support.webhook_world import TOKEN, PolledWithEvents, polled_with_events
 
 
 @pytest.fixture
-def world(account: SimulatedAccount) -> Iterator[ToldWorld]:
+def world(account: SimulatedAccount) -> Iterator[PolledWithEvents]:
     """Run an exporter of the quiet company that receives events and no longer polls."""
-    with told(account) as world:
+    with polled_with_events(account) as world:
         world.live_until_complete()
         world.poller.tasks.enabled = ()
         yield world
 
 
-def at(world: ToldWorld, later: float) -> Scrape:
-    """Return what is served some seconds later."""
+def at(world: PolledWithEvents, later: float) -> Scrape:
+    """Return a scrape `later` seconds from now, after the events until then."""
     world.time.now += later
     world.deliver()
     return world.scrape()
 
 
 def results(scrape: Scrape) -> dict[str, float]:
-    """How many deliveries came to what."""
+    """Return the number of deliveries by their result, without results that did not occur."""
     found: dict[str, float] = {}
     for labels, count in scrape.all("aircall_webhook_events_total").items():
         result = dict(labels)["result"]
@@ -46,7 +47,9 @@ def state(scrape: Scrape, user: int) -> set[str]:
     return {dict(labels)["state"] for labels, on in series.items() if on}
 
 
-def test_a_call_is_followed_from_ringing_to_done(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_call_from_ringing_to_done_is_shown_in_each_phase(
+    world: PolledWithEvents, account: SimulatedAccount
+) -> None:
     number, users = some_number(account)
     labels = {"user_id": users[0], "number_id": number, "direction": "inbound"}
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
@@ -54,6 +57,7 @@ def test_a_call_is_followed_from_ringing_to_done(world: ToldWorld, account: Simu
     account.answer(call.id, users[0], at=world.time.now + 7)
     scrape = at(world, 8)
     assert scrape.value("aircall_queue_calls", number_id=number) == 0
+    assert call.answered_at is not None
     talking = scrape.value("aircall_user_current_call_seconds", **labels)
     assert talking == world.time.now - call.answered_at
     assert state(scrape, users[0]) == {"in_call"}
@@ -71,14 +75,18 @@ def test_a_call_is_followed_from_ringing_to_done(world: ToldWorld, account: Simu
     )
 
 
-def test_what_users_do_is_shown_as_they_do_it(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_availability_changes_are_shown_at_once(
+    world: PolledWithEvents, account: SimulatedAccount
+) -> None:
     user = next(iter(account.users))
-    for does in ("do_not_disturb", "available", "offline", "available"):
-        account.set_availability(user, does, at=world.time.now + 10)
-        assert state(at(world, 11), user) == {does}
+    for availability in ("do_not_disturb", "available", "offline", "available"):
+        account.set_availability(user, availability, at=world.time.now + 10)
+        assert state(at(world, 11), user) == {availability}
 
 
-def test_why_somebody_is_away_is_told(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_substatus_changes_are_shown_at_once(
+    world: PolledWithEvents, account: SimulatedAccount
+) -> None:
     user = next(iter(account.users))
     account.set_availability(user, "do_not_disturb", at=world.time.now + 5, substatus="Out for lunch")
     shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
@@ -88,7 +96,7 @@ def test_why_somebody_is_away_is_told(world: ToldWorld, account: SimulatedAccoun
     assert shown == {"always_open"}
 
 
-def test_after_call_work_is_told_too(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_after_call_work_is_shown_at_once(world: PolledWithEvents, account: SimulatedAccount) -> None:
     number, users = some_number(account)
     account.users[users[0]].wrap_up_time = 30
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
@@ -99,16 +107,18 @@ def test_after_call_work_is_told_too(world: ToldWorld, account: SimulatedAccount
     assert state(at(world, 31), users[0]) == {"available"}
 
 
-def test_what_polls_cannot_tell_is_counted_to_the_second(world: ToldWorld, account: SimulatedAccount) -> None:
+def test_events_queue_wait_ring_attempts_and_hold_are_counted_to_the_second(
+    world: PolledWithEvents, account: SimulatedAccount
+) -> None:
     number, users = some_number(account)
     begun = int(world.time.now) + 1
-    answered, given_up = (account.ring_in(number, "+33 1 11 11 11 11", at=begun) for _ in range(2))
+    answered, abandoned = (account.ring_in(number, "+33 1 11 11 11 11", at=begun) for _ in range(2))
     account.ring_on(answered.id, users[0], at=begun + 4)
     account.decline(answered.id, users[0], at=begun + 6)
     account.ring_on(answered.id, users[1], at=begun + 6)
     account.answer(answered.id, users[1], at=begun + 9)
     account.hold(answered.id, at=begun + 12)
-    account.miss(given_up.id, "abandoned_in_classic", at=begun + 23)
+    account.miss(abandoned.id, "abandoned_in_classic", at=begun + 23)
     account.unhold(answered.id, at=begun + 31)
     account.hold(answered.id, at=begun + 40)
     account.unhold(answered.id, at=begun + 42)
@@ -125,7 +135,7 @@ def test_what_polls_cannot_tell_is_counted_to_the_second(world: ToldWorld, accou
     assert scrape.value("aircall_user_hold_seconds_count", user_id=users[1]) == 2
 
 
-def event(world: ToldWorld, token: object = TOKEN, **changes: object) -> bytes:
+def event(world: PolledWithEvents, token: object = TOKEN, **changes: object) -> bytes:
     """Return the event of a call that has just begun."""
     data = {"id": 1, "direction": "inbound", "status": "initial", "started_at": int(world.time.now)}
     number = next(iter(world.account.numbers))
@@ -139,14 +149,14 @@ def event(world: ToldWorld, token: object = TOKEN, **changes: object) -> bytes:
     return msgspec.json.encode(content | changes)
 
 
-def post(world: ToldWorld, body: bytes) -> int:
+def post(world: PolledWithEvents, body: bytes) -> int:
     return requests.post(world.url, body, timeout=5).status_code
 
 
 @pytest.mark.parametrize(
     "token", ["", "another token", TOKEN + "x", TOKEN[:-1], "ä", None, 7, [TOKEN], {"token": TOKEN}], ids=repr
 )
-def test_without_the_token_nothing_changes_and_that_is_counted(world: ToldWorld, token: object) -> None:
+def test_webhook_wrong_token_is_refused_and_counted(world: PolledWithEvents, token: object) -> None:
     assert post(world, event(world, token)) == 401
     scrape = at(world, 0)
     assert scrape.sum("aircall_queue_calls") == 0
@@ -154,13 +164,17 @@ def test_without_the_token_nothing_changes_and_that_is_counted(world: ToldWorld,
     assert scrape.value("aircall_webhook_last_event_timestamp_seconds") == NOON
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"token"', b"\xff\xfe", b"[" * 100_000], ids=len)
-def test_what_is_no_event_is_refused(world: ToldWorld, body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"{", b'"token"', b"\xff\xfe", b"[" * 100_000],
+    ids=["empty", "list", "cut off", "text", "not UTF-8", "deeply nested"],
+)
+def test_webhook_body_that_is_no_event_is_refused(world: PolledWithEvents, body: bytes) -> None:
     assert post(world, body) == 401
     assert results(at(world, 0)) == {"unauthorized": 1}
 
 
-def test_an_event_that_is_sent_again_changes_nothing_and_is_counted(world: ToldWorld) -> None:
+def test_webhook_event_sent_again_changes_nothing_and_is_counted(world: PolledWithEvents) -> None:
     created = event(world)
     assert [post(world, created) for _ in range(3)] == [200] * 3
     scrape = at(world, 0)
@@ -168,7 +182,7 @@ def test_an_event_that_is_sent_again_changes_nothing_and_is_counted(world: ToldW
     assert results(scrape) == {"accepted": 1, "duplicate": 2}
 
 
-def test_an_older_event_that_comes_late_changes_nothing_and_is_counted(world: ToldWorld) -> None:
+def test_webhook_older_event_that_comes_late_changes_nothing_and_is_counted(world: PolledWithEvents) -> None:
     created = event(world)
     done = {"id": 1, "direction": "inbound", "status": "done", "started_at": int(world.time.now)}
     world.time.now += 10
@@ -180,7 +194,7 @@ def test_an_older_event_that_comes_late_changes_nothing_and_is_counted(world: To
     assert results(scrape) == {"accepted": 1, "out_of_order": 1}
 
 
-def test_a_call_that_was_over_long_ago_does_not_go_on_again(world: ToldWorld) -> None:
+def test_webhook_event_about_an_old_call_adds_nothing_to_the_queue(world: PolledWithEvents) -> None:
     long_ago = {"id": 1, "direction": "inbound", "status": "initial", "started_at": int(NOON) - 9000}
     post(world, event(world, timestamp=int(NOON) - 9000, data=long_ago))
     scrape = at(world, 10)  # it is requested by its id, and does not exist
@@ -202,18 +216,18 @@ def test_a_call_that_was_over_long_ago_does_not_go_on_again(world: ToldWorld) ->
     ],
     ids=repr,
 )
-def test_what_cannot_be_used_is_taken_and_counted(
-    world: ToldWorld, changes: dict[str, object], result: str
+def test_webhook_unusable_event_is_answered_200_and_counted(
+    world: PolledWithEvents, changes: dict[str, object], result: str
 ) -> None:
-    assert post(world, event(world, **changes)) == 200  # or Aircall would send it fifty times
+    assert post(world, event(world, **changes)) == 200  # otherwise Aircall would send it again
     scrape = at(world, 0)
     assert results(scrape) == {result: 1}
     assert scrape.labels("aircall_webhook_events_total", "event", result="ignored") == {"other"}
     assert scrape.sum("aircall_queue_calls") == 0
 
 
-def test_an_event_of_an_older_webhook_and_one_in_milliseconds(
-    world: ToldWorld, account: SimulatedAccount
+def test_webhook_event_of_version_1_and_in_milliseconds_is_applied(
+    world: PolledWithEvents, account: SimulatedAccount
 ) -> None:
     user = next(iter(account.users))
     now = int(world.time.now) + 5
@@ -223,12 +237,12 @@ def test_an_event_of_an_older_webhook_and_one_in_milliseconds(
     assert state(at(world, 1), user) == {"available"}
 
 
-def test_what_is_too_large_is_turned_away(world: ToldWorld) -> None:
+def test_webhook_body_that_is_too_large_is_refused(world: PolledWithEvents) -> None:
     assert post(world, event(world, padding="x" * MAX_BODY_BYTES)) == 413
     assert results(at(world, 0)) == {"too_large": 1}
 
 
-def test_more_than_can_wait_is_asked_for_again(world: ToldWorld) -> None:
+def test_webhook_full_inbox_answers_503_and_accepts_the_events_later(world: PolledWithEvents) -> None:
     world.inbox._queue.maxsize = 3
     events = [event(world, timestamp=int(world.time.now) - later) for later in range(5)]
     assert [post(world, each) for each in events] == [200, 200, 200, 503, 503]
@@ -238,31 +252,31 @@ def test_more_than_can_wait_is_asked_for_again(world: ToldWorld) -> None:
     assert results(at(world, 0))["duplicate"] == 3
 
 
-def test_two_tokens_are_valid_while_one_takes_the_others_place(world: ToldWorld) -> None:
-    for tokens, answers in (
+def test_webhook_with_two_tokens_accepts_both(world: PolledWithEvents) -> None:
+    for tokens, statuses in (
         ((TOKEN,), [200, 401]),
         (("the new one", TOKEN), [200, 200]),
         (("the new one",), [401, 200]),
     ):
         world.settings = msgspec.structs.replace(world.settings, webhook=Webhook(token=tokens))
-        assert [post(world, event(world, token)) for token in (TOKEN, "the new one")] == answers
+        assert [post(world, event(world, token)) for token in (TOKEN, "the new one")] == statuses
 
 
-def intervals(world: ToldWorld) -> list[float | None]:
-    """Of calls and of availabilities, in force."""
+def intervals(world: PolledWithEvents) -> list[float | None]:
+    """Return the intervals in force of calls and of availabilities."""
     scrape = world.scrape()
     datasets = ("calls", "availabilities")
     return [scrape.value("aircall_poll_interval_seconds", dataset=name) for name in datasets]
 
 
-def requests_for_live_data(world: ToldWorld) -> int:
+def requests_for_live_data(world: PolledWithEvents) -> int:
     paths = [request.path for request in world.aircall.requests]
     return paths.count("/v1/calls") + paths.count("/v1/users/availabilities")
 
 
-def test_polls_are_slower_while_events_come(account: SimulatedAccount) -> None:
+def test_poll_interval_while_events_come_is_longer(account: SimulatedAccount) -> None:
     number, _ = some_number(account)
-    with told(account) as world:
+    with polled_with_events(account) as world:
         world.live_until_complete()
         world.live(30)
         assert intervals(world) == [10, 10]
@@ -272,18 +286,18 @@ def test_polls_are_slower_while_events_come(account: SimulatedAccount) -> None:
         account.set_availability(next(iter(account.users)), "do_not_disturb", at=world.time.now)
         world.live(1)
         assert intervals(world) == [60, 60]
-        asked = requests_for_live_data(world)
+        before = requests_for_live_data(world)
         world.live(240)
-        assert 2 * 4 <= requests_for_live_data(world) - asked <= 2 * 4 + 2  # late edits are read, too
+        assert 2 * 4 <= requests_for_live_data(world) - before <= 2 * 4 + 2  # two for rechecks of calls
         world.live(90)
         assert intervals(world) == [10, 10]
         assert world.scrape().value("aircall_poll_target_interval_seconds", dataset="calls") == 10
 
 
-def test_what_an_event_leaves_open_is_looked_at_early(account: SimulatedAccount) -> None:
+def test_poll_of_availabilities_after_a_call_ended_by_event_is_early(account: SimulatedAccount) -> None:
     number, users = some_number(account)
     account.users[users[0]].wrap_up_time = 0
-    with told(account) as world:
+    with polled_with_events(account) as world:
         world.live_until_complete()
         account.set_availability(users[1], "do_not_disturb", at=world.time.now)
         call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
@@ -296,8 +310,8 @@ def test_what_an_event_leaves_open_is_looked_at_early(account: SimulatedAccount)
         assert intervals(world) == [60, 60]
 
 
-def test_somebody_new_is_read_at_once(account: SimulatedAccount) -> None:
-    with told(account) as world:
+def test_webhook_event_about_a_new_user_shows_them_within_seconds(account: SimulatedAccount) -> None:
+    with polled_with_events(account) as world:
         world.live_until_complete()
         world.live(30)
         newcomer = account.add_user("Ada Lovelace")
@@ -306,24 +320,24 @@ def test_somebody_new_is_read_at_once(account: SimulatedAccount) -> None:
         assert world.scrape().labels("aircall_user_info", "user", user_id=newcomer.id) == {"Ada Lovelace"}
 
 
-def test_calls_that_went_on_through_a_restart_are_counted_once(
-    account: SimulatedAccount, tmp_path: object
+def test_webhook_calls_in_progress_at_a_restart_are_counted_once(
+    account: SimulatedAccount, tmp_path: Path
 ) -> None:
     number, users = some_number(account)
     url = f"sqlite:///{tmp_path}/calls.db"
-    with told(account, archive=Archive(url)) as world:
+    with polled_with_events(account, archive=Archive(url)) as world:
         world.live_until_complete()
         calls = [account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now) for _ in range(3)]
         account.answer(calls[0].id, users[0], at=world.time.now + 1)
         account.miss(calls[1].id, "no_available_agent", at=world.time.now + 2)
         world.live(5)
         assert world.scrape().sum("aircall_calls_total") == 1
-    account.hang_up(calls[0].id, at=account.now + 5)  # while nobody listens
-    with told(account, archive=Archive(url)) as world:
+    account.hang_up(calls[0].id, at=account.now + 5)  # while no exporter runs
+    with polled_with_events(account, archive=Archive(url)) as world:
         account.miss(calls[2].id, "no_available_agent", at=world.time.now + 5)
         world.live_until_complete()
         world.live(60)
-        for call in calls:  # sent again after all
+        for call in calls:  # the events are sent again
             data = {"id": call.id, "direction": "inbound", "status": "done", "started_at": call.started_at}
             post(world, event(world, event="call.ended", data=data | {"ended_at": call.ended_at}))
         world.live(5)

@@ -1,4 +1,4 @@
-"""Webhooks of an exporter as it runs in production: events and polls at once, floods, and the door."""
+"""Webhooks of an exporter in real time: events during polls, many events, tokens, the listen address."""
 
 import re
 import time
@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from exporter.config.settings import Refresh, Webhook
+from exporter.durations import Duration
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
@@ -29,23 +30,24 @@ def quiet() -> SimulatedAccount:
 
 
 @contextmanager
-def pushed(account: SimulatedAccount) -> Iterator[Running]:
+def running_with_events(account: SimulatedAccount) -> Iterator[Running]:
     """Run an exporter that polls an account and receives its events."""
-    settings = {"refresh": Refresh(calls=1, availabilities=1), "webhook": Webhook(token=TOKEN, refresh=1)}
-    with running(account, served={"rate_limit": 6000}, **settings) as exporter:
+    second = Duration(1)
+    refresh, webhook = Refresh(calls=second, availabilities=second), Webhook(token=TOKEN, refresh=second)
+    with running(account, served={"rate_limit": 6000}, refresh=refresh, webhook=webhook) as exporter:
         exporter.until_ready()
         exporter.aircall.webhooks.add(SimulatedWebhook(exporter.url + PATH, token=TOKEN))
-        office = DeliveryThread(account, exporter.aircall.webhooks, NetworkConditions(), time.time)
-        office.start()
+        delivery = DeliveryThread(account, exporter.aircall.webhooks, NetworkConditions(), time.time)
+        delivery.start()
         try:
             yield exporter
         finally:
-            office.stop()
+            delivery.stop()
 
 
-def test_the_board_follows_events_while_a_poll_waits_for_its_answer() -> None:
+def test_events_while_a_poll_waits_are_shown() -> None:
     account, hang = quiet(), Hang()
-    with pushed(account) as exporter:
+    with running_with_events(account) as exporter:
         number, _ = some_number(account)
         exporter.aircall.faults.append(Fault(lambda path: path == "/v2/users", hang))
         requests.post(f"{exporter.url}/-/refresh", timeout=5)
@@ -56,9 +58,9 @@ def test_the_board_follows_events_while_a_poll_waits_for_its_answer() -> None:
         hang.released.set()
 
 
-def test_of_a_flood_of_events_none_is_lost_and_every_scrape_is_answered() -> None:
+def test_events_in_a_flood_are_all_applied_and_scrapes_are_answered() -> None:
     account, calls = quiet(), 200
-    with pushed(account) as exporter:
+    with running_with_events(account) as exporter:
         number, users = some_number(account)
         for user in users:
             account.users[user].wrap_up_time = 0
@@ -69,9 +71,9 @@ def test_of_a_flood_of_events_none_is_lost_and_every_scrape_is_answered() -> Non
             account.hang_up(call.id)
             account.tag(call.id, "flood")
         eventually(lambda: exporter.scrape().sum("aircall_webhook_events_total") == 5 * calls)
-        came = exporter.scrape().all("aircall_webhook_events_total")
-        results = {dict(labels)["result"] for labels, count in came.items() if count}
-        assert results <= {"accepted", "out_of_order"}  # a poll may have been sooner
+        deliveries = exporter.scrape().all("aircall_webhook_events_total")
+        results = {dict(labels)["result"] for labels, count in deliveries.items() if count}
+        assert results <= {"accepted", "out_of_order"}  # a poll may have been earlier
         eventually(lambda: exporter.scrape().sum("aircall_calls_total") == calls)
         assert exporter.until_polled().sum("aircall_calls_total") == calls
 
@@ -82,40 +84,44 @@ def aircall() -> Iterator[SimulatedAircall]:
         yield aircall
 
 
-@pytest.mark.parametrize("own", ["", ", listen_address: '127.0.0.1:0'"], ids=["shared", "own"])
-def test_events_want_the_token_where_pages_want_a_password(
-    aircall: SimulatedAircall, tmp_path: Path, own: str
+@pytest.mark.parametrize(
+    "address", ["", ", listen_address: '127.0.0.1:0'"], ids=["shared address", "own address"]
+)
+def test_webhook_with_protected_pages_requires_only_the_token(
+    aircall: SimulatedAircall, tmp_path: Path, address: str
 ) -> None:
     hashed = bcrypt.hashpw(b"password", bcrypt.gensalt(4)).decode()
     (tmp_path / "web.yml").write_text(f"basic_auth_users: {{prometheus: {hashed}}}")
     (tmp_path / "token").write_text(f"{TOKEN}\nthe-former-token\n")
-    (tmp_path / "aircall.yml").write_text(f"webhook: {{token_file: {tmp_path}/token{own}}}")
+    (tmp_path / "aircall.yml").write_text(f"webhook: {{token_file: {tmp_path}/token{address}}}")
     flags = (f"--web.config.file={tmp_path}/web.yml", f"--config.file={tmp_path}/aircall.yml")
     with process(*flags, f"--storage.path={tmp_path}", **credential(aircall)) as exporter:
-        door = exporter.url
-        if own:
-            door = "http://" + exporter.logged(r"accepting webhook events\W+address=(127[0-9.:]+)")[1]
+        receiver = exporter.url
+        if address:
+            receiver = "http://" + exporter.logged(r"accepting webhook events\W+address=(127[0-9.:]+)")[1]
         body = {"event": "call.created", "timestamp": 1, "data": None}
 
         def answer(url: str, token: str) -> int:
             return requests.post(url + PATH, json=body | {"token": token}, timeout=5).status_code
 
-        eventually(lambda: answer(door, TOKEN) == 200)
-        assert [answer(door, token) for token in ("the-former-token", "another")] == [200, 401]
-        assert answer(exporter.url, TOKEN) == (404 if own else 200)
-        assert requests.get(f"{door}/metrics", timeout=5).status_code == (404 if own else 401)
+        eventually(lambda: answer(receiver, TOKEN) == 200)
+        assert [answer(receiver, token) for token in ("the-former-token", "another")] == [200, 401]
+        assert answer(exporter.url, TOKEN) == (404 if address else 200)
+        assert requests.get(f"{receiver}/metrics", timeout=5).status_code == (404 if address else 401)
         metrics = requests.get(f"{exporter.url}/metrics", auth=("prometheus", "password"), timeout=5).text
         assert re.search(r'events_total{event="other",result="unauthorized"} 1.0', metrics)
     assert not any(TOKEN in line for line in exporter.lines)
 
 
-def test_without_a_token_there_is_no_webhook(aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_webhook_without_a_token_is_answered_404(aircall: SimulatedAircall, tmp_path: Path) -> None:
     with process(f"--storage.path={tmp_path}", **credential(aircall)) as exporter:
         assert requests.post(exporter.url + PATH, b"{}", timeout=5).status_code == 404
         assert "aircall_webhook" not in requests.get(f"{exporter.url}/metrics", timeout=5).text
 
 
-def test_a_door_that_cannot_be_is_said_in_one_line(aircall: SimulatedAircall, tmp_path: Path) -> None:
+def test_webhook_listen_address_not_valid_is_reported_in_one_line(
+    aircall: SimulatedAircall, tmp_path: Path
+) -> None:
     (tmp_path / "aircall.yml").write_text(f"webhook: {{token: {TOKEN}, listen_address: nowhere}}")
     flags = (f"--config.file={tmp_path}/aircall.yml", f"--storage.path={tmp_path}")
     done = run(*flags, "--web.listen-address=127.0.0.1:0", **credential(aircall))
