@@ -71,28 +71,28 @@ def test_calls_to_fetch_later_poll_is_new_calls_and_overlap() -> None:
     assert crowded.since == NOW - POLL_OVERLAP_S
 
 
-def test_calls_to_fetch_page_with_room_goes_back_to_possibly_ended_calls() -> None:
+def test_calls_to_fetch_with_room_on_the_page_includes_possibly_ended_calls() -> None:
     known = book(talking(1, 700), done(2, 10))
     assert to_read(known).since == NOW - 10 - LATE_ARRIVAL_S
     assert to_read(known, all_users).since == NOW - 700
     assert not any(known.outside_next_poll(known.possibly_ended(NOW, all_users), 10))
 
 
-def test_possibly_ended_excludes_call_until_user_hangs_up() -> None:
+def test_possibly_ended_before_the_user_hangs_up_excludes_the_call() -> None:
     known = book(talking(1, 700), done(2, 10))
     assert not any(known.possibly_ended(NOW, nobody))
     assert ids(known.batch_by_time(known.possibly_ended(NOW, all_users))) == [{1}]
     assert [call.id for call in known.possibly_ended(NOW + RECHECK_AFTER_S, nobody)] == [1]
 
 
-def test_calls_to_fetch_long_waiting_caller_by_id_or_by_paging() -> None:
+def test_calls_to_fetch_one_old_waiting_call_is_by_id_and_several_are_by_page() -> None:
     todo = to_read(book(waiting(9000, 500), *BUSY))
     assert todo.ids == (9000,)
     todo = to_read(book(*(waiting(9000 + id_, 230) for id_ in range(4)), *BUSY))
     assert (todo.ids, todo.since) == ((), NOW - 230)
 
 
-def test_calls_to_fetch_caller_before_complete_since_is_fetched_by_id() -> None:
+def test_calls_to_fetch_waiting_call_before_complete_since_is_by_id() -> None:
     known = book(*(waiting(id_, 5000 - id_) for id_ in range(1, 4)), done(999, 10))
     asked = set[int]()
     for poll in range(3):
@@ -116,7 +116,7 @@ def test_batch_by_time_close_calls_are_one_request() -> None:
 
 
 @given(st.lists(st.integers(1, 3600), max_size=80), st.lists(st.integers(1, 3600), max_size=300))
-def test_batch_by_time_each_call_once_and_each_batch_on_one_page(
+def test_batch_by_time_any_calls_has_each_call_once_and_batches_of_one_page(
     doubtful: list[int], others: list[int]
 ) -> None:
     calls = [talking(9000 + position, age) for position, age in enumerate(doubtful)]
@@ -131,17 +131,17 @@ def test_batch_by_time_each_call_once_and_each_batch_on_one_page(
         assert len(group.calls) == 1 or group.since >= known.complete_since
 
 
-def test_possibly_ended_includes_older_of_two_calls_of_one_user() -> None:
+def test_possibly_ended_two_calls_of_one_user_includes_the_older_one() -> None:
     known = book(talking(1, 700, user=7), talking(2, 100, user=7))
     assert [call.id for call in known.possibly_ended(NOW, nobody)] == [1]
 
 
-def test_calls_per_second_is_the_rate_of_recent_calls() -> None:
+def test_calls_per_second_with_recent_calls_is_their_rate() -> None:
     assert book(*BUSY).calls_per_second == pytest.approx(1 / 4, rel=0.02)
     assert CallStore().calls_per_second == 0
 
 
-def test_apply_done_call_stays_done() -> None:
+def test_apply_earlier_version_of_a_done_call_changes_nothing() -> None:
     known = CallStore()
     assert known.apply(talking(1, 100), NOW) is False
     assert known.apply(done(1, 100), NOW) is True
@@ -150,7 +150,7 @@ def test_apply_done_call_stays_done() -> None:
     assert known.calls[1].phase == "done"
 
 
-def test_prune_removes_old_done_calls_only() -> None:
+def test_prune_with_an_old_active_call_removes_old_done_calls_only() -> None:
     known = book(talking(1, 9000), done(2, 8000), done(3, 100))
     known.prune(NOW - 7200, NOW)
     assert set(known.calls) == {1, 3}

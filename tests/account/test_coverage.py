@@ -23,7 +23,9 @@ def in_order(several: tuple[TimeRange, ...]) -> bool:
 
 
 @given(st.lists(spans).map(tuple), spans)
-def test_merge_and_subtract_equal_sets_of_seconds(some: tuple[TimeRange, ...], wanted: TimeRange) -> None:
+def test_merge_and_subtract_any_ranges_equal_sets_of_seconds(
+    some: tuple[TimeRange, ...], wanted: TimeRange
+) -> None:
     assert seconds(merge(some)) == seconds(some)
     assert in_order(merge(some))
     left = subtract(wanted, merge(some))
@@ -32,7 +34,7 @@ def test_merge_and_subtract_equal_sets_of_seconds(some: tuple[TimeRange, ...], w
 
 
 @given(st.lists(spans, min_size=1), st.integers(0, 60), spans, st.integers(0, 70))
-def test_gaps_are_required_and_not_fetched(
+def test_gaps_after_any_fetches_are_required_and_not_fetched(
     read: list[TimeRange], wanted_from: int, wish: TimeRange, before: int
 ) -> None:
     history = Coverage(requested=(wish,))
@@ -49,7 +51,7 @@ def test_gaps_are_required_and_not_fetched(
     assert seconds(history.requested_gaps) == {second for second in wished if second >= before}
 
 
-def test_requested_gaps_exclude_pruned_ranges() -> None:
+def test_requested_gaps_after_prune_exclude_earlier_ranges() -> None:
     history = Coverage(requested=((NOW - DAY, NOW - 3600),))
     history.require_since(NOW - DAY)
     history.mark_fetched(NOW - DAY, NOW)
@@ -57,7 +59,7 @@ def test_requested_gaps_exclude_pruned_ranges() -> None:
     assert (history.requested_gaps, history.seconds_missing) == ((), 0)
 
 
-def test_gaps_include_time_since_last_run() -> None:
+def test_gaps_after_restore_include_time_since_last_run() -> None:
     history = Coverage()
     history.mark_fetched(NOW - 900, NOW)
     progress = Checkpoint(covered=((NOW - DAY, NOW - 5000),), wanted_from=NOW - DAY)
@@ -69,7 +71,7 @@ def test_gaps_include_time_since_last_run() -> None:
     assert history.gaps[0] == (NOW - 2 * DAY, NOW - 7201)
 
 
-def test_next_recheck_includes_a_call_once_at_every_age() -> None:
+def test_next_recheck_over_days_includes_a_call_once_at_every_age() -> None:
     history, read_at = Coverage(), []
     assert history.next_recheck(NOW, oldest=0) is None
     history.start_rechecks(NOW)
@@ -110,7 +112,7 @@ def test_rollback_unsaved_range_is_not_covered_by_later_polls() -> None:
 
 
 @given(st.lists(spans, min_size=1), st.integers(0, 80), st.sets(st.integers(0, 80), max_size=5))
-def test_cut_coverage_of_the_future_is_withdrawn_up_to_the_newest_call(
+def test_cut_coverage_of_the_future_ends_at_the_newest_call(
     read: list[TimeRange], now: int, starts: set[int]
 ) -> None:
     history = Coverage()
@@ -125,7 +127,7 @@ def test_cut_coverage_of_the_future_is_withdrawn_up_to_the_newest_call(
     assert in_order(history.fetched)
 
 
-def test_cut_clock_is_behind_all_of_many_calls_withdraws_what_is_later() -> None:
+def test_cut_clock_behind_many_calls_ends_coverage_at_the_clock() -> None:
     history = Coverage()
     history.add_starts(range(NOW, NOW + 10_000, 10))
     history.mark_fetched(NOW - DAY, NOW + 9000)
@@ -133,14 +135,14 @@ def test_cut_clock_is_behind_all_of_many_calls_withdraws_what_is_later() -> None
     assert history.fetched == ((NOW - DAY, NOW - 100),)
 
 
-def test_cut_late_edits_of_the_future_are_looked_for_again() -> None:
+def test_cut_rechecks_of_the_future_are_repeated() -> None:
     history = Coverage()
     history.start_rechecks(NOW + DAY)
     history.cut(NOW)
     assert history.rechecked_until == tuple(NOW - age for age in RECHECK_AGES_S)
 
 
-def test_wished_time_after_the_last_poll_is_left_to_the_polls() -> None:
+def test_requested_gaps_after_the_last_poll_are_empty() -> None:
     history = Coverage(requested=((NOW - DAY, NOW + DAY),))
     history.begin_poll(NOW - 3600)
     assert history.requested_gaps == ()

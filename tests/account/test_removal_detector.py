@@ -131,7 +131,7 @@ def test_lists_missing_many_objects_for_a_while_remove_nothing(
             assert world.scrape().value("aircall_dataset_age_seconds", dataset=dataset) < 600
 
 
-def test_assignments_read_by_user_missing_for_a_while_remove_nothing() -> None:
+def test_assignments_by_user_missing_for_a_while_remove_nothing() -> None:
     account = SimulatedAccount(users=4, calls_per_hour=0, start=NOON)
     for _ in range(9):
         account.add_number("More", "+33 1", "FR", "Europe/Paris").user_ids |= set(account.users)
@@ -147,7 +147,7 @@ def test_assignments_read_by_user_missing_for_a_while_remove_nothing() -> None:
 
 
 @pytest.mark.parametrize("empty", ["/v1/teams", "/v1/numbers", "/v2/users", "/v1/users/availabilities"])
-def test_a_list_that_stays_empty_is_believed_after_minutes(account: SimulatedAccount, empty: str) -> None:
+def test_list_empty_for_minutes_removes_all_objects(account: SimulatedAccount, empty: str) -> None:
     with capture_logs() as lines, polled(account) as world:
         world.live_until_complete()
         world.aircall.faults.append(Fault(lambda path: path == empty, faults.edited(without_objects)))
@@ -169,7 +169,7 @@ def test_a_list_that_stays_empty_is_believed_after_minutes(account: SimulatedAcc
 
 
 @pytest.mark.parametrize("empty", ["/v1/teams", "/v1/numbers", "/v2/users"])
-def test_a_list_that_is_empty_at_the_start_is_read_again_within_minutes(
+def test_list_empty_at_the_start_is_fetched_again_within_minutes(
     account: SimulatedAccount, empty: str
 ) -> None:
     glitch = Fault(lambda path: path == empty, faults.edited(without_objects))
@@ -184,7 +184,7 @@ def test_a_list_that_is_empty_at_the_start_is_read_again_within_minutes(
         assert world.scrape().all("aircall_user_number_info")
 
 
-def test_availabilities_that_are_not_believed_count_as_not_read(account: SimulatedAccount) -> None:
+def test_availabilities_empty_for_a_minute_count_as_not_fetched(account: SimulatedAccount) -> None:
     with polled(account) as world:
         world.live_until_complete()
         world.aircall.faults.append(GLITCHES["no availabilities"])
@@ -195,7 +195,7 @@ def test_availabilities_that_are_not_believed_count_as_not_read(account: Simulat
         assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_one_object_of_each_kind_leaves_within_seconds(account: SimulatedAccount) -> None:
+def test_lists_missing_one_object_remove_it_within_a_minute(account: SimulatedAccount) -> None:
     with polled(account) as world:
         world.live_until_complete()
         user = next(iter(account.users))
@@ -226,7 +226,7 @@ def hidden(world: Polled, path: str, key: str, id_: int) -> None:
     world.aircall.faults.clear()
 
 
-def test_a_removed_number_on_which_somebody_calls_is_read_again(account: SimulatedAccount) -> None:
+def test_removed_number_with_a_new_call_is_fetched_again(account: SimulatedAccount) -> None:
     number = next(iter(account.numbers.values()))
     with polled(account) as world:
         world.live_until_complete()
@@ -238,7 +238,7 @@ def test_a_removed_number_on_which_somebody_calls_is_read_again(account: Simulat
         assert str(number.id) in {str(id_) for id_ in world.poller.account.directory.numbers}
 
 
-def test_a_removed_user_who_has_a_state_is_read_again(account: SimulatedAccount) -> None:
+def test_removed_user_with_a_state_is_fetched_again(account: SimulatedAccount) -> None:
     user = next(iter(account.users.values()))
     with polled(account) as world:
         world.live_until_complete()
@@ -248,7 +248,7 @@ def test_a_removed_user_who_has_a_state_is_read_again(account: SimulatedAccount)
         assert user.id in world.poller.account.directory.users
 
 
-def test_a_removed_team_that_a_call_names_is_read_again(account: SimulatedAccount) -> None:
+def test_removed_team_of_a_new_call_is_fetched_again(account: SimulatedAccount) -> None:
     team = next(team for team in account.teams.values() if team.user_ids)
     number = next(number for number in account.numbers.values() if number.team_ids)
     number.team_ids[:] = [team.id]
@@ -262,7 +262,7 @@ def test_a_removed_team_that_a_call_names_is_read_again(account: SimulatedAccoun
         assert shown(world.scrape()) == before
 
 
-def test_what_stays_unlisted_is_looked_up_once_however_often_it_appears(account: SimulatedAccount) -> None:
+def test_unlisted_number_in_several_calls_is_looked_up_once(account: SimulatedAccount) -> None:
     number = next(iter(account.numbers.values()))
     with polled(account) as world:
         world.live_until_complete()
@@ -310,7 +310,7 @@ def test_lists_empty_at_a_restart_count_calls_for_their_teams_later(
         assert counted(world.scrape()) == to_be_counted(busy)
 
 
-def test_teams_removed_before_a_restart_hold_up_team_counters_for_minutes_only(
+def test_teams_removed_before_a_restart_delay_team_counters_for_minutes_only(
     busy: SimulatedAccount, tmp_path: Path
 ) -> None:
     with restarted(busy, tmp_path) as world:
@@ -347,7 +347,7 @@ INCOMPLETE_AT_THE_START = {
 
 
 @pytest.mark.parametrize("glitch", INCOMPLETE_AT_THE_START.values(), ids=INCOMPLETE_AT_THE_START)
-def test_lists_incomplete_at_the_start_are_read_again_within_minutes(
+def test_lists_incomplete_at_the_start_are_fetched_again_within_minutes(
     account: SimulatedAccount, glitch: Fault
 ) -> None:
     with polled(account) as world:
@@ -361,7 +361,7 @@ def test_lists_incomplete_at_the_start_are_read_again_within_minutes(
         assert shown(world.scrape()) == complete
 
 
-def test_complete_lists_are_not_read_again_within_minutes(account: SimulatedAccount) -> None:
+def test_lists_complete_are_not_fetched_again_within_minutes(account: SimulatedAccount) -> None:
     with polled(account) as world:
         with world.aircall.failing(INCOMPLETE_AT_THE_START["short lists"]):
             world.live(60)

@@ -172,9 +172,7 @@ class Company:
 
 @settings(max_examples=300)
 @given(LIMITS, steps)
-def test_user_counters_whoever_comes_or_leaves_never_fall_and_sum_to_what_was_counted(
-    limit: int, script: list
-) -> None:
+def test_user_counters_users_join_or_leave_never_fall_and_sum_to_all_calls(limit: int, script: list) -> None:
     company, most = Company(limit), limit
     for step, argument in script:
         getattr(company, step)(argument)
@@ -186,7 +184,7 @@ def test_user_counters_whoever_comes_or_leaves_never_fall_and_sum_to_what_was_co
 
 
 @given(LIMITS, steps, st.integers(0, 5), st.integers(0, 3))
-def test_user_counters_however_few_ids_are_told_apart_never_fall_and_sum_to_what_was_counted(
+def test_user_counters_few_ids_are_kept_never_fall_and_sum_to_all_calls(
     limit: int, script: list, most: int, unlisted: int
 ) -> None:
     with (
@@ -207,7 +205,7 @@ def test_user_counters_however_few_ids_are_told_apart_never_fall_and_sum_to_what
         st.tuples(st.sampled_from([1, 7, 10, 20, 25]), st.lists(st.integers(0, 400), max_size=4)), min_size=1
     )
 )
-def test_histograms_whatever_the_queue_thresholds_of_each_start_are_never_fall(
+def test_histograms_queue_thresholds_change_at_a_start_never_fall(
     starts: list[tuple[int, list[int]]],
 ) -> None:
     kept: dict[tuple, int] = {}

@@ -65,7 +65,7 @@ def measure(world: Polled, seconds: float) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("kind", ["waiting", "both", "dialled"])
-def test_never_ended_calls_leave_budget_and_age_nearly_as_without(kind: str) -> None:
+def test_poll_with_never_ended_calls_hardly_changes_requests_and_age(kind: str) -> None:
     account = SimulatedAccount(users=40, calls_per_hour=300, seed=4, start=NOON, history=0)
     with polled(account) as world:
         world.live_until_complete()
@@ -81,7 +81,7 @@ def test_never_ended_calls_leave_budget_and_age_nearly_as_without(kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["waiting", "talking"])
-def test_never_ended_calls_of_days_cost_next_to_nothing(kind: str) -> None:
+def test_poll_with_calls_active_for_half_a_day_rarely_requests_them(kind: str) -> None:
     account = SimulatedAccount(users=24, calls_per_hour=0, start=NOON)
     with polled(account, refresh=RARELY) as world:
         world.live_until_complete()
@@ -98,7 +98,7 @@ def test_never_ended_calls_of_days_cost_next_to_nothing(kind: str) -> None:
         assert not scrape.all("aircall_user_current_call_seconds")
 
 
-def test_waiting_call_never_ended_leaves_the_board_and_its_end_is_counted_once() -> None:
+def test_board_call_waiting_for_hours_is_dropped_and_its_end_counts_once() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     with polled(account, refresh=RARELY) as world:
         world.live_until_complete()
@@ -120,7 +120,7 @@ def test_waiting_call_never_ended_leaves_the_board_and_its_end_is_counted_once()
         assert scrape.sum("aircall_exporter_doubtful_calls") == 0
 
 
-def test_call_of_half_a_day_leaves_the_board_and_its_end_is_counted_once(tmp_path: Path) -> None:
+def test_board_call_of_half_a_day_is_dropped_and_its_end_counts_once(tmp_path: Path) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     user, database = sorted(account.users)[0], f"sqlite:///{tmp_path}/archive.sqlite"
     with polled(account, refresh=RARELY, archive=Archive(database)) as world:
@@ -145,7 +145,7 @@ def test_call_of_half_a_day_leaves_the_board_and_its_end_is_counted_once(tmp_pat
 
 
 @given(st.lists(st.floats(5, 300), min_size=50, max_size=400))
-def test_doubtful_call_waits_between_looks_grow_and_are_bounded(steps: list[float]) -> None:
+def test_doubts_repeated_rechecks_have_growing_and_bounded_intervals(steps: list[float]) -> None:
     doubts, now, seen_at, looks = Doubts(), NOON, NOON, []
     for step in steps:
         now += step

@@ -106,7 +106,7 @@ def without_what_only_events_tell(account: Account) -> list[object]:
         lambda found: st.tuples(st.just(found), st.permutations(found))
     )
 )
-def test_latest_version_does_not_depend_on_order(found: tuple[list[Call], list[Call]]) -> None:
+def test_latest_version_of_versions_in_any_order_is_the_same(found: tuple[list[Call], list[Call]]) -> None:
     versions, mixed = found
     first, *others = versions
     newest = first
@@ -130,7 +130,7 @@ USERS_EVENTS = st.tuples(
         lambda events: st.tuples(st.just(events), st.permutations([*events, *events]))
     )
 )
-def test_user_state_is_that_of_last_event_or_uncertain(
+def test_user_state_events_in_any_order_is_of_the_last_event_or_uncertain(
     found: tuple[list[Event], list[Event]],
 ) -> None:
     in_order, mixed = company(), company()
@@ -165,7 +165,7 @@ def test_event_stats_long_call_keeps_its_events() -> None:
     assert 7 not in account.calls.calls
 
 
-def test_events_of_old_call_are_put_in_order() -> None:
+def test_event_of_an_old_call_after_a_later_event_is_out_of_order() -> None:
     call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
     account, told = company()
     account.advance_to(END)

@@ -30,7 +30,7 @@ def client(registry: CollectorRegistry):
 
 
 @responses.activate
-def test_the_credential_is_in_the_header_and_never_in_the_url(client: Client) -> None:
+def test_send_any_request_has_the_credential_in_the_header_only(client: Client) -> None:
     responses.get(f"{URL}/v1/teams", json=EMPTY)
     client.send(endpoints.teams())
     request = responses.calls[0].request
@@ -40,7 +40,7 @@ def test_the_credential_is_in_the_header_and_never_in_the_url(client: Client) ->
 
 @responses.activate
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_switch_is_a_put_with_json(client: Client, version: str) -> None:
+def test_send_switch_of_a_user_is_a_put_with_json(client: Client, version: str) -> None:
     user = {"id": 7, "name": "Ada", "availability_status": "unavailable", "substatus": "always_closed"}
     responses.put(f"{URL}/{version}/users/7", json={"user": user})
     status, _ = client.send(endpoints.switch_user(version, 7, "unavailable"))
@@ -64,7 +64,9 @@ def test_a_switch_is_a_put_with_json(client: Client, version: str) -> None:
         (503, ApiError),
     ],
 )
-def test_refusals(client: Client, registry: CollectorRegistry, status: int, kind: type[ApiError]) -> None:
+def test_send_error_status_raises_the_matching_error(
+    client: Client, registry: CollectorRegistry, status: int, kind: type[ApiError]
+) -> None:
     headers = {"X-AircallApi-Limit": "60", "X-AircallApi-Reset": "1780000000"}
     responses.get(f"{URL}/v1/numbers/7", status=status, headers=headers)
     with pytest.raises(kind) as refused:
@@ -88,7 +90,7 @@ def test_refusals(client: Client, registry: CollectorRegistry, status: int, kind
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_failures_name_no_secret(
+def test_send_failed_connection_raises_an_error_without_secrets(
     client: Client, registry: CollectorRegistry, failure: Exception, code: str
 ) -> None:
     responses.get(f"{URL}/v1/teams", body=failure)
@@ -104,14 +106,14 @@ def test_failures_name_no_secret(
 
 @responses.activate
 @pytest.mark.parametrize("target", ["https://elsewhere.example/v1/teams", f"{URL}/v2/teams"])
-def test_a_redirect_is_not_followed(client: Client, target: str) -> None:
+def test_send_redirect_is_not_followed(client: Client, target: str) -> None:
     responses.get(f"{URL}/v1/teams", status=307, headers={"Location": target})
     with pytest.raises(ApiError, match="redirect to"):
         client.send(endpoints.teams())
     assert len(responses.calls) == 1
 
 
-def test_a_host_that_does_not_exist(registry: CollectorRegistry) -> None:
+def test_send_to_an_unknown_host_fails_with_code_connection(registry: CollectorRegistry) -> None:
     client = Client("https://no-such-host.invalid", "the-id", "the-token", ClientMetrics(registry))
     with pytest.raises(ApiError) as failed:
         client.send(endpoints.teams())
@@ -164,7 +166,7 @@ def test_a_body_that_never_comes(registry: CollectorRegistry, monkeypatch: pytes
     assert ask(server, registry) == "timeout"
 
 
-def test_a_body_that_breaks_off(registry: CollectorRegistry) -> None:
+def test_send_body_cut_off_fails_with_code_connection(registry: CollectorRegistry) -> None:
     assert ask(OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=True), registry) == "connection"
 
 
@@ -180,7 +182,9 @@ def test_a_body_that_drips_for_ever(
     assert ask(dripping, registry) == "timeout"
 
 
-def test_a_body_that_is_far_too_large(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_send_body_too_large_fails_with_code_invalid(
+    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client_module, "MAX_RESPONSE_BYTES", 10_000)
     packed = gzip.compress(b" " * 5_000_000)
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: " + str(len(packed)).encode() + b"\r\n\r\n"

@@ -63,13 +63,13 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def test_refused_connection_names_host_port_and_reason() -> None:
+def test_error_refused_connection_names_host_port_and_reason() -> None:
     port = closed_port()
     assert failure(f"http://127.0.0.1:{port}") == f"no connection to 127.0.0.1:{port}: Connection refused"
     assert failure(f"http://[::1]:{port}").startswith(f"no connection to [::1]:{port}: ")
 
 
-def test_unknown_host_names_it() -> None:
+def test_error_unknown_host_names_it() -> None:
     said = failure("https://no-such-host.invalid")
     assert re.fullmatch(r"the name of no-such-host\.invalid:443 cannot be resolved: [A-Z][a-z ]+", said)
 
@@ -82,7 +82,7 @@ BROKEN: dict[str, tuple[Serve, str]] = {
 
 
 @pytest.mark.parametrize(("serve", "said"), BROKEN.values(), ids=BROKEN)
-def test_answer_that_is_none_names_host_and_port(serve: Serve, said: str) -> None:
+def test_error_response_is_not_http_names_host_and_port(serve: Serve, said: str) -> None:
     with raw_server(serve) as server:
         text = failure(server.url)
         assert said in text
@@ -102,7 +102,7 @@ def context(authority: Authority, name: str) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_ca_bundle_of_the_environment_applies_to_loopback(
+def test_client_ca_bundle_of_the_environment_applies_to_loopback(
     tls: RawServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")  # not used for this machine
@@ -110,14 +110,14 @@ def test_ca_bundle_of_the_environment_applies_to_loopback(
     ask(tls.url)
 
 
-def test_untrusted_certificate_names_the_reason_and_a_remedy(tls: RawServer) -> None:
+def test_error_untrusted_certificate_names_the_reason_and_a_remedy(tls: RawServer) -> None:
     said = failure(tls.url)
     assert said.startswith(f"the TLS connection to 127.0.0.1:{tls.port} failed: ")
     assert re.search(r"self-signed certificate in certificate chain|unable to get local issuer", said)
     assert "set REQUESTS_CA_BUNDLE" in said
 
 
-def test_certificate_for_another_host_names_the_reason(
+def test_error_certificate_for_another_host_names_the_reason(
     tls: RawServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.directory / "ca.pem"))
@@ -128,7 +128,9 @@ def test_certificate_for_another_host_names_the_reason(
     )
 
 
-def test_expired_certificate_names_the_reason(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_expired_certificate_names_the_reason(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     authority.issue("expired", "expired", days=-1)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.directory / "ca.pem"))
     with raw_server(silence, tls=context(authority, "expired")) as server:
@@ -137,7 +139,7 @@ def test_expired_certificate_names_the_reason(authority: Authority, monkeypatch:
         )
 
 
-def test_https_to_a_server_without_tls_says_so() -> None:
+def test_error_https_to_a_server_without_tls_names_the_reason() -> None:
     def refuse(connection: socket.socket, _: threading.Event) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -149,7 +151,7 @@ def test_https_to_a_server_without_tls_says_so() -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_ca_bundle_that_cannot_be_read_is_named(
+def test_error_unreadable_ca_bundle_names_file_and_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: RawServer, content: bytes | None
 ) -> None:
     bundle = tmp_path / "bundle.pem"
@@ -170,7 +172,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("status", "said"), REFUSALS.items())
-def test_proxy_that_refuses_is_named_with_its_status(
+def test_error_proxy_refuses_names_it_and_its_status(
     monkeypatch: pytest.MonkeyPatch, status: int, said: str
 ) -> None:
     with raw_server(answering(f"HTTP/1.1 {status} proxy-password\r\n\r\n".encode())) as proxy:
@@ -182,7 +184,7 @@ def test_proxy_that_refuses_is_named_with_its_status(
 
 @pytest.mark.parametrize("password", ["proxy-password", "p:@/?#", "\u20ac"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_proxy_gets_the_password_whatever_characters_it_holds(
+def test_client_proxy_password_with_any_characters_is_sent(
     monkeypatch: pytest.MonkeyPatch, password: str, scheme: str
 ) -> None:
     received: list[bytes] = []
@@ -199,7 +201,7 @@ def test_proxy_gets_the_password_whatever_characters_it_holds(
     assert expected in received[0].splitlines()
 
 
-def test_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_unreachable_proxy_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     port = closed_port()
     monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:proxy-password@127.0.0.1:{port}")
     said = failure("https://aircall.invalid")
@@ -213,7 +215,9 @@ def test_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     "proxy",
     ["socks9://proxy-user:proxy-password@h:1", "socks5://h:x", "ftp://h:1", "http://", "http://h:x"],
 )
-def test_proxy_address_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_error_invalid_proxy_address_names_it_and_an_example(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     said = failure("https://aircall.invalid")
     assert re.match(r"the proxy's address \(.+\) is not valid, wanted one such as http://proxy", said)
@@ -240,7 +244,7 @@ VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 @pytest.mark.parametrize("variable", VARIABLES)
 @pytest.mark.parametrize(("proxy", "said"), ODD_PROXIES.items())
-def test_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
+def test_error_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, said: str
 ) -> None:
     monkeypatch.setenv(variable, proxy)
@@ -251,7 +255,7 @@ def test_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
 
 @pytest.mark.parametrize("variable", VARIABLES)
 @pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h", "SOCKS5"])
-def test_socks_proxy_without_pysocks_names_the_package_and_the_variable(
+def test_error_socks_proxy_without_pysocks_names_the_package_and_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
 ) -> None:
     monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing_socks)
@@ -276,7 +280,7 @@ SOCKS_REFUSALS = {
 
 
 @pytest.mark.parametrize(("serve", "said"), SOCKS_REFUSALS.values(), ids=SOCKS_REFUSALS)
-def test_socks_proxy_that_refuses_is_named_with_its_reason(
+def test_error_socks_proxy_refuses_names_it_and_its_reason(
     monkeypatch: pytest.MonkeyPatch, serve: Serve, said: str
 ) -> None:
     with raw_server(serve) as proxy:
@@ -286,7 +290,7 @@ def test_socks_proxy_that_refuses_is_named_with_its_reason(
         )
 
 
-def test_socks_proxy_and_names_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_unreachable_socks_proxy_or_unknown_name_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     port = closed_port()
     monkeypatch.setenv("HTTPS_PROXY", f"socks5h://proxy-user:proxy-password@127.0.0.1:{port}")
     through = f"aircall.invalid:443 through the proxy 127.0.0.1:{port}"
@@ -305,7 +309,7 @@ def missing_socks(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_proxy_that_wants_a_password_names_the_variable(
+def test_error_proxy_requires_a_password_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     with raw_server(answering(b"HTTP/1.1 407 No\r\n\r\n")) as proxy:
@@ -318,7 +322,7 @@ BAD_NAMES = ("-bad-..", "api..aircall.io", "a" * 64 + ".io", "\u00e9..io")
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_name_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_error_invalid_host_name_names_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert failure(f"https://{name}") == f"the name of {name}:443 is not valid"
     monkeypatch.setenv("ALL_PROXY", f"http://{name}:3128")
     problem = f"name of the proxy {name}:3128 is not valid"
@@ -328,7 +332,9 @@ def test_name_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, name: 
     assert failure("https://aircall.invalid") == f"the {problem}, {wanted}"
 
 
-def test_tls_through_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch, tls: RawServer) -> None:
+def test_error_tls_through_a_proxy_names_target_and_proxy(
+    monkeypatch: pytest.MonkeyPatch, tls: RawServer
+) -> None:
     def tunnel(connection: socket.socket, done: threading.Event) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -343,7 +349,7 @@ def test_tls_through_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch, tls: Ra
         assert said.startswith(f"the TLS connection to {where} failed: ")
 
 
-def test_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
     with raw_server(silence) as server:
         assert failure(server.url) == f"no complete answer from 127.0.0.1:{server.port} within 1s"
@@ -363,5 +369,5 @@ def test_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None
         ("http://[", "an address that is not valid"),
     ],
 )
-def test_address_of_a_url_holds_no_credential(url: str, shown: str) -> None:
+def test_address_url_with_a_credential_is_without_it(url: str, shown: str) -> None:
     assert address(url) == shown

@@ -56,7 +56,7 @@ class Setting:
         st.tuples(st.floats(0.01, 100), st.floats(0, 0.5), st.floats(0, 0.5)), min_size=MIN_CONFIRMATIONS
     ),
 )
-def test_date_ahead_several_answers_is_within_a_second_and_the_way(
+def test_date_ahead_several_responses_is_within_a_second_and_the_latency(
     ahead: float, answers: list[tuple[float, float, float]]
 ) -> None:
     clock, now = ServerClock(), NOW
@@ -67,7 +67,7 @@ def test_date_ahead_several_answers_is_within_a_second_and_the_way(
     assert abs(clock.date_ahead - ahead) <= 1 + there + back + 1e-3
 
 
-def test_clocks_that_may_well_agree_are_not_corrected() -> None:
+def test_ahead_clocks_that_may_agree_is_zero() -> None:
     clock = ServerClock()
     assert not clock.known
     clock.observe(NOW, NOW + 0.4, NOW + 0.6)
@@ -75,7 +75,7 @@ def test_clocks_that_may_well_agree_are_not_corrected() -> None:
     assert clock.ahead == clock.date_ahead == 0
 
 
-def test_date_ahead_clock_that_is_set_for_good_is_learned_anew() -> None:
+def test_date_ahead_after_the_clock_is_set_is_learned_again() -> None:
     setting = Setting()
     setting.answers()
     setting.date = 300
@@ -85,7 +85,7 @@ def test_date_ahead_clock_that_is_set_for_good_is_learned_anew() -> None:
     assert setting.clock.date_ahead == pytest.approx(300, abs=1)
 
 
-def test_ahead_one_server_of_three_with_another_clock_is_not_believed() -> None:
+def test_ahead_one_server_of_three_with_another_clock_ignores_it() -> None:
     setting = Setting(machine=-DAY)
     setting.answers(4, call=True)
     for position in range(300):
@@ -139,7 +139,7 @@ def test_ahead_clocks_that_differ_by_little_is_that_of_date(ahead: float) -> Non
     assert abs(setting.error) <= 1
 
 
-def test_ahead_no_call_to_prove_a_clock_wrong_is_the_earlier_clock() -> None:
+def test_ahead_clocks_differ_without_a_call_is_the_earlier_clock() -> None:
     for setting in (Setting(date=-DAY), Setting(machine=-DAY)):
         setting.answers(MIN_CONFIRMATIONS)
         assert setting.clock.in_doubt
@@ -148,7 +148,7 @@ def test_ahead_no_call_to_prove_a_clock_wrong_is_the_earlier_clock() -> None:
         assert setting.error == pytest.approx(-DAY, abs=1)
 
 
-def test_ahead_call_dated_in_the_future_proves_nothing() -> None:
+def test_ahead_single_call_dated_in_the_future_is_right() -> None:
     setting = Setting()
     setting.answers(5)
     setting.clock.call_began(setting.now + DAY, setting.now)
@@ -198,7 +198,7 @@ def test_ahead_a_call_dated_in_the_future_while_a_clock_is_wrong_is_right(clock:
 
 
 @pytest.mark.parametrize("clock", ["date", "machine"])
-def test_ahead_a_clock_wrong_from_the_start_is_right_by_three_older_calls(clock: str) -> None:
+def test_ahead_a_clock_wrong_from_the_start_is_right_after_three_older_calls(clock: str) -> None:
     for calls, error in ((1, -DAY), (2, -DAY), (3, 0)):
         setting = Setting(**{clock: -DAY})
         setting.answers(MIN_CONFIRMATIONS)
@@ -228,7 +228,7 @@ def test_ahead_aircalls_clock_set_ahead_is_followed_after_three_calls() -> None:
     assert abs(setting.error) <= 1
 
 
-def test_ahead_a_later_call_replaces_what_an_old_one_proved() -> None:
+def test_ahead_a_later_call_contradicts_an_old_one_follows_the_later() -> None:
     setting = Setting(machine=-MINUTE)
     setting.answers(5, call=True)
     assert abs(setting.error) <= 1
@@ -238,7 +238,7 @@ def test_ahead_a_later_call_replaces_what_an_old_one_proved() -> None:
     assert setting.error == pytest.approx(-10 * MINUTE, abs=SLACK_S)
 
 
-def test_confirmed_ahead_single_answer_is_none() -> None:
+def test_confirmed_ahead_too_few_responses_is_none() -> None:
     setting = Setting()
     setting.answers(MIN_CONFIRMATIONS - 1)
     assert setting.clock.confirmed_ahead is None

@@ -81,7 +81,7 @@ NEVER_ENDING: dict[str, Serve] = {
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("serve", NEVER_ENDING.values(), ids=NEVER_ENDING)
-def test_request_never_answered_to_the_end_is_a_timeout(serve: Serve) -> None:
+def test_request_never_answered_completely_is_a_timeout(serve: Serve) -> None:
     with raw_server(serve) as server:
         error = failure(server.url)
     assert error.code == "timeout"
@@ -219,7 +219,7 @@ def test_request_to_many_dead_addresses_is_a_timeout(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("dead", "via"), [(2, ""), (5, ""), (3, "http"), (3, "socks4"), (3, "socks5"), (3, "socks5h")]
 )
-def test_request_to_a_host_whose_last_address_works_is_answered_and_begins_there_next_time(
+def test_request_only_the_last_address_works_is_answered_and_the_next_begins_there(
     monkeypatch: pytest.MonkeyPatch, full_port: int, dead: int, via: str
 ) -> None:
     monkeypatch.setattr(client_module, "READ_TIMEOUT", 1.0)
@@ -238,7 +238,7 @@ def test_request_to_a_host_whose_last_address_works_is_answered_and_begins_there
         assert (server.connections, other.connections) == (2, 0)
 
 
-def test_request_to_an_address_that_accepts_connections_only_tries_another_next_time(
+def test_request_address_never_answers_tries_another_next_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(client_module, "READ_TIMEOUT", SECONDS)
@@ -261,7 +261,7 @@ def test_request_to_an_address_that_accepts_connections_only_tries_another_next_
     addresses=st.lists(st.integers(0, 9), max_size=8),
     steps=st.lists(st.tuples(st.booleans(), st.integers(0, 9))),
 )
-def test_order_of_addresses_begins_with_the_last_that_answered_and_ends_with_the_last_that_did_not(
+def test_address_order_after_any_steps_has_answered_first_and_failed_last(
     addresses: list[int], steps: list[tuple[bool, int]]
 ) -> None:
     order, states = AddressOrder(), dict[int, tuple[bool, int]]()

@@ -74,7 +74,9 @@ def test_request_on_a_dropped_connection_can_be_repeated_at_once(
 
 
 @pytest.mark.parametrize("second", [b"HT", ANSWER[:20], ANSWER[:-3]])
-def test_request_whose_answer_has_begun_is_not_on_a_dropped_connection(client: Client, second: bytes) -> None:
+def test_request_whose_response_has_begun_is_not_on_a_dropped_connection(
+    client: Client, second: bytes
+) -> None:
     with raw_server(first_answered_then(second)) as server:
         client._base_url = server.url
         client.send(TEAMS)
@@ -111,7 +113,7 @@ def test_request_on_a_new_connection_is_not_on_a_dropped_one(client: Client) -> 
             assert type(failed.value) is ApiError
 
 
-def test_request_that_creates_something_gets_a_new_connection(client: Client) -> None:
+def test_request_that_creates_an_object_gets_a_new_connection(client: Client) -> None:
     with raw_server(answering(ANSWER)) as server:
         client._base_url = server.url
         for expected, request in ((1, TEAMS), (1, TEAMS), (2, CREATE), (3, CREATE), (3, TEAMS)):
@@ -119,9 +121,7 @@ def test_request_that_creates_something_gets_a_new_connection(client: Client) ->
             assert server.connections == expected
 
 
-def test_connection_that_was_idle_for_too_long_is_not_used(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connection_idle_for_too_long_is_not_used(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "MAX_IDLE_S", 0.0)
     with raw_server(answering(ANSWER)) as server:
         client._base_url = server.url
@@ -189,7 +189,7 @@ LONG = sum(gap > 10 for gap in MIXED) * REQUESTS // len(MIXED)
         pytest.param(lambda _, __, idle: idle > 1, REGULAR, (REQUESTS, 4), id="after a second"),
     ],
 )
-def test_connections_that_are_closed_without_an_answer_are_kept_as_long_as_they_last(
+def test_connections_closed_by_the_server_are_kept_for_as_long_as_they_last(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     closes: Closes,

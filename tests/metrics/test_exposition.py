@@ -30,7 +30,7 @@ def families(text: str) -> dict[str, str]:
     return by_help
 
 
-def test_every_family_is_the_same_as_made_anew() -> None:
+def test_exposition_after_updates_equals_prometheus_client() -> None:
     with polled(SimulatedAccount(), sla=8, thresholds=THRESHOLDS) as world:
         served = exposition(world)
         for _ in range(12):
@@ -46,7 +46,7 @@ def test_every_family_is_the_same_as_made_anew() -> None:
             served.update(world.poller.snapshot())
 
 
-def test_both_parsers_read_the_same_values() -> None:
+def test_exposition_in_both_formats_parses_to_the_same_values() -> None:
     with polled(SimulatedAccount(), sla=8, thresholds=THRESHOLDS) as world:
         world.live_until_complete()
         world.live(60)
@@ -58,7 +58,7 @@ def test_both_parsers_read_the_same_values() -> None:
             assert Scrape(parse(body.decode())).samples == expected
 
 
-def test_a_threshold_is_exceeded_between_two_polls() -> None:
+def test_exposition_threshold_exceeded_between_polls_shows_it() -> None:
     with polled(SimulatedAccount(), thresholds=Thresholds(in_call=600)) as world:
         world.live_until_complete()
         served = exposition(world)
@@ -99,7 +99,7 @@ def test_a_threshold_is_exceeded_between_two_polls() -> None:
         ("application/openmetrics-text;version=0.0.1", "text/plain; version=0.0.4; charset=utf-8"),
     ],
 )
-def test_the_format_is_negotiated(accept: str, content_type: str) -> None:
+def test_exposition_accept_header_selects_the_format(accept: str, content_type: str) -> None:
     with polled(SimulatedAccount(calls_per_hour=0)) as world:
         body, said = exposition(world).expose(accept, zipped=False)
     assert said == content_type

@@ -62,7 +62,9 @@ class Registry(CollectorRegistry):
 
 @pytest.mark.parametrize("form", FORMATS)
 @given(st.tuples(*map(samples_of, FAMILIES)))
-def test_lines_are_those_of_prometheus_client(form: Format, samples: tuple[list[Sample], ...]) -> None:
+def test_sample_lines_any_labels_equal_prometheus_client(
+    form: Format, samples: tuple[list[Sample], ...]
+) -> None:
     text = "".join(
         header(family, form) + "".join(sample_lines(sample, form == "openmetrics") for sample in said)
         for family, said in zip(FAMILIES, samples, strict=True)

@@ -66,7 +66,7 @@ def test_unix_times_wall_clock_set_after_the_start_follow_it(
     }
 
 
-def test_unix_times_suspend_are_those_before_it(world: Polled, exposition: Exposition) -> None:
+def test_unix_times_after_a_suspend_are_unchanged(world: Polled, exposition: Exposition) -> None:
     before = scraped(exposition)
     world.time.now += 8 * HOURS
     after = scraped(exposition)
@@ -75,7 +75,7 @@ def test_unix_times_suspend_are_those_before_it(world: Polled, exposition: Expos
     assert age[1] - age[0] == pytest.approx(8 * HOURS)
 
 
-def test_last_event_events_arrive_is_never_older_than_they_are(world: Polled) -> None:
+def test_last_event_after_suspends_and_clock_changes_has_the_true_age(world: Polled) -> None:
     """What the alert AircallWebhookSilent compares with the time of Prometheus."""
     metrics = WebhookMetrics(world.instruments, world.time)
     inbox = Inbox(lambda: ("token",), metrics, world.time.steady)
@@ -88,7 +88,7 @@ def test_last_event_events_arrive_is_never_older_than_they_are(world: Polled) ->
         assert world.time.wall() - last == pytest.approx(60)
 
 
-def test_noted_states_wall_clock_set_are_in_unix_time() -> None:
+def test_user_states_wall_clock_set_are_archived_in_unix_time() -> None:
     clocks = SimulatedTime()
     service = Service(Settings(), Archive("sqlite://"), clocks)
     service._poller.account.reference_data.apply_availability(7, "available", NOON - 60)
@@ -110,7 +110,9 @@ def test_process_start_time_wall_clock_set_follows_it(monkeypatch: pytest.Monkey
     assert started() == pytest.approx(before + 8 * HOURS)
 
 
-def test_steady_clock_counts_suspends_and_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steady_clock_suspend_and_wall_clock_set_counts_the_suspend_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     suspended = 0.0
     real = time.clock_gettime
     monkeypatch.setattr(
@@ -144,7 +146,7 @@ def goes_on() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_problem_suspend_during_a_turn_is_none(goes_on: threading.Event) -> None:
+def test_worker_thread_suspend_during_a_turn_has_no_problem(goes_on: threading.Event) -> None:
     clock, busy = SimulatedTime(), threading.Event()
 
     def turn() -> float:

@@ -111,7 +111,7 @@ def test_poll_credential_is_wrong_is_logged_once_after_a_few_requests(
         assert world.scrape().value("aircall_up") == 1
 
 
-def test_poll_one_list_is_forbidden_and_others_fail_rejects_the_credential_in_the_end(
+def test_poll_one_list_is_forbidden_and_others_fail_rejects_the_credential(
     world: Polled, errors: Callable[[], list[str]]
 ) -> None:
     world.aircall.faults.append(Fault(at_path(BOARD[0]), ERRORS["403"]))
@@ -196,5 +196,5 @@ def test_forbidden_while_no_list_can_be_read_is_a_rejection(
     assert not state.rejected
 
 
-def test_forbidden_where_no_other_list_is_served_is_a_rejection_at_once() -> None:
+def test_forbidden_without_another_list_is_a_rejection_at_once() -> None:
     assert CredentialState(lambda: ("teams", "calls asked for")).forbidden("teams", "/v1/teams")

@@ -34,7 +34,7 @@ def many_calls(calls: int, begin: float) -> SimulatedAccount:
     return account
 
 
-def test_past_calls_pages_beyond_the_end_are_refused_reads_all(tmp_path: Any) -> None:
+def test_backfill_pages_beyond_the_end_are_refused_fetches_all_calls(tmp_path: Any) -> None:
     account, database = many_calls(10_300, NOON - 5 * HOUR), f"sqlite:///{tmp_path}/archive.sqlite"
     backfill = Storage(backfill=Duration(6 * HOUR))
     with polled(account, archive=Archive(database), served={"rate_limit": 6000}, storage=backfill) as world:
@@ -48,7 +48,7 @@ def test_past_calls_pages_beyond_the_end_are_refused_reads_all(tmp_path: Any) ->
     assert len(rows(database)) == 10_300
 
 
-def test_first_poll_pages_beyond_the_end_are_refused_reads_all() -> None:
+def test_first_poll_pages_beyond_the_end_are_refused_fetches_all_calls() -> None:
     account = many_calls(10_300, NOON - HOUR)
     with polled(account, served={"rate_limit": 6000}, activity_period=Duration(2 * HOUR)) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", limited_to_10k()))
@@ -115,7 +115,7 @@ WAYS = [None, "400", "404", "422", "the last page again", "empty pages"]
 @pytest.mark.parametrize("refusal", WAYS)
 @pytest.mark.parametrize("calls", [CAP - 1, CAP, CAP + 1, 2 * CAP])
 @pytest.mark.parametrize("start", [lambda i: i, lambda i: i // 7, lambda i: i // 300], ids=["1", "7", "300"])
-def test_window_reads_every_call_however_the_query_ends(
+def test_fetch_window_query_ends_in_any_way_fetches_every_call(
     calls: int, refusal: str | None, start: Callable[[int], int]
 ) -> None:
     listed = Listed([1_000_000 + start(i) for i in range(calls)], refusal)
@@ -126,7 +126,7 @@ def test_window_reads_every_call_however_the_query_ends(
 
 @pytest.mark.parametrize("refusal", WAYS)
 @pytest.mark.parametrize("until", [None, 1_000_020])
-def test_window_more_calls_in_one_second_than_a_query_gives_ends(
+def test_fetch_window_more_calls_in_a_second_than_in_a_query_ends(
     refusal: str | None, until: int | None
 ) -> None:
     starts = [1_000_000] * 10 + [1_000_010] * (CAP + 200) + [1_000_011] * 20
@@ -137,7 +137,7 @@ def test_window_more_calls_in_one_second_than_a_query_gives_ends(
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 2 * CAP)), max_size=6), st.sampled_from(WAYS))
-def test_window_reads_all_but_what_one_second_hides(
+def test_fetch_window_crowded_seconds_fetches_a_query_of_each(
     crowds: list[tuple[int, int]], refusal: str | None
 ) -> None:
     starts = [second for second, calls in crowds for _ in range(calls)]

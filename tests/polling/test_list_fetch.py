@@ -128,7 +128,7 @@ def test_list_api_goes_down_during_a_fetch_costs_three_requests_at_most(
 
 
 @given(pages=PAGES, failing=FAILING, start=st.integers(1, 3), has_total=st.booleans())
-def test_list_any_pages_fail_costs_no_more_requests_than_it_has_pages_and_one(
+def test_list_any_pages_fail_costs_at_most_a_request_for_each_page_and_one(
     pages: int, failing: frozenset[int], start: int, has_total: bool
 ) -> None:
     listing = Listing(pages, lambda page, _: page in failing, has_total)
@@ -140,7 +140,7 @@ def test_list_any_pages_fail_costs_no_more_requests_than_it_has_pages_and_one(
 
 
 @pytest.mark.parametrize("answer", ["404", "an empty page", "an empty page without a total"])
-def test_list_has_fewer_pages_than_the_one_to_begin_with_is_read_from_the_first(answer: str) -> None:
+def test_list_without_the_page_to_begin_with_is_read_from_the_first(answer: str) -> None:
     listing, read = Listing(1, lambda *_: False, has_total="without" not in answer), list[int]()
     fetch = fetch_users(lists := ReferenceData(set()), UserApi(), 2)
     assert dict(next(fetch).query)["page"] == "2"

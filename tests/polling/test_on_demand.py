@@ -104,7 +104,7 @@ ASKING = {
 
 
 @pytest.mark.parametrize("asking", ASKING)
-def test_past_calls_are_read_in_about_the_same_time_whatever_is_asked_for_each_second(
+def test_backfill_during_on_demand_requests_takes_about_the_same_time(
     account: SimulatedAccount, undisturbed: float, asking: str
 ) -> None:
     taken, oldest = seconds_until_read(account, ASKING[asking])
@@ -112,7 +112,7 @@ def test_past_calls_are_read_in_about_the_same_time_whatever_is_asked_for_each_s
     assert oldest < 35
 
 
-def test_refresh_each_second_is_two_readings_at_once_and_one_a_minute() -> None:
+def test_refresh_each_second_fetches_twice_at_once_and_then_once_a_minute() -> None:
     with polled(SimulatedAccount(users=6, calls_per_hour=0, start=NOON)) as world:
         world.live_until_complete()
         world.live(60)
@@ -126,7 +126,7 @@ def test_refresh_each_second_is_two_readings_at_once_and_one_a_minute() -> None:
         assert times[2] - times[1] >= 55
 
 
-def test_refresh_a_hundred_times_over_http_is_two_readings_at_most() -> None:
+def test_refresh_a_hundred_times_over_http_fetches_twice_at_most() -> None:
     with running(SimulatedAccount(users=6, calls_per_hour=0)) as exporter:
         exporter.until_ready()
         asked = len(exporter.aircall.requests)
@@ -149,7 +149,7 @@ ALL_TASKS = (AVAILABILITY_CHANGES, *CORE, ENDED_CALLS, ON_DEMAND_REQUESTS, *DATA
     st.sampled_from([0.2, 0.5]),
     st.floats(0, 1),
 )
-def test_turns_each_that_is_due_has_one_within_a_bound(due: set[str], share: float, free: float) -> None:
+def test_turns_each_due_task_has_one_within_a_bound(due: set[str], share: float, free: float) -> None:
     turns, names = Turns(), [name for name in ALL_TASKS if name in due]
     last = dict.fromkeys(names, 0)
     for turn in range(1, 3000):
@@ -160,7 +160,7 @@ def test_turns_each_that_is_due_has_one_within_a_bound(due: set[str], share: flo
 
 
 @given(st.lists(st.sets(st.sampled_from(ALL_TASKS), min_size=1), min_size=1, max_size=8), st.floats(0, 1))
-def test_turns_what_is_on_demand_has_its_share_and_no_more(rounds: list[set[str]], free: float) -> None:
+def test_turns_on_demand_requests_have_their_share_and_no_more(rounds: list[set[str]], free: float) -> None:
     turns, of_others, of_on_demand = Turns(), 0, 0
     for turn in range(2000):
         due = [name for name in ALL_TASKS if name in rounds[turn % len(rounds)]]
@@ -171,7 +171,7 @@ def test_turns_what_is_on_demand_has_its_share_and_no_more(rounds: list[set[str]
     assert of_on_demand <= ON_DEMAND_BURST + ON_DEMAND_SHARE * of_others + ON_DEMAND_SHARE_OF_LIVE * 2000 + 80
 
 
-def test_turns_somebody_who_asks_now_and_then_waits_for_nobody() -> None:
+def test_turns_occasional_on_demand_request_has_one_within_a_few() -> None:
     turns, left, waited = Turns(), 0, 0
     for turn in range(6000):
         left += 3 if turn % 60 == 0 else 0

@@ -17,7 +17,7 @@ def break_pages_with(world: Polled, start: float, error: str) -> None:
 
 
 @pytest.mark.parametrize("error", ["500", "403", "400", "422", "no JSON", "a web page", "no answer"])
-def test_poll_the_newest_call_fails_reads_those_before_and_after(
+def test_poll_newest_call_fails_fetches_those_before_and_after(
     world: Polled, account: SimulatedAccount, error: str
 ) -> None:
     before, bad = missed_call(account, world.time.now - 60), missed_call(account, world.time.now - 5)
@@ -45,9 +45,7 @@ def test_poll_the_newest_call_fails_reads_those_before_and_after(
     assert world.poller.account.coverage.seconds_missing == 0
 
 
-def test_poll_a_waiting_call_before_the_failing_one_is_followed(
-    world: Polled, account: SimulatedAccount
-) -> None:
+def test_poll_waiting_call_before_a_failing_one_is_followed(world: Polled, account: SimulatedAccount) -> None:
     waiting = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
     world.live(20)
     bad = missed_call(account, world.time.now)
@@ -75,7 +73,7 @@ def test_first_start_a_call_fails_shows_all_others(age: int, error: str) -> None
         assert bad.id not in world.poller.account.calls.calls
 
 
-def test_every_list_of_calls_fails_costs_a_request_a_poll_and_is_no_success(
+def test_poll_every_list_of_calls_fails_costs_one_request_and_is_an_error(
     world: Polled, account: SimulatedAccount
 ) -> None:
     world.aircall.faults.append(Fault(at_path("/v1/calls"), ERRORS["500"]))

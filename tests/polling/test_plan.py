@@ -26,7 +26,7 @@ companies = st.builds(
 
 
 @given(companies, st.integers(20, 600), st.booleans())
-def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
+def test_plan_any_company_keeps_the_budget_and_the_targets(
     company: Company, limit: int, mapped: bool
 ) -> None:
     planned = plan(company, Settings(map_users_to_numbers=mapped), limit)
@@ -39,7 +39,7 @@ def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
 
 
 @given(companies, st.integers(10, 300), st.integers(1, 300))
-def test_with_more_requests_the_board_is_never_staler(company: Company, limit: int, more: int) -> None:
+def test_plan_with_more_requests_has_no_longer_intervals(company: Company, limit: int, more: int) -> None:
     less, enough = (plan(company, Settings(), requests) for requests in (limit, limit + more))
     for name in LIVE:
         assert enough.readings[name].interval <= less.readings[name].interval * SYNC_TOLERANCE * 1.01
@@ -47,14 +47,14 @@ def test_with_more_requests_the_board_is_never_staler(company: Company, limit: i
 
 
 @given(companies, st.integers(20, 300))
-def test_where_anything_is_short_all_of_the_budget_is_used(company: Company, limit: int) -> None:
+def test_plan_with_stretched_intervals_uses_all_of_the_budget(company: Company, limit: int) -> None:
     planned = plan(company, Settings(), limit)
     if any(planned.readings[name].interval > 1.1 * planned.readings[name].target for name in CORE):
         assert planned.requests >= 0.9 * 0.8 * int(limit)
 
 
 @given(companies, st.integers(20, 150))
-def test_whoever_follows_the_advice_has_what_he_asks_for(company: Company, limit: int) -> None:
+def test_advice_to_raise_the_limit_followed_reaches_the_targets(company: Company, limit: int) -> None:
     settings = Settings()
     advised = [text for text in advice(plan(company, settings, limit), settings) if text.startswith("ask")]
     if advised and "refresh" in advised[0]:
@@ -64,7 +64,7 @@ def test_whoever_follows_the_advice_has_what_he_asks_for(company: Company, limit
         assert all(planned.readings[name].interval <= 1.06 * planned.readings[name].target for name in CORE)
 
 
-def test_advice_is_given_where_the_budget_is_short_and_only_there() -> None:
+def test_advice_budget_is_short_names_changes_and_otherwise_nothing() -> None:
     small, large = Company(20, 4, 6, 150), Company(10_000, 800, 700, 20_000)
     assert list(advice(plan(small, Settings(), 60), Settings())) == []
     words = "\n".join(advice(plan(large, Settings(), 60), Settings()))
@@ -74,7 +74,7 @@ def test_advice_is_given_where_the_budget_is_short_and_only_there() -> None:
     assert "budget_share" in "\n".join(advice(plan(Company(200, 15, 12, 1000), shared, 60), shared))
 
 
-def test_a_first_board_takes_the_pages_that_it_is_made_of() -> None:
+def test_plan_first_board_costs_about_the_requests_of_its_pages() -> None:
     settings = Settings(activity_period=Duration(900))
     planned = plan(Company(1000, 50, 50, 4000), settings, 60)
     pages = 20 + 20 + 20 + 1 + 1
@@ -92,7 +92,9 @@ def test_a_first_board_takes_the_pages_that_it_is_made_of() -> None:
         (40, 200, 20, Refresh()),
     ],
 )
-def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: int, refresh: Refresh) -> None:
+def test_exporter_of_a_planned_company_polls_as_planned(
+    users: int, calls_per_hour: int, limit: int, refresh: Refresh
+) -> None:
     account = SimulatedAccount(users, calls_per_hour, seed=5, start=NOON, history=3600)
     with polled(account, served={"rate_limit": limit}, refresh=refresh) as world:
         known_after = world.live_until_complete(within=1800)

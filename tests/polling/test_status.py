@@ -25,7 +25,7 @@ def polling(as_of: float | None, interval: float = 10.0) -> DatasetStatus:
 
 
 @given(age=st.floats(0, 1e5), interval=st.floats(1, 3600))
-def test_data_is_current_up_to_three_intervals_and_an_allowance(age: float, interval: float) -> None:
+def test_is_current_up_to_three_intervals_and_an_allowance_is_true(age: float, interval: float) -> None:
     assert polling(NOON - age, interval).is_current(NOON) == (
         NOON - (NOON - age) <= 3 * interval + ALLOWANCE_S
     )

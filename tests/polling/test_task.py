@@ -10,7 +10,7 @@ def nothing(_: float) -> ApiTask[None]:
     yield from ()
 
 
-def test_days_of_failures_are_waited_out_like_hours_of_them() -> None:
+def test_task_thousands_of_failures_waits_for_the_longest_interval() -> None:
     lane = DatasetTask(nothing)
     for _ in range(5000):
         lane.record_failure()

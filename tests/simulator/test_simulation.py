@@ -29,7 +29,7 @@ def told(account):
     seed=st.integers(0, 1000),
     steps=st.lists(st.floats(0.001, 1200, allow_nan=False), max_size=60),
 )
-def test_how_time_is_cut_changes_nothing(seed, steps):
+def test_advance_in_steps_equals_advance_at_once(seed, steps):
     in_steps, at_once = living(seed), living(seed)
     moments = list(accumulate(steps, initial=START))
     for moment in moments:
@@ -38,7 +38,7 @@ def test_how_time_is_cut_changes_nothing(seed, steps):
     assert told(in_steps) == told(at_once)
 
 
-def test_seeds_differ():
+def test_simulation_with_another_seed_differs():
     assert told(living(1)) == told(living(1)) != told(living(2))
 
 
@@ -48,7 +48,7 @@ def test_seeds_differ():
     rate=st.sampled_from([20, 180, 1500]),
     moments=st.lists(st.integers(0, 20 * HOUR)),
 )
-def test_calls_and_users_agree_at_every_moment(seed, rate, moments):
+def test_simulation_at_any_time_has_consistent_calls_and_users(seed, rate, moments):
     account = living(seed, calls_per_hour=rate)
     for moment in sorted(moments):
         account.advance(START + moment)
@@ -63,7 +63,7 @@ def test_calls_and_users_agree_at_every_moment(seed, rate, moments):
             check(call, account)
 
 
-def test_who_was_switched_off_takes_no_calls_until_that_is_undone():
+def test_switched_off_user_takes_no_call_until_switched_on():
     account = living(3, calls_per_hour=600)
     user = next(
         user
@@ -84,7 +84,7 @@ def test_who_was_switched_off_takes_no_calls_until_that_is_undone():
     assert taken() > before
 
 
-def test_a_caller_who_waits_rings_on_whoever_is_switched_on():
+def test_switched_on_user_answers_a_waiting_call():
     account = living(3, calls_per_hour=600)
     for user in account.users.values():
         user.availability_status = "available"
@@ -102,7 +102,7 @@ def test_a_caller_who_waits_rings_on_whoever_is_switched_on():
     assert [call.status for call in waiting if call.user_id == user_id] == ["answered"]
 
 
-def test_after_a_night_who_was_switched_off_works_again():
+def test_switched_off_users_after_a_night_are_available_again():
     account = living(3)
     users = [user for user in account.users.values() if user.availability_status == "available"]
     for user in users:
@@ -128,7 +128,7 @@ def check(call, account):
         assert call.transferred_by is not call.user
 
 
-def test_a_day_holds_every_kind_of_call():
+def test_simulation_of_a_day_includes_every_kind_of_call():
     account = living(1, history=8 * HOUR)
     account.advance(START + 24 * HOUR)
     calls = list(account.calls.values())
@@ -144,7 +144,7 @@ def test_a_day_holds_every_kind_of_call():
     assert any(call.number is None for call in calls)
 
 
-def test_a_working_day_is_lively_and_the_night_is_not():
+def test_simulation_by_day_is_busy_and_by_night_is_not():
     account = living(1, history=8 * HOUR)
     in_call, queues, waits = [], [], []
     while account.now < START + 3 * HOUR:
@@ -163,7 +163,7 @@ def test_a_working_day_is_lively_and_the_night_is_not():
     assert sum(account.availability(id_) == "offline" for id_ in account.users) >= 20
 
 
-def test_the_board_is_full_at_once():
+def test_simulation_at_the_start_has_every_state_and_recent_calls():
     account = living(1, history=8 * HOUR)
     states = Counter(account.availability(id_) for id_ in account.users)
     assert set(states) == {"available", "offline", "do_not_disturb", "in_call", "after_call_work"}
@@ -173,7 +173,7 @@ def test_the_board_is_full_at_once():
     assert any(call.missed_call_reason for call in latest)
 
 
-def test_a_test_may_meddle_with_a_living_account():
+def test_simulation_changed_by_a_test_goes_on():
     account = living(3)
     for user_id in list(account.users)[:12]:
         account.remove_user(user_id)
