@@ -1,3 +1,5 @@
+"""Tests of the sums over the activity period."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

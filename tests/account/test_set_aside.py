@@ -61,8 +61,8 @@ def test_open_ranges_after_any_steps_exclude_failing_ranges_until_a_retry(
     steps: list[tuple[bool, TimeRange, float]], wanted: TimeRange
 ) -> None:
     aside, now, failing = SetAside(), NOW, set[int]()
-    for failed, span, later in steps:
-        now += later
+    for failed, span, pause in steps:
+        now += pause
         if failed:
             aside.range_failed(span, "answered 500", now)
             failing |= seconds((span,))

@@ -1,4 +1,4 @@
-"""No counter series falls, ends or counts twice when users come, leave, or lose their own series."""
+"""Tests of counters by user: no series falls, ends or counts twice if users join or leave."""
 
 from itertools import count
 from typing import Any
@@ -68,9 +68,9 @@ class Company:
         self.backup = dict(self.totals), self.own
 
     def replace_archive(self, kind: str) -> None:
-        """Replace the archive while the exporter runs; all calls are read, and counted, once more.
+        """Replace the archive while the exporter runs; all calls are fetched and counted again.
 
-        What is kept in another archive may have been exposed under another user's series, or `others`.
+        Another archive may hold counts that were exposed for another user, or for `others`.
         """
         if kind != "identical":
             self.before = {series: n for series, n in self.before.items() if series[0] == DECLINED}
@@ -108,7 +108,7 @@ class Company:
         self.account.configure(self.settings)
 
     def restart(self, users_first: bool) -> None:
-        """Restart; the users are read before or after the counters are exposed."""
+        """Restart; the users are fetched before or after the counters are exposed."""
         account = self.account = Account(self.settings)
         self.declined: dict[tuple, int] = {}
         self.before = {series: n for series, n in self.before.items() if series[0] != DECLINED}
@@ -131,7 +131,7 @@ class Company:
         )
 
     def restart_with(self, limit: int) -> None:
-        """Restart with another limit, which no earlier run knew."""
+        """Restart with another limit, which no earlier run had."""
         self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
         self.restart(True)
 
@@ -151,7 +151,7 @@ class Company:
         self.account.saved(SaveResult(tuple(batch.counted_calls), changed), batch.progress)
 
     def expose(self) -> None:
-        """Expose the counters, compare them with the ones before, and have the archive know of it."""
+        """Expose the counters, compare them with the previous ones, and save."""
         board = self.account.board(0)
         now: Series = {}
         for row in board.counters.users:
@@ -164,8 +164,8 @@ class Company:
         assert sum(calls.values()) == self.counted
         declined = [n for series, n in now.items() if series[0] == DECLINED]
         assert sum(declined) == sum(self.declined.values())
-        talked = [n for series, n in now.items() if series[0] == "aircall_user_talk_seconds"]
-        assert sum(talked) == 2 * self.counted
+        talk_seconds = [n for series, n in now.items() if series[0] == "aircall_user_talk_seconds"]
+        assert sum(talk_seconds) == 2 * self.counted
         self.before = now
         self.save()
 
@@ -208,17 +208,17 @@ def test_user_counters_few_ids_are_kept_never_fall_and_sum_to_all_calls(
 def test_histograms_queue_thresholds_change_at_a_start_never_fall(
     starts: list[tuple[int, list[int]]],
 ) -> None:
-    kept: dict[tuple, int] = {}
-    before: dict[str, int] = {}
+    counts: dict[tuple, int] = {}
+    before: dict[str, float] = {}
     for critical, waits in starts:
-        bounds, totals = answer_time_buckets(critical / 2, critical), Totals(kept.items())
+        bounds, totals = answer_time_buckets(critical / 2, critical), Totals(counts.items())
         for waited in waits:
             call = Call(1, "inbound", "done", START, START + waited, START + waited, number=Ref(3))
             for key, more in increments(call, bounds):
-                kept[key] = kept.get(key, 0) + more
-            totals.update(kept.items())
+                counts[key] = counts.get(key, 0) + more
+            totals.update(counts.items())
             spread = totals.histograms(("number", "3"), "answer", bounds)[()]
-            now = {"sum": spread.sum} | {bucket[0]: bucket[1] for bucket in buckets(spread)}
-            assert now["+Inf"] == sum(n for key, n in kept.items() if key[0] == "calls")
+            now: dict[str, float] = {"sum": spread.sum} | {bucket[0]: bucket[1] for bucket in buckets(spread)}
+            assert now["+Inf"] == sum(n for key, n in counts.items() if key[0] == "calls")
             assert all(value <= now.get(series, value) for series, value in before.items())
             before |= now

@@ -1,3 +1,5 @@
+"""Tests of the thresholds and caller formats of the board."""
+
 import pytest
 
 from exporter.account.board import breaches_sla, format_caller, wait_level
