@@ -1,3 +1,5 @@
+"""Tests of the request budget."""
+
 from bisect import bisect_right
 
 import pytest
@@ -33,14 +35,14 @@ def test_budget_any_pauses_allows_its_requests_in_each_minute(
     share=st.floats(0.1, 1),
     pauses=st.lists(st.floats(0, 90), min_size=1, max_size=100),
     after=st.floats(0, 30),
-    further=st.lists(st.floats(0, 90), min_size=1, max_size=100),
+    later_pauses=st.lists(st.floats(0, 90), min_size=1, max_size=100),
 )
 def test_budget_after_a_takeover_allows_its_requests_in_each_minute(
-    limit: float, share: float, pauses: list[float], after: float, further: list[float]
+    limit: float, share: float, pauses: list[float], after: float, later_pauses: list[float]
 ) -> None:
     first, second = RequestBudget(share, limit), RequestBudget(share, limit)
     now, sent = NOW, []
-    for budget, waits in ((first, pauses), (second, further)):
+    for budget, waits in ((first, pauses), (second, later_pauses)):
         for pause in waits:
             now = max(now + pause, budget.ready_at)
             budget.acquire(now)
@@ -76,7 +78,7 @@ def longest_gap(budget: RequestBudget, now: float, requests: int) -> float:
 def test_budget_without_pauses_spreads_requests_evenly() -> None:
     budget = RequestBudget(0.8, 60)
     pace = 60 / budget.sustained
-    assert longest_gap(budget, NOW, 500) < 48 / 12 * pace + 0.01  # once, for what went out at once at first
+    assert longest_gap(budget, NOW, 500) < 48 / 12 * pace + 0.01  # once, after the first burst
     later = NOW + 500 * pace + 10
     assert longest_gap(budget, later, 40) < pace + 0.01
 
@@ -166,17 +168,17 @@ announcements = st.lists(
 
 @given(announcements)
 def test_limit_endpoints_announce_several_is_the_smallest_recent_one(
-    told: list[tuple[str, int, float]],
+    announced: list[tuple[str, int, float]],
 ) -> None:
     budget, now, history = RequestBudget(0.8), NOW, []
-    for endpoint, limit, pause in told:
+    for endpoint, limit, pause in announced:
         now += pause
         budget.update_from_headers(Headers(limit=limit), now, endpoint=endpoint)
         history.append((endpoint, limit, now))
-        last = {name: (announced, at) for name, announced, at in history}
-        counting = {announced for announced, at in last.values() if now - at <= LIMIT_VALID_S}
-        counting |= {announced for _, announced, at in history if now - at <= LIMIT_OVERLAP_S}
-        assert budget.limit == min(counting)
+        last = {name: (value, at) for name, value, at in history}
+        valid = {value for value, at in last.values() if now - at <= LIMIT_VALID_S}
+        valid |= {value for _, value, at in history if now - at <= LIMIT_OVERLAP_S}
+        assert budget.limit == min(valid)
 
 
 @given(

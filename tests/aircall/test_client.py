@@ -1,6 +1,10 @@
+"""Tests of the API client: what it sends, and how it fails."""
+
 import gzip
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import requests
@@ -12,6 +16,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, RateLimitedError
 from exporter.aircall.models import UserStatus
+from harness.raw_server import raw_server
 
 URL = "https://api.aircall.io"
 EMPTY = {"meta": {"next_page_link": None}, "teams": []}
@@ -23,7 +28,7 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def client(registry: CollectorRegistry):
+def client(registry: CollectorRegistry) -> Iterator[Client]:
     client = Client(URL, "the-id", "the-token", ClientMetrics(registry))
     yield client
     client.close()
@@ -120,66 +125,25 @@ def test_send_to_an_unknown_host_fails_with_code_connection(registry: CollectorR
     assert failed.value.code == "connection"
 
 
-class OneAnswer:
-    """A server that sends what it is told, byte for byte, and then does nothing more."""
-
-    def __init__(self, *parts: bytes, close: bool, pause: float = 0.0) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._parts, self._close, self._pause = parts, close, pause
-        self._done = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            connection.recv(65536)
-            for part in self._parts:
-                connection.sendall(part)
-                if self._done.wait(self._pause):
-                    return
-            if not self._close:
-                self._done.wait(30)
-
-    def close(self) -> None:
-        self._done.set()
-        self._listener.close()
-
-
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-def ask(server: OneAnswer, registry: CollectorRegistry) -> str:
-    client = Client(server.url, "the-id", "the-token", ClientMetrics(registry))
-    try:
-        with pytest.raises(ApiError) as failed:
+def error_code(response: bytes, registry: CollectorRegistry) -> str:
+    """Return the code of the error if a server sends these bytes and closes the connection."""
+
+    def serve(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(response)
+
+    with raw_server(serve) as server:
+        client = Client(server.url, "the-id", "the-token", ClientMetrics(registry))
+        with closing(client), pytest.raises(ApiError) as failed:
             client.send(endpoints.teams())
         return failed.value.code
-    finally:
-        client.close()
-        server.close()
-
-
-def test_a_body_that_never_comes(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.2)
-    server = OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=False)
-    assert ask(server, registry) == "timeout"
 
 
 def test_send_body_cut_off_fails_with_code_connection(registry: CollectorRegistry) -> None:
-    assert ask(OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=True), registry) == "connection"
-
-
-@pytest.mark.parametrize(
-    ("header", "drop"),
-    [(b"Content-Length: 100000\r\n\r\n", b" "), (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")],
-)
-def test_a_body_that_drips_for_ever(
-    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, header: bytes, drop: bytes
-) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.5)
-    dripping = OneAnswer(HEAD + header, *[drop] * 400, close=False, pause=0.05)
-    assert ask(dripping, registry) == "timeout"
+    assert error_code(HEAD + b"Content-Length: 100\r\n\r\n{", registry) == "connection"
 
 
 def test_send_body_too_large_fails_with_code_invalid(
@@ -188,4 +152,4 @@ def test_send_body_too_large_fails_with_code_invalid(
     monkeypatch.setattr(client_module, "MAX_RESPONSE_BYTES", 10_000)
     packed = gzip.compress(b" " * 5_000_000)
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: " + str(len(packed)).encode() + b"\r\n\r\n"
-    assert ask(OneAnswer(head + packed, close=True), registry) == "invalid"
+    assert error_code(head + packed, registry) == "invalid"
