@@ -1,3 +1,5 @@
+"""Tests of the gzip stream: compressed chunks make one member."""
+
 import gzip
 import zlib
 

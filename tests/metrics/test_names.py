@@ -1,4 +1,4 @@
-"""The names and labels that dashboards and alerts of users depend on."""
+"""Tests of the names and labels that users' dashboards and alerts depend on."""
 
 import pytest
 
