@@ -1,4 +1,4 @@
-"""The company's rate limit per minute, announced or not."""
+"""Tests of the rate limit of the simulated API, announced or not."""
 
 from email.utils import parsedate_to_datetime
 
@@ -47,10 +47,10 @@ def test_date_error_of_minutes_moves_the_date_only(limited, client):
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"), [("always", [True, True]), ("on_429", [False, True]), ("never", [False, False])]
+    ("setting", "expected"), [("always", [True, True]), ("on_429", [False, True]), ("never", [False, False])]
 )
-def test_limit_headers_each_setting_selects_the_responses_with_them(limited, client, told, expected):
-    limited.limit_headers = told
+def test_limit_headers_each_setting_selects_the_responses_with_them(limited, client, setting, expected):
+    limited.limit_headers = setting
     limited.spend(4)
     assert [LIMIT in client.get("/v1/ping").headers for _ in range(2)] == expected
 

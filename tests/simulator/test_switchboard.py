@@ -1,4 +1,4 @@
-"""What a test stages on a quiet account happens, and nothing else does."""
+"""Tests of the changes that a test makes on a simulated account."""
 
 import pytest
 
@@ -125,12 +125,12 @@ def test_call_impossible_step_raises_an_error(account, user, number):
 
 def test_user_added_and_removed_changes_teams_and_numbers(account, number):
     team = next(iter(account.teams.values()))
-    newcomer = account.add_user("Nour Haddad", team_ids=[team.id], number_ids=[number.id])
-    assert newcomer.id in team.user_ids
-    assert newcomer.id in account.assigned(number.id)
-    assert account.numbers_of(newcomer.id) == [number]
-    account.remove_user(newcomer.id)
-    assert newcomer.id not in account.users.keys() | team.user_ids | account.assigned(number.id)
+    added = account.add_user("Nour Haddad", team_ids=[team.id], number_ids=[number.id])
+    assert added.id in team.user_ids
+    assert added.id in account.assigned(number.id)
+    assert account.numbers_of(added.id) == [number]
+    account.remove_user(added.id)
+    assert added.id not in account.users.keys() | team.user_ids | account.assigned(number.id)
 
 
 @pytest.mark.parametrize(
@@ -150,24 +150,24 @@ def test_account_by_default_includes_unusual_names_and_teams(account):
     teams_of = [sum(id_ in team.user_ids for team in account.teams.values()) for id_ in account.users]
     assert len(set(names)) == 23
     assert '"' in "".join(names)
-    assert any("\u0600" <= sign <= "\u06ff" for sign in "".join(names))
-    assert any(ord(sign) > 0xFFFF for sign in "".join(names))
+    assert any("\u0600" <= character <= "\u06ff" for character in "".join(names))
+    assert any(ord(character) > 0xFFFF for character in "".join(names))
     assert (teams_of.count(0), teams_of.count(2)) == (1, 3)
     assert sum(len(account.numbers_of(id_)) > 1 for id_ in account.users) > 12
 
 
 def test_listeners_after_changes_of_users_and_calls_receive_their_events(account, number):
-    told = []
-    account.listeners.append(lambda happening: told.append(happening.event))
-    hired = account.add_user("Ada Lovelace", number_ids=[number.id])
-    account.remove_user(hired.id)
+    events = []
+    account.listeners.append(lambda change: events.append(change.event))
+    added = account.add_user("Ada Lovelace", number_ids=[number.id])
+    account.remove_user(added.id)
     call = account.ring_in(number.id, "anonymous")
     account.miss(call.id, "short_abandoned")
     account.tag(call.id, "VIP")
     account.untag(call.id, "VIP")
     account.archive(call.id)
     assert (call.tags, call.archived) == ([], True)
-    assert told == [
+    assert events == [
         "user.created.v2",
         "user.deleted.v2",
         "call.created",
