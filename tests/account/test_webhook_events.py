@@ -67,7 +67,7 @@ def arrivals(draw: st.DrawFn, lossy: bool) -> tuple[list[Moment], list[Moment]]:
 
 
 @given(arrivals(lossy=False))
-def test_events_in_any_order_and_repeated_give_the_same_board(
+def test_events_in_any_order_and_repeated_produce_the_same_board(
     found: tuple[list[Moment], list[Moment]],
 ) -> None:
     life, arriving = found

@@ -293,13 +293,13 @@ UNEXPECTED = (
 )
 
 
-@pytest.mark.parametrize("error_raised", UNEXPECTED, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("unexpected", UNEXPECTED, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("place", ["_fetch", "decode"])
 def test_request_with_any_exception_is_an_api_error(
-    monkeypatch: pytest.MonkeyPatch, error_raised: Exception, place: str
+    monkeypatch: pytest.MonkeyPatch, unexpected: Exception, place: str
 ) -> None:
     def fail(*_: Any) -> Any:
-        raise error_raised
+        raise unexpected
 
     if place == "_fetch":
         monkeypatch.setattr(Client, "_fetch", fail)

@@ -133,15 +133,15 @@ def test_connection_idle_for_too_long_is_not_used(client: Client, monkeypatch: p
 
 def test_connections_after_two_were_dropped_are_kept_for_a_shorter_time() -> None:
     adapter = transport.Transport()
-    for idle, kept in ((10.0, transport.MAX_IDLE_S), (10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
+    for idle, expected in ((10.0, transport.MAX_IDLE_S), (10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
         adapter.drop_connections(idle)
-        assert adapter.max_idle == kept
+        assert adapter.max_idle == expected
     adapter._cautious_until = 0.0
     assert adapter.max_idle == transport.MAX_IDLE_S
 
 
 class Steady:
-    """A clock that stands still until it is moved; the transport measures idle times by it."""
+    """A clock that only a test changes. The transport measures idle times by it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
