@@ -1,4 +1,4 @@
-"""Assignments cost one request for each number, or for each user if these are fewer, and not twice that."""
+"""Tests of assignments: one request for each number, or for each user if there are fewer users."""
 
 from collections import Counter
 from pathlib import Path
@@ -20,7 +20,7 @@ def company(numbers: int) -> SimulatedAccount:
 
 
 def fetched(world: Polled) -> Counter[str]:
-    """Return how often the assignments of each number or user were fetched, and forget it."""
+    """Return how often the assignments of each number or user were fetched since the last call."""
     paths = [request.path for request in world.aircall.requests]
     world.aircall.requests.clear()
     return Counter(
