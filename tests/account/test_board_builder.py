@@ -1,10 +1,11 @@
-"""A board with reused rows equals a board that is built from the same data at once."""
+"""Tests of the board builder: a board with reused rows equals one that is built at once."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.aircall.models import Call, Ref
 from exporter.config.settings import Settings
+from exporter.durations import Duration
 from tests.support.account_changes import (
     KNOWN,
     SETTINGS,
@@ -44,7 +45,7 @@ events = st.one_of(
     st.sampled_from([0, 30]).map(
         lambda sla: (
             lambda account: account.configure(
-                Settings(sla=sla, groups=SETTINGS.groups, map_users_to_numbers=bool(sla))
+                Settings(sla=Duration(sla), groups=SETTINGS.groups, map_users_to_numbers=bool(sla))
             )
         )
     ),
@@ -53,13 +54,13 @@ events = st.one_of(
 
 @given(st.lists(events, max_size=10))
 @settings(max_examples=300, deadline=None)
-def test_board_with_reused_rows_equals_rebuilt_board(happened: list[Event]) -> None:
-    watched, looked_at_once = Counting(), Counting()
-    for event in (*KNOWN, *happened):
-        event(watched)
-        event(looked_at_once)
-        watched.board(0.0)
-    assert shown(watched.board(0.0)) == shown(looked_at_once.board(0.0))
+def test_board_with_reused_rows_equals_rebuilt_board(changes: list[Event]) -> None:
+    updated, rebuilt = Counting(), Counting()
+    for event in (*KNOWN, *changes):
+        event(updated)
+        event(rebuilt)
+        updated.board(0.0)
+    assert shown(updated.board(0.0)) == shown(rebuilt.board(0.0))
 
 
 def test_board_unchanged_row_is_reused() -> None:

@@ -1,3 +1,5 @@
+"""Tests of the sums over the activity period."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +42,7 @@ def counted(period: Period) -> dict[str, object]:
 
 
 @given(st.lists(calls() | st.integers(0, 120).map(lambda age: START + age)))
-def test_period_adding_changing_and_sliding_equals_recounting(events: list[Call | int]) -> None:
+def test_period_after_changes_and_slides_equals_recount(events: list[Call | int]) -> None:
     period, current = Period(IN_TIME), {}
     for event in events:
         if isinstance(event, Call):

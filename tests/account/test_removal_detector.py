@@ -1,4 +1,4 @@
-"""Lists that leave out objects: many at once are not believed before minutes have passed, single ones are."""
+"""Tests of incomplete lists: many missing objects are removed after minutes, a few of them at once."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
+from exporter.durations import Duration
 from exporter.polling.poller import INCOMPLETE_LIST_INTERVAL_S
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
@@ -17,6 +18,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, to_be_counted
 from harness.scrape import Scrape
 from harness.simulated_time import NOON, Polled, polled
+from tests.support.request_log import at_path
 
 LISTS = ("/v1/teams", "/v1/numbers", "/v2/users", "/v1/users/availabilities")
 INFO = (
@@ -26,7 +28,7 @@ INFO = (
     "aircall_number_info",
 )
 CONFIRMED = 600
-"""Seconds after which a removal of many objects is believed at the latest, with the reading itself."""
+"""Seconds after which a removal of many objects is applied at the latest, including the fetch itself."""
 
 Change = Callable[[Any], object]
 
@@ -37,7 +39,7 @@ def account() -> SimulatedAccount:
 
 
 def shown(scrape: Scrape) -> dict[str, object]:
-    """Return who is who, and who has a state."""
+    """Return the names, memberships and assignments, and which users have a state."""
     found: dict[str, object] = {name: scrape.all(name).keys() for name in INFO}
     return found | {"users": scrape.labels("aircall_user_availability_code", "user_id")}
 
@@ -97,9 +99,7 @@ GLITCHES = {
     "one team without users": fault(without_one_teams_members, "/v1/teams"),
     "numbers without users": fault(without_assigned_users, "/v1/numbers/"),
     **{
-        f"no {path.rpartition('/')[2]}": Fault(
-            lambda asked, path=path: asked == path, faults.edited(without_objects)
-        )
+        f"no {path.rpartition('/')[2]}": Fault(at_path(path), faults.edited(without_objects))
         for path in LISTS
     },
 }
@@ -128,10 +128,10 @@ def test_lists_missing_many_objects_for_a_while_remove_nothing(
         assert shown(world.scrape()) == before
         assert world.scrape().value("aircall_up") == 1
         for dataset in ("users", "teams", "numbers", "assignments"):
-            assert world.scrape().value("aircall_dataset_age_seconds", dataset=dataset) < 600
+            assert world.scrape().number("aircall_dataset_age_seconds", dataset=dataset) < 600
 
 
-def test_assignments_read_by_user_missing_for_a_while_remove_nothing() -> None:
+def test_assignments_by_user_missing_for_a_while_remove_nothing() -> None:
     account = SimulatedAccount(users=4, calls_per_hour=0, start=NOON)
     for _ in range(9):
         account.add_number("More", "+33 1", "FR", "Europe/Paris").user_ids |= set(account.users)
@@ -147,10 +147,10 @@ def test_assignments_read_by_user_missing_for_a_while_remove_nothing() -> None:
 
 
 @pytest.mark.parametrize("empty", ["/v1/teams", "/v1/numbers", "/v2/users", "/v1/users/availabilities"])
-def test_a_list_that_stays_empty_is_believed_after_minutes(account: SimulatedAccount, empty: str) -> None:
+def test_list_empty_for_minutes_removes_all_objects(account: SimulatedAccount, empty: str) -> None:
     with capture_logs() as lines, polled(account) as world:
         world.live_until_complete()
-        world.aircall.faults.append(Fault(lambda path: path == empty, faults.edited(without_objects)))
+        world.aircall.faults.append(Fault(at_path(empty), faults.edited(without_objects)))
         world.poller.refresh()
         world.live(CONFIRMED)
         scrape = world.scrape()
@@ -165,14 +165,14 @@ def test_a_list_that_stays_empty_is_believed_after_minutes(account: SimulatedAcc
     warned = [line for line in lines if line["log_level"] == "warning" and "leaves out" in str(line)]
     assert len(warned) == 1
     name = empty.rpartition("/")[2]
-    assert scrape.value("aircall_polls_total", dataset=name, result="error") >= 2
+    assert scrape.number("aircall_polls_total", dataset=name, result="error") >= 2
 
 
 @pytest.mark.parametrize("empty", ["/v1/teams", "/v1/numbers", "/v2/users"])
-def test_a_list_that_is_empty_at_the_start_is_read_again_within_minutes(
+def test_list_empty_at_the_start_is_fetched_again_within_minutes(
     account: SimulatedAccount, empty: str
 ) -> None:
-    glitch = Fault(lambda path: path == empty, faults.edited(without_objects))
+    glitch = Fault(at_path(empty), faults.edited(without_objects))
     with polled(account, served={"faults": [glitch]}) as world:
         world.live_until_complete()
         world.aircall.faults.clear()
@@ -184,18 +184,18 @@ def test_a_list_that_is_empty_at_the_start_is_read_again_within_minutes(
         assert world.scrape().all("aircall_user_number_info")
 
 
-def test_availabilities_that_are_not_believed_count_as_not_read(account: SimulatedAccount) -> None:
+def test_availabilities_empty_for_a_minute_count_as_not_fetched(account: SimulatedAccount) -> None:
     with polled(account) as world:
         world.live_until_complete()
         world.aircall.faults.append(GLITCHES["no availabilities"])
         world.live(60)
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 0
-        assert scrape.value("aircall_dataset_age_seconds", dataset="availabilities") >= 50
-        assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert scrape.number("aircall_dataset_age_seconds", dataset="availabilities") >= 50
+        assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 15
 
 
-def test_one_object_of_each_kind_leaves_within_seconds(account: SimulatedAccount) -> None:
+def test_lists_missing_one_object_remove_it_within_a_minute(account: SimulatedAccount) -> None:
     with polled(account) as world:
         world.live_until_complete()
         user = next(iter(account.users))
@@ -213,24 +213,24 @@ def test_one_object_of_each_kind_leaves_within_seconds(account: SimulatedAccount
         assert scrape.value("aircall_up") == 1
 
 
-def hidden(world: Polled, path: str, key: str, id_: int) -> None:
-    """Have a list leave out one object until it is believed."""
+def omit_from_list(world: Polled, path: str, key: str, id_: int) -> None:
+    """Omit one object from a list until it is removed."""
 
     def change(content: Any) -> None:
         content[key] = [each for each in content[key] if each["id"] != id_]
         content["meta"]["total"] = len(content[key])
 
-    world.aircall.faults.append(Fault(lambda asked: asked == path, faults.edited(change)))
+    world.aircall.faults.append(Fault(at_path(path), faults.edited(change)))
     world.poller.refresh()
     world.live(60)
     world.aircall.faults.clear()
 
 
-def test_a_removed_number_on_which_somebody_calls_is_read_again(account: SimulatedAccount) -> None:
+def test_removed_number_with_a_new_call_is_fetched_again(account: SimulatedAccount) -> None:
     number = next(iter(account.numbers.values()))
     with polled(account) as world:
         world.live_until_complete()
-        hidden(world, "/v1/numbers", "numbers", number.id)
+        omit_from_list(world, "/v1/numbers", "numbers", number.id)
         assert str(number.id) not in world.scrape().labels("aircall_number_info", "number_id")
         account.ring_in(number.id, "+33 1 11 11 11 11", at=world.time.now)
         world.live(60)
@@ -238,31 +238,31 @@ def test_a_removed_number_on_which_somebody_calls_is_read_again(account: Simulat
         assert str(number.id) in {str(id_) for id_ in world.poller.account.directory.numbers}
 
 
-def test_a_removed_user_who_has_a_state_is_read_again(account: SimulatedAccount) -> None:
+def test_removed_user_with_a_state_is_fetched_again(account: SimulatedAccount) -> None:
     user = next(iter(account.users.values()))
     with polled(account) as world:
         world.live_until_complete()
-        hidden(world, "/v2/users", "users", user.id)
+        omit_from_list(world, "/v2/users", "users", user.id)
         assert user.id not in world.poller.account.directory.users
         world.live(700)  # the first request for the user failed
         assert user.id in world.poller.account.directory.users
 
 
-def test_a_removed_team_that_a_call_names_is_read_again(account: SimulatedAccount) -> None:
+def test_removed_team_of_a_new_call_is_fetched_again(account: SimulatedAccount) -> None:
     team = next(team for team in account.teams.values() if team.user_ids)
     number = next(number for number in account.numbers.values() if number.team_ids)
     number.team_ids[:] = [team.id]
     with polled(account) as world:
         world.live_until_complete()
         before = shown(world.scrape())
-        hidden(world, "/v1/teams", "teams", team.id)
+        omit_from_list(world, "/v1/teams", "teams", team.id)
         assert shown(world.scrape()) != before
         account.ring_in(number.id, "+33 1 11 11 11 11", at=world.time.now)
         world.live(60)
         assert shown(world.scrape()) == before
 
 
-def test_what_stays_unlisted_is_looked_up_once_however_often_it_appears(account: SimulatedAccount) -> None:
+def test_unlisted_number_in_several_calls_is_looked_up_once(account: SimulatedAccount) -> None:
     number = next(iter(account.numbers.values()))
     with polled(account) as world:
         world.live_until_complete()
@@ -271,7 +271,7 @@ def test_what_stays_unlisted_is_looked_up_once_however_often_it_appears(account:
             content["numbers"] = [each for each in content["numbers"] if each["id"] != number.id]
             content["meta"]["total"] = len(content["numbers"])
 
-        world.aircall.faults.append(Fault(lambda path: path == "/v1/numbers", faults.edited(change)))
+        world.aircall.faults.append(Fault(at_path("/v1/numbers"), faults.edited(change)))
         world.poller.refresh()
         world.live(60)
         before = sum(request.path == "/v1/teams" for request in world.aircall.requests)
@@ -284,8 +284,11 @@ def test_what_stays_unlisted_is_looked_up_once_however_often_it_appears(account:
 
 
 def restarted(busy: SimulatedAccount, directory: Path) -> AbstractContextManager[Polled]:
-    """Let an exporter run for two minutes, and another one go on from its archive."""
-    url, rarely = f"sqlite:///{directory}/archive.sqlite", Refresh(calls=30, availabilities=30)
+    """Run an exporter for two minutes, and return another one that continues with its archive."""
+    url, rarely = (
+        f"sqlite:///{directory}/archive.sqlite",
+        Refresh(calls=Duration(30), availabilities=Duration(30)),
+    )
     with polled(busy, archive=Archive(url), refresh=rarely) as world:
         world.live_until_complete()
         world.live(120)
@@ -310,7 +313,7 @@ def test_lists_empty_at_a_restart_count_calls_for_their_teams_later(
         assert counted(world.scrape()) == to_be_counted(busy)
 
 
-def test_teams_removed_before_a_restart_hold_up_team_counters_for_minutes_only(
+def test_teams_removed_before_a_restart_delay_team_counters_for_minutes_only(
     busy: SimulatedAccount, tmp_path: Path
 ) -> None:
     with restarted(busy, tmp_path) as world:
@@ -335,7 +338,7 @@ INCOMPLETE_AT_THE_START = {
     "short lists": lists_only(short_with_its_total),
     "short users": fault(short_with_its_total, "/v2/users"),
     "short teams": fault(short_with_its_total, "/v1/teams"),
-    "short numbers": Fault(lambda path: path == "/v1/numbers", faults.edited(short_with_its_total)),
+    "short numbers": Fault(at_path("/v1/numbers"), faults.edited(short_with_its_total)),
     "teams without users": GLITCHES["teams without users"],
     "numbers without users": GLITCHES["numbers without users"],
     "teams and numbers without users": fault(
@@ -347,7 +350,7 @@ INCOMPLETE_AT_THE_START = {
 
 
 @pytest.mark.parametrize("glitch", INCOMPLETE_AT_THE_START.values(), ids=INCOMPLETE_AT_THE_START)
-def test_lists_incomplete_at_the_start_are_read_again_within_minutes(
+def test_lists_incomplete_at_the_start_are_fetched_again_within_minutes(
     account: SimulatedAccount, glitch: Fault
 ) -> None:
     with polled(account) as world:
@@ -355,13 +358,13 @@ def test_lists_incomplete_at_the_start_are_read_again_within_minutes(
         complete = shown(world.scrape())
     with polled(account) as world:
         with world.aircall.failing(glitch):
-            world.live(INCOMPLETE_LIST_INTERVAL_S + 100)  # the second reading is incomplete as well
+            world.live(INCOMPLETE_LIST_INTERVAL_S + 100)  # the second fetch is incomplete as well
             assert shown(world.scrape()) != complete
         world.live(INCOMPLETE_LIST_INTERVAL_S + 30)
         assert shown(world.scrape()) == complete
 
 
-def test_complete_lists_are_not_read_again_within_minutes(account: SimulatedAccount) -> None:
+def test_lists_complete_are_not_fetched_again_within_minutes(account: SimulatedAccount) -> None:
     with polled(account) as world:
         with world.aircall.failing(INCOMPLETE_AT_THE_START["short lists"]):
             world.live(60)

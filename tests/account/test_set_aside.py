@@ -13,7 +13,7 @@ def seconds(spans: tuple[TimeRange, ...]) -> set[int]:
     return {second for first, last in spans for second in range(first, last + 1)}
 
 
-def test_failed_twice_waits_double_up_to_an_hour() -> None:
+def test_failed_repeatedly_doubles_the_wait_up_to_an_hour() -> None:
     aside, now, waits = SetAside(), NOW, []
     aside.failed("call", 7, "answered 500", now)
     assert aside.askable("call", [7], now) == [7]
@@ -28,7 +28,7 @@ def test_failed_twice_waits_double_up_to_an_hour() -> None:
     assert waits[-1] == MAX_RETRY_S
 
 
-def test_worked_others_of_the_kind_are_due_at_once() -> None:
+def test_worked_with_others_of_the_kind_makes_them_due_at_once() -> None:
     aside = SetAside()
     for id_ in (1, 2, 3):
         aside.failed("number", id_, "answered 500", NOW)
@@ -38,7 +38,7 @@ def test_worked_others_of_the_kind_are_due_at_once() -> None:
     assert aside.due("number", NOW) == [1, 3]
 
 
-def test_lists_failed_forgets_what_failed_once() -> None:
+def test_lists_failed_after_one_failure_forgets_it() -> None:
     aside = SetAside()
     aside.failed("call", 1, "answered 500", NOW)
     aside.lists_failed()
@@ -46,7 +46,7 @@ def test_lists_failed_forgets_what_failed_once() -> None:
     assert aside.counts["call"] == 0
 
 
-def test_askable_what_failed_comes_last() -> None:
+def test_askable_failed_object_comes_last() -> None:
     aside = SetAside()
     aside.failed("call", 1, "no answer in time", NOW)
     assert aside.askable("call", [1, 2, 3], NOW) == [2, 3, 1]
@@ -57,12 +57,12 @@ steps = st.lists(st.tuples(st.booleans(), spans, st.floats(0, 5000)), max_size=2
 
 
 @given(steps, spans)
-def test_ranges_are_what_failed_and_did_not_work_since(
+def test_open_ranges_after_any_steps_exclude_failing_ranges_until_a_retry(
     steps: list[tuple[bool, TimeRange, float]], wanted: TimeRange
 ) -> None:
     aside, now, failing = SetAside(), NOW, set[int]()
-    for failed, span, later in steps:
-        now += later
+    for failed, span, pause in steps:
+        now += pause
         if failed:
             aside.range_failed(span, "answered 500", now)
             failing |= seconds((span,))

@@ -1,4 +1,4 @@
-"""No counter series falls, ends or counts twice when users come, leave, or lose their own series."""
+"""Tests of counters by user: no series falls, ends or counts twice if users join or leave."""
 
 from itertools import count
 from typing import Any
@@ -69,9 +69,9 @@ class Company:
         self.backup = dict(self.totals), self.own
 
     def replace_archive(self, kind: str) -> None:
-        """Replace the archive while the exporter runs; all calls are read, and counted, once more.
+        """Replace the archive while the exporter runs; all calls are fetched and counted again.
 
-        What is kept in another archive may have been exposed under another user's series, or `others`.
+        Another archive may hold counts that were exposed for another user, or for `others`.
         """
         if kind != "identical":
             self.before = {series: n for series, n in self.before.items() if series[0] == DECLINED}
@@ -109,7 +109,7 @@ class Company:
         self.account.configure(self.settings)
 
     def restart(self, users_first: bool) -> None:
-        """Restart; the users are read before or after the counters are exposed."""
+        """Restart; the users are fetched before or after the counters are exposed."""
         account = self.account = Account(self.settings)
         self.declined: dict[tuple, int] = {}
         self.before = {series: n for series, n in self.before.items() if series[0] != DECLINED}
@@ -132,7 +132,7 @@ class Company:
         )
 
     def restart_with(self, limit: int) -> None:
-        """Restart with another limit, which no earlier run knew."""
+        """Restart with another limit, which no earlier run had."""
         self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
         self.restart(True)
 
@@ -152,7 +152,7 @@ class Company:
         self.account.saved(SaveResult(tuple(batch.counted_calls), changed), batch.progress)
 
     def expose(self) -> None:
-        """Expose the counters, compare them with the ones before, and have the archive know of it."""
+        """Expose the counters, compare them with the previous ones, and save."""
         board = self.account.board(0)
         now: Series = {}
         for row in board.counters.users:
@@ -165,17 +165,15 @@ class Company:
         assert sum(calls.values()) == self.counted
         declined = [n for series, n in now.items() if series[0] == DECLINED]
         assert sum(declined) == sum(self.declined.values())
-        talked = [n for series, n in now.items() if series[0] == "aircall_user_talk_seconds"]
-        assert sum(talked) == 2 * self.counted
+        talk_seconds = [n for series, n in now.items() if series[0] == "aircall_user_talk_seconds"]
+        assert sum(talk_seconds) == 2 * self.counted
         self.before = now
         self.save()
 
 
 @settings(max_examples=300)
 @given(LIMITS, steps)
-def test_user_counters_whoever_comes_or_leaves_never_fall_and_sum_to_what_was_counted(
-    limit: int, script: list
-) -> None:
+def test_user_counters_users_join_or_leave_never_fall_and_sum_to_all_calls(limit: int, script: list) -> None:
     company, most = Company(limit), limit
     for step, argument in script:
         getattr(company, step)(argument)
@@ -187,7 +185,7 @@ def test_user_counters_whoever_comes_or_leaves_never_fall_and_sum_to_what_was_co
 
 
 @given(LIMITS, steps, st.integers(0, 5), st.integers(0, 3))
-def test_user_counters_however_few_ids_are_told_apart_never_fall_and_sum_to_what_was_counted(
+def test_user_counters_few_ids_are_kept_never_fall_and_sum_to_all_calls(
     limit: int, script: list, most: int, unlisted: int
 ) -> None:
     with (
@@ -208,20 +206,20 @@ def test_user_counters_however_few_ids_are_told_apart_never_fall_and_sum_to_what
         st.tuples(st.sampled_from([1, 7, 10, 20, 25]), st.lists(st.integers(0, 400), max_size=4)), min_size=1
     )
 )
-def test_histograms_whatever_the_queue_thresholds_of_each_start_are_never_fall(
+def test_histograms_queue_thresholds_change_at_a_start_never_fall(
     starts: list[tuple[int, list[int]]],
 ) -> None:
-    kept: dict[tuple, int] = {}
-    before: dict[str, int] = {}
+    counts: dict[tuple, int] = {}
+    before: dict[str, float] = {}
     for critical, waits in starts:
-        bounds, totals = answer_time_buckets(critical / 2, critical), Totals(kept.items())
+        bounds, totals = answer_time_buckets(critical / 2, critical), Totals(counts.items())
         for waited in waits:
             call = Call(1, "inbound", "done", START, START + waited, START + waited, number=Ref(3))
             for key, more in increments(call, bounds):
-                kept[key] = kept.get(key, 0) + more
-            totals.update(kept.items())
+                counts[key] = counts.get(key, 0) + more
+            totals.update(counts.items())
             spread = totals.histograms(("number", "3"), "answer", bounds)[()]
-            now = {"sum": spread.sum} | {bucket[0]: bucket[1] for bucket in buckets(spread)}
-            assert now["+Inf"] == sum(n for key, n in kept.items() if key[0] == "calls")
+            now: dict[str, float] = {"sum": spread.sum} | {bucket[0]: bucket[1] for bucket in buckets(spread)}
+            assert now["+Inf"] == sum(n for key, n in counts.items() if key[0] == "calls")
             assert all(value <= now.get(series, value) for series, value in before.items())
             before |= now

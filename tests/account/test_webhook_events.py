@@ -1,7 +1,8 @@
-"""With events in any order, repeated or lost, the board equals the one that polls alone produce."""
+"""Tests of webhook events: in any order, repeated or lost, they lead to the board of polls."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ lives = st.tuples(journeys(1), journeys(2), journeys(3)).map(lambda found: [m fo
 
 
 def as_of(life: Sequence[Moment], at: float) -> list[Call]:
-    """Return the changes that a poll at a time makes."""
+    """Return the calls as a poll at this time lists them."""
     latest = {
         moment.call.id: moment.call for moment in sorted(life, key=lambda m: m.at) if moment.at + 1 <= at
     }
@@ -41,13 +42,14 @@ def poll(account: Account, life: Sequence[Moment], at: float) -> None:
 
 
 def settled(account: Account) -> list[object]:
-    """Return the board after all data was fetched again, without the values that depend on observation.
+    """Return the board after all data was fetched again, without what depends on the time of observation.
 
     These are the times in states, and the last call in each bucket.
     """
     account.advance_to(END)
     read_availabilities({1: "available", 2: "in_call", 3: "offline"}, END - START + 1, True)(account)
     saved(account)
+    assert account.ledger.totals is not None
     account.ledger.totals._exemplars.clear()
     board = account.board(0.0)
     users = tuple(replace(row, since=None, seconds={}) for row in board.users)
@@ -55,47 +57,45 @@ def settled(account: Account) -> list[object]:
 
 
 @st.composite
-def arrivals(draw: st.DrawFn, most_lost: float) -> tuple[list[Moment], list[Moment]]:
+def arrivals(draw: st.DrawFn, lossy: bool) -> tuple[list[Moment], list[Moment]]:
     """Draw events, and the same events as they arrive: in any order, duplicated, and partly lost."""
     life = draw(lives)
-    lost = draw(st.sets(st.sampled_from(range(len(life))))) if most_lost else set()
+    lost = draw(st.sets(st.sampled_from(range(len(life))))) if lossy else set()
     arriving = [moment for place, moment in enumerate(life) if place not in lost]
     doubled = draw(st.lists(st.sampled_from(arriving), max_size=5)) if arriving else []
     return life, draw(st.permutations(arriving + doubled))
 
 
-@given(arrivals(most_lost=0))
-def test_events_in_any_order_and_repeated_give_the_same_board(
+@given(arrivals(lossy=False))
+def test_events_in_any_order_and_repeated_produce_the_same_board(
     found: tuple[list[Moment], list[Moment]],
 ) -> None:
     life, arriving = found
-    (in_order, told_in_order), (mixed, told_mixed) = company(), company()
+    (in_order, processor_in_order), (mixed, processor_mixed) = company(), company()
     for moment in sorted(life, key=lambda moment: moment.at):
-        told_in_order.apply(moment.event, END)
+        processor_in_order.apply(moment.event, END)
     for moment in arriving:
-        told_mixed.apply(moment.event, END)
+        processor_mixed.apply(moment.event, END)
     assert settled(mixed) == settled(in_order)
 
 
-@given(arrivals(most_lost=1), st.lists(st.tuples(st.integers(0, 30), st.integers(-600, 690)), max_size=4))
+@given(arrivals(lossy=True), st.lists(st.tuples(st.integers(0, 30), st.integers(-600, 690)), max_size=4))
 def test_board_after_events_and_a_poll_equals_board_of_polls(
     found: tuple[list[Moment], list[Moment]], polls: list[tuple[int, int]]
 ) -> None:
     life, arriving = found
-    (account, told), (polled, _) = company(), company()
-    steps: list[Callable[[], object]] = [
-        lambda moment=moment: told.apply(moment.event, END) for moment in arriving
-    ]
+    (account, processor), (polled, _) = company(), company()
+    steps: list[Callable[[], object]] = [partial(processor.apply, moment.event, END) for moment in arriving]
     for (place, _), (_, at) in zip(sorted(polls), sorted(polls, key=lambda pair: pair[1]), strict=True):
-        steps.insert(place, lambda at=at: poll(account, life, START + at))
+        steps.insert(place, partial(poll, account, life, START + at))
     for step in steps:
         step()
     for each in (account, polled):
         poll(each, life, END)
-    assert without_what_only_events_tell(account) == without_what_only_events_tell(polled)
+    assert settled_without_event_stats(account) == settled_without_event_stats(polled)
 
 
-def without_what_only_events_tell(account: Account) -> list[object]:
+def settled_without_event_stats(account: Account) -> list[object]:
     account.event_stats.totals.clear()
     account.event_stats._events_by_call.clear()
     return settled(account)
@@ -106,7 +106,7 @@ def without_what_only_events_tell(account: Account) -> list[object]:
         lambda found: st.tuples(st.just(found), st.permutations(found))
     )
 )
-def test_latest_version_does_not_depend_on_order(found: tuple[list[Call], list[Call]]) -> None:
+def test_latest_version_of_versions_in_any_order_is_the_same(found: tuple[list[Call], list[Call]]) -> None:
     versions, mixed = found
     first, *others = versions
     newest = first
@@ -122,7 +122,7 @@ USERS_EVENTS = st.tuples(
     st.sampled_from(["opened", "closed", "connected", "disconnected", "wut_start", "wut_end"]),
     st.booleans(),
     st.integers(1, 60),
-).map(lambda told: Event(f"user.{told[0]}", START + told[2], user=UserEventData(1, told[1])))
+).map(lambda drawn: Event(f"user.{drawn[0]}", START + drawn[2], user=UserEventData(1, drawn[1])))
 
 
 @given(
@@ -130,7 +130,7 @@ USERS_EVENTS = st.tuples(
         lambda events: st.tuples(st.just(events), st.permutations([*events, *events]))
     )
 )
-def test_user_state_is_that_of_last_event_or_uncertain(
+def test_user_state_events_in_any_order_is_of_the_last_event_or_uncertain(
     found: tuple[list[Event], list[Event]],
 ) -> None:
     in_order, mixed = company(), company()
@@ -142,7 +142,7 @@ def test_user_state_is_that_of_last_event_or_uncertain(
     assert len(states) == 1 or in_order[1].uncertain_users or mixed[1].uncertain_users
 
 
-def told_of_an_old_call(age: int) -> tuple[Account, list[Moment]]:
+def old_call_with_recent_events(age: int) -> tuple[Account, list[Moment]]:
     """Return a call that began `age` seconds before its last event. Its events are a second apart."""
     began = Call(7, "inbound", "answered", END - age, answered_at=END - age + 5, user=Ref(1), number=Ref(1))
     ended = structs.replace(began, status="done", ended_at=END - 4)
@@ -152,54 +152,54 @@ def told_of_an_old_call(age: int) -> tuple[Account, list[Moment]]:
 
 
 def test_event_stats_long_call_keeps_its_events() -> None:
-    account, life = told_of_an_old_call(5 * 3600)
+    account, life = old_call_with_recent_events(5 * 3600)
     account.advance_to(END - 5 * 3600)
     account.apply_call_page(page([CallWithDetails(life[0].call, CallDetails())]), END - 5 * 3600 + 6)
-    told = EventProcessor(account)
+    processor = EventProcessor(account)
     for moment in life:
         account.advance_to(moment.at)
-        assert told.apply(moment.event, moment.at) == "accepted"
+        assert processor.apply(moment.event, moment.at) == "accepted"
     account.advance_to(END + 200)
     assert account.event_stats.totals["hold_sum", "1"] == 20
     account.advance_to(END + 5000)
     assert 7 not in account.calls.calls
 
 
-def test_events_of_old_call_are_put_in_order() -> None:
+def test_event_of_an_old_call_after_a_later_event_is_out_of_order() -> None:
     call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
-    account, told = company()
+    account, processor = company()
     account.advance_to(END)
     account.coverage.mark_fetched(END - 2 * DAY, END)
     assert (
-        told.apply(Event("call.tagged", END, CallWithDetails(call, CallDetails((Tag("VIP"),)))), END)
+        processor.apply(Event("call.tagged", END, CallWithDetails(call, CallDetails((Tag("VIP"),)))), END)
         == "accepted"
     )
     account.advance_to(END + 10)
     assert (
-        told.apply(Event("call.commented", END - 1, CallWithDetails(call, CallDetails())), END + 10)
+        processor.apply(Event("call.commented", END - 1, CallWithDetails(call, CallDetails())), END + 10)
         == "out_of_order"
     )
 
 
 def test_event_hours_late_about_fetched_call_is_out_of_order() -> None:
     call = Call(7, "inbound", "done", END - DAY, ended_at=END - DAY + 60, number=Ref(1))
-    account, told = company()
+    account, processor = company()
     account.advance_to(END)
     late = Event("call.ended", END - DAY + 90, CallWithDetails(call, CallDetails()))
-    assert told.apply(late, END) == "accepted"
-    account, told = company()
+    assert processor.apply(late, END) == "accepted"
+    account, processor = company()
     account.advance_to(END)
     account.coverage.mark_fetched(END - 2 * DAY, END)
-    assert told.apply(late, END) == "out_of_order"
+    assert processor.apply(late, END) == "out_of_order"
 
 
 def test_event_stats_hold_ends_with_next_unhold() -> None:
     call = Call(7, "inbound", "answered", START, answered_at=START + 5, user=Ref(1), number=Ref(1))
     ended = structs.replace(call, status="done", ended_at=START + 60)
-    account, told = company()
+    account, processor = company()
     for second, name in ((10, "hold"), (20, "unhold"), (20, "hold"), (35, "unhold")):
-        told.apply(Moment(START + second, f"call.{name}", call).event, END)
-    told.apply(Moment(START + 60, "call.ended", ended).event, END)
+        processor.apply(Moment(START + second, f"call.{name}", call).event, END)
+    processor.apply(Moment(START + 60, "call.ended", ended).event, END)
     account.advance_to(START + 600)
     counts = account.event_stats.totals
     assert (counts["hold_count", "1"], counts["hold_sum", "1"]) == (2, 25)

@@ -1,3 +1,5 @@
+"""Tests of the request budget."""
+
 from bisect import bisect_right
 
 import pytest
@@ -15,7 +17,7 @@ NOW = 1_780_000_000.0
     share=st.floats(0.1, 1),
     pauses=st.lists(st.floats(0, 90), min_size=1, max_size=300),
 )
-def test_no_sliding_minute_holds_more_than_the_budget(
+def test_budget_any_pauses_allows_its_requests_in_each_minute(
     limit: float, share: float, pauses: list[float]
 ) -> None:
     budget = RequestBudget(share, limit)
@@ -33,14 +35,14 @@ def test_no_sliding_minute_holds_more_than_the_budget(
     share=st.floats(0.1, 1),
     pauses=st.lists(st.floats(0, 90), min_size=1, max_size=100),
     after=st.floats(0, 30),
-    further=st.lists(st.floats(0, 90), min_size=1, max_size=100),
+    later_pauses=st.lists(st.floats(0, 90), min_size=1, max_size=100),
 )
-def test_nor_does_one_in_which_another_exporter_takes_over(
-    limit: float, share: float, pauses: list[float], after: float, further: list[float]
+def test_budget_after_a_takeover_allows_its_requests_in_each_minute(
+    limit: float, share: float, pauses: list[float], after: float, later_pauses: list[float]
 ) -> None:
     first, second = RequestBudget(share, limit), RequestBudget(share, limit)
     now, sent = NOW, []
-    for budget, waits in ((first, pauses), (second, further)):
+    for budget, waits in ((first, pauses), (second, later_pauses)):
         for pause in waits:
             now = max(now + pause, budget.ready_at)
             budget.acquire(now)
@@ -52,7 +54,7 @@ def test_nor_does_one_in_which_another_exporter_takes_over(
 
 
 @given(limit=st.floats(2, 1000), latency=st.floats(0, 0.05))
-def test_an_eager_poller_gets_nearly_all_of_it(limit: float, latency: float) -> None:
+def test_budget_without_pauses_allows_nearly_all_its_requests(limit: float, latency: float) -> None:
     budget = RequestBudget(1, limit)
     now, sent = NOW, 0
     while now < NOW + 600:
@@ -73,15 +75,15 @@ def longest_gap(budget: RequestBudget, now: float, requests: int) -> float:
     return longest
 
 
-def test_the_board_never_stands_still_for_long() -> None:
+def test_budget_without_pauses_spreads_requests_evenly() -> None:
     budget = RequestBudget(0.8, 60)
     pace = 60 / budget.sustained
-    assert longest_gap(budget, NOW, 500) < 48 / 12 * pace + 0.01  # once, for what went out at once at first
+    assert longest_gap(budget, NOW, 500) < 48 / 12 * pace + 0.01  # once, after the first burst
     later = NOW + 500 * pace + 10
     assert longest_gap(budget, later, 40) < pace + 0.01
 
 
-def test_what_a_slow_answer_held_up_is_made_up_for() -> None:
+def test_budget_after_a_slow_response_allows_the_next_request_at_once() -> None:
     budget = RequestBudget(0.8, 60)
     for moment in range(20):
         budget.acquire(NOW + 2 * moment)
@@ -90,7 +92,7 @@ def test_what_a_slow_answer_held_up_is_made_up_for() -> None:
     assert budget.ready_at <= late
 
 
-def test_the_limit_is_sixty_until_aircall_announces_another() -> None:
+def test_limit_until_another_is_announced_is_sixty() -> None:
     budget = RequestBudget(0.8)
     assert (budget.limit, budget.requests_per_minute) == (60, 48)
     budget.update_from_headers(Headers(limit=120), NOW)
@@ -99,7 +101,7 @@ def test_the_limit_is_sixty_until_aircall_announces_another() -> None:
     assert budget.limit == 120
 
 
-def test_a_limit_that_is_set_is_never_above_what_aircall_announces() -> None:
+def test_limit_configured_above_the_announced_one_is_the_announced_one() -> None:
     budget = RequestBudget(0.5, 100)
     assert budget.limit == 100
     budget.update_from_headers(Headers(limit=120), NOW)
@@ -118,18 +120,18 @@ def test_a_limit_that_is_set_is_never_above_what_aircall_announces() -> None:
         (Headers(), DEFAULT_BACKOFF_S),
     ],
 )
-def test_after_a_429_nothing_goes_out_until_the_reset(headers: Headers, wait: float) -> None:
+def test_budget_after_a_429_allows_no_request_until_the_reset(headers: Headers, wait: float) -> None:
     budget = RequestBudget(0.8)
     assert budget.on_rate_limited(headers, NOW) == NOW + wait
     assert budget.ready_at == NOW + wait
 
 
-def test_the_reset_is_told_on_aircalls_clock() -> None:
+def test_on_rate_limited_clock_of_aircall_ahead_corrects_the_reset() -> None:
     budget = RequestBudget(0.8)
     assert budget.on_rate_limited(Headers(reset=NOW + 600 + 20), NOW, server_ahead=600) == NOW + 20
 
 
-def test_a_limit_used_up_by_others_is_respected_before_a_429() -> None:
+def test_budget_without_remaining_requests_waits_for_the_reset() -> None:
     budget = RequestBudget(0.8)
     budget.update_from_headers(Headers(limit=60, remaining=0, reset=NOW + 12), NOW)
     assert budget.ready_at == NOW + 12
@@ -137,7 +139,7 @@ def test_a_limit_used_up_by_others_is_respected_before_a_429() -> None:
 
 
 @pytest.mark.parametrize("text", ["1780000012", "1780000012000"])
-def test_the_reset_may_be_seconds_or_milliseconds(text: str) -> None:
+def test_read_headers_reset_in_any_unit_is_in_seconds(text: str) -> None:
     assert read_headers({"X-AircallApi-Reset": text}).reset == 1780000012
 
 
@@ -149,7 +151,7 @@ def test_the_reset_may_be_seconds_or_milliseconds(text: str) -> None:
         st.text(),
     )
 )
-def test_no_header_breaks_anything(headers: dict[str, str]) -> None:
+def test_budget_any_headers_stays_usable(headers: dict[str, str]) -> None:
     budget = RequestBudget(0.8)
     read = read_headers(headers)
     budget.update_from_headers(read, NOW)
@@ -165,23 +167,25 @@ announcements = st.lists(
 
 
 @given(announcements)
-def test_limit_is_the_smallest_that_an_endpoint_announced_lately(told: list[tuple[str, int, float]]) -> None:
+def test_limit_endpoints_announce_several_is_the_smallest_recent_one(
+    announced: list[tuple[str, int, float]],
+) -> None:
     budget, now, history = RequestBudget(0.8), NOW, []
-    for endpoint, limit, pause in told:
+    for endpoint, limit, pause in announced:
         now += pause
         budget.update_from_headers(Headers(limit=limit), now, endpoint=endpoint)
         history.append((endpoint, limit, now))
-        last = {name: (announced, at) for name, announced, at in history}
-        counting = {announced for announced, at in last.values() if now - at <= LIMIT_VALID_S}
-        counting |= {announced for _, announced, at in history if now - at <= LIMIT_OVERLAP_S}
-        assert budget.limit == min(counting)
+        last = {name: (value, at) for name, value, at in history}
+        valid = {value for value, at in last.values() if now - at <= LIMIT_VALID_S}
+        valid |= {value for _, value, at in history if now - at <= LIMIT_OVERLAP_S}
+        assert budget.limit == min(valid)
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("abcd"), st.integers(20, 500)), min_size=2, max_size=8),
     st.floats(0.1, 7),
 )
-def test_limit_while_answers_disagree_again_and_again_stays(
+def test_limit_while_responses_disagree_repeatedly_is_the_smallest(
     cycle: list[tuple[str, int]], pause: float
 ) -> None:
     budget, limits = RequestBudget(0.8), set()
@@ -194,7 +198,7 @@ def test_limit_while_answers_disagree_again_and_again_stays(
     assert limits == {min(limit for _, limit in cycle)}
 
 
-def test_limit_that_is_raised_counts_after_a_minute() -> None:
+def test_limit_raised_applies_after_a_minute() -> None:
     budget = RequestBudget(0.8)
     budget.update_from_headers(Headers(limit=60), NOW, endpoint="/v1/calls")
     budget.update_from_headers(Headers(limit=120), NOW + 1, endpoint="/v1/calls")
@@ -203,7 +207,7 @@ def test_limit_that_is_raised_counts_after_a_minute() -> None:
     assert budget.limit == 120
 
 
-def test_limit_of_an_endpoint_that_is_read_seldom_is_forgotten() -> None:
+def test_limit_of_a_rarely_fetched_endpoint_expires() -> None:
     budget = RequestBudget(0.8)
     budget.update_from_headers(Headers(limit=60), NOW, endpoint="/v1/teams")
     for seconds, limit in ((10, 60), (890, 60), (910, 120)):

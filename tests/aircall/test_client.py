@@ -1,6 +1,10 @@
+"""Tests of the API client: what it sends, and how it fails."""
+
 import gzip
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import requests
@@ -12,6 +16,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.errors import ApiError, CredentialError, NotFoundError, RateLimitedError
 from exporter.aircall.models import UserStatus
+from harness.raw_server import raw_server
 
 URL = "https://api.aircall.io"
 EMPTY = {"meta": {"next_page_link": None}, "teams": []}
@@ -23,14 +28,14 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def client(registry: CollectorRegistry):
+def client(registry: CollectorRegistry) -> Iterator[Client]:
     client = Client(URL, "the-id", "the-token", ClientMetrics(registry))
     yield client
     client.close()
 
 
 @responses.activate
-def test_the_credential_is_in_the_header_and_never_in_the_url(client: Client) -> None:
+def test_send_any_request_has_the_credential_in_the_header_only(client: Client) -> None:
     responses.get(f"{URL}/v1/teams", json=EMPTY)
     client.send(endpoints.teams())
     request = responses.calls[0].request
@@ -40,7 +45,7 @@ def test_the_credential_is_in_the_header_and_never_in_the_url(client: Client) ->
 
 @responses.activate
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_switch_is_a_put_with_json(client: Client, version: str) -> None:
+def test_send_switch_of_a_user_is_a_put_with_json(client: Client, version: str) -> None:
     user = {"id": 7, "name": "Ada", "availability_status": "unavailable", "substatus": "always_closed"}
     responses.put(f"{URL}/{version}/users/7", json={"user": user})
     status, _ = client.send(endpoints.switch_user(version, 7, "unavailable"))
@@ -64,7 +69,9 @@ def test_a_switch_is_a_put_with_json(client: Client, version: str) -> None:
         (503, ApiError),
     ],
 )
-def test_refusals(client: Client, registry: CollectorRegistry, status: int, kind: type[ApiError]) -> None:
+def test_send_error_status_raises_the_matching_error(
+    client: Client, registry: CollectorRegistry, status: int, kind: type[ApiError]
+) -> None:
     headers = {"X-AircallApi-Limit": "60", "X-AircallApi-Reset": "1780000000"}
     responses.get(f"{URL}/v1/numbers/7", status=status, headers=headers)
     with pytest.raises(kind) as refused:
@@ -88,7 +95,7 @@ def test_refusals(client: Client, registry: CollectorRegistry, status: int, kind
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_failures_name_no_secret(
+def test_send_failed_connection_raises_an_error_without_secrets(
     client: Client, registry: CollectorRegistry, failure: Exception, code: str
 ) -> None:
     responses.get(f"{URL}/v1/teams", body=failure)
@@ -104,84 +111,45 @@ def test_failures_name_no_secret(
 
 @responses.activate
 @pytest.mark.parametrize("target", ["https://elsewhere.example/v1/teams", f"{URL}/v2/teams"])
-def test_a_redirect_is_not_followed(client: Client, target: str) -> None:
+def test_send_redirect_is_not_followed(client: Client, target: str) -> None:
     responses.get(f"{URL}/v1/teams", status=307, headers={"Location": target})
     with pytest.raises(ApiError, match="redirect to"):
         client.send(endpoints.teams())
     assert len(responses.calls) == 1
 
 
-def test_a_host_that_does_not_exist(registry: CollectorRegistry) -> None:
+def test_send_to_an_unknown_host_fails_with_code_connection(registry: CollectorRegistry) -> None:
     client = Client("https://no-such-host.invalid", "the-id", "the-token", ClientMetrics(registry))
     with pytest.raises(ApiError) as failed:
         client.send(endpoints.teams())
     assert failed.value.code == "connection"
 
 
-class OneAnswer:
-    """A server that sends what it is told, byte for byte, and then does nothing more."""
-
-    def __init__(self, *parts: bytes, close: bool, pause: float = 0.0) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._parts, self._close, self._pause = parts, close, pause
-        self._done = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        connection, _ = self._listener.accept()
-        with connection:
-            connection.recv(65536)
-            for part in self._parts:
-                connection.sendall(part)
-                if self._done.wait(self._pause):
-                    return
-            if not self._close:
-                self._done.wait(30)
-
-    def close(self) -> None:
-        self._done.set()
-        self._listener.close()
-
-
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
-def ask(server: OneAnswer, registry: CollectorRegistry) -> str:
-    client = Client(server.url, "the-id", "the-token", ClientMetrics(registry))
-    try:
-        with pytest.raises(ApiError) as failed:
+def error_code(response: bytes, registry: CollectorRegistry) -> str:
+    """Return the code of the error if a server sends these bytes and closes the connection."""
+
+    def serve(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(response)
+
+    with raw_server(serve) as server:
+        client = Client(server.url, "the-id", "the-token", ClientMetrics(registry))
+        with closing(client), pytest.raises(ApiError) as failed:
             client.send(endpoints.teams())
         return failed.value.code
-    finally:
-        client.close()
-        server.close()
 
 
-def test_a_body_that_never_comes(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.2)
-    server = OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=False)
-    assert ask(server, registry) == "timeout"
+def test_send_body_cut_off_fails_with_code_connection(registry: CollectorRegistry) -> None:
+    assert error_code(HEAD + b"Content-Length: 100\r\n\r\n{", registry) == "connection"
 
 
-def test_a_body_that_breaks_off(registry: CollectorRegistry) -> None:
-    assert ask(OneAnswer(HEAD + b"Content-Length: 100\r\n\r\n{", close=True), registry) == "connection"
-
-
-@pytest.mark.parametrize(
-    ("header", "drop"),
-    [(b"Content-Length: 100000\r\n\r\n", b" "), (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")],
-)
-def test_a_body_that_drips_for_ever(
-    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch, header: bytes, drop: bytes
+def test_send_body_too_large_fails_with_code_invalid(
+    registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 0.5)
-    dripping = OneAnswer(HEAD + header, *[drop] * 400, close=False, pause=0.05)
-    assert ask(dripping, registry) == "timeout"
-
-
-def test_a_body_that_is_far_too_large(registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "MAX_RESPONSE_BYTES", 10_000)
     packed = gzip.compress(b" " * 5_000_000)
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: " + str(len(packed)).encode() + b"\r\n\r\n"
-    assert ask(OneAnswer(head + packed, close=True), registry) == "invalid"
+    assert error_code(head + packed, registry) == "invalid"

@@ -1,4 +1,4 @@
-"""Any JSON in, no surprise out: one bad object costs that object."""
+"""Tests of the decoding: any JSON is a page or an error, and a bad object costs only itself."""
 
 import json
 from contextlib import suppress
@@ -41,7 +41,7 @@ def page(*objects: Any, key: str = "calls") -> bytes:
 
 
 @given(st.lists(anything | st.dictionaries(fields, anything, max_size=6), max_size=5), st.booleans())
-def test_the_good_objects_of_a_page_all_count(bad: list[Any], last: bool) -> None:
+def test_decode_page_with_bad_objects_keeps_the_good_one(bad: list[Any], last: bool) -> None:
     objects = [*bad, GOOD] if last else [GOOD, *bad]
     read = decode_page(page(*objects), "calls", Call)
     assert read.items[-1 if last else 0].id == 1
@@ -49,7 +49,7 @@ def test_the_good_objects_of_a_page_all_count(bad: list[Any], last: bool) -> Non
 
 
 @given(st.binary() | anything.map(lambda value: json.dumps(value).encode()))
-def test_whatever_comes_is_a_page_or_an_invalid_answer(body: bytes) -> None:
+def test_decode_page_any_body_is_a_page_or_an_invalid_response(body: bytes) -> None:
     for kind, key in (
         (Call, "calls"),
         (User, "users"),
@@ -80,24 +80,24 @@ def test_whatever_comes_is_a_page_or_an_invalid_answer(body: bytes) -> None:
     ],
     ids=str,
 )
-def test_a_call_with_a_wrong_field_is_left_out(change: dict[str, Any]) -> None:
+def test_decode_page_call_with_a_wrong_field_is_left_out(change: dict[str, Any]) -> None:
     read = decode_page(page(GOOD | change, GOOD), "calls", Call)
     assert (len(read.items), read.malformed) == (1, 1)
 
 
-def test_fields_that_nobody_uses_break_nothing() -> None:
+def test_decode_page_odd_unused_fields_are_ignored() -> None:
     odd = {"created_at": "20120-01-02T09:01:58.000Z", "email": 5, "direct_link": [], "tags": None, "new": {}}
     assert decode_page(page(GOOD | odd), "calls", Call).malformed == 0
     assert decode_page(page({"id": 2, "name": "Vera"} | odd, key="users"), "users", User).malformed == 0
 
 
-def test_ids_beyond_what_a_float_can_tell_apart() -> None:
+def test_decode_page_ids_beyond_float_precision_are_exact() -> None:
     ids = [2**53, 2**53 + 1, 2**63 - 1]
     read = decode_page(page(*(GOOD | {"id": id_} for id_ in ids)), "calls", Call)
     assert [call.id for call in read.items] == ids
 
 
-def test_an_id_that_no_database_holds_costs_its_object() -> None:
+def test_decode_page_id_too_large_for_a_database_leaves_out_its_object() -> None:
     read = decode_page(page(GOOD | {"id": 2**63}, GOOD), "calls", Call)
     assert ([call.id for call in read.items], read.malformed) == ([1], 1)
 
@@ -106,10 +106,10 @@ def test_an_id_that_no_database_holds_costs_its_object() -> None:
     ("assigned_to", "read"),
     [({"id": 456, "name": "Ada"}, 456), (None, None), ("Ada", None), ({"id": "456"}, None), ([], None)],
 )
-def test_an_odd_assignee_costs_no_other_detail(assigned_to: Any, read: int | None) -> None:
+def test_decode_calls_odd_assignee_keeps_other_details(assigned_to: Any, read: int | None) -> None:
     call = GOOD | {"assigned_to": assigned_to, "tags": [{"name": "VIP"}]}
     details = decode_calls(page(call)).items[0].details
-    assert (details.assigned_to_id, details.tag_names) == (read, {"VIP"})
+    assert (details.assigned_to_id, details.tag_names) == (read, frozenset({"VIP"}))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_an_odd_assignee_costs_no_other_detail(assigned_to: Any, read: int | Non
         {"voicemail": {}},
     ],
 )
-def test_an_odd_detail_costs_itself(odd: dict[str, Any]) -> None:
+def test_decode_calls_odd_detail_keeps_other_details(odd: dict[str, Any]) -> None:
     good = {
         "tags": [{"name": "VIP"}],
         "comments": [{"content": "called back"}],
@@ -131,20 +131,22 @@ def test_an_odd_detail_costs_itself(odd: dict[str, Any]) -> None:
         "voicemail": "https://v",
         "assigned_to": {"id": 456},
     }
-    whole, details = (decode_calls(page(GOOD | of)).items[0].details for of in (good, good | odd))
-    gone = {name: None for name in odd if isinstance(getattr(whole, name), str)}
-    assert details == msgspec.structs.replace(whole, **gone)
+    complete, details = (decode_calls(page(GOOD | of)).items[0].details for of in (good, good | odd))
+    gone = {name: None for name in odd if isinstance(getattr(complete, name), str)}
+    assert details == msgspec.structs.replace(complete, **gone)
 
 
 @pytest.mark.parametrize(
     ("posted_at", "read"),
     [("2026-05-28T20:26:40.000Z", 1_780_000_000), (1_780_000_000, 1_780_000_000), ("soon", None), (-1, None)],
 )
-def test_when_a_comment_was_posted(posted_at: str | int, read: int | None) -> None:
+def test_comment_time_in_any_format_is_in_unix_seconds_or_none(
+    posted_at: str | int, read: int | None
+) -> None:
     assert Comment("called back", posted_at).time == read
 
 
-def test_a_broken_name_costs_no_page() -> None:
+def test_decode_page_broken_name_keeps_all_users() -> None:
     names = [b'"\\ud83d"', b'"\xff"', b'"\\ud83d\\ude00"']
     body = b",".join(b'{"id": %d, "name": %s}' % (id_, name) for id_, name in enumerate(names, 1))
     body = b'{"users": [' + body + b"]}"
@@ -154,7 +156,7 @@ def test_a_broken_name_costs_no_page() -> None:
         (user.name or "").encode("utf-8")
 
 
-def test_deep_nesting_is_an_invalid_answer() -> None:
+def test_decode_page_deep_nesting_is_an_invalid_response() -> None:
     with pytest.raises(InvalidResponseError):
         decode_page(b'{"calls":' + b"[" * 100_000, "calls", Call)
 
@@ -170,7 +172,7 @@ def test_deep_nesting_is_an_invalid_answer() -> None:
         ("something_new", {"answered_at": 5, "ended_at": 9}, "done"),
     ],
 )
-def test_a_status_added_later_is_read_from_the_timestamps(
+def test_call_phase_unknown_status_follows_the_timestamps(
     status: str, times: dict[str, int], phase: str
 ) -> None:
-    assert Call(1, "inbound", status, 1, **times).phase == phase
+    assert Call(1, "inbound", status, 1, times.get("answered_at"), times.get("ended_at")).phase == phase

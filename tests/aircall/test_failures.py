@@ -1,4 +1,4 @@
-"""Errors name host, port, proxy and reason, and never the credential or a query."""
+"""Tests of error messages: they name host, port, proxy and reason, and no credential or query."""
 
 import re
 import socket
@@ -41,15 +41,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def ask(url: str) -> None:
+def send(url: str) -> None:
     with closing(Client(url, "the-id", "the-token", ClientMetrics(CollectorRegistry()))) as client:
         client.send(endpoints.calls(0))
 
 
 def failure(url: str) -> str:
-    """Return how a request fails."""
+    """Return the error message of a request, without the endpoint."""
     with pytest.raises(ApiError) as failed:
-        ask(url)
+        send(url)
     text = str(failed.value)
     assert text.startswith("/v1/calls: ")
     assert not [secret for secret in SECRETS if secret in text]
@@ -63,15 +63,15 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def test_refused_connection_names_host_port_and_reason() -> None:
+def test_error_refused_connection_names_host_port_and_reason() -> None:
     port = closed_port()
     assert failure(f"http://127.0.0.1:{port}") == f"no connection to 127.0.0.1:{port}: Connection refused"
     assert failure(f"http://[::1]:{port}").startswith(f"no connection to [::1]:{port}: ")
 
 
-def test_unknown_host_names_it() -> None:
-    said = failure("https://no-such-host.invalid")
-    assert re.fullmatch(r"the name of no-such-host\.invalid:443 cannot be resolved: [A-Z][a-z ]+", said)
+def test_error_unknown_host_names_it() -> None:
+    message = failure("https://no-such-host.invalid")
+    assert re.fullmatch(r"the name of no-such-host\.invalid:443 cannot be resolved: [A-Z][a-z ]+", message)
 
 
 BROKEN: dict[str, tuple[Serve, str]] = {
@@ -81,11 +81,11 @@ BROKEN: dict[str, tuple[Serve, str]] = {
 }
 
 
-@pytest.mark.parametrize(("serve", "said"), BROKEN.values(), ids=BROKEN)
-def test_answer_that_is_none_names_host_and_port(serve: Serve, said: str) -> None:
+@pytest.mark.parametrize(("serve", "message"), BROKEN.values(), ids=BROKEN)
+def test_error_response_is_not_http_names_host_and_port(serve: Serve, message: str) -> None:
     with raw_server(serve) as server:
         text = failure(server.url)
-        assert said in text
+        assert message in text
         assert f"127.0.0.1:{server.port}" in text
 
 
@@ -96,39 +96,41 @@ def tls(authority: Authority) -> Iterator[RawServer]:
 
 
 def context(authority: Authority, name: str) -> ssl.SSLContext:
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    made.load_cert_chain(authority.directory / f"{name}.pem", authority.directory / f"{name}.key")
-    return made
+    tls_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls_context.load_cert_chain(authority.directory / f"{name}.pem", authority.directory / f"{name}.key")
+    return tls_context
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_ca_bundle_of_the_environment_applies_to_loopback(
+def test_client_ca_bundle_of_the_environment_applies_to_loopback(
     tls: RawServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed_port()}")  # not used for this machine
     monkeypatch.setenv(variable, str(authority.directory / "ca.pem"))
-    ask(tls.url)
+    send(tls.url)
 
 
-def test_untrusted_certificate_names_the_reason_and_a_remedy(tls: RawServer) -> None:
-    said = failure(tls.url)
-    assert said.startswith(f"the TLS connection to 127.0.0.1:{tls.port} failed: ")
-    assert re.search(r"self-signed certificate in certificate chain|unable to get local issuer", said)
-    assert "set REQUESTS_CA_BUNDLE" in said
+def test_error_untrusted_certificate_names_the_reason_and_a_remedy(tls: RawServer) -> None:
+    message = failure(tls.url)
+    assert message.startswith(f"the TLS connection to 127.0.0.1:{tls.port} failed: ")
+    assert re.search(r"self-signed certificate in certificate chain|unable to get local issuer", message)
+    assert "set REQUESTS_CA_BUNDLE" in message
 
 
-def test_certificate_for_another_host_names_the_reason(
+def test_error_certificate_for_another_host_names_the_reason(
     tls: RawServer, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.directory / "ca.pem"))
-    said = failure(f"https://localhost:{tls.port}")
-    assert said == (
+    message = failure(f"https://localhost:{tls.port}")
+    assert message == (
         f"the TLS connection to localhost:{tls.port} failed: Hostname mismatch, certificate is not valid for"
         " 'localhost'"
     )
 
 
-def test_expired_certificate_names_the_reason(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_expired_certificate_names_the_reason(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     authority.issue("expired", "expired", days=-1)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.directory / "ca.pem"))
     with raw_server(silence, tls=context(authority, "expired")) as server:
@@ -137,19 +139,19 @@ def test_expired_certificate_names_the_reason(authority: Authority, monkeypatch:
         )
 
 
-def test_https_to_a_server_without_tls_says_so() -> None:
+def test_error_https_to_a_server_without_tls_names_the_reason() -> None:
     def refuse(connection: socket.socket, _: threading.Event) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with raw_server(refuse) as server:
-        said = failure(f"https://127.0.0.1:{server.port}")
+        message = failure(f"https://127.0.0.1:{server.port}")
         where = f"the TLS connection to 127.0.0.1:{server.port} failed: "
-        assert said.removeprefix(where) in ("wrong version number", "record layer failure")
+        assert message.removeprefix(where) in ("wrong version number", "record layer failure")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_ca_bundle_that_cannot_be_read_is_named(
+def test_error_unreadable_ca_bundle_names_file_and_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: RawServer, content: bytes | None
 ) -> None:
     bundle = tmp_path / "bundle.pem"
@@ -157,8 +159,8 @@ def test_ca_bundle_that_cannot_be_read_is_named(
         bundle.write_bytes(content)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     reason = "No such file or directory" if content is None else "no valid certificate found"
-    said = f"the CA certificates in {bundle} (REQUESTS_CA_BUNDLE) cannot be read: {reason}"
-    assert failure(tls.url) == said
+    message = f"the CA certificates in {bundle} (REQUESTS_CA_BUNDLE) cannot be read: {reason}"
+    assert failure(tls.url) == message
 
 
 REFUSALS = {
@@ -169,20 +171,20 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("status", "said"), REFUSALS.items())
-def test_proxy_that_refuses_is_named_with_its_status(
-    monkeypatch: pytest.MonkeyPatch, status: int, said: str
+@pytest.mark.parametrize(("status", "message"), REFUSALS.items())
+def test_error_proxy_refuses_names_it_and_its_status(
+    monkeypatch: pytest.MonkeyPatch, status: int, message: str
 ) -> None:
     with raw_server(answering(f"HTTP/1.1 {status} proxy-password\r\n\r\n".encode())) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:proxy-password@127.0.0.1:{proxy.port}")
         assert failure("https://aircall.invalid") == (
-            f"the proxy 127.0.0.1:{proxy.port} refuses to connect to aircall.invalid:443: {said}"
+            f"the proxy 127.0.0.1:{proxy.port} refuses to connect to aircall.invalid:443: {message}"
         )
 
 
 @pytest.mark.parametrize("password", ["proxy-password", "p:@/?#", "\u20ac"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_proxy_gets_the_password_whatever_characters_it_holds(
+def test_client_proxy_password_with_any_characters_is_sent(
     monkeypatch: pytest.MonkeyPatch, password: str, scheme: str
 ) -> None:
     received: list[bytes] = []
@@ -199,24 +201,26 @@ def test_proxy_gets_the_password_whatever_characters_it_holds(
     assert expected in received[0].splitlines()
 
 
-def test_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_unreachable_proxy_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     port = closed_port()
     monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:proxy-password@127.0.0.1:{port}")
-    said = failure("https://aircall.invalid")
-    assert said == f"no connection to the proxy 127.0.0.1:{port}: Connection refused"
+    message = failure("https://aircall.invalid")
+    assert message == f"no connection to the proxy 127.0.0.1:{port}: Connection refused"
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy-user:proxy-password@no-such-proxy.invalid:3128")
-    said = failure("https://aircall.invalid")
-    assert said.startswith("no connection to the proxy no-such-proxy.invalid:3128: ")
+    message = failure("https://aircall.invalid")
+    assert message.startswith("no connection to the proxy no-such-proxy.invalid:3128: ")
 
 
 @pytest.mark.parametrize(
     "proxy",
     ["socks9://proxy-user:proxy-password@h:1", "socks5://h:x", "ftp://h:1", "http://", "http://h:x"],
 )
-def test_proxy_address_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_error_invalid_proxy_address_names_it_and_an_example(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    said = failure("https://aircall.invalid")
-    assert re.match(r"the proxy's address \(.+\) is not valid, wanted one such as http://proxy", said)
+    message = failure("https://aircall.invalid")
+    assert re.match(r"the proxy's address \(.+\) is not valid, wanted one such as http://proxy", message)
 
 
 ODD_PROXIES = {
@@ -232,26 +236,26 @@ ODD_PROXIES = {
     "http://127.0.0.1:9\n": "holds a line break",
 }
 CUT_OFF = "'s password holds '/', '?' or '#', which have to be written as %2F, %3F and %23"
-ODD_PROXIES = {proxy: f"'s address {said}" for proxy, said in ODD_PROXIES.items()} | {
-    f"http://proxy-user:1234{sign}proxy-password@proxy.example:3128": CUT_OFF for sign in "/?#"
+ODD_PROXIES = {proxy: f"'s address {message}" for proxy, message in ODD_PROXIES.items()} | {
+    f"http://proxy-user:1234{character}proxy-password@proxy.example:3128": CUT_OFF for character in "/?#"
 }
 VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-@pytest.mark.parametrize(("proxy", "said"), ODD_PROXIES.items())
-def test_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
-    monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, said: str
+@pytest.mark.parametrize(("proxy", "problem"), ODD_PROXIES.items())
+def test_error_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, problem: str
 ) -> None:
     monkeypatch.setenv(variable, proxy)
     assert failure("https://aircall.invalid") == (
-        f"the proxy{said}, wanted one such as http://proxy.example:3128 in {variable}"
+        f"the proxy{problem}, wanted one such as http://proxy.example:3128 in {variable}"
     )
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
 @pytest.mark.parametrize("scheme", ["socks4", "socks4a", "socks5", "socks5h", "SOCKS5"])
-def test_socks_proxy_without_pysocks_names_the_package_and_the_variable(
+def test_error_socks_proxy_without_pysocks_names_the_package_and_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
 ) -> None:
     monkeypatch.setattr("requests.adapters.SOCKSProxyManager", missing_socks)
@@ -275,18 +279,18 @@ SOCKS_REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("serve", "said"), SOCKS_REFUSALS.values(), ids=SOCKS_REFUSALS)
-def test_socks_proxy_that_refuses_is_named_with_its_reason(
-    monkeypatch: pytest.MonkeyPatch, serve: Serve, said: str
+@pytest.mark.parametrize(("serve", "message"), SOCKS_REFUSALS.values(), ids=SOCKS_REFUSALS)
+def test_error_socks_proxy_refuses_names_it_and_its_reason(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve, message: str
 ) -> None:
     with raw_server(serve) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"socks5h://proxy-user:proxy-password@127.0.0.1:{proxy.port}")
         assert failure("https://aircall.invalid") == (
-            f"the SOCKS proxy 127.0.0.1:{proxy.port} refuses to connect to aircall.invalid:443: {said}"
+            f"the SOCKS proxy 127.0.0.1:{proxy.port} refuses to connect to aircall.invalid:443: {message}"
         )
 
 
-def test_socks_proxy_and_names_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_unreachable_socks_proxy_or_unknown_name_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     port = closed_port()
     monkeypatch.setenv("HTTPS_PROXY", f"socks5h://proxy-user:proxy-password@127.0.0.1:{port}")
     through = f"aircall.invalid:443 through the proxy 127.0.0.1:{port}"
@@ -305,20 +309,20 @@ def missing_socks(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_proxy_that_wants_a_password_names_the_variable(
+def test_error_proxy_requires_a_password_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     with raw_server(answering(b"HTTP/1.1 407 No\r\n\r\n")) as proxy:
         monkeypatch.setenv(variable, proxy.url)
-        said = failure("https://aircall.invalid")
-        assert said.endswith(f", check the user and password in {variable}")
+        message = failure("https://aircall.invalid")
+        assert message.endswith(f", check the user and password in {variable}")
 
 
 BAD_NAMES = ("-bad-..", "api..aircall.io", "a" * 64 + ".io", "\u00e9..io")
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_name_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_error_invalid_host_name_names_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert failure(f"https://{name}") == f"the name of {name}:443 is not valid"
     monkeypatch.setenv("ALL_PROXY", f"http://{name}:3128")
     problem = f"name of the proxy {name}:3128 is not valid"
@@ -328,7 +332,9 @@ def test_name_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch, name: 
     assert failure("https://aircall.invalid") == f"the {problem}, {wanted}"
 
 
-def test_tls_through_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch, tls: RawServer) -> None:
+def test_error_tls_through_a_proxy_names_target_and_proxy(
+    monkeypatch: pytest.MonkeyPatch, tls: RawServer
+) -> None:
     def tunnel(connection: socket.socket, done: threading.Event) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -338,12 +344,12 @@ def test_tls_through_a_proxy_names_both(monkeypatch: pytest.MonkeyPatch, tls: Ra
 
     with raw_server(tunnel) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        said = failure("https://aircall.invalid")
+        message = failure("https://aircall.invalid")
         where = f"aircall.invalid:443 through the proxy 127.0.0.1:{proxy.port}"
-        assert said.startswith(f"the TLS connection to {where} failed: ")
+        assert message.startswith(f"the TLS connection to {where} failed: ")
 
 
-def test_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
     with raw_server(silence) as server:
         assert failure(server.url) == f"no complete answer from 127.0.0.1:{server.port} within 1s"
@@ -363,5 +369,5 @@ def test_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None
         ("http://[", "an address that is not valid"),
     ],
 )
-def test_address_of_a_url_holds_no_credential(url: str, shown: str) -> None:
+def test_address_url_with_a_credential_is_without_it(url: str, shown: str) -> None:
     assert address(url) == shown

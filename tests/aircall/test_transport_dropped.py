@@ -1,4 +1,4 @@
-"""Connections that a NAT, load balancer or server drops while they are idle cost no poll."""
+"""Tests of idle connections that a NAT, load balancer or server drops: no poll fails."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ from exporter.aircall.endpoints import Request, fetch
 from exporter.aircall.errors import ApiError, DroppedConnectionError
 from exporter.cli.api_runner import ApiRunner
 from exporter.polling.on_demand import OnDemandRequest
-from exporter.polling.tasks import AVAILABILITY_CHANGES
+from exporter.polling.schedule import AVAILABILITY_CHANGES
 from exporter.simulator.faults import DropIdle, Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.raw_server import Serve, answering, raw_server, socks5
@@ -37,7 +37,7 @@ def client() -> Iterator[Client]:
 
 
 def first_answered_then(second: bytes | None) -> Serve:
-    """Answer the first request of a connection, of further ones only a part; with none, nothing happens."""
+    """Answer the first request of a connection, and the next one with `second`, or never if it is None."""
 
     def serve(connection: socket.socket, done: threading.Event) -> None:
         connection.recv(65536)
@@ -74,7 +74,9 @@ def test_request_on_a_dropped_connection_can_be_repeated_at_once(
 
 
 @pytest.mark.parametrize("second", [b"HT", ANSWER[:20], ANSWER[:-3]])
-def test_request_whose_answer_has_begun_is_not_on_a_dropped_connection(client: Client, second: bytes) -> None:
+def test_request_whose_response_has_begun_is_not_on_a_dropped_connection(
+    client: Client, second: bytes
+) -> None:
     with raw_server(first_answered_then(second)) as server:
         client._base_url = server.url
         client.send(TEAMS)
@@ -111,17 +113,16 @@ def test_request_on_a_new_connection_is_not_on_a_dropped_one(client: Client) -> 
             assert type(failed.value) is ApiError
 
 
-def test_request_that_creates_something_gets_a_new_connection(client: Client) -> None:
+def test_request_that_creates_an_object_gets_a_new_connection(client: Client) -> None:
+    requests: list[tuple[int, Request]] = [(1, TEAMS), (1, TEAMS), (2, CREATE), (3, CREATE), (3, TEAMS)]
     with raw_server(answering(ANSWER)) as server:
         client._base_url = server.url
-        for expected, request in ((1, TEAMS), (1, TEAMS), (2, CREATE), (3, CREATE), (3, TEAMS)):
+        for expected, request in requests:
             client.send(request)
             assert server.connections == expected
 
 
-def test_connection_that_was_idle_for_too_long_is_not_used(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connection_idle_for_too_long_is_not_used(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "MAX_IDLE_S", 0.0)
     with raw_server(answering(ANSWER)) as server:
         client._base_url = server.url
@@ -132,15 +133,15 @@ def test_connection_that_was_idle_for_too_long_is_not_used(
 
 def test_connections_after_two_were_dropped_are_kept_for_a_shorter_time() -> None:
     adapter = transport.Transport()
-    for idle, kept in ((10.0, transport.MAX_IDLE_S), (10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
+    for idle, expected in ((10.0, transport.MAX_IDLE_S), (10.0, 5.0), (300.0, 2.5), (1.0, 0.5)):
         adapter.drop_connections(idle)
-        assert adapter.max_idle == kept
+        assert adapter.max_idle == expected
     adapter._cautious_until = 0.0
     assert adapter.max_idle == transport.MAX_IDLE_S
 
 
 class Steady:
-    """A clock that stands still until it is moved; the transport measures idle times by it."""
+    """A clock that only a test changes. The transport measures idle times by it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -159,9 +160,9 @@ def closing(steady: Steady, closes: Closes) -> tuple[Serve, list[int]]:
     answered = [0]
 
     def serve(connection: socket.socket, _: threading.Event) -> None:
-        by_this, used_at = 0, steady.now
-        while connection.recv(65536) and not closes(by_this, answered[0], steady.now - used_at):
-            by_this, used_at = by_this + 1, steady.now
+        by_connection, used_at = 0, steady.now
+        while connection.recv(65536) and not closes(by_connection, answered[0], steady.now - used_at):
+            by_connection, used_at = by_connection + 1, steady.now
             answered[0] += 1
             connection.sendall(ANSWER)
 
@@ -189,7 +190,7 @@ LONG = sum(gap > 10 for gap in MIXED) * REQUESTS // len(MIXED)
         pytest.param(lambda _, __, idle: idle > 1, REGULAR, (REQUESTS, 4), id="after a second"),
     ],
 )
-def test_connections_that_are_closed_without_an_answer_are_kept_as_long_as_they_last(
+def test_connections_closed_by_the_server_are_kept_for_as_long_as_they_last(
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     closes: Closes,
@@ -243,16 +244,18 @@ def test_poller_behind_dropped_connections_has_no_failed_poll_and_keeps_the_budg
 
 def test_switch_on_a_dropped_connection_is_sent_again(dropping: Polled) -> None:
     user = next(iter(dropping.account.users))
-    errand = OnDemandRequest(lambda: fetch(endpoints.switch_user("v2", user, "unavailable")))
-    dropping.poller.submit(errand, AVAILABILITY_CHANGES)
+    request = OnDemandRequest(lambda: fetch(endpoints.switch_user("v2", user, "unavailable")))
+    dropping.poller.submit(request, AVAILABILITY_CHANGES)
     dropping.live(10)
-    assert errand.wait(0).value.availability_status == "unavailable"
+    status = request.wait(0).value
+    assert status is not None
+    assert status.availability_status == "unavailable"
     assert dropping.account.users[user].availability_status == "unavailable"
 
 
 def test_command_behind_dropped_connections_spends_the_repeated_requests(dropping: Polled) -> None:
     budget, before = RequestBudget(1.0, 60, at_once=True), len(dropping.aircall.requests)
-    asker = ApiRunner(dropping.client, budget, dropping.time, say=print, sleep=lambda _: None)
+    runner = ApiRunner(dropping.client, budget, dropping.time, say=print, sleep=lambda _: None)
     for _ in range(3):
-        asker.run(fetch(TEAMS))
+        runner.run(fetch(TEAMS))
     assert budget.spent == len(dropping.aircall.requests) - before > 3

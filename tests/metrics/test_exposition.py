@@ -1,4 +1,4 @@
-"""What is served is what prometheus-client would make of the same snapshot, at every moment."""
+"""Tests of the exposition: it equals the output of prometheus-client for the same snapshot."""
 
 import gzip
 import re
@@ -8,6 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.config.settings import Thresholds
+from exporter.durations import Duration
 from exporter.metrics.exposition import Exposition
 from exporter.simulator.simulation import SimulatedAccount
 from harness.reference_exposition import plain
@@ -15,7 +16,9 @@ from harness.scrape import Scrape
 from harness.simulated_time import Polled, polled
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
-THRESHOLDS = Thresholds(average_call=120, in_call=40, after_call_work=20, missed_rate=0.2)
+THRESHOLDS = Thresholds(
+    average_call=Duration(120), in_call=Duration(40), after_call_work=Duration(20), missed_rate=0.2
+)
 
 
 def exposition(world: Polled) -> Exposition:
@@ -23,30 +26,30 @@ def exposition(world: Polled) -> Exposition:
 
 
 def families(text: str) -> dict[str, str]:
-    """Each family's text by its first line; none may stand in two places."""
+    """Return each family's text by its first line. Each family must be in one place."""
     found = re.split(r"^(?=# HELP )", text.removesuffix("# EOF\n"), flags=re.MULTILINE)[1:]
     by_help = {family.partition("\n")[0]: family for family in found}
     assert len(by_help) == len(found)
     return by_help
 
 
-def test_every_family_is_the_same_as_made_anew() -> None:
+def test_exposition_after_updates_equals_prometheus_client() -> None:
     with polled(SimulatedAccount(), sla=8, thresholds=THRESHOLDS) as world:
         served = exposition(world)
         for _ in range(12):
             for accept in ("", OPENMETRICS):
                 theirs, content_type = plain(world.registry, accept)
                 for zipped in (False, True):
-                    body, said = served.expose(accept, zipped)
+                    body, served_type = served.expose(accept, zipped)
                     text = (gzip.decompress(body) if zipped else body).decode()
-                    assert said == content_type
+                    assert served_type == content_type
                     assert families(text) == families(theirs.decode())
                     assert text.endswith("# EOF\n") == bool(accept)
             world.live(25)
             served.update(world.poller.snapshot())
 
 
-def test_both_parsers_read_the_same_values() -> None:
+def test_exposition_in_both_formats_parses_to_the_same_values() -> None:
     with polled(SimulatedAccount(), sla=8, thresholds=THRESHOLDS) as world:
         world.live_until_complete()
         world.live(60)
@@ -58,8 +61,8 @@ def test_both_parsers_read_the_same_values() -> None:
             assert Scrape(parse(body.decode())).samples == expected
 
 
-def test_a_threshold_is_exceeded_between_two_polls() -> None:
-    with polled(SimulatedAccount(), thresholds=Thresholds(in_call=600)) as world:
+def test_exposition_threshold_exceeded_between_polls_shows_it() -> None:
+    with polled(SimulatedAccount(), thresholds=Thresholds(in_call=Duration(600))) as world:
         world.live_until_complete()
         served = exposition(world)
 
@@ -99,9 +102,9 @@ def test_a_threshold_is_exceeded_between_two_polls() -> None:
         ("application/openmetrics-text;version=0.0.1", "text/plain; version=0.0.4; charset=utf-8"),
     ],
 )
-def test_the_format_is_negotiated(accept: str, content_type: str) -> None:
+def test_exposition_accept_header_selects_the_format(accept: str, content_type: str) -> None:
     with polled(SimulatedAccount(calls_per_hour=0)) as world:
-        body, said = exposition(world).expose(accept, zipped=False)
-    assert said == content_type
-    assert body.endswith(b"# EOF\n") == said.startswith("application/openmetrics-text")
+        body, served_type = exposition(world).expose(accept, zipped=False)
+    assert served_type == content_type
+    assert body.endswith(b"# EOF\n") == served_type.startswith("application/openmetrics-text")
     assert b"\naircall_up 0.0\n" in body

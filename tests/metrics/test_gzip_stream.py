@@ -1,3 +1,5 @@
+"""Tests of the gzip stream: compressed chunks make one member."""
+
 import gzip
 import zlib
 
@@ -10,7 +12,7 @@ lines = st.lists(st.binary(max_size=200).map(lambda text: text * 50), max_size=4
 
 
 @given(st.lists(lines), st.binary())
-def test_pieces_make_one_gzip_member(texts: list[list[bytes]], last: bytes) -> None:
+def test_gzipped_any_chunks_is_one_gzip_member(texts: list[list[bytes]], last: bytes) -> None:
     pieces = [Chunk(text) for text in texts]
     stream = gzipped(pieces).finish(last)
     assert gzip.decompress(stream) == b"".join(line for text in texts for line in text) + last

@@ -1,4 +1,4 @@
-"""The names and labels that dashboards and alerts of users depend on."""
+"""Tests of the names and labels that users' dashboards and alerts depend on."""
 
 import pytest
 
@@ -76,7 +76,7 @@ OF_PROMETHEUS_CLIENT = {
 }
 
 
-def test_families_have_the_names_and_labels_that_users_depend_on() -> None:
+def test_families_of_all_sections_have_their_public_names_and_labels() -> None:
     exposed = {family.name: family.labels for family in FAMILIES}
     assert {name: exposed.get(name) for name in LABELS} == LABELS
 
@@ -94,6 +94,6 @@ def test_family_names_of_openmetrics_are_unique() -> None:
     assert len(names) == len(set(names))
 
 
-def test_settings_of_levels_have_the_names_that_users_depend_on() -> None:
+def test_settings_of_thresholds_by_default_have_their_public_names() -> None:
     assert Thresholds().missed_rate == 0.0
     assert ServiceLevel().target == 0.8

@@ -1,4 +1,4 @@
-"""Lines are those that prometheus-client makes, whatever the labels say."""
+"""Tests of the text formats: the lines are those of prometheus-client for any labels."""
 
 import math
 
@@ -47,7 +47,7 @@ VALUES: dict[str, st.SearchStrategy] = {
 def samples_of(family: Family) -> st.SearchStrategy[list[Sample]]:
     values = VALUES[family.kind]
     return st.dictionaries(labels, values, max_size=4).map(
-        lambda said: [(family, labels, value) for labels, value in said.items()]
+        lambda series: [(family, labels, value) for labels, value in series.items()]
     )
 
 
@@ -62,16 +62,18 @@ class Registry(CollectorRegistry):
 
 @pytest.mark.parametrize("form", FORMATS)
 @given(st.tuples(*map(samples_of, FAMILIES)))
-def test_lines_are_those_of_prometheus_client(form: Format, samples: tuple[list[Sample], ...]) -> None:
+def test_sample_lines_any_labels_equal_prometheus_client(
+    form: Format, samples: tuple[list[Sample], ...]
+) -> None:
     text = "".join(
-        header(family, form) + "".join(sample_lines(sample, form == "openmetrics") for sample in said)
-        for family, said in zip(FAMILIES, samples, strict=True)
+        header(family, form) + "".join(sample_lines(sample, form == "openmetrics") for sample in of_family)
+        for family, of_family in zip(FAMILIES, samples, strict=True)
     ) + ("# EOF\n" if form == "openmetrics" else "")
-    theirs, _ = plain(Registry([sample for said in samples for sample in said]), ACCEPT[form])
-    assert text == theirs.decode()
+    expected, _ = plain(Registry([sample for of_family in samples for sample in of_family]), ACCEPT[form])
+    assert text == expected.decode()
     read = {
         tuple(sample.labels[label] for label in ("user", "number", "answer"))
         for family in PARSE[form](text)
         for sample in family.samples
     }
-    assert read == {labels for said in samples for _, labels, value in said if value is not None}
+    assert read == {labels for of_family in samples for _, labels, value in of_family if value is not None}

@@ -1,4 +1,4 @@
-"""Assignments cost one request for each number, or for each user if these are fewer, and not twice that."""
+"""Tests of assignments: one request for each number, or for each user if there are fewer users."""
 
 from collections import Counter
 from pathlib import Path
@@ -20,7 +20,7 @@ def company(numbers: int) -> SimulatedAccount:
 
 
 def fetched(world: Polled) -> Counter[str]:
-    """Return how often the assignments of each number or user were fetched, and forget it."""
+    """Return how often the assignments of each number or user were fetched since the last call."""
     paths = [request.path for request in world.aircall.requests]
     world.aircall.requests.clear()
     return Counter(
@@ -39,7 +39,7 @@ def by_number(world: Polled) -> list[str]:
 
 
 @pytest.mark.parametrize("numbers", [10, 40, USERS, 120])
-def test_start_fetches_each_assignment_once(numbers: int) -> None:
+def test_assignments_at_a_start_are_fetched_once(numbers: int) -> None:
     with polled(company(numbers)) as world:
         expected = by_number(world)
         if numbers > USERS:
@@ -49,7 +49,7 @@ def test_start_fetches_each_assignment_once(numbers: int) -> None:
         assert fetched(world) == once(expected)
 
 
-def test_restart_and_refresh_fetch_each_assignment_once(tmp_path: Path) -> None:
+def test_assignments_at_a_restart_and_a_refresh_are_fetched_once(tmp_path: Path) -> None:
     archive, account = f"sqlite:///{tmp_path}/archive.sqlite", company(40)
     for _ in range(2):
         with polled(account, archive=Archive(archive)) as world:
@@ -62,7 +62,7 @@ def test_restart_and_refresh_fetch_each_assignment_once(tmp_path: Path) -> None:
             assert fetched(world) == once(expected)
 
 
-def test_new_number_during_a_reading_has_its_assignment_fetched() -> None:
+def test_assignments_number_is_added_during_a_fetch_are_fetched() -> None:
     with polled(company(40)) as world:
         while not fetched(world):
             world.step(world.time.now + 60)

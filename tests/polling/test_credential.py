@@ -1,4 +1,4 @@
-"""A credential is rejected only if a list says so, and no other list can be read."""
+"""Tests of the credential: it is rejected only if a list is, and no other list can be fetched."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.aircall.errors import CREDENTIAL_REJECTED
 from exporter.polling.credential import CredentialState
+from exporter.polling.tasks import MANUAL_BACKFILL
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
@@ -54,6 +55,7 @@ def longest_pause(world: Polled, path: str, since: float) -> float:
     [
         ("403", USERS),
         ("401", ("/v1/numbers",)),
+        ("403", ("/v1/teams",)),
         ("403", BOARD[:1]),
         ("403", BOARD[1:]),
         ("403", BOARD),
@@ -111,7 +113,7 @@ def test_poll_credential_is_wrong_is_logged_once_after_a_few_requests(
         assert world.scrape().value("aircall_up") == 1
 
 
-def test_poll_one_list_is_forbidden_and_others_fail_rejects_the_credential_in_the_end(
+def test_poll_one_list_is_forbidden_and_others_fail_rejects_the_credential(
     world: Polled, errors: Callable[[], list[str]]
 ) -> None:
     world.aircall.faults.append(Fault(at_path(BOARD[0]), ERRORS["403"]))
@@ -133,8 +135,8 @@ tasks = st.sampled_from(sorted(LISTS))
 paths = st.sampled_from(sorted(set(LISTS.values())))
 
 
-def ask(state: CredentialState, task: str, forbidden: set[str], failing: set[str]) -> None:
-    """Request the list of a task, and those that are to decide."""
+def fetch_until_decided(state: CredentialState, task: str, forbidden: set[str], failing: set[str]) -> None:
+    """Request the list of a task, and then those that decide."""
     turn: str | None = task
     for _ in range(2 * len(LISTS)):
         if turn is None:
@@ -147,7 +149,7 @@ def ask(state: CredentialState, task: str, forbidden: set[str], failing: set[str
         else:
             state.read(turn, path)
         turn = state.task_to_fetch
-    raise AssertionError("there is always one more list to ask for")
+    raise AssertionError("no decision after two requests for each list")
 
 
 @given(
@@ -164,7 +166,7 @@ def test_forbidden_while_a_list_can_be_read_is_no_rejection(
     for task in read:
         state.read(task, LISTS[task])
     for task in turns:
-        ask(state, task, forbidden, failing)
+        fetch_until_decided(state, task, forbidden, failing)
         assert not state.rejected
         assert state.task_to_fetch is None
 
@@ -181,20 +183,20 @@ def test_forbidden_while_no_list_can_be_read_is_a_rejection(
     state = CredentialState(lambda: LISTS)
     for task in read:
         state.read(task, LISTS[task])
-    for task in before:  # one list is forbidden for a while
-        ask(state, task, {LISTS["numbers"]}, set())
+    for task in before:  # first, one list is forbidden
+        fetch_until_decided(state, task, {LISTS["numbers"]}, set())
     failing = set(LISTS.values()) - forbidden
-    for task in LISTS:  # then none can be read
-        ask(state, task, forbidden, failing)
+    for task in LISTS:  # then no list can be read
+        fetch_until_decided(state, task, forbidden, failing)
     for task in LISTS:
-        ask(state, task, forbidden, failing)
+        fetch_until_decided(state, task, forbidden, failing)
     assert state.rejected
     for task in turns:
-        ask(state, task, forbidden, failing)
+        fetch_until_decided(state, task, forbidden, failing)
         assert state.rejected
     assert state.read("calls", LISTS["calls"])
     assert not state.rejected
 
 
-def test_forbidden_where_no_other_list_is_served_is_a_rejection_at_once() -> None:
-    assert CredentialState(lambda: ("teams", "calls asked for")).forbidden("teams", "/v1/teams")
+def test_forbidden_without_another_list_is_a_rejection_at_once() -> None:
+    assert CredentialState(lambda: ("teams", MANUAL_BACKFILL)).forbidden("teams", "/v1/teams")

@@ -1,4 +1,4 @@
-"""More calls than one query returns: it ends without a word or with an error, and the next one goes on."""
+"""Tests of fetching more calls than one query returns, whether it ends silently or with an error."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def many_calls(calls: int, begin: float) -> SimulatedAccount:
     return account
 
 
-def test_past_calls_pages_beyond_the_end_are_refused_reads_all(tmp_path: Any) -> None:
+def test_backfill_pages_beyond_the_end_are_refused_fetches_all_calls(tmp_path: Any) -> None:
     account, database = many_calls(10_300, NOON - 5 * HOUR), f"sqlite:///{tmp_path}/archive.sqlite"
     backfill = Storage(backfill=Duration(6 * HOUR))
     with polled(account, archive=Archive(database), served={"rate_limit": 6000}, storage=backfill) as world:
@@ -48,7 +48,7 @@ def test_past_calls_pages_beyond_the_end_are_refused_reads_all(tmp_path: Any) ->
     assert len(rows(database)) == 10_300
 
 
-def test_first_poll_pages_beyond_the_end_are_refused_reads_all() -> None:
+def test_first_poll_pages_beyond_the_end_are_refused_fetches_all_calls() -> None:
     account = many_calls(10_300, NOON - HOUR)
     with polled(account, served={"rate_limit": 6000}, activity_period=Duration(2 * HOUR)) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", limited_to_10k()))
@@ -60,27 +60,27 @@ def test_first_poll_pages_beyond_the_end_are_refused_reads_all() -> None:
 
 
 class Listed:
-    """A list of calls by their starts, of which Aircall returns a limited number for one query."""
+    """A list of calls by their starts, of which a query returns a limited number."""
 
     def __init__(self, starts: list[int], refusal: str | None) -> None:
         self._starts, self._refusal = sorted(starts, reverse=True), refusal
         self.requests = 0
         self.read: set[int] = set()
 
-    def window(self, since: int, until: int | None) -> None:
-        """Read a stretch as a reading does."""
-        asking = partial_fetch.fetch_window(since, until, self._take, CAP)
+    def fetch_window(self, since: int, until: int | None) -> None:
+        """Fetch a window of time as a poll does."""
+        fetch = partial_fetch.fetch_window(since, until, self._take, CAP)
         try:
-            request = next(asking)
+            request = next(fetch)
             while True:
                 self.requests += 1
                 assert self.requests < 2000
                 try:
                     page = self._answer(request)
                 except ApiError as error:
-                    request = asking.throw(error)
+                    request = fetch.throw(error)
                 else:
-                    request = asking.send(Response(page, NOON))
+                    request = fetch.send(Response(page, NOON))
         except StopIteration:
             return
 
@@ -105,43 +105,45 @@ class Listed:
         )
         end = begin + len(items)
         more = end < min(len(found), CAP) or (self._refusal is not None and end >= CAP)
-        link = f"https://api.aircall.io/v1/calls?page={begin // PER_PAGE + 2}" if more else None
-        return Page(items, 0, frozenset(item.call.id for item in items), link)
+        next_link = f"https://api.aircall.io/v1/calls?page={begin // PER_PAGE + 2}" if more else None
+        return Page(items, 0, frozenset(item.call.id for item in items), next_link)
 
 
-WAYS = [None, "400", "404", "422", "the last page again", "empty pages"]
+REFUSALS = [None, "400", "404", "422", "the last page again", "empty pages"]
 
 
-@pytest.mark.parametrize("refusal", WAYS)
+@pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("calls", [CAP - 1, CAP, CAP + 1, 2 * CAP])
 @pytest.mark.parametrize("start", [lambda i: i, lambda i: i // 7, lambda i: i // 300], ids=["1", "7", "300"])
-def test_window_reads_every_call_however_the_query_ends(
+def test_fetch_window_query_ends_in_any_way_fetches_every_call(
     calls: int, refusal: str | None, start: Callable[[int], int]
 ) -> None:
     listed = Listed([1_000_000 + start(i) for i in range(calls)], refusal)
-    listed.window(1_000_000, None)
+    listed.fetch_window(1_000_000, None)
     assert len(listed.read) == calls
     assert listed.requests <= 1.1 * calls / PER_PAGE + 12
 
 
-@pytest.mark.parametrize("refusal", WAYS)
+@pytest.mark.parametrize("refusal", REFUSALS)
 @pytest.mark.parametrize("until", [None, 1_000_020])
-def test_window_more_calls_in_one_second_than_a_query_gives_ends(
+def test_fetch_window_more_calls_in_a_second_than_in_a_query_ends(
     refusal: str | None, until: int | None
 ) -> None:
     starts = [1_000_000] * 10 + [1_000_010] * (CAP + 200) + [1_000_011] * 20
     listed = Listed(starts, refusal)
-    listed.window(999_990, until)
+    listed.fetch_window(999_990, until)
     assert len(listed.read) >= CAP + 10
     assert {*range(20), *range(len(starts) - 10, len(starts))} <= listed.read
 
 
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 2 * CAP)), max_size=6), st.sampled_from(WAYS))
-def test_window_reads_all_but_what_one_second_hides(
-    crowds: list[tuple[int, int]], refusal: str | None
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 2 * CAP)), max_size=6), st.sampled_from(REFUSALS)
+)
+def test_fetch_window_crowded_seconds_fetches_a_query_of_each(
+    calls_by_second: list[tuple[int, int]], refusal: str | None
 ) -> None:
-    starts = [second for second, calls in crowds for _ in range(calls)]
+    starts = [second for second, calls in calls_by_second for _ in range(calls)]
     per_second = {second: starts.count(second) for second in starts}
     listed = Listed(starts, refusal)
-    listed.window(0, 50)
+    listed.fetch_window(0, 50)
     assert len(listed.read) >= sum(min(CAP, calls) for calls in per_second.values())

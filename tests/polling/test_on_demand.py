@@ -1,4 +1,4 @@
-"""Work that a client requests again and again takes no more than its share from everything else."""
+"""Tests of on-demand requests: constant ones take no more than their share of the requests."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,8 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.config.settings import Refresh
+from exporter.durations import Duration
 from exporter.polling import call_fetchers
 from exporter.polling.availability import switch_and_refresh
 from exporter.polling.on_demand import OnDemandRequest
@@ -43,7 +45,7 @@ def account() -> SimulatedAccount:
     return account
 
 
-def nothing(_: Polled) -> None:
+def no_requests(_: Polled) -> None:
     pass
 
 
@@ -51,17 +53,17 @@ def refresh(world: Polled) -> None:
     world.poller.refresh()
 
 
-def clients(new: Callable[[Polled], OnDemandRequest], lane: str) -> Callable[[Polled], None]:
-    """Let five clients ask as soon as they have been answered."""
+def clients(new: Callable[[Polled], OnDemandRequest], task: str) -> Callable[[Polled], None]:
+    """Let five clients send the next request as soon as they have a response."""
     waiting: list[OnDemandRequest] = []
 
-    def go_on(world: Polled) -> None:
-        waiting[:] = [errand for errand in waiting if not errand._result.done()]
+    def keep_waiting(world: Polled) -> None:
+        waiting[:] = [request for request in waiting if not request._result.done()]
         while len(waiting) < CLIENTS:
             waiting.append(new(world))
-            world.poller.submit(waiting[-1], lane)
+            world.poller.submit(waiting[-1], task)
 
-    return go_on
+    return keep_waiting
 
 
 def recording(world: Polled) -> OnDemandRequest:
@@ -76,43 +78,46 @@ def switch(world: Polled) -> OnDemandRequest:
     )
 
 
-def seconds_until_read(account: SimulatedAccount, ask: Callable[[Polled], None]) -> tuple[float, float]:
-    """Return after how many seconds nothing is missing, and how old calls and availabilities ever were."""
+def seconds_of_backfill(account: SimulatedAccount, add_load: Callable[[Polled], None]) -> tuple[float, float]:
+    """Return the seconds until no past call is missing, and the greatest age of calls and availabilities."""
     with polled(account) as world:
         world.live_until_complete()
         begun, oldest = world.time.now, 0.0
         assert world.poller.account.coverage.seconds_missing > 70_000
         while world.poller.account.coverage.seconds_missing:
             assert world.time.now < begun + 1200
-            ask(world)
+            add_load(world)
             world.live(1)
             datasets = world.poller.status().datasets
-            oldest = max(oldest, *(datasets[name].age(world.time.now) for name in CORE))
+            for name in CORE:
+                age = datasets[name].age(world.time.now)
+                assert age is not None
+                oldest = max(oldest, age)
         return world.time.now - begun, oldest
 
 
 @pytest.fixture(scope="module")
 def undisturbed(account: SimulatedAccount) -> float:
-    return seconds_until_read(account, nothing)[0]
+    return seconds_of_backfill(account, no_requests)[0]
 
 
-ASKING = {
-    "a refresh": refresh,
+LOADS = {
+    "refresh": refresh,
     "recordings": clients(recording, ON_DEMAND_REQUESTS),
     "switches": clients(switch, AVAILABILITY_CHANGES),
 }
 
 
-@pytest.mark.parametrize("asking", ASKING)
-def test_past_calls_are_read_in_about_the_same_time_whatever_is_asked_for_each_second(
-    account: SimulatedAccount, undisturbed: float, asking: str
+@pytest.mark.parametrize("load", LOADS)
+def test_backfill_during_on_demand_requests_takes_about_the_same_time(
+    account: SimulatedAccount, undisturbed: float, load: str
 ) -> None:
-    taken, oldest = seconds_until_read(account, ASKING[asking])
+    taken, oldest = seconds_of_backfill(account, LOADS[load])
     assert taken <= 1.35 * undisturbed + 10
     assert oldest < 35
 
 
-def test_refresh_each_second_is_two_readings_at_once_and_one_a_minute() -> None:
+def test_refresh_each_second_fetches_twice_at_once_and_then_once_a_minute() -> None:
     with polled(SimulatedAccount(users=6, calls_per_hour=0, start=NOON)) as world:
         world.live_until_complete()
         world.live(60)
@@ -126,18 +131,22 @@ def test_refresh_each_second_is_two_readings_at_once_and_one_a_minute() -> None:
         assert times[2] - times[1] >= 55
 
 
-def test_refresh_a_hundred_times_over_http_is_two_readings_at_most() -> None:
-    with running(SimulatedAccount(users=6, calls_per_hour=0)) as exporter:
+def test_refresh_a_hundred_times_over_http_fetches_twice_at_most() -> None:
+    often = Refresh(calls=Duration(1), availabilities=Duration(1))
+    account = SimulatedAccount(users=6, calls_per_hour=0)
+    with running(account, served={"rate_limit": 6000}, refresh=often) as exporter:
         exporter.until_ready()
-        asked = len(exporter.aircall.requests)
+        sent_before = len(exporter.aircall.requests)
         session = requests.Session()
         for _ in range(100):
             assert session.post(f"{exporter.url}/-/refresh", timeout=10).ok
 
         def lists_read() -> int:
-            return sum(r.path == "/v1/teams" for r in list(exporter.aircall.requests)[asked:])
+            return sum(r.path == "/v1/teams" for r in list(exporter.aircall.requests)[sent_before:])
 
         eventually(lists_read)
+        exporter.until_polled()  # other requests follow, so no further refresh waits
+        exporter.until_polled()
         assert lists_read() <= 2
 
 
@@ -149,7 +158,7 @@ ALL_TASKS = (AVAILABILITY_CHANGES, *CORE, ENDED_CALLS, ON_DEMAND_REQUESTS, *DATA
     st.sampled_from([0.2, 0.5]),
     st.floats(0, 1),
 )
-def test_turns_each_that_is_due_has_one_within_a_bound(due: set[str], share: float, free: float) -> None:
+def test_turns_each_due_task_has_one_within_a_bound(due: set[str], share: float, free: float) -> None:
     turns, names = Turns(), [name for name in ALL_TASKS if name in due]
     last = dict.fromkeys(names, 0)
     for turn in range(1, 3000):
@@ -160,7 +169,7 @@ def test_turns_each_that_is_due_has_one_within_a_bound(due: set[str], share: flo
 
 
 @given(st.lists(st.sets(st.sampled_from(ALL_TASKS), min_size=1), min_size=1, max_size=8), st.floats(0, 1))
-def test_turns_what_is_on_demand_has_its_share_and_no_more(rounds: list[set[str]], free: float) -> None:
+def test_turns_on_demand_requests_have_their_share_and_no_more(rounds: list[set[str]], free: float) -> None:
     turns, of_others, of_on_demand = Turns(), 0, 0
     for turn in range(2000):
         due = [name for name in ALL_TASKS if name in rounds[turn % len(rounds)]]
@@ -171,7 +180,7 @@ def test_turns_what_is_on_demand_has_its_share_and_no_more(rounds: list[set[str]
     assert of_on_demand <= ON_DEMAND_BURST + ON_DEMAND_SHARE * of_others + ON_DEMAND_SHARE_OF_LIVE * 2000 + 80
 
 
-def test_turns_somebody_who_asks_now_and_then_waits_for_nobody() -> None:
+def test_turns_occasional_on_demand_request_has_one_within_a_few() -> None:
     turns, left, waited = Turns(), 0, 0
     for turn in range(6000):
         left += 3 if turn % 60 == 0 else 0

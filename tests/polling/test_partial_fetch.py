@@ -1,4 +1,4 @@
-"""A call that makes the first page of calls fail costs the second that it began in, and no other call."""
+"""Tests of a call that makes pages of calls fail: only the second in which it began is left out."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def break_pages_with(world: Polled, start: float, error: str) -> None:
 
 
 @pytest.mark.parametrize("error", ["500", "403", "400", "422", "no JSON", "a web page", "no answer"])
-def test_poll_the_newest_call_fails_reads_those_before_and_after(
+def test_poll_newest_call_fails_fetches_those_before_and_after(
     world: Polled, account: SimulatedAccount, error: str
 ) -> None:
     before, bad = missed_call(account, world.time.now - 60), missed_call(account, world.time.now - 5)
@@ -25,7 +25,7 @@ def test_poll_the_newest_call_fails_reads_those_before_and_after(
     world.live(120)
     scrape = world.scrape()
     assert scrape.value("aircall_up") == 1
-    assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+    assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 15
     assert scrape.value("aircall_api_credential_rejected") == 0
     assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
     known = world.poller.account.calls.calls
@@ -35,7 +35,7 @@ def test_poll_the_newest_call_fails_reads_those_before_and_after(
     world.live(15)
     scrape = world.scrape()
     assert scrape.labels("aircall_queue_call_wait_seconds", "call_id") == {str(waiting.id)}
-    assert scrape.value("aircall_polls_total", dataset="calls", result="error") <= 3
+    assert scrape.number("aircall_polls_total", dataset="calls", result="error") <= 3
     account.miss(waiting.id, "short_abandoned", at=world.time.now)
     world.live(15)
     assert world.scrape().sum("aircall_calls_total") == 2
@@ -45,9 +45,7 @@ def test_poll_the_newest_call_fails_reads_those_before_and_after(
     assert world.poller.account.coverage.seconds_missing == 0
 
 
-def test_poll_a_waiting_call_before_the_failing_one_is_followed(
-    world: Polled, account: SimulatedAccount
-) -> None:
+def test_poll_waiting_call_before_a_failing_one_is_followed(world: Polled, account: SimulatedAccount) -> None:
     waiting = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
     world.live(20)
     bad = missed_call(account, world.time.now)
@@ -75,7 +73,7 @@ def test_first_start_a_call_fails_shows_all_others(age: int, error: str) -> None
         assert bad.id not in world.poller.account.calls.calls
 
 
-def test_every_list_of_calls_fails_costs_a_request_a_poll_and_is_no_success(
+def test_poll_every_list_of_calls_fails_costs_one_request_and_is_an_error(
     world: Polled, account: SimulatedAccount
 ) -> None:
     world.aircall.faults.append(Fault(at_path("/v1/calls"), ERRORS["500"]))
@@ -84,10 +82,10 @@ def test_every_list_of_calls_fails_costs_a_request_a_poll_and_is_no_success(
     world.live(300)
     scrape = world.scrape()
     assert scrape.value("aircall_up") == 0
-    assert scrape.value("aircall_exporter_objects_set_aside", kind="range") <= 1  # of the past
-    asked = [request for request in list(world.aircall.requests)[begun:] if request.path == "/v1/calls"]
-    assert len(asked) < 50
-    assert len([request for request in asked if "to=" not in request.query]) <= 300 / 10 + 1
+    assert scrape.number("aircall_exporter_objects_set_aside", kind="range") <= 1  # of the past
+    requests = [request for request in list(world.aircall.requests)[begun:] if request.path == "/v1/calls"]
+    assert len(requests) < 50
+    assert len([request for request in requests if "to=" not in request.query]) <= 300 / 10 + 1
     world.aircall.faults.clear()
     missed_call(account, world.time.now)
     world.live(45)

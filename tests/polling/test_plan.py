@@ -1,9 +1,9 @@
-"""The plan of a company: what holds of any, and that the exporter does as it says."""
+"""Tests of the plan of a company: its bounds, and that the exporter polls as planned."""
 
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exporter.config.settings import Aircall, Refresh, Settings
@@ -26,7 +26,7 @@ companies = st.builds(
 
 
 @given(companies, st.integers(20, 600), st.booleans())
-def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
+def test_plan_any_company_keeps_the_budget_and_the_targets(
     company: Company, limit: int, mapped: bool
 ) -> None:
     planned = plan(company, Settings(map_users_to_numbers=mapped), limit)
@@ -39,7 +39,7 @@ def test_no_plan_exceeds_the_budget_or_goes_below_what_is_asked_for(
 
 
 @given(companies, st.integers(10, 300), st.integers(1, 300))
-def test_with_more_requests_the_board_is_never_staler(company: Company, limit: int, more: int) -> None:
+def test_plan_with_more_requests_has_no_longer_intervals(company: Company, limit: int, more: int) -> None:
     less, enough = (plan(company, Settings(), requests) for requests in (limit, limit + more))
     for name in LIVE:
         assert enough.readings[name].interval <= less.readings[name].interval * SYNC_TOLERANCE * 1.01
@@ -47,34 +47,34 @@ def test_with_more_requests_the_board_is_never_staler(company: Company, limit: i
 
 
 @given(companies, st.integers(20, 300))
-def test_where_anything_is_short_all_of_the_budget_is_used(company: Company, limit: int) -> None:
+def test_plan_with_stretched_intervals_uses_all_of_the_budget(company: Company, limit: int) -> None:
     planned = plan(company, Settings(), limit)
-    if any(planned.readings[name].interval > 1.1 * planned.readings[name].target for name in CORE):
-        assert planned.requests >= 0.9 * 0.8 * int(limit)
+    assume(any(planned.readings[name].interval > 1.1 * planned.readings[name].target for name in CORE))
+    assert planned.requests >= 0.9 * 0.8 * int(limit)
 
 
 @given(companies, st.integers(20, 150))
-def test_whoever_follows_the_advice_has_what_he_asks_for(company: Company, limit: int) -> None:
+def test_advice_to_raise_the_limit_followed_reaches_the_targets(company: Company, limit: int) -> None:
     settings = Settings()
     advised = [text for text in advice(plan(company, settings, limit), settings) if text.startswith("ask")]
-    if advised and "refresh" in advised[0]:
-        needed = float(advised[0].split()[3])
-        planned = plan(company, settings, needed)
-        assert needed > limit
-        assert all(planned.readings[name].interval <= 1.06 * planned.readings[name].target for name in CORE)
+    assume(advised and "refresh" in advised[0])
+    needed = float(advised[0].split()[3])
+    planned = plan(company, settings, needed)
+    assert needed > limit
+    assert all(planned.readings[name].interval <= 1.06 * planned.readings[name].target for name in CORE)
 
 
-def test_advice_is_given_where_the_budget_is_short_and_only_there() -> None:
+def test_advice_budget_is_short_names_changes_and_otherwise_nothing() -> None:
     small, large = Company(20, 4, 6, 150), Company(10_000, 800, 700, 20_000)
     assert list(advice(plan(small, Settings(), 60), Settings())) == []
-    words = "\n".join(advice(plan(large, Settings(), 60), Settings()))
+    lines = "\n".join(advice(plan(large, Settings(), 60), Settings()))
     for change in ("refresh.availabilities", "ask Aircall for", "map_users_to_numbers"):
-        assert change in words
+        assert change in lines
     shared = Settings(aircall=Aircall(budget_share=0.2))
     assert "budget_share" in "\n".join(advice(plan(Company(200, 15, 12, 1000), shared, 60), shared))
 
 
-def test_a_first_board_takes_the_pages_that_it_is_made_of() -> None:
+def test_plan_first_board_costs_about_the_requests_of_its_pages() -> None:
     settings = Settings(activity_period=Duration(900))
     planned = plan(Company(1000, 50, 50, 4000), settings, 60)
     pages = 20 + 20 + 20 + 1 + 1
@@ -92,28 +92,30 @@ def test_a_first_board_takes_the_pages_that_it_is_made_of() -> None:
         (40, 200, 20, Refresh()),
     ],
 )
-def test_the_exporter_does_as_planned(users: int, calls_per_hour: int, limit: int, refresh: Refresh) -> None:
+def test_exporter_of_a_planned_company_polls_as_planned(
+    users: int, calls_per_hour: int, limit: int, refresh: Refresh
+) -> None:
     account = SimulatedAccount(users, calls_per_hour, seed=5, start=NOON, history=3600)
     with polled(account, served={"rate_limit": limit}, refresh=refresh) as world:
         known_after = world.live_until_complete(within=1800)
         world.live(300)
-        begin, asked = world.time.now, len(world.aircall.requests)
+        begin, sent_before = world.time.now, len(world.aircall.requests)
         ages: dict[str, list[float]] = {name: [] for name in CORE}
         for second in range(900):
             world.live(begin + second + 1 - world.time.now)
-            for name, seen in ages.items():
+            for name, ages_of in ages.items():
                 as_of = world.poller.status().datasets[name].as_of
                 assert as_of is not None
-                seen.append(world.time.now - as_of)
-        requests = (len(world.aircall.requests) - asked) / 15
+                ages_of.append(world.time.now - as_of)
+        requests = (len(world.aircall.requests) - sent_before) / 15
         calls = len(account.calls.started_between(int(begin), int(world.time.now)))
         company = replace(estimate.size(world.poller.account), calls_per_hour=4 * calls)
         planned = plan(company, world.settings, limit, LATENCY)
         assert {request.status for request in world.aircall.requests} == {200}
-    for name, seen in ages.items():
+    for name, ages_of in ages.items():
         reading = planned.readings[name]
-        assert sum(seen) / len(seen) == pytest.approx(reading.mean_age, rel=0.15, abs=1)
-        assert sorted(seen)[len(seen) * 95 // 100] <= 1.25 * reading.age(0.95)
+        assert sum(ages_of) / len(ages_of) == pytest.approx(reading.mean_age, rel=0.15, abs=1)
+        assert sorted(ages_of)[len(ages_of) * 95 // 100] <= 1.25 * reading.age(0.95)
     assert requests == pytest.approx(planned.requests, rel=0.15)
     first_board = max(known_after[name] for name in (*CORE, *DIRECTORY))
     assert first_board == pytest.approx(planned.first_board, rel=0.15, abs=1)

@@ -1,5 +1,6 @@
-"""One object that Aircall always answers with an error costs that object, and nothing behind it."""
+"""Tests of objects that always fail: they cost nothing but themselves, and are requested ever more rarely."""
 
+from collections.abc import Sized
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def test_poll_waiting_call_fails_succeeds_and_asks_ever_more_rarely(
         world.live(60)
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 1
-        assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 15
         assert scrape.value("aircall_api_credential_rejected") == 0
         assert str(stuck.id) in scrape.labels("aircall_queue_call_wait_seconds", "call_id")
     assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 1
@@ -59,7 +60,7 @@ def test_poll_waiting_call_fails_succeeds_and_asks_ever_more_rarely(
 
 
 @pytest.mark.parametrize(("error", "worst"), [("500", 0), ("403", 1), ("cut off", 2)])
-def test_endings_one_call_fails_finds_the_end_of_the_others(
+def test_ended_calls_one_call_fails_finds_the_end_of_the_others(
     world: Polled, account: SimulatedAccount, error: str, worst: int
 ) -> None:
     number, users = next(iter(account.numbers)), sorted(account.users)[:3]
@@ -87,9 +88,7 @@ def test_endings_one_call_fails_finds_the_end_of_the_others(
     assert world.scrape().sum("aircall_calls_total", outcome="answered") == before + 3
 
 
-def test_endings_a_list_of_neighbours_links_back_are_fetched_by_id(
-    world: Polled, account: SimulatedAccount
-) -> None:
+def test_ended_calls_list_links_back_are_fetched_by_id(world: Polled, account: SimulatedAccount) -> None:
     number, users = next(iter(account.numbers)), sorted(account.users)[:3]
     calls = [account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now) for _ in users]
     for call, user in zip(calls, users, strict=True):
@@ -134,7 +133,7 @@ def test_assignments_one_object_fails_are_known_from_the_others(error: str, by_u
         missed = scrape.all("aircall_user_period_calls", outcome="missed")
         assert {dict(labels)["user_id"] for labels, count in missed.items() if count} >= others
         assert scrape.sum("aircall_team_calls_total", outcome="missed") > 0
-        assert scrape.value("aircall_polls_total", dataset="assignments", result="success") >= 1
+        assert scrape.number("aircall_polls_total", dataset="assignments", result="success") >= 1
         assert len(asked(world, path)) <= 8
         world.aircall.faults.clear()
         world.live(400)
@@ -159,7 +158,7 @@ def test_poll_waiting_call_is_unreadable_is_set_aside(
     scrape = world.scrape()
     assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 1
     read = len(asked(world, f"/v1/calls/{stuck.id}"))
-    assert scrape.value("aircall_malformed_objects_total", kind="call") == read <= 4
+    assert scrape.number("aircall_malformed_objects_total", kind="call") == read <= 4
 
 
 def test_assignments_a_number_fails_later_keeps_its_users(world: Polled, account: SimulatedAccount) -> None:
@@ -173,7 +172,7 @@ def test_assignments_a_number_fails_later_keeps_its_users(world: Polled, account
 
 
 @pytest.mark.parametrize("error", ["500", "403", "no answer"])
-def test_past_one_call_fails_is_read_around_and_healed(error: str) -> None:
+def test_backfill_one_call_fails_omits_its_second_until_it_works(error: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     for position in range(400):
         missed_call(account, NOON - 2 * HOUR + 15 * position)
@@ -194,7 +193,7 @@ def test_past_one_call_fails_is_read_around_and_healed(error: str) -> None:
         assert world.scrape().value("aircall_exporter_objects_set_aside", kind="range") == 0
 
 
-def test_past_everything_old_fails_costs_little() -> None:
+def test_backfill_all_old_calls_fail_costs_few_requests() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     for position in range(400):
         missed_call(account, NOON - 2 * HOUR + 15 * position)
@@ -226,7 +225,7 @@ def test_poll_of_calls_second_page_fails_keeps_the_board_fresh(error: str) -> No
             world.live(30)
             scrape = world.scrape()
             assert scrape.value("aircall_up") == 1
-            assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 25
+            assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 25
         world.live(600 if error == "no answer" else 120)
         assert world.poller.account.coverage.seconds_missing == 0
         assert world.scrape().sum("aircall_calls_total") == 5 * 130
@@ -261,24 +260,24 @@ def test_list_pages_fail_applies_the_other_pages(
         world.live(240)
         scrape = world.scrape()
         assert scrape.value("aircall_api_credential_rejected") == 0
-        assert scrape.value("aircall_polls_total", dataset=dataset, result="error") >= 1
+        assert scrape.number("aircall_polls_total", dataset=dataset, result="error") >= 1
         assert scrape.value("aircall_polls_total", dataset=dataset, result="success") == 0
-        assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 15
+        assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 15
         assert scrape.value("aircall_up") == (0 if dataset == "availabilities" else 1)
-        seen = {
+        known: dict[str, Sized] = {
             "users": world.poller.account.directory.users,
             "availabilities": world.poller.account.presence.users,
             "numbers": world.poller.account.directory.numbers,
             "teams": world.poller.account.directory.members,
-        }[dataset]
-        assert len(seen) == objects - 50 * len(failing)
+        }
+        assert len(known[dataset]) == objects - 50 * len(failing)
         world.aircall.faults.clear()
         world.live(310)
-        assert len(seen) == objects
-        assert world.scrape().value("aircall_polls_total", dataset=dataset, result="success") >= 1
+        assert len(known[dataset]) == objects
+        assert world.scrape().number("aircall_polls_total", dataset=dataset, result="success") >= 1
 
 
-def test_assignments_a_page_of_a_users_numbers_fails_adds_the_others_and_removes_none() -> None:
+def test_assignments_a_page_of_numbers_fails_adds_the_others_and_removes_none() -> None:
     account = SimulatedAccount(users=2, calls_per_hour=0, start=NOON)
     user = sorted(account.users)[0]
     for position in range(230 - len(account.numbers)):
@@ -302,7 +301,7 @@ def test_assignments_a_page_of_a_users_numbers_fails_adds_the_others_and_removes
 
 
 @pytest.mark.parametrize("path", ["/v1/users/availabilities", "/v1/teams"])
-def test_every_page_of_a_list_fails_costs_one_request_a_fetch(path: str) -> None:
+def test_list_every_page_fails_costs_one_request_a_fetch(path: str) -> None:
     account = SimulatedAccount(users=60, calls_per_hour=0, start=NOON)
     for position in range(60):
         account.add_team(f"Another {position}")
@@ -313,11 +312,11 @@ def test_every_page_of_a_list_fails_costs_one_request_a_fetch(path: str) -> None
         begun = world.time.now
         world.live(300)
         dataset = path.rpartition("/")[2]
-        errors = world.scrape().value("aircall_polls_total", dataset=dataset, result="error")
+        errors = world.scrape().number("aircall_polls_total", dataset=dataset, result="error")
         assert 1 < errors == len(asked(world, path, begun))
 
 
-def test_late_edits_one_call_fails_reach_the_others() -> None:
+def test_recheck_one_call_fails_reaches_the_others() -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     with polled(account, refresh=RARELY) as world:
         world.live_until_complete()
@@ -328,26 +327,13 @@ def test_late_edits_one_call_fails_reach_the_others() -> None:
         bad = page_with(lambda start: start == int(begun), ERRORS["500"])
         world.aircall.faults.append(Fault(at_path("/v1/calls"), bad))
         world.live(2 * RECHECK_AGES_S[1])
-        swept = world.poller.account.coverage.rechecked_until
-        assert swept[0] > begun + RECHECK_AGES_S[1]
-        assert swept[1] > begun + RECHECK_AGES_S[0]
+        rechecked_until = world.poller.account.coverage.rechecked_until
+        assert rechecked_until[0] > begun + RECHECK_AGES_S[1]
+        assert rechecked_until[1] > begun + RECHECK_AGES_S[0]
         assert world.scrape().value("aircall_up") == 1
 
 
-def test_credential_one_list_is_forbidden_is_not_rejected(world: Polled, account: SimulatedAccount) -> None:
-    world.aircall.faults.append(Fault(at_path("/v1/teams"), ERRORS["403"]))
-    world.poller.refresh()
-    world.live(120)
-    begun = world.time.now
-    world.live(400)
-    scrape = world.scrape()
-    assert scrape.value("aircall_api_credential_rejected") == 0
-    assert scrape.value("aircall_up") == 1
-    polls = asked(world, "/v1/users/availabilities", begun)
-    assert max(later - earlier for earlier, later in pairwise(polls)) < 12
-
-
-def test_calls_that_hang_slow_others_ever_more_rarely(world: Polled, account: SimulatedAccount) -> None:
+def test_poll_calls_hang_delay_others_ever_more_rarely(world: Polled, account: SimulatedAccount) -> None:
     number = next(iter(account.numbers))
     stuck = [account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now + n) for n in range(3)]
     paths = [f"/v1/calls/{call.id}" for call in stuck]
@@ -364,12 +350,12 @@ def test_calls_that_hang_slow_others_ever_more_rarely(world: Polled, account: Si
         world.live(5)
         scrape = world.scrape()
         assert scrape.value("aircall_up") == 1
-        ages.append(scrape.value("aircall_dataset_age_seconds", dataset="calls"))
+        ages.append(scrape.number("aircall_dataset_age_seconds", dataset="calls"))
     assert max(ages) < 35
     assert sum(ages) / len(ages) < 12
 
 
-def test_outage_of_everything_sets_nothing_aside(world: Polled, account: SimulatedAccount) -> None:
+def test_poll_outage_of_the_api_sets_nothing_aside(world: Polled, account: SimulatedAccount) -> None:
     number = next(iter(account.numbers))
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     world.time.now = crowd(account, world.time.now + 1)
@@ -387,7 +373,7 @@ def test_outage_of_everything_sets_nothing_aside(world: Polled, account: Simulat
 
 
 @pytest.mark.parametrize("failures", [1, 2, 4])
-def test_assignments_a_number_fails_at_a_restart_its_calls_count_for_teams_later(
+def test_team_counters_a_number_fails_at_a_restart_count_its_calls_later(
     failures: int, tmp_path: Path
 ) -> None:
     account = SimulatedAccount(users=12, calls_per_hour=400, seed=3, start=NOON, history=0)
@@ -407,7 +393,7 @@ def test_assignments_a_number_fails_at_a_restart_its_calls_count_for_teams_later
         assert counted(world.scrape()) == to_be_counted(account)
 
 
-def test_unread_number_forgotten_by_set_aside_is_due() -> None:
+def test_retryable_number_forgotten_by_set_aside_is_due() -> None:
     lists, aside = ReferenceData(set()), SetAside()
     lists.note_unread("number", {7, 8}, 0.0)
     aside.failed("number", 7, "answered 500", 0.0)

@@ -1,4 +1,4 @@
-"""`aircall_up` is 0 if calls or availabilities are older than three intervals, whatever the reason."""
+"""Tests of `aircall_up`: it is 0 if calls or availabilities are older than three intervals."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,7 +25,7 @@ def polling(as_of: float | None, interval: float = 10.0) -> DatasetStatus:
 
 
 @given(age=st.floats(0, 1e5), interval=st.floats(1, 3600))
-def test_data_is_current_up_to_three_intervals_and_an_allowance(age: float, interval: float) -> None:
+def test_is_current_up_to_three_intervals_and_an_allowance_is_true(age: float, interval: float) -> None:
     assert polling(NOON - age, interval).is_current(NOON) == (
         NOON - (NOON - age) <= 3 * interval + ALLOWANCE_S
     )
@@ -44,8 +44,9 @@ def test_status_with_one_outdated_dataset_is_not_up(world: Polled, dataset: str)
 
 
 def test_up_of_a_poller_that_hangs_is_0(world: Polled) -> None:
-    """Nothing is polled here: only the scrape's time goes on."""
-    oldest = min(world.poller.status().datasets[name].as_of for name in LIVE)
+    """No poll is made here: only the time of the scrape changes."""
+    oldest = min(world.poller.status().datasets[name].as_of or 0.0 for name in LIVE)
+    assert oldest
     for age, up, words in ((OLD - 1, 1, "The data is up to date"), (OLD + 1, 0, "Out of date: ")):
         world.time.now = oldest + age
         assert world.scrape().value("aircall_up") == up
@@ -53,18 +54,18 @@ def test_up_of_a_poller_that_hangs_is_0(world: Polled) -> None:
         assert words in page
 
 
-@pytest.mark.parametrize("unforeseen", [OSError("no such bundle"), ValueError(), MemoryError()])
+@pytest.mark.parametrize("error", [OSError("no such bundle"), ValueError(), MemoryError()])
 def test_up_during_any_exception_of_a_request_is_0(
-    world: Polled, unforeseen: Exception, monkeypatch: pytest.MonkeyPatch
+    world: Polled, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
-        raise unforeseen
+        raise error
 
     monkeypatch.setattr(Client, "_fetch", fail)
     world.live(30)
     scrape, snapshot = world.scrape(), world.poller.snapshot()
     assert scrape.value("aircall_up") == 0
-    assert scrape.value("aircall_polls_total", dataset="calls", result="error") >= 1
+    assert scrape.number("aircall_polls_total", dataset="calls", result="error") >= 1
     assert "Requests to Aircall fail" in landing_page(snapshot, (), world.time.now)
 
 

@@ -1,4 +1,4 @@
-"""A lane that fails, for however long."""
+"""Tests of the task of a dataset."""
 
 import math
 
@@ -6,13 +6,13 @@ from exporter.aircall.endpoints import ApiTask
 from exporter.polling.task import MAX_RETRY_S, DatasetTask
 
 
-def nothing(_: float) -> ApiTask[None]:
+def no_requests(_: float) -> ApiTask[None]:
     yield from ()
 
 
-def test_days_of_failures_are_waited_out_like_hours_of_them() -> None:
-    lane = DatasetTask(nothing)
+def test_task_thousands_of_failures_waits_for_the_longest_interval() -> None:
+    task = DatasetTask(no_requests)
     for _ in range(5000):
-        lane.record_failure()
-        lane.fail(1000.0, math.inf)
-    assert lane.retry_at == 1000.0 + MAX_RETRY_S
+        task.record_failure()
+        task.fail(1000.0, math.inf)
+    assert task.retry_at == 1000.0 + MAX_RETRY_S

@@ -1,4 +1,4 @@
-"""A request that Aircall always answers with 429 does not stop the other requests."""
+"""Tests of a request that Aircall always answers with 429: it does not stop the other requests."""
 
 import pytest
 
@@ -15,7 +15,7 @@ def throttle(headers: str) -> tuple[dict[str, str], faults.Respond]:
     """Return the settings of the simulated account, and its answer to the request that fails."""
     if headers == "nothing remains":
         none_left = {"X-AircallApi-Remaining": "0", "Retry-After": "60"}
-        return {"limit_headers": "never"}, faults.answer(429, **none_left)
+        return {"limit_headers": "never"}, faults.answer(429, b"", "application/json", **none_left)
     return {"limit_headers": headers}, faults.answer(429)
 
 
@@ -37,7 +37,7 @@ def test_call_always_answered_429_is_set_aside(headers: str) -> None:
             world.live(60)
             scrape = world.scrape()
             assert scrape.value("aircall_up") == 1
-            assert scrape.value("aircall_dataset_age_seconds", dataset="calls") < 30
+            assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 30
         assert len(asked(world, path, begun)) <= 4
 
 
@@ -63,8 +63,8 @@ def test_list_always_answered_429_leaves_the_other_lists_fresh(path: str, datase
             world.live(45)
             scrape = world.scrape()
             for other in {"calls", "availabilities"} - {dataset}:
-                assert scrape.value("aircall_dataset_age_seconds", dataset=other) < 30
-        assert scrape.value("aircall_polls_total", dataset=dataset, result="error") >= 1
+                assert scrape.number("aircall_dataset_age_seconds", dataset=other) < 30
+        assert scrape.number("aircall_polls_total", dataset=dataset, result="error") >= 1
         assert len(asked(world, path, begun)) >= 2
         world.aircall.faults.clear()
         world.live(310)

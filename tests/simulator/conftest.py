@@ -1,4 +1,4 @@
-"""An account on which only the test acts, its API, and a client that holds the key."""
+"""An account that only the test changes, its API, and a client with the credential."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ START = 1_780_000_020
 
 
 class Clock:
-    """The time that the API is told, in UNIX seconds."""
+    """The clock of the API, in UNIX seconds."""
 
     def __init__(self) -> None:
         self.now = float(START)
@@ -23,7 +23,7 @@ class Clock:
 
 
 class Client:
-    """Asks the simulated API, with the right key unless told otherwise."""
+    """Sends requests to the simulated API with the right credential, unless another is passed."""
 
     def __init__(self, aircall: SimulatedAircall) -> None:
         self._aircall = aircall

@@ -1,4 +1,4 @@
-"""The company's rate limit per minute, announced or not."""
+"""Tests of the rate limit of the simulated API, announced or not."""
 
 from email.utils import parsedate_to_datetime
 
@@ -16,7 +16,7 @@ def limited(aircall):
     return aircall
 
 
-def test_more_than_the_limit_is_throttled_until_the_next_minute(limited, client, clock):
+def test_rate_limit_exceeded_throttles_until_the_next_minute(limited, client, clock):
     answers = [client.get("/v1/ping") for _ in range(7)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
     assert [answer.headers[REMAINING] for answer in answers] == ["4", "3", "2", "1", "0", "0", "0"]
@@ -29,17 +29,17 @@ def test_more_than_the_limit_is_throttled_until_the_next_minute(limited, client,
     assert client.get("/v1/ping").headers[REMAINING] == "4"
 
 
-def test_reset_in_milliseconds(limited, client):
+def test_reset_unit_milliseconds_applies_to_the_header(limited, client):
     limited.reset_unit = "milliseconds"
     assert client.get("/v1/ping").headers[RESET] == str((START + 60) * 1000)
 
 
-def test_a_reset_that_is_wrong(limited, client):
+def test_reset_error_of_an_hour_moves_the_header(limited, client):
     limited.reset_error = -3600
     assert client.get("/v1/ping").headers[RESET] == str(START + 60 - 3600)
 
 
-def test_a_date_that_is_wrong(limited, client):
+def test_date_error_of_minutes_moves_the_date_only(limited, client):
     limited.date_error = 600
     answer = client.get("/v1/ping")
     assert parsedate_to_datetime(answer.headers["Date"]).timestamp() == START + 600
@@ -47,34 +47,34 @@ def test_a_date_that_is_wrong(limited, client):
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"), [("always", [True, True]), ("on_429", [False, True]), ("never", [False, False])]
+    ("setting", "expected"), [("always", [True, True]), ("on_429", [False, True]), ("never", [False, False])]
 )
-def test_when_the_headers_come(limited, client, told, expected):
-    limited.limit_headers = told
+def test_limit_headers_each_setting_selects_the_responses_with_them(limited, client, setting, expected):
+    limited.limit_headers = setting
     limited.spend(4)
     assert [LIMIT in client.get("/v1/ping").headers for _ in range(2)] == expected
 
 
-def test_other_integrations_spend_from_the_same_limit(limited, client):
+def test_rate_limit_spent_by_other_integrations_has_none_left(limited, client):
     limited.spend(4)
     assert client.get("/v1/ping").headers[REMAINING] == "0"
     assert client.get("/v1/ping").status_code == 429
 
 
-def test_the_limit_can_be_raised(limited, client):
+def test_rate_limit_raised_applies_at_once(limited, client):
     limited.spend(5)
     limited.rate_limit = 120
     answer = client.get("/v1/ping")
     assert (answer.status_code, answer.headers[REMAINING]) == (200, "114")
 
 
-def test_strangers_spend_nothing(limited, client):
+def test_rate_limit_requests_with_a_wrong_credential_spend_nothing(limited, client):
     for _ in range(9):
         client.get("/v1/ping", auth=("demo", "guess"))
     assert client.get("/v1/ping").headers[REMAINING] == "4"
 
 
-def test_windows_follow_aircalls_clock(limited, client):
+def test_rate_limit_clock_skew_moves_the_window(limited, client):
     limited.clock_skew = 30
     assert client.get("/v1/ping").headers[RESET] == str(START + 60)
     limited.clock_skew = 90

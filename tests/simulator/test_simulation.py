@@ -1,4 +1,4 @@
-"""The company that lives by itself: reproducible, consistent at every moment, and lively."""
+"""Tests of the simulation: reproducible, consistent at any time, and as busy as a real company."""
 
 from collections import Counter
 from itertools import accumulate
@@ -14,11 +14,11 @@ HOUR = 3600
 START = 1_780_000_020
 
 
-def living(seed, *, history=HOUR, **arguments):
+def simulated(seed, *, history=HOUR, **arguments):
     return SimulatedAccount(users=24, seed=seed, start=START, history=history, **arguments)
 
 
-def told(account):
+def state_of(account):
     return [call_payload(call, [], account.now) for call in account.calls.values()], [
         account.availability(user_id) for user_id in account.users
     ]
@@ -29,17 +29,17 @@ def told(account):
     seed=st.integers(0, 1000),
     steps=st.lists(st.floats(0.001, 1200, allow_nan=False), max_size=60),
 )
-def test_how_time_is_cut_changes_nothing(seed, steps):
-    in_steps, at_once = living(seed), living(seed)
+def test_advance_in_steps_equals_advance_at_once(seed, steps):
+    in_steps, at_once = simulated(seed), simulated(seed)
     moments = list(accumulate(steps, initial=START))
     for moment in moments:
         in_steps.advance(moment)
     at_once.advance(moments[-1])
-    assert told(in_steps) == told(at_once)
+    assert state_of(in_steps) == state_of(at_once)
 
 
-def test_seeds_differ():
-    assert told(living(1)) == told(living(1)) != told(living(2))
+def test_simulation_with_another_seed_differs():
+    assert state_of(simulated(1)) == state_of(simulated(1)) != state_of(simulated(2))
 
 
 @settings(max_examples=25, deadline=None)
@@ -48,8 +48,8 @@ def test_seeds_differ():
     rate=st.sampled_from([20, 180, 1500]),
     moments=st.lists(st.integers(0, 20 * HOUR)),
 )
-def test_calls_and_users_agree_at_every_moment(seed, rate, moments):
-    account = living(seed, calls_per_hour=rate)
+def test_simulation_at_any_time_has_consistent_calls_and_users(seed, rate, moments):
+    account = simulated(seed, calls_per_hour=rate)
     for moment in sorted(moments):
         account.advance(START + moment)
         busy = Counter(
@@ -60,32 +60,32 @@ def test_calls_and_users_agree_at_every_moment(seed, rate, moments):
         assert set(busy) == {id_ for id_ in account.users if account.availability(id_) == "in_call"}
         assert all(count == 1 for count in busy.values())
         for call in account.calls.values():
-            check(call, account)
+            check_call(call, account)
 
 
-def test_who_was_switched_off_takes_no_calls_until_that_is_undone():
-    account = living(3, calls_per_hour=600)
+def test_switched_off_user_takes_no_call_until_switched_on():
+    account = simulated(3, calls_per_hour=600)
     user = next(
         user
         for user in account.users.values()
         if account.availability(user.id) == "available" and user.availability_status == "available"
     )
 
-    def taken():
+    def calls_taken():
         return sum(call.user is user for call in account.calls.values())
 
     account.switch(user.id, "unavailable")
-    before = taken()
+    before = calls_taken()
     account.advance(START + 2 * HOUR)
     assert account.availability(user.id) == "do_not_disturb"
-    assert taken() == before
+    assert calls_taken() == before
     account.switch(user.id, "available")
     account.advance(START + 2.5 * HOUR)
-    assert taken() > before
+    assert calls_taken() > before
 
 
-def test_a_caller_who_waits_rings_on_whoever_is_switched_on():
-    account = living(3, calls_per_hour=600)
+def test_switched_on_user_answers_a_waiting_call():
+    account = simulated(3, calls_per_hour=600)
     for user in account.users.values():
         user.availability_status = "available"
         account.switch(user.id, "unavailable")
@@ -102,8 +102,8 @@ def test_a_caller_who_waits_rings_on_whoever_is_switched_on():
     assert [call.status for call in waiting if call.user_id == user_id] == ["answered"]
 
 
-def test_after_a_night_who_was_switched_off_works_again():
-    account = living(3)
+def test_switched_off_users_after_a_night_are_available_again():
+    account = simulated(3)
     users = [user for user in account.users.values() if user.availability_status == "available"]
     for user in users:
         account.switch(user.id, "unavailable")
@@ -111,7 +111,7 @@ def test_after_a_night_who_was_switched_off_works_again():
     assert "available" in {account.availability(user.id) for user in users}
 
 
-def check(call, account):
+def check_call(call, account):
     moments = [call.started_at, call.answered_at, call.ended_at]
     known = [moment for moment in moments if moment is not None]
     assert known == sorted(known)
@@ -128,8 +128,8 @@ def check(call, account):
         assert call.transferred_by is not call.user
 
 
-def test_a_day_holds_every_kind_of_call():
-    account = living(1, history=8 * HOUR)
+def test_simulation_of_a_day_includes_every_kind_of_call():
+    account = simulated(1, history=8 * HOUR)
     account.advance(START + 24 * HOUR)
     calls = list(account.calls.values())
     assert {call.missed_call_reason for call in calls} == {None, *MISSED_CALL_REASONS}
@@ -144,8 +144,8 @@ def test_a_day_holds_every_kind_of_call():
     assert any(call.number is None for call in calls)
 
 
-def test_a_working_day_is_lively_and_the_night_is_not():
-    account = living(1, history=8 * HOUR)
+def test_simulation_by_day_is_busy_and_by_night_is_not():
+    account = simulated(1, history=8 * HOUR)
     in_call, queues, waits = [], [], []
     while account.now < START + 3 * HOUR:
         account.advance(account.now + 10)
@@ -163,8 +163,8 @@ def test_a_working_day_is_lively_and_the_night_is_not():
     assert sum(account.availability(id_) == "offline" for id_ in account.users) >= 20
 
 
-def test_the_board_is_full_at_once():
-    account = living(1, history=8 * HOUR)
+def test_simulation_at_the_start_has_every_state_and_recent_calls():
+    account = simulated(1, history=8 * HOUR)
     states = Counter(account.availability(id_) for id_ in account.users)
     assert set(states) == {"available", "offline", "do_not_disturb", "in_call", "after_call_work"}
     latest = [call for call in account.calls.values() if call.started_at > START - 900]
@@ -173,8 +173,8 @@ def test_the_board_is_full_at_once():
     assert any(call.missed_call_reason for call in latest)
 
 
-def test_a_test_may_meddle_with_a_living_account():
-    account = living(3)
+def test_simulation_changed_by_a_test_goes_on():
+    account = simulated(3)
     for user_id in list(account.users)[:12]:
         account.remove_user(user_id)
     newcomer = account.add_user("Nour Haddad")
