@@ -43,8 +43,8 @@ def ipv6() -> None:
 @pytest.mark.usefixtures("ipv6")
 def test_bind_without_a_host_listens_on_ipv4_and_ipv6() -> None:
     with served(":0") as server:
-        for host, seen in (("127.0.0.1", "::ffff:127.0.0.1"), ("[::1]", "::1")):
-            assert requests.get(f"http://{host}:{server.port}/", timeout=5).text == seen
+        for host, client_host in (("127.0.0.1", "::ffff:127.0.0.1"), ("[::1]", "::1")):
+            assert requests.get(f"http://{host}:{server.port}/", timeout=5).text == client_host
 
 
 @pytest.mark.usefixtures("ipv6")
