@@ -1,11 +1,14 @@
-"""The pages, over real HTTP."""
+"""The web application: metrics, health, the landing page, refresh and reload, over real HTTP."""
 
 import gzip
 import re
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import requests
+from prometheus_client.core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -18,13 +21,14 @@ from tests.support.running import Running, eventually, running
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
 
-def now_account(**kwargs) -> SimulatedAccount:
-    return SimulatedAccount(start=time.time(), **kwargs)
+def current_account(**options: Any) -> SimulatedAccount:
+    """Return an account that starts now."""
+    return SimulatedAccount(start=time.time(), **options)
 
 
 @pytest.fixture(scope="module")
 def exporter():
-    with running(now_account(), sla=8) as exporter:
+    with running(current_account(), sla=8) as exporter:
         exporter.until_ready()
         yield exporter
 
@@ -33,7 +37,8 @@ def get(exporter: Running, path: str, **headers: str) -> requests.Response:
     return requests.get(exporter.url + path, headers=headers, timeout=10)
 
 
-def series(families) -> dict:
+def series(families: Iterable[Metric]) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return the values of the series that do not change from second to second."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in families
@@ -42,49 +47,51 @@ def series(families) -> dict:
     }
 
 
-def test_both_formats_say_the_same() -> None:
-    with running(now_account(calls_per_hour=0)) as quiet:
+def test_metrics_in_both_formats_have_the_same_values() -> None:
+    with running(current_account(calls_per_hour=0)) as quiet:
         quiet.until_ready()
         eventually(lambda: quiet.scrape().all("aircall_team_calls_total"))
         text, openmetrics = get(quiet, "/metrics"), get(quiet, "/metrics", Accept=OPENMETRICS)
     assert text.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert openmetrics.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     assert openmetrics.text.endswith("# EOF\n")
-    one, other = series(parse_text(text.text)), series(parse_openmetrics(openmetrics.text))
-    assert one == other
-    assert len(one) > 500
+    values = series(parse_text(text.text))
+    assert values == series(parse_openmetrics(openmetrics.text))
+    assert len(values) > 500
 
 
-def test_the_histograms_carry_exemplars(exporter: Running) -> None:
+def test_metrics_in_openmetrics_have_exemplars_of_calls(exporter: Running) -> None:
     families = {f.name: f for f in parse_openmetrics(get(exporter, "/metrics", Accept=OPENMETRICS).text)}
     for name in ("aircall_call_answer_seconds", "aircall_call_talk_seconds"):
-        found = [s.exemplar for s in families[name].samples if s.exemplar]
-        assert found
+        exemplars = [sample.exemplar for sample in families[name].samples if sample.exemplar]
+        assert exemplars
         calls = {str(call) for call in exporter.account.calls}
-        assert {exemplar.labels["call_id"] for exemplar in found} <= calls
+        assert {exemplar.labels["call_id"] for exemplar in exemplars} <= calls
 
 
 @pytest.mark.parametrize(
-    ("accepted", "packed"),
+    ("accepted", "compressed"),
     [("gzip", True), ("deflate, gzip;q=0.5", True), ("identity", False), ("gzip;q=0", False), ("", False)],
 )
-def test_gzip_where_it_is_accepted(exporter: Running, accepted: str, packed: bool) -> None:
+def test_metrics_if_gzip_is_accepted_are_compressed(
+    exporter: Running, accepted: str, compressed: bool
+) -> None:
     answer = requests.get(
         f"{exporter.url}/metrics", headers={"Accept-Encoding": accepted}, stream=True, timeout=10
     )
     body = answer.raw.read(decode_content=False)
-    assert (answer.headers.get("Content-Encoding") == "gzip") == packed
-    text = gzip.decompress(body) if packed else body
+    assert (answer.headers.get("Content-Encoding") == "gzip") == compressed
+    text = gzip.decompress(body) if compressed else body
     assert b"\naircall_up 1.0\n" in text
 
 
-def test_health_and_readiness(exporter: Running) -> None:
+def test_health_and_readiness_of_a_ready_exporter_return_200(exporter: Running) -> None:
     assert get(exporter, "/-/healthy").status_code == 200
     assert get(exporter, "/-/ready").status_code == 200
     assert requests.head(f"{exporter.url}/-/healthy", timeout=10).status_code == 200
 
 
-def test_the_landing_page_says_how_fresh_everything_is(exporter: Running) -> None:
+def test_landing_page_after_the_first_poll_shows_each_dataset(exporter: Running) -> None:
     page = get(exporter, "/").text
     assert "The data is up to date." in page
     for dataset in ("calls", "availabilities", "users", "teams", "numbers", "assignments"):
@@ -93,7 +100,7 @@ def test_the_landing_page_says_how_fresh_everything_is(exporter: Running) -> Non
     assert exporter.aircall.api_token not in page
 
 
-def test_what_is_not_there_and_what_may_not_be_done(exporter: Running) -> None:
+def test_unknown_path_or_disallowed_method_returns_an_error(exporter: Running) -> None:
     assert get(exporter, "/nowhere").status_code == 404
     assert requests.post(f"{exporter.url}/metrics", timeout=10).status_code == 405
     assert get(exporter, "/-/refresh").status_code == 405
@@ -102,10 +109,10 @@ def test_what_is_not_there_and_what_may_not_be_done(exporter: Running) -> None:
     assert (refused.status_code, "--web.enable-lifecycle" in refused.text) == (403, True)
 
 
-def test_not_ready_says_what_is_missing() -> None:
+def test_ready_while_a_dataset_is_missing_returns_503_with_its_name() -> None:
     hang = Hang()
     faults = [Fault(lambda path: path == "/v1/teams", hang)]
-    with running(now_account(calls_per_hour=0), served={"faults": faults}) as exporter:
+    with running(current_account(calls_per_hour=0), served={"faults": faults}) as exporter:
         assert hang.reached.wait(10)
         answer = get(exporter, "/-/ready")
         assert answer.status_code == 503
@@ -116,7 +123,7 @@ def test_not_ready_says_what_is_missing() -> None:
         eventually(lambda: get(exporter, "/-/ready").status_code == 200)
 
 
-def test_a_scrape_during_a_hanging_request_answers_at_once(exporter: Running) -> None:
+def test_scrape_during_a_hanging_request_is_answered(exporter: Running) -> None:
     hang = Hang()
     exporter.aircall.faults.append(Fault(lambda path: True, hang))
     try:
@@ -125,34 +132,35 @@ def test_a_scrape_during_a_hanging_request_answers_at_once(exporter: Running) ->
         after = exporter.scrape()
         assert not hang.released.is_set()
         age = "aircall_dataset_age_seconds"
-        assert after.value(age, dataset="calls") > before.value(age, dataset="calls")
+        assert after.number(age, dataset="calls") > before.number(age, dataset="calls")
         assert after.value("aircall_up") == 1
     finally:
         hang.released.set()
         exporter.aircall.faults.clear()
 
 
-def test_refresh_reads_the_directory_again(exporter: Running) -> None:
+def test_refresh_after_a_new_team_fetches_the_team(exporter: Running) -> None:
     team = exporter.account.add_team("Fresh Team")
     assert requests.post(f"{exporter.url}/-/refresh", timeout=10).status_code == 200
     eventually(lambda: team.name in exporter.scrape().labels("aircall_team_users", "team"))
 
 
-def test_reload_says_what_is_wrong() -> None:
+def test_reload_with_an_invalid_configuration_returns_500_with_the_error() -> None:
     problems = [ConfigError("aircall.yml", "sla", "found 5, wanted a duration"), None]
 
-    def reload() -> None:
+    def reload() -> tuple[str, ...]:
         problem = problems.pop(0)
         if problem:
             raise problem
+        return ()
 
-    with running(now_account(calls_per_hour=0), reload=reload) as exporter:
+    with running(current_account(calls_per_hour=0), reload=reload) as exporter:
         refused = requests.post(f"{exporter.url}/-/reload", timeout=10)
         assert (refused.status_code, "aircall.yml: sla: found 5" in refused.text) == (500, True)
         assert requests.post(f"{exporter.url}/-/reload", timeout=10).status_code == 200
 
 
-def test_names_of_any_text_survive_both_formats() -> None:
+def test_metrics_with_any_user_name_are_parsed_in_both_formats() -> None:
     names = [
         '"quoted"',
         "back\\slash",
@@ -164,7 +172,7 @@ def test_names_of_any_text_survive_both_formats() -> None:
         "carriage\rreturn",
         "a" * 500,
     ]
-    account = now_account(calls_per_hour=0, users=len(names))
+    account = current_account(calls_per_hour=0, users=len(names))
     for user, name in zip(account.users.values(), names, strict=True):
         user.name = name
     with running(account) as exporter:

@@ -5,7 +5,7 @@ So this module replaces undocumented parts of it, which `tests/web/test_uvicorn.
 pinned. hypercorn, whose timeouts are settings, was tried instead. It limits neither the number of connections
 nor the unfinished requests, and its limit on time is for each read. With 456 half-open connections, a scrape
 timed out. The test that decided this is
-`tests/web/test_connections.py::test_more_half_open_connections_than_there_is_room_for`.
+`tests/web/test_connections.py::test_scrape_among_too_many_half_open_connections_is_answered`.
 """
 
 import asyncio

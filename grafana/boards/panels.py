@@ -17,10 +17,12 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from grafana.boards.archive import SqlQuery
 from grafana.boards.palette import NEUTRAL
 from grafana.boards.variables import SOURCE
 
 Step = tuple[float, str]
+Query = Dataquery | SqlQuery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +49,6 @@ class _Panel(Protocol):
     def no_value(self, no_value: str) -> Self: ...
     def thresholds(self, thresholds: Builder[model.ThresholdsConfig]) -> Self: ...
     def with_target(self, target: Builder[variants.Dataquery]) -> Self: ...
-
-
-class Query(Protocol):
-    """A query of any data source."""
-
-    def ref_id(self, ref_id: str) -> Self:
-        """Set the letter by which the panel refers to the query."""
-
-    def datasource(self, datasource: DataSourceRef) -> Self:
-        """Set the data source."""
-
-    def build(self) -> variants.Dataquery:
-        """Return the query."""
 
 
 P = TypeVar("P", bound=_Panel)

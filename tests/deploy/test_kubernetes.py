@@ -1,6 +1,6 @@
-"""The Kubernetes manifests: valid, complete, locked down, and what they start runs.
+"""The Kubernetes manifests: valid, complete, locked down, and their command runs.
 
-The Prometheus operator's kinds have no schema here: rules go through promtool, the rest is compared.
+There is no schema of the Prometheus operator's kinds here. promtool checks the rules.
 """
 
 import copy
@@ -8,10 +8,11 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import pytest
 import requests
 import yaml
@@ -28,11 +29,15 @@ from tests.support.stack import ROOT, Run
 KUBERNETES = ROOT / "deploy/kubernetes"
 KUSTOMIZATIONS = [*sorted(KUBERNETES.glob("*/kustomization.yaml")), ROOT / "grafana/kustomization.yaml"]
 SUPPORTED = ("1.29", kubernetes_validate.latest_version())
-"""The oldest and the newest Kubernetes whose schemas the manifests are held against."""
+"""The oldest and the newest Kubernetes with whose schemas the manifests are validated."""
 
 OPERATORS = ("ServiceMonitor", "PrometheusRule")
 CONFIG_MAP = 2**20
-"""Bytes that the data of a ConfigMap may take."""
+"""The largest size of a ConfigMap's data (bytes)."""
+
+
+def succeeds(url: str) -> bool:
+    return requests.get(url, timeout=10).ok
 
 
 def manifests() -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -52,7 +57,7 @@ POD = STATEFUL["template"]["spec"]
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-def test_kubernetes_takes_every_manifest(version: str) -> None:
+def test_manifests_are_valid_for_each_supported_kubernetes(version: str) -> None:
     kinds = set()
     for _, each in manifests():
         kinds.add(each["kind"])
@@ -62,31 +67,31 @@ def test_kubernetes_takes_every_manifest(version: str) -> None:
 
 
 @pytest.mark.parametrize("file", KUSTOMIZATIONS, ids=lambda file: file.parent.name)
-def test_a_kustomization_names_what_is_there_and_all_of_it(file: Path) -> None:
+def test_kustomization_names_all_its_files(file: Path) -> None:
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    here, used = file.parent, set()
+    directory, used = file.parent, set()
     for name in content.get("resources", ()):
         if name.startswith("../"):
-            assert (here / name / "kustomization.yaml").exists()
+            assert (directory / name / "kustomization.yaml").exists()
         else:
             used.add(name)
     for generated in content.get("configMapGenerator", ()):
-        assert all((here / name).exists() for name in generated["files"])
-    assert used == {each.name for each in here.glob("*.yaml")} - {file.name}
+        assert all((directory / name).exists() for name in generated["files"])
+    assert used == {each.name for each in directory.glob("*.yaml")} - {file.name}
 
 
-def test_every_board_is_a_config_map_that_fits() -> None:
+def test_dashboards_fit_into_config_maps() -> None:
     content = yaml.safe_load((ROOT / "grafana/kustomization.yaml").read_text(encoding="utf-8"))
     assert content["generatorOptions"]["labels"] == {"grafana_dashboard": "1"}
     files = [file for generated in content["configMapGenerator"] for file in generated["files"]]
-    boards = sorted((ROOT / "grafana/dashboards").glob("*.json"))
-    assert files == [f"dashboards/{board.name}" for board in boards]
-    for board in boards:
-        assert json.loads(board.read_text(encoding="utf-8"))["uid"] == board.stem
-        assert board.stat().st_size < CONFIG_MAP
+    dashboards = sorted((ROOT / "grafana/dashboards").glob("*.json"))
+    assert files == [f"dashboards/{dashboard.name}" for dashboard in dashboards]
+    for dashboard in dashboards:
+        assert json.loads(dashboard.read_text(encoding="utf-8"))["uid"] == dashboard.stem
+        assert dashboard.stat().st_size < CONFIG_MAP
 
 
-def test_rules_are_prometheus_own(tmp_path: Path, promtool: Run) -> None:
+def test_prometheus_rule_equals_the_rules_of_prometheus(tmp_path: Path, promtool: Run) -> None:
     assert MANIFEST.read_text(encoding="utf-8") == prometheus_rule(), "run make manifests"
     spec = manifest("PrometheusRule")["spec"]
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
@@ -99,7 +104,7 @@ def test_rules_are_prometheus_own(tmp_path: Path, promtool: Run) -> None:
     assert "SUCCESS" in promtool("check", "rules", tmp_path / "rules.yml")
 
 
-def test_prometheus_finds_every_exporter_under_the_name_that_the_rules_know() -> None:
+def test_service_monitor_selects_the_service_and_sets_the_job() -> None:
     spec, service = manifest("ServiceMonitor")["spec"], manifest("Service")
     assert spec["selector"]["matchLabels"] == service["metadata"]["labels"]
     assert spec["namespaceSelector"] == {"any": True}
@@ -110,24 +115,24 @@ def test_prometheus_finds_every_exporter_under_the_name_that_the_rules_know() ->
     assert endpoint["interval"] == config["global"]["scrape_interval"]
 
 
-def test_what_belongs_together_has_the_same_labels_and_ports() -> None:
+def test_manifests_have_the_same_labels_and_ports() -> None:
     labels = STATEFUL["template"]["metadata"]["labels"]
     policy, service = manifest("NetworkPolicy")["spec"], manifest("Service")["spec"]
     assert STATEFUL["selector"]["matchLabels"] == service["selector"] == labels
     assert policy["podSelector"]["matchLabels"] == labels
     assert STATEFUL["serviceName"] == manifest("Service")["metadata"]["name"]
     ports = {port["name"]: port["containerPort"] for port in CONTAINER["ports"]}
-    asked = [service["ports"][0]["targetPort"], *(rule["port"] for rule in policy["ingress"][0]["ports"])]
-    asked += [CONTAINER[f"{kind}Probe"]["httpGet"]["port"] for kind in ("liveness", "readiness")]
-    assert set(asked) == set(ports)
+    used = [service["ports"][0]["targetPort"], *(rule["port"] for rule in policy["ingress"][0]["ports"])]
+    used += [CONTAINER[f"{kind}Probe"]["httpGet"]["port"] for kind in ("liveness", "readiness")]
+    assert set(used) == set(ports)
     assert ports == {"http": 9979}
 
 
-def test_never_two_exporters_at_a_time() -> None:
+def test_stateful_set_has_one_replica() -> None:
     assert STATEFUL["replicas"] == 1
 
 
-def test_the_pod_may_do_nothing_but_serve_and_keep() -> None:
+def test_pod_is_locked_down() -> None:
     pod, container = POD["securityContext"], CONTAINER["securityContext"]
     assert pod["runAsNonRoot"] is True
     assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -147,9 +152,9 @@ def patched(manifest: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, 
     """Apply a JSON patch to a manifest."""
     whole = copy.deepcopy(manifest)
     for step in patch:
-        *way, last = step["path"].strip("/").split("/")
+        *parents, last = step["path"].strip("/").split("/")
         place: Any = whole
-        for name in way:
+        for name in parents:
             place = place[int(name) if isinstance(place, list) else name]
         if step["op"] == "remove":
             del place[last]
@@ -161,7 +166,7 @@ def patched(manifest: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, 
     return whole
 
 
-def test_a_second_pod_stands_by_on_another_machine_and_keeps_nothing() -> None:
+def test_standby_overlay_runs_two_pods_on_different_nodes() -> None:
     content = yaml.safe_load((KUBERNETES / "standby/kustomization.yaml").read_text(encoding="utf-8"))
     (change,) = content["patches"]
     base = manifest("StatefulSet")
@@ -180,22 +185,22 @@ def test_a_second_pod_stands_by_on_another_machine_and_keeps_nothing() -> None:
     assert files["AIRCALL_STORAGE_URL_FILE"] == f"{mounted['credential']}/storage-url"
 
 
-def test_the_image_is_this_version() -> None:
+def test_container_image_has_this_version() -> None:
     assert CONTAINER["image"] == f"aircall-exporter:{VERSION}"
 
 
 @pytest.mark.parametrize("file", sorted(KUBERNETES.glob("*/aircall.yml")), ids=lambda file: file.parent.name)
-def test_settings_can_be_read(file: Path) -> None:
+def test_configuration_of_each_overlay_is_valid(file: Path) -> None:
     load(str(file), {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"})
 
 
-def test_what_the_pod_starts_runs_with_what_is_mounted(tmp_path: Path) -> None:
-    """With every volume as a directory, and probes that are answered."""
+def test_container_command_runs_with_the_mounted_volumes(tmp_path: Path) -> None:
+    """Each volume is a directory, and the probes succeed."""
     mounts = {mount["mountPath"]: tmp_path / mount["name"] for mount in CONTAINER["volumeMounts"]}
     volumes = {volume["name"] for volume in (*POD["volumes"], *({"name": "data"},))}
     assert {mount["name"] for mount in CONTAINER["volumeMounts"]} == volumes
 
-    def here(text: str) -> str:
+    def in_directory(text: str) -> str:
         return re.sub("|".join(mounts), lambda found: str(mounts[found[0]]), text)
 
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
@@ -205,10 +210,10 @@ def test_what_the_pod_starts_runs_with_what_is_mounted(tmp_path: Path) -> None:
         (tmp_path / "settings/aircall.yml").write_bytes((KUBERNETES / "exporter/aircall.yml").read_bytes())
         (tmp_path / "credential/api-id").write_text(aircall.api_id, encoding="utf-8")
         (tmp_path / "credential/api-token").write_text(aircall.api_token, encoding="utf-8")
-        environ = {each["name"]: here(each["value"]) for each in CONTAINER["env"]}
+        environ = {each["name"]: in_directory(each["value"]) for each in CONTAINER["env"]}
         environ["AIRCALL_BASE_URL"] = aircall.base_url
-        with process(*map(here, CONTAINER["args"]), **environ) as exporter:
+        with process(*map(in_directory, CONTAINER["args"]), **environ) as exporter:
             for kind in ("liveness", "readiness"):
                 path = CONTAINER[f"{kind}Probe"]["httpGet"]["path"]
-                eventually(lambda path=path: requests.get(exporter.url + path, timeout=10).ok)
+                eventually(partial(succeeds, exporter.url + path))
     assert (tmp_path / "data/archive.sqlite").exists()

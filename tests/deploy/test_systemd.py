@@ -1,4 +1,4 @@
-"""The systemd unit, by systemd's own tools, and what it runs."""
+"""The systemd unit: systemd-analyze accepts it, and its command runs."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ from tests.support.stack import ROOT, program
 UNIT = ROOT / "deploy/systemd/aircall-exporter.service"
 INSTALLED = "/opt/aircall-exporter/bin/aircall-exporter"
 EXPOSED_AT_MOST = 15
-"""Tenths of systemd's exposure level; its "OK" ends at 50, and what is left here is the network."""
+"""Tenths of systemd's exposure level, which it calls "OK" up to 50. Access to the network remains."""
 
 
 @pytest.fixture
@@ -39,17 +39,17 @@ def analyze(*arguments: str) -> str:
     return done.stdout + done.stderr if done.returncode or arguments[0] == "verify" else ""
 
 
-def test_systemd_finds_nothing_wrong(unit: Path) -> None:
+def test_unit_is_accepted_by_systemd_analyze(unit: Path) -> None:
     assert analyze("verify", "--man=no", "--recursive-errors=no", str(unit)) == ""
 
 
-def test_the_service_may_do_little(unit: Path) -> None:
+def test_unit_has_a_low_exposure_level(unit: Path) -> None:
     assert (
         analyze("security", "--offline=yes", f"--threshold={EXPOSED_AT_MOST}", "--no-pager", str(unit)) == ""
     )
 
 
-def test_what_it_starts_reads_the_credential_from_where_systemd_puts_it(tmp_path: Path) -> None:
+def test_unit_command_reads_the_credential_from_systemd(tmp_path: Path) -> None:
     config, credentials, state = tmp_path / "etc", tmp_path / "credentials", tmp_path / "state"
     lines = UNIT.read_text(encoding="utf-8").replace("/etc/%N", str(config)).replace("%N", "aircall-exporter")
     settings = lines.replace("%d", str(credentials)).replace("%S", str(state))
@@ -61,11 +61,11 @@ def test_what_it_starts_reads_the_credential_from_where_systemd_puts_it(tmp_path
         config.mkdir()
         (config / "aircall.yml").touch()
         credentials.mkdir()
-        given = {"api-id": aircall.api_id, "api-token": aircall.api_token}
+        values = {"api-id": aircall.api_id, "api-token": aircall.api_token}
         for name, source in re.findall(r"^LoadCredential=(.+?):(.+)$", settings, re.MULTILINE):
             assert Path(source).parent == config
-            (credentials / name).write_text(given.pop(name), encoding="utf-8")
-        assert not given
+            (credentials / name).write_text(values.pop(name), encoding="utf-8")
+        assert not values
         program_, *arguments = command.split()
         assert program_ == INSTALLED
         with process(*arguments, **environ, AIRCALL_BASE_URL=aircall.base_url) as exporter:

@@ -1,10 +1,11 @@
-"""What is thrown at each target: bytes, nearly good JSON and YAML, and what is known to be awkward."""
+"""Inputs of each target: bytes, nearly valid JSON and YAML, and values at the limits."""
 
 import json
 import os
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 from hypothesis import strategies as st
 
 from exporter.aircall.events import EVENTS
@@ -20,14 +21,14 @@ KEYS = [
     "recording", "voicemail", "assigned_to", "users", "numbers", "teams", "calls", "call",
     "availability", "time_zone", "language", "digits", "country", "meta", "next_page_link",
 ]  # fmt: skip
-AWKWARD: list[Any] = [
+EDGE_CASES: list[Any] = [
     -1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**100, 1e308, -0.0, "", "\x00", "\ud800", "0", "1e400",
     "2026-11-23", "20120-01-02T09:01:58.000Z", "inbound", "outbound", "initial", "answered", "done",
     "anonymous", "https://api.aircall.io/v1/calls?page=2", 1_780_000_000, 253_402_300_800,
 ]  # fmt: skip
 
 text = st.text(st.characters(codec=None, exclude_categories=()), max_size=12)
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | text | st.sampled_from(AWKWARD)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | text | st.sampled_from(EDGE_CASES)
 values = st.recursive(
     scalars,
     lambda inner: (
@@ -45,8 +46,8 @@ CALL: dict[str, Any] = {
 
 objects = st.dictionaries(st.sampled_from(KEYS), values, max_size=14) | st.dictionaries(
     st.sampled_from([*CALL]), values, max_size=3
-).map(lambda spoiled: CALL | spoiled)
-"""Some of whose fields may be anything; every other one is nearly a call."""
+).map(lambda changed: CALL | changed)
+"""Objects with any fields, and calls of which some fields have other values."""
 
 
 def as_json(value: Any) -> bytes:
@@ -71,7 +72,7 @@ def pages(draw: st.DrawFn, *lists: str) -> bytes:
 
 
 def yaml_of(keys: list[str]) -> st.SearchStrategy[bytes]:
-    """Files that hold some of these keys, and text that is nearly YAML."""
+    """Return files with some of these keys, and text that is nearly YAML."""
     characters = st.sampled_from(
         [*"{}[]:,-&*!|>'\"%@`#?\n\t ~=<", "a: ", "&a ", "*a", "!!int ", "<<: ", "\n  "]
     )
@@ -81,17 +82,17 @@ def yaml_of(keys: list[str]) -> st.SearchStrategy[bytes]:
         lambda each: st.lists(each, max_size=3) | st.dictionaries(st.sampled_from(inner), each, max_size=4),
         max_leaves=12,
     )
-    good = st.dictionaries(st.sampled_from(keys), nested, max_size=4).map(as_json)
-    bad = st.lists(characters | st.sampled_from(inner) | text, max_size=25).map(
+    valid = st.dictionaries(st.sampled_from(keys), nested, max_size=4).map(as_json)
+    invalid = st.lists(characters | st.sampled_from(inner) | text, max_size=25).map(
         lambda parts: "".join(parts).encode("utf-8", "surrogatepass")
     )
-    return good | bad | st.binary(max_size=200)
+    return valid | invalid | st.binary(max_size=200)
 
 
-def names(kind: type) -> list[str]:
-    """Yield a file's keys, and those of its sections."""
+def names(kind: type[msgspec.Struct]) -> list[str]:
+    """Return the keys of a file, and those of its sections."""
     found = list(kind.__struct_fields__)
-    for default in kind.__struct_defaults__:
+    for default in (field.default for field in msgspec.structs.fields(kind)):
         found += getattr(default, "__struct_fields__", ())
     return [*found, "cert_file", "key_file", "client_ca_file", "min_version"]
 

@@ -1,4 +1,4 @@
-"""Everything that reads what others wrote, as functions of bytes that raise nothing but what is foreseen."""
+"""Everything that parses external data, as functions of bytes that raise only if there is a fault."""
 
 import json
 from collections.abc import Callable
@@ -46,11 +46,11 @@ REQUESTS: tuple[Request, ...] = (
 )
 
 _FILE = Path(mkdtemp()) / "fuzzed.yml"
-_KNOWN = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
+_CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
 
 
 def answers(data: bytes) -> None:
-    """As an answer to each request that the exporter makes."""
+    """Decode as a response to each request that the exporter sends."""
     for request in REQUESTS:
         with suppress(InvalidResponseError):
             request.decode(data)
@@ -60,17 +60,22 @@ def calls(data: bytes) -> None:
     """Decode as calls, with their details and their rows in the archive."""
     with suppress(InvalidResponseError):
         for read in decode_calls(data).items:
-            told(read)
+            check_call(read)
 
 
-def told(read: CallWithDetails) -> None:
+def check_call(read: CallWithDetails) -> None:
+    """Check the figures of a call, and that its rows can be stored."""
     call, details = read.call, read.details
     assert min(call.duration, call.talk_time, call.time_to_answer) >= 0
     assert call.phase in ("initial", "answered", "done")
     assert call.outcome in ("answered", "missed", "unanswered")
     assert isinstance(call.waiting, bool)
     record = CallRecord(call, details, "full")
-    for row in ([call_row(record, Callers(None, False), 0)], tag_rows([record]), comment_rows([record])):
+    for row in (
+        [call_row(record, Callers(None, frozenset()), 0)],
+        tag_rows([record]),
+        comment_rows([record]),
+    ):
         for value in (value for columns in row for value in columns.values()):
             assert not isinstance(value, int) or abs(value) < 2**63
             assert not isinstance(value, str) or _can_be_stored(value)
@@ -82,21 +87,21 @@ def _can_be_stored(text: str) -> bool:
 
 
 def events(data: bytes) -> None:
-    """As what a webhook is sent."""
+    """Decode as the body of a webhook."""
     with suppress(InvalidResponseError):
         delivery = Delivery(data)
         assert isinstance(delivery.token, str)
         assert isinstance(delivery.dedup_key, int)
         event = delivery.event()
         if event and event.call:
-            told(event.call)
+            check_call(event.call)
 
 
 def next_page_link(data: bytes) -> None:
-    """As the link to the next page."""
+    """Follow as the link to the next page."""
     link = data.decode("utf-8", "replace")
-    asking = paginate(endpoints.teams(), lambda page, at: None)
-    first = next(asking)
+    pages = paginate(endpoints.teams(), lambda page, at: None)
+    first = next(pages)
     try:
         page = decode_page(
             json.dumps({"teams": [], "meta": {"next_page_link": link}}).encode(), "teams", Team
@@ -105,37 +110,37 @@ def next_page_link(data: bytes) -> None:
         assert len(link) > MAX_LINK_LENGTH
         return
     with suppress(StopIteration):
-        assert asking.send(Response(page, 0.0)).path == first.path
+        assert pages.send(Response(page, 0.0)).path == first.path
 
 
 def headers(data: bytes) -> None:
-    """As each header of Aircall's that is read."""
+    """Parse as each header of Aircall's responses."""
     text = data.decode("latin-1")
     names = ("Limit", "Remaining", "Reset")
     read_headers({f"X-AircallApi-{name}": text for name in names} | {"Retry-After": text, "Date": text})
 
 
 def configuration(data: bytes) -> None:
-    """As a configuration file."""
-    _one_line(load, data)
+    """Load as a configuration file."""
+    _load(load, data)
 
 
 def web_configuration(data: bytes) -> None:
-    """As a file of --web.config.file."""
-    _one_line(load_web_config, data)
+    """Load as a file of --web.config.file."""
+    _load(load_web_config, data)
 
 
-def _one_line(read: Callable[..., object], data: bytes) -> None:
+def _load(read: Callable[..., object], data: bytes) -> None:
     _FILE.write_bytes(data)
     try:
-        read(str(_FILE), *([_KNOWN] if read is load else []))
+        read(str(_FILE), *([_CREDENTIAL] if read is load else []))
     except ConfigError as error:
         assert "\n" not in str(error)
         assert len(str(error)) < 2000
 
 
 def query(data: bytes) -> None:
-    """As the query of a search."""
+    """Parse as the query of a search."""
     items = parse_qsl(data.decode("utf-8", "replace"), keep_blank_values=True)
     try:
         read_query(items, 1_780_000_000.0)
@@ -144,7 +149,7 @@ def query(data: bytes) -> None:
 
 
 def texts(data: bytes) -> None:
-    """As a duration, and as a caller's number."""
+    """Parse as a duration, and as a caller's number."""
     text = data.decode("utf-8", "replace")
     digits_only(text)
     with suppress(ValueError):

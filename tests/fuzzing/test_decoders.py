@@ -1,6 +1,6 @@
-"""Whatever others write is read, or refused by an error of our own, and no good object is lost.
+"""Everything that parses external data, with generated input.
 
-More of it by hand: FUZZ_EXAMPLES=100000 pytest tests/fuzzing/test_decoders.py
+More examples, by hand: FUZZ_EXAMPLES=100000 pytest tests/fuzzing/test_decoders.py
 """
 
 import json
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.decoding import decode_page
-from exporter.aircall.models import Availability, Call, Number, Team, User
+from exporter.aircall.models import Availability, Call, Number, Page, Team, User
 from tests.fuzzing.inputs import EXAMPLES, INPUTS, KEYS, as_json, values
 from tests.fuzzing.targets import TARGETS, Target
 
-GOOD: dict[str, tuple[type, dict[str, Any]]] = {
+VALID: dict[str, tuple[type[Any], dict[str, Any]]] = {
     "calls": (Call, {"id": 1, "direction": "inbound", "status": "initial", "started_at": 1_780_000_000}),
     "users": (User, {"id": 1, "name": "Ada"}),
     "teams": (Team, {"id": 1, "users": [{"id": 2}]}),
@@ -26,29 +26,29 @@ GOOD: dict[str, tuple[type, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
-def test_nothing_is_raised_but_what_is_foreseen(target: Target) -> None:
+def test_target_with_any_input_raises_only_expected_errors(target: Target) -> None:
     @settings(max_examples=EXAMPLES)
     @given(INPUTS[target])
-    def thrown(data: bytes) -> None:
+    def check(data: bytes) -> None:
         target(data)
 
-    thrown()
+    check()
 
 
-@pytest.mark.parametrize("key", GOOD)
-def test_the_good_objects_of_a_page_are_all_read(key: str) -> None:
-    kind, good = GOOD[key]
+@pytest.mark.parametrize("key", VALID)
+def test_decode_page_with_malformed_objects_returns_all_valid_ones(key: str) -> None:
+    kind, valid = VALID[key]
     others = st.lists(values | st.dictionaries(st.sampled_from(KEYS), values, max_size=8), max_size=3)
 
     @settings(max_examples=EXAMPLES)
     @given(others, others, st.dictionaries(st.text("zyx", min_size=1), values, max_size=3))
-    def thrown(before: list[Any], behind: list[Any], more: dict[str, Any]) -> None:
-        listed = [*before, good | more, *behind]
-        page = decode_page(as_json({key: listed}), key, kind)
+    def check(before: list[Any], after: list[Any], more: dict[str, Any]) -> None:
+        listed = [*before, valid | more, *after]
+        page: Page[Any] = decode_page(as_json({key: listed}), key, kind)
         assert page.malformed + len(page.items) == len(listed)
-        assert decode_page(as_json({key: [good]}), key, kind).items[0] in page.items
+        assert decode_page(as_json({key: [valid]}), key, kind).items[0] in page.items
         if key == "calls":
             read = decode_calls(json.dumps({key: listed}, ensure_ascii=False).encode("utf-8", "replace"))
             assert len(read.items) == len(page.items)
 
-    thrown()
+    check()

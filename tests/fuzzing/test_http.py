@@ -1,4 +1,4 @@
-"""The web side under fire: the calls API by its own description, and every path by whatever comes."""
+"""The web server with generated requests: the calls API by its description, and all paths with any bytes."""
 
 import re
 import socket
@@ -29,13 +29,13 @@ CHECKS = [
     checks.response_schema_conformance,
     checks.content_type_conformance,
 ]
-"""Times, cursors and texts are more than a schema can say: 400 to what fits it is no failure."""
+"""A response of 400 to a request that fits the schema is valid: a schema describes no times and cursors."""
 
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Run an exporter with some calls, which does not know that the account is simulated."""
-    directory = tmp_path_factory.mktemp("fired-at")
+    directory = tmp_path_factory.mktemp("fuzzed")
     account = SimulatedAccount(users=6, calls_per_hour=200, start=time.time() - 3600)
     archive, web = Archive(sqlite_url(str(directory))), WebConfigReloader(with_password(directory))
     served = {"rate_limit": 100_000}
@@ -44,23 +44,24 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         account, archive=archive, web=web, api=True, admin=True, served=served, webhook=webhook
     ) as one:
         one.until_ready()
-        eventually(lambda: found(one))
+        eventually(lambda: call_ids(one))
         yield one
 
 
-def found(one: Running) -> list[int]:
+def call_ids(one: Running) -> list[int]:
+    """Return the ids of the calls of the last day."""
     answer = requests.get(f"{one.url}/api/v1/calls", {"from": "1d"}, auth=USER, timeout=10)
     return [call["id"] for call in answer.json().get("calls", ())]
 
 
 @pytest.fixture(autouse=True)
-def nothing_breaks(one: Running, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever is thrown, the exporter goes on, and has logged no error."""
+def _no_error(one: Running, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Check after each test that the exporter still serves, and has logged no error."""
     with structlog.testing.capture_logs() as logged:
         yield
     assert not [line for line in logged if line["log_level"] in ("error", "critical")]
     assert requests.get(f"{one.url}/metrics", auth=USER, timeout=10).status_code == 200
-    assert found(one)
+    assert call_ids(one)
     assert not [line for line in caplog.records if line.levelname in ("ERROR", "CRITICAL")]
 
 
@@ -68,26 +69,26 @@ PATHS = ["/api/v1/calls", "/api/v1/calls/{id}/recording", "/api/v1/calls/{id}/vo
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_api_is_as_its_description_says(one: Running, path: str) -> None:
+def test_calls_api_with_any_request_matches_its_description(one: Running, path: str) -> None:
     description = requests.get(f"{one.url}/api/v1/openapi.json", auth=USER, timeout=10).json()
     operation = schemathesis.openapi.from_dict(description)[path]["GET"]
-    some = settings(
+    limits = settings(
         max_examples=EXAMPLES,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
         deadline=None,
     )
 
-    @some
+    @limits
     @given(st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in schemathesis.GenerationMode)))
-    def asked(case: schemathesis.Case) -> None:
+    def check(case: schemathesis.Case) -> None:
         answer = case.call(base_url=one.url, auth=USER, allow_redirects=False, timeout=20)
-        if answer.text != "Not Found":  # a path that no route takes, such as one with a line's end in it
+        if answer.text != "Not Found":  # a path that no route takes, such as one with a line break
             case.validate_response(answer, checks=CHECKS)
-        refused = case.call(base_url=one.url, timeout=20, headers={"Authorization": ""})
-        assert refused.status_code in (401, 400, 431)
+        unauthenticated = case.call(base_url=one.url, timeout=20, headers={"Authorization": ""})
+        assert unauthenticated.status_code in (401, 400, 431)
 
-    asked()
+    check()
 
 
 WORDS = b"""
@@ -99,15 +100,15 @@ PIECES = [*WORDS.split(), b" ", b"\r\n", b"\0"]
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=8), max_size=30).map(b"".join))
-def test_no_bytes_get_past_the_password(one: Running, sent: bytes) -> None:
+def test_server_with_any_bytes_requires_the_password(one: Running, sent: bytes) -> None:
     host, port = one.url.removeprefix("http://").split(":")
-    said = b""
+    received = b""
     with socket.create_connection((host, int(port)), timeout=20) as client, suppress(ConnectionError):
         client.sendall(sent + b"\r\n\r\n")
         client.shutdown(socket.SHUT_WR)
         while more := client.recv(2**16):
-            said += more
-    assert set(re.findall(rb"HTTP/1\.1 (\d{3})", said)) <= {b"400", b"401", b"403", b"431", b"100"}
+            received += more
+    assert set(re.findall(rb"HTTP/1\.1 (\d{3})", received)) <= {b"400", b"401", b"403", b"431", b"100"}
 
 
 BODIES = {
@@ -118,17 +119,17 @@ BODIES = {
 
 
 @pytest.mark.parametrize("path", BODIES)
-def test_no_body_harms(one: Running, path: str) -> None:
+def test_server_with_any_body_returns_no_server_error(one: Running, path: str) -> None:
     kind, bodies = BODIES[path]
 
     @settings(max_examples=EXAMPLES)
     @given(bodies | st.binary(max_size=100))
-    def sent(body: bytes) -> None:
+    def check(body: bytes) -> None:
         headers = {"Content-Type": kind}
         answer = requests.post(one.url + path, data=body, headers=headers, auth=USER, timeout=20)
         assert answer.status_code in (200, 400, 401, 403, 404)
 
-    sent()
+    check()
 
 
 HEADERS = ["Accept", "Accept-Encoding", "Authorization", "Origin", "If-None-Match", "Range"]
@@ -137,14 +138,14 @@ KNOWN = ["gzip", "q=", ";", ",", "*/*", "application/openmetrics-text", "version
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_no_header_harms(one: Running, header: str) -> None:
+def test_server_with_any_header_returns_the_page(one: Running, header: str) -> None:
     @settings(max_examples=EXAMPLES)
     @given(st.lists(st.sampled_from(KNOWN) | st.text(CHARACTERS, max_size=40), max_size=6).map("".join))
-    def sent(value: str) -> None:
+    def check(value: str) -> None:
         headers = {header: value.strip().encode("latin-1")}
         auth = None if header == "Authorization" else USER
         for path in ("/metrics", "/api/v1/calls?from=1h"):
             answer = requests.get(one.url + path, headers=headers, auth=auth, timeout=10)
             assert answer.status_code == (401 if auth is None else 200)
 
-    sent()
+    check()

@@ -1,9 +1,6 @@
-"""Who hears of what, and what stays silent because of what, asked of the real Alertmanager."""
+"""Routes and inhibition of alerts in a real Alertmanager."""
 
 import re
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,10 @@ from typing import Any
 import pytest
 import requests
 import yaml
+
+from harness.addresses import free_address
+from tests.support.running import eventually
+from tests.support.stack import served
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "prometheus/alertmanager.yml"
@@ -25,7 +26,7 @@ Labels = dict[str, str]
 
 
 def known_labels() -> set[str]:
-    """Collect the labels that alerts have, as the rules' unit tests see them."""
+    """Return the labels that alerts have in the unit tests of the rules."""
     return {"alertname"} | {
         label
         for file in (ROOT / "prometheus/tests").glob("*.yml")
@@ -37,61 +38,40 @@ def known_labels() -> set[str]:
 
 
 def labels_of(alert: str, instance: str) -> Labels:
-    """Turn `AircallDataStale/warning dataset=calls` into the labels that the rule sets on that alert."""
+    """Return the labels of an alert such as `AircallDataStale/warning dataset=calls`."""
     head, *pairs = alert.split()
     name, _, severity = head.partition("/")
-    static = next(
+    of_the_rule = next(
         rule["labels"]
         for rule in ALERTS
         if rule["alert"] == name and severity in ("", rule["labels"]["severity"])
     )
-    about = dict(pair.split("=") for pair in pairs)
-    return {"alertname": name, "job": "aircall", "instance": instance, **static, **about}
+    others = dict(pair.split("=") for pair in pairs)
+    return {"alertname": name, "job": "aircall", "instance": instance, **of_the_rule, **others}
 
 
 @pytest.fixture(scope="module")
 def alertmanager(alertmanager_binary: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    process = subprocess.Popen(
-        [
-            alertmanager_binary,
-            f"--config.file={FILE}",
-            f"--storage.path={tmp_path_factory.mktemp('alertmanager')}",
-            f"--web.listen-address={address}",
-            "--cluster.listen-address=",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(lambda: answers(f"http://{address}/-/ready"), "Alertmanager is ready")
+    address = free_address()
+    with served(
+        alertmanager_binary,
+        f"--config.file={FILE}",
+        "--storage.path=data",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+        directory=tmp_path_factory.mktemp("alertmanager"),
+        ready=f"http://{address}/-/ready",
+    ):
         yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).ok
-    except requests.ConnectionError:
-        return False
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s without success: {what}"
-        time.sleep(0.05)
 
 
 def test_alertmanager_accepts_the_configuration(amtool: Callable[..., str]) -> None:
     amtool("check-config", FILE)
 
 
-def test_the_commented_receivers_and_routes_work(amtool: Callable[..., str], tmp_path: Path) -> None:
+def test_alertmanager_accepts_the_commented_receivers_and_routes(
+    amtool: Callable[..., str], tmp_path: Path
+) -> None:
     text = re.sub(r"^( *)#( *(?:- )?\w+:.*)$", r"\1\2", FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     without_teams, _, _ = text.partition("    msteamsv2_configs:")  # Alertmanager 0.28; Debian's may be older
     file = tmp_path / "alertmanager.yml"
@@ -123,18 +103,18 @@ def test_the_commented_receivers_and_routes_work(amtool: Callable[..., str], tmp
         ("AircallMalformedObjects kind=call", "digest"),
     ],
 )
-def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str) -> None:
+def test_alert_is_routed_to_its_receiver(amtool: Callable[..., str], alert: str, receiver: str) -> None:
     labels = [f"{name}={value}" for name, value in labels_of(alert, "exporter").items()]
     assert amtool("config", "routes", "test", f"--config.file={FILE}", *labels).split() == [receiver]
 
 
 @pytest.mark.parametrize(
-    ("firing", "silenced"),
+    ("firing", "inhibited"),
     [
         pytest.param(
             ["AircallExporterDown"],
             ["AircallDataStale/warning dataset=users", "AircallThrottled", "AircallTeamOverSLA team_id=10"],
-            id="exporter-down-silences-all-else",
+            id="exporter down suppresses all others",
         ),
         pytest.param(
             ["AircallUnreachable"],
@@ -143,12 +123,12 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
                 "AircallDataMissing dataset=teams",
                 "AircallNobodyAvailable/critical number_id=7",
             ],
-            id="unreachable-silences-stale-data-and-the-board",
+            id="unreachable suppresses stale data and the dashboard",
         ),
         pytest.param(
             ["AircallCredentialRejected"],
             ["AircallUnreachable", "AircallDataStale/warning dataset=teams", "AircallTeamOverSLA team_id=10"],
-            id="rejected-credential-is-the-cause",
+            id="rejected credential suppresses its consequences",
         ),
         pytest.param(
             ["AircallDataStale/warning dataset=availabilities"],
@@ -158,12 +138,12 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
                 "AircallUserStateTooLong user_id=1",
                 "AircallNumberAverageCallDurationHigh number_id=7",
             ],
-            id="stale-live-data-silence-the-board",
+            id="stale live data suppresses alerts about calls",
         ),
         pytest.param(
             ["AircallDataStale/warning dataset=users", "AircallCallerWaitingTooLong/critical number_id=7"],
             [],
-            id="stale-users-do-not",
+            id="stale users suppress nothing",
         ),
         pytest.param(
             [
@@ -171,7 +151,7 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
                 "AircallCallerWaitingTooLong/warning number_id=8",
             ],
             ["AircallCallerWaitingTooLong/warning number_id=7"],
-            id="critical-silences-warning-of-the-same-number",
+            id="critical suppresses the warning for the same number",
         ),
         pytest.param(
             [
@@ -179,7 +159,7 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
                 "AircallUserStateTooLong user_id=1 kpi=in_call",
             ],
             ["AircallTeamMissedShareHigh/warning team_id=10"],
-            id="critical-silences-warning-of-the-same-team",
+            id="critical suppresses the warning for the same team",
         ),
         pytest.param(
             [
@@ -187,7 +167,7 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
                 "AircallCallerWaitingTooLong/critical number_id=8",
             ],
             ["AircallCallerWaitingTooLong/critical number_id=7"],
-            id="nobody-there-explains-waiting",
+            id="no signed-in user suppresses long waits",
         ),
         pytest.param(
             [
@@ -195,17 +175,17 @@ def test_an_alert_reaches(amtool: Callable[..., str], alert: str, receiver: str)
                 "AircallCallerWaitingTooLong/critical number_id=7",
             ],
             [],
-            id="all-users-busy-does-not-hide-a-long-wait",
+            id="busy users suppress no long wait",
         ),
     ],
 )
-def test_an_alert_is_silenced_by_its_cause(
-    alertmanager: str, request: pytest.FixtureRequest, firing: list[str], silenced: list[str]
+def test_alert_whose_cause_fires_is_suppressed(
+    alertmanager: str, request: pytest.FixtureRequest, firing: list[str], inhibited: list[str]
 ) -> None:
-    here = request.node.callspec.id
-    suppressed = [labels_of(alert, here) for alert in silenced]
-    active = [labels_of(alert, here) for alert in firing]
-    active += [labels_of(alert, f"{here}, another company {n}") for n, alert in enumerate(silenced)]
+    instance = request.node.callspec.id
+    suppressed = [labels_of(alert, instance) for alert in inhibited]
+    active = [labels_of(alert, instance) for alert in firing]
+    active += [labels_of(alert, f"{instance}, another company {n}") for n, alert in enumerate(inhibited)]
     alerts = [{"labels": labels} for labels in active + suppressed]
     requests.post(f"{alertmanager}/api/v2/alerts", json=alerts, timeout=5).raise_for_status()
 
@@ -219,10 +199,10 @@ def test_an_alert_is_silenced_by_its_cause(
             labels in by_state["suppressed"] for labels in suppressed
         )
 
-    wait_for(as_expected, f"{firing} heard, {silenced} silenced")
+    eventually(as_expected)
 
 
-def test_inhibition_and_routes_speak_of_alerts_and_labels_that_exist() -> None:
+def test_inhibition_and_routes_use_alerts_and_labels_that_exist() -> None:
     names = {alert["alert"] for alert in ALERTS}
     matchers = [
         matcher
@@ -231,7 +211,7 @@ def test_inhibition_and_routes_speak_of_alerts_and_labels_that_exist() -> None:
     ]
     matchers += re.findall(r"^ *- matchers: \[(.*)\]", FILE.read_text(encoding="utf-8"), re.MULTILINE)
     for matcher in matchers:
-        label, _, value = re.match(r'(\w+)(=~|!=|!~|=)"(.*)"$', matcher).groups()  # type: ignore[union-attr]
+        ((label, value),) = re.findall(r'^(\w+)(?:=~|!=|!~|=)"(.*)"$', matcher)
         assert label in known_labels(), matcher
         if label == "alertname":
             assert set(value.split("|")) <= names, matcher

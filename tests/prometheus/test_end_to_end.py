@@ -1,8 +1,9 @@
-"""From the simulated account to a phone that buzzes, by way of a real Prometheus and a real Alertmanager."""
+"""From the simulated account to a notification, through a real Prometheus and a real Alertmanager."""
 
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,11 @@ from tests.support.running import eventually
 from tests.support.stack import Stack, program, stack, stage_a_busy_moment
 
 
+def has_value(stack: Stack, expression: str, expected: float) -> bool:
+    """Return whether the value is the expected one. No series counts as 0."""
+    return (stack.value(expression) or 0) == expected
+
+
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Stack]:
     """Run the stack with a conversation, a waiting caller, finished calls and a webhook."""
@@ -26,14 +32,14 @@ def busy() -> Iterator[Stack]:
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_every_family_comes_back_through_promql(busy: Stack, family: Any) -> None:
+def test_family_is_returned_by_promql(busy: Stack, family: Any) -> None:
     suffix = "_count" if family.kind in ("histogram", "summary") else ""
-    found = busy.query(family.name + suffix)
-    assert found
-    assert set(family.labels) | {"__name__", "job", "instance"} >= set(found[0]["metric"])
+    series = busy.query(family.name + suffix)
+    assert series
+    assert set(family.labels) | {"__name__", "job", "instance"} >= set(series[0]["metric"])
 
 
-UNREAD = "there until a dataset has been read for the first time"
+UNREAD = "it exists until a dataset has been fetched for the first time"
 MAY_BE_EMPTY = {
     "dataset:aircall_poll_interval_seconds:unread": UNREAD,
     "company:aircall_number_names:unread": UNREAD,
@@ -41,7 +47,7 @@ MAY_BE_EMPTY = {
 
 
 @pytest.mark.parametrize("name", sorted(RECORDED - MAY_BE_EMPTY.keys()))
-def test_every_recording_rule_brings_data(busy: Stack, name: str) -> None:
+def test_recording_rule_returns_data(busy: Stack, name: str) -> None:
     eventually(lambda: busy.query(name))
 
 
@@ -49,29 +55,30 @@ def test_every_recording_rule_brings_data(busy: Stack, name: str) -> None:
     "name",
     ["aircall_api_requests_total", "aircall_api_request_duration_seconds_count", "aircall_polls_total"],
 )
-def test_what_the_exporter_counts_of_itself_comes_back_too(busy: Stack, name: str) -> None:
+def test_metric_about_the_exporter_is_returned_by_promql(busy: Stack, name: str) -> None:
     assert busy.query(name)
     assert busy.value("aircall_api_throttled_total") == 0
 
 
-def test_the_values_are_the_accounts(busy: Stack) -> None:
+def test_values_in_prometheus_equal_the_account(busy: Stack) -> None:
     account = busy.exporter.account
     assert busy.value("count(aircall_user_info)") == len(account.users)
     assert busy.value("count(count by (team_id) (aircall_team_users))") == len(account.teams) + 1
     for state in ("available", "in_call"):
         users = sum(account.availability(user) == state for user in account.users)
         expression = f'count(max by (user_id) (aircall_user_availability{{state="{state}"}}) == 1)'
-        eventually(lambda expression=expression, users=users: (busy.value(expression) or 0) == users)
+        eventually(partial(has_value, busy, expression, users))
     assert busy.value('sum(aircall_number_period_calls{outcome="missed"})') == 1
     assert busy.value('sum(aircall_calls_total{direction="outbound",outcome="unanswered"})') == 1
     assert busy.value("max(aircall_number_average_answer_seconds)") == 10
     assert busy.value("max(aircall_user_sla_breached)") == 1
 
 
-def test_a_real_wait_reaches_whoever_is_to_hear_of_it(busy: Stack) -> None:
+def test_alert_for_a_long_wait_is_sent_to_the_receiver(busy: Stack) -> None:
     alert = eventually(
         lambda: busy.notified(alertname="AircallCallerWaitingTooLong", severity="critical"), within=60
     )
+    assert alert
     waiting = busy.query("aircall_queue_calls > 0")[0]["metric"]
     assert alert["status"] == "firing"
     assert alert["labels"]["number"] == waiting["number"]
@@ -81,7 +88,7 @@ def test_a_real_wait_reaches_whoever_is_to_hear_of_it(busy: Stack) -> None:
     assert "#aircallcallerwaitingtoolong" in alert["annotations"]["runbook_url"]
 
 
-def test_promtool_has_nothing_to_say_about_the_metrics(busy: Stack) -> None:
+def test_promtool_check_of_the_metrics_finds_no_problem(busy: Stack) -> None:
     metrics = requests.get(f"{busy.exporter.url}/metrics", timeout=10).content
     done = subprocess.run(
         [program("prometheus", "promtool"), "check", "metrics"],

@@ -1,4 +1,4 @@
-"""Long history in a second store: a real VictoriaMetrics, written to as docs/scaling.md has it."""
+"""Remote write to a real VictoriaMetrics, with the configuration in docs/scaling.md."""
 
 import re
 import tempfile
@@ -12,8 +12,9 @@ import requests
 import yaml
 
 from exporter.simulator.simulation import SimulatedAccount
+from harness.addresses import free_address
 from tests.support.running import eventually
-from tests.support.stack import ROOT, Stack, free_address, program, served, stack, stage_a_busy_moment
+from tests.support.stack import ROOT, Stack, program, served, stack, stage_a_busy_moment
 
 ADDRESS = "http://victoria-metrics:8428"
 DROPPED = {
@@ -25,15 +26,15 @@ EVERYTHING = '{job="aircall"}'
 
 
 class Stores(NamedTuple):
-    """Both stores, and a moment (UNIX seconds) of which Prometheus knows everything."""
+    """Both stores, and a time (UNIX seconds) of which Prometheus has all samples."""
 
     prometheus: str
     victoria: str
     moment: float
 
-    def ask(self, store: str, expression: str) -> dict[frozenset, float]:
+    def query(self, store: str, expression: str) -> dict[frozenset[tuple[str, str]], float]:
         """Return the values at that time by labels."""
-        query = {"query": expression, "time": self.moment}
+        query: dict[str, str | float] = {"query": expression, "time": self.moment}
         answer = requests.get(f"{store}/api/v1/query", params=query, timeout=10).json()
         return {
             frozenset(each["metric"].items()): float(each["value"][1]) for each in answer["data"]["result"]
@@ -41,10 +42,12 @@ class Stores(NamedTuple):
 
 
 def example() -> dict[str, Any]:
+    """Return the configuration in docs/scaling.md."""
     page = (ROOT / "docs/scaling.md").read_text(encoding="utf-8")
     found = re.search(r"```yaml\n(remote_write:.*?)```", page, re.DOTALL)
     assert found
-    return yaml.safe_load(found[1])
+    config: dict[str, Any] = yaml.safe_load(found[1])
+    return config
 
 
 @pytest.fixture(scope="module")
@@ -57,39 +60,45 @@ def stores() -> Iterator[Stores]:
             program("victoria-metrics", "victoria-metrics"),
             f"-httpListenAddr={address}",
             "-storageDataPath=data",
-            "-search.latencyOffset=0s",  # shows the last half minute, too
+            "-search.latencyOffset=0s",  # includes the last half minute
             directory=Path(directory),
             ready=f"http://{address}/health",
         )
         account = SimulatedAccount(users=12, calls_per_hour=0, start=time.time())
         with victoria, stack(account, prometheus_config=config) as started:
             stage_a_busy_moment(started)
-            eventually(lambda: started.value("sum(number:aircall_calls_total:sum)"))  # rules follow scrapes
+            eventually(
+                lambda: started.value("sum(number:aircall_calls_total:sum)")
+            )  # rules are evaluated after scrapes
             moment = next_scrape(started, after=time.time())
             next_scrape(started, after=moment)
             yield Stores(started.prometheus, f"http://{address}", moment)
 
 
 def next_scrape(stack: Stack, after: float) -> float:
+    """Wait for a scrape after that time, and return its time."""
+
     def scraped() -> float | None:
         at = stack.value('timestamp(aircall_up{job="aircall"})')
         return at if at is not None and at > after else None
 
-    return eventually(scraped)
+    at = eventually(scraped)
+    assert at is not None
+    return at
 
 
-def test_every_series_arrives_but_those_of_single_calls(stores: Stores) -> None:
-    ours = stores.ask(stores.prometheus, EVERYTHING)
-    assert {dict(labels)["__name__"] for labels in ours} >= DROPPED
-    wanted = {labels: value for labels, value in ours.items() if dict(labels)["__name__"] not in DROPPED}
-    assert len(wanted) > 500
-    eventually(lambda: stores.ask(stores.victoria, EVERYTHING) == pytest.approx(wanted))
+def test_remote_write_sends_every_series_except_those_of_single_calls(stores: Stores) -> None:
+    values = stores.query(stores.prometheus, EVERYTHING)
+    assert {dict(labels)["__name__"] for labels in values} >= DROPPED
+    expected = {labels: value for labels, value in values.items() if dict(labels)["__name__"] not in DROPPED}
+    assert len(expected) > 500
+    eventually(lambda: stores.query(stores.victoria, EVERYTHING) == pytest.approx(expected))
 
 
-def test_no_callers_number_is_kept_for_years(stores: Stores) -> None:
-    eventually(lambda: stores.ask(stores.victoria, "aircall_queue_calls"))
-    assert stores.ask(stores.prometheus, 'count({caller!=""})')
-    assert not stores.ask(stores.victoria, 'count({caller!=""})')
+def test_remote_write_sends_no_numbers_of_callers(stores: Stores) -> None:
+    eventually(lambda: stores.query(stores.victoria, "aircall_queue_calls"))
+    assert stores.query(stores.prometheus, 'count({caller!=""})')
+    assert not stores.query(stores.victoria, 'count({caller!=""})')
 
 
 @pytest.mark.parametrize(
@@ -104,7 +113,7 @@ def test_no_callers_number_is_kept_for_years(stores: Stores) -> None:
         "sum without (number_id, number) (number:aircall_calls_total:sum)",
     ],
 )
-def test_promql_says_the_same_in_both(stores: Stores, expression: str) -> None:
-    wanted = stores.ask(stores.prometheus, expression)
-    assert wanted
-    eventually(lambda: stores.ask(stores.victoria, expression) == pytest.approx(wanted))
+def test_promql_on_both_stores_returns_the_same_values(stores: Stores, expression: str) -> None:
+    expected = stores.query(stores.prometheus, expression)
+    assert expected
+    eventually(lambda: stores.query(stores.victoria, expression) == pytest.approx(expected))

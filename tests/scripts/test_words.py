@@ -1,4 +1,4 @@
-"""The check for disallowed words finds each of them, and `make check` runs all checks on this repository."""
+"""The check for disallowed words, and the commands that `make check` runs."""
 
 import re
 from pathlib import Path
@@ -46,18 +46,18 @@ RIGHT = (
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_a_disallowed_word_is_found_with_its_line_and_replacement(text: str) -> None:
-    (found,) = check(f"First line.\n{text}")
-    assert found.line == 2
-    assert found.instead
+def test_check_disallowed_word_is_found_with_its_line_and_replacement(text: str) -> None:
+    (finding,) = check(f"First line.\n{text}")
+    assert finding.line == 2
+    assert finding.instead
 
 
 @pytest.mark.parametrize("text", RIGHT)
-def test_correct_uses_are_not_found(text: str) -> None:
+def test_check_correct_text_finds_nothing(text: str) -> None:
     assert not list(check(text))
 
 
-def test_each_place_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_main_checks_the_files_in_each_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("README.md", "Makefile", "exporter/a.py", "docs/b/c.md", "grafana/dashboards/d.json"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def test_each_place_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "README.md:2: found 'seldom', expected rarely" in lines
 
 
-def test_texts_of_each_kind_are_among_the_checked_files() -> None:
+def test_files_include_texts_of_each_kind() -> None:
     names = {str(path.relative_to(ROOT)) for path in files(ROOT)}
     assert {
         "README.md", "CONTRIBUTING.md", "Makefile", ".env.example", "exporter/cli/flags.py", "docs/alerts.md",
@@ -77,7 +77,7 @@ def test_texts_of_each_kind_are_among_the_checked_files() -> None:
     } <= names  # fmt: skip
 
 
-def checks(target: str) -> list[str]:
+def commands(target: str) -> list[str]:
     """Return the commands of a target of the Makefile."""
     rule = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     assert rule
@@ -85,18 +85,10 @@ def checks(target: str) -> list[str]:
 
 
 def test_make_check_runs_every_check() -> None:
-    commands = ["ruff check", "ruff format --check", "mypy", "lint-imports --no-cache", "codespell"]
-    assert checks("check") == [*commands, "python -m scripts.words"]
+    checks = ["ruff check", "ruff format --check", "mypy", "lint-imports --no-cache", "codespell"]
+    assert commands("check") == [*checks, "python -m scripts.words"]
 
 
 def test_pre_commit_runs_make_check() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
     assert re.findall(r"entry: (.+)", hooks) == ["make check"]
-
-
-def test_contributing_names_files_that_exist() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    paths = {*re.findall(r"`((?:exporter|tests|docs|prometheus|grafana|deploy)/[\w./]+)`", text)}
-    paths |= {*re.findall(r"\]\(([\w./]+)\)", text)}
-    assert len(paths) > 25
-    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []

@@ -1,3 +1,5 @@
+"""A server in the place of Aircall."""
+
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -7,7 +9,7 @@ import pytest
 
 
 @pytest.fixture
-def answering() -> Iterator[Callable[[bytes], tuple[str, list[bytes]]]]:
+def serve_response() -> Iterator[Callable[[bytes], tuple[str, list[bytes]]]]:
     """Return a function that starts a server with one response. It returns the address and the requests."""
     with closing(_Servers()) as servers:
         yield servers.start
@@ -17,13 +19,14 @@ class _Servers:
     def __init__(self) -> None:
         self._listeners: list[socket.socket] = []
 
-    def start(self, answer: bytes) -> tuple[str, list[bytes]]:
-        listener, asked = socket.create_server(("127.0.0.1", 0)), []
+    def start(self, response: bytes) -> tuple[str, list[bytes]]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        requests: list[bytes] = []
         self._listeners.append(listener)
-        threading.Thread(target=self._serve, args=(listener, answer, asked), daemon=True).start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+        threading.Thread(target=self._serve, args=(listener, response, requests), daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}", requests
 
-    def _serve(self, listener: socket.socket, answer: bytes, asked: list[bytes]) -> None:
+    def _serve(self, listener: socket.socket, response: bytes, requests: list[bytes]) -> None:
         while True:
             try:
                 connection, _ = listener.accept()
@@ -31,9 +34,9 @@ class _Servers:
                 return
             with connection:
                 try:
-                    asked.append(connection.recv(2**16))
-                    connection.sendall(answer)
-                except OSError:  # had enough
+                    requests.append(connection.recv(2**16))
+                    connection.sendall(response)
+                except OSError:  # the client has disconnected
                     continue
 
     def close(self) -> None:

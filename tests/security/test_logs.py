@@ -1,4 +1,4 @@
-"""Ways in by what is logged: forged lines, a terminal's commands, secrets."""
+"""Log lines with hostile text: line breaks, control characters of terminals, secrets."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ HARMFUL = 'Ada\nts=now level=error msg="all is lost"\r\x1b[2J\x1b]0;title\x07\x9
 
 
 @pytest.fixture(params=["logfmt", "json"])
-def form(request: pytest.FixtureRequest) -> Iterator[LogFormat]:
+def log_format(request: pytest.FixtureRequest) -> Iterator[LogFormat]:
     """Set each log format, and restore the earlier one afterwards."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
@@ -31,33 +31,36 @@ def form(request: pytest.FixtureRequest) -> Iterator[LogFormat]:
     structlog.reset_defaults()
 
 
-def logged(form: LogFormat, capsys: pytest.CaptureFixture[str], **fields: object) -> str:
-    configure_logs("info", form, SETTINGS.secrets)
+def log_line(log_format: LogFormat, capsys: pytest.CaptureFixture[str], **fields: object) -> str:
+    """Log a line with these fields, and return it."""
+    configure_logs("info", log_format, SETTINGS.secrets)
     structlog.get_logger().info("a user is new", **fields)
     return capsys.readouterr().err
 
 
-def test_a_name_forges_no_line_and_commands_no_terminal(
-    form: LogFormat, capsys: pytest.CaptureFixture[str]
+def test_log_line_with_control_characters_is_one_printable_line(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = logged(form, capsys, user=HARMFUL, users=[HARMFUL], error=ValueError(HARMFUL))
-    assert said.endswith("\n")
-    assert said[:-1].isprintable()
-    if form == "json":
-        assert json.loads(said)["user"].startswith("Ada\nts=now")
+    line = log_line(log_format, capsys, user=HARMFUL, users=[HARMFUL], error=ValueError(HARMFUL))
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+    if log_format == "json":
+        assert json.loads(line)["user"].startswith("Ada\nts=now")
 
 
-def test_a_foreign_line_neither(form: LogFormat, capsys: pytest.CaptureFixture[str]) -> None:
-    configure_logs("info", form, SETTINGS.secrets)
+def test_log_line_of_another_library_is_printable_and_redacted(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info", log_format, SETTINGS.secrets)
     logging.getLogger("another.library").warning("about %s and the-token", HARMFUL)
-    said = capsys.readouterr().err
-    assert said[:-1].isprintable()
-    assert "the-token" not in said
+    line = capsys.readouterr().err
+    assert line[:-1].isprintable()
+    assert "the-token" not in line
 
 
 @pytest.mark.parametrize("secret", SETTINGS.secrets)
-def test_no_secret_is_logged_in_whatever_it_is_wrapped(
-    form: LogFormat, capsys: pytest.CaptureFixture[str], secret: str
+def test_log_line_with_a_nested_secret_is_redacted(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str], secret: str
 ) -> None:
     wrapped: tuple[object, ...] = (
         secret,
@@ -68,7 +71,7 @@ def test_no_secret_is_logged_in_whatever_it_is_wrapped(
         OSError(secret),
     )
     for value in wrapped:
-        assert secret not in logged(form, capsys, value=value)
+        assert secret not in log_line(log_format, capsys, value=value)
     try:
         raise ValueError(f"at {secret}")
     except ValueError:
@@ -76,20 +79,20 @@ def test_no_secret_is_logged_in_whatever_it_is_wrapped(
     assert secret not in capsys.readouterr().err
 
 
-def test_short_secret_is_not_redacted_from_other_words(
-    form: LogFormat, capsys: pytest.CaptureFixture[str]
+def test_log_line_with_a_short_secret_is_not_redacted(
+    log_format: LogFormat, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    configure_logs("info", form, ("a", "1234567", "12345678"))
+    configure_logs("info", log_format, ("a", "1234567", "12345678"))
     structlog.get_logger().info("a user is available", number=1234567, text="12345678")
-    said = capsys.readouterr().err
-    assert "a user is available" in said
-    assert "1234567" in said
-    assert "12345678" not in said
+    line = capsys.readouterr().err
+    assert "a user is available" in line
+    assert "1234567" in line
+    assert "12345678" not in line
 
 
-def test_settings_show_no_secret_in_a_traceback_or_a_dump() -> None:
-    shown = (
+def test_settings_in_a_traceback_or_dump_show_no_secret() -> None:
+    texts = (
         f"{SETTINGS!r} {SETTINGS} {SETTINGS.aircall!r} {SETTINGS.storage} {[SETTINGS]} { {'a': SETTINGS} }"
     )
     for secret in ("the-token", "the-password", "the-id"):
-        assert secret not in shown
+        assert secret not in texts

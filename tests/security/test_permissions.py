@@ -1,4 +1,4 @@
-"""The exporter's files are private, and it warns of a secret that all users of the machine can read."""
+"""Test that the exporter's files are private, and the warning about secrets that all users can read."""
 
 import os
 import stat
@@ -22,7 +22,9 @@ def secret(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("mode", "said"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
+@pytest.mark.parametrize(
+    ("mode", "is_readable"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)]
+)
 @pytest.mark.parametrize(
     "content",
     [
@@ -34,17 +36,19 @@ def secret(tmp_path: Path) -> Path:
         "webhook: {{token_file: {secret}}}",
     ],
 )
-def test_files_that_hold_a_secret(tmp_path: Path, secret: Path, content: str, mode: int, said: bool) -> None:
+def test_world_readable_secrets_returns_configured_files_that_others_can_read(
+    tmp_path: Path, secret: Path, content: str, mode: int, is_readable: bool
+) -> None:
     config = tmp_path / "aircall.yml"
     config.write_text(content.format(secret=secret))
-    holds_it = secret if str(secret) in config.read_text() else config
+    holder = secret if str(secret) in config.read_text() else config
     for file in (config, secret):
-        file.chmod(0o644 if file != holds_it else mode)
-    assert world_readable_secrets(str(config), NO_WEB_CONFIG, {}) == [str(holds_it)] * said
+        file.chmod(0o644 if file != holder else mode)
+    assert world_readable_secrets(str(config), NO_WEB_CONFIG, {}) == [str(holder)] * is_readable
 
 
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_files_that_the_environment_names(secret: Path, variable: str) -> None:
+def test_world_readable_secrets_returns_files_named_by_variables(secret: Path, variable: str) -> None:
     secret.chmod(0o644)
     assert world_readable_secrets(None, NO_WEB_CONFIG, {variable: str(secret)}) == [str(secret)]
     secret.chmod(0o400)
@@ -52,15 +56,16 @@ def test_files_that_the_environment_names(secret: Path, variable: str) -> None:
     assert world_readable_secrets(None, NO_WEB_CONFIG, {variable: "/run/secrets/token"}) == []
 
 
-def test_a_key_of_tls(authority: Authority) -> None:
-    web, key = load_web_config(written(authority.directory, {"tls_server_config": TLS})), "server.key"
-    (authority.directory / key).chmod(0o644)
-    assert world_readable_secrets(None, web, {}) == [str(authority.directory / key)]
-    (authority.directory / key).chmod(0o600)
+def test_world_readable_secrets_returns_the_tls_key(authority: Authority) -> None:
+    web = load_web_config(written(authority.directory, {"tls_server_config": TLS}))
+    key = authority.directory / "server.key"
+    key.chmod(0o644)
+    assert world_readable_secrets(None, web, {}) == [str(key)]
+    key.chmod(0o600)
     assert world_readable_secrets(None, web, {}) == []
 
 
-def test_a_configuration_without_a_secret_is_for_everybody(tmp_path: Path) -> None:
+def test_world_readable_secrets_of_a_file_without_a_secret_is_empty(tmp_path: Path) -> None:
     config = tmp_path / "aircall.yml"
     for content in ("", "sla: 8s", "storage: {url: 'sqlite:////x'}", "aircall: null", "storage:"):
         config.write_text(content)
@@ -68,14 +73,14 @@ def test_a_configuration_without_a_secret_is_for_everybody(tmp_path: Path) -> No
         assert world_readable_secrets(str(config), NO_WEB_CONFIG, {}) == []
 
 
-def test_it_is_said_at_the_start(tmp_path: Path, secret: Path) -> None:
+def test_start_with_a_world_readable_secret_logs_a_warning(tmp_path: Path, secret: Path) -> None:
     secret.write_text("the-token")
     secret.chmod(0o644)
     address = {"AIRCALL_API_ID": "id", "AIRCALL_BASE_URL": "http://127.0.0.1:9"}
-    with process(f"--storage.path={tmp_path}", **address, AIRCALL_API_TOKEN_FILE=str(secret)) as one:
-        line = one.logged("secret file is world-readable")
+    with process(f"--storage.path={tmp_path}", **address, AIRCALL_API_TOKEN_FILE=str(secret)) as exporter:
+        line = exporter.logged("secret file is world-readable")
         assert f"chmod o-r {secret}" in line.string
-        assert not [line for line in one.lines if "the-token" in line]
+        assert not [line for line in exporter.lines if "the-token" in line]
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
-"""What is wrong with a file of `--web.config.file` is said in one line."""
+"""Errors in the file of `--web.config.file`: one line that shows no secret."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +9,11 @@ from exporter.web.config import load_web_config
 from harness.process import run
 from tests.support.authority import HASH, MUTUAL, TLS, Authority, with_password, written
 
+CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
+
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("tls_server_config: {cert_file: a}", "tls_server_config.key_file: missing"),
         (
@@ -55,45 +54,40 @@ from tests.support.authority import HASH, MUTUAL, TLS, Authority, with_password,
         ({"basic_auth": {}}, "basic_auth: unknown key, did you mean basic_auth_users?"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(authority: Authority, content: object, said: str) -> None:
+def test_load_web_config_with_an_error_raises_one_line(
+    authority: Authority, content: object, message: str
+) -> None:
     authority.lock("server", "locked")
     path = written(authority.directory, content)
-    with pytest.raises(ConfigError) as wrong:
+    with pytest.raises(ConfigError) as error:
         load_web_config(path)
-    assert said in str(wrong.value)
-    assert str(wrong.value).startswith(f"{path}: ")
-    assert "\n" not in str(wrong.value)
-    assert "plain" not in str(wrong.value)
-    assert HASH[:12] not in str(wrong.value)
+    assert message in str(error.value)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+    assert "plain" not in str(error.value)
+    assert HASH[:12] not in str(error.value)
 
 
-def test_a_file_is_checked_beside_the_configuration_or_alone(tmp_path: Path) -> None:
+def test_check_config_with_a_web_configuration_checks_it(tmp_path: Path) -> None:
     settings, web = tmp_path / "aircall.yml", with_password(tmp_path)
     settings.write_text("sla: 8s\n")
-    alone = ["check-config", f"--web.config.file={web}"]
-    both = [*alone, str(settings)]
-    known = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
-    assert (run(*alone).returncode, run(*alone).stdout) == (0, f"{web}: fine\n")
-    assert run(*both, **known).stdout == f"{settings}: fine\n{web}: fine\n"
-    assert run(f"--web.config.file={web}", "check-config", str(settings), **known).stdout.count("fine") == 2
+    web_only = ["check-config", f"--web.config.file={web}"]
+    both = [*web_only, str(settings)]
+    assert (run(*web_only).returncode, run(*web_only).stdout) == (0, f"{web}: fine\n")
+    assert run(*both, **CREDENTIAL).stdout == f"{settings}: fine\n{web}: fine\n"
+    assert (
+        run(f"--web.config.file={web}", "check-config", str(settings), **CREDENTIAL).stdout.count("fine") == 2
+    )
     written(tmp_path, {"basic_auth_users": {"me": "plain"}})
-    assert run(*alone).returncode == run(*both, **known).returncode == 2
+    assert run(*web_only).returncode == run(*both, **CREDENTIAL).returncode == 2
 
 
 @pytest.mark.parametrize("arguments", [["demo", "FLAG"], ["FLAG", "demo"], ["FLAG"]], ids=" ".join)
-def test_a_wrong_file_stops_the_start(arguments: list[str], tmp_path: Path) -> None:
+def test_start_with_an_invalid_web_configuration_exits_with_one_line(
+    arguments: list[str], tmp_path: Path
+) -> None:
     path = written(tmp_path, {"basic_auth_users": {"me": "plain"}})
     flags = [f"--web.config.file={path}" if each == "FLAG" else each for each in arguments]
-    credential = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
-    command = [sys.executable, "-m", "exporter", *flags]
-    done = subprocess.run(
-        [*command, "--web.listen-address=127.0.0.1:0"],
-        env=os.environ | credential | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = run(*flags, "--web.listen-address=127.0.0.1:0", **CREDENTIAL)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert f"{path}: basic_auth_users.me: is not a bcrypt hash" in done.stderr

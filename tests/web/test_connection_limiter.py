@@ -1,4 +1,4 @@
-"""The choice of the connection that is closed, for any connections."""
+"""The choice of the connection that is closed."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from exporter.web.connection_limiter import first_to_close
 
 
 @dataclass(eq=False)
-class Known:
+class Client:
     """A connection as `first_to_close` sees it."""
 
     network: str
@@ -22,14 +22,14 @@ class Known:
         raise AssertionError("first_to_close closes nothing")
 
 
-KNOWN = st.builds(Known, st.sampled_from("abc"), st.booleans(), st.integers(0, 2), st.integers(0, 9))
+CLIENTS = st.builds(Client, st.sampled_from("abc"), st.booleans(), st.integers(0, 2), st.integers(0, 9))
 
 
-@given(st.lists(KNOWN, min_size=1, max_size=12), st.booleans())
-def test_closed_connection_is_of_a_client_without_proof_and_of_the_largest_network(
-    connections: list[Known], by_bytes: bool
+@given(st.lists(CLIENTS, min_size=1, max_size=12), st.booleans())
+def test_first_to_close_is_unauthenticated_and_of_the_largest_network(
+    connections: list[Client], by_bytes: bool
 ) -> None:
-    def weight(each: Known) -> int:
+    def weight(each: Client) -> int:
         return each.unsent if by_bytes else 1
 
     def total(network: str) -> int:

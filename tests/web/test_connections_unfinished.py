@@ -31,6 +31,13 @@ def one(authority: Authority) -> Iterator[Running]:
         yield one
 
 
+def read(client: socket.socket) -> bytes:
+    """Return the next bytes of a response that is not complete yet."""
+    received = client.recv(1000)
+    assert received, "the server has closed the connection"
+    return received
+
+
 def begun(one: Running, stack: ExitStack, request: str) -> socket.socket:
     """Connect, send a part of a request, and wait until a later request is answered."""
     client = connected(one, stack)
@@ -38,7 +45,7 @@ def begun(one: Running, stack: ExitStack, request: str) -> socket.socket:
     if request == UNFINISHED["half-of-the-next"]:  # it is unfinished as soon as the first one is answered
         received = b""
         while not received.endswith(b"is healthy.\n"):
-            received += client.recv(1000)
+            received += read(client)
     with ExitStack() as later:
         assert is_answered(connected(one, later))
     return client
@@ -83,9 +90,9 @@ def test_finished_request_is_not_counted_as_unfinished(one: Running, monkeypatch
         for client in clients:
             client.sendall(post)
             client.sendall(b"body")
-            said = b""
-            while not said.endswith(b"again.\n"):
-                said += client.recv(1000)
+            received = b""
+            while not received.endswith(b"again.\n"):
+                received += read(client)
         assert all(map(is_answered, clients))
 
 
@@ -97,9 +104,9 @@ def test_body_that_arrives_after_the_answer_finishes_the_request(
         clients = [connected(one, stack) for _ in range(6)]
         for client in clients:
             client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
-            said = b""
-            while not said.endswith(b"Not Found"):
-                said += client.recv(1000)
+            received = b""
+            while not received.endswith(b"Not Found"):
+                received += read(client)
             client.sendall(b"body")
             with ExitStack() as later:
                 assert is_answered(connected(one, later))

@@ -38,7 +38,7 @@ class Guessers:
 @pytest.mark.parametrize("guessers", [1, 10, 100, 1000])
 def test_right_password_among_guessers_on_the_same_address_is_checked_soon(guessers: int) -> None:
     """A check takes about 0.1 s, so a scrape can wait for about 100."""
-    within, later = 0, 0
+    in_time, later = 0, 0
     for seed in range(100):
         flood = Guessers(seed, guessers)
         for _ in range(seed):
@@ -46,13 +46,13 @@ def test_right_password_among_guessers_on_the_same_address_is_checked_soon(guess
             flood.guess()
         flood.queue.add("address", "right")
         if flood.checks_until("right", 100):
-            within += 1
+            in_time += 1
             continue
         flood.queue.withdraw("address", "right")  # the scrape has timed out, and the next one begins
         flood.queue.add("address", "right")
         later += flood.checks_until("right", 2) is not None
-    assert within >= 90
-    assert within + later == 100
+    assert in_time >= 90
+    assert in_time + later == 100
 
 
 class Addresses:
@@ -80,7 +80,7 @@ class Addresses:
 
     def check(self, times: int, new_addresses: bool = False) -> list[str]:
         """Return what is checked; for each guess another one is made, from the same or a new address."""
-        checked = []
+        checked: list[str] = []
         for _ in range(times):
             checked.append(self.queue.take())
             address, colon, _ = checked[-1].partition(":")
@@ -139,7 +139,7 @@ def test_fair_queue_returns_every_item_once_and_clients_take_turns(
     queue: FairQueue[tuple[str, int]] = FairQueue(lambda: rng.random() < 0.5)
     for client, number in items:
         queue.add(client, (client, number))
-    taken = []
+    taken: list[tuple[str, int]] = []
     while queue:
         waiting = {client for client, _ in set(items) - set(taken)}
         turns = {queue.take() for _ in waiting}

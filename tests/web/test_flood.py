@@ -182,7 +182,7 @@ def test_authenticated_connections_leave_room_for_a_new_client(
 
 @pytest.mark.parametrize("waiting", ["", PING, f"{PING}\r\n"], ids=["no byte", "half a head", "idle"])
 @pytest.mark.parametrize("name", ["no byte", "half a head", "half a body", "answered"])
-def test_without_users_the_flood_of_a_network_closes_no_connection_of_another(
+def test_flood_without_users_closes_no_connection_of_another_network(
     unguarded: Running, monkeypatch: pytest.MonkeyPatch, name: str, waiting: str
 ) -> None:
     monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 6)
@@ -201,11 +201,11 @@ def test_without_users_the_flood_of_a_network_closes_no_connection_of_another(
 def test_idle_connection_outlives_the_timeout_of_a_request(
     guarded: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also that of uvicorn."""
+    """Both the timeout of this project and that of uvicorn."""
     made = Connection.connection_made
 
     def with_short_timeout(self: Connection, transport: asyncio.Transport) -> None:
-        self.timeout_keep_alive = 0.5
+        monkeypatch.setattr(self, "timeout_keep_alive", 0.5)
         made(self, transport)
 
     monkeypatch.setattr(Connection, "connection_made", with_short_timeout)

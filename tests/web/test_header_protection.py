@@ -69,7 +69,7 @@ def test_reload_may_change_and_add_headers_but_not_lose_any(
     tmp_path: Path, before: dict[str, str], after: dict[str, Any], lost: str | None
 ) -> None:
     web = WebConfigReloader(written(tmp_path, {"http_server_config": {"headers": before}}))
-    kept = web.config.headers
+    old = web.config.headers
     with structlog.testing.capture_logs() as logs:
         path = written(tmp_path, after)
         now = web.config.headers
@@ -77,7 +77,7 @@ def test_reload_may_change_and_add_headers_but_not_lose_any(
         assert now == after.get("http_server_config", {}).get("headers", {})
     else:
         (line,) = logs
-        assert (now, line["log_level"]) == (kept, "error")
+        assert (now, line["log_level"]) == (old, "error")
         assert line["problem"].startswith(f"{path}: {lost}: ")
 
 

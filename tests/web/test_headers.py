@@ -1,10 +1,13 @@
-"""Headers that every answer carries, and limits on the headers and the query of a request."""
+"""Headers of every response, and limits on the headers and the query of a request."""
 
+import difflib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,13 +23,15 @@ from tests.support.authority import HASH, PASSWORD, Authority, exporter
 from tests.support.running import Running, running
 
 
-def test_headers(authority: Authority) -> None:
+def test_response_with_any_status_has_the_configured_headers(authority: Authority) -> None:
     headers = {"X-Frame-Options": "deny", "Strict-Transport-Security": "max-age=31536000"}
     blank = {"X-Content-Type-Options": ""}
     content = {"http_server_config": {"headers": headers | blank}, "basic_auth_users": {"prometheus": HASH}}
-    with exporter(authority, content) as framed:
+    with exporter(authority, content) as exporter_with_headers:
         for password, status in ((PASSWORD, 200), ("wrong", 401)):
-            answer = requests.get(f"{framed.url}/-/healthy", auth=("prometheus", password), timeout=5)
+            answer = requests.get(
+                f"{exporter_with_headers.url}/-/healthy", auth=("prometheus", password), timeout=5
+            )
             assert answer.status_code == status
             assert headers.items() <= answer.headers.items()
             assert not blank.keys() & answer.headers.keys()
@@ -66,18 +71,18 @@ PARSED = [
 
 @pytest.mark.parametrize("name", PARSED)
 def test_header_with_a_long_value_is_treated_as_absent(echo: str, name: str) -> None:
-    for length, seen in ((MAX_VALUE_CHARS, MAX_VALUE_CHARS), (MAX_VALUE_CHARS + 1, None), (30_000, None)):
-        assert requests.get(echo, headers={name: "a" * length}, timeout=5).json().get(name) == seen
+    for length, received in ((MAX_VALUE_CHARS, MAX_VALUE_CHARS), (MAX_VALUE_CHARS + 1, None), (30_000, None)):
+        assert requests.get(echo, headers={name: "a" * length}, timeout=5).json().get(name) == received
 
 
-def test_long_origin_is_still_that_of_another_site(echo: str) -> None:
+def test_long_origin_is_rejected_as_another_site(echo: str) -> None:
     answer = requests.post(echo, headers={"Origin": f"https://{'a' * 30_000}"}, timeout=5)
     assert answer.status_code == 403
 
 
 def test_long_negotiation_headers_are_not_parsed(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[int] = []
-    choose = exposition.choose_encoder
+    choose = choose_encoder
 
     def counted(accept: str) -> object:
         lengths.append(len(accept))
@@ -129,12 +134,12 @@ def test_long_name_of_a_parameter_is_not_compared_in_full(
     one: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths: list[int] = []
-    matches = parsing.difflib.get_close_matches
+    matches = difflib.get_close_matches
 
-    def counted(word: str, *arguments: object, **options: object) -> object:
+    def counted(word: str, *arguments: Any, **options: Any) -> list[str]:
         lengths.append(len(word))
         return matches(word, *arguments, **options)
 
-    monkeypatch.setattr(parsing.difflib, "get_close_matches", counted)
+    monkeypatch.setattr(difflib, "get_close_matches", counted)
     assert requests.get(f"{one.url}/api/v1/calls?{'a' * 30_000}=", timeout=5).status_code == 400
     assert lengths == [parsing.LONGEST_NAME]

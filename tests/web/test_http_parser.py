@@ -1,4 +1,4 @@
-"""A request head that is too large gets one answer, however its bytes arrive."""
+"""Request heads that are too large: one response, however their bytes arrive."""
 
 import socket
 import ssl
@@ -78,7 +78,7 @@ def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
     return (data[start:end] for start, end in pairwise(ends))
 
 
-def answer(client: socket.socket, data: bytes, cuts: list[int]) -> bytes:
+def response(client: socket.socket, data: bytes, cuts: list[int]) -> bytes:
     """Send a request in pieces, all of it, and return everything that the server sends until it closes."""
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for piece in pieces(data, cuts):
@@ -114,14 +114,14 @@ def test_head_that_is_too_large_is_answered_with_431_and_closed(
     one: Running, head: bytes, cuts: list[int]
 ) -> None:
     with connected(one) as client:
-        assert is_refused(answer(client, head, cuts))
+        assert is_refused(response(client, head, cuts))
 
 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
 def test_large_next_head_on_a_connection_is_answered_with_431(one: Running, cuts: list[int]) -> None:
     first = b"GET /-/healthy HTTP/1.1\r\n" + HOST + b"\r\n"
     with connected(one) as client:
-        received = answer(client, first + heads(OVER)["query"], cuts)
+        received = response(client, first + heads(OVER)["query"], cuts)
     healthy, _, refused = received.rpartition(b"HTTP/1.1 ")
     assert healthy.startswith(b"HTTP/1.1 200")
     assert is_refused(b"HTTP/1.1 " + refused)
@@ -150,7 +150,7 @@ MALFORMED = {
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_head_is_answered_with_400_and_closed(one: Running, data: bytes, cuts: list[int]) -> None:
     with connected(one) as client:
-        assert is_refused(answer(client, data, cuts), b"400 Bad Request")
+        assert is_refused(response(client, data, cuts), b"400 Bad Request")
 
 
 def test_large_head_over_tls_is_answered_with_431(authority: Authority) -> None:

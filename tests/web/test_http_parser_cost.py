@@ -1,4 +1,4 @@
-"""Requests of many small parts, each of which costs time before anybody knows who has sent it."""
+"""Requests of many small parts, each of which costs time before the client is authenticated."""
 
 import random
 import socket
@@ -31,7 +31,7 @@ HOSTILE = {
 
 
 def parsed(parser: h11.Connection, data: bytes, cuts: list[int]) -> tuple[list[object], int]:
-    """Answer every request in `data`, which arrives in parts. Returns what was in it, and the events."""
+    """Answer every request in `data`, which arrives in parts. Returns what it contains, and the events."""
     found: list[object] = []
     events = 0
     ends = [0, *sorted(cuts), len(data)]

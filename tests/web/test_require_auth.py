@@ -1,7 +1,8 @@
-"""Who sees calls: nobody without a credential, also where metrics want none."""
+"""Authentication of the calls API, which also applies if metrics are public."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -13,7 +14,7 @@ from harness.process import credential, process
 from tests.support.authority import HASH, MUTUAL, USER, Authority, exporter, secure
 from tests.support.running import Running, eventually
 
-BEHIND_THE_GUARD = ("calls?from=1h", "calls/1/recording", "calls/1/voicemail", "openapi.json", "nothing")
+PROTECTED = ("calls?from=1h", "calls/1/recording", "calls/1/voicemail", "openapi.json", "nothing")
 USERS = {"basic_auth_users": {USER[0]: HASH}}
 
 
@@ -23,13 +24,13 @@ def archive(tmp_path: Path) -> Archive:
     return Archive(sqlite_url(str(tmp_path)))
 
 
-def found(exporter: Running, **client: object) -> requests.Response:
+def calls(exporter: Running, **client: Any) -> requests.Response:
     return requests.get(f"{exporter.url}/api/v1/calls?from=1h", timeout=10, **client)
 
 
-def test_without_any_credential_configured_nobody_sees_calls(authority: Authority, archive: Archive) -> None:
+def test_calls_api_without_configured_credentials_returns_403(authority: Authority, archive: Archive) -> None:
     with exporter(authority, {}, archive=archive, api=True) as unguarded:
-        for path in BEHIND_THE_GUARD:
+        for path in PROTECTED:
             for auth in (None, USER):
                 answer = requests.get(f"{unguarded.url}/api/v1/{path}", auth=auth, timeout=10)
                 assert answer.status_code == 403
@@ -41,9 +42,11 @@ def test_without_any_credential_configured_nobody_sees_calls(authority: Authorit
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-User", "Visitor", "X-Real-IP"])
-def test_nobody_gets_in_by_saying_who_he_is(authority: Authority, archive: Archive, header: str) -> None:
+def test_calls_api_with_a_forged_client_header_returns_403(
+    authority: Authority, archive: Archive, header: str
+) -> None:
     with exporter(authority, {}, archive=archive, api=True) as unguarded:
-        assert found(unguarded, headers={header: "127.0.0.1"}).status_code == 403
+        assert calls(unguarded, headers={header: "127.0.0.1"}).status_code == 403
 
 
 @pytest.fixture
@@ -52,39 +55,45 @@ def public(authority: Authority, archive: Archive) -> Iterator[Running]:
         yield public
 
 
-def test_metrics_may_be_for_all_and_calls_for_those_with_a_password(public: Running) -> None:
+def test_public_metrics_leave_all_other_paths_behind_the_password(public: Running) -> None:
     for path in PUBLIC:
         assert requests.get(public.url + path, timeout=10).status_code in (200, 503)
     for path in ("/", "/nothing", "/-/healthy/../../api/v1/calls", "/metrics/", "//metrics", "/metrics/../"):
         assert requests.get(public.url + path, timeout=10, allow_redirects=False).status_code == 401
     for path in ("/-/refresh", "/-/reload"):
         assert requests.post(public.url + path, timeout=10).status_code == 401
-    assert found(public).status_code == 401
-    assert found(public, auth=(USER[0], "wrong")).status_code == 401
-    eventually(lambda: found(public, auth=USER).status_code == 200)
+    assert calls(public).status_code == 401
+    assert calls(public, auth=(USER[0], "wrong")).status_code == 401
+    eventually(lambda: calls(public, auth=USER).status_code == 200)
 
 
-def test_a_client_certificate_is_a_credential(authority: Authority, archive: Archive) -> None:
+def test_calls_api_with_a_required_client_certificate_returns_calls(
+    authority: Authority, archive: Archive
+) -> None:
     client = str(authority.directory / "client")
     with exporter(authority, {"tls_server_config": MUTUAL}, archive=archive, api=True) as strict:
         strict.url = secure(strict)
-        known = {
+        client_options = {
             "verify": str(authority.directory / "ca.pem"),
             "cert": (f"{client}.pem", f"{client}.key"),
         }
-        eventually(lambda: found(strict, **known).status_code == 200)
+        eventually(lambda: calls(strict, **client_options).status_code == 200)
         lenient = MUTUAL | {"client_auth_type": "VerifyClientCertIfGiven"}
     with exporter(authority, {"tls_server_config": lenient}, archive=archive, api=True) as optional:
         optional.url = secure(optional)
-        assert found(optional, **known).status_code == 403
+        assert calls(optional, **client_options).status_code == 403
 
 
-def test_a_start_that_lets_nobody_see_calls_says_so(authority: Authority, tmp_path: Path) -> None:
+def test_start_with_a_calls_api_without_credentials_logs_the_remedy(
+    authority: Authority, tmp_path: Path
+) -> None:
     with exporter(authority, {}) as simulated:
         flags = (f"--storage.path={tmp_path}", "--web.enable-api")
-        with process(*flags, **credential(simulated.aircall)) as refusing:
-            refusing.logged("calls API rejects all clients: set basic_auth_users in --web.config.file")
-            answer = requests.get(f"{refusing.url}/api/v1/calls?from=1h", timeout=10)
+        with process(*flags, **credential(simulated.aircall)) as process_without_users:
+            process_without_users.logged(
+                "calls API rejects all clients: set basic_auth_users in --web.config.file"
+            )
+            answer = requests.get(f"{process_without_users.url}/api/v1/calls?from=1h", timeout=10)
             assert (answer.status_code, answer.text.count("\n")) == (403, 0)
 
 
@@ -105,10 +114,8 @@ OWN, ANOTHER = "http://{host}", "https://wall.example.com"
         ({"Sec-Fetch-Site": "same-site"}, 403),
     ],
 )
-def test_no_other_sites_page_changes_anything(
-    authority: Authority, headers: dict[str, str], code: int
-) -> None:
-    """A browser would send the password along."""
+def test_post_from_another_site_is_rejected(authority: Authority, headers: dict[str, str], code: int) -> None:
+    """A browser sends the password with such a request."""
     with exporter(authority, USERS) as guarded:
         sent = {name: text.format(host=guarded.url.removeprefix("http://")) for name, text in headers.items()}
         answer = requests.post(f"{guarded.url}/-/refresh", auth=USER, headers=sent, timeout=10)

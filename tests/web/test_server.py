@@ -1,4 +1,4 @@
-"""Which addresses the exporter listens on."""
+"""The addresses on which the exporter listens."""
 
 import errno
 import socket
@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from exporter.web import server as module
 from exporter.web.server import AddressError, ListenError, WebServer, bind, shown
 
 
@@ -44,8 +43,8 @@ def ipv6() -> None:
 @pytest.mark.usefixtures("ipv6")
 def test_bind_without_a_host_listens_on_ipv4_and_ipv6() -> None:
     with served(":0") as server:
-        for host, seen in (("127.0.0.1", "::ffff:127.0.0.1"), ("[::1]", "::1")):
-            assert requests.get(f"http://{host}:{server.port}/", timeout=5).text == seen
+        for host, client_host in (("127.0.0.1", "::ffff:127.0.0.1"), ("[::1]", "::1")):
+            assert requests.get(f"http://{host}:{server.port}/", timeout=5).text == client_host
 
 
 @pytest.mark.usefixtures("ipv6")
@@ -76,7 +75,7 @@ def test_bind_on_a_machine_without_ipv6_listens_on_ipv4(
             super().bind(address)
 
     with monkeypatch.context() as without:
-        without.setattr(module.socket, "socket", Limited)
+        without.setattr(socket, "socket", Limited)
         listener = bind(":0")
     with closing(listener):
         assert shown(listener).startswith("0.0.0.0:")
@@ -97,7 +96,7 @@ def test_bind_without_a_host_reports_a_port_that_is_taken(taken: str) -> None:
         *("é..b:0", "a..b:0", f"{'a' * 64}:0", "a b:0", "'127.0.0.1':0", " :0"),
     ],
 )
-def test_bind_with_an_address_that_is_none_raises(address: str) -> None:
+def test_bind_with_an_invalid_address_raises(address: str) -> None:
     with pytest.raises(AddressError, match="wanted an address such as"):
         bind(address)
 

@@ -22,19 +22,19 @@ from tests.support.authority import (
 from tests.support.running import eventually
 
 
-def test_tls(authority: Authority) -> None:
-    with exporter(authority, {"tls_server_config": TLS | {"min_version": "TLS13"}}) as served_securely:
+def test_tls_with_a_minimum_version_rejects_older_and_plain_clients(authority: Authority) -> None:
+    with exporter(authority, {"tls_server_config": TLS | {"min_version": "TLS13"}}) as exporter_with_tls:
         ca = str(authority.directory / "ca.pem")
-        assert requests.get(f"{secure(served_securely)}/-/healthy", verify=ca, timeout=5).status_code == 200
+        assert requests.get(f"{secure(exporter_with_tls)}/-/healthy", verify=ca, timeout=5).status_code == 200
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(f"{secure(served_securely)}/-/healthy", timeout=5)
+            requests.get(f"{secure(exporter_with_tls)}/-/healthy", timeout=5)
         with pytest.raises(requests.exceptions.ConnectionError):
-            requests.get(f"{served_securely.url}/-/healthy", timeout=5)
-        old = ["curl", "-sS", "--cacert", ca, "--tls-max", "1.2", f"{secure(served_securely)}/-/healthy"]
+            requests.get(f"{exporter_with_tls.url}/-/healthy", timeout=5)
+        old = ["curl", "-sS", "--cacert", ca, "--tls-max", "1.2", f"{secure(exporter_with_tls)}/-/healthy"]
         assert subprocess.run(old, capture_output=True, check=False).returncode == 35
 
 
-def test_a_changed_certificate_is_served_to_the_next_connection(authority: Authority) -> None:
+def test_tls_changed_certificate_is_used_by_the_next_connection(authority: Authority) -> None:
     authority.issue("changing", "first")
     with exporter(
         authority, {"tls_server_config": {"cert_file": "changing.pem", "key_file": "changing.key"}}
@@ -45,23 +45,28 @@ def test_a_changed_certificate_is_served_to_the_next_connection(authority: Autho
         (authority.directory / "changing.pem").write_text("nonsense")
         with structlog.testing.capture_logs() as logs:
             assert [common_name(one, authority) for _ in range(3)] == ["second"] * 3
-        (refused,) = [line for line in logs if "web configuration" in line["event"]]
-        assert refused["log_level"] == "error"
-        assert "tls_server_config.cert_file: found" in refused["problem"]
+        (rejection,) = [line for line in logs if "web configuration" in line["event"]]
+        assert rejection["log_level"] == "error"
+        assert "tls_server_config.cert_file: found" in rejection["problem"]
         authority.issue("changing", "third")
         assert common_name(one, authority) == "third"
 
 
-def test_client_certificates(authority: Authority) -> None:
+def test_tls_client_without_a_certificate_is_rejected(authority: Authority) -> None:
     with exporter(authority, {"tls_server_config": MUTUAL}) as strict:
         ca, client = str(authority.directory / "ca.pem"), str(authority.directory / "client")
-        known = (f"{client}.pem", f"{client}.key")
-        assert requests.get(f"{secure(strict)}/metrics", verify=ca, cert=known, timeout=5).status_code == 200
+        certificate = (f"{client}.pem", f"{client}.key")
+        assert (
+            requests.get(f"{secure(strict)}/metrics", verify=ca, cert=certificate, timeout=5).status_code
+            == 200
+        )
         with pytest.raises((requests.exceptions.SSLError, requests.exceptions.ConnectionError)):
             requests.get(f"{secure(strict)}/metrics", verify=ca, timeout=5)
 
 
-def test_a_client_certificate_of_another_authority(authority: Authority, tmp_path: Path) -> None:
+def test_tls_client_certificate_of_another_authority_is_rejected_until_trusted(
+    authority: Authority, tmp_path: Path
+) -> None:
     other = Authority(tmp_path)
     other.issue("client", "stranger")
     trusted = authority.directory / "clients.pem"
@@ -80,7 +85,7 @@ def test_a_client_certificate_of_another_authority(authority: Authority, tmp_pat
         assert requests.get(url, verify=ca, cert=stranger, timeout=5).status_code == 200
 
 
-def test_the_demo_serves_securely_too(authority: Authority) -> None:
+def test_demo_with_a_web_configuration_requires_tls_and_a_password(authority: Authority) -> None:
     path = written(authority.directory, {"tls_server_config": TLS, "basic_auth_users": {"me": HASH}})
     with process("demo", "--users=3", f"--web.config.file={path}") as demo:
         url, ca = demo.url.replace("http://", "https://"), str(authority.directory / "ca.pem")
@@ -90,5 +95,6 @@ def test_the_demo_serves_securely_too(authority: Authority) -> None:
         assert right.status_code == 200
         assert requests.get(f"{url}/metrics", verify=ca, timeout=5).status_code == 401
         demo.process.terminate()
-        assert demo.process.wait(5) == 0
-        assert f"{url}/metrics" in demo.process.stdout.read()
+        output, _ = demo.process.communicate(timeout=20)
+        assert demo.process.returncode == 0
+        assert f"{url}/metrics" in output

@@ -69,7 +69,7 @@ MEMBERS = {
 """The members by class. Those of h11 are all documented, so h11 needs no pin."""
 
 
-def given(kind: type) -> set[str]:
+def members(kind: type) -> set[str]:
     """Return the members that a class has, with those that its methods assign."""
     source = ast.parse(inspect.getsource(kind))
     attributes = (node for node in ast.walk(source) if isinstance(node, ast.Attribute))
@@ -93,12 +93,12 @@ def used(kind: type, base: type) -> set[str]:
     source = ast.parse(inspect.getsource(kind))
     attributes = (node for node in ast.walk(source) if isinstance(node, ast.Attribute))
     own = {node.attr for node in attributes if ast.unparse(node.value) in ("self", "super()")}
-    return (own | vars(kind).keys() - vars(object).keys()) & given(base)
+    return (own | vars(kind).keys() - vars(object).keys()) & members(base)
 
 
 @pytest.mark.parametrize("kind", MEMBERS, ids=lambda kind: kind.__name__)
 def test_class_has_the_members_that_are_used(kind: type) -> None:
-    assert MEMBERS[kind] <= given(kind)
+    assert MEMBERS[kind] <= members(kind)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_class_has_the_members_that_are_used(kind: type) -> None:
     ],
 )
 def test_subclass_uses_and_replaces_no_other_member(kind: type, base: type) -> None:
-    """So no name of ours is one that the base class has for something else."""
+    """Otherwise a member of this project could replace one that the base class uses for something else."""
     assert used(kind, base) <= MEMBERS[base]
 
 
