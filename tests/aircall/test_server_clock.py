@@ -277,7 +277,7 @@ class Counted(float):
 def comparisons(calls: int, step: int) -> int:
     """Return the comparisons of the leads that `calls` prove, while the machine's clock is behind."""
     setting = Setting(machine=-200 * DAY)
-    setting.answers(MIN_CONFIRMATIONS)
+    setting.receive(MIN_CONFIRMATIONS)
     Counted.comparisons = 0
     for number in range(calls):
         setting.clock.call_began(floor(setting.now - DAY + step * number), Counted(setting.steady))
@@ -297,7 +297,7 @@ def test_ahead_calls_in_any_order_prove_what_the_third_latest_of_them_proves(
     starts: list[int], seen: list[float]
 ) -> None:
     setting = Setting(machine=-200 * DAY)
-    setting.answers(MIN_CONFIRMATIONS)
+    setting.receive(MIN_CONFIRMATIONS)
     leads: dict[int, float] = {}
     for hours, later in zip(starts, sorted(seen), strict=False):
         start, at = floor(setting.now) + 3600 * hours, setting.steady + later

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from structlog.testing import capture_logs
 
 from exporter.account.records import Batch, CallRecord, Checkpoint
@@ -106,6 +106,14 @@ def test_transactions_do_not_depend_on_the_defaults_of_the_server(url_with_defau
     engine.dispose()
 
 
+def is_waiting(observer: Connection) -> bool:
+    """Return whether a session waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    found = observer.scalar(text(waiting))
+    observer.commit()
+    return bool(found)
+
+
 def test_save_that_waits_for_an_erasure_archives_no_personal_data(
     url_with_defaults: str, key_file: KeyFile
 ) -> None:
@@ -115,11 +123,10 @@ def test_save_that_waits_for_an_erasure_archives_no_personal_data(
     batch = Batch(records={1: CallRecord(call, CallDetails(), "full")})
     saving = threading.Thread(target=lambda: archive.save(batch))
     engine = create_engine(url_with_defaults, isolation_level="READ COMMITTED")
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     with engine.connect() as observer, engine.begin() as erasing:
         erasing.execute(text("SELECT * FROM state WHERE name = 'version' FOR UPDATE"))
         saving.start()
-        eventually(lambda: (observer.scalar(waiting), observer.commit())[0])
+        eventually(lambda: is_waiting(observer))
         row = {"hash": key_file.read().hash(number)}
         erasing.execute(text("INSERT INTO forgotten VALUES (:hash, 1)"), row)
     saving.join()

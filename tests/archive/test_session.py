@@ -45,7 +45,8 @@ def assert_counters_are_those_of_the_archive(world: Polled, database: str) -> No
 
 
 def test_a_crash_loop_leaves_few_rows_which_one_query_reads(database: str) -> None:
-    running, queries = Archive(database), []
+    running = Archive(database)
+    queries: list[int] = []
     running.load()
     engine = create_engine(database)
     counted: list[int] = []

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from msgspec import structs
 
-from exporter.account.account import Account
 from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref
@@ -70,7 +69,7 @@ def journeys(draw: st.DrawFn, call_id: int) -> list[Moment]:
     return moments
 
 
-def company() -> tuple[Account, EventProcessor]:
+def company() -> tuple[Counting, EventProcessor]:
     """Return an account that receives events."""
     account = Counting()
     account.configure(structs.replace(account.settings, webhook=Webhook(token="a token")))

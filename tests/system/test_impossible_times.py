@@ -65,7 +65,7 @@ def test_calls_with_impossible_times_are_counted_and_no_sum_is_absurd(tmp_path: 
         scrape = world.scrape()
         calls = len(WRONG) + 1
         assert scrape.sum("aircall_calls_total", outcome="answered") == calls
-        assert scrape.value("aircall_malformed_objects_total", kind="call") >= len(WRONG)
+        assert scrape.number("aircall_malformed_objects_total", kind="call") >= len(WRONG)
         for name in SUMS:
             assert 0 < scrape.sum(name) <= calls * (TALKED + 10)
         for name in AVERAGES:
