@@ -18,7 +18,7 @@ from exporter.aircall.client import Client
 from exporter.aircall.endpoints import PER_PAGE, Request
 from exporter.aircall.headers import Headers
 from exporter.aircall.models import Availability, Number, Page, User
-from exporter.archive.writer import ArchiveStatus
+from exporter.archive.status import ArchiveStatus
 from exporter.clock import Clocks
 from exporter.config.settings import Settings
 from exporter.durations import Duration

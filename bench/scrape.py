@@ -130,7 +130,7 @@ def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int
     """Serve this snapshot from the exporter and from prometheus-client, on two ports."""
     clocks = Clocks(lambda: NOON + 3600, lambda: NOON + 3600)
     service = Service(Settings(), Archive("sqlite://"), clocks)
-    service.latest = snapshot
+    service._publisher.latest = snapshot
     service.exposition.update(snapshot)
     theirs = CollectorRegistry()
     theirs.register(PlainCollector(lambda: snapshot, service.exposition.writer, clocks))

@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from exporter.account.counter_totals import Histogram, Summary
-from exporter.archive.writer import ArchiveStatus
+from exporter.archive.status import ArchiveStatus
 from exporter.clock import Clocks, Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.sections import FAMILIES, SECTIONS, time_dependent_samples

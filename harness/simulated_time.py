@@ -55,7 +55,7 @@ class Polled:
             WriterCallbacks(self.poller.restore, self.poller.account.saved, self.poller.set_manual_backfill),
             settings=lambda: self.settings,
         )
-        self.writer.removal.aircall_time = self.poller.aircall_time
+        self.writer.maintenance.removal.aircall_time = self.poller.aircall_time
         self.registry = CollectorRegistry()
         self.registry.register(PlainCollector(self.poller.snapshot, self.writer.status, time))
         self.registry.register(self.instruments)

@@ -34,6 +34,7 @@ from exporter.account.teams import unknown_names
 from exporter.account.unended import as_open
 from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
 from exporter.account.user_limit import apply_user_limit
+from exporter.aircall.call_times import TIMES
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import API_HISTORY_S
 from exporter.aircall.limits import LIMITS, MAX_CALLS, Words
@@ -105,6 +106,7 @@ class Account:
         self.coverage.add_starts(starts)
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
+            self.malformed["call"] += not TIMES.isdisjoint(read.unread)
             self.reference_data.saw_teams_in_call(read.team_ids)
             call = replace(completed(read, self.calls.calls.get(read.call.id)), as_of=at)
             self.apply_call(call, read.details, at)

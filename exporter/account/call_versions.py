@@ -6,6 +6,7 @@ the call only: on its phase, and on when it was in that phase.
 
 import msgspec
 
+from exporter.aircall.call_times import impossible_times, without_times
 from exporter.aircall.models import Call, CallWithDetails
 
 _PHASES = ("initial", "answered", "done")
@@ -25,7 +26,9 @@ def completed(read: CallWithDetails, known: Call | None) -> Call:
     """Return the call that was read, with fields that could not be read taken from the `known` version."""
     if known is None or not read.unread:
         return read.call
-    return msgspec.structs.replace(read.call, **{name: getattr(known, name) for name in read.unread})
+    taken = {name: value for name in read.unread if (value := getattr(known, name)) is not None}
+    call = msgspec.structs.replace(read.call, **taken)
+    return without_times(call, impossible_times(call))
 
 
 def _version_key(call: Call) -> tuple[int, bool, float, bytes]:

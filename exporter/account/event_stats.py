@@ -4,13 +4,15 @@ Events are collected for each call and added up `EVENT_GRACE_S` after its end, w
 So the totals do not depend on the order or repetition of events. They begin at 0 at each start.
 """
 
+import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from exporter.account.counter_totals import Key, bucket_label
 from exporter.account.id_limits import Identities
-from exporter.aircall.models import Call
+from exporter.aircall.call_times import is_during
+from exporter.aircall.models import MAX_DURATION_S, Call
 
 EVENT_GRACE_S = 60.0
 """Seconds after a call's end during which late events are accepted."""
@@ -100,7 +102,7 @@ def _increments(call: Call, events: _CallEvents, bounds: tuple[float, ...]) -> I
     number = str(call.number.id) if call.number else ""
     for _, user in events.declined:
         yield ("declined", user), 1
-    for user, seconds in _holds(events, call.ended_at or 0):
+    for user, seconds in _holds(call, events):
         yield ("hold_count", user), 1
         yield ("hold_sum", user), seconds
     waited = _seconds_in_queue(call, events.rang)
@@ -116,18 +118,21 @@ def _seconds_in_queue(call: Call, rang: Iterable[float]) -> int | None:
     """
     if call.direction == "outbound":
         return None
-    first = min(rang, default=None)
+    first = min((at for at in rang if is_during(call, at)), default=None)
     if first is not None:
-        return max(0, int(first) - call.started_at)
+        return min(max(0, int(first) - call.started_at), MAX_DURATION_S)
     must_have_rung = call.outcome == "answered" or call.missed_call_reason == "agents_did_not_answer"
     return None if must_have_rung else call.duration
 
 
-def _holds(events: _CallEvents, end: int) -> Iterator[tuple[str, int]]:
-    """Yield the user and the seconds of each hold, until the call was resumed or ended."""
-    resumed = iter(sorted(events.resumed))
-    held_until = 0.0
-    for at, user in sorted(events.held):
+def _holds(call: Call, events: _CallEvents) -> Iterator[tuple[str, int]]:
+    """Yield the user and the seconds of each hold, until the call was resumed or ended.
+
+    Events whose time cannot be right are left out.
+    """
+    resumed = iter(sorted(at for at in events.resumed if is_during(call, at)))
+    held_until = -math.inf
+    for at, user in sorted(held for held in events.held if is_during(call, held[0])):
         if at >= held_until:
-            held_until = next((moment for moment in resumed if moment >= at), float(end))
-            yield user, max(0, int(held_until - at))
+            held_until = next((moment for moment in resumed if moment >= at), float(call.ended_at or 0))
+            yield user, min(max(0, int(held_until - at)), MAX_DURATION_S)

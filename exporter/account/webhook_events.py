@@ -51,7 +51,7 @@ class EventProcessor:
             return self._of_call(event, event.call, as_of, now)
         if event.user is not None:
             self.last_user_event_at = now
-            return self._of_user(event.name, event.user, as_of)
+            return self._of_user(event.name, event.user, as_of, now)
         return "accepted"
 
     def on_availabilities_fetched(self) -> None:
@@ -91,7 +91,7 @@ class EventProcessor:
             account.calls.talking.reported(call, left, as_of)
         if not is_newest:
             return "out_of_order"
-        self._in_call(before, shown, as_of)
+        self._in_call(before, shown, as_of, now)
         return "accepted"
 
     def _was_fetched_since(self, call: Call, at: float) -> bool:
@@ -106,20 +106,20 @@ class EventProcessor:
         is_old = call.phase != "done" and call.started_at < account.store_since(account.as_of)
         return is_old and call.id not in account.ledger.unfinished_ids
 
-    def _in_call(self, before: Call | None, call: Call, at: float) -> None:
+    def _in_call(self, before: Call | None, call: Call, at: float, now: float) -> None:
         """Set the state of the call's user to `in_call`. Its other users become uncertain."""
         talking_id = call.user.id if call.phase == "answered" and call.user else None
         if self._account.calls.talking.has_left(call):
             talking_id = None
         if talking_id is not None:
-            self._apply_state(talking_id, "in_call", at)
+            self._apply_state(talking_id, "in_call", at, now)
         for version in (before, call):
             user = version.user if version else None
             seen = self._account.presence.users.get(user.id) if user else None
             if user and user.id != talking_id and seen and seen.state == "in_call":
                 self._mark_uncertain(user.id, at)
 
-    def _of_user(self, event: str, user: UserEventData, at: float) -> EventOutcome:
+    def _of_user(self, event: str, user: UserEventData, at: float, now: float) -> EventOutcome:
         account = self._account
         if event in ("user.created", "user.deleted"):
             listed = user.id in account.directory.users
@@ -132,12 +132,14 @@ class EventProcessor:
         if state is None:
             self._mark_uncertain(user.id, at)
         else:
-            self._apply_state(user.id, state, at)
+            self._apply_state(user.id, state, at, now)
         if user.substatus is not None:
             account.reference_data.apply_substatus(user.id, user.substatus, at)
         return "accepted"
 
-    def _apply_state(self, user_id: int, state: str, at: float) -> None:
+    def _apply_state(self, user_id: int, state: str, at: float, now: float) -> None:
+        if user_id not in self._account.presence.users and at < now - EVENT_REORDER_WINDOW_S:
+            return  # the state since then is unknown, and the time may be wrong
         self._account.reference_data.apply_availability(user_id, state, at)
         if at >= self.uncertain_users.get(user_id, at):
             self.uncertain_users.pop(user_id, None)

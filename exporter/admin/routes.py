@@ -120,7 +120,7 @@ class _AdminEndpoints:
     async def _switch(self, request: Request, target: Target | None) -> SwitchResult:
         user_id, who = request.path_params["id"], request.scope[USER]
         try:
-            switched = await run_in_threadpool(self._service.switch, user_id, target)
+            switched = await run_in_threadpool(self._service.requests.switch, user_id, target)
         except (SwitchError, *ON_DEMAND_ERRORS) as error:
             if not isinstance(error, TooManyRequestsError):  # clients that flood must not flood the log
                 why = _refusal(error)[1]

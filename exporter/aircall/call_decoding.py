@@ -8,17 +8,30 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from exporter.aircall.call_times import impossible_times, without_times
 from exporter.aircall.decoding import decode_field, decode_fields, decode_ids, decode_list, decode_objects
 from exporter.aircall.limits import MAX_COMMENTS, MAX_TAG_LENGTH, MAX_TAGS, Limit, first, truncated
-from exporter.aircall.models import Call, CallDetails, CallWithDetails, Comment, Direction, Page, Ref, Tag
+from exporter.aircall.models import (
+    Call,
+    CallDetails,
+    CallWithDetails,
+    Comment,
+    Direction,
+    Page,
+    Ref,
+    Tag,
+    Timestamp,
+)
 
 _OPTIONAL: dict[str, Any] = {
+    "answered_at": Timestamp | None,
+    "ended_at": Timestamp | None,
     "user": Ref | None,
     "number": Ref | None,
     "raw_digits": str | None,
     "missed_call_reason": str | None,
 }
-"""The optional fields of a call. A call with a malformed id, direction, status or time is not used."""
+"""The optional fields of a call. A call with a malformed id, direction, status or start is not used."""
 
 T = TypeVar("T")
 
@@ -101,6 +114,8 @@ def _read(raw: msgspec.Raw) -> CallWithDetails | int | None:
 
 
 def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> CallWithDetails:
+    unread |= impossible_times(call)
+    call = without_times(call, unread)
     if call.phase == "done":
         return CallWithDetails(call, _details(raw), unread)
     parts, _ = decode_objects([raw], _InProgress)

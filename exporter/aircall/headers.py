@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from exporter.aircall.models import unix_time
+
 
 @dataclass(frozen=True)
 class Headers:
@@ -46,6 +48,6 @@ def _number(text: str | None) -> float | None:
 
 def _date(text: str | None) -> float | None:
     try:
-        return parsedate_to_datetime(text or "").timestamp()
+        return unix_time(parsedate_to_datetime(text or ""))
     except (ValueError, TypeError, OverflowError):
         return None

@@ -4,7 +4,7 @@ Timestamps are UNIX seconds, UTC (API reference, "Calls").
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -19,10 +19,24 @@ Kind = Literal["call", "user", "team", "number", "availability"]
 KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
 
 
+def unix_time(time: datetime) -> float:
+    """Return a time from Aircall in UNIX seconds. It is UTC if it has no zone."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+
+
 class Ref(msgspec.Struct, frozen=True, gc=False):
     """An object nested in another. Only the id is used, because nested objects are abridged."""
 
     id: Id
+
+
+MAX_DURATION_S = 86_400
+"""Maximum seconds that a call adds to a sum. Aircall ends some calls only days later."""
+
+
+def _seconds(since: int | None, until: int | None) -> int:
+    """Return the seconds between two times of a call, at most `MAX_DURATION_S`; 0 if one is missing."""
+    return 0 if since is None or until is None else min(max(0, until - since), MAX_DURATION_S)
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -65,19 +79,17 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     @property
     def time_to_answer(self) -> int:
         """`answered_at - started_at`; 0 if the call was not answered."""
-        return 0 if self.answered_at is None else max(0, self.answered_at - self.started_at)
+        return _seconds(self.started_at, self.answered_at)
 
     @property
     def talk_time(self) -> int:
         """`ended_at - answered_at`; 0 if the call was not answered or has not ended."""
-        if self.answered_at is None or self.ended_at is None:
-            return 0
-        return max(0, self.ended_at - self.answered_at)
+        return _seconds(self.answered_at, self.ended_at)
 
     @property
     def duration(self) -> int:
         """`ended_at - started_at`, including ringing, like the API's `duration`; 0 if it has not ended."""
-        return 0 if self.ended_at is None else max(0, self.ended_at - self.started_at)
+        return _seconds(self.started_at, self.ended_at)
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -97,7 +109,7 @@ class Comment(msgspec.Struct, frozen=True):
         """When it was posted (UNIX seconds), or None if that is invalid."""
         try:
             if isinstance(self.posted_at, str):
-                return int(datetime.fromisoformat(self.posted_at).timestamp())
+                return int(unix_time(datetime.fromisoformat(self.posted_at)))
             return msgspec.convert(self.posted_at, Timestamp)
         except (ValueError, OverflowError):
             return None
@@ -134,7 +146,7 @@ class CallWithDetails(NamedTuple):
     call: Call
     details: CallDetails
     unread: frozenset[str] = frozenset()
-    """The names of its fields that could not be read."""
+    """The names of its fields that could not be read, and of its times that cannot be right."""
     team_ids: frozenset[int] = frozenset()
     """The teams that a call in progress is distributed to."""
     transferred_outside: bool = False

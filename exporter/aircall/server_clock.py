@@ -57,7 +57,9 @@ class ServerClock:
         self._misdated: set[int] = set()
         """Starts that were later than every clock when listed. They are not used as evidence later either."""
         self._claims: dict[int, tuple[float, float]] = {}
-        """By start, the leads that calls prove if there are enough of them, and when each was first seen."""
+        """By start, the largest leads that calls prove if there are enough of them, and when each was seen.
+
+        There are at most `MIN_CONFIRMATIONS`: no other one decides, however many calls are fetched."""
         self._looked = False
 
     # Results -------------------------------------------------------------------------------------
@@ -161,9 +163,10 @@ class ServerClock:
             return
         self._claims = {begun: claim for begun, claim in self._claims.items() if seen - claim[1] <= KEEP_S}
         self._claims.setdefault(start, (lead, seen))
-        claims = sorted((lead, begun, at) for begun, (lead, at) in self._claims.items())
-        if len(claims) >= MIN_CONFIRMATIONS:
-            self._proved(*claims[-MIN_CONFIRMATIONS])
+        claims = sorted((lead, begun, at) for begun, (lead, at) in self._claims.items())[-MIN_CONFIRMATIONS:]
+        self._claims = {begun: (lead, at) for lead, begun, at in claims}
+        if len(claims) == MIN_CONFIRMATIONS:
+            self._proved(*claims[0])
 
     def _proved(self, lead: float, start: float, seen: float) -> None:
         later = start > self._call_start and seen - self._call_seen > KEEP_S

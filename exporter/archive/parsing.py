@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError, Parameter
@@ -61,9 +61,9 @@ def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -
     if re.match(r"[0-9]{4}-", text):
         with suppress(ValueError, OverflowError):
             parsed = datetime.fromisoformat(text)
-            whole_day = last and re.fullmatch(r"[0-9-]{10}", text)
-            end = parsed + timedelta(days=1, seconds=-1) if whole_day else parsed
-            return int((end if end.tzinfo else end.replace(tzinfo=zone)).timestamp())
+            if last and re.fullmatch(r"[0-9-]{10}", text):
+                parsed = parsed.replace(hour=23, minute=59, second=59, fold=1)  # 23:59:59 may occur twice
+            return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp())
     raise ValueError(TIME_FORMATS)
 
 

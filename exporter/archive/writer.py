@@ -19,12 +19,13 @@ from exporter.account.records import (
     UserStates,
 )
 from exporter.archive.database import ArchiveError, LostLeadershipError, ReplacedError, kind_of_failure
-from exporter.archive.purge import Removal
+from exporter.archive.maintenance import Maintenance
 from exporter.archive.saver import Saver
 from exporter.archive.standby import CHECK_INTERVAL_S, Standby
+from exporter.archive.status import ArchiveStatus
 from exporter.archive.store import Archive
 from exporter.clock import Clocks
-from exporter.config.settings import Caller, Settings
+from exporter.config.settings import Settings
 from exporter.worker_thread import WorkerThread
 
 log = structlog.get_logger()
@@ -43,26 +44,13 @@ HEARTBEAT_INTERVAL_S = 5.0
 """Seconds between two heartbeats, which show other processes that an exporter runs on the archive."""
 
 HANG_TIMEOUT_S = 900.0
-"""Seconds after which the writer counts as hung. Migrating an archive of millions of calls takes minutes."""
+"""Seconds after which the writer counts as hung. Creating an index on millions of calls takes minutes."""
 
 USER_STATES_INTERVAL_S = 30.0
 """Seconds between two times that user states are saved, for the command `users`."""
 
-RETENTION_INTERVAL_S = 60.0
-"""Seconds between two searches for calls that are past their retention or show too much of their caller."""
-
 RESTORE_GRACE_S = 30.0
 """Seconds in which a deleted SQLite file may be restored. After that, an empty one is created."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveStatus:
-    """How many calls wait to be saved, since when (seconds, our clock), and how many were rejected."""
-
-    waiting: int
-    waiting_since: float | None
-    working: bool
-    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +99,7 @@ class ArchiveWriter:
         """The kinds of failures that have been logged since the archive last worked."""
         self._retry = FIRST_RETRY_S
         self._retry_at = 0.0
-        self.removal = Removal(archive, clocks)
-        self._next_removal = self._next_masking = 0.0
-        self._to_scrub = False
+        self.maintenance = Maintenance(archive, clocks)
         self._next_heartbeat = self._next_user_states = 0.0
         self._logged_other_exporter = False
         self.confirmed_at = -math.inf
@@ -182,14 +168,12 @@ class ArchiveWriter:
                 self._load()
             elif self._replaced_at is not None:
                 self._load_again(self._replaced_at)
-            how = (
-                self._settings().caller
-            )  # read before saving, so calls fetched under earlier settings are masked too
+            how = self._settings().caller  # before saving, so that calls of earlier settings are masked too
             self._save()
             self._heartbeat()  # also detects a database that was replaced
-            self._mask(how)
+            self.maintenance.mask(how)
             self._save_user_states()
-            self._remove()
+            self.maintenance.remove(self._settings().storage.retention)
         except LostLeadershipError as error:
             self._on_leadership_lost(error)
         except ReplacedError as error:
@@ -273,24 +257,6 @@ class ArchiveWriter:
             self._next_user_states = now + USER_STATES_INTERVAL_S
             self._archive.save_user_states(states)
 
-    def _mask(self, how: Caller) -> None:
-        now = self._clock()
-        if now >= self._next_masking:
-            left, changed = self._archive.hide(how)
-            self._next_masking = now + (1.0 if left else RETENTION_INTERVAL_S)
-            if changed:
-                log.info("archived callers masked", caller=how, calls=changed)
-                self._to_scrub = True
-        if self._to_scrub:
-            self._to_scrub = not self._archive.purge_deleted_data()
-
-    def _remove(self) -> None:
-        now, retention = self._clock(), self._settings().storage.retention
-        if now < self._next_removal or not retention:
-            return
-        more = self.removal.step(retention)
-        self._next_removal = now + (1.0 if more else RETENTION_INTERVAL_S)
-
     def _on_failure(self, error: ArchiveError) -> None:
         now = self._clock()
         self._archive.reconnect_after(error)
@@ -315,11 +281,11 @@ class ArchiveWriter:
             now = self._clock()
             self._failing_since, self._retry_at = self._failing_since or now, now + MAX_RETRY_S
         now = self._clock()
-        chores = (at for at in (self._next_masking, self._next_removal) if at > now)
+        chores = (at for at in self.maintenance.due if at > now)
         return self._retry_at or min(now + HEARTBEAT_INTERVAL_S, *chores)
 
     def _leave(self) -> None:
-        self.removal.report()
+        self.maintenance.removal.report()
         if self._loaded and self._failing_since is None:
             self.step()
             with suppress(ArchiveError):  # then it ends without a final heartbeat

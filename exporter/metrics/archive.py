@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exporter.archive.writer import ArchiveStatus
+from exporter.archive.status import ArchiveStatus
 from exporter.metrics.family import Family, Sample
 from exporter.polling.status import Status
 

@@ -75,7 +75,8 @@ REJECTED = Family(
 MALFORMED = Family(
     "aircall_malformed_objects_total",
     "counter",
-    "Objects in Aircall's responses that could not be decoded and were skipped.",
+    "Objects in Aircall's responses that could not be decoded and were skipped, and calls with an impossible"
+    " time, which count without it.",
     ("kind",),
 )
 IGNORED_CALLS = Family(

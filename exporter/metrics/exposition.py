@@ -13,7 +13,7 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from exporter.archive.writer import ArchiveStatus
+from exporter.archive.status import ArchiveStatus
 from exporter.clock import Clocks, Moment
 from exporter.metrics.family import Family
 from exporter.metrics.gzip_stream import Chunk, GzipPrefix, gzipped

@@ -12,7 +12,7 @@ from typing import Any
 
 from exporter.account.board import Board
 from exporter.account.thresholds import next_change_at
-from exporter.archive.writer import ArchiveStatus
+from exporter.archive.status import ArchiveStatus
 from exporter.clock import Moment
 from exporter.metrics import archive, counters, exporter, info, numbers, teams, users
 from exporter.metrics.family import Family, Sample

@@ -1,10 +1,11 @@
 """Run requests for which a client waits, in the poller and within its request budget."""
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from exporter.aircall.endpoints import ApiTask
 from exporter.aircall.errors import ApiError, CredentialError
@@ -86,3 +87,17 @@ class ConcurrencyLimit:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._places.release()
+
+
+def run_on_demand(waiting: deque[OnDemandRequest[Any]]) -> ApiTask[None]:
+    """Work on queued on-demand requests, one after the other. Each stays in the queue until it is done."""
+    while waiting:
+        request = waiting[0]
+        try:
+            result = yield from request.work()
+        except Exception as error:  # reported to the client; the next request follows
+            waiting.popleft()
+            request.failed(error)
+        else:
+            waiting.popleft()
+            request.done(result)

@@ -9,10 +9,10 @@ from exporter.account.account import Account
 from exporter.account.call_store import CallBatch
 from exporter.aircall.endpoints import ApiTask
 from exporter.aircall.server_clock import ServerClock
-from exporter.polling import assignments, call_selection, fetchers
+from exporter.polling import assignments, call_fetchers, call_selection, fetchers
 from exporter.polling.intervals import IntervalController
 from exporter.polling.list_fetch import first_page
-from exporter.polling.on_demand import OnDemandRequest
+from exporter.polling.on_demand import OnDemandRequest, run_on_demand
 from exporter.polling.schedule import (
     AVAILABILITY_CHANGES,
     CORE,
@@ -70,13 +70,11 @@ class Tasks:
             SUBSTATUSES: lambda _: fetchers.fetch_substatuses(lists, users, self._first_page(SUBSTATUSES)),
             "assignments": lambda now: assignments.fetch_assignments(lists, version, account.aside, now),
             ASIDE: lambda now: assignments.retry_assignments(lists, version, account.aside, now),
-            ENDED_CALLS: lambda now: fetchers.fetch_ended(account, self._ended_call_batches(now), now),
-            AVAILABILITY_CHANGES: lambda _: fetchers.run_on_demand(
-                self.pending_requests[AVAILABILITY_CHANGES]
-            ),
-            ON_DEMAND_REQUESTS: lambda _: fetchers.run_on_demand(self.pending_requests[ON_DEMAND_REQUESTS]),
-            LATE_EDITS: lambda now: fetchers.recheck_calls(account, now + server_clock.ahead, now),
-            BACKFILL: lambda now: fetchers.fetch_backfill(account, now),
+            ENDED_CALLS: lambda now: call_fetchers.fetch_ended(account, self._ended_call_batches(now), now),
+            AVAILABILITY_CHANGES: lambda _: run_on_demand(self.pending_requests[AVAILABILITY_CHANGES]),
+            ON_DEMAND_REQUESTS: lambda _: run_on_demand(self.pending_requests[ON_DEMAND_REQUESTS]),
+            LATE_EDITS: lambda now: call_fetchers.recheck_calls(account, now + server_clock.ahead, now),
+            BACKFILL: lambda now: call_fetchers.fetch_backfill(account, now),
             MANUAL_BACKFILL: self._manual_backfill,
         }
         self.by_name = {name: DatasetTask(beginning) for name, beginning in begin.items()}
@@ -152,11 +150,11 @@ class Tasks:
                 self[name].abort()
 
     def _calls(self, now: float) -> ApiTask[None]:
-        now = yield from fetchers.wait_for_server_time(self._account, self._server_clock, now)
+        now = yield from call_fetchers.wait_for_server_time(self._account, self._server_clock, now)
         server_now = now + self._server_clock.ahead
         todo = call_selection.calls_to_fetch(self._account, now, server_now)
         in_pieces = self["calls"].restarts > 0
-        yield from fetchers.fetch_calls(self._account, todo, now, server_now, in_pieces)
+        yield from call_fetchers.fetch_calls(self._account, todo, now, server_now, in_pieces)
 
     def _first_page(self, name: str) -> int:
         """Return the page with which a fetch of a list begins."""
@@ -165,7 +163,7 @@ class Tasks:
     def _manual_backfill(self, now: float) -> ApiTask[None]:
         span = call_selection.next_manual_backfill(self._account, now)
         if span is not None:
-            yield from fetchers.fetch_range(self._account, span, now)
+            yield from call_fetchers.fetch_range(self._account, span, now)
 
     def _is_due_for_ended(self, now: float) -> bool:
         """Return whether calls that may have ended are due. A present fetch of availabilities is awaited."""

@@ -1,9 +1,7 @@
 """Connect the exporter's parts: the threads for polling, saving and events, and the snapshot they publish."""
 
-import math
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -18,7 +16,6 @@ from prometheus_client import (
 from exporter.account.records import LoadedState
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.events import Event
-from exporter.aircall.models import CallWithDetails
 from exporter.archive.database import ArchiveError
 from exporter.archive.standby import SILENCE_S
 from exporter.archive.store import Archive
@@ -28,13 +25,13 @@ from exporter.config.reload import in_force
 from exporter.config.settings import Settings
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.process import ProcessMetrics
-from exporter.polling import fetchers
-from exporter.polling.availability import SwitchResult, Target, switch_and_refresh
-from exporter.polling.on_demand import ConcurrencyLimit, NotLeaderError, OnDemandRequest
+from exporter.polling.on_demand import NotLeaderError
 from exporter.polling.poller import Poller
-from exporter.polling.schedule import AVAILABILITY_CHANGES, DATASETS
+from exporter.polling.schedule import DATASETS
 from exporter.polling.status import Snapshot
+from exporter.runtime.client_requests import ClientRequests
 from exporter.runtime.leader_metric import LeaderMetric
+from exporter.runtime.publisher import Publisher
 from exporter.runtime.suspension import Suspension
 from exporter.runtime.watchdog import Watchdog
 from exporter.webhooks.inbox import Inbox
@@ -53,24 +50,9 @@ ERROR_BACKOFF_S = 5.0
 LEADER_CHECK_INTERVAL_S = 0.1
 """Seconds between two checks whether the archive has confirmed that this exporter still leads."""
 
-ON_DEMAND_TIMEOUT_S = 15.0
-"""Seconds that a client waits for a single call, or for a change of availability."""
-
-MAX_ON_DEMAND = 5
-"""Maximum number of clients that wait for each of these at a time."""
-
-QUICK_SNAPSHOT_S = 0.1
-"""Seconds. A snapshot that takes no longer is made after every response."""
-
-SHARE_FOR_SNAPSHOTS = 0.1
-"""Share of the time for slower snapshots, which occur in very large companies while names are fetched."""
-
-SHARE_FOR_EVENTS = 0.5
-"""Share of a processor for snapshots after events, which may arrive a thousand times a second."""
-
 
 class Service:
-    """Runs the poller and the other threads. `latest` is an immutable snapshot, read without waiting."""
+    """Runs the poller and the other threads. `latest` is immutable, and read without waiting."""
 
     def __init__(
         self,
@@ -125,8 +107,8 @@ class Service:
         """Held by the poller, except while it waits for a response, or by the thread that applies events."""
         self._poller = Poller(settings, self._client, registry, self.clocks, self._writer.submit)
         self._poller.while_waiting = self._released_lock
-        self._writer.removal.aircall_time = self._poller.aircall_time
-        self.latest: Snapshot = self._poller.snapshot()
+        self._writer.maintenance.removal.aircall_time = self._poller.aircall_time
+        self._publisher = Publisher(self.clock, self._poller.snapshot, self._on_published)
         self.exposition = Exposition(
             self.latest,
             registry,
@@ -134,14 +116,10 @@ class Service:
             self.clocks,
             only=lambda: None if self.standby_reason is None else own,
         )
-        self._call_limit, self._switch_limit = (
-            ConcurrencyLimit(MAX_ON_DEMAND),
-            ConcurrencyLimit(MAX_ON_DEMAND),
-        )
+        self.requests = ClientRequests(self._poller, self._require_leader, self._enqueue)
         self._commands: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
         """Functions for the poller's thread. One that returns False has not changed the snapshot."""
-        self._next_snapshot = self._next_for_events = 0.0
-        self._unpublished = self._begun = self._ended = False
+        self._begun = self._ended = False
         self._loop = WorkerThread("poller", self._run_once, self.clock, HANG_TIMEOUT_S)
         self.inbox: Inbox | None = None
         """The queue of events; `None` if no token was configured at the start."""
@@ -177,6 +155,11 @@ class Service:
         self._client.close()
 
     @property
+    def latest(self) -> Snapshot:
+        """The latest snapshot."""
+        return self._publisher.latest
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """The problems of the exporter's threads, in a few words each."""
         return self._watchdog.problems
@@ -190,38 +173,6 @@ class Service:
         """Fetch users, teams, numbers and assignments again as soon as the budget allows."""
         self._enqueue(self._poller.refresh)
 
-    def call(self, call_id: int) -> CallWithDetails | None:
-        """Fetch a call from Aircall, within the request budget.
-
-        Returns:
-            The call, or `None` if Aircall has no such call.
-
-        Raises:
-            ApiError: If the request fails.
-            TimeoutError: If there is no response in time.
-            TooManyRequestsError: If too many clients wait already.
-            NotLeaderError: If another exporter polls.
-        """
-        self._require_leader()
-        with self._call_limit:
-            request = OnDemandRequest(lambda: fetchers.fetch_call(self._poller.account, call_id))
-            self._enqueue(lambda: self._poller.submit(request))
-            return request.wait(ON_DEMAND_TIMEOUT_S)
-
-    def switch(self, user_id: int, target: Target | None) -> SwitchResult:
-        """Make a user available or unavailable. Without a target, toggle the two.
-
-        Raises SwitchError, and the same as `call`.
-        """
-        self._require_leader()
-        poller = self._poller
-        with self._switch_limit:
-            request = OnDemandRequest(
-                lambda: switch_and_refresh(poller.account, poller.tasks.user_api, user_id, target)
-            )
-            self._enqueue(lambda: poller.submit(request, AVAILABILITY_CHANGES))
-            return request.wait(ON_DEMAND_TIMEOUT_S)
-
     def configure(self, settings: Settings) -> tuple[str, ...]:
         """Apply other settings and keep all data. Return the changed keys that need a restart."""
         settings, need_restart = in_force(self._started_with, settings)
@@ -230,7 +181,7 @@ class Service:
             self._client.close()
             self._client = self._new_client(settings)
             self._poller.configure(settings, self._client)
-            self._publish()
+            self._publisher.publish()
 
         self._enqueue(apply)
         return need_restart
@@ -276,32 +227,19 @@ class Service:
         self._loop.stop(0)
         self._on_taken()
 
-    def _publish(self) -> None:
-        begun, worked = self.clock(), time.thread_time()
-        self._unpublished = False
-        self.latest = self._poller.snapshot()
-        self.exposition.update(self.latest)
-        done, worked = self.clock(), time.thread_time() - worked
-        took = done - begun
-        self._next_snapshot = done + (took * (1 / SHARE_FOR_SNAPSHOTS - 1) if took > QUICK_SNAPSHOT_S else 0)
-        self._next_for_events = done + worked * (1 / SHARE_FOR_EVENTS - 1)
+    def _on_published(self, snapshot: Snapshot) -> None:
+        self.exposition.update(snapshot)
         if self._event_worker and self._poller.ready_for_events:
             self._event_worker.ready.set()
 
     def _apply_events(self, events: Sequence[Event]) -> float:
         with self._account_lock:
             if events:
-                self._unpublished = True
+                self._publisher.changed = True
                 if self._poller.apply_events(events, self._webhook_metrics.count):
                     self._loop.wake()
-            publish_at = self._publish_if_due(self._next_for_events)
+            publish_at = self._publisher.publish_if_due(self._publisher.next_after_events)
             return min(IDLE_WAIT_S, max(0.0, publish_at - self.clock()))
-
-    def _publish_if_due(self, due: float) -> float:
-        """Publish changes if it is time. Return when the rest is due."""
-        if self._unpublished and self.clock() >= due:
-            self._publish()
-        return due if self._unpublished else math.inf
 
     @contextmanager
     def _released_lock(self) -> Iterator[None]:
@@ -337,13 +275,11 @@ class Service:
     def _step(self) -> float:
         while not self._commands.empty():
             if self._commands.get()() is not False:
-                self._unpublished = True
+                self._publisher.changed = True
         requests = self._poller.budget.spent
         due = self._poller.step()
         if self._poller.budget.spent == requests:
-            return min(due, self._publish_if_due(max(self._next_snapshot, self._next_for_events)))
-        if self.clock() >= self._next_snapshot:
-            self._publish()
-            return due
-        self._unpublished = True
-        return min(due, self._next_snapshot)
+            next_snapshot = max(self._publisher.next_after_response, self._publisher.next_after_events)
+            return min(due, self._publisher.publish_if_due(next_snapshot))
+        self._publisher.changed = True
+        return min(due, self._publisher.publish_if_due(self._publisher.next_after_response))

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
-from exporter.runtime import service
+from exporter.runtime import client_requests
 from exporter.simulator.faults import Fault, Hang, answer
 from exporter.simulator.models import SimulatedUser
 from exporter.web.config_reloader import WebConfigReloader
@@ -160,7 +160,7 @@ def test_what_aircall_refuses_is_told_and_not_tried_again(desk: Running, user: S
 def test_for_who_has_stopped_waiting_nobody_is_switched(
     desk: Running, user: SimulatedUser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "ON_DEMAND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(client_requests, "TIMEOUT_S", 0.5)
     hang = Hang()
     desk.aircall.faults.append(Fault(lambda path: path == f"/v2/users/{user.id}", hang))
     try:

@@ -224,8 +224,8 @@ def test_request_to_many_dead_addresses_is_a_timeout(monkeypatch: pytest.MonkeyP
 def test_request_only_the_last_address_works_is_answered_and_the_next_begins_there(
     monkeypatch: pytest.MonkeyPatch, full_port: int, dead: int, via: str
 ) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", 1.0)
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT", 0.5)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.5)
     if via:
         monkeypatch.setenv("ALL_PROXY", f"{via}://proxy.invalid:1")
     serve = answering(ANSWER)
@@ -243,7 +243,7 @@ def test_request_only_the_last_address_works_is_answered_and_the_next_begins_the
 def test_request_address_never_answers_tries_another_next_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_module, "READ_TIMEOUT", SECONDS)
+    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
     with (
         raw_server(silence) as silent,
         raw_server(silence) as other,

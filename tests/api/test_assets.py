@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from exporter.api.assets import leads_to_the_web
-from exporter.runtime import service
+from exporter.runtime import client_requests
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
@@ -77,7 +77,7 @@ def test_every_link_costs_one_request_of_the_budget(exporter: Running) -> None:
 
 
 def test_who_cannot_be_served_is_told_so(exporter: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "ON_DEMAND_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(client_requests, "TIMEOUT_S", 2.0)
     call, hang = recorded(exporter, age=3600), Hang()
     exporter.aircall.faults.append(Fault(lambda path: path == f"/v1/calls/{call.id}", hang))
     try:

@@ -1,8 +1,12 @@
 """Times as people write them."""
 
-from datetime import UTC, datetime, timedelta, timezone
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from exporter.archive.parsing import parse_time
 
@@ -39,6 +43,43 @@ def test_a_period_ends_with_the_whole_of_its_last_day() -> None:
         == datetime(2026, 5, 28, 23, 59, 59, tzinfo=paris).timestamp()
     )
     assert parse_time("2026-05-28T20:26:40", NOW, UTC, last=True) == NOW
+
+
+def assert_is_last_second(end: int, day: date, zone: ZoneInfo) -> None:
+    assert datetime.fromtimestamp(end, zone).date() == day
+    assert datetime.fromtimestamp(end + 1, zone).date() == day + timedelta(days=1)
+
+
+@given(st.sampled_from(sorted(available_timezones())), st.dates(date(2020, 1, 1), date(2030, 12, 31)))
+@example("America/Santiago", date(2026, 4, 4))
+@example("America/Santiago", date(2026, 9, 5))
+@example("America/Nuuk", date(2026, 3, 28))
+@example("America/Nuuk", date(2026, 10, 24))
+@example("America/Havana", date(2026, 10, 31))
+@example("Africa/Cairo", date(2026, 10, 29))
+@example("Asia/Beirut", date(2026, 10, 24))
+def test_a_period_ends_with_the_last_second_of_its_day_in_any_zone(name: str, day: date) -> None:
+    zone = ZoneInfo(name)
+    assert_is_last_second(parse_time(day.isoformat(), NOW, zone, last=True), day, zone)
+
+
+@pytest.mark.parametrize("name", ["America/Santiago", "Africa/Cairo", "Asia/Beirut", "America/Nuuk"])
+def test_a_period_ends_with_the_last_second_of_its_day_in_the_local_zone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone = ZoneInfo(name)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", name)
+        time.tzset()
+        for number in range(366):
+            day = date(2026, 1, 1) + timedelta(days=number)
+            assert_is_last_second(parse_time(day.isoformat(), NOW, None, last=True), day, zone)
+    time.tzset()
+
+
+def test_a_period_ends_with_the_last_day_that_can_be_written() -> None:
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+    assert parse_time("9999-12-31", NOW, UTC, last=True) == end
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "-5", "nan", "1e9", "2026-13-01", "0001-01x", "٣", " now"])

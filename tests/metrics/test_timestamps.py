@@ -95,7 +95,7 @@ def test_user_states_wall_clock_set_are_archived_in_unix_time() -> None:
     service = Service(Settings(), Archive("sqlite://"), clocks)
     service._poller.account.reference_data.apply_availability(7, "available", NOON - 60)
     service._poller.account.reference_data.known.add("availabilities")
-    service._publish()
+    service._publisher.publish()
     clocks.wall_error = 8 * HOURS
     assert service._writer._user_states() == {7: ("available", NOON - 60 + 8 * HOURS)}
 

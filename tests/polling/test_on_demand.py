@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
-from exporter.polling import fetchers
+from exporter.polling import call_fetchers
 from exporter.polling.availability import switch_and_refresh
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.polling.schedule import (
@@ -68,7 +68,7 @@ def clients(new: Callable[[Polled], OnDemandRequest], task: str) -> Callable[[Po
 
 def recording(world: Polled) -> OnDemandRequest:
     call_id = next(iter(world.account.calls))
-    return OnDemandRequest(lambda: fetchers.fetch_call(world.poller.account, call_id))
+    return OnDemandRequest(lambda: call_fetchers.fetch_call(world.poller.account, call_id))
 
 
 def switch(world: Polled) -> OnDemandRequest:

@@ -8,7 +8,7 @@ from exporter.account.records import Counting
 from exporter.archive import metadata_table
 from exporter.archive.store import Archive
 from exporter.durations import Duration
-from exporter.polling import fetchers
+from exporter.polling import call_fetchers
 from exporter.polling.on_demand import OnDemandRequest
 from exporter.simulator.faults import Fault, answer
 from exporter.simulator.simulation import SimulatedAccount
@@ -95,7 +95,7 @@ def test_a_call_that_was_missed_while_the_exporter_was_off_is_counted_whatever_r
     archive = Away(database)
     archive.away = True
     with polled(account, archive=archive, activity_period=Duration(30)) as world:
-        errand = OnDemandRequest(lambda: fetchers.fetch_call(world.poller.account, by_errand.id))
+        errand = OnDemandRequest(lambda: call_fetchers.fetch_call(world.poller.account, by_errand.id))
         world.poller.submit(errand)
         world.live(30)
         hear(world, call_event("call.ended", by_event, world.time.now))
@@ -136,7 +136,7 @@ def test_a_lookup_of_a_call_before_the_first_poll_does_not_keep_it_from_being_co
     call = missed_call(account, NOON - 60)
     with polled(account, archive=Archive(database)) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/calls", answer(503)))
-        world.poller.submit(OnDemandRequest(lambda: fetchers.fetch_call(world.poller.account, call.id)))
+        world.poller.submit(OnDemandRequest(lambda: call_fetchers.fetch_call(world.poller.account, call.id)))
         world.live(5)
         world.aircall.faults.clear()
         world.live(60)
