@@ -1,4 +1,4 @@
-"""Times of calls that cannot be right: each costs itself, and no sum is absurd."""
+"""Tests of impossible times of calls: only these times are left out, and all sums are bounded."""
 
 import json
 from typing import Any
@@ -20,55 +20,54 @@ DONE = {"status": "done", "started_at": START, "answered_at": START + 20, "ended
 IMPOSSIBLE = [0, -1, 99_999_999_999, 10**11, 10**30, 1.5, "soon", [], START + MAX_CALL_S + 1, START - 61]
 
 
-def read(**fields: Any) -> CallWithDetails:
+def decoded(**fields: Any) -> CallWithDetails:
     call = {"id": 1, "direction": "inbound", "user": {"id": 1}, "number": {"id": 1}} | DONE | fields
     page = decode_calls(json.dumps({"calls": [call]}).encode())
     assert page.malformed == 0
     return page.items[0]
 
 
-def times(read: CallWithDetails) -> tuple[int | None, int | None]:
-    return read.call.answered_at, read.call.ended_at
+def times(call: CallWithDetails) -> tuple[int | None, int | None]:
+    return call.call.answered_at, call.call.ended_at
 
 
 @pytest.mark.parametrize("time", IMPOSSIBLE)
-def test_impossible_end_is_unread(time: Any) -> None:
-    found = read(ended_at=time)
-    assert (times(found), set(found.unread)) == ((START + 20, None), {"ended_at"})
+def test_call_times_impossible_end_is_unread(time: Any) -> None:
+    found = decoded(ended_at=time)
+    assert (times(found), found.unread) == ((START + 20, None), frozenset({"ended_at"}))
     assert found.call.phase == "done"
-    assert read(ended_at=time, status="answered").call.phase == "answered"
+    assert decoded(ended_at=time, status="answered").call.phase == "answered"
 
 
 @pytest.mark.parametrize("time", IMPOSSIBLE)
-def test_impossible_answer_is_unread_and_the_call_is_answered_all_the_same(time: Any) -> None:
-    found = read(answered_at=time)
-    assert (times(found), set(found.unread)) == ((START, START + 80), {"answered_at"})
+def test_call_times_impossible_answer_is_unread_and_keeps_the_outcome(time: Any) -> None:
+    found = decoded(answered_at=time)
+    assert (times(found), found.unread) == ((START, START + 80), frozenset({"answered_at"}))
     assert found.call.outcome == "answered"
-    assert read(answered_at=time, missed_call_reason="no_available_agent").call.outcome == "missed"
-    assert read(answered_at=time, ended_at=None, status="initial").call.waiting
+    assert decoded(answered_at=time, missed_call_reason="no_available_agent").call.outcome == "missed"
+    assert decoded(answered_at=time, ended_at=None, status="initial").call.waiting
 
 
-def test_answer_after_the_end_is_unread() -> None:
-    assert times(read(answered_at=START + 80 + CLOCK_DIFFERENCE_S + 1)) == (START, START + 80)
+def test_call_times_answer_after_the_end_is_unread() -> None:
+    assert times(decoded(answered_at=START + 80 + CLOCK_DIFFERENCE_S + 1)) == (START, START + 80)
 
 
 @pytest.mark.parametrize(
     "change", [{"answered_at": START - 60}, {"answered_at": START + 140}, {"ended_at": START}]
 )
-def test_times_in_the_wrong_order_by_a_clock_difference_are_kept(change: dict[str, int]) -> None:
-    found = read(**change)
-    expected: dict[str, Any] = DONE | change
-    assert (times(found), set(found.unread)) == (
-        (expected["answered_at"], expected["ended_at"]),
-        set(),
+def test_call_times_wrong_order_by_a_clock_difference_are_kept(change: dict[str, int]) -> None:
+    found = decoded(**change)
+    assert (times(found), found.unread) == (
+        tuple((DONE | change)[name] for name in ("answered_at", "ended_at")),
+        frozenset(),
     )
 
 
-def test_impossible_time_keeps_the_one_that_was_read_before() -> None:
-    known = read(ended_at=None, status="answered").call
-    assert completed(read(answered_at=0), known).answered_at == START + 20
-    assert completed(read(ended_at=0), read().call).ended_at == START + 80
-    moved = completed(read(answered_at=START, ended_at=None, started_at=0), known)
+def test_completed_impossible_time_keeps_the_earlier_one() -> None:
+    known = decoded(ended_at=None, status="answered").call
+    assert completed(decoded(answered_at=0), known).answered_at == START + 20
+    assert completed(decoded(ended_at=0), decoded().call).ended_at == START + 80
+    moved = completed(decoded(answered_at=START, ended_at=None, started_at=0), known)
     assert (moved.started_at, moved.answered_at) == (0, 0)
 
 
@@ -90,14 +89,14 @@ names = st.none() | st.sampled_from(["call.created", "call.ringing_on_agent", "c
 
 
 @given(st.lists(st.tuples(versions, names, st.integers(START, END) | anytime), max_size=8))
-def test_no_call_adds_more_than_the_longest_call_to_any_sum(
+def test_totals_calls_with_any_times_add_at_most_the_longest_call(
     found: list[tuple[dict[str, Any], str | None, int | None]],
 ) -> None:
-    account, told = company()
+    account, processor = company()
     for fields, name, at in found:
-        call = read(**fields)
+        call = decoded(**fields)
         if name is not None and at is not None:
-            told.apply(Event(name, at, call=call), END)
+            processor.apply(Event(name, at, call=call), END)
         else:
             page = decode_calls(
                 json.dumps({"calls": [{"number": {"id": 1}, "user": {"id": 1}} | fields]}).encode()
@@ -105,6 +104,7 @@ def test_no_call_adds_more_than_the_longest_call_to_any_sum(
             account.apply_call_page(page, END)
     for later in (0, 120, 10_000):
         account.advance_to(END + later)
+        assert isinstance(account, Counting)
         saved(account)
         assert_bounded(account)
 
@@ -114,8 +114,8 @@ def assert_bounded(account: Counting) -> None:
     for key, total in totals.items():
         if key[0].endswith("_sum"):
             count = key[0].removesuffix("_sum") + "_count"
-            holds = totals.get((count, *key[1:]), 3)
-            assert 0 <= total <= MAX_DURATION_S * max(3, holds), (key, total)
+            calls = totals.get((count, *key[1:]), 3)
+            assert 0 <= total <= MAX_DURATION_S * max(3, calls), (key, total)
     board = account.board(0.0)
     rows: list[UserRow | NumberRow | TeamRow] = [*board.users, *board.numbers, *board.teams]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Times in responses: they are UTC, whatever the time zone of this machine is."""
+"""Tests of times in responses: without a zone they are UTC, in any time zone of this machine."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def _local_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         "Thu May 28 20:26:40 2026",
     ],
 )
-def test_date_without_a_zone_is_utc(text: str) -> None:
+def test_read_headers_date_without_a_zone_is_utc(text: str) -> None:
     assert read_headers({"Date": text}).date == AT
 
 
@@ -43,5 +43,5 @@ def test_date_without_a_zone_is_utc(text: str) -> None:
     "text",
     ["2026-05-28T20:26:40", "2026-05-28 20:26:40.000", "2026-05-28T20:26:40Z", "2026-05-28T22:26:40+02:00"],
 )
-def test_time_of_a_comment_without_a_zone_is_utc(text: str) -> None:
+def test_comment_time_without_a_zone_is_utc(text: str) -> None:
     assert Comment("called back", text).time == AT
