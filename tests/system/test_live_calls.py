@@ -279,3 +279,21 @@ def test_activity_period_of_seconds_counts_every_call() -> None:
         world.live(900)
         read_whole(world)
         assert counted(world.scrape()) == to_be_counted(account)
+
+
+def test_activity_period_raised_by_reload_fetches_the_earlier_calls(account: SimulatedAccount) -> None:
+    number = next(iter(account.numbers))
+    for minute in range(0, 300, 20):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + 60 * minute)
+        account.miss(call.id, "short_abandoned", at=NOON + 60 * minute + 5)
+    account.advance(NOON + 300 * 60)
+    with polled(account) as world:
+        world.live_until_complete()
+        world.live(60)
+        before = world.scrape().sum("aircall_calls_total")
+        longer = structs.replace(world.settings, activity_period=Duration(5 * 3600))
+        world.poller.configure(longer, world.client)
+        world.live(60)
+        scrape = world.scrape()
+        assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
+        assert scrape.sum("aircall_calls_total") == before
