@@ -1,4 +1,4 @@
-"""Real Prometheus servers: one that scrapes an exporter now, and some that remember hours of companies."""
+"""Real Prometheus servers with the history of simulated companies."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.support.prometheus_history import Scrapes, record, remembering
 
 @pytest.fixture(scope="session")
 def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
-    """Three companies at once, so that a panel that mixes them up shows wrong numbers."""
+    """Return the history of three companies in one database: a panel that mixes them shows wrong numbers."""
     scrapes = Scrapes(tmp_path_factory.mktemp("past"))
     busy, days, troubled = companies.busy(), companies.days(), companies.troubled()
     scrapes.watch(busy, 2400, 1800)

@@ -1,7 +1,6 @@
-"""What every board and panel owes its readers."""
+"""The properties that all dashboards and panels have."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,31 +9,43 @@ import yaml
 from grafana.boards import BOARDS
 from grafana.boards.rendering import render
 from harness.dashboards import DASHBOARDS, METRICS, Panel, boards, panels
+from harness.dashboards import board as dashboard
 
 UIDS = METRICS | {"aircall-calls"}
 CORE = {"stat", "timeseries", "table", "state-timeline", "heatmap", "barchart"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 ARCHIVE = {"type": "grafana-postgresql-datasource", "uid": "${archive}"}
 
-every_board = pytest.mark.parametrize("board", boards(), ids=lambda board: str(board["uid"]))
-every_board_of_metrics = pytest.mark.parametrize(
+every_dashboard = pytest.mark.parametrize("board", boards(), ids=lambda board: str(board["uid"]))
+every_dashboard_of_metrics = pytest.mark.parametrize(
     "board", [each for each in boards() if each["uid"] in METRICS], ids=lambda board: str(board["uid"])
 )
 every_panel = pytest.mark.parametrize("panel", list(panels()), ids=str)
+LIVE = ("aircall-wallboard", "aircall-numbers")
 
 
-def test_the_committed_files_are_those_that_the_code_gives() -> None:
-    given = {f"{built.uid}.json": render(built) for built in (build() for build in BOARDS)}
+def regex_mappings(panel: Panel) -> list[dict[str, Any]]:
+    """Return the panel's mappings of texts, without those of values."""
+    mappings = panel.model["fieldConfig"]["defaults"].get("mappings") or []
+    return [
+        mapping["options"]
+        for mapping in mappings
+        if mapping["type"] == "regex" and "value" not in mapping["options"]["pattern"]
+    ]
+
+
+def test_committed_dashboards_equal_the_generated_ones() -> None:
+    generated = {f"{built.uid}.json": render(built) for built in (build() for build in BOARDS)}
     committed = {path.name: path.read_text(encoding="utf-8") for path in DASHBOARDS.glob("*.json")}
-    assert committed == given, "run `python -m grafana.boards`"
+    assert committed == generated, "run `python -m grafana.boards`"
 
 
-def test_there_are_six_boards() -> None:
+def test_dashboards_have_the_expected_uids() -> None:
     assert {board["uid"] for board in boards()} == UIDS
 
 
-@every_board
-def test_a_board_can_be_found_and_left_again(board: dict[str, Any]) -> None:
+@every_dashboard
+def test_dashboard_has_a_tag_and_links_to_the_others(board: dict[str, Any]) -> None:
     assert board["tags"] == ["aircall"]
     assert board["title"].startswith("Aircall · ")
     assert board["description"]
@@ -44,8 +55,8 @@ def test_a_board_can_be_found_and_left_again(board: dict[str, Any]) -> None:
     assert link["keepTime"]
 
 
-@every_board_of_metrics
-def test_a_board_lets_choose_the_same_things_as_the_others(board: dict[str, Any]) -> None:
+@every_dashboard_of_metrics
+def test_dashboard_of_metrics_has_the_common_variables(board: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
     everything = {"job": ".+", "instance": ".+", "team": ".*", "number": ".*"}
     assert [*variables][:5] == ["datasource", *everything]
@@ -56,9 +67,9 @@ def test_a_board_lets_choose_the_same_things_as_the_others(board: dict[str, Any]
         assert variables[name]["allValue"] == all_value
 
 
-@every_board_of_metrics
-def test_a_live_board_refreshes_itself_and_looks_back_as_far_as_the_period(board: dict[str, Any]) -> None:
-    live = board["uid"] in ("aircall-wallboard", "aircall-numbers")
+@every_dashboard_of_metrics
+def test_dashboard_that_is_live_refreshes_and_covers_the_period(board: dict[str, Any]) -> None:
+    live = board["uid"] in LIVE
     assert (board["refresh"] == "10s") is live
     if live:
         assert board["time"] == {"from": "now-15m", "to": "now"}
@@ -66,14 +77,13 @@ def test_a_live_board_refreshes_itself_and_looks_back_as_far_as_the_period(board
         assert any("ALERTS" in annotation["expr"] for annotation in board["annotations"]["list"])
 
 
-@every_board
-def test_a_wallboard_fits_a_screen(board: dict[str, Any]) -> None:
-    if board["uid"] in ("aircall-wallboard", "aircall-numbers"):
-        bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in board["panels"])
-        assert bottom * 38 <= 1080 - 40  # rows of 30 pixels and 8 between, and the margins of kiosk mode
+@pytest.mark.parametrize("uid", LIVE)
+def test_wallboard_fits_a_screen(uid: str) -> None:
+    bottom = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in dashboard(uid)["panels"])
+    assert bottom * 38 <= 1080 - 40  # rows of 30 pixels and 8 between, and the margins of kiosk mode
 
 
-@every_board
+@every_dashboard
 def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in board["panels"]:
@@ -85,7 +95,7 @@ def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
 
 
 @every_panel
-def test_a_panel_says_what_it_shows(panel: Panel) -> None:
+def test_panel_has_title_description_unit_and_thresholds(panel: Panel) -> None:
     defaults = panel.model["fieldConfig"]["defaults"]
     assert panel.model["type"] in CORE
     assert panel.title
@@ -96,7 +106,7 @@ def test_a_panel_says_what_it_shows(panel: Panel) -> None:
 
 
 @every_panel
-def test_a_panel_asks_the_chosen_data_source(panel: Panel) -> None:
+def test_panel_queries_the_chosen_data_source(panel: Panel) -> None:
     source = SOURCE if panel.uid in METRICS else ARCHIVE
     assert panel.model["datasource"] == source
     assert panel.targets
@@ -108,24 +118,13 @@ def test_a_panel_asks_the_chosen_data_source(panel: Panel) -> None:
             assert selector.startswith('{job=~"$job", instance=~"$instance"'), selector
 
 
-@every_panel
-def test_no_colour_goes_without_a_word_or_sign(panel: Panel) -> None:
-    for mapping in panel.model["fieldConfig"]["defaults"].get("mappings") or []:
-        if mapping["type"] == "regex" and "value" not in mapping["options"]["pattern"]:
-            assert "$1" in mapping["options"]["result"]["text"]
+@pytest.mark.parametrize("panel", [panel for panel in panels() if regex_mappings(panel)], ids=str)
+def test_panel_mapping_by_regex_shows_the_matched_text(panel: Panel) -> None:
+    for mapping in regex_mappings(panel):
+        assert "$1" in mapping["result"]["text"]
 
 
-def test_alerts_lead_to_boards_and_choices_that_exist() -> None:
-    rules = (Path(__file__).resolve().parents[2] / "prometheus/rules/alerts.yml").read_text(encoding="utf-8")
-    choices = {
-        board["uid"]: {f"var-{each['name']}" for each in board["templating"]["list"]} for board in boards()
-    }
-    for address in re.findall(r"dashboard: (\S+)", rules):
-        uid = address.removeprefix("/d/").split("?")[0].split("{")[0]
-        assert set(re.findall(r"var-\w+", address)) <= choices[uid]
-
-
-def test_provisioning_puts_the_boards_into_their_folder() -> None:
+def test_provisioning_puts_the_dashboards_into_their_folder() -> None:
     provisioning = DASHBOARDS.parent / "provisioning"
     (provider,) = yaml.safe_load((provisioning / "dashboards/aircall.yml").read_text())["providers"]
     assert provider["folder"] == "Aircall"
@@ -134,12 +133,10 @@ def test_provisioning_puts_the_boards_into_their_folder() -> None:
     assert (source["uid"], source["type"], source["url"]) == ("prometheus", "prometheus", "${PROMETHEUS_URL}")
 
 
-@every_board
-def test_what_a_table_names_in_a_link_is_text(board: dict[str, Any]) -> None:
-    """Grafana puts a field into a link as it shows it: an id that it takes for a number as `2.41 Bil`."""
-    for panel in board["panels"]:
-        if panel["type"] != "table":
-            continue
+def test_table_field_in_a_link_is_shown_as_text() -> None:
+    """Grafana puts a field into a link as it shows it, and shows an id without a unit as `2.41 Bil`."""
+    linked = 0
+    for panel in (panel.model for panel in panels() if panel.model["type"] == "table"):
         settings = {
             (override["matcher"]["options"], each["id"]): each["value"]
             for override in panel["fieldConfig"]["overrides"]
@@ -148,3 +145,5 @@ def test_what_a_table_names_in_a_link_is_text(board: dict[str, Any]) -> None:
         urls = [link["url"] for (_, name), links in settings.items() if name == "links" for link in links]
         for field in re.findall(r"\$\{__data\.fields\.(\w+)\}", " ".join(urls)):
             assert settings[field, "unit"] == "string"
+            linked += 1
+    assert linked

@@ -1,4 +1,4 @@
-"""Boards judge by the thresholds of the exporter's configuration, not by numbers of their own."""
+"""Colours and limits on dashboards follow the thresholds of the exporter's configuration."""
 
 from collections import Counter
 from math import floor
@@ -21,7 +21,7 @@ def on_a_number(calls: list[SimulatedCall]) -> list[SimulatedCall]:
 
 
 def missed_level(calls: list[SimulatedCall], threshold: float) -> int | None:
-    """2 above half of the calls as well; out of opening hours nobody is meant to answer."""
+    """Return the level of the missed share: 1 above the threshold, 2 also above half of the calls."""
     offered = [call for call in calls if call.missed_call_reason != "out_of_opening_hours"]
     if not offered:
         return None
@@ -30,15 +30,15 @@ def missed_level(calls: list[SimulatedCall], threshold: float) -> int | None:
 
 
 def service_level(calls: list[SimulatedCall], threshold: float) -> int | None:
-    """2 below three quarters of what is aimed at."""
-    kept = recount.service_level(calls, recount.count(calls, "inbound", "missed"))
-    return None if kept is None else sum(round(100 * kept) < part * threshold for part in (100, 75))
+    """Return the level of the service level: 1 below the threshold, 2 below three quarters of it."""
+    share = recount.service_level(calls, recount.count(calls, "inbound", "missed"))
+    return None if share is None else sum(round(100 * share) < part * threshold for part in (100, 75))
 
 
 @pytest.mark.parametrize("uid", ["aircall-wallboard", "aircall-numbers"])
-def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) -> None:
+def test_wallboard_colours_follow_the_configured_thresholds(past: Past, uid: str) -> None:
     thresholds, target = past.busy.settings["thresholds"], past.busy.settings["service_level"].target
-    seen = set()
+    shown_levels = set()
     for now in settled(past.busy):
         calls = on_a_number(recount.in_period(past.busy.account, now))
         tiles = past.view(past.busy, now - recount.PERIOD, now).tiles(
@@ -49,8 +49,8 @@ def test_calls_of_the_period_are_judged_by_the_settings(past: Past, uid: str) ->
             ("Service level", service_level(calls, target)),
         ):
             assert tiles[caption][1] == COLOURS[level], (caption, now)
-            seen.add((caption, level))
-    assert {("Missed", 0), ("Missed", 1), ("Service level", 0), ("Service level", 1)} <= seen
+            shown_levels.add((caption, level))
+    assert {("Missed", 0), ("Missed", 1), ("Service level", 0), ("Service level", 1)} <= shown_levels
 
 
 def over_the_sla(company: Company, now: int) -> dict[str, int]:
@@ -67,8 +67,8 @@ def over_the_sla(company: Company, now: int) -> dict[str, int]:
     return slow
 
 
-def test_the_slowest_over_the_sla_are_named(past: Past) -> None:
-    seen: set[str] = set()
+def test_wallboard_names_the_slowest_users_over_the_sla(past: Past) -> None:
+    shown_names: set[str] = set()
     for now in settled(past.busy):
         slow = over_the_sla(past.busy, now)
         shown = past.view(past.busy, now - recount.PERIOD, now).tiles(
@@ -80,8 +80,8 @@ def test_the_slowest_over_the_sla_are_named(past: Past) -> None:
         named = {caption.strip("\u2068\u2069"): words for caption, (words, _) in shown.items()}
         assert named == {name: f"‼ ⌀ {slow[name]} s" for name in named}
         assert sorted(map(slow.__getitem__, named)) == sorted(slow.values())[-4:]
-        seen |= named.keys()
-    assert any(name[-1].isdigit() for name in seen)
+        shown_names |= named.keys()
+    assert any(name[-1].isdigit() for name in shown_names)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,9 @@ def test_the_slowest_over_the_sla_are_named(past: Past) -> None:
         ("aircall-teams", "Time to answer by team", "SLA limit", 8),
     ],
 )
-def test_a_limit_is_a_dashed_line(past: Past, uid: str, title: str, legend: str, limit: float) -> None:
+def test_panel_with_a_limit_shows_a_dashed_line(
+    past: Past, uid: str, title: str, legend: str, limit: float
+) -> None:
     shown = panel(uid, title)
     end = past.busy.scrapes[-1]
     assert set(past.view(past.busy, end - 900, end).lines(shown, 60)[legend].values()) == {limit}

@@ -1,4 +1,4 @@
-"""Every query of every board, asked of a real Prometheus that remembers three companies."""
+"""Every query of every dashboard, in a real Prometheus with the history of three companies."""
 
 import re
 from typing import Any
@@ -26,22 +26,22 @@ def view(past: Past, company: Company, **chosen: str) -> View:
 
 
 @pytest.mark.parametrize(("panel", "target"), QUERIES, ids=[f"{p}, {t['refId']}" for p, t in QUERIES])
-def test_a_query_brings_data(past: Past, panel: Panel, target: dict[str, Any]) -> None:
+def test_query_returns_data(past: Past, panel: Panel, target: dict[str, Any]) -> None:
     step = max(60, panel.least_step)
     assert any(view(past, each).ask(target, step) for each in (past.busy, past.days, past.troubled))
 
 
 @pytest.mark.parametrize(("panel", "target"), QUERIES, ids=[f"{p}, {t['refId']}" for p, t in QUERIES])
-def test_a_query_runs_for_one_team_and_one_number(past: Past, panel: Panel, target: dict[str, Any]) -> None:
+def test_query_for_one_team_and_one_number_is_valid(past: Past, panel: Panel, target: dict[str, Any]) -> None:
     view(past, past.busy, team="Support", number="French Office").ask(target, max(60, panel.least_step))
 
 
 @pytest.mark.parametrize(("uid", "variable"), VARIABLES, ids=[f"{uid}, {v['name']}" for uid, v in VARIABLES])
-def test_a_variable_offers_choices(past: Past, uid: str, variable: dict[str, Any]) -> None:
+def test_variable_offers_choices(past: Past, uid: str, variable: dict[str, Any]) -> None:
     assert offered(view(past, past.busy), variable)
 
 
-def test_groups_are_teams_and_single_users_the_last_of_them(past: Past) -> None:
+def test_variable_team_lists_groups_among_teams_and_single_users_last(past: Past) -> None:
     variable = next(variable for _, variable in VARIABLES if variable["name"] == "team")
     teams = [
         value
@@ -50,7 +50,7 @@ def test_groups_are_teams_and_single_users_the_last_of_them(past: Past) -> None:
     assert teams == ["Billing", "By number", "Desk", "Onboarding", "Sales", "Support", "Single Users"]
 
 
-def test_counts_are_made_of_recorded_series_where_these_go_back_far_enough(past: Past) -> None:
+def test_variable_calls_uses_recorded_series_if_they_cover_the_time_range(past: Past) -> None:
     variable = next(variable for _, variable in VARIABLES if variable["name"] == "calls")
     raw, recorded = "aircall_calls_total", "number:aircall_calls_total:sum"
     begin, end = whole(past.busy)
@@ -64,23 +64,24 @@ def test_counts_are_made_of_recorded_series_where_these_go_back_far_enough(past:
     assert (variable["hide"], variable.get("multi", False)) == (2, False)
 
 
-def test_the_alerts_drawn_into_a_board_are_a_query(past: Past) -> None:
-    for board in boards():
-        for annotation in board["annotations"].get("list", []):
-            view(past, past.busy).ask(annotation, 60)
+def test_annotation_of_alerts_is_a_valid_query(past: Past) -> None:
+    annotations = [each for board in boards() for each in board["annotations"].get("list", [])]
+    assert annotations
+    for annotation in annotations:
+        view(past, past.busy).ask(annotation, 60)
 
 
 def offered(view: View, variable: dict[str, Any]) -> list[tuple[str, str]]:
-    """Text and value of each choice, as Grafana finds them."""
+    """Return the text and the value of each choice, as Grafana finds them."""
     query = variable["query"]["query"]
-    if looked_up := re.fullmatch(r"label_values\((.*), (\w+)\)", query):
-        found = view.prometheus.label_values(looked_up[2], looked_up[1], **view.chosen)
-        return [(value, value) for value in found]
-    asked = re.fullmatch(r"query_result\((.*)\)", query)
-    assert asked
+    if lookup := re.fullmatch(r"label_values\((.*), (\w+)\)", query):
+        values = view.prometheus.label_values(lookup[2], lookup[1], **view.chosen)
+        return [(value, value) for value in values]
+    expression = re.fullmatch(r"query_result\((.*)\)", query)
+    assert expression
     pattern = variable["regex"].strip("/").replace("(?<", "(?P<")
     choices = []
-    for sample in view.ask({"expr": asked[1], "instant": True}):
+    for sample in view.ask({"expr": expression[1], "instant": True}):
         name = sample["metric"].pop("__name__", "")
         labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample["metric"].items()))
         match = re.search(pattern, f"{name}{{{labels}}} 1 0")

@@ -32,13 +32,13 @@ def finished(company: Company) -> list[tuple[SimulatedCall, int]]:
     return [(call, call.ended_at) for call in calls if is_inbound(call) and call.ended_at is not None]
 
 
-# What counts are made of, with the recording rules and without.
-either = pytest.mark.parametrize("calls", ["aircall_calls_total", "number:aircall_calls_total:sum"])
+# The counter, and its recording rule.
+each_source = pytest.mark.parametrize("calls", ["aircall_calls_total", "number:aircall_calls_total:sum"])
 
 
-@either
+@each_source
 @pytest.mark.parametrize("number", ["UK Office", "All"])
-def test_each_call_offered_is_in_one_bar(past: Past, number: str, calls: str) -> None:
+def test_calls_panel_counts_each_inbound_call_once(past: Past, number: str, calls: str) -> None:
     bars = past.bars(past.busy, panel(UID, "Inbound calls, answered and missed"), number=number, calls=calls)
     assert set(bars) == {"answered", "missed"}
     for outcome, counts in bars.items():
@@ -47,7 +47,7 @@ def test_each_call_offered_is_in_one_bar(past: Past, number: str, calls: str) ->
         counted_whole(counts, moments, past.busy.late)
 
 
-def test_each_missed_call_is_in_one_bar_under_its_reason(past: Past) -> None:
+def test_missed_calls_panel_counts_each_call_once_under_its_reason(past: Past) -> None:
     bars = past.bars(past.busy, panel(UID, "Missed calls by reason"))
     reasons = {call.missed_call_reason for call, _ in finished(past.busy)} - {None}
     assert len(reasons) > 2
@@ -57,7 +57,7 @@ def test_each_missed_call_is_in_one_bar_under_its_reason(past: Past) -> None:
         counted_whole(counts, moments, past.busy.late)
 
 
-def test_each_answered_call_is_in_the_buckets_that_it_belongs_to(past: Past) -> None:
+def test_time_to_answer_panel_counts_each_call_in_its_buckets(past: Past) -> None:
     buckets = past.bars(past.busy, panel(UID, "Time to answer"))
     waits = [
         (call.answered_at - call.started_at, ended_at)
@@ -70,7 +70,7 @@ def test_each_answered_call_is_in_the_buckets_that_it_belongs_to(past: Past) -> 
         counted_whole(counts, moments, past.busy.late)
 
 
-def test_the_longest_wait_is_that_of_the_callers(past: Past) -> None:
+def test_longest_wait_panel_shows_the_longest_waiting_caller(past: Past) -> None:
     step = 60
     begin, end = whole(past.busy)
     lines = past.view(past.busy, begin, end).lines(panel(UID, "Longest wait"), step)
@@ -82,10 +82,10 @@ def test_the_longest_wait_is_that_of_the_callers(past: Past) -> None:
             for call in past.busy.account.calls.values():
                 if is_inbound(call) and call.number is number:
                     over = call.answered_at or call.ended_at or end
-                    # A call is seen with the next poll, and so is its end.
-                    seen = [at for at in scrapes if call.started_at + past.busy.every + 2 <= at < over]
+                    # A call and its end are known from the next poll on.
+                    surely = [at for at in scrapes if call.started_at + past.busy.every + 2 <= at < over]
                     perhaps = [at for at in scrapes if call.started_at <= at < over + past.busy.every + 2]
-                    least = max([least, *(at - call.started_at for at in seen)])
+                    least = max([least, *(at - call.started_at for at in surely)])
                     most = max([most, *(at - call.started_at for at in perhaps)])
             assert least - 1 <= shown <= most + 1, (number.name, now)
             longest = max(longest, shown)
@@ -94,8 +94,8 @@ def test_the_longest_wait_is_that_of_the_callers(past: Past) -> None:
     assert set(lines["critical threshold"].values()) == {20}
 
 
-@either
-def test_the_table_of_numbers(past: Past, calls: str) -> None:
+@each_source
+def test_table_of_numbers_equals_the_calls_of_each_number(past: Past, calls: str) -> None:
     view = past.view(past.busy, *whole(past.busy), calls=calls)
     table = view.table(panel(UID, "Numbers in this time range"), "number")
     assert set(table["Offered"]) == {number.name for number in past.busy.account.numbers.values()}
@@ -115,7 +115,7 @@ def test_the_table_of_numbers(past: Past, calls: str) -> None:
         assert row["Service level"] == recount.service_level(own, missed)
 
 
-def test_the_service_level_is_that_of_the_activity_period_before_each_moment(past: Past) -> None:
+def test_service_level_panel_covers_the_activity_period_before_each_point(past: Past) -> None:
     moments = settled(past.busy)
     lines = past.view(past.busy, moments[0], moments[-1]).lines(panel(UID, "Service level by number"), 20)
     for number in past.busy.account.numbers.values():
@@ -128,7 +128,7 @@ def test_the_service_level_is_that_of_the_activity_period_before_each_moment(pas
 @pytest.mark.parametrize(
     ("title", "of"), [("Calls by hour of day", "%H:00"), ("Calls by day of week", "%w %a")]
 )
-def test_the_pattern_adds_up_the_hours_of_the_same_name(past: Past, title: str, of: str) -> None:
+def test_pattern_panel_adds_up_hours_of_the_same_name(past: Past, title: str, of: str) -> None:
     def name(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime(of)
 
@@ -152,8 +152,9 @@ def test_the_pattern_adds_up_the_hours_of_the_same_name(past: Past, title: str, 
     assert set(shown) == {"answered", "missed"}
 
 
-def sum_by(name: Callable[[float], str], hours: dict[float, float]) -> Counter[str]:
-    sums: Counter[str] = Counter()
+def sum_by(name: Callable[[float], str], hours: dict[float, float]) -> dict[str, float]:
+    """Return the sums of the hours of the same name, without those of 0."""
+    sums: dict[str, float] = {}
     for at, count in hours.items():
-        sums[name(at)] += count
-    return +sums
+        sums[name(at)] = sums.get(name(at), 0) + count
+    return {name: total for name, total in sums.items() if total}

@@ -1,6 +1,6 @@
 """The dashboard of teams and users, compared with the simulated accounts."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
@@ -23,13 +23,13 @@ SLA = 8
 
 
 def shown_name(company: Company, user: SimulatedUser) -> str:
-    """Users of the same name have their id behind it."""
+    """Return the user's name, with the id if several users have the name."""
     namesakes = Counter(each.name for each in company.account.users.values())
     return f"{user.name} {user.id}" if namesakes[user.name] > 1 else user.name
 
 
 def of(calls: Iterable[SimulatedCall], members: set[int], company: Company) -> list[SimulatedCall]:
-    """Those of the calls that the members took part in, or that were missed on a number of theirs."""
+    """Return the calls in which the members took part, or that were missed on one of their numbers."""
     answered = {number.id for number in company.account.numbers.values() if number.user_ids & members}
     return [
         call
@@ -39,7 +39,7 @@ def of(calls: Iterable[SimulatedCall], members: set[int], company: Company) -> l
 
 
 @pytest.mark.parametrize("team", ["Support", "Single Users", "By number", "All"])
-def test_each_call_is_in_one_bar_and_once(past: Past, team: str) -> None:
+def test_calls_panel_counts_each_call_once(past: Past, team: str) -> None:
     members = teams(past.busy)
     chosen = members[team] if team != "All" else set().union(*members.values())
     bars = past.bars(past.busy, panel(UID, "Calls over time"), team=team)
@@ -50,7 +50,7 @@ def test_each_call_is_in_one_bar_and_once(past: Past, team: str) -> None:
         counted_whole(counts, moments, past.busy.late)
 
 
-def test_the_last_hour_stands_beside_the_same_hour_a_day_earlier(past: Past) -> None:
+def test_last_hour_panel_shows_the_same_hour_a_day_earlier(past: Past) -> None:
     begin = companies.TODAY - 24 * companies.HOUR
     view = past.view(past.days, begin, companies.TODAY, compare="1d")
     lines = view.lines(panel(UID, "Calls in the last hour, and $compare earlier"), companies.HOUR)
@@ -88,17 +88,17 @@ def within_sla(calls: list[SimulatedCall], members: set[int], _: Company) -> flo
         ("Service level by team", service_level),
     ],
 )
-def test_a_kpi_is_that_of_the_activity_period_before_each_moment(past: Past, title: str, kpi: Kpi) -> None:
+def test_kpi_panel_covers_the_activity_period_before_each_point(past: Past, title: str, kpi: Kpi) -> None:
     moments = settled(past.busy)
     assert len(moments) > 10
     lines = past.view(past.busy, moments[0], moments[-1]).lines(panel(UID, title), 20)
     for team, members in teams(past.busy).items():
         for now in moments:
             expected = kpi(recount.in_period(past.busy.account, now), members, past.busy)
-            assert lines.get(team, {}).get(now) == maybe(expected), (team, now)
+            assert lines.get(team, {}).get(now) == approximately(expected), (team, now)
 
 
-def test_the_calls_of_each_user(past: Past) -> None:
+def test_calls_of_each_user_panel_equals_the_calls_of_the_account(past: Past) -> None:
     view = past.view(past.busy, *whole(past.busy))
     shown = view.parts(panel(UID, "Calls of each user"))
     words = {
@@ -114,18 +114,22 @@ def test_the_calls_of_each_user(past: Past) -> None:
             assert shown[shown_name(past.busy, user), word] == own[name]
 
 
-def test_the_table_of_users(past: Past) -> None:
+def test_table_of_users_equals_the_calls_and_states_of_each_user(past: Past) -> None:
     view = past.view(past.busy, *whole(past.busy))
     table = view.table(panel(UID, "Users in this time range"), "user")
     spent = time_in_states(past.busy, view)
     for user in past.busy.account.users.values():
         calls = [call for call in ended(past.busy, view.begin, view.end) if call.user_id == user.id]
-        talks = [call.ended_at - call.answered_at for call in calls if call.answered_at is not None]
+        talks = [
+            call.ended_at - call.answered_at
+            for call in calls
+            if call.answered_at is not None and call.ended_at is not None
+        ]
         row = {column: values.get(shown_name(past.busy, user)) for column, values in table.items()}
         assert row["Answered"] == recount.count(calls, "inbound", "answered")
         assert row["Outbound"] == sum(call.direction == "outbound" for call in calls)
-        assert row["Time to answer"] == maybe(recount.average_answer(calls))
-        # `increase` goes on from the first and last scrape to the ends of the time range.
+        assert row["Time to answer"] == approximately(recount.average_answer(calls))
+        # `increase` extrapolates from the first and last scrape to the ends of the time range.
         assert row["Call length"] == (approx(sum(talks) / len(talks), rel=1e-3) if talks else None)
         assert row["Talking"] == approx(sum(talks), rel=2 * past.busy.every / (view.end - view.begin))
         signed_in = sum(spent[user.id][state] for state in SIGNED_IN)
@@ -134,22 +138,22 @@ def test_the_table_of_users(past: Past) -> None:
         assert row["Occupancy"] == (None if expected is None else approx(expected, abs=0.02))
 
 
-def maybe(value: float | None) -> object:
+def approximately(value: float | None) -> object:
     return None if value is None else approx(value)
 
 
-def time_in_states(company: Company, view: View) -> dict[int, Counter[str]]:
-    """Seconds of each user in each state: whatever Aircall said goes on until it was asked again."""
-    spent: dict[int, Counter[str]] = {user: Counter() for user in company.account.users}
-    for life in company.states:
-        for (since, states), (until, _) in pairwise(life):
+def time_in_states(company: Company, view: View) -> dict[int, dict[str, float]]:
+    """Return the seconds of each user in each state. A state lasts until the next request."""
+    spent: dict[int, dict[str, float]] = {user: defaultdict(float) for user in company.account.users}
+    for run in company.states:
+        for (since, states), (until, _) in pairwise(run):
             seconds = max(0.0, min(until, view.end) - max(since, view.begin))
             for user, state in states.items():
                 spent[user][state] += seconds
     return spent
 
 
-def test_time_in_each_state(past: Past) -> None:
+def test_time_in_states_panel_equals_the_availabilities_at_aircall(past: Past) -> None:
     view = past.view(past.busy, *whole(past.busy))
     shown = view.parts(panel(UID, "Time in each state"))
     spent = time_in_states(past.busy, view)
@@ -161,13 +165,13 @@ def test_time_in_each_state(past: Past) -> None:
             ), (user.name, state)
 
 
-def test_the_states_of_each_user(past: Past) -> None:
+def test_states_panel_shows_the_availability_at_each_point(past: Past) -> None:
     begin, end = whole(past.busy)
     lines = past.view(past.busy, begin, end).lines(panel(UID, "States of users"), 20)
-    said = [each for life in past.busy.states for each in life]
+    states_at = [each for run in past.busy.states for each in run]
     for now in lines[next(iter(lines))]:
         scrape = max(at for at in past.busy.scrapes if at <= now)
-        _, states = max((each for each in said if each[0] <= scrape), key=lambda each: each[0])
+        _, states = max((each for each in states_at if each[0] <= scrape), key=lambda each: each[0])
         for user in past.busy.account.users.values():
             assert STATE_CODES[int(lines[shown_name(past.busy, user)][now])] == states[user.id]
     assert len(lines) == len(past.busy.account.users)

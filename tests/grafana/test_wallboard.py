@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 import requests
@@ -35,7 +36,7 @@ WORDS = {
 
 @dataclass
 class Wall:
-    """A wallboard's tiles, and the account behind them."""
+    """The tiles of the wallboards, and the account that they show."""
 
     account: SimulatedAccount
     prometheus: Prometheus
@@ -43,12 +44,12 @@ class Wall:
     aircall: SimulatedAircall
 
     def tiles(self, uid: str, title: str, **chosen: str) -> dict[str, tuple[str, str]]:
-        """Words and colour of each tile of a panel, by caption."""
+        """Return the words and the colour of each tile of a panel, by caption."""
         shown = panel(uid, title)
         return {
             sample["metric"]["caption"].replace("\u00a0", " "): shown.shown(sample["metric"]["text"])
             for target in shown.targets
-            for sample in self.prometheus.query(target["expr"], **chosen)
+            for sample in self.prometheus.query(target["expr"], None, **chosen)
         }
 
 
@@ -89,7 +90,7 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
 
 @pytest.fixture
 def waiting(wall: Wall) -> Iterator[SimulatedCall]:
-    """Two callers wait on a number where one of the users has gone into do not disturb."""
+    """Let two callers wait on a number of which one user is in do not disturb."""
     number = next(number for number in wall.account.numbers.values() if len(number.user_ids) > 3)
     wall.account.set_availability(max(number.user_ids), "do_not_disturb")
     first = wall.account.ring_in(number.id, CALLER)
@@ -103,7 +104,7 @@ def waiting(wall: Wall) -> Iterator[SimulatedCall]:
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
-def test_when_nobody_waits_the_board_says_so_and_is_calm(wall: Wall, uid: str) -> None:
+def test_wallboard_without_waiting_callers_shows_so_in_a_calm_colour(wall: Wall, uid: str) -> None:
     assert wall.tiles(uid, "Callers waiting") == {
         "Nobody is waiting": ("Every caller has been taken care of", palette.CALM)
     }
@@ -114,7 +115,7 @@ def test_when_nobody_waits_the_board_says_so_and_is_calm(wall: Wall, uid: str) -
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
-def test_the_period_is_that_of_the_account(wall: Wall, uid: str) -> None:
+def test_wallboard_period_tiles_equal_the_calls_of_the_account(wall: Wall, uid: str) -> None:
     assert wall.tiles(uid, "Inbound calls, activity period") == {
         "Answered": ("1", palette.CALM),
         "Missed": ("! 1", palette.YELLOW),
@@ -124,7 +125,7 @@ def test_the_period_is_that_of_the_account(wall: Wall, uid: str) -> None:
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
-def test_a_user_counts_once_in_however_many_teams(wall: Wall, uid: str) -> None:
+def test_wallboard_users_in_several_teams_are_counted_once(wall: Wall, uid: str) -> None:
     states = Counter(wall.account.availability(user) for user in wall.account.users)
     shown = wall.tiles(uid, "Users now")
     assert {caption: int(words) for caption, (words, _) in shown.items()} == {
@@ -132,7 +133,7 @@ def test_a_user_counts_once_in_however_many_teams(wall: Wall, uid: str) -> None:
     }
 
 
-def test_every_membership_has_its_tile(wall: Wall) -> None:
+def test_wallboard_has_a_tile_for_each_membership(wall: Wall) -> None:
     expr = panel("aircall-wallboard", "$team").targets[0]["expr"]
     members = {(m["user_id"], m["team"]) for m in (each["metric"] for each in wall.prometheus.query(expr))}
     expected = {(str(user), team.name) for team in wall.account.teams.values() for user in team.user_ids}
@@ -141,7 +142,9 @@ def test_every_membership_has_its_tile(wall: Wall) -> None:
     assert members == expected
 
 
-def test_who_waits_and_who_could_pick_up(wall: Wall, waiting: SimulatedCall) -> None:
+def test_wallboard_with_waiting_callers_names_them_and_the_available_users(
+    wall: Wall, waiting: SimulatedCall
+) -> None:
     number = waiting.number
     assert number
     names = {user: wall.account.users[user].name for user in number.user_ids}
@@ -160,7 +163,7 @@ def test_who_waits_and_who_could_pick_up(wall: Wall, waiting: SimulatedCall) -> 
     assert picking_up == free
 
 
-def test_a_number_says_how_it_does(wall: Wall, waiting: SimulatedCall) -> None:
+def test_wallboard_number_tile_shows_its_figures(wall: Wall, waiting: SimulatedCall) -> None:
     assert waiting.number
     tiles = wall.tiles("aircall-numbers", "$number", number=waiting.number.name)
     (words,) = (words for caption, (words, _) in tiles.items() if caption.startswith("2 waiting "))
@@ -168,16 +171,18 @@ def test_a_number_says_how_it_does(wall: Wall, waiting: SimulatedCall) -> None:
     assert "SL 50%" in words
 
 
-def test_a_wait_turns_yellow_and_red_at_the_thresholds(wall: Wall, waiting: SimulatedCall) -> None:
-    def longest() -> tuple[str, str]:
-        return wall.tiles("aircall-wallboard", "Queue now")["Longest wait"]
+def test_wallboard_wait_turns_yellow_and_red_at_the_thresholds(wall: Wall, waiting: SimulatedCall) -> None:
+    def words_in(colour: str) -> str | None:
+        words, shown = wall.tiles("aircall-wallboard", "Queue now")["Longest wait"]
+        return words if shown == colour else None
 
     for sign, colour in (("! ", palette.YELLOW), ("‼ ", palette.BRIGHT_RED)):
-        eventually(lambda colour=colour: longest()[1] == colour, within=40)  # type: ignore[misc]
-        assert longest()[0].startswith(sign)
+        words = eventually(partial(words_in, colour), within=40)
+        assert words
+        assert words.startswith(sign)
 
 
-def test_a_user_in_a_call_shows_with_whom(wall: Wall) -> None:
+def test_wallboard_user_in_a_call_shows_the_caller(wall: Wall) -> None:
     number = next(number for number in wall.account.numbers.values() if len(number.user_ids) > 3)
     user = wall.account.users[min(number.user_ids)]
     call = wall.account.ring_in(number.id, CALLER)
@@ -197,7 +202,7 @@ def test_a_user_in_a_call_shows_with_whom(wall: Wall) -> None:
         wall.account.hang_up(call.id)
 
 
-def test_namesakes_are_told_apart(wall: Wall) -> None:
+def test_wallboard_users_of_the_same_name_show_their_ids(wall: Wall) -> None:
     shown = Counter(map(named, wall.tiles("aircall-wallboard", "$team")))
     namesakes = [user for user in wall.account.users.values() if user.name == NAMESAKE]
     assert {f"{NAMESAKE} {user.id}" for user in namesakes} <= shown.keys()
@@ -205,7 +210,7 @@ def test_namesakes_are_told_apart(wall: Wall) -> None:
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
-def test_who_is_away_shows_why(wall: Wall, uid: str) -> None:
+def test_wallboard_user_who_is_away_shows_the_substatus(wall: Wall, uid: str) -> None:
     user = next(
         user
         for user in wall.account.users.values()
@@ -230,7 +235,7 @@ def test_who_is_away_shows_why(wall: Wall, uid: str) -> None:
     assert "lunch" not in shown()[0]
 
 
-def test_a_tile_leads_to_where_its_user_is_switched(wall: Wall) -> None:
+def test_wallboard_user_tile_links_to_the_page_of_the_user(wall: Wall) -> None:
     shown = panel("aircall-wallboard", "$team")
     (link,) = [
         each["value"][0]["url"]
@@ -240,9 +245,9 @@ def test_a_tile_leads_to_where_its_user_is_switched(wall: Wall) -> None:
     ]
     users = set()
     for sample in wall.prometheus.query(shown.targets[0]["expr"]):
-        address = re.sub(
-            r"\$\{__data\.fields\.(\w+)\}", lambda field, of=sample: of["metric"][field[1]], link
-        )
+        address = link
+        for field, value in sample["metric"].items():
+            address = address.replace(f"${{__data.fields.{field}}}", value)
         assert address.startswith("${exporter}/")
         answer = requests.get(address.replace("${exporter}", wall.exporter), timeout=10)
         assert (answer.status_code, "--web.enable-admin-api" in answer.text) == (403, True)
@@ -255,7 +260,7 @@ def test_a_tile_leads_to_where_its_user_is_switched(wall: Wall) -> None:
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
-def test_a_board_that_stands_still_says_so(wall: Wall, uid: str) -> None:
+def test_wallboard_with_old_data_shows_a_warning(wall: Wall, uid: str) -> None:
     def is_red() -> bool:
         words, colour = wall.tiles(uid, "Data")["Age"]
         assert words.startswith("‼ ") == (colour == palette.BRIGHT_RED)
@@ -271,7 +276,7 @@ def test_a_board_that_stands_still_says_so(wall: Wall, uid: str) -> None:
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
-def test_callers_panel_call_without_number_is_shown_with_no_number(wall: Wall, uid: str) -> None:
+def test_wallboard_caller_without_number_is_shown_with_no_number(wall: Wall, uid: str) -> None:
     call = wall.account.ring_in(None, "+33 9 99 99 99 99")
     try:
         eventually(lambda: wall.tiles(uid, "Queue now")["Waiting now"][0].endswith("1"))
