@@ -106,8 +106,3 @@ def process(*arguments: str, command: Sequence[str] = COMMAND, **environ: str) -
         yield started
     finally:
         started.kill()
-
-
-def hear_interruptions() -> None:
-    """Restore the handler of SIGINT. A background process of a shell ignores it, and so do its children."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
