@@ -77,7 +77,7 @@ def require_current(connection: Connection) -> None:
     version = _version(connection, [state])
     if version != str(VERSION):
         remedy = "use the exporter that created it, or another database"
-        found = "unknown" if version is None else truncate(version)
+        found = version if version is not None and version.isdecimal() else truncate(version)
         raise ArchiveError(f"archive schema is at version {found}, expected {VERSION}; {remedy}")
 
 
