@@ -158,7 +158,7 @@ def test_transaction_whose_connection_is_reset_at_its_commit_is_ended_by_the_ser
     archive = Archive(through(tcp_proxy, url), key_file)
     archive.load()
     archive.save(NAMED)
-    tcp_proxy.reset_at = b"COMMIT"
+    tcp_proxy.reset_at = b"COMMIT\0"  # not READ COMMITTED
     with pytest.raises(ArchiveError):
         write(archive)
     eventually(lambda: sessions_ended_by_the_server(url) == 1, within=20)
@@ -205,7 +205,7 @@ def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recove
         return writer.status().working
 
     with capture_logs() as logged:
-        tcp_proxy.reset_at = b"COMMIT"
+        tcp_proxy.reset_at = b"COMMIT\0"
         assert not recovered()
         eventually(recovered, within=20)
     problems = [line["problem"] for line in logged if line["event"].startswith("archive unavailable")]

@@ -83,16 +83,16 @@ def test_exclusive_archive_whose_connection_was_reset_ends_its_own_session(
 
 
 def test_exclusive_archive_behind_a_connection_pooler_takes_no_lock_and_says_so(
-    url: str, passing_on: Proxy
+    url: str, tcp_proxy: Proxy
 ) -> None:
-    passing_on.pools = True
-    archive = Archive(through(passing_on, url), exclusive=True)
+    tcp_proxy.pools = True
+    archive = Archive(through(tcp_proxy, url), exclusive=True)
     with pytest.raises(
         ArchiveError, match=r"storage\.url: found a connection pooler, wanted a direct connect"
     ):
         archive.load()
     assert archive.leader_state() is LeaderState.NEVER_HELD
-    single = Archive(through(passing_on, url))
+    single = Archive(through(tcp_proxy, url))
     single.load()
     single.close()
     archive.close()
