@@ -1,5 +1,22 @@
 """Fixtures of the archive's tests."""
 
-from tests.support.lost_archives import busy
+from collections.abc import Iterator
 
-__all__ = ["busy"]
+import pytest
+
+from exporter.simulator.simulation import SimulatedAccount
+from harness.postgres import Postgres
+from harness.simulated_time import NOON
+from tests.support.tcp_proxy import Proxy, proxy
+
+
+@pytest.fixture
+def busy() -> SimulatedAccount:
+    """Return an account whose first call begins after the exporter's start, so that every call counts."""
+    return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
+
+
+@pytest.fixture
+def tcp_proxy(postgres_server: Postgres) -> Iterator[Proxy]:
+    with proxy(postgres_server.address) as tcp_proxy:
+        yield tcp_proxy

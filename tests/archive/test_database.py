@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from exporter.config.settings import Aircall, Settings
 from harness.postgres import Postgres
 from tests.support.archive_contents import rows
 from tests.support.running import eventually
-from tests.support.tcp_proxy import Proxy, proxy
+from tests.support.tcp_proxy import Proxy
 
 NAMED = Batch(names={("user", "1"): "Ada"}, progress=Checkpoint(((1, 2_000_000_000),), 1))
 
@@ -40,12 +40,6 @@ WRITES: dict[str, Callable[[Archive], object]] = {
 @pytest.fixture
 def url(postgres_server: Postgres) -> str:
     return postgres_server.database("lost")
-
-
-@pytest.fixture
-def tcp_proxy(postgres_server: Postgres) -> Iterator[Proxy]:
-    with proxy(postgres_server.address) as tcp_proxy:
-        yield tcp_proxy
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from harness.scrape import Scrape
 from tests.support.exporter_pair import Pair, holders, is_leader
 from tests.support.request_driven_company import Company
 from tests.support.running import eventually
-from tests.support.tcp_proxy import Proxy, proxy
+from tests.support.tcp_proxy import Proxy
 
 SHORT_TIMEOUTS = """
 import sys
@@ -47,12 +47,6 @@ sys.exit(main())
 @pytest.fixture
 def url(postgres_server: Postgres) -> str:
     return postgres_server.database("leader")
-
-
-@pytest.fixture
-def tcp_proxy(postgres_server: Postgres) -> Iterator[Proxy]:
-    with proxy(postgres_server.address) as tcp_proxy:
-        yield tcp_proxy
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from tests.support.lost_archives import (
     REPLACED,
     assert_nothing_is_lost,
     back_up,
-    busy,
     execute,
     is_said,
     polled_file,
@@ -33,8 +32,6 @@ from tests.support.lost_archives import (
 )
 from tests.support.recovery import read_whole
 from tests.support.running import eventually, running
-
-__all__ = ["busy"]
 
 
 def assert_counters_are_those_of_the_archive(world: Polled, database: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -15,7 +14,7 @@ from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, kept, plan, to_be_counted
-from harness.simulated_time import NOON, Polled, polled
+from harness.simulated_time import Polled, polled
 from tests.support.archive_contents import rows
 from tests.support.recovery import read_whole
 
@@ -23,12 +22,6 @@ RARELY = Refresh(calls=Duration(30), availabilities=Duration(60))
 
 
 REPLACED = "archive replaced; loading it again"
-
-
-@pytest.fixture
-def busy() -> SimulatedAccount:
-    """Return an account whose first call begins after the exporter's start, so that every call counts."""
-    return SimulatedAccount(users=8, calls_per_hour=120, seed=4, start=NOON, history=0)
 
 
 def back_up(file: Path) -> None:
