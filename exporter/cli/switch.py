@@ -87,7 +87,7 @@ def _find(text: str, api: UserApi, runner: ApiRunner) -> UserStatus:
         problem = f"{truncate(text)} is the name of {len(found)} users, say which by id or e-mail address:"
         raise NoMatchError("\n".join((problem, *map(_candidate, found))))
     candidates = similar_users(users, text)
-    problem = f"nobody has the id, e-mail address or name {truncate(text)}"
+    problem = f"no user has the id, e-mail address or name {truncate(text)}"
     raise NoMatchError(
         "\n".join((problem + ("; alike are:" if candidates else ""), *map(_candidate, candidates)))
     )

@@ -177,7 +177,7 @@ def test_switch_by_an_unknown_name_suggests_similar_ones(
 ) -> None:
     code, out, err = command(aircall, "switch", who, "--yes")
     assert (code, out) == (3, "")
-    assert f'nobody has the id, e-mail address or name "{who}"' in err
+    assert f'no user has the id, e-mail address or name "{who}"' in err
     assert (f"  {ada.id}  Ada  Lovelace  Ada@Example.com" in err.splitlines()) is alike
     assert changes(aircall) == []
 
