@@ -13,7 +13,7 @@ from exporter.account.buckets import bucket_label
 from exporter.account.counter_totals import Key
 from exporter.account.id_limits import Identities
 from exporter.aircall.call_times import is_during
-from exporter.aircall.models import MAX_DURATION_S, Call
+from exporter.aircall.models import Call, capped_duration
 
 EVENT_GRACE_S = 60.0
 """Seconds after a call's end during which late events are accepted."""
@@ -121,7 +121,7 @@ def _seconds_in_queue(call: Call, rang: Iterable[float]) -> int | None:
         return None
     first = min((at for at in rang if is_during(call, at)), default=None)
     if first is not None:
-        return min(max(0, int(first) - call.started_at), MAX_DURATION_S)
+        return capped_duration(int(first) - call.started_at)
     must_have_rung = call.outcome == "answered" or call.missed_call_reason == "agents_did_not_answer"
     return None if must_have_rung else call.duration
 
@@ -136,4 +136,4 @@ def _holds(call: Call, events: _CallEvents) -> Iterator[tuple[str, int]]:
     for at, user in sorted(held for held in events.held if is_during(call, held[0])):
         if at >= held_until:
             held_until = next((moment for moment in resumed if moment >= at), float(call.ended_at or 0))
-            yield user, min(max(0, int(held_until - at)), MAX_DURATION_S)
+            yield user, capped_duration(held_until - at)

@@ -34,9 +34,14 @@ MAX_DURATION_S = 86_400
 """Maximum seconds that a call adds to a sum. Aircall ends some calls only days later."""
 
 
+def capped_duration(seconds: float) -> int:
+    """Return whole seconds from 0 to `MAX_DURATION_S`."""
+    return min(max(0, int(seconds)), MAX_DURATION_S)
+
+
 def _seconds(since: int | None, until: int | None) -> int:
-    """Return the seconds between two times of a call, at most `MAX_DURATION_S`; 0 if one is missing."""
-    return 0 if since is None or until is None else min(max(0, until - since), MAX_DURATION_S)
+    """Return the seconds between two times of a call, capped; 0 if one is missing."""
+    return 0 if since is None or until is None else capped_duration(until - since)
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):

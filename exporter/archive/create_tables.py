@@ -38,20 +38,20 @@ def prepare(engine: Engine) -> None:
     """
     with write_transaction(engine) as connection:
         found = integrity.tables(connection)
-        if _version(connection, found) is None:
+        if (version := _version(connection, found)) is None:
             integrity.require_empty(connection, found)
             metadata.create_all(connection)
             connection.execute(insert(state).values(name="version", value=str(VERSION)))
         else:
-            require_current(connection)
-            _create_missing(connection)
+            _require_current(version)
+            _create_missing(connection, found)
     _index_words(engine)
     _create_views(engine)
 
 
-def _create_missing(connection: Connection) -> None:
+def _create_missing(connection: Connection, found: Iterable[Table]) -> None:
     """Create missing tables of details, and reset the checkpoint so that calls are fetched again for them."""
-    missing = integrity.missing_details(integrity.tables(connection))
+    missing = integrity.missing_details(found)
     if not missing:
         return
     metadata.create_all(connection, tables=missing)
@@ -65,16 +65,19 @@ def _create_missing(connection: Connection) -> None:
 def require_preparable(connection: Connection) -> None:
     """Raise ArchiveError if `prepare` would do so because of the tables."""
     found = integrity.tables(connection)
-    if _version(connection, found) is None:
+    if (version := _version(connection, found)) is None:
         integrity.require_empty(connection, found)
     else:
-        require_current(connection)
+        _require_current(version)
         integrity.missing_details(found)
 
 
 def require_current(connection: Connection) -> None:
     """Raise ArchiveError unless the tables are of the current version."""
-    version = _version(connection, [state])
+    _require_current(_version(connection, [state]))
+
+
+def _require_current(version: str | None) -> None:
     if version != str(VERSION):
         remedy = "use the exporter that created it, or another database"
         found = version if version is not None and version.isdecimal() else truncate(version)

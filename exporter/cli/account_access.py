@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from exporter.account.records import UserStates
 from exporter.archive.database import ArchiveError
 from exporter.cli.api_runner import ApiRunner, api_runner
-from exporter.cli.backfill import has_running_exporter
-from exporter.cli.existing_archive import existing_archive
+from exporter.cli.existing_archive import existing_archive, has_running_exporter
 from exporter.cli.output import print_problem
 from exporter.config.loader import load
 from exporter.config.settings import Settings

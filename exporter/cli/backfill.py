@@ -26,7 +26,7 @@ from exporter.aircall.errors import CREDENTIAL_REJECTED
 from exporter.archive.open_archive import opened
 from exporter.archive.parsing import parse_time
 from exporter.archive.store import Archive
-from exporter.archive.writer import HEARTBEAT_INTERVAL_S
+from exporter.cli.existing_archive import has_running_exporter
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import STORAGE, Subparsers
 from exporter.cli.signals import Interrupted, interruptible
@@ -38,9 +38,6 @@ from exporter.logs import configure_logs
 from exporter.polling.poller import Poller
 from exporter.polling.tasks import MANUAL_BACKFILL
 from exporter.text import truncate
-
-HEARTBEAT_TIMEOUT_S = 4 * HEARTBEAT_INTERVAL_S
-"""Seconds without a sign of life after which no exporter is taken to run on the archive."""
 
 PROGRESS_INTERVAL_S = 1.0
 """Seconds between two checks of the running exporter's progress."""
@@ -122,12 +119,6 @@ def time_left(todo: int, done: int, spent: float) -> float | None:
 
 def _length(spans: tuple[TimeRange, ...]) -> int:
     return sum(last - first + 1 for first, last in spans)
-
-
-def has_running_exporter(archive: Archive) -> bool:
-    """Return whether an exporter runs on the archive."""
-    seen = archive.last_heartbeat()
-    return seen is not None and abs(time.time() - seen) < HEARTBEAT_TIMEOUT_S
 
 
 def _watch(archive: Archive, span: TimeRange, left: Callable[[], int], bar: "_Bar") -> None:

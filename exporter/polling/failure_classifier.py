@@ -41,7 +41,10 @@ class Handling(Enum):
 
 
 class Failure(NamedTuple):
-    """A failed request: how it is handled, and the error that the fetch receives."""
+    """A failed request: how it is handled, and the error that the fetch receives.
+
+    The error is a CredentialError only if the credential is rejected.
+    """
 
     handling: Handling
     error: ApiError

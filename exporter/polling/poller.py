@@ -342,9 +342,8 @@ class Poller:
         task, now = self.tasks[name], self._clock()
         if isinstance(error, DroppedConnectionError):
             return  # the next step repeats the request on a new connection
-        was_forbidden = isinstance(error, CredentialError)
         handling, error = self._failures.classify(name, request, error, sent)
-        if self._failures.credential.rejected and was_forbidden:
+        if isinstance(error, CredentialError):
             self._paused_until = now + CREDENTIAL_RETRY_S
         if handling is Handling.WAIT_FOR_LIST:
             task.retry_at = now + PROOF_TIMEOUT_S

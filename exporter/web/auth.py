@@ -19,7 +19,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MAX_VALUE_CHARS = 2000
 """A header with a longer value is treated as absent, since the time to parse it would be too long."""
 
-MAX_PARAMETERS = 1000
+MAX_QUERY_PARAMETERS = 1000
 """Parameters in a query. Parsing this number takes two milliseconds."""
 
 _STOPPING = "The exporter is stopping and has not finished this request.\n"
@@ -94,8 +94,10 @@ def _rejection(scope: Scope, headers: Headers) -> Response | None:
     if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may have used the other one
         problem = "Content-Length and Transfer-Encoding exclude each other.\n"
         return PlainTextResponse(problem, 400, {"Connection": "close"})
-    if (parameters := scope["query_string"].count(b"&") + 1) > MAX_PARAMETERS:
-        problem = f"The query has too many parameters: found {parameters}, wanted at most {MAX_PARAMETERS}.\n"
+    if (parameters := scope["query_string"].count(b"&") + 1) > MAX_QUERY_PARAMETERS:
+        problem = (
+            f"The query has too many parameters: found {parameters}, wanted at most {MAX_QUERY_PARAMETERS}.\n"
+        )
         return PlainTextResponse(problem, 400)
     if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
         return PlainTextResponse("Cross-site request rejected.\n", 403)

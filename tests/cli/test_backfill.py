@@ -13,7 +13,8 @@ import pytest
 
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.cli.backfill import has_running_exporter, requested_range, time_left
+from exporter.cli.backfill import requested_range, time_left
+from exporter.cli.existing_archive import has_running_exporter
 from exporter.clock import steady_clock
 from exporter.config.settings import Storage
 from exporter.durations import Duration

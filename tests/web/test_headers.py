@@ -17,7 +17,7 @@ from exporter.archive import parsing
 from exporter.metrics import exposition
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web import auth
-from exporter.web.auth import MAX_PARAMETERS, MAX_VALUE_CHARS
+from exporter.web.auth import MAX_QUERY_PARAMETERS, MAX_VALUE_CHARS
 from exporter.web.server import WebServer, bind
 from tests.support.authority import HASH, PASSWORD, Authority, exporter
 from tests.support.running import Running, running
@@ -125,8 +125,8 @@ def test_query_with_too_many_parameters_is_not_parsed(
 ) -> None:
     parsed: list[object] = []
     monkeypatch.setattr(Request, "query_params", property(parsed.append))
-    answer = requests.get(f"{one.url}{path}?{'a&' * MAX_PARAMETERS}", timeout=5)
-    expected = f"found {MAX_PARAMETERS + 1}, wanted at most {MAX_PARAMETERS}"
+    answer = requests.get(f"{one.url}{path}?{'a&' * MAX_QUERY_PARAMETERS}", timeout=5)
+    expected = f"found {MAX_QUERY_PARAMETERS + 1}, wanted at most {MAX_QUERY_PARAMETERS}"
     assert (answer.status_code, expected in answer.text, parsed) == (400, True, [])
 
 
