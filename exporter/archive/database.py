@@ -124,7 +124,7 @@ _WRITE_SETTINGS = text(
 )
 """PostgreSQL's settings for a transaction that writes, in place of the defaults of the server or role.
 
-An index or a migration may take minutes, so no statement has a time limit.
+Creating an index may take minutes, so no statement has a time limit.
 
 A server or role may be configured not to wait until a transaction is on disk. Then an exposed counter could
 decrease after a power loss. Of the values of `synchronous_commit`, only `off` does not wait."""

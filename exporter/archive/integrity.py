@@ -5,7 +5,9 @@ one of them is lost and the others are not, calls would be counted twice or neve
 if it is whole, or if all of it is empty.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import attrgetter, itemgetter
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -15,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 from exporter.account.records import CallRecord
 from exporter.archive import metadata_table, schema
 from exporter.archive.database import ArchiveError, lacks_table
+
+T = TypeVar("T")
 
 DETAILS = (schema.names, schema.tags, schema.comments, schema.teams)
 """Tables on which neither counters nor calls depend. Missing ones are created again."""
@@ -105,14 +109,14 @@ def note(
     connection: Connection, records: Iterable[CallRecord], total: tuple[str, int] | None, names: bool
 ) -> None:
     """Record samples of this transaction: calls, one of the totals, and whether there are names."""
-    done = [(r.call.id, r.call.started_at) for r in records if r.call.phase == "done"]
-    newest = max(done, key=lambda call: call[1], default=None)
+    done = [record.call for record in records if record.call.phase == "done"]
+    newest = max(done, key=attrgetter("started_at"), default=None)
     if newest is None and total is None and not names:
         return
     saved = metadata_table.read(connection, _SAVED_LAST, _SavedLast) or _SavedLast()
     after = _SavedLast(
-        call_ids=saved.call_ids if newest is None else _last_two(saved.call_ids, newest[0]),
-        totals=saved.totals if total is None else _last_two_totals(saved.totals, total),
+        call_ids=saved.call_ids if newest is None else _last_two(saved.call_ids, newest.id),
+        totals=saved.totals if total is None else _last_two(saved.totals, total, itemgetter(0)),
         names=saved.names or names,
     )
     if after != saved:
@@ -134,14 +138,11 @@ def _newest(connection: Connection) -> tuple[int, ...]:
     return tuple(connection.scalars(done.order_by(schema.calls.c.started_at.desc()).limit(1)))
 
 
-def _last_two(saved: tuple[int, ...], latest: int) -> tuple[int, ...]:
-    return (*[each for each in saved if each != latest][-1:], latest)
-
-
-def _last_two_totals(
-    saved: tuple[tuple[str, int], ...], latest: tuple[str, int]
-) -> tuple[tuple[str, int], ...]:
-    return (*[each for each in saved if each[0] != latest[0]][-1:], latest)
+def _last_two(
+    saved: tuple[T, ...], latest: T, key: Callable[[T], object] = lambda sample: sample
+) -> tuple[T, ...]:
+    """Return the latest sample, and before it the last one with another key."""
+    return (*[each for each in saved if key(each) != key(latest)][-1:], latest)
 
 
 def _problem(connection: Connection, saved: _SavedLast) -> str:
