@@ -36,17 +36,38 @@ class Panel:
         interval = self.model.get("interval") or "0s"
         return int(interval[:-1]) * {"s": 1, "m": 60, "h": 3600}[interval[-1]]
 
-    def shown(self, text: str) -> tuple[str, str]:
-        """Return the words and the colour to which the panel maps a text."""
-        for mapping in self.model["fieldConfig"]["defaults"]["mappings"]:
-            pattern, result = mapping["options"]["pattern"], mapping["options"]["result"]
-            if re.match(pattern, text):
-                words = re.sub(pattern, result["text"].replace("$1", r"\1"), text)
-                return re.sub(r"[ \u00a0]+", " ", words).strip(), result["color"]
-        raise AssertionError(f"{self.title} has no mapping for {text!r}")
+    def settings(self, matcher: str, name: str) -> dict[str, Any]:
+        """Return the properties of the overrides for a field (`byName`) or a query (`byFrameRefID`)."""
+        return {
+            each["id"]: each["value"]
+            for override in self.model["fieldConfig"]["overrides"]
+            if override["matcher"] == {"id": matcher, "options": name}
+            for each in override["properties"]
+        }
 
     def __str__(self) -> str:
         return f"{self.uid}: {self.title}"
+
+
+def shown(settings: dict[str, Any], value: float | str) -> tuple[str, str | None]:
+    """Return the words and the colour of a value according to a field's mappings and thresholds."""
+    text = value if isinstance(value, str) else f"{value:g}"
+    for mapping in settings.get("mappings", []):
+        if mapping["type"] == "value" and text in mapping["options"]:
+            return mapping["options"][text]["text"], mapping["options"][text]["color"]
+        if mapping["type"] == "regex" and matches(mapping["options"]["pattern"], text):
+            result = mapping["options"]["result"]
+            return result["text"].replace("$1", text), result["color"]
+    steps = settings.get("thresholds", {}).get("steps", [])
+    reached = [step["color"] for step in steps if step["value"] is None or float(value) >= step["value"]]
+    return text, reached[-1] if reached else None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Return whether a text matches a pattern in Grafana's notation, such as `/^yes$/i`."""
+    if slashed := re.fullmatch(r"/(.*)/(i?)", pattern):
+        return bool(re.search(slashed[1], text, re.IGNORECASE if slashed[2] else 0))
+    return bool(re.search(pattern, text))
 
 
 def board(uid: str) -> dict[str, Any]:

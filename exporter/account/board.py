@@ -43,9 +43,13 @@ class CurrentCall:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user on the board. Averages are seconds over the activity period, or None without calls."""
+    """A user on the board. Averages are seconds over the activity period, or None without calls.
+
+    `display_name` is the name, followed by the id if several users have the same name.
+    """
 
     user: NamedRef
+    display_name: str
     time_zone: str
     language: str
     teams: tuple[NamedRef, ...]

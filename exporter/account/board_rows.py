@@ -186,8 +186,10 @@ def _user_row(facts: RowInputs, user_id: int) -> UserRow:
     answers = (
         None if facts.roster.numbers_by_user is None else facts.roster.numbers_by_user.get(user_id, set())
     )
+    user = directory.user(user_id)
     return UserRow(
-        user=directory.user(user_id),
+        user=user,
+        display_name=f"{user.name} {user.id}" if user.name in facts.roster.shared_names else user.name,
         time_zone=known.time_zone or "",
         language=known.language or "",
         teams=tuple(team.label for team in facts.roster.teams_of_user[user_id]),

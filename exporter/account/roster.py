@@ -1,5 +1,6 @@
 """The roster: the users and numbers on a board, and their teams and assignments."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,6 +65,12 @@ class Roster:
             for user_id in team.members:
                 teams.setdefault(user_id, []).append(team)
         return teams
+
+    @cached_property
+    def shared_names(self) -> frozenset[str]:
+        """The names that several users with a row have."""
+        names = Counter(self.directory.user(user_id).name for user_id in self.teams_of_user)
+        return frozenset(name for name, users in names.items() if users > 1)
 
     @cached_property
     def teams_on_number(self) -> Mapping[int, list[Team]]:

@@ -11,6 +11,12 @@ USER = Family(
     "A user of the company; the value is 1.",
     ("user_id", "user", "time_zone", "language"),
 )
+USER_DISPLAY = Family(
+    "aircall_user_display_info",
+    "gauge",
+    "The user's name on dashboards: the name, with the id if several users have the same name. The value is 1.",
+    ("user_id", "user", "display_name"),
+)
 USER_TEAM = Family(
     "aircall_user_team_info",
     "gauge",
@@ -30,17 +36,19 @@ NUMBER = Family(
     ("number_id", "number", "digits", "country", "time_zone"),
 )
 
-FAMILIES = (USER, USER_TEAM, USER_NUMBER, NUMBER)
+FAMILIES = (USER, USER_DISPLAY, USER_TEAM, USER_NUMBER, NUMBER)
 
 
 def user_samples(row: UserRow) -> Iterator[Sample]:
     """Yield a user's details, teams and numbers.
 
     aircall_user_info{user_id="456",user="John Doe",time_zone="America/New_York",language="en-US"} 1
+    aircall_user_display_info{user_id="456",user="John Doe",display_name="John Doe"} 1
     aircall_user_team_info{user_id="456",user="John Doe",team_id="678",team="Global Sales"} 1
     aircall_user_number_info{user_id="456",user="John Doe",number_id="1234",number="French Office"} 1
     """
     yield USER, (*row.user, row.time_zone, row.language), 1
+    yield USER_DISPLAY, (*row.user, row.display_name), 1
     for team in row.teams:
         yield USER_TEAM, (*row.user, *team), 1
     for number in row.numbers:

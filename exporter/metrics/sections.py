@@ -44,7 +44,7 @@ def _row_only(samples: Callable[[Any], Iterator[Sample]]) -> Callable[[Any, Boar
 
 SECTIONS = (
     FamilyGroup(
-        (info.USER, info.USER_TEAM, info.USER_NUMBER, *users.PER_POLL),
+        (info.USER, info.USER_DISPLAY, info.USER_TEAM, info.USER_NUMBER, *users.PER_POLL),
         lambda board: board.users,
         lambda row, board, now: chain(info.user_samples(row), users.user_samples(row, board, now)),
         lambda row, board, now: next_change_at(row, board.settings.thresholds, now),

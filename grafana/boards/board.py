@@ -1,6 +1,5 @@
 """Define the parts of all dashboards: address, tags, links, variables."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink
@@ -89,13 +88,11 @@ def _alerts(area: str) -> AnnotationQuery:
     )
 
 
-def live(
-    page: Page, *panels: Builder[Panel], choices: Iterable[Builder[model.VariableModel]] = ()
-) -> model.Dashboard:
-    """Build a dashboard for a screen without a keyboard."""
-    board = blank(page).refresh("10s").time("now-15m", "now")
-    for choice in choices:
-        board.with_variable(choice)
+def live(page: Page, *panels: Builder[Panel]) -> model.Dashboard:
+    """Build a dashboard for a screen without a keyboard. A click on a user opens the exporter's page."""
+    switching = variables.exporter("switch a user. It needs --web.enable-admin-api")
+    board = blank(page).refresh("2s").time("now-5m", "now")
+    board.with_variable(switching.hide(VariableHide.HIDE_VARIABLE))
     for panel in panels:
         board.with_panel(panel)
     return board.build()

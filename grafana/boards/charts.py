@@ -1,6 +1,7 @@
 """Build charts and tables of the history dashboards."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from grafana_foundation_sdk.builders import barchart, heatmap, statetimeline, table, timeseries
@@ -30,6 +31,17 @@ CHOSEN = f"{CALLS}&${{team:queryparam}}&${{number:queryparam}}"
 
 # A series with such a legend is a limit or another period, drawn as a dashed line.
 DASHED = "/limit|threshold|earlier|budget|asked for/"
+
+
+SUM = "sum"
+
+
+@dataclass(frozen=True)
+class Foremost:
+    """The largest number of names in a chart, and the columns by whose sum they are chosen."""
+
+    names: int
+    columns: tuple[str, ...]
 
 
 def lines(frame: Frame, *queries: Dataquery, shown: Sequence[StateStyle] = ()) -> timeseries.Panel:
@@ -69,33 +81,44 @@ def bars(frame: Frame, shown: Sequence[StateStyle], *queries: Dataquery) -> time
     )
 
 
-def by_name(
-    frame: Frame, shown: Sequence[StateStyle], query: Dataquery, name: str, column: str
+def by_name(  # noqa: PLR0913, PLR0917
+    frame: Frame,
+    shown: Sequence[StateStyle],
+    query: Dataquery,
+    name: str,
+    column: str,
+    foremost: Foremost,
 ) -> barchart.Panel:
-    """Build one stacked bar for each name, with a part for each column."""
-    return _coloured(
-        framed(barchart.Panel(), frame, [query])
-        .links([calls_behind()])
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="groupingToMatrix",
-                options={
-                    "columnField": column,
-                    "rowField": name,
-                    "valueField": "Value",
-                    "emptyValue": "zero",
-                },
-            )
-        )
-        .with_transformation(sorted_by(rf"{name}\{column}"))
-        .orientation(common.VizOrientation.HORIZONTAL)
+    """Build a stacked bar for each of the foremost names, with a part for each column."""
+    panel = framed(barchart.Panel(), frame, [query]).links([calls_behind()])
+    for id_val, options in (
+        (
+            "groupingToMatrix",
+            {"columnField": column, "rowField": name, "valueField": "Value", "emptyValue": "zero"},
+        ),
+        (
+            "calculateField",
+            {
+                "mode": "reduceRow",
+                "alias": SUM,
+                "reduce": {"reducer": "sum", "include": list(foremost.columns)},
+            },
+        ),
+        ("sortBy", {"fields": {}, "sort": [{"field": SUM, "desc": True}]}),
+        ("limit", {"limitField": foremost.names}),
+        ("sortBy", {"fields": {}, "sort": [{"field": rf"{name}\{column}"}]}),
+        ("organize", {"excludeByName": {SUM: True}}),
+    ):
+        panel = panel.with_transformation(DataTransformerConfig(id_val=id_val, options=options))
+    panel = (
+        panel.orientation(common.VizOrientation.HORIZONTAL)
         .stacking(common.StackingMode.NORMAL)
         .show_value(common.VisibilityMode.NEVER)
         .x_tick_label_max_length(24)
         .legend(_legend())
-        .tooltip(_tooltip()),
-        shown,
+        .tooltip(_tooltip())
     )
+    return _coloured(panel, shown)
 
 
 def by_clock(
@@ -171,26 +194,37 @@ def timeline(frame: Frame, *queries: Dataquery) -> statetimeline.Panel:
 
 
 def columns(frame: Frame, key: str, named: Mapping[str, Dataquery]) -> table.Panel:
-    """Build a table with a row for each `key` and a column for each query."""
-    renamed = {f"Value #{ref}": name for ref, name in zip("ABCDEFGHIJKLMNOP", named, strict=False)}
-    hidden = ("Time", f"{key}_id", "instance")
+    """Build a table with a row for each `key` and a column for each query.
+
+    The first query has the names of the rows. A row of which it has no name is left out.
+    """
+    header, *figures = named
+    renamed = {f"Value #{ref}": name for ref, name in zip("BCDEFGHIJKLMNOP", figures, strict=False)}
+    shown = (key, *renamed)
+    without_name = {"fieldName": key, "config": {"id": "isNull", "options": {}}}
     return (
         framed(table.Panel(), frame, named.values())
         .with_transformation(DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(
             DataTransformerConfig(
+                id_val="filterByValue",
+                options={"type": "exclude", "match": "any", "filters": [without_name]},
+            )
+        )
+        .with_transformation(
+            DataTransformerConfig(
                 id_val="organize",
                 options={
-                    "excludeByName": dict.fromkeys(hidden, True),
-                    "renameByName": {key: key.capitalize(), **renamed},
-                    "indexByName": {name: index for index, name in enumerate((key, *renamed))},
+                    "includeByName": dict.fromkeys(shown, True),
+                    "renameByName": {key: header, **renamed},
+                    "indexByName": {name: index for index, name in enumerate(shown)},
                 },
             )
         )
-        .with_transformation(sorted_by(key.capitalize()))
+        .with_transformation(sorted_by(header))
         .decimals(0)
         .override_by_field_type("number", [DynamicConfigValue(id_val="noValue", value="–")])
-        .override_by_name(key.capitalize(), [DynamicConfigValue(id_val="links", value=_calls_of(key))])
+        .override_by_name(header, [DynamicConfigValue(id_val="links", value=_calls_of(header.lower()))])
     )
 
 

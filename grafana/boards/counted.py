@@ -25,7 +25,6 @@ def in_each(
     *,
     since: str | None = None,
     until: str = "",
-    otherwise: str | None = None,
 ) -> str:
     """Return the increase of each series in the window up to each point. No increase is in two windows.
 
@@ -34,9 +33,6 @@ def in_each(
         window: The length of the window.
         since: The PromQL modifier for another beginning of the window.
         until: The PromQL modifier for another end of the window.
-        otherwise: The increase of a series that is younger than the window or was reset, in place of
-            `increase`.
     """
     began = f"{counter} offset {window}" if since is None else f"{counter} {since}"
-    grown = [f"{counter} {until} - {began} >= 0", otherwise, f"round(increase({counter}[{window}] {until}))"]
-    return f"({' or '.join(filter(None, grown))})"
+    return f"({counter} {until} - {began} >= 0 or round(increase({counter}[{window}] {until})))"

@@ -6,10 +6,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, lines
 from grafana.boards.counted import in_each, in_range
-from grafana.boards.palette import BRIGHT_RED, GREEN, LEVELS, NO_DATA, YELLOW
+from grafana.boards.palette import BRIGHT_RED, CALM, GREEN, NO_DATA, YELLOW, StateStyle, value_map
 from grafana.boards.panels import Frame, over_time
-from grafana.boards.promql import EXPORTER, number
-from grafana.boards.tile import COMPANY, level, tile, tiles
+from grafana.boards.promql import EXPORTER
+from grafana.boards.tile import Tile, tiles
 
 PAGE = Page(
     "aircall-exporter",
@@ -25,45 +25,41 @@ def _total(counter: str, labels: str = "") -> str:
 
 
 def _verdicts() -> Builder[Panel]:
-    up = f"min(aircall_up{{{EXPORTER}}})"
-    errors = _total("aircall_polls_total", ', result="error"')
-    throttled = _total("aircall_api_throttled_total")
-    malformed = _total("aircall_malformed_objects_total")
-    rejected = f"max(aircall_api_credential_rejected{{{EXPORTER}}})"
-    saving = f"min(aircall_archive_up{{{EXPORTER}}})"
+    def verdict(title: str, expr: str, good: tuple[str, str], bad: tuple[str, str]) -> Tile:
+        words = [StateStyle(good[0], CALM, good[1]), StateStyle(bad[0], BRIGHT_RED, f"‼ {bad[1]}")]
+        return Tile(title, expr, mappings=[value_map(words)])
 
-    def events(caption: str, measure: str) -> str:
-        said = number("said", measure, COMPANY, default="–")
-        return tile(caption, measure, up, said, level(f"({measure} > bool 0)"))
-
-    def verdict(caption: str, measure: str, if_one: str, otherwise: str, judged: str) -> str:
-        said = number("said", f"({measure} == 1)", COMPANY, if_one, default=otherwise)
-        return tile(caption, measure, up, said, level(judged))
+    def events(title: str, expr: str) -> Tile:
+        return Tile(title, expr, steps=((1, YELLOW),))
 
     return tiles(
         Frame(
             title="Is all well?",
             description="Aircall: whether the last polls of calls and availabilities worked. API key: "
             "whether Aircall accepts it. Call archive: whether calls can be saved. Then, over the time "
-            "range: polls that failed, requests that Aircall refused for being too many (429), objects "
-            "that could not be read and were left out. Good: yes, accepted, saving, and 0.",
-            unit="string",
+            "range: polls that failed, requests that Aircall rejected because the rate limit was used up "
+            "(429), objects that could not be decoded and were skipped. Good: yes, accepted, saving, and 0.",
+            unit="none",
             empty="No data: is the exporter running, and scraped?",
             width=24,
             height=4,
             base=NO_DATA,
         ),
         [
-            verdict("Aircall answers", up, "yes", "no", f"2 * ({up} < bool 1)"),
-            verdict("API key", rejected, "rejected", "accepted", f"2 * {rejected}"),
-            verdict("Call archive", saving, "saving", "away", f"2 * ({saving} < bool 1)"),
-            events("Failed polls", errors),
-            events("Throttled", throttled),
-            events("Unreadable objects", malformed),
+            verdict("Aircall answers", f"min(aircall_up{{{EXPORTER}}})", ("1", "yes"), ("0", "no")),
+            verdict(
+                "API key",
+                f"max(aircall_api_credential_rejected{{{EXPORTER}}})",
+                ("0", "accepted"),
+                ("1", "rejected"),
+            ),
+            verdict("Call archive", f"min(aircall_archive_up{{{EXPORTER}}})", ("1", "saving"), ("0", "away")),
+            events("Failed polls", _total("aircall_polls_total", ', result="error"')),
+            events("Throttled", _total("aircall_api_throttled_total")),
+            events("Unreadable objects", _total("aircall_malformed_objects_total")),
         ],
-        LEVELS,
-        caption_size=17,
-        text_size=38,
+        title_size=17,
+        value_size=38,
     )
 
 
@@ -137,8 +133,9 @@ def _interval() -> Builder[Panel]:
 
 def _failures() -> Builder[Panel]:
     failed = f'aircall_api_requests_total{{{EXPORTER}, code!~"2.."}}'
-    # The series of a code appears with its first failure. If the exporter was up before, it began at 0.
-    first = f"{failed} and on (instance) aircall_up{{{EXPORTER}}} offset $__interval"
+    # A series that is new or was reset began at 0 if the exporter was up before.
+    since_zero = f"{failed} and on (instance) aircall_up{{{EXPORTER}}} offset $__interval"
+    grown = f"{failed} - {failed} offset $__interval >= 0 or {since_zero}"
     return bars(
         Frame(
             title="Requests that failed",
@@ -150,7 +147,7 @@ def _failures() -> Builder[Panel]:
             height=8,
         ),
         (),
-        over_time(f"sum by (code) ({in_each(failed, otherwise=first)})", "{{code}}"),
+        over_time(f"sum by (code) ({grown})", "{{code}}"),
     )
 
 

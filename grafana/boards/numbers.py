@@ -1,15 +1,11 @@
 """Build the wallboard by number: the users under the numbers that they answer."""
 
-from grafana_foundation_sdk.builders.stat import Panel
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.boards import overview
+from grafana.boards import rows, strip
 from grafana.boards.board import Page, live
-from grafana.boards.lines import lines
-from grafana.boards.palette import LEVELS, NO_DATA, PICK_UP, STATES
-from grafana.boards.panels import Frame, sorted_by
-from grafana.boards.people import ON_NUMBER, users
-from grafana.boards.tile import stacked, switchable, switching
+from grafana.boards.promql import DISPLAY, EXPORTER, NUMBER, RECENT, keyed
+from grafana.boards.rows import ALERT, Rows, alert_column, figure_column, name_column, state_column
 
 PAGE = Page(
     "aircall-numbers",
@@ -17,35 +13,68 @@ PAGE = Page(
     "Who waits on which Aircall number, and who is there to answer it",
 )
 
+USERS = f"aircall_user_number_info{{{NUMBER}}}"
+SIGNED_IN = f"aircall_user_availability_code{{{EXPORTER}}} > 0"
 
-def _number() -> Panel:
-    frame = Frame(
-        title="$number",
-        description="First the number itself: who waits, and its inbound calls of the activity period: "
-        "answered (in), missed, average time to answer ⌀ (‼: above the SLA), service level SL, the "
-        "share answered in time. ! yellow and ‼ red: a caller waits beyond the thresholds of "
-        "`queue_wait`. Then every user assigned to the number, with the time in the present "
-        "state or call; ↓ inbound or ↑ outbound. ‼ before the name: the user's average time to "
-        "answer is above the SLA. ☎ PICK UP: available, and a call that the user could take is waiting. "
-        "A click on a user leads to the page that makes the user available or unavailable.",
-        unit="string",
-        empty="No data",
-        width=24,
-        height=19,
-        base=NO_DATA,
-    )
-    shown = (PICK_UP, *STATES, *LEVELS)
-    # smaller, because a number may have many users, and then a tile has one line
-    panel = stacked(frame, [lines(), users(ON_NUMBER)], shown, caption_size=17, text_size=13)
+
+def _by_row(expr: str, *more: str) -> str:
+    """Return one series for each user of each number. Series of a number have the row of the number."""
+    return f"max by ({', '.join(('row', *more))}) ({keyed(expr, 'number_id', 'user_id')})"
+
+
+def _of_users(expr: str, labels: str = "") -> str:
+    """Return a figure of users for each number that they answer. `labels` are copied from the figure."""
     return (
-        switchable(panel, "B")
-        .with_transformation(sorted_by("user"))
-        .repeat("number")
-        .repeat_direction("h")
-        .max_per_row(6)
+        f"{USERS} * on (user_id) group_left ({labels}) max by (user_id{', ' * bool(labels)}{labels}) ({expr})"
     )
+
+
+def _queries() -> dict[str, str]:
+    number = f'label_replace(aircall_number_info{{{NUMBER}}}, "display_name", "$1", "number", "(.*)")'
+    state = f'aircall_user_availability{{{EXPORTER}, state!="offline"}} == 1'
+    since = f"time() - aircall_user_availability_changed_timestamp_seconds{{{EXPORTER}}}"
+    inbound = f'{NUMBER}, {RECENT}, direction="inbound"'
+    return {
+        "users": _by_row(
+            f"{USERS} * {DISPLAY} and on (user_id) {SIGNED_IN}", "number", "display_name", "user_id"
+        ),
+        "groups": _by_row(number, "number", "display_name"),
+        "state": _by_row(_of_users(state, "state"), "state"),
+        "since": _by_row(f"{_of_users(since)} and on (user_id) {SIGNED_IN}"),
+        "wait": _by_row(f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"),
+        "waiting": _by_row(f"aircall_queue_calls{{{NUMBER}}}"),
+        "inbound": _by_row(f'aircall_number_period_calls{{{inbound}, outcome="answered"}}'),
+        "missed": _by_row(f'aircall_number_period_calls{{{inbound}, outcome="missed"}}'),
+        "answer": _by_row(f"aircall_number_average_answer_seconds{{{NUMBER}, {RECENT}}}"),
+        "sla": _by_row(f"aircall_number_sla_breached{{{NUMBER}, {RECENT}}}"),
+        "limits": _by_row(f"max by (number_id) (aircall_number_threshold_exceeded{{{NUMBER}}})"),
+        "pick_up": _by_row(
+            f"2 * (aircall_queue_calls{{{NUMBER}}} > bool 0) * on (number_id) group_right () {USERS}"
+            " and on (user_id) aircall_user_availability_code == 1"
+        ),
+    }
+
+
+ROWS = Rows(
+    title="Users by number",
+    description="",
+    group="number",
+    queries=_queries(),
+    columns={
+        "display_name": name_column(),
+        ALERT: alert_column(),
+        "state": state_column(),
+        "Value #since": figure_column("For", 52, "dthms"),
+        "Value #waiting": figure_column("Queue", 42),
+        "Value #wait": figure_column("Wait", 44, "s"),
+        "Value #inbound": figure_column("In", 30),
+        "Value #missed": figure_column("Miss", 40),
+        "Value #answer": figure_column("Ans", 42, "s"),
+    },
+    height=16,
+)
 
 
 def board() -> Dashboard:
     """Build the dashboard."""
-    return live(PAGE, *overview.panels(ON_NUMBER), _number(), choices=[switching()])
+    return live(PAGE, *strip.panels(EXPORTER), *rows.panels(ROWS))

@@ -1,15 +1,16 @@
 """Define colours. A word or symbol says the same for people who cannot distinguish them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from grafana_foundation_sdk.models import dashboard as model
 
 GREEN = "#3E8E41"
-BRIGHT_GREEN = "#7CFC6B"
 YELLOW = "#E8C21B"
 ORANGE = "#C8590C"
 RED = "#B0122A"
 BRIGHT_RED = "#FF1F3D"
+PICK_UP = "#2BD14F"
 GREY = "#55585E"
 CALM = "#1D3326"
 NO_DATA = "#5B3A78"
@@ -19,7 +20,7 @@ VIOLET = "#9E6FC9"
 
 @dataclass(frozen=True)
 class StateStyle:
-    """The colour of a state or level, and the `text` before the tile's own text."""
+    """The colour of a state, outcome or reason, and its word."""
 
     code: str
     colour: str
@@ -49,46 +50,56 @@ REASONS = (
     StateStyle("out_of_opening_hours", GREY, "out of opening hours"),
 )
 """Aircall's reasons for missed calls."""
-PICK_UP = StateStyle("pick_up", BRIGHT_GREEN, "☎ PICK UP")
-OVER = StateStyle("over", RED, "‼")
-LEVELS = (
-    StateStyle("calm", CALM, ""),
-    StateStyle("0", GREEN, ""),
-    StateStyle("1", YELLOW, "!"),
-    StateStyle("2", BRIGHT_RED, "‼"),
+
+AWAY = "#552430"
+WALL_STATES = (
+    StateStyle("available", "#22532A", "Available"),
+    StateStyle("in_call", "#5A3A22", "In a call"),
+    StateStyle("after_call_work", "#5C521A", "Wrap-up"),
+    StateStyle("do_not_disturb", AWAY, "DND"),
+    StateStyle("offline", "#26282D", "Offline"),
+    StateStyle("unknown", "#26282D", "Unknown"),
 )
+"""Dark shades of the states for whole rows, so that only warnings are bright."""
+SUBSTATUSES = (
+    ("/^out[ _]for[ _]lunch$/i", "Lunch"),
+    ("/^on[ _]a[ _]break$/i", "Break"),
+    ("/^in[ _]training$/i", "Training"),
+    ("/^back[ _]office$/i", "Back office"),
+    ("/^other$/i", "Away"),
+    ("/^(.+)$/", "$1"),
+)
+"""The reasons for do not disturb that Aircall offers, in either spelling, and any other."""
 
 
-def plain(*shown: StateStyle) -> tuple[StateStyle, ...]:
-    """Return the colours without texts, for tiles whose caption is the text."""
-    return tuple(replace(style, text="") for style in shown)
+def value_map(styles: Iterable[StateStyle]) -> model.ValueMap:
+    """Build a mapping from codes to words and colours."""
+    return model.ValueMap(
+        options={
+            style.code: model.ValueMappingResult(text=style.text, color=style.colour, index=index)
+            for index, style in enumerate(styles)
+        }
+    )
 
 
-def value_mappings(*shown: StateStyle) -> list[model.ValueMapping]:
-    """Build mappings for texts of the form `code|text of the tile`."""
+def regex_maps(patterns: Iterable[tuple[str, str]], colour: str) -> list[model.RegexMap]:
+    """Build mappings from patterns to words, in one colour. The first that matches applies."""
     return [
         model.RegexMap(
             options=model.DashboardRegexMapOptions(
-                pattern=rf"^{style.code}\|(.*)$",
-                result=model.ValueMappingResult(
-                    text=f"{style.text} $1".strip(), color=style.colour, index=index
-                ),
+                pattern=pattern, result=model.ValueMappingResult(text=word, color=colour, index=100 + index)
             )
         )
-        for index, style in enumerate(shown)
+        for index, (pattern, word) in enumerate(patterns)
     ]
 
 
 def state_codes() -> list[model.ValueMapping]:
     """Build mappings for `aircall_user_availability_code`."""
-    words = {style.code: style for style in STATES}
+    by_code = {style.code: style for style in STATES}
     return [
-        model.ValueMap(
-            options={
-                str(code): model.ValueMappingResult(
-                    text=words[state].text, color=words[state].colour, index=code
-                )
-                for code, state in enumerate(STATE_CODES)
-            }
+        value_map(
+            StateStyle(str(code), by_code[state].colour, by_code[state].text)
+            for code, state in enumerate(STATE_CODES)
         )
     ]

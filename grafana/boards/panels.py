@@ -78,6 +78,11 @@ def now(expr: str) -> Dataquery:
     return Dataquery().expr(expr).instant().format(PromQueryFormat.TABLE)
 
 
+def at_the_end(expr: str, legend: str) -> Dataquery:
+    """Build a query for the values at the end of the time range, with a legend for each series."""
+    return Dataquery().expr(expr).instant().legend_format(legend).format(PromQueryFormat.TIME_SERIES)
+
+
 def over_time(expr: str, legend: str) -> Dataquery:
     """Build a query for the values over the time range, with a legend for each series."""
     return Dataquery().expr(expr).range().legend_format(legend).format(PromQueryFormat.TIME_SERIES)

@@ -1,7 +1,8 @@
 """Build the dashboard of queue and service level over time."""
 
+from grafana_foundation_sdk.builders.dashboard import QueryVariable
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
+from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableHide, VariableRefresh
 
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
@@ -9,8 +10,8 @@ from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import queue_wait, service_level
 from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
 from grafana.boards.panels import Frame, buckets, now, over_time
-from grafana.boards.promql import NUMBER, named_queue
-from grafana.boards.variables import recorded
+from grafana.boards.promql import EXPORTER, NUMBER, named_queue
+from grafana.boards.variables import SOURCE, recorded
 
 PAGE = Page(
     "aircall-queue",
@@ -30,8 +31,8 @@ def _each(counter: str, labels: str, of: str) -> str:
     return f"sum by ({of}) ({in_each(f'{counter}{{{labels}}}')})"
 
 
-def _total(counter: str, labels: str, of: str = "number_id, number") -> str:
-    return f"sum by ({of}) ({in_range(f'{counter}{{{labels}}}')})"
+def _total(counter: str, labels: str) -> str:
+    return f"sum by (number_id) ({in_range(f'{counter}{{{labels}}}')})"
 
 
 def _of_the_hour(outcome: str) -> str:
@@ -42,12 +43,8 @@ def _of_the_hour(outcome: str) -> str:
 
 def _in_time() -> str:
     """Return the answered calls of each number in the histogram bucket up to the critical threshold."""
-    limit = (
-        f'label_replace(count_values("limit", {queue_wait("critical")}), "le", "$1.0", "limit", "([0-9]+)")'
-    )
-    limit = f'label_replace({limit}, "le", "$1", "limit", "([0-9]*[.][0-9]+)")'
-    counted = _total("aircall_call_answer_seconds_bucket", NUMBER, "number_id, number, le")
-    return f"sum by (number_id, number) ({counted} and on (le) {limit})"
+    bucket = f'aircall_call_answer_seconds_bucket{{{NUMBER}, le=~"$critical([.]0)?"}}'
+    return f"sum by (number_id) ({in_range(bucket)})"
 
 
 def _offered() -> Builder[Panel]:
@@ -137,10 +134,11 @@ def _numbers() -> Builder[Panel]:
         ),
         "number",
         {
+            "Number": now(f"max by (number_id, number) (aircall_number_info{{{NUMBER}}})"),
             "Offered": now(total),
             "Answered": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="answered"')),
             "Missed": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="missed"')),
-            "Time to answer": now(average("aircall_call_answer_seconds", NUMBER, "number_id, number")),
+            "Time to answer": now(average("aircall_call_answer_seconds", NUMBER, "number_id")),
             "Service level": now(f"{_in_time()} / ({total} > 0)"),
         },
     )
@@ -164,11 +162,26 @@ def _pattern(title: str, what: str, time_format: str) -> Builder[Panel]:
     )
 
 
+def _critical() -> QueryVariable:
+    """Build the hidden variable with the critical threshold, which is the limit of a histogram bucket."""
+    threshold = f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="critical"}})'
+    return (
+        QueryVariable("critical")
+        .description("The critical threshold of `queue_wait`, in seconds.")
+        .datasource(SOURCE)
+        .query({"query": f"query_result({threshold})", "refId": "critical"})
+        .regex("/^{} ([0-9.]+) /")
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .hide(VariableHide.HIDE_VARIABLE)
+    )
+
+
 def board() -> Dashboard:
     """Build the dashboard."""
     return (
         history(PAGE, "now-7d", "calls")
         .with_variable(recorded("calls", "number:aircall_calls_total:sum", "aircall_calls_total"))
+        .with_variable(_critical())
         .with_panel(_offered())
         .with_panel(_missed())
         .with_panel(_answer())

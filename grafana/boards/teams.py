@@ -6,24 +6,20 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOption
 
 from grafana.boards.board import Page, history
-from grafana.boards.charts import bars, by_name, calls_behind, columns, lines, timeline, units
+from grafana.boards.charts import Foremost, bars, by_name, calls_behind, columns, lines, timeline, units
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import SLA, service_level
 from grafana.boards.palette import (
-    ANSWERED,
     GREEN,
     GREY,
-    MISSED,
     NEUTRAL,
-    OUTBOUND,
+    RED,
     STATES,
-    UNANSWERED,
     StateStyle,
     state_codes,
 )
 from grafana.boards.panels import Frame, now, over_time
-from grafana.boards.people import with_unique_names
-from grafana.boards.promql import EXPORTER, RECENT, TEAM, sentence
+from grafana.boards.promql import DISPLAY, EXPORTER, RECENT, TEAM
 
 PAGE = Page(
     "aircall-teams",
@@ -36,60 +32,47 @@ MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
 SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
 MAX_USERS = 30
 """Maximum number of users in a bar chart. More names do not fit."""
-ONCE = "max without (team_id, team)"
+CALLS = (
+    StateStyle("inbound answered", GREEN, "inbound answered"),
+    StateStyle("inbound missed", RED, "inbound missed"),
+    StateStyle("outbound answered", NEUTRAL, "outbound answered"),
+    StateStyle("outbound unanswered", GREY, "outbound, not answered"),
+)
 
 
-def _total(counter: str, labels: str = "") -> str:
-    """Return the increase of a user counter over the time range, for users of the chosen teams."""
-    counted = f"sum by (user_id, user) ({in_range(f'{counter}{{{EXPORTER}{labels}}}')})"
-    return f"({counted} and on (user_id) {MEMBERS})"
-
-
-def _average(family: str) -> str:
-    """Return a user average over the time range, for users of the chosen teams."""
-    return f"({average(family, EXPORTER, 'user_id, user')} and on (user_id) {MEMBERS})"
+def _total(counter: str, labels: str = "") -> Dataquery:
+    """Return the increase of each user's counter over the time range."""
+    return now(f"sum by (user_id) ({in_range(f'{counter}{{{EXPORTER}{labels}}}')})")
 
 
 def _seconds(states: str) -> str:
     """Return the seconds of each user in the states, over the time range."""
     spent = f'aircall_user_availability_seconds_total{{{TEAM}, state=~"{states}"}}'
-    return f"sum by (user_id, user) ({ONCE} (increase({spent}[$__range])))"
-
-
-def _foremost(expr: str, measure: str) -> str:
-    """Return the users for whom a measure is highest."""
-    return f"({expr} and on (user_id) topk({MAX_USERS}, {measure}))"
-
-
-def _column(expr: str) -> Dataquery:
-    return now(with_unique_names(expr))
+    return f"sum by (user_id) (max by (user_id, state) (increase({spent}[$__range])))"
 
 
 def _calls() -> Builder[Panel]:
-    numbers = f"(aircall_user_number_info{{{EXPORTER}}} and on (instance, user_id) {MEMBERS})"
-
-    def counted(direction: str, outcome: str, whose: str) -> Dataquery:
-        calls = f'aircall_calls_total{{{EXPORTER}, direction="{direction}", outcome="{outcome}"}}'
-        legend = "outbound" if (direction, outcome) == ("outbound", "answered") else outcome
-        return over_time(f"sum({in_each(calls)} and on {whose})", legend)
-
-    users = f"(instance, user_id) {MEMBERS}"
+    taken = in_each(f'aircall_calls_total{{{EXPORTER}, user_id!=""}}')
+    missed = f"aircall_missed_calls_total{{{EXPORTER}}}"
+    numbers = f"(aircall_user_number_info{{{EXPORTER}}} and on (user_id) {MEMBERS})"
     return bars(
         Frame(
             title="Calls over time",
             description="Calls of the users of the chosen teams, counted when they ended: inbound answered "
-            "and missed, outbound answered and not. Missed are those on the numbers that these users are "
-            "assigned to. Each call counts once, in however many teams.",
+            "and missed, outbound answered and not. Missed calls are those on the numbers that these users "
+            "are assigned to. Each call counts once, in however many teams.",
             unit="short",
             empty=QUIET,
             width=12,
             height=8,
         ),
-        (ANSWERED, MISSED, OUTBOUND, UNANSWERED),
-        counted("inbound", "answered", users),
-        counted("inbound", "missed", f"(instance, number_id) {numbers}"),
-        counted("outbound", "answered", users),
-        counted("outbound", "unanswered", users),
+        CALLS,
+        over_time(
+            f"sum by (direction, outcome) ({taken} and on (user_id) {MEMBERS})", "{{direction}} {{outcome}}"
+        ),
+        over_time(
+            f"sum({missed} - {missed} offset $__interval and on (number_id) {numbers})", "inbound missed"
+        ),
     ).links([calls_behind()])
 
 
@@ -145,27 +128,24 @@ def _kept() -> Builder[Panel]:
 
 
 def _states() -> Builder[Panel]:
+    state = f"max by (user_id) (aircall_user_availability_code{{{TEAM}}})"
     return timeline(
         Frame(
             title="States of users",
             description="The state of each user at each time: available green, in a call orange, after-call "
-            "work yellow, do not disturb red, offline grey. Point at a band for its beginning "
-            "and end.",
+            "work yellow, do not disturb red, offline grey. Point at a band for its beginning and end.",
             unit="short",
             empty="No users in this time range",
             width=24,
             height=18,
         ),
-        over_time(
-            with_unique_names(f"max by (user_id, user) (aircall_user_availability_code{{{TEAM}}})"),
-            "{{user}}",
-        ),
+        over_time(f"{state} * {DISPLAY}", "{{display_name}}"),
     ).mappings(state_codes())
 
 
 def _spent() -> Builder[Panel]:
     family = f'aircall_user_availability_seconds_total{{{TEAM}, state!="unknown"}}'
-    spent = f"sum by (user_id, user, state) ({ONCE} (increase({family}[$__range])))"
+    spent = f"max by (user_id, state) (increase({family}[$__range]))"
     return by_name(
         Frame(
             title="Time in each state",
@@ -177,16 +157,17 @@ def _spent() -> Builder[Panel]:
             height=16,
         ),
         STATES,
-        now(with_unique_names(_foremost(spent, _seconds(SIGNED_IN)))),
-        "user",
+        now(f"{spent} * {DISPLAY}"),
+        "display_name",
         "state",
+        Foremost(MAX_USERS, tuple(SIGNED_IN.split("|"))),
     )
 
 
 def _by_user() -> Builder[Panel]:
-    made = in_range(f'aircall_calls_total{{{EXPORTER}, user_id!=""}}')
-    made = f"({made} and on (user_id) {MEMBERS})"
-    calls = f"sum by (user_id, user, call) ({sentence(made, 'call', 'direction', 'outcome')})"
+    counted = in_range(f'aircall_calls_total{{{EXPORTER}, user_id!=""}}')
+    by_kind = f'label_join({counted} and on (user_id) {MEMBERS}, "call", " ", "direction", "outcome")'
+    shown = CALLS[0], *CALLS[2:]
     return by_name(
         Frame(
             title="Calls of each user",
@@ -198,38 +179,37 @@ def _by_user() -> Builder[Panel]:
             width=12,
             height=16,
         ),
-        (
-            StateStyle("inbound answered", GREEN, "inbound answered"),
-            StateStyle("outbound answered", NEUTRAL, "outbound answered"),
-            StateStyle("outbound unanswered", GREY, "outbound, not answered"),
-        ),
-        now(with_unique_names(_foremost(calls, f"sum by (user_id) ({made})"))),
-        "user",
+        shown,
+        now(f"sum by (user_id, call) ({by_kind}) * {DISPLAY}"),
+        "display_name",
         "call",
+        Foremost(MAX_USERS, tuple(style.code for style in shown)),
     )
 
 
 def _users() -> Builder[Panel]:
+    names = f"aircall_user_display_info{{{EXPORTER}}} and on (user_id) {MEMBERS}"
     users = columns(
         Frame(
             title="Users in this time range",
             description="Answered: inbound calls answered. Time to answer and call length: averages. "
             "Talking: time in calls. Occupancy: share of the time not offline that was spent in "
-            "calls; 60 to 85 % is usual, far more wears people out.",
+            "calls; 60 to 85 % is usual, far more exhausts people.",
             unit="locale",
             empty="No users in this time range",
             width=24,
             height=14,
         ),
-        "user",
+        "display_name",
         {
-            "Answered": _column(_total("aircall_user_answer_seconds_count")),
-            "Outbound": _column(_total("aircall_calls_total", ', direction="outbound"')),
-            "Time to answer": _column(_average("aircall_user_answer_seconds")),
-            "Call length": _column(_average("aircall_user_talk_seconds")),
-            "Talking": _column(_total("aircall_user_talk_seconds_sum")),
-            "Not offline": _column(_seconds(SIGNED_IN)),
-            "Occupancy": _column(f"{_seconds('in_call')} / ({_seconds(SIGNED_IN)} > 0)"),
+            "User": now(f"max by (user_id, display_name) ({names})"),
+            "Answered": _total("aircall_user_answer_seconds_count"),
+            "Outbound": _total("aircall_calls_total", ', direction="outbound"'),
+            "Time to answer": now(average("aircall_user_answer_seconds", EXPORTER, "user_id")),
+            "Call length": now(average("aircall_user_talk_seconds", EXPORTER, "user_id")),
+            "Talking": _total("aircall_user_talk_seconds_sum"),
+            "Not offline": now(_seconds(SIGNED_IN)),
+            "Occupancy": now(f"{_seconds('in_call')} / ({_seconds(SIGNED_IN)} > 0)"),
         },
     )
     return units(

@@ -1,14 +1,11 @@
 """Build the wallboard: the queue, and the users of each team, for a TV."""
 
-from grafana_foundation_sdk.builders.stat import Panel
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.boards import overview
+from grafana.boards import rows, strip
 from grafana.boards.board import Page, live
-from grafana.boards.palette import NO_DATA, PICK_UP, STATES
-from grafana.boards.panels import Frame, sorted_by
-from grafana.boards.people import IN_TEAM, details, users
-from grafana.boards.tile import stacked, switchable, switching
+from grafana.boards.promql import DISPLAY, RECENT, TEAM, keyed
+from grafana.boards.rows import ALERT, Rows, alert_column, figure_column, name_column, state_column
 
 PAGE = Page(
     "aircall-wallboard",
@@ -17,32 +14,66 @@ PAGE = Page(
 )
 
 
-def _team() -> Panel:
-    frame = Frame(
-        title="$team",
-        description="Every user of the team, with the time in the present state or call. Below, the state; "
-        "on do not disturb why, such as Out for lunch; in a call, ↓ inbound or ↑ outbound, the other "
-        "party, the Aircall number. Then the calls of the activity period: answered inbound, outbound, "
-        "missed (on all numbers that the user is assigned to), average time to answer ⌀. ‼ before the "
-        "name: a limit is exceeded, and ‼ behind the figure or a word at the end says which. ☎ PICK UP: "
-        "available, and a call that the user could take is waiting. A click on a tile leads to where the "
-        "user can be made available or unavailable.",
-        unit="string",
-        empty="No data, or no users in this team",
-        width=24,
-        height=19,
-        base=NO_DATA,
-    )
-    panel = stacked(frame, [users(IN_TEAM, details)], (PICK_UP, *STATES))
-    return (
-        switchable(panel, "A")
-        .with_transformation(sorted_by("user"))
-        .repeat("team")
-        .repeat_direction("h")
-        .max_per_row(6)
-    )
+def _by_row(expr: str, *more: str) -> str:
+    """Return one series for each user of each team. Series of a team have the row of the team."""
+    return f"max by ({', '.join(('row', *more))}) ({keyed(expr, 'team_id', 'user_id')})"
+
+
+def _calls(labels: str) -> str:
+    chosen = f"{{{TEAM}, {RECENT}, {labels}}}"
+    calls = f"aircall_user_period_calls{chosen} or aircall_team_period_calls{chosen}"
+    return f"sum by (row) ({keyed(calls, 'team_id', 'user_id')})"
+
+
+def _queries() -> dict[str, str]:
+    substatus = f'aircall_user_substatus{{{TEAM}, substatus!~"always_.*"}}'
+    away = f"{substatus} and on (user_id) aircall_user_availability_code == 2"
+    teams = f"group by (team_id, team) (aircall_team_users{{{TEAM}}})"
+    average = f"average_answer_seconds{{{TEAM}, {RECENT}}}"
+    breached = f"sla_breached{{{TEAM}, {RECENT}}}"
+    return {
+        "users": _by_row(f"aircall_user_team_info{{{TEAM}}} * {DISPLAY}", "team", "display_name", "user_id"),
+        "groups": _by_row(
+            f'label_replace({teams}, "display_name", "$1", "team", "(.*)")', "team", "display_name"
+        ),
+        "state": _by_row(
+            f'label_replace({away}, "state", "$1", "substatus", "(.*)")'
+            f" or on (user_id) aircall_user_availability{{{TEAM}}} == 1",
+            "state",
+        ),
+        "since": _by_row(f"time() - aircall_user_availability_changed_timestamp_seconds{{{TEAM}}}"),
+        "sla": _by_row(f"aircall_user_{breached} or aircall_team_{breached}"),
+        "limits": _by_row(f"max by (team_id, user_id) (aircall_user_threshold_exceeded{{{TEAM}}})"),
+        "pick_up": _by_row(
+            f"2 * (aircall_user_waiting_calls{{{TEAM}}} > bool 0)"
+            " and on (user_id) aircall_user_availability_code == 1"
+        ),
+        "inbound": _calls('direction="inbound", outcome="answered"'),
+        "outbound": _calls('direction="outbound"'),
+        "missed": _calls('direction="inbound", outcome="missed"'),
+        "answer": _by_row(f"aircall_user_{average} or aircall_team_{average}"),
+    }
+
+
+ROWS = Rows(
+    title="Users by team",
+    description="",
+    group="team",
+    queries=_queries(),
+    columns={
+        "display_name": name_column(),
+        ALERT: alert_column(),
+        "state": state_column(),
+        "Value #since": figure_column("For", 52, "dthms"),
+        "Value #inbound": figure_column("In", 30),
+        "Value #outbound": figure_column("Out", 34),
+        "Value #missed": figure_column("Miss", 40),
+        "Value #answer": figure_column("Ans", 42, "s"),
+    },
+    height=16,
+)
 
 
 def board() -> Dashboard:
     """Build the dashboard."""
-    return live(PAGE, *overview.panels(IN_TEAM), _team(), choices=[switching()])
+    return live(PAGE, *strip.panels(TEAM), *rows.panels(ROWS))

@@ -64,6 +64,12 @@ def test_variable_calls_uses_recorded_series_if_they_cover_the_time_range(past: 
     assert (variable["hide"], variable.get("multi", False)) == (2, False)
 
 
+def test_variable_critical_is_the_limit_of_a_histogram_bucket(past: Past) -> None:
+    variable = next(variable for _, variable in VARIABLES if variable["name"] == "critical")
+    shown = view(past, past.busy)
+    assert [value for _, value in offered(shown, variable)] == [shown.chosen["critical"]]
+
+
 def test_annotation_of_alerts_is_a_valid_query(past: Past) -> None:
     annotations = [each for board in boards() for each in board["annotations"].get("list", [])]
     assert annotations
@@ -84,7 +90,7 @@ def offered(view: View, variable: dict[str, Any]) -> list[tuple[str, str]]:
     for sample in view.ask({"expr": expression[1], "instant": True}):
         name = sample["metric"].pop("__name__", "")
         labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample["metric"].items()))
-        match = re.search(pattern, f"{name}{{{labels}}} 1 0")
+        match = re.search(pattern, f"{name}{{{labels}}} {sample['value'][1]} 0")
         assert match
         choices.append((match["text"], match["value"]) if match.groupdict() else (match[1], match[1]))
     return choices

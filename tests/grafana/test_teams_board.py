@@ -43,8 +43,9 @@ def test_calls_panel_counts_each_call_once(past: Past, team: str) -> None:
     members = teams(past.busy)
     chosen = members[team] if team != "All" else set().union(*members.values())
     bars = past.bars(past.busy, panel(UID, "Calls over time"), team=team)
-    assert set(bars) == {"answered", "missed", "outbound", "unanswered"}
-    for name, counts in bars.items():
+    assert set(bars) == {"inbound answered", "inbound missed", "outbound answered", "outbound unanswered"}
+    for title, counts in bars.items():
+        name = "outbound" if title == "outbound answered" else title.split()[1]
         calls = of(past.busy.account.calls.values(), chosen, past.busy)
         moments = [call.ended_at for call in calls if call.ended_at and recount.kind(call) == name]
         counted_whole(counts, moments, past.busy.late)
@@ -116,7 +117,7 @@ def test_calls_of_each_user_panel_equals_the_calls_of_the_account(past: Past) ->
 
 def test_table_of_users_equals_the_calls_and_states_of_each_user(past: Past) -> None:
     view = past.view(past.busy, *whole(past.busy))
-    table = view.table(panel(UID, "Users in this time range"), "user")
+    table = view.table(panel(UID, "Users in this time range"), "display_name")
     spent = time_in_states(past.busy, view)
     for user in past.busy.account.users.values():
         calls = [call for call in ended(past.busy, view.begin, view.end) if call.user_id == user.id]

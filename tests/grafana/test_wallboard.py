@@ -1,11 +1,9 @@
 """The tiles of the wallboards, compared with the simulated account."""
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import pytest
 import requests
@@ -17,48 +15,49 @@ from exporter.simulator.models import SimulatedCall
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from grafana.boards import palette
-from harness.dashboards import board, panel
+from harness.dashboards import board, panel, shown
+from tests.support.board_view import Row, Tile, View
 from tests.support.past import QUICK, scraped
 from tests.support.prometheus import Prometheus
 from tests.support.running import eventually, running
 
-WALLBOARDS = ("aircall-wallboard", "aircall-numbers")
+WALLBOARDS = {"aircall-wallboard": "Users by team, 1 of 3", "aircall-numbers": "Users by number, 1 of 3"}
+"""The boards, and the panel with the queries of their rows."""
 CALLER = "+33 1 22 33 44 55"
 NAMESAKE = "عمر حداد"
-WORDS = {
-    "available": "Available",
-    "in_call": "In a call",
-    "after_call_work": "After-call work",
-    "do_not_disturb": "Do not disturb",
-    "offline": "Offline",
-}
+WORDS = {style.code: style.text for style in palette.WALL_STATES if style.code != "unknown"}
 
 
 @dataclass
 class Wall:
-    """The tiles of the wallboards, and the account that they show."""
+    """The wallboards, and the account that they show."""
 
     account: SimulatedAccount
     prometheus: Prometheus
     exporter: str
     aircall: SimulatedAircall
 
-    def tiles(self, uid: str, title: str, **chosen: str) -> dict[str, tuple[str, str]]:
-        """Return the words and the colour of each tile of a panel, by caption."""
-        shown = panel(uid, title)
-        return {
-            sample["metric"]["caption"].replace("\u00a0", " "): shown.shown(sample["metric"]["text"])
-            for target in shown.targets
-            for sample in self.prometheus.query(target["expr"], None, **chosen)
-        }
+    def view(self, **chosen: str) -> View:
+        """Return the boards as they are now."""
+        now = time.time()
+        return View(self.prometheus, now - 60, now, chosen)
 
+    def tiles(self, uid: str, title: str) -> dict[str, Tile]:
+        """Return the words and the colour of each tile of a panel, by title."""
+        return self.view().tiles(panel(uid, title))
 
-def named(caption: str) -> str:
-    """Return the user's name without symbol and time. A name that several users have includes the id."""
-    found = re.fullmatch(r"(?:‼ )?\u2068(.*) (?:\d+:\d\d|(?:\d+ h )?\d+ min)", caption)
-    assert found, caption
-    name, _, which = found[1].partition("\u2069")
-    return name + which
+    def rows(self, uid: str, **chosen: str) -> list[Row]:
+        """Return the rows of teams or numbers and their users."""
+        return self.view(**chosen).rows(panel(uid, WALLBOARDS[uid]))
+
+    def row(self, uid: str, name: str) -> Row:
+        """Return the first row with this name."""
+        return next(row for row in self.rows(uid) if row.get("display_name") == name)
+
+    def cell(self, uid: str, name: str, field: str) -> Tile:
+        """Return the words and the colour of a cell of the first row with this name."""
+        value = self.row(uid, name)[field]
+        return shown(panel(uid, WALLBOARDS[uid]).settings("byName", field), value)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +83,7 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
         scraped(exporter, tmp_path_factory.mktemp("quiet")) as prometheus,
     ):
         wall = Wall(account, prometheus, exporter.url, exporter.aircall)
-        eventually(lambda: len(wall.tiles("aircall-numbers", "Users now")) == len(WORDS))
+        eventually(lambda: any("state" in row for row in wall.rows("aircall-numbers")))
         yield wall
 
 
@@ -95,8 +94,8 @@ def waiting(wall: Wall) -> Iterator[SimulatedCall]:
     wall.account.set_availability(max(number.user_ids), "do_not_disturb")
     first = wall.account.ring_in(number.id, CALLER)
     second = wall.account.ring_in(number.id, "anonymous")
-    eventually(lambda: wall.tiles("aircall-wallboard", "Queue now")["Waiting now"][0].endswith("2"))
-    eventually(lambda: wall.tiles("aircall-wallboard", "Users now")["Do not disturb"][0] == "1")
+    eventually(lambda: wall.tiles("aircall-wallboard", "Queue")["Waiting"][0] == "2")
+    eventually(lambda: wall.tiles("aircall-wallboard", "Users now")["DND"][0] == "1")
     yield first
     wall.account.miss(first.id, "abandoned_in_classic")
     wall.account.miss(second.id, "abandoned_in_classic")
@@ -105,184 +104,190 @@ def waiting(wall: Wall) -> Iterator[SimulatedCall]:
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_without_waiting_callers_shows_so_in_a_calm_colour(wall: Wall, uid: str) -> None:
-    assert wall.tiles(uid, "Callers waiting") == {
-        "Nobody is waiting": ("Every caller has been taken care of", palette.CALM)
-    }
-    assert wall.tiles(uid, "Queue now") == {
-        "Waiting now": ("0", palette.CALM),
-        "Longest wait": ("–", palette.CALM),
-    }
+    assert wall.tiles(uid, "Callers waiting") == {"Callers": ("Nobody is waiting", palette.CALM)}
+    assert wall.tiles(uid, "Queue") == {"Waiting": ("0", palette.CALM), "Longest": ("0", palette.CALM)}
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_period_tiles_equal_the_calls_of_the_account(wall: Wall, uid: str) -> None:
-    assert wall.tiles(uid, "Inbound calls, activity period") == {
+    assert wall.tiles(uid, "Inbound calls of the activity period") == {
         "Answered": ("1", palette.CALM),
-        "Missed": ("! 1", palette.YELLOW),
-        "Time to answer": ("‼ 0:12", palette.BRIGHT_RED),
-        "Service level": ("‼ 50%", palette.BRIGHT_RED),
+        "Missed": ("1", palette.CALM),
+        "Answer": ("12", palette.CALM),
+        "Service": ("0.5", palette.CALM),
+        "Over SLA": ("1", palette.BRIGHT_RED),
     }
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_users_in_several_teams_are_counted_once(wall: Wall, uid: str) -> None:
     states = Counter(wall.account.availability(user) for user in wall.account.users)
-    shown = wall.tiles(uid, "Users now")
-    assert {caption: int(words) for caption, (words, _) in shown.items()} == {
+    tiles = wall.tiles(uid, "Users now")
+    assert {title: int(count) for title, (count, _) in tiles.items()} == {
         word: states[state] for state, word in WORDS.items()
     }
 
 
-def test_wallboard_has_a_tile_for_each_membership(wall: Wall) -> None:
-    expr = panel("aircall-wallboard", "$team").targets[0]["expr"]
-    members = {(m["user_id"], m["team"]) for m in (each["metric"] for each in wall.prometheus.query(expr))}
+def test_wallboard_has_a_row_for_each_team_and_membership(wall: Wall) -> None:
+    rows = wall.rows("aircall-wallboard")
     expected = {(str(user), team.name) for team in wall.account.teams.values() for user in team.user_ids}
     in_a_team = {user for user, _ in expected}
     expected |= {(str(user), "Single Users") for user in wall.account.users if str(user) not in in_a_team}
-    assert members == expected
+    assert {(row["user_id"], row["team"]) for row in rows if "user_id" in row} == expected
+    assert {row["display_name"] for row in rows if "user_id" not in row} == {team for _, team in expected}
 
 
-def test_wallboard_with_waiting_callers_names_them_and_the_available_users(
-    wall: Wall, waiting: SimulatedCall
-) -> None:
-    number = waiting.number
-    assert number
-    names = {user: wall.account.users[user].name for user in number.user_ids}
-    free = {names[user] for user in number.user_ids if wall.account.is_available(user)}
-    callers = wall.tiles("aircall-wallboard", "Callers waiting")
-    assert {caption.split(maxsplit=1)[1] for caption in callers} == {CALLER, "anonymous"}
-    for words, _ in callers.values():
-        line, who = words.split(" → ")
-        assert line.endswith(number.name)
-        assert {name.strip() for name in who.split(" +")[0].split(",")} <= free
-    picking_up = {
-        named(caption)
-        for caption, (words, colour) in wall.tiles("aircall-numbers", "$number", number=number.name).items()
-        if "PICK UP" in words and colour == palette.BRIGHT_GREEN
+def test_wallboard_by_number_has_a_row_for_each_number_and_signed_in_user(wall: Wall) -> None:
+    rows = wall.rows("aircall-numbers")
+    expected = {
+        (str(user), number.name)
+        for number in wall.account.numbers.values()
+        for user in number.user_ids
+        if wall.account.availability(user) != "offline"
     }
-    assert picking_up == free
+    assert {(row["user_id"], row["number"]) for row in rows if "user_id" in row} == expected
+    numbers = {row["display_name"] for row in rows if "user_id" not in row}
+    assert numbers == {number.name for number in wall.account.numbers.values()}
 
 
-def test_wallboard_number_tile_shows_its_figures(wall: Wall, waiting: SimulatedCall) -> None:
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_wallboard_figures_equal_the_calls_of_the_account(wall: Wall, uid: str) -> None:
+    number = next(number for number in wall.account.numbers.values() if len(number.user_ids) > 3)
+    user = wall.account.users[min(number.user_ids)]
+    name = user.name if uid == "aircall-wallboard" else number.name
+    row = wall.row(uid, name)
+    figures = {field: row[f"Value #{field}"] for field in ("inbound", "missed", "answer")}
+    assert figures == {"inbound": 1, "missed": 1, "answer": 12}
+    assert wall.cell(uid, name, "alert") == ("‼", palette.BRIGHT_RED)
+
+
+def test_wallboard_row_of_a_team_shows_the_figures_of_the_team(wall: Wall) -> None:
+    number = next(number for number in wall.account.numbers.values() if len(number.user_ids) > 3)
+    teams = [team for team in wall.account.teams.values() if min(number.user_ids) in team.user_ids]
+    for team in teams:
+        row = wall.row("aircall-wallboard", team.name)
+        assert (row["Value #inbound"], row["Value #missed"], row["Value #answer"]) == (1, 1, 12)
+    assert teams
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_wallboard_with_waiting_callers_names_them_and_their_number(
+    wall: Wall, waiting: SimulatedCall, uid: str
+) -> None:
     assert waiting.number
-    tiles = wall.tiles("aircall-numbers", "$number", number=waiting.number.name)
-    (words,) = (words for caption, (words, _) in tiles.items() if caption.startswith("2 waiting "))
-    assert "in 1 missed 1 ⌀ 12 s" in words
-    assert "SL 50%" in words
+    callers = wall.tiles(uid, "Callers waiting")
+    assert {title.lstrip("!‼ ") for title in callers} == {
+        f"{caller} → {waiting.number.name}" for caller in (CALLER, "anonymous")
+    }
+
+
+def test_wallboard_by_number_shows_the_queue_of_each_number(wall: Wall, waiting: SimulatedCall) -> None:
+    assert waiting.number
+    row = wall.row("aircall-numbers", waiting.number.name)
+    assert row["Value #waiting"] == 2
+    assert float(row["Value #wait"]) > 0
+
+
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_wallboard_shows_which_available_users_could_pick_up(
+    wall: Wall, waiting: SimulatedCall, uid: str
+) -> None:
+    assert waiting.number
+    rows = [row for row in wall.rows(uid) if "user_id" in row]
+    alert = panel(uid, WALLBOARDS[uid]).settings("byName", "alert")
+    free = {row["user_id"] for row in rows if shown(alert, float(row.get("alert", 0)))[0] == "☎"}
+    users = waiting.number.user_ids
+    assert free == {str(user) for user in users if wall.account.is_available(user)}
 
 
 def test_wallboard_wait_turns_yellow_and_red_at_the_thresholds(wall: Wall, waiting: SimulatedCall) -> None:
-    def words_in(colour: str) -> str | None:
-        words, shown = wall.tiles("aircall-wallboard", "Queue now")["Longest wait"]
-        return words if shown == colour else None
+    def colours() -> dict[str, str | None]:
+        return {
+            title: colour for title, (_, colour) in wall.tiles("aircall-wallboard", "Callers waiting").items()
+        }
 
-    for sign, colour in (("! ", palette.YELLOW), ("‼ ", palette.BRIGHT_RED)):
-        words = eventually(partial(words_in, colour), within=40)
-        assert words
-        assert words.startswith(sign)
+    for symbol, colour in (("! ", palette.YELLOW), ("‼ ", palette.BRIGHT_RED)):
+        eventually(lambda colour=colour: colour in colours().values(), within=40)
+        assert all(title.startswith(symbol) for title, each in colours().items() if each == colour)
 
 
-def test_wallboard_user_in_a_call_shows_the_caller(wall: Wall) -> None:
+def test_wallboard_user_in_a_call_is_shown_so(wall: Wall) -> None:
     number = next(number for number in wall.account.numbers.values() if len(number.user_ids) > 3)
     user = wall.account.users[min(number.user_ids)]
     call = wall.account.ring_in(number.id, CALLER)
     wall.account.answer(call.id, user.id)
     try:
-
-        def shown() -> tuple[str, str]:
-            tiles = wall.tiles("aircall-wallboard", "$team")
-            return next(tile for caption, tile in tiles.items() if named(caption) == user.name)
-
-        eventually(lambda: shown()[0].startswith("In a call") and CALLER in shown()[0])
-        words, colour = shown()
-        assert colour == palette.ORANGE
-        assert f"↓ {CALLER} {number.name} · in 1" in words
-        assert "⌀ 12 s ‼" in words
+        eventually(lambda: wall.cell("aircall-wallboard", user.name, "state")[0] == "In a call")
+        assert 0 <= float(wall.row("aircall-wallboard", user.name)["Value #since"]) < 60
     finally:
         wall.account.hang_up(call.id)
 
 
 def test_wallboard_users_of_the_same_name_show_their_ids(wall: Wall) -> None:
-    shown = Counter(map(named, wall.tiles("aircall-wallboard", "$team")))
+    names = {row["display_name"] for row in wall.rows("aircall-wallboard") if "user_id" in row}
     namesakes = [user for user in wall.account.users.values() if user.name == NAMESAKE]
-    assert {f"{NAMESAKE} {user.id}" for user in namesakes} <= shown.keys()
-    assert NAMESAKE not in shown
+    assert {f"{NAMESAKE} {user.id}" for user in namesakes} <= names
+    assert NAMESAKE not in names
 
 
-@pytest.mark.parametrize("uid", WALLBOARDS)
-def test_wallboard_user_who_is_away_shows_the_substatus(wall: Wall, uid: str) -> None:
-    user = next(
-        user
-        for user in wall.account.users.values()
-        if user.availability_status != "custom" and wall.account.numbers_of(user.id)
-    )
-    title = "$team" if uid == "aircall-wallboard" else "$number"
+def test_wallboard_user_who_is_away_shows_the_substatus(wall: Wall) -> None:
+    user = next(user for user in wall.account.users.values() if user.availability_status != "custom")
 
-    def shown() -> tuple[str, str]:
-        tiles = wall.tiles(uid, title)
-        return next(tile for caption, tile in tiles.items() if user.name in caption)
+    def state() -> Tile:
+        return wall.cell("aircall-wallboard", user.name, "state")
 
     wall.account.set_availability(user.id, "do_not_disturb", substatus="Out for lunch")
     try:
-        eventually(lambda: shown()[0].startswith("Do not disturb · Out for lunch"))
-        assert shown()[1] == palette.RED
+        eventually(lambda: state()[0] == "Lunch")
+        assert state()[1] == palette.AWAY
         wall.account.switch(user.id, "unavailable")
-        eventually(lambda: shown()[0].startswith("Do not disturb") and "lunch" not in shown()[0])
-        assert "always" not in shown()[0]
+        eventually(lambda: state()[0] == WORDS["do_not_disturb"])
     finally:
         wall.account.set_availability(user.id, "available")
-    eventually(lambda: shown()[0].startswith("Available"))
-    assert "lunch" not in shown()[0]
+    eventually(lambda: state()[0] == WORDS["available"])
 
 
-def test_wallboard_user_tile_links_to_the_page_of_the_user(wall: Wall) -> None:
-    shown = panel("aircall-wallboard", "$team")
-    (link,) = [
-        each["value"][0]["url"]
-        for override in shown.model["fieldConfig"]["overrides"]
-        for each in override["properties"]
-        if each["id"] == "links"
+@pytest.mark.parametrize("uid", WALLBOARDS)
+def test_wallboard_user_links_to_the_page_of_the_user(wall: Wall, uid: str) -> None:
+    ((_, link),) = [
+        (link["title"], link["url"])
+        for link in panel(uid, WALLBOARDS[uid]).settings("byName", "display_name")["links"]
     ]
     users = set()
-    for sample in wall.prometheus.query(shown.targets[0]["expr"]):
-        address = link
-        for field, value in sample["metric"].items():
-            address = address.replace(f"${{__data.fields.{field}}}", value)
-        assert address.startswith("${exporter}/")
-        answer = requests.get(address.replace("${exporter}", wall.exporter), timeout=10)
-        assert (answer.status_code, "--web.enable-admin-api" in answer.text) == (403, True)
-        users.add(int(address.rsplit("/", 1)[1]))
-    assert users == wall.account.users.keys()
-    (variable,) = [
-        each for each in board("aircall-wallboard")["templating"]["list"] if each["name"] == "exporter"
-    ]
+    for row in wall.rows(uid):
+        if "user_id" in row:
+            address = link.replace("${exporter}", wall.exporter)
+            address = address.replace("${__data.fields.user_id}", str(row["user_id"]))
+            answer = requests.get(address, timeout=10)
+            assert (answer.status_code, "--web.enable-admin-api" in answer.text) == (403, True)
+            users.add(int(address.rsplit("/", 1)[1]))
+    assert users <= wall.account.users.keys()
+    assert users
+    (variable,) = [each for each in board(uid)["templating"]["list"] if each["name"] == "exporter"]
     assert (variable["type"], variable["query"]) == ("textbox", "http://localhost:9979")
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_with_old_data_shows_a_warning(wall: Wall, uid: str) -> None:
-    def is_red() -> bool:
-        words, colour = wall.tiles(uid, "Data")["Age"]
-        assert words.startswith("‼ ") == (colour == palette.BRIGHT_RED)
-        return colour == palette.BRIGHT_RED
+    def data() -> Tile:
+        return wall.tiles(uid, "Data")["Data"]
 
-    eventually(lambda: not is_red())
+    eventually(lambda: data() == ("Live", palette.CALM))
     wall.aircall.faults.append(Fault(lambda _: True, answer(503)))
     try:
-        eventually(is_red)
+        eventually(lambda: data() == ("‼ Old", palette.BRIGHT_RED))
     finally:
         wall.aircall.faults.clear()
-    eventually(lambda: not is_red())
+    eventually(lambda: data() == ("Live", palette.CALM))
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_caller_without_number_is_shown_with_no_number(wall: Wall, uid: str) -> None:
     call = wall.account.ring_in(None, "+33 9 99 99 99 99")
     try:
-        eventually(lambda: wall.tiles(uid, "Queue now")["Waiting now"][0].endswith("1"))
-        ((caption, (words, _)),) = wall.tiles(uid, "Callers waiting").items()
-        assert caption.split(maxsplit=1)[1] == "+33 9 99 99 99 99"
-        assert words.startswith("no number")
+        eventually(lambda: wall.tiles(uid, "Queue")["Waiting"][0] == "1")
+        (title,) = wall.tiles(uid, "Callers waiting")
+        assert title.lstrip("!‼ ") == "+33 9 99 99 99 99 → no number"
     finally:
         wall.account.miss(call.id, "abandoned_in_classic")
-    eventually(lambda: "Nobody is waiting" in wall.tiles(uid, "Callers waiting"))
+    eventually(lambda: "Callers" in wall.tiles(uid, "Callers waiting"))

@@ -12,6 +12,7 @@ CALLS = ("period", "direction", "outcome")
 
 LABELS: dict[str, tuple[str, ...]] = {
     "aircall_user_info": (*USER, "time_zone", "language"),
+    "aircall_user_display_info": (*USER, "display_name"),
     "aircall_user_team_info": (*USER, *TEAM),
     "aircall_user_number_info": (*USER, *NUMBER),
     "aircall_number_info": (*NUMBER, "digits", "country", "time_zone"),

@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.dashboards import Panel
+from harness.dashboards import Panel, shown
 from tests.support.prometheus import Prometheus, Sample
 
 SCRAPE_INTERVAL = 10
 """Seconds, as in the data source. `$__rate_interval` is at least four times as long."""
 
 Line = dict[float, float]
+Row = dict[str, str | float]
+Tile = tuple[str, str | None]
+GROUPS = {"team", "number", "display_name"}
+"""The labels that the rows of groups and of users have in common."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,34 @@ class View:
         return lines
 
     def table(self, panel: Panel, key: str) -> dict[str, dict[str, float]]:
-        """Return the columns of a table by their titles, each with its values by row."""
-        names = next(t for t in panel.model["transformations"] if t["id"] == "organize")["options"][
-            "renameByName"
-        ]
+        """Return the columns of a table by their titles, each with its values by row.
+
+        The first query has the name of each row, in the label `key`, and its id in another label.
+        """
+        organized = next(t for t in panel.model["transformations"] if t["id"] == "organize")["options"]
+        named, *figures = panel.targets
+        (id_label,) = {label for sample in self.ask(named) for label in sample["metric"]} - {key}
+        names = {sample["metric"][id_label]: sample["metric"][key] for sample in self.ask(named)}
+        assert len(set(names.values())) == len(names)
         return {
-            names[f"Value #{target['refId']}"]: {
-                sample["metric"][key]: float(sample["value"][1]) for sample in self.ask(target)
+            organized["renameByName"][f"Value #{target['refId']}"]: {
+                names[sample["metric"][id_label]]: float(sample["value"][1])
+                for sample in self.ask(target)
+                if sample["metric"].get(id_label) in names
             }
-            for target in panel.targets
+            for target in figures
         }
+
+    def rows(self, panel: Panel) -> list[Row]:
+        """Return the rows that Grafana merges from a wallboard's queries, with labels and values by field."""
+        rows: dict[str, Row] = {}
+        for target in panel.targets:
+            for sample in self.ask(target):
+                labels = dict(sample["metric"])
+                row = rows.setdefault(labels.pop("row"), {})
+                assert not labels.keys() & row.keys() - GROUPS, (target["refId"], row)
+                row |= labels | {f"Value #{target['refId']}": float(sample["value"][1])}
+        return [row | _calculated(panel, row) for row in rows.values()]
 
     def parts(self, panel: Panel) -> dict[tuple[str, str], float]:
         """Return the parts of a panel's stacked bars, by row and column."""
@@ -66,10 +88,12 @@ class View:
             for sample in self.ask(target)
         }
 
-    def tiles(self, panel: Panel) -> dict[str, tuple[str, str]]:
-        """Return the words and the colour of each tile, by caption."""
+    def tiles(self, panel: Panel) -> dict[str, Tile]:
+        """Return the words and the colour of each tile, by title."""
         return {
-            sample["metric"]["caption"]: panel.shown(sample["metric"]["text"])
+            _filled_in(target["legendFormat"], sample["metric"] | self.chosen): shown(
+                panel.settings("byFrameRefID", target["refId"]), float(sample["value"][1])
+            )
             for target in panel.targets
             for sample in self.ask(target)
         }
@@ -81,6 +105,21 @@ class View:
             "__rate_interval": f"{max(step + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL)}s",
             **self.chosen,
         }
+
+
+def _calculated(panel: Panel, row: Row) -> Row:
+    """Return the fields that Grafana calculates from others: the largest of those that the row has."""
+    calculated = (
+        each["options"]
+        for each in panel.model["transformations"]
+        if each["id"] == "calculateField" and each["options"]["mode"] == "reduceRow"
+    )
+    values = {
+        options["alias"]: [row[field] for field in options["reduce"]["include"] if field in row]
+        for options in calculated
+        if options["reduce"]["reducer"] == "max"
+    }
+    return {alias: max(map(float, each)) for alias, each in values.items() if each}
 
 
 def _filled_in(legend: str, labels: Mapping[str, str]) -> str:

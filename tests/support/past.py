@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.config.settings import Refresh
+from exporter.config.settings import QueueWait, Refresh
 from exporter.durations import Duration
 from harness.addresses import free_address
 from harness.dashboards import Panel
@@ -58,7 +58,9 @@ class Past:
         prometheus = self.rarely if company is self.days else self.often
         if chosen.get("calls", "").endswith(":sum"):
             prometheus = self.recorded
-        return View(prometheus, begin, end, {"instance": company.name, **chosen})
+        queue_wait = company.settings.get("queue_wait", QueueWait())
+        hidden = {"critical": f"{queue_wait.critical:g}"}
+        return View(prometheus, begin, end, {"instance": company.name, **hidden, **chosen})
 
     def bars(self, company: Company, panel: Panel, **chosen: str) -> dict[str, Line]:
         """Return a panel's bars of five minutes each. The first begins and the last ends at a quiet time."""

@@ -1,0 +1,145 @@
+"""Build the first row of both wallboards: queue, users, calls of the period, age of the data."""
+
+from grafana_foundation_sdk.builders.stat import Panel
+
+from grafana.boards.palette import (
+    BRIGHT_RED,
+    CALM,
+    GREEN,
+    NO_DATA,
+    STATES,
+    WALL_STATES,
+    YELLOW,
+    StateStyle,
+    value_map,
+)
+from grafana.boards.panels import Frame
+from grafana.boards.promql import EXPORTER, NUMBER, RECENT, named_queue
+from grafana.boards.tile import Tile, tiles
+
+HEIGHT = 3
+MAX_CALLERS = 4
+
+
+def panels(users: str) -> tuple[Panel, ...]:
+    """Build the row. `users` selects the availability of the users that are counted."""
+    return (_queue(), _callers(), _users(users), _calls(users), _data())
+
+
+def _strip(title: str, width: int, description: str, shown: list[Tile], value_size: int | None = 30) -> Panel:
+    frame = Frame(
+        title=title,
+        description=description,
+        unit="none",
+        empty="No data",
+        width=width,
+        height=HEIGHT,
+        base=NO_DATA,
+    )
+    return tiles(frame, shown, title_size=12, value_size=value_size)
+
+
+def _queue() -> Panel:
+    return _strip(
+        "Queue",
+        3,
+        "Inbound calls that nobody has answered yet, and how long the first of them has been waiting.",
+        [
+            Tile("Waiting", f"sum(aircall_queue_calls{{{NUMBER}}})", steps=((1, GREEN),)),
+            Tile("Longest", f"max(aircall_queue_longest_wait_seconds{{{NUMBER}}})", unit="dtdurations"),
+        ],
+    )
+
+
+def _callers() -> Panel:
+    waits = f"aircall_queue_call_wait_seconds{{{NUMBER}}}"
+
+    def at(level: int) -> str:
+        return f"{waits} and on (instance, call_id) aircall_queue_call_wait_level{{{NUMBER}}} == {level}"
+
+    critical = f"count(aircall_queue_call_wait_level{{{NUMBER}}} == 2)"
+    return _strip(
+        "Callers waiting",
+        8,
+        "The callers who have been waiting longest, and the Aircall number that they called.",
+        [
+            Tile(
+                "‼ {{caller}} → {{number}}", named_queue(f"topk(2, {at(2)})"), unit="dthms", base=BRIGHT_RED
+            ),
+            Tile(
+                "! {{caller}} → {{number}}",
+                named_queue(f"topk({MAX_CALLERS}, {at(1)}) unless on () {critical}"),
+                unit="dthms",
+                base=YELLOW,
+            ),
+            Tile(
+                "{{caller}} → {{number}}",
+                named_queue(f"topk({MAX_CALLERS}, {at(0)}) unless on () {critical}"),
+                unit="dthms",
+                base=GREEN,
+            ),
+            Tile(
+                "Callers",
+                f"sum(aircall_queue_calls{{{NUMBER}}}) == 0",
+                mappings=[value_map([StateStyle("0", CALM, "Nobody is waiting")])],
+            ),
+        ],
+        value_size=None,
+    )
+
+
+def _users(users: str) -> Panel:
+    words = {style.code: style.text for style in WALL_STATES}
+    return _strip(
+        "Users now",
+        6,
+        "How many users are in which state.",
+        [
+            Tile(
+                words[style.code],
+                f'sum(max by (user_id) (aircall_user_availability{{{users}, state="{style.code}"}}))',
+                base=CALM,
+                steps=((1, style.colour),),
+            )
+            for style in STATES
+            if style.code != "unknown"
+        ],
+    )
+
+
+def _calls(users: str) -> Panel:
+    inbound = f'{NUMBER}, {RECENT}, direction="inbound"'
+    answered = f'aircall_number_period_calls{{{inbound}, outcome="answered"}}'
+    answer = f"aircall_number_average_answer_seconds{{{EXPORTER}, {RECENT}}}"
+    level = f"aircall_number_service_level_ratio{{{EXPORTER}, {RECENT}}}"
+    offered = f"sum by (number_id) (aircall_number_period_calls{{{inbound}}})"
+    return _strip(
+        "Inbound calls of the activity period",
+        5,
+        "Calls that ended and began within the last `activity_period`.",
+        [
+            Tile("Answered", f"sum({answered})"),
+            Tile("Missed", f'sum(aircall_number_period_calls{{{inbound}, outcome="missed"}})'),
+            Tile("Answer", f"sum({answer} * on(number_id) {answered}) / sum({answered})", unit="s"),
+            Tile("Service", f"sum({level} * on (number_id) {offered}) / sum({offered})", unit="percentunit"),
+            Tile(
+                "Over SLA",
+                f"sum(max by (user_id) (aircall_user_sla_breached{{{users}, {RECENT}}}))",
+                steps=((1, BRIGHT_RED),),
+            ),
+        ],
+    )
+
+
+def _data() -> Panel:
+    up = [StateStyle("1", CALM, "Live"), StateStyle("0", BRIGHT_RED, "‼ Old")]
+    age = f'max(aircall_dataset_age_seconds{{{EXPORTER}, dataset=~"calls|availabilities"}})'
+    return _strip(
+        "Data",
+        2,
+        "How long ago the calls and states were read. Old: three polls in a row failed or are missing.",
+        [
+            Tile("Data", f"min(aircall_up{{{EXPORTER}}})", mappings=[value_map(up)]),
+            Tile("Age", age, unit="s"),
+        ],
+    )
