@@ -79,7 +79,7 @@ def buckets(spread: Histogram) -> Iterator[tuple[str, float] | tuple[str, float,
         if last is None:
             yield upper, below
         else:
-            yield upper, below, Exemplar({"call_id": last.call_id}, last.seconds, last.at)
+            yield upper, below, Exemplar({"call_id": last.call_id}, last.seconds)
 
 
 def plain(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:

@@ -67,6 +67,7 @@ def test_metrics_in_openmetrics_have_exemplars_of_calls(exporter: Running) -> No
         assert exemplars
         calls = {str(call) for call in exporter.account.calls}
         assert {exemplar.labels["call_id"] for exemplar in exemplars} <= calls
+        assert {exemplar.timestamp for exemplar in exemplars} == {None}  # they appear with their bucket
 
 
 @pytest.mark.parametrize(

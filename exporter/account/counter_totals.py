@@ -47,11 +47,13 @@ OTHERS = "others"
 
 
 class Exemplar(NamedTuple):
-    """The last call that fell into a bucket; `at` is UNIX seconds."""
+    """The last call that fell into a bucket.
+
+    It has no time, so Prometheus uses the time of the scrape. An older call would appear before its bucket.
+    """
 
     call_id: str
     seconds: int
-    at: int
 
 
 @dataclass
@@ -133,7 +135,7 @@ class Totals:
         for key, _ in added:
             if key[0] in ("answer_bucket", "talk_bucket"):
                 seconds = call.time_to_answer if key[0] == "answer_bucket" else call.talk_time
-                self._exemplars[key] = Exemplar(str(call.id), seconds, call.ended_at or call.started_at)
+                self._exemplars[key] = Exemplar(str(call.id), seconds)
 
     def subjects(self, kind: Kind) -> Iterator[str]:
         """Yield the ids of all users, numbers or teams with totals; empty for calls without one."""

@@ -14,7 +14,7 @@ USER = Family(
 USER_DISPLAY = Family(
     "aircall_user_display_info",
     "gauge",
-    "The user's name on dashboards: the name, with the id if several users have the same name. The value is 1.",
+    "The user's name on dashboards: with the id if several users have the same name; the value is 1.",
     ("user_id", "user", "display_name"),
 )
 USER_TEAM = Family(

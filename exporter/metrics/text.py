@@ -53,7 +53,7 @@ def _histogram_lines(
 
 
 def _exemplar(last: Exemplar | None) -> str:
-    return "" if last is None else f' # {{call_id="{last.call_id}"}} {_go(last.seconds)} {last.at}'
+    return "" if last is None else f' # {{call_id="{last.call_id}"}} {_go(last.seconds)}'
 
 
 def _labels(names: tuple[str, ...], values: LabelValues) -> str:

@@ -137,8 +137,8 @@ def matching() -> str:
             ),
             "(${missed:sqlstring} = 'any' OR ${missed:sqlstring} = 'missed' AND outcome = 'missed'"
             " OR ${missed:sqlstring} = 'others' AND outcome <> 'missed')",
-            _written("longer", "duration > extract(epoch FROM NULLIF(${longer:sqlstring}, '')::interval)"),
-            _written("shorter", "duration < extract(epoch FROM NULLIF(${shorter:sqlstring}, '')::interval)"),
+            _written("longer", f"duration > {_seconds('longer')}"),
+            _written("shorter", f"duration < {_seconds('shorter')}"),
             _any_of(
                 "tag",
                 "id = ANY(ARRAY(SELECT call_id FROM call_tags WHERE name = ANY(chosen(${tag:sqlstring}))))",
@@ -146,6 +146,21 @@ def matching() -> str:
             _written("caller", f"has_text(words, coalesce({number}, {caller})) AND {is_caller}"),
             _written("text", f"has_text(words, {text}) OR {' OR '.join(by_name)}"),
         )
+    )
+
+
+_DURATION = (
+    "^ *([0-9]{1,6}|([0-9]{1,6} *h(ours?)?)? *([0-9]{1,6} *m(in(utes?)?)?)?"
+    " *([0-9]{1,6} *s(ec(onds?)?)?)?) *$"
+)
+"""The durations that a text field accepts, such as 90s, 5m, 1h30m or 90."""
+
+
+def _seconds(name: str) -> str:
+    """Return the seconds of a duration in a text field. Another text is NULL, which matches no call."""
+    text = f"${{{name}:sqlstring}}"
+    return (
+        f"CASE WHEN {text} ~ '{_DURATION}' THEN extract(epoch FROM NULLIF(btrim({text}), '')::interval) END"
     )
 
 

@@ -74,7 +74,10 @@ def history(page: Page, since: str, area: str, *, chosen: bool = True) -> Dashbo
 
 
 def _alerts(area: str) -> AnnotationQuery:
-    """Build annotations for critical alerts of an area, one for all series of an alert."""
+    """Build annotations for critical alerts of an area, one for all series of an alert.
+
+    They are off until a viewer switches them on, because an alert that lasts colours the whole panel.
+    """
     firing = f'alertstate="firing", alertname=~"Aircall.*", area="{area}", severity="critical"'
     expr = f"max by (alertname) (ALERTS{{{EXPORTER}, {firing}}})"
     return (
@@ -83,7 +86,7 @@ def _alerts(area: str) -> AnnotationQuery:
         .datasource(variables.SOURCE)
         .expr(expr)
         .icon_color("red")
-        .enable(True)
+        .enable(False)
         .hide(False)
     )
 

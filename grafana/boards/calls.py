@@ -104,7 +104,7 @@ def _calls() -> table.Panel:
         "login. A click on a user or number narrows the search to it. To save the table as CSV: Inspect, "
         "Data in the panel's menu.",
         unit="locale",
-        empty="No call matches",
+        empty="No call matches. Longer than and Shorter than take durations such as 90s, 5m or 1h30m.",
         width=24,
         height=22,
     )

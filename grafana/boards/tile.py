@@ -47,7 +47,7 @@ def tiles(frame: Frame, shown: Sequence[Tile], *, title_size: int, value_size: i
 
 
 def _settings(tile: Tile) -> list[DynamicConfigValue]:
-    steps = [{"value": None, "color": tile.base}]
+    steps: list[dict[str, object]] = [{"value": None, "color": tile.base}]
     steps += [{"value": value, "color": colour} for value, colour in tile.steps]
     settings: dict[str, object] = {
         "unit": tile.unit,

@@ -12,6 +12,7 @@ from exporter.archive.criteria import Criteria
 from grafana.boards.palette import REASONS
 from harness.archived_calls import fill
 from harness.board_sql import GRAFANA_11, GRAFANA_12, asked, choices, filled, statement, variable_queries
+from harness.dashboards import panel
 from harness.postgres import Postgres
 from harness.searches import READS_ALL, SEARCHES, criteria
 from tests.support.filled_archive import SINCE, UNTIL, Kept
@@ -99,6 +100,28 @@ def test_call_history_row_has_every_attribute_of_its_call(archive: Kept, grafana
         assert (row["Comments"] or "") == " / ".join(text for text, _ in call.comments)
         listen = "recording" if call.recorded else "voicemail" if call.voicemail else ""
         assert (row["Listen"], row["In Aircall"] != "#") == (listen, bool(listen))
+
+
+@pytest.mark.parametrize("name", ["longer", "shorter"])
+@pytest.mark.parametrize("text", ["abc'", "1m1m", "99999999999999999999s", "5 parsecs", "-5s", " ", "1h x"])
+def test_call_history_with_an_unreadable_duration_matches_no_call(
+    archive: Kept, grafana: Connection, name: str, text: str
+) -> None:
+    assert asked(grafana, filled(CALLS, (SINCE, UNTIL), {name: text})) == []
+    (totals,) = asked(grafana, filled(TOTALS, (SINCE, UNTIL), {name: text}))
+    assert totals["Calls"] == 0
+    assert "1h30m" in panel("aircall-calls", "Calls").model["fieldConfig"]["defaults"]["noValue"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("90", 90), (" 1h30m ", 5400), ("2 minutes", 120), ("1h 5 s", 3605)],
+)
+def test_call_history_accepts_usual_durations(
+    archive: Kept, grafana: Connection, text: str, seconds: int
+) -> None:
+    longer = {int(row["Call"]) for row in asked(grafana, filled(CALLS, (SINCE, UNTIL), {"longer": text}))}
+    assert longer == {call.id for call in archive.calls if call.ended_at and call.duration > seconds}
 
 
 def test_call_history_with_a_call_id_ignores_the_time_range(archive: Kept, grafana: Connection) -> None:

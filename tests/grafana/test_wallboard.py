@@ -200,15 +200,15 @@ def test_wallboard_shows_which_available_users_could_pick_up(
     assert free == {str(user) for user in users if wall.account.is_available(user)}
 
 
-def test_wallboard_wait_turns_yellow_and_red_at_the_thresholds(wall: Wall, waiting: SimulatedCall) -> None:
-    def colours() -> dict[str, str | None]:
-        return {
-            title: colour for title, (_, colour) in wall.tiles("aircall-wallboard", "Callers waiting").items()
-        }
+@pytest.mark.parametrize(("symbol", "colour"), [("! ", palette.YELLOW), ("‼ ", palette.BRIGHT_RED)])
+def test_wallboard_wait_turns_yellow_and_red_at_the_thresholds(
+    wall: Wall, waiting: SimulatedCall, symbol: str, colour: str
+) -> None:
+    def titles() -> list[str]:
+        tiles = wall.tiles("aircall-wallboard", "Callers waiting")
+        return [title for title, (_, each) in tiles.items() if each == colour]
 
-    for symbol, colour in (("! ", palette.YELLOW), ("‼ ", palette.BRIGHT_RED)):
-        eventually(lambda colour=colour: colour in colours().values(), within=40)
-        assert all(title.startswith(symbol) for title, each in colours().items() if each == colour)
+    assert all(title.startswith(symbol) for title in eventually(titles, within=40))
 
 
 def test_wallboard_user_in_a_call_is_shown_so(wall: Wall) -> None:

@@ -33,7 +33,7 @@ spreads = st.builds(
         {**buckets, math.inf: 1}, {bound: exemplar for bound in buckets if exemplar}, total
     ),
     st.dictionaries(st.sampled_from([2.0, 7.5, 10.0, 3600.0]), counts),
-    st.none() | st.builds(Exemplar, counts.map(str), counts, counts),
+    st.none() | st.builds(Exemplar, counts.map(str), counts),
     counts,
 )
 VALUES: dict[str, st.SearchStrategy] = {
