@@ -1,8 +1,8 @@
-"""Measure what the scrape jobs cost Prometheus. `python -m bench.scrape_jobs` prints a table of docs/scaling.md.
+"""Measure what the scrape jobs cost. `python -m bench.scrape_jobs` prints tables for docs/scaling.md.
 
-The exporter runs in simulated time over real HTTP. After a busy hour, the series of each group are counted. For
-the smallest company, all scrapes of that hour are written into a block of a Prometheus database by promtool, and
-the size of the block's chunks gives the bytes per sample.
+The exporter runs in simulated time over real HTTP. After a busy hour, the series of each group are counted.
+For the smallest company, the scrapes of that hour, half an hour for each job, are written into a block of a
+Prometheus database by promtool. The size of the block's chunks gives the bytes per sample.
 """
 
 import subprocess
@@ -11,17 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
-
-import yaml
+from typing import TextIO
 
 from exporter.durations import parse_duration
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.groups import GROUP_NAMES, MetricGroup, selected_groups
 from exporter.simulator.simulation import SimulatedAccount
+from harness.prometheus import repository_config
 from harness.simulated_time import NOON, Polled, polled
-
-PROMETHEUS_YML = Path(__file__).parents[1] / "prometheus/prometheus.yml"
 
 COMPANIES = ((24, 180), (100, 750), (500, 3_000))
 """Users, and calls per busy hour."""
@@ -93,7 +90,7 @@ def main() -> None:
 
 def scrape_jobs() -> list[Job]:
     """Return the exporter's jobs in prometheus.yml."""
-    config: dict[str, Any] = yaml.safe_load(PROMETHEUS_YML.read_text(encoding="utf-8"))
+    config = repository_config()
     default = config["global"]["scrape_interval"]
     return [
         Job(

@@ -194,8 +194,8 @@ def status_samples(status: Status, now: float) -> Iterator[Sample]:
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
     aircall_dataset_age_seconds{dataset="calls"} 4.2
-    aircall_poll_interval_seconds{dataset="calls"} 10
-    aircall_poll_target_interval_seconds{dataset="calls"} 10
+    aircall_poll_interval_seconds{dataset="calls"} 5
+    aircall_poll_target_interval_seconds{dataset="calls"} 5
     aircall_api_limit_requests_per_minute 60
     aircall_api_budget_requests_per_minute 48
     aircall_api_remaining_requests 37

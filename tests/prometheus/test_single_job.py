@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_recording_rules_return_data(single: Stack) -> None:
     names = {name for name in RECORDED if not name.endswith(":unread")}  # these exist only at the start
     assert len(names) > 5
     for name in sorted(names):
-        eventually(lambda: single.query(f'{name}{{job="aircall"}}'))
+        eventually(partial(single.query, f'{name}{{job="aircall"}}'))
 
 
 def test_alert_for_a_waiting_caller_fires_and_none_for_the_exporter(single: Stack) -> None:

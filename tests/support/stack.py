@@ -21,6 +21,7 @@ from exporter.config.settings import QueueWait, Refresh, Thresholds
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from harness.addresses import free_address
+from harness.prometheus import repository_config, scrape_jobs
 from tests.support.running import Running, eventually, running
 
 ROOT = Path(__file__).parents[2]
@@ -80,14 +81,6 @@ def served(*command: str, directory: Path, ready: str, log: Path = Path(os.devnu
         process.wait(10)
 
 
-def scrape_jobs(url: str) -> list[dict[str, Any]]:
-    """Return the repository's scrape jobs, for the exporter at `url`."""
-    config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text(encoding="utf-8"))
-    jobs: list[dict[str, Any]] = [job for job in config["scrape_configs"] if job["job_name"] != "prometheus"]
-    targets = [{"targets": [url.removeprefix("http://")]}]
-    return [job | {"static_configs": targets} for job in jobs]
-
-
 class Stack:
     """A running exporter, a Prometheus server, and a receiver of alerts."""
 
@@ -131,9 +124,8 @@ def stack(
         for each in config["receivers"]:
             each["webhook_configs"] = [{"url": receiver.url}]
         (directory / "alertmanager.yml").write_text(yaml.safe_dump(config))
-        config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text())
+        config = repository_config()
         config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-        config["rule_files"] = [str(ROOT / "prometheus/rules/*.yml")]
         config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alerts]}]}]
         jobs = config["scrape_configs"] = scrape_jobs(exporter.url)
         if single_job:
