@@ -3,7 +3,7 @@
 A company of 24 users with Aircall's usual limit of 60 requests per minute, in real time: the simulated
 account, the exporter in its own process with its default intervals, and a real Prometheus with the
 repository's prometheus.yml and rules. Callers ring at random times and are answered, or hang up, some seconds
-later. A client evaluates the wallboard's query of waiting callers every two seconds, as Grafana does. First by
+later. A client evaluates the query of waiting callers every two seconds, as Grafana does. First by
 polling alone; then the simulated account also delivers events to the webhook.
 """
 

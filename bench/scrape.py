@@ -82,12 +82,12 @@ def main() -> int:
         print("| scrape | prometheus-client, ms | exporter, ms | speed-up | kB |")
         print("| --- | --: | --: | --: | --: |")
         slow = [name for name, pair in ways.items() if row(name, *pair, arguments.scrapes) < MIN_SPEEDUP]
-        dear = groups_table(service, port, arguments.scrapes)
+        expensive = groups_table(service, port, arguments.scrapes)
     for name in slow:
         print(f"{name}: not {MIN_SPEEDUP} times as fast", file=sys.stderr)
-    for name in dear:
+    for name in expensive:
         print(f"{name}: more than {MAX_LIVE_SHARE:.0%} of a scrape of all metrics", file=sys.stderr)
-    return 1 if slow or dear else 0
+    return 1 if slow or expensive else 0
 
 
 def groups_table(service: Service, port: int, times: int) -> list[str]:
@@ -106,7 +106,7 @@ def groups_table(service: Service, port: int, times: int) -> list[str]:
     }
     print("\n| scrape | all metrics, ms | `queue` and `presence`, ms | ratio | kB of all | kB |")
     print("| --- | --: | --: | --: | --: | --: |")
-    dear = []
+    expensive = []
     for name, (everything, live) in ways.items():
         sizes = len(everything()) / 1000, len(live()) / 1000
         taken = [(timed(everything), timed(live)) for _ in range(times)]
@@ -114,8 +114,8 @@ def groups_table(service: Service, port: int, times: int) -> list[str]:
         figures = f"{all_:.1f} ({all_spread}) | {some:.1f} ({some_spread}) | {some / all_:.2f}"
         print(f"| {name} | {figures} | {sizes[0]:,.0f} | {sizes[1]:,.0f} |", flush=True)
         if some > MAX_LIVE_SHARE * all_:
-            dear.append(name)
-    return dear
+            expensive.append(name)
+    return expensive
 
 
 def first_after_poll(service: Service, groups: frozenset[MetricGroup]) -> bytes:

@@ -2,7 +2,7 @@
 
 The exporter runs in simulated time over real HTTP. After a busy hour, the series of each group are counted.
 For the smallest company, the scrapes of that hour, half an hour for each job, are written into a block of a
-Prometheus database by promtool. The size of the block's chunks gives the bytes per sample.
+Prometheus database by promtool. The bytes per sample follow from the size of the block's chunks.
 """
 
 import subprocess
