@@ -72,7 +72,7 @@ class Company:
                 self._take_in()
         self._take_in()
         self.poller.account.mark_calls_fetched(int(NOON - max(period, 2 * 86400)), NOON)
-        self.exposition = Exposition(self.poller.snapshot(), registry, _idle, clocks)
+        self.exposition = Exposition(self.poller.snapshot(), {"exporter": registry}, _idle, clocks)
 
     def go_on(self) -> None:
         """Advance to the next poll, in which three calls are new and three others have ended."""

@@ -1,8 +1,9 @@
-"""Measure scrapes. `python -m bench.scrape` prints a table for docs/performance.md.
+"""Measure scrapes. `python -m bench.scrape` prints two tables for docs/performance.md.
 
 The same snapshot of a company is scraped from prometheus-client, which builds all families and lines again,
 and from the exporter. Both are scraped over HTTP from their own servers, and inside the process. They take
-turns, so that other load on the machine affects both.
+turns, so that other load on the machine affects both. The second table compares the exporter's scrapes of all
+metrics with those of the groups that prometheus.yml scrapes more often, also in turns.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from exporter.app import create_app
 from exporter.archive.store import Archive
 from exporter.clock import Clocks
 from exporter.config.settings import Settings
+from exporter.metrics.groups import ALL_GROUPS, PARAMETER, MetricGroup
 from exporter.polling.status import Snapshot
 from exporter.runtime.service import Service
 from exporter.simulator.simulation import SimulatedAccount
@@ -40,6 +42,10 @@ USERS = 720
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 MIN_SPEEDUP = 30
 """Minimum ratio of prometheus-client's time to the exporter's."""
+
+LIVE: frozenset[MetricGroup] = frozenset({"queue", "presence"})
+MAX_LIVE_SHARE = 0.5
+"""Maximum ratio of the time of a scrape of `LIVE` to that of all metrics."""
 
 Answer = Callable[[], bytes]
 
@@ -76,9 +82,48 @@ def main() -> int:
         print("| scrape | prometheus-client, ms | exporter, ms | speed-up | kB |")
         print("| --- | --: | --: | --: | --: |")
         slow = [name for name, pair in ways.items() if row(name, *pair, arguments.scrapes) < MIN_SPEEDUP]
+        expensive = groups_table(service, port, arguments.scrapes)
     for name in slow:
         print(f"{name}: not {MIN_SPEEDUP} times as fast", file=sys.stderr)
-    return 1 if slow else 0
+    for name in expensive:
+        print(f"{name}: more than {MAX_LIVE_SHARE:.0%} of a scrape of all metrics", file=sys.stderr)
+    return 1 if slow or expensive else 0
+
+
+def groups_table(service: Service, port: int, times: int) -> list[str]:
+    """Compare scrapes of all metrics with those of `LIVE`. Returns which take more than `MAX_LIVE_SHARE`."""
+    query = "?" + "&".join(f"{PARAMETER}={group}" for group in sorted(LIVE))
+    ways: dict[str, tuple[Answer, Answer]] = {
+        "over HTTP, gzip": (over_http(port, "gzip"), over_http(port, "gzip", query)),
+        "in the process, gzip": (
+            lambda: service.exposition.expose("", True, ALL_GROUPS)[0],
+            lambda: service.exposition.expose("", True, LIVE)[0],
+        ),
+        "in the process, gzip, the first after a poll": (
+            lambda: first_after_poll(service, ALL_GROUPS),
+            lambda: first_after_poll(service, LIVE),
+        ),
+    }
+    print("\n| scrape | all metrics, ms | `queue` and `presence`, ms | ratio | kB of all | kB |")
+    print("| --- | --: | --: | --: | --: | --: |")
+    expensive = []
+    for name, (everything, live) in ways.items():
+        sizes = len(everything()) / 1000, len(live()) / 1000
+        taken = [(timed(everything), timed(live)) for _ in range(times)]
+        (all_, all_spread), (some, some_spread) = (spread(each) for each in zip(*taken, strict=True))
+        figures = f"{all_:.1f} ({all_spread}) | {some:.1f} ({some_spread}) | {some / all_:.2f}"
+        print(f"| {name} | {figures} | {sizes[0]:,.0f} | {sizes[1]:,.0f} |", flush=True)
+        if some > MAX_LIVE_SHARE * all_:
+            expensive.append(name)
+    return expensive
+
+
+def first_after_poll(service: Service, groups: frozenset[MetricGroup]) -> bytes:
+    """Scrape groups that no earlier scrape of this snapshot has prepared."""
+    page = service.exposition._page
+    page._plain.clear()
+    page._compressed.clear()
+    return service.exposition.expose("", True, groups)[0]
 
 
 class Made(Collector):
@@ -134,7 +179,8 @@ def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int
     service.exposition.update(snapshot)
     theirs = CollectorRegistry()
     theirs.register(PlainCollector(lambda: snapshot, service.exposition.writer, clocks))
-    theirs.register(service.exposition.registry)
+    for registry in service.exposition.registries.values():
+        theirs.register(registry)
     server = WebServer(create_app(service, None), bind("127.0.0.1:0"))
     server.start()
     their_server, _ = start_wsgi_server(0, "127.0.0.1", theirs)
@@ -145,12 +191,12 @@ def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int
         server.stop()
 
 
-def over_http(port: int, coding: str) -> Answer:
+def over_http(port: int, coding: str, query: str = "") -> Answer:
     """Return a function that scrapes `port` with a content coding."""
 
     def answer() -> bytes:
         connection = HTTPConnection("127.0.0.1", port)
-        connection.request("GET", "/metrics", headers={"Accept-Encoding": coding})
+        connection.request("GET", f"/metrics{query}", headers={"Accept-Encoding": coding})
         body = connection.getresponse().read()
         connection.close()
         return body

@@ -107,7 +107,7 @@ class Soak:
         self._chance = random.Random(1)  # noqa: S311 (no secret)
         writer.MAX_PENDING_CALLS = MAX_PENDING_CALLS
         self._exposition = Exposition(
-            world.poller.snapshot(), world.instruments, world.writer.status, world.time
+            world.poller.snapshot(), {"exporter": world.instruments}, world.writer.status, world.time
         )
 
     def run(self, until: float) -> int:

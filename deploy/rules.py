@@ -25,7 +25,7 @@ spec:
 
 
 def prometheus_rule() -> str:
-    """Return the manifest, with the evaluation interval of prometheus.yml, which the alerts expect."""
+    """Return the manifest. Groups without an interval get that of prometheus.yml, which the alerts expect."""
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
     interval = config["global"]["evaluation_interval"]
     groups = [
@@ -34,7 +34,10 @@ def prometheus_rule() -> str:
     ]
     indented = re.sub(r"^(?=.)", "  ", "\n".join(groups), flags=re.MULTILINE)
     return _HEADER + re.sub(
-        r"^( +)- name: .+$", rf"\g<0>\n\1  interval: {interval}", indented, flags=re.MULTILINE
+        r"^( +)- name: .+$(?!\n\1  interval:)",
+        rf"\g<0>\n\1  interval: {interval}",
+        indented,
+        flags=re.MULTILINE,
     )
 
 

@@ -12,6 +12,7 @@ from exporter.admin.routes import admin_routes
 from exporter.api.routes import api
 from exporter.archive.store import Archive
 from exporter.config.yaml_file import ConfigError
+from exporter.metrics.groups import PARAMETER, UnknownGroupError, selected_groups
 from exporter.runtime.service import Service
 from exporter.web.landing import landing_page
 from exporter.webhooks.receiver import webhook
@@ -46,7 +47,11 @@ def create_app(
     async def metrics(request: Request) -> Response:
         # Runs on the event loop: it takes a millisecond, less than a thread would cost.
         zipped = accepts_gzip(request.headers)
-        body, content_type = service.exposition.expose(request.headers.get("accept", ""), zipped)
+        try:
+            groups = selected_groups(request.query_params.getlist(PARAMETER))
+        except UnknownGroupError as error:
+            return PlainTextResponse(f"{error}.\n", 400)
+        body, content_type = service.exposition.expose(request.headers.get("accept", ""), zipped, groups)
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
         if zipped:
             headers["Content-Encoding"] = "gzip"

@@ -48,7 +48,8 @@ class PlainCollector(Collector):
         for section in SECTIONS:
             for row in section.rows(snapshot.board):
                 yield from section.samples(row, snapshot.board, now)
-        yield from time_dependent_samples(snapshot, self._writer(), now.steady)
+        for samples in time_dependent_samples(snapshot, self._writer(), now.steady).values():
+            yield from samples
 
 
 def metrics(samples: Iterator[Sample], families: tuple[Family, ...] = FAMILIES) -> Iterator[Metric]:

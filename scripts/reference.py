@@ -11,6 +11,7 @@ from exporter.aircall.client import ClientMetrics
 from exporter.clock import Clocks
 from exporter.metrics import archive, counters, exporter, info, numbers, queue, teams, users
 from exporter.metrics.family import Family, Kind
+from exporter.metrics.groups import GROUPS, PARAMETER, MetricGroup
 from exporter.polling.metrics import PollerMetrics
 from exporter.runtime.leader_metric import LeaderMetric
 from exporter.runtime.thread_metrics import ThreadMetrics
@@ -36,6 +37,15 @@ _INTRODUCTION = """# Metrics
   ages grow and `aircall_up` is 0.
 - Counters start with the activity period before the first start of the exporter and continue across restarts. Calls that took place in between are fetched, and each is counted
   once. The counters appear once all calls have been fetched.
+
+## Groups
+
+Each family is in one group. `/metrics?{parameter}=GROUP` returns the families of a group; the parameter may be repeated. Without it, all groups are returned. A group that does not exist
+is answered with 400 and the list of groups. A scrape of some groups costs less, so that it can be more frequent: [prometheus.yml](../prometheus/prometheus.yml) has one
+job for `queue` and `presence`, and one for the rest.
+
+| group | families |
+| --- | --- |
 """
 
 _SECTIONS = {
@@ -60,30 +70,35 @@ def metrics_page() -> str:
         ThreadMetrics(registry, ()),
         LeaderMetric(registry, bool),
     ):
-        sections["Settings in force, and the exporter itself"] += _instruments(counted)
-    sections["Webhooks"] = (
-        _instruments(WebhookMetrics(registry, Clocks(float, float))) + counters.WEBHOOK_ONLY
-    )
-    return _INTRODUCTION + "".join(
-        f"\n## {title}\n\n| metric | type | labels | meaning |\n| --- | --- | --- | --- |\n"
-        + "".join(map(_row, families))
-        for title, families in sections.items()
+        sections["Settings in force, and the exporter itself"] += _instruments(counted, "exporter")
+    webhooks = _instruments(WebhookMetrics(registry, Clocks(float, float)), "webhooks")
+    sections["Webhooks"] = webhooks + counters.WEBHOOK_ONLY
+    groups = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in GROUPS.items())
+    return (
+        _INTRODUCTION.format(parameter=PARAMETER)
+        + groups
+        + "".join(
+            f"\n## {title}\n\n| metric | type | group | labels | meaning |\n| --- | --- | --- | --- | --- |\n"
+            + "".join(map(_row, families))
+            for title, families in sections.items()
+        )
     )
 
 
 def _row(family: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
-    return f"| `{family.name}` | {family.kind} | {labels} | {family.help} |\n"
+    return f"| `{family.name}` | {family.kind} | {family.group} | {labels} | {family.help} |\n"
 
 
-def _instruments(counted: object) -> tuple[Family, ...]:
-    """Return the families that the exporter counts with the client library."""
+def _instruments(counted: object, group: MetricGroup) -> tuple[Family, ...]:
+    """Return the families that the exporter counts with the client library, all in one group."""
     return tuple(
         Family(
             f"{metric._name}_total" if metric._type == "counter" else metric._name,
             cast("Kind", metric._type),
             metric._documentation,
             tuple(metric._labelnames),
+            group=group,
         )
         for metric in vars(counted).values()
         if isinstance(metric, MetricWrapperBase)

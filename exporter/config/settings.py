@@ -46,8 +46,8 @@ class QueueWait(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The target interval between two polls of each dataset."""
 
-    calls: Duration = Duration(10)
-    availabilities: Duration = Duration(10)
+    calls: Duration = Duration(5)
+    availabilities: Duration = Duration(5)
     users: Duration = Duration(4 * 3600)
     teams: Duration = Duration(8 * 3600)
     numbers: Duration = Duration(8 * 3600)

@@ -10,30 +10,40 @@ UP = Family(
     "aircall_archive_up",
     "gauge",
     "1 if calls can be saved, 0 while the database is unavailable or is being loaded again.",
+    group="archive",
 )
 LAG = Family(
     "aircall_archive_lag_seconds",
     "gauge",
     "Time for which the oldest unsaved call has been waiting. Counters include a call when it is saved.",
+    group="archive",
 )
-WAITING = Family("aircall_archive_pending_calls", "gauge", "Calls that were fetched and are not saved yet.")
+WAITING = Family(
+    "aircall_archive_pending_calls",
+    "gauge",
+    "Calls that were fetched and are not saved yet.",
+    group="archive",
+)
 REJECTED = Family(
     "aircall_archive_rejected_calls_total",
     "counter",
     "Calls that the database rejected. They are neither saved nor counted; the log names each. Resets when"
     " the exporter restarts.",
+    group="archive",
 )
 
 COMPLETE_FROM = Family(
     "aircall_archive_complete_from_timestamp_seconds",
     "gauge",
     "UNIX time since which all calls have been fetched without a gap.",
+    group="archive",
 )
 MISSING = Family(
     "aircall_archive_backfill_remaining_seconds",
     "gauge",
     "Length of the past whose calls are still to be fetched, because of storage.backfill, downtime or the"
     " backfill command.",
+    group="archive",
 )
 
 FAMILIES = (UP, LAG, WAITING, REJECTED, COMPLETE_FROM, MISSING)

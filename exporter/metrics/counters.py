@@ -11,42 +11,49 @@ CALLS = Family(
     "Finished calls, each counted once. The user labels are empty if no user took part. In all counters,"
     " users and numbers without series of their own have the id others.",
     ("user_id", "user", "number_id", "number", "direction", "outcome"),
+    group="counters",
 )
 MISSED_CALLS = Family(
     "aircall_missed_calls_total",
     "counter",
     "Missed inbound calls by Aircall's reason.",
     ("number_id", "number", "reason"),
+    group="counters",
 )
 TEAM_CALLS = Family(
     "aircall_team_calls_total",
     "counter",
     "Finished calls by team. A call that concerns several teams is counted once for each.",
     ("team_id", "team", "direction", "outcome"),
+    group="counters",
 )
 CALL_ANSWER = Family(
     "aircall_call_answer_seconds",
     "histogram",
     "Time to answer of answered inbound calls.",
     ("number_id", "number"),
+    group="counters",
 )
 CALL_TALK = Family(
     "aircall_call_talk_seconds",
     "histogram",
     "Talk time of answered calls, from the answer to the end.",
     ("number_id", "number", "direction"),
+    group="counters",
 )
 USER_ANSWER = Family(
     "aircall_user_answer_seconds",
     "summary",
     "Time to answer of inbound calls that the user answered.",
     ("user_id", "user"),
+    group="counters",
 )
 USER_TALK = Family(
     "aircall_user_talk_seconds",
     "summary",
     "Talk time of the user's calls, from the answer to the end.",
     ("user_id", "user", "direction"),
+    group="counters",
 )
 
 USER_RING_ATTEMPTS = Family(
@@ -54,12 +61,14 @@ USER_RING_ATTEMPTS = Family(
     "counter",
     "Calls that rang on the user, by result: declined. Requires webhooks; resets when the exporter restarts.",
     ("user_id", "user", "result"),
+    group="counters",
 )
 USER_HOLD = Family(
     "aircall_user_hold_seconds",
     "summary",
     "Time for which the user had callers on hold. Requires webhooks; resets when the exporter restarts.",
     ("user_id", "user"),
+    group="counters",
 )
 CALL_QUEUE = Family(
     "aircall_call_queue_wait_seconds",
@@ -67,6 +76,7 @@ CALL_QUEUE = Family(
     "Time in the queue of inbound calls, from the start until the call first rang on a user, or until the"
     " end if it never did. Requires webhooks; resets when the exporter restarts.",
     ("number_id", "number"),
+    group="counters",
 )
 
 OF_USER = (CALLS, USER_ANSWER, USER_TALK, USER_RING_ATTEMPTS, USER_HOLD)

@@ -10,16 +10,23 @@ from exporter.polling.status import Status
 from exporter.version import VERSION
 
 ACTIVITY_PERIOD = Family(
-    "aircall_activity_period_seconds", "gauge", "Length of the activity period, which period gauges cover."
+    "aircall_activity_period_seconds",
+    "gauge",
+    "Length of the activity period, which period gauges cover.",
+    group="settings",
 )
 SLA = Family(
-    "aircall_sla_seconds", "gauge", "Longest acceptable average time to answer; 0 if the SLA is off."
+    "aircall_sla_seconds",
+    "gauge",
+    "Longest acceptable average time to answer; 0 if the SLA is off.",
+    group="settings",
 )
 QUEUE_WAIT = Family(
     "aircall_queue_wait_threshold_seconds",
     "gauge",
     "Wait from which a caller is shown in yellow (warning) or red (critical).",
     ("level",),
+    group="settings",
 )
 THRESHOLD_SECONDS = Family(
     "aircall_threshold_seconds",
@@ -27,50 +34,69 @@ THRESHOLD_SECONDS = Family(
     "A configured threshold in seconds; 0 if it is off. kpi is average_call, in_call, after_call_work or"
     " do_not_disturb.",
     ("kpi",),
+    group="settings",
 )
 THRESHOLD_RATIO = Family(
     "aircall_threshold_ratio",
     "gauge",
     "A configured threshold as a ratio; 0 if it is off. kpi is missed_rate or service_level.",
     ("kpi",),
+    group="settings",
 )
 UP = Family(
     "aircall_up",
     "gauge",
     "1 if the last polls of calls and of availabilities both succeeded, and neither is older than three of"
     " its current intervals plus 10 seconds; else 0.",
+    group="exporter",
 )
 BUILD = Family(
-    "aircall_exporter_build_info", "gauge", "The exporter's version; the value is 1.", ("version", "python")
+    "aircall_exporter_build_info",
+    "gauge",
+    "The exporter's version; the value is 1.",
+    ("version", "python"),
+    group="exporter",
 )
-AGE = Family("aircall_dataset_age_seconds", "gauge", "Age of the data that is served.", ("dataset",))
+AGE = Family(
+    "aircall_dataset_age_seconds", "gauge", "Age of the data that is served.", ("dataset",), group="exporter"
+)
 INTERVAL = Family(
     "aircall_poll_interval_seconds",
     "gauge",
     "Current interval between two polls of the dataset, as the budget allows.",
     ("dataset",),
+    group="exporter",
 )
 TARGET_INTERVAL = Family(
     "aircall_poll_target_interval_seconds",
     "gauge",
     "Interval between two polls of the dataset if the budget suffices.",
     ("dataset",),
+    group="exporter",
 )
 LIMIT = Family(
     "aircall_api_limit_requests_per_minute",
     "gauge",
     "The company's rate limit: the lower of Aircall's report and the configuration, or 60 without either.",
+    group="exporter",
 )
 BUDGET = Family(
-    "aircall_api_budget_requests_per_minute", "gauge", "The exporter's share of the company's rate limit."
+    "aircall_api_budget_requests_per_minute",
+    "gauge",
+    "The exporter's share of the company's rate limit.",
+    group="exporter",
 )
 REMAINING = Family(
     "aircall_api_remaining_requests",
     "gauge",
     "Requests left to the company in this minute, as Aircall last reported; absent before its first report.",
+    group="exporter",
 )
 REJECTED = Family(
-    "aircall_api_credential_rejected", "gauge", "1 while Aircall rejects the API ID or token, else 0."
+    "aircall_api_credential_rejected",
+    "gauge",
+    "1 while Aircall rejects the API ID or token, else 0.",
+    group="exporter",
 )
 MALFORMED = Family(
     "aircall_malformed_objects_total",
@@ -78,6 +104,7 @@ MALFORMED = Family(
     "Objects in Aircall's responses that could not be decoded and were skipped, and calls with an impossible"
     " time, which count without it.",
     ("kind",),
+    group="exporter",
 )
 IGNORED_CALLS = Family(
     "aircall_calls_ignored_total",
@@ -85,6 +112,7 @@ IGNORED_CALLS = Family(
     "Calls that no other family includes, each counted once. reason is direction for a call that is neither"
     " inbound nor outbound, such as an internal one.",
     ("reason",),
+    group="exporter",
 )
 SET_ASIDE = Family(
     "aircall_exporter_objects_set_aside",
@@ -93,6 +121,7 @@ SET_ASIDE = Family(
     " Their last known data stays. They are requested again after a minute, then ever more rarely, but at"
     " least once an hour.",
     ("kind",),
+    group="exporter",
 )
 DOUBTFUL = Family(
     "aircall_exporter_doubtful_calls",
@@ -102,6 +131,7 @@ DOUBTFUL = Family(
     " whose user left them over a minute ago, and calls that are set aside. board is dropped for calls that"
     " are no longer shown, because they have rung for 2 hours or lasted for 12.",
     ("board",),
+    group="exporter",
 )
 LIMIT_EXCEEDED = Family(
     "aircall_exporter_limit_exceeded_total",
@@ -109,19 +139,17 @@ LIMIT_EXCEEDED = Family(
     "Data in Aircall's responses that exceeded a limit of the exporter and was cut or left out. 0 for any"
     " real account. SECURITY.md lists the limits.",
     ("limit",),
+    group="exporter",
 )
 LEFT_OUT = Family(
     "aircall_exporter_users_over_limit",
     "gauge",
     "Users without series of their own, because there are more users than user_limit. Sums include them.",
+    group="exporter",
 )
 
-FAMILIES = (
-    ACTIVITY_PERIOD,
-    SLA,
-    QUEUE_WAIT,
-    THRESHOLD_SECONDS,
-    THRESHOLD_RATIO,
+SETTINGS = (ACTIVITY_PERIOD, SLA, QUEUE_WAIT, THRESHOLD_SECONDS, THRESHOLD_RATIO)
+HEALTH = (
     UP,
     BUILD,
     AGE,
@@ -138,6 +166,7 @@ FAMILIES = (
     LIMIT_EXCEEDED,
     LEFT_OUT,
 )
+FAMILIES = (*SETTINGS, *HEALTH)
 
 
 def settings_samples(settings: Settings) -> Iterator[Sample]:
@@ -165,8 +194,8 @@ def status_samples(status: Status, now: float) -> Iterator[Sample]:
     aircall_up 1
     aircall_exporter_build_info{version="1.0.0",python="3.13.0"} 1
     aircall_dataset_age_seconds{dataset="calls"} 4.2
-    aircall_poll_interval_seconds{dataset="calls"} 10
-    aircall_poll_target_interval_seconds{dataset="calls"} 10
+    aircall_poll_interval_seconds{dataset="calls"} 5
+    aircall_poll_target_interval_seconds{dataset="calls"} 5
     aircall_api_limit_requests_per_minute 60
     aircall_api_budget_requests_per_minute 48
     aircall_api_remaining_requests 37

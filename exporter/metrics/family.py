@@ -1,9 +1,10 @@
 """Define metric families once, for the exposition and for docs/metrics.md."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from exporter.account.counter_totals import Histogram, Summary
+from exporter.metrics.groups import MetricGroup
 
 LabelValues = tuple[str, ...]
 Kind = Literal["gauge", "counter", "histogram", "summary"]
@@ -17,6 +18,8 @@ class Family:
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
+    _: KW_ONLY
+    group: MetricGroup
 
 
 RECENT = "recent"

@@ -10,30 +10,35 @@ USER = Family(
     "gauge",
     "A user of the company; the value is 1.",
     ("user_id", "user", "time_zone", "language"),
+    group="info",
 )
 USER_DISPLAY = Family(
     "aircall_user_display_info",
     "gauge",
     "The user's name on dashboards: with the id if several users have the same name; the value is 1.",
     ("user_id", "user", "display_name"),
+    group="info",
 )
 USER_TEAM = Family(
     "aircall_user_team_info",
     "gauge",
     "Membership of a user in a team; the value is 1. Users without a team are in Single Users.",
     ("user_id", "user", "team_id", "team"),
+    group="info",
 )
 USER_NUMBER = Family(
     "aircall_user_number_info",
     "gauge",
     "Assignment of a user to a number; the value is 1.",
     ("user_id", "user", "number_id", "number"),
+    group="info",
 )
 NUMBER = Family(
     "aircall_number_info",
     "gauge",
     "A phone number of the company; the value is 1.",
     ("number_id", "number", "digits", "country", "time_zone"),
+    group="info",
 )
 
 FAMILIES = (USER, USER_DISPLAY, USER_TEAM, USER_NUMBER, NUMBER)

@@ -13,24 +13,28 @@ USERS = Family(
     "gauge",
     "Users assigned to the number, by state. Absent while assignments are unknown.",
     (*_NUMBER, "state"),
+    group="presence",
 )
 CALLS = Family(
     "aircall_number_period_calls",
     "gauge",
     "Finished calls on the number in the activity period.",
     (*_NUMBER, "period", "direction", "outcome"),
+    group="period",
 )
 MISSED_CALLS = Family(
     "aircall_number_period_missed_calls",
     "gauge",
     "Calls missed on the number in the activity period, by Aircall's reason.",
     (*_NUMBER, "period", "reason"),
+    group="period",
 )
 AVERAGE_ANSWER = Family(
     "aircall_number_average_answer_seconds",
     "gauge",
     "Average time to answer of the number's inbound calls in the activity period. Absent if there are none.",
     (*_NUMBER, "period"),
+    group="period",
 )
 AVERAGE_CALL = Family(
     "aircall_number_average_call_duration_seconds",
@@ -38,6 +42,7 @@ AVERAGE_CALL = Family(
     "Average length, including ringing, of the number's calls in the activity period, without missed calls."
     " Absent if there are none.",
     (*_NUMBER, "period"),
+    group="period",
 )
 THRESHOLD_EXCEEDED = Family(
     "aircall_number_threshold_exceeded",
@@ -45,12 +50,14 @@ THRESHOLD_EXCEEDED = Family(
     "1 if the number exceeds a configured threshold (for service_level: does not reach it), else 0. Absent"
     " for thresholds that are off. kpi is average_call, missed_rate or service_level.",
     (*_NUMBER, "kpi"),
+    group="period",
 )
 SLA_BREACHED = Family(
     "aircall_number_sla_breached",
     "gauge",
     "1 if the number's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
     (*_NUMBER, "period"),
+    group="period",
 )
 SERVICE_LEVEL = Family(
     "aircall_number_service_level_ratio",
@@ -58,6 +65,7 @@ SERVICE_LEVEL = Family(
     "Share of the number's inbound calls in the activity period, including missed ones, that were answered"
     " within queue_wait.critical. Absent if there are none.",
     (*_NUMBER, "period"),
+    group="period",
 )
 FAMILIES = (
     USERS,

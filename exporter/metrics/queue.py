@@ -15,24 +15,28 @@ QUEUE_CALLS = Family(
     "Inbound calls waiting on the number. In all queue families, a call without a number has empty number"
     " labels; that series exists from the first such call on.",
     _NUMBER,
+    group="queue",
 )
 LONGEST_WAIT = Family(
     "aircall_queue_longest_wait_seconds",
     "gauge",
     "Wait so far of the caller who has waited longest on the number; 0 if no caller waits.",
     _NUMBER,
+    group="queue",
 )
 CALL_WAIT = Family(
     "aircall_queue_call_wait_seconds",
     "gauge",
     "Wait so far of each waiting caller.",
     (*_NUMBER, "call_id", "caller"),
+    group="queue",
 )
 CALL_WAIT_LEVEL = Family(
     "aircall_queue_call_wait_level",
     "gauge",
     "Wait level of each waiting caller: 2 from queue_wait.critical, 1 from queue_wait.warning, else 0.",
     (*_NUMBER, "call_id", "caller"),
+    group="queue",
 )
 
 FAMILIES = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)

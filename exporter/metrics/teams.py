@@ -8,13 +8,16 @@ from exporter.metrics.family import RECENT, Family, Sample
 
 _TEAM = ("team_id", "team")
 
-USERS = Family("aircall_team_users", "gauge", "Members of the team, by state.", (*_TEAM, "state"))
+USERS = Family(
+    "aircall_team_users", "gauge", "Members of the team, by state.", (*_TEAM, "state"), group="presence"
+)
 CALLS = Family(
     "aircall_team_period_calls",
     "gauge",
     "Finished calls of the team in the activity period, each counted once. Inbound missed calls are those on"
     " numbers to which a member is assigned; absent while assignments are unknown.",
     (*_TEAM, "period", "direction", "outcome"),
+    group="period",
 )
 MISSED_CALLS = Family(
     "aircall_team_period_missed_calls",
@@ -22,12 +25,14 @@ MISSED_CALLS = Family(
     "Calls missed in the activity period on numbers to which a member is assigned, each counted once, by"
     " Aircall's reason. Absent while assignments are unknown.",
     (*_TEAM, "period", "reason"),
+    group="period",
 )
 AVERAGE_ANSWER = Family(
     "aircall_team_average_answer_seconds",
     "gauge",
     "Average time to answer of the team's inbound calls in the activity period. Absent if there are none.",
     (*_TEAM, "period"),
+    group="period",
 )
 AVERAGE_CALL = Family(
     "aircall_team_average_call_duration_seconds",
@@ -35,6 +40,7 @@ AVERAGE_CALL = Family(
     "Average length, including ringing, of the team's calls in the activity period, without missed calls."
     " Absent if there are none.",
     (*_TEAM, "period"),
+    group="period",
 )
 THRESHOLD_EXCEEDED = Family(
     "aircall_team_threshold_exceeded",
@@ -42,12 +48,14 @@ THRESHOLD_EXCEEDED = Family(
     "1 if the team exceeds a configured threshold (for service_level: does not reach it), else 0. Absent for"
     " thresholds that are off. kpi is average_call, missed_rate or service_level.",
     (*_TEAM, "kpi"),
+    group="period",
 )
 SLA_BREACHED = Family(
     "aircall_team_sla_breached",
     "gauge",
     "1 if the team's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
     (*_TEAM, "period"),
+    group="period",
 )
 SERVICE_LEVEL = Family(
     "aircall_team_service_level_ratio",
@@ -55,12 +63,14 @@ SERVICE_LEVEL = Family(
     "Share of the team's inbound calls in the activity period, including missed ones, that were answered"
     " within queue_wait.critical. Absent if there are none, and while assignments are unknown.",
     (*_TEAM, "period"),
+    group="period",
 )
 WAITING_CALLS = Family(
     "aircall_team_waiting_calls",
     "gauge",
     "Calls in the queue of numbers to which a member is assigned. Absent while assignments are unknown.",
     _TEAM,
+    group="queue",
 )
 
 FAMILIES = (

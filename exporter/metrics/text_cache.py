@@ -8,8 +8,9 @@ from typing import Literal, get_args
 from exporter.account.board import Board
 from exporter.clock import Moment
 from exporter.metrics.family import Family, Sample
+from exporter.metrics.groups import MetricGroup
 from exporter.metrics.gzip_stream import Chunk
-from exporter.metrics.sections import FamilyGroup
+from exporter.metrics.sections import Section
 from exporter.metrics.text import openmetrics_header, sample_lines, text_header
 
 Format = Literal["text", "openmetrics"]
@@ -38,7 +39,7 @@ class _RowText:
 class _Block:
     """The text of consecutive rows, as one chunk for each family."""
 
-    def __init__(self, section: FamilyGroup, rows: list[_RowText], previous: "_Block | None") -> None:
+    def __init__(self, section: Section, rows: list[_RowText], previous: "_Block | None") -> None:
         """Reuse the chunks of the `previous` block that are unchanged."""
         self.rows = rows
         self._chunks: dict[tuple[Family, Format], Chunk] = {}
@@ -58,7 +59,7 @@ class _Block:
 class SectionText:
     """The cached text of a section."""
 
-    def __init__(self, section: FamilyGroup) -> None:
+    def __init__(self, section: Section) -> None:
         self._section = section
         self._rows: dict[int, _RowText] = {}
         self._headers = {
@@ -90,12 +91,12 @@ class SectionText:
             self._blocks.append(old if old and same else _Block(self._section, block_rows, old))
         return valid_until
 
-    def chunks(self, form: Format) -> Iterator[Chunk]:
-        """Yield all text. A chunk that has not changed is the same object as before."""
+    def chunks(self, form: Format) -> Iterator[tuple[MetricGroup, Chunk]]:
+        """Yield all text, with its groups. A chunk that has not changed is the same object as before."""
         for family in self._section.families:
-            yield self._headers[family, form]
+            yield family.group, self._headers[family, form]
             for block in self._blocks:
-                yield block.chunk(family, form)
+                yield family.group, block.chunk(family, form)
 
     def _format(self, row: object, board: Board, now: Moment) -> _RowText:
         samples: dict[Family, list[Sample]] = {family: [] for family in self._section.families}

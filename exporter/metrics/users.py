@@ -15,6 +15,7 @@ AVAILABILITY = Family(
     "gauge",
     "1 for the user's current state, 0 for all other states.",
     (*_USER, "state"),
+    group="presence",
 )
 AVAILABILITY_CODE = Family(
     "aircall_user_availability_code",
@@ -23,18 +24,21 @@ AVAILABILITY_CODE = Family(
     + ", ".join(f"{code} {state}" for state, code in STATE_CODES.items())
     + ".",
     _USER,
+    group="presence",
 )
 AVAILABILITY_CHANGED = Family(
     "aircall_user_availability_changed_timestamp_seconds",
     "gauge",
     "UNIX time at which the user was first observed in the current state.",
     _USER,
+    group="presence",
 )
 AVAILABILITY_SECONDS = Family(
     "aircall_user_availability_seconds_total",
     "counter",
     "Time for which the user was observed in each state. Time without data counts as unknown.",
     (*_USER, "state"),
+    group="counters",
 )
 SUBSTATUS = Family(
     "aircall_user_substatus",
@@ -42,6 +46,7 @@ SUBSTATUS = Family(
     "The user's Aircall substatus: a reason to be away such as Out for lunch, always_open or always_closed."
     " The value is 1. Absent if it is unknown or not yet fetched for the current state.",
     (*_USER, "substatus"),
+    group="presence",
 )
 CALLS = Family(
     "aircall_user_period_calls",
@@ -49,12 +54,14 @@ CALLS = Family(
     "Finished calls of the user in the activity period. Inbound missed calls are inferred: each counts for"
     " every user assigned to the number. They are absent while assignments are unknown.",
     (*_USER, "period", "direction", "outcome"),
+    group="period",
 )
 AVERAGE_ANSWER = Family(
     "aircall_user_average_answer_seconds",
     "gauge",
     "Average time to answer of the user's inbound calls in the activity period. Absent if there are none.",
     (*_USER, "period"),
+    group="period",
 )
 AVERAGE_CALL = Family(
     "aircall_user_average_call_duration_seconds",
@@ -62,12 +69,14 @@ AVERAGE_CALL = Family(
     "Average length, including ringing, of the user's finished calls in the activity period. Absent if there"
     " are none.",
     (*_USER, "period"),
+    group="period",
 )
 SLA_BREACHED = Family(
     "aircall_user_sla_breached",
     "gauge",
     "1 if the user's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
     (*_USER, "period"),
+    group="period",
 )
 CURRENT_CALL = Family(
     "aircall_user_current_call_seconds",
@@ -75,6 +84,7 @@ CURRENT_CALL = Family(
     "Time since the user's current call was answered. Absent unless the user's state is in_call or unknown,"
     " and after a transfer to an external number.",
     (*_USER, "direction", "number_id", "number", "caller"),
+    group="presence",
 )
 THRESHOLD_EXCEEDED = Family(
     "aircall_user_threshold_exceeded",
@@ -82,12 +92,14 @@ THRESHOLD_EXCEEDED = Family(
     "1 if the user exceeds a configured threshold, else 0. Absent for thresholds that are off. kpi is"
     " average_call, missed_rate, in_call, after_call_work or do_not_disturb.",
     (*_USER, "kpi"),
+    group="period",
 )
 WAITING_CALLS = Family(
     "aircall_user_waiting_calls",
     "gauge",
     "Calls in the queue of numbers to which the user is assigned. Absent while assignments are unknown.",
     _USER,
+    group="queue",
 )
 
 PER_POLL = (

@@ -40,7 +40,7 @@ RINGING_S = 12.0
 INBOUND_SHARE = 0.7
 """Share of inbound calls."""
 
-POLL_INTERVAL_S = 10.0
+POLL_INTERVAL_S = 5.0
 """Approximate interval of polls in seconds, to estimate how far back a page of calls reaches."""
 
 ANSWERED_SHARE = 0.76

@@ -75,7 +75,7 @@ class Service:
         self.clock = self.clocks.steady
         self._archive, self._on_taken = archive, taken
         self._started_with = settings
-        registry, own = CollectorRegistry(), CollectorRegistry()
+        registry, own, webhooks = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
         registry.register(own)  # a registry is also a collector
         ProcessMetrics(registry=own)
         PlatformCollector(registry=own)
@@ -111,7 +111,7 @@ class Service:
         self._publisher = Publisher(self.clock, self._poller.snapshot, self._on_published)
         self.exposition = Exposition(
             self.latest,
-            registry,
+            {"exporter": registry, "webhooks": webhooks},
             self._writer.status,
             self.clocks,
             only=lambda: None if self.standby_reason is None else own,
@@ -125,7 +125,7 @@ class Service:
         """The queue of events; `None` if no token was configured at the start."""
         self._event_worker: EventWorker | None = None
         if settings.webhook.tokens:
-            self._webhook_metrics = WebhookMetrics(registry, self.clocks)
+            self._webhook_metrics = WebhookMetrics(webhooks, self.clocks)
             self.inbox = Inbox(
                 lambda: self.latest.board.settings.webhook.tokens, self._webhook_metrics, self.clock
             )

@@ -101,7 +101,7 @@ def test_exporter_that_receives_a_signal_exits_with_0(
     environ: dict[str, str], number: signal.Signals
 ) -> None:
     with process(**environ) as exporter:
-        exporter.logged(r'budget="48 of 60 requests/min" calls=10s availabilities=10s users=4h')
+        exporter.logged(r'budget="48 of 60 requests/min" calls=5s availabilities=5s users=4h')
         eventually(lambda: requests.get(f"{exporter.url}/-/ready", timeout=5).status_code == 200)
         exporter.process.send_signal(number)
         assert exporter.process.wait(5) == 0

@@ -25,8 +25,8 @@ def test_plan_without_a_credential_prints_the_intervals_of_a_company(
         monkeypatch.delenv(name, raising=False)
     table = plan(capsys, *SIZE, "--requests-per-minute=60")
     assert " ".join(table["800"]).startswith("users, 67 teams, 40 numbers, 3000 calls an hour; 60 requests")
-    assert table["calls"][1:3] == ["10s", "10s"]
-    assert table["availabilities"][1:3] != ["10s", "10s"]
+    assert table["calls"][1:3] == ["5s", "5s"]
+    assert table["availabilities"][1:3] != ["5s", "5s"]
     assert table["all"] == ["47.2", "of", "47.2"]
     assert table["Who"][:3] == ["answers", "which", "number"]
     assert any("ask Aircall for" in " ".join(words) for words in table.values())

@@ -95,10 +95,12 @@ def test_prometheus_rule_equals_the_rules_of_prometheus(tmp_path: Path, promtool
     assert MANIFEST.read_text(encoding="utf-8") == prometheus_rule(), "run make manifests"
     spec = manifest("PrometheusRule")["spec"]
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
-    assert {group.pop("interval") for group in spec["groups"]} == {config["global"]["evaluation_interval"]}
+    default = {"interval": config["global"]["evaluation_interval"]}
     files = sorted((PROMETHEUS / "rules").glob("*.yml"))
     assert spec["groups"] == [
-        group for file in files for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
+        default | group
+        for file in files
+        for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
     ]
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     assert "SUCCESS" in promtool("check", "rules", tmp_path / "rules.yml")
@@ -108,11 +110,19 @@ def test_service_monitor_selects_the_service_and_sets_the_job() -> None:
     spec, service = manifest("ServiceMonitor")["spec"], manifest("Service")
     assert spec["selector"]["matchLabels"] == service["metadata"]["labels"]
     assert spec["namespaceSelector"] == {"any": True}
-    (endpoint,) = spec["endpoints"]
-    assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
-    assert {"targetLabel": "job", "replacement": "aircall"} in endpoint["relabelings"]
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
-    assert endpoint["interval"] == config["global"]["scrape_interval"]
+    jobs = [job for job in config["scrape_configs"] if job["job_name"] != "prometheus"]
+    for endpoint, job in zip(spec["endpoints"], jobs, strict=True):
+        assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+        assert {"targetLabel": "job", "replacement": job["job_name"]} in endpoint["relabelings"]
+        assert {"instance"} < {each["targetLabel"] for each in endpoint["relabelings"]}
+        assert endpoint["interval"] == job.get("scrape_interval", config["global"]["scrape_interval"])
+        assert endpoint["params"] == job["params"]
+        relabelled = [
+            {"target_label": each["targetLabel"], "replacement": each["replacement"]}
+            for each in endpoint.get("metricRelabelings", [])
+        ]
+        assert relabelled == job.get("metric_relabel_configs", [])
 
 
 def test_manifests_have_the_same_labels_and_ports() -> None:

@@ -22,7 +22,9 @@ THRESHOLDS = Thresholds(
 
 
 def exposition(world: Polled) -> Exposition:
-    return Exposition(world.poller.snapshot(), world.instruments, world.writer.status, world.time)
+    return Exposition(
+        world.poller.snapshot(), {"exporter": world.instruments}, world.writer.status, world.time
+    )
 
 
 def families(text: str) -> dict[str, str]:

@@ -19,10 +19,10 @@ ACCEPT = {"text": "", "openmetrics": "application/openmetrics-text; version=1.0.
 PARSE = {"text": parse_text, "openmetrics": parse_openmetrics}
 
 FAMILIES = (
-    Family("aircall_gauge", "gauge", 'Says "so",\nand \\ so.', ("user", "number", "answer")),
-    Family("aircall_counter_total", "counter", "Counts.", ("user", "number", "answer")),
-    Family("aircall_histogram", "histogram", "Spreads.", ("user", "number", "answer")),
-    Family("aircall_summary", "summary", "Sums.", ("user", "number", "answer")),
+    Family("aircall_gauge", "gauge", 'Says "so",\nand \\ so.', ("user", "number", "answer"), group="info"),
+    Family("aircall_counter_total", "counter", "Counts.", ("user", "number", "answer"), group="info"),
+    Family("aircall_histogram", "histogram", "Spreads.", ("user", "number", "answer"), group="info"),
+    Family("aircall_summary", "summary", "Sums.", ("user", "number", "answer"), group="info"),
 )
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -34,7 +34,9 @@ def exposition(world: Polled) -> Exposition:
     metrics = WebhookMetrics(world.instruments, world.time)
     inbox = Inbox(lambda: ("token",), metrics, world.time.steady)
     inbox.deliver(b'{"event": "call.created", "token": "token", "timestamp": 1, "data": {}}')
-    return Exposition(world.poller.snapshot(), world.instruments, world.writer.status, world.time)
+    return Exposition(
+        world.poller.snapshot(), {"exporter": world.instruments}, world.writer.status, world.time
+    )
 
 
 def scraped(exposition: Exposition) -> Scrape:

@@ -16,11 +16,14 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.landing import landing_page
 from harness.simulated_time import NOON, Polled, polled
 
-OLD = 3 * 10 + ALLOWANCE_S
-"""Seconds after which data is out of date, with the default interval of 10 seconds."""
+INTERVAL = 5.0
+"""Seconds of the default interval."""
+
+OLD = 3 * INTERVAL + ALLOWANCE_S
+"""Seconds after which data is out of date, with the default interval."""
 
 
-def polling(as_of: float | None, interval: float = 10.0) -> DatasetStatus:
+def polling(as_of: float | None, interval: float = INTERVAL) -> DatasetStatus:
     return DatasetStatus(as_of, interval, interval, working=True, failing=False, expected_interval=interval)
 
 
@@ -93,7 +96,7 @@ def test_up_after_a_reload_that_shortens_the_intervals_stays_1(account: Simulate
         world.live(118)
         world.poller.configure(structs.replace(world.settings, refresh=Refresh()), world.client)
         assert lowest(world, 60) == 1
-        assert world.poller.status().datasets["calls"].expected_interval == 10
+        assert world.poller.status().datasets["calls"].expected_interval == INTERVAL
 
 
 def test_landing_page_before_the_first_reading_says_starting(account: SimulatedAccount) -> None:

@@ -1,6 +1,7 @@
 """Run an exporter, Prometheus and Alertmanager with the configuration of the repository."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ from exporter.config.settings import QueueWait, Refresh, Thresholds
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from harness.addresses import free_address
+from harness.prometheus import repository_config, scrape_jobs
 from tests.support.running import Running, eventually, running
 
 ROOT = Path(__file__).parents[2]
@@ -67,8 +69,10 @@ class Receiver:
 
 
 @contextmanager
-def served(*command: str, directory: Path, ready: str) -> Iterator[None]:
-    process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def served(*command: str, directory: Path, ready: str, log: Path = Path(os.devnull)) -> Iterator[None]:
+    """Run a server that writes its output to the file `log`, after waiting until the URL `ready` responds."""
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(command, cwd=directory, stdout=output, stderr=output)
     try:
         eventually(lambda: requests.get(ready, timeout=2).ok)
         yield
@@ -100,9 +104,16 @@ class Stack:
 
 @contextmanager
 def stack(
-    account: SimulatedAccount, *, prometheus_config: dict[str, Any] | None = None, **settings: Any
+    account: SimulatedAccount,
+    *,
+    prometheus_config: dict[str, Any] | None = None,
+    single_job: bool = False,
+    **settings: Any,
 ) -> Iterator[Stack]:
-    """Run the stack on `account` with shorter intervals, and with all alerts sent to a `Receiver`."""
+    """Run the stack on `account` with shorter intervals, and with all alerts sent to a `Receiver`.
+
+    With `single_job`, one scrape job without `params` replaces the two of prometheus.yml.
+    """
     with ExitStack() as running_now:
         receiver = Receiver()
         running_now.callback(receiver.close)
@@ -113,12 +124,15 @@ def stack(
         for each in config["receivers"]:
             each["webhook_configs"] = [{"url": receiver.url}]
         (directory / "alertmanager.yml").write_text(yaml.safe_dump(config))
-        config = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text())
+        config = repository_config()
         config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-        config["rule_files"] = [str(ROOT / "prometheus/rules/*.yml")]
         config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alerts]}]}]
-        config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] == "aircall"]
-        config["scrape_configs"][0]["static_configs"] = [{"targets": [exporter.url.removeprefix("http://")]}]
+        jobs = config["scrape_configs"] = scrape_jobs(exporter.url)
+        if single_job:
+            jobs[1:] = []
+            del jobs[0]["params"]
+        for job in jobs:
+            job["scrape_interval"] = "1s"
         config |= prometheus_config or {}
         (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
         alertmanager = served(

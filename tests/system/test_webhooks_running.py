@@ -107,7 +107,9 @@ def test_webhook_with_protected_pages_requires_only_the_token(
         eventually(lambda: answer(receiver, TOKEN) == 200)
         assert [answer(receiver, token) for token in ("the-former-token", "another")] == [200, 401]
         assert answer(exporter.url, TOKEN) == (404 if address else 200)
-        assert requests.get(f"{receiver}/metrics", timeout=5).status_code == (404 if address else 401)
+        for query in ("", "?collect[]=queue", "?collect[]=unknown"):
+            answered = requests.get(f"{receiver}/metrics{query}", timeout=5).status_code
+            assert answered == (404 if address else 401)
         metrics = requests.get(f"{exporter.url}/metrics", auth=("prometheus", "password"), timeout=5).text
         assert re.search(r'events_total{event="other",result="unauthorized"} 1.0', metrics)
     assert not any(TOKEN in line for line in exporter.lines)

@@ -67,6 +67,22 @@ def test_public_metrics_leave_all_other_paths_behind_the_password(public: Runnin
     eventually(lambda: calls(public, auth=USER).status_code == 200)
 
 
+def test_metrics_of_a_group_require_the_password_like_all_metrics(
+    authority: Authority, archive: Archive
+) -> None:
+    with exporter(authority, USERS, archive=archive) as protected:
+        for query in ("", "?collect[]=queue", "?collect[]=unknown"):
+            assert requests.get(f"{protected.url}/metrics{query}", timeout=10).status_code == 401
+        url = f"{protected.url}/metrics?collect[]=queue"
+        eventually(lambda: requests.get(url, auth=USER, timeout=10).status_code == 200)
+
+
+def test_public_metrics_include_their_groups(public: Running) -> None:
+    url = f"{public.url}/metrics?collect[]"
+    assert requests.get(f"{url}=queue", timeout=10).status_code == 200
+    assert requests.get(f"{url}=unknown", timeout=10).status_code == 400
+
+
 def test_calls_api_with_a_required_client_certificate_returns_calls(
     authority: Authority, archive: Archive
 ) -> None:
