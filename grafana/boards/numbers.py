@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.boards import rows, strip
 from grafana.boards.board import Page, live
 from grafana.boards.promql import DISPLAY, EXPORTER, NUMBER, RECENT, keyed
-from grafana.boards.rows import ALERT, Rows, alert_column, figure_column, name_column, state_column
+from grafana.boards.rows import ALERT, STATE, Rows, alert_column, figure_column, name_column, state_column
 
 PAGE = Page(
     "aircall-numbers",
@@ -31,7 +31,8 @@ def _of_users(expr: str, labels: str = "") -> str:
 
 def _queries() -> dict[str, str]:
     number = f'label_replace(aircall_number_info{{{NUMBER}}}, "display_name", "$1", "number", "(.*)")'
-    state = f'aircall_user_availability{{{EXPORTER}, state!="offline"}} == 1'
+    substatus = f'aircall_user_substatus{{{EXPORTER}, substatus!~"always_.*"}}'
+    away = f"{substatus} and on (user_id) aircall_user_availability_code == 2"
     since = f"time() - aircall_user_availability_changed_timestamp_seconds{{{EXPORTER}}}"
     inbound = f'{NUMBER}, {RECENT}, direction="inbound"'
     return {
@@ -39,7 +40,8 @@ def _queries() -> dict[str, str]:
             f"{USERS} * {DISPLAY} and on (user_id) {SIGNED_IN}", "number", "display_name", "user_id"
         ),
         "groups": _by_row(number, "number", "display_name"),
-        "state": _by_row(_of_users(state, "state"), "state"),
+        "state": _by_row(_of_users(SIGNED_IN)),
+        "reason": _by_row(_of_users(away, "substatus"), "substatus"),
         "since": _by_row(f"{_of_users(since)} and on (user_id) {SIGNED_IN}"),
         "wait": _by_row(f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"),
         "waiting": _by_row(f"aircall_queue_calls{{{NUMBER}}}"),
@@ -63,7 +65,7 @@ ROWS = Rows(
     columns={
         "display_name": name_column(),
         ALERT: alert_column(),
-        "state": state_column(),
+        STATE: state_column(),
         "Value #since": figure_column("For", 52, "dthms"),
         "Value #waiting": figure_column("Queue", 42),
         "Value #wait": figure_column("Wait", 44, "s"),

@@ -1,7 +1,7 @@
 """Define colours. A word or symbol says the same for people who cannot distinguish them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grafana_foundation_sdk.models import dashboard as model
 
@@ -94,12 +94,7 @@ def regex_maps(patterns: Iterable[tuple[str, str]], colour: str) -> list[model.R
     ]
 
 
-def state_codes() -> list[model.ValueMapping]:
-    """Build mappings for `aircall_user_availability_code`."""
-    by_code = {style.code: style for style in STATES}
-    return [
-        value_map(
-            StateStyle(str(code), by_code[state].colour, by_code[state].text)
-            for code, state in enumerate(STATE_CODES)
-        )
-    ]
+def state_codes(styles: Iterable[StateStyle] = STATES) -> model.ValueMap:
+    """Build a mapping for `aircall_user_availability_code`."""
+    by_code = {style.code: style for style in styles}
+    return value_map(replace(by_code[state], code=str(number)) for number, state in enumerate(STATE_CODES))

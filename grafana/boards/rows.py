@@ -27,6 +27,7 @@ from grafana.boards.palette import (
     WALL_STATES,
     StateStyle,
     regex_maps,
+    state_codes,
     value_map,
 )
 from grafana.boards.panels import Frame, framed, now, sorted_by
@@ -36,6 +37,8 @@ SOURCE_PANEL = 100
 """The id of the panel that has the queries."""
 RESULTS = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
 
+STATE = "state"
+"""The field with the reason of a user in do not disturb, or else the code of the user's state."""
 ALERT = "alert"
 """The field with the largest of `ALERTS`."""
 ALERTS = (
@@ -94,9 +97,15 @@ def alert_column() -> Column:
 
 def state_column() -> Column:
     """Build the column of states, whose colour applies to the row."""
-    mappings: list[ValueMapping] = [value_map(WALL_STATES), *regex_maps(SUBSTATUSES, AWAY)]
+    mappings: list[ValueMapping] = [state_codes(WALL_STATES), *regex_maps(SUBSTATUSES, AWAY)]
     return Column(
-        "State", 82, {"mappings": mappings, **_cell("color-background", mode="basic", applyToRow=True)}
+        "State",
+        82,
+        {
+            "mappings": mappings,
+            "custom.align": "left",
+            **_cell("color-background", mode="basic", applyToRow=True),
+        },
     )
 
 
@@ -163,6 +172,11 @@ def _transformations(rows: Rows, place: int) -> list[DataTransformerConfig]:
         "alias": ALERT,
         "reduce": {"reducer": "max", "include": [f"Value #{ref}" for ref in ("sla", "limits", "pick_up")]},
     }
+    state = {
+        "mode": "reduceRow",
+        "alias": STATE,
+        "reduce": {"reducer": "lastNotNull", "include": ["Value #state", "substatus"]},
+    }
     index = {
         "mode": "index",
         "alias": "place",
@@ -179,6 +193,7 @@ def _transformations(rows: Rows, place: int) -> list[DataTransformerConfig]:
         sorted_by("Value #groups", descending=True),
         sorted_by(rows.group),
         DataTransformerConfig(id_val="calculateField", options=alert),
+        DataTransformerConfig(id_val="calculateField", options=state),
         DataTransformerConfig(id_val="calculateField", options=index),
         DataTransformerConfig(
             id_val="filterByValue", options={"type": "include", "match": "all", "filters": share}

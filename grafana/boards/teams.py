@@ -140,7 +140,7 @@ def _states() -> Builder[Panel]:
             height=18,
         ),
         over_time(f"{state} * {DISPLAY}", "{{display_name}}"),
-    ).mappings(state_codes())
+    ).mappings([state_codes()])
 
 
 def _spent() -> Builder[Panel]:

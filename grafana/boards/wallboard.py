@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.boards import rows, strip
 from grafana.boards.board import Page, live
 from grafana.boards.promql import DISPLAY, RECENT, TEAM, keyed
-from grafana.boards.rows import ALERT, Rows, alert_column, figure_column, name_column, state_column
+from grafana.boards.rows import ALERT, STATE, Rows, alert_column, figure_column, name_column, state_column
 
 PAGE = Page(
     "aircall-wallboard",
@@ -27,7 +27,6 @@ def _calls(labels: str) -> str:
 
 def _queries() -> dict[str, str]:
     substatus = f'aircall_user_substatus{{{TEAM}, substatus!~"always_.*"}}'
-    away = f"{substatus} and on (user_id) aircall_user_availability_code == 2"
     teams = f"group by (team_id, team) (aircall_team_users{{{TEAM}}})"
     average = f"average_answer_seconds{{{TEAM}, {RECENT}}}"
     breached = f"sla_breached{{{TEAM}, {RECENT}}}"
@@ -36,11 +35,8 @@ def _queries() -> dict[str, str]:
         "groups": _by_row(
             f'label_replace({teams}, "display_name", "$1", "team", "(.*)")', "team", "display_name"
         ),
-        "state": _by_row(
-            f'label_replace({away}, "state", "$1", "substatus", "(.*)")'
-            f" or on (user_id) aircall_user_availability{{{TEAM}}} == 1",
-            "state",
-        ),
+        "state": _by_row(f"aircall_user_availability_code{{{TEAM}}}"),
+        "reason": _by_row(f"{substatus} and on (user_id) aircall_user_availability_code == 2", "substatus"),
         "since": _by_row(f"time() - aircall_user_availability_changed_timestamp_seconds{{{TEAM}}}"),
         "sla": _by_row(f"aircall_user_{breached} or aircall_team_{breached}"),
         "limits": _by_row(f"max by (team_id, user_id) (aircall_user_threshold_exceeded{{{TEAM}}})"),
@@ -63,7 +59,7 @@ ROWS = Rows(
     columns={
         "display_name": name_column(),
         ALERT: alert_column(),
-        "state": state_column(),
+        STATE: state_column(),
         "Value #since": figure_column("For", 52, "dthms"),
         "Value #inbound": figure_column("In", 30),
         "Value #outbound": figure_column("Out", 34),

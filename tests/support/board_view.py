@@ -1,7 +1,7 @@
 """The values of a dashboard's panels: the queries that Grafana sends, and their combined results."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,18 +108,19 @@ class View:
 
 
 def _calculated(panel: Panel, row: Row) -> Row:
-    """Return the fields that Grafana calculates from others: the largest of those that the row has."""
-    calculated = (
-        each["options"]
-        for each in panel.model["transformations"]
-        if each["id"] == "calculateField" and each["options"]["mode"] == "reduceRow"
-    )
-    values = {
-        options["alias"]: [row[field] for field in options["reduce"]["include"] if field in row]
-        for options in calculated
-        if options["reduce"]["reducer"] == "max"
+    """Return the fields that Grafana calculates from others."""
+    reducers: dict[str, Callable[[list[str | float]], str | float]] = {
+        "max": lambda values: max(map(float, values)),
+        "lastNotNull": lambda values: values[-1],
     }
-    return {alias: max(map(float, each)) for alias, each in values.items() if each}
+    found: Row = {}
+    for each in panel.model["transformations"]:
+        options = each["options"]
+        if each["id"] == "calculateField" and options["mode"] == "reduceRow":
+            values = [row[field] for field in options["reduce"]["include"] if field in row]
+            if values:
+                found[options["alias"]] = reducers[options["reduce"]["reducer"]](values)
+    return found
 
 
 def _filled_in(legend: str, labels: Mapping[str, str]) -> str:
