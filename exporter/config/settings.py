@@ -127,6 +127,8 @@ class GrafanaLive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str = ""
     """Without an address, nothing is pushed."""
     token_file: str = ""
+    stream: str = "aircall"
+    """Distinguishes several exporters that push to one Grafana."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

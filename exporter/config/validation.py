@@ -43,7 +43,7 @@ def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -
 
 
 def validate_grafana_live(live: "GrafanaLive", source: str, origins: Mapping[str, Origin]) -> None:
-    """Raise ConfigError if an address or the file with the token is missing, or the address is invalid.
+    """Raise ConfigError if an address or the file with the token is missing, or a value is invalid.
 
     Whether the file exists is not checked, as it may be created later.
     """
@@ -56,6 +56,9 @@ def validate_grafana_live(live: "GrafanaLive", source: str, origins: Mapping[str
     if live.url and (problem := _web_problem(live.url, web_address(live.url), GRAFANA)):
         shown = "an address" if "@" in live.url else truncate(live.url)
         raise error("url", f"found {shown}, expected {problem}")
+    if not re.fullmatch("[A-Za-z0-9_-]+", live.stream):
+        expected = "letters, digits, - and _, such as aircall-france"
+        raise error("stream", f"found {truncate(live.stream)}, expected {expected}")
     if live.url and not live.token_file.strip():
         raise error("token_file", "missing, expected a file with the token of a service account of Grafana")
 

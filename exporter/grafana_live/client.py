@@ -6,10 +6,7 @@ from exporter.aircall.failures import address, describe
 from exporter.aircall.session import new_session
 from exporter.aircall.transport import Attempt
 
-STREAM = "aircall"
-"""The name of the stream. With the measurement, it is the channel: `stream/aircall/queue`."""
-
-PATH = f"/api/live/push/{STREAM}"
+PATH = "/api/live/push"
 
 TIMEOUT_S = 3.0
 """Seconds for a whole push, with name lookup, proxy, TLS and response."""
@@ -45,10 +42,13 @@ class _BearerToken(requests.auth.AuthBase):
 
 
 class GrafanaClient:
-    """Sends requests to one Grafana."""
+    """Sends requests to one Grafana.
 
-    def __init__(self, base_url: str) -> None:
-        self._base_url = base_url
+    With a measurement, the name of the stream is the channel of a panel: `stream/aircall/queue`.
+    """
+
+    def __init__(self, base_url: str, stream: str) -> None:
+        self._base_url, self._stream = base_url, stream
         self._session, self._transport = new_session(base_url)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class GrafanaClient:
         with (
             attempt,
             self._session.post(
-                self._base_url + PATH,
+                f"{self._base_url}{PATH}/{self._stream}",
                 data=body,
                 headers={"Content-Type": "text/plain; charset=utf-8"},
                 auth=_BearerToken(token),

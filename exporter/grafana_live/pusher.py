@@ -55,7 +55,7 @@ class LivePusher:
         """
         self._latest, self._clocks, self._metrics = latest, clocks, metrics
         self._settings = GrafanaLive()
-        self._client = GrafanaClient("")
+        self._client = GrafanaClient("", "")
         self._last: Pushed | None = None
         self._outage: _Outage | None = None
         self._retry_at = 0.0
@@ -76,7 +76,7 @@ class LivePusher:
 
     def _configure(self, settings: GrafanaLive) -> None:
         self._client.close()
-        self._settings, self._client = settings, GrafanaClient(settings.url)
+        self._settings, self._client = settings, GrafanaClient(settings.url, settings.stream)
         self._last, self._outage, self._retry_at, self._announced = None, None, 0.0, False
 
     def _attempt(self, snapshot: Snapshot, now: float) -> None:

@@ -50,6 +50,8 @@ def test_load_with_variables_overrides_the_file(config: Path) -> None:
         ),
         ("url: 'https://a..b', token_file: a/b", "expected a valid host name"),
         ("url: 'https://a..b', token_file: a/b", "such as grafana.example.com"),
+        ("stream: a/b", 'stream: found "a/b", expected letters, digits, - and _, such as aircall-france'),
+        ("stream: ''", 'stream: found "", expected letters, digits'),
         (f"url: {URL}, token: SECRETTOK", "grafana_live.token: unknown key, did you mean token_file?"),
         ("token_file: [SECRETTOK]", "token_file: found something else, "),
     ],

@@ -132,6 +132,17 @@ def test_reload_without_grafana_live_ends_the_pushes_and_with_another_url_moves_
         assert after <= (ended or 0) + 1  # one may have been under way
 
 
+def test_reload_with_another_stream_pushes_to_it(pushing_to: Start, grafana: FakeGrafana) -> None:
+    with pushing_to(grafana.url) as exporter:
+        pushed(grafana)
+        settings = exporter.service.latest.board.settings
+        live = replace(settings.grafana_live, stream="aircall-france")
+        grafana.stream = live.stream
+        assert exporter.service.configure(replace(settings, grafana_live=live)) == ()
+        ring(exporter)
+        pushed(grafana, CALLER)
+
+
 def test_reload_that_adds_grafana_live_needs_a_restart(pushing_to: Start, grafana: FakeGrafana) -> None:
     with pushing_to("") as exporter:
         exporter.until_ready()

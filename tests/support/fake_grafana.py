@@ -70,6 +70,7 @@ class FakeGrafana:
     def __init__(self, *tokens: str, port: int = 0) -> None:
         self.tokens = set(tokens)
         self.status = 200
+        self.stream = "aircall"
         self.drops = False
         """Whether only the first request of each connection is answered."""
         self.pushes: list[Push] = []
@@ -111,7 +112,7 @@ class FakeGrafana:
     def receive(self, path: str, authorization: str, body: str, headers: object) -> int:
         now = time.monotonic()
         status = self.status
-        if path != "/api/live/push/aircall":
+        if path != f"/api/live/push/{self.stream}":
             status = 404
         elif authorization not in {f"Bearer {token}" for token in self.tokens}:
             status = 401
