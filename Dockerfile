@@ -14,8 +14,10 @@ LABEL org.opencontainers.image.title="aircall-exporter" \
       org.opencontainers.image.description="Prometheus exporter for Aircall" \
       org.opencontainers.image.licenses="Apache-2.0"
 # The base image has no compiled modules, and on a read-only file system each start would compile them again.
+# A new volume gets the owner of its directory here: Grafana's user 472 writes the token for Grafana Live.
 RUN useradd --uid 9979 --no-create-home --shell /usr/sbin/nologin aircall \
  && install -d -o aircall -g aircall /data \
+ && install -d -o 472 /run/secrets/grafana-live \
  && python -m compileall -q -j 0 -x "/(test|idlelib|tkinter|site-packages)/" /usr/local/lib/python3.13
 COPY --from=build /opt/aircall-exporter /opt/aircall-exporter
 ENV PATH=/opt/aircall-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

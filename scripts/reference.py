@@ -9,6 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from exporter.aircall.client import ClientMetrics
 from exporter.clock import Clocks
+from exporter.grafana_live.metrics import LiveMetrics
 from exporter.metrics import archive, counters, exporter, info, numbers, queue, teams, users
 from exporter.metrics.family import Family, Kind
 from exporter.metrics.groups import GROUPS, PARAMETER, MetricGroup
@@ -69,6 +70,7 @@ def metrics_page() -> str:
         PollerMetrics(registry),
         ThreadMetrics(registry, ()),
         LeaderMetric(registry, bool),
+        LiveMetrics(registry),
     ):
         sections["Settings in force, and the exporter itself"] += _instruments(counted, "exporter")
     webhooks = _instruments(WebhookMetrics(registry, Clocks(float, float)), "webhooks")

@@ -1,6 +1,5 @@
 """The HTTP client: one session, one credential, one host."""
 
-import os
 import re
 import time
 from typing import TypeVar
@@ -10,7 +9,6 @@ import requests
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from exporter.addresses import is_loopback
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import (
@@ -20,10 +18,10 @@ from exporter.aircall.errors import (
     NotFoundError,
     RateLimitedError,
 )
-from exporter.aircall.failures import CA_VARIABLES, describe
+from exporter.aircall.failures import describe
 from exporter.aircall.headers import Headers, read_headers
-from exporter.aircall.transport import Attempt, Transport
-from exporter.version import VERSION
+from exporter.aircall.session import new_session
+from exporter.aircall.transport import Attempt
 
 log = structlog.get_logger()
 
@@ -83,31 +81,15 @@ class ClientMetrics:
         self.duration.labels(endpoint).observe(seconds)
 
 
-class _Session(requests.Session):
-    """Ignores redirects: requests fails on some invalid targets even if it does not follow them."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
-        return None
-
-
 class Client:
     """Sends requests to Aircall, one at a time, without retries: the poller decides what is repeated."""
 
     def __init__(self, base_url: str, api_id: str, api_token: str, metrics: ClientMetrics) -> None:
         self._base_url = base_url
         self._metrics = metrics
-        self._session = _Session()
-        self._transport = Transport()
-        self._session.mount("https://", self._transport)
-        self._session.mount("http://", self._transport)
+        self._session, self._transport = new_session(base_url)
         self._session.auth = (api_id, api_token)
-        self._session.headers["User-Agent"] = f"aircall-exporter/{VERSION}"
         self._session.headers["Accept"] = "application/json"
-        if is_loopback(urlsplit(base_url).hostname or ""):
-            self._session.trust_env = False  # a proxy cannot reach the loopback interface
-            self._session.verify = next(
-                (path for name in CA_VARIABLES if (path := os.environ.get(name))), True
-            )
 
     def close(self) -> None:
         """Close all connections."""

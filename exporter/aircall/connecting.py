@@ -61,6 +61,7 @@ class AddressOrder:
     """Decides in which order the addresses of a host are tried.
 
     The address that answered last comes first. Addresses that were tried since their last answer come last.
+    Several threads may use the same order, for example if their requests go through one proxy.
     """
 
     def __init__(self) -> None:
@@ -70,7 +71,7 @@ class AddressOrder:
 
     def sorted(self, host: Hashable, addresses: Iterable[T]) -> list[T]:
         """Return the addresses of a host in order, each once. The ranks of all others are forgotten."""
-        found, ranks = dict.fromkeys(addresses), self._ranks.get(host, {})
+        found, ranks = dict.fromkeys(addresses), dict(self._ranks.get(host, {}))
         self._ranks[host] = {each: rank for each, rank in ranks.items() if each in found}
         return sorted(found, key=lambda each: ranks.get(each, 0))
 

@@ -1,4 +1,4 @@
-"""Connections to Aircall: one deadline for each request, and detection of dead idle connections."""
+"""Connections to servers: one deadline for each request, and detection of dead idle connections."""
 
 import http.client
 import socket

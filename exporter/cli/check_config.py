@@ -5,6 +5,7 @@ import argparse
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
 from exporter.config.loader import load
+from exporter.grafana_live.token_file import read_token
 from exporter.web.config import load_web_config
 
 
@@ -28,7 +29,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if not (file or web_file):
         raise UsageError("wanted a FILE, or --web.config.file=FILE")
     if file:
-        load(file)
+        live = load(file).grafana_live
+        if live.url:
+            read_token(live, file)
         print(f"{file}: fine")
     if web_file:
         load_web_config(web_file)

@@ -15,7 +15,7 @@ from exporter.cli.exit_codes import ExitCode
 from exporter.cli.flags import Subparsers, server_flags
 from exporter.cli.serve import SIGNALS, serve
 from exporter.cli.signals import blocked
-from exporter.config.loader import has_credential, load_storage
+from exporter.config.loader import has_credential, load_grafana_live, load_storage
 from exporter.config.reload import ConfigFile
 from exporter.config.settings import SIMULATED_CREDENTIAL, Aircall, Settings, Webhook
 from exporter.durations import Duration
@@ -68,7 +68,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
         def read() -> Settings:
             settings = file.reread() if file else Settings(sla=DEMO_SLA)
-            return structs.replace(settings, aircall=api, webhook=webhook, storage=load_storage(path))
+            live = load_grafana_live(path)
+            storage = load_storage(path)
+            return structs.replace(settings, aircall=api, webhook=webhook, storage=storage, grafana_live=live)
 
         if arguments.config and has_credential(arguments.config):
             log.warning("the simulated account uses no credential", file=arguments.config)

@@ -8,7 +8,12 @@ from pathlib import Path
 from exporter.config import yaml_file
 from exporter.web.config import WebConfig
 
-VARIABLES = ("AIRCALL_API_TOKEN_FILE", "AIRCALL_STORAGE_URL_FILE", "AIRCALL_WEBHOOK_TOKEN_FILE")
+VARIABLES = (
+    "AIRCALL_API_TOKEN_FILE",
+    "AIRCALL_STORAGE_URL_FILE",
+    "AIRCALL_WEBHOOK_TOKEN_FILE",
+    "AIRCALL_GRAFANA_LIVE_TOKEN_FILE",
+)
 """Environment variables that name a file with a secret."""
 
 PRIVATE_MOUNTS = ("/run/secrets/", "/var/run/secrets/")
@@ -26,10 +31,16 @@ def _secret_files(config: str | None, web: WebConfig, environ: Mapping[str, str]
     if config:
         content = yaml_file.read(config)
         sections = content if isinstance(content, dict) else {}
-        aircall, storage, webhook = (sections.get(name) or {} for name in ("aircall", "storage", "webhook"))
+        names = ("aircall", "storage", "webhook", "grafana_live")
+        aircall, storage, webhook, live = (sections.get(name) or {} for name in names)
         if aircall.get("api_token") or "@" in storage.get("url", "") or webhook.get("token"):
             yield config
-        named = (aircall.get("api_token_file"), storage.get("key_file"), webhook.get("token_file"))
+        named = (
+            aircall.get("api_token_file"),
+            storage.get("key_file"),
+            webhook.get("token_file"),
+            live.get("token_file"),
+        )
         yield from filter(None, named)
     yield from filter(None, map(environ.get, VARIABLES))
     if web.tls_server_config:

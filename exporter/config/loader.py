@@ -10,8 +10,8 @@ import msgspec
 from exporter.config import yaml_file
 from exporter.config.database_url import url_problem
 from exporter.config.environment import from_environment, key_problem, secret_in
-from exporter.config.settings import Aircall, Settings, Storage, Webhook
-from exporter.config.validation import validate
+from exporter.config.settings import Aircall, GrafanaLive, Settings, Storage, Webhook
+from exporter.config.validation import validate, validate_grafana_live
 from exporter.config.yaml_file import ConfigError, Messages, Origin
 from exporter.credentials import QUOTES
 from exporter.text import ends_with_line_break
@@ -27,6 +27,7 @@ _TEXTS = Messages(
             "aircall.api_id",
             "aircall.api_token",
             "aircall.api_token_file",
+            "grafana_live.token_file",
             "storage.url",
             "webhook.token",
             "webhook.token_file",
@@ -74,8 +75,11 @@ def load_with_file(path: str | None, environ: Mapping[str, str] = os.environ) ->
     storage, storage_origins = _with_address(settings.storage, source, environ)
     aircall, aircall_origins = _with_credential(settings.aircall, source, environ)
     webhook, webhook_origins = _with_tokens(settings.webhook, source, environ)
-    origins = storage_origins | aircall_origins | webhook_origins
-    settings = msgspec.structs.replace(settings, storage=storage, aircall=aircall, webhook=webhook)
+    live, live_origins = _with_grafana(settings.grafana_live, environ)
+    origins = storage_origins | aircall_origins | webhook_origins | live_origins
+    settings = msgspec.structs.replace(
+        settings, storage=storage, aircall=aircall, webhook=webhook, grafana_live=live
+    )
     validate(settings, source, origins)
     return Loaded(settings, written, origins)
 
@@ -89,6 +93,13 @@ def has_credential(path: str) -> bool:
 def load_storage(path: str | None, environ: Mapping[str, str] = os.environ) -> Storage:
     """Load the archive's settings only, which needs no credential. Raises ConfigError."""
     return _with_address(_written(path).storage, path or "configuration", environ)[0]
+
+
+def load_grafana_live(path: str | None, environ: Mapping[str, str] = os.environ) -> GrafanaLive:
+    """Load the settings of Grafana Live only, which need no credential. Raises ConfigError."""
+    live, origins = _with_grafana(_written(path).grafana_live, environ)
+    validate_grafana_live(live, path or "configuration", origins)
+    return live
 
 
 def _written(path: str | None) -> Settings:
@@ -155,3 +166,14 @@ def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> t
     if origin is None:
         return webhook, {}
     return msgspec.structs.replace(webhook, token=tuple(tokens.split())), {"webhook.token": origin}
+
+
+def _with_grafana(live: GrafanaLive, environ: Mapping[str, str]) -> tuple[GrafanaLive, Origins]:
+    values: dict[str, str] = {}
+    origins: Origins = {}
+    for key in ("url", "token_file"):
+        variable = f"AIRCALL_GRAFANA_LIVE_{key.upper()}"
+        if value := environ.get(variable):
+            values[key], origins[f"grafana_live.{key}"] = value, Origin("environment", variable)
+    values["url"] = values.get("url", live.url).rstrip("/")
+    return msgspec.structs.replace(live, **values), origins

@@ -18,6 +18,9 @@ RESTART = ("storage.url", "storage.key_file", "storage.standby", "webhook.listen
 TOKEN = "webhook.token"  # noqa: S105
 """Needs a restart if there was no token at the start, as the exporter then accepts no events."""
 
+GRAFANA = "grafana_live.url"
+"""Needs a restart if there was no address at the start, as the exporter then has no thread that pushes."""
+
 GUARDED = (
     "aircall.base_url",  # where the credential is sent
     "aircall.requests_per_minute",  # how much of the company's limit is used
@@ -33,8 +36,15 @@ off neither deletes data nor weakens protection."""
 
 _ALSO_WRITTEN_AS = {TOKEN: "webhook.token_file"}
 
-CREDENTIALS = ("aircall.api_id", "aircall.api_token", "aircall.api_token_file", "webhook.token_file")
-"""Keys that are required, or that replace a guarded key. Part of their value is never valid."""
+CREDENTIALS = (
+    "aircall.api_id",
+    "aircall.api_token",
+    "aircall.api_token_file",
+    "webhook.token_file",
+    GRAFANA,  # where Grafana's token is sent
+    "grafana_live.token_file",
+)
+"""Keys that are required, that replace a guarded key, or of which a part of their value is never valid."""
 
 
 def in_force(started: Settings, read: Settings) -> tuple[Settings, tuple[str, ...]]:
@@ -49,6 +59,8 @@ def in_force(started: Settings, read: Settings) -> tuple[Settings, tuple[str, ..
     keep = [key for key in RESTART if _value(read, key) != _value(started, key)]
     if read.webhook.tokens and not started.webhook.tokens:
         keep.append(TOKEN)
+    if read.grafana_live.url and not started.grafana_live.url:
+        keep.append(GRAFANA)
     settings = read
     for key in keep:
         section, _, name = key.partition(".")

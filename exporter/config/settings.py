@@ -118,6 +118,19 @@ class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"Webhook(listen_address={self.listen_address!r}, refresh={self.refresh!r}, tokens hidden)"
 
 
+class GrafanaLive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The Grafana to which the queue is pushed, and the file with the token for it.
+
+    The file is read at each push, so it may be created later than the exporter is started.
+    """
+
+    url: str = ""
+    """Without an address, nothing is pushed."""
+    token_file: str = ""
+    stream: str = "aircall"
+    """Distinguishes several exporters that push to one Grafana."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The content of the file. Durations are in seconds."""
 
@@ -132,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     service_level: ServiceLevel = ServiceLevel()
     storage: Storage = Storage()
     webhook: Webhook = Webhook()
+    grafana_live: GrafanaLive = GrafanaLive()
     map_users_to_numbers: bool = True
     user_limit: int = 10_000
     caller: Caller = "full"

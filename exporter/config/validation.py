@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import SplitResult
 
 from exporter.addresses import is_host, is_loopback, web_address
 from exporter.aircall.endpoints import API_HISTORY_S
@@ -13,7 +14,10 @@ from exporter.durations import Duration
 from exporter.text import truncate
 
 if TYPE_CHECKING:
-    from exporter.config.settings import Settings
+    from exporter.config.settings import GrafanaLive, Settings
+
+AIRCALL, GRAFANA = "https://api.aircall.io", "https://grafana.example.com"
+"""Valid addresses, for errors about others."""
 
 
 def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
@@ -32,9 +36,31 @@ def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -
     check.thresholds()
     check.groups()
     check.webhook()
+    validate_grafana_live(settings.grafana_live, source, origins)
     for dataset in settings.refresh.__struct_fields__:
         interval = getattr(settings.refresh, dataset)
         check.expect(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")
+
+
+def validate_grafana_live(live: "GrafanaLive", source: str, origins: Mapping[str, Origin]) -> None:
+    """Raise ConfigError if an address or the file with the token is missing, or a value is invalid.
+
+    Whether the file exists is not checked, as it may be created later.
+    """
+
+    def error(key: str, problem: str) -> Exception:
+        return origins.get(f"grafana_live.{key}", Origin(source, f"grafana_live.{key}")).error(problem)
+
+    if live.token_file.strip() and not live.url:
+        raise error("url", f"missing, expected the address of Grafana, such as {GRAFANA}")
+    if live.url and (problem := _web_problem(live.url, web_address(live.url), GRAFANA)):
+        shown = "an address" if "@" in live.url else truncate(live.url)
+        raise error("url", f"found {shown}, expected {problem}")
+    if not re.fullmatch("[A-Za-z0-9_-]+", live.stream):
+        expected = "letters, digits, - and _, such as aircall-france"
+        raise error("stream", f"found {truncate(live.stream)}, expected {expected}")
+    if live.url and not live.token_file.strip():
+        raise error("token_file", "missing, expected a file with the token of a service account of Grafana")
 
 
 class _Validator:
@@ -124,17 +150,31 @@ class _Validator:
 
 def _address_problem(address: str) -> str:
     """Return a description of a valid address of the API, or "" if the address is valid."""
-    if address[:1] in QUOTES or address[-1:] in QUOTES:
-        return "an address without quotes, such as https://api.aircall.io"
     parts = web_address(address)
+    problem = _web_problem(address, parts, AIRCALL)
+    if problem or parts is None:
+        return problem
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        return "https (plain http only to a loopback address)"
+    has_version = re.search(r"/v\d+/?$", parts.path)
+    return f"an address without the version, such as {AIRCALL}" if has_version else ""
+
+
+def _web_problem(address: str, parts: SplitResult | None, example: str) -> str:
+    """Return a description of a valid web address, or "" if the address is valid.
+
+    Args:
+        address: The address.
+        parts: Its parts, or `None` if it has none.
+        example: A valid address.
+    """
+    if address[:1] in QUOTES or address[-1:] in QUOTES:
+        return f"an address without quotes, such as {example}"
     if parts is None or not address.isprintable() or " " in address:
-        return "an address such as https://api.aircall.io"
+        return f"an address such as {example}"
     if parts.username is not None or parts.password is not None:
         return "an address without a user or password in it"
     if not is_host(parts.hostname or ""):
         valid = "letters, digits and hyphens, no part empty or longer than 63 characters"
-        return f"a valid host name ({valid}), such as api.aircall.io"
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        return "https (plain http only to a loopback address)"
-    has_version = re.search(r"/v\d+/?$", parts.path)
-    return "an address without the version, such as https://api.aircall.io" if has_version else ""
+        return f"a valid host name ({valid}), such as {example.removeprefix('https://')}"
+    return ""

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from exporter.account.board import Board, wait_level
+from exporter.account.board import Board
 from exporter.account.directory import NamedRef
+from exporter.account.waits import queue_waits
 from exporter.metrics.family import Family, Sample
 
 _NUMBER = ("number_id", "number")
@@ -50,19 +51,17 @@ def queue_samples(board: Board, now: float) -> Iterator[Sample]:
     aircall_queue_call_wait_seconds{number_id="1234",number="French Office",call_id="987",caller="+33…"} 23.4
     aircall_queue_call_wait_level{number_id="1234",number="French Office",call_id="987",caller="+33…"} 2
     """
-    limits, server_now = board.settings.queue_wait, now + board.server_ahead
     numbers = [row.number for row in board.numbers] if "calls" in board.known else []
     if board.queue_without_number:
         numbers.append(NamedRef("", ""))
     longest = dict.fromkeys(numbers, 0.0)
     waiting = Counter(dict.fromkeys(numbers, 0))
-    for call in board.queue:
-        wait = max(0.0, server_now - call.since)
+    for call, wait, level in queue_waits(board, now):
         waiting[call.number] += 1
         longest[call.number] = max(longest.get(call.number, 0.0), wait)
         caller = (*call.number, call.id, call.caller)
         yield CALL_WAIT, caller, wait
-        yield CALL_WAIT_LEVEL, caller, wait_level(wait, limits.warning, limits.critical)
+        yield CALL_WAIT_LEVEL, caller, level
     for number, wait in longest.items():
         yield QUEUE_CALLS, number, waiting[number] if "calls" in board.known else None
         yield LONGEST_WAIT, number, wait

@@ -23,6 +23,8 @@ from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks, steady_clock
 from exporter.config.reload import in_force
 from exporter.config.settings import Settings
+from exporter.grafana_live.metrics import LiveMetrics
+from exporter.grafana_live.pusher import LivePusher
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.process import ProcessMetrics
 from exporter.polling.on_demand import NotLeaderError
@@ -132,7 +134,12 @@ class Service:
             self._event_worker = EventWorker(
                 self.inbox, self._webhook_metrics, self._apply_events, self.clock
             )
-        threads = [self._loop, self._writer.loop, *([self._event_worker.loop] if self._event_worker else [])]
+        self._live_pusher: LivePusher | None = None
+        if settings.grafana_live.url:
+            self._live_pusher = LivePusher(lambda: self.latest, self.clocks, LiveMetrics(registry))
+        self._optional = [each.loop for each in (self._event_worker, self._live_pusher) if each is not None]
+        """The threads that run only if they are configured, and only while this exporter polls."""
+        threads = [self._loop, self._writer.loop, *self._optional]
         self._watchdog = Watchdog(threads, own, self.clock, self._check_leadership)
         self._suspension = (
             Suspension(self._writer.confirm, lambda: self._writer.confirmed_at) if archive.exclusive else None
@@ -148,8 +155,8 @@ class Service:
     def stop(self) -> None:
         """Stop all threads. A request that hangs is abandoned."""
         self._watchdog.stop()
-        if self._event_worker:
-            self._event_worker.loop.stop(0.5)
+        for loop in self._optional:
+            loop.stop(0.5)
         self._loop.stop(0.5)
         self._writer.stop()
         self._client.close()
@@ -199,9 +206,8 @@ class Service:
             budget=f"{status.budget:g} of {status.limit:g} requests/min",
             **{name: str(getattr(settings.refresh, name)) for name in DATASETS},
         )
-        self._loop.start()
-        if self._event_worker:
-            self._event_worker.loop.start()
+        for loop in (self._loop, *self._optional):
+            loop.start()
 
     def _on_loaded(self, state: LoadedState) -> None:
         self._enqueue(lambda: self._poller.restore(state))
@@ -225,12 +231,16 @@ class Service:
     def _end(self) -> None:
         self._ended = True
         self._loop.stop(0)
+        if self._live_pusher:
+            self._live_pusher.loop.stop(0)
         self._on_taken()
 
     def _on_published(self, snapshot: Snapshot) -> None:
         self.exposition.update(snapshot)
         if self._event_worker and self._poller.ready_for_events:
             self._event_worker.ready.set()
+        if self._live_pusher:
+            self._live_pusher.loop.wake()
 
     def _apply_events(self, events: Sequence[Event]) -> float:
         with self._account_lock:

@@ -14,7 +14,8 @@ class ThreadMetrics:
     def __init__(self, registry: CollectorRegistry, threads: Iterable[WorkerThread]) -> None:
         self.up = Gauge(
             "aircall_exporter_thread_up",
-            "1 if the thread works, 0 if it hangs or has died. thread is poller, archive or events.",
+            "1 if the thread works, 0 if it hangs or has died. thread is poller, archive, events or"
+            " grafana_live.",
             ["thread"],
             registry=registry,
         )

@@ -44,7 +44,7 @@ def test_in_force_after_each_changed_key_applies_or_names_it(path: str) -> None:
     before = value(started, path)
     new = OTHER.get(path) or CHANGED[type(before)](before)
     settings, need_restart = in_force(started, with_value(started, path, new))
-    needs_restart = path in (*RESTART, "webhook.token")
+    needs_restart = path in (*RESTART, "webhook.token", "grafana_live.url")
     assert need_restart == ((path,) if needs_restart else ())
     assert value(settings, path) == (before if needs_restart else new)
     assert in_force(started, started) == (started, ())

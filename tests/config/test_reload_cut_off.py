@@ -30,6 +30,7 @@ FREE = {
     "service_level.target",
     "storage.backfill",  # reads less of the past, but deletes nothing
     "webhook.refresh",
+    "grafana_live.stream",
 }
 """Keys that return to their defaults if they are left out: they change what is shown or read, until they are
 written again."""

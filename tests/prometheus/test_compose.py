@@ -154,6 +154,22 @@ def anonymous_access(tmp_path: Path, real: str, setting: str = "") -> str:
     return run_in_shell("grafana", tmp_path, "run.sh", replaced, **settings)
 
 
+def test_grafana_writes_the_token_to_the_volume_from_which_the_exporter_reads_it() -> None:
+    mounts = {
+        service: next(each for each in SERVICES[service]["volumes"] if str(each).startswith("grafana-live:"))
+        for service in ("exporter", "grafana")
+    }
+    token_file = SERVICES["exporter"]["environment"]["AIRCALL_GRAFANA_LIVE_TOKEN_FILE"]
+    assert mounts["exporter"] == f"grafana-live:{Path(token_file).parent}:ro"
+    script = (ROOT / "grafana" / "live-token.sh").read_text(encoding="utf-8")
+    assert f"shared={mounts['grafana'].partition(':')[2]}\n" in script
+    assert f"$shared/{Path(token_file).name}" in script
+    assert f"install -d -o 472 {Path(token_file).parent} " in DOCKERFILE  # the owner of a new volume
+    (command,) = SERVICES["grafana"]["command"]
+    path = re.findall(r"sh (/\S+\.sh)", command)
+    assert f"./grafana/live-token.sh:{path[0]}:ro" in SERVICES["grafana"]["volumes"]
+
+
 def run_in_shell(
     service: str, tmp_path: Path, program: str, replacements: dict[str, str] | None = None, **environment: str
 ) -> str:

@@ -34,6 +34,7 @@ def secret(tmp_path: Path) -> Path:
         "storage: {{key_file: {secret}}}",
         "webhook: {{token: x}}",
         "webhook: {{token_file: {secret}}}",
+        "grafana_live: {{token_file: {secret}}}",
     ],
 )
 def test_world_readable_secrets_returns_configured_files_that_others_can_read(

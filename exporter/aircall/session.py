@@ -1,0 +1,33 @@
+"""Create HTTP sessions for one server, with deadlines, proxies and CA certificates."""
+
+import os
+from urllib.parse import urlsplit
+
+import requests
+
+from exporter.addresses import is_loopback
+from exporter.aircall.failures import CA_VARIABLES
+from exporter.aircall.transport import Transport
+from exporter.version import VERSION
+
+
+class _Session(requests.Session):
+    """Ignores redirects: requests fails on some invalid targets even if it does not follow them."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
+        return None
+
+
+def new_session(base_url: str) -> tuple[requests.Session, Transport]:
+    """Return a session for the server at `base_url`, and its transport.
+
+    Requests have to be sent within an `Attempt`, which sets their deadline.
+    """
+    session, transport = _Session(), Transport()
+    session.mount("https://", transport)
+    session.mount("http://", transport)
+    session.headers["User-Agent"] = f"aircall-exporter/{VERSION}"
+    if is_loopback(urlsplit(base_url).hostname or ""):
+        session.trust_env = False  # a proxy cannot reach the loopback interface
+        session.verify = next((path for name in CA_VARIABLES if (path := os.environ.get(name))), True)
+    return session, transport

@@ -1,0 +1,1 @@
+"""Push the queue to Grafana Live, which streams it to dashboards without a query."""
