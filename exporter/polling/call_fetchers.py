@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from exporter.account.account import Account
-from exporter.account.call_store import LATE_ARRIVAL_S, MAX_REQUESTS_PER_PASS, CallBatch, CallsToFetch
+from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.records import TimeRange
 from exporter.aircall import endpoints
 from exporter.aircall.decoding import InvalidResponseError
@@ -13,6 +13,8 @@ from exporter.aircall.errors import ApiError, NotFoundError
 from exporter.aircall.models import CallWithDetails, Page
 from exporter.aircall.server_clock import MIN_CONFIRMATIONS, ServerClock
 from exporter.polling import call_selection
+from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS, CallBatch
+from exporter.polling.next_poll import CallsToFetch
 from exporter.polling.partial_fetch import fetch_each, fetch_window, undecodable
 
 MAX_FAILURES = 40

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
 
-from exporter.account.call_store import MAX_REQUESTS_PER_PASS, POLL_OVERLAP_S, upper_bound
+from exporter.account.call_store import upper_bound
 from exporter.account.coverage import RECHECK_AGES_S
 from exporter.aircall.endpoints import PER_PAGE
+from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS
+from exporter.polling.next_poll import POLL_OVERLAP_S
 
 
 @dataclass(frozen=True)

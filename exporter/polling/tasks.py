@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterator, Set
 from typing import Any
 
 from exporter.account.account import Account
-from exporter.account.call_store import CallBatch
 from exporter.aircall.endpoints import ApiTask
 from exporter.aircall.server_clock import ServerClock
 from exporter.polling import assignments, call_fetchers, call_selection, fetchers
+from exporter.polling.ended_calls import CallBatch
 from exporter.polling.intervals import IntervalController
 from exporter.polling.list_fetch import first_page
 from exporter.polling.on_demand import OnDemandRequest, run_on_demand
