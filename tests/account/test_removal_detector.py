@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
-from exporter.polling.poller import INCOMPLETE_LIST_INTERVAL_S
+from exporter.polling.fetch_results import INCOMPLETE_LIST_INTERVAL_S
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount

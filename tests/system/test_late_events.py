@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from exporter.account import archiving
 from exporter.account.records import Checkpoint, LoadedState
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
@@ -213,17 +214,17 @@ def test_events_in_any_order_after_a_restart_save_no_older_version(
     life: list[Moment], data: st.DataObject
 ) -> None:
     account, processor = company()
-    account.begin_again()
-    account.restore(LoadedState(progress=Checkpoint(((END - 9000, END),), END - 9000)))
-    account.take_batch()
+    archiving.begin_again(account)
+    archiving.restore(account, LoadedState(progress=Checkpoint(((END - 9000, END),), END - 9000)))
+    archiving.take_batch(account)
     for moment in data.draw(st.permutations([*life, *life])):
         details = CallDetails((Tag("VIP"),) * data.draw(st.integers(0, 1)))
         processor.apply(replace_details(moment.event, details), END)
-        assert not account.take_batch().records
+        assert not archiving.take_batch(account).records
     assert account.ledger.reported_calls.keys() <= {1}
     newest = replace(life[-1].call, as_of=END + 10.0)
     account.apply_call(newest, CallDetails(), END + 10.0)
-    assert account.take_batch().records[1].call == newest
+    assert archiving.take_batch(account).records[1].call == newest
     assert not account.ledger.reported_calls
 
 
@@ -231,15 +232,15 @@ def test_late_event_about_a_call_to_be_counted_again_saves_no_older_version() ->
     account, processor = company()
     call = Call(7, "inbound", "done", END - 90, ended_at=END - 60, number=Ref(1))
     account.apply_call(replace(call, as_of=END - 10.0), CallDetails((Tag("VIP"),)), END - 10.0)
-    batch = account.take_batch()
+    batch = archiving.take_batch(account)
     assert 7 in batch.records
-    account.batch_rejected(batch)
+    archiving.batch_rejected(account, batch)
     assert 7 in account.calls.recount_ids
     assert (
         processor.apply(Event("call.ended", END - 60, CallWithDetails(call, CallDetails())), END)
         == "out_of_order"
     )
-    assert 7 not in account.take_batch().records
+    assert 7 not in archiving.take_batch(account).records
 
 
 def replace_details(event: Event, details: CallDetails) -> Event:
