@@ -3,5 +3,4 @@
 from collections.abc import Callable
 
 CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
-
 WriteFile = Callable[[str], str]

@@ -13,7 +13,6 @@ from exporter.aircall.errors import ApiError
 from tests.support.authority import Authority
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"calls": []}'
-
 SECRETS = ("the-id", "the-token", "proxy-user", "proxy-password", "per_page", "order=")
 
 

@@ -9,7 +9,6 @@ from harness.scrape import Scrape
 from tests.support.request_log import at_path
 
 LISTS = ("/v1/teams", "/v1/numbers", "/v2/users", "/v1/users/availabilities")
-
 INFO = (
     "aircall_user_info",
     "aircall_user_team_info",
