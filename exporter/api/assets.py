@@ -38,9 +38,9 @@ class Assets:
         """Redirect to a recording or voicemail, or return an error."""
         call_id, asset = request.path_params["id"], request.path_params["asset"]
         if asset not in ASSETS:
-            return problem(404, f"found {truncate(asset)}, wanted {' or '.join(ASSETS)}")
+            return problem(404, f"found {truncate(asset)}, expected {' or '.join(ASSETS)}")
         if not _ID.fullmatch(call_id):
-            return problem(404, f"found {truncate(call_id)}, wanted a call's id")
+            return problem(404, f"found {truncate(call_id)}, expected a call's id")
         return await self._redirect(asset, int(call_id))
 
     async def _redirect(self, asset: str, call_id: int) -> Response:

@@ -254,7 +254,7 @@ def _require_utf8(connection: Any, _: object) -> None:
         name = connection.info.dbname
         connection.close()
         raise ArchiveError(
-            f"the database {name}: found the encoding {found}, wanted UTF8; create it by"
+            f"the database {name}: found the encoding {found}, expected UTF8; create it by"
             f" createdb --encoding=UTF8 --template=template0 {name}"
         )
 

@@ -70,14 +70,14 @@ def require_empty(connection: Connection, found: Iterable[Table]) -> None:
     """
     others = [table for table in found if table is not schema.forgotten]
     if others and (len(others) < len(_TABLES) - 1 or any(_has_rows(connection, each) for each in others)):
-        raise _partly_lost(f"found {_listed(others)} without a version in state, wanted it or no table")
+        raise _partly_lost(f"found {_listed(others)} without a version in state, expected it or no table")
 
 
 def missing_details(found: Iterable[Table]) -> list[Table]:
     """Return the missing tables that may be created again. Raises ArchiveError if another one is missing."""
     missing = [table for table in _TABLES if table not in set(found)]
     if lost := [table for table in missing if table not in DETAILS]:
-        raise _partly_lost(f"found no table {_listed(lost)}, wanted all tables or none")
+        raise _partly_lost(f"found no table {_listed(lost)}, expected all tables or none")
     return missing
 
 
@@ -150,10 +150,10 @@ def _problem(connection: Connection, saved: _SavedLast) -> str:
     for key, value in saved.totals:
         found = connection.scalar(select(schema.totals.c.value).where(schema.totals.c.key == key))
         if found is None or found < value:
-            return f"found the total {key} to be {found or 'missing'}, wanted at least {value}"
+            return f"found the total {key} to be {found or 'missing'}, expected at least {value}"
     there = connection.scalars(select(schema.calls.c.id).where(schema.calls.c.id.in_(saved.call_ids)))
     lost = set(saved.call_ids).difference(there)
-    return f"found no call {min(lost)} in the table calls, wanted each call that was saved" if lost else ""
+    return f"found no call {min(lost)} in the table calls, expected each call that was saved" if lost else ""
 
 
 def _has_rows(connection: Connection, table: Table) -> bool:

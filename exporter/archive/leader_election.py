@@ -85,7 +85,7 @@ def _require_own_session(connection: Any) -> None:
     if connection.info.backend_pid != used:
         connection.close()
         raise ArchiveError(
-            "storage.url: found a connection pooler, wanted a direct connection to PostgreSQL for"
+            "storage.url: found a connection pooler, expected a direct connection to PostgreSQL for"
             " storage.standby, because the leader's lock belongs to a session; write the server's own address"
         )
 

@@ -98,7 +98,7 @@ def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
     try:
         return parse_time(text, now, zone, last=flag == "--to")
     except ValueError as error:
-        raise UsageError(f"{flag}: found {truncate(text)}, wanted {error}") from None
+        raise UsageError(f"{flag}: found {truncate(text)}, expected {error}") from None
 
 
 def requested_range(since: int, until: int, reach: Duration, now: float) -> TimeRange:

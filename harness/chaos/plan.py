@@ -62,11 +62,11 @@ def differing_calls(
         if found is None:
             yield Difference(f"call {id_} is missing in the archive", (call,))
             continue
-        wanted, is_so = dict(zip(COLUMNS, planned, strict=True)), dict(zip(COLUMNS, found, strict=True))
-        wanted |= _free(call, first, is_so, callers)
-        wrong = [name for name in COLUMNS if wanted[name] != is_so[name]]
+        expected, is_so = dict(zip(COLUMNS, planned, strict=True)), dict(zip(COLUMNS, found, strict=True))
+        expected |= _free(call, first, is_so, callers)
+        wrong = [name for name in COLUMNS if expected[name] != is_so[name]]
         if wrong:
-            words = ", ".join(f"{name} is {is_so[name]!r}, expected {wanted[name]!r}" for name in wrong)
+            words = ", ".join(f"{name} is {is_so[name]!r}, expected {expected[name]!r}" for name in wrong)
             yield Difference(f"call {id_}: {words}", (call,))
     for id_ in kept.keys() - account.calls.keys():
         yield Difference(f"call {id_} is in the archive, and not in the account")

@@ -58,7 +58,7 @@ steps = st.lists(st.tuples(st.booleans(), spans, st.floats(0, 5000)), max_size=2
 
 @given(steps, spans)
 def test_open_ranges_after_any_steps_exclude_failing_ranges_until_a_retry(
-    steps: list[tuple[bool, TimeRange, float]], wanted: TimeRange
+    steps: list[tuple[bool, TimeRange, float]], whole: TimeRange
 ) -> None:
     aside, now, failing = SetAside(), NOW, set[int]()
     for failed, span, pause in steps:
@@ -69,6 +69,6 @@ def test_open_ranges_after_any_steps_exclude_failing_ranges_until_a_retry(
         else:
             aside.range_worked(span)
             failing -= seconds((span,))
-    assert seconds(aside.without_ranges([wanted])) == seconds((wanted,)) - failing
-    assert seconds(aside.open_ranges([wanted], now)) >= seconds((wanted,)) - failing
-    assert seconds(aside.open_ranges([wanted], now + MAX_RETRY_S)) == seconds((wanted,)) | failing
+    assert seconds(aside.without_ranges([whole])) == seconds((whole,)) - failing
+    assert seconds(aside.open_ranges([whole], now)) >= seconds((whole,)) - failing
+    assert seconds(aside.open_ranges([whole], now + MAX_RETRY_S)) == seconds((whole,)) | failing

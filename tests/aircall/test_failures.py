@@ -112,8 +112,8 @@ def test_error_invalid_host_name_names_it(monkeypatch: pytest.MonkeyPatch, name:
     problem = f"name of the proxy {name}:3128 is not valid"
     if not name.isascii():
         problem = "proxy's address holds a character outside ASCII"
-    wanted = "wanted one such as http://proxy.example:3128 in ALL_PROXY"
-    assert failure("https://aircall.invalid") == f"the {problem}, {wanted}"
+    expected = "expected one such as http://proxy.example:3128 in ALL_PROXY"
+    assert failure("https://aircall.invalid") == f"the {problem}, {expected}"
 
 
 def test_error_timeout_names_host_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

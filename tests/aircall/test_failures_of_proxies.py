@@ -69,7 +69,7 @@ def test_error_invalid_proxy_address_names_it_and_an_example(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     message = failure("https://aircall.invalid")
-    assert re.match(r"the proxy's address \(.+\) is not valid, wanted one such as http://proxy", message)
+    assert re.match(r"the proxy's address \(.+\) is not valid, expected one such as http://proxy", message)
 
 
 ODD_PROXIES = {
@@ -101,7 +101,7 @@ def test_error_proxy_address_with_quotes_or_spaces_names_them_and_the_variable(
 ) -> None:
     monkeypatch.setenv(variable, proxy)
     assert failure("https://aircall.invalid") == (
-        f"the proxy{problem}, wanted one such as http://proxy.example:3128 in {variable}"
+        f"the proxy{problem}, expected one such as http://proxy.example:3128 in {variable}"
     )
 
 

@@ -53,11 +53,11 @@ def test_asset_that_does_not_exist_returns_404_with_the_reason(exporter: Running
     for call_id, asset, problem in (
         (call.id, "voicemail", f"call {call.id} has no voicemail"),
         (10**18 - 1, "recording", f"call {10**18 - 1} has no recording"),
-        (2**63, "recording", f'found "{2**63}", wanted a call\'s id'),
-        (2**80, "recording", f'found "{2**80}", wanted a call\'s id'),
-        (10**3000, "recording", f"found \"1{'0' * 55}..., wanted a call's id"),
-        ("%E2%91%A0", "recording", 'found "①", wanted a call\'s id'),
-        (call.id, "notes", 'found "notes", wanted recording or voicemail'),
+        (2**63, "recording", f'found "{2**63}", expected a call\'s id'),
+        (2**80, "recording", f'found "{2**80}", expected a call\'s id'),
+        (10**3000, "recording", f"found \"1{'0' * 55}..., expected a call's id"),
+        ("%E2%91%A0", "recording", 'found "①", expected a call\'s id'),
+        (call.id, "notes", 'found "notes", expected recording or voicemail'),
     ):
         answer = listen(exporter, call_id, asset)
         assert (answer.status_code, answer.json()) == (404, {"error": problem})

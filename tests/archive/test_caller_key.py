@@ -46,7 +46,7 @@ def test_caller_key_file_is_created_once_and_readable_by_its_owner_only(
             "found another key than",
         ),
         (lambda path: path.write_text(path.read_text()[:40]), "found another key than"),
-        (lambda path: path.write_text("short"), "holds 5 characters, wanted at least 32"),
+        (lambda path: path.write_text("short"), "holds 5 characters, expected at least 32"),
     ],
 )
 def test_archive_with_another_key_is_rejected_and_unchanged(
@@ -96,7 +96,10 @@ def test_caller_key_file_of_the_configuration_is_not_created(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("content", "error"),
-    [(None, "which cannot be read: No such file"), ("short", "which holds 5 characters, wanted at least 32")],
+    [
+        (None, "which cannot be read: No such file"),
+        ("short", "which holds 5 characters, expected at least 32"),
+    ],
 )
 def test_load_storage_with_an_invalid_key_file_is_rejected(
     tmp_path: Path, content: str | None, error: str

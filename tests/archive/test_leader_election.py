@@ -82,7 +82,7 @@ def test_exclusive_archive_behind_a_connection_pooler_takes_no_lock_and_says_so(
     tcp_proxy.pools = True
     archive = Archive(through(tcp_proxy, url), exclusive=True)
     with pytest.raises(
-        ArchiveError, match=r"storage\.url: found a connection pooler, wanted a direct connect"
+        ArchiveError, match=r"storage\.url: found a connection pooler, expected a direct connect"
     ):
         archive.load()
     assert archive.leader_state() is LeaderState.NEVER_HELD

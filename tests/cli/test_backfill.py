@@ -150,7 +150,7 @@ def test_backfill_with_a_rejected_credential_fails(tmp_path: Path, aircall: Simu
     [
         (["--from=1d", "--to=2d"], "--from: found a time that is not before --to"),
         (["--from=300d"], "--from: found a time longer ago than 180d, as storage.retention keeps calls"),
-        (["--from=soon"], '--from: found "soon", wanted a time such as'),
+        (["--from=soon"], '--from: found "soon", expected a time such as'),
     ],
 )
 def test_backfill_with_an_invalid_time_is_rejected(

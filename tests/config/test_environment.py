@@ -58,7 +58,7 @@ def test_load_odd_credential_from_the_environment_names_the_variable(
 ) -> None:
     with pytest.raises(ConfigError) as rejected:
         load(None, CREDENTIAL | {name: value})
-    assert str(rejected.value) == f"environment: {name}: {problem}, wanted the key as Aircall shows it"
+    assert str(rejected.value) == f"environment: {name}: {problem}, expected the key as Aircall shows it"
 
 
 @pytest.mark.parametrize(("value", "problem"), INVALID_CREDENTIALS.items())
@@ -86,18 +86,18 @@ def test_load_odd_credential_from_a_file_names_the_file_and_its_key(
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("AIRCALL_BASE_URL", "ftp://x", 'found "ftp://x", wanted an address such as'),
-        ("AIRCALL_BASE_URL", '"https://api.aircall.io"', "wanted an address without quotes"),
-        ("AIRCALL_BASE_URL", "https://api.aircall.io\n", "wanted an address such as"),
-        ("AIRCALL_BASE_URL", "https://api .aircall.io", "wanted an address such as"),
+        ("AIRCALL_BASE_URL", "ftp://x", 'found "ftp://x", expected an address such as'),
+        ("AIRCALL_BASE_URL", '"https://api.aircall.io"', "expected an address without quotes"),
+        ("AIRCALL_BASE_URL", "https://api.aircall.io\n", "expected an address such as"),
+        ("AIRCALL_BASE_URL", "https://api .aircall.io", "expected an address such as"),
         (
             "AIRCALL_BASE_URL",
             "https://a:token@api.aircall.io",
-            "found an address, wanted an address without a",
+            "found an address, expected an address without a",
         ),
         ("AIRCALL_WEBHOOK_TOKEN", "a b c", "are more than two tokens"),
-        ("AIRCALL_WEBHOOK_TOKEN", "'token'", "has quotes around it, wanted the token as Aircall gave it"),
-        ("AIRCALL_API_ID", "id:token", "holds a colon, wanted the API ID without the token"),
+        ("AIRCALL_WEBHOOK_TOKEN", "'token'", "has quotes around it, expected the token as Aircall gave it"),
+        ("AIRCALL_API_ID", "id:token", "holds a colon, expected the API ID without the token"),
         ("AIRCALL_STORAGE_URL", "'sqlite:////tmp/a'", "has quotes around it"),
     ],
 )
@@ -157,5 +157,5 @@ def test_load_file_of_the_environment_that_is_blank_is_refused_and_named(
     with pytest.raises(ConfigError) as rejected:
         load(None, environ | {f"{name}_FILE": str(secret)})
     assert str(rejected.value) == (
-        f"environment: {name}_FILE: found {secret}, which is empty, wanted the secret in it"
+        f"environment: {name}_FILE: found {secret}, which is empty, expected the secret in it"
     )

@@ -104,7 +104,7 @@ def test_reload_without_a_guarded_key_is_rejected_and_says_what_to_write(key: st
         path.write_text(yaml.safe_dump(rest))
         with pytest.raises(ConfigError) as rejected:
             file.reread()
-        assert str(rejected.value).startswith(f"{path}: {key}: is missing, wanted ")
+        assert str(rejected.value).startswith(f"{path}: {key}: is missing, expected ")
         assert f"; write {name}: " in str(rejected.value)
         assert file.settings == before
     written = str(default) if isinstance(default, float) and key.endswith("retention") else default
@@ -198,7 +198,7 @@ def test_reload_of_a_value_that_may_be_cut_off_is_rejected(before: str, after: s
     path.write_text(before)
     file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
     path.write_text(after)
-    with pytest.raises(ConfigError, match="wanted a line break at its end"):
+    with pytest.raises(ConfigError, match="expected a line break at its end"):
         file.reread()
     path.write_text(f"{after}\n")
     assert file.reread() == load(str(path), SIMULATED_CREDENTIAL)

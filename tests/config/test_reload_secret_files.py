@@ -56,8 +56,8 @@ def test_reload_of_a_secret_file_that_is_cut_off_at_any_byte_is_rejected(name: s
                 file.reread()
             assert str(rejected.value).startswith(f"{'environment: ' if name.isupper() else secret.parent}")
             assert f"{name}: found {secret}, which " in str(rejected.value)
-            assert ", wanted " in str(rejected.value)
-            assert whole[:4] not in str(rejected.value).partition("wanted")[0].replace(str(secret), "")
+            assert ", expected " in str(rejected.value)
+            assert whole[:4] not in str(rejected.value).partition("expected")[0].replace(str(secret), "")
             assert file.settings == settings
     secret.write_text(f"{after}\n")
     assert file.reread() != settings
@@ -97,5 +97,5 @@ def test_start_with_a_short_token_in_a_file_is_rejected(name: str, tmp_path: Pat
     secret.write_text("0123456\n")
     with pytest.raises(ConfigError) as rejected:
         with_secret_file(name, secret)
-    expected = f"{name}: found {secret}, which holds a token of 7 characters, wanted at least 8;"
+    expected = f"{name}: found {secret}, which holds a token of 7 characters, expected at least 8;"
     assert f"{expected} write the whole token to the file" in str(rejected.value)

@@ -24,7 +24,7 @@ def test_load_storage_url_from_a_file_that_is_wrong_names_the_variable(tmp_path:
     [
         (
             "nonsense",
-            "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall",
+            "is no address of a database, expected one such as postgresql+psycopg://user@host/aircall",
         ),
         ("postgresql+psycopg://u:secret@h:port/d", "is no address of a database"),
         ("postgresql+nothing://u:secret@h/d", "is no address of a database"),
@@ -34,12 +34,12 @@ def test_load_storage_url_from_a_file_that_is_wrong_names_the_variable(tmp_path:
         ),
         (
             "postgresql://u:secret@h/d",
-            "found the driver postgresql, which is not supported, wanted postgresql+",
+            "found the driver postgresql, which is not supported, expected postgresql+",
         ),
         ("postgresql+psycopg_async://u:secret@h/d", "found the driver postgresql+psycopg_async, which"),
         ("postgresql+asyncpg://u:secret@h/d", "found the driver postgresql+asyncpg, which is not supported"),
         ("sqlite+aiosqlite:////tmp/secret", "found the driver sqlite+aiosqlite, which is not supported"),
-        ("postgres://u:secret@h/d", "is of a kind that is not supported, wanted postgresql+psycopg://"),
+        ("postgres://u:secret@h/d", "is of a kind that is not supported, expected postgresql+psycopg://"),
         ("mysql://u:secret@h/d", "is of a kind that is not supported"),
     ],
 )

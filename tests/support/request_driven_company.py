@@ -80,11 +80,11 @@ class Company:
 
     def until_polled(self, exporter: Process, times: int = 1) -> Scrape:
         """Wait until the calls have been polled this many times more. Returns a scrape after that."""
-        wanted = _polls(Scrape.at(exporter.url)) + times
+        expected = _polls(Scrape.at(exporter.url)) + times
 
         def polled() -> Scrape | None:
             scrape = Scrape.at(exporter.url)
-            return scrape if _polls(scrape) >= wanted else None
+            return scrape if _polls(scrape) >= expected else None
 
         return eventually(polled)
 

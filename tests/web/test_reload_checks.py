@@ -141,7 +141,7 @@ def test_every_prefix_of_a_new_header_value_is_rejected(authority: Authority) ->
         for size in range(len(new)):
             written(authority.directory, new[:size])
             assert web.config == before, new[:size]
-    assert "may be cut off, wanted a line break at its end" in logs[-1]["problem"]
+    assert "may be cut off, expected a line break at its end" in logs[-1]["problem"]
     written(authority.directory, new)
     assert web.config.headers == {"Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'"}
 
@@ -229,7 +229,7 @@ def test_reload_that_weakens_tls_is_rejected(authority: Authority, change: dict[
         written(authority.directory, {"tls_server_config": tls | change})
         assert web.context is web.context is before
     (line,) = logs
-    assert f"tls_server_config.{key}: found {change[key]}, wanted {tls[key]} or stricter" in line["problem"]
+    assert f"tls_server_config.{key}: found {change[key]}, expected {tls[key]} or stricter" in line["problem"]
 
 
 def test_cut_client_ca_file_is_rejected(authority: Authority) -> None:
