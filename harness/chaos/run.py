@@ -121,12 +121,12 @@ class Chaos:
     def compare(self, scrape: Scrape) -> list[Difference]:
         """Compare the archive and the counters with the account."""
         with self.account.lock:
-            kept = ledger.kept(database.rows(self.archive.url))
+            archived = ledger.archived_calls(database.rows(self.archive.url))
             callers = {"hidden", LAST["caller"]}
             counts = ledger.counted(scrape)
             return [
-                *plan.differing_calls(self.account, self.first, kept, callers),
-                *plan.differing_counters(self.account, self.first, kept, counts),
+                *plan.differing_calls(self.account, self.first, archived, callers),
+                *plan.differing_counters(self.account, self.first, archived, counts),
             ]
 
     def compare_once_read(self) -> list[Difference]:

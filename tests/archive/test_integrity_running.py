@@ -15,7 +15,7 @@ from tests.support.lost_archives import (
     REPLACED,
     assert_nothing_is_lost,
     back_up,
-    is_said,
+    is_logged,
     restore_by_rename,
 )
 from tests.support.lost_tables import Lose, delete, drop
@@ -43,7 +43,7 @@ def test_running_exporter_recovers_lost_details_and_loses_no_call(
         assert before.get("call_tags") != set()
         lose(database, lost)
         live_while_counters_never_fall(world, 60)
-        assert is_said(logged, REPLACED)
+        assert is_logged(logged, REPLACED)
         assert_nothing_is_lost(world, database)
         for table, found in before.items():
             assert {tuple(row) for row in rows(database, table)} >= found

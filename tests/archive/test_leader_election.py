@@ -23,7 +23,7 @@ from exporter.runtime.service import Service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.postgres import Postgres, end_sessions
 from harness.process import Process
 from harness.scrape import Scrape
@@ -123,9 +123,9 @@ def test_single_exporter_whose_connection_is_reset_goes_on_and_loses_nothing(
 
 
 def assert_nothing_is_lost(company: Company, exporter: Process) -> None:
-    company.read_whole(exporter)
+    company.fetch_all(exporter)
     eventually(lambda: counted(Scrape.at(exporter.url)) == to_be_counted(company.account))
-    assert kept(company.rows()) == plan(company.account)
+    assert archived_calls(company.rows()) == expected_calls(company.account)
 
 
 def test_leader_whose_poller_hangs_exits_and_is_replaced(impatient_pair: Pair) -> None:

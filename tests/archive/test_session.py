@@ -22,7 +22,7 @@ from tests.support.lost_archives import (
     REPLACED,
     assert_nothing_is_lost,
     back_up,
-    is_said,
+    is_logged,
     polled_file,
     restore_by_rename,
 )
@@ -100,7 +100,7 @@ def test_sqlite_file_lost_while_running_is_reported_and_begun_again(
         world.live(600)
         lose(file)
         world.live(40)
-        assert is_said(logged, REPLACED) or is_said(
+        assert is_logged(logged, REPLACED) or is_logged(
             logged, "archive unavailable; counters paused, live metrics unaffected"
         )
         assert world.scrape().value("aircall_up") == 1
@@ -158,7 +158,7 @@ def test_sqlite_file_restored_while_running_loses_and_doubles_nothing(
         world.live(1500)
         restore(file)
         world.live(60)
-        assert is_said(logged, REPLACED)
+        assert is_logged(logged, REPLACED)
         assert_nothing_is_lost(world, f"sqlite:///{file}")
 
 

@@ -11,7 +11,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres
 from harness.simulated_time import polled
 from tests.support.archive_counters import assert_counters_are_those_of_the_archive
-from tests.support.lost_archives import RARELY, REPLACED, assert_nothing_is_lost, execute, is_said
+from tests.support.lost_archives import RARELY, REPLACED, assert_nothing_is_lost, execute, is_logged
 
 
 def recreate_database(server: Postgres, database: str) -> None:
@@ -41,7 +41,7 @@ def test_postgresql_database_recreated_while_running_is_begun_again(
         world.live(600)
         lose(postgres_server, database)
         world.live(60)
-        assert is_said(logged, REPLACED)
+        assert is_logged(logged, REPLACED)
         assert_counters_are_those_of_the_archive(world, database)
 
 
@@ -64,7 +64,7 @@ def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
         drop = f'DROP DATABASE "{name}" WITH (FORCE)'
         execute(admin, drop, f'ALTER DATABASE "{name}copy" RENAME TO "{name}"')
         world.live(60)
-        assert is_said(logged, REPLACED)
+        assert is_logged(logged, REPLACED)
         assert_nothing_is_lost(world, database)
 
 

@@ -166,7 +166,7 @@ def test_forget_with_a_running_exporter_covers_later_calls_and_keeps_counters(
         ring()
     with company.aircall, company.exporter() as exporter:
         ring()
-        scrape = company.read_whole(exporter)
+        scrape = company.fetch_all(exporter)
     archived = {row.id: row for row in company.rows()}
     assert {archived[id_].caller for id_ in ids} == {"forgotten"}
     assert [row for row in archived.values() if row.caller == "forgotten" and row.id not in ids] == []

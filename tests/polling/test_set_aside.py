@@ -15,7 +15,7 @@ from exporter.simulator.faults import Exchange, Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.calls import missed_call
-from tests.support.request_log import ERRORS, asked, at_path, crowd, page_with
+from tests.support.request_log import ERRORS, at_path, miss_calls, page_with, request_times
 
 HOUR = 3600
 
@@ -30,7 +30,7 @@ def test_poll_waiting_call_fails_succeeds_and_asks_ever_more_rarely(
     stuck = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
     path = f"/v1/calls/{stuck.id}"
     world.aircall.faults.append(Fault(at_path(path), ERRORS[error]))
-    world.time.now = crowd(account, world.time.now + 1)
+    world.time.now = miss_calls(account, world.time.now + 1)
     begun = world.time.now
     for _ in range(7):
         world.live(60)
@@ -40,7 +40,7 @@ def test_poll_waiting_call_fails_succeeds_and_asks_ever_more_rarely(
         assert scrape.value("aircall_api_credential_rejected") == 0
         assert str(stuck.id) in scrape.labels("aircall_queue_call_wait_seconds", "call_id")
     assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 1
-    times = asked(world, path, begun)
+    times = request_times(world, path, begun)
     assert 4 <= len(times) <= 6
     waits = [later - earlier for earlier, later in pairwise(times)]
     assert waits[-1] > 1.5 * waits[-2] >= 90
@@ -61,7 +61,7 @@ def test_ended_calls_one_call_fails_finds_the_end_of_the_others(
     for user in users:
         call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
         account.answer(call.id, user, at=world.time.now + 2)
-        world.time.now = crowd(account, world.time.now + 3)
+        world.time.now = miss_calls(account, world.time.now + 3)
         calls.append(call)
     world.live(60)
     bad = at_path(f"/v1/calls/{calls[worst].id}")
@@ -86,7 +86,7 @@ def test_ended_calls_list_links_back_are_fetched_by_id(world: Polled, account: S
     calls = [account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now) for _ in users]
     for call, user in zip(calls, users, strict=True):
         account.answer(call.id, user, at=world.time.now + 2)
-    world.time.now = crowd(account, world.time.now + 3)
+    world.time.now = miss_calls(account, world.time.now + 3)
     world.live(60)
 
     def link_back(content: Any) -> None:
@@ -109,11 +109,11 @@ def test_poll_waiting_call_is_unreadable_is_set_aside(
     stuck = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
     answer = faults.answer(200, b'{"call":%s}' % call.encode())
     world.aircall.faults.append(Fault(at_path(f"/v1/calls/{stuck.id}"), answer))
-    world.time.now = crowd(account, world.time.now + 1)
+    world.time.now = miss_calls(account, world.time.now + 1)
     world.live(120)
     scrape = world.scrape()
     assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 1
-    read = len(asked(world, f"/v1/calls/{stuck.id}"))
+    read = len(request_times(world, f"/v1/calls/{stuck.id}"))
     assert scrape.number("aircall_malformed_objects_total", kind="call") == read <= 4
 
 
@@ -167,7 +167,7 @@ def test_poll_of_calls_second_page_fails_keeps_the_board_fresh(error: str) -> No
         world.live_until_complete()
         world.aircall.faults.append(Fault(at_path("/v1/calls"), faults.from_page(2, respond)))
         for _ in range(5):
-            world.time.now = crowd(account, world.time.now, 130)
+            world.time.now = miss_calls(account, world.time.now, 130)
             world.live(30)
             scrape = world.scrape()
             assert scrape.value("aircall_up") == 1
@@ -204,7 +204,7 @@ def test_poll_calls_hang_delay_others_ever_more_rarely(world: Polled, account: S
         return await faults.close_connection(exchange)
 
     world.aircall.faults.append(Fault(at_path(*paths), hang))
-    world.time.now = crowd(account, world.time.now + 3)
+    world.time.now = miss_calls(account, world.time.now + 3)
     world.live(300)
     begun, ages = world.time.now, []
     while world.time.now < begun + 600:
@@ -219,7 +219,7 @@ def test_poll_calls_hang_delay_others_ever_more_rarely(world: Polled, account: S
 def test_poll_outage_of_the_api_sets_nothing_aside(world: Polled, account: SimulatedAccount) -> None:
     number = next(iter(account.numbers))
     call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
-    world.time.now = crowd(account, world.time.now + 1)
+    world.time.now = miss_calls(account, world.time.now + 1)
     world.live(30)
     world.aircall.faults.append(Fault(lambda _: True, ERRORS["500"]))
     world.live(900)

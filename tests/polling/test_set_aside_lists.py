@@ -18,7 +18,7 @@ from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.request_log import ERRORS, asked, at_path
+from tests.support.request_log import ERRORS, at_path, request_times
 
 RARELY = Refresh(calls=Duration(120), availabilities=Duration(120), substatuses=Duration(1200))
 
@@ -48,7 +48,7 @@ def test_assignments_one_object_fails_are_known_from_the_others(error: str, by_u
         assert {dict(labels)["user_id"] for labels, count in missed.items() if count} >= others
         assert scrape.sum("aircall_team_calls_total", outcome="missed") > 0
         assert scrape.number("aircall_polls_total", dataset="assignments", result="success") >= 1
-        assert len(asked(world, path)) <= 8
+        assert len(request_times(world, path)) <= 8
         world.aircall.faults.clear()
         world.live(400)
         scrape = world.scrape()
@@ -152,7 +152,7 @@ def test_list_every_page_fails_costs_one_request_a_fetch(path: str) -> None:
         world.live(300)
         dataset = path.rpartition("/")[2]
         errors = world.scrape().number("aircall_polls_total", dataset=dataset, result="error")
-        assert 1 < errors == len(asked(world, path, begun))
+        assert 1 < errors == len(request_times(world, path, begun))
 
 
 @pytest.mark.parametrize("failures", [1, 2, 4])
