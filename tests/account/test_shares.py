@@ -103,7 +103,7 @@ class Company:
         """Count a declined call, as an event does. Such counters begin at 0 at each start."""
         key = "declined", str(user)
         self.declined[key] = self.account.event_stats.totals[key] = self.declined.get(key, 0) + 1
-        self.account._changes.totals |= self.account.ledger.count({key: self.declined[key]})
+        self.account.changes.totals |= self.account.ledger.count({key: self.declined[key]})
 
     def limit(self, limit: int) -> None:
         self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
