@@ -25,9 +25,8 @@ from exporter.account.set_aside import SetAside
 from exporter.account.teams import unknown_names
 from exporter.account.unended import as_open
 from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
-from exporter.aircall.call_times import TIMES
+from exporter.aircall.call_times import API_HISTORY_S, TIMES
 from exporter.aircall.decoding import InvalidResponseError
-from exporter.aircall.endpoints import API_HISTORY_S
 from exporter.aircall.limits import MAX_CALLS, Words
 from exporter.aircall.models import KINDS, Call, CallDetails, CallWithDetails, Page
 from exporter.config.settings import Settings

@@ -20,8 +20,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import subtract
 from exporter.account.records import TimeRange
+from exporter.aircall.call_times import API_HISTORY_S
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.aircall.endpoints import API_HISTORY_S
 from exporter.aircall.errors import CREDENTIAL_REJECTED
 from exporter.archive.open_archive import opened
 from exporter.archive.parsing import parse_time

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from exporter.addresses import is_host, is_loopback, web_address
-from exporter.aircall.endpoints import API_HISTORY_S
+from exporter.aircall.call_times import API_HISTORY_S
 from exporter.config.yaml_file import Origin
 from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration
