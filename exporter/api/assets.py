@@ -51,12 +51,12 @@ class Assets:
         link = getattr(found.details, asset) if found else None
         if link is None:
             return problem(404, f"call {call_id} has no {asset}")
-        if not leads_to_the_web(link):
+        if not is_web_address(link):
             return problem(502, f"Aircall's link to the {asset} is none that a browser could follow")
         return RedirectResponse(link, 302, _HEADERS)
 
 
-def leads_to_the_web(link: str) -> bool:
+def is_web_address(link: str) -> bool:
     """Return whether a link is http or https with a host, so that it cannot run code in the browser."""
     try:
         parts = urlsplit(link)

@@ -111,7 +111,7 @@ def _retry(connection: Any) -> bool:
     return True
 
 
-def sign_of_life(connection: Connection) -> object:
+def leader_activity(connection: Connection) -> object:
     """Return a value that changes every few seconds while the leader works, and if another session leads."""
     heartbeats = (
         sorted(connection.scalars(_HEARTBEATS)) if inspect(connection).has_table(notes.name) else None

@@ -40,7 +40,7 @@ def wait_for_server_time(account: Account, clock: ServerClock, now: float) -> Ap
             answer = yield from fetch(endpoints.no_calls())
         now = answer.at
         account.new_starts.update(read.call.started_at for read in answer.value.items)
-    clock.looked()
+    clock.newest_call_fetched()
     return now
 
 
@@ -134,7 +134,7 @@ def fetch_backfill(account: Account, now: float) -> ApiTask[None]:
         yield from fetch_call(account, call_id)
         ledger.was_read(call_id, now)
 
-    from_events = account.aside.askable("call", ledger.reported_calls, now)[:MAX_REQUESTS_PER_PASS]
+    from_events = account.aside.requestable("call", ledger.reported_calls, now)[:MAX_REQUESTS_PER_PASS]
     yield from fetch_each(account.aside, "call", from_events, now, fetch_one)
     span = call_selection.next_backfill(account, now)
     if span is not None:

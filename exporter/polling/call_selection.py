@@ -78,7 +78,7 @@ def backfill_remaining_s(account: Account) -> int:
 
 def has_unfinished_calls_due(account: Account, now: float) -> bool:
     """Return whether any unfinished call of an earlier run may be requested `now` (our clock)."""
-    return bool(account.aside.askable("call", account.ledger.unfinished_ids, now))
+    return bool(account.aside.requestable("call", account.ledger.unfinished_ids, now))
 
 
 def next_recheck(account: Account, server_now: float) -> tuple[int, TimeRange] | None:

@@ -28,7 +28,7 @@ from exporter.polling.task import DatasetTask
 ASIDE = "assignments set aside"
 """The task that fetches assignments again that could not be fetched."""
 
-LATE_EDITS, BACKFILL, MANUAL_BACKFILL = BACKGROUND = ("late edits", "past calls", "calls asked for")
+LATE_EDITS, BACKFILL, MANUAL_BACKFILL = BACKGROUND = ("late edits", "past calls", "requested calls")
 """Tasks for the archive, in their order: rechecks, the backfill, and ranges requested by the command. They
 use the budget that other tasks leave."""
 

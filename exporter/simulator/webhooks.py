@@ -63,12 +63,12 @@ class Webhooks:
 
     def add(self, webhook: SimulatedWebhook) -> SimulatedWebhook:
         """Register a webhook. The first one subscribes to the account's events."""
-        if self._tell not in self._account.listeners:
-            self._account.listeners.append(self._tell)
+        if self._notify not in self._account.listeners:
+            self._account.listeners.append(self._notify)
         self.hooks[webhook.id] = webhook
         return webhook
 
-    def _tell(self, happening: AccountEvent) -> None:
+    def _notify(self, happening: AccountEvent) -> None:
         for webhook in list(self.hooks.values()):
             if webhook.active and (not webhook.events or happening.event in webhook.events):
                 body = msgspec.json.encode(self._envelope(happening) | {"token": webhook.token})

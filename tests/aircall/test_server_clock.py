@@ -113,7 +113,7 @@ def test_ahead_clocks_differ_without_a_call_is_the_earlier_clock() -> None:
     for setting in (Setting(date=-DAY), Setting(machine=-DAY)):
         setting.receive(MIN_CONFIRMATIONS)
         assert setting.clock.in_doubt
-        setting.clock.looked()
+        setting.clock.newest_call_fetched()
         assert not setting.clock.in_doubt
         assert setting.error == pytest.approx(-DAY, abs=1)
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from exporter.api.assets import leads_to_the_web
+from exporter.api.assets import is_web_address
 from exporter.runtime import client_requests
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.models import SimulatedCall
@@ -100,5 +100,5 @@ def test_recording_without_the_api_enabled_returns_403(exporter: Running) -> Non
     "link", ["javascript:alert(1)", "data:text/html,x", "//host/x", "https://", "http://[", "https://a\r\nb"]
 )
 def test_leads_to_the_web_for_an_unsafe_link_is_false(link: str) -> None:
-    assert not leads_to_the_web(link)
-    assert leads_to_the_web("https://assets.aircall.io/calls/1/recording?Expires=1")
+    assert not is_web_address(link)
+    assert is_web_address("https://assets.aircall.io/calls/1/recording?Expires=1")

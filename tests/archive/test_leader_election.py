@@ -210,13 +210,13 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
         continues.set()
 
 
-def test_sign_of_life_after_a_takeover_differs(url: str) -> None:
+def test_leader_activity_after_a_takeover_differs(url: str) -> None:
     """The takeover itself is a sign of life, because loading the archive shows no other."""
     leader, observer = Archive(url, exclusive=True), Archive(url)
     leader.load()
     leader.heartbeat(1.0)
-    before = observer.sign_of_life()
-    assert observer.sign_of_life() == before
+    before = observer.leader_activity()
+    assert observer.leader_activity() == before
     leader.close()
     eventually(lambda: not holders(url))
     successor = Archive(url, exclusive=True)
@@ -224,7 +224,7 @@ def test_sign_of_life_after_a_takeover_differs(url: str) -> None:
     with pytest.raises(LostLeadershipError):
         successor.release_leadership()  # takes the lock, and changes nothing else
     assert holders(url)
-    assert observer.sign_of_life() != before
+    assert observer.leader_activity() != before
     successor.close()
     observer.close()
 
