@@ -138,9 +138,8 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
     """
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql(
-                "BEGIN IMMEDIATE"
-            )  # otherwise Python begins it at the first changed row
+            # otherwise Python begins it at the first changed row
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             seconds = {"lock": LOCK_SECONDS, "idle": IDLE_SECONDS}
             connection.execute(

@@ -10,10 +10,10 @@ from exporter.aircall import endpoints
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import ApiTask, fetch
 from exporter.aircall.errors import ApiError, NotFoundError
-from exporter.aircall.models import CallWithDetails, Page
+from exporter.aircall.models import Call, CallWithDetails, Page
 from exporter.aircall.server_clock import MIN_CONFIRMATIONS, ServerClock
 from exporter.polling import call_selection
-from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS, CallBatch
+from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS, batch_by_time
 from exporter.polling.next_poll import CallsToFetch
 from exporter.polling.partial_fetch import fetch_each, fetch_window, undecodable
 
@@ -96,9 +96,9 @@ def fetch_calls_by_id(account: Account, call_ids: Iterable[int], now: float) -> 
     yield from fetch_each(account.aside, "call", call_ids, now, lambda call_id: fetch_call(account, call_id))
 
 
-def fetch_ended(account: Account, batches: list[CallBatch], now: float) -> ApiTask[None]:
+def fetch_ended(account: Account, calls: Iterable[Call], now: float) -> ApiTask[None]:
     """Fetch active calls that may have ended. Calls that began close together share one request."""
-    for batch in batches:
+    for batch in batch_by_time(account.calls, calls):
         if len(batch.calls) > 1:
             with suppress(ApiError, InvalidResponseError):  # then each is requested by its id
                 yield from fetch_window(batch.since, batch.until, account.apply_call_page)

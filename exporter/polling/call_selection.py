@@ -8,7 +8,6 @@ from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S
 from exporter.account.records import TimeRange
 from exporter.aircall.models import Call
 from exporter.polling import ended_calls
-from exporter.polling.ended_calls import CallBatch
 from exporter.polling.next_poll import CallsToFetch, next_poll
 
 
@@ -52,11 +51,6 @@ def possibly_ended(account: Account, now: float, next_poll_in: float) -> Iterato
     """
     calls = ended_calls.possibly_ended(account.calls, now, partial(_has_hung_up, account))
     return ended_calls.outside_next_poll(account.calls, calls, next_poll_in)
-
-
-def ended_call_batches(account: Account, now: float, next_poll_in: float) -> list[CallBatch]:
-    """Return the same calls, grouped by the requests that fetch them."""
-    return ended_calls.batch_by_time(account.calls, possibly_ended(account, now, next_poll_in))
 
 
 def next_backfill(account: Account, now: float) -> TimeRange | None:

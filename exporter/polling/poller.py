@@ -96,8 +96,8 @@ class Poller:
     def refresh(self) -> bool:
         """Fetch users, teams, numbers and assignments again (the tutorial's "Clear Cache").
 
-        Calls while a fetch is pending, or within a minute, cause only one. Returns whether the snapshot has
-        changed already, which is always False.
+        Calls while a fetch is pending, or within a minute, cause only one. Returns False: the snapshot has
+        not changed yet.
         """
         self.tasks.request_early(*DIRECTORY, "assignments")
         return False

@@ -158,7 +158,7 @@ def parse_web_config(text: str, path: str) -> WebConfig:
     verifies = tls.client_auth_type != "NoClientCert"
     if verifies != bool(tls.client_ca_file):
         problem = "is missing, client certificates are checked against it" if verifies else "is set, but"
-        which = "" if verifies else " client_auth_type wants no client certificates"
+        which = "" if verifies else " client_auth_type expects no client certificates"
         raise ConfigError(path, "tls_server_config.client_ca_file", problem + which)
     if _VERSIONS[tls.min_version] > _VERSIONS[tls.max_version]:
         raise ConfigError(path, "tls_server_config.min_version", f"is above max_version ({tls.max_version})")
@@ -215,7 +215,7 @@ def _errors_for(key: str, file: str) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        unnamed = "it is no PEM file, or wants a password"
+        unnamed = "it is no PEM file, or needs a password"
         reason = _REASONS.get(error.reason, error.reason) if error.reason else unnamed
         raise TlsError(key, f"found {file}, which cannot be used: {reason}") from None
     except OSError as error:

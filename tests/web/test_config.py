@@ -23,8 +23,8 @@ CREDENTIAL = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"}
         ({"tls_server_config": TLS | {"cert_file": "ca.key"}}, "cert_file: found"),
         ({"tls_server_config": TLS | {"key_file": "no"}}, "no, which cannot be read: No such file"),
         ({"tls_server_config": TLS | {"key_file": "client.key"}}, "it does not belong to the certificate"),
-        ({"tls_server_config": TLS | {"key_file": "ca.pem"}}, "it is no PEM file, or wants a password"),
-        ({"tls_server_config": TLS | {"key_file": "locked.key"}}, "it is no PEM file, or wants a password"),
+        ({"tls_server_config": TLS | {"key_file": "ca.pem"}}, "it is no PEM file, or needs a password"),
+        ({"tls_server_config": TLS | {"key_file": "locked.key"}}, "it is no PEM file, or needs a password"),
         ({"tls_server_config": MUTUAL | {"client_ca_file": "ca.key"}}, "client_ca_file: found"),
         (
             {"tls_server_config": TLS | {"client_auth_type": "RequestClientCert"}},
