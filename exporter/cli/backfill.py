@@ -142,9 +142,8 @@ def _fetch(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") -
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
     poller = Poller(settings, client, registry, Clocks(clock), archive.save)
     poller.tasks.enabled = (MANUAL_BACKFILL, "teams")
-    poller.tasks[
-        "teams"
-    ].due = math.inf  # fetched only if a request fails, to see whether lists can be fetched
+    # fetched only if a request fails, to see whether lists can be fetched
+    poller.tasks["teams"].due = math.inf
     poller.restore(archive.load())
     poller.set_manual_backfill((span,))
     history, budget = poller.account.coverage, poller.budget
