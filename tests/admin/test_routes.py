@@ -161,7 +161,7 @@ def test_switch_that_aircall_rejects_returns_502_and_is_not_repeated(
     problem = f"Aircall cannot be asked now: /v2/users/{user.id}: answered 500"
     assert (refused.status_code, refused.json()) == (502, {"error": problem})
     (logged,) = [line for line in logs if line["event"] == "a user is not switched"]
-    assert (logged["who"], logged["expected"], logged["why"]) == (USER[0], "toggle", problem)
+    assert (logged["who"], logged["requested"], logged["why"]) == (USER[0], "toggle", problem)
     assert len(changes(desk)) == 1
     assert "aircall_up 1" in requests.get(f"{desk.url}/metrics", timeout=10).text
 
