@@ -103,15 +103,18 @@ def ended_calls(per_second: float) -> Cost:
     """
     youngest = min(LONGEST, first_page_seconds(per_second))
     ages = [youngest + (LONGEST - youngest) * (step / SLICES) ** 2 for step in range(SLICES + 1)]
-    slices = [(older - newer, (older + newer) / 2) for newer, older in pairwise(ages)]
+    middles = [(older + newer) / 2 for newer, older in pairwise(ages)]
+    slices = [
+        (older - newer, age, ended_fraction(age))
+        for (newer, older), age in zip(pairwise(ages), middles, strict=True)
+    ]
 
     def cost(interval: float) -> float:
-        def ended(age: float) -> float:
-            """Return the share of the calls of this age that has ended since the previous fetch."""
-            return ANSWERED_SHARE * (ended_fraction(age) - ended_fraction(age - interval))
-
-        requests = (seconds * ended(age) / (1 + PER_PAGE * ended(age)) for seconds, age in slices)
-        return per_second * sum(requests)
+        requests = 0.0
+        for seconds, age, ended_by_now in slices:
+            newly_ended = ANSWERED_SHARE * (ended_by_now - ended_fraction(age - interval))
+            requests += seconds * newly_ended / (1 + PER_PAGE * newly_ended)
+        return per_second * requests
 
     return Cost(cost, MAX_REQUESTS_PER_PASS)
 
