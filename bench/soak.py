@@ -135,13 +135,13 @@ class Soak:
 
     def _live(self, until: float) -> None:
         while self._world.time.now < until:
-            self._unsettle(self._world.time.now)
+            self._begin_outages(self._world.time.now)
             self._world.live(min(SCRAPE_INTERVAL_S, until - self._world.time.now))
             self._refusals += self._world.poller.account.ledger.full
             self._exposition.update(self._world.poller.snapshot())
             self._exposition.expose("", zipped=True)
 
-    def _unsettle(self, now: float) -> None:
+    def _begin_outages(self, now: float) -> None:
         if self._archive.unavailable:
             self._archive.unavailable = now < self._back_at
         elif now < self._calm_from and self._chance.random() < SCRAPE_INTERVAL_S / MEAN_OUTAGE_INTERVAL_S:

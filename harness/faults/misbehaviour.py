@@ -52,11 +52,11 @@ def raw_bytes(serve: Serve) -> Misbehaving:
     """Answer with bytes that no HTTP server would send."""
 
     @contextmanager
-    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+    def inject(aircall: SimulatedAircall) -> Iterator[None]:
         with server_down(aircall), raw_server(serve, aircall.port):
             yield
 
-    return happening
+    return inject
 
 
 @contextmanager
@@ -86,7 +86,7 @@ def limit_used_up(**headers: Any) -> Misbehaving:
     """Let another integration use up the limit of each minute. `headers` say how the API reports it."""
 
     @contextmanager
-    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+    def inject(aircall: SimulatedAircall) -> Iterator[None]:
         before = {name: getattr(aircall, name) for name in headers}
         burning = True
 
@@ -103,7 +103,7 @@ def limit_used_up(**headers: Any) -> Misbehaving:
         for name, value in before.items():
             setattr(aircall, name, value)
 
-    return happening
+    return inject
 
 
 def links_to(query: Callable[[], str]) -> Respond:
@@ -227,7 +227,7 @@ def wrong_date(error: float, lasting: float = math.inf) -> Misbehaving:
     """`Date` alone is wrong by `error` seconds, for `lasting` seconds at most."""
 
     @contextmanager
-    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+    def inject(aircall: SimulatedAircall) -> Iterator[None]:
         def repair() -> None:
             aircall.date_error = 0
 
@@ -237,20 +237,20 @@ def wrong_date(error: float, lasting: float = math.inf) -> Misbehaving:
         yield
         repair()
 
-    return happening
+    return inject
 
 
 def machine_set(error: float) -> Misbehaving:
     """Set the wall clock of the exporter's machine wrong by `error` seconds."""
 
     @contextmanager
-    def happening(aircall: SimulatedAircall) -> Iterator[None]:
+    def inject(aircall: SimulatedAircall) -> Iterator[None]:
         machine: Any = aircall.clock
         machine.wall_error = error
         yield
         machine.wall_error = 0
 
-    return happening
+    return inject
 
 
 @contextmanager
