@@ -22,7 +22,7 @@ from exporter.runtime import service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import receive_interrupts
+from harness.process import receive_signals
 from tests.support.archive_contents import rows
 from tests.support.running import eventually, running
 
@@ -54,7 +54,7 @@ def command(storage: Path, url: str, *arguments: str, token: str = "demo-token")
         env=os.environ | credential,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=receive_interrupts,  # noqa: PLW1509 (nothing but a system call)
+        preexec_fn=receive_signals,  # noqa: PLW1509 (nothing but a system call)
     )
 
 
