@@ -49,21 +49,21 @@ def main() -> None:
         print("| search | SQLite, ms | PostgreSQL, ms | the board, ms | indexes of PostgreSQL |")
         print("| --- | --: | --: | --: | --- |")
         for name in SEARCHES:
-            wanted = criteria(name, arguments.days)
-            lite, postgresql = (milliseconds(archive, wanted) for archive in archives)
-            used = ", ".join(f"`{index}`" for index in sorted(set(indexes(archives[1], wanted))))
-            board = best(partial(show, grafana, wanted))
+            query = criteria(name, arguments.days)
+            lite, postgresql = (milliseconds(archive, query) for archive in archives)
+            used = ", ".join(f"`{index}`" for index in sorted(set(indexes(archives[1], query))))
+            board = best(partial(show, grafana, query))
             print(f"| {name} | {lite:.0f} | {postgresql:.0f} | {board:.0f} | {used} |", flush=True)
         for archive in archives:
             archive.close()
 
 
-def milliseconds(archive: Archive, wanted: Criteria) -> float:
+def milliseconds(archive: Archive, query: Criteria) -> float:
     """Return the duration of a search, with connecting."""
 
     def search() -> None:
         with archive.searching() as connection:
-            ask(connection, wanted)
+            ask(connection, query)
 
     return best(search)
 
@@ -90,15 +90,15 @@ def reader(url: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-def show(connection: Connection, wanted: Criteria) -> None:
+def show(connection: Connection, query: Criteria) -> None:
     """Run the SQL of the call history dashboard, with its variables replaced as Grafana does."""
     for panel in ("Calls", "What matches"):
-        asked(connection, filled(statement(panel), (wanted.since, wanted.until), choices(wanted)))
+        asked(connection, filled(statement(panel), (query.since, query.until), choices(query)))
 
 
-def indexes(archive: Archive, wanted: Criteria) -> Iterator[str]:
+def indexes(archive: Archive, query: Criteria) -> Iterator[str]:
     """Yield the indexes that PostgreSQL uses for a search, and in capitals tables that it scans."""
-    for plan in plans(archive, wanted):
+    for plan in plans(archive, query):
         yield from re.findall(r"(?:using|Bitmap Index Scan on) (\w+)", plan)
         yield from (table.upper() for table in re.findall(r"Seq Scan on (\w+)", plan))
 

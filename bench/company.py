@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import msgspec
 from prometheus_client import CollectorRegistry
 
+from exporter.account import archiving
 from exporter.account.counter_totals import Key
 from exporter.account.records import Batch, Checkpoint, LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
@@ -117,7 +118,7 @@ class Company:
 
     def _take_in(self) -> None:
         self.poller.account.apply_call_page(decode_calls(self._page()), self.now)
-        self._save(self.poller.account.take_batch())
+        self._save(archiving.take_batch(self.poller.account))
         self._changed.clear()
 
     def _save(self, batch: Batch) -> None:
@@ -126,7 +127,9 @@ class Company:
         for addition in batch.counted_calls:
             for key, count in addition.increments:
                 changed[key] = self._totals[key] = self._totals.get(key, 0) + count
-        self.poller.account.saved(SaveResult(tuple(batch.counted_calls), changed), Checkpoint(for_teams=True))
+        archiving.batch_saved(
+            self.poller.account, SaveResult(tuple(batch.counted_calls), changed), Checkpoint(for_teams=True)
+        )
 
     def _read_directory(self) -> None:
         lists, company = self.poller.account.reference_data, self.account

@@ -36,7 +36,7 @@ SIZES = (24, 500)
 LIMIT = 1200
 """Requests per minute, so that all data is fetched soon."""
 
-COURIERS = 4
+SENDERS = 4
 """Connections of the flood."""
 
 CALLS = 20
@@ -66,7 +66,7 @@ def main() -> int:
     return flood(arguments.per_second, arguments.seconds)
 
 
-class Remembering(NetworkConditions):
+class RecordedConditions(NetworkConditions):
     """Remembers the delays of the last event."""
 
     def delays(self) -> list[float]:
@@ -99,7 +99,7 @@ def freshness(users: int, events: int) -> str:
     """Return a table row with the delay until a caller is in the queue on `/metrics`."""
     calls_per_hour = 7.5 * users
     account = SimulatedAccount(users, calls_per_hour, start=time.time())
-    way = Remembering(lost=0.1, doubled=0.1, late=0.2)
+    way = RecordedConditions(lost=0.1, doubled=0.1, late=0.2)
     taken: list[float] = []
     with SimulatedAircall(account, rate_limit=LIMIT) as aircall, exporter(aircall) as running:
         office = DeliveryThread(account, aircall.webhooks, way, time.time)
@@ -133,7 +133,7 @@ def flood(per_second: int, seconds: int) -> int:
     with SimulatedAircall(account, rate_limit=LIMIT) as aircall, exporter(aircall) as running:
         line: queue.SimpleQueue[Post | None] = queue.SimpleQueue()
         aircall.webhooks.carriers.append(line.put)
-        couriers = [Courier(running.url, line) for _ in range(COURIERS)]
+        senders = [EventSender(running.url, line) for _ in range(SENDERS)]
         scrapes = Scrapes(running.url)
         before = Scrape.at(running.url).sum("aircall_calls_total")
         begun, calls = time.monotonic(), 0
@@ -143,15 +143,15 @@ def flood(per_second: int, seconds: int) -> int:
             time.sleep(max(0.0, begun + (tick + 1) / TICKS - time.monotonic()))
         sent_for = time.monotonic() - begun
         backlog = line.qsize()
-        for _ in couriers:
+        for _ in senders:
             line.put(None)
-        for courier in couriers:
-            courier.join()
+        for sender in senders:
+            sender.join()
         answered_for = time.monotonic() - begun
         scrapes.stop()
         scrape = Scrape.at(running.url)
         counted = until_counted(running.url, before + calls) - before
-        answers = sum((courier.answers for courier in couriers), Counter[int]())
+        answers = sum((sender.answers for sender in senders), Counter[int]())
     times = sorted(scrapes.seconds)
     results = Counter[str]()
     for labels, count in scrape.all("aircall_webhook_events_total").items():
@@ -160,7 +160,7 @@ def flood(per_second: int, seconds: int) -> int:
         "events sent": f"{answers.total():,} in {sent_for:.0f} s, {backlog:,} waiting to be sent at the end",
         "answers": ", ".join(f"{status}: {count:,}" for status, count in sorted(answers.items())),
         "answered after": f"{answered_for:.1f} s",
-        "time to answer, median, p95, most": percentiles([ms for c in couriers for ms in c.milliseconds]),
+        "time to answer, median, p95, most": percentiles([ms for c in senders for ms in c.milliseconds]),
         "results": ", ".join(f"{name}: {count:,}" for name, count in results.items() if count),
         "calls, and counted of them": f"{calls:,}, {counted:,.0f}",
         "scrapes, and failed ones": f"{len(times) + scrapes.failed}, {scrapes.failed}",
@@ -197,7 +197,7 @@ def percentiles(milliseconds: list[float]) -> str:
     return f"{found[len(found) // 2]:.1f} ms, {found[len(found) * 95 // 100]:.1f} ms, {found[-1]:.1f} ms"
 
 
-class Courier(threading.Thread):
+class EventSender(threading.Thread):
     """Sends events over its own connection, with as little load on this machine as possible."""
 
     def __init__(self, url: str, line: "queue.SimpleQueue[Post | None]") -> None:

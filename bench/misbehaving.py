@@ -15,8 +15,8 @@ from typing import Any
 from exporter.clock import Clocks
 from exporter.simulator.server import LoggedRequest, SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import open_calls, plan, to_be_counted
-from harness.faults.table import TROUBLES, Trouble
+from harness.expected_counts import expected_calls, open_calls, to_be_counted
+from harness.faults.table import FAULT_CASES, FaultCase
 from harness.simulated_time import NOON
 
 UNFIT = {
@@ -30,7 +30,7 @@ UNFIT = {
 }
 """Faults that do not work inside the server, or not repeatedly."""
 
-FIT = [trouble for trouble in TROUBLES if not trouble.served and trouble.fault not in UNFIT]
+FIT = [case for case in FAULT_CASES if not case.served and case.fault not in UNFIT]
 CALM, LASTING = (300, 2400), (30, 300)
 """Shortest and longest seconds between two faults, and of a fault."""
 
@@ -89,9 +89,9 @@ class Misbehaving:
     def _begin(self) -> None:
         if self._time.now >= self._company.until:
             return
-        trouble: Trouble = self._random.choice(FIT)
-        self.faults[f"{trouble.fault}, {trouble.done}"] += 1
-        self._stack.enter_context(trouble.happening(self.aircall))
+        case: FaultCase = self._random.choice(FIT)
+        self.faults[f"{case.fault}, {case.detail}"] += 1
+        self._stack.enter_context(case.inject(self.aircall))
         self.account.schedule(self.account.now + self._random.uniform(*LASTING), self._end)
 
     def _end(self) -> None:
@@ -114,7 +114,7 @@ class Misbehaving:
         return {
             "freeze": self.freeze,
             "open": lambda: open_calls(self.account),
-            "plan": lambda: plan(self.account),
+            "plan": lambda: expected_calls(self.account),
             "to be counted": lambda: to_be_counted(self.account),
             "calls": lambda: len(self.account.calls),
             "faults": lambda: self.faults,

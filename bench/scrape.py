@@ -57,7 +57,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with served(snapshot()) as (service, theirs, port, their_port):
         series = compared(service, theirs)
-        made = Made(theirs)
+        made = FixedMetrics(theirs)
         ways: dict[str, tuple[Answer, Answer]] = {
             "over HTTP, text": (over_http(their_port, "identity"), over_http(port, "identity")),
             "over HTTP, gzip": (over_http(their_port, "gzip"), over_http(port, "gzip")),
@@ -126,7 +126,7 @@ def first_after_poll(service: Service, groups: frozenset[MetricGroup]) -> bytes:
     return service.exposition.expose("", True, groups)[0]
 
 
-class Made(Collector):
+class FixedMetrics(Collector):
     """Families that were built before, so that only their lines are measured."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -28,10 +28,10 @@ from exporter.aircall import client
 from exporter.archive import schema, writer
 from exporter.metrics.exposition import Exposition
 from exporter.simulator.server import SimulatedAircall
-from harness.expected_counts import counted, kept
+from harness.expected_counts import archived_calls, counted
 from harness.faults.patience import given_up_after
 from harness.simulated_time import NOON, Polled, SimulatedTime
-from harness.unavailable_archive import Away
+from harness.unavailable_archive import UnavailableArchive
 
 DAY_S = 86_400
 SILENCE_S = 0.3
@@ -82,7 +82,7 @@ def main() -> int:
     with TemporaryDirectory() as directory:
         database = f"sqlite:///{directory}/archive.sqlite"
         remote = cast("SimulatedAircall", Remote(account.recv()))
-        archive = Away(database)
+        archive = UnavailableArchive(database)
         world = Polled(remote, cast("SimulatedTime", SharedTime(shared)), archive)
         try:
             soak = Soak(world, account, archive, database, until - CALM_AT_END_S)
@@ -99,7 +99,7 @@ class Soak:
     """Runs an exporter for days and checks it."""
 
     def __init__(
-        self, world: Polled, account: Connection, archive: Away, database: str, calm_from: float
+        self, world: Polled, account: Connection, archive: UnavailableArchive, database: str, calm_from: float
     ) -> None:
         self._world, self._account, self._archive, self._database = world, account, archive, database
         self._calm_from, self._back_at = calm_from, 0.0
@@ -135,17 +135,17 @@ class Soak:
 
     def _live(self, until: float) -> None:
         while self._world.time.now < until:
-            self._unsettle(self._world.time.now)
+            self._begin_outages(self._world.time.now)
             self._world.live(min(SCRAPE_INTERVAL_S, until - self._world.time.now))
             self._refusals += self._world.poller.account.ledger.full
             self._exposition.update(self._world.poller.snapshot())
             self._exposition.expose("", zipped=True)
 
-    def _unsettle(self, now: float) -> None:
-        if self._archive.away:
-            self._archive.away = now < self._back_at
+    def _begin_outages(self, now: float) -> None:
+        if self._archive.unavailable:
+            self._archive.unavailable = now < self._back_at
         elif now < self._calm_from and self._chance.random() < SCRAPE_INTERVAL_S / MEAN_OUTAGE_INTERVAL_S:
-            self._archive.away, self._back_at = (
+            self._archive.unavailable, self._back_at = (
                 True,
                 now + self._chance.uniform(SCRAPE_INTERVAL_S, MAX_OUTAGE_S),
             )
@@ -156,7 +156,9 @@ class Soak:
         scrape, planned = counted(self._world.scrape()), self._ask("to be counted")
         engine = create_engine(self._database)
         with engine.connect() as connection:
-            differing = kept(connection.execute(select(schema.calls))).items() ^ self._ask("plan").items()
+            differing = (
+                archived_calls(connection.execute(select(schema.calls))).items() ^ self._ask("plan").items()
+            )
         engine.dispose()
         most, budget = self._ask("most in a minute"), self._world.poller.budget.requests_per_minute
         calls = self._ask("calls")

@@ -20,7 +20,7 @@ COLUMNS = (
 )
 """The archive's columns that are compared, in this order."""
 
-Kept = dict[int, tuple[Any, ...]]
+ArchivedCalls = dict[int, tuple[Any, ...]]
 Counts = dict[str, Counter[tuple[str, ...]]]
 
 ANSWER_BOUNDS = ("2.0", "5.0", "10.0", "15.0", "20.0", "30.0", "45.0", "60.0", "120.0", "300.0", "+Inf")
@@ -43,7 +43,7 @@ FAMILIES = {
 """The counters that are compared: name of the sample, and its labels."""
 
 
-def plan(account: SimulatedAccount) -> Kept:
+def expected_calls(account: SimulatedAccount) -> ArchivedCalls:
     """Return the account's calls, as rows of the archive."""
     return {
         call.id: (
@@ -55,7 +55,7 @@ def plan(account: SimulatedAccount) -> Kept:
     }
 
 
-def kept(rows: Iterable[Row[Any]]) -> Kept:
+def archived_calls(rows: Iterable[Row[Any]]) -> ArchivedCalls:
     """Return the archive's calls, in the same form."""
     return {row.id: tuple(getattr(row, column) for column in COLUMNS) for row in rows}
 

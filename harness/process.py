@@ -38,12 +38,14 @@ def credential(aircall: SimulatedAircall) -> dict[str, str]:
     }
 
 
-def receive_interrupts() -> None:
-    """Make a child process receive SIGINT, also if its parent was started in the background of a shell.
+def receive_signals() -> None:
+    """Make a child process receive SIGINT and SIGHUP, whatever its parent ignores.
 
-    A shell lets such a process ignore SIGINT, and its children inherit that.
+    A process that a shell starts in the background ignores SIGINT, one under `nohup` ignores SIGHUP, and its
+    children inherit that.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Process:

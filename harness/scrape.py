@@ -37,8 +37,8 @@ class Scrape:
 
     def all(self, name: str, **labels: object) -> dict[Labels, float]:
         """Return the series of `name` that have at least these labels."""
-        wanted = {(key, str(value)) for key, value in labels.items()}
-        return {found: value for found, value in self.samples.get(name, {}).items() if wanted <= found}
+        pairs = {(key, str(value)) for key, value in labels.items()}
+        return {found: value for found, value in self.samples.get(name, {}).items() if pairs <= found}
 
     def value(self, name: str, **labels: object) -> float | None:
         """Return the value of the one series with these labels, or None if there is none."""

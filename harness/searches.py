@@ -50,17 +50,17 @@ def criteria(name: str, days: int) -> Criteria:
     return Criteria(max(START, END - days * 86400), END, **SEARCHES[name])
 
 
-def ask(connection: Connection, wanted: Criteria) -> None:
+def ask(connection: Connection, query: Criteria) -> None:
     """Fetch the newest calls that match, and the totals of all matching calls."""
-    page(connection, wanted, NEWEST)
-    totals(connection, wanted)
+    page(connection, query, NEWEST)
+    totals(connection, query)
 
 
-def plans(archive: Archive, wanted: Criteria) -> Iterator[str]:
+def plans(archive: Archive, query: Criteria) -> Iterator[str]:
     """Yield the query plans of a search's queries of calls."""
     with archive.searching() as connection:
         with _executed(connection) as statements:
-            ask(connection, wanted)
+            ask(connection, query)
         explain = "EXPLAIN " if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN "
         for statement, parameters in statements:
             if re.search(r"FROM calls\b", statement):

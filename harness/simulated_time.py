@@ -52,7 +52,7 @@ class Polled:
         self.writer = ArchiveWriter(
             archive,
             time,
-            WriterCallbacks(self.poller.restore, self.poller.account.saved, self.poller.set_manual_backfill),
+            WriterCallbacks(self.poller.restore, self.poller.batch_saved, self.poller.set_manual_backfill),
             settings=lambda: self.settings,
         )
         self.writer.maintenance.removal.aircall_time = self.poller.aircall_time

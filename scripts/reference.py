@@ -18,7 +18,7 @@ from exporter.runtime.leader_metric import LeaderMetric
 from exporter.runtime.thread_metrics import ThreadMetrics
 from exporter.webhooks.metrics import WebhookMetrics
 from harness.faults.board_checks import POLL
-from harness.faults.table import TROUBLES, Trouble
+from harness.faults.table import FAULT_CASES, FaultCase
 
 DOCS = Path(__file__).parents[1] / "docs"
 METRICS, RELIABILITY = DOCS / "metrics.md", DOCS / "reliability.md"
@@ -110,13 +110,13 @@ def _instruments(counted: object, group: MetricGroup) -> tuple[Family, ...]:
 def reliability_page(page: str) -> str:
     """Return the page docs/reliability.md with the generated table of faults."""
     table = "| fault | what was done | what the board showed | lost | recovered within |\n"
-    table += "| --- | --- | --- | --: | --: |\n" + "".join(map(_fault, TROUBLES))
+    table += "| --- | --- | --- | --: | --: |\n" + "".join(map(_fault, FAULT_CASES))
     return re.sub(r"(<!-- by [^\n]* -->\n).*?(<!-- end -->)", rf"\1{table}\2", page, flags=re.DOTALL)
 
 
-def _fault(trouble: Trouble) -> str:
-    settled = f", all calls {trouble.settled // 60} min" if trouble.settled else ""
-    return f"| {trouble.fault} | {trouble.done} | {trouble.board.words} | 0 | {POLL} s{settled} |\n"
+def _fault(case: FaultCase) -> str:
+    settled = f", all calls {case.delay // 60} min" if case.delay else ""
+    return f"| {case.fault} | {case.detail} | {case.board.words} | 0 | {POLL} s{settled} |\n"
 
 
 if __name__ == "__main__":

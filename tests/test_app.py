@@ -147,7 +147,7 @@ def test_refresh_after_a_new_team_fetches_the_team(exporter: Running) -> None:
 
 
 def test_reload_with_an_invalid_configuration_returns_500_with_the_error() -> None:
-    problems = [ConfigError("aircall.yml", "sla", "found 5, wanted a duration"), None]
+    problems = [ConfigError("aircall.yml", "sla", "found 5, expected a duration"), None]
 
     def reload() -> tuple[str, ...]:
         problem = problems.pop(0)

@@ -1,4 +1,4 @@
-"""The model of one Aircall account: it takes in what was fetched and builds boards.
+"""The model of one Aircall account: it takes in what was fetched.
 
 It is used by one thread. It opens no sockets and reads no clock: every time is passed in with the data.
 """
@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from exporter.account.board import Board, Counters
 from exporter.account.board_builder import BoardBuilder, Changes
-from exporter.account.board_rows import MISSED_REASONS, RowInputs, queue
+from exporter.account.board_rows import MISSED_REASONS
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallStore
 from exporter.account.call_versions import completed
 from exporter.account.coverage import Coverage
@@ -19,25 +18,16 @@ from exporter.account.event_stats import EventStats
 from exporter.account.id_limits import Identities
 from exporter.account.ledger import Ledger
 from exporter.account.period import NO_REASON, Period
-from exporter.account.records import (
-    Batch,
-    CallRecord,
-    Checkpoint,
-    Counting,
-    LoadedState,
-    SaveResult,
-)
+from exporter.account.records import CallRecord, Counting
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
 from exporter.account.teams import unknown_names
 from exporter.account.unended import as_open
 from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
-from exporter.account.user_limit import apply_user_limit
-from exporter.aircall.call_times import TIMES
+from exporter.aircall.call_times import API_HISTORY_S, TIMES
 from exporter.aircall.decoding import InvalidResponseError
-from exporter.aircall.endpoints import API_HISTORY_S
-from exporter.aircall.limits import LIMITS, MAX_CALLS, Words
+from exporter.aircall.limits import MAX_CALLS, Words
 from exporter.aircall.models import KINDS, Call, CallDetails, CallWithDetails, Page
 from exporter.config.settings import Settings
 
@@ -50,12 +40,14 @@ class Account:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._changes = Changes()
-        self.reference_data = ReferenceData(self._changes.users)
+        self.changes = Changes()
+        """What changed since the last board."""
+        self.reference_data = ReferenceData(self.changes.users)
         self.directory, self.presence = self.reference_data.directory, self.reference_data.presence
         self.known, self.malformed = self.reference_data.known, self.reference_data.malformed
         self.limits = self.reference_data.limits
-        self._reasons = Words("missed_call_reasons", (*MISSED_REASONS, NO_REASON))
+        self.reasons = Words("missed_call_reasons", (*MISSED_REASONS, NO_REASON))
+        """The reasons of missed calls that have series of their own."""
         self.ignored = Distinct()
         """The calls that were ignored because their direction is unknown."""
         self.calls = CallStore()
@@ -76,11 +68,11 @@ class Account:
         """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.first_poll_at: float | None = None
         """When the first poll of calls began (UNIX seconds, Aircall's clock)."""
-        self._seen_without_number = False
+        self.seen_without_number = False
         """Whether a call without a number has waited since the start."""
         self.required_backfill_s: float | None = None
         """The setting `storage.backfill` that the coverage fulfils."""
-        self._board_builder = BoardBuilder()
+        self.board_builder = BoardBuilder()
         self._unlisted = UnlistedReporter()
         self._too_old: frozenset[int] = frozenset()
 
@@ -136,7 +128,7 @@ class Account:
         """
         as_read = CallRecord(call, details, self.settings.caller)
         if call.missed_call_reason:
-            reason = self._reasons.word(call.missed_call_reason, self.limits)
+            reason = self.reasons.word(call.missed_call_reason, self.limits)
             call = replace(call, missed_call_reason=reason)
         # the caller is shown for active calls only; the archive stores the number of every call
         done = call.phase == "done"
@@ -150,8 +142,8 @@ class Account:
             as_read = CallRecord(as_open(as_read.call), details, as_read.shown)
         if self.calls.calls[call.id] is not call:
             return False
-        self._changes.mark_call(known)
-        self._changes.mark_call(call)
+        self.changes.mark_call(known)
+        self.changes.mark_call(call)
         self._put_into_period(call)
         self.ledger.add(call, as_read, newly_done)
         self.limits["calls_waiting_for_teams"] += newly_done and self.ledger.more_for_teams
@@ -167,12 +159,12 @@ class Account:
     def remove_expired(self) -> None:
         """Remove active calls past their retention. The archive deletes them, too."""
         for call in filter(self._is_expired, self.calls.active_calls()):
-            self._changes.mark_call(call)
+            self.changes.mark_call(call)
             self.calls.remove(call.id)
 
     def remove_call(self, call_id: int) -> None:
         """Remove a call that no longer exists at Aircall."""
-        self._changes.mark_call(self.calls.calls.get(call_id))
+        self.changes.mark_call(self.calls.calls.get(call_id))
         self.calls.remove(call_id)
         self.ledger.remove(call_id)
 
@@ -224,16 +216,16 @@ class Account:
         set_back = server_now < self.as_of - CLOCK_SET_BACK_S
         self.as_of = server_now = server_now if set_back else max(server_now, self.as_of)
         for call in self.period.slide(server_now - self.settings.activity_period):
-            self._changes.mark_call(call)
+            self.changes.mark_call(call)
         if set_back:
             for call in self.calls.calls.values():
-                self._changes.mark_call(call)
+                self.changes.mark_call(call)
                 self._put_into_period(call)
         read_to = server_now if self.calls.fetched_until is None else self.calls.fetched_until
         added_up = self.event_stats.collect(
             self.calls.calls, self.calls.active, server_now, self.ledger.bounds
         )
-        self._changes.totals |= self.ledger.count(added_up)
+        self.changes.totals |= self.ledger.count(added_up)
         self.calls.prune(self.store_since(min(server_now, read_to)), server_now)
 
     def store_since(self, now: float) -> float:
@@ -243,11 +235,11 @@ class Account:
     def _put_into_period(self, call: Call) -> None:
         done = call.phase == "done" and call.id not in self.calls.unended
         if done and call.started_at >= self.as_of - self.settings.activity_period:
-            self._changes.mark_call(self.period.put(self.identities.shown(call)))
+            self.changes.mark_call(self.period.put(self.identities.shown(call)))
 
     def unlisted_to_report(self, now: float) -> frozenset[UnlistedObject]:
         """Return the unlisted objects that are to be reported `now` (our clock)."""
-        found = find_unlisted(self.reference_data, self._shown_calls(), self.period)
+        found = find_unlisted(self.reference_data, self.shown_calls(), self.period)
         return self._unlisted.due(found, self.reference_data, now)
 
     @property
@@ -257,13 +249,13 @@ class Account:
             return ()
         return tuple(unknown_names(self.directory, self.settings))
 
-    # Building boards -----------------------------------------------------------------------------
+    # What a board shows --------------------------------------------------------------------------
 
-    def _shown_calls(self) -> list[Call]:
+    def shown_calls(self) -> list[Call]:
         """Return the active calls, without those that are done or began too long ago to be shown."""
         too_old = self.calls.too_old()
         for call_id in too_old ^ self._too_old:
-            self._changes.mark_call(self.calls.calls.get(call_id))
+            self.changes.mark_call(self.calls.calls.get(call_id))
         self._too_old = too_old
         return [call for call in self.calls.active_calls() if call.phase != "done" and call.id not in too_old]
 
@@ -277,108 +269,6 @@ class Account:
         doubtful = self.calls.doubtful_calls(now) | aside | too_old
         return {True: len(doubtful - too_old), False: len(too_old)}
 
-    def board(self, server_ahead: float) -> Board:
-        """Build the board from the present data. Only rows that changed since the last board are rebuilt."""
-        talking = self.calls.talking
-        talking.update_presence(self.presence.users)
-        shown = self._shown_calls()
-        facts = RowInputs(self._roster(shown), self.presence.users, self.period, shown, talking)
-        waiting = queue(facts)
-        self._seen_without_number |= any(not call.number.id for call in waiting)
-        made = self._board_builder.rows(facts, self._changes)
-        counters, ledger = Counters(), self.ledger
-        if ledger.totals is not None and ledger.complete:
-            self._changes.totals |= ledger.show_users(facts.roster)
-            counters = self._board_builder.counters(facts, self._changes, ledger.totals, ledger.bounds)
-            if not ledger.teams_complete:
-                counters = Counters(counters.users, counters.numbers)
-        self._changes.clear()
-        board = Board(
-            settings=self.settings,
-            known=frozenset(self.known),
-            server_ahead=server_ahead,
-            users=made.users,
-            teams=made.teams,
-            numbers=made.numbers,
-            queue=waiting,
-            queue_without_number=self._seen_without_number,
-            counters=counters,
-            malformed={kind: self.malformed[kind] for kind in KINDS},
-            ignored_calls=self.ignored.count,
-            limits={limit: self.limits[limit] for limit in LIMITS},
-        )
-        return apply_user_limit(board, ledger.shares.own)
-
-    def _roster(self, shown: list[Call]) -> Roster:
-        return self._board_builder.roster(roster_now(self.reference_data, shown, self.period, self.settings))
-
-    # Saving to and restoring from the archive ----------------------------------------------------
-
-    def take_batch(self) -> Batch:
-        """Return what has to be saved since the last call of this method."""
-        teams_known = self._teams_known
-        if teams_known and self.ledger.pending_team_counts and not self.ledger.full:
-            teams = self._roster(self._shown_calls()).teams
-            self.ledger.count_for_teams(teams, self.reference_data.doubtful_numbers)
-        batch = self.ledger.take_batch(self.coverage, teams_known)
-        batch.names = self.directory.drain_new_names()
-        return batch
-
-    @property
-    def _teams_known(self) -> bool:
-        """Whether the members of teams and the users of numbers are known.
-
-        An empty list does not count as fetched if an earlier run saw objects in it.
-        """
-        needed = {"users", "teams"} | ({"assignments"} if self.settings.map_users_to_numbers else set())
-        is_loaded = self.ledger.totals is not None
-        return is_loaded and needed <= self.known and not any(map(self.reference_data.suspicious, needed))
-
-    def batch_accepted(self, batch: Batch) -> None:
-        """Record that the archive has accepted the batch."""
-        self.ledger.batch_accepted()
-        if batch.progress is not None:
-            self.coverage.checkpoint = batch.progress
-
-    def batch_rejected(self, batch: Batch) -> None:
-        """Schedule the calls of a batch to be fetched and counted again: the archive had no room for it."""
-        self.coverage.rollback()
-        self.calls.recount_ids |= self.ledger.batch_rejected(batch, self.coverage)
-
-    def begin_again(self) -> None:
-        """Reset all that depends on the archive, as a restart does, after it was replaced.
-
-        The board stays.
-        """
-        self.calls.keep_live()
-        reported_calls, shares = self.ledger.reported_calls, self.ledger.shares
-        self.coverage = Coverage(requested=self.coverage.requested)
-        self.required_backfill_s = None
-        self.ledger = Ledger(self.settings, self.identities)
-        self.ledger.reported_calls, self.ledger.unfinished_ids = reported_calls, set(reported_calls)
-        self.ledger.shares = shares
-        if self.as_of:
-            self.ledger.propose(self.counting_at(self.as_of))
-        self.directory.renew_names()
-
-    def restore(self, memory: LoadedState) -> None:
-        """Continue from the state that the archive has stored."""
-        self._reasons.add(key[2] for key, _ in memory.totals if key[0] == "missed_calls")
-        self.identities.restore(key for key, _ in memory.totals)
-        self.ledger.restore(memory, self.calls.calls.keys() - self.calls.recount_ids)
-        self.ledger.count(self.event_stats.totals)
-        self.directory.remember(memory.names)
-        if memory.progress is not None:
-            self.coverage.add_starts(memory.newest)
-            self.coverage.restore(memory.progress, memory.purged_before)
-
-    def saved(self, saved: SaveResult, progress: Checkpoint | None) -> bool:
-        """Take over the totals after a batch was saved.
-
-        `progress` is the batch's checkpoint, None until all calls of the first fetch are in.
-        Returns whether the board changes.
-        """
-        shown = self.ledger.visibility
-        counted = self.ledger.saved(saved, progress)
-        self._changes.totals |= counted
-        return bool(counted) or self.ledger.visibility != shown
+    def roster(self, shown: list[Call]) -> Roster:
+        """Return who belongs where. `shown` are the calls on the board."""
+        return self.board_builder.roster(roster_now(self.reference_data, shown, self.period, self.settings))

@@ -70,7 +70,7 @@ class Ledger:
         """Calls that are counted, but not yet for their teams; at most `MAX_FOR_TEAMS` and one batch."""
         self.more_for_teams = False
         """Whether the archive has more of them, which are loaded once these are counted."""
-        self._asked_for_more = False
+        self._more_requested = False
         self.full = False
         """Whether the archive had no room for the last batch. If so, nothing is fetched only to be saved."""
         self.load = 0
@@ -95,9 +95,9 @@ class Ledger:
 
     def _wait_for_teams(self, call: Call) -> None:
         """Queue a call to be counted for its teams. Beyond the limit, only the archive remembers it."""
-        left_to_archive = self.more_for_teams and not self._asked_for_more
+        left_to_archive = self.more_for_teams and not self._more_requested
         if left_to_archive or len(self.pending_team_counts) >= MAX_FOR_TEAMS:
-            self.more_for_teams, self._asked_for_more = True, False
+            self.more_for_teams, self._more_requested = True, False
         else:
             self.pending_team_counts.append(call)
 
@@ -181,8 +181,8 @@ class Ledger:
         batch.own = self.shares.take_unsaved()
         all_counted = teams_known and not self.pending_team_counts
         few_wait = len(self.pending_team_counts) <= MAX_FOR_TEAMS // 2
-        if teams_known and few_wait and self.more_for_teams and not self._asked_for_more and not self.full:
-            batch.for_teams_wanted, self._asked_for_more = MAX_FOR_TEAMS, True
+        if teams_known and few_wait and self.more_for_teams and not self._more_requested and not self.full:
+            batch.for_teams_requested, self._more_requested = MAX_FOR_TEAMS, True
         batch.counting = None if math.isinf(self.counted_from) else self._counting
         if self.totals is not None and coverage.fetched:
             progress = Checkpoint(
@@ -203,7 +203,7 @@ class Ledger:
 
         Calls in ranges that are no longer covered are fetched again with them. The others are fetched by id.
         """
-        self.full, self._asked_for_more = True, False
+        self.full, self._more_requested = True, False
         if batch.own is not None:
             self.shares.not_saved()
         done = {added.call.id: added.call for added in batch.counted_calls if added.stage == "counted"}
@@ -225,7 +225,7 @@ class Ledger:
         self.totals.update(self.shares.others.items())
         self.pending_team_counts.extend(memory.pending_team_counts)
         self.more_for_teams |= len(memory.pending_team_counts) >= MAX_FOR_TEAMS
-        self._asked_for_more = False
+        self._more_requested = False
         self.unfinished_ids |= memory.unfinished_ids.difference(known)
         if memory.counting is not None and not memory.counting.is_replaced_by(self._counting):
             self._decided(memory.counting)
@@ -244,11 +244,11 @@ class Ledger:
         """
         self.complete = self.complete or progress is not None
         self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
-        if saved.uncounted_for_teams is not None and self._asked_for_more:
+        if saved.uncounted_for_teams is not None and self._more_requested:
             waiting = {call.id for call in self.pending_team_counts}
             self.pending_team_counts += [c for c in saved.uncounted_for_teams if c.id not in waiting]
             self.more_for_teams = len(saved.uncounted_for_teams) >= MAX_FOR_TEAMS
-            self._asked_for_more = False
+            self._more_requested = False
         if self.totals is not None:
             for addition in saved.additions:
                 self.totals.record_exemplars(addition.call, addition.increments)

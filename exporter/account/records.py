@@ -115,12 +115,12 @@ class Batch:
     """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
     own: Own | None = None
     """Which users have series of their own, if that has changed."""
-    for_teams_wanted: int = 0
+    for_teams_requested: int = 0
     """How many calls that are not yet counted for their teams the save returns."""
 
     def __bool__(self) -> bool:
         others = self.names or self.deleted_ids or self.progress or self.own is not None
-        return bool(self.records or self.counted_calls or others or self.for_teams_wanted)
+        return bool(self.records or self.counted_calls or others or self.for_teams_requested)
 
     def add(self, later: "Batch") -> None:
         """Add a later batch."""
@@ -129,7 +129,7 @@ class Batch:
         self.names |= later.names
         self.deleted_ids = (self.deleted_ids - later.records.keys()) | later.deleted_ids
         self.progress = later.progress or self.progress
-        self.for_teams_wanted = later.for_teams_wanted or self.for_teams_wanted
+        self.for_teams_requested = later.for_teams_requested or self.for_teams_requested
         self.counting = later.counting or self.counting
         self.own = self.own if later.own is None else later.own
 
@@ -142,7 +142,7 @@ class Batch:
             everything = replace(self)
             self.records, self.counted_calls, self.names = {}, [], {}
             self.deleted_ids, self.progress, self.counting, self.own = set(), None, None, None
-            self.for_teams_wanted = 0
+            self.for_teams_requested = 0
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
@@ -150,7 +150,7 @@ class Batch:
         own, self.own = self.own, None  # before what is counted for these users
         return Batch(taken, additions, counting=self.counting, own=own)
 
-    def apart(self) -> tuple["Batch", "Batch"] | None:
+    def split(self) -> tuple["Batch", "Batch"] | None:
         """Split the batch into two, in the order in which they are saved; None for less than two items.
 
         An item is a call with what it adds to the totals, or a name.
@@ -164,7 +164,7 @@ class Batch:
             last,
             deleted_ids=self.deleted_ids,
             progress=self.progress,
-            for_teams_wanted=self.for_teams_wanted,
+            for_teams_requested=self.for_teams_requested,
         )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":

@@ -59,7 +59,7 @@ class SetAside:
                 if key[0] == kind:
                     self._objects[key] = replace(other, retry_at=0.0)
 
-    def askable(self, kind: ObjectKind, ids: Iterable[int], now: float) -> list[int]:
+    def requestable(self, kind: ObjectKind, ids: Iterable[int], now: float) -> list[int]:
         """Return those of the objects that may be requested now, with those that failed before at the end."""
         found = [(self._objects.get((kind, id_)), id_) for id_ in ids]
         new = [id_ for failure, id_ in found if failure is None]

@@ -7,7 +7,7 @@ gets series, which then begin at 0.
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 
-from exporter.account.counter_totals import NOT_KEPT, OTHERS, Key, kind_of
+from exporter.account.counter_totals import NOT_ARCHIVED, OTHERS, Key, kind_of
 
 Own = Mapping[str, tuple[tuple[Key, int], ...]]
 """The counts that stay in `others` because they are from before, by the id of each user with series."""
@@ -50,9 +50,9 @@ class Shares:
             self._unsaved = True
         for base in (before._counted, *before._own.values()):
             for key, n in base.items():
-                if key[0] in NOT_KEPT and key[1] in self._own:
+                if key[0] in NOT_ARCHIVED and key[1] in self._own:
                     self._own[key[1]][key] = n
-                elif key[0] in NOT_KEPT:
+                elif key[0] in NOT_ARCHIVED:
                     self._counted[key] = n
         self._add_to_others(self._counted.items())
 
@@ -109,7 +109,7 @@ class Shares:
             return None
         self._unsaved = False
         return {
-            user: tuple((key, count) for key, count in base.items() if key[0] not in NOT_KEPT)
+            user: tuple((key, count) for key, count in base.items() if key[0] not in NOT_ARCHIVED)
             for user, base in self._own.items()
         }
 

@@ -83,11 +83,11 @@ class _AdminEndpoints:
 
     async def api(self, request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            return problem(415, "wanted Content-Type: application/json")
+            return problem(415, "expected Content-Type: application/json")
         try:
             target = msgspec.json.decode(await request.body(), type=AvailabilityRequest).availability
         except ValueError:
-            return problem(400, 'wanted {"availability": "available"}, "unavailable" or "toggle"')
+            return problem(400, 'expected {"availability": "available"}, "unavailable" or "toggle"')
         try:
             switched = await self._switch(request, None if target == "toggle" else target)
         except (SwitchError, *ON_DEMAND_ERRORS) as error:
@@ -125,7 +125,7 @@ class _AdminEndpoints:
             if not isinstance(error, TooManyRequestsError):  # clients that flood must not flood the log
                 why = _refusal(error)[1]
                 log.warning(
-                    "a user is not switched", who=who, user_id=user_id, wanted=target or "toggle", why=why
+                    "a user is not switched", who=who, user_id=user_id, requested=target or "toggle", why=why
                 )
             raise
         status = switched.user.availability_status

@@ -6,8 +6,14 @@ from msgspec.structs import replace
 
 from exporter.aircall.models import Call
 
-MAX_CALL_S = 183 * 86_400
-"""Maximum seconds from the start of a call to its answer or its end: Aircall lists calls for six months."""
+API_HISTORY_S = 182 * 86_400
+"""Seconds for which Aircall keeps calls (API reference: six months)."""
+
+MAX_CALL_S = API_HISTORY_S + 86_400
+"""Maximum seconds from the start of a call to its answer or its end: Aircall no longer lists older calls.
+
+It is a day longer than the history, so that a call at the edge of the history keeps its times.
+"""
 
 CLOCK_DIFFERENCE_S = 60
 """Seconds by which a call's times may be in the wrong order, because several clocks set them."""

@@ -28,9 +28,6 @@ T = TypeVar("T")
 PER_PAGE = 50
 """Maximum number of objects on a page (API reference, "Pagination")."""
 
-API_HISTORY_S = 182 * 86400
-"""Seconds for which Aircall keeps calls (API reference: six months)."""
-
 MAX_CALLS_PER_QUERY = 10_000
 """Maximum number of calls that one query returns, without an error (API reference, "Calls")."""
 

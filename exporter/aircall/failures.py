@@ -165,7 +165,7 @@ def _proxy_problem(causes: list[BaseException], url: str, server: str) -> str:
         hint = f", check the user and password in {variable}" if "authentication" in str(refusal) else ""
         return f"the SOCKS proxy {proxy} refuses to connect to {server}: {refusal}{hint}"
     if problem := _proxy_address_problem(causes, url):
-        return f"{problem}, wanted one such as http://proxy.example:3128 in {variable}"
+        return f"{problem}, expected one such as http://proxy.example:3128 in {variable}"
     for cause in causes:
         refused = str(cause) if type(cause) is OSError else ""
         status = refused.removeprefix("Tunnel connection failed: ")[:3]

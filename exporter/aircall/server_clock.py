@@ -60,7 +60,7 @@ class ServerClock:
         """By start, the largest leads that calls prove if there are enough of them, and when each was seen.
 
         There are at most `MIN_CONFIRMATIONS`: no other one decides, however many calls are fetched."""
-        self._looked = False
+        self._has_newest_call = False
 
     # Results -------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class ServerClock:
     @property
     def in_doubt(self) -> bool:
         """Whether to fetch the newest call before any decision that depends on the time."""
-        if self._looked:
+        if self._has_newest_call:
             return False
         bounds = self._date or self._other
         if bounds is None:
@@ -173,9 +173,9 @@ class ServerClock:
         if lead >= self._call_lead or later:
             self._call_lead, self._call_start, self._call_seen = lead, start, seen
 
-    def looked(self) -> None:
+    def newest_call_fetched(self) -> None:
         """Record that the newest call, if there is any, was fetched, and need not be fetched again."""
-        self._looked = True
+        self._has_newest_call = True
 
     def _is_believable(self, other: float, now: float) -> bool:
         """Return whether a different lead of `Date` is believed now."""

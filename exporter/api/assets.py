@@ -38,9 +38,9 @@ class Assets:
         """Redirect to a recording or voicemail, or return an error."""
         call_id, asset = request.path_params["id"], request.path_params["asset"]
         if asset not in ASSETS:
-            return problem(404, f"found {truncate(asset)}, wanted {' or '.join(ASSETS)}")
+            return problem(404, f"found {truncate(asset)}, expected {' or '.join(ASSETS)}")
         if not _ID.fullmatch(call_id):
-            return problem(404, f"found {truncate(call_id)}, wanted a call's id")
+            return problem(404, f"found {truncate(call_id)}, expected a call's id")
         return await self._redirect(asset, int(call_id))
 
     async def _redirect(self, asset: str, call_id: int) -> Response:
@@ -51,12 +51,12 @@ class Assets:
         link = getattr(found.details, asset) if found else None
         if link is None:
             return problem(404, f"call {call_id} has no {asset}")
-        if not leads_to_the_web(link):
+        if not is_web_address(link):
             return problem(502, f"Aircall's link to the {asset} is none that a browser could follow")
         return RedirectResponse(link, 302, _HEADERS)
 
 
-def leads_to_the_web(link: str) -> bool:
+def is_web_address(link: str) -> bool:
     """Return whether a link is http or https with a host, so that it cannot run code in the browser."""
     try:
         parts = urlsplit(link)

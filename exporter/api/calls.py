@@ -1,7 +1,6 @@
 """Serve `GET /api/v1/calls`, the same search as the command `calls`."""
 
 import time
-from collections.abc import Callable
 
 import msgspec
 from starlette.requests import Request
@@ -20,15 +19,13 @@ from exporter.web.problems import json_answer, problem
 class CallSearch:
     """Searches an archive for HTTP clients."""
 
-    def __init__(
-        self, archive: Archive, searches: Searches | None = None, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._archive, self._searches, self._clock = archive, searches or Searches(), clock
+    def __init__(self, archive: Archive) -> None:
+        self._archive, self._searches = archive, Searches()
 
     async def answer(self, request: Request) -> Response:
         """Return the calls that match the request's criteria, or an error."""
         try:
-            query = read_query(request.query_params.multi_items(), self._clock())
+            query = read_query(request.query_params.multi_items(), time.time())
             return json_answer(await self._searches.run(lambda: self._search(query)))
         except CriterionError as error:
             return problem(400, str(error))

@@ -73,13 +73,13 @@ def read_query(items: Iterable[tuple[str, str]], now: float) -> Query:
 def _once(given: dict[str, list[str]], name: str) -> str | None:
     values = given.pop(name, [])
     if len(values) > 1:
-        raise CriterionError(name, f"found {len(values)} times, wanted once")
+        raise CriterionError(name, f"found {len(values)} times, expected once")
     return values[0] if values else None
 
 
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 5 and 1 <= int(text) <= HIGHEST_LIMIT):
-        raise CriterionError(LIMIT, f"found {truncate(text)}, wanted 1 to {HIGHEST_LIMIT}")
+        raise CriterionError(LIMIT, f"found {truncate(text)}, expected 1 to {HIGHEST_LIMIT}")
     return int(text)
 
 
@@ -92,4 +92,4 @@ def _cursor(text: str) -> Cursor:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         return msgspec.msgpack.decode(raw, type=Cursor)
     except (ValueError, msgspec.MsgspecError):
-        raise CriterionError(CURSOR, f"found {truncate(text)}, wanted one from an answer's next") from None
+        raise CriterionError(CURSOR, f"found {truncate(text)}, expected one from an answer's next") from None

@@ -20,7 +20,7 @@ class Callers:
     forgotten: frozenset[str]
     """Hashes of erased callers."""
 
-    def kept(self, record: CallRecord) -> CallRecord:
+    def redacted(self, record: CallRecord) -> CallRecord:
         """Return the record as it may be archived: without personal data if its caller was erased.
 
         Raises:

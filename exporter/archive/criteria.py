@@ -99,13 +99,13 @@ class Criteria:
             value = getattr(self, parameter.field)
             values = value if parameter.several else () if value is None else (value,)
             if len(values) > MAX_VALUES:
-                problem = f"found {len(values)} options, wanted at most {MAX_VALUES}"
+                problem = f"found {len(values)} options, expected at most {MAX_VALUES}"
                 raise CriterionError(parameter.name, problem)
             for each in values:
                 if expected := _expected(parameter, each):
-                    raise CriterionError(parameter.name, f"found {truncate(each)}, wanted {expected}")
+                    raise CriterionError(parameter.name, f"found {truncate(each)}, expected {expected}")
         if self.since > self.until:
-            raise CriterionError("to", "is before from, wanted a later time")
+            raise CriterionError("to", "is before from, expected a later time")
 
 
 def _expected(parameter: Parameter, value: object) -> str:

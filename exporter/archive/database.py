@@ -138,9 +138,8 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
     """
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql(
-                "BEGIN IMMEDIATE"
-            )  # otherwise Python begins it at the first changed row
+            # otherwise Python begins it at the first changed row
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             seconds = {"lock": LOCK_SECONDS, "idle": IDLE_SECONDS}
             connection.execute(
@@ -254,7 +253,7 @@ def _require_utf8(connection: Any, _: object) -> None:
         name = connection.info.dbname
         connection.close()
         raise ArchiveError(
-            f"the database {name}: found the encoding {found}, wanted UTF8; create it by"
+            f"the database {name}: found the encoding {found}, expected UTF8; create it by"
             f" createdb --encoding=UTF8 --template=template0 {name}"
         )
 

@@ -54,22 +54,22 @@ def _one_of(column: ColumnElement[int | None], ids: Iterable[int]) -> ColumnElem
     return column.in_(bindparam(None, sorted(ids), expanding=True, literal_execute=True))
 
 
-def _ids(connection: Connection, kind: str, wanted: Sequence[str]) -> set[int]:
+def _ids(connection: Connection, kind: str, names: Sequence[str]) -> set[int]:
     """Return the ids of objects with one of these ids or names, or both, such as `Ada Lovelace 456001`."""
-    numbers = {int(each) for each in wanted if re.fullmatch("[0-9]{1,19}", each)}
-    return {int(id_) for id_ in _named(connection, kind, wanted)} | {id_ for id_ in numbers if id_ < 2**63}
+    numbers = {int(each) for each in names if re.fullmatch("[0-9]{1,19}", each)}
+    return {int(id_) for id_ in _named(connection, kind, names)} | {id_ for id_ in numbers if id_ < 2**63}
 
 
-def _named(connection: Connection, kind: str, wanted: Sequence[str]) -> Iterable[str]:
+def _named(connection: Connection, kind: str, names: Sequence[str]) -> Iterable[str]:
     """Return the ids of objects of this kind that are called so."""
-    named = call_names.c.kind == kind, call_names.c.called.in_(wanted)
+    named = call_names.c.kind == kind, call_names.c.called.in_(names)
     return connection.scalars(select(call_names.c.id).where(*named))
 
 
-def _is_caller(wanted: str) -> ColumnElement[bool]:
-    number = digits_only(wanted)
-    found = history.c.caller_digits.contains(number) if number else history.c.caller == wanted
-    text = number or normalize(wanted)
+def _is_caller(caller: str) -> ColumnElement[bool]:
+    number = digits_only(caller)
+    found = history.c.caller_digits.contains(number) if number else history.c.caller == caller
+    text = number or normalize(caller)
     return and_(found, _contains(text)) if _NARROWING.search(text) else found
 
 

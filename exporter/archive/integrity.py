@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, Table, exists, false, inspect, select
+from sqlalchemy import Connection, Table, bindparam, exists, false, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from exporter.account.records import CallRecord
@@ -26,6 +26,9 @@ DETAILS = (schema.names, schema.tags, schema.comments, schema.teams)
 _TABLES = tuple(schema.metadata.sorted_tables)
 _LOOK_AT_ALL = select(*(exists().select_from(table).where(false()) for table in _TABLES))
 """Reads no row, and fails if a table is missing."""
+_HAS_ROWS = {table: select(exists().select_from(table)) for table in _TABLES}
+_TOTAL = select(schema.totals.c.value).where(schema.totals.c.key == bindparam("total"))
+_PRESENT = select(schema.calls.c.id).where(schema.calls.c.id.in_(bindparam("ids", expanding=True)))
 
 _SAVED_LAST = "saved_last"
 _REMEDY = "restore a backup, or empty the whole database to begin again without the calls in it"
@@ -70,14 +73,14 @@ def require_empty(connection: Connection, found: Iterable[Table]) -> None:
     """
     others = [table for table in found if table is not schema.forgotten]
     if others and (len(others) < len(_TABLES) - 1 or any(_has_rows(connection, each) for each in others)):
-        raise _partly_lost(f"found {_listed(others)} without a version in state, wanted it or no table")
+        raise _partly_lost(f"found {_listed(others)} without a version in state, expected it or no table")
 
 
 def missing_details(found: Iterable[Table]) -> list[Table]:
     """Return the missing tables that may be created again. Raises ArchiveError if another one is missing."""
     missing = [table for table in _TABLES if table not in set(found)]
     if lost := [table for table in missing if table not in DETAILS]:
-        raise _partly_lost(f"found no table {_listed(lost)}, wanted all tables or none")
+        raise _partly_lost(f"found no table {_listed(lost)}, expected all tables or none")
     return missing
 
 
@@ -148,16 +151,15 @@ def _last_two(
 def _problem(connection: Connection, saved: _SavedLast) -> str:
     """Return what is lost, or "" if nothing is."""
     for key, value in saved.totals:
-        found = connection.scalar(select(schema.totals.c.value).where(schema.totals.c.key == key))
+        found = connection.scalar(_TOTAL, {"total": key})
         if found is None or found < value:
-            return f"found the total {key} to be {found or 'missing'}, wanted at least {value}"
-    there = connection.scalars(select(schema.calls.c.id).where(schema.calls.c.id.in_(saved.call_ids)))
-    lost = set(saved.call_ids).difference(there)
-    return f"found no call {min(lost)} in the table calls, wanted each call that was saved" if lost else ""
+            return f"found the total {key} to be {found or 'missing'}, expected at least {value}"
+    lost = set(saved.call_ids).difference(connection.scalars(_PRESENT, {"ids": saved.call_ids}))
+    return f"found no call {min(lost)} in the table calls, expected each call that was saved" if lost else ""
 
 
 def _has_rows(connection: Connection, table: Table) -> bool:
-    return bool(connection.scalar(select(exists().select_from(table))))
+    return bool(connection.scalar(_HAS_ROWS[table]))
 
 
 def _listed(tables: Iterable[Table]) -> str:

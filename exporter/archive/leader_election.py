@@ -85,7 +85,7 @@ def _require_own_session(connection: Any) -> None:
     if connection.info.backend_pid != used:
         connection.close()
         raise ArchiveError(
-            "storage.url: found a connection pooler, wanted a direct connection to PostgreSQL for"
+            "storage.url: found a connection pooler, expected a direct connection to PostgreSQL for"
             " storage.standby, because the leader's lock belongs to a session; write the server's own address"
         )
 
@@ -111,7 +111,7 @@ def _retry(connection: Any) -> bool:
     return True
 
 
-def sign_of_life(connection: Connection) -> object:
+def leader_activity(connection: Connection) -> object:
     """Return a value that changes every few seconds while the leader works, and if another session leads."""
     heartbeats = (
         sorted(connection.scalars(_HEARTBEATS)) if inspect(connection).has_table(notes.name) else None

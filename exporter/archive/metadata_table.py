@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from exporter.account.records import Checkpoint, Counting
 from exporter.archive.schema import state
@@ -13,6 +13,11 @@ T = TypeVar("T")
 PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers_shown", "counting", "own_series"
 VIEWS_DIGEST = "views"
+
+# Every transaction reads several values, and building a statement takes longer than executing it.
+_IS_NAMED = state.c.name == bindparam("of")
+_READ = select(state.c.value).where(_IS_NAMED)
+_UPDATE = update(state).where(_IS_NAMED).values(value=bindparam("text"))
 
 
 def progress(connection: Connection) -> Checkpoint | None:
@@ -39,12 +44,12 @@ def decide_counting(connection: Connection, proposed: Counting | None) -> Counti
 
 def read(connection: Connection, name: str, kind: type[T]) -> T | None:
     """Return a value, or None if none was written."""
-    value = connection.scalar(select(state.c.value).where(state.c.name == name))
+    value = connection.scalar(_READ, {"of": name})
     return None if value is None else msgspec.json.decode(value, type=kind)
 
 
 def write(connection: Connection, name: str, value: object) -> None:
     """Write a value, in place of an earlier one of the same name."""
     text = msgspec.json.encode(value).decode()
-    if connection.execute(update(state).where(state.c.name == name).values(value=text)).rowcount == 0:
+    if connection.execute(_UPDATE, {"of": name, "text": text}).rowcount == 0:
         connection.execute(state.insert().values(name=name, value=text))

@@ -23,7 +23,7 @@ def opened(
     parsed = make_url(url)
     file = file_of(parsed)
     if not create and file is not None and not file.exists():
-        raise ArchiveError(f"{file}: file not found, wanted the call archive of storage.url")
+        raise ArchiveError(f"{file}: file not found, expected the call archive of storage.url")
     if storage.url and parsed.get_backend_name() == "sqlite" and (problem := file_problem(parsed)):
         raise ConfigError("", "storage.url", problem)
     return Archive(url, key_file(storage.key_file, directory), simulated, exclusive)

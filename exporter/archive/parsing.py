@@ -28,11 +28,11 @@ def parse_criteria(given: Mapping[str, Sequence[str]], now: float, zone: tzinfo 
     for parameter in PARAMETERS:
         texts = given.get(parameter.name) or ["now"] * (parameter.name == "to")
         if parameter.name == "from" and not texts:
-            raise CriterionError("from", f"missing, wanted {TIME_FORMATS}")
+            raise CriterionError("from", f"missing, expected {TIME_FORMATS}")
         if parameter.several:
             fields[parameter.field] = tuple(texts)
         elif len(texts) > 1:
-            raise CriterionError(parameter.name, f"found {len(texts)} times, wanted once")
+            raise CriterionError(parameter.name, f"found {len(texts)} times, expected once")
         elif texts:
             fields[parameter.field] = _parse(parameter, texts[0], now, zone)
     return Criteria(**fields)
@@ -81,4 +81,4 @@ def _parse(parameter: Parameter, text: str, now: float, zone: tzinfo | None) -> 
             case _:
                 return _TRUTHS.get(text, text)
     except ValueError as error:
-        raise CriterionError(parameter.name, f"found {truncate(text)}, wanted {error}") from None
+        raise CriterionError(parameter.name, f"found {truncate(text)}, expected {error}") from None

@@ -38,7 +38,7 @@ class Saver:
                 try:
                     saved = self._archive.save(piece)
                 except UnstorableError as error:
-                    pieces[-1:] = (piece.apart() or self._reject(piece, error))[::-1]
+                    pieces[-1:] = (piece.split() or self._reject(piece, error))[::-1]
                 else:
                     pieces.pop()
                     self._saved(saved, piece.progress)

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from sqlalchemy import URL, Engine, event
 
 from exporter.archive.database import ArchiveError, ReplacedError
-from exporter.config.database_url import IN_MEMORY, WANTED, is_file_uri, is_in_memory
+from exporter.config.database_url import EXPECTED, IN_MEMORY, is_file_uri, is_in_memory
 from exporter.durable import make_private_file
 
 _SUFFIXES = ("", "-wal", "-shm")
@@ -61,11 +61,11 @@ def file_problem(url: URL) -> str:
     except sqlite3.Error:
         return ""
     except ValueError as error:
-        return f"found a SQLite database whose name cannot be used: {error}, {WANTED}"
+        return f"found a SQLite database whose name cannot be used: {error}, {EXPECTED}"
     if path is None or mode == "memory" or not name:
-        return f"{IN_MEMORY}, {WANTED}"
+        return f"{IN_MEMORY}, {EXPECTED}"
     if not Path(name).is_file() or not path.exists() or not path.samefile(name):
-        return f"found a SQLite database that SQLite keeps in {name} instead of {path}, {WANTED}"
+        return f"found a SQLite database that SQLite keeps in {name} instead of {path}, {EXPECTED}"
     if is_new:
         path.chmod(0o600)
     return ""

@@ -40,7 +40,7 @@ class Standby:
     def __init__(
         self,
         leader_state: Callable[[], LeaderState],
-        sign_of_life: Callable[[], object] = object,
+        leader_activity: Callable[[], object] = object,
         end_silent: Callable[[], object] = lambda: None,
         require_loadable: Callable[[], object] = lambda: None,
     ) -> None:
@@ -48,11 +48,11 @@ class Standby:
 
         Args:
             leader_state: Returns whether another exporter leads.
-            sign_of_life: Returns a value that changes while the leader works, and if another one leads.
+            leader_activity: Returns a value that changes while the leader works, and if another one leads.
             end_silent: Ends the session of a leader that does not.
             require_loadable: Raises ArchiveError if this exporter could not load the archive.
         """
-        self._leader_state, self._sign_of_life = leader_state, sign_of_life
+        self._leader_state, self._leader_activity = leader_state, leader_activity
         self._end_silent = end_silent
         self._require_loadable = require_loadable
         self._problem, self._checked_at = "", -math.inf
@@ -103,7 +103,7 @@ class Standby:
         """End the session of a leader that shows no sign of life."""
         suspended, self._checked_leader_at = now - self._checked_leader_at > SUSPENDED_AFTER_S, now
         try:
-            sign = self._sign_of_life()
+            sign = self._leader_activity()
             if suspended or sign != self._sign:
                 self._sign, self._sign_at = sign, now
             elif now - self._sign_at >= SILENCE_S:

@@ -102,10 +102,10 @@ class Archive(ArchiveReader):
         if breaks_connection(error):
             self._engine.dispose()
 
-    def sign_of_life(self) -> object:
+    def leader_activity(self) -> object:
         """Return a value that changes every few seconds while another exporter works on the archive."""
         with archive_errors(), read_transaction(self._search_engine) as connection:
-            return leader_election.sign_of_life(connection)
+            return leader_election.leader_activity(connection)
 
     def end_silent(self) -> bool:
         """End the session of the exporter that leads. Return whether there was one."""
@@ -210,7 +210,7 @@ class Archive(ArchiveReader):
             put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)
-            requested = batch.for_teams_wanted
+            requested = batch.for_teams_requested
             uncounted = totals.uncounted_for_teams(connection, requested) if requested else None
             values = totals.current_values(connection, batch.counted_calls)
             integrity.note(
@@ -279,7 +279,7 @@ class Archive(ArchiveReader):
             return
         ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
         callers = Callers(self._key, self._lock_erasures(connection))
-        records = list(map(callers.kept, records))
+        records = list(map(callers.redacted, records))
         rows = [row_mapping.call_row(record, callers, removed_to) for record in records]
         put(connection, schema.calls, rows, keep=("counted", "counted_for_teams"))
         for table, children in (

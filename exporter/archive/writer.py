@@ -87,7 +87,7 @@ class ArchiveWriter:
         self._listener, self._settings, self._user_states = listener, settings, user_states
         self._saver = Saver(archive, listener.on_saved)
         self._loaded = False
-        checks = archive.leader_state, archive.sign_of_life, archive.end_silent, archive.require_loadable
+        checks = archive.leader_state, archive.leader_activity, archive.end_silent, archive.require_loadable
         self._standby = Standby(*checks) if archive.exclusive else None
         self._replaced_at: float | None = None
         self._load_number = 0

@@ -8,7 +8,7 @@ MAX_NUMBER = 1_000_000
 def count(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or not 1 <= int(text) <= MAX_NUMBER:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted at least 1")
+        raise argparse.ArgumentTypeError(f"found {text}, expected at least 1")
     return int(text)
 
 
@@ -19,7 +19,7 @@ def rate(text: str) -> float:
     except ValueError:
         value = -1
     if not 0 <= value <= MAX_NUMBER:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted 0 or more")
+        raise argparse.ArgumentTypeError(f"found {text}, expected 0 or more")
     return value
 
 
@@ -27,5 +27,5 @@ def share(text: str) -> float:
     """Parse a ratio above 0 and up to 1."""
     value = rate(text)
     if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"found {text}, wanted a share above 0 and up to 1")
+        raise argparse.ArgumentTypeError(f"found {text}, expected a share above 0 and up to 1")
     return value

@@ -20,8 +20,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import subtract
 from exporter.account.records import TimeRange
+from exporter.aircall.call_times import API_HISTORY_S
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.aircall.endpoints import API_HISTORY_S
 from exporter.aircall.errors import CREDENTIAL_REJECTED
 from exporter.archive.open_archive import opened
 from exporter.archive.parsing import parse_time
@@ -98,7 +98,7 @@ def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:
     try:
         return parse_time(text, now, zone, last=flag == "--to")
     except ValueError as error:
-        raise UsageError(f"{flag}: found {truncate(text)}, wanted {error}") from None
+        raise UsageError(f"{flag}: found {truncate(text)}, expected {error}") from None
 
 
 def requested_range(since: int, until: int, reach: Duration, now: float) -> TimeRange:
@@ -142,9 +142,8 @@ def _fetch(archive: Archive, settings: Settings, span: TimeRange, bar: "_Bar") -
     client = Client(aircall.base_url, aircall.api_id, aircall.api_token, ClientMetrics(registry))
     poller = Poller(settings, client, registry, Clocks(clock), archive.save)
     poller.tasks.enabled = (MANUAL_BACKFILL, "teams")
-    poller.tasks[
-        "teams"
-    ].due = math.inf  # fetched only if a request fails, to see whether lists can be fetched
+    # fetched only if a request fails, to see whether lists can be fetched
+    poller.tasks["teams"].due = math.inf
     poller.restore(archive.load())
     poller.set_manual_backfill((span,))
     history, budget = poller.account.coverage, poller.budget

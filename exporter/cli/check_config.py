@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Check the files. Raises ConfigError, and UsageError if no file is given."""
     file, web_file = arguments.file, arguments.web_config
     if not (file or web_file):
-        raise UsageError("wanted a FILE, or --web.config.file=FILE")
+        raise UsageError("expected a FILE, or --web.config.file=FILE")
     if file:
         live = load(file).grafana_live
         if live.url:

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _forget(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
     number = arguments.number
     if not identity(number):
-        raise UsageError(f"NUMBER: found {truncate(number)}, wanted a phone number or an address")
+        raise UsageError(f"NUMBER: found {truncate(number)}, expected a phone number or an address")
     calls = archive.count_calls_of(number)
     if arguments.dry_run:
         print(f"{_counted(calls)} would be changed")

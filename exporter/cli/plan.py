@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     configured = DEFAULT_LIMIT if aircall.configured_limit is None else aircall.configured_limit
     limit = configured if arguments.requests_per_minute is None else arguments.requests_per_minute
     if limit * settings.aircall.budget_share < MIN_BUDGET:
-        raise UsageError(f"--requests-per-minute: found {limit:g}, wanted enough to leave us {MIN_BUDGET:g}")
+        raise UsageError(
+            f"--requests-per-minute: found {limit:g}, expected enough to leave us {MIN_BUDGET:g}"
+        )
     company = Company(
         arguments.users,
         math.ceil(arguments.users / USERS_PER_TEAM) if arguments.teams is None else arguments.teams,

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _create(url: str, file: Path, runner: ApiRunner) -> ExitCode:
     if problem := _url_problem(url):
-        raise UsageError(f"found {url.partition('?')[0]}, wanted {problem}")
+        raise UsageError(f"found {url.partition('?')[0]}, expected {problem}")
     try:
         with TokenFile(file) as token_file:
             webhook = runner.run(register(url))

@@ -6,7 +6,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 DRIVERS = ("postgresql+psycopg", "sqlite", "sqlite+pysqlite")
-WANTED = "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
+EXPECTED = "expected postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
 IN_MEMORY = "found a SQLite database in memory, which loses all calls and counters at the end of the process"
 
 
@@ -15,15 +15,15 @@ def url_problem(url: str) -> str:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() not in ("postgresql", "sqlite"):
-            return "is of a kind that is not supported, wanted postgresql+psycopg:// or sqlite://"
+            return "is of a kind that is not supported, expected postgresql+psycopg:// or sqlite://"
         dialect = parsed.get_dialect()
         if parsed.drivername not in DRIVERS:
-            return f"found the driver {parsed.drivername}, which is not supported, {WANTED}"
+            return f"found the driver {parsed.drivername}, which is not supported, {EXPECTED}"
         if parsed.get_backend_name() == "sqlite" and is_in_memory(parsed):
-            return f"{IN_MEMORY}, {WANTED}"
+            return f"{IN_MEMORY}, {EXPECTED}"
         dialect.import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
-        return "is no address of a database, wanted one such as postgresql+psycopg://user@host/aircall"
+        return "is no address of a database, expected one such as postgresql+psycopg://user@host/aircall"
     except ImportError:
         return "needs a driver that is not installed; it comes with the exporter's extra `postgres`"
     return ""

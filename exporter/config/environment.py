@@ -26,9 +26,9 @@ def from_environment(name: str, environ: Mapping[str, str], expected: str) -> tu
     value, file = environ.get(name, ""), environ.get(f"{name}_FILE", "")
     for variable, found, what in ((name, value, expected), (f"{name}_FILE", file, "the name of a file")):
         if found and not found.strip():
-            raise ConfigError("environment", variable, f"{BLANK}, wanted {what}")
+            raise ConfigError("environment", variable, f"{BLANK}, expected {what}")
     if value and file:
-        raise ConfigError("environment", f"{name}_FILE", f"is set in addition to {name}, wanted only one")
+        raise ConfigError("environment", f"{name}_FILE", f"is set in addition to {name}, expected only one")
     if file:
         return secret_in(file, "environment", f"{name}_FILE")
     return value, Origin("environment", name) if value else None
@@ -55,7 +55,7 @@ def secret_in(file: str, source: str, path: str) -> tuple[str, Origin]:
         raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
     secret, origin = text.strip(), Origin(source, path, file, ends_with_line_break(text))
     if not secret:
-        raise origin.error("is empty, wanted the secret in it")
+        raise origin.error("is empty, expected the secret in it")
     return secret, origin
 
 
@@ -72,7 +72,7 @@ def key_problem(path: Path) -> str:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return (
-        f"holds {length} characters, wanted at least {MIN_SECRET_LENGTH}"
+        f"holds {length} characters, expected at least {MIN_SECRET_LENGTH}"
         if length < MIN_SECRET_LENGTH
         else ""
     )

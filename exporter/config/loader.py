@@ -17,7 +17,7 @@ from exporter.credentials import QUOTES
 from exporter.text import ends_with_line_break
 
 _TEXTS = Messages(
-    wanted={
+    expected={
         "aircall.requests_per_minute": "auto or a number",
         "caller": "full, masked or hidden",
         "webhook.token": "a token, or a list of two",
@@ -129,7 +129,7 @@ def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> 
     if url and (problem := quoted or url_problem(url)):
         raise origin.error(problem)
     if storage.standby and not url.startswith("postgresql"):
-        expected = "wanted a storage.url on PostgreSQL, which elects the exporter that polls"
+        expected = "expected a storage.url on PostgreSQL, which elects the exporter that polls"
         raise ConfigError(source, "storage.standby", f"found true, {expected}")
     key_file = storage.key_file
     if key_file and (problem := key_problem(Path(key_file))):
@@ -140,7 +140,7 @@ def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> 
 def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) -> tuple[Aircall, Origins]:
     if aircall.api_token and aircall.api_token_file:
         raise ConfigError(
-            source, "aircall.api_token_file", "is set in addition to api_token, wanted only one"
+            source, "aircall.api_token_file", "is set in addition to api_token, expected only one"
         )
     values: dict[str, str] = {}
     origins: Origins = {}
@@ -159,7 +159,7 @@ def _with_credential(aircall: Aircall, source: str, environ: Mapping[str, str]) 
 
 def _with_tokens(webhook: Webhook, source: str, environ: Mapping[str, str]) -> tuple[Webhook, Origins]:
     if webhook.token and webhook.token_file:
-        raise ConfigError(source, "webhook.token_file", "is set in addition to token, wanted only one")
+        raise ConfigError(source, "webhook.token_file", "is set in addition to token, expected only one")
     tokens, origin = from_environment("AIRCALL_WEBHOOK_TOKEN", environ, "the token as Aircall gave it")
     if (file := webhook.token_file) and origin is None:
         tokens, origin = secret_in(file, source, "webhook.token_file")

@@ -118,12 +118,12 @@ def require_whole(source: str, before: Written, after: Written) -> None:
     Raises ConfigError.
     """
     if before.keys and not after.keys:
-        raise ConfigError(source, "", "has no keys, wanted some; restart to return to the defaults")
+        raise ConfigError(source, "", "has no keys, expected some; restart to return to the defaults")
     if after.ends_with_line_break:
         return
     for key in (*GUARDED, *CREDENTIALS):
         if key in after.keys and _value(after.settings, key) != _value(before.settings, key):
-            problem = "has changed in a file that may be cut off, wanted a line break at its end"
+            problem = "has changed in a file that may be cut off, expected a line break at its end"
             raise ConfigError(source, key, problem)
 
 
@@ -145,10 +145,10 @@ def require_whole_secrets(before: Loaded, after: Loaded) -> None:
             and not origin.ends_with_line_break
         )
         if lost_line_break:
-            raise origin.error("may be cut off, wanted a line break at its end, as before")
+            raise origin.error("may be cut off, expected a line break at its end, as before")
         was, now = _secrets(before.settings, key), _secrets(after.settings, key)
         if any(is_cut_off(secret, each) for secret in set(now) - set(was) for each in was):
-            raise origin.error("holds only the beginning of the secret in force, wanted the whole secret")
+            raise origin.error("holds only the beginning of the secret in force, expected the whole secret")
 
 
 def _secrets(settings: Settings, key: str) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def require_guarded(source: str, before: Settings, after: Settings, written: Wri
             shown = "the token in force" if key == TOKEN else _shown(was)
             place = f" under {section}" if section else ""
             remedy = f"write {name}: {_shown(now)}{place} to change it"
-            raise ConfigError(source, key, f"is missing, wanted {shown}; {remedy}")
+            raise ConfigError(source, key, f"is missing, expected {shown}; {remedy}")
 
 
 def _shown(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult
 
 from exporter.addresses import is_host, is_loopback, web_address
-from exporter.aircall.endpoints import API_HISTORY_S
+from exporter.aircall.call_times import API_HISTORY_S
 from exporter.config.yaml_file import Origin
 from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration
@@ -72,7 +72,7 @@ class _Validator:
             raise self._origins.get(path, Origin(self._source, path)).error(problem)
 
     def expect(self, holds: bool, path: str, found: object, expected: str) -> None:
-        self.require(holds, path, f"found {truncate(found)}, wanted {expected}")
+        self.require(holds, path, f"found {truncate(found)}, expected {expected}")
 
     def credential(self) -> None:
         for key in ("api_id", "api_token"):
@@ -80,16 +80,16 @@ class _Validator:
             missing = f"missing; set it here, or in the environment as {variable} or {variable}_FILE"
             self.require(bool(secret), f"aircall.{key}", missing)
             problem = secret_problem(secret)
-            self.require(not problem, f"aircall.{key}", f"{problem}, wanted the key as Aircall shows it")
+            self.require(not problem, f"aircall.{key}", f"{problem}, expected the key as Aircall shows it")
         self.token_length("aircall.api_token", self._settings.aircall.api_token)
-        problem = "holds a colon, wanted the API ID without the token"
+        problem = "holds a colon, expected the API ID without the token"
         self.require(":" not in self._settings.aircall.api_id, "aircall.api_id", problem)
 
     def address(self) -> None:
         address = self._settings.aircall.base_url
         problem = _address_problem(address)
         shown = "an address" if "@" in address else truncate(address)
-        self.require(not problem, "aircall.base_url", f"found {shown}, wanted {problem}")
+        self.require(not problem, "aircall.base_url", f"found {shown}, expected {problem}")
 
     def budget(self) -> None:
         share, rate = self._settings.aircall.budget_share, self._settings.aircall.requests_per_minute
@@ -126,15 +126,15 @@ class _Validator:
             unique = bool(group.name.strip()) and group.name not in names
             self.expect(unique, f"{path}.name", group.name, "a unique name")
             has_members = bool(group.users or group.teams or group.numbers)
-            self.require(has_members, path, "is empty, wanted users, teams or numbers")
+            self.require(has_members, path, "is empty, expected users, teams or numbers")
             names.add(group.name)
 
     def webhook(self) -> None:
         webhook = self._settings.webhook
-        problem = "are more than two tokens, wanted the new one and the old one"
+        problem = "are more than two tokens, expected the new one and the old one"
         self.require(len(webhook.tokens) <= 2, "webhook.token", problem)
         problem = next(filter(None, map(secret_problem, webhook.tokens)), "")
-        self.require(not problem, "webhook.token", f"{problem}, wanted the token as Aircall gave it")
+        self.require(not problem, "webhook.token", f"{problem}, expected the token as Aircall gave it")
         for token in webhook.tokens:
             self.token_length("webhook.token", token)
         self.expect(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
@@ -143,7 +143,7 @@ class _Validator:
         """Reject a token that is too short, if it comes from a file, as files may be cut off."""
         origin = self._origins.get(path)
         if origin is not None and origin.file:
-            problem = f"holds a token of {len(token)} characters, wanted at least {MIN_TOKEN_LENGTH}"
+            problem = f"holds a token of {len(token)} characters, expected at least {MIN_TOKEN_LENGTH}"
             remedy = "write the whole token to the file"
             self.require(len(token) >= MIN_TOKEN_LENGTH, path, f"{problem}; {remedy}")
 

@@ -20,7 +20,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 class Messages:
     """Texts for errors: the expected value by key, and the keys whose values are never shown."""
 
-    wanted: Mapping[str, str]
+    expected: Mapping[str, str]
     secret: frozenset[str] = frozenset()
 
 
@@ -127,7 +127,7 @@ def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS)
             raise ConfigError(source, whole, f"unknown key{_similar(kind, key, path)}") from None
         raise ConfigError(source, path, _mismatch(path, _at(raw, path), reason, texts)) from None
     except Exception:  # a text with an unpaired surrogate, or a list that contains itself
-        problem = "has a value that cannot be read, wanted texts, numbers, lists and mappings"
+        problem = "has a value that cannot be read, expected texts, numbers, lists and mappings"
         raise ConfigError(source, "", problem) from None
 
 
@@ -142,10 +142,10 @@ _TYPES = {
 
 
 def _mismatch(path: str, found: object, reason: str, texts: Messages) -> str:
-    expected = re.match(r"Expected `([^`]+)`", reason)
-    wanted = texts.wanted.get(path) or (_TYPES.get(expected[1], expected[1]) if expected else reason)
+    match = re.match(r"Expected `([^`]+)`", reason)
+    expected = texts.expected.get(path) or (_TYPES.get(match[1], match[1]) if match else reason)
     shown = "something else" if found and _holds_secret(path, texts.secret) else truncate(found)
-    return f"found {shown}, wanted {wanted}"
+    return f"found {shown}, expected {expected}"
 
 
 def _holds_secret(path: str, secrets: frozenset[str]) -> bool:

@@ -4,15 +4,17 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from exporter.account.account import Account
-from exporter.account.call_store import LATE_ARRIVAL_S, MAX_REQUESTS_PER_PASS, CallBatch, CallsToFetch
+from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.records import TimeRange
 from exporter.aircall import endpoints
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.endpoints import ApiTask, fetch
 from exporter.aircall.errors import ApiError, NotFoundError
-from exporter.aircall.models import CallWithDetails, Page
+from exporter.aircall.models import Call, CallWithDetails, Page
 from exporter.aircall.server_clock import MIN_CONFIRMATIONS, ServerClock
 from exporter.polling import call_selection
+from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS, batch_by_time
+from exporter.polling.next_poll import CallsToFetch
 from exporter.polling.partial_fetch import fetch_each, fetch_window, undecodable
 
 MAX_FAILURES = 40
@@ -38,7 +40,7 @@ def wait_for_server_time(account: Account, clock: ServerClock, now: float) -> Ap
             answer = yield from fetch(endpoints.no_calls())
         now = answer.at
         account.new_starts.update(read.call.started_at for read in answer.value.items)
-    clock.looked()
+    clock.newest_call_fetched()
     return now
 
 
@@ -94,9 +96,9 @@ def fetch_calls_by_id(account: Account, call_ids: Iterable[int], now: float) -> 
     yield from fetch_each(account.aside, "call", call_ids, now, lambda call_id: fetch_call(account, call_id))
 
 
-def fetch_ended(account: Account, batches: list[CallBatch], now: float) -> ApiTask[None]:
+def fetch_ended(account: Account, calls: Iterable[Call], now: float) -> ApiTask[None]:
     """Fetch active calls that may have ended. Calls that began close together share one request."""
-    for batch in batches:
+    for batch in batch_by_time(account.calls, calls):
         if len(batch.calls) > 1:
             with suppress(ApiError, InvalidResponseError):  # then each is requested by its id
                 yield from fetch_window(batch.since, batch.until, account.apply_call_page)
@@ -132,7 +134,7 @@ def fetch_backfill(account: Account, now: float) -> ApiTask[None]:
         yield from fetch_call(account, call_id)
         ledger.was_read(call_id, now)
 
-    from_events = account.aside.askable("call", ledger.reported_calls, now)[:MAX_REQUESTS_PER_PASS]
+    from_events = account.aside.requestable("call", ledger.reported_calls, now)[:MAX_REQUESTS_PER_PASS]
     yield from fetch_each(account.aside, "call", from_events, now, fetch_one)
     span = call_selection.next_backfill(account, now)
     if span is not None:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from exporter.account.account import Account
-from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallBatch, CallsToFetch
+from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S
 from exporter.account.records import TimeRange
 from exporter.aircall.models import Call
+from exporter.polling import ended_calls
+from exporter.polling.next_poll import CallsToFetch, next_poll
 
 
 def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFetch:
@@ -37,24 +39,18 @@ def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFe
     start = min(start, server_now - 2 * LATE_ARRIVAL_S)  # the next poll fetches late arrivals
     if not account.clocks_agree and account.coverage.newest:
         start = min(start, account.coverage.newest[-1])  # the clock that is believed may be ahead
-    todo = account.calls.calls_to_fetch(int(start), server_now, now, partial(_has_hung_up, account))
+    todo = next_poll(account.calls, int(start), server_now, now, partial(_has_hung_up, account))
     account.coverage.begin_poll(todo.since)
     return todo
 
 
-def possibly_ended(account: Account, now: float, next_poll: float) -> Iterator[Call]:
+def possibly_ended(account: Account, now: float, next_poll_in: float) -> Iterator[Call]:
     """Return the active calls that may have ended.
 
-    Calls that the next poll, `next_poll` seconds from now, fetches anyway are left out.
+    Calls that the next poll, in `next_poll_in` seconds, fetches anyway are left out.
     """
-    return account.calls.outside_next_poll(
-        account.calls.possibly_ended(now, partial(_has_hung_up, account)), next_poll
-    )
-
-
-def ended_call_batches(account: Account, now: float, next_poll: float) -> list[CallBatch]:
-    """Return the same calls, grouped by the requests that fetch them."""
-    return account.calls.batch_by_time(possibly_ended(account, now, next_poll))
+    calls = ended_calls.possibly_ended(account.calls, now, partial(_has_hung_up, account))
+    return ended_calls.outside_next_poll(account.calls, calls, next_poll_in)
 
 
 def next_backfill(account: Account, now: float) -> TimeRange | None:
@@ -76,7 +72,7 @@ def backfill_remaining_s(account: Account) -> int:
 
 def has_unfinished_calls_due(account: Account, now: float) -> bool:
     """Return whether any unfinished call of an earlier run may be requested `now` (our clock)."""
-    return bool(account.aside.askable("call", account.ledger.unfinished_ids, now))
+    return bool(account.aside.requestable("call", account.ledger.unfinished_ids, now))
 
 
 def next_recheck(account: Account, server_now: float) -> tuple[int, TimeRange] | None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
 
-from exporter.account.call_store import MAX_REQUESTS_PER_PASS, POLL_OVERLAP_S, upper_bound
+from exporter.account.call_store import upper_bound
 from exporter.account.coverage import RECHECK_AGES_S
 from exporter.aircall.endpoints import PER_PAGE
+from exporter.polling.ended_calls import MAX_REQUESTS_PER_PASS
+from exporter.polling.next_poll import POLL_OVERLAP_S
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,18 @@ def ended_calls(per_second: float) -> Cost:
     """
     youngest = min(LONGEST, first_page_seconds(per_second))
     ages = [youngest + (LONGEST - youngest) * (step / SLICES) ** 2 for step in range(SLICES + 1)]
-    slices = [(older - newer, (older + newer) / 2) for newer, older in pairwise(ages)]
+    middles = [(older + newer) / 2 for newer, older in pairwise(ages)]
+    slices = [
+        (older - newer, age, ended_fraction(age))
+        for (newer, older), age in zip(pairwise(ages), middles, strict=True)
+    ]
 
     def cost(interval: float) -> float:
-        def ended(age: float) -> float:
-            """Return the share of the calls of this age that has ended since the previous fetch."""
-            return ANSWERED_SHARE * (ended_fraction(age) - ended_fraction(age - interval))
-
-        requests = (seconds * ended(age) / (1 + PER_PAGE * ended(age)) for seconds, age in slices)
-        return per_second * sum(requests)
+        requests = 0.0
+        for seconds, age, ended_by_now in slices:
+            newly_ended = ANSWERED_SHARE * (ended_by_now - ended_fraction(age - interval))
+            requests += seconds * newly_ended / (1 + PER_PAGE * newly_ended)
+        return per_second * requests
 
     return Cost(cost, MAX_REQUESTS_PER_PASS)
 

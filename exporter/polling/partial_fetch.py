@@ -32,7 +32,7 @@ def fetch_each(
     An object that fails, or that cannot be decoded, is left out. A request without an answer takes long, so
     the next fetch continues with the calls after it.
     """
-    for id_ in aside.askable(kind, ids, now):
+    for id_ in aside.requestable(kind, ids, now):
         try:
             yield from fetch_one(id_)
         except ApiError as error:

@@ -23,7 +23,7 @@ DIRECTORY = ("users", "teams", "numbers")
 SUBSTATUSES = "substatuses"
 """Why users are away: the list of users again, fetched as often as this delays nothing else."""
 
-AVAILABILITY_CHANGES, ON_DEMAND_REQUESTS = ON_DEMAND = ("switches", "errands")
+AVAILABILITY_CHANGES, ON_DEMAND_REQUESTS = ON_DEMAND = ("availability changes", "on-demand requests")
 """The tasks of requests for which a client waits: to change a user's availability, and to fetch one call."""
 
 DATASETS = (*CORE, *DIRECTORY, SUBSTATUSES, "assignments")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Set
 from typing import Any
 
 from exporter.account.account import Account
-from exporter.account.call_store import CallBatch
 from exporter.aircall.endpoints import ApiTask
+from exporter.aircall.models import Call
 from exporter.aircall.server_clock import ServerClock
 from exporter.polling import assignments, call_fetchers, call_selection, fetchers
 from exporter.polling.intervals import IntervalController
@@ -28,7 +28,7 @@ from exporter.polling.task import DatasetTask
 ASIDE = "assignments set aside"
 """The task that fetches assignments again that could not be fetched."""
 
-LATE_EDITS, BACKFILL, MANUAL_BACKFILL = BACKGROUND = ("late edits", "past calls", "calls asked for")
+LATE_EDITS, BACKFILL, MANUAL_BACKFILL = BACKGROUND = ("late edits", "past calls", "requested calls")
 """Tasks for the archive, in their order: rechecks, the backfill, and ranges requested by the command. They
 use the budget that other tasks leave."""
 
@@ -70,7 +70,7 @@ class Tasks:
             SUBSTATUSES: lambda _: fetchers.fetch_substatuses(lists, users, self._first_page(SUBSTATUSES)),
             "assignments": lambda now: assignments.fetch_assignments(lists, version, account.aside, now),
             ASIDE: lambda now: assignments.retry_assignments(lists, version, account.aside, now),
-            ENDED_CALLS: lambda now: call_fetchers.fetch_ended(account, self._ended_call_batches(now), now),
+            ENDED_CALLS: lambda now: call_fetchers.fetch_ended(account, self._possibly_ended(now), now),
             AVAILABILITY_CHANGES: lambda _: run_on_demand(self.pending_requests[AVAILABILITY_CHANGES]),
             ON_DEMAND_REQUESTS: lambda _: run_on_demand(self.pending_requests[ON_DEMAND_REQUESTS]),
             LATE_EDITS: lambda now: call_fetchers.recheck_calls(account, now + server_clock.ahead, now),
@@ -106,7 +106,8 @@ class Tasks:
         if self.pending_requests[AVAILABILITY_CHANGES]:
             yield AVAILABILITY_CHANGES
         yield from CORE if self._server_clock.known else CORE[::-1]  # calls are requested by Aircall's time
-        if self[ENDED_CALLS].job is not None or (self._is_due_for_ended(now) and self._may_have_ended(now)):
+        ended = self[ENDED_CALLS]
+        if ended.job is not None or (self._is_due_for_ended(now) and any(self._possibly_ended(now))):
             yield ENDED_CALLS
         if self.pending_requests[ON_DEMAND_REQUESTS] and self._counting_decided:
             yield ON_DEMAND_REQUESTS
@@ -171,8 +172,5 @@ class Tasks:
         known_soon = self.pace.synchronised and task.job is not None and task.failing_since is None
         return self[ENDED_CALLS].due <= now and not known_soon
 
-    def _may_have_ended(self, now: float) -> bool:
-        return any(call_selection.possibly_ended(self._account, now, self.pace.intervals["calls"]))
-
-    def _ended_call_batches(self, now: float) -> list[CallBatch]:
-        return call_selection.ended_call_batches(self._account, now, self.pace.intervals["calls"])
+    def _possibly_ended(self, now: float) -> Iterator[Call]:
+        return call_selection.possibly_ended(self._account, now, self.pace.intervals["calls"])

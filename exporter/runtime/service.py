@@ -91,7 +91,7 @@ class Service:
             WriterCallbacks(
                 on_loaded=self._on_loaded,
                 on_saved=lambda saved, progress: self._enqueue(
-                    lambda: self._poller.account.saved(saved, progress)
+                    lambda: self._poller.batch_saved(saved, progress)
                 ),
                 on_manual_backfill=lambda spans: self._enqueue(
                     lambda: self._poller.set_manual_backfill(spans)
@@ -108,7 +108,7 @@ class Service:
         self._account_lock = threading.Lock()
         """Held by the poller, except while it waits for a response, or by the thread that applies events."""
         self._poller = Poller(settings, self._client, registry, self.clocks, self._writer.submit)
-        self._poller.while_waiting = self._released_lock
+        self._poller.on_wait(self._released_lock)
         self._writer.maintenance.removal.aircall_time = self._poller.aircall_time
         self._publisher = Publisher(self.clock, self._poller.snapshot, self._on_published)
         self.exposition = Exposition(

@@ -110,7 +110,7 @@ class AircallApi:
         except (msgspec.DecodeError, KeyError):
             status = None
         if status not in ("available", "unavailable"):
-            raise ApiError(400, "Bad Request", "availability_status: wanted available or unavailable")
+            raise ApiError(400, "Bad Request", "availability_status: expected available or unavailable")
         self._account.switch(user.id, status)
 
     def _availabilities(self, request: Request) -> Response:

@@ -41,11 +41,11 @@ class CallHandling:
         random = Random(call.id)  # noqa: S311 a simulation; a separate sequence does not change the others
         if random.random() < 1 / 8:
             begin, length = seconds * random.uniform(0.1, 0.6), seconds * random.uniform(0.05, 0.3)
-            self._after(begin, partial(self._while_it_lasts, self._board.hold, call))
-            self._after(begin + length, partial(self._while_it_lasts, self._board.unhold, call))
+            self._after(begin, partial(self._if_in_progress, self._board.hold, call))
+            self._after(begin + length, partial(self._if_in_progress, self._board.unhold, call))
 
     @staticmethod
-    def _while_it_lasts(step: Callable[[int], None], call: SimulatedCall) -> None:
+    def _if_in_progress(step: Callable[[int], None], call: SimulatedCall) -> None:
         if call.status == "answered":
             step(call.id)
 
@@ -75,13 +75,13 @@ class CallHandling:
             return
         self._board.hang_up(call.id)
         self._after_call_work(call.user)
-        self._remark(call)
+        self._comment(call)
 
     def _after_call_work(self, user: SimulatedUser | None) -> None:
         if user is not None:
             self._board.schedule(user.wrap_up_until, partial(self._on_free, user))
 
-    def _remark(self, call: SimulatedCall) -> None:
+    def _comment(self, call: SimulatedCall) -> None:
         """Schedule tags and comments during after-call work or later, and assign few calls."""
         board, random = self._board, self._random
         own = Random(f"remarks {call.id}")  # noqa: S311 a simulation; see `_hold`

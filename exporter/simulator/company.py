@@ -18,7 +18,7 @@ def populate(directory: Directory, users: int, seed: int) -> None:
     ValueError for fewer than 0 users.
     """
     if users < 0:
-        raise ValueError(f"found {users} users, wanted 0 or more")
+        raise ValueError(f"found {users} users, expected 0 or more")
     random = Random(f"company {seed}")  # noqa: S311 a simulation
     staff = [_hire(directory, index, random) for index in range(users)]
     _form_teams(directory, staff)

@@ -31,7 +31,7 @@ def whole_number(request: Request, parameter: str, default: int) -> int:
     """Return a query parameter as a number of at least 0. Raises ApiError for any other text."""
     text = request.query_params.get(parameter, "")
     if text and not (text.isascii() and text.isdigit()):
-        raise ApiError(400, "Bad Request", f"{parameter} is {text!r}, wanted a whole number")
+        raise ApiError(400, "Bad Request", f"{parameter} is {text!r}, expected a whole number")
     return int(text) if text else default
 
 

@@ -110,7 +110,7 @@ class SimulatedAircall:
             Route(path, self._served(endpoint), methods=[method])
             for method, path, endpoint in self._api.endpoints()
         ]
-        nowhere = self._served(_nothing_there)
+        nowhere = self._served(_not_found)
         return Starlette(
             routes=[*routes, Route("/{path:path}", nowhere, methods=["GET", "PUT", "POST", "DELETE"])]
         )
@@ -145,19 +145,19 @@ class SimulatedAircall:
             "X-AircallApi-Reset": str(reset),
         }
         if allowed:
-            response = await self._well_or_badly(request, endpoint)
+            response = await self._respond_with_faults(request, endpoint)
         else:
             response = json_answer({"error": "Too Many Requests", "troubleshoot": "Wait for the reset"}, 429)
         if self.limit_headers == "always" or (self.limit_headers == "on_429" and not allowed):
             response.headers.update(told)
         return response
 
-    async def _well_or_badly(self, request: Request, endpoint: Endpoint) -> Response:
+    async def _respond_with_faults(self, request: Request, endpoint: Endpoint) -> Response:
         exchange = Exchange(
             path=request.url.path,
             client=request.client,
             query=request.query_params,
-            normal_response=lambda: self._well(request, endpoint),
+            normal_response=lambda: self._respond_normally(request, endpoint),
             drop_connection=lambda: self._server.drop(request.client),
             is_stopping=lambda: self._server.should_exit,
         )
@@ -166,7 +166,7 @@ class SimulatedAircall:
                 return await fault.respond(exchange)
         return exchange.normal_response()
 
-    def _well(self, request: Request, endpoint: Endpoint) -> Response:
+    def _respond_normally(self, request: Request, endpoint: Endpoint) -> Response:
         with self.account.lock:
             self.account.advance(self._now())
             try:
@@ -183,5 +183,5 @@ class SimulatedAircall:
             raise ApiError(410, "Gone", "use /v2/users")
 
 
-def _nothing_there(request: Request) -> Response:
+def _not_found(request: Request) -> Response:
     raise not_found(request.url.path)

@@ -2,7 +2,7 @@
 
 from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.company import populate
-from exporter.simulator.traffic import Life
+from exporter.simulator.traffic import Traffic
 
 
 class SimulatedAccount(CallEdits):
@@ -27,14 +27,14 @@ class SimulatedAccount(CallEdits):
     ) -> None:
         super().__init__(begin=start - history)
         populate(self, users, seed)
-        self._life: Life | None = None
+        self._traffic: Traffic | None = None
         if calls_per_hour > 0:
-            self._life = Life(self, calls_per_hour, seed, start, self.talk_scale)
-            self._life.begin()
+            self._traffic = Traffic(self, calls_per_hour, seed, start, self.talk_scale)
+            self._traffic.begin()
         self.advance(start)
 
-    def quieten(self) -> None:
+    def stop_traffic(self) -> None:
         """Start no more calls; calls in progress continue."""
         with self.lock:
-            if self._life is not None:
-                self._life.end()
+            if self._traffic is not None:
+                self._traffic.end()

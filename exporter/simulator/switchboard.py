@@ -80,7 +80,7 @@ class Switchboard(Directory):
                 free = state == "available"
                 user.availability_status = "available" if free else "unavailable"
                 user.substatus = substatus or ("always_open" if free else "always_closed")
-            self._tell_of_presence(user, before)
+            self._notify_of_presence(user, before)
 
     def switch(self, user_id: int, status: str) -> None:
         """Make a user `available` or `unavailable` at another's request, at once or after their call.
@@ -106,28 +106,28 @@ class Switchboard(Directory):
             number = None if number_id is None else self.numbers[number_id]
             call = self._start("inbound", number, caller, moment)
             call.team_ids = list(number.team_ids) if number else []
-            self._tell("call.created", call, moment)
+            self._notify("call.created", call, moment)
             return call
 
     def ring_on(self, call_id: int, user_id: int, at: float | None = None) -> None:
         """Let a waiting call ring on a user's phone."""
         with self._moment(at) as moment:
-            self._tell("call.ringing_on_agent", self.calls[call_id], moment, self.users[user_id])
+            self._notify("call.ringing_on_agent", self.calls[call_id], moment, self.users[user_id])
 
     def decline(self, call_id: int, user_id: int, at: float | None = None) -> None:
         """Let a user decline a call that rings on their phone."""
         with self._moment(at) as moment:
-            self._tell("call.agent_declined", self.calls[call_id], moment, self.users[user_id])
+            self._notify("call.agent_declined", self.calls[call_id], moment, self.users[user_id])
 
     def hold(self, call_id: int, at: float | None = None) -> None:
         """Let the user put an answered call on hold."""
         with self._moment(at) as moment:
-            self._tell("call.hold", self._in_status(call_id, "answered"), moment)
+            self._notify("call.hold", self._in_status(call_id, "answered"), moment)
 
     def unhold(self, call_id: int, at: float | None = None) -> None:
         """Let the user resume a call that was on hold."""
         with self._moment(at) as moment:
-            self._tell("call.unhold", self._in_status(call_id, "answered"), moment)
+            self._notify("call.unhold", self._in_status(call_id, "answered"), moment)
 
     def dial(
         self, user_id: int, number_id: int | None, callee: str, at: float | None = None
@@ -138,7 +138,7 @@ class Switchboard(Directory):
             user = self._idle(user_id)
             call = self._start("outbound", number, callee, moment)
             call.user, user.call = user, call
-            self._tell("call.created", call, moment)
+            self._notify("call.created", call, moment)
             return call
 
     def answer(self, call_id: int, user_id: int | None, at: float | None = None) -> None:
@@ -152,7 +152,7 @@ class Switchboard(Directory):
                 call.user = self._idle(user_id)
                 call.user.call = call
             call.answered_at = self._not_before(call.started_at, moment)
-            self._tell("call.answered", call, moment)
+            self._notify("call.answered", call, moment)
 
     def transfer(
         self, call_id: int, to_user: int, at: float | None = None, number_id: int | None = None
@@ -165,7 +165,7 @@ class Switchboard(Directory):
             self._release(call, moment)
             call.transferred_by, call.transferred_to = call.user, user
             call.user, user.call, call.number = user, call, number
-            self._tell("call.transferred", call, moment)
+            self._notify("call.transferred", call, moment)
 
     def transfer_outside(self, call_id: int, phone_number: str, at: float | None = None) -> None:
         """Transfer an answered call to an outside number. The call continues, and its user is free."""
@@ -173,7 +173,7 @@ class Switchboard(Directory):
             call = self._in_status(call_id, "answered")
             call.external_transferred_to = phone_number
             self._release(call, moment)
-            self._tell("call.external_transferred", call, moment)
+            self._notify("call.external_transferred", call, moment)
 
     def hang_up(self, call_id: int, at: float | None = None) -> None:
         """End an answered call, or an outbound call that was not answered."""
@@ -198,7 +198,7 @@ class Switchboard(Directory):
             call.missed_call_reason, call.voicemail = reason, voicemail
             self._end(call, moment)
             if voicemail:
-                self._tell("call.voicemail_left", call, moment)
+                self._notify("call.voicemail_left", call, moment)
 
     def add_user(
         self, name: str, *, team_ids: Iterable[int] = (), number_ids: Iterable[int] = ()
@@ -206,7 +206,7 @@ class Switchboard(Directory):
         """Add a user, as `Directory.add_user` does, and send the event."""
         with self._moment(None) as moment:
             user = super().add_user(name, team_ids=team_ids, number_ids=number_ids)
-            self._tell("user.created.v2", None, moment, user)
+            self._notify("user.created.v2", None, moment, user)
             return user
 
     def remove_user(self, user_id: int) -> None:
@@ -214,7 +214,7 @@ class Switchboard(Directory):
         with self._moment(None) as moment:
             user = self.users[user_id]
             super().remove_user(user_id)
-            self._tell("user.deleted.v2", None, moment, user)
+            self._notify("user.deleted.v2", None, moment, user)
 
     @contextmanager
     def _moment(self, at: float | None) -> Iterator[float]:
@@ -244,11 +244,11 @@ class Switchboard(Directory):
 
     def _end(self, call: SimulatedCall, at: float) -> None:
         call.ended_at = self._not_before(call.answered_at or call.started_at, at)
-        self._tell("call.hungup", call, at)
+        self._notify("call.hungup", call, at)
         self._release(call, at)
         if self.listeners:
             self.schedule(
-                at + ENDED_EVENT_DELAY_S, partial(self._tell, "call.ended", call, at + ENDED_EVENT_DELAY_S)
+                at + ENDED_EVENT_DELAY_S, partial(self._notify, "call.ended", call, at + ENDED_EVENT_DELAY_S)
             )
 
     @staticmethod
@@ -263,23 +263,23 @@ class Switchboard(Directory):
             user.call = None
             user.wrap_up_until = at + user.wrap_up_time
             if self.listeners and user.wrap_up_time:
-                self._tell("user.wut_start.v2", None, at, user)
+                self._notify("user.wut_start.v2", None, at, user)
                 self.schedule(user.wrap_up_until, partial(self._wrapped_up, user, user.wrap_up_until))
 
     def _wrapped_up(self, user: SimulatedUser, since: float) -> None:
         """Send the event of the end of after-call work, unless other after-call work has begun since."""
         if user.wrap_up_until == since > 0 and user.wrap_up_until >= self.now and user.call is None:
-            self._tell("user.wut_end.v2", None, self.now, user)
+            self._notify("user.wut_end.v2", None, self.now, user)
 
-    def _tell_of_presence(self, user: SimulatedUser, before: str) -> None:
+    def _notify_of_presence(self, user: SimulatedUser, before: str) -> None:
         if "offline" in (before, user.presence) and before != user.presence:
             way = "disconnected" if user.presence == "offline" else "connected"
-            self._tell(f"user.{way}.v2", None, self.now, user)
+            self._notify(f"user.{way}.v2", None, self.now, user)
         elif user.presence in ("available", "do_not_disturb"):
             way = "opened" if user.presence == "available" else "closed"
-            self._tell(f"user.{way}.v2", None, self.now, user)
+            self._notify(f"user.{way}.v2", None, self.now, user)
 
-    def _tell(
+    def _notify(
         self, event: str, call: SimulatedCall | None, at: float, user: SimulatedUser | None = None
     ) -> None:
         for listener in self.listeners:

@@ -12,7 +12,7 @@ from exporter.simulator.shifts import Shifts
 INBOUND_SHARE = 0.64
 
 
-class Life:
+class Traffic:
     """Callers who call the company's numbers, and users who work their shifts and call customers.
 
     At `mid_morning` (UNIX seconds) it is mid-morning at the company. `calls_per_hour` is the average of an

@@ -63,32 +63,32 @@ class Webhooks:
 
     def add(self, webhook: SimulatedWebhook) -> SimulatedWebhook:
         """Register a webhook. The first one subscribes to the account's events."""
-        if self._tell not in self._account.listeners:
-            self._account.listeners.append(self._tell)
+        if self._notify not in self._account.listeners:
+            self._account.listeners.append(self._notify)
         self.hooks[webhook.id] = webhook
         return webhook
 
-    def _tell(self, happening: AccountEvent) -> None:
+    def _notify(self, occurred: AccountEvent) -> None:
         for webhook in list(self.hooks.values()):
-            if webhook.active and (not webhook.events or happening.event in webhook.events):
-                body = msgspec.json.encode(self._envelope(happening) | {"token": webhook.token})
+            if webhook.active and (not webhook.events or occurred.event in webhook.events):
+                body = msgspec.json.encode(self._envelope(occurred) | {"token": webhook.token})
                 for carrier in self.carriers:
-                    carrier(Post(webhook, body, happening.at))
+                    carrier(Post(webhook, body, occurred.at))
 
-    def _envelope(self, happening: AccountEvent) -> Payload:
-        resource = happening.event.partition(".")[0]
+    def _envelope(self, occurred: AccountEvent) -> Payload:
+        resource = occurred.event.partition(".")[0]
         return {
             "resource": resource,
-            "event": happening.event,
-            "timestamp": int(happening.at),
-            "data": self._data(happening),
+            "event": occurred.event,
+            "timestamp": int(occurred.at),
+            "data": self._data(occurred),
         }
 
-    def _data(self, happening: AccountEvent) -> Payload | None:
-        call, user = happening.call, happening.user
+    def _data(self, occurred: AccountEvent) -> Payload | None:
+        call, user = occurred.call, occurred.user
         if call is None:
             return user_payload_v2(user) if user else None
         teams = [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]
-        data = call_payload(call, teams, happening.at)
+        data = call_payload(call, teams, occurred.at)
         data["call_uuid"] = data.pop("sid")
         return data | ({"user": user_payload(user)} if user else {})

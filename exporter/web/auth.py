@@ -95,10 +95,8 @@ def _rejection(scope: Scope, headers: Headers) -> Response | None:
         problem = "Content-Length and Transfer-Encoding exclude each other.\n"
         return PlainTextResponse(problem, 400, {"Connection": "close"})
     if (parameters := scope["query_string"].count(b"&") + 1) > MAX_QUERY_PARAMETERS:
-        problem = (
-            f"The query has too many parameters: found {parameters}, wanted at most {MAX_QUERY_PARAMETERS}.\n"
-        )
-        return PlainTextResponse(problem, 400)
+        found = f"found {parameters}, expected at most {MAX_QUERY_PARAMETERS}"
+        return PlainTextResponse(f"The query has too many parameters: {found}.\n", 400)
     if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
         return PlainTextResponse("Cross-site request rejected.\n", 403)
     return None

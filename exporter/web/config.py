@@ -43,7 +43,7 @@ _CLIENT_AUTH = {
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
 _TEXTS = Messages(
-    wanted={
+    expected={
         "tls_server_config.client_auth_type": ", ".join(_CLIENT_AUTH),
         "tls_server_config.min_version": "TLS12 or TLS13",
         "tls_server_config.max_version": "TLS12 or TLS13",
@@ -145,7 +145,9 @@ def parse_web_config(text: str, path: str) -> WebConfig:
     config = yaml_file.convert(yaml_file.parse(text, path), WebConfig, path, _TEXTS)
     for user, hashed in config.users.items():
         if not BCRYPT.fullmatch(hashed):
-            raise ConfigError(path, f"basic_auth_users.{user}", "is not a bcrypt hash, wanted one ($2y$...)")
+            raise ConfigError(
+                path, f"basic_auth_users.{user}", "is not a bcrypt hash, expected one ($2y$...)"
+            )
     headers = config.http_server_config.headers or {}
     for name, value in headers.items():
         if problem := _header_problem(name, value):
@@ -156,7 +158,7 @@ def parse_web_config(text: str, path: str) -> WebConfig:
     verifies = tls.client_auth_type != "NoClientCert"
     if verifies != bool(tls.client_ca_file):
         problem = "is missing, client certificates are checked against it" if verifies else "is set, but"
-        which = "" if verifies else " client_auth_type wants no client certificates"
+        which = "" if verifies else " client_auth_type expects no client certificates"
         raise ConfigError(path, "tls_server_config.client_ca_file", problem + which)
     if _VERSIONS[tls.min_version] > _VERSIONS[tls.max_version]:
         raise ConfigError(path, "tls_server_config.min_version", f"is above max_version ({tls.max_version})")
@@ -186,7 +188,7 @@ def _header_problem(name: str, value: str) -> str:
         return "holds a line break, a character outside ASCII, or a space around it"
     values = HEADERS[name]
     if value and values and value not in values:
-        return f"found {truncate(value)}, wanted {' or '.join(values)}"
+        return f"found {truncate(value)}, expected {' or '.join(values)}"
     return ""
 
 
@@ -213,7 +215,7 @@ def _errors_for(key: str, file: str) -> Iterator[None]:
     try:
         yield
     except ssl.SSLError as error:
-        unnamed = "it is no PEM file, or wants a password"
+        unnamed = "it is no PEM file, or needs a password"
         reason = _REASONS.get(error.reason, error.reason) if error.reason else unnamed
         raise TlsError(key, f"found {file}, which cannot be used: {reason}") from None
     except OSError as error:

@@ -83,7 +83,7 @@ class WebConfigReloader:
         text = yaml_file.read_text(self._path) if self._path else ""
         if self._ends_with_line_break and not ends_with_line_break(text):
             raise ConfigError(
-                self._path or "", "", "may be cut off, wanted a line break at its end, as before"
+                self._path or "", "", "may be cut off, expected a line break at its end, as before"
             )
         config = parse_web_config(text, self._path) if self._path else NO_WEB_CONFIG
         context = build_ssl_context(config, self._path or "")

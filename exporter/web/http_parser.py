@@ -16,7 +16,7 @@ MAX_HEAD_LINES = 256
 """Lines in a request's head."""
 
 HEAD_TOO_LARGE = (
-    f"The request's line and headers are too large, wanted at most {MAX_HEADER_BYTES} bytes"
+    f"The request's line and headers are too large, expected at most {MAX_HEADER_BYTES} bytes"
     f" and {MAX_HEAD_LINES} lines.\n"
 )
 

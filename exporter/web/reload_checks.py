@@ -37,7 +37,7 @@ def _lost_tls(before: TlsServer | None, after: TlsServer | None) -> LostProtecti
     for key, values in (("client_auth_type", CLIENT_AUTH_TYPES), ("min_version", TLS_VERSIONS)):
         was, now = getattr(before, key), getattr(after, key)
         if values.index(now) < values.index(was):
-            problem = f"found {now}, wanted {was} or stricter; restart to protect less"
+            problem = f"found {now}, expected {was} or stricter; restart to protect less"
             return LostProtection(f"tls_server_config.{key}", problem)
     return _cut_off("tls_server_config.client_ca_file", before.client_ca_file, after.client_ca_file)
 

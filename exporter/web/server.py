@@ -42,7 +42,7 @@ def bind(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (port.isascii() and port.isdigit()) or int(port) > 65535 or (host and not is_host(host)):
-        raise AddressError(f"{address}: wanted an address such as 0.0.0.0:9979 or :9979")
+        raise AddressError(f"{address}: expected an address such as 0.0.0.0:9979 or :9979")
     try:
         if host:
             return _listening(socket.AF_INET6 if ":" in host else socket.AF_INET, host, int(port))

@@ -14,7 +14,7 @@ USUAL: dict[str, Any] = {"lost": 0.05, "doubled": 0.1, "late": 0.2, "late_second
 
 
 @dataclass
-class CountedWay(NetworkConditions):
+class CountedConditions(NetworkConditions):
     """Network conditions that count lost, duplicated and late events."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FATES, 0))

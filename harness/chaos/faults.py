@@ -28,7 +28,7 @@ class ApiFaults:
 
     def actions(self) -> list[Action]:
         """Return all faults."""
-        every, some = self._everything, self._sometimes
+        every, some = self._everything, self._for_some_requests
         gateway = faults.answer(502, b"bad gateway", "text/plain")
         html = faults.answer(200, b"<!doctype html><title>Back soon</title>", "text/html")
         return [
@@ -45,7 +45,7 @@ class ApiFaults:
             Action("every third answer a web page", some(1 / 3, html)),
             Action("no answers", self._silence),
             Action("slow answers", some(1.0, self._slow)),
-            Action("nobody there", self._nobody_there),
+            Action("connection refused", self._connection_refused),
             Action("all lists empty", some(1.0, faults.edited(_emptied))),
             Action("lists of calls empty", self._no_calls),
             Action("`Date` wrong on single answers", self._wrong_dates),
@@ -53,19 +53,21 @@ class ApiFaults:
 
     def _everything(self, respond: Respond) -> Callable[[], AbstractContextManager[None]]:
         @contextmanager
-        def happening() -> Iterator[None]:
+        def inject() -> Iterator[None]:
             with self._aircall.failing(Fault(lambda _: True, respond)), self._down():
                 yield
 
-        return happening
+        return inject
 
-    def _sometimes(self, share: float, respond: Respond) -> Callable[[], AbstractContextManager[None]]:
-        async def mostly_proper(exchange: Exchange) -> Response:
+    def _for_some_requests(
+        self, share: float, respond: Respond
+    ) -> Callable[[], AbstractContextManager[None]]:
+        async def fail_some(exchange: Exchange) -> Response:
             if self._random.random() < share:
                 return await respond(exchange)
             return exchange.normal_response()
 
-        return lambda: self._aircall.failing(Fault(lambda _: True, mostly_proper))
+        return lambda: self._aircall.failing(Fault(lambda _: True, fail_some))
 
     @contextmanager
     def _down(self) -> Iterator[None]:
@@ -88,7 +90,7 @@ class ApiFaults:
         hang.released.set()
 
     @contextmanager
-    def _nobody_there(self) -> Iterator[None]:
+    def _connection_refused(self) -> Iterator[None]:
         self._aircall.__exit__(None, None, None)
         with self._down():
             yield

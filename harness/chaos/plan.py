@@ -8,7 +8,7 @@ from typing import Any
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness import expected_counts as ledger
-from harness.expected_counts import COLUMNS, Counts, Kept
+from harness.expected_counts import COLUMNS, ArchivedCalls, Counts
 
 Labels = tuple[str, ...]
 OTHERS = "others"
@@ -54,21 +54,21 @@ def may_be_counted(account: SimulatedAccount, first: FirstStart) -> Counts:
 
 
 def differing_calls(
-    account: SimulatedAccount, first: FirstStart, kept: Kept, callers: set[str]
+    account: SimulatedAccount, first: FirstStart, archived: ArchivedCalls, callers: set[str]
 ) -> Iterator[Difference]:
     """Compare the archive's calls with those of the account; `callers` is how callers may be shown."""
-    for id_, planned in ledger.plan(account).items():
-        call, found = account.calls[id_], kept.get(id_)
+    for id_, planned in ledger.expected_calls(account).items():
+        call, found = account.calls[id_], archived.get(id_)
         if found is None:
             yield Difference(f"call {id_} is missing in the archive", (call,))
             continue
-        wanted, is_so = dict(zip(COLUMNS, planned, strict=True)), dict(zip(COLUMNS, found, strict=True))
-        wanted |= _free(call, first, is_so, callers)
-        wrong = [name for name in COLUMNS if wanted[name] != is_so[name]]
+        expected, actual = dict(zip(COLUMNS, planned, strict=True)), dict(zip(COLUMNS, found, strict=True))
+        expected |= _free(call, first, actual, callers)
+        wrong = [name for name in COLUMNS if expected[name] != actual[name]]
         if wrong:
-            words = ", ".join(f"{name} is {is_so[name]!r}, expected {wanted[name]!r}" for name in wrong)
+            words = ", ".join(f"{name} is {actual[name]!r}, expected {expected[name]!r}" for name in wrong)
             yield Difference(f"call {id_}: {words}", (call,))
-    for id_ in kept.keys() - account.calls.keys():
+    for id_ in archived.keys() - account.calls.keys():
         yield Difference(f"call {id_} is in the archive, and not in the account")
 
 
@@ -97,39 +97,41 @@ def _shown(call: SimulatedCall, how: str) -> str:
     )
 
 
-def _counted(account: SimulatedAccount, first: FirstStart, kept: Kept) -> Iterator[SimulatedCall]:
+def _counted(
+    account: SimulatedAccount, first: FirstStart, archived: ArchivedCalls
+) -> Iterator[SimulatedCall]:
     """Return the calls that must be counted, and those that may be and that the archive has counted."""
     position = COLUMNS.index("counted")
     for call in account.calls.values():
         must = first.must_count(call)
-        if must or (must is None and call.id in kept and kept[call.id][position]):
+        if must or (must is None and call.id in archived and archived[call.id][position]):
             yield call
 
 
 def differing_counters(
-    account: SimulatedAccount, first: FirstStart, kept: Kept, found: Counts
+    account: SimulatedAccount, first: FirstStart, archived: ArchivedCalls, found: Counts
 ) -> Iterator[Difference]:
     """Compare each series with the sum over the calls that must be counted.
 
     Calls of users beyond `user_limit` are in the series of `others`, also after the limit has been raised. So
     if there are others, only the sum over all users is compared.
     """
-    calls = list(_counted(account, first, kept))
+    calls = list(_counted(account, first, archived))
     planned = ledger.to_be_counted(account, calls)
     for family, series in planned.items():
         name, names = ledger.FAMILIES[family]
         is_summed = names[0] == "user_id" and any(OTHERS in labels for labels in found[family])
         grouped = _users_together if is_summed else lambda labels: labels
-        expected, is_so = _grouped(series, grouped), _grouped(found[family], grouped)
-        for labels in sorted(expected.keys() | is_so.keys()):
-            if expected[labels] != is_so[labels]:
+        expected, actual = _grouped(series, grouped), _grouped(found[family], grouped)
+        for labels in sorted(expected.keys() | actual.keys()):
+            if expected[labels] != actual[labels]:
                 text = ",".join(f'{label}="{value}"' for label, value in zip(names, labels, strict=True))
                 these = (
                     call
                     for call in calls
                     if any(of == family and grouped(to) == labels for of, to, _ in ledger.adds(account, call))
                 )
-                words = f"{name}{{{text}}} is {is_so[labels]}, expected {expected[labels]}"
+                words = f"{name}{{{text}}} is {actual[labels]}, expected {expected[labels]}"
                 yield Difference(words, tuple(these))
 
 

@@ -65,7 +65,7 @@ class Options:
     loud: bool = False
 
 
-class BriefAccount(SimulatedAccount):
+class ShortCallsAccount(SimulatedAccount):
     """A company with short calls, so that more of them begin and end during faults."""
 
     talk_scale = 0.25
@@ -77,7 +77,7 @@ class Chaos:
     def __init__(self, options: Options, archive: Database, directory: Path) -> None:
         self.options, self.archive = options, archive
         self.journal = Journal(options.loud)
-        self.account = BriefAccount(
+        self.account = ShortCallsAccount(
             options.users, options.calls_per_hour, options.seed, time.time(), HISTORY_S
         )
         self.aircall = SimulatedAircall(
@@ -85,7 +85,7 @@ class Chaos:
             rate_limit=options.requests_per_minute,
             port=int(free_address().rpartition(":")[2]),
         )
-        self.way = events.CountedWay(seed=options.seed, **events.USUAL)
+        self.way = events.CountedConditions(seed=options.seed, **events.USUAL)
         self.office = DeliveryThread(self.account, self.aircall.webhooks, self.way, time.time)
         self.said_after = self.settled_after = 0.0
         """Seconds from the end of the faults until the exporter reported all data, and until it had them."""
@@ -114,19 +114,19 @@ class Chaos:
     def run(self) -> list[Difference]:
         """Start, run the faults, and compare. Returns the differences."""
         self._start()
-        self._let_happen()
-        self._calm_down()
+        self._run_faults()
+        self._end_faults()
         return self.compare_once_read()
 
     def compare(self, scrape: Scrape) -> list[Difference]:
         """Compare the archive and the counters with the account."""
         with self.account.lock:
-            kept = ledger.kept(database.rows(self.archive.url))
+            archived = ledger.archived_calls(database.rows(self.archive.url))
             callers = {"hidden", LAST["caller"]}
             counts = ledger.counted(scrape)
             return [
-                *plan.differing_calls(self.account, self.first, kept, callers),
-                *plan.differing_counters(self.account, self.first, kept, counts),
+                *plan.differing_calls(self.account, self.first, archived, callers),
+                *plan.differing_counters(self.account, self.first, archived, counts),
             ]
 
     def compare_once_read(self) -> list[Difference]:
@@ -159,7 +159,7 @@ class Chaos:
         self.aircall.webhooks.add(SimulatedWebhook(f"{self.exporter.url}/webhook", token=TOKEN))
         self.office.start()
 
-    def _let_happen(self) -> None:
+    def _run_faults(self) -> None:
         stopped = threading.Event()
         tracks = list(self._tracks())
         with ThreadPoolExecutor(len(tracks) + 1) as threads:
@@ -184,10 +184,10 @@ class Chaos:
             actions, lasting = kinds[kind]
             yield Track(kind, actions, pause, lasting, self._random(kind))
 
-    def _calm_down(self) -> None:
+    def _end_faults(self) -> None:
         """End all calls, and run the exporter without faults, with the settings of the comparison."""
         self.journal.note("calm", "no more chaos, all calls end")
-        self.account.quieten()
+        self.account.stop_traffic()
         with self.account.lock:
             for id_ in ledger.open_calls(self.account):
                 call = self.account.calls[id_]

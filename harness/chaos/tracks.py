@@ -14,10 +14,10 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Action:
-    """A fault that lasts from entering `happening` until leaving it."""
+    """A fault that lasts from entering `inject` until leaving it."""
 
     text: str
-    happening: Callable[[], AbstractContextManager[object]]
+    inject: Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,5 @@ class Track:
         """Run actions until `stopped` is set. Returns after the last one has ended."""
         while not stopped.wait(self.random.uniform(*self.pause)):
             action, seconds = self.random.choice(self.actions), self.random.uniform(*self.lasting)
-            with journal.lasting(self.kind, action.text), action.happening():
+            with journal.lasting(self.kind, action.text), action.inject():
                 stopped.wait(seconds)

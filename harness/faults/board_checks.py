@@ -43,7 +43,7 @@ def _polled(scrape: Scrape) -> dict[str, object]:
     }
 
 
-def _stands_still(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+def _does_not_change(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
     assert len(_polled(before)) > 20
     assert _polled(during) == _polled(before)
     for dataset in ("calls", "availabilities"):
@@ -51,7 +51,7 @@ def _stands_still(world: Polled, before: Scrape, during: Scrape, seconds: float)
 
 
 def _stale(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
-    _stands_still(world, before, during, seconds)
+    _does_not_change(world, before, during, seconds)
     assert during.value("aircall_up") == 0
     assert during.number("aircall_polls_total", dataset="calls", result="error") >= 1
 
@@ -63,7 +63,7 @@ def _throttled(world: Polled, before: Scrape, during: Scrape, seconds: float) ->
 
 
 def _failing(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
-    _everybody(world, during)
+    _has_all_users(world, during)
     assert during.value("aircall_up") == 0
     for dataset in ("calls", "availabilities"):
         assert during.number("aircall_dataset_age_seconds", dataset=dataset) >= seconds
@@ -72,7 +72,7 @@ def _failing(world: Polled, before: Scrape, during: Scrape, seconds: float) -> N
 def _true(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
     """Check that all users and all waiting callers are shown, with their real waiting times."""
     _fresh(world, before, during, seconds)
-    _members(world, before, during)
+    _keeps_members(world, before, during)
     account = world.account
     for labels, wait in during.all("aircall_queue_call_wait_seconds").items():
         call = account.calls[int(dict(labels)["call_id"])]
@@ -91,43 +91,43 @@ def _true(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None
 
 
 def _fresh(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
-    _everybody(world, during)
+    _has_all_users(world, during)
     assert during.value("aircall_up") == 1
     for dataset in ("calls", "availabilities"):
         assert during.number("aircall_dataset_age_seconds", dataset=dataset) < 30
 
 
-def _everybody(world: Polled, scrape: Scrape) -> None:
+def _has_all_users(world: Polled, scrape: Scrape) -> None:
     shown = scrape.labels("aircall_user_availability_code", "user_id")
     assert {str(user) for user in world.account.users} <= shown
 
 
-def _members(world: Polled, before: Scrape, during: Scrape) -> None:
+def _keeps_members(world: Polled, before: Scrape, during: Scrape) -> None:
     """Nobody who is still there has left a team or a number, and no number has gone."""
     there = {("user_id", str(user)) for user in world.account.users}
     for family in ("aircall_user_team_info", "aircall_user_number_info"):
         known = {series for series in before.all(family) if series & there}
         assert known and known <= during.all(family).keys()
     assert during.all("aircall_number_info").keys() >= before.all("aircall_number_info").keys()
-    _everybody(world, during)
+    _has_all_users(world, during)
 
 
-def _kept(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
-    _members(world, before, during)
+def _unchanged(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
+    _keeps_members(world, before, during)
     assert during.value("aircall_up") == 0
     assert during.number("aircall_dataset_age_seconds", dataset="availabilities") >= seconds
     assert during.number("aircall_dataset_age_seconds", dataset="calls") < 30
 
 
 def _known(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None:
-    _members(world, before, during)
+    _keeps_members(world, before, during)
     _fresh(world, before, during, seconds)
 
 
 STALE = Board("the last good values, ages growing, `aircall_up` 0", _stale)
 THROTTLED = Board(f"{STALE.words} after a minute or so, `aircall_api_throttled_total`", _throttled)
 FAILING = Board("the pages that arrived, ages growing, `aircall_up` 0", _failing)
-KEPT = Board("all objects known before, current calls, `aircall_up` 0", _kept)
+UNCHANGED = Board("all objects known before, current calls, `aircall_up` 0", _unchanged)
 KNOWN = Board("all objects known before, current calls", _known)
 TRUE = Board("the true state", _true)
 FRESH = Board("all users, and the calls that Aircall returns", _fresh)

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.account.current_board import current_board
 from exporter.aircall.models import Call, Ref
 from exporter.config.settings import Settings
 from exporter.durations import Duration
@@ -59,17 +60,17 @@ def test_board_with_reused_rows_equals_rebuilt_board(changes: list[Event]) -> No
     for event in (*KNOWN, *changes):
         event(updated)
         event(rebuilt)
-        updated.board(0.0)
-    assert shown(updated.board(0.0)) == shown(rebuilt.board(0.0))
+        current_board(updated, 0.0)
+    assert shown(current_board(updated, 0.0)) == shown(current_board(rebuilt, 0.0))
 
 
 def test_board_unchanged_row_is_reused() -> None:
     account = Counting()
     for event in (read_users({1, 2}), read_numbers({1, 2}), read_availabilities({1: "available"}, 0, False)):
         event(account)
-    before = account.board(0.0)
+    before = current_board(account, 0.0)
     call = Call(1, "inbound", "done", START - 60, START - 50, START - 10, user=Ref(1), number=Ref(1))
     read_calls([call])(account)
-    after = account.board(0.0)
+    after = current_board(account, 0.0)
     assert [a is b for a, b in zip(before.users, after.users, strict=True)] == [False, True]
     assert [a is b for a, b in zip(before.numbers, after.numbers, strict=True)] == [False, True]

@@ -24,12 +24,12 @@ def in_order(ranges: tuple[TimeRange, ...]) -> bool:
 
 @given(st.lists(spans).map(tuple), spans)
 def test_merge_and_subtract_any_ranges_equal_sets_of_seconds(
-    some: tuple[TimeRange, ...], wanted: TimeRange
+    some: tuple[TimeRange, ...], span: TimeRange
 ) -> None:
     assert seconds(merge(some)) == seconds(some)
     assert in_order(merge(some))
-    left = subtract(wanted, merge(some))
-    assert seconds(left) == seconds((wanted,)) - seconds(some)
+    left = subtract(span, merge(some))
+    assert seconds(left) == seconds((span,)) - seconds(some)
     assert in_order(left)
 
 

@@ -16,11 +16,11 @@ def seconds(spans: tuple[TimeRange, ...]) -> set[int]:
 def test_failed_repeatedly_doubles_the_wait_up_to_an_hour() -> None:
     aside, now, waits = SetAside(), NOW, []
     aside.failed("call", 7, "answered 500", now)
-    assert aside.askable("call", [7], now) == [7]
+    assert aside.requestable("call", [7], now) == [7]
     assert aside.counts["call"] == 0
     for _ in range(12):
         aside.failed("call", 7, "answered 500", now)
-        due = next(at for at in range(int(now), int(now) + 4000, 10) if aside.askable("call", [7], at))
+        due = next(at for at in range(int(now), int(now) + 4000, 10) if aside.requestable("call", [7], at))
         waits.append(due - now)
         now = float(due)
     assert aside.counts["call"] == 1
@@ -49,7 +49,7 @@ def test_lists_failed_after_one_failure_forgets_it() -> None:
 def test_askable_failed_object_comes_last() -> None:
     aside = SetAside()
     aside.failed("call", 1, "no answer in time", NOW)
-    assert aside.askable("call", [1, 2, 3], NOW) == [2, 3, 1]
+    assert aside.requestable("call", [1, 2, 3], NOW) == [2, 3, 1]
 
 
 spans = st.tuples(st.integers(0, 60), st.integers(0, 15)).map(lambda pair: (pair[0], pair[0] + pair[1]))
@@ -58,7 +58,7 @@ steps = st.lists(st.tuples(st.booleans(), spans, st.floats(0, 5000)), max_size=2
 
 @given(steps, spans)
 def test_open_ranges_after_any_steps_exclude_failing_ranges_until_a_retry(
-    steps: list[tuple[bool, TimeRange, float]], wanted: TimeRange
+    steps: list[tuple[bool, TimeRange, float]], whole: TimeRange
 ) -> None:
     aside, now, failing = SetAside(), NOW, set[int]()
     for failed, span, pause in steps:
@@ -69,6 +69,6 @@ def test_open_ranges_after_any_steps_exclude_failing_ranges_until_a_retry(
         else:
             aside.range_worked(span)
             failing -= seconds((span,))
-    assert seconds(aside.without_ranges([wanted])) == seconds((wanted,)) - failing
-    assert seconds(aside.open_ranges([wanted], now)) >= seconds((wanted,)) - failing
-    assert seconds(aside.open_ranges([wanted], now + MAX_RETRY_S)) == seconds((wanted,)) | failing
+    assert seconds(aside.without_ranges([whole])) == seconds((whole,)) - failing
+    assert seconds(aside.open_ranges([whole], now)) >= seconds((whole,)) - failing
+    assert seconds(aside.open_ranges([whole], now + MAX_RETRY_S)) == seconds((whole,)) | failing

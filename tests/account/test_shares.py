@@ -8,10 +8,11 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.account import id_limits
+from exporter.account import archiving, id_limits
 from exporter.account.account import Account
 from exporter.account.buckets import answer_time_buckets
 from exporter.account.counter_totals import Totals, increments
+from exporter.account.current_board import current_board
 from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref, User
@@ -77,8 +78,8 @@ class Company:
             self.before = {series: n for series, n in self.before.items() if series[0] == DECLINED}
         archived = {"identical": (self.totals, self.own), "older": self.backup, "empty": ({}, None)}[kind]
         totals, self.own = archived
-        self.account.begin_again()
-        self.account.restore(self._memory(totals))
+        archiving.begin_again(self.account)
+        archiving.restore(self.account, self._memory(totals))
         self.account.mark_calls_fetched(START - 900, START)
         self.account.ledger.count(self.totals)
         self.save()
@@ -102,7 +103,7 @@ class Company:
         """Count a declined call, as an event does. Such counters begin at 0 at each start."""
         key = "declined", str(user)
         self.declined[key] = self.account.event_stats.totals[key] = self.declined.get(key, 0) + 1
-        self.account._changes.totals |= self.account.ledger.count({key: self.declined[key]})
+        self.account.changes.totals |= self.account.ledger.count({key: self.declined[key]})
 
     def limit(self, limit: int) -> None:
         self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
@@ -114,7 +115,7 @@ class Company:
         self.declined: dict[tuple, int] = {}
         self.before = {series: n for series, n in self.before.items() if series[0] != DECLINED}
         account.ledger.counted_from = 0
-        account.restore(self._memory(self.totals))
+        archiving.restore(account, self._memory(self.totals))
         if users_first:
             self._read_users()
         account.advance_to(START)
@@ -141,7 +142,7 @@ class Company:
         self.account.reference_data.finish_users(Listed(set(self.present), START))
 
     def save(self) -> None:
-        batch = self.account.take_batch()
+        batch = archiving.take_batch(self.account)
         for addition in batch.counted_calls:
             for key, more in addition.increments:
                 self.totals[key] = self.totals.get(key, 0) + more
@@ -149,11 +150,11 @@ class Company:
             self.own = msgspec.json.encode(batch.own)
         self.names |= batch.names
         changed = {key: self.totals[key] for added in batch.counted_calls for key, _ in added.increments}
-        self.account.saved(SaveResult(tuple(batch.counted_calls), changed), batch.progress)
+        archiving.batch_saved(self.account, SaveResult(tuple(batch.counted_calls), changed), batch.progress)
 
     def expose(self) -> None:
         """Expose the counters, compare them with the previous ones, and save."""
-        board = self.account.board(0)
+        board = current_board(self.account, 0.0)
         now: Series = {}
         for row in board.counters.users:
             for family, labels, value in counters.user_samples(row):
@@ -180,7 +181,7 @@ def test_user_counters_users_join_or_leave_never_fall_and_sum_to_all_calls(limit
         most = max(most, company.settings.user_limit)
         company.save()
         company.expose()
-        own = {row.user.id for row in company.account.board(0).counters.users} - {"", "others"}
+        own = {row.user.id for row in current_board(company.account, 0.0).counters.users} - {"", "others"}
         assert len(own) <= most
 
 

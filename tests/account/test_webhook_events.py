@@ -10,6 +10,7 @@ from msgspec import structs
 
 from exporter.account.account import Account
 from exporter.account.call_versions import latest_version
+from exporter.account.current_board import current_board
 from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import Event, UserEventData
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
@@ -51,7 +52,7 @@ def settled(account: Account) -> list[object]:
     saved(account)
     assert account.ledger.totals is not None
     account.ledger.totals._exemplars.clear()
-    board = account.board(0.0)
+    board = current_board(account, 0.0)
     users = tuple(replace(row, since=None, seconds={}) for row in board.users)
     return shown(replace(board, users=users))
 

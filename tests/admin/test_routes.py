@@ -112,7 +112,7 @@ def test_switch_of_an_unknown_user_or_one_on_auto_is_rejected(desk: Running, use
 @pytest.mark.parametrize("body", [{}, [], "available", body_for("asleep"), body_for("available") | {"x": 1}])
 def test_switch_with_an_invalid_body_returns_400(desk: Running, user: SimulatedUser, body: object) -> None:
     refused = post(desk, body)
-    assert (refused.status_code, "wanted" in refused.json()["error"]) == (400, True)
+    assert (refused.status_code, "expected" in refused.json()["error"]) == (400, True)
     assert changes(desk) == []
 
 
@@ -161,7 +161,7 @@ def test_switch_that_aircall_rejects_returns_502_and_is_not_repeated(
     problem = f"Aircall cannot be asked now: /v2/users/{user.id}: answered 500"
     assert (refused.status_code, refused.json()) == (502, {"error": problem})
     (logged,) = [line for line in logs if line["event"] == "a user is not switched"]
-    assert (logged["who"], logged["wanted"], logged["why"]) == (USER[0], "toggle", problem)
+    assert (logged["who"], logged["requested"], logged["why"]) == (USER[0], "toggle", problem)
     assert len(changes(desk)) == 1
     assert "aircall_up 1" in requests.get(f"{desk.url}/metrics", timeout=10).text
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.account.board import NumberRow, TeamRow, UserRow
 from exporter.account.call_versions import completed
+from exporter.account.current_board import current_board
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.call_times import CLOCK_DIFFERENCE_S, MAX_CALL_S
 from exporter.aircall.events import Event
@@ -116,7 +117,7 @@ def assert_bounded(account: Counting) -> None:
             count = key[0].removesuffix("_sum") + "_count"
             calls = totals.get((count, *key[1:]), 3)
             assert 0 <= total <= MAX_DURATION_S * max(3, calls), (key, total)
-    board = account.board(0.0)
+    board = current_board(account, 0.0)
     rows: list[UserRow | NumberRow | TeamRow] = [*board.users, *board.numbers, *board.teams]
     for row in rows:
         for average in (row.average_answer, row.average_call):

@@ -14,41 +14,9 @@ from exporter.aircall.server_clock import (
     SLACK_S,
     ServerClock,
 )
+from tests.support.server_clocks import DAY, MINUTE, NOW, Setting
 
-NOW = 1_780_000_000.0
-MINUTE, DAY = 60.0, 86_400.0
 WRONG = [sign * size for size in (10 * MINUTE, DAY, 40 * DAY, 200 * DAY) for sign in (1, -1)]
-
-
-class Setting:
-    """A server clock, the true time, and clocks that can be wrong by a number of seconds."""
-
-    def __init__(self, date: float = 0.0, machine: float = 0.0) -> None:
-        self.now = NOW
-        """The true time, on which the calls are dated."""
-        self.date, self.machine = date, machine
-        self._steady_error = machine
-        self.clock = ServerClock(lambda: self.machine - self._steady_error)
-
-    @property
-    def steady(self) -> float:
-        """The steady clock, which began with the time of the machine's clock."""
-        return self.now + self._steady_error
-
-    def receive(self, count: int = 1, pause: float = 5.0, call: bool = False) -> None:
-        """Receive responses, each with a new call if `call`."""
-        for _ in range(count):
-            sent = self.steady
-            self.now += 0.3
-            self.clock.observe(floor(self.now - 0.1 + self.date), sent, self.steady)
-            if call:
-                self.clock.call_began(floor(self.now - 2), self.steady)
-            self.now += pause
-
-    @property
-    def error(self) -> float:
-        """By how many seconds the time of the server clock is wrong."""
-        return self.steady + self.clock.ahead - self.now
 
 
 @given(
@@ -145,7 +113,7 @@ def test_ahead_clocks_differ_without_a_call_is_the_earlier_clock() -> None:
     for setting in (Setting(date=-DAY), Setting(machine=-DAY)):
         setting.receive(MIN_CONFIRMATIONS)
         assert setting.clock.in_doubt
-        setting.clock.looked()
+        setting.clock.newest_call_fetched()
         assert not setting.clock.in_doubt
         assert setting.error == pytest.approx(-DAY, abs=1)
 
@@ -249,60 +217,3 @@ def test_confirmed_ahead_too_few_responses_is_none() -> None:
     assert setting.clock.confirmed_ahead is None
     setting.receive()
     assert setting.clock.confirmed_ahead == 0
-
-
-class Counted(float):
-    """A number that counts how often it, or a difference to it, is compared."""
-
-    comparisons = 0
-
-    def __rsub__(self, other: float) -> "Counted":
-        return Counted(other - float(self))
-
-    def __lt__(self, other: float) -> bool:
-        Counted.comparisons += 1
-        return float(self) < other
-
-    def __gt__(self, other: float) -> bool:
-        Counted.comparisons += 1
-        return float(self) > other
-
-    def __eq__(self, other: object) -> bool:
-        Counted.comparisons += 1
-        return float(self) == other
-
-    __hash__ = float.__hash__
-
-
-def comparisons(calls: int, step: int) -> int:
-    """Return the comparisons of the leads that `calls` prove, while the machine's clock is behind."""
-    setting = Setting(machine=-200 * DAY)
-    setting.receive(MIN_CONFIRMATIONS)
-    Counted.comparisons = 0
-    for number in range(calls):
-        setting.clock.call_began(floor(setting.now - DAY + step * number), Counted(setting.steady))
-    return Counted.comparisons
-
-
-@pytest.mark.parametrize("step", [1, -1])
-def test_calls_began_many_calls_costs_as_much_for_each_as_few(step: int) -> None:
-    assert 0 < comparisons(2000, step) <= 2.2 * comparisons(1000, step)
-
-
-@given(
-    starts=st.lists(st.integers(-150 * 24, -1), min_size=1, max_size=40),
-    delays=st.lists(st.floats(0, KEEP_S / 2), min_size=40, max_size=40),
-)
-def test_call_lead_calls_in_any_order_is_that_of_the_third_latest(
-    starts: list[int], delays: list[float]
-) -> None:
-    setting = Setting(machine=-200 * DAY)
-    setting.receive(MIN_CONFIRMATIONS)
-    leads: dict[int, float] = {}
-    for hours, delay in zip(starts, sorted(delays), strict=False):
-        start, at = floor(setting.now) + 3600 * hours, setting.steady + delay
-        setting.clock.call_began(start, at)
-        leads.setdefault(start, start - at)
-    proved = sorted(leads.values())[-MIN_CONFIRMATIONS:]
-    expected = proved[0] if len(proved) == MIN_CONFIRMATIONS else float("-inf")
-    assert setting.clock._call_lead == expected

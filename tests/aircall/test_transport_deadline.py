@@ -3,57 +3,22 @@
 import http.client
 import socket
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from exporter.aircall import client as client_module
 from exporter.aircall import endpoints
 from exporter.aircall.client import Client, ClientMetrics
-from exporter.aircall.connecting import AddressOrder
-from exporter.aircall.endpoints import Request
 from exporter.aircall.errors import ApiError
-from harness.raw_server import Serve, answering, dripping, raw_server, silence, socks4, socks5
+from harness.raw_server import Serve, dripping, raw_server, silence, socks5
+from tests.support.short_requests import SECONDS, failure
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-SECONDS = 0.25
-ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"teams": []}'
-CREATE = Request("/v1/webhooks", lambda body: body, method="POST", content=b"{}")
-"""A request that always uses a new connection."""
-
-
-def new_client(url: str) -> Client:
-    return Client(url, "the-id", "the-token", ClientMetrics(CollectorRegistry()))
-
-
-def failure(url: str, within: float = 10) -> ApiError:
-    """Return the error of a request. The test fails if there is none after `within` seconds."""
-    registry = CollectorRegistry()
-    client = Client(url, "the-id", "the-token", ClientMetrics(registry))
-
-    def send() -> ApiError:
-        with pytest.raises(ApiError) as failed:
-            client.send(endpoints.teams())
-        return failed.value
-
-    pool = ThreadPoolExecutor(1)
-    try:
-        error = pool.submit(send).result(within)
-    finally:
-        client.close()
-        pool.shutdown(wait=False)
-    labels = {"endpoint": "/v1/teams", "code": error.code}
-    assert registry.get_sample_value("aircall_api_requests_total", labels) == 1
-    assert "the-token" not in str(error)
-    return error
 
 
 @pytest.fixture
@@ -189,94 +154,6 @@ def test_request_whose_name_lookup_hangs_is_a_timeout(monkeypatch: pytest.Monkey
         assert len(lookups) == 1  # further requests join the lookup that still runs
     finally:
         answered.set()
-
-
-@pytest.fixture
-def full_port() -> Iterator[int]:
-    """Return a port on which no address of this machine accepts a connection, because the queue is full."""
-    full = socket.create_server(("0.0.0.0", 0), backlog=0)
-    queued = [socket.socket() for _ in range(4)]
-    port = int(full.getsockname()[1])
-    for each in queued:
-        each.setblocking(False)
-        each.connect_ex(("127.0.0.1", port))
-    yield port
-    for each in (*queued, full):
-        each.close()
-
-
-def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[str, int]) -> None:
-    """Resolve all names to these addresses."""
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
-
-
-@pytest.mark.usefixtures("short_timeout")
-def test_request_to_many_dead_addresses_is_a_timeout(monkeypatch: pytest.MonkeyPatch, full_port: int) -> None:
-    resolve_to(monkeypatch, *((f"127.0.{i // 250}.{i % 250 + 1}", full_port) for i in range(1000)))
-    error = failure(f"http://127.0.0.1:{full_port}")
-    assert (error.code, "no connection to 127.0.0.1" in str(error)) == ("timeout", True)
-
-
-@pytest.mark.parametrize(
-    ("dead", "via"), [(2, ""), (5, ""), (3, "http"), (3, "socks4"), (3, "socks5"), (3, "socks5h")]
-)
-def test_request_only_the_last_address_works_is_answered_and_the_next_begins_there(
-    monkeypatch: pytest.MonkeyPatch, full_port: int, dead: int, via: str
-) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", 1.0)
-    monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.5)
-    if via:
-        monkeypatch.setenv("ALL_PROXY", f"{via}://proxy.invalid:1")
-    serve = answering(ANSWER)
-    serve = {"socks4": socks4(serve), "socks5": socks5(serve), "socks5h": socks5(serve)}.get(via, serve)
-    client = new_client(f"http://{dead}-dead{via}.invalid")
-    with raw_server(serve) as server, raw_server(serve) as other, closing(client):
-        last = "127.0.0.1", server.port
-        resolve_to(monkeypatch, *((f"127.0.0.{i + 1}", full_port) for i in range(dead)), last)
-        client.send(endpoints.teams())
-        resolve_to(monkeypatch, ("127.0.0.1", other.port), last)
-        client.send(CREATE)
-        assert (server.connections, other.connections) == (2, 0)
-
-
-def test_request_address_never_answers_tries_another_next_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(client_module, "REQUEST_TIMEOUT_S", SECONDS)
-    with (
-        raw_server(silence) as silent,
-        raw_server(silence) as other,
-        raw_server(answering(ANSWER)) as server,
-        closing(new_client("http://some-silent.invalid")) as client,
-    ):
-        resolve_to(monkeypatch, *(("127.0.0.1", each.port) for each in (silent, other, server)))
-        for _ in range(2):
-            with pytest.raises(ApiError):
-                client.send(endpoints.teams())
-        for _ in range(3):
-            client.send(CREATE)
-        assert (silent.connections, other.connections, server.connections) == (1, 1, 3)
-
-
-@given(
-    addresses=st.lists(st.integers(0, 9), max_size=8),
-    steps=st.lists(st.tuples(st.booleans(), st.integers(0, 9))),
-)
-def test_address_order_after_any_steps_has_answered_first_and_failed_last(
-    addresses: list[int], steps: list[tuple[bool, int]]
-) -> None:
-    order, states = AddressOrder(), dict[int, tuple[bool, int]]()
-    for at, (answered, address) in enumerate(steps):
-        (order.answered if answered else order.tried)("host", address)
-        states[address] = answered, at
-    found = order.sorted("host", addresses)
-    assert set(found) == set(addresses)
-    assert len(found) == len(set(addresses))
-    worked = sorted((each for each in found if states.get(each, (0, 0))[0]), key=lambda i: -states[i][1])
-    failed = sorted((i for i in found if i in states and not states[i][0]), key=lambda i: states[i][1])
-    new = [each for each in dict.fromkeys(addresses) if each not in states]
-    assert found == worked + new + failed
 
 
 UNEXPECTED = (

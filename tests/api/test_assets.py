@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from exporter.api.assets import leads_to_the_web
+from exporter.api.assets import is_web_address
 from exporter.runtime import client_requests
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.models import SimulatedCall
@@ -53,11 +53,11 @@ def test_asset_that_does_not_exist_returns_404_with_the_reason(exporter: Running
     for call_id, asset, problem in (
         (call.id, "voicemail", f"call {call.id} has no voicemail"),
         (10**18 - 1, "recording", f"call {10**18 - 1} has no recording"),
-        (2**63, "recording", f'found "{2**63}", wanted a call\'s id'),
-        (2**80, "recording", f'found "{2**80}", wanted a call\'s id'),
-        (10**3000, "recording", f"found \"1{'0' * 55}..., wanted a call's id"),
-        ("%E2%91%A0", "recording", 'found "①", wanted a call\'s id'),
-        (call.id, "notes", 'found "notes", wanted recording or voicemail'),
+        (2**63, "recording", f'found "{2**63}", expected a call\'s id'),
+        (2**80, "recording", f'found "{2**80}", expected a call\'s id'),
+        (10**3000, "recording", f"found \"1{'0' * 55}..., expected a call's id"),
+        ("%E2%91%A0", "recording", 'found "①", expected a call\'s id'),
+        (call.id, "notes", 'found "notes", expected recording or voicemail'),
     ):
         answer = listen(exporter, call_id, asset)
         assert (answer.status_code, answer.json()) == (404, {"error": problem})
@@ -100,5 +100,5 @@ def test_recording_without_the_api_enabled_returns_403(exporter: Running) -> Non
     "link", ["javascript:alert(1)", "data:text/html,x", "//host/x", "https://", "http://[", "https://a\r\nb"]
 )
 def test_leads_to_the_web_for_an_unsafe_link_is_false(link: str) -> None:
-    assert not leads_to_the_web(link)
-    assert leads_to_the_web("https://assets.aircall.io/calls/1/recording?Expires=1")
+    assert not is_web_address(link)
+    assert is_web_address("https://assets.aircall.io/calls/1/recording?Expires=1")

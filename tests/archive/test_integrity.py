@@ -1,6 +1,6 @@
 """Test archives that have lost a part: they are recovered completely or rejected, and never count wrongly."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain, combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,44 +18,21 @@ from exporter.archive import schema
 from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError, ReplacedError
 from exporter.archive.store import Archive
-from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import counted
 from harness.postgres import Postgres
-from harness.simulated_time import NOON, Polled, polled
+from harness.simulated_time import NOON
 from tests.support.archive_contents import rows
-from tests.support.lost_archives import (
-    RARELY,
-    REPLACED,
-    assert_nothing_is_lost,
-    back_up,
-    execute,
-    is_said,
-    restore_by_rename,
-)
+from tests.support.lost_archives import execute
+from tests.support.lost_tables import Lose, delete, drop, truncate
 
 CORE = ("calls", "totals", "state")
-START = int(NOON)
-DETAILS = CallDetails(tags=(Tag("VIP"),), comments=(Comment("called back"),))
 
-Lose = Callable[[str, Iterable[str]], None]
+START = int(NOON)
+
+DETAILS = CallDetails(tags=(Tag("VIP"),), comments=(Comment("called back"),))
 
 
 def subsets(*names: str) -> list[tuple[str, ...]]:
     return list(chain.from_iterable(combinations(names, size + 1) for size in range(len(names))))
-
-
-def drop(database: str, tables: Iterable[str]) -> None:
-    cascade = " CASCADE" if database.startswith("postgresql") else ""
-    execute(database, *(f"DROP TABLE {table}{cascade}" for table in tables))
-
-
-def delete(database: str, tables: Iterable[str]) -> None:
-    execute(database, *(f"DELETE FROM {table}" for table in tables))
-
-
-def truncate(database: str, tables: Iterable[str]) -> None:
-    is_server = database.startswith("postgresql")
-    execute(database, f"TRUNCATE {', '.join(tables)} CASCADE") if is_server else delete(database, tables)
 
 
 def batch_of(*ids: int) -> Batch:
@@ -202,57 +179,10 @@ def test_archive_whose_forgotten_callers_are_deleted_continues_to_forget_them(
     archive.close()
 
 
-def live_while_counters_never_fall(world: Polled, seconds: float) -> None:
-    before = counted(world.scrape())
-    for _ in range(10):
-        world.live(seconds / 10)
-        now = counted(world.scrape())
-        assert all(now[family] >= counts for family, counts in before.items())
-        before = now
-
-
-@pytest.mark.parametrize(
-    ("lost", "lose"), [(("names",), delete), (("names", "call_tags", "call_comments"), drop)]
-)
-def test_running_exporter_recovers_lost_details_and_loses_no_call(
-    busy: SimulatedAccount, database: str, lost: tuple[str, ...], lose: Lose
-) -> None:
-    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=RARELY) as world:
-        world.live_until_complete()
-        world.live(1200)
-        before = {table: {tuple(row) for row in rows(database, table)} for table in lost}
-        assert before.get("call_tags") != set()
-        lose(database, lost)
-        live_while_counters_never_fall(world, 60)
-        assert is_said(logged, REPLACED)
-        assert_nothing_is_lost(world, database)
-        for table, found in before.items():
-            assert {tuple(row) for row in rows(database, table)} >= found
-
-
-@pytest.mark.parametrize("lost", [("totals",), ("calls", "state")])
-def test_running_exporter_with_lost_tables_keeps_its_counters_until_a_backup_is_restored(
-    busy: SimulatedAccount, tmp_path: Path, lost: tuple[str, ...]
-) -> None:
-    file = tmp_path / "archive.sqlite"
-    database = f"sqlite:///{file}"
-    with capture_logs() as logged, polled(busy, archive=Archive(database), refresh=RARELY) as world:
-        world.live_until_complete()
-        world.live(300)
-        back_up(file)
-        world.live(600)
-        delete(database, lost)
-        live_while_counters_never_fall(world, 120)
-        assert world.scrape().value("aircall_up") == 1
-        assert world.scrape().value("aircall_archive_up") == 0
-        assert len([line for line in logged if "the archive is partly lost" in str(line)]) == 1
-        restore_by_rename(file)
-        world.live(60)
-        assert_nothing_is_lost(world, database)
-
-
 DAY = 86_400
+
 PHASES = ("done", "initial", "answered")
+
 CHANGES = st.one_of(
     st.tuples(
         st.just("save"),

@@ -23,7 +23,7 @@ from exporter.runtime.service import Service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.postgres import Postgres, end_sessions
 from harness.process import Process
 from harness.scrape import Scrape
@@ -82,7 +82,7 @@ def test_exclusive_archive_behind_a_connection_pooler_takes_no_lock_and_says_so(
     tcp_proxy.pools = True
     archive = Archive(through(tcp_proxy, url), exclusive=True)
     with pytest.raises(
-        ArchiveError, match=r"storage\.url: found a connection pooler, wanted a direct connect"
+        ArchiveError, match=r"storage\.url: found a connection pooler, expected a direct connect"
     ):
         archive.load()
     assert archive.leader_state() is LeaderState.NEVER_HELD
@@ -123,9 +123,9 @@ def test_single_exporter_whose_connection_is_reset_goes_on_and_loses_nothing(
 
 
 def assert_nothing_is_lost(company: Company, exporter: Process) -> None:
-    company.read_whole(exporter)
+    company.fetch_all(exporter)
     eventually(lambda: counted(Scrape.at(exporter.url)) == to_be_counted(company.account))
-    assert kept(company.rows()) == plan(company.account)
+    assert archived_calls(company.rows()) == expected_calls(company.account)
 
 
 def test_leader_whose_poller_hangs_exits_and_is_replaced(impatient_pair: Pair) -> None:
@@ -210,13 +210,13 @@ def test_archive_thread_that_hangs_after_a_takeover_ends_the_exporter(
         continues.set()
 
 
-def test_sign_of_life_after_a_takeover_differs(url: str) -> None:
+def test_leader_activity_after_a_takeover_differs(url: str) -> None:
     """The takeover itself is a sign of life, because loading the archive shows no other."""
     leader, observer = Archive(url, exclusive=True), Archive(url)
     leader.load()
     leader.heartbeat(1.0)
-    before = observer.sign_of_life()
-    assert observer.sign_of_life() == before
+    before = observer.leader_activity()
+    assert observer.leader_activity() == before
     leader.close()
     eventually(lambda: not holders(url))
     successor = Archive(url, exclusive=True)
@@ -224,7 +224,7 @@ def test_sign_of_life_after_a_takeover_differs(url: str) -> None:
     with pytest.raises(LostLeadershipError):
         successor.release_leadership()  # takes the lock, and changes nothing else
     assert holders(url)
-    assert observer.sign_of_life() != before
+    assert observer.leader_activity() != before
     successor.close()
     observer.close()
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, select
-from structlog.testing import capture_logs
+from sqlalchemy import Engine, create_engine, event
 
 from exporter.archive import schema
 from exporter.archive.session import MAX_ROWS
@@ -17,31 +16,17 @@ from exporter.archive.writer import RESTORE_GRACE_S
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
-from harness.postgres import Postgres
-from harness.simulated_time import Polled, polled
 from tests.support.archive_contents import rows
+from tests.support.archive_counters import assert_counters_are_those_of_the_archive
 from tests.support.lost_archives import (
-    RARELY,
     REPLACED,
     assert_nothing_is_lost,
     back_up,
-    execute,
-    is_said,
+    is_logged,
     polled_file,
     restore_by_rename,
 )
-from tests.support.recovery import read_whole
 from tests.support.running import eventually, running
-
-
-def assert_counters_are_those_of_the_archive(world: Polled, database: str) -> None:
-    read_whole(world)
-    assert world.scrape().value("aircall_archive_up") == 1
-    assert world.scrape().sum("aircall_calls_total") == sum(row.counted for row in rows(database)) > 0
-    engine = create_engine(database)
-    with engine.connect() as connection:
-        assert len(connection.execute(select(schema.names)).all()) > 8
-    engine.dispose()
 
 
 def test_a_crash_loop_leaves_few_rows_which_one_query_reads(database: str) -> None:
@@ -115,7 +100,7 @@ def test_sqlite_file_lost_while_running_is_reported_and_begun_again(
         world.live(600)
         lose(file)
         world.live(40)
-        assert is_said(logged, REPLACED) or is_said(
+        assert is_logged(logged, REPLACED) or is_logged(
             logged, "archive unavailable; counters paused, live metrics unaffected"
         )
         assert world.scrape().value("aircall_up") == 1
@@ -173,7 +158,7 @@ def test_sqlite_file_restored_while_running_loses_and_doubles_nothing(
         world.live(1500)
         restore(file)
         world.live(60)
-        assert is_said(logged, REPLACED)
+        assert is_logged(logged, REPLACED)
         assert_nothing_is_lost(world, f"sqlite:///{file}")
 
 
@@ -226,92 +211,3 @@ def test_running_exporter_reloads_restored_file_and_goes_on(tmp_path: Path) -> N
         miss_a_call(3)
         eventually(lambda: len(rows(f"sqlite:///{file}")) == 3)
         assert exporter.scrape().value("aircall_archive_up") == 1
-
-
-def recreate_database(server: Postgres, database: str) -> None:
-    name = database.rsplit("/", 1)[1]
-    server.execute(f'DROP DATABASE "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
-
-
-def recreate_schema(_: Postgres, database: str) -> None:
-    execute(database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-
-
-def empty_tables(_: Postgres, database: str) -> None:
-    execute(database, "TRUNCATE " + ", ".join(schema.metadata.tables))
-
-
-@pytest.mark.parametrize("exclusive", [False, True], ids=["without standby", "with standby"])
-@pytest.mark.parametrize("lose", [recreate_database, recreate_schema])
-def test_postgresql_database_recreated_while_running_is_begun_again(
-    postgres_server: Postgres, busy: SimulatedAccount, lose: Callable[[Postgres, str], None], exclusive: bool
-) -> None:
-    database = postgres_server.database("recreated")
-    with (
-        capture_logs() as logged,
-        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world,
-    ):
-        world.live_until_complete()
-        world.live(600)
-        lose(postgres_server, database)
-        world.live(60)
-        assert is_said(logged, REPLACED)
-        assert_counters_are_those_of_the_archive(world, database)
-
-
-@pytest.mark.parametrize("exclusive", [False, True], ids=["without standby", "with standby"])
-def test_postgresql_database_restored_while_running_loses_and_doubles_nothing(
-    postgres_server: Postgres, busy: SimulatedAccount, exclusive: bool
-) -> None:
-    """The copy was made while this exporter ran, so it has the exporter's row, with a lower number."""
-    database = postgres_server.database("restored")
-    name = database.rsplit("/", 1)[1]
-    with (
-        capture_logs() as logged,
-        polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world,
-    ):
-        world.live_until_complete()
-        world.live(300)
-        postgres_server.copy(name, f"{name}copy")
-        world.live(1500)
-        admin = postgres_server.url("postgres")
-        drop = f'DROP DATABASE "{name}" WITH (FORCE)'
-        execute(admin, drop, f'ALTER DATABASE "{name}copy" RENAME TO "{name}"')
-        world.live(60)
-        assert is_said(logged, REPLACED)
-        assert_nothing_is_lost(world, database)
-
-
-@pytest.mark.parametrize(
-    ("disable", "repair"),
-    [
-        (
-            "ALTER DATABASE {name} SET default_transaction_read_only = on",
-            "ALTER DATABASE {name} RESET default_transaction_read_only",
-        ),
-        ("ALTER DATABASE {name} ALLOW_CONNECTIONS false", "ALTER DATABASE {name} ALLOW_CONNECTIONS true"),
-        ("ALTER DATABASE {name} RENAME TO {name}_", "ALTER DATABASE {name}_ RENAME TO {name}"),
-    ],
-)
-@pytest.mark.parametrize("exclusive", [True], ids=["with standby"])
-def test_postgresql_unusable_for_a_while_loses_nothing(
-    postgres_server: Postgres, busy: SimulatedAccount, disable: str, repair: str, exclusive: bool
-) -> None:
-    database = postgres_server.database("unusable")
-    name, admin = database.rsplit("/", 1)[1], postgres_server.url("postgres")
-    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-    with polled(busy, archive=Archive(database, exclusive=exclusive), refresh=RARELY) as world:
-        world.live_until_complete()
-        world.live(300)
-        if "RENAME" in disable:
-            execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false", end, disable.format(name=name))
-        else:
-            execute(admin, disable.format(name=name), end)
-        world.live(600)
-        assert world.scrape().value("aircall_archive_up") == 0
-        assert world.scrape().value("aircall_up") == 1
-        execute(admin, repair.format(name=name))
-        if "RENAME" in disable:
-            execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        world.live(60)
-        assert_nothing_is_lost(world, database)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exporter.simulator.simulation import SimulatedAccount
-from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, is_said, polled_file
+from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, is_logged, polled_file
 
 
 def execute(file: Path, *statements: str) -> None:
@@ -40,8 +40,8 @@ def test_archive_that_another_process_vacuums_stays_in_use(busy: SimulatedAccoun
             execute(file, "VACUUM")
             assert file.stat().st_size < before
             world.live(60)
-        assert not is_said(logged, REPLACED)
-        assert not is_said(logged, "archive works again")
+        assert not is_logged(logged, REPLACED)
+        assert not is_logged(logged, "archive works again")
         assert_nothing_is_lost(world, f"sqlite:///{file}")
 
 
@@ -67,7 +67,7 @@ def test_archive_that_is_cut_off_after_a_vacuum_is_reported(
         world.live(20)
         fill(file)
         world.live(20)
-        assert not is_said(logged, REPLACED)
+        assert not is_logged(logged, REPLACED)
         damage(file)
         world.live(20)
-        assert is_said(logged, REPLACED)
+        assert is_logged(logged, REPLACED)

@@ -24,7 +24,7 @@ from exporter.archive.standby import (
 )
 from exporter.archive.standby import LOST as MAY_RETURN
 from exporter.archive.store import Archive
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.postgres import Postgres, end_sessions
 from harness.scrape import Scrape
 from tests.support.exporter_pair import STANDS_BY, Pair, holders, is_leader, readiness
@@ -77,8 +77,8 @@ def test_leader_that_is_killed_is_replaced_and_no_call_is_counted_twice(pair: Pa
     pair.leader.kill()
     pair.take_over()
     pair.company.until_polled(pair.leader, times=2)
-    scrape = pair.company.read_whole(pair.leader)
-    assert kept(pair.company.rows()) == plan(pair.company.account)
+    scrape = pair.company.fetch_all(pair.leader)
+    assert archived_calls(pair.company.rows()) == expected_calls(pair.company.account)
     assert counted(scrape) == to_be_counted(pair.company.account)
 
 

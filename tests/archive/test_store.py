@@ -181,7 +181,7 @@ def test_database_with_other_encoding_is_refused_with_the_remedy(
             with pytest.raises(ArchiveError) as refused:
                 use()
             assert str(refused.value) == (
-                f"the database {name}: found the encoding {encoding}, wanted UTF8; create it by"
+                f"the database {name}: found the encoding {encoding}, expected UTF8; create it by"
                 f" createdb --encoding=UTF8 --template=template0 {name}"
             )
         archive.close()
@@ -219,7 +219,7 @@ def test_exporter_on_database_with_other_encoding_reports_it_and_serves_metrics(
         assert world.scrape().value("aircall_archive_up") == 0
     problems = [line["problem"] for line in logged if "problem" in line]
     assert len(problems) == 1
-    assert "found the encoding SQL_ASCII, wanted UTF8" in problems[0]
+    assert "found the encoding SQL_ASCII, expected UTF8" in problems[0]
 
 
 @pytest.mark.parametrize("variable", ["client_encoding=latin1", "client_encoding=sql_ascii"])

@@ -13,11 +13,11 @@ from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.polling.tasks import LATE_EDITS
 from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
-from harness.unavailable_archive import Away
-from tests.support.archive_contents import kept as ids
-from tests.support.recovery import read_whole, until_nothing_is_missing
+from harness.unavailable_archive import UnavailableArchive
+from tests.support.archive_contents import saved_ids as ids
+from tests.support.recovery import fetch_all, until_no_range_is_missing
 
 PAGE = 50
 HOUR = 3600
@@ -29,11 +29,11 @@ def account() -> SimulatedAccount:
 
 
 def assert_nothing_is_lost(world: Polled, database: str) -> None:
-    read_whole(world)
+    fetch_all(world)
     assert counted(world.scrape()) == to_be_counted(world.account)
     engine = create_engine(database)
     with engine.connect() as connection:
-        assert kept(connection.execute(select(schema.calls))) == plan(world.account)
+        assert archived_calls(connection.execute(select(schema.calls))) == expected_calls(world.account)
     engine.dispose()
 
 
@@ -45,19 +45,19 @@ def test_writer_during_an_outage_keeps_a_limited_number_of_calls(
 ) -> None:
     monkeypatch.setattr(writer, "MAX_PENDING_CALLS", 100)
     database = f"sqlite:///{tmp_path}/archive.sqlite"
-    archive = Away(database)
-    archive.away = not available_at_start
+    archive = UnavailableArchive(database)
+    archive.unavailable = not available_at_start
     rarely = Refresh(calls=Duration(30), availabilities=Duration(60))
     with polled(account, archive=archive, refresh=rarely) as world:
         world.live_until_complete()
         world.live(300)
-        archive.away = True
+        archive.unavailable = True
         for _ in range(10):
             world.live(HOUR / 4)
             assert world.writer.status().waiting <= 100 + PAGE
         assert world.writer.status().waiting >= 100
         assert world.scrape().value("aircall_up") == 1
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         assert_nothing_is_lost(world, database)
 
@@ -111,7 +111,7 @@ def test_backfill_with_a_queue_that_is_often_full_loses_no_call(tmp_path: Path) 
         queue = UnreliableQueue(world, seed=1)
         queue.live()
         assert queue.rejected
-        until_nothing_is_missing(world)
+        until_no_range_is_missing(world)
         world.freeze()
     since = NOON - 24 * HOUR + 60
     assert {call.id for call in account.calls.values() if call.started_at >= since} <= ids(database)

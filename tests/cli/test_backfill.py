@@ -22,7 +22,7 @@ from exporter.runtime import service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import receive_interrupts
+from harness.process import receive_signals
 from tests.support.archive_contents import rows
 from tests.support.running import eventually, running
 
@@ -54,7 +54,7 @@ def command(storage: Path, url: str, *arguments: str, token: str = "demo-token")
         env=os.environ | credential,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=receive_interrupts,  # noqa: PLW1509 (nothing but a system call)
+        preexec_fn=receive_signals,  # noqa: PLW1509 (nothing but a system call)
     )
 
 
@@ -150,7 +150,7 @@ def test_backfill_with_a_rejected_credential_fails(tmp_path: Path, aircall: Simu
     [
         (["--from=1d", "--to=2d"], "--from: found a time that is not before --to"),
         (["--from=300d"], "--from: found a time longer ago than 180d, as storage.retention keeps calls"),
-        (["--from=soon"], '--from: found "soon", wanted a time such as'),
+        (["--from=soon"], '--from: found "soon", expected a time such as'),
     ],
 )
 def test_backfill_with_an_invalid_time_is_rejected(

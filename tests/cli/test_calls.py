@@ -83,12 +83,12 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
     ("arguments", "error"),
     [
         (["--to=now"], "required: --from"),
-        (["--from=yesterday"], '--from: found "yesterday", wanted a time such as 2026-11-23'),
-        (["--from=1h", "--to=2h"], "--to: is before from, wanted a later time"),
-        (["--from=1h", "--from=2h"], "--from: found 2 times, wanted once"),
-        ([*DAY, "--longer-than=5"], '--longer-than: found "5", wanted a duration such as 10s'),
+        (["--from=yesterday"], '--from: found "yesterday", expected a time such as 2026-11-23'),
+        (["--from=1h", "--to=2h"], "--to: is before from, expected a later time"),
+        (["--from=1h", "--from=2h"], "--from: found 2 times, expected once"),
+        ([*DAY, "--longer-than=5"], '--longer-than: found "5", expected a duration such as 10s'),
         ([*DAY, "--direction=up"], "invalid choice: 'up'"),
-        ([*DAY, "--tag="], '--tag: found "", wanted a text'),
+        ([*DAY, "--tag="], '--tag: found "", expected a text'),
     ],
 )
 def test_calls_with_an_invalid_argument_prints_one_line(

@@ -166,7 +166,7 @@ def test_forget_with_a_running_exporter_covers_later_calls_and_keeps_counters(
         ring()
     with company.aircall, company.exporter() as exporter:
         ring()
-        scrape = company.read_whole(exporter)
+        scrape = company.fetch_all(exporter)
     archived = {row.id: row for row in company.rows()}
     assert {archived[id_].caller for id_ in ids} == {"forgotten"}
     assert [row for row in archived.values() if row.caller == "forgotten" and row.id not in ids] == []
@@ -197,7 +197,7 @@ def archive_url(tmp_path: Path) -> str:
         ([BOB, "--yes"], 0, "1 call changed; later calls", ""),
         (["+33 1 22 33 44 56", "--dry-run"], 3, "0 calls would be changed\n", ""),
         (["+33 1 22 33 44 56", "--yes"], 3, "0 calls changed; ", ""),
-        (["anonymous", "--yes"], 2, "", 'NUMBER: found "anonymous", wanted a phone number or an address\n'),
+        (["anonymous", "--yes"], 2, "", 'NUMBER: found "anonymous", expected a phone number or an address\n'),
         ([ADA], 2, "", "standard input is not a terminal; pass --yes\n"),
         ([], 2, "", "the following arguments are required: NUMBER, see --help\n"),
     ],

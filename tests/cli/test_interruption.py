@@ -12,7 +12,7 @@ import pytest
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.cli.main import COMMANDS
-from harness.process import receive_interrupts
+from harness.process import receive_signals
 
 DURING_IMPORT = """
 import os, runpy, sys
@@ -139,5 +139,5 @@ def _python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
         env=os.environ | environ,
         cwd=cwd,
         check=False,
-        preexec_fn=receive_interrupts,
+        preexec_fn=receive_signals,
     )

@@ -64,11 +64,11 @@ def test_flag_before_or_after_a_command_has_the_same_effect(flag: str) -> None:
     [
         (["--no-such-flag"], 2, "unrecognized arguments: --no-such-flag, see --help"),
         (["--log.level=loud"], 2, "invalid choice: 'loud'"),
-        (["check-config"], 2, "wanted a FILE, or --web.config.file=FILE"),
+        (["check-config"], 2, "expected a FILE, or --web.config.file=FILE"),
         (["check-config", "/no/such.yml"], 2, "/no/such.yml: cannot be read: No such file or directory"),
-        (["demo", "--web.listen-address=nonsense"], 2, "nonsense: wanted an address such as 0.0.0.0:9979"),
+        (["demo", "--web.listen-address=nonsense"], 2, "nonsense: expected an address such as 0.0.0.0:9979"),
         (["demo", "--web.listen-address=192.0.2.1:9979"], 1, "192.0.2.1:9979: cannot listen there"),
-        (["demo", "--users=0"], 2, "--users: found 0, wanted at least 1"),
+        (["demo", "--users=0"], 2, "--users: found 0, expected at least 1"),
         (
             [],
             2,
@@ -92,7 +92,7 @@ def test_check_config_of_an_invalid_file_prints_the_error(tmp_path: Path) -> Non
     result = run("check-config", str(file))
     assert result.returncode == 2
     assert result.stderr == (
-        f'aircall-exporter: {file}: sla: found "soon", wanted a duration such as 10s, 15m or 1h30m\n'
+        f'aircall-exporter: {file}: sla: found "soon", expected a duration such as 10s, 15m or 1h30m\n'
     )
 
 

@@ -60,9 +60,12 @@ def test_plan_with_a_configuration_file_uses_it(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (("--users=0", "--calls-per-hour=1"), "--users: found 0, wanted at least 1"),
-        (("--users=5", "--calls-per-hour=many"), "--calls-per-hour: found many, wanted 0 or more"),
-        (("--users=5", "--calls-per-hour=1", "--budget-share=2"), "--budget-share: found 2, wanted a share"),
+        (("--users=0", "--calls-per-hour=1"), "--users: found 0, expected at least 1"),
+        (("--users=5", "--calls-per-hour=many"), "--calls-per-hour: found many, expected 0 or more"),
+        (
+            ("--users=5", "--calls-per-hour=1", "--budget-share=2"),
+            "--budget-share: found 2, expected a share",
+        ),
         (("--users=5",), "--calls-per-hour"),
     ],
 )
@@ -78,7 +81,7 @@ def test_plan_with_an_invalid_flag_prints_one_line(
 
 def test_plan_with_too_few_requests_per_minute_is_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", *SIZE, "--requests-per-minute=1"]) == 2
-    assert "--requests-per-minute: found 1, wanted enough to leave us 2" in capsys.readouterr().err
+    assert "--requests-per-minute: found 1, expected enough to leave us 2" in capsys.readouterr().err
 
 
 def test_exporter_that_knows_the_size_of_its_account_logs_the_plan_once(

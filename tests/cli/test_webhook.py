@@ -125,7 +125,7 @@ def test_webhook_create_with_an_invalid_address_is_rejected(
 ) -> None:
     code, _, errors = webhook("create", url)
     assert code == 2
-    assert "wanted" in errors
+    assert "expected" in errors
     assert not own_webhooks(aircall)
 
 

@@ -75,7 +75,7 @@ def test_opened_with_a_database_that_is_kept_in_no_file_is_refused(directory: Pa
     with pytest.raises(ConfigError) as refused:
         open_as_configured(url.format(directory=directory))
     assert "found a SQLite database " in str(refused.value)
-    assert "wanted postgresql+psycopg://user@host/aircall or a file such as sqlite:" in str(refused.value)
+    assert "expected postgresql+psycopg://user@host/aircall or a file such as sqlite:" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 

@@ -143,7 +143,7 @@ def test_reload_shows_more_of_callers_only_if_the_file_says_so(
     file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
     write(after)
     if after is None and before in ("hidden", "masked"):
-        with pytest.raises(ConfigError, match=f"caller: is missing, wanted {before}; write caller: full"):
+        with pytest.raises(ConfigError, match=f"caller: is missing, expected {before}; write caller: full"):
             file.reread()
         assert file.settings.caller == before
     else:

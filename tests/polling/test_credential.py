@@ -14,7 +14,7 @@ from exporter.polling.tasks import MANUAL_BACKFILL
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.request_log import ERRORS, asked, at_path
+from tests.support.request_log import ERRORS, at_path, request_times
 
 LISTS = {
     "calls": "/v1/calls",
@@ -47,7 +47,7 @@ def errors() -> Iterator[Callable[[], list[str]]]:
 
 
 def longest_pause(world: Polled, path: str, since: float) -> float:
-    return max(later - earlier for earlier, later in pairwise([since, *asked(world, path, since)]))
+    return max(later - earlier for earlier, later in pairwise([since, *request_times(world, path, since)]))
 
 
 @pytest.mark.parametrize(

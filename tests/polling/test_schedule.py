@@ -129,8 +129,8 @@ def test_intervals_with_substatuses_reserve_a_share_and_delay_no_other(
 ) -> None:
     cost = costs_of(**size)
     planned = intervals(cost, TARGETS, budget, archive)
-    wanted, not_live = rate(cost[SUBSTATUSES], TARGETS[SUBSTATUSES]), spare_share(cost, budget) * budget
-    sure = min(wanted, SHARE_FOR_SUBSTATUSES * not_live)
+    expected, not_live = rate(cost[SUBSTATUSES], TARGETS[SUBSTATUSES]), spare_share(cost, budget) * budget
+    sure = min(expected, SHARE_FOR_SUBSTATUSES * not_live)
     if max(planned[name] for name in planned if name != SUBSTATUSES) < MAX_INTERVAL_S:
         assert rate(cost[SUBSTATUSES], planned[SUBSTATUSES]) >= 0.99 * sure - 1e-6
     without = {name: each for name, each in cost.items() if name != SUBSTATUSES}

@@ -6,7 +6,7 @@ from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
-from tests.support.request_log import asked, at_path, crowd
+from tests.support.request_log import at_path, miss_calls, request_times
 
 HEADERS = pytest.mark.parametrize("headers", ["always", "never", "nothing remains"])
 
@@ -28,7 +28,7 @@ def test_call_always_answered_429_is_set_aside(headers: str) -> None:
         stuck = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=world.time.now)
         path = f"/v1/calls/{stuck.id}"
         world.aircall.faults.append(Fault(at_path(path), respond))
-        world.time.now = crowd(account, world.time.now + 1)
+        world.time.now = miss_calls(account, world.time.now + 1)
         world.live(300)
         scrape = world.scrape()
         assert scrape.value("aircall_exporter_objects_set_aside", kind="call") == 1
@@ -38,7 +38,7 @@ def test_call_always_answered_429_is_set_aside(headers: str) -> None:
             scrape = world.scrape()
             assert scrape.value("aircall_up") == 1
             assert scrape.number("aircall_dataset_age_seconds", dataset="calls") < 30
-        assert len(asked(world, path, begun)) <= 4
+        assert len(request_times(world, path, begun)) <= 4
 
 
 @HEADERS
@@ -65,7 +65,7 @@ def test_list_always_answered_429_leaves_the_other_lists_fresh(path: str, datase
             for other in {"calls", "availabilities"} - {dataset}:
                 assert scrape.number("aircall_dataset_age_seconds", dataset=other) < 30
         assert scrape.number("aircall_polls_total", dataset=dataset, result="error") >= 1
-        assert len(asked(world, path, begun)) >= 2
+        assert len(request_times(world, path, begun)) >= 2
         world.aircall.faults.clear()
         world.live(310)
         assert world.scrape().value("aircall_up") == 1

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
+from exporter.account import archiving
 from exporter.account.account import Account
 from exporter.account.board import Board
+from exporter.account.current_board import current_board
 from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.models import Availability, Call, CallDetails, CallWithDetails, Number, Page, Ref, User
@@ -92,14 +94,14 @@ def read_calls(found: list[Call]) -> Event:
 def saved(account: Account) -> None:
     """Save a batch of the account, and add its counts to the totals as the archive does."""
     assert isinstance(account, Counting)
-    batch, totals = account.take_batch(), account.archived
+    batch, totals = archiving.take_batch(account), account.archived
     for addition in batch.counted_calls:
         for key, count in addition.increments:
             totals[key] = totals.get(key, 0) + count
     changed = {key: totals[key] for addition in batch.counted_calls for key, _ in addition.increments}
-    before = account.board(0)
-    if not account.saved(SaveResult(tuple(batch.counted_calls), changed), batch.progress):
-        assert account.board(0) == before
+    before = current_board(account, 0.0)
+    if not archiving.batch_saved(account, SaveResult(tuple(batch.counted_calls), changed), batch.progress):
+        assert current_board(account, 0.0) == before
 
 
 class Counting(Account):
@@ -108,7 +110,7 @@ class Counting(Account):
     def __init__(self) -> None:
         super().__init__(SETTINGS)
         self.archived: dict = {}
-        self.restore(LoadedState())
+        archiving.restore(self, LoadedState())
         self.ledger.counted_from = START - 900
         self.advance_to(START)
 

@@ -63,6 +63,6 @@ def found_in(directory: Path, numbers: set[str]) -> set[str]:
     return {number for number in numbers if number.encode() in content or digits(number).encode() in content}
 
 
-def kept(database: str) -> set[int]:
+def saved_ids(database: str) -> set[int]:
     """Return the ids of the calls in an archive."""
     return {row.id for row in rows(database)}

@@ -36,7 +36,7 @@ class Kept:
         found = [call for call in self.calls if self._matches(call, criteria)]
         return sorted(found, key=lambda call: (call.started_at, call.id), reverse=True)
 
-    def _matches(self, call: SimulatedCall, wanted: Criteria) -> bool:
+    def _matches(self, call: SimulatedCall, criteria: Criteria) -> bool:
         length = None if call.ended_at is None else call.ended_at - call.started_at
         missed = call.missed_call_reason is not None
         tags, comments = [name for name, _ in call.tags], [text for text, _ in call.comments]
@@ -45,25 +45,27 @@ class Kept:
         digits = _digits(call.raw_digits)
         return all(
             (
-                wanted.since <= call.started_at <= wanted.until,
-                not wanted.users or called(call.user_id, names[0]) & set(wanted.users),
-                not wanted.teams or self._teams(call) & set(wanted.teams),
-                not wanted.numbers or called(call.number_id, names[1]) & set(wanted.numbers),
-                not wanted.directions or call.direction in wanted.directions,
-                not wanted.assets
-                or ("recording" in wanted.assets and call.recorded)
-                or ("voicemail" in wanted.assets and call.voicemail),
-                wanted.missed is None or (call.ended_at is not None and missed == wanted.missed),
-                not wanted.reasons or call.missed_call_reason in wanted.reasons,
-                wanted.longer_than is None or (length is not None and length > wanted.longer_than),
-                wanted.shorter_than is None or (length is not None and length < wanted.shorter_than),
-                not wanted.tags or set(tags) & set(wanted.tags),
-                not wanted.callers
-                or any(_digits(c) in digits if _digits(c) else c == call.raw_digits for c in wanted.callers),
-                not wanted.texts
+                criteria.since <= call.started_at <= criteria.until,
+                not criteria.users or called(call.user_id, names[0]) & set(criteria.users),
+                not criteria.teams or self._teams(call) & set(criteria.teams),
+                not criteria.numbers or called(call.number_id, names[1]) & set(criteria.numbers),
+                not criteria.directions or call.direction in criteria.directions,
+                not criteria.assets
+                or ("recording" in criteria.assets and call.recorded)
+                or ("voicemail" in criteria.assets and call.voicemail),
+                criteria.missed is None or (call.ended_at is not None and missed == criteria.missed),
+                not criteria.reasons or call.missed_call_reason in criteria.reasons,
+                criteria.longer_than is None or (length is not None and length > criteria.longer_than),
+                criteria.shorter_than is None or (length is not None and length < criteria.shorter_than),
+                not criteria.tags or set(tags) & set(criteria.tags),
+                not criteria.callers
+                or any(
+                    _digits(c) in digits if _digits(c) else c == call.raw_digits for c in criteria.callers
+                ),
+                not criteria.texts
                 or any(
                     normalize(text) in normalize(each)
-                    for text in wanted.texts
+                    for text in criteria.texts
                     for each in (*searched, digits)
                 ),
             )

@@ -13,10 +13,10 @@ from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.simulated_time import Polled, polled
 from tests.support.archive_contents import rows
-from tests.support.recovery import read_whole
+from tests.support.recovery import fetch_all
 
 RARELY = Refresh(calls=Duration(30), availabilities=Duration(60))
 
@@ -44,15 +44,15 @@ def polled_file(account: SimulatedAccount, file: Path) -> Iterator[tuple[Polled,
         yield world, logged
 
 
-def is_said(logged: list[EventDict], event: str) -> bool:
+def is_logged(logged: list[EventDict], event: str) -> bool:
     return any(line["event"] == event for line in logged)
 
 
 def assert_nothing_is_lost(world: Polled, database: str) -> None:
-    read_whole(world)
+    fetch_all(world)
     assert world.scrape().value("aircall_archive_up") == 1
     assert counted(world.scrape()) == to_be_counted(world.account)
-    assert kept(rows(database)) == plan(world.account)
+    assert archived_calls(rows(database)) == expected_calls(world.account)
 
 
 def restore_by_rename(file: Path) -> None:

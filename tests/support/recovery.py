@@ -9,7 +9,7 @@ REQUESTS = 2.5
 """Seconds that a recovery's own requests may take, at the pace that the budget allows."""
 
 
-def until_read(world: Polled, since: float) -> float:
+def until_polled_since(world: Polled, since: float) -> float:
     """Wait until calls and availabilities were fetched after `since`. Returns the time (UNIX seconds)."""
 
     def is_fetched() -> bool:
@@ -23,23 +23,23 @@ def until_read(world: Polled, since: float) -> float:
     return world.time.now
 
 
-def read_whole(world: Polled) -> None:
+def fetch_all(world: Polled) -> None:
     """Stop the account's time until all calls are fetched and saved."""
     world.freeze()
     until = world.time.now + 1200
     coverage, calls, now = world.poller.account.coverage, world.poller.account.calls, world.account.now
 
-    def nothing_is_left() -> bool:
+    def all_is_fetched() -> bool:
         is_fetched = coverage.fetched[-1][1] >= int(now) - LATE_ARRIVAL_S and not coverage.gaps
         return is_fetched and calls.active.keys() == open_calls(world.account)
 
-    while not nothing_is_left():
+    while not all_is_fetched():
         assert world.time.now < until, (coverage, calls.active.keys() ^ open_calls(world.account))
         world.step(until)
     world.poll()
 
 
-def until_nothing_is_missing(world: Polled, within: float = 4 * 3600) -> None:
+def until_no_range_is_missing(world: Polled, within: float = 4 * 3600) -> None:
     until = world.time.now + within
     world.poll()
     while world.poller.account.coverage.seconds_missing:

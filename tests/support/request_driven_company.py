@@ -50,23 +50,23 @@ class Company:
     def now(self) -> float:
         return self._moved_to + self._pace * (len(self.aircall.requests) - self._requests)
 
-    def leap(self, to: float) -> None:
+    def jump_to(self, to: float) -> None:
         """Advance the account's time to `to` (UNIX seconds)."""
         self._moved_to, self._requests = to, len(self.aircall.requests)
 
-    def stand_still(self) -> None:
-        self.leap(self.now())
+    def stop_clock(self) -> None:
+        self.jump_to(self.now())
         self._pace = 0.0
 
     def exporter(self) -> AbstractContextManager[Process]:
         """Run an exporter of this account until the block is left."""
         return process(*self.flags, command=self.command, **credential(self.aircall))
 
-    def read_whole(self, exporter: Process) -> Scrape:
+    def fetch_all(self, exporter: Process) -> Scrape:
         """Stop the account's time until all data is fetched and saved. Returns a scrape after that."""
-        self.stand_still()
+        self.stop_clock()
 
-        def nothing_is_left() -> bool:
+        def all_is_fetched() -> bool:
             progress = self.progress()
             if progress is None or progress.covered[-1][1] < int(self.now()) - LATE_ARRIVAL_S:
                 return False
@@ -74,22 +74,22 @@ class Company:
                 row.id for row in self.rows() if row.status != "done"
             }
 
-        eventually(nothing_is_left, within=60)
+        eventually(all_is_fetched, within=60)
         self.until_polled(exporter)
         return eventually(lambda: _saved(Scrape.at(exporter.url)))
 
     def until_polled(self, exporter: Process, times: int = 1) -> Scrape:
         """Wait until the calls have been polled this many times more. Returns a scrape after that."""
-        wanted = _polls(Scrape.at(exporter.url)) + times
+        expected = _polls(Scrape.at(exporter.url)) + times
 
         def polled() -> Scrape | None:
             scrape = Scrape.at(exporter.url)
-            return scrape if _polls(scrape) >= wanted else None
+            return scrape if _polls(scrape) >= expected else None
 
         return eventually(polled)
 
     @contextmanager
-    def looking(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         """Open a connection that reads the archive as it is at one moment."""
         engine = create_engine(self.database, isolation_level="SERIALIZABLE")
         with engine.connect() as connection:
@@ -97,11 +97,11 @@ class Company:
         engine.dispose()
 
     def rows(self) -> list:
-        with self.looking() as connection:
+        with self.reading() as connection:
             return list(connection.execute(select(schema.calls)).all())
 
     def progress(self) -> Checkpoint | None:
-        with self.looking() as connection:
+        with self.reading() as connection:
             return metadata_table.progress(connection) if inspect(connection).has_table("state") else None
 
 

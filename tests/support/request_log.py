@@ -29,7 +29,7 @@ def at_path(*paths: str) -> Callable[[str], bool]:
     return lambda path: path in paths
 
 
-def asked(world: Polled, path: str, since: float = 0.0) -> list[float]:
+def request_times(world: Polled, path: str, since: float = 0.0) -> list[float]:
     """Return the times of the requests of a path. A repetition on a new connection does not count."""
     times = [request.time for request in world.aircall.requests if request.path == path]
     return [at for before, at in pairwise([-inf, *times]) if at >= since and at - before > 1]
@@ -45,7 +45,7 @@ def page_with(is_bad: Callable[[int], bool], respond: Respond) -> Respond:
     return faults.when(holds, respond)
 
 
-def crowd(account: SimulatedAccount, begin: float, calls: int = 60) -> float:
+def miss_calls(account: SimulatedAccount, begin: float, calls: int = 60) -> float:
     """Let callers be missed, one per second. Returns the time after the last one."""
     for second in range(calls):
         missed_call(account, begin + second)

@@ -47,7 +47,7 @@ def command(url: str, *arguments: str, name: str = "calls", storage: Path | None
     return Printed(code, out.getvalue(), err.getvalue())
 
 
-def only_strangers(errors: str) -> bool:
+def only_unknown_names(errors: str) -> bool:
     """Return whether all errors are about names that the archive does not have."""
     return all("the archive has no " in line for line in errors.split("\n") if line)
 
@@ -66,7 +66,7 @@ def found_by_command(url: str, texts: Texts) -> list[int]:
     printed = command(url, *flags(texts), "--utc", "--format=json")
     ids = [json.loads(line)["id"] for line in printed.out.splitlines()]
     assert printed.code == (ExitCode.SUCCESS if ids else ExitCode.NOT_FOUND)
-    assert only_strangers(printed.err)
+    assert only_unknown_names(printed.err)
     return ids
 
 

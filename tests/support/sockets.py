@@ -8,12 +8,12 @@ from tests.support.running import Running
 SMALL = "GET /-/healthy HTTP/1.1\r\nHost: a\r\n"
 
 
-def connected(one: Running, stack: ExitStack) -> socket.socket:
-    host, port = one.url.partition("://")[2].split(":")
+def connected(instance: Running, stack: ExitStack) -> socket.socket:
+    host, port = instance.url.partition("://")[2].split(":")
     return stack.enter_context(socket.create_connection((host, int(port)), timeout=20))
 
 
-def is_hung_up_on(client: socket.socket) -> bool:
+def is_closed_by_server(client: socket.socket) -> bool:
     """Wait until the server closes the connection, after any response."""
     try:
         while client.recv(2**16):
@@ -34,10 +34,10 @@ def is_answered(client: socket.socket) -> bool:
     return response.startswith(b"HTTP/1.1 200")
 
 
-def asked_with(one: Running, head: bytes, pieces: int) -> bytes:
+def response_in_pieces(instance: Running, head: bytes, pieces: int) -> bytes:
     """Return the first response to a head that arrives in this number of pieces."""
     with ExitStack() as stack:
-        client = connected(one, stack)
+        client = connected(instance, stack)
         try:
             for start in range(0, len(head), -(-len(head) // pieces)):
                 client.sendall(head[start : start + -(-len(head) // pieces)])

@@ -98,8 +98,8 @@ class Stack:
         return float(result[0]["value"][1]) if result else None
 
     def notified(self, **labels: str) -> dict[str, Any] | None:
-        wanted = labels.items()
-        return next((alert for alert in self.receiver.alerts if wanted <= alert["labels"].items()), None)
+        expected = labels.items()
+        return next((alert for alert in self.receiver.alerts if expected <= alert["labels"].items()), None)
 
 
 @contextmanager

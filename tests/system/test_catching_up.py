@@ -9,9 +9,9 @@ from exporter.durations import Duration
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
-from tests.support.archive_contents import kept, rows
+from tests.support.archive_contents import rows, saved_ids
 from tests.support.calls import finished
-from tests.support.recovery import until_nothing_is_missing
+from tests.support.recovery import until_no_range_is_missing
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -33,13 +33,13 @@ def test_backfill_at_the_first_start_saves_past_calls_without_counting_them(data
     account = SimulatedAccount(users=12, calls_per_hour=120, seed=3, start=NOON)
     backfill = Storage(backfill=Duration(5 * HOUR))
     with polled(account, archive=Archive(database), storage=backfill) as world:
-        until_nothing_is_missing(world)
+        until_no_range_is_missing(world)
         world.freeze()
         scrape = world.scrape()
     since = NOON - 5 * HOUR + 60
-    assert {c.id for c in account.calls.values() if c.started_at >= since} <= kept(database)
+    assert {c.id for c in account.calls.values() if c.started_at >= since} <= saved_ids(database)
     counted = {row.id for row in rows(database) if row.counted}
-    assert len(counted) == scrape.sum("aircall_calls_total") < len(kept(database))
+    assert len(counted) == scrape.sum("aircall_calls_total") < len(saved_ids(database))
     assert {call.id for call in finished(account)} <= counted
 
 
@@ -61,13 +61,13 @@ def test_backfill_after_a_restart_continues_where_it_stopped(database: str, quie
     for position in range(1000):
         call_at(quiet, NOON - DAY + 80 * position)
     with polled(quiet, archive=Archive(database)) as world:
-        while len(kept(database) if world.writer.status().working else ()) < 300:
+        while len(saved_ids(database) if world.writer.status().working else ()) < 300:
             world.step(world.time.now + 30)
     with polled(quiet, archive=Archive(database)) as world:
-        until_nothing_is_missing(world)
+        until_no_range_is_missing(world)
         pages = [request for request in world.aircall.requests if "to=" in request.query]
     assert len(pages) <= (1000 - 300) / 50 + 2
-    assert kept(database) == set(quiet.calls)
+    assert saved_ids(database) == set(quiet.calls)
 
 
 def test_backfill_setting_raised_fetches_only_missing_calls(database: str, quiet: SimulatedAccount) -> None:
@@ -76,9 +76,9 @@ def test_backfill_setting_raised_fetches_only_missing_calls(database: str, quiet
     for backfill, expected in ((10, 10), (50, 50), (20, 50)):
         storage = Storage(backfill=Duration(backfill * HOUR + 60))
         with polled(quiet, archive=Archive(database), storage=storage) as world:
-            until_nothing_is_missing(world)
+            until_no_range_is_missing(world)
             pages = [request for request in world.aircall.requests if "to=" in request.query]
-        assert len(kept(database)) == expected
+        assert len(saved_ids(database)) == expected
         assert len(pages) <= 2
 
 
@@ -99,8 +99,8 @@ def test_backfill_more_calls_than_a_query_returns_saves_all(quiet: SimulatedAcco
     for position in range(10_300):
         call_at(quiet, NOON - 5 * HOUR + position // 4)
     with polled(quiet, archive=Archive(database), served={"rate_limit": 6000}) as world:
-        until_nothing_is_missing(world)
-    assert len(kept(database)) == 10_300
+        until_no_range_is_missing(world)
+    assert len(saved_ids(database)) == 10_300
 
 
 def test_retention_removed_calls_are_not_counted_again_by_a_backfill(
@@ -115,13 +115,13 @@ def test_retention_removed_calls_are_not_counted_again_by_a_backfill(
     short = Storage(retention=Duration(DAY))
     with polled(quiet, archive=Archive(database), storage=short) as world:
         world.time.now = NOON + 2 * DAY
-        until_nothing_is_missing(world)
+        until_no_range_is_missing(world)
         world.live(120)
-        assert not kept(database)
+        assert not saved_ids(database)
     with polled(quiet, archive=Archive(database), storage=Storage(backfill=Duration(10 * DAY))) as world:
         world.time.now = NOON + 2 * DAY + 300
-        until_nothing_is_missing(world)
-        assert len(kept(database)) == 20
+        until_no_range_is_missing(world)
+        assert len(saved_ids(database)) == 20
         assert world.scrape().sum("aircall_calls_total") == 20
 
 
@@ -134,7 +134,7 @@ def test_archive_complete_from_after_a_backfill_is_its_beginning(quiet: Simulate
         assert scrape.value("aircall_archive_backfill_remaining_seconds") == pytest.approx(
             4.75 * HOUR, abs=10
         )
-        until_nothing_is_missing(world)
+        until_no_range_is_missing(world)
         scrape = world.scrape()
         complete_from = scrape.value("aircall_archive_complete_from_timestamp_seconds")
         assert complete_from == pytest.approx(NOON - 5 * HOUR, abs=10)

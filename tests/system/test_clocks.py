@@ -13,9 +13,9 @@ from exporter.archive.store import Archive
 from exporter.config.settings import Storage
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
-from tests.support.recovery import read_whole
+from tests.support.recovery import fetch_all
 from tests.support.webhook_world import polled_with_events
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -81,13 +81,13 @@ def test_exporter_with_a_wrong_clock_keeps_and_counts_every_call(wrong: WrongClo
     account.advance(account.now + STOP)
     with live(database, account, wrong, run=2) as world:
         world.live_until_complete()
-        read_whole(world)
+        fetch_all(world)
         scrape = world.scrape()
         assert counted(scrape) == to_be_counted(account)
         assert scrape.value("aircall_archive_backfill_remaining_seconds") == 0
     engine = create_engine(database)
     with engine.connect() as connection:
-        assert kept(connection.execute(select(schema.calls))) == plan(account)
+        assert archived_calls(connection.execute(select(schema.calls))) == expected_calls(account)
     engine.dispose()
 
 
@@ -135,7 +135,7 @@ def test_restart_progress_of_the_future_is_withdrawn_and_no_call_is_lost(tmp_pat
     account.advance(account.now + STOP)
     with live(database, account, right, run=2) as world:
         world.live_until_complete()
-        read_whole(world)
+        fetch_all(world)
         scrape = world.scrape()
         since = world.poller.account.ledger.counted_from
         assert since < world.time.now - 600

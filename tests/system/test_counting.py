@@ -12,7 +12,7 @@ from exporter.polling.on_demand import OnDemandRequest
 from exporter.simulator.faults import Fault, answer
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
-from harness.unavailable_archive import Away
+from harness.unavailable_archive import UnavailableArchive
 from tests.support.archive_contents import rows
 from tests.support.calls import HOUR, apply_event, call_event, calls_total, live, missed_call
 
@@ -25,11 +25,11 @@ def test_counting_archive_opens_late_leaves_older_calls_uncounted(
     for minute in range(10):
         missed_call(account, NOON - 60 * minute - 30)
     assert live(database, account, 60, activity_period=Duration(15 * 60)) == 10
-    archive = Away(database)
-    archive.away = True
+    archive = UnavailableArchive(database)
+    archive.unavailable = True
     with polled(account, archive=archive, activity_period=Duration(86400)) as world:
         world.live(60)
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         assert calls_total(world) == 10
 
@@ -39,14 +39,14 @@ def test_counting_period_raised_before_the_archive_opens_counts_no_more_calls(
 ) -> None:
     for minute in range(60):
         missed_call(account, NOON - 60 * minute - 30)
-    archive = Away(database)
-    archive.away = True
+    archive = UnavailableArchive(database)
+    archive.unavailable = True
     with polled(account, archive=archive) as world:
         world.live(60)
         world.settings = replace(world.settings, activity_period=Duration(HOUR))
         world.poller.configure(world.settings, world.client)
         world.live(60)
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         assert calls_total(world) == 15
     assert live(database, account, 60, activity_period=Duration(HOUR)) == 15
@@ -56,20 +56,20 @@ def test_counting_end_by_an_event_before_the_archive_opens_is_counted(
     database: str, account: SimulatedAccount
 ) -> None:
     number, user = next((n.id, min(n.user_ids)) for n in account.numbers.values() if n.user_ids)
-    with polled(account, archive=Away(database)) as world:
+    with polled(account, archive=UnavailableArchive(database)) as world:
         world.live_until_complete()
         call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
         account.answer(call.id, user, at=world.time.now + 2)
         world.live(30)
     account.advance(NOON + 3 * HOUR)
     account.hang_up(call.id, at=NOON + 3 * HOUR)
-    archive = Away(database)
-    archive.away = True
+    archive = UnavailableArchive(database)
+    archive.unavailable = True
     with polled(account, archive=archive) as world:
         world.live(1)
         apply_event(world, call_event("call.ended", call, world.time.now))
         world.live(60)
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         assert calls_total(world) == 1
     assert [row.counted for row in rows(database)] == [True]
@@ -85,8 +85,8 @@ def test_counting_call_missed_while_the_exporter_was_off_is_counted_by_any_sourc
         missed_call(account, now - ago) for ago in (90, 100, 600, 1200)
     )
     account.advance(now)
-    archive = Away(database)
-    archive.away = True
+    archive = UnavailableArchive(database)
+    archive.unavailable = True
     with polled(account, archive=archive, activity_period=Duration(30)) as world:
         request = OnDemandRequest(lambda: call_fetchers.fetch_call(world.poller.account, by_request.id))
         world.poller.submit(request)
@@ -97,7 +97,7 @@ def test_counting_call_missed_while_the_exporter_was_off_is_counted_by_any_sourc
         world.poller.configure(world.settings, world.client)
         world.live(60)
         assert by_reload.id in world.poller.account.calls.calls
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         assert calls_total(world) == 4
 
@@ -108,8 +108,8 @@ def test_counting_early_call_that_ends_after_the_first_start_is_counted(
     """It ends before the exporter has fetched it as a call in progress."""
     begun = account.ring_in(next(iter(account.numbers)), "+33 1 11 11 11 11", at=NOON - 6000)
     before = missed_call(account, NOON - 6000, seconds=6000 - 1)
-    archive = Away(database)
-    archive.away = True
+    archive = UnavailableArchive(database)
+    archive.unavailable = True
     with polled(account, archive=archive) as world:
         while not world.poller.ready_for_events:
             world.step(world.time.now + 60)
@@ -117,7 +117,7 @@ def test_counting_early_call_that_ends_after_the_first_start_is_counted(
         account.miss(begun.id, "short_abandoned", at=world.time.now)
         apply_event(world, call_event("call.ended", begun, world.time.now))
         world.live(60)
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         assert calls_total(world) == 1
     assert {row.id: row.counted for row in rows(database)} == {begun.id: True, before.id: False}
@@ -142,13 +142,13 @@ def test_counting_decision_for_the_future_is_made_again(database: str, account: 
     with engine.begin() as connection:
         metadata_table.write(connection, metadata_table.COUNTING, Counting(NOON + 86400, NOON + 87300))
     engine.dispose()
-    archive = Away(database)
-    archive.away = True
+    archive = UnavailableArchive(database)
+    archive.unavailable = True
     with polled(account, archive=archive) as world:
         world.live_until_complete()
         missed_call(account, world.time.now)
         world.live(60)
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         missed_call(account, world.time.now)
         world.live(60)

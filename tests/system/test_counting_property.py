@@ -20,7 +20,7 @@ from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, to_be_counted
 from harness.simulated_time import NOON, Polled, SimulatedTime
-from harness.unavailable_archive import Away
+from harness.unavailable_archive import UnavailableArchive
 from tests.support.archive_contents import rows
 from tests.support.calls import apply_event, call_event
 
@@ -75,7 +75,7 @@ class Script:
         self.account = SimulatedAccount(users=4, calls_per_hour=0, start=NOON, history=7000)
         self.aircall = SimulatedAircall(self.account, clock=self.time, rate_limit=6000)
         self.world: Polled | None = None
-        self.archive = Away(database)
+        self.archive = UnavailableArchive(database)
         self.locked = False
         self.going_on: list[int] = []
         self.late: list[Event] = []
@@ -93,8 +93,8 @@ class Script:
         self.start(period)
 
     def start(self, period: int) -> None:
-        self.archive = Away(self.database)
-        self.archive.away = self.locked
+        self.archive = UnavailableArchive(self.database)
+        self.archive.unavailable = self.locked
         self.world = Threaded(self.aircall, self.time, self.archive, activity_period=Duration(period))
 
     def raise_period(self, period: int) -> None:
@@ -114,7 +114,7 @@ class Script:
     def lock(self, locked: bool) -> None:
         self.locked = locked
         if self.world is not None:
-            self.archive.away = locked
+            self.archive.unavailable = locked
 
     def live(self, seconds: float) -> None:
         if self.world is None:

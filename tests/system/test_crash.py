@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from exporter.archive import metadata_table, schema
 from exporter.simulator.faults import Fault, Hang
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.postgres import Postgres
 from harness.scrape import Scrape
 from tests.support.request_driven_company import HOUR, Company
@@ -52,11 +52,11 @@ def test_exporter_killed_50_times_in_a_busy_hour_counts_each_call_once(database:
         for death, moment in enumerate(moments, 1):
             kill(company, moment, connection)
             assert_archive_is_consistent(company)
-            company.leap(company.start + HOUR * death / KILLS)
-        company.leap(company.start + 4 * HOUR)
+            company.jump_to(company.start + HOUR * death / KILLS)
+        company.jump_to(company.start + 4 * HOUR)
         with company.exporter() as exporter:
-            scrape = company.read_whole(exporter)
-    assert kept(company.rows()) == plan(company.account)
+            scrape = company.fetch_all(exporter)
+    assert archived_calls(company.rows()) == expected_calls(company.account)
     assert counted(scrape) == to_be_counted(company.account)
 
 
@@ -82,7 +82,7 @@ def kill(company: Company, moment: Moment, connection: Connection) -> None:
 
 def assert_archive_is_consistent(company: Company) -> None:
     """Assert that the archive has all calls of its fetched ranges, and all calls that it has counted."""
-    with company.looking() as connection:
+    with company.reading() as connection:
         if not inspect(connection).has_table("state"):
             return
         progress = metadata_table.progress(connection)
@@ -147,6 +147,6 @@ def test_postgresql_stopped_and_started_again_loses_no_call(
         finally:
             postgres_server.start()
         eventually(lambda: Scrape.at(exporter.url).value("aircall_archive_up") == 1, within=60)
-        scrape = company.read_whole(exporter)
-    assert kept(company.rows()) == plan(company.account)
+        scrape = company.fetch_all(exporter)
+    assert archived_calls(company.rows()) == expected_calls(company.account)
     assert counted(scrape) == to_be_counted(company.account)

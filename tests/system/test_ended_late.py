@@ -20,7 +20,7 @@ from exporter.durations import Duration
 from exporter.simulator import api, payloads
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.expected_counts import counted, kept, plan, to_be_counted
+from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.calls import apply_event, call_event
 
@@ -61,7 +61,7 @@ def end(account: SimulatedAccount, call: SimulatedCall, at: float) -> None:
 def rows(database: str) -> Any:
     engine = create_engine(database)
     with engine.connect() as connection:
-        found = kept(connection.execute(select(schema.calls)))
+        found = archived_calls(connection.execute(select(schema.calls)))
     engine.dispose()
     return found
 
@@ -116,7 +116,7 @@ def test_call_whose_end_comes_late_is_counted_once_with_it(
         )  # polls are rarer if events come
         world.live(SETTLED)
         assert counted(world.scrape()) == to_be_counted(account)
-    assert rows(database) == plan(account)
+    assert rows(database) == expected_calls(account)
 
 
 def without_end(event: Event) -> Event:
@@ -143,7 +143,7 @@ def test_call_whose_end_comes_after_a_kill_is_counted_once_with_it(
         hidden.clear()
         world.live(SETTLED)
         assert counted(world.scrape()) == to_be_counted(account)
-    assert rows(database) == plan(account)
+    assert rows(database) == expected_calls(account)
 
 
 def test_calls_never_ended_are_counted_after_a_minute_with_few_requests(

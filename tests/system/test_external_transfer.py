@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.account.current_board import current_board
 from exporter.aircall.models import CallDetails, CallWithDetails
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
@@ -123,5 +124,5 @@ def test_board_any_calls_and_availabilities_never_contradict(
     account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in before]), START)
     read_availabilities(availabilities, 50, whole)(account)
     account.apply_call_page(page([CallWithDetails(call, CallDetails()) for call in after]), START + 60)
-    for row in account.board(0.0).users:
+    for row in current_board(account, 0.0).users:
         assert row.current is None or row.state in BUSY

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from exporter.account import archiving
 from exporter.account.records import Checkpoint, LoadedState
 from exporter.aircall.events import Event
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
@@ -16,7 +17,7 @@ from exporter.simulator.faults import Fault, answer
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, polled
-from harness.unavailable_archive import Away
+from harness.unavailable_archive import UnavailableArchive
 from tests.support.archive_contents import rows
 from tests.support.call_lives import END, Moment, company, journeys
 from tests.support.calls import apply_event, call_event, some_number
@@ -57,7 +58,7 @@ def archived(database: str) -> tuple[list, list, list]:
     return calls, tags, comments
 
 
-def read_whole(world: Polled) -> None:
+def fetch_all(world: Polled) -> None:
     for _ in range(20):
         world.live(10)
         if world.poller.account.coverage.fetched and not world.poller.account.coverage.seconds_missing:
@@ -68,7 +69,7 @@ def read_whole(world: Polled) -> None:
 def first_run(account: SimulatedAccount, database: str) -> tuple[list, list, list]:
     """Fetch and save all calls. Returns the contents of the archive."""
     with polled(account, archive=Archive(database)) as world:
-        read_whole(world)
+        fetch_all(world)
     found = archived(database)
     assert all(found)
     return found
@@ -89,7 +90,7 @@ def test_late_event_after_a_restart_changes_nothing_in_the_archive(
 ) -> None:
     before = first_run(account, database)
     with polled(account, archive=Archive(database)) as world:
-        read_whole(world)
+        fetch_all(world)
         counted = world.scrape().sum("aircall_calls_total")
         for name in order:
             apply_event(world, versions(account, call)[name])
@@ -119,13 +120,13 @@ def test_late_event_before_the_archive_is_open_changes_nothing_in_the_end(
     database: str, account: SimulatedAccount, call: SimulatedCall
 ) -> None:
     before = first_run(account, database)
-    archive = Away(database)
-    archive.away = True
+    archive = UnavailableArchive(database)
+    archive.unavailable = True
     with polled(account, archive=archive) as world:
         world.live(10)
         for event in versions(account, call).values():
             apply_event(world, event)
-        archive.away = False
+        archive.unavailable = False
         world.live(60)
         assert not world.poller.account.ledger.unfinished_ids
         assert archived(database) == before
@@ -135,7 +136,7 @@ def test_late_event_about_a_call_no_longer_in_memory_changes_nothing_in_the_arch
     database: str, account: SimulatedAccount, call: SimulatedCall
 ) -> None:
     with polled(account, archive=Archive(database)) as world:
-        read_whole(world)
+        fetch_all(world)
         world.time.now += 4000
         world.live(20)
         assert call.id not in world.poller.account.calls.calls
@@ -158,7 +159,7 @@ def test_event_about_an_old_call_after_a_restart_is_in_the_archive_within_second
 ) -> None:
     before = first_run(account, database)
     with polled(account, archive=Archive(database)) as world:
-        read_whole(world)
+        fetch_all(world)
         requests_before = len(world.aircall.requests)
         CHANGES[name](account, call.id, world.time.now)
         apply_event(world, call_event(name, call, world.time.now))
@@ -177,7 +178,7 @@ def test_call_that_ends_after_a_restart_before_the_first_poll_is_counted_once(
     call = account.ring_in(some_number(account)[0], "+33 1 11 11 11 11", at=NOON - 3000)
     account.answer(call.id, some_number(account)[1][0], at=NOON - 2990)
     with polled(account, archive=Archive(database)) as world:
-        read_whole(world)
+        fetch_all(world)
         before = world.scrape().sum("aircall_calls_total")
     with polled(account, archive=Archive(database)) as world:
         while not world.poller.ready_for_events:
@@ -196,14 +197,14 @@ def test_event_about_an_old_call_in_progress_fetches_it_and_it_is_counted_once(
     call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 5 * 86_400)
     account.answer(call.id, users[0], at=call.started_at + 5)
     with polled(account, archive=Archive(database)) as world:
-        read_whole(world)
+        fetch_all(world)
         before = world.scrape().sum("aircall_calls_total")
         apply_event(world, call_event("call.answered", call, world.time.now))
         world.live(10)
         assert f"/v1/calls/{call.id}" in [request.path for request in world.aircall.requests]
     account.hang_up(call.id, at=account.now)
     with polled(account, archive=Archive(database)) as world:
-        read_whole(world)
+        fetch_all(world)
         world.live(30)
         assert world.scrape().sum("aircall_calls_total") == before + 1
 
@@ -213,17 +214,17 @@ def test_events_in_any_order_after_a_restart_save_no_older_version(
     life: list[Moment], data: st.DataObject
 ) -> None:
     account, processor = company()
-    account.begin_again()
-    account.restore(LoadedState(progress=Checkpoint(((END - 9000, END),), END - 9000)))
-    account.take_batch()
+    archiving.begin_again(account)
+    archiving.restore(account, LoadedState(progress=Checkpoint(((END - 9000, END),), END - 9000)))
+    archiving.take_batch(account)
     for moment in data.draw(st.permutations([*life, *life])):
         details = CallDetails((Tag("VIP"),) * data.draw(st.integers(0, 1)))
         processor.apply(replace_details(moment.event, details), END)
-        assert not account.take_batch().records
+        assert not archiving.take_batch(account).records
     assert account.ledger.reported_calls.keys() <= {1}
     newest = replace(life[-1].call, as_of=END + 10.0)
     account.apply_call(newest, CallDetails(), END + 10.0)
-    assert account.take_batch().records[1].call == newest
+    assert archiving.take_batch(account).records[1].call == newest
     assert not account.ledger.reported_calls
 
 
@@ -231,15 +232,15 @@ def test_late_event_about_a_call_to_be_counted_again_saves_no_older_version() ->
     account, processor = company()
     call = Call(7, "inbound", "done", END - 90, ended_at=END - 60, number=Ref(1))
     account.apply_call(replace(call, as_of=END - 10.0), CallDetails((Tag("VIP"),)), END - 10.0)
-    batch = account.take_batch()
+    batch = archiving.take_batch(account)
     assert 7 in batch.records
-    account.batch_rejected(batch)
+    archiving.batch_rejected(account, batch)
     assert 7 in account.calls.recount_ids
     assert (
         processor.apply(Event("call.ended", END - 60, CallWithDetails(call, CallDetails())), END)
         == "out_of_order"
     )
-    assert 7 not in account.take_batch().records
+    assert 7 not in archiving.take_batch(account).records
 
 
 def replace_details(event: Event, details: CallDetails) -> Event:

@@ -8,7 +8,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
 from tests.support.calls import some_number
-from tests.support.recovery import read_whole
+from tests.support.recovery import fetch_all
 
 
 def test_queue_two_callers_on_one_number_has_both(world: Polled, account: SimulatedAccount) -> None:
@@ -277,7 +277,7 @@ def test_activity_period_of_seconds_counts_every_call() -> None:
     with polled(account, activity_period=Duration(30)) as world:
         world.live_until_complete()
         world.live(900)
-        read_whole(world)
+        fetch_all(world)
         assert counted(world.scrape()) == to_be_counted(account)
 
 

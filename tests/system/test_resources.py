@@ -24,7 +24,7 @@ from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, to_be_counted
 from harness.faults.patience import given_up_after
-from harness.faults.table import TROUBLES
+from harness.faults.table import FAULT_CASES
 from harness.process import credential, process
 from harness.scrape import Scrape
 from harness.simulated_time import NOON, Polled, polled
@@ -173,10 +173,12 @@ def test_open_files_after_every_fault_are_as_before() -> None:
     with polled(SimulatedAccount(users=6, calls_per_hour=0, start=NOON)) as world:
         world.live_until_complete()
         before = open_files()
-        for trouble in TROUBLES:
-            if not trouble.served and trouble.fault != "50 MB answers":  # these are slow
-                patience = given_up_after(trouble.given_up, world) if trouble.given_up else nullcontext()
-                with trouble.happening(world.aircall), patience:
+        for case in FAULT_CASES:
+            if not case.served and case.fault != "50 MB answers":  # these are slow
+                patience = (
+                    given_up_after(case.request_timeout, world) if case.request_timeout else nullcontext()
+                )
+                with case.inject(world.aircall), patience:
                     world.live(60)
         world.live(60)
         gc.collect()

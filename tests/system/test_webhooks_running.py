@@ -129,5 +129,5 @@ def test_webhook_listen_address_not_valid_is_reported_in_one_line(
     done = run(*flags, "--web.listen-address=127.0.0.1:0", **credential(aircall))
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(
-        "aircall-exporter: webhook.listen_address: nowhere: wanted"
+        "aircall-exporter: webhook.listen_address: nowhere: expected"
     )

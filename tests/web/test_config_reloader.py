@@ -23,33 +23,33 @@ def status(exporter: Running, user: tuple[str, str] | None = None) -> int:
 
 
 def test_reload_with_changed_users_applies_to_the_next_request(authority: Authority) -> None:
-    with exporter(authority, {}) as one:
-        assert status(one) == 200
+    with exporter(authority, {}) as instance:
+        assert status(instance) == 200
         written(authority.directory, {"basic_auth_users": {USER[0]: HASH}})
-        assert [status(one), status(one, USER)] == [401, 200]
+        assert [status(instance), status(instance, USER)] == [401, 200]
         written(authority.directory, {"basic_auth_users": {USER[0]: OTHER, "else": HASH}})
-        assert [status(one, USER), status(one, (USER[0], "battery staple"))] == [401, 200]
-        assert status(one, ("else", USER[1])) == 200
+        assert [status(instance, USER), status(instance, (USER[0], "battery staple"))] == [401, 200]
+        assert status(instance, ("else", USER[1])) == 200
         written(authority.directory, {"basic_auth_users": {}})
-        assert status(one) == 200
+        assert status(instance) == 200
         written(authority.directory, {"basic_auth_users": {"else": HASH}})
-        assert status(one, (USER[0], "battery staple")) == 401
+        assert status(instance, (USER[0], "battery staple")) == 401
 
 
 def test_reload_with_changed_headers_applies_to_the_next_response(authority: Authority) -> None:
-    with exporter(authority, {}) as one:
+    with exporter(authority, {}) as instance:
         steps: list[dict[str, str]] = [{"X-Frame-Options": "deny"}, {}, {"X-Content-Type-Options": "nosniff"}]
         for headers in steps:
             written(authority.directory, {"http_server_config": {"headers": headers}})
-            received = requests.get(f"{one.url}/-/healthy", timeout=5).headers
+            received = requests.get(f"{instance.url}/-/healthy", timeout=5).headers
             assert headers.items() <= received.items()
             assert len(received.keys() & {"X-Frame-Options", "X-Content-Type-Options"}) == len(headers)
 
 
 def test_reload_with_a_higher_tls_version_rejects_older_clients(authority: Authority) -> None:
-    with exporter(authority, {"tls_server_config": TLS}) as one:
+    with exporter(authority, {"tls_server_config": TLS}) as instance:
         ca = str(authority.directory / "ca.pem")
-        command = ["curl", "-sS", "--cacert", ca, "--tls-max", "1.2", f"{secure(one)}/-/healthy"]
+        command = ["curl", "-sS", "--cacert", ca, "--tls-max", "1.2", f"{secure(instance)}/-/healthy"]
 
         def exit_code() -> int:
             return subprocess.run(command, capture_output=True, check=False).returncode
@@ -75,12 +75,12 @@ def test_reload_with_a_missing_certificate_is_accepted_once_it_exists(
 
 
 def test_reload_that_requires_certificates_rejects_open_connections_without_one(authority: Authority) -> None:
-    with exporter(authority, {"tls_server_config": TLS}) as one, requests.Session() as session:
+    with exporter(authority, {"tls_server_config": TLS}) as instance, requests.Session() as session:
         files = {name: str(authority.directory / name) for name in ("ca.pem", "client.pem", "client.key")}
 
         def status_code(**options: Any) -> int:
             return session.get(
-                f"{secure(one)}/-/healthy", verify=files["ca.pem"], timeout=5, **options
+                f"{secure(instance)}/-/healthy", verify=files["ca.pem"], timeout=5, **options
             ).status_code
 
         assert status_code() == 200

@@ -20,13 +20,13 @@ from exporter.web.server import WebServer, bind
 from harness.process import process
 from tests.support.authority import TLS, Authority, exporter, written
 from tests.support.running import Running, eventually
-from tests.support.sockets import SMALL, connected, is_answered, is_hung_up_on
+from tests.support.sockets import SMALL, connected, is_answered, is_closed_by_server
 
 
 @pytest.fixture
-def one(authority: Authority) -> Iterator[Running]:
-    with exporter(authority, {}) as one:
-        yield one
+def instance(authority: Authority) -> Iterator[Running]:
+    with exporter(authority, {}) as instance:
+        yield instance
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_scrape_among_too_many_half_open_connections_is_answered(begun: str) -> 
 
 
 def test_connection_beyond_the_limit_closes_the_longest_idle_one(
-    one: Running, monkeypatch: pytest.MonkeyPatch
+    instance: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 3)
     with ExitStack() as stack:
-        first, second, third = (connected(one, stack) for _ in range(3))
+        first, second, third = (connected(instance, stack) for _ in range(3))
         for client in (second, first):
             assert is_answered(client)
-        connected(one, stack)
-        assert is_hung_up_on(third)
-        connected(one, stack)
-        assert is_hung_up_on(second)
+        connected(instance, stack)
+        assert is_closed_by_server(third)
+        connected(instance, stack)
+        assert is_closed_by_server(second)
         assert is_answered(first)
 
 
@@ -68,13 +68,13 @@ def test_connection_beyond_the_limit_closes_the_longest_idle_one(
     ids=["no byte", "half a head", "no body", "half of the next head"],
 )
 def test_exchange_beyond_the_timeout_is_closed(
-    one: Running, monkeypatch: pytest.MonkeyPatch, begun: str
+    instance: Running, monkeypatch: pytest.MonkeyPatch, begun: str
 ) -> None:
     monkeypatch.setattr(connections, "REQUEST_TIMEOUT_S", 0.3)
     with ExitStack() as stack:
-        slow = connected(one, stack)
+        slow = connected(instance, stack)
         slow.sendall(begun.encode())
-        assert is_hung_up_on(slow)
+        assert is_closed_by_server(slow)
 
 
 def test_handshake_beyond_the_timeout_is_closed(
@@ -83,17 +83,17 @@ def test_handshake_beyond_the_timeout_is_closed(
     monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 0.3)
     with exporter(authority, {"tls_server_config": TLS}) as guarded, ExitStack() as stack:
         silent = connected(guarded, stack)
-        assert is_hung_up_on(silent)
+        assert is_closed_by_server(silent)
 
 
 def test_unfinished_handshakes_beyond_the_limit_are_closed(
-    one: Running, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    instance: Running, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They connect before the server begins to accept connections, so it accepts all of them at once."""
     monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 5)
     monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 600.0)
     web = WebConfigReloader(written(authority.directory, {"tls_server_config": TLS}))
-    server = WebServer(create_app(one.service, None), bind("127.0.0.1:0"), web)
+    server = WebServer(create_app(instance.service, None), bind("127.0.0.1:0"), web)
     with ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
@@ -104,11 +104,11 @@ def test_unfinished_handshakes_beyond_the_limit_are_closed(
         ca = str(authority.directory / "ca.pem")
         url = f"https://127.0.0.1:{server.port}/metrics"
         assert requests.get(url, verify=ca, timeout=10).status_code == 200
-        assert all(map(is_hung_up_on, silent[:15]))
+        assert all(map(is_closed_by_server, silent[:15]))
 
 
 def test_client_that_reads_no_responses_is_disconnected(
-    one: Running, monkeypatch: pytest.MonkeyPatch
+    instance: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limiter, "MAX_UNSENT_BYTES", 10_000)
     with ExitStack() as stack:
@@ -119,18 +119,18 @@ def test_client_that_reads_no_responses_is_disconnected(
             closed.set()
 
         monkeypatch.setattr(Connection, "abort", abort_and_notify)
-        greedy = connected(one, stack)
+        greedy = connected(instance, stack)
         greedy.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
         assert closed.wait(20)
-        assert is_hung_up_on(greedy)
-        eventually(lambda: one.scrape().value("aircall_up") == 1)
+        assert is_closed_by_server(greedy)
+        eventually(lambda: instance.scrape().value("aircall_up") == 1)
 
 
-def test_body_beyond_the_limit_is_answered_with_413(one: Running) -> None:
+def test_body_beyond_the_limit_is_answered_with_413(instance: Running) -> None:
     async def length(request: Request) -> Response:
         return PlainTextResponse(str(len(await request.body())))
 
-    pages = create_app(one.service, None)
+    pages = create_app(instance.service, None)
     pages.router.routes.append(Route("/length", length, methods=["POST"]))
     server = WebServer(pages, bind("127.0.0.1:0"))
     server.start()

@@ -12,7 +12,7 @@ from exporter.config.settings import Webhook
 from exporter.web import connection_limiter
 from tests.support.authority import HASH, USER, Authority, exporter
 from tests.support.running import Running, eventually
-from tests.support.sockets import SMALL, connected, is_answered, is_hung_up_on
+from tests.support.sockets import SMALL, connected, is_answered, is_closed_by_server
 from tests.support.web_configs import Checks
 
 UNFINISHED = {
@@ -26,9 +26,9 @@ UNFINISHED = {
 
 
 @pytest.fixture
-def one(authority: Authority) -> Iterator[Running]:
-    with exporter(authority, {}, webhook=Webhook(token="token")) as one:
-        yield one
+def instance(authority: Authority) -> Iterator[Running]:
+    with exporter(authority, {}, webhook=Webhook(token="token")) as instance:
+        yield instance
 
 
 def read(client: socket.socket) -> bytes:
@@ -38,42 +38,42 @@ def read(client: socket.socket) -> bytes:
     return received
 
 
-def begun(one: Running, stack: ExitStack, request: str) -> socket.socket:
+def begun(instance: Running, stack: ExitStack, request: str) -> socket.socket:
     """Connect, send a part of a request, and wait until a later request is answered."""
-    client = connected(one, stack)
+    client = connected(instance, stack)
     client.sendall(request.encode())
     if request == UNFINISHED["half-of-the-next"]:  # it is unfinished as soon as the first one is answered
         received = b""
         while not received.endswith(b"is healthy.\n"):
             received += read(client)
     with ExitStack() as later:
-        assert is_answered(connected(one, later))
+        assert is_answered(connected(instance, later))
     return client
 
 
 @pytest.mark.parametrize("request_begun", UNFINISHED.values(), ids=UNFINISHED)
 def test_unfinished_requests_are_closed_before_a_connection_without_a_request(
-    one: Running, monkeypatch: pytest.MonkeyPatch, request_begun: str
+    instance: Running, monkeypatch: pytest.MonkeyPatch, request_begun: str
 ) -> None:
     monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 8)
     with ExitStack() as stack:
-        slow = [begun(one, stack, request_begun) for _ in range(6)]
-        scraper = connected(one, stack)
-        slow += [begun(one, stack, request_begun) for _ in range(10)]
-        assert all(map(is_hung_up_on, slow[:9]))
+        slow = [begun(instance, stack, request_begun) for _ in range(6)]
+        scraper = connected(instance, stack)
+        slow += [begun(instance, stack, request_begun) for _ in range(10)]
+        assert all(map(is_closed_by_server, slow[:9]))
         assert is_answered(scraper)
 
 
 @pytest.mark.parametrize("request_begun", UNFINISHED.values(), ids=UNFINISHED)
 def test_unfinished_requests_beyond_their_limit_are_closed_oldest_first(
-    one: Running, monkeypatch: pytest.MonkeyPatch, request_begun: str
+    instance: Running, monkeypatch: pytest.MonkeyPatch, request_begun: str
 ) -> None:
     monkeypatch.setattr(connection_limiter, "MAX_UNFINISHED", 3)
     with ExitStack() as stack:
-        waiting = connected(one, stack)
+        waiting = connected(instance, stack)
         assert is_answered(waiting)
-        slow = [begun(one, stack, request_begun) for _ in range(5)]
-        assert all(map(is_hung_up_on, slow[:2]))
+        slow = [begun(instance, stack, request_begun) for _ in range(5)]
+        assert all(map(is_closed_by_server, slow[:2]))
         for client in slow[2:]:
             client.setblocking(False)
             with pytest.raises(BlockingIOError):
@@ -82,11 +82,13 @@ def test_unfinished_requests_beyond_their_limit_are_closed_oldest_first(
         assert is_answered(waiting)
 
 
-def test_finished_request_is_not_counted_as_unfinished(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_request_is_not_counted_as_unfinished(
+    instance: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connection_limiter, "MAX_UNFINISHED", 2)
     post = b"POST /-/refresh HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
     with ExitStack() as stack:
-        clients = [connected(one, stack) for _ in range(6)]
+        clients = [connected(instance, stack) for _ in range(6)]
         for client in clients:
             client.sendall(post)
             client.sendall(b"body")
@@ -97,11 +99,11 @@ def test_finished_request_is_not_counted_as_unfinished(one: Running, monkeypatch
 
 
 def test_body_that_arrives_after_the_answer_finishes_the_request(
-    one: Running, monkeypatch: pytest.MonkeyPatch
+    instance: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_limiter, "MAX_UNFINISHED", 2)
     with ExitStack() as stack:
-        clients = [connected(one, stack) for _ in range(6)]
+        clients = [connected(instance, stack) for _ in range(6)]
         for client in clients:
             client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
             received = b""
@@ -109,7 +111,7 @@ def test_body_that_arrives_after_the_answer_finishes_the_request(
                 received += read(client)
             client.sendall(b"body")
             with ExitStack() as later:
-                assert is_answered(connected(one, later))
+                assert is_answered(connected(instance, later))
         assert all(map(is_answered, clients))
 
 
@@ -136,6 +138,6 @@ def test_guesses_that_wait_are_closed_before_a_connection_without_a_request(
         eventually(checks.begun.is_set)
         scraper = connected(guarded, stack)
         guesses += [guess(n) for n in range(5, 12)]
-        assert all(map(is_hung_up_on, guesses[:6]))
+        assert all(map(is_closed_by_server, guesses[:6]))
         scraper.sendall(head(USER[1]))
         assert scraper.recv(1000).startswith(b"HTTP/1.1 200")

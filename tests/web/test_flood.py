@@ -24,7 +24,7 @@ from exporter.web.server import WebServer, bind
 from tests.support.authority import HASH, MUTUAL, TLS, USER, Authority, exporter
 from tests.support.authority import with_password as with_password_file
 from tests.support.running import Running, running
-from tests.support.sockets import is_hung_up_on
+from tests.support.sockets import is_closed_by_server
 
 USERS = {"basic_auth_users": {USER[0]: HASH}}
 PING = "GET /-/healthy HTTP/1.1\r\nHost: a\r\n"
@@ -54,8 +54,8 @@ FLOODS = {
 """What each client of a flood sends, and the status of the answer if there is one."""
 
 
-def connect(one: Running, stack: ExitStack, network: str = "127.0.0.1") -> socket.socket:
-    port = int(one.url.rpartition(":")[2])
+def connect(instance: Running, stack: ExitStack, network: str = "127.0.0.1") -> socket.socket:
+    port = int(instance.url.rpartition(":")[2])
     return stack.enter_context(
         socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(network, 0))
     )
@@ -71,16 +71,18 @@ def ask(client: socket.socket, request: str) -> int:
     return status
 
 
-def flood(one: Running, stack: ExitStack, clients: int, request: str, status: int) -> list[socket.socket]:
+def flood(
+    instance: Running, stack: ExitStack, clients: int, request: str, status: int
+) -> list[socket.socket]:
     """Connect this number of clients that send this, and wait until the server knows all of them."""
-    flooding = [connect(one, stack) for _ in range(clients)]
+    flooding = [connect(instance, stack) for _ in range(clients)]
     for client in flooding:
         if status:
             assert ask(client, request) == status
         else:
             client.sendall(request.encode())
     with ExitStack() as later:
-        ask(connect(one, later), f"{PING}\r\n")
+        ask(connect(instance, later), f"{PING}\r\n")
     return flooding
 
 
@@ -92,15 +94,15 @@ def served(web: WebConfigReloader | None) -> AbstractContextManager[Running]:
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Run an exporter with a user."""
-    with served(WebConfigReloader(with_password_file(tmp_path_factory.mktemp("web")))) as one:
-        yield one
+    with served(WebConfigReloader(with_password_file(tmp_path_factory.mktemp("web")))) as instance:
+        yield instance
 
 
 @pytest.fixture(scope="module")
 def unguarded() -> Iterator[Running]:
     """Run an exporter without users."""
-    with served(None) as one:
-        yield one
+    with served(None) as instance:
+        yield instance
 
 
 @pytest.mark.parametrize(("request_sent", "status"), FLOODS.values(), ids=FLOODS)
@@ -124,16 +126,16 @@ def test_flood_without_handshakes_does_not_close_an_authenticated_connection(
     monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 5)
     context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
     context.load_cert_chain(*(str(authority.directory / f"client.{end}") for end in ("pem", "key")))
-    with exporter(authority, content) as one, ExitStack() as stack:
+    with exporter(authority, content) as instance, ExitStack() as stack:
 
         def secured() -> socket.socket:
-            client = connect(one, stack)
+            client = connect(instance, stack)
             return stack.enter_context(context.wrap_socket(client, server_hostname="127.0.0.1"))
 
         proven = secured()
         assert ask(proven, with_password(USER[1])) == 200
         for _ in range(10):
-            connect(one, stack)
+            connect(instance, stack)
         assert ask(secured(), with_password(USER[1])) == 200
         assert ask(proven, with_password(USER[1])) == 200
 
@@ -148,7 +150,7 @@ def test_client_that_is_rejected_later_is_no_longer_authenticated(
             assert ask(client, with_password(USER[1])) == 200
         assert ask(once, with_password("wrong")) == 401
         connect(guarded, stack)
-        assert is_hung_up_on(once)
+        assert is_closed_by_server(once)
         assert ask(proven, with_password(USER[1])) == 200
 
 
@@ -174,7 +176,7 @@ def test_authenticated_connections_leave_room_for_a_new_client(
         proven = [connect(guarded, stack) for _ in range(5)]
         for client in proven:
             assert ask(client, with_password(USER[1])) == 200
-        assert all(map(is_hung_up_on, proven[:2]))
+        assert all(map(is_closed_by_server, proven[:2]))
         waiting = [connect(guarded, stack) for _ in range(2)]
         for client in [*proven[2:], waiting[0]]:
             assert ask(client, with_password(USER[1])) == 200
@@ -213,10 +215,10 @@ def test_idle_connection_outlives_the_timeout_of_a_request(
     with ExitStack() as stack:
         idle = connect(guarded, stack)
         assert ask(idle, with_password(USER[1])) == 200
-        assert is_hung_up_on(connect(guarded, stack))
+        assert is_closed_by_server(connect(guarded, stack))
         assert ask(idle, with_password(USER[1])) == 200
         idle.sendall(PING.encode())
-        assert is_hung_up_on(idle)
+        assert is_closed_by_server(idle)
 
 
 def test_idle_connection_is_closed_in_the_end(guarded: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +226,7 @@ def test_idle_connection_is_closed_in_the_end(guarded: Running, monkeypatch: pyt
     with ExitStack() as stack:
         idle = connect(guarded, stack)
         assert ask(idle, with_password(USER[1])) == 200
-        assert is_hung_up_on(idle)
+        assert is_closed_by_server(idle)
 
 
 def test_open_connection_has_its_turn_after_each_accepted_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,9 +38,9 @@ def test_response_with_any_status_has_the_configured_headers(authority: Authorit
 
 
 @pytest.fixture(scope="module")
-def one() -> Iterator[Running]:
-    with running(SimulatedAccount(users=6, calls_per_hour=0, start=time.time()), api=True) as one:
-        yield one
+def instance() -> Iterator[Running]:
+    with running(SimulatedAccount(users=6, calls_per_hour=0, start=time.time()), api=True) as instance:
+        yield instance
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_long_origin_is_rejected_as_another_site(echo: str) -> None:
     assert answer.status_code == 403
 
 
-def test_long_negotiation_headers_are_not_parsed(one: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_negotiation_headers_are_not_parsed(instance: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     lengths: list[int] = []
     choose = choose_encoder
 
@@ -93,11 +93,11 @@ def test_long_negotiation_headers_are_not_parsed(one: Running, monkeypatch: pyte
         "Accept": "application/openmetrics-text;version=1.0.0," + "a/b," * 7000,
         "Accept-Encoding": "gzip",
     }
-    answer = requests.get(f"{one.url}/metrics", headers=long, timeout=5)
+    answer = requests.get(f"{instance.url}/metrics", headers=long, timeout=5)
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert answer.headers["Content-Encoding"] == "gzip"
     long = {"Accept": "application/openmetrics-text", "Accept-Encoding": "gzip," + "a," * 15_000}
-    answer = requests.get(f"{one.url}/metrics", headers=long, timeout=5)
+    answer = requests.get(f"{instance.url}/metrics", headers=long, timeout=5)
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
     assert "Content-Encoding" not in answer.headers
     assert lengths == [0, len("application/openmetrics-text")]
@@ -121,17 +121,17 @@ def test_long_credential_is_not_decoded(authority: Authority, monkeypatch: pytes
 
 @pytest.mark.parametrize("path", ["/metrics", "/api/v1/calls"])
 def test_query_with_too_many_parameters_is_not_parsed(
-    one: Running, monkeypatch: pytest.MonkeyPatch, path: str
+    instance: Running, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     parsed: list[object] = []
     monkeypatch.setattr(Request, "query_params", property(parsed.append))
-    answer = requests.get(f"{one.url}{path}?{'a&' * MAX_QUERY_PARAMETERS}", timeout=5)
-    expected = f"found {MAX_QUERY_PARAMETERS + 1}, wanted at most {MAX_QUERY_PARAMETERS}"
+    answer = requests.get(f"{instance.url}{path}?{'a&' * MAX_QUERY_PARAMETERS}", timeout=5)
+    expected = f"found {MAX_QUERY_PARAMETERS + 1}, expected at most {MAX_QUERY_PARAMETERS}"
     assert (answer.status_code, expected in answer.text, parsed) == (400, True, [])
 
 
 def test_long_name_of_a_parameter_is_not_compared_in_full(
-    one: Running, monkeypatch: pytest.MonkeyPatch
+    instance: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths: list[int] = []
     matches = difflib.get_close_matches
@@ -141,5 +141,5 @@ def test_long_name_of_a_parameter_is_not_compared_in_full(
         return matches(word, *arguments, **options)
 
     monkeypatch.setattr(difflib, "get_close_matches", counted)
-    assert requests.get(f"{one.url}/api/v1/calls?{'a' * 30_000}=", timeout=5).status_code == 400
+    assert requests.get(f"{instance.url}/api/v1/calls?{'a' * 30_000}=", timeout=5).status_code == 400
     assert lengths == [parsing.LONGEST_NAME]

@@ -17,7 +17,7 @@ from exporter.web import connections
 from exporter.web.http_parser import HEAD_TOO_LARGE, MAX_HEAD_LINES, MAX_HEADER_BYTES, SLICE, Parser
 from tests.support.authority import TLS, Authority, exporter
 from tests.support.running import Running, running
-from tests.support.sockets import is_hung_up_on
+from tests.support.sockets import is_closed_by_server
 
 HOST = b"Host: a\r\n"
 OVER = MAX_HEADER_BYTES + 1
@@ -89,15 +89,15 @@ def response(client: socket.socket, data: bytes, cuts: list[int]) -> bytes:
     return received
 
 
-def connected(one: Running) -> socket.socket:
-    host, port = one.url.partition("://")[2].split(":")
+def connected(instance: Running) -> socket.socket:
+    host, port = instance.url.partition("://")[2].split(":")
     return socket.create_connection((host, int(port)), timeout=20)
 
 
 @pytest.fixture(scope="module")
-def one() -> Iterator[Running]:
-    with running(SimulatedAccount(users=6, calls_per_hour=0, start=time.time())) as one:
-        yield one
+def instance() -> Iterator[Running]:
+    with running(SimulatedAccount(users=6, calls_per_hour=0, start=time.time())) as instance:
+        yield instance
 
 
 def is_refused(received: bytes, status: bytes = b"431 Request Header Fields Too Large") -> bool:
@@ -111,16 +111,16 @@ def is_refused(received: bytes, status: bytes = b"431 Request Header Fields Too 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("head", TOO_LARGE.values(), ids=TOO_LARGE)
 def test_head_that_is_too_large_is_answered_with_431_and_closed(
-    one: Running, head: bytes, cuts: list[int]
+    instance: Running, head: bytes, cuts: list[int]
 ) -> None:
-    with connected(one) as client:
+    with connected(instance) as client:
         assert is_refused(response(client, head, cuts))
 
 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
-def test_large_next_head_on_a_connection_is_answered_with_431(one: Running, cuts: list[int]) -> None:
+def test_large_next_head_on_a_connection_is_answered_with_431(instance: Running, cuts: list[int]) -> None:
     first = b"GET /-/healthy HTTP/1.1\r\n" + HOST + b"\r\n"
-    with connected(one) as client:
+    with connected(instance) as client:
         received = response(client, first + heads(OVER)["query"], cuts)
     healthy, _, refused = received.rpartition(b"HTTP/1.1 ")
     assert healthy.startswith(b"HTTP/1.1 200")
@@ -129,8 +129,8 @@ def test_large_next_head_on_a_connection_is_answered_with_431(one: Running, cuts
 
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("name", heads(MAX_HEADER_BYTES))
-def test_head_of_the_largest_size_is_accepted(one: Running, name: str, cuts: list[int]) -> None:
-    with connected(one) as client:
+def test_head_of_the_largest_size_is_accepted(instance: Running, name: str, cuts: list[int]) -> None:
+    with connected(instance) as client:
         for piece in pieces(heads(MAX_HEADER_BYTES)[name], cuts):
             client.sendall(piece)
         assert client.recv(1000)[:12] in (b"HTTP/1.1 200", b"HTTP/1.1 404", b"HTTP/1.1 405")
@@ -148,16 +148,18 @@ MALFORMED = {
 
 @pytest.mark.parametrize("cuts", [[], [1], [-1], [SLICE]], ids=str)
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_malformed_head_is_answered_with_400_and_closed(one: Running, data: bytes, cuts: list[int]) -> None:
-    with connected(one) as client:
+def test_malformed_head_is_answered_with_400_and_closed(
+    instance: Running, data: bytes, cuts: list[int]
+) -> None:
+    with connected(instance) as client:
         assert is_refused(response(client, data, cuts), b"400 Bad Request")
 
 
 def test_large_head_over_tls_is_answered_with_431(authority: Authority) -> None:
     context = ssl.create_default_context(cafile=str(authority.directory / "ca.pem"))
     with (
-        exporter(authority, {"tls_server_config": TLS}) as one,
-        connected(one) as plain,
+        exporter(authority, {"tls_server_config": TLS}) as instance,
+        connected(instance) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as client,
     ):
         client.sendall(TOO_LARGE["many times"])
@@ -165,14 +167,14 @@ def test_large_head_over_tls_is_answered_with_431(authority: Authority) -> None:
 
 
 def test_refused_client_that_never_stops_sending_is_disconnected(
-    one: Running, monkeypatch: pytest.MonkeyPatch
+    instance: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "LINGER_SECONDS", 0.3)
-    with structlog.testing.capture_logs() as logs, connected(one) as client:
+    with structlog.testing.capture_logs() as logs, connected(instance) as client:
         with pytest.raises(ConnectionError):
             while True:
                 client.sendall(b"x" * 2**16)
-        assert is_hung_up_on(client)
+        assert is_closed_by_server(client)
     assert not [line for line in logs if line["log_level"] == "error"]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.web.http_parser import MAX_HEAD_LINES, MAX_HEADER_BYTES, MAX_PIECES, SLICE, Parser
 from harness.process import process
 from tests.support.authority import Authority, exporter
-from tests.support.sockets import asked_with, is_hung_up_on
+from tests.support.sockets import is_closed_by_server, response_in_pieces
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -113,8 +113,8 @@ def test_head_that_ends_in_two_parts_does_not_count_the_lines_of_the_body() -> N
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
 def test_request_of_too_many_parts_is_answered_with_4xx(authority: Authority, data: bytes) -> None:
-    with exporter(authority, {}) as one, structlog.testing.capture_logs() as logs:
-        answer = asked_with(one, data, 1)
+    with exporter(authority, {}) as instance, structlog.testing.capture_logs() as logs:
+        answer = response_in_pieces(instance, data, 1)
         first = b"200" if data.count(b"GET") == 2 else b"400" if b"POST" in data else b"431"
         assert answer[9:12] == first
     assert not [line for line in logs if line["log_level"] == "error"]
@@ -128,5 +128,5 @@ def test_body_that_breaks_off_after_the_answer_logs_nothing() -> None:
                 client.sendall(CHUNKED.replace(b"/", b"/nowhere", 1))
                 assert client.recv(1000).startswith(b"HTTP/1.1 404")
                 client.sendall(rest)
-                assert is_hung_up_on(client)
+                assert is_closed_by_server(client)
         assert not [line for line in demo.lines if "level=error" in line]

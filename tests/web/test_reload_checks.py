@@ -29,8 +29,8 @@ from tests.support.running import Running
 from tests.support.web_configs import FREE_HEADERS, HEADERS, OTHER, TWO
 
 
-def status(one: Running, user: tuple[str, str] | None = None) -> int:
-    return requests.get(f"{one.url}/-/healthy", auth=user, timeout=5).status_code
+def status(instance: Running, user: tuple[str, str] | None = None) -> int:
+    return requests.get(f"{instance.url}/-/healthy", auth=user, timeout=5).status_code
 
 
 LOSES_USERS = {
@@ -63,7 +63,7 @@ LOSES_USERS = {
 def test_reload_that_loses_users_is_rejected_until_the_file_is_valid(
     authority: Authority, content: str | Path | None
 ) -> None:
-    with exporter(authority, TWO) as one:
+    with exporter(authority, TWO) as instance:
         path = authority.directory / "web.yml"
         path.unlink()
         if isinstance(content, str):
@@ -71,8 +71,8 @@ def test_reload_that_loses_users_is_rejected_until_the_file_is_valid(
         elif content:
             path.mkdir()
         with structlog.testing.capture_logs() as logs:
-            assert [status(one), status(one, USER), status(one)] == [401, 200, 401]
-            assert status(one, ("admin", "battery staple")) == 200
+            assert [status(instance), status(instance, USER), status(instance)] == [401, 200, 401]
+            assert status(instance, ("admin", "battery staple")) == 200
         if content:
             path.rmdir() if isinstance(content, Path) else path.unlink()
         (rejection,) = [line for line in logs if "web configuration" in line["event"]]
@@ -80,7 +80,7 @@ def test_reload_that_loses_users_is_rejected_until_the_file_is_valid(
         assert rejection["problem"].startswith(f"{path}: ")
         assert HASH[:20] not in rejection["problem"]
         written(authority.directory, {"basic_auth_users": {USER[0]: OTHER, "admin": OTHER}})
-        assert [status(one, USER), status(one, (USER[0], "battery staple"))] == [401, 200]
+        assert [status(instance, USER), status(instance, (USER[0], "battery staple"))] == [401, 200]
 
 
 SECTIONS: dict[str, Any] = {
@@ -141,17 +141,17 @@ def test_every_prefix_of_a_new_header_value_is_rejected(authority: Authority) ->
         for size in range(len(new)):
             written(authority.directory, new[:size])
             assert web.config == before, new[:size]
-    assert "may be cut off, wanted a line break at its end" in logs[-1]["problem"]
+    assert "may be cut off, expected a line break at its end" in logs[-1]["problem"]
     written(authority.directory, new)
     assert web.config.headers == {"Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'"}
 
 
 def test_requests_without_a_password_are_refused_for_every_prefix(authority: Authority) -> None:
     whole = yaml.safe_dump(FILES["users first"], sort_keys=False)
-    with exporter(authority, whole) as one, structlog.testing.capture_logs():
+    with exporter(authority, whole) as instance, structlog.testing.capture_logs():
         for size in range(0, len(whole), 3):
             written(authority.directory, whole[:size])
-            assert status(one) == 401, whole[:size]
+            assert status(instance) == 401, whole[:size]
 
 
 @pytest.mark.parametrize("key", ["cert_file", "key_file", "client_ca_file"])
@@ -229,7 +229,7 @@ def test_reload_that_weakens_tls_is_rejected(authority: Authority, change: dict[
         written(authority.directory, {"tls_server_config": tls | change})
         assert web.context is web.context is before
     (line,) = logs
-    assert f"tls_server_config.{key}: found {change[key]}, wanted {tls[key]} or stricter" in line["problem"]
+    assert f"tls_server_config.{key}: found {change[key]}, expected {tls[key]} or stricter" in line["problem"]
 
 
 def test_cut_client_ca_file_is_rejected(authority: Authority) -> None:

@@ -83,9 +83,9 @@ def test_reload_may_change_and_add_headers_but_not_lose_any(
 
 def test_cut_file_keeps_the_headers_of_answers(authority: Authority) -> None:
     whole = yaml.safe_dump(TWO | {"http_server_config": {"headers": HEADERS}}, sort_keys=False)
-    with exporter(authority, whole) as one, structlog.testing.capture_logs():
+    with exporter(authority, whole) as instance, structlog.testing.capture_logs():
         lines = whole.splitlines(keepends=True)
         for n in range(len(lines) + 1):
             written(authority.directory, "".join(lines[:n]))
-            answered = requests.get(f"{one.url}/-/healthy", auth=USER, timeout=5)
+            answered = requests.get(f"{instance.url}/-/healthy", auth=USER, timeout=5)
             assert HEADERS.items() <= answered.headers.items(), lines[:n]

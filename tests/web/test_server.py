@@ -97,7 +97,7 @@ def test_bind_without_a_host_reports_a_port_that_is_taken(taken: str) -> None:
     ],
 )
 def test_bind_with_an_invalid_address_raises(address: str) -> None:
-    with pytest.raises(AddressError, match="wanted an address such as"):
+    with pytest.raises(AddressError, match="expected an address such as"):
         bind(address)
 
 

@@ -38,18 +38,18 @@ def test_tls_changed_certificate_is_used_by_the_next_connection(authority: Autho
     authority.issue("changing", "first")
     with exporter(
         authority, {"tls_server_config": {"cert_file": "changing.pem", "key_file": "changing.key"}}
-    ) as one:
-        assert common_name(one, authority) == "first"
+    ) as instance:
+        assert common_name(instance, authority) == "first"
         authority.issue("changing", "second")
-        assert common_name(one, authority) == "second"
+        assert common_name(instance, authority) == "second"
         (authority.directory / "changing.pem").write_text("nonsense")
         with structlog.testing.capture_logs() as logs:
-            assert [common_name(one, authority) for _ in range(3)] == ["second"] * 3
+            assert [common_name(instance, authority) for _ in range(3)] == ["second"] * 3
         (rejection,) = [line for line in logs if "web configuration" in line["event"]]
         assert rejection["log_level"] == "error"
         assert "tls_server_config.cert_file: found" in rejection["problem"]
         authority.issue("changing", "third")
-        assert common_name(one, authority) == "third"
+        assert common_name(instance, authority) == "third"
 
 
 def test_tls_client_without_a_certificate_is_rejected(authority: Authority) -> None:

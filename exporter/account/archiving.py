@@ -1,0 +1,81 @@
+"""Exchange the data of an account with the archive: batches to save, and the state to continue from."""
+
+from exporter.account.account import Account
+from exporter.account.coverage import Coverage
+from exporter.account.ledger import Ledger
+from exporter.account.records import Batch, Checkpoint, LoadedState, SaveResult
+
+
+def take_batch(account: Account) -> Batch:
+    """Return what has to be saved since the last call of this function."""
+    teams_known = _teams_known(account)
+    if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
+        teams = account.roster(account.shown_calls()).teams
+        account.ledger.count_for_teams(teams, account.reference_data.doubtful_numbers)
+    batch = account.ledger.take_batch(account.coverage, teams_known)
+    batch.names = account.directory.drain_new_names()
+    return batch
+
+
+def _teams_known(account: Account) -> bool:
+    """Return whether the members of teams and the users of numbers are known.
+
+    An empty list does not count as fetched if an earlier run saw objects in it.
+    """
+    needed = {"users", "teams"} | ({"assignments"} if account.settings.map_users_to_numbers else set())
+    is_loaded = account.ledger.totals is not None
+    return is_loaded and needed <= account.known and not any(map(account.reference_data.suspicious, needed))
+
+
+def batch_accepted(account: Account, batch: Batch) -> None:
+    """Record that the archive has accepted the batch."""
+    account.ledger.batch_accepted()
+    if batch.progress is not None:
+        account.coverage.checkpoint = batch.progress
+
+
+def batch_rejected(account: Account, batch: Batch) -> None:
+    """Schedule the calls of a batch to be fetched and counted again: the archive had no room for it."""
+    account.coverage.rollback()
+    account.calls.recount_ids |= account.ledger.batch_rejected(batch, account.coverage)
+
+
+def begin_again(account: Account) -> None:
+    """Reset all that depends on the archive, as a restart does, after it was replaced.
+
+    The board stays.
+    """
+    account.calls.keep_live()
+    reported_calls, shares = account.ledger.reported_calls, account.ledger.shares
+    account.coverage = Coverage(requested=account.coverage.requested)
+    account.required_backfill_s = None
+    account.ledger = Ledger(account.settings, account.identities)
+    account.ledger.reported_calls, account.ledger.unfinished_ids = reported_calls, set(reported_calls)
+    account.ledger.shares = shares
+    if account.as_of:
+        account.ledger.propose(account.counting_at(account.as_of))
+    account.directory.renew_names()
+
+
+def restore(account: Account, memory: LoadedState) -> None:
+    """Continue from the state that the archive has stored."""
+    account.reasons.add(key[2] for key, _ in memory.totals if key[0] == "missed_calls")
+    account.identities.restore(key for key, _ in memory.totals)
+    account.ledger.restore(memory, account.calls.calls.keys() - account.calls.recount_ids)
+    account.ledger.count(account.event_stats.totals)
+    account.directory.remember(memory.names)
+    if memory.progress is not None:
+        account.coverage.add_starts(memory.newest)
+        account.coverage.restore(memory.progress, memory.purged_before)
+
+
+def batch_saved(account: Account, result: SaveResult, progress: Checkpoint | None) -> bool:
+    """Take over the totals after a batch was saved.
+
+    `progress` is the batch's checkpoint, None until all calls of the first fetch are in.
+    Returns whether the board changes.
+    """
+    shown = account.ledger.visibility
+    counted = account.ledger.saved(result, progress)
+    account.changes.totals |= counted
+    return bool(counted) or account.ledger.visibility != shown

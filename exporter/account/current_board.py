@@ -1,0 +1,41 @@
+"""Build the board of an account: everything about the company that a scrape serves."""
+
+from exporter.account.account import Account
+from exporter.account.board import Board, Counters
+from exporter.account.board_rows import RowInputs, queue
+from exporter.account.user_limit import apply_user_limit
+from exporter.aircall.limits import LIMITS
+from exporter.aircall.models import KINDS
+
+
+def current_board(account: Account, server_ahead: float) -> Board:
+    """Build the board from the present data. Only rows that changed since the last board are rebuilt."""
+    talking = account.calls.talking
+    talking.update_presence(account.presence.users)
+    shown = account.shown_calls()
+    facts = RowInputs(account.roster(shown), account.presence.users, account.period, shown, talking)
+    waiting = queue(facts)
+    account.seen_without_number |= any(not call.number.id for call in waiting)
+    made = account.board_builder.rows(facts, account.changes)
+    counters, ledger = Counters(), account.ledger
+    if ledger.totals is not None and ledger.complete:
+        account.changes.totals |= ledger.show_users(facts.roster)
+        counters = account.board_builder.counters(facts, account.changes, ledger.totals, ledger.bounds)
+        if not ledger.teams_complete:
+            counters = Counters(counters.users, counters.numbers)
+    account.changes.clear()
+    board = Board(
+        settings=account.settings,
+        known=frozenset(account.known),
+        server_ahead=server_ahead,
+        users=made.users,
+        teams=made.teams,
+        numbers=made.numbers,
+        queue=waiting,
+        queue_without_number=account.seen_without_number,
+        counters=counters,
+        malformed={kind: account.malformed[kind] for kind in KINDS},
+        ignored_calls=account.ignored.count,
+        limits={limit: account.limits[limit] for limit in LIMITS},
+    )
+    return apply_user_limit(board, ledger.shares.own)
