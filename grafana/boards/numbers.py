@@ -70,8 +70,8 @@ ROWS = Rows(
         "Value #waiting": figure_column("Queue", 42),
         "Value #wait": figure_column("Wait", 44, "s"),
         "Value #inbound": figure_column("In", 30),
-        "Value #missed": figure_column("Miss", 40),
-        "Value #answer": figure_column("Ans", 42, "s"),
+        "Value #missed": figure_column("Missed", 58),
+        "Value #answer": figure_column("Answer", 58, "s"),
     },
     height=16,
 )

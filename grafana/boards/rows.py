@@ -90,9 +90,7 @@ def name_column() -> Column:
 
 def alert_column() -> Column:
     """Build the column of symbols for that which needs attention."""
-    return Column(
-        "\u00a0", 26, {"mappings": [value_map(ALERTS)], "custom.align": "center", **_cell("color-background")}
-    )
+    return Column("\u00a0", 26, {"mappings": [value_map(ALERTS)], **_cell("color-background")})
 
 
 def state_column() -> Column:

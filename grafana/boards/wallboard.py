@@ -63,8 +63,8 @@ ROWS = Rows(
         "Value #since": figure_column("For", 52, "dthms"),
         "Value #inbound": figure_column("In", 30),
         "Value #outbound": figure_column("Out", 34),
-        "Value #missed": figure_column("Miss", 40),
-        "Value #answer": figure_column("Ans", 42, "s"),
+        "Value #missed": figure_column("Missed", 58),
+        "Value #answer": figure_column("Answer", 58, "s"),
     },
     height=16,
 )
