@@ -94,6 +94,16 @@ def regex_maps(patterns: Iterable[tuple[str, str]], colour: str) -> list[model.R
     ]
 
 
+def nothing(text: str, colour: str) -> model.SpecialValueMap:
+    """Build a mapping for a missing value."""
+    return model.SpecialValueMap(
+        options=model.DashboardSpecialValueMapOptions(
+            match=model.SpecialValueMatch.NULL,
+            result=model.ValueMappingResult(text=text, color=colour, index=98),
+        )
+    )
+
+
 def state_codes(styles: Iterable[StateStyle] = STATES) -> model.ValueMap:
     """Build a mapping for `aircall_user_availability_code`."""
     by_code = {style.code: style for style in styles}

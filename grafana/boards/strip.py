@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders.stat import Panel
 
+from grafana.boards import live_queue
 from grafana.boards.palette import (
     BRIGHT_RED,
     CALM,
@@ -23,7 +24,7 @@ MAX_CALLERS = 4
 
 def panels(users: str) -> tuple[Panel, ...]:
     """Build the row. `users` selects the availability of the users that are counted."""
-    return (_queue(), _callers(), _users(users), _calls(users), _data())
+    return (_queue(), _callers(), live_queue.panel(5, HEIGHT), _users(users), _calls(), _data())
 
 
 def _strip(title: str, width: int, description: str, shown: list[Tile], value_size: int | None = 30) -> Panel:
@@ -36,7 +37,7 @@ def _strip(title: str, width: int, description: str, shown: list[Tile], value_si
         height=HEIGHT,
         base=NO_DATA,
     )
-    return tiles(frame, shown, title_size=12, value_size=value_size)
+    return tiles(frame, shown, title_size=11, value_size=value_size)
 
 
 def _queue() -> Panel:
@@ -60,7 +61,7 @@ def _callers() -> Panel:
     critical = f"count(aircall_queue_call_wait_level{{{NUMBER}}} == 2)"
     return _strip(
         "Callers waiting",
-        8,
+        6,
         "The callers who have been waiting longest, and the Aircall number that they called.",
         [
             Tile(
@@ -92,7 +93,7 @@ def _users(users: str) -> Panel:
     words = {style.code: style.text for style in WALL_STATES}
     return _strip(
         "Users now",
-        6,
+        5,
         "How many users are in which state.",
         [
             Tile(
@@ -107,7 +108,7 @@ def _users(users: str) -> Panel:
     )
 
 
-def _calls(users: str) -> Panel:
+def _calls() -> Panel:
     inbound = f'{NUMBER}, {RECENT}, direction="inbound"'
     answered = f'aircall_number_period_calls{{{inbound}, outcome="answered"}}'
     answer = f"aircall_number_average_answer_seconds{{{EXPORTER}, {RECENT}}}"
@@ -115,31 +116,24 @@ def _calls(users: str) -> Panel:
     offered = f"sum by (number_id) (aircall_number_period_calls{{{inbound}}})"
     return _strip(
         "Inbound calls of the activity period",
-        5,
+        4,
         "Calls that ended and began within the last `activity_period`.",
         [
             Tile("Answered", f"sum({answered})"),
             Tile("Missed", f'sum(aircall_number_period_calls{{{inbound}, outcome="missed"}})'),
             Tile("Answer", f"sum({answer} * on(number_id) {answered}) / sum({answered})", unit="s"),
             Tile("Service", f"sum({level} * on (number_id) {offered}) / sum({offered})", unit="percentunit"),
-            Tile(
-                "Over SLA",
-                f"sum(max by (user_id) (aircall_user_sla_breached{{{users}, {RECENT}}}))",
-                steps=((1, BRIGHT_RED),),
-            ),
         ],
     )
 
 
 def _data() -> Panel:
     up = [StateStyle("1", CALM, "Live"), StateStyle("0", BRIGHT_RED, "‼ Old")]
-    age = f'max(aircall_dataset_age_seconds{{{EXPORTER}, dataset=~"calls|availabilities"}})'
     return _strip(
         "Data",
-        2,
+        1,
         "How long ago the calls and states were read. Old: three polls in a row failed or are missing.",
         [
             Tile("Data", f"min(aircall_up{{{EXPORTER}}})", mappings=[value_map(up)]),
-            Tile("Age", age, unit="s"),
         ],
     )
