@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.boards import calls, health, numbers, service, teams, wallboard
+from grafana.boards import calls, exporter, numbers, queue, teams, wallboard
 
 BOARDS: tuple[Callable[[], Dashboard], ...] = (
     wallboard.board,
     numbers.board,
     teams.board,
-    service.board,
+    queue.board,
     calls.board,
-    health.board,
+    exporter.board,
 )

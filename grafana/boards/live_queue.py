@@ -60,7 +60,7 @@ def panel(width: int, height: int) -> stat.Panel:
     """Build a tile for each caller in the last push, and one for the queue."""
     frame = Frame(
         title="Callers, live",
-        description="The same callers, streamed to the browser by Grafana Live within a second of each change. "
+        description="The same callers, streamed to the browser by Grafana Live within a second of a change. "
         "Needs `grafana_live` in the exporter's configuration. Without it, or if the stream has stopped, "
         "the other panels of the queue still show the callers.",
         unit="none",

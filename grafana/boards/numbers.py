@@ -2,10 +2,18 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.boards import rows, strip
+from grafana.boards import wallboard_rows, wallboard_tiles
 from grafana.boards.board import Page, live
 from grafana.boards.promql import DISPLAY, EXPORTER, NUMBER, RECENT, keyed
-from grafana.boards.rows import ALERT, STATE, Rows, alert_column, figure_column, name_column, state_column
+from grafana.boards.wallboard_rows import (
+    ALERT,
+    STATE,
+    Rows,
+    alert_column,
+    figure_column,
+    name_column,
+    state_column,
+)
 
 PAGE = Page(
     "aircall-numbers",
@@ -79,4 +87,4 @@ ROWS = Rows(
 
 def board() -> Dashboard:
     """Build the dashboard."""
-    return live(PAGE, *strip.panels(EXPORTER), *rows.panels(ROWS))
+    return live(PAGE, *wallboard_tiles.panels(EXPORTER), *wallboard_rows.panels(ROWS))
