@@ -5,15 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.boards import wallboard_rows, wallboard_tiles
 from grafana.boards.board import Page, live
 from grafana.boards.promql import DISPLAY, EXPORTER, NUMBER, RECENT, keyed
-from grafana.boards.wallboard_rows import (
-    ALERT,
-    STATE,
-    Rows,
-    alert_column,
-    figure_column,
-    name_column,
-    state_column,
-)
+from grafana.boards.wallboard_rows import Field, Rows, alert_field, user_field
 
 PAGE = Page(
     "aircall-numbers",
@@ -41,7 +33,7 @@ def _queries() -> dict[str, str]:
     number = f'label_replace(aircall_number_info{{{NUMBER}}}, "display_name", "$1", "number", "(.*)")'
     substatus = f'aircall_user_substatus{{{EXPORTER}, substatus!~"always_.*"}}'
     away = f"{substatus} and on (user_id) aircall_user_availability_code == 2"
-    since = f"time() - aircall_user_availability_changed_timestamp_seconds{{{EXPORTER}}}"
+    since = f"(time() - aircall_user_availability_changed_timestamp_seconds{{{EXPORTER}}}) / 60"
     inbound = f'{NUMBER}, {RECENT}, direction="inbound"'
     return {
         "users": _by_row(
@@ -50,16 +42,16 @@ def _queries() -> dict[str, str]:
         "groups": _by_row(number, "number", "display_name"),
         "state": _by_row(_of_users(SIGNED_IN)),
         "reason": _by_row(_of_users(away, "substatus"), "substatus"),
-        "since": _by_row(f"{_of_users(since)} and on (user_id) {SIGNED_IN}"),
+        "since": _by_row(f"floor({_of_users(since)}) and on (user_id) {SIGNED_IN}"),
         "wait": _by_row(f"aircall_queue_longest_wait_seconds{{{NUMBER}}} > 0"),
         "waiting": _by_row(f"aircall_queue_calls{{{NUMBER}}}"),
         "inbound": _by_row(f'aircall_number_period_calls{{{inbound}, outcome="answered"}}'),
         "missed": _by_row(f'aircall_number_period_calls{{{inbound}, outcome="missed"}}'),
         "answer": _by_row(f"aircall_number_average_answer_seconds{{{NUMBER}, {RECENT}}}"),
-        "sla": _by_row(f"aircall_number_sla_breached{{{NUMBER}, {RECENT}}}"),
+        "sla": _by_row(f"2 * aircall_number_sla_breached{{{NUMBER}, {RECENT}}}"),
         "limits": _by_row(f"max by (number_id) (aircall_number_threshold_exceeded{{{NUMBER}}})"),
         "pick_up": _by_row(
-            f"2 * (aircall_queue_calls{{{NUMBER}}} > bool 0) * on (number_id) group_right () {USERS}"
+            f"3 * (aircall_queue_calls{{{NUMBER}}} > bool 0) * on (number_id) group_right () {USERS}"
             " and on (user_id) aircall_user_availability_code == 1"
         ),
     }
@@ -70,18 +62,17 @@ ROWS = Rows(
     description="",
     group="number",
     queries=_queries(),
-    columns={
-        "display_name": name_column(),
-        ALERT: alert_column(),
-        STATE: state_column(),
-        "Value #since": figure_column("For", 52, "dthms"),
-        "Value #waiting": figure_column("Queue", 42),
-        "Value #wait": figure_column("Wait", 44, "s"),
-        "Value #inbound": figure_column("In", 30),
-        "Value #missed": figure_column("Missed", 58),
-        "Value #answer": figure_column("Answer", 58, "s"),
-    },
-    height=16,
+    fields=(
+        user_field("Users by number", 5),
+        Field("Value #since", "Min"),
+        alert_field(),
+        Field("Value #waiting", "Queue"),
+        Field("Value #wait", "Wait"),
+        Field("Value #inbound", "In"),
+        Field("Value #missed", "Missed"),
+        Field("Value #answer", "Answer"),
+    ),
+    height=18,
 )
 
 

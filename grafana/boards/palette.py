@@ -11,6 +11,9 @@ ORANGE = "#C8590C"
 RED = "#B0122A"
 BRIGHT_RED = "#FF1F3D"
 PICK_UP = "#2BD14F"
+PLAIN = "#1A1C21"
+GROUP = "#2E3B52"
+"""The row of a team or number."""
 GREY = "#55585E"
 CALM = "#1D3326"
 NO_DATA = "#5B3A78"
@@ -55,7 +58,7 @@ AWAY = "#552430"
 WALL_STATES = (
     StateStyle("available", "#22532A", "Available"),
     StateStyle("in_call", "#5A3A22", "In a call"),
-    StateStyle("after_call_work", "#5C521A", "Wrap-up"),
+    StateStyle("after_call_work", "#5C521A", "Wrap\u2011up"),
     StateStyle("do_not_disturb", AWAY, "DND"),
     StateStyle("offline", "#26282D", "Offline"),
     StateStyle("unknown", "#26282D", "Unknown"),

@@ -28,9 +28,15 @@ class Tile:
     more: Mapping[str, object] = field(default_factory=dict)
 
 
-def tiles(frame: Frame, shown: Sequence[Tile], *, title_size: int, value_size: int | None) -> stat.Panel:
-    """Build a panel of tiles. Sizes are in pixels; without a size, a value fills its tile."""
-    text = VizTextDisplayOptions().title_size(title_size)
+def tiles(
+    frame: Frame, shown: Sequence[Tile], *, title_size: int | None, value_size: int | None
+) -> stat.Panel:
+    """Build a panel of tiles. Sizes are in pixels. Without sizes, the texts fill their tile."""
+    text = VizTextDisplayOptions()
+    if title_size is not None:
+        text = text.title_size(title_size)
+    if value_size is not None:
+        text = text.value_size(value_size)
     queries = [at_the_end(tile.expr, tile.title) for tile in shown]
     panel = (
         framed(stat.Panel(), frame, queries)
@@ -39,7 +45,7 @@ def tiles(frame: Frame, shown: Sequence[Tile], *, title_size: int, value_size: i
         .graph_mode(BigValueGraphMode.NONE)
         .text_mode(BigValueTextMode.VALUE_AND_NAME)
         .wide_layout(False)
-        .text(text if value_size is None else text.value_size(value_size))
+        .text(text)
     )
     for ref, tile in zip("ABCDEFGH", shown, strict=False):
         panel = panel.override_by_query(ref, _settings(tile))

@@ -5,21 +5,16 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.boards import wallboard_rows, wallboard_tiles
 from grafana.boards.board import Page, live
 from grafana.boards.promql import DISPLAY, RECENT, TEAM, keyed
-from grafana.boards.wallboard_rows import (
-    ALERT,
-    STATE,
-    Rows,
-    alert_column,
-    figure_column,
-    name_column,
-    state_column,
-)
+from grafana.boards.wallboard_rows import Field, Rows, alert_field, user_field
 
 PAGE = Page(
     "aircall-wallboard",
     "Aircall · Wallboard",
     "Who waits, who is there, and how the last minutes went, team by team",
 )
+
+
+SINCE = f"time() - aircall_user_availability_changed_timestamp_seconds{{{TEAM}}}"
 
 
 def _by_row(expr: str, *more: str) -> str:
@@ -45,11 +40,11 @@ def _queries() -> dict[str, str]:
         ),
         "state": _by_row(f"aircall_user_availability_code{{{TEAM}}}"),
         "reason": _by_row(f"{substatus} and on (user_id) aircall_user_availability_code == 2", "substatus"),
-        "since": _by_row(f"time() - aircall_user_availability_changed_timestamp_seconds{{{TEAM}}}"),
-        "sla": _by_row(f"aircall_user_{breached} or aircall_team_{breached}"),
+        "since": _by_row(f"floor(({SINCE}) / 60)"),
+        "sla": _by_row(f"2 * (aircall_user_{breached} or aircall_team_{breached})"),
         "limits": _by_row(f"max by (team_id, user_id) (aircall_user_threshold_exceeded{{{TEAM}}})"),
         "pick_up": _by_row(
-            f"2 * (aircall_user_waiting_calls{{{TEAM}}} > bool 0)"
+            f"3 * (aircall_user_waiting_calls{{{TEAM}}} > bool 0)"
             " and on (user_id) aircall_user_availability_code == 1"
         ),
         "inbound": _calls('direction="inbound", outcome="answered"'),
@@ -64,17 +59,16 @@ ROWS = Rows(
     description="",
     group="team",
     queries=_queries(),
-    columns={
-        "display_name": name_column(),
-        ALERT: alert_column(),
-        STATE: state_column(),
-        "Value #since": figure_column("For", 52, "dthms"),
-        "Value #inbound": figure_column("In", 30),
-        "Value #outbound": figure_column("Out", 34),
-        "Value #missed": figure_column("Missed", 58),
-        "Value #answer": figure_column("Answer", 58, "s"),
-    },
-    height=16,
+    fields=(
+        user_field("Users by team", 6),
+        Field("Value #since", "Min"),
+        alert_field(),
+        Field("Value #inbound", "In"),
+        Field("Value #outbound", "Out"),
+        Field("Value #missed", "Missed"),
+        Field("Value #answer", "Answer"),
+    ),
+    height=18,
 )
 
 

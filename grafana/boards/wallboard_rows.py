@@ -1,38 +1,54 @@
-"""Build the tables of both wallboards: one list of teams or numbers and their users, in several columns.
+"""Build the rows of both wallboards: one list of teams or numbers and their users, in two columns.
 
-The first panel has the queries. The others read its results through the `-- Dashboard --` data source, so
-that the number of queries depends neither on the columns nor on the teams. Grafana merges the queries by the
-label `row`, sorts the rows, and each panel keeps its share of them.
+Each field of a row is a stat panel, whose text size, unlike that of a table, can be chosen. The panels of a
+column have the same rows in the same order. The first panel has the queries. The others read its results
+through the `-- Dashboard --` data source, so that the number of queries depends neither on the panels nor on
+the teams. Grafana merges the queries by the label `row`, and sorts the rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders import stat, text
+from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizTextDisplayOptions
 from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models.common import TableCellHeight
+from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
+    BigValueGraphMode,
+    BigValueJustifyMode,
+    BigValueTextMode,
+    VizOrientation,
+)
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
     ValueMapping,
 )
+from grafana_foundation_sdk.models.text import TextMode
 
 from grafana.boards.palette import (
     AWAY,
     BRIGHT_RED,
+    GROUP,
     PICK_UP,
+    PLAIN,
     SUBSTATUSES,
     WALL_STATES,
+    YELLOW,
     StateStyle,
+    nothing,
     regex_maps,
     state_codes,
     value_map,
 )
 from grafana.boards.panels import Frame, framed, now, sorted_by
 
-COLUMNS = 3
+COLUMNS = 2
+MAX_ROWS = 33
+"""Maximum number of rows in a column. More would be too small to read."""
+TEXT_PX = 17
 SOURCE_PANEL = 100
 """The id of the panel that has the queries."""
 RESULTS = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
@@ -42,19 +58,23 @@ STATE = "state"
 ALERT = "alert"
 """The field with the largest of `ALERTS`."""
 ALERTS = (
-    StateStyle("0", "transparent", "\u00a0"),
-    StateStyle("1", BRIGHT_RED, "‼"),
-    StateStyle("2", PICK_UP, "☎"),
+    StateStyle("0", PLAIN, "\u00a0"),
+    StateStyle("1", YELLOW, "!"),
+    StateStyle("2", BRIGHT_RED, "‼"),
+    StateStyle("3", PICK_UP, "☎"),
 )
+NAMED = "${__data.fields.display_name}"
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the table: its header, width in pixels, and properties of its cells."""
+class Field:
+    """A field of each row: its name, the title of its panel, and the width in Grafana's grid."""
 
-    header: str
-    width: int | None
+    name: str
+    title: str
+    width: int = 1
     settings: Mapping[str, object] = field(default_factory=dict)
+    mappings: Sequence[ValueMapping] = ()
 
 
 @dataclass(frozen=True)
@@ -62,54 +82,33 @@ class Rows:
     """The rows of a wallboard.
 
     `queries` are by reference. Each returns the label `row`. The query `users` also returns the label of the
-    group, and `groups` returns a row for each team or number, which comes before its users. `columns` are by
-    field.
+    `group`, and `groups` returns a row for each team or number, which comes before its users.
     """
 
     title: str
     description: str
     group: str
     queries: Mapping[str, str]
-    columns: Mapping[str, Column]
+    fields: Sequence[Field]
     height: int
 
 
-def _cell(kind: str, **options: object) -> dict[str, object]:
-    return {"custom.cellOptions": {"type": kind, **options}}
-
-
-def name_column() -> Column:
-    """Build the column of names, which link to the page that switches the user's availability."""
+def user_field(title: str, width: int) -> Field:
+    """Build the field of names and states. It links to the page that switches the user's availability."""
     link = {
         "title": "Make available or unavailable",
         "url": "${exporter}/users/${__data.fields.user_id}",
         "targetBlank": True,
     }
-    return Column("User", None, {"links": [link], **_cell("auto", wrapText=True)})
-
-
-def alert_column() -> Column:
-    """Build the column of symbols for that which needs attention."""
-    return Column("\u00a0", 26, {"mappings": [value_map(ALERTS)], **_cell("color-background")})
-
-
-def state_column() -> Column:
-    """Build the column of states, whose colour applies to the row."""
     mappings: list[ValueMapping] = [state_codes(WALL_STATES), *regex_maps(SUBSTATUSES, AWAY)]
-    return Column(
-        "State",
-        82,
-        {
-            "mappings": mappings,
-            "custom.align": "left",
-            **_cell("color-background", mode="basic", applyToRow=True),
-        },
+    return Field(
+        STATE, title, width, {"links": [link], "displayName": NAMED}, [*mappings, nothing("\u00a0", GROUP)]
     )
 
 
-def figure_column(header: str, width: int, unit: str = "none") -> Column:
-    """Build a column of whole numbers."""
-    return Column(header, width, {"unit": unit, "decimals": 0, "custom.align": "right"})
+def alert_field() -> Field:
+    """Build the field of symbols for that which needs attention."""
+    return Field(ALERT, "‼", mappings=[value_map(ALERTS), nothing("\u00a0", PLAIN)])
 
 
 @dataclass
@@ -130,77 +129,90 @@ class ResultsQuery(Builder[Results]):
         return Results()
 
 
-def panels(rows: Rows) -> list[table.Panel]:
-    """Build the panels, from left to right."""
-    return [_panel(rows, place) for place in range(COLUMNS)]
+def panels(rows: Rows) -> list[text.Panel | stat.Panel]:
+    """Build the headers and, below them, the panels, from left to right."""
+    headers = [_header(rows) for _ in range(COLUMNS)]
+    return [*headers, *(_panel(rows, column, each) for column in range(COLUMNS) for each in rows.fields)]
 
 
-def _panel(rows: Rows, place: int) -> table.Panel:
-    frame = Frame(
-        title=f"{rows.title}, {place + 1} of {COLUMNS}",
-        description=rows.description,
-        unit="none",
-        empty="No data: is the exporter running, and scraped?",
-        width=24 // COLUMNS,
-        height=rows.height,
+def _header(rows: Rows) -> text.Panel:
+    """Build the titles of a column's fields, each as wide as the panel below it."""
+    width = sum(each.width for each in rows.fields)
+    cells = "".join(
+        f'<span style="display:inline-block;width:{100 * each.width / width:.2f}%;'
+        f'text-align:{"left" if each.width > 1 else "center"}">{each.title}</span>'
+        for each in rows.fields
     )
-    panel = framed(table.Panel(), frame, [])
-    if place == 0:
+    return (
+        text.Panel()
+        .title("")
+        .description(f"{rows.title}: the titles of the columns below.")
+        .mode(TextMode.HTML)
+        .content(f'<div style="margin:-6px -8px">{cells}</div>')
+        .transparent(True)
+        .span(width)
+        .height(1)
+    )
+
+
+def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
+    is_source = column == 0 and shown is rows.fields[0]
+    frame = Frame(
+        title="",  # a title takes the height of a row, and does not fit a narrow panel
+        description=f"{rows.title}, {column + 1} of {COLUMNS}, {shown.title}. {rows.description}",
+        unit="none",
+        empty="No data: is the exporter running, and scraped?" if shown.name == STATE else "\u00a0",
+        width=shown.width,
+        height=rows.height,
+        base=PLAIN,
+    )
+    panel = framed(stat.Panel(), frame, [])
+    if is_source:
         panel = panel.id(SOURCE_PANEL)
         for ref, expr in rows.queries.items():
             panel = panel.with_target(now(expr).ref_id(ref))
     else:
         panel = panel.datasource(RESULTS).with_target(ResultsQuery())
-    for transformation in _transformations(rows, place):
+    for transformation in _transformations(rows, column):
         panel = panel.with_transformation(transformation)
-    panel = panel.cell_height(TableCellHeight.AUTO).show_header(True).min_width(24)
-    for name, column in rows.columns.items():
-        width = {} if column.width is None else {"custom.width": column.width}
-        settings = {"displayName": column.header, "noValue": "\u00a0", **width, **column.settings}
-        panel = panel.override_by_name(name, [DynamicConfigValue(*each) for each in settings.items()])
-    # As text, because a link would contain a number in a format such as 2.41 Bil.
-    hidden = {"custom.hidden": True, "unit": "string"}
-    return panel.override_by_name("user_id", [DynamicConfigValue(*each) for each in hidden.items()])
+    fields = "/__data/" if "displayName" in shown.settings else f"/^{shown.name}$/"
+    panel = panel.override_by_name(shown.name, [DynamicConfigValue(*each) for each in shown.settings.items()])
+    return (
+        panel.mappings(list(shown.mappings) or [nothing("\u00a0", PLAIN)])
+        .decimals(0)
+        .reduce_options(ReduceDataOptions().values(True).fields(fields).calcs([]).limit(MAX_ROWS))
+        .orientation(VizOrientation.HORIZONTAL)
+        .color_mode(BigValueColorMode.BACKGROUND_SOLID)
+        .graph_mode(BigValueGraphMode.NONE)
+        .justify_mode(BigValueJustifyMode.AUTO if shown.name == STATE else BigValueJustifyMode.CENTER)
+        .text_mode(BigValueTextMode.VALUE_AND_NAME if shown.name == STATE else BigValueTextMode.VALUE)
+        .wide_layout(True)
+        .text(VizTextDisplayOptions().title_size(TEXT_PX).value_size(TEXT_PX))
+    )
 
 
-def _transformations(rows: Rows, place: int) -> list[DataTransformerConfig]:
-    """Merge the queries, sort users by name within their group, and keep the panel's share of the rows."""
-    alert = {
-        "mode": "reduceRow",
-        "alias": ALERT,
-        "reduce": {"reducer": "max", "include": [f"Value #{ref}" for ref in ("sla", "limits", "pick_up")]},
-    }
-    state = {
-        "mode": "reduceRow",
-        "alias": STATE,
-        "reduce": {"reducer": "lastNotNull", "include": ["Value #state", "substatus"]},
-    }
-    index = {
-        "mode": "index",
-        "alias": "place",
-        "index": {"asPercentile": True},
-    }
-    share = [
-        {"fieldName": "place", "config": {"id": "greaterOrEqual", "options": {"value": place / COLUMNS}}},
-        {"fieldName": "place", "config": {"id": "lower", "options": {"value": (place + 1) / COLUMNS}}},
+def _transformations(rows: Rows, column: int) -> list[DataTransformerConfig]:
+    """Merge the queries, sort users by name within their group, and keep the column's share of the rows."""
+    calculated = [
+        _reduced(ALERT, "max", "Value #sla", "Value #limits", "Value #pick_up"),
+        _reduced(STATE, "lastNotNull", "Value #state", "substatus"),
+        {"mode": "index", "alias": "place", "index": {"asPercentile": True}},
     ]
-    shown = [*rows.columns, "user_id"]
+    share = [
+        {"fieldName": "place", "config": {"id": "greaterOrEqual", "options": {"value": column / COLUMNS}}},
+        {"fieldName": "place", "config": {"id": "lower", "options": {"value": (column + 1) / COLUMNS}}},
+    ]
     return [
         DataTransformerConfig(id_val="merge", options={}),
         sorted_by("display_name"),
         sorted_by("Value #groups", descending=True),
         sorted_by(rows.group),
-        DataTransformerConfig(id_val="calculateField", options=alert),
-        DataTransformerConfig(id_val="calculateField", options=state),
-        DataTransformerConfig(id_val="calculateField", options=index),
+        *(DataTransformerConfig(id_val="calculateField", options=each) for each in calculated),
         DataTransformerConfig(
             id_val="filterByValue", options={"type": "include", "match": "all", "filters": share}
         ),
-        DataTransformerConfig(
-            id_val="organize",
-            options={
-                "includeByName": dict.fromkeys(shown, True),
-                "indexByName": {name: place for place, name in enumerate(shown)},
-            },
-        ),
     ]
+
+
+def _reduced(alias: str, reducer: str, *fields: str) -> dict[str, object]:
+    return {"mode": "reduceRow", "alias": alias, "reduce": {"reducer": reducer, "include": list(fields)}}

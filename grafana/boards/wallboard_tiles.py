@@ -8,7 +8,6 @@ from grafana.boards.palette import (
     CALM,
     GREEN,
     NO_DATA,
-    STATES,
     WALL_STATES,
     YELLOW,
     StateStyle,
@@ -24,10 +23,10 @@ MAX_CALLERS = 4
 
 def panels(users: str) -> tuple[Panel, ...]:
     """Build the row. `users` selects the availability of the users that are counted."""
-    return (_queue(), _callers(), live_queue.panel(5, HEIGHT), _users(users), _calls(), _data())
+    return (_queue(), _callers(), live_queue.panel(4, HEIGHT), _users(users), _calls(), _data())
 
 
-def _strip(title: str, width: int, description: str, shown: list[Tile], value_size: int | None = 30) -> Panel:
+def _strip(title: str, width: int, description: str, shown: list[Tile], value_size: int | None = 26) -> Panel:
     frame = Frame(
         title=title,
         description=description,
@@ -37,7 +36,7 @@ def _strip(title: str, width: int, description: str, shown: list[Tile], value_si
         height=HEIGHT,
         base=NO_DATA,
     )
-    return tiles(frame, shown, title_size=11, value_size=value_size)
+    return tiles(frame, shown, title_size=11 if value_size else None, value_size=value_size)
 
 
 def _queue() -> Panel:
@@ -47,7 +46,7 @@ def _queue() -> Panel:
         "Inbound calls that nobody has answered yet, and how long the first of them has been waiting.",
         [
             Tile("Waiting", f"sum(aircall_queue_calls{{{NUMBER}}})", steps=((1, GREEN),)),
-            Tile("Longest", f"max(aircall_queue_longest_wait_seconds{{{NUMBER}}})", unit="dtdurations"),
+            Tile("Longest, s", f"max(aircall_queue_longest_wait_seconds{{{NUMBER}}})"),
         ],
     )
 
@@ -90,19 +89,18 @@ def _callers() -> Panel:
 
 
 def _users(users: str) -> Panel:
-    words = {style.code: style.text for style in WALL_STATES}
     return _strip(
         "Users now",
         5,
         "How many users are in which state.",
         [
             Tile(
-                words[style.code],
+                style.text,
                 f'sum(max by (user_id) (aircall_user_availability{{{users}, state="{style.code}"}}))',
                 base=CALM,
                 steps=((1, style.colour),),
             )
-            for style in STATES
+            for style in WALL_STATES
             if style.code != "unknown"
         ],
     )
@@ -115,13 +113,13 @@ def _calls() -> Panel:
     level = f"aircall_number_service_level_ratio{{{EXPORTER}, {RECENT}}}"
     offered = f"sum by (number_id) (aircall_number_period_calls{{{inbound}}})"
     return _strip(
-        "Inbound calls of the activity period",
-        4,
+        "Inbound calls",
+        5,
         "Calls that ended and began within the last `activity_period`.",
         [
             Tile("Answered", f"sum({answered})"),
             Tile("Missed", f'sum(aircall_number_period_calls{{{inbound}, outcome="missed"}})'),
-            Tile("Answer", f"sum({answer} * on(number_id) {answered}) / sum({answered})", unit="s"),
+            Tile("Answer, s", f"sum({answer} * on(number_id) {answered}) / sum({answered})"),
             Tile("Service", f"sum({level} * on (number_id) {offered}) / sum({offered})", unit="percentunit"),
         ],
     )
@@ -136,4 +134,5 @@ def _data() -> Panel:
         [
             Tile("Data", f"min(aircall_up{{{EXPORTER}}})", mappings=[value_map(up)]),
         ],
+        value_size=17,
     )
