@@ -83,7 +83,7 @@ def test_backfill_setting_raised_fetches_only_missing_calls(database: str, quiet
 
 
 def test_recheck_late_tags_are_saved(database: str, quiet: SimulatedAccount) -> None:
-    rarely = Refresh(calls=Duration(1200), availabilities=Duration(1200), substatuses=Duration(1200))
+    rarely = Refresh(calls=Duration(1200), availabilities=Duration(HOUR), substatuses=Duration(DAY))
     with polled(quiet, archive=Archive(database), refresh=rarely) as world:
         world.live_until_complete()
         call = call_at(quiet, world.time.now)

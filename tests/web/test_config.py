@@ -73,7 +73,8 @@ def test_check_config_with_a_web_configuration_checks_it(tmp_path: Path) -> None
     settings.write_text("sla: 8s\n")
     web_only = ["check-config", f"--web.config.file={web}"]
     both = [*web_only, str(settings)]
-    assert (run(*web_only).returncode, run(*web_only).stdout) == (0, f"{web}: fine\n")
+    valid = run(*web_only)
+    assert (valid.returncode, valid.stdout) == (0, f"{web}: fine\n")
     assert run(*both, **CREDENTIAL).stdout == f"{settings}: fine\n{web}: fine\n"
     assert (
         run(f"--web.config.file={web}", "check-config", str(settings), **CREDENTIAL).stdout.count("fine") == 2
