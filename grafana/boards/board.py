@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink
+from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink, TimePicker
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import (
@@ -16,6 +16,8 @@ from grafana.boards import variables
 from grafana.boards.promql import EXPORTER
 
 TAG = "aircall"
+REFRESH = "2s"
+"""The interval of the wallboards. Grafana raises it to its own minimum when it provisions them."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ def _alerts(area: str) -> AnnotationQuery:
 def live(page: Page, *panels: Builder[Panel]) -> model.Dashboard:
     """Build a dashboard for a screen without a keyboard. A click on a user opens the exporter's page."""
     switching = variables.exporter("switch a user. It needs --web.enable-admin-api")
-    board = blank(page).refresh("2s").time("now-5m", "now")
+    # Grafana ignores an interval that is not in this list.
+    intervals = TimePicker().refresh_intervals([REFRESH, "5s", "10s", "30s", "1m", "5m"])
+    board = blank(page).refresh(REFRESH).timepicker(intervals).time("now-5m", "now")
     board.with_variable(switching.hide(VariableHide.HIDE_VARIABLE))
     for panel in panels:
         board.with_panel(panel)

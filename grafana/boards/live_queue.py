@@ -6,20 +6,25 @@ from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizTextDisplayOptions
 from grafana_foundation_sdk.cog import variants
 from grafana_foundation_sdk.cog.builder import Builder
-from grafana_foundation_sdk.models.common import BigValueColorMode, BigValueGraphMode, BigValueTextMode
+from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
+    BigValueGraphMode,
+    BigValueTextMode,
+    VizOrientation,
+)
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
-    MatcherConfig,
 )
 
-from grafana.boards.palette import BRIGHT_RED, CALM, GREEN, YELLOW, StateStyle, nothing, value_map
+from grafana.boards.palette import BRIGHT_RED, GREEN, YELLOW, StateStyle, value_map
 from grafana.boards.panels import Frame, framed
 
 GRAFANA = DataSourceRef(type_val="datasource", uid="grafana")
-CALLERS, SUMMARY = "callers", "summary"
-MAX_CALLERS = 8
+SLOTS = 8
+"""The rows of each push."""
+MAX_CALLERS = 3
 LEVELS = (
     StateStyle("0", GREEN, "Waiting"),
     StateStyle("1", YELLOW, "! Long wait"),
@@ -31,29 +36,22 @@ LEVELS = (
 class Stream(variants.Dataquery):
     """A query for a measurement that the exporter pushes to Grafana Live."""
 
-    ref: str
     channel: str
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON of the query."""
-        return {
-            "datasource": GRAFANA,
-            "refId": self.ref,
-            "queryType": "measurements",
-            "channel": self.channel,
-        }
+        return {"datasource": GRAFANA, "refId": "A", "queryType": "measurements", "channel": self.channel}
 
 
 @dataclass
 class StreamQuery(Builder[Stream]):
     """Builds the query for a measurement."""
 
-    ref: str
     measurement: str
 
     def build(self) -> Stream:
         """Return the query."""
-        return Stream(self.ref, f"stream/aircall/{self.measurement}")
+        return Stream(f"stream/aircall/{self.measurement}")
 
 
 def panel(width: int, height: int) -> stat.Panel:
@@ -64,38 +62,32 @@ def panel(width: int, height: int) -> stat.Panel:
         "Needs `grafana_live` in the exporter's configuration. Without it, or if the stream has stopped, "
         "the other panels of the queue still show the callers.",
         unit="none",
-        empty="No live stream",
+        empty="Nobody is waiting",
         width=width,
         height=height,
     )
-    waiting = {"type": "include", "match": "all", "filters": [_is_set("wait")]}
+    # A slot without a caller has no wait.
+    waiting = {
+        "type": "include",
+        "match": "all",
+        "filters": [
+            {"fieldName": "wait", "config": {"id": "isNotNull", "options": {}}},
+            {"fieldName": "wait", "config": {"id": "greaterOrEqual", "options": {"value": 0}}},
+        ],
+    }
+    caller = "${__data.fields.wait} s · ${__data.fields.caller} → ${__data.fields.number}"
     return (
         framed(stat.Panel(), frame, [])
         .datasource(GRAFANA)
-        .max_data_points(MAX_CALLERS)
-        .with_target(StreamQuery(CALLERS, "queue"))
-        .with_target(StreamQuery(SUMMARY, "queue_summary"))
-        .with_transformation(
-            DataTransformerConfig(
-                id_val="filterByValue",
-                filter_val=MatcherConfig(id_val="byRefId", options=CALLERS),
-                options=waiting,
-            )
-        )
-        .reduce_options(ReduceDataOptions().values(True).fields("/^level$/").calcs([]).limit(MAX_CALLERS))
-        .mappings([value_map(LEVELS), nothing("Nobody is waiting", CALM)])
-        .override_by_query(CALLERS, _name("${__data.fields.wait} s · ${__data.fields.caller}"))
-        .override_by_query(SUMMARY, _name("${__data.fields.waiting} waiting"))
+        .max_data_points(SLOTS)
+        .with_target(StreamQuery("queue"))
+        .with_transformation(DataTransformerConfig(id_val="filterByValue", options=waiting))
+        .reduce_options(ReduceDataOptions().values(True).fields("/__data/").calcs([]).limit(MAX_CALLERS))
+        .mappings([value_map(LEVELS)])
+        .override_by_name("level", [DynamicConfigValue("displayName", caller)])
+        .orientation(VizOrientation.HORIZONTAL)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)
-        .text_mode(BigValueTextMode.VALUE_AND_NAME)
-        .text(VizTextDisplayOptions().title_size(12))
+        .text_mode(BigValueTextMode.NAME)
+        .text(VizTextDisplayOptions().title_size(15))
     )
-
-
-def _name(text: str) -> list[DynamicConfigValue]:
-    return [DynamicConfigValue("displayName", text)]
-
-
-def _is_set(name: str) -> dict[str, object]:
-    return {"fieldName": name, "config": {"id": "isNotNull", "options": {}}}

@@ -13,6 +13,10 @@ PAGE = Page(
     "Who waits on which Aircall number, and who is there to answer it",
 )
 
+COUNT = (
+    f"(count(aircall_user_number_info{{{NUMBER}}} and on (user_id) aircall_user_availability_code > 0)"
+    f" + count(aircall_number_info{{{NUMBER}}}))"
+)
 USERS = f"aircall_user_number_info{{{NUMBER}}}"
 SIGNED_IN = f"aircall_user_availability_code{{{EXPORTER}}} > 0"
 
@@ -78,4 +82,4 @@ ROWS = Rows(
 
 def board() -> Dashboard:
     """Build the dashboard."""
-    return live(PAGE, *wallboard_tiles.panels(EXPORTER), *wallboard_rows.panels(ROWS))
+    return live(PAGE, *wallboard_tiles.panels(EXPORTER, COUNT), *wallboard_rows.panels(ROWS))

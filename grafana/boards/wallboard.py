@@ -14,6 +14,9 @@ PAGE = Page(
 )
 
 
+COUNT = (
+    f"(count(aircall_user_team_info{{{TEAM}}}) + count(count by (team_id) (aircall_team_users{{{TEAM}}})))"
+)
 SINCE = f"time() - aircall_user_availability_changed_timestamp_seconds{{{TEAM}}}"
 
 
@@ -74,4 +77,4 @@ ROWS = Rows(
 
 def board() -> Dashboard:
     """Build the dashboard."""
-    return live(PAGE, *wallboard_tiles.panels(TEAM), *wallboard_rows.panels(ROWS))
+    return live(PAGE, *wallboard_tiles.panels(TEAM, COUNT), *wallboard_rows.panels(ROWS))

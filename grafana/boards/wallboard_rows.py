@@ -148,7 +148,7 @@ def _header(rows: Rows) -> text.Panel:
         .title("")
         .description(f"{rows.title}: the titles of the columns below.")
         .mode(TextMode.HTML)
-        .content(f'<div style="margin:-6px -8px">{cells}</div>')
+        .content(f'<div style="margin:-6px 0">{cells}</div>')
         .transparent(True)
         .span(width)
         .height(1)

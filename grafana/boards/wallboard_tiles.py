@@ -16,14 +16,20 @@ from grafana.boards.palette import (
 from grafana.boards.panels import Frame
 from grafana.boards.promql import EXPORTER, NUMBER, RECENT, named_queue
 from grafana.boards.tile import Tile, tiles
+from grafana.boards.wallboard_rows import COLUMNS, MAX_ROWS
 
 HEIGHT = 3
 MAX_CALLERS = 4
 
 
-def panels(users: str) -> tuple[Panel, ...]:
-    """Build the row. `users` selects the availability of the users that are counted."""
-    return (_queue(), _callers(), live_queue.panel(4, HEIGHT), _users(users), _calls(), _data())
+def panels(users: str, rows: str) -> tuple[Panel, ...]:
+    """Build the row.
+
+    Args:
+        users: Selects the availability of the users that are counted.
+        rows: The number of rows below, of which `MAX_ROWS` in each column are shown.
+    """
+    return (_queue(), _callers(), live_queue.panel(4, HEIGHT), _users(users, rows), _calls(), _data())
 
 
 def _strip(title: str, width: int, description: str, shown: list[Tile], value_size: int | None = 26) -> Panel:
@@ -88,11 +94,12 @@ def _callers() -> Panel:
     )
 
 
-def _users(users: str) -> Panel:
+def _users(users: str, rows: str) -> Panel:
     return _strip(
         "Users now",
         5,
-        "How many users are in which state.",
+        "How many users are in which state. Not shown: rows for which the screen has no space. Choose fewer "
+        "teams or numbers, or use several screens.",
         [
             Tile(
                 style.text,
@@ -102,7 +109,8 @@ def _users(users: str) -> Panel:
             )
             for style in WALL_STATES
             if style.code != "unknown"
-        ],
+        ]
+        + [Tile("Not shown", f"{rows} - {COLUMNS * MAX_ROWS} > 0", base=YELLOW)],
     )
 
 

@@ -63,6 +63,7 @@ def test_dashboard_that_is_live_refreshes_and_covers_the_period(board: dict[str,
     live = board["uid"] in LIVE
     assert (board["refresh"] == "2s") is live
     if live:
+        assert board["refresh"] in board["timepicker"]["refresh_intervals"]
         assert board["time"] == {"from": "now-5m", "to": "now"}
     else:
         assert any("ALERTS" in annotation["expr"] for annotation in board["annotations"]["list"])
