@@ -26,9 +26,14 @@ class Panel:
         return str(self.model["title"])
 
     @property
+    def defaults(self) -> dict[str, Any]:
+        """Return the properties of all fields."""
+        return dict(self.model["fieldConfig"]["defaults"])
+
+    @property
     def targets(self) -> list[dict[str, Any]]:
         """Return the queries of the panel."""
-        return list(self.model["targets"])
+        return list(self.model.get("targets", []))
 
     @property
     def least_step(self) -> int:
@@ -86,6 +91,16 @@ def panels(uid: str | None = None) -> Iterator[Panel]:
     for model in [board(uid)] if uid else boards():
         for panel in model["panels"]:
             yield Panel(model["uid"], panel)
+
+
+def rows_panel(uid: str, field: str = "state") -> Panel:
+    """Return the first panel of a wallboard's rows that shows a field. That of `state` has the queries."""
+    shown = "/__data/" if field == "state" else f"/^{field}$/"
+    return next(
+        each
+        for each in panels(uid)
+        if not each.title and each.model.get("options", {}).get("reduceOptions", {}).get("fields") == shown
+    )
 
 
 def panel(uid: str, title: str) -> Panel:

@@ -83,8 +83,10 @@ def panel(width: int, height: int) -> stat.Panel:
         .with_target(StreamQuery("queue"))
         .with_transformation(DataTransformerConfig(id_val="filterByValue", options=waiting))
         .reduce_options(ReduceDataOptions().values(True).fields("/__data/").calcs([]).limit(MAX_CALLERS))
-        .mappings([value_map(LEVELS)])
-        .override_by_name("level", [DynamicConfigValue("displayName", caller)])
+        .override_by_name(
+            "level",
+            [DynamicConfigValue("displayName", caller), DynamicConfigValue("mappings", [value_map(LEVELS)])],
+        )
         .orientation(VizOrientation.HORIZONTAL)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)

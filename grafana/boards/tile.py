@@ -28,15 +28,8 @@ class Tile:
     more: Mapping[str, object] = field(default_factory=dict)
 
 
-def tiles(
-    frame: Frame, shown: Sequence[Tile], *, title_size: int | None, value_size: int | None
-) -> stat.Panel:
-    """Build a panel of tiles. Sizes are in pixels. Without sizes, the texts fill their tile."""
-    text = VizTextDisplayOptions()
-    if title_size is not None:
-        text = text.title_size(title_size)
-    if value_size is not None:
-        text = text.value_size(value_size)
+def tiles(frame: Frame, shown: Sequence[Tile], *, title_size: int, value_size: int) -> stat.Panel:
+    """Build a panel of tiles. Sizes are in pixels."""
     queries = [at_the_end(tile.expr, tile.title) for tile in shown]
     panel = (
         framed(stat.Panel(), frame, queries)
@@ -45,7 +38,7 @@ def tiles(
         .graph_mode(BigValueGraphMode.NONE)
         .text_mode(BigValueTextMode.VALUE_AND_NAME)
         .wide_layout(False)
-        .text(text)
+        .text(VizTextDisplayOptions().title_size(title_size).value_size(value_size))
     )
     for ref, tile in zip("ABCDEFGH", shown, strict=False):
         panel = panel.override_by_query(ref, _settings(tile))

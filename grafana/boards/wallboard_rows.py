@@ -8,6 +8,7 @@ the teams. Grafana merges the queries by the label `row`, and sorts the rows.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from grafana_foundation_sdk.builders import stat, text
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizTextDisplayOptions
@@ -193,6 +194,8 @@ def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
 
 def _transformations(rows: Rows, column: int) -> list[DataTransformerConfig]:
     """Merge the queries, sort users by name within their group, and keep the column's share of the rows."""
+    is_group = _reduced("is_group", "sum", "Value #groups")
+    is_group["reduce"]["nullValueMode"] = "null as zero"
     calculated = [
         _reduced(ALERT, "max", "Value #sla", "Value #limits", "Value #pick_up"),
         _reduced(STATE, "lastNotNull", "Value #state", "substatus"),
@@ -204,8 +207,9 @@ def _transformations(rows: Rows, column: int) -> list[DataTransformerConfig]:
     ]
     return [
         DataTransformerConfig(id_val="merge", options={}),
+        DataTransformerConfig(id_val="calculateField", options=is_group),
         sorted_by("display_name"),
-        sorted_by("Value #groups", descending=True),
+        sorted_by("is_group", descending=True),
         sorted_by(rows.group),
         *(DataTransformerConfig(id_val="calculateField", options=each) for each in calculated),
         DataTransformerConfig(
@@ -214,5 +218,5 @@ def _transformations(rows: Rows, column: int) -> list[DataTransformerConfig]:
     ]
 
 
-def _reduced(alias: str, reducer: str, *fields: str) -> dict[str, object]:
+def _reduced(alias: str, reducer: str, *fields: str) -> dict[str, Any]:
     return {"mode": "reduceRow", "alias": alias, "reduce": {"reducer": reducer, "include": list(fields)}}

@@ -19,7 +19,7 @@ from grafana.boards.tile import Tile, tiles
 from grafana.boards.wallboard_rows import COLUMNS, MAX_ROWS
 
 HEIGHT = 3
-MAX_CALLERS = 4
+MAX_CALLERS = 2
 
 
 def panels(users: str, rows: str) -> tuple[Panel, ...]:
@@ -32,7 +32,15 @@ def panels(users: str, rows: str) -> tuple[Panel, ...]:
     return (_queue(), _callers(), live_queue.panel(4, HEIGHT), _users(users, rows), _calls(), _data())
 
 
-def _strip(title: str, width: int, description: str, shown: list[Tile], value_size: int | None = 26) -> Panel:
+def _strip(  # noqa: PLR0913
+    title: str,
+    width: int,
+    description: str,
+    shown: list[Tile],
+    *,
+    title_size: int = 11,
+    value_size: int = 26,
+) -> Panel:
     frame = Frame(
         title=title,
         description=description,
@@ -42,7 +50,7 @@ def _strip(title: str, width: int, description: str, shown: list[Tile], value_si
         height=HEIGHT,
         base=NO_DATA,
     )
-    return tiles(frame, shown, title_size=11 if value_size else None, value_size=value_size)
+    return tiles(frame, shown, title_size=title_size, value_size=value_size)
 
 
 def _queue() -> Panel:
@@ -70,7 +78,7 @@ def _callers() -> Panel:
         "The callers who have been waiting longest, and the Aircall number that they called.",
         [
             Tile(
-                "‼ {{caller}} → {{number}}", named_queue(f"topk(2, {at(2)})"), unit="dthms", base=BRIGHT_RED
+                "‼ {{caller}} → {{number}}", named_queue(f"topk(1, {at(2)})"), unit="dthms", base=BRIGHT_RED
             ),
             Tile(
                 "! {{caller}} → {{number}}",
@@ -90,7 +98,8 @@ def _callers() -> Panel:
                 mappings=[value_map([StateStyle("0", CALM, "Nobody is waiting")])],
             ),
         ],
-        value_size=None,
+        title_size=14,
+        value_size=30,
     )
 
 

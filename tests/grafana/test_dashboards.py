@@ -12,9 +12,10 @@ from harness.dashboards import DASHBOARDS, METRICS, Panel, boards, panels
 from harness.dashboards import board as dashboard
 
 UIDS = METRICS | {"aircall-calls"}
-CORE = {"stat", "timeseries", "table", "state-timeline", "heatmap", "barchart"}
+CORE = {"text", "stat", "timeseries", "table", "state-timeline", "heatmap", "barchart"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 RESULTS = {"type": "datasource", "uid": "-- Dashboard --"}
+STREAM = {"type": "datasource", "uid": "grafana"}
 ARCHIVE = {"type": "grafana-postgresql-datasource", "uid": "${archive}"}
 
 every_dashboard = pytest.mark.parametrize("board", boards(), ids=lambda board: str(board["uid"]))
@@ -72,8 +73,8 @@ def test_dashboard_that_is_live_refreshes_and_covers_the_period(board: dict[str,
 @pytest.mark.parametrize("uid", LIVE)
 def test_wallboard_fits_a_screen(uid: str) -> None:
     bottom = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in dashboard(uid)["panels"])
-    # Rows of 30 pixels with 8 between, and the margins of kiosk mode, at a zoom of 150 %.
-    assert bottom * 38 <= 1080 / 1.5
+    # Rows of 30 pixels with 8 between, and the margins of kiosk mode, at a zoom of 125 %.
+    assert bottom * 38 + 16 <= 1080 / 1.25
 
 
 @every_dashboard
@@ -89,10 +90,12 @@ def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
 
 @every_panel
 def test_panel_has_title_description_unit_and_thresholds(panel: Panel) -> None:
-    defaults = panel.model["fieldConfig"]["defaults"]
     assert panel.model["type"] in CORE
-    assert panel.title
     assert len(panel.model["description"]) > 40
+    if panel.model["type"] == "text":
+        return
+    assert panel.title or panel.uid in LIVE  # a title takes the height of a row of a wallboard
+    defaults = panel.defaults
     assert defaults["unit"]
     assert defaults["thresholds"]["steps"]
     assert defaults["noValue"]
@@ -101,7 +104,12 @@ def test_panel_has_title_description_unit_and_thresholds(panel: Panel) -> None:
 @every_panel
 def test_panel_queries_the_chosen_data_source(panel: Panel) -> None:
     source = SOURCE if panel.uid in METRICS else ARCHIVE
+    if panel.model["type"] == "text":
+        return
     assert panel.targets
+    if panel.model["datasource"] == STREAM:
+        assert [target["channel"] for target in panel.targets] == ["stream/aircall/queue"]
+        return
     if panel.model["datasource"] == RESULTS:
         (target,) = panel.targets
         sources = [each for each in dashboard(panel.uid)["panels"] if each.get("id") == target["panelId"]]

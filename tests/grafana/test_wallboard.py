@@ -15,14 +15,13 @@ from exporter.simulator.models import SimulatedCall
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from grafana.boards import palette
-from harness.dashboards import board, panel, shown
+from harness.dashboards import board, panel, rows_panel, shown
 from tests.support.board_view import Row, Tile, View
 from tests.support.past import QUICK, scraped
 from tests.support.prometheus import Prometheus
 from tests.support.running import eventually, running
 
-WALLBOARDS = {"aircall-wallboard": "Users by team, 1 of 3", "aircall-numbers": "Users by number, 1 of 3"}
-"""The boards, and the panel with the queries of their rows."""
+WALLBOARDS = ("aircall-wallboard", "aircall-numbers")
 CALLER = "+33 1 22 33 44 55"
 NAMESAKE = "عمر حداد"
 WORDS = {style.code: style.text for style in palette.WALL_STATES if style.code != "unknown"}
@@ -48,7 +47,7 @@ class Wall:
 
     def rows(self, uid: str, **chosen: str) -> list[Row]:
         """Return the rows of teams or numbers and their users."""
-        return self.view(**chosen).rows(panel(uid, WALLBOARDS[uid]))
+        return self.view(**chosen).rows(rows_panel(uid))
 
     def row(self, uid: str, name: str) -> Row:
         """Return the first row with this name."""
@@ -57,7 +56,7 @@ class Wall:
     def cell(self, uid: str, name: str, field: str) -> Tile:
         """Return the words and the colour of a cell of the first row with this name."""
         value = self.row(uid, name)[field]
-        return shown(panel(uid, WALLBOARDS[uid]).settings("byName", field), value)
+        return shown(rows_panel(uid, field).defaults, value)
 
 
 @pytest.fixture(scope="module")
@@ -105,17 +104,16 @@ def waiting(wall: Wall) -> Iterator[SimulatedCall]:
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_without_waiting_callers_shows_so_in_a_calm_colour(wall: Wall, uid: str) -> None:
     assert wall.tiles(uid, "Callers waiting") == {"Callers": ("Nobody is waiting", palette.CALM)}
-    assert wall.tiles(uid, "Queue") == {"Waiting": ("0", palette.CALM), "Longest": ("0", palette.CALM)}
+    assert wall.tiles(uid, "Queue") == {"Waiting": ("0", palette.CALM), "Longest, s": ("0", palette.CALM)}
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_period_tiles_equal_the_calls_of_the_account(wall: Wall, uid: str) -> None:
-    assert wall.tiles(uid, "Inbound calls of the activity period") == {
+    assert wall.tiles(uid, "Inbound calls") == {
         "Answered": ("1", palette.CALM),
         "Missed": ("1", palette.CALM),
-        "Answer": ("12", palette.CALM),
+        "Answer, s": ("12", palette.CALM),
         "Service": ("0.5", palette.CALM),
-        "Over SLA": ("1", palette.BRIGHT_RED),
     }
 
 
@@ -175,10 +173,9 @@ def test_wallboard_with_waiting_callers_names_them_and_their_number(
     wall: Wall, waiting: SimulatedCall, uid: str
 ) -> None:
     assert waiting.number
-    callers = wall.tiles(uid, "Callers waiting")
-    assert {title.lstrip("!‼ ") for title in callers} == {
-        f"{caller} → {waiting.number.name}" for caller in (CALLER, "anonymous")
-    }
+    callers = {title.lstrip("!‼ ") for title in wall.tiles(uid, "Callers waiting")}
+    expected = {f"{caller} → {waiting.number.name}" for caller in (CALLER, "anonymous")}
+    assert callers in (expected, {f"{CALLER} → {waiting.number.name}"})  # the longest, if it is critical
 
 
 def test_wallboard_by_number_shows_the_queue_of_each_number(wall: Wall, waiting: SimulatedCall) -> None:
@@ -194,7 +191,7 @@ def test_wallboard_shows_which_available_users_could_pick_up(
 ) -> None:
     assert waiting.number
     rows = [row for row in wall.rows(uid) if "user_id" in row]
-    alert = panel(uid, WALLBOARDS[uid]).settings("byName", "alert")
+    alert = rows_panel(uid, "alert").defaults
     free = {row["user_id"] for row in rows if shown(alert, float(row.get("alert", 0)))[0] == "☎"}
     users = waiting.number.user_ids
     assert free == {str(user) for user in users if wall.account.is_available(user)}
@@ -218,7 +215,7 @@ def test_wallboard_user_in_a_call_is_shown_so(wall: Wall) -> None:
     wall.account.answer(call.id, user.id)
     try:
         eventually(lambda: wall.cell("aircall-wallboard", user.name, "state")[0] == "In a call")
-        assert 0 <= float(wall.row("aircall-wallboard", user.name)["Value #since"]) < 60
+        assert 0 <= float(wall.row("aircall-wallboard", user.name)["Value #since"]) <= 1
     finally:
         wall.account.hang_up(call.id)
 
@@ -250,8 +247,7 @@ def test_wallboard_user_who_is_away_shows_the_substatus(wall: Wall) -> None:
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_user_links_to_the_page_of_the_user(wall: Wall, uid: str) -> None:
     ((_, link),) = [
-        (link["title"], link["url"])
-        for link in panel(uid, WALLBOARDS[uid]).settings("byName", "display_name")["links"]
+        (link["title"], link["url"]) for link in rows_panel(uid).settings("byName", "state")["links"]
     ]
     users = set()
     for row in wall.rows(uid):
