@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -120,6 +121,21 @@ def test_scrape_of_groups_after_an_update_shows_the_new_snapshot(world: Polled) 
     assert after == Counter(
         {line: count for line, count in lines(served, "", False).items() if line in after}
     )
+
+
+def test_scrape_of_queue_and_presence_takes_less_than_half_of_the_processor_time(world: Polled) -> None:
+    served = exposition(world)
+
+    def least(*groups: MetricGroup) -> float:
+        """Return the processor time of the fastest scrape, in seconds."""
+        taken = []
+        for _ in range(20):
+            begun = time.thread_time()
+            served.expose("", True, frozenset(groups) or ALL_GROUPS)
+            taken.append(time.thread_time() - begun)
+        return min(taken)
+
+    assert least("queue", "presence") < least() / 2
 
 
 def test_scrapes_send_no_request_to_aircall(world: Polled) -> None:
