@@ -27,6 +27,8 @@ class Kept:
             world.freeze()
             world.poller.account.coverage.fetched = ()
             world.poll()
+            while world.poller.account.coverage.seconds_missing:
+                world.live(10)
             world.live(60)
         self.archive = Archive(url)
         self.calls = [c for c in self.account.calls.values() if c.started_at >= SINCE]
