@@ -80,7 +80,7 @@ def metrics_page() -> str:
         _INTRODUCTION.format(parameter=PARAMETER)
         + groups
         + "".join(
-            f"\n## {title}\n\n| metric | type | group | labels | meaning |\n| --- | --- | --- | --- | --- |\n"
+            f"\n## {title}\n\n| metric | type | labels | group | meaning |\n| --- | --- | --- | --- | --- |\n"
             + "".join(map(_row, families))
             for title, families in sections.items()
         )
@@ -89,7 +89,7 @@ def metrics_page() -> str:
 
 def _row(family: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
-    return f"| `{family.name}` | {family.kind} | {family.group} | {labels} | {family.help} |\n"
+    return f"| `{family.name}` | {family.kind} | {labels} | {family.group} | {family.help} |\n"
 
 
 def _instruments(counted: object, group: MetricGroup) -> tuple[Family, ...]:

@@ -20,7 +20,7 @@ from exporter.clock import Clocks, Moment
 from exporter.metrics.groups import ALL_GROUPS, MetricGroup
 from exporter.metrics.gzip_stream import Chunk, GzipPrefix, gzipped
 from exporter.metrics.sections import SECTIONS, time_dependent_samples
-from exporter.metrics.text import sample_lines
+from exporter.metrics.text import time_dependent_lines
 from exporter.metrics.text_cache import FORMATS, Format, SectionText, header
 from exporter.polling.status import Snapshot
 
@@ -193,7 +193,7 @@ class Exposition:
         lines: list[str] = []
         for family, of_family in samples.items():
             lines.append(header(family, view.form))
-            lines += [sample_lines(sample, exemplars) for sample in of_family]
+            lines += [time_dependent_lines(sample, exemplars) for sample in of_family]
         return "".join(lines).encode()
 
 

@@ -25,6 +25,14 @@ def openmetrics_header(family: Family) -> str:
     return f"# HELP {name} {_escaped(family.help)}\n# TYPE {name} {family.kind}\n"
 
 
+def time_dependent_lines(sample: Sample, exemplars: bool) -> str:
+    """Return the lines of a sample that is made at each scrape, while its labels change rarely."""
+    family, values, value = sample
+    if value is None or isinstance(value, Histogram | Summary):
+        return sample_lines(sample, exemplars)
+    return f"{_series(family, values)} {_go(value)}\n"
+
+
 def sample_lines(sample: Sample, exemplars: bool) -> str:
     """Return the lines of a sample, or nothing if its value is `None`. Only OpenMetrics has `exemplars`."""
     family, values, value = sample
@@ -37,6 +45,11 @@ def sample_lines(sample: Sample, exemplars: bool) -> str:
         count, seconds = _go(value.count), _go(value.seconds)
         return f"{family.name}_count{labels} {count}\n{family.name}_sum{labels} {seconds}\n"
     return f"{family.name}{_labels(family.labels, values)} {_go(value)}\n"
+
+
+@lru_cache(maxsize=4096)
+def _series(family: Family, values: LabelValues) -> str:
+    return f"{family.name}{_labels(family.labels, values)}"
 
 
 def _histogram_lines(

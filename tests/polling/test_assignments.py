@@ -58,7 +58,7 @@ def test_assignments_at_a_restart_and_a_refresh_are_fetched_once(tmp_path: Path)
             world.live(120)
             assert fetched(world) == once(expected)
             world.poller.refresh()
-            world.live(180)
+            world.live(420)
             assert fetched(world) == once(expected)
 
 
@@ -69,5 +69,5 @@ def test_assignments_number_is_added_during_a_fetch_are_fetched() -> None:
         added = world.account.add_number("Added", "+33 1 00 00 00 01", "FR", "Europe/Paris")
         world.live_until_complete()
         world.poller.tasks.request_now("numbers")
-        world.live(180)
+        world.live(420)
         assert fetched(world)[f"/v1/numbers/{added.id}"] == 1

@@ -80,7 +80,8 @@ def switch(world: Polled) -> OnDemandRequest:
 
 def seconds_of_backfill(account: SimulatedAccount, add_load: Callable[[Polled], None]) -> tuple[float, float]:
     """Return the seconds until no past call is missing, and the greatest age of calls and availabilities."""
-    with polled(account) as world:
+    leaves_half_of_the_budget = Refresh(calls=Duration(10), availabilities=Duration(10))
+    with polled(account, refresh=leaves_half_of_the_budget) as world:
         world.live_until_complete()
         begun, oldest = world.time.now, 0.0
         assert world.poller.account.coverage.seconds_missing > 70_000

@@ -16,6 +16,8 @@ from exporter.polling.schedule import CORE, DIRECTORY, LIVE, MAX_INTERVAL_S, SYN
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import LATENCY, NOON, polled
 
+EVERY_TEN_SECONDS = Refresh(calls=Duration(10), availabilities=Duration(10))
+
 companies = st.builds(
     Company,
     users=st.integers(1, 3000),
@@ -71,7 +73,7 @@ def test_advice_budget_is_short_names_changes_and_otherwise_nothing() -> None:
     for change in ("refresh.availabilities", "ask Aircall for", "map_users_to_numbers"):
         assert change in lines
     shared = Settings(aircall=Aircall(budget_share=0.2))
-    assert "budget_share" in "\n".join(advice(plan(Company(200, 15, 12, 1000), shared, 60), shared))
+    assert "budget_share" in "\n".join(advice(plan(Company(100, 9, 7, 750), shared, 60), shared))
 
 
 def test_plan_first_board_costs_about_the_requests_of_its_pages() -> None:
@@ -86,8 +88,9 @@ def test_plan_first_board_costs_about_the_requests_of_its_pages() -> None:
     ("users", "calls_per_hour", "limit", "refresh"),
     [
         (50, 375, 60, Refresh()),
-        (300, 1500, 60, Refresh()),
-        (300, 1500, 240, Refresh()),
+        (100, 750, 60, Refresh()),
+        (300, 1500, 60, EVERY_TEN_SECONDS),
+        (300, 1500, 240, EVERY_TEN_SECONDS),
         (500, 3000, 60, Refresh(calls=Duration(5), availabilities=Duration(20))),
         (40, 200, 20, Refresh()),
     ],
@@ -99,6 +102,8 @@ def test_exporter_of_a_planned_company_polls_as_planned(
     with polled(account, served={"rate_limit": limit}, refresh=refresh) as world:
         known_after = world.live_until_complete(within=1800)
         world.live(300)
+        while world.poller.account.coverage.seconds_missing:  # the plan is for the time after that
+            world.live(10)
         begin, sent_before = world.time.now, len(world.aircall.requests)
         ages: dict[str, list[float]] = {name: [] for name in CORE}
         for second in range(900):

@@ -110,6 +110,7 @@ class View:
 def _calculated(panel: Panel, row: Row) -> Row:
     """Return the fields that Grafana calculates from others."""
     reducers: dict[str, Callable[[list[str | float]], str | float]] = {
+        "sum": lambda values: sum(map(float, values)),
         "max": lambda values: max(map(float, values)),
         "lastNotNull": lambda values: values[-1],
     }

@@ -21,12 +21,15 @@ class Kept:
         with polled(self.account, archive=Archive(url)) as world:
             world.live_until_complete()
             world.live(900)
-            for position, call in enumerate(list(self.account.calls.values())[-60:]):
+            ended = [call for call in self.account.calls.values() if call.ended_at and not call.tags]
+            for position, call in enumerate(ended[-60:]):
                 self.account.tag(call.id, ("VIP", "100%", "O'Hara")[position % 3])
                 self.account.comment(call.id, ("called back", "a_b", "Ünïcode")[position % 3])
             world.freeze()
             world.poller.account.coverage.fetched = ()
             world.poll()
+            while world.poller.account.coverage.seconds_missing:
+                world.live(10)
             world.live(60)
         self.archive = Archive(url)
         self.calls = [c for c in self.account.calls.values() if c.started_at >= SINCE]

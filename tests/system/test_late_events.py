@@ -163,7 +163,7 @@ def test_event_about_an_old_call_after_a_restart_is_in_the_archive_within_second
         requests_before = len(world.aircall.requests)
         CHANGES[name](account, call.id, world.time.now)
         apply_event(world, call_event(name, call, world.time.now))
-        world.live(5)
+        world.live(8)
         assert archived(database) != before
         paths = [request.path for request in list(world.aircall.requests)[requests_before:]]
         assert paths.count(f"/v1/calls/{call.id}") == 1

@@ -148,10 +148,10 @@ def test_poll_interval_while_events_come_is_longer(account: SimulatedAccount) ->
     with polled_with_events(account) as world:
         world.live_until_complete()
         world.live(30)
-        assert intervals(world) == [10, 10]
+        assert intervals(world) == [5, 5]
         account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now)
         world.live(1)
-        assert intervals(world) == [60, 10]
+        assert intervals(world) == [60, 5]
         account.set_availability(next(iter(account.users)), "do_not_disturb", at=world.time.now)
         world.live(1)
         assert intervals(world) == [60, 60]
@@ -159,8 +159,8 @@ def test_poll_interval_while_events_come_is_longer(account: SimulatedAccount) ->
         world.live(240)
         assert 2 * 4 <= requests_for_live_data(world) - before <= 2 * 4 + 2  # two for rechecks of calls
         world.live(90)
-        assert intervals(world) == [10, 10]
-        assert world.scrape().value("aircall_poll_target_interval_seconds", dataset="calls") == 10
+        assert intervals(world) == [5, 5]
+        assert world.scrape().value("aircall_poll_target_interval_seconds", dataset="calls") == 5
 
 
 def test_poll_of_availabilities_after_a_call_ended_by_event_is_early(account: SimulatedAccount) -> None:
