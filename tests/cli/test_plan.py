@@ -33,7 +33,7 @@ def test_plan_without_a_credential_prints_the_intervals_of_a_company(
 
 
 def test_plan_with_enough_requests_reports_no_short_budget(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = "--users=400 --numbers=20 --calls-per-hour=1500 --requests-per-minute=240".split()
+    flags = ["--users=400", "--numbers=20", "--calls-per-hour=1500", "--requests-per-minute=240"]
     assert main(["plan", *flags]) == 0
     assert "budget is short" not in capsys.readouterr().out
     assert main(["plan", *flags, "--budget-share=0.2"]) == 0
