@@ -63,18 +63,25 @@ def _queries() -> dict[str, str]:
 
 ROWS = Rows(
     title="Users by number",
-    description="",
     group="number",
     queries=_queries(),
     fields=(
-        user_field("Users by number", 5),
-        Field("Value #since", "Min"),
-        alert_field(),
-        Field("Value #waiting", "Queue"),
-        Field("Value #wait", "Wait"),
-        Field("Value #inbound", "In"),
-        Field("Value #missed", "Missed"),
-        Field("Value #answer", "Answer"),
+        user_field(
+            "Users by number",
+            "each number and the users who answer it and are signed in, with their states. A click opens the "
+            "page that makes the user available or unavailable. This panel has the queries of all rows.",
+            5,
+        ),
+        Field("Value #since", "Min", "the minutes in the present state."),
+        alert_field(
+            "‼: the number's average time to answer is above `sla`. !: a configured threshold is exceeded. "
+            "☎: available, and a caller waits on this number."
+        ),
+        Field("Value #waiting", "Queue", "the callers who are waiting."),
+        Field("Value #wait", "Wait", "the longest wait, in seconds."),
+        Field("Value #inbound", "In", "inbound calls answered in the activity period."),
+        Field("Value #missed", "Missed", "inbound calls missed in the activity period."),
+        Field("Value #answer", "Answer", "the average time to answer, in seconds."),
     ),
     height=18,
 )

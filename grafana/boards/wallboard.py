@@ -59,17 +59,29 @@ def _queries() -> dict[str, str]:
 
 ROWS = Rows(
     title="Users by team",
-    description="",
     group="team",
     queries=_queries(),
     fields=(
-        user_field("Users by team", 6),
-        Field("Value #since", "Min"),
-        alert_field(),
-        Field("Value #inbound", "In"),
-        Field("Value #outbound", "Out"),
-        Field("Value #missed", "Missed"),
-        Field("Value #answer", "Answer"),
+        user_field(
+            "Users by team",
+            "each team and its users, with their states. On do not disturb (DND) the reason is shown, such "
+            "as Lunch. A click opens the page that makes the user available or unavailable. The panel "
+            "has the queries of all rows.",
+            6,
+        ),
+        Field("Value #since", "Min", "the minutes in the present state."),
+        alert_field(
+            "‼: the average time to answer is above `sla`. !: a configured threshold is exceeded. "
+            "☎: available, and a caller waits on a number that the user answers."
+        ),
+        Field("Value #inbound", "In", "inbound calls answered in the activity period."),
+        Field("Value #outbound", "Out", "outbound calls in the activity period."),
+        Field(
+            "Value #missed",
+            "Missed",
+            "inbound calls missed in the activity period, on all numbers that the user answers.",
+        ),
+        Field("Value #answer", "Answer", "the average time to answer, in seconds."),
     ),
     height=18,
 )

@@ -45,6 +45,7 @@ from grafana.boards.palette import (
     value_map,
 )
 from grafana.boards.panels import Frame, framed, now, sorted_by
+from grafana.boards.variables import SOURCE
 
 COLUMNS = 2
 MAX_ROWS = 33
@@ -69,10 +70,11 @@ NAMED = "${__data.fields.display_name}"
 
 @dataclass(frozen=True)
 class Field:
-    """A field of each row: its name, the title of its panel, and the width in Grafana's grid."""
+    """A field of each row: its name, its title, its meaning, and the width in Grafana's grid."""
 
     name: str
     title: str
+    description: str
     width: int = 1
     settings: Mapping[str, object] = field(default_factory=dict)
     mappings: Sequence[ValueMapping] = ()
@@ -87,29 +89,37 @@ class Rows:
     """
 
     title: str
-    description: str
     group: str
     queries: Mapping[str, str]
     fields: Sequence[Field]
     height: int
 
 
-def user_field(title: str, width: int) -> Field:
+def user_field(title: str, description: str, width: int) -> Field:
     """Build the field of names and states. It links to the page that switches the user's availability."""
     link = {
         "title": "Make available or unavailable",
         "url": "${exporter}/users/${__data.fields.user_id}",
         "targetBlank": True,
     }
-    mappings: list[ValueMapping] = [state_codes(WALL_STATES), *regex_maps(SUBSTATUSES, AWAY)]
+    mappings: list[ValueMapping] = [
+        state_codes(WALL_STATES),
+        *regex_maps(SUBSTATUSES, AWAY),
+        nothing("\u00a0", GROUP),
+    ]
     return Field(
-        STATE, title, width, {"links": [link], "displayName": NAMED}, [*mappings, nothing("\u00a0", GROUP)]
+        STATE,
+        title,
+        description,
+        width,
+        {"links": [link], "displayName": NAMED},
+        [*mappings, nothing("\u00a0", GROUP)],
     )
 
 
-def alert_field() -> Field:
+def alert_field(description: str) -> Field:
     """Build the field of symbols for that which needs attention."""
-    return Field(ALERT, "‼", mappings=[value_map(ALERTS), nothing("\u00a0", PLAIN)])
+    return Field(ALERT, "‼", description, mappings=[value_map(ALERTS), nothing("\u00a0", PLAIN)])
 
 
 @dataclass
@@ -160,7 +170,7 @@ def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
     is_source = column == 0 and shown is rows.fields[0]
     frame = Frame(
         title="",  # a title takes the height of a row, and does not fit a narrow panel
-        description=f"{rows.title}, {column + 1} of {COLUMNS}, {shown.title}. {rows.description}",
+        description=f"{rows.title}, {column + 1} of {COLUMNS}: {shown.description}",
         unit="none",
         empty="No data: is the exporter running, and scraped?" if shown.name == STATE else "\u00a0",
         width=shown.width,
@@ -171,7 +181,7 @@ def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
     if is_source:
         panel = panel.id(SOURCE_PANEL)
         for ref, expr in rows.queries.items():
-            panel = panel.with_target(now(expr).ref_id(ref))
+            panel = panel.with_target(now(expr).ref_id(ref).datasource(SOURCE))
     else:
         panel = panel.datasource(RESULTS).with_target(ResultsQuery())
     for transformation in _transformations(rows, column):
