@@ -195,7 +195,7 @@ def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
         .orientation(VizOrientation.HORIZONTAL)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)
-        .justify_mode(BigValueJustifyMode.AUTO if shown.name == STATE else BigValueJustifyMode.CENTER)
+        .justify_mode(BigValueJustifyMode("auto" if shown.name == STATE else "center"))
         .text_mode(BigValueTextMode.VALUE_AND_NAME if shown.name == STATE else BigValueTextMode.VALUE)
         .wide_layout(True)
         .text(VizTextDisplayOptions().title_size(TEXT_PX).value_size(TEXT_PX))
