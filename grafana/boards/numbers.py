@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.boards import wallboard_rows, wallboard_tiles
 from grafana.boards.board import Page, live
 from grafana.boards.promql import DISPLAY, EXPORTER, NUMBER, RECENT, keyed
-from grafana.boards.wallboard_rows import Field, Rows, alert_field, user_field
+from grafana.boards.wallboard_rows import GROUP_CODE, Field, Rows, alert_field, user_field
 
 PAGE = Page(
     "aircall-numbers",
@@ -34,7 +34,7 @@ def _of_users(expr: str, labels: str = "") -> str:
 
 
 def _queries() -> dict[str, str]:
-    number = f'label_replace(aircall_number_info{{{NUMBER}}}, "display_name", "$1", "number", "(.*)")'
+    numbers = f"{GROUP_CODE} * aircall_number_info{{{NUMBER}}}"
     substatus = f'aircall_user_substatus{{{EXPORTER}, substatus!~"always_.*"}}'
     away = f"{substatus} and on (user_id) aircall_user_availability_code == 2"
     since = f"(time() - aircall_user_availability_changed_timestamp_seconds{{{EXPORTER}}}) / 60"
@@ -43,7 +43,9 @@ def _queries() -> dict[str, str]:
         "users": _by_row(
             f"{USERS} * {DISPLAY} and on (user_id) {SIGNED_IN}", "number", "display_name", "user_id"
         ),
-        "groups": _by_row(number, "number", "display_name"),
+        "groups": _by_row(
+            f'label_replace({numbers}, "display_name", "$1", "number", "(.*)")', "number", "display_name"
+        ),
         "state": _by_row(_of_users(SIGNED_IN)),
         "reason": _by_row(_of_users(away, "substatus"), "substatus"),
         "since": _by_row(f"floor({_of_users(since)}) and on (user_id) {SIGNED_IN}"),
@@ -81,7 +83,7 @@ ROWS = Rows(
         Field("Value #wait", "Wait", "the longest wait, in seconds."),
         Field("Value #inbound", "In", "inbound calls answered in the activity period."),
         Field("Value #missed", "Missed", "inbound calls missed in the activity period."),
-        Field("Value #answer", "Answer", "the average time to answer, in seconds."),
+        Field("Value #answer", "ASA", "the average time to answer (average speed of answer), in seconds."),
     ),
     height=18,
 )

@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from grafana.boards import wallboard_rows, wallboard_tiles
 from grafana.boards.board import Page, live
 from grafana.boards.promql import DISPLAY, RECENT, TEAM, keyed
-from grafana.boards.wallboard_rows import Field, Rows, alert_field, user_field
+from grafana.boards.wallboard_rows import GROUP_CODE, Field, Rows, alert_field, user_field
 
 PAGE = Page(
     "aircall-wallboard",
@@ -33,7 +33,7 @@ def _calls(labels: str) -> str:
 
 def _queries() -> dict[str, str]:
     substatus = f'aircall_user_substatus{{{TEAM}, substatus!~"always_.*"}}'
-    teams = f"group by (team_id, team) (aircall_team_users{{{TEAM}}})"
+    teams = f"{GROUP_CODE} * group by (team_id, team) (aircall_team_users{{{TEAM}}})"
     average = f"average_answer_seconds{{{TEAM}, {RECENT}}}"
     breached = f"sla_breached{{{TEAM}, {RECENT}}}"
     return {
@@ -81,7 +81,7 @@ ROWS = Rows(
             "Missed",
             "inbound calls missed in the activity period, on all numbers that the user answers.",
         ),
-        Field("Value #answer", "Answer", "the average time to answer, in seconds."),
+        Field("Value #answer", "ASA", "the average time to answer (average speed of answer), in seconds."),
     ),
     height=18,
 )

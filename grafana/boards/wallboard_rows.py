@@ -33,6 +33,7 @@ from grafana.boards.palette import (
     AWAY,
     BRIGHT_RED,
     GROUP,
+    NO_DATA,
     PICK_UP,
     PLAIN,
     SUBSTATUSES,
@@ -50,13 +51,17 @@ from grafana.boards.variables import SOURCE
 COLUMNS = 2
 MAX_ROWS = 33
 """Maximum number of rows in a column. More would be too small to read."""
-TEXT_PX = 17
+TEXT_PX = 16
 SOURCE_PANEL = 100
 """The id of the panel that has the queries."""
 RESULTS = DataSourceRef(type_val="datasource", uid="-- Dashboard --")
 
 STATE = "state"
-"""The field with the reason of a user in do not disturb, or else the code of the user's state."""
+"""The field with the reason of a user in do not disturb, or else the code of the user's state.
+
+For a team or number it is `GROUP_CODE`, the value of the query `groups`.
+"""
+GROUP_CODE = 9
 ALERT = "alert"
 """The field with the largest of `ALERTS`."""
 ALERTS = (
@@ -104,8 +109,8 @@ def user_field(title: str, description: str, width: int) -> Field:
     }
     mappings: list[ValueMapping] = [
         state_codes(WALL_STATES),
+        value_map([StateStyle(str(GROUP_CODE), GROUP, "\u00a0")]),
         *regex_maps(SUBSTATUSES, AWAY),
-        nothing("\u00a0", GROUP),
     ]
     return Field(
         STATE,
@@ -113,7 +118,7 @@ def user_field(title: str, description: str, width: int) -> Field:
         description,
         width,
         {"links": [link], "displayName": NAMED},
-        [*mappings, nothing("\u00a0", GROUP)],
+        mappings,
     )
 
 
@@ -149,21 +154,23 @@ def panels(rows: Rows) -> list[text.Panel | stat.Panel]:
 def _header(rows: Rows) -> text.Panel:
     """Build the titles of a column's fields, each as wide as the panel below it."""
     width = sum(each.width for each in rows.fields)
-    cells = "".join(
-        f'<span style="display:inline-block;width:{100 * each.width / width:.2f}%;'
-        f'text-align:{"left" if each.width > 1 else "center"}">{each.title}</span>'
-        for each in rows.fields
-    )
+    cells = "".join(_header_cell(each, 100 * each.width / width) for each in rows.fields)
     return (
         text.Panel()
         .title("")
         .description(f"{rows.title}: the titles of the columns below.")
         .mode(TextMode.HTML)
-        .content(f'<div style="margin:-6px 0">{cells}</div>')
+        .content(f'<div style="margin:-6px -8px">{cells}</div>')
         .transparent(True)
         .span(width)
         .height(1)
     )
+
+
+def _header_cell(shown: Field, percent: float) -> str:
+    align, indent = ("left", 8) if shown.width > 1 else ("center", 0)
+    style = f"display:inline-block;width:{percent:.2f}%;text-align:{align};text-indent:{indent}px"
+    return f'<span style="{style}">{shown.title}</span>'
 
 
 def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
@@ -175,7 +182,7 @@ def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
         empty="No data: is the exporter running, and scraped?" if shown.name == STATE else "\u00a0",
         width=shown.width,
         height=rows.height,
-        base=PLAIN,
+        base=NO_DATA if shown.name == STATE else PLAIN,
     )
     panel = framed(stat.Panel(), frame, [])
     if is_source:
@@ -208,7 +215,7 @@ def _transformations(rows: Rows, column: int) -> list[DataTransformerConfig]:
     is_group["reduce"]["nullValueMode"] = "null as zero"
     calculated = [
         _reduced(ALERT, "max", "Value #sla", "Value #limits", "Value #pick_up"),
-        _reduced(STATE, "lastNotNull", "Value #state", "substatus"),
+        _reduced(STATE, "lastNotNull", "Value #groups", "Value #state", "substatus"),
         {"mode": "index", "alias": "place", "index": {"asPercentile": True}},
     ]
     share = [
