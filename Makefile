@@ -5,6 +5,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than cores, because tests wait for servers half of the time.
+PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 .PHONY: demo test check bench format docs boards manifests lock audit sbom clean
 
@@ -13,7 +15,7 @@ demo: $(VENV)/installed  ## run the exporter with a simulated account
 
 test: $(VENV)/developing check  ## everything that CI runs
 	.ci/servers
-	$(BIN)/pytest --numprocesses=logical --dist=loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 check: $(VENV)/developing  ## style, docstrings, types, layers, spelling and words
 	$(BIN)/ruff check
