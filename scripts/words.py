@@ -33,7 +33,7 @@ WORDS = {
     r"(whereupon|thereupon|thereof|therein|hence|lest|ere)": "a new sentence with `then`, `so` or `of it`",
     r"(a|an|one|each|no|any|every|half of a|invisible|typographic) sign(?! of life)": "character, symbol",
     r"signs(?! (in|out|off))": "characters, symbols",
-    r"centers?(?![\\\"])": "centre",  # but not a value of HTML or Grafana in quotes
+    r"centers?(?![\\\";])": "centre",  # but not a value of HTML or Grafana
     r"gives(?! up| full access)": "returns, exposes, sets",
 }
 """The word to use instead, by a pattern of the disallowed one. A space also matches a line break."""
