@@ -76,13 +76,14 @@ def main() -> int:
 
 
 @contextmanager
-def started(events: bool) -> Iterator[tuple[SimulatedAccount, str]]:
+def started(events: bool, configuration: str = "") -> Iterator[tuple[SimulatedAccount, str]]:
     """Run the account, the exporter and Prometheus. Returns the account and Prometheus' URL."""
     account = SimulatedAccount(USERS, CALLS_PER_HOUR, start=time.time())
     delivery = None
     with SimulatedAircall(account, rate_limit=LIMIT) as aircall, TemporaryDirectory() as directory:
         config = Path(directory, "aircall.yml")
-        config.write_text("storage: {backfill: 0s}\n" + (f"webhook: {{token: {TOKEN}}}\n" if events else ""))
+        webhook = f"webhook: {{token: {TOKEN}}}\n" if events else ""
+        config.write_text("storage: {backfill: 0s}\n" + webhook + configuration)
         flags = (f"--config.file={config}", f"--storage.path={directory}")
         with process(*flags, **credential(aircall)) as exporter, prometheus(exporter.url) as server:
             if events:
@@ -119,8 +120,7 @@ def callers(
         with account.lock:
             now = time.time()
             if call is None:
-                caller = f"+33 1 00 00 {len(rung) // 100:02} {len(rung) % 100:02}"
-                call = account.ring_in(random.choice(numbers), caller, at=now)
+                call = account.ring_in(random.choice(numbers), caller_number(len(rung)), at=now)
                 rung[str(call.id)] = now
                 steps.append((now + random.uniform(*WAIT_S), call))
             elif call.status == "answered":
@@ -132,6 +132,11 @@ def callers(
             else:
                 account.miss(call.id, "abandoned_in_classic", at=now)
     return rung, answered
+
+
+def caller_number(place: int) -> str:
+    """Return the external number of the caller who rings at this place, counted from 0."""
+    return f"+33 1 00 00 {place // 100:02} {place % 100:02}"
 
 
 class Screen(threading.Thread):
