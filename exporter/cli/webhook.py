@@ -12,7 +12,7 @@ from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import STORAGE, Subparsers, add_config_flag
 from exporter.config.settings import Settings
 from exporter.webhooks.registration import RegisteredWebhook, list_webhooks, register, unregister
-from exporter.webhooks.tokenfile import NAME, TokenFile
+from exporter.webhooks.token_file import NAME, TokenFile
 
 
 def add_parser(subparsers: Subparsers) -> None:

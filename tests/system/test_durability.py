@@ -14,7 +14,7 @@ from exporter.account.records import Batch
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
-from exporter.webhooks.tokenfile import TokenFile
+from exporter.webhooks.token_file import TokenFile
 from harness.postgres import Postgres
 from tests.support.stack import program
 
