@@ -5,8 +5,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-# One more than cores, because tests wait for servers half of the time.
-PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+# Two more than cores, because tests wait for servers half of the time.
+PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 
 .PHONY: demo test check bench format docs boards manifests lock audit sbom clean
 

@@ -34,6 +34,7 @@ SHOWN = OBJECTS + IDENTITIES + 2
 MAX_VALUES = {
     "user_id": SHOWN,
     "user": SHOWN,
+    "display_name": SHOWN,
     "number_id": SHOWN + ASSIGNED,
     "number": SHOWN + ASSIGNED,
     "team_id": SHOWN,
