@@ -24,7 +24,7 @@ from grafana.boards.panels import Frame, framed
 GRAFANA = DataSourceRef(type_val="datasource", uid="grafana")
 SLOTS = 8
 """The rows of each push."""
-MAX_CALLERS = 3
+MAX_CALLERS = 2
 LEVELS = (
     StateStyle("0", GREEN, "Waiting"),
     StateStyle("1", YELLOW, "! Long wait"),
@@ -91,5 +91,5 @@ def panel(width: int, height: int) -> stat.Panel:
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)
         .text_mode(BigValueTextMode.NAME)
-        .text(VizTextDisplayOptions().title_size(15))
+        .text(VizTextDisplayOptions().value_size(12))
     )
