@@ -123,7 +123,7 @@ def user_field(title: str, description: str, width: int) -> Field:
 
 
 def alert_field(description: str) -> Field:
-    """Build the field of symbols for that which needs attention."""
+    """Build the field of warnings, shown as symbols."""
     return Field(ALERT, "‼", description, mappings=[value_map(ALERTS), nothing("\u00a0", PLAIN)])
 
 
