@@ -63,7 +63,7 @@ class Proxy:
                 if self.pools and source in self._servers:
                     data = re.sub(rb"K\0\0\0\x0c....", b"K\0\0\0\x0c\1\2\3\4", data, flags=re.DOTALL)
                 sink.sendall(data)
-        if source in self._clients:  # it was closed by the client itself
+        if source in self._clients or source in self._servers:  # it was closed by its own end
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)
 
