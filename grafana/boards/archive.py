@@ -7,7 +7,6 @@ format `sqlstring` puts values in quotes, doubles their own quotes, and separate
 "All" becomes `EVERYTHING`.
 """
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 from grafana_foundation_sdk.builders.dashboard import (
@@ -16,8 +15,6 @@ from grafana_foundation_sdk.builders.dashboard import (
     QueryVariable,
     TextBoxVariable,
 )
-from grafana_foundation_sdk.cog import variants
-from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
     VariableHide,
@@ -26,6 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from grafana.boards.palette import REASONS as MISSED_BECAUSE
+from grafana.boards.queries import JsonQuery
 
 ARCHIVE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${archive}")
 EVERYTHING = "'*'"
@@ -33,43 +31,9 @@ EVERYTHING = "'*'"
 V = TypeVar("V", QueryVariable, CustomVariable)
 
 
-@dataclass
-class Sql(variants.Dataquery):
-    """A query of Grafana's PostgreSQL data source."""
-
-    statement: str
-    ref: str = "A"
-
-    def to_json(self) -> dict[str, object]:
-        """Return the JSON of the query."""
-        return {
-            "datasource": ARCHIVE,
-            "editorMode": "code",
-            "format": "table",
-            "rawQuery": True,
-            "rawSql": self.statement,
-            "refId": self.ref,
-        }
-
-
-@dataclass
-class SqlQuery(Builder[Sql]):
-    """Builds a panel's query of the archive."""
-
-    statement: str
-
-    def ref_id(self, ref: str) -> "SqlQuery":
-        """Set the letter by which the panel refers to the query."""
-        self._ref = ref
-        return self
-
-    def datasource(self, _: DataSourceRef) -> "SqlQuery":
-        """Ignore the data source, which is always the archive."""
-        return self
-
-    def build(self) -> Sql:
-        """Return the query."""
-        return Sql(self.statement, self._ref)
+def sql(statement: str) -> JsonQuery:
+    """Build a panel's query of the archive."""
+    return JsonQuery({"editorMode": "code", "format": "table", "rawQuery": True, "rawSql": statement})
 
 
 def archive() -> DatasourceVariable:

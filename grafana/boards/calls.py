@@ -8,7 +8,7 @@ from grafana_foundation_sdk.models.common import BigValueGraphMode, BigValueText
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, VariableOption
 
 from grafana.boards import archive
-from grafana.boards.archive import SqlQuery, matching
+from grafana.boards.archive import matching, sql
 from grafana.boards.board import Page, bare
 from grafana.boards.palette import GREEN, GREY, NEUTRAL, REASONS, RED
 from grafana.boards.panels import Frame, framed
@@ -84,7 +84,7 @@ def _totals() -> stat.Panel:
         width=24,
         height=4,
     )
-    panel = framed(stat.Panel(), frame, [SqlQuery(TOTALS)], archive.ARCHIVE)
+    panel = framed(stat.Panel(), frame, [sql(TOTALS)], archive.ARCHIVE)
     panel = (
         panel.reduce_options(ReduceDataOptions().values(False).fields("/.*/").calcs(["lastNotNull"]))
         .graph_mode(BigValueGraphMode.NONE)
@@ -108,7 +108,7 @@ def _calls() -> table.Panel:
         width=24,
         height=22,
     )
-    panel = framed(table.Panel(), frame, [SqlQuery(CALLS)], archive.ARCHIVE).filterable(True)
+    panel = framed(table.Panel(), frame, [sql(CALLS)], archive.ARCHIVE).filterable(True)
     panel = panel.override_by_regexp(
         ".*", _settings(noValue="\u00a0")
     )  # an empty cell is not an empty search

@@ -1,11 +1,7 @@
 """Build the panel of the queue that Grafana Live streams to the browser, without Prometheus."""
 
-from dataclasses import dataclass
-
 from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizTextDisplayOptions
-from grafana_foundation_sdk.cog import variants
-from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
@@ -18,12 +14,14 @@ from grafana_foundation_sdk.models.dashboard import (
     DynamicConfigValue,
 )
 
+from exporter.config.settings import GrafanaLive
+from exporter.grafana_live.lines import QUEUE, SLOTS
 from grafana.boards.palette import BRIGHT_RED, GREEN, YELLOW, StateStyle, value_map
 from grafana.boards.panels import Frame, framed
+from grafana.boards.queries import JsonQuery
 
 GRAFANA = DataSourceRef(type_val="datasource", uid="grafana")
-SLOTS = 8
-"""The rows of each push."""
+CHANNEL = f"stream/{GrafanaLive().stream}/{QUEUE}"
 MAX_CALLERS = 2
 LEVELS = (
     StateStyle("0", GREEN, "Waiting"),
@@ -32,30 +30,8 @@ LEVELS = (
 )
 
 
-@dataclass
-class Stream(variants.Dataquery):
-    """A query for a measurement that the exporter pushes to Grafana Live."""
-
-    channel: str
-
-    def to_json(self) -> dict[str, object]:
-        """Return the JSON of the query."""
-        return {"datasource": GRAFANA, "refId": "A", "queryType": "measurements", "channel": self.channel}
-
-
-@dataclass
-class StreamQuery(Builder[Stream]):
-    """Builds the query for a measurement."""
-
-    measurement: str
-
-    def build(self) -> Stream:
-        """Return the query."""
-        return Stream(f"stream/aircall/{self.measurement}")
-
-
 def panel(width: int, height: int) -> stat.Panel:
-    """Build a tile for each caller in the last push, and one for the queue."""
+    """Build a tile for each of the first callers in the last push."""
     frame = Frame(
         title="Callers, live",
         description="The same callers, streamed to the browser by Grafana Live within a second of a change. "
@@ -75,12 +51,11 @@ def panel(width: int, height: int) -> stat.Panel:
             {"fieldName": "wait", "config": {"id": "greaterOrEqual", "options": {"value": 0}}},
         ],
     }
+    stream = JsonQuery({"queryType": "measurements", "channel": CHANNEL})
     caller = "${__data.fields.wait} s · ${__data.fields.caller} → ${__data.fields.number}"
     return (
-        framed(stat.Panel(), frame, [])
-        .datasource(GRAFANA)
-        .max_data_points(SLOTS)
-        .with_target(StreamQuery("queue"))
+        framed(stat.Panel(), frame, [stream], GRAFANA)
+        .max_data_points(SLOTS)  # the rows of the last push
         .with_transformation(DataTransformerConfig(id_val="filterByValue", options=waiting))
         .reduce_options(ReduceDataOptions().values(True).fields("/__data/").calcs([]).limit(MAX_CALLERS))
         .override_by_name(

@@ -1,11 +1,22 @@
 """Build the wallboard by number: the users under the numbers that they answer."""
 
+from functools import partial
+
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.boards import wallboard_rows, wallboard_tiles
 from grafana.boards.board import Page, live
-from grafana.boards.promql import DISPLAY, EXPORTER, NUMBER, RECENT, keyed
-from grafana.boards.wallboard_rows import GROUP_CODE, Field, Rows, alert_field, user_field
+from grafana.boards.promql import DISPLAY, EXPORTER, IS_AVAILABLE, IS_AWAY, NUMBER, RECENT, by_row
+from grafana.boards.wallboard_rows import (
+    ANSWER,
+    GROUP_CODE,
+    INBOUND,
+    MINUTES,
+    Field,
+    Rows,
+    alert_field,
+    user_field,
+)
 
 PAGE = Page(
     "aircall-numbers",
@@ -21,9 +32,7 @@ USERS = f"aircall_user_number_info{{{NUMBER}}}"
 SIGNED_IN = f"aircall_user_availability_code{{{EXPORTER}}} > 0"
 
 
-def _by_row(expr: str, *more: str) -> str:
-    """Return one series for each user of each number. Series of a number have the row of the number."""
-    return f"max by ({', '.join(('row', *more))}) ({keyed(expr, 'number_id', 'user_id')})"
+_by_row = partial(by_row, "number_id")
 
 
 def _of_users(expr: str, labels: str = "") -> str:
@@ -36,7 +45,7 @@ def _of_users(expr: str, labels: str = "") -> str:
 def _queries() -> dict[str, str]:
     numbers = f"{GROUP_CODE} * aircall_number_info{{{NUMBER}}}"
     substatus = f'aircall_user_substatus{{{EXPORTER}, substatus!~"always_.*"}}'
-    away = f"{substatus} and on (user_id) aircall_user_availability_code == 2"
+    away = f"{substatus} {IS_AWAY}"
     since = f"(time() - aircall_user_availability_changed_timestamp_seconds{{{EXPORTER}}}) / 60"
     inbound = f'{NUMBER}, {RECENT}, direction="inbound"'
     return {
@@ -58,7 +67,7 @@ def _queries() -> dict[str, str]:
         "limits": _by_row(f"max by (number_id) (aircall_number_threshold_exceeded{{{NUMBER}}})"),
         "pick_up": _by_row(
             f"3 * (aircall_queue_calls{{{NUMBER}}} > bool 0) * on (number_id) group_right () {USERS}"
-            " and on (user_id) aircall_user_availability_code == 1"
+            f" {IS_AVAILABLE}"
         ),
     }
 
@@ -74,18 +83,17 @@ ROWS = Rows(
             "page that makes the user available or unavailable. This panel has the queries of all rows.",
             5,
         ),
-        Field("Value #since", "Min", "the minutes in the present state."),
+        MINUTES,
         alert_field(
             "‼: the number's average time to answer is above `sla`. !: a configured threshold is exceeded. "
             "☎: available, and a caller waits on this number."
         ),
         Field("Value #waiting", "Queue", "the callers who are waiting."),
         Field("Value #wait", "Wait", "the longest wait, in seconds."),
-        Field("Value #inbound", "In", "inbound calls answered in the activity period."),
+        INBOUND,
         Field("Value #missed", "Missed", "inbound calls missed in the activity period."),
-        Field("Value #answer", "ASA", "the average time to answer (average speed of answer), in seconds."),
+        ANSWER,
     ),
-    height=18,
 )
 
 

@@ -17,12 +17,12 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana.boards.archive import SqlQuery
 from grafana.boards.palette import NEUTRAL
+from grafana.boards.queries import JsonQuery
 from grafana.boards.variables import SOURCE
 
 Step = tuple[float, str]
-Query = Dataquery | SqlQuery
+Query = Dataquery | JsonQuery
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,6 @@ P = TypeVar("P", bound=_Panel)
 
 def framed(panel: P, frame: Frame, queries: Iterable[Query], source: DataSourceRef = SOURCE) -> P:
     """Apply a frame and queries to a panel."""
-    steps = [Threshold(value=None, color=frame.base)]
-    steps += [Threshold(value=value, color=colour) for value, colour in frame.steps]
     panel = (
         panel.title(frame.title)
         .description(frame.description)
@@ -66,11 +64,17 @@ def framed(panel: P, frame: Frame, queries: Iterable[Query], source: DataSourceR
         .height(frame.height)
         .unit(frame.unit)
         .no_value(frame.empty)
-        .thresholds(ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
+        .thresholds(thresholds(frame.base, frame.steps))
     )
     for ref, query in zip("ABCDEFGHIJKLMNOP", queries, strict=False):
         panel = panel.with_target(query.ref_id(ref).datasource(source))
     return panel
+
+
+def thresholds(base: str, steps: Iterable[Step]) -> ThresholdsConfig:
+    """Build thresholds with their colours, lowest first. `base` is the colour below the first."""
+    above = [Threshold(value=value, color=colour) for value, colour in steps]
+    return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps([Threshold(value=None, color=base), *above])
 
 
 def now(expr: str) -> Dataquery:

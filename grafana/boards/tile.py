@@ -1,7 +1,7 @@
 """Build stat panels: tiles with a figure each, and a title for each figure."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizTextDisplayOptions
@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models.common import BigValueColorMode, BigValueGrap
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, ValueMapping
 
 from grafana.boards.palette import CALM
-from grafana.boards.panels import Frame, at_the_end, framed
+from grafana.boards.panels import Frame, Step, at_the_end, framed, thresholds
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Tile:
     expr: str
     unit: str = "none"
     base: str = CALM
-    steps: tuple[tuple[float, str], ...] = ()
+    steps: tuple[Step, ...] = ()
     mappings: Sequence[ValueMapping] = ()
-    more: Mapping[str, object] = field(default_factory=dict)
 
 
 def tiles(frame: Frame, shown: Sequence[Tile], *, title_size: int, value_size: int) -> stat.Panel:
@@ -46,13 +45,10 @@ def tiles(frame: Frame, shown: Sequence[Tile], *, title_size: int, value_size: i
 
 
 def _settings(tile: Tile) -> list[DynamicConfigValue]:
-    steps: list[dict[str, object]] = [{"value": None, "color": tile.base}]
-    steps += [{"value": value, "color": colour} for value, colour in tile.steps]
     settings: dict[str, object] = {
         "unit": tile.unit,
         "decimals": 0,
-        "thresholds": {"mode": "absolute", "steps": steps},
+        "thresholds": thresholds(tile.base, tile.steps).build(),
         "mappings": list(tile.mappings),
-        **tile.more,
     }
     return [DynamicConfigValue(*each) for each in settings.items()]

@@ -1,11 +1,22 @@
 """Build the wallboard: the queue, and the users of each team, for a TV."""
 
+from functools import partial
+
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.boards import wallboard_rows, wallboard_tiles
 from grafana.boards.board import Page, live
-from grafana.boards.promql import DISPLAY, RECENT, TEAM, keyed
-from grafana.boards.wallboard_rows import GROUP_CODE, Field, Rows, alert_field, user_field
+from grafana.boards.promql import DISPLAY, IS_AVAILABLE, IS_AWAY, RECENT, TEAM, by_row
+from grafana.boards.wallboard_rows import (
+    ANSWER,
+    GROUP_CODE,
+    INBOUND,
+    MINUTES,
+    Field,
+    Rows,
+    alert_field,
+    user_field,
+)
 
 PAGE = Page(
     "aircall-wallboard",
@@ -20,15 +31,13 @@ COUNT = (
 SINCE = f"time() - aircall_user_availability_changed_timestamp_seconds{{{TEAM}}}"
 
 
-def _by_row(expr: str, *more: str) -> str:
-    """Return one series for each user of each team. Series of a team have the row of the team."""
-    return f"max by ({', '.join(('row', *more))}) ({keyed(expr, 'team_id', 'user_id')})"
+_by_row = partial(by_row, "team_id")
 
 
 def _calls(labels: str) -> str:
     chosen = f"{{{TEAM}, {RECENT}, {labels}}}"
     calls = f"aircall_user_period_calls{chosen} or aircall_team_period_calls{chosen}"
-    return f"sum by (row) ({keyed(calls, 'team_id', 'user_id')})"
+    return _by_row(calls, total="sum")
 
 
 def _queries() -> dict[str, str]:
@@ -42,14 +51,11 @@ def _queries() -> dict[str, str]:
             f'label_replace({teams}, "display_name", "$1", "team", "(.*)")', "team", "display_name"
         ),
         "state": _by_row(f"aircall_user_availability_code{{{TEAM}}}"),
-        "reason": _by_row(f"{substatus} and on (user_id) aircall_user_availability_code == 2", "substatus"),
+        "reason": _by_row(f"{substatus} {IS_AWAY}", "substatus"),
         "since": _by_row(f"floor(({SINCE}) / 60)"),
         "sla": _by_row(f"2 * (aircall_user_{breached} or aircall_team_{breached})"),
         "limits": _by_row(f"max by (team_id, user_id) (aircall_user_threshold_exceeded{{{TEAM}}})"),
-        "pick_up": _by_row(
-            f"3 * (aircall_user_waiting_calls{{{TEAM}}} > bool 0)"
-            " and on (user_id) aircall_user_availability_code == 1"
-        ),
+        "pick_up": _by_row(f"3 * (aircall_user_waiting_calls{{{TEAM}}} > bool 0) {IS_AVAILABLE}"),
         "inbound": _calls('direction="inbound", outcome="answered"'),
         "outbound": _calls('direction="outbound"'),
         "missed": _calls('direction="inbound", outcome="missed"'),
@@ -69,21 +75,20 @@ ROWS = Rows(
             "has the queries of all rows.",
             6,
         ),
-        Field("Value #since", "Min", "the minutes in the present state."),
+        MINUTES,
         alert_field(
             "‼: the average time to answer is above `sla`. !: a configured threshold is exceeded. "
             "☎: available, and a caller waits on a number that the user answers."
         ),
-        Field("Value #inbound", "In", "inbound calls answered in the activity period."),
+        INBOUND,
         Field("Value #outbound", "Out", "outbound calls in the activity period."),
         Field(
             "Value #missed",
             "Missed",
             "inbound calls missed in the activity period, on all numbers that the user answers.",
         ),
-        Field("Value #answer", "ASA", "the average time to answer (average speed of answer), in seconds."),
+        ANSWER,
     ),
-    height=18,
 )
 
 

@@ -7,13 +7,11 @@ the teams. Grafana merges the queries by the label `row`, and sorts the rows.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from grafana_foundation_sdk.builders import stat, text
 from grafana_foundation_sdk.builders.common import ReduceDataOptions, VizTextDisplayOptions
-from grafana_foundation_sdk.cog import variants
-from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
@@ -46,9 +44,11 @@ from grafana.boards.palette import (
     value_map,
 )
 from grafana.boards.panels import Frame, framed, now, sorted_by
+from grafana.boards.queries import JsonQuery
 from grafana.boards.variables import SOURCE
 
 COLUMNS = 2
+HEIGHT = 18
 MAX_ROWS = 33
 """Maximum number of rows in a column. More would be too small to read."""
 TEXT_PX = 16
@@ -62,15 +62,21 @@ STATE = "state"
 For a team or number it is `GROUP_CODE`, the value of the query `groups`.
 """
 GROUP_CODE = 9
+EMPTY = "\u00a0"
 ALERT = "alert"
 """The field with the largest of `ALERTS`."""
 ALERTS = (
-    StateStyle("0", PLAIN, "\u00a0"),
+    StateStyle("0", PLAIN, EMPTY),
     StateStyle("1", YELLOW, "!"),
     StateStyle("2", BRIGHT_RED, "‼"),
     StateStyle("3", PICK_UP, "☎"),
 )
 NAMED = "${__data.fields.display_name}"
+SWITCH = {
+    "title": "Make available or unavailable",
+    "url": "${exporter}/users/${__data.fields.user_id}",
+    "targetBlank": True,
+}
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,7 @@ class Field:
     title: str
     description: str
     width: int = 1
-    settings: Mapping[str, object] = field(default_factory=dict)
-    mappings: Sequence[ValueMapping] = ()
+    mappings: Sequence[ValueMapping] = (nothing(EMPTY, PLAIN),)
 
 
 @dataclass(frozen=True)
@@ -97,52 +102,26 @@ class Rows:
     group: str
     queries: Mapping[str, str]
     fields: Sequence[Field]
-    height: int
 
 
 def user_field(title: str, description: str, width: int) -> Field:
     """Build the field of names and states. It links to the page that switches the user's availability."""
-    link = {
-        "title": "Make available or unavailable",
-        "url": "${exporter}/users/${__data.fields.user_id}",
-        "targetBlank": True,
-    }
     mappings: list[ValueMapping] = [
         state_codes(WALL_STATES),
-        value_map([StateStyle(str(GROUP_CODE), GROUP, "\u00a0")]),
+        value_map([StateStyle(str(GROUP_CODE), GROUP, EMPTY)]),
         *regex_maps(SUBSTATUSES, AWAY),
     ]
-    return Field(
-        STATE,
-        title,
-        description,
-        width,
-        {"links": [link], "displayName": NAMED},
-        mappings,
-    )
+    return Field(STATE, title, description, width, mappings)
 
 
 def alert_field(description: str) -> Field:
     """Build the field of warnings, shown as symbols."""
-    return Field(ALERT, "‼", description, mappings=[value_map(ALERTS), nothing("\u00a0", PLAIN)])
+    return Field(ALERT, "‼", description, mappings=[value_map(ALERTS), nothing(EMPTY, PLAIN)])
 
 
-@dataclass
-class Results(variants.Dataquery):
-    """A query for the results of the panel that has the queries, before its transformations."""
-
-    def to_json(self) -> dict[str, object]:
-        """Return the JSON of the query."""
-        return {"datasource": RESULTS, "panelId": SOURCE_PANEL, "refId": "A", "withTransforms": False}
-
-
-@dataclass
-class ResultsQuery(Builder[Results]):
-    """Builds the query for the results of another panel."""
-
-    def build(self) -> Results:
-        """Return the query."""
-        return Results()
+MINUTES = Field("Value #since", "Min", "the minutes in the present state.")
+INBOUND = Field("Value #inbound", "In", "inbound calls answered in the activity period.")
+ANSWER = Field("Value #answer", "ASA", "the average time to answer (average speed of answer), in seconds.")
 
 
 def panels(rows: Rows) -> list[text.Panel | stat.Panel]:
@@ -174,39 +153,51 @@ def _header_cell(shown: Field, percent: float) -> str:
 
 
 def _panel(rows: Rows, column: int, shown: Field) -> stat.Panel:
-    is_source = column == 0 and shown is rows.fields[0]
+    is_name = shown.name == STATE
+    has_queries = is_name and column == 0
     frame = Frame(
         title="",  # a title takes the height of a row, and does not fit a narrow panel
         description=f"{rows.title}, {column + 1} of {COLUMNS}: {shown.description}",
         unit="none",
-        empty="No data: is the exporter running, and scraped?" if shown.name == STATE else "\u00a0",
+        empty="No data: is the exporter running, and scraped?" if is_name else EMPTY,
         width=shown.width,
-        height=rows.height,
-        base=NO_DATA if shown.name == STATE else PLAIN,
+        height=HEIGHT,
+        base=NO_DATA if is_name else PLAIN,
     )
-    panel = framed(stat.Panel(), frame, [])
-    if is_source:
-        panel = panel.id(SOURCE_PANEL)
+    if has_queries:
+        panel = framed(stat.Panel(), frame, []).id(SOURCE_PANEL)
         for ref, expr in rows.queries.items():
             panel = panel.with_target(now(expr).ref_id(ref).datasource(SOURCE))
     else:
-        panel = panel.datasource(RESULTS).with_target(ResultsQuery())
-    for transformation in _transformations(rows, column):
-        panel = panel.with_transformation(transformation)
-    fields = "/__data/" if "displayName" in shown.settings else f"/^{shown.name}$/"
-    panel = panel.override_by_name(shown.name, [DynamicConfigValue(*each) for each in shown.settings.items()])
+        panel = framed(stat.Panel(), frame, [_results(transformed=column == 0)], RESULTS)
+    if has_queries or column > 0:
+        for transformation in _transformations(rows, column):
+            panel = panel.with_transformation(transformation)
+    if is_name:
+        settings = {"links": [SWITCH], "displayName": NAMED}
+        panel = panel.override_by_name(STATE, [DynamicConfigValue(*each) for each in settings.items()])
+    # Grafana compares the pattern with the display name as it is written.
+    fields = "/__data/" if is_name else f"/^{shown.name}$/"
     return (
-        panel.mappings(list(shown.mappings) or [nothing("\u00a0", PLAIN)])
+        panel.mappings(list(shown.mappings))
         .decimals(0)
         .reduce_options(ReduceDataOptions().values(True).fields(fields).calcs([]).limit(MAX_ROWS))
         .orientation(VizOrientation.HORIZONTAL)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)
-        .justify_mode(BigValueJustifyMode("auto" if shown.name == STATE else "center"))
-        .text_mode(BigValueTextMode.VALUE_AND_NAME if shown.name == STATE else BigValueTextMode.VALUE)
+        .justify_mode(BigValueJustifyMode("auto" if is_name else "center"))
+        .text_mode(BigValueTextMode.VALUE_AND_NAME if is_name else BigValueTextMode.VALUE)
         .wide_layout(True)
         .text(VizTextDisplayOptions().title_size(TEXT_PX).value_size(TEXT_PX))
     )
+
+
+def _results(*, transformed: bool) -> JsonQuery:
+    """Build the query for the results of the panel that has the queries.
+
+    If `transformed`, these are the rows that it shows, else those of its queries.
+    """
+    return JsonQuery({"panelId": SOURCE_PANEL, "withTransforms": transformed})
 
 
 def _transformations(rows: Rows, column: int) -> list[DataTransformerConfig]:

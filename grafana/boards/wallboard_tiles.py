@@ -1,4 +1,4 @@
-"""Build the first row of both wallboards: queue, users, calls of the period, age of the data."""
+"""Build the first row of both wallboards: queue, users, calls of the period, whether the data is current."""
 
 from grafana_foundation_sdk.builders.stat import Panel
 
@@ -72,25 +72,19 @@ def _callers() -> Panel:
         return f"{waits} and on (instance, call_id) aircall_queue_call_wait_level{{{NUMBER}}} == {level}"
 
     critical = f"count(aircall_queue_call_wait_level{{{NUMBER}}} == 2)"
+    levels = (
+        ("‼ ", BRIGHT_RED, f"topk(1, {at(2)})"),
+        ("! ", YELLOW, f"topk({MAX_CALLERS}, {at(1)}) unless on () {critical}"),
+        ("", GREEN, f"topk({MAX_CALLERS}, {at(0)}) unless on () {critical}"),
+    )
     return _strip(
         "Callers waiting",
         6,
         "The callers who have been waiting longest, and the Aircall number that they called.",
         [
-            Tile(
-                "‼ {{caller}} → {{number}}", named_queue(f"topk(1, {at(2)})"), unit="dthms", base=BRIGHT_RED
-            ),
-            Tile(
-                "! {{caller}} → {{number}}",
-                named_queue(f"topk({MAX_CALLERS}, {at(1)}) unless on () {critical}"),
-                unit="dthms",
-                base=YELLOW,
-            ),
-            Tile(
-                "{{caller}} → {{number}}",
-                named_queue(f"topk({MAX_CALLERS}, {at(0)}) unless on () {critical}"),
-                unit="dthms",
-                base=GREEN,
+            *(
+                Tile(symbol + "{{caller}} → {{number}}", named_queue(expr), unit="dthms", base=colour)
+                for symbol, colour, expr in levels
             ),
             Tile(
                 "Callers",
@@ -147,7 +141,7 @@ def _data() -> Panel:
     return _strip(
         "Data",
         1,
-        "How long ago the calls and states were read. Old: three polls in a row failed or are missing.",
+        "Whether the calls and states are current. Old: three polls in a row failed or are missing.",
         [
             Tile("Data", f"min(aircall_up{{{EXPORTER}}})", mappings=[value_map(up)]),
         ],
