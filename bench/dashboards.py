@@ -16,10 +16,10 @@ import requests
 
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.dashboards import panels
+from harness.dashboards import filled_in, panels
 from harness.process import credential, process
 from harness.prometheus import prometheus
-from harness.scrape import Scrape
+from harness.scrape import Scrape, wait_for_assignments
 
 WALLBOARDS = ("aircall-wallboard", "aircall-numbers")
 TARGET_MS = 100
@@ -39,7 +39,9 @@ def main() -> int:
         account = SimulatedAccount(users, start=time.time())
         with started(account) as server:
             for uid in WALLBOARDS:
-                queries = [filled_in(t["expr"]) for each in panels(uid) for t in each.targets if "expr" in t]
+                queries = [
+                    filled_in(t["expr"], {}) for each in panels(uid) for t in each.targets if "expr" in t
+                ]
                 cost = cost_ms(server, queries, arguments.refreshes)
                 size = f"{users} | {len(account.teams)} | {len(account.numbers)}"
                 print(f"| {size} | {uid} | {len(queries)} | {cost:.0f} |", flush=True)
@@ -59,20 +61,9 @@ def started(account: SimulatedAccount) -> Iterator[str]:
             process(f"--storage.path={directory}", **environ) as exporter,
             prometheus(exporter.url) as server,
         ):
-            while "assignments" not in Scrape.at(exporter.url).labels(
-                "aircall_dataset_age_seconds", "dataset"
-            ):
-                time.sleep(0.5)
+            wait_for_assignments(exporter.url)
             time.sleep(30)  # until Prometheus has several samples of each series
             yield server
-
-
-def filled_in(expr: str) -> str:
-    """Return a query with the variables' default values."""
-    values = {"$job": ".+", "$instance": ".+", "$team": ".*", "$number": ".*"}
-    for name, value in values.items():
-        expr = expr.replace(name, value)
-    return expr
 
 
 def cost_ms(server: str, queries: list[str], refreshes: int) -> float:

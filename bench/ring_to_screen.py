@@ -27,7 +27,7 @@ from exporter.simulator.webhooks import SimulatedWebhook
 from exporter.webhooks.receiver import PATH
 from harness.process import credential, process
 from harness.prometheus import prometheus
-from harness.scrape import Scrape
+from harness.scrape import wait_for_assignments
 
 QUERY = 'aircall_queue_call_wait_seconds{job="aircall"}'
 """What a wallboard shows of waiting callers."""
@@ -90,10 +90,7 @@ def started(events: bool, configuration: str = "") -> Iterator[tuple[SimulatedAc
                 aircall.webhooks.add(SimulatedWebhook(exporter.url + PATH, token=TOKEN))
                 delivery = DeliveryThread(account, aircall.webhooks, NetworkConditions(), time.time)
                 delivery.start()
-            while "assignments" not in Scrape.at(exporter.url).labels(
-                "aircall_dataset_age_seconds", "dataset"
-            ):
-                time.sleep(0.5)
+            wait_for_assignments(exporter.url)
             time.sleep(20)  # until the intervals in force are those of this company
             try:
                 yield account, server

@@ -106,3 +106,14 @@ def rows_panel(uid: str, field: str = "state") -> Panel:
 def panel(uid: str, title: str) -> Panel:
     """Return the panel with this title."""
     return next(each for each in panels(uid) if each.title == title)
+
+
+BUILT_IN = {"__range": "1m", "__interval": "30s", "__rate_interval": "30s", "calls": "aircall_calls_total"}
+"""The values of Grafana's own variables without a time range, and of hidden variables."""
+ALL = {"job": ".+", "instance": ".+", "team": ".*", "number": ".*"}
+
+
+def filled_in(expr: str, chosen: dict[str, str]) -> str:
+    """Return the expression with the variables' values, by default All."""
+    values = ALL | BUILT_IN | chosen
+    return re.sub(r"\$(?:(\w+)|\{(\w+)\})", lambda found: values.get(found[1] or found[2], found[0]), expr)

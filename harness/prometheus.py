@@ -1,22 +1,17 @@
 """Run a real Prometheus with the scrape jobs of prometheus/prometheus.yml."""
 
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import requests
 import yaml
 
 from harness.addresses import free_address
+from harness.servers import served
 
 PROMETHEUS = Path(__file__).resolve().parents[1] / "prometheus"
-
-START_S = 30.0
-"""Seconds within which a server must be ready."""
 
 
 def repository_config() -> dict[str, Any]:
@@ -48,32 +43,12 @@ def prometheus(exporter: str) -> Iterator[str]:
     del config["alerting"]
     with TemporaryDirectory() as directory:
         (Path(directory) / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        server = subprocess.Popen(  # noqa: S603 (our own command)
-            [  # noqa: S607 (a program of the system's packages)
-                "prometheus",
-                "--config.file=prometheus.yml",
-                "--storage.tsdb.path=data",
-                f"--web.listen-address={address}",
-            ],
-            cwd=directory,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            _wait_until_ready(f"http://{address}/-/ready")
+        with served(
+            "prometheus",
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            f"--web.listen-address={address}",
+            directory=Path(directory),
+            ready=f"http://{address}/-/ready",
+        ):
             yield f"http://{address}"
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
-def _wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
-        try:
-            if requests.get(url, timeout=2).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        assert time.monotonic() < deadline, f"{url}: not ready within {START_S:g} s"
-        time.sleep(0.1)

@@ -1,5 +1,6 @@
 """Look up values in the samples of a scrape."""
 
+import time
 from collections.abc import Iterable
 from typing import Self
 
@@ -59,3 +60,9 @@ class Scrape:
     def labels(self, name: str, label: str, **labels: object) -> set[str]:
         """Return the values that one label takes."""
         return {dict(found)[label] for found in self.all(name, **labels)}
+
+
+def wait_for_assignments(url: str) -> None:
+    """Wait until the exporter at `url` has fetched everything, of which assignments come last."""
+    while "assignments" not in Scrape.at(url).labels("aircall_dataset_age_seconds", "dataset"):
+        time.sleep(0.5)

@@ -38,7 +38,7 @@ def panel(width: int, height: int) -> stat.Panel:
         "Needs `grafana_live` in the exporter's configuration. Without it, or if the stream has stopped, "
         "the other panels of the queue still show the callers.",
         unit="none",
-        empty="Nobody is waiting",
+        empty="No caller is waiting",
         width=width,
         height=height,
     )

@@ -57,7 +57,7 @@ def _queue() -> Panel:
     return _strip(
         "Queue",
         3,
-        "Inbound calls that nobody has answered yet, and how long the first of them has been waiting.",
+        "Inbound calls that no user has answered yet, and how long the first of them has been waiting.",
         [
             Tile("Waiting", f"sum(aircall_queue_calls{{{NUMBER}}})", steps=((1, GREEN),)),
             Tile("Longest, s", f"max(aircall_queue_longest_wait_seconds{{{NUMBER}}})"),
@@ -89,7 +89,7 @@ def _callers() -> Panel:
             Tile(
                 "Callers",
                 f"sum(aircall_queue_calls{{{NUMBER}}}) == 0",
-                mappings=[value_map([StateStyle("0", CALM, "Nobody is waiting")])],
+                mappings=[value_map([StateStyle("0", CALM, "No caller is waiting")])],
             ),
         ],
         title_size=14,

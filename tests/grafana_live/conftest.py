@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 from exporter.config.settings import GrafanaLive, Refresh
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
-from tests.support.fake_grafana import FakeGrafana, fake_grafana
+from harness.fake_grafana import FakeGrafana, fake_grafana
 from tests.support.running import Running, running
 
 TOKEN = "glsa_0123456789abcdef"

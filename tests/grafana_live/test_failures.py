@@ -9,10 +9,10 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from exporter.grafana_live import client
+from harness.fake_grafana import FakeGrafana, fake_grafana
 from harness.raw_server import Serve, answering, dripping, raw_server, silence
 from tests.grafana_live.conftest import TOKEN, Start
 from tests.grafana_live.test_pushes import CALLER, pushed, ring
-from tests.support.fake_grafana import FakeGrafana, fake_grafana
 from tests.support.running import Running, eventually
 
 OTHER_TOKEN = "glsa_fedcba9876543210"

@@ -11,8 +11,8 @@ from exporter.account.directory import NamedRef
 from exporter.clock import Moment
 from exporter.grafana_live.lines import SLOTS, queue_lines, quoted
 from exporter.polling.status import Snapshot
+from harness.fake_grafana import Push, Row, parsed
 from harness.simulated_time import Polled
-from tests.support.fake_grafana import Push, Row, parsed
 
 NOW = 1_780_000_000.0
 

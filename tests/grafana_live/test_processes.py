@@ -6,9 +6,9 @@ from pathlib import Path
 
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
+from harness.fake_grafana import FakeGrafana, fake_grafana
 from harness.process import credential, process
 from tests.grafana_live.conftest import TOKEN
-from tests.support.fake_grafana import FakeGrafana, fake_grafana
 from tests.support.running import eventually
 
 

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from exporter.config.settings import GrafanaLive, QueueWait
 from exporter.durations import Duration
 from exporter.grafana_live import schedule
+from harness.fake_grafana import FakeGrafana, Push
 from tests.grafana_live.conftest import Start
-from tests.support.fake_grafana import FakeGrafana, Push
 from tests.support.running import Running, eventually
 
 CALLER = "+33 6 12 34 56 78"

@@ -3,10 +3,10 @@
 import threading
 
 from exporter.archive.store import Archive
+from harness.fake_grafana import FakeGrafana
 from harness.postgres import Postgres
 from tests.grafana_live.conftest import Start
 from tests.grafana_live.test_pushes import pushed
-from tests.support.fake_grafana import FakeGrafana
 from tests.support.running import eventually
 
 

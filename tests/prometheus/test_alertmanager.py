@@ -10,8 +10,8 @@ import requests
 import yaml
 
 from harness.addresses import free_address
+from harness.servers import served
 from tests.support.running import eventually
-from tests.support.stack import served
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "prometheus/alertmanager.yml"

@@ -13,8 +13,9 @@ import yaml
 
 from exporter.simulator.simulation import SimulatedAccount
 from harness.addresses import free_address
+from harness.servers import served
 from tests.support.running import eventually
-from tests.support.stack import ROOT, Stack, program, served, stack, stage_a_busy_moment
+from tests.support.stack import ROOT, Stack, program, stack, stage_a_busy_moment
 
 ADDRESS = "http://victoria-metrics:8428"
 DROPPED = {

@@ -20,9 +20,10 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness.addresses import free_address
 from harness.process import Process, credential
 from harness.prometheus import scrape_jobs
+from harness.servers import served
 from tests.support.prometheus import Prometheus
 from tests.support.running import eventually
-from tests.support.stack import ROOT, program, served
+from tests.support.stack import ROOT, program
 
 ABOUT_SCRAPES = "up|scrape_.+"
 """Series that Prometheus adds to each scrape. Metric relabelling does not apply to them."""

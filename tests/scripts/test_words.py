@@ -39,7 +39,7 @@ RIGHT = (
     "The user signs out.",
     "A parameter `sign`, 1 or -1.",
     "A client gives up.",
-    "Nobody is waiting.",
+    "No caller is waiting.",
     "The history of this user.",
     "Recommended: the mending-free path.",
 )

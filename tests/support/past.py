@@ -9,12 +9,13 @@ from exporter.config.settings import QueueWait, Refresh
 from exporter.durations import Duration
 from harness.addresses import free_address
 from harness.dashboards import Panel
+from harness.servers import served
 from tests.support import companies
 from tests.support.board_view import Line, View
 from tests.support.prometheus import Prometheus
 from tests.support.prometheus_history import Company
 from tests.support.running import Running
-from tests.support.stack import program, served
+from tests.support.stack import program
 
 QUICK = Refresh(calls=Duration(2), availabilities=Duration(2), substatuses=Duration(2))
 

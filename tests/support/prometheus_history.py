@@ -25,8 +25,9 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.webhooks.inbox import Inbox
 from exporter.webhooks.metrics import WebhookMetrics
 from harness.addresses import free_address
+from harness.servers import served
 from harness.simulated_time import Polled, polled
-from tests.support.stack import ROOT, program, served
+from tests.support.stack import ROOT, program
 
 TOKEN = "a token of the webhook"
 PHASE = 3.7

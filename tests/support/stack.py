@@ -1,9 +1,7 @@
 """Run an exporter, Prometheus and Alertmanager with the configuration of the repository."""
 
 import json
-import os
 import shutil
-import subprocess
 import tempfile
 import threading
 import time
@@ -22,6 +20,7 @@ from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from harness.addresses import free_address
 from harness.prometheus import repository_config, scrape_jobs
+from harness.servers import served
 from tests.support.running import Running, eventually, running
 
 ROOT = Path(__file__).parents[2]
@@ -66,19 +65,6 @@ class Receiver:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-@contextmanager
-def served(*command: str, directory: Path, ready: str, log: Path = Path(os.devnull)) -> Iterator[None]:
-    """Run a server that writes its output to the file `log`, after waiting until the URL `ready` responds."""
-    with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(command, cwd=directory, stdout=output, stderr=output)
-    try:
-        eventually(lambda: requests.get(ready, timeout=2).ok)
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 class Stack:

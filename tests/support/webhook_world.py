@@ -17,6 +17,7 @@ from exporter.webhooks.inbox import Inbox
 from exporter.webhooks.metrics import WebhookMetrics
 from exporter.webhooks.receiver import PATH, webhook
 from exporter.webhooks.worker import EventWorker
+from harness.scrape import Scrape
 from harness.simulated_time import Polled, SimulatedTime
 
 TOKEN = "a token of the webhook"
@@ -87,3 +88,33 @@ def polled_with_events(
             world.sender.close()
             world.client.close()
             world.writer.stop()
+
+
+@contextmanager
+def fed_by_events(account: SimulatedAccount) -> Iterator[PolledWithEvents]:
+    """Run an exporter that has fetched everything, receives events and no longer polls."""
+    with polled_with_events(account) as world:
+        world.live_until_complete()
+        world.poller.tasks.enabled = ()
+        yield world
+
+
+def at(world: PolledWithEvents, later: float) -> Scrape:
+    """Return a scrape `later` seconds from now, after the events until then."""
+    world.time.now += later
+    world.deliver()
+    return world.scrape()
+
+
+def results(scrape: Scrape) -> dict[str, float]:
+    """Return the number of deliveries by their result, without results that did not occur."""
+    found: dict[str, float] = {}
+    for labels, count in scrape.all("aircall_webhook_events_total").items():
+        result = dict(labels)["result"]
+        found[result] = found.get(result, 0) + count
+    return {result: count for result, count in found.items() if count}
+
+
+def state(scrape: Scrape, user: int) -> set[str]:
+    series = scrape.all("aircall_user_availability", user_id=user)
+    return {dict(labels)["state"] for labels, on in series.items() if on}

@@ -11,9 +11,10 @@ import requests
 import yaml
 
 from harness.addresses import free_address
+from harness.servers import served
 from tests.support.authority import HASH, MUTUAL, PASSWORD, TLS, USER, Authority, common_name, exporter
 from tests.support.running import Running, eventually
-from tests.support.stack import program, served
+from tests.support.stack import program
 
 USERS = {"basic_auth_users": {USER[0]: HASH}}
 

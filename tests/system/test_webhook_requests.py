@@ -8,40 +8,16 @@ import pytest
 from exporter.config.settings import Webhook
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.webhooks.receiver import MAX_BODY_BYTES
-from harness.scrape import Scrape
 from harness.simulated_time import NOON
 from tests.support.webhook_posts import event, post
-from tests.support.webhook_world import TOKEN, PolledWithEvents, polled_with_events
+from tests.support.webhook_world import TOKEN, PolledWithEvents, at, fed_by_events, results, state
 
 
 @pytest.fixture
 def world(account: SimulatedAccount) -> Iterator[PolledWithEvents]:
     """Run an exporter of the quiet company that receives events and no longer polls."""
-    with polled_with_events(account) as world:
-        world.live_until_complete()
-        world.poller.tasks.enabled = ()
+    with fed_by_events(account) as world:
         yield world
-
-
-def at(world: PolledWithEvents, later: float) -> Scrape:
-    """Return a scrape `later` seconds from now, after the events until then."""
-    world.time.now += later
-    world.deliver()
-    return world.scrape()
-
-
-def results(scrape: Scrape) -> dict[str, float]:
-    """Return the number of deliveries by their result, without results that did not occur."""
-    found: dict[str, float] = {}
-    for labels, count in scrape.all("aircall_webhook_events_total").items():
-        result = dict(labels)["result"]
-        found[result] = found.get(result, 0) + count
-    return {result: count for result, count in found.items() if count}
-
-
-def state(scrape: Scrape, user: int) -> set[str]:
-    series = scrape.all("aircall_user_availability", user_id=user)
-    return {dict(labels)["state"] for labels, on in series.items() if on}
 
 
 @pytest.mark.parametrize(

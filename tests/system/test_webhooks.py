@@ -7,40 +7,16 @@ import pytest
 
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
-from harness.scrape import Scrape
 from tests.support.calls import some_number
 from tests.support.webhook_posts import event, post
-from tests.support.webhook_world import PolledWithEvents, polled_with_events
+from tests.support.webhook_world import PolledWithEvents, at, fed_by_events, polled_with_events, state
 
 
 @pytest.fixture
 def world(account: SimulatedAccount) -> Iterator[PolledWithEvents]:
     """Run an exporter of the quiet company that receives events and no longer polls."""
-    with polled_with_events(account) as world:
-        world.live_until_complete()
-        world.poller.tasks.enabled = ()
+    with fed_by_events(account) as world:
         yield world
-
-
-def at(world: PolledWithEvents, later: float) -> Scrape:
-    """Return a scrape `later` seconds from now, after the events until then."""
-    world.time.now += later
-    world.deliver()
-    return world.scrape()
-
-
-def results(scrape: Scrape) -> dict[str, float]:
-    """Return the number of deliveries by their result, without results that did not occur."""
-    found: dict[str, float] = {}
-    for labels, count in scrape.all("aircall_webhook_events_total").items():
-        result = dict(labels)["result"]
-        found[result] = found.get(result, 0) + count
-    return {result: count for result, count in found.items() if count}
-
-
-def state(scrape: Scrape, user: int) -> set[str]:
-    series = scrape.all("aircall_user_availability", user_id=user)
-    return {dict(labels)["state"] for labels, on in series.items() if on}
 
 
 def test_events_call_from_ringing_to_done_is_shown_in_each_phase(

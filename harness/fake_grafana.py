@@ -38,9 +38,11 @@ class Push(NamedTuple):
 
     @property
     def totals(self) -> dict[str, Value]:
+        """The fields of the summary."""
         return next(row.fields for row in self.rows if row.name == "queue_summary")
 
     def column(self, field: str) -> list[Value]:
+        """Return a field of all slots."""
         return [row.fields[field] for row in self.rows if row.name == "queue"]
 
 
@@ -110,6 +112,7 @@ class FakeGrafana:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def receive(self, path: str, authorization: str, body: str, headers: object) -> int:
+        """Record a push, unless it is refused. Returns the status of the response."""
         now = time.monotonic()
         status = self.status
         if path != f"/api/live/push/{self.stream}":
