@@ -94,6 +94,8 @@ class ArchiveWriter:
         self._lock = threading.Lock()
         self._pending = Batch()
         self._pending_since: float | None = None
+        self._being_saved, self._being_saved_since = 0, 0.0
+        """Number of calls of the batch that is being saved, and the time since which it waits (our clock)."""
         self._failing_since: float | None = None
         self._logged_failures: set[str] = set()
         """The kinds of failures that have been logged since the archive last worked."""
@@ -140,11 +142,11 @@ class ArchiveWriter:
     def status(self) -> ArchiveStatus:
         """Return how far the archive is behind, and whether saving works."""
         with self._lock:
-            waiting = len(self._pending.records)
-            since = self._pending_since if waiting else None
+            waiting = len(self._pending.records) + self._being_saved
+            since = self._being_saved_since if self._being_saved else self._pending_since
         well = self._loaded and self._replaced_at is None and self._failing_since is None
         working = well and self.loop.problem is None
-        return ArchiveStatus(waiting, since, working, self._saver.rejected)
+        return ArchiveStatus(waiting, since if waiting else None, working, self._saver.rejected)
 
     @property
     def standby_reason(self) -> str | None:
@@ -228,15 +230,17 @@ class ArchiveWriter:
     def _save(self) -> None:
         while True:
             with self._lock:
-                since, batch = self._pending_since, self._pending.take(BATCH_SIZE)
+                since, batch = self._pending_since or self._clock(), self._pending.take(BATCH_SIZE)
                 self._pending_since = since if self._pending else None
+                self._being_saved, self._being_saved_since = len(batch.records), since
             if not batch:
                 return
             try:
                 self._saver.save(batch)
             finally:
-                if batch:
-                    with self._lock:
+                with self._lock:
+                    self._being_saved = 0
+                    if batch:
                         batch.add(self._pending)
                         self._pending, self._pending_since = batch, since
             self._heartbeat()

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, select
 
-from exporter.account.records import Batch, QueueFullError
+from exporter.account.records import Batch, CallRecord, QueueFullError, SaveResult
+from exporter.aircall.models import Call, CallDetails
 from exporter.archive import schema, writer
+from exporter.archive.status import ArchiveStatus
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh
 from exporter.durations import Duration
@@ -60,6 +62,36 @@ def test_writer_during_an_outage_keeps_a_limited_number_of_calls(
         archive.unavailable = False
         world.live(60)
         assert_nothing_is_lost(world, database)
+
+
+class SlowArchive(Archive):
+    """An archive that calls `during_save` while a batch is saved."""
+
+    during_save = staticmethod(lambda: None)
+
+    def save(self, batch: Batch) -> SaveResult:
+        self.during_save()
+        return super().save(batch)
+
+
+def test_status_during_a_slow_save_includes_the_calls_of_the_batch(account: SimulatedAccount) -> None:
+    archive = SlowArchive("sqlite://")
+    with polled(account, archive=archive) as world:
+        world.live_until_complete()
+        waiting_since = world.time.now
+        during = list[ArchiveStatus]()
+
+        def save_for_a_minute() -> None:
+            world.time.now += 60
+            during.append(world.writer.status())
+
+        archive.during_save = save_for_a_minute
+        world.writer.submit(
+            Batch(records={7: CallRecord(Call(7, "inbound", "done", int(NOON)), CallDetails(), "full")})
+        )
+        world.writer.step()
+        assert [(status.waiting, status.waiting_since) for status in during] == [(1, waiting_since)]
+        assert (world.writer.status().waiting, world.writer.status().waiting_since) == (0, None)
 
 
 class UnreliableQueue:

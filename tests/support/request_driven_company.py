@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +76,17 @@ class Company:
             }
 
         eventually(all_is_fetched, within=60)
-        self.until_polled(exporter)
-        return eventually(lambda: _saved(Scrape.at(exporter.url)))
+        eventually(lambda: Scrape.at(exporter.url).value("aircall_archive_pending_calls") == 0)
+        return self.until_polled(exporter)
 
     def until_polled(self, exporter: Process, times: int = 1) -> Scrape:
-        """Wait until the calls have been polled this many times more. Returns a scrape after that."""
-        expected = _polls(Scrape.at(exporter.url)) + times
+        """Wait this many times until the exporter serves calls that it has requested since.
 
-        def polled() -> Scrape | None:
-            scrape = Scrape.at(exporter.url)
-            return scrape if _polls(scrape) >= expected else None
-
-        return eventually(polled)
+        Returns a scrape after that.
+        """
+        for _ in range(times):
+            scrape = eventually(partial(_served_since, time.monotonic(), exporter))
+        return scrape
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -105,9 +105,9 @@ class Company:
             return metadata_table.progress(connection) if inspect(connection).has_table("state") else None
 
 
-def _polls(scrape: Scrape) -> float:
-    return scrape.value("aircall_polls_total", dataset="calls", result="success") or 0.0
-
-
-def _saved(scrape: Scrape) -> Scrape | None:
-    return scrape if scrape.value("aircall_archive_pending_calls") == 0 else None
+def _served_since(begun: float, exporter: Process) -> Scrape | None:
+    """Return a scrape if it serves calls that were requested later than `begun`."""
+    scraped = time.monotonic()
+    scrape = Scrape.at(exporter.url)
+    age = scrape.value("aircall_dataset_age_seconds", dataset="calls")
+    return scrape if age is not None and age < scraped - begun else None
