@@ -24,7 +24,7 @@ ROUNDS = 40
 SAVES = {1: 25, 10: 10, 500: 1}
 """Batches of a round by calls per batch: a poll has few calls, a start hundreds."""
 
-_BOUNDS = answer_time_buckets(10, 20)
+_BOUNDS = answer_time_buckets((10, 20))
 _IDS = count(1)
 
 

@@ -60,7 +60,7 @@ def until_read(exporter: Process, calls: int) -> float:
     """Wait until all data has been fetched. Returns the number of calls in the activity period."""
     while True:
         scrape = Scrape.at(exporter.url)
-        shown = scrape.sum("aircall_number_period_calls")
+        shown = scrape.sum("aircall_number_period_calls", period="recent")
         whole = scrape.value("aircall_dataset_age_seconds", dataset="assignments") is not None
         if whole and shown > 0.95 * calls and scrape.sum("aircall_calls_total") > 0.95 * calls:
             return shown

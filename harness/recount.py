@@ -1,7 +1,8 @@
 """A plain recount of the simulated account's calls: slow, plain, and without the exporter's code."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from statistics import fmean
+from typing import NamedTuple
 
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
@@ -62,17 +63,65 @@ def average_call(calls: Iterable[SimulatedCall]) -> float | None:
     return fmean(lengths) if lengths else None
 
 
-def service_level(answered: Iterable[SimulatedCall], missed: int) -> float | None:
+class Definition(NamedTuple):
+    """A definition of the service level: the seconds that are in time, and the calls that do not count."""
+
+    within: float = CRITICAL
+    ignored_below: float = 0
+    """Calls that the caller ended sooner do not count."""
+    ignored_reasons: tuple[str, ...] = ()
+
+
+DEFAULT = Definition()
+
+
+def abandoned(call: SimulatedCall) -> bool:
+    """Return whether the caller ended the call before an answer."""
+    return call.missed_call_reason in ("short_abandoned", "abandoned_in_ivr", "abandoned_in_classic")
+
+
+def length(call: SimulatedCall) -> int:
+    """Return the seconds from the start of a finished call to its end."""
+    assert call.ended_at is not None
+    return call.ended_at - call.started_at
+
+
+def counts(call: SimulatedCall, by: Definition) -> bool:
+    """Return whether a missed call counts by a definition."""
+    too_short = abandoned(call) and length(call) < by.ignored_below
+    return not too_short and call.missed_call_reason not in by.ignored_reasons
+
+
+def service_level(
+    answered: Iterable[SimulatedCall], missed: Iterable[SimulatedCall], by: Definition = DEFAULT
+) -> float | None:
     """Return the share of calls that were answered in time, or None without calls."""
     waits = [
         call.answered_at - call.started_at
         for call in answered
         if call.direction == "inbound" and call.answered_at is not None
     ]
-    in_time = sum(wait <= CRITICAL for wait in waits)
-    return in_time / (len(waits) + missed) if waits or missed else None
+    offered = len(waits) + sum(counts(call, by) for call in missed)
+    return sum(wait <= by.within for wait in waits) / offered if offered else None
 
 
-def missed_on(calls: Iterable[SimulatedCall], number_ids: set[int]) -> int:
-    """Return the number of missed calls on these numbers."""
-    return count([call for call in calls if call.number_id in number_ids], "inbound", "missed")
+def shares(
+    answered: Iterable[SimulatedCall], missed: Iterable[SimulatedCall], by: Definition
+) -> tuple[float | None, float | None, float | None]:
+    """Return the share of missed calls, that of abandoned ones, and the average wait of the abandoned."""
+    counting = [call for call in missed if counts(call, by)]
+    gave_up = [length(call) for call in counting if abandoned(call)]
+    offered = count(answered, "inbound", "answered") + len(counting)
+    if not offered:
+        return None, None, None
+    return len(counting) / offered, len(gave_up) / offered, fmean(gave_up) if gave_up else None
+
+
+def missed(calls: Iterable[SimulatedCall]) -> list[SimulatedCall]:
+    """Return the inbound missed calls."""
+    return [call for call in calls if call.direction == "inbound" and call.missed_call_reason is not None]
+
+
+def missed_on(calls: Iterable[SimulatedCall], number_ids: Collection[int]) -> list[SimulatedCall]:
+    """Return the missed calls on these numbers."""
+    return [call for call in missed(calls) if call.number_id in number_ids]

@@ -29,6 +29,7 @@ _INTRODUCTION = """# Metrics
 
 - Ids are strings. `user`, `team` and `number` are display names and always come with their ids. Two users may have the same name, but never the same id.
 - `period="recent"` is the activity period: finished calls that started within the last `activity_period` (15 minutes by default), as of the last poll of calls.
+  `period="today"` is the day: finished calls that started since `today.starts_at`. It is read from the archive at a start. Never sum over `period`.
 - `direction` is `inbound` or `outbound`. `outcome` is `answered` or `missed` for inbound calls, and `answered` or `unanswered` for outbound calls.
   `state` is `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work` or `unknown`.
 - A count is 0 if there is nothing to count. An average or ratio is absent if there is nothing to divide by.

@@ -9,21 +9,23 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from exporter.account.board_builder import BoardBuilder, Changes
-from exporter.account.board_rows import MISSED_REASONS
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallStore
 from exporter.account.call_versions import completed
 from exporter.account.coverage import Coverage
+from exporter.account.day import day_start
 from exporter.account.distinct_ids import Distinct
 from exporter.account.event_stats import EventStats
+from exporter.account.figures import MISSED_REASONS
 from exporter.account.id_limits import Identities
+from exporter.account.kpi_rules import service_rules
 from exporter.account.ledger import Ledger
-from exporter.account.period import NO_REASON, Period
+from exporter.account.period import NO_REASON, Period, PeriodName
 from exporter.account.records import CallRecord, Counting
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
-from exporter.account.teams import unknown_names
 from exporter.account.unended import as_open
+from exporter.account.unknown_names import unknown_names
 from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
 from exporter.aircall.call_times import API_HISTORY_S, TIMES
 from exporter.aircall.decoding import InvalidResponseError
@@ -52,7 +54,8 @@ class Account:
         """The calls that were ignored because their direction is unknown."""
         self.calls = CallStore()
         self.coverage = Coverage()
-        self.period = Period(settings.queue_wait.critical)
+        rules = service_rules(settings)
+        self.recent, self.today = Period(rules), Period(rules)
         self.identities = Identities(self.reference_data)
         """The users, numbers and teams of calls that have series of their own."""
         self.ledger = Ledger(settings, self.identities)
@@ -65,7 +68,9 @@ class Account:
         self.new_starts: set[int] = set()
         """Starts (UNIX seconds, Aircall's clock) of fetched calls that the server clock has not used yet."""
         self.as_of = 0.0
-        """The end of the activity period (UNIX seconds, Aircall's clock): the last poll of calls."""
+        """The end of the periods (UNIX seconds, Aircall's clock): the last poll of calls."""
+        self.today_start = 0
+        """When the day of `as_of` began (UNIX seconds, Aircall's clock)."""
         self.first_poll_at: float | None = None
         """When the first poll of calls began (UNIX seconds, Aircall's clock)."""
         self.seen_without_number = False
@@ -81,9 +86,11 @@ class Account:
         if settings.activity_period > self.settings.activity_period:
             self.calls.reset()
         self.settings = settings
-        self.period = Period(settings.queue_wait.critical)
+        self.today_start = day_start(self.as_of, settings.today)
+        rules = service_rules(settings)
+        self.recent, self.today = Period(rules), self.today.recounted(rules)
         for call in self.calls.calls.values():
-            self._put_into_period(call)
+            self.put_into_periods(call)
 
     # Taking in data ------------------------------------------------------------------------------
 
@@ -144,7 +151,7 @@ class Account:
             return False
         self.changes.mark_call(known)
         self.changes.mark_call(call)
-        self._put_into_period(call)
+        self.put_into_periods(call)
         self.ledger.add(call, as_read, newly_done)
         self.limits["calls_waiting_for_teams"] += newly_done and self.ledger.more_for_teams
         return True
@@ -196,6 +203,11 @@ class Account:
         return Counting(math.floor(start), math.floor(server_now), self.clocks_agree)
 
     @property
+    def periods(self) -> Mapping[PeriodName, Period]:
+        """The periods, by name."""
+        return {"recent": self.recent, "today": self.today}
+
+    @property
     def retained_since(self) -> int:
         """The earliest start (UNIX seconds, Aircall's clock) of a call that Aircall and the archive keep."""
         retention = self.settings.storage.retention
@@ -215,12 +227,14 @@ class Account:
         """Move the end of the activity period to `server_now` (UNIX seconds, Aircall's clock)."""
         set_back = server_now < self.as_of - CLOCK_SET_BACK_S
         self.as_of = server_now = server_now if set_back else max(server_now, self.as_of)
-        for call in self.period.slide(server_now - self.settings.activity_period):
-            self.changes.mark_call(call)
+        self.today_start = day_start(server_now, self.settings.today)
+        for period, start in self._starts():
+            for call in period.slide(start):
+                self.changes.mark_call(call)
         if set_back:
             for call in self.calls.calls.values():
                 self.changes.mark_call(call)
-                self._put_into_period(call)
+                self.put_into_periods(call)
         read_to = server_now if self.calls.fetched_until is None else self.calls.fetched_until
         added_up = self.event_stats.collect(
             self.calls.calls, self.calls.active, server_now, self.ledger.bounds
@@ -232,14 +246,21 @@ class Account:
         """Return the start (UNIX seconds, Aircall's clock) before which done calls leave the memory."""
         return now - max(self.settings.activity_period, INITIAL_LOOKBACK_S)
 
-    def _put_into_period(self, call: Call) -> None:
-        done = call.phase == "done" and call.id not in self.calls.unended
-        if done and call.started_at >= self.as_of - self.settings.activity_period:
-            self.changes.mark_call(self.period.put(self.identities.shown(call)))
+    def put_into_periods(self, call: Call) -> None:
+        """Count a done call in the periods in which it started."""
+        if call.phase == "done" and call.id not in self.calls.unended:
+            shown = self.identities.shown(call)
+            for period, start in self._starts():
+                if call.started_at >= start:
+                    self.changes.mark_call(period.put(shown))
+
+    def _starts(self) -> tuple[tuple[Period, float], ...]:
+        """Return the periods, and when they began (UNIX seconds, Aircall's clock)."""
+        return (self.recent, self.as_of - self.settings.activity_period), (self.today, self.today_start)
 
     def unlisted_to_report(self, now: float) -> frozenset[UnlistedObject]:
         """Return the unlisted objects that are to be reported `now` (our clock)."""
-        found = find_unlisted(self.reference_data, self.shown_calls(), self.period)
+        found = find_unlisted(self.reference_data, self.shown_calls(), self.recent)
         return self._unlisted.due(found, self.reference_data, now)
 
     @property
@@ -271,4 +292,4 @@ class Account:
 
     def roster(self, shown: list[Call]) -> Roster:
         """Return who belongs where. `shown` are the calls on the board."""
-        return self.board_builder.roster(roster_now(self.reference_data, shown, self.period, self.settings))
+        return self.board_builder.roster(roster_now(self.reference_data, shown, self.recent, self.settings))

@@ -64,6 +64,10 @@ def restore(account: Account, memory: LoadedState) -> None:
     account.ledger.restore(memory, account.calls.calls.keys() - account.calls.recount_ids)
     account.ledger.count(account.event_stats.totals)
     account.directory.remember(memory.names)
+    for call in memory.calls:
+        if call.id not in account.calls.calls:
+            account.put_into_periods(call)
+            account.changes.mark_call(call)
     if memory.progress is not None:
         account.coverage.add_starts(memory.newest)
         account.coverage.restore(memory.progress, memory.purged_before)

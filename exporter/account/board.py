@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 from exporter.account.counter_totals import Histogram, Summary
 from exporter.account.directory import NamedRef
+from exporter.account.kpi_rules import KpiRules
+from exporter.account.period import InboundTally, PeriodName
 from exporter.account.presence import State
 from exporter.aircall.models import Direction
 from exporter.config.settings import Caller, Settings
@@ -22,13 +24,16 @@ CallCounts = Mapping[tuple[str, str], int]
 class WaitingCall:
     """A caller in the queue. `number` is empty for a call without a number.
 
-    `since` is UNIX seconds on Aircall's clock.
+    `since` is UNIX seconds on Aircall's clock. `warning` and `critical` are the waits, in seconds, from which
+    the caller is shown in yellow and in red.
     """
 
     id: str
     number: NamedRef
     caller: str
     since: int
+    warning: float
+    critical: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,37 @@ class CurrentCall:
 
 
 @dataclass(frozen=True, slots=True)
+class UserFigures:
+    """A user's calls of one period. Averages are in seconds, or None without calls.
+
+    `sla_breached` is by team id, because teams may have different SLAs.
+    """
+
+    calls: CallCounts
+    average_answer: float | None
+    average_call: float | None
+    sla_breached: Mapping[str, bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """The calls of a team or number in one period. Averages are in seconds. None without calls.
+
+    `missed` is by reason, and empty while assignments are unknown. `inbound` leaves out the calls that the
+    service level's rule ignores, and is None while assignments are unknown.
+    """
+
+    calls: CallCounts
+    missed: Mapping[str, int]
+    average_answer: float | None
+    average_call: float | None
+    sla_breached: bool | None
+    inbound: InboundTally | None
+
+
+@dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user on the board. Averages are seconds over the activity period, or None without calls.
+    """A user on the board.
 
     `display_name` is the name, followed by the id if several users have the same name.
     """
@@ -58,26 +92,19 @@ class UserRow:
     since: float | None
     substatus: str | None
     seconds: Mapping[State, float]
-    calls: CallCounts
-    average_answer: float | None
-    average_call: float | None
-    sla_breached: bool | None
+    figures: Mapping[PeriodName, UserFigures]
     waiting: int | None
     current: CurrentCall | None
 
 
 @dataclass(frozen=True, slots=True)
 class TeamRow:
-    """A team on the board. `missed` is by reason, and empty while assignments are unknown."""
+    """A team on the board."""
 
     team: NamedRef
+    rules: KpiRules
     users: Mapping[State, int]
-    calls: CallCounts
-    missed: Mapping[str, int]
-    average_answer: float | None
-    average_call: float | None
-    sla_breached: bool | None
-    service_level: float | None
+    figures: Mapping[PeriodName, GroupFigures]
     waiting: int | None
 
 
@@ -89,13 +116,9 @@ class NumberRow:
     digits: str
     country: str
     time_zone: str
+    rules: KpiRules
     users: Mapping[State, int] | None
-    calls: CallCounts
-    missed: Mapping[str, int]
-    average_answer: float | None
-    average_call: float | None
-    sla_breached: bool | None
-    service_level: float | None
+    figures: Mapping[PeriodName, GroupFigures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +174,7 @@ class Board:
 
     Attributes:
         known: The datasets that have been fetched at least once.
+        today_start: When the day that `today` covers began (UNIX seconds, Aircall's clock).
         server_ahead: Seconds by which Aircall's clock is ahead of ours. Waits are computed with it later.
         dropped_users: The number of users without rows or counters of their own because of `user_limit`.
         queue_without_number: Whether a call without a number has waited since the start. From then on the
@@ -161,6 +185,7 @@ class Board:
 
     settings: Settings
     known: frozenset[str]
+    today_start: int
     server_ahead: float
     users: tuple[UserRow, ...]
     teams: tuple[TeamRow, ...]

@@ -6,37 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from exporter.account.board import (
-    CallCounts,
-    CurrentCall,
-    NumberRow,
-    TeamRow,
-    UserRow,
-    WaitingCall,
-    breaches_sla,
-    format_caller,
-)
+from exporter.account.board import CurrentCall, NumberRow, TeamRow, UserRow, WaitingCall, format_caller
 from exporter.account.current_calls import IN_CALL, Talking
 from exporter.account.directory import Directory
-from exporter.account.group_stats import GroupStats
-from exporter.account.period import Period, Tally
+from exporter.account.figures import group_figures, user_figures
+from exporter.account.group_stats import GroupStats, Tallies
+from exporter.account.period import MissedSums, Period, PeriodName
 from exporter.account.presence import Presence, State
 from exporter.account.roster import Roster
 from exporter.account.teams import Team
 from exporter.aircall.models import Call, Number, User
 from exporter.config.settings import Caller
-
-MISSED_REASONS = (
-    "out_of_opening_hours",
-    "short_abandoned",
-    "abandoned_in_ivr",
-    "abandoned_in_classic",
-    "no_available_agent",
-    "agents_did_not_answer",
-)
-"""The missed reasons that the API reference lists. Other reasons are served unchanged."""
-
-NO_USERS = Tally()
 
 T = TypeVar("T")
 
@@ -47,7 +27,7 @@ class RowInputs:
 
     roster: Roster
     presence: Mapping[int, Presence]
-    period: Period
+    periods: Mapping[PeriodName, Period]
     live: list[Call]
     talking: Talking
 
@@ -71,22 +51,14 @@ class RowInputs:
         """Return how many callers wait on these numbers, or None if the numbers are unknown."""
         return None if number_ids is None else sum(self.waiting.get(number, 0) for number in number_ids)
 
-    def missed_on(self, number_ids: Iterable[int] | None) -> int | None:
-        """Return the missed calls on these numbers, or None if the numbers are unknown.
+    def tallies(self, user_id: int) -> Tallies:
+        """Return the sums over a user's calls, by period."""
+        return {name: period.users.get(user_id, period.nothing) for name, period in self.periods.items()}
 
-        Tutorial, "User Activity Summary": a missed call counts for every user assigned to its number.
-        """
-        if number_ids is None:
-            return None
-        tallies = self.period.numbers
-        return sum(tallies[number].inbound_missed for number in number_ids if number in tallies)
-
-    def reasons_on(self, number_ids: Iterable[int]) -> dict[str, int]:
-        """Return the missed calls on these numbers by reason, with 0 for reasons in `MISSED_REASONS`."""
-        reasons = Counter(dict.fromkeys(MISSED_REASONS, 0))
-        for number_id in number_ids:
-            reasons.update(self.period.reasons.get(number_id, {}))
-        return reasons
+    @property
+    def nothing(self) -> Tallies:
+        """The sums over no calls, by period."""
+        return {name: period.nothing for name, period in self.periods.items()}
 
 
 def queue(facts: RowInputs) -> tuple[WaitingCall, ...]:
@@ -94,14 +66,19 @@ def queue(facts: RowInputs) -> tuple[WaitingCall, ...]:
     waiting = sorted(
         (call for call in facts.live if call.waiting), key=lambda call: (call.started_at, call.id)
     )
-    return tuple(
-        WaitingCall(
-            str(call.id),
-            facts.roster.directory.number(call.number.id if call.number else None),
-            format_caller(call.raw_digits, facts.roster.settings.caller),
-            call.started_at,
-        )
-        for call in waiting
+    return tuple(_waiting_call(facts.roster, call) for call in waiting)
+
+
+def _waiting_call(roster: Roster, call: Call) -> WaitingCall:
+    number_id = call.number.id if call.number else None
+    rules = roster.rules.of_number(number_id)
+    return WaitingCall(
+        str(call.id),
+        roster.directory.number(number_id),
+        format_caller(call.raw_digits, roster.settings.caller),
+        call.started_at,
+        rules.warning,
+        rules.critical,
     )
 
 
@@ -111,8 +88,8 @@ class BoardRows:
     def __init__(self, facts: RowInputs) -> None:
         """Build all rows."""
         self.roster = facts.roster
-        self._members = GroupStats(facts.roster)
-        self._shared: dict[int, tuple[int, Mapping[str, int]]] = {}
+        self._members = GroupStats(facts.roster, facts.nothing)
+        self._shared: dict[int, tuple[int, list[MissedSums]]] = {}
         self._users: dict[int, UserRow] = {}
         self._teams: dict[str, TeamRow] = {}
         self._numbers: dict[int, NumberRow] = {}
@@ -141,14 +118,14 @@ class BoardRows:
         A change of a user affects their teams and the numbers that they answer. Waiting and missed calls on a
         number affect its users and their teams.
         """
-        roster, tallies = self.roster, facts.period.users
+        roster = self.roster
         changed_users, changed_numbers, changed_teams = set(users), set(numbers), dict[str, Team]()
 
         def update_teams(teams: Iterable[Team]) -> None:
             changed_teams.update((team.label.id, team) for team in teams)
 
         for user_id in users:
-            if self._members.update(user_id, facts.state(user_id), tallies.get(user_id, NO_USERS)):
+            if self._members.update(user_id, facts.state(user_id), facts.tallies(user_id)):
                 update_teams(roster.teams_of_user.get(user_id, ()))
                 changed_numbers |= (roster.numbers_by_user or {}).get(user_id, set())
         for number_id in numbers:
@@ -168,8 +145,8 @@ class BoardRows:
     def _has_changed(self, number_id: int, facts: RowInputs) -> bool:
         """Return whether the waiting or missed calls on a number changed since the last board."""
         before = self._shared.get(number_id)
-        now = facts.waiting.get(number_id, 0), dict(facts.period.reasons.get(number_id, {}))
-        self._shared[number_id] = now
+        missed = [period.missed_on(number_id) for period in facts.periods.values()]
+        now = self._shared[number_id] = facts.waiting.get(number_id, 0), missed
         return before != now
 
 
@@ -182,7 +159,6 @@ def _user_row(facts: RowInputs, user_id: int) -> UserRow:
     directory, settings = facts.roster.directory, facts.roster.settings
     known = directory.users.get(user_id) or User(user_id)
     seen = facts.presence.get(user_id)
-    tally = facts.period.users.get(user_id, NO_USERS)
     answers = (
         None if facts.roster.numbers_by_user is None else facts.roster.numbers_by_user.get(user_id, set())
     )
@@ -198,27 +174,22 @@ def _user_row(facts: RowInputs, user_id: int) -> UserRow:
         since=seen.since if seen else None,
         substatus=seen.substatus if seen else None,
         seconds=dict(seen.seconds) if seen else {},
-        calls=call_counts(tally, facts.missed_on(answers)),
-        average_answer=tally.average_answer,
-        average_call=tally.average_call,
-        sla_breached=breaches_sla(tally.average_answer, settings.sla),
+        figures={name: user_figures(period, facts.roster, user_id) for name, period in facts.periods.items()},
         waiting=facts.waiting_on(answers),
         current=_current(facts.current.get(user_id), directory, settings.caller),
     )
 
 
 def _team_row(facts: RowInputs, team: Team, members: GroupStats) -> TeamRow:
-    group = members.teams[team.label.id]
-    missed = facts.missed_on(team.numbers)
+    group, rules = members.teams[team.label.id], facts.roster.rules.of_team(team.label.id)
     return TeamRow(
         team=team.label,
+        rules=rules,
         users=dict(group.states),
-        calls=call_counts(group.tally, missed),
-        missed={} if team.numbers is None else facts.reasons_on(team.numbers),
-        average_answer=group.tally.average_answer,
-        average_call=group.tally.average_call,
-        sla_breached=breaches_sla(group.tally.average_answer, facts.roster.settings.sla),
-        service_level=None if missed is None else group.tally.service_level(missed),
+        figures={
+            name: group_figures(period, group.tallies[name], team.numbers, rules)
+            for name, period in facts.periods.items()
+        },
         waiting=facts.waiting_on(team.numbers),
     )
 
@@ -226,30 +197,19 @@ def _team_row(facts: RowInputs, team: Team, members: GroupStats) -> TeamRow:
 def _number_row(facts: RowInputs, number_id: int, members: GroupStats) -> NumberRow:
     roster = facts.roster
     known = roster.directory.numbers.get(number_id) or Number(number_id)
-    tally = facts.period.numbers.get(number_id, NO_USERS)
+    rules = roster.rules.of_number(number_id)
     return NumberRow(
         number=roster.directory.number(number_id),
         digits=known.digits or "",
         country=known.country or "",
         time_zone=known.time_zone or "",
+        rules=rules,
         users=None if roster.users_by_number is None else members.states_on(number_id),
-        calls=call_counts(tally, tally.inbound_missed),
-        missed=facts.reasons_on([number_id]),
-        average_answer=tally.average_answer,
-        average_call=tally.average_call,
-        sla_breached=breaches_sla(tally.average_answer, roster.settings.sla),
-        service_level=tally.service_level(tally.inbound_missed),
+        figures={
+            name: group_figures(period, period.numbers.get(number_id, period.nothing), [number_id], rules)
+            for name, period in facts.periods.items()
+        },
     )
-
-
-def call_counts(tally: Tally, missed: int | None) -> CallCounts:
-    """Return calls by direction and outcome. Inbound missed calls are `missed`, left out if None."""
-    counts = {
-        ("inbound", "answered"): tally.inbound_answered,
-        ("outbound", "answered"): tally.outbound_answered,
-        ("outbound", "unanswered"): tally.outbound_unanswered,
-    }
-    return counts if missed is None else counts | {("inbound", "missed"): missed}
 
 
 def _current(call: Call | None, directory: Directory, caller: Caller) -> CurrentCall | None:

@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import TypeVar
 
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
-from exporter.account.board_rows import MISSED_REASONS, NO_USERS, call_counts, reuse_if_equal
+from exporter.account.board_rows import reuse_if_equal
 from exporter.account.buckets import TALK_TIME_BUCKETS
 from exporter.account.counter_totals import KINDS, OTHERS, Histogram, Kind, Subject, Summary, Totals
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
+from exporter.account.figures import MISSED_REASONS, call_counts
+from exporter.account.period import Tally
 from exporter.account.roster import Roster
 from exporter.account.teams import GROUP_PREFIX, group_label
 from exporter.account.user_limit import OTHER_NUMBERS, OTHER_TEAMS, OTHER_USERS
@@ -112,7 +114,7 @@ class CounterRows:
     def _team(self, id_: str) -> TeamCounters:
         mapped = self.roster.settings.map_users_to_numbers
         shown = any(team.label.id == id_ for team in self.roster.teams)
-        calls = dict(call_counts(NO_USERS, 0 if mapped else None)) if shown else {}
+        calls = dict(call_counts(Tally.empty(0), 0 if mapped else None)) if shown else {}
         counted = self.totals.of(("team", id_), "team_calls")
         calls |= {(direction, outcome): count for (direction, outcome), count in counted}
         return TeamCounters(_team_label(id_, self._directory), calls)

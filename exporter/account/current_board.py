@@ -13,7 +13,7 @@ def current_board(account: Account, server_ahead: float) -> Board:
     talking = account.calls.talking
     talking.update_presence(account.presence.users)
     shown = account.shown_calls()
-    facts = RowInputs(account.roster(shown), account.presence.users, account.period, shown, talking)
+    facts = RowInputs(account.roster(shown), account.presence.users, account.periods, shown, talking)
     waiting = queue(facts)
     account.seen_without_number |= any(not call.number.id for call in waiting)
     made = account.board_builder.rows(facts, account.changes)
@@ -27,6 +27,7 @@ def current_board(account: Account, server_ahead: float) -> Board:
     board = Board(
         settings=account.settings,
         known=frozenset(account.known),
+        today_start=account.today_start,
         server_ahead=server_ahead,
         users=made.users,
         teams=made.teams,
@@ -38,4 +39,4 @@ def current_board(account: Account, server_ahead: float) -> Board:
         ignored_calls=account.ignored.count,
         limits={limit: account.limits[limit] for limit in LIMITS},
     )
-    return apply_user_limit(board, ledger.shares.own)
+    return apply_user_limit(board, ledger.shares.own, {str(user_id) for user_id in facts.roster.excluded})

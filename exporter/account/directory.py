@@ -1,12 +1,14 @@
 """The directory of users, teams and numbers, and their relations (the tutorial's "data repository")."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from exporter.aircall.limits import MAX_NAMES
 from exporter.aircall.models import Number, User
 
 T = TypeVar("T")
+
+ListName = Literal["users", "teams", "numbers"]
 
 
 class NamedRef(NamedTuple):
@@ -62,7 +64,7 @@ class Directory:
         self.assigned = assigned
         self.version += 1
 
-    def drop(self, kind: Literal["users", "teams", "numbers"], ids: Set[int]) -> None:
+    def drop(self, kind: ListName, ids: Set[int]) -> None:
         """Remove objects of one kind."""
         by_kind: dict[str, dict[int, Any]] = {
             "users": self.users,
@@ -137,11 +139,23 @@ class Directory:
         """Return those of the numbers that no list has named yet."""
         return number_ids - self._number_names.keys()
 
-    def find(self, kind: Literal["users", "teams", "numbers"], name_or_id: str | int) -> set[int]:
-        """Return the ids of all users, teams or numbers with this name or id."""
+    def find(self, kind: ListName, name_or_id: str | int) -> set[int]:
+        """Return the ids of all users, teams or numbers with this name or id; users also by their e-mail."""
+        wanted = str(name_or_id)
+        found = {id_ for id_, name in self._named(kind) if wanted == str(id_) or name_or_id == name}
+        if kind == "users" and "@" in wanted:
+            found |= {id_ for id_, user in self.users.items() if str(user.email).lower() == wanted.lower()}
+        return found
+
+    def present_names(self, kind: ListName) -> list[str]:
+        """Return the names of all users, teams or numbers in Aircall's list."""
+        return [name for _, name in self._named(kind) if name is not None]
+
+    def _named(self, kind: ListName) -> Iterator[tuple[int, str | None]]:
+        """Yield the id and the name of each object in a list."""
         present, names = {
             "users": (self.users.keys(), self._user_names),
             "teams": (self.members.keys(), self._team_names),
             "numbers": (self.numbers.keys(), self._number_names),
         }[kind]
-        return {id_ for id_ in present if str(name_or_id) == str(id_) or name_or_id == names.get(id_)}
+        return ((id_, names.get(id_)) for id_ in present)

@@ -11,6 +11,7 @@ from exporter.account.buckets import answer_time_buckets
 from exporter.account.counter_totals import Key, Subject, Totals, increments, team_increments
 from exporter.account.coverage import Coverage
 from exporter.account.id_limits import Identities
+from exporter.account.kpi_rules import wait_thresholds
 from exporter.account.records import (
     MAX_FOR_TEAMS,
     Batch,
@@ -42,7 +43,7 @@ class Ledger:
     def __init__(self, settings: Settings, identities: Identities | None = None) -> None:
         """Begin with nothing counted. Without `identities`, all ids in calls are treated as unlisted."""
         self._identities = identities or Identities(ReferenceData(set()))
-        self.bounds = answer_time_buckets(settings.queue_wait.warning, settings.queue_wait.critical)
+        self.bounds = answer_time_buckets(wait_thresholds(settings))
         """Buckets of the time to answer. They stay as at the start, since the keys of totals contain them."""
         self.shares = Shares()
         """The users whose counters have series of their own."""

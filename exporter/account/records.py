@@ -216,3 +216,5 @@ class LoadedState:
     """The latest starts of archived calls."""
     own: Own | None = None
     """Which users have series of their own; None if it was never saved."""
+    calls: tuple[Call, ...] = ()
+    """The done calls of the present day."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from exporter.account.directory import Directory
+from exporter.account.kpi_rules import RuleBook
 from exporter.account.period import Period
 from exporter.account.reference_data import ReferenceData
 from exporter.account.teams import Team, numbers_of, teams_of
@@ -19,8 +20,9 @@ class Roster:
     """Users and numbers on the board, and their relations according to the directory.
 
     `present` are the users in Aircall's lists. `users` and `numbers` also include those that appeared before
-    any list named them. A new roster is built if the directory, the users, the numbers or the settings
-    change. So two boards with the same roster show the same users under the same names.
+    any list named them. Users in `excluded` are in neither. A new roster is built if the directory, the
+    users, the numbers or the settings change. So two boards with the same roster show the same users under
+    the same names.
     """
 
     directory: Directory
@@ -29,6 +31,7 @@ class Roster:
     present: frozenset[int]
     users: frozenset[int]
     numbers: frozenset[int]
+    excluded: frozenset[int]
 
     def is_equivalent(self, other: "Roster") -> bool:
         """Return whether both rosters have the same content."""
@@ -38,7 +41,13 @@ class Roster:
             and self.present == other.present
             and self.users == other.users
             and self.numbers == other.numbers
+            and self.excluded == other.excluded
         )
+
+    @cached_property
+    def rules(self) -> RuleBook:
+        """The rules of each number and team."""
+        return RuleBook(self.directory, self.settings)
 
     @cached_property
     def teams(self) -> tuple[Team, ...]:
@@ -87,12 +96,16 @@ def roster_now(lists: ReferenceData, live: list[Call], period: Period, settings:
     directory = lists.directory
     unnamed_users, unnamed_numbers = unnamed(lists, live, period)
     waited_on = {call.number.id for call in live if call.waiting and call.number}
-    present = frozenset(directory.users.keys() | lists.presence.users.keys())
+    excluded = frozenset(
+        user_id for name in settings.exclude_users for user_id in directory.find("users", name)
+    )
+    present = frozenset(directory.users.keys() | lists.presence.users.keys()) - excluded
     return Roster(
         directory,
         directory.version,
         settings,
         present,
-        users=present | unnamed_users,
+        users=present | (unnamed_users - excluded),
         numbers=frozenset(directory.numbers.keys() | waited_on | unnamed_numbers),
+        excluded=excluded,
     )

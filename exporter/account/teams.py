@@ -1,15 +1,13 @@
 """The teams on the board: Aircall's, the users without one, and the groups of the configuration."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.config.settings import Group, Settings
 
 GROUP_PREFIX = "group:"
 """Prefix of a group's name in place of a team's id."""
-
-_KINDS: tuple[Literal["users", "teams", "numbers"], ...] = ("users", "teams", "numbers")
 
 
 class Team(NamedTuple):
@@ -59,18 +57,6 @@ def teams_of(directory: Directory, user_ids: Iterable[int], settings: Settings) 
 def group_label(name: str) -> NamedRef:
     """Return a group's id and name, as for a team."""
     return NamedRef(GROUP_PREFIX + name, name)
-
-
-def unknown_names(directory: Directory, settings: Settings) -> Iterator[str]:
-    """Yield the names and ids in the configuration that match nothing in a complete directory."""
-    for name in settings.teams:
-        if name != SINGLE_USERS.name and not directory.find("teams", name):
-            yield f"teams: {name}"
-    for group in settings.groups:
-        for kind in _KINDS:
-            for name_or_id in getattr(group, kind):
-                if not directory.find(kind, name_or_id):
-                    yield f"groups, {group.name}: {kind}: {name_or_id}"
 
 
 def _members(directory: Directory, group: Group) -> frozenset[int]:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 
 from exporter.account.board import CallCounts, NumberRow, TeamRow, UserRow
-from exporter.config.settings import Settings, Thresholds
+from exporter.config.settings import Thresholds
 
 ThresholdCheck = tuple[str, bool]
 """A KPI's name, as in the configuration, and whether its threshold is exceeded."""
@@ -20,7 +20,8 @@ _TIMED = ("in_call", "after_call_work", "do_not_disturb")
 
 def user_checks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[ThresholdCheck]:
     """Yield the checks of a user at `now` (UNIX seconds, our clock) for the thresholds that are set."""
-    yield from call_checks(row, thresholds)
+    figures = row.figures["recent"]
+    yield from _call_checks(figures.average_call, missed_rate(figures.calls), thresholds)
     in_state = now - row.since if row.since is not None else 0.0
     for state in _TIMED:
         limit = getattr(thresholds, state)
@@ -36,20 +37,24 @@ def next_change_at(row: UserRow, thresholds: Thresholds, now: float) -> float:
     return row.since + limit
 
 
-def call_checks(row: UserRow | TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[ThresholdCheck]:
+def _call_checks(
+    average_call: float | None, missed: float | None, thresholds: Thresholds
+) -> Iterator[ThresholdCheck]:
     """Yield the checks of the calls of the activity period."""
     if thresholds.average_call:
-        yield "average_call", (row.average_call or 0.0) > thresholds.average_call
-    share = missed_rate(row.calls)
-    if thresholds.missed_rate and share is not None:
-        yield "missed_rate", share > thresholds.missed_rate
+        yield "average_call", (average_call or 0.0) > thresholds.average_call
+    if thresholds.missed_rate and missed is not None:
+        yield "missed_rate", missed > thresholds.missed_rate
 
 
-def group_checks(row: TeamRow | NumberRow, settings: Settings) -> Iterator[ThresholdCheck]:
+def group_checks(row: TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[ThresholdCheck]:
     """Yield the checks of a team or number: those of its calls, and of its service level."""
-    yield from call_checks(row, settings.thresholds)
-    target, level = settings.service_level.target, row.service_level
+    figures, target = row.figures["recent"], row.rules.target
+    inbound = figures.inbound
+    missed = None if inbound is None else inbound.missed_ratio or 0.0
+    yield from _call_checks(figures.average_call, missed, thresholds)
     if target:
+        level = inbound.service_level if inbound else None
         yield "service_level", level is not None and level < target
 
 

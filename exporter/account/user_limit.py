@@ -1,7 +1,8 @@
-"""Limit the number of users with rows and counters of their own.
+"""Limit the users with rows and counters of their own.
 
 Users beyond the limit have no row, but teams, numbers and the queue still include them. Their counters are
-added up under one name, so that sums stay correct. `exporter.account.shares` selects the users.
+added up under one name, so that sums stay correct. `exporter.account.shares` selects the users. The counters
+of excluded users are added up alike.
 """
 
 from collections import Counter
@@ -17,14 +18,17 @@ OTHER_NUMBERS = NamedRef(OTHERS, "Other numbers")
 OTHER_TEAMS = NamedRef(OTHERS, "Other teams")
 
 
-def apply_user_limit(board: Board, own: Set[str]) -> Board:
+def apply_user_limit(board: Board, own: Set[str], excluded: Set[str]) -> Board:
     """Return the board with rows for at most `user_limit` users, and counters for the users in `own`.
 
-    Users with counters get rows first, then those with the lowest ids, who have existed longest.
+    Users with counters get rows first, then those with the lowest ids, who have existed longest. Users in
+    `excluded` get none.
     """
     counters, most = board.counters, board.settings.user_limit
+    own = own - excluded
     if (
-        len(board.users) <= most
+        not excluded
+        and len(board.users) <= most
         and len(own) < most
         and all(row.user != OTHER_USERS for row in counters.users)
     ):
@@ -32,11 +36,12 @@ def apply_user_limit(board: Board, own: Set[str]) -> Board:
     users = sorted(board.users, key=lambda row: (row.user.id not in own, int(row.user.id)))
     shown = [row for row in counters.users if not row.user.id or row.user.id in own]
     rest = [row for row in counters.users if row.user.id and row.user.id not in own]
+    left_out = {row.user.id for row in users[most:]} | {row.user.id for row in rest}
     return replace(
         board,
         users=tuple(users[:most]),
         counters=replace(counters, users=(*shown, *([_summed(rest)] if rest else ()))),
-        dropped_users=len({row.user.id for row in users[most:]} | {row.user.id for row in rest} - {OTHERS}),
+        dropped_users=len(left_out - excluded - {OTHERS}),
     )
 
 

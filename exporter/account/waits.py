@@ -16,7 +16,7 @@ class Wait(NamedTuple):
 
 def queue_waits(board: Board, now: float) -> Iterator[Wait]:
     """Yield the wait of each call in the queue, longest first. `now` is in seconds of our clock."""
-    limits, server_now = board.settings.queue_wait, now + board.server_ahead
+    server_now = now + board.server_ahead
     for call in board.queue:
         seconds = max(0.0, server_now - call.since)
-        yield Wait(call, seconds, wait_level(seconds, limits.warning, limits.critical))
+        yield Wait(call, seconds, wait_level(seconds, call.warning, call.critical))

@@ -163,6 +163,8 @@ class User(msgspec.Struct, frozen=True):
 
     id: Id
     name: str | None = None
+    email: Any = None
+    """Text, unless Aircall sends something else, which matches no setting."""
     time_zone: str | None = None
     language: str | None = None
 

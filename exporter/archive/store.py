@@ -1,12 +1,13 @@
 """Store calls, counters and names in one SQLite or PostgreSQL database, one transaction per batch."""
 
+import math
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Select, delete, null, select
 
 from exporter.account.counter_totals import Key
 from exporter.account.records import (
@@ -20,6 +21,7 @@ from exporter.account.records import (
     TimeRange,
     UserStates,
 )
+from exporter.aircall.models import Call
 from exporter.archive import (
     caller_key,
     erasure,
@@ -135,11 +137,11 @@ class Archive(ArchiveReader):
         with archive_errors(), write_transaction(self._engine) as connection:
             leader_election.release(connection, self._name)
 
-    def load(self, create: bool = True) -> LoadedState:
+    def load(self, create: bool = True, calls_since: float = math.inf) -> LoadedState:
         """Open the archive, create its tables, and return its state.
 
         Call this again after a ReplacedError. Without `create`, it then raises ArchiveError if the file was
-        deleted.
+        deleted. The state includes the done calls that started at `calls_since` (UNIX seconds) or later.
         """
         with archive_errors():
             if self._files is not None and self._loads:
@@ -170,6 +172,7 @@ class Archive(ArchiveReader):
                     own=metadata_table.read(
                         connection, metadata_table.OWN, dict[str, tuple[tuple[Key, int], ...]]
                     ),
+                    calls=_done_calls(connection, calls_since),
                 )
             self._session.committed()
             self._loads += 1
@@ -295,3 +298,11 @@ class Archive(ArchiveReader):
         erasure.note_again(connection, self._forgotten - found, int(time.time()))
         self._forgotten |= found
         return self._forgotten
+
+
+def _done_calls(connection: Connection, since: float) -> tuple[Call, ...]:
+    if math.isinf(since):
+        return ()
+    rows: Select[Any] = select(*row_mapping.COUNTED_COLUMNS, null().label("caller"))
+    done = rows.where(schema.calls.c.status == "done", schema.calls.c.started_at >= since)
+    return tuple(map(row_mapping.call_of, connection.execute(done)))

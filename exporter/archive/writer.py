@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from exporter.account.day import day_start
 from exporter.account.records import (
     Batch,
     Checkpoint,
@@ -83,7 +84,7 @@ class ArchiveWriter:
         user_states: Callable[[], UserStates] = dict,
     ) -> None:
         self._archive = archive
-        self._clock = clock = clocks.steady
+        self._clocks, self._clock = clocks, clocks.steady
         self._listener, self._settings, self._user_states = listener, settings, user_states
         self._saver = Saver(archive, listener.on_saved)
         self._loaded = False
@@ -106,7 +107,7 @@ class ArchiveWriter:
         self._logged_other_exporter = False
         self.confirmed_at = -math.inf
         """When (our clock) the last successful heartbeat began. The archive was still ours then."""
-        self.loop = WorkerThread("archive", self._run_once, clock, HANG_TIMEOUT_S, last=self._leave)
+        self.loop = WorkerThread("archive", self._run_once, self._clock, HANG_TIMEOUT_S, last=self._leave)
 
     def start(self) -> None:
         """Start the thread that saves."""
@@ -190,7 +191,7 @@ class ArchiveWriter:
 
     def _load(self) -> None:
         try:
-            memory = self._archive.load()
+            memory = self._archive.load(calls_since=self._begin_of_today())
         except Exception as error:
             if self._standby is not None:
                 self._archive.close()  # releases the lock: another exporter may take it
@@ -199,6 +200,10 @@ class ArchiveWriter:
             raise
         self._loaded = True
         self._listener.on_loaded(memory)
+
+    def _begin_of_today(self) -> int:
+        """Return when the day of an hour ago began (UNIX seconds), because Aircall's clock may be behind."""
+        return day_start(self._clocks.unix(self._clock()) - 3600, self._settings().today)
 
     def _load_again(self, replaced_at: float) -> None:
         memory = self._archive.load(create=self._clock() - replaced_at >= RESTORE_GRACE_S)

@@ -26,6 +26,7 @@ GUARDED = (
     "aircall.requests_per_minute",  # how much of the company's limit is used
     "aircall.budget_share",
     "teams",  # who is shown
+    "exclude_users",
     "storage.retention",  # which calls are deleted
     TOKEN,  # which events are accepted
     "user_limit",  # how many series there are, permanently

@@ -92,11 +92,59 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missed_rate: float = 0.0
 
 
-class ServiceLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The service level below which a team or number is marked on dashboards."""
+class Today(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a day begins: a time such as 06:00, and the name of a time zone such as Europe/Paris."""
 
+    starts_at: str = "00:00"
+    time_zone: str = ""
+    """Without a name, the system's time zone is used."""
+
+
+class ServiceLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which inbound calls were answered in time, and which calls count for that.
+
+    A team or number whose service level is below the target is marked on dashboards.
+    """
+
+    within: Duration | None = None
+    """The longest time to answer that is in time; `None` for `queue_wait.critical`."""
     target: float = 0.8
     """A ratio from 0 (disabled) to 1."""
+    ignore_abandoned_within: Duration = Duration(0)
+    """Calls abandoned sooner than this do not count; 0 disables it."""
+    ignore_reasons: tuple[str, ...] = ()
+    """Calls missed for these reasons do not count."""
+
+
+class QueueWaitOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of `queue_wait` that differ for a number or team."""
+
+    warning: Duration | msgspec.UnsetType = msgspec.UNSET
+    critical: Duration | msgspec.UnsetType = msgspec.UNSET
+
+
+class ServiceLevelOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of `service_level` that differ for a number or team."""
+
+    within: Duration | msgspec.UnsetType = msgspec.UNSET
+    target: float | msgspec.UnsetType = msgspec.UNSET
+    ignore_abandoned_within: Duration | msgspec.UnsetType = msgspec.UNSET
+    ignore_reasons: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The settings that differ for a number or team."""
+
+    sla: Duration | msgspec.UnsetType = msgspec.UNSET
+    queue_wait: QueueWaitOverride = QueueWaitOverride()
+    service_level: ServiceLevelOverride = ServiceLevelOverride()
+
+
+class Overrides(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings that differ by number or team, under the name or id."""
+
+    numbers: dict[str | int, Override] = {}
+    teams: dict[str | int, Override] = {}
 
 
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,13 +184,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     aircall: Aircall = Aircall()
     activity_period: Duration = Duration(15 * 60)
+    today: Today = Today()
     sla: Duration = Duration(0)
     queue_wait: QueueWait = QueueWait()
     refresh: Refresh = Refresh()
     teams: tuple[str, ...] = ()
+    exclude_users: tuple[str | int, ...] = ()
     groups: tuple[Group, ...] = ()
     thresholds: Thresholds = Thresholds()
     service_level: ServiceLevel = ServiceLevel()
+    overrides: Overrides = Overrides()
     storage: Storage = Storage()
     webhook: Webhook = Webhook()
     grafana_live: GrafanaLive = GrafanaLive()

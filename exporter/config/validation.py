@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exporter.addresses import is_host, is_loopback, web_address
 from exporter.aircall.call_times import API_HISTORY_S
@@ -14,7 +15,7 @@ from exporter.durations import Duration
 from exporter.text import truncate
 
 if TYPE_CHECKING:
-    from exporter.config.settings import GrafanaLive, Settings
+    from exporter.config.settings import GrafanaLive, ServiceLevel, ServiceLevelOverride, Settings
 
 AIRCALL, GRAFANA = "https://api.aircall.io", "https://grafana.example.com"
 """Valid addresses, for errors about others."""
@@ -34,6 +35,8 @@ def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -
     check.budget()
     check.periods()
     check.thresholds()
+    check.today()
+    check.overrides()
     check.groups()
     check.webhook()
     validate_grafana_live(settings.grafana_live, source, origins)
@@ -112,12 +115,41 @@ class _Validator:
         self.expect(storage.backfill <= longest, "storage.backfill", storage.backfill, expected)
 
     def thresholds(self) -> None:
-        wait, share = self._settings.queue_wait, self._settings.thresholds
-        at_most = f"at most queue_wait.critical ({wait.critical})"
-        self.expect(wait.warning <= wait.critical, "queue_wait.warning", wait.warning, at_most)
-        missed, level = share.missed_rate, self._settings.service_level.target
+        settings = self._settings
+        self.waits("", settings.queue_wait.warning, settings.queue_wait.critical)
+        self.service_level("", settings.service_level)
+        missed = settings.thresholds.missed_rate
         self.expect(0 <= missed < 1, "thresholds.missed_rate", missed, "a share from 0 (off) to below 1")
-        self.expect(0 <= level <= 1, "service_level.target", level, "a share from 0 (off) to 1")
+
+    def waits(self, prefix: str, warning: Duration, critical: Duration) -> None:
+        at_most = f"at most queue_wait.critical ({critical})"
+        self.expect(warning <= critical, f"{prefix}queue_wait.warning", warning, at_most)
+
+    def service_level(self, prefix: str, level: "ServiceLevel | ServiceLevelOverride") -> None:
+        path, target, within = f"{prefix}service_level", level.target, level.within
+        if isinstance(within, Duration):
+            self.expect(within > 0, f"{path}.within", within, "more than 0s")
+        if isinstance(target, float):
+            self.expect(0 <= target <= 1, f"{path}.target", target, "a share from 0 (off) to 1")
+
+    def today(self) -> None:
+        today = self._settings.today
+        is_time = re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", today.starts_at) is not None
+        self.expect(is_time, "today.starts_at", today.starts_at, "a time from 00:00 to 23:59, in quotes")
+        valid = not today.time_zone or is_time_zone(today.time_zone)
+        self.expect(
+            valid, "today.time_zone", today.time_zone, "the name of a time zone, such as Europe/Paris"
+        )
+
+    def overrides(self) -> None:
+        general, overrides = self._settings.queue_wait, self._settings.overrides
+        for kind, by_name in (("numbers", overrides.numbers), ("teams", overrides.teams)):
+            for name, override in by_name.items():
+                prefix, wait = f"overrides.{kind}.{name}.", override.queue_wait
+                warning = wait.warning if isinstance(wait.warning, Duration) else general.warning
+                critical = wait.critical if isinstance(wait.critical, Duration) else general.critical
+                self.waits(prefix, warning, critical)
+                self.service_level(prefix, override.service_level)
 
     def groups(self) -> None:
         names: set[str] = set()
@@ -146,6 +178,15 @@ class _Validator:
             problem = f"holds a token of {len(token)} characters, expected at least {MIN_TOKEN_LENGTH}"
             remedy = "write the whole token to the file"
             self.require(len(token) >= MIN_TOKEN_LENGTH, path, f"{problem}; {remedy}")
+
+
+def is_time_zone(name: str) -> bool:
+    """Return whether a time zone has this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _address_problem(address: str) -> str:

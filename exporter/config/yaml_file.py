@@ -112,7 +112,7 @@ def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS)
     try:
         return msgspec.convert(raw, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `")
+        reason, _, place = _with_keys(str(error), raw, kind).partition(" - at `")
         odd_key = place.startswith("key` in ")
         path = place.removeprefix("key` in `").strip("`").removeprefix("$").removeprefix(".")
         if odd_key:
@@ -129,6 +129,32 @@ def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS)
     except Exception:  # a text with an unpaired surrogate, or a list that contains itself
         problem = "has a value that cannot be read, expected texts, numbers, lists and mappings"
         raise ConfigError(source, "", problem) from None
+
+
+def _with_keys(problem: str, raw: object, kind: type[msgspec.Struct]) -> str:
+    """Return msgspec's text with the key in place of each `[...]`, which stands for any key of a mapping.
+
+    Finds the key by converting the mapping with one key at a time.
+    """
+    if "[...]" not in problem:
+        return problem
+    path = problem.partition(" - at `")[2].partition("[...]")[0].removeprefix("$").strip(".")
+    mapping = _at(raw, path)
+    if isinstance(mapping, Mapping):
+        for key, value in mapping.items():
+            try:
+                msgspec.convert(_nested(path, {key: value}), kind, dec_hook=_decode)
+            except msgspec.ValidationError as error:
+                if "[...]" in str(error):
+                    return str(error).replace("[...]", f".{key}", 1)
+    return problem
+
+
+def _nested(path: str, value: object) -> object:
+    """Return mappings that hold a value at a path of keys."""
+    for step in reversed(path.split(".")):
+        value = {step: value}
+    return value
 
 
 _TYPES = {
@@ -157,18 +183,25 @@ def _holds_secret(path: str, secrets: frozenset[str]) -> bool:
 
 
 def _at(raw: object, path: str) -> object:
-    for step in re.findall(r"[^.\[\]]+", path):
-        if isinstance(raw, Mapping):
-            raw = raw.get(step)
-        elif isinstance(raw, list) and step.isdigit():
-            raw = raw[int(step)]
-    return raw
+    """Return the value at a path such as `teams[0].name`, or None. Keys may contain dots."""
+    if not path:
+        return raw
+    if isinstance(raw, Mapping):
+        for key, value in raw.items():
+            rest = path.removeprefix(str(key))
+            if rest != path and (not rest or rest[0] in ".["):
+                return _at(value, rest.removeprefix("."))
+    position = re.match(r"\[([0-9]+)\]\.?", path)
+    if isinstance(raw, list) and position:
+        return _at(raw[int(position[1])], path[position.end() :])
+    return None
 
 
 def _similar(kind: type[msgspec.Struct], key: str, section_path: str) -> str:
-    section = kind
-    for step in re.findall(r"[a-z_]+", section_path):
-        section = _section(section.__annotations__[step])
+    section: type[msgspec.Struct] = kind
+    for step in section_path.replace("[", ".").split("."):
+        if step in section.__annotations__:  # not the position in a list, nor the key of a mapping
+            section = _section(section.__annotations__[step])
     known = _field_names(section)
     close = difflib.get_close_matches(key, known, n=1)
     return f", did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
@@ -178,7 +211,7 @@ def _section(kind: Any) -> type[msgspec.Struct]:
     """Return the struct in an annotation such as `Struct | None` or `tuple[Struct, ...]`."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return kind
-    return next(_section(inner) for inner in get_args(kind) if inner not in (type(None), ...))
+    return next(_section(inner) for inner in get_args(kind)[::-1] if inner not in (type(None), ...))
 
 
 def _field_names(section: type[msgspec.Struct]) -> list[str]:

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Iterator
 
 from exporter.account.board import Board
-from exporter.config.settings import Settings
 from exporter.metrics.family import Family, Sample
 from exporter.polling.status import Status
 from exporter.version import VERSION
@@ -12,7 +11,13 @@ from exporter.version import VERSION
 ACTIVITY_PERIOD = Family(
     "aircall_activity_period_seconds",
     "gauge",
-    "Length of the activity period, which period gauges cover.",
+    'Length of the activity period, which families with period="recent" cover.',
+    group="settings",
+)
+TODAY_START = Family(
+    "aircall_today_start_timestamp_seconds",
+    "gauge",
+    'UNIX time at which the day began that families with period="today" cover.',
     group="settings",
 )
 SLA = Family(
@@ -148,7 +153,7 @@ LEFT_OUT = Family(
     group="exporter",
 )
 
-SETTINGS = (ACTIVITY_PERIOD, SLA, QUEUE_WAIT, THRESHOLD_SECONDS, THRESHOLD_RATIO)
+SETTINGS = (ACTIVITY_PERIOD, TODAY_START, SLA, QUEUE_WAIT, THRESHOLD_SECONDS, THRESHOLD_RATIO)
 HEALTH = (
     UP,
     BUILD,
@@ -169,16 +174,19 @@ HEALTH = (
 FAMILIES = (*SETTINGS, *HEALTH)
 
 
-def settings_samples(settings: Settings) -> Iterator[Sample]:
+def settings_samples(board: Board) -> Iterator[Sample]:
     """Yield the settings in force.
 
     aircall_activity_period_seconds 900
+    aircall_today_start_timestamp_seconds 1.6190424e+09
     aircall_sla_seconds 0
     aircall_queue_wait_threshold_seconds{level="critical"} 20
     aircall_threshold_seconds{kpi="average_call"} 300
     aircall_threshold_ratio{kpi="service_level"} 0.8
     """
+    settings = board.settings
     yield ACTIVITY_PERIOD, (), settings.activity_period
+    yield TODAY_START, (), board.today_start if "calls" in board.known else None
     yield SLA, (), settings.sla
     yield QUEUE_WAIT, ("warning",), settings.queue_wait.warning
     yield QUEUE_WAIT, ("critical",), settings.queue_wait.critical

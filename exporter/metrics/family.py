@@ -22,8 +22,5 @@ class Family:
     group: MetricGroup
 
 
-RECENT = "recent"
-"""The value of the label `period` for figures of the activity period."""
-
 Sample = tuple[Family, LabelValues, float | Histogram | Summary | None]
 """A family, label values and the value. A sample whose value is `None` is not exposed."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from exporter.account.board import Board, NumberRow
-from exporter.account.thresholds import group_checks
-from exporter.metrics.family import RECENT, Family, Sample
+from exporter.metrics.family import Family, Sample
+from exporter.metrics.group_figures import FigureFamilies
 
 _NUMBER = ("number_id", "number")
 
@@ -15,68 +15,16 @@ USERS = Family(
     (*_NUMBER, "state"),
     group="presence",
 )
-CALLS = Family(
-    "aircall_number_period_calls",
+FIGURES = FigureFamilies("number", "the number", "")
+QUEUE_WAIT = Family(
+    "aircall_number_queue_wait_threshold_seconds",
     "gauge",
-    "Finished calls on the number in the activity period.",
-    (*_NUMBER, "period", "direction", "outcome"),
-    group="period",
+    "Wait from which a caller on the number is shown in yellow (warning) or red (critical).",
+    (*_NUMBER, "level"),
+    group="settings",
 )
-MISSED_CALLS = Family(
-    "aircall_number_period_missed_calls",
-    "gauge",
-    "Calls missed on the number in the activity period, by Aircall's reason.",
-    (*_NUMBER, "period", "reason"),
-    group="period",
-)
-AVERAGE_ANSWER = Family(
-    "aircall_number_average_answer_seconds",
-    "gauge",
-    "Average time to answer of the number's inbound calls in the activity period. Absent if there are none.",
-    (*_NUMBER, "period"),
-    group="period",
-)
-AVERAGE_CALL = Family(
-    "aircall_number_average_call_duration_seconds",
-    "gauge",
-    "Average length, including ringing, of the number's calls in the activity period, without missed calls."
-    " Absent if there are none.",
-    (*_NUMBER, "period"),
-    group="period",
-)
-THRESHOLD_EXCEEDED = Family(
-    "aircall_number_threshold_exceeded",
-    "gauge",
-    "1 if the number exceeds a configured threshold (for service_level: does not reach it), else 0. Absent"
-    " for thresholds that are off. kpi is average_call, missed_rate or service_level.",
-    (*_NUMBER, "kpi"),
-    group="period",
-)
-SLA_BREACHED = Family(
-    "aircall_number_sla_breached",
-    "gauge",
-    "1 if the number's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
-    (*_NUMBER, "period"),
-    group="period",
-)
-SERVICE_LEVEL = Family(
-    "aircall_number_service_level_ratio",
-    "gauge",
-    "Share of the number's inbound calls in the activity period, including missed ones, that were answered"
-    " within queue_wait.critical. Absent if there are none.",
-    (*_NUMBER, "period"),
-    group="period",
-)
-FAMILIES = (
-    USERS,
-    CALLS,
-    MISSED_CALLS,
-    AVERAGE_ANSWER,
-    AVERAGE_CALL,
-    THRESHOLD_EXCEEDED,
-    SLA_BREACHED,
-    SERVICE_LEVEL,
-)
+
+FAMILIES = (USERS, *FIGURES.families, QUEUE_WAIT)
 
 
 def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
@@ -84,24 +32,15 @@ def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
     aircall_number_period_calls{…,period="recent",direction="inbound",outcome="missed"} 1
-    aircall_number_period_missed_calls{…,period="recent",reason="no_available_agent"} 1
-    aircall_number_average_answer_seconds{…,period="recent"} 9
-    aircall_number_average_call_duration_seconds{…,period="recent"} 184.2
-    aircall_number_threshold_exceeded{…,kpi="average_call"} 0
-    aircall_number_sla_breached{…,period="recent"} 0
-    aircall_number_service_level_ratio{…,period="recent"} 0.8
+    aircall_number_period_missed_calls{…,period="today",reason="no_available_agent"} 1
+    aircall_number_abandoned_ratio{…,period="today"} 0.05
+    aircall_number_queue_wait_threshold_seconds{number_id="1234",number="French Office",level="critical"} 20
     """
+    yield from FIGURES.rules(row.rules, row.number)
+    yield QUEUE_WAIT, (*row.number, "warning"), row.rules.warning
+    yield QUEUE_WAIT, (*row.number, "critical"), row.rules.critical
     if "availabilities" in board.known:
         for state, count in (row.users or {}).items():
             yield USERS, (*row.number, state), count
     if "calls" in board.known:
-        for kind, count in row.calls.items():
-            yield CALLS, (*row.number, RECENT, *kind), count
-        for reason, count in row.missed.items():
-            yield MISSED_CALLS, (*row.number, RECENT, reason), count
-        yield AVERAGE_ANSWER, (*row.number, RECENT), row.average_answer
-        yield AVERAGE_CALL, (*row.number, RECENT), row.average_call
-        for kpi, exceeded in group_checks(row, board.settings):
-            yield THRESHOLD_EXCEEDED, (*row.number, kpi), exceeded
-        yield SLA_BREACHED, (*row.number, RECENT), row.sla_breached
-        yield SERVICE_LEVEL, (*row.number, RECENT), row.service_level
+        yield from FIGURES.figures(row, row.number, board.settings.thresholds)

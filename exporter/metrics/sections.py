@@ -83,9 +83,7 @@ TIME_DEPENDENT = (
             archive.writer_samples(writer, now), archive.coverage_samples(snapshot.status)
         ),
     ),
-    TimeDependentSection(
-        exporter.SETTINGS, lambda snapshot, *_: exporter.settings_samples(snapshot.board.settings)
-    ),
+    TimeDependentSection(exporter.SETTINGS, lambda snapshot, *_: exporter.settings_samples(snapshot.board)),
     TimeDependentSection(
         exporter.HEALTH,
         lambda snapshot, _, now: chain(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from exporter.account.board import Board, UserRow
+from exporter.account.board import Board, UserFigures, UserRow
+from exporter.account.directory import NamedRef
+from exporter.account.period import PeriodName
 from exporter.account.presence import STATE_CODES, STATES
 from exporter.account.thresholds import user_checks
 from exporter.clock import Moment
-from exporter.metrics.family import RECENT, Family, LabelValues, Sample
+from exporter.metrics.family import Family, LabelValues, Sample
 
 _USER = ("user_id", "user", "team_id", "team")
 
@@ -51,7 +53,7 @@ SUBSTATUS = Family(
 CALLS = Family(
     "aircall_user_period_calls",
     "gauge",
-    "Finished calls of the user in the activity period. Inbound missed calls are inferred: each counts for"
+    "Finished calls of the user in the period. Inbound missed calls are inferred: each counts for"
     " every user assigned to the number. They are absent while assignments are unknown.",
     (*_USER, "period", "direction", "outcome"),
     group="period",
@@ -59,14 +61,14 @@ CALLS = Family(
 AVERAGE_ANSWER = Family(
     "aircall_user_average_answer_seconds",
     "gauge",
-    "Average time to answer of the user's inbound calls in the activity period. Absent if there are none.",
+    "Average time to answer of the user's inbound calls in the period. Absent if there are none.",
     (*_USER, "period"),
     group="period",
 )
 AVERAGE_CALL = Family(
     "aircall_user_average_call_duration_seconds",
     "gauge",
-    "Average length, including ringing, of the user's finished calls in the activity period. Absent if there"
+    "Average length, including ringing, of the user's finished calls in the period. Absent if there"
     " are none.",
     (*_USER, "period"),
     group="period",
@@ -74,7 +76,7 @@ AVERAGE_CALL = Family(
 SLA_BREACHED = Family(
     "aircall_user_sla_breached",
     "gauge",
-    "1 if the user's average time to answer exceeds the SLA, else 0. Absent if the SLA is off.",
+    "1 if the user's average time to answer exceeds the SLA of the team, else 0. Absent if that is off.",
     (*_USER, "period"),
     group="period",
 )
@@ -139,7 +141,9 @@ def user_samples(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
         if row.since is not None or "availabilities" in board.known:
             yield from _presence(user, row, now)
         if "calls" in board.known:
-            yield from _calls(user, row)
+            for period, figures in row.figures.items():
+                yield from _calls(row.user, team, period, figures)
+            yield WAITING_CALLS, user, row.waiting
             for kpi, exceeded in user_checks(row, board.settings.thresholds, now.steady):
                 yield THRESHOLD_EXCEEDED, (*user, kpi), exceeded
 
@@ -155,13 +159,13 @@ def _presence(user: LabelValues, row: UserRow, now: Moment) -> Iterator[Sample]:
         yield SUBSTATUS, (*user, row.substatus), 1
 
 
-def _calls(user: LabelValues, row: UserRow) -> Iterator[Sample]:
-    for kind, count in row.calls.items():
-        yield CALLS, (*user, RECENT, *kind), count
-    yield AVERAGE_ANSWER, (*user, RECENT), row.average_answer
-    yield AVERAGE_CALL, (*user, RECENT), row.average_call
-    yield SLA_BREACHED, (*user, RECENT), row.sla_breached
-    yield WAITING_CALLS, user, row.waiting
+def _calls(user: NamedRef, team: NamedRef, period: PeriodName, figures: UserFigures) -> Iterator[Sample]:
+    labels = (*user, *team, period)
+    for kind, count in figures.calls.items():
+        yield CALLS, (*labels, *kind), count
+    yield AVERAGE_ANSWER, labels, figures.average_answer
+    yield AVERAGE_CALL, labels, figures.average_call
+    yield SLA_BREACHED, labels, figures.sla_breached[team.id]
 
 
 def time_dependent_samples(board: Board, now: float) -> Iterator[Sample]:

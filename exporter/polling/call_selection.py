@@ -5,10 +5,14 @@ from functools import partial
 
 from exporter.account.account import Account
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S
+from exporter.account.day import day_start
 from exporter.account.records import TimeRange
 from exporter.aircall.models import Call
 from exporter.polling import ended_calls
 from exporter.polling.next_poll import CallsToFetch, next_poll
+
+DAY_S = 86_400
+"""Seconds of an ordinary day."""
 
 
 def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFetch:
@@ -28,7 +32,10 @@ def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFe
     backfill = account.settings.storage.backfill
     if account.required_backfill_s != backfill:
         account.required_backfill_s = backfill
-        account.coverage.require_since(int(server_now - max(backfill, INITIAL_LOOKBACK_S)))
+        begin = server_now - max(backfill, INITIAL_LOOKBACK_S)
+        if backfill >= DAY_S:  # a day on which clocks change has 25 hours
+            begin = min(begin, day_start(server_now, account.settings.today))
+        account.coverage.require_since(int(begin))
     account.coverage.start_rechecks(int(server_now))
     for span in account.aside.forget_ranges(account.retained_since):
         account.coverage.mark_fetched(*span)

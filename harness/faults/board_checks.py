@@ -83,7 +83,7 @@ def _true(world: Polled, before: Scrape, during: Scrape, seconds: float) -> None
         for call in perhaps
         if call.started_at >= account.now - PERIOD and (call.ended_at or math.inf) <= account.now - SEEN_LATE
     ]
-    assert 3 < len(surely) <= during.sum("aircall_number_period_calls") <= len(perhaps)
+    assert 3 < len(surely) <= during.sum("aircall_number_period_calls", period="recent") <= len(perhaps)
     unknown = {
         found for found, value in during.all("aircall_user_availability", state="unknown").items() if value
     }

@@ -213,7 +213,7 @@ def test_histograms_queue_thresholds_change_at_a_start_never_fall(
     counts: dict[tuple, int] = {}
     before: dict[str, float] = {}
     for critical, waits in starts:
-        bounds, totals = answer_time_buckets(critical / 2, critical), Totals(counts.items())
+        bounds, totals = answer_time_buckets((critical / 2, critical)), Totals(counts.items())
         for waited in waits:
             call = Call(1, "inbound", "done", START, START + waited, START + waited, number=Ref(3))
             for key, more in increments(call, bounds):

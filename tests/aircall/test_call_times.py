@@ -120,5 +120,6 @@ def assert_bounded(account: Counting) -> None:
     board = current_board(account, 0.0)
     rows: list[UserRow | NumberRow | TeamRow] = [*board.users, *board.numbers, *board.teams]
     for row in rows:
-        for average in (row.average_answer, row.average_call):
-            assert average is None or 0 <= average <= MAX_DURATION_S
+        for figures in row.figures.values():
+            for average in (figures.average_answer, figures.average_call):
+                assert average is None or 0 <= average <= MAX_DURATION_S

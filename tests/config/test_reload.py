@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from exporter.config.reload import RESTART, ConfigFile, in_force
-from exporter.config.settings import SIMULATED_CREDENTIAL, Aircall, Group, Settings
+from exporter.config.settings import SIMULATED_CREDENTIAL, Aircall, Group, Override, Settings
 from exporter.config.yaml_file import ConfigError
 from exporter.durations import Duration
 from exporter.simulator.server import SimulatedAircall
@@ -27,7 +27,14 @@ CHANGED: dict[type, Any] = {
     str: lambda value: f"{value}x",
     tuple: lambda value: (*value, Group("g") if value and isinstance(value[0], Group) else "x"),
 }
-OTHER = {"caller": "hidden", "aircall.requests_per_minute": 30.0, "groups": (Group("g"),)}
+OTHER = {
+    "caller": "hidden",
+    "aircall.requests_per_minute": 30.0,
+    "groups": (Group("g"),),
+    "service_level.within": Duration(5),
+    "overrides.numbers": {"Support": Override(sla=Duration(5))},
+    "overrides.teams": {"Support": Override(sla=Duration(5))},
+}
 
 
 WEBHOOK_FAMILIES = {"aircall_webhook_events_total", "aircall_user_ring_attempts_total"}

@@ -27,7 +27,9 @@ FREE = {
     *(f"queue_wait.{name}" for name in Settings().queue_wait.__struct_fields__),
     *(f"refresh.{name}" for name in Settings().refresh.__struct_fields__),
     *(f"thresholds.{name}" for name in Settings().thresholds.__struct_fields__),
-    "service_level.target",
+    *(f"today.{name}" for name in Settings().today.__struct_fields__),
+    *(f"service_level.{name}" for name in Settings().service_level.__struct_fields__),
+    *(f"overrides.{name}" for name in Settings().overrides.__struct_fields__),
     "storage.backfill",  # reads less of the past, but deletes nothing
     "webhook.refresh",
     "grafana_live.stream",
@@ -40,6 +42,7 @@ OTHER: dict[str, Any] = {
     "aircall.requests_per_minute": 30,
     "aircall.budget_share": 0.25,
     "teams": ["Sales", "Support"],
+    "exclude_users": ["Test account"],
     "storage.retention": "52w1d",
     "webhook.token": "token-of-the-webhook",
     "user_limit": 100,
@@ -116,7 +119,16 @@ def test_reload_without_a_guarded_key_is_rejected_and_says_what_to_write(key: st
 
 @pytest.mark.parametrize("key", sorted(FREE))
 def test_reload_without_a_free_key_returns_to_the_default(key: str, tmp_path: Path) -> None:
-    other: dict[str, Any] = {"groups": [{"name": "Desk", "users": [1]}], "map_users_to_numbers": False}
+    override = {"Support": {"sla": "15s"}}
+    other: dict[str, Any] = {
+        "groups": [{"name": "Desk", "users": [1]}],
+        "map_users_to_numbers": False,
+        "today.starts_at": "06:00",
+        "today.time_zone": "Europe/Paris",
+        "service_level.ignore_reasons": ["short_abandoned"],
+        "overrides.numbers": override,
+        "overrides.teams": override,
+    }
     shares = {"thresholds.missed_rate": 0.5, "service_level.target": 0.5}
     path = tmp_path / "aircall.yml"
     path.write_text(yaml.safe_dump({"caller": "full", **nested(key, (other | shares).get(key, "15s"))}))

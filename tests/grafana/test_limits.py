@@ -26,7 +26,7 @@ def test_wallboard_tiles_equal_the_calls_of_the_period(past: Past, uid: str) -> 
             "Answered": recount.count(calls, "inbound", "answered"),
             "Missed": missed,
             "Answer, s": recount.average_answer(calls),
-            "Service": recount.service_level(calls, missed),
+            "Service": recount.service_level(calls, recount.missed(calls)),
         }
         tiles = past.view(past.busy, now - recount.PERIOD, now).tiles(panel(uid, "Inbound calls"))
         for title, value in expected.items():

@@ -112,7 +112,7 @@ def test_table_of_numbers_equals_the_calls_of_each_number(past: Past, calls: str
         assert row["Missed"] == missed
         answer = recount.average_answer(own)
         assert row["Time to answer"] == (None if answer is None else approx(answer, rel=1e-3))
-        assert row["Service level"] == recount.service_level(own, missed)
+        assert row["Service level"] == recount.service_level(own, recount.missed(own))
 
 
 def test_service_level_panel_covers_the_activity_period_before_each_point(past: Past) -> None:
@@ -121,7 +121,7 @@ def test_service_level_panel_covers_the_activity_period_before_each_point(past: 
     for number in past.busy.account.numbers.values():
         for now in moments:
             calls = [call for call in recount.in_period(past.busy.account, now) if call.number is number]
-            expected = recount.service_level(calls, recount.count(calls, "inbound", "missed"))
+            expected = recount.service_level(calls, recount.missed(calls))
             assert lines.get(number.name, {}).get(now) == expected, (number.name, now)
 
 

@@ -73,7 +73,7 @@ def answer(calls: list[SimulatedCall], members: set[int], _: Company) -> float |
 
 def service_level(calls: list[SimulatedCall], members: set[int], company: Company) -> float | None:
     own = of(calls, members, company)
-    return recount.service_level(own, recount.count(own, "inbound", "missed"))
+    return recount.service_level(own, recount.missed(own))
 
 
 def within_sla(calls: list[SimulatedCall], members: set[int], _: Company) -> float | None:

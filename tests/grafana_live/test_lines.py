@@ -29,7 +29,7 @@ def pushed(world: Polled, *queue: WaitingCall, at: float = NOW, wall_ahead: floa
 
 
 def waiting(caller: str, seconds: int, number: str = "French Office") -> WaitingCall:
-    return WaitingCall("1", NamedRef("7", number), caller, int(NOW) - seconds)
+    return WaitingCall("1", NamedRef("7", number), caller, int(NOW) - seconds, 10, 20)
 
 
 def test_queue_lines_of_an_empty_queue_have_all_slots_without_values(world: Polled) -> None:

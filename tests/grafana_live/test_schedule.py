@@ -12,7 +12,7 @@ from harness.simulated_time import Polled
 
 
 def board(world: Polled, *calls: str, ahead: float = 0.0) -> Board:
-    queue = tuple(WaitingCall(each, NamedRef("", ""), "", 0) for each in calls)
+    queue = tuple(WaitingCall(each, NamedRef("", ""), "", 0, 10, 20) for each in calls)
     return replace(world.poller.snapshot().board, queue=queue, server_ahead=ahead)
 
 

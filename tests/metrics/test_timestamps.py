@@ -25,8 +25,11 @@ TOLERANCE_S = 120.0
 """Seconds that a busy machine may spend between two readings of a clock."""
 CHANGED = "aircall_user_availability_changed_timestamp_seconds"
 LAST_EVENT = "aircall_webhook_last_event_timestamp_seconds"
-OF_AIRCALL = {"aircall_archive_complete_from_timestamp_seconds"}
-"""The start of a call, by Aircall's clock."""
+OF_AIRCALL = {
+    "aircall_archive_complete_from_timestamp_seconds",
+    "aircall_today_start_timestamp_seconds",
+}
+"""The start of a call and of a day, by Aircall's clock."""
 
 
 @pytest.fixture

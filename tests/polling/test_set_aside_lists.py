@@ -44,7 +44,7 @@ def test_assignments_one_object_fails_are_known_from_the_others(error: str, by_u
         kind = "user" if by_user else "number"
         assert scrape.value("aircall_exporter_objects_set_aside", kind=kind) == 1
         others = {str(user) for user in account.numbers[numbers[1]].user_ids - {users[0]}}
-        missed = scrape.all("aircall_user_period_calls", outcome="missed")
+        missed = scrape.all("aircall_user_period_calls", period="recent", outcome="missed")
         assert {dict(labels)["user_id"] for labels, count in missed.items() if count} >= others
         assert scrape.sum("aircall_team_calls_total", outcome="missed") > 0
         assert scrape.number("aircall_polls_total", dataset="assignments", result="success") >= 1

@@ -68,7 +68,7 @@ def test_values_in_prometheus_equal_the_account(busy: Stack) -> None:
         users = sum(account.availability(user) == state for user in account.users)
         expression = f'count(max by (user_id) (aircall_user_availability{{state="{state}"}}) == 1)'
         eventually(partial(has_value, busy, expression, users))
-    assert busy.value('sum(aircall_number_period_calls{outcome="missed"})') == 1
+    assert busy.value('sum(aircall_number_period_calls{period="recent", outcome="missed"})') == 1
     assert busy.value('sum(aircall_calls_total{direction="outbound",outcome="unanswered"})') == 1
     assert busy.value("max(aircall_number_average_answer_seconds)") == 10
     assert busy.value("max(aircall_user_sla_breached)") == 1

@@ -53,12 +53,13 @@ def keys(section: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str,
         if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
             yield from keys(field.type, f"{prefix}{field.name}.")
         else:
-            yield f"{prefix}{field.name}", field.default
+            default = {} if field.default is msgspec.NODEFAULT else field.default
+            yield f"{prefix}{field.name}", default
 
 
 def documented(value: object) -> str:
     """Return a default value as the table of keys shows it."""
-    if value == "":
+    if value in ("", None):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.config.settings import Group, ServiceLevel, Thresholds
+from exporter.config.settings import Group, Override, Overrides, ServiceLevel, Thresholds
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
@@ -35,17 +35,27 @@ def test_group_of_users_teams_or_numbers_is_exposed_like_a_team(account: Simulat
     assert members["By team"] == {str(user) for user in team.user_ids}
     assert members["By number"] == {str(user) for user in number.user_ids}
     labels = {"team_id": "group:By number", "team": "By number", "direction": "inbound", "outcome": "missed"}
-    assert scrape.value("aircall_team_period_calls", **labels) == 1
+    assert scrape.value("aircall_team_period_calls", period="recent", **labels) == 1
     assert scrape.value("aircall_team_calls_total", **labels) == 1
     assert scrape.sum("aircall_team_users", team_id="group:By team") == len(team.user_ids)
 
 
 def test_unknown_names_in_the_configuration_are_reported(account: SimulatedAccount) -> None:
     groups = (Group("Desk", users=("Nobody", next(iter(account.users))), teams=(1,)),)
-    with polled(account, groups=groups, teams=("Suport", "Single Users")) as world:
+    number, team = next(iter(account.numbers.values())), next(iter(account.teams.values()))
+    overrides = Overrides(
+        {number.id: Override(), number.name: Override(), f"{number.name}s": Override()},
+        {"Desk": Override(), "Single Users": Override(), team.name.lower(): Override()},
+    )
+    excluded = ("nobody@example.com", next(iter(account.users.values())).email.upper())
+    shown = ("Single User", "Single Users")
+    with polled(account, groups=groups, teams=shown, overrides=overrides, exclude_users=excluded) as world:
         world.live_until_complete()
         assert world.poller.account.unknown_names == (
-            "teams: Suport",
+            "teams: Single User, did you mean Single Users?",
+            "exclude_users: nobody@example.com",
+            f"overrides.numbers: {number.name}s, did you mean {number.name}?",
+            f"overrides.teams: {team.name.lower()}, did you mean {team.name}?",
             "groups, Desk: users: Nobody",
             "groups, Desk: teams: 1",
         )

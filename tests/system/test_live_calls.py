@@ -95,7 +95,13 @@ def test_current_call_longer_than_the_period_stays_until_its_end(
         == 1
     )
     assert (
-        scrape.value("aircall_user_period_calls", user_id=users[0], direction="inbound", outcome="answered")
+        scrape.value(
+            "aircall_user_period_calls",
+            period="recent",
+            user_id=users[0],
+            direction="inbound",
+            outcome="answered",
+        )
         == 0
     )
 
@@ -147,7 +153,12 @@ def test_missed_call_counts_for_every_user_of_the_number(world: Polled, account:
     for user in account.users:
         expected = {1.0} if user in users else {0.0}
         assert (
-            set(scrape.all("aircall_user_period_calls", user_id=user, outcome="missed").values()) == expected
+            set(
+                scrape.all(
+                    "aircall_user_period_calls", period="recent", user_id=user, outcome="missed"
+                ).values()
+            )
+            == expected
         )
     assert scrape.value("aircall_missed_calls_total", number_id=number, reason="a_reason_added_later") == 1
     assert scrape.value("aircall_calls_total", number_id=number, outcome="missed", user_id="") == 1
@@ -167,10 +178,17 @@ def test_missed_call_without_assignments_counts_for_no_user(account: SimulatedAc
             assert not scrape.all(name, outcome="missed")
             assert scrape.all(name, outcome="answered")
         assert not scrape.all("aircall_user_waiting_calls")
-        assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") == 1
+        assert (
+            scrape.value("aircall_number_period_calls", period="recent", number_id=number, outcome="missed")
+            == 1
+        )
         world.live(60)
         known = mapped and "assignments" in world.poller.account.known
-        assert bool(world.scrape().all("aircall_user_period_calls", outcome="missed")) == known == mapped
+        assert (
+            bool(world.scrape().all("aircall_user_period_calls", period="recent", outcome="missed"))
+            == known
+            == mapped
+        )
 
 
 def test_calls_total_call_without_number_and_user_has_empty_labels(
@@ -184,7 +202,7 @@ def test_calls_total_call_without_number_and_user_has_empty_labels(
     labels = {"user_id": "", "user": "", "number_id": "", "number": ""}
     scrape = world.scrape()
     assert scrape.value("aircall_calls_total", outcome="answered", direction="inbound", **labels) == 1
-    assert scrape.sum("aircall_number_period_calls") == 0
+    assert scrape.sum("aircall_number_period_calls", period="recent") == 0
 
 
 def test_activity_period_call_older_than_the_period_leaves_it(
@@ -197,17 +215,27 @@ def test_activity_period_call_older_than_the_period_leaves_it(
     world.live(880)
     assert (
         world.scrape().value(
-            "aircall_number_period_calls", number_id=number, outcome="answered", direction="inbound"
+            "aircall_number_period_calls",
+            period="recent",
+            number_id=number,
+            outcome="answered",
+            direction="inbound",
         )
         == 1
     )
     world.live(40)
     scrape = world.scrape()
     assert (
-        scrape.value("aircall_number_period_calls", number_id=number, outcome="answered", direction="inbound")
+        scrape.value(
+            "aircall_number_period_calls",
+            period="recent",
+            number_id=number,
+            outcome="answered",
+            direction="inbound",
+        )
         == 0
     )
-    assert scrape.value("aircall_number_average_answer_seconds", number_id=number) is None
+    assert scrape.value("aircall_number_average_answer_seconds", period="recent", number_id=number) is None
     assert scrape.sum("aircall_calls_total", outcome="answered", direction="inbound") == 1
 
 
@@ -240,7 +268,10 @@ def test_activity_period_more_calls_than_a_query_returns_has_all(account: Simula
     with polled(account, served={"rate_limit": 6000}) as world:
         world.live_until_complete()
         assert (
-            world.scrape().value("aircall_number_period_calls", number_id=number, outcome="missed") == 10_300
+            world.scrape().value(
+                "aircall_number_period_calls", period="recent", number_id=number, outcome="missed"
+            )
+            == 10_300
         )
         assert world.scrape().sum("aircall_calls_total") == 10_300
 
@@ -257,7 +288,9 @@ def test_calls_total_after_an_hour_without_polls_counts_every_call(
     world.live(60)
     scrape = world.scrape()
     assert scrape.sum("aircall_calls_total") == 60
-    assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
+    assert scrape.value(
+        "aircall_number_period_calls", period="recent", number_id=number, outcome="missed"
+    ) in (14, 15)
 
 
 def test_activity_period_raised_during_a_poll_is_fetched_whole() -> None:
@@ -295,5 +328,7 @@ def test_activity_period_raised_by_reload_fetches_the_earlier_calls(account: Sim
         world.poller.configure(longer, world.client)
         world.live(60)
         scrape = world.scrape()
-        assert scrape.value("aircall_number_period_calls", number_id=number, outcome="missed") in (14, 15)
+        assert scrape.value(
+            "aircall_number_period_calls", period="recent", number_id=number, outcome="missed"
+        ) in (14, 15)
         assert scrape.sum("aircall_calls_total") == before

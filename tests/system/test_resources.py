@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from structlog.testing import capture_logs
 
 from exporter.account.call_store import INITIAL_LOOKBACK_S
 from exporter.archive.store import Archive
-from exporter.config.settings import Refresh
+from exporter.config.settings import Refresh, Today
 from exporter.durations import Duration
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
@@ -152,17 +153,23 @@ def flood(world: Polled) -> None:
         world.account.miss(call.id, "short_abandoned")
     world.time.now = world.account.now
     world.live(120)
-    assert len(world.poller.account.period) == FLOOD
+    assert {len(period) for period in world.poller.account.periods.values()} == {FLOOD}
 
 
 def end_flood(world: Polled) -> None:
-    """Advance the time until the calls have left memory, and clear those of the simulated account."""
+    """Advance the time until the calls have left memory, and clear those of the simulated account.
+
+    The next day begins in an hour.
+    """
+    next_day = datetime.fromtimestamp(world.time.now + 3600, UTC)
+    settings = structs.replace(world.settings, today=Today(f"{next_day:%H:%M}", "UTC"))
+    world.poller.configure(settings, world.client)
     world.live(INITIAL_LOOKBACK_S + 1800)
     world.account.calls.clear()
     world.account.calls.chronological.clear()
     world.aircall.requests.clear()
     assert not world.poller.account.calls.calls
-    assert not world.poller.account.period
+    assert not any(world.poller.account.periods.values())
 
 
 def open_files() -> int:

@@ -42,7 +42,13 @@ def test_events_call_from_ringing_to_done_is_shown_in_each_phase(
     labels["user_id"] = users[1]
     assert scrape.value("aircall_calls_total", outcome="answered", **labels) == 1
     assert (
-        scrape.value("aircall_user_period_calls", outcome="answered", user_id=users[1], direction="inbound")
+        scrape.value(
+            "aircall_user_period_calls",
+            period="recent",
+            outcome="answered",
+            user_id=users[1],
+            direction="inbound",
+        )
         == 1
     )
 

@@ -1,0 +1,139 @@
+"""The figures of the day equal a plain recount, through restarts, an outage, midnight and clock changes."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec import structs
+
+from exporter.account.figures import call_counts
+from exporter.archive.store import Archive
+from exporter.config.settings import Refresh, Today
+from exporter.durations import Duration
+from exporter.simulator import faults
+from exporter.simulator.faults import Fault
+from exporter.simulator.simulation import SimulatedAccount
+from harness import recount
+from harness.simulated_time import Polled, polled
+from tests.support.recovery import fetch_all, until_no_range_is_missing
+
+PARIS = ZoneInfo("Europe/Paris")
+TODAY = Today("00:00", "Europe/Paris")
+RARELY = Refresh(calls=Duration(30), availabilities=Duration(60))
+HOUR = 3600
+
+
+def at(year: int, month: int, day: int, hour: int = 0) -> float:
+    """Return a local time in Paris as UNIX seconds."""
+    return datetime(year, month, day, hour, tzinfo=PARIS).timestamp()
+
+
+def busy(start: float, history: float = 0) -> SimulatedAccount:
+    return SimulatedAccount(users=12, calls_per_hour=120, seed=9, start=start, history=history)
+
+
+def assert_today_equals_recount(world: Polled, began: float) -> int:
+    """Stop the account's time, and compare the figures of the day. Returns the number of finished calls."""
+    fetch_all(world)
+    now, scrape = world.poller.account.as_of, world.scrape()
+    calls = recount.finished(world.account, now, now - began)
+    assert scrape.value("aircall_today_start_timestamp_seconds") == began
+    for number in world.account.numbers.values():
+        own = [call for call in calls if call.number_id == number.id]
+        for direction, outcome in (("inbound", "answered"), ("inbound", "missed"), ("outbound", "answered")):
+            labels = {"period": "today", "number_id": number.id, "direction": direction, "outcome": outcome}
+            assert scrape.value("aircall_number_period_calls", **labels) == recount.count(
+                own, direction, outcome
+            )
+    return len(calls)
+
+
+def test_today_after_a_restart_is_complete_before_any_call_is_fetched(database: str) -> None:
+    account = busy(at(2026, 5, 28, 9))
+    with polled(account, archive=Archive(database), today=TODAY, refresh=RARELY) as world:
+        world.live_until_complete()
+        world.live(HOUR)
+        before = world.scrape().all("aircall_number_period_calls", period="today")
+    assert sum(before.values()) > 80
+    with polled(account, archive=Archive(database), today=TODAY, refresh=RARELY) as world:
+        world.writer.step()
+        restored = {
+            (str(number), kind): count
+            for number, tally in world.poller.account.today.numbers.items()
+            for kind, count in call_counts(tally, tally.inbound_missed).items()
+        }
+        for found, value in before.items():
+            labels = dict(found)
+            kind = labels["direction"], labels["outcome"]
+            assert restored.get((labels["number_id"], kind), 0) == value
+        world.live_until_complete()
+        world.live(600)
+        assert assert_today_equals_recount(world, at(2026, 5, 28)) > sum(before.values())
+
+
+def test_today_after_an_outage_is_complete() -> None:
+    account = busy(at(2026, 5, 28, 9))
+    with polled(account, today=TODAY, refresh=RARELY) as world:
+        world.live_until_complete()
+        world.live(600)
+        world.aircall.faults.append(Fault(lambda _: True, faults.answer(500)))
+        world.live(HOUR)
+        world.aircall.faults.clear()
+        world.live(300)
+        until_no_range_is_missing(world)
+        assert assert_today_equals_recount(world, at(2026, 5, 28)) > 100
+
+
+def test_today_after_a_first_start_in_the_afternoon_includes_the_morning() -> None:
+    account = busy(at(2026, 5, 28, 14), history=6 * HOUR)
+    with polled(account, today=TODAY, refresh=RARELY) as world:
+        world.live_until_complete()
+        until_no_range_is_missing(world)
+        assert assert_today_equals_recount(world, at(2026, 5, 28)) > 250
+
+
+@pytest.mark.parametrize("hours", [-0.1, 0.5, 22.9, 23.5, 24.5, 25.5])
+@pytest.mark.parametrize(
+    "days",
+    [
+        [at(2026, 5, 28), at(2026, 5, 29), at(2026, 5, 30)],
+        [at(2026, 3, 28), at(2026, 3, 29), at(2026, 3, 30)],
+        [at(2026, 10, 24), at(2026, 10, 25), at(2026, 10, 26)],
+    ],
+    ids=["24 hours", "23 hours", "25 hours"],
+)
+def test_today_around_midnights_equals_the_calls_that_began_on_the_day(
+    days: list[float], hours: float
+) -> None:
+    end = days[1] + hours * HOUR
+    account = SimulatedAccount(users=12, calls_per_hour=20, seed=9, start=end - 600, history=26 * HOUR)
+    with polled(account, today=TODAY, refresh=RARELY) as world:
+        world.live_until_complete()
+        until_no_range_is_missing(world)
+        world.live(end - world.time.now)
+        assert_today_equals_recount(world, max(day for day in days if day <= end))
+
+
+def test_today_at_midnight_while_calls_are_active_keeps_them_out_of_the_new_day() -> None:
+    midnight = at(2026, 5, 29)
+    account = busy(midnight - HOUR, history=HOUR)
+    with polled(account, today=TODAY, refresh=RARELY) as world:
+        world.live_until_complete()
+        world.live(midnight - world.time.now)
+        active = {call.id for call in account.calls.values() if call.ended_at is None}
+        world.live(HOUR)
+        assert any(account.calls[call_id].ended_at for call_id in active)
+        assert assert_today_equals_recount(world, midnight) > 50
+
+
+def test_today_with_another_begin_after_a_reload_counts_from_there() -> None:
+    account = busy(at(2026, 5, 28, 9), history=2 * HOUR)
+    with polled(account, today=TODAY, refresh=RARELY) as world:
+        world.live_until_complete()
+        until_no_range_is_missing(world)
+        world.live(600)
+        later = structs.replace(world.settings, today=Today("08:00", "Europe/Paris"))
+        world.poller.configure(later, world.client)
+        world.live(60)
+        calls = assert_today_equals_recount(world, at(2026, 5, 28, 8))
+        assert 0 < calls < len(recount.finished(account, account.now, 24 * HOUR))
