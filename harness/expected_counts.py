@@ -33,6 +33,10 @@ FAMILIES = {
     "teams": ("aircall_team_calls_total", ("team_id", "direction", "outcome")),
     "answer": ("aircall_call_answer_seconds_sum", ("number_id",)),
     "answer buckets": ("aircall_call_answer_seconds_bucket", ("number_id", "le")),
+    "team answer": ("aircall_team_call_answer_seconds_sum", ("team_id",)),
+    "team answer buckets": ("aircall_team_call_answer_seconds_bucket", ("team_id", "le")),
+    "abandon": ("aircall_call_abandon_seconds_sum", ("number_id",)),
+    "abandon buckets": ("aircall_call_abandon_seconds_bucket", ("number_id", "le")),
     "talk": ("aircall_call_talk_seconds_sum", ("number_id", "direction")),
     "talk buckets": ("aircall_call_talk_seconds_bucket", ("number_id", "direction", "le")),
     "user answers": ("aircall_user_answer_seconds_count", ("user_id",)),
@@ -78,11 +82,18 @@ def adds(account: SimulatedAccount, call: SimulatedCall) -> Iterator[tuple[str, 
     yield "calls", (user, number, *kind), 1
     if call.missed_call_reason is not None:
         yield "missed", (number, call.missed_call_reason), 1
-    for team in _teams_of(account, call):
-        yield "teams", (team, *kind), 1
+    if call.missed_call_reason in ("short_abandoned", "abandoned_in_ivr", "abandoned_in_classic"):
+        lasted = call.ended_at - call.started_at
+        yield "abandon", (number,), lasted
+        yield from (("abandon buckets", (number, le), 1) for le in ANSWER_BOUNDS if lasted <= float(le))
+    teams = _teams_of(account, call)
+    yield from (("teams", (team, *kind), 1) for team in teams)
     if call.answered_at is None:
         return
     talked, waited = call.ended_at - call.answered_at, call.answered_at - call.started_at
+    for team in teams if way == "inbound" else ():
+        yield "team answer", (team,), waited
+        yield from (("team answer buckets", (team, le), 1) for le in ANSWER_BOUNDS if waited <= float(le))
     yield "talk", (number, way), talked
     yield from (("talk buckets", (number, way, le), 1) for le in TALK_BOUNDS if talked <= float(le))
     if user:
@@ -105,7 +116,7 @@ def counted(scrape: Scrape) -> Counts:
             {
                 tuple(found[label] for label in labels): value
                 for found, value in series
-                if family != "answer buckets" or found["le"] in ANSWER_BOUNDS
+                if family == "talk buckets" or found.get("le", "+Inf") in ANSWER_BOUNDS
             }
         )
     return counts

@@ -147,6 +147,7 @@ class NumberCounters:
     number: NamedRef
     missed: Mapping[str, int]
     answer: Histogram | None
+    abandon: Histogram | None
     talk: Mapping[str, Histogram]
     queue: Histogram | None
 
@@ -157,6 +158,7 @@ class TeamCounters:
 
     team: NamedRef
     calls: CallCounts
+    answer: Histogram | None
 
 
 @dataclass(frozen=True, slots=True)

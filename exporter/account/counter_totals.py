@@ -5,11 +5,12 @@ without user or number). Each total is a row in the archive.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 from exporter.account.buckets import TALK_TIME_BUCKETS, bucket_label
+from exporter.account.kpi_rules import is_abandoned
 from exporter.account.period import NO_REASON
 from exporter.aircall.models import Call
 
@@ -28,9 +29,13 @@ _SUBJECTS: dict[str, Kind] = {
     "missed_calls": "number",
     "answer_bucket": "number",
     "answer_sum": "number",
+    "abandon_bucket": "number",
+    "abandon_sum": "number",
     "talk_bucket": "number",
     "talk_sum": "number",
     "team_calls": "team",
+    "team_answer_bucket": "team",
+    "team_answer_sum": "team",
     "declined": "user",
     "hold_count": "user",
     "hold_sum": "user",
@@ -41,6 +46,14 @@ _SUBJECTS: dict[str, Kind] = {
 
 NOT_ARCHIVED = frozenset({"declined", "hold_count", "hold_sum", "queue_bucket", "queue_sum"})
 """Families that come from events and are not archived; they begin at 0 at each start."""
+
+_SECONDS: dict[str, Callable[[Call], int]] = {
+    "answer_bucket": lambda call: call.time_to_answer,
+    "team_answer_bucket": lambda call: call.time_to_answer,
+    "abandon_bucket": lambda call: call.duration,
+    "talk_bucket": lambda call: call.talk_time,
+}
+"""The seconds of a call that each histogram of archived totals counts."""
 
 OTHERS = "others"
 """Replaces the id of users, numbers and teams that have no series of their own."""
@@ -81,6 +94,9 @@ def increments(call: Call, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int
     yield ("calls", user, number, direction, outcome), 1
     if outcome == "missed":
         yield ("missed_calls", number, call.missed_call_reason or NO_REASON), 1
+        if is_abandoned(call.missed_call_reason):
+            yield ("abandon_bucket", number, bucket_label(call.duration, bounds)), 1
+            yield ("abandon_sum", number), call.duration
     if outcome == "answered":
         talked = call.talk_time
         yield ("talk_bucket", number, direction, bucket_label(talked, TALK_TIME_BUCKETS)), 1
@@ -97,10 +113,16 @@ def increments(call: Call, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int
             yield ("user_answer_sum", user), waited
 
 
-def team_increments(call: Call, team_ids: Iterable[str]) -> Iterator[tuple[Key, int]]:
+def team_increments(
+    call: Call, team_ids: Iterable[str], bounds: tuple[float, ...]
+) -> Iterator[tuple[Key, int]]:
     """Yield what a done call adds to the totals of the teams that it concerns."""
     for team_id in team_ids:
         yield ("team_calls", team_id, call.direction, call.outcome), 1
+        if call.outcome == "answered" and call.direction == "inbound":
+            waited = call.time_to_answer
+            yield ("team_answer_bucket", team_id, bucket_label(waited, bounds)), 1
+            yield ("team_answer_sum", team_id), waited
 
 
 def kind_of(key: Key) -> Kind | None:
@@ -133,9 +155,8 @@ class Totals:
     def record_exemplars(self, call: Call, added: Iterable[tuple[Key, int]]) -> None:
         """Make a call the exemplar of the buckets that it was added to."""
         for key, _ in added:
-            if key[0] in ("answer_bucket", "talk_bucket"):
-                seconds = call.time_to_answer if key[0] == "answer_bucket" else call.talk_time
-                self._exemplars[key] = Exemplar(str(call.id), seconds)
+            if key[0] in _SECONDS:
+                self._exemplars[key] = Exemplar(str(call.id), _SECONDS[key[0]](call))
 
     def subjects(self, kind: Kind) -> Iterator[str]:
         """Yield the ids of all users, numbers or teams with totals; empty for calls without one."""

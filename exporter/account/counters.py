@@ -101,15 +101,16 @@ class CounterRows:
         missed |= {reason: count for (reason,), count in self.totals.of(subject, "missed_calls")}
         empty = Histogram(dict.fromkeys(self._bounds, 0)) if countable else None
         answer = self.totals.histograms(subject, "answer", self._bounds).get((), empty)
+        abandon = self.totals.histograms(subject, "abandon", self._bounds).get((), empty)
         directions = _DIRECTIONS if countable else ()
         talk = {direction: Histogram(dict.fromkeys(TALK_TIME_BUCKETS, 0)) for direction in directions}
         talk_counted = self.totals.histograms(subject, "talk", TALK_TIME_BUCKETS)
         talk |= {direction: histogram for (direction,), histogram in talk_counted.items()}
         empty = Histogram(dict.fromkeys(self._bounds, 0)) if countable and self._has_webhook else None
         queue = self.totals.histograms(subject, "queue", self._bounds).get((), empty)
-        if not missed and answer is None and not talk and queue is None:
+        if not missed and answer is None and abandon is None and not talk and queue is None:
             return None
-        return NumberCounters(self._number_named(id_), missed, answer, talk, queue)
+        return NumberCounters(self._number_named(id_), missed, answer, abandon, talk, queue)
 
     def _team(self, id_: str) -> TeamCounters:
         mapped = self.roster.settings.map_users_to_numbers
@@ -117,7 +118,9 @@ class CounterRows:
         calls = dict(call_counts(Tally.empty(0), 0 if mapped else None)) if shown else {}
         counted = self.totals.of(("team", id_), "team_calls")
         calls |= {(direction, outcome): count for (direction, outcome), count in counted}
-        return TeamCounters(_team_label(id_, self._directory), calls)
+        empty = Histogram(dict.fromkeys(self._bounds, 0)) if shown else None
+        answer = self.totals.histograms(("team", id_), "team_answer", self._bounds).get((), empty)
+        return TeamCounters(_team_label(id_, self._directory), calls, answer)
 
     @property
     def _has_webhook(self) -> bool:

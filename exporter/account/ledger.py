@@ -165,7 +165,8 @@ class Ledger:
                 concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
             else:
                 concerned = [t for t in teams if call.user and call.user.id in t.members]
-            added = self._added(team_increments(call, (team.label.id for team in concerned)))
+            team_ids = (team.label.id for team in concerned)
+            added = self._added(team_increments(call, team_ids, self.bounds))
             self._batch.counted_calls.append(CountedCall(call, "counted_for_teams", added))
         self.pending_team_counts = waiting + ready[BATCH_SIZE:]
 

@@ -34,6 +34,20 @@ CALL_ANSWER = Family(
     ("number_id", "number"),
     group="counters",
 )
+TEAM_CALL_ANSWER = Family(
+    "aircall_team_call_answer_seconds",
+    "histogram",
+    "Time to answer of the inbound calls that members of the team answered.",
+    ("team_id", "team"),
+    group="counters",
+)
+CALL_ABANDON = Family(
+    "aircall_call_abandon_seconds",
+    "histogram",
+    "Wait of abandoned calls: inbound calls that the caller ended before an answer.",
+    ("number_id", "number"),
+    group="counters",
+)
 CALL_TALK = Family(
     "aircall_call_talk_seconds",
     "histogram",
@@ -80,9 +94,12 @@ CALL_QUEUE = Family(
 )
 
 OF_USER = (CALLS, USER_ANSWER, USER_TALK, USER_RING_ATTEMPTS, USER_HOLD)
-OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_TALK, CALL_QUEUE)
-OF_TEAM = (TEAM_CALLS,)
-FAMILIES = (CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, CALL_TALK, USER_ANSWER, USER_TALK)
+OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_ABANDON, CALL_TALK, CALL_QUEUE)
+OF_TEAM = (TEAM_CALLS, TEAM_CALL_ANSWER)
+FAMILIES = (
+    *(CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, TEAM_CALL_ANSWER),
+    *(CALL_ABANDON, CALL_TALK, USER_ANSWER, USER_TALK),
+)
 WEBHOOK_ONLY = (CALL_QUEUE, USER_RING_ATTEMPTS, USER_HOLD)
 """Families that need webhooks. They count a call one minute after its end, as its events may come late."""
 
@@ -110,12 +127,14 @@ def number_samples(row: NumberCounters) -> Iterator[Sample]:
 
     aircall_missed_calls_total{number_id="1234",number="French Office",reason="no_available_agent"} 3
     aircall_call_answer_seconds_bucket{number_id="1234",number="French Office",le="10.0"} 9
+    aircall_call_abandon_seconds_bucket{number_id="1234",number="French Office",le="30.0"} 2
     aircall_call_talk_seconds_bucket{number_id="1234",number="French Office",direction="inbound",le="60.0"} 4
     aircall_call_queue_wait_seconds_bucket{number_id="1234",number="French Office",le="5.0"} 6
     """
     for reason, count in row.missed.items():
         yield MISSED_CALLS, (*row.number, reason), count
     yield CALL_ANSWER, row.number, row.answer
+    yield CALL_ABANDON, row.number, row.abandon
     for direction, histogram in row.talk.items():
         yield CALL_TALK, (*row.number, direction), histogram
     yield CALL_QUEUE, row.number, row.queue
@@ -125,6 +144,8 @@ def team_samples(row: TeamCounters) -> Iterator[Sample]:
     """Yield the counters of a team.
 
     aircall_team_calls_total{team_id="678",team="Global Sales",direction="inbound",outcome="answered"} 12
+    aircall_team_call_answer_seconds_sum{team_id="678",team="Global Sales"} 99
     """
     for kind, count in row.calls.items():
         yield TEAM_CALLS, (*row.team, *kind), count
+    yield TEAM_CALL_ANSWER, row.team, row.answer

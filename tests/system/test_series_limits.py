@@ -273,7 +273,7 @@ def test_calls_of_teams_beyond_the_limit_are_counted_as_others(small: None) -> N
         lists.directory.add_team(team, None, ())
     archive.load()
     call = Call(1, "outbound", "done", int(NOON), ended_at=int(NOON) + 1)
-    teams = team_increments(call, map(str, range(IDENTITIES + 3)))
+    teams = team_increments(call, map(str, range(IDENTITIES + 3)), ())
     added = tuple((identities.key(key), count) for key, count in teams)
     counting = Counting(0.0)
     record = CallRecord(call, CallDetails(), "full")
