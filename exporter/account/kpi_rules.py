@@ -22,6 +22,10 @@ def is_abandoned(reason: str | None) -> bool:
     return reason is not None and reason.startswith(ABANDONED)
 
 
+MISSED_WARNING, MISSED_CRITICAL = 0.25, 0.5
+"""The shares of missed calls above which alerts fire if `missed_rate` does not say otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceRule:
     """Which inbound calls count for a service level, and which of them were answered in time."""
@@ -53,6 +57,16 @@ class KpiRules:
     service: ServiceRule
     target: float
     """The service level below which a number or team is marked; 0 if that is off."""
+    missed_rate: float
+    """The share of missed calls above which a number or team is marked; 0 if that is off."""
+    abandoned_rate: float
+    """The share of abandoned calls above which a number or team is marked; 0 if that is off."""
+
+    @property
+    def missed_alerts(self) -> tuple[float, float]:
+        """The shares of missed calls above which alerts fire: a warning, and a critical alert."""
+        warning = self.missed_rate or MISSED_WARNING
+        return warning, max(warning, MISSED_CRITICAL)
 
 
 def general_rules(settings: Settings) -> KpiRules:
@@ -77,6 +91,8 @@ def overridden(settings: Settings, override: Override) -> KpiRules:
             ignore_reasons=frozenset(_first(level.ignore_reasons, settings.service_level.ignore_reasons)),
         ),
         target=_first(level.target, settings.service_level.target),
+        missed_rate=_first(override.missed_rate, settings.thresholds.missed_rate),
+        abandoned_rate=_first(override.abandoned_rate, settings.thresholds.abandoned_rate),
     )
 
 

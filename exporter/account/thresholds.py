@@ -8,7 +8,7 @@ Without a value, it is not exceeded.
 import math
 from collections.abc import Iterator
 
-from exporter.account.board import CallCounts, NumberRow, TeamRow, UserRow
+from exporter.account.board import CallCounts, GroupFigures, NumberRow, TeamRow, UserFigures, UserRow
 from exporter.config.settings import Thresholds
 
 ThresholdCheck = tuple[str, bool]
@@ -21,7 +21,7 @@ _TIMED = ("in_call", "after_call_work", "do_not_disturb")
 def user_checks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[ThresholdCheck]:
     """Yield the checks of a user at `now` (UNIX seconds, our clock) for the thresholds that are set."""
     figures = row.figures["recent"]
-    yield from _call_checks(figures.average_call, missed_rate(figures.calls), thresholds)
+    yield from _call_checks(figures, missed_share(figures.calls), thresholds, thresholds.missed_rate)
     in_state = now - row.since if row.since is not None else 0.0
     for state in _TIMED:
         limit = getattr(thresholds, state)
@@ -38,13 +38,13 @@ def next_change_at(row: UserRow, thresholds: Thresholds, now: float) -> float:
 
 
 def _call_checks(
-    average_call: float | None, missed: float | None, thresholds: Thresholds
+    figures: UserFigures | GroupFigures, missed: float | None, thresholds: Thresholds, missed_rate: float
 ) -> Iterator[ThresholdCheck]:
-    """Yield the checks of the calls of the activity period."""
+    """Yield the checks of the calls of the activity period, of which `missed` is the missed share."""
     if thresholds.average_call:
-        yield "average_call", (average_call or 0.0) > thresholds.average_call
-    if thresholds.missed_rate and missed is not None:
-        yield "missed_rate", missed > thresholds.missed_rate
+        yield "average_call", (figures.average_call or 0.0) > thresholds.average_call
+    if missed_rate and missed is not None:
+        yield "missed_rate", missed > missed_rate
 
 
 def group_checks(row: TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[ThresholdCheck]:
@@ -52,13 +52,15 @@ def group_checks(row: TeamRow | NumberRow, thresholds: Thresholds) -> Iterator[T
     figures, target = row.figures["recent"], row.rules.target
     inbound = figures.inbound
     missed = None if inbound is None else inbound.missed_ratio or 0.0
-    yield from _call_checks(figures.average_call, missed, thresholds)
+    yield from _call_checks(figures, missed, thresholds, row.rules.missed_rate)
+    if row.rules.abandoned_rate and inbound is not None:
+        yield "abandoned_rate", (inbound.abandoned_ratio or 0.0) > row.rules.abandoned_rate
     if target:
         level = inbound.service_level if inbound else None
         yield "service_level", level is not None and level < target
 
 
-def missed_rate(calls: CallCounts) -> float | None:
+def missed_share(calls: CallCounts) -> float | None:
     """Return the share of inbound calls that were missed: 0 without calls, None if that is unknown."""
     missed = calls.get(("inbound", "missed"))
     if missed is None:

@@ -90,6 +90,7 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after_call_work: Duration = Duration(0)
     do_not_disturb: Duration = Duration(0)
     missed_rate: float = 0.0
+    abandoned_rate: float = 0.0
 
 
 class Today(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,6 +137,10 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings that differ for a number or team."""
 
     sla: Duration | msgspec.UnsetType = msgspec.UNSET
+    missed_rate: float | msgspec.UnsetType = msgspec.UNSET
+    """In place of `thresholds.missed_rate`."""
+    abandoned_rate: float | msgspec.UnsetType = msgspec.UNSET
+    """In place of `thresholds.abandoned_rate`."""
     queue_wait: QueueWaitOverride = QueueWaitOverride()
     service_level: ServiceLevelOverride = ServiceLevelOverride()
 

@@ -15,7 +15,14 @@ from exporter.durations import Duration
 from exporter.text import truncate
 
 if TYPE_CHECKING:
-    from exporter.config.settings import GrafanaLive, ServiceLevel, ServiceLevelOverride, Settings
+    from exporter.config.settings import (
+        GrafanaLive,
+        Override,
+        ServiceLevel,
+        ServiceLevelOverride,
+        Settings,
+        Thresholds,
+    )
 
 AIRCALL, GRAFANA = "https://api.aircall.io", "https://grafana.example.com"
 """Valid addresses, for errors about others."""
@@ -118,8 +125,13 @@ class _Validator:
         settings = self._settings
         self.waits("", settings.queue_wait.warning, settings.queue_wait.critical)
         self.service_level("", settings.service_level)
-        missed = settings.thresholds.missed_rate
-        self.expect(0 <= missed < 1, "thresholds.missed_rate", missed, "a share from 0 (off) to below 1")
+        self.rates("thresholds.", settings.thresholds)
+
+    def rates(self, prefix: str, thresholds: "Thresholds | Override") -> None:
+        for key in ("missed_rate", "abandoned_rate"):
+            share = getattr(thresholds, key)
+            if isinstance(share, float):
+                self.expect(0 <= share < 1, f"{prefix}{key}", share, "a share from 0 (off) to below 1")
 
     def waits(self, prefix: str, warning: Duration, critical: Duration) -> None:
         at_most = f"at most queue_wait.critical ({critical})"
@@ -150,6 +162,7 @@ class _Validator:
                 critical = wait.critical if isinstance(wait.critical, Duration) else general.critical
                 self.waits(prefix, warning, critical)
                 self.service_level(prefix, override.service_level)
+                self.rates(prefix, override)
 
     def groups(self) -> None:
         names: set[str] = set()

@@ -44,7 +44,7 @@ THRESHOLD_SECONDS = Family(
 THRESHOLD_RATIO = Family(
     "aircall_threshold_ratio",
     "gauge",
-    "A configured threshold as a ratio; 0 if it is off. kpi is missed_rate or service_level.",
+    "A configured threshold as a ratio; 0 if it is off. kpi is missed_rate, abandoned_rate or service_level.",
     ("kpi",),
     group="settings",
 )
@@ -193,6 +193,7 @@ def settings_samples(board: Board) -> Iterator[Sample]:
     for kpi in ("average_call", "in_call", "after_call_work", "do_not_disturb"):
         yield THRESHOLD_SECONDS, (kpi,), getattr(settings.thresholds, kpi)
     yield THRESHOLD_RATIO, ("missed_rate",), settings.thresholds.missed_rate
+    yield THRESHOLD_RATIO, ("abandoned_rate",), settings.thresholds.abandoned_rate
     yield THRESHOLD_RATIO, ("service_level",), settings.service_level.target
 
 

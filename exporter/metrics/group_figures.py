@@ -76,8 +76,8 @@ class FigureFamilies:
         self.threshold_exceeded = gauge(
             "threshold_exceeded",
             f"1 if the {kind} exceeds a configured threshold in the activity period (for service_level: does"
-            " not reach it), else 0. Absent for thresholds that are off. kpi is average_call, missed_rate"
-            " or service_level.",
+            " not reach it), else 0. Absent for thresholds that are off. kpi is average_call, missed_rate,"
+            " abandoned_rate or service_level.",
             (*labels, "kpi"),
         )
         self.sla = Family(
@@ -91,6 +91,20 @@ class FigureFamilies:
             f"{name}_service_level_target_ratio",
             "gauge",
             f"Service level below which the {kind} is marked; 0 if that is off.",
+            labels,
+            group="settings",
+        )
+        self.missed_threshold = Family(
+            f"{name}_missed_threshold_ratio",
+            "gauge",
+            f"Share of missed calls of the {kind} above which an alert of this level fires.",
+            (*labels, "level"),
+            group="settings",
+        )
+        self.abandoned_threshold = Family(
+            f"{name}_abandoned_threshold_ratio",
+            "gauge",
+            f"Share of abandoned calls above which an alert for the {kind} fires; 0 if that is off.",
             labels,
             group="settings",
         )
@@ -121,3 +135,6 @@ class FigureFamilies:
         """Yield the rules in force for a team or number with these labels."""
         yield self.sla, labels, rules.sla
         yield self.target, labels, rules.target
+        yield self.abandoned_threshold, labels, rules.abandoned_rate
+        for level, share in zip(("warning", "critical"), rules.missed_alerts, strict=True):
+            yield self.missed_threshold, (*labels, level), share

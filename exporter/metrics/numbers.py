@@ -16,15 +16,7 @@ USERS = Family(
     group="presence",
 )
 FIGURES = FigureFamilies("number", "the number", "")
-QUEUE_WAIT = Family(
-    "aircall_number_queue_wait_threshold_seconds",
-    "gauge",
-    "Wait from which a caller on the number is shown in yellow (warning) or red (critical).",
-    (*_NUMBER, "level"),
-    group="settings",
-)
-
-FAMILIES = (USERS, *FIGURES.families, QUEUE_WAIT)
+FAMILIES = (USERS, *FIGURES.families)
 
 
 def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
@@ -34,11 +26,8 @@ def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
     aircall_number_period_calls{…,period="recent",direction="inbound",outcome="missed"} 1
     aircall_number_period_missed_calls{…,period="today",reason="no_available_agent"} 1
     aircall_number_abandoned_ratio{…,period="today"} 0.05
-    aircall_number_queue_wait_threshold_seconds{number_id="1234",number="French Office",level="critical"} 20
     """
     yield from FIGURES.rules(row.rules, row.number)
-    yield QUEUE_WAIT, (*row.number, "warning"), row.rules.warning
-    yield QUEUE_WAIT, (*row.number, "critical"), row.rules.critical
     if "availabilities" in board.known:
         for state, count in (row.users or {}).items():
             yield USERS, (*row.number, state), count

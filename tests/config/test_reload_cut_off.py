@@ -129,7 +129,7 @@ def test_reload_without_a_free_key_returns_to_the_default(key: str, tmp_path: Pa
         "overrides.numbers": override,
         "overrides.teams": override,
     }
-    shares = {"thresholds.missed_rate": 0.5, "service_level.target": 0.5}
+    shares = {"thresholds.missed_rate": 0.5, "thresholds.abandoned_rate": 0.5, "service_level.target": 0.5}
     path = tmp_path / "aircall.yml"
     path.write_text(yaml.safe_dump({"caller": "full", **nested(key, (other | shares).get(key, "15s"))}))
     file = ConfigFile(str(path), SIMULATED_CREDENTIAL)

@@ -2,7 +2,14 @@
 
 import pytest
 
-from exporter.config.settings import Override, Overrides, QueueWait, QueueWaitOverride, ServiceLevelOverride
+from exporter.config.settings import (
+    Override,
+    Overrides,
+    QueueWait,
+    QueueWaitOverride,
+    ServiceLevelOverride,
+    Thresholds,
+)
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
@@ -49,3 +56,31 @@ def test_buckets_of_the_time_to_answer_include_the_thresholds_of_overrides(accou
         for bound in ("5.0", "7.0", "12.0", "20.0")
     }
     assert buckets == {"5.0": 0, "7.0": 1, "12.0": 1, "20.0": 1}
+
+
+def test_thresholds_of_shares_are_exposed_and_checked_for_each_number(account: SimulatedAccount) -> None:
+    overridden, other = list(account.numbers)[:2]
+    for number in (overridden, other):
+        for position in range(4):
+            call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - 100 + position)
+            if position:
+                account.answer(call.id, min(account.numbers[number].user_ids), at=NOON - 90)
+                account.hang_up(call.id, at=NOON - 80)
+            else:
+                account.miss(call.id, "abandoned_in_classic", at=NOON - 80)
+    patient = Override(missed_rate=0.6, abandoned_rate=0.25)
+    general = Thresholds(missed_rate=0.2, abandoned_rate=0.2)
+    with polled(account, thresholds=general, overrides=Overrides({overridden: patient})) as world:
+        world.live_until_complete()
+        scrape = world.scrape()
+    for number, warning, critical, abandoned, exceeded in (
+        (overridden, 0.6, 0.6, 0.25, 0),
+        (other, 0.2, 0.5, 0.2, 1),
+    ):
+        for level, share in (("warning", warning), ("critical", critical)):
+            labels = {"number_id": number, "level": level}
+            assert scrape.value("aircall_number_missed_threshold_ratio", **labels) == share
+        assert scrape.value("aircall_number_abandoned_threshold_ratio", number_id=number) == abandoned
+        for kpi in ("missed_rate", "abandoned_rate"):
+            checked = scrape.value("aircall_number_threshold_exceeded", number_id=number, kpi=kpi)
+            assert checked == exceeded
