@@ -87,6 +87,13 @@ class FigureFamilies:
             labels,
             group="settings",
         )
+        self.within = Family(
+            f"{name}_service_level_within_seconds",
+            "gauge",
+            f"Longest time to answer of the {kind} that is in time for the service level.",
+            labels,
+            group="settings",
+        )
         self.target = Family(
             f"{name}_service_level_target_ratio",
             "gauge",
@@ -134,6 +141,7 @@ class FigureFamilies:
     def rules(self, rules: KpiRules, labels: LabelValues) -> Iterator[Sample]:
         """Yield the rules in force for a team or number with these labels."""
         yield self.sla, labels, rules.sla
+        yield self.within, labels, rules.service.within
         yield self.target, labels, rules.target
         yield self.abandoned_threshold, labels, rules.abandoned_rate
         for level, share in zip(("warning", "critical"), rules.missed_alerts, strict=True):

@@ -8,8 +8,9 @@ from grafana.boards.promql import EXPORTER, RECENT
 
 SLA = f"max(aircall_sla_seconds{{{EXPORTER}}} > 0)"
 SERVICE_LEVEL = f'max(aircall_threshold_ratio{{{EXPORTER}, kpi="service_level"}} > 0)'
-# As in the alerts, a quarter if the setting is off.
-MISSED_RATE = f'(max(aircall_threshold_ratio{{{EXPORTER}, kpi="missed_rate"}} > 0) or vector(0.25))'
+# The limit of most numbers. A number with an override of its own does not change it.
+MISSED_RATE = f'quantile(0.5, aircall_number_missed_threshold_ratio{{{EXPORTER}, level="warning"}})'
+WITHIN = f"quantile(0.5, aircall_number_service_level_within_seconds{{{EXPORTER}}})"
 
 
 def queue_wait(level: str) -> str:
@@ -22,8 +23,8 @@ def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
     return lines(
         Frame(
             title=f"Service level by {by}",
-            description="Share of the activity period's inbound calls that were answered within the second "
-            "threshold of `queue_wait`; missed calls count as not. Good: above the dashed threshold, "
+            description="Share of the activity period's inbound calls that were answered within "
+            "`service_level.within`; missed calls count as not. Good: above the dashed threshold, "
             "`service_level.target`.",
             unit="percentunit",
             empty="No calls in this time range",
@@ -32,4 +33,38 @@ def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
         ),
         over_time(f"max by ({by}) (aircall_{by}_service_level_ratio{{{chosen}, {RECENT}}})", f"{{{{{by}}}}}"),
         over_time(SERVICE_LEVEL, "service level threshold"),
+    )
+
+
+def abandonment(by: str, chosen: str, *, width: int, height: int) -> timeseries.Panel:
+    """Build a chart of the share of abandoned calls of each team or number."""
+    return lines(
+        Frame(
+            title=f"Abandoned calls by {by}",
+            description="Share of the activity period's inbound calls that the caller ended before an "
+            "answer. Calls that `service_level` ignores do not count. Good: low.",
+            unit="percentunit",
+            empty="No calls in this time range",
+            width=width,
+            height=height,
+        ),
+        over_time(f"max by ({by}) (aircall_{by}_abandoned_ratio{{{chosen}, {RECENT}}})", f"{{{{{by}}}}}"),
+    )
+
+
+def time_to_abandon(by: str, chosen: str, *, width: int, height: int) -> timeseries.Panel:
+    """Build a chart of the average wait of the abandoned calls of each team or number."""
+    return lines(
+        Frame(
+            title=f"Wait of abandoned calls by {by}",
+            description="Average wait of the activity period's inbound calls that the caller ended before an "
+            "answer. Compare it with the time to answer.",
+            unit="s",
+            empty="No caller gave up in this time range",
+            width=width,
+            height=height,
+        ),
+        over_time(
+            f"max by ({by}) (aircall_{by}_average_abandon_seconds{{{chosen}, {RECENT}}})", f"{{{{{by}}}}}"
+        ),
     )

@@ -7,10 +7,10 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableHi
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
-from grafana.boards.limits import queue_wait, service_level
+from grafana.boards.limits import WITHIN, abandonment, queue_wait, service_level, time_to_abandon
 from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
 from grafana.boards.panels import Frame, buckets, now, over_time
-from grafana.boards.promql import EXPORTER, NUMBER, named_queue
+from grafana.boards.promql import NUMBER, named_queue
 from grafana.boards.variables import SOURCE, recorded
 
 PAGE = Page(
@@ -42,8 +42,8 @@ def _of_the_hour(outcome: str) -> str:
 
 
 def _in_time() -> str:
-    """Return the answered calls of each number in the histogram bucket up to the critical threshold."""
-    bucket = f'aircall_call_answer_seconds_bucket{{{NUMBER}, le=~"$critical([.]0)?"}}'
+    """Return the answered calls of each number in the histogram bucket of answers in time."""
+    bucket = f'aircall_call_answer_seconds_bucket{{{NUMBER}, le=~"$within([.]0)?"}}'
     return f"sum by (number_id) ({in_range(bucket)})"
 
 
@@ -124,9 +124,10 @@ def _numbers() -> Builder[Panel]:
     numbers = columns(
         Frame(
             title="Numbers in this time range",
-            description="Offered: inbound calls. Missed: of them, nobody answered. Time to answer: average "
-            "of the answered. Service level: share of the offered that was answered within the "
-            "second threshold of `queue_wait` as it is now.",
+            description="Offered: inbound calls. Missed: of them, nobody answered. Abandoned: of these, the "
+            "caller ended the call. Averages: time to answer, and wait of the abandoned. Service level: "
+            "share of the offered that was answered within `service_level.within` as it is now, without "
+            "overrides.",
             unit="locale",
             empty=QUIET,
             width=24,
@@ -138,11 +139,13 @@ def _numbers() -> Builder[Panel]:
             "Offered": now(total),
             "Answered": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="answered"')),
             "Missed": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="missed"')),
+            "Abandoned": now(_total("aircall_call_abandon_seconds_count", f'{NUMBER}, number_id!=""')),
             "Time to answer": now(average("aircall_call_answer_seconds", NUMBER, "number_id")),
+            "Wait of abandoned": now(average("aircall_call_abandon_seconds", NUMBER, "number_id")),
             "Service level": now(f"{_in_time()} / ({total} > 0)"),
         },
     )
-    return units(numbers, Time_to_answer="s", Service_level="percentunit")
+    return units(numbers, Time_to_answer="s", Wait_of_abandoned="s", Service_level="percentunit")
 
 
 def _pattern(title: str, what: str, time_format: str) -> Builder[Panel]:
@@ -162,14 +165,13 @@ def _pattern(title: str, what: str, time_format: str) -> Builder[Panel]:
     )
 
 
-def _critical() -> QueryVariable:
-    """Build the hidden variable with the critical threshold, which is the limit of a histogram bucket."""
-    threshold = f'max(aircall_queue_wait_threshold_seconds{{{EXPORTER}, level="critical"}})'
+def _within() -> QueryVariable:
+    """Build the hidden variable with the time to answer in time, which is the limit of a histogram bucket."""
     return (
-        QueryVariable("critical")
-        .description("The critical threshold of `queue_wait`, in seconds.")
+        QueryVariable("within")
+        .description("`service_level.within`, in seconds.")
         .datasource(SOURCE)
-        .query({"query": f"query_result({threshold})", "refId": "critical"})
+        .query({"query": f"query_result({WITHIN})", "refId": "within"})
         .regex("/^{} ([0-9.]+) /")
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .hide(VariableHide.HIDE_VARIABLE)
@@ -181,7 +183,7 @@ def board() -> Dashboard:
     return (
         history(PAGE, "now-7d", "calls")
         .with_variable(recorded("calls", "number:aircall_calls_total:sum", "aircall_calls_total"))
-        .with_variable(_critical())
+        .with_variable(_within())
         .with_panel(_offered())
         .with_panel(_missed())
         .with_panel(_answer())
@@ -190,5 +192,7 @@ def board() -> Dashboard:
         .with_panel(service_level("number", NUMBER, height=9))
         .with_panel(_pattern("Calls by hour of day", "hour of day", "HH:00"))
         .with_panel(_pattern("Calls by day of week", "day of week", "E ddd"))
+        .with_panel(abandonment("number", NUMBER, width=12, height=9))
+        .with_panel(time_to_abandon("number", NUMBER, width=12, height=9))
         .build()
     )

@@ -79,10 +79,10 @@ def test_variable_calls_uses_recorded_series_if_they_cover_the_time_range(past: 
     assert (variable["hide"], variable.get("multi", False)) == (2, False)
 
 
-def test_variable_critical_is_the_limit_of_a_histogram_bucket(past: Past) -> None:
-    variable = next(variable for _, variable in VARIABLES if variable["name"] == "critical")
+def test_variable_within_is_the_limit_of_a_histogram_bucket(past: Past) -> None:
+    variable = next(variable for _, variable in VARIABLES if variable["name"] == "within")
     shown = view(past, past.busy)
-    assert [value for _, value in offered(shown, variable)] == [shown.chosen["critical"]]
+    assert [value for _, value in offered(shown, variable)] == [shown.chosen["within"]]
 
 
 def test_annotation_of_alerts_is_a_valid_query(past: Past) -> None:

@@ -110,9 +110,26 @@ def test_table_of_numbers_equals_the_calls_of_each_number(past: Past, calls: str
         assert row["Offered"] == len(own)
         assert row["Answered"] == recount.count(own, "inbound", "answered")
         assert row["Missed"] == missed
+        gave_up = [recount.length(call) for call in own if recount.abandoned(call)]
+        assert row["Abandoned"] == len(gave_up)
+        average = row["Wait of abandoned"]
+        assert average == (approx(sum(gave_up) / len(gave_up), rel=1e-3) if gave_up else None)
         answer = recount.average_answer(own)
         assert row["Time to answer"] == (None if answer is None else approx(answer, rel=1e-3))
         assert row["Service level"] == recount.service_level(own, recount.missed(own))
+
+
+def test_abandonment_panels_cover_the_activity_period_before_each_point(past: Past) -> None:
+    moments = settled(past.busy)
+    view = past.view(past.busy, moments[0], moments[-1])
+    ratios = view.lines(panel(UID, "Abandoned calls by number"), 20)
+    waits = view.lines(panel(UID, "Wait of abandoned calls by number"), 20)
+    for number in past.busy.account.numbers.values():
+        for now in moments:
+            calls = [call for call in recount.in_period(past.busy.account, now) if call.number is number]
+            _, ratio, wait = recount.shares(calls, recount.missed(calls), recount.DEFAULT)
+            assert ratios.get(number.name, {}).get(now) == ratio, (number.name, now)
+            assert waits.get(number.name, {}).get(now) == wait, (number.name, now)
 
 
 def test_service_level_panel_covers_the_activity_period_before_each_point(past: Past) -> None:

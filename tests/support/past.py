@@ -60,7 +60,7 @@ class Past:
         if chosen.get("calls", "").endswith(":sum"):
             prometheus = self.recorded
         queue_wait = company.settings.get("queue_wait", QueueWait())
-        hidden = {"critical": f"{queue_wait.critical:g}"}
+        hidden = {"within": f"{queue_wait.critical:g}"}
         return View(prometheus, begin, end, {"instance": company.name, **hidden, **chosen})
 
     def bars(self, company: Company, panel: Panel, **chosen: str) -> dict[str, Line]:
