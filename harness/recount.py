@@ -105,6 +105,25 @@ def service_level(
     return sum(wait <= by.within for wait in waits) / offered if offered else None
 
 
+def results(
+    answered: Iterable[SimulatedCall], missed: Iterable[SimulatedCall], by: Definition
+) -> dict[str, int]:
+    """Return how many calls that count were answered in time or late, abandoned, or missed otherwise."""
+    waits = [
+        call.answered_at - call.started_at
+        for call in answered
+        if call.direction == "inbound" and call.answered_at is not None
+    ]
+    gave_up = [abandoned(call) for call in missed if counts(call, by)]
+    in_time = sum(wait <= by.within for wait in waits)
+    return {
+        "in_time": in_time,
+        "late": len(waits) - in_time,
+        "abandoned": sum(gave_up),
+        "missed": len(gave_up) - sum(gave_up),
+    }
+
+
 def shares(
     answered: Iterable[SimulatedCall], missed: Iterable[SimulatedCall], by: Definition
 ) -> tuple[float | None, float | None, float | None]:

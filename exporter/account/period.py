@@ -123,6 +123,16 @@ class InboundTally:
     abandon_seconds: int
 
     @property
+    def by_result(self) -> Mapping[str, int]:
+        """The calls by result; each call has one."""
+        return {
+            "in_time": self.in_time,
+            "late": self.answered - self.in_time,
+            "abandoned": self.abandoned,
+            "missed": self.missed - self.abandoned,
+        }
+
+    @property
     def service_level(self) -> float | None:
         """The ratio of calls that were answered in time, or None without calls."""
         return _divided(self.in_time, self.answered + self.missed)

@@ -55,6 +55,13 @@ class FigureFamilies:
             "sla_breached",
             f"1 if the {kind}'s average time to answer exceeds its SLA, else 0. Absent if the SLA is off.",
         )
+        self.service_calls = gauge(
+            "service_calls",
+            f"Inbound calls of the {kind} in the period that count for the service level, by result: in_time"
+            " or late (answered), abandoned (the caller ended the call before an answer), or missed (for"
+            f" another reason).{absent}",
+            (*period, "result"),
+        )
         self.service_level = gauge(
             "service_level_ratio",
             f"Share of the {kind}'s inbound calls in the period, including missed ones, that were answered"
@@ -131,6 +138,8 @@ class FigureFamilies:
             yield self.average_call, of_period, figures.average_call
             yield self.sla_breached, of_period, figures.sla_breached
             if (inbound := figures.inbound) is not None:
+                for result, count in inbound.by_result.items():
+                    yield self.service_calls, (*of_period, result), count
                 yield self.service_level, of_period, inbound.service_level
                 yield self.missed_ratio, of_period, inbound.missed_ratio
                 yield self.abandoned_ratio, of_period, inbound.abandoned_ratio

@@ -48,8 +48,8 @@ from grafana.boards.queries import JsonQuery
 from grafana.boards.variables import SOURCE
 
 COLUMNS = 2
-HEIGHT = 18
-MAX_ROWS = 33
+HEIGHT = 15
+MAX_ROWS = 27
 """Maximum number of rows in a column. More would be too small to read."""
 TEXT_PX = 16
 SOURCE_PANEL = 100

@@ -1,4 +1,7 @@
-"""Build the first row of both wallboards: queue, users, calls of the period, whether the data is current."""
+"""Build the tiles above the rows of both wallboards.
+
+The first line has the queue, the users and whether the data is current, the second the calls of both periods.
+"""
 
 from grafana_foundation_sdk.builders.stat import Panel
 
@@ -23,13 +26,16 @@ MAX_CALLERS = 2
 
 
 def panels(users: str, rows: str) -> tuple[Panel, ...]:
-    """Build the row.
+    """Build both lines.
 
     Args:
         users: Selects the availability of the users that are counted.
         rows: The number of rows below, of which `MAX_ROWS` in each column are shown.
     """
-    return (_queue(), _callers(), live_queue.panel(4, HEIGHT), _users(users, rows), _calls(), _data())
+    return (
+        *(_queue(), _callers(), live_queue.panel(5, HEIGHT), _users(users, rows), _data()),
+        *(_last_minutes(), _today()),
+    )
 
 
 def _strip(  # noqa: PLR0913
@@ -56,7 +62,7 @@ def _strip(  # noqa: PLR0913
 def _queue() -> Panel:
     return _strip(
         "Queue",
-        3,
+        4,
         "Inbound calls that no user has answered yet, and how long the first of them has been waiting.",
         [
             Tile("Waiting", f"sum(aircall_queue_calls{{{NUMBER}}})", steps=((1, GREEN),)),
@@ -79,7 +85,7 @@ def _callers() -> Panel:
     )
     return _strip(
         "Callers waiting",
-        6,
+        8,
         "The callers who have been waiting longest, and the Aircall number that they called.",
         [
             *(
@@ -100,7 +106,7 @@ def _callers() -> Panel:
 def _users(users: str, rows: str) -> Panel:
     return _strip(
         "Users now",
-        5,
+        6,
         "How many users are in which state. Not shown: rows for which the screen has no space. Choose fewer "
         "teams or numbers, or use several screens.",
         [
@@ -117,23 +123,49 @@ def _users(users: str, rows: str) -> Panel:
     )
 
 
-def _calls() -> Panel:
-    inbound = f'{NUMBER}, {RECENT}, direction="inbound"'
-    answered = f'aircall_number_period_calls{{{inbound}, outcome="answered"}}'
-    answer = f"aircall_number_average_answer_seconds{{{EXPORTER}, {RECENT}}}"
-    level = f"aircall_number_service_level_ratio{{{EXPORTER}, {RECENT}}}"
-    offered = f"sum by (number_id) (aircall_number_period_calls{{{inbound}}})"
+def _last_minutes() -> Panel:
+    length = f"aircall_activity_period_seconds{{{EXPORTER}}} / 60"
     return _strip(
-        "Inbound calls",
-        5,
-        "Calls that ended and began within the last `activity_period`.",
-        [
-            Tile("Answered", f"sum({answered})"),
-            Tile("Missed", f'sum(aircall_number_period_calls{{{inbound}, outcome="missed"}})'),
-            Tile("Answer, s", f"sum({answer} * on(number_id) {answered}) / sum({answered})"),
-            Tile("Service", f"sum({level} * on (number_id) {offered}) / sum({offered})", unit="percentunit"),
-        ],
+        "Inbound calls of the last minutes",
+        12,
+        f"Calls that ended and began within the last `activity_period`. {_WORDS}",
+        [Tile("Minutes", f"max({length})"), *_calls(RECENT)],
     )
+
+
+def _today() -> Panel:
+    begin = f"aircall_today_start_timestamp_seconds{{{EXPORTER}}} * 1000"
+    return _strip(
+        "Inbound calls today",
+        12,
+        f"Calls that ended and began since `today.starts_at`; the first tile says when that was. {_WORDS}",
+        [Tile("Since", f"min({begin})", unit="time:HH:mm"), *_calls('period="today"')],
+    )
+
+
+_WORDS = (
+    "Gave up: share of callers who ended the call before an answer. Service: share that was answered within "
+    "`service_level.within`. Calls that `service_level` ignores do not count for these two."
+)
+
+
+def _calls(period: str) -> list[Tile]:
+    inbound = f'{NUMBER}, {period}, direction="inbound"'
+    answered = f'aircall_number_period_calls{{{inbound}, outcome="answered"}}'
+    answer = f"aircall_number_average_answer_seconds{{{EXPORTER}, {period}}}"
+    return [
+        Tile("Answered", f"sum({answered})"),
+        Tile("Missed", f'sum(aircall_number_period_calls{{{inbound}, outcome="missed"}})'),
+        Tile("Gave up", _share("abandoned", period), unit="percentunit"),
+        Tile("Answer, s", f"sum({answer} * on(number_id) {answered}) / sum({answered})"),
+        Tile("Service", _share("in_time", period), unit="percentunit"),
+    ]
+
+
+def _share(result: str, period: str) -> str:
+    """Return the share of the calls that count for the service level which have this result."""
+    counting = f"aircall_number_service_calls{{{NUMBER}, {period}"
+    return f'sum({counting}, result="{result}"}}) / (sum({counting}}}) > 0)'
 
 
 def _data() -> Panel:

@@ -22,13 +22,17 @@ def test_wallboard_tiles_equal_the_calls_of_the_period(past: Past, uid: str) -> 
             if call.direction == "inbound" and call.number is not None
         ]
         missed = recount.count(calls, "inbound", "missed")
+        gave_up = recount.shares(calls, recount.missed(calls), recount.DEFAULT)[1]
         expected = {
+            "Gave up": gave_up,
             "Answered": recount.count(calls, "inbound", "answered"),
             "Missed": missed,
             "Answer, s": recount.average_answer(calls),
             "Service": recount.service_level(calls, recount.missed(calls)),
         }
-        tiles = past.view(past.busy, now - recount.PERIOD, now).tiles(panel(uid, "Inbound calls"))
+        tiles = past.view(past.busy, now - recount.PERIOD, now).tiles(
+            panel(uid, "Inbound calls of the last minutes")
+        )
         for title, value in expected.items():
             found = tiles.get(title, ("NaN", None))[0]
             assert float(found) == approx(value if value is not None else nan, rel=1e-4, nan_ok=True), (

@@ -109,12 +109,19 @@ def test_wallboard_without_waiting_callers_shows_so_in_a_calm_colour(wall: Wall,
 
 @pytest.mark.parametrize("uid", WALLBOARDS)
 def test_wallboard_period_tiles_equal_the_calls_of_the_account(wall: Wall, uid: str) -> None:
-    assert wall.tiles(uid, "Inbound calls") == {
+    calls = {
         "Answered": ("1", palette.CALM),
         "Missed": ("1", palette.CALM),
+        "Gave up": ("0", palette.CALM),
         "Answer, s": ("12", palette.CALM),
         "Service": ("0.5", palette.CALM),
     }
+    recent = wall.tiles(uid, "Inbound calls of the last minutes")
+    assert recent == {"Minutes": ("15", palette.CALM)} | calls
+    today = wall.tiles(uid, "Inbound calls today")
+    began = float(today.pop("Since")[0]) / 1000
+    assert today == calls
+    assert time.time() - 25 * 3600 < began <= time.time()
 
 
 @pytest.mark.parametrize("uid", WALLBOARDS)

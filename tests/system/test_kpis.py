@@ -221,6 +221,11 @@ def assert_group(
     assert value("average_answer_seconds") == answer
     assert value("sla_breached") == (answer is not None and answer > sla)
     assert value("service_level_ratio") == recount.service_level(own, missed, by)
+    results = {
+        dict(each)["result"]: count
+        for each, count in scrape.all(f"aircall_{kind}_service_calls", **labels).items()
+    }
+    assert results == recount.results(own, missed, by)
     found = value("missed_ratio"), value("abandoned_ratio"), value("average_abandon_seconds")
     assert found == recount.shares(own, missed, by)
 
