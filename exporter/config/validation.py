@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exporter.addresses import is_host, is_loopback, web_address
 from exporter.aircall.call_times import API_HISTORY_S
-from exporter.config.yaml_file import Origin
+from exporter.config.yaml_file import ConfigError, Origin, raise_all
 from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration
 from exporter.text import truncate
@@ -29,7 +29,7 @@ AIRCALL, GRAFANA = "https://api.aircall.io", "https://grafana.example.com"
 
 
 def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
-    """Raise ConfigError for the first invalid value.
+    """Raise ConfigError for the first invalid value, with the errors of the others.
 
     Args:
         settings: The settings to check.
@@ -46,10 +46,14 @@ def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -
     check.overrides()
     check.groups()
     check.webhook()
-    validate_grafana_live(settings.grafana_live, source, origins)
+    try:
+        validate_grafana_live(settings.grafana_live, source, origins)
+    except ConfigError as error:
+        check.errors.append(error)
     for dataset in settings.refresh.__struct_fields__:
         interval = getattr(settings.refresh, dataset)
         check.expect(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")
+    raise_all(check.errors)
 
 
 def validate_grafana_live(live: "GrafanaLive", source: str, origins: Mapping[str, Origin]) -> None:
@@ -76,10 +80,11 @@ def validate_grafana_live(live: "GrafanaLive", source: str, origins: Mapping[str
 class _Validator:
     def __init__(self, settings: "Settings", source: str, origins: Mapping[str, Origin]) -> None:
         self._settings, self._source, self._origins = settings, source, origins
+        self.errors: list[ConfigError] = []
 
     def require(self, holds: bool, path: str, problem: str) -> None:
         if not holds:
-            raise self._origins.get(path, Origin(self._source, path)).error(problem)
+            self.errors.append(self._origins.get(path, Origin(self._source, path)).error(problem))
 
     def expect(self, holds: bool, path: str, found: object, expected: str) -> None:
         self.require(holds, path, f"found {truncate(found)}, expected {expected}")

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
@@ -28,10 +28,21 @@ NO_TEXTS = Messages({})
 
 
 class ConfigError(Exception):
-    """An error in a file, as one line: place, value found, value expected."""
+    """An error in a file, as one line: place, value found, value expected.
+
+    `others` are the further errors in the file.
+    """
 
     def __init__(self, source: str, path: str, problem: str) -> None:
         super().__init__(": ".join(part for part in (source, path, problem) if part))
+        self.others: tuple[ConfigError, ...] = ()
+
+
+def raise_all(errors: Sequence[ConfigError]) -> None:
+    """Raise the first of these errors, with the others. Does nothing without errors."""
+    if errors:
+        errors[0].others = tuple(errors[1:])
+        raise errors[0]
 
 
 def read(path: str) -> object:
@@ -131,6 +142,27 @@ def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS)
         raise ConfigError(source, "", problem) from None
 
 
+def errors_in(
+    raw: object, kind: type[msgspec.Struct], source: str, texts: Messages = NO_TEXTS
+) -> list[ConfigError]:
+    """Return the error of each key that cannot be converted to a type without required fields."""
+    try:
+        convert(raw, kind, source, texts)
+    except ConfigError as error:
+        parts = _parts(raw)
+        if len(parts) == 1:
+            return [error]
+        return [each for part in parts for each in errors_in(part, kind, source, texts)] or [error]
+    return []
+
+
+def _parts(raw: object) -> list[object]:
+    """Return mappings with one key each, nested or not, that are `raw` together."""
+    if not isinstance(raw, Mapping) or not raw:
+        return [raw]
+    return [{key: part} for key, value in raw.items() for part in _parts(value)]
+
+
 def _with_keys(problem: str, raw: object, kind: type[msgspec.Struct]) -> str:
     """Return msgspec's text with the key in place of each `[...]`, which stands for any key of a mapping.
 
@@ -177,7 +209,10 @@ def _mismatch(path: str, found: object, reason: str, texts: Messages) -> str:
 def _holds_secret(path: str, secrets: frozenset[str]) -> bool:
     """Return whether the value at `path` is a secret, is part of one, or contains one."""
     return any(
-        not path or secret == path or secret.startswith(f"{path}.") or path.startswith(f"{secret}[")
+        not path
+        or secret == path
+        or secret.startswith(f"{path}.")
+        or path.startswith((f"{secret}[", f"{secret}."))
         for secret in secrets
     )
 

@@ -60,7 +60,10 @@ POINTS = {
     "switch 1 --yes": ["exporter.aircall.client.Client.close"],
     "webhook list": ["exporter.aircall.client.Client.send"],
     "webhook create https://a.example/webhook": ["exporter.aircall.client.Client.send"],
-    "check-config aircall.yml": ["exporter.cli.check_config.load", "exporter.cli.streams.flush_output"],
+    "check-config --offline aircall.yml": [
+        "exporter.cli.check_config.load",
+        "exporter.cli.streams.flush_output",
+    ],
 }
 """For each command, functions that are replaced by one that sends the signal."""
 

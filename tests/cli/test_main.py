@@ -88,7 +88,7 @@ def test_main_with_an_invalid_argument_prints_one_line(arguments: list[str], cod
 def test_check_config_of_an_invalid_file_prints_the_error(tmp_path: Path) -> None:
     file = tmp_path / "aircall.yml"
     file.write_text("aircall: {api_id: a, api_token: b}\nsla: 10s\n")
-    valid = run("check-config", str(file))
+    valid = run("check-config", "--offline", str(file))
     assert (valid.returncode, valid.stderr) == (0, "")
     file.write_text("aircall: {api_id: a, api_token: b}\nsla: soon\n")
     result = run("check-config", str(file))

@@ -62,7 +62,7 @@ COMMANDS = {
     "users": "Zo? ?ngstr?m ?",
     "STORAGE calls --from=1h --format=json": r"Zo\u00eb \u00c5ngstr\u00f6m \ud83c\udfa7",
     "switch 1 unavailable --yes": "Zo? ?ngstr?m ?",
-    "check-config é.yml": "?.yml: fine",
+    "check-config --offline é.yml": "?.yml: fine",
 }
 
 

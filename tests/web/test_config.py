@@ -71,13 +71,16 @@ def test_load_web_config_with_an_error_raises_one_line(
 def test_check_config_with_a_web_configuration_checks_it(tmp_path: Path) -> None:
     settings, web = tmp_path / "aircall.yml", with_password(tmp_path)
     settings.write_text("sla: 8s\n")
-    web_only = ["check-config", f"--web.config.file={web}"]
+    web_only = ["check-config", "--offline", f"--web.config.file={web}"]
     both = [*web_only, str(settings)]
     valid = run(*web_only)
     assert (valid.returncode, valid.stdout) == (0, f"{web}: fine\n")
     assert run(*both, **CREDENTIAL).stdout == f"{settings}: fine\n{web}: fine\n"
     assert (
-        run(f"--web.config.file={web}", "check-config", str(settings), **CREDENTIAL).stdout.count("fine") == 2
+        run(
+            f"--web.config.file={web}", "check-config", "--offline", str(settings), **CREDENTIAL
+        ).stdout.count("fine")
+        == 2
     )
     written(tmp_path, {"basic_auth_users": {"me": "plain"}})
     assert run(*web_only).returncode == run(*both, **CREDENTIAL).returncode == 2
