@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres, postgres
@@ -19,6 +21,26 @@ from tests.support.stack import ROOT, Run, program
 # How long an example takes says how busy the machine is with other things.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+class FilesOrGroups(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Lets a process run a file of tests at a time, or all files that use `past`, which takes a minute."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        files = (ROOT / "tests/grafana").glob("test_*.py")
+        self._using_past = {
+            f"tests/grafana/{file.name}" for file in files if "past: Past" in file.read_text()
+        }
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "past" if file in self._using_past else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return FilesOrGroups(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)
