@@ -23,19 +23,21 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+SHARED = ("past: Past", "kept_archive: Kept")
+"""Fixtures of a session that take long to build, as tests name them."""
+
+
 class FilesOrGroups(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """Lets a process run a file of tests at a time, or all files that use `past`, which takes a minute."""
+    """Lets a process run a file of tests at a time, or all files that use the same of the SHARED fixtures."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)
-        files = (ROOT / "tests/grafana").glob("test_*.py")
-        self._using_past = {
-            f"tests/grafana/{file.name}" for file in files if "past: Past" in file.read_text()
-        }
+        texts = {str(file.relative_to(ROOT)): file.read_text() for file in ROOT.glob("tests/*/test_*.py")}
+        self._groups = {file: shared for file, text in texts.items() for shared in SHARED if shared in text}
 
     def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return "past" if file in self._using_past else file
+        file: str = super()._split_scope(nodeid)
+        return self._groups.get(file, file)
 
 
 @pytest.hookimpl(optionalhook=True)
