@@ -100,7 +100,8 @@ def test_has_running_exporter_with_a_wrong_clock_is_true(
     """The steady clock starts with the time of the wall clock, which may be wrong."""
     correct = steady_clock()
     monkeypatch.setattr(service, "steady_clock", lambda: lambda: correct() - 3600)
-    with running(account, archive=Archive(sqlite_url(str(tmp_path)))) as exporter:
+    archive = Archive(sqlite_url(str(tmp_path)))
+    with running(account, served={"rate_limit": 6000}, archive=archive) as exporter:
         exporter.until_ready()
         assert eventually(lambda: has_running_exporter(Archive(sqlite_url(str(tmp_path)))))
 
