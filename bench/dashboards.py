@@ -17,7 +17,7 @@ import requests
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.dashboards import filled_in, panels
-from harness.process import credential, process
+from harness.process import COMMAND, credential, process
 from harness.prometheus import prometheus
 from harness.scrape import Scrape, wait_for_assignments
 
@@ -58,7 +58,7 @@ def started(account: SimulatedAccount) -> Iterator[str]:
     with SimulatedAircall(account, rate_limit=600) as aircall, TemporaryDirectory() as directory:
         environ = credential(aircall)
         with (
-            process(f"--storage.path={directory}", **environ) as exporter,
+            process(f"--storage.path={directory}", command=COMMAND, **environ) as exporter,
             prometheus(exporter.url) as server,
         ):
             wait_for_assignments(exporter.url)

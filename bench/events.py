@@ -26,7 +26,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import DeliveryThread, NetworkConditions
 from exporter.simulator.webhooks import Post, SimulatedWebhook
 from exporter.webhooks.receiver import PATH
-from harness.process import Process, credential, process
+from harness.process import COMMAND, Process, credential, process
 from harness.scrape import Scrape
 
 TOKEN = "token-of-the-bench"  # noqa: S105
@@ -82,7 +82,7 @@ def exporter(aircall: SimulatedAircall) -> Iterator[Process]:
         config = Path(directory, "aircall.yml")
         config.write_text(f"webhook: {{token: {TOKEN}}}\nstorage: {{backfill: 0s}}\n")
         flags = (f"--config.file={config}", f"--storage.path={directory}", "--log.level=info")
-        with process(*flags, **credential(aircall)) as running:
+        with process(*flags, command=COMMAND, **credential(aircall)) as running:
             while not settled(Scrape.at(running.url)):
                 time.sleep(0.5)
             aircall.webhooks.add(SimulatedWebhook(running.url + PATH, token=TOKEN))

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import Process, credential, process
+from harness.process import COMMAND, Process, credential, process
 from harness.scrape import Scrape
 
 USERS, CALLS = 2_000, 50_000
@@ -43,7 +43,7 @@ def main() -> int:
         config = Path(directory) / "aircall.yml"
         config.write_text(f"activity_period: {period}s\n")
         flags = (f"--config.file={config}", f"--storage.path={directory}")
-        with process(*flags, **credential(aircall)) as exporter:
+        with process(*flags, command=COMMAND, **credential(aircall)) as exporter:
             begun = time.monotonic()
             shown = until_read(exporter, calls)
             read = resident(exporter)

@@ -25,7 +25,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import DeliveryThread, NetworkConditions
 from exporter.simulator.webhooks import SimulatedWebhook
 from exporter.webhooks.receiver import PATH
-from harness.process import credential, process
+from harness.process import COMMAND, credential, process
 from harness.prometheus import prometheus
 from harness.scrape import wait_for_assignments
 
@@ -85,7 +85,10 @@ def started(events: bool, configuration: str = "") -> Iterator[tuple[SimulatedAc
         webhook = f"webhook: {{token: {TOKEN}}}\n" if events else ""
         config.write_text("storage: {backfill: 0s}\n" + webhook + configuration)
         flags = (f"--config.file={config}", f"--storage.path={directory}")
-        with process(*flags, **credential(aircall)) as exporter, prometheus(exporter.url) as server:
+        with (
+            process(*flags, command=COMMAND, **credential(aircall)) as exporter,
+            prometheus(exporter.url) as server,
+        ):
             if events:
                 aircall.webhooks.add(SimulatedWebhook(exporter.url + PATH, token=TOKEN))
                 delivery = DeliveryThread(account, aircall.webhooks, NetworkConditions(), time.time)

@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres, postgres
@@ -19,6 +21,28 @@ from tests.support.stack import ROOT, Run, program
 # How long an example takes says how busy the machine is with other things.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+SHARED = ("past: Past", "kept_archive: Kept")
+"""Fixtures of a session that take long to build, as tests name them."""
+
+
+class FilesOrGroups(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Lets a process run a file of tests at a time, or all files that use the same of the SHARED fixtures."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        texts = {str(file.relative_to(ROOT)): file.read_text() for file in ROOT.glob("tests/*/test_*.py")}
+        self._groups = {file: shared for file, text in texts.items() for shared in SHARED if shared in text}
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return self._groups.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    return FilesOrGroups(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,8 @@ from exporter.simulator.simulation import SimulatedAccount
 from tests.support.running import Running, eventually, running
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+QUICK = {"rate_limit": 600}
+"""A limit with which the first requests are not spread over a quarter of a minute."""
 
 
 def current_account(**options: Any) -> SimulatedAccount:
@@ -28,7 +30,7 @@ def current_account(**options: Any) -> SimulatedAccount:
 
 @pytest.fixture(scope="module")
 def exporter():
-    with running(current_account(), sla=8) as exporter:
+    with running(current_account(), served=QUICK, sla=8) as exporter:
         exporter.until_ready()
         yield exporter
 
@@ -48,7 +50,7 @@ def series(families: Iterable[Metric]) -> dict[tuple[str, tuple[tuple[str, str],
 
 
 def test_metrics_in_both_formats_have_the_same_values() -> None:
-    with running(current_account(calls_per_hour=0)) as quiet:
+    with running(current_account(calls_per_hour=0), served=QUICK) as quiet:
         quiet.until_ready()
         eventually(lambda: quiet.scrape().all("aircall_team_calls_total"))
         text, openmetrics = get(quiet, "/metrics"), get(quiet, "/metrics", Accept=OPENMETRICS)
@@ -97,7 +99,7 @@ def test_landing_page_after_the_first_poll_shows_each_dataset(exporter: Running)
     assert "The data is up to date." in page
     for dataset in ("calls", "availabilities", "users", "teams", "numbers", "assignments"):
         assert f"<td>{dataset}</td>" in page
-    assert "48 of the company's 60 requests a minute" in page
+    assert "480 of the company's 600 requests a minute" in page
     assert exporter.aircall.api_token not in page
 
 
@@ -176,7 +178,7 @@ def test_metrics_with_any_user_name_are_parsed_in_both_formats() -> None:
     account = current_account(calls_per_hour=0, users=len(names))
     for user, name in zip(account.users.values(), names, strict=True):
         user.name = name
-    with running(account) as exporter:
+    with running(account, served=QUICK) as exporter:
         exporter.until_ready()
         for accept, parse in (("text/plain", parse_text), (OPENMETRICS, parse_openmetrics)):
             families = {

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -22,7 +20,7 @@ from exporter.runtime import service
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import receive_signals
+from harness.forked import Forked
 from tests.support.archive_contents import rows
 from tests.support.running import eventually, running
 
@@ -46,22 +44,16 @@ def aircall(account: SimulatedAccount) -> Iterator[SimulatedAircall]:
         yield aircall
 
 
-def command(storage: Path, url: str, *arguments: str, token: str = "demo-token") -> subprocess.Popen[str]:
+def command(storage: Path, url: str, *arguments: str, token: str = "demo-token") -> Forked:
     credential = {"AIRCALL_API_ID": "demo", "AIRCALL_API_TOKEN": token, "AIRCALL_BASE_URL": url}
-    run = [sys.executable, "-m", "exporter", f"--storage.path={storage}", "backfill", *arguments]
-    return subprocess.Popen(
-        run,
-        env=os.environ | credential,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=receive_signals,  # noqa: PLW1509 (nothing but a system call)
-    )
+    return Forked([f"--storage.path={storage}", "backfill", *arguments], os.environ | credential)
 
 
-def finished(process: subprocess.Popen[str]) -> tuple[int, str]:
+def finished(process: Forked) -> tuple[int, str]:
     """Wait for the end of a process. Returns its exit code and errors."""
-    _, errors = process.communicate(timeout=60)
-    return process.returncode, errors
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    return process.wait(60), errors
 
 
 def archived_ids(storage: Path) -> set[int]:
@@ -108,7 +100,8 @@ def test_has_running_exporter_with_a_wrong_clock_is_true(
     """The steady clock starts with the time of the wall clock, which may be wrong."""
     correct = steady_clock()
     monkeypatch.setattr(service, "steady_clock", lambda: lambda: correct() - 3600)
-    with running(account, archive=Archive(sqlite_url(str(tmp_path)))) as exporter:
+    archive = Archive(sqlite_url(str(tmp_path)))
+    with running(account, served={"rate_limit": 6000}, archive=archive) as exporter:
         exporter.until_ready()
         assert eventually(lambda: has_running_exporter(Archive(sqlite_url(str(tmp_path)))))
 

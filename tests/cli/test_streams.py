@@ -80,7 +80,7 @@ def test_command_on_an_ascii_terminal_replaces_other_characters(
 
 
 def test_demo_on_an_ascii_terminal_starts() -> None:
-    with process("demo", "--users=3", **ASCII) as demo:
+    with process("demo", "--users=3", command=COMMAND, **ASCII) as demo:
         assert len(eventually(lambda: Scrape.at(demo.url).labels("aircall_user_info", "user_id"))) == 3
 
 

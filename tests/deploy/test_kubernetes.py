@@ -22,7 +22,7 @@ from exporter.config.loader import load
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.version import VERSION
-from harness.process import process
+from harness.process import COMMAND, process
 from tests.support.running import eventually
 from tests.support.stack import ROOT, Run
 
@@ -222,7 +222,7 @@ def test_container_command_runs_with_the_mounted_volumes(tmp_path: Path) -> None
         (tmp_path / "credential/api-token").write_text(aircall.api_token, encoding="utf-8")
         environ = {each["name"]: in_directory(each["value"]) for each in CONTAINER["env"]}
         environ["AIRCALL_BASE_URL"] = aircall.base_url
-        with process(*map(in_directory, CONTAINER["args"]), **environ) as exporter:
+        with process(*map(in_directory, CONTAINER["args"]), command=COMMAND, **environ) as exporter:
             for kind in ("liveness", "readiness"):
                 path = CONTAINER[f"{kind}Probe"]["httpGet"]["path"]
                 eventually(partial(succeeds, exporter.url + path))

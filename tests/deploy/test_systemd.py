@@ -10,7 +10,7 @@ import pytest
 
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import process
+from harness.process import COMMAND, process
 from harness.scrape import Scrape
 from tests.support.running import eventually
 from tests.support.stack import ROOT, program
@@ -68,6 +68,7 @@ def test_unit_command_reads_the_credential_from_systemd(tmp_path: Path) -> None:
         assert not values
         program_, *arguments = command.split()
         assert program_ == INSTALLED
-        with process(*arguments, **environ, AIRCALL_BASE_URL=aircall.base_url) as exporter:
+        environ["AIRCALL_BASE_URL"] = aircall.base_url
+        with process(*arguments, command=COMMAND, **environ) as exporter:
             eventually(lambda: Scrape.at(exporter.url).value("aircall_up") == 1)
     assert (state / "aircall-exporter/archive.sqlite").exists()

@@ -51,7 +51,8 @@ def world() -> Iterator[Polled]:
 
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[Running]:
-    with running(SimulatedAccount(calls_per_hour=0), webhook=Webhook(token="a token")) as exporter:
+    account, webhook = SimulatedAccount(calls_per_hour=0), Webhook(token="a token")
+    with running(account, served={"rate_limit": 600}, webhook=webhook) as exporter:
         exporter.until_ready()
         yield exporter
 

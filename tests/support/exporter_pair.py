@@ -7,7 +7,7 @@ from pathlib import Path
 import requests
 from sqlalchemy import create_engine, text
 
-from harness.process import COMMAND, Process
+from harness.process import Process
 from harness.scrape import Scrape
 from tests.support.request_driven_company import Company
 from tests.support.running import eventually
@@ -17,11 +17,11 @@ class Pair:
     """A busy company, and two exporters of it."""
 
     def __init__(
-        self, url: str, directory: Path, running_now: ExitStack, command: Sequence[str] = COMMAND
+        self, url: str, directory: Path, running_now: ExitStack, command: Sequence[str] | None = None
     ) -> None:
         storage = {"url": url, "standby": True}
         self.company = Company(url, directory, seconds_per_request=2, storage=storage)
-        self.company.command = list(command)
+        self.company.command = command
         running_now.enter_context(self.company.aircall)
         self._running_now = running_now
         self.leader = self.another()

@@ -1,7 +1,7 @@
 """A company whose time advances with each request of the exporter."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from exporter.archive import metadata_table, schema
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import open_calls
-from harness.process import COMMAND, Process, credential, process
+from harness.process import Process, credential, process
 from harness.scrape import Scrape
 from tests.support.running import eventually
 
@@ -36,8 +36,8 @@ class Company:
         self.account = SimulatedAccount(users=40, calls_per_hour=600, seed=5, start=self.start, history=0)
         self.aircall = SimulatedAircall(self.account, clock=self.now, rate_limit=1_000_000)
         self.database = database
-        self.command = COMMAND
-        """The command that starts an exporter."""
+        self.command: Sequence[str] | None = None
+        """The command that starts an exporter, by default a fork."""
         self._moved_to, self._requests, self._pace = self.start, 0, seconds_per_request
         self._config = directory / "aircall.yml"
         self.flags = (f"--config.file={self._config}", f"--storage.path={directory}")

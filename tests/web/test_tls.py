@@ -95,6 +95,6 @@ def test_demo_with_a_web_configuration_requires_tls_and_a_password(authority: Au
         assert right.status_code == 200
         assert requests.get(f"{url}/metrics", verify=ca, timeout=5).status_code == 401
         demo.process.terminate()
-        output, _ = demo.process.communicate(timeout=20)
-        assert demo.process.returncode == 0
-        assert f"{url}/metrics" in output
+        assert demo.process.wait(20) == 0
+        assert demo.process.stdout is not None
+        assert f"{url}/metrics" in demo.process.stdout.read()
