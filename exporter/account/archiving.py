@@ -14,6 +14,7 @@ def take_batch(account: Account) -> Batch:
         account.ledger.count_for_teams(teams, account.reference_data.doubtful_numbers)
     batch = account.ledger.take_batch(account.coverage, teams_known)
     batch.names = account.directory.drain_new_names()
+    batch.measured = account.reference_data.substatus_times.take_unsaved()
     return batch
 
 
@@ -36,6 +37,7 @@ def batch_accepted(account: Account, batch: Batch) -> None:
 
 def batch_rejected(account: Account, batch: Batch) -> None:
     """Schedule the calls of a batch to be fetched and counted again: the archive had no room for it."""
+    account.reference_data.substatus_times.not_saved(batch.measured)
     account.coverage.rollback()
     account.calls.recount_ids |= account.ledger.batch_rejected(batch, account.coverage)
 
@@ -63,6 +65,7 @@ def restore(account: Account, memory: LoadedState) -> None:
     account.identities.restore(key for key, _ in memory.totals)
     account.ledger.restore(memory, account.calls.calls.keys() - account.calls.recount_ids)
     account.ledger.count(account.event_stats.totals)
+    account.reference_data.restore_substatus_times(memory.totals)
     account.directory.remember(memory.names)
     for call in memory.calls:
         if call.id not in account.calls.calls:
@@ -82,4 +85,6 @@ def batch_saved(account: Account, result: SaveResult, progress: Checkpoint | Non
     shown = account.ledger.visibility
     counted = account.ledger.saved(result, progress)
     account.changes.totals |= counted
-    return bool(counted) or account.ledger.visibility != shown
+    timed = account.reference_data.substatus_times.mark_saved(result.totals.items())
+    account.changes.users |= timed
+    return bool(counted or timed) or account.ledger.visibility != shown

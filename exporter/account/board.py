@@ -79,7 +79,8 @@ class GroupFigures:
 class UserRow:
     """A user on the board.
 
-    `display_name` is the name, followed by the id if several users have the same name.
+    `display_name` is the name, followed by the id if several users have the same name. `substatus_seconds` is
+    the time on do not disturb by substatus, as saved in the archive.
     """
 
     user: NamedRef
@@ -92,6 +93,7 @@ class UserRow:
     since: float | None
     substatus: str | None
     seconds: Mapping[State, float]
+    substatus_seconds: Mapping[str, int]
     figures: Mapping[PeriodName, UserFigures]
     waiting: int | None
     current: CurrentCall | None

@@ -14,6 +14,7 @@ from exporter.account.group_stats import GroupStats, Tallies
 from exporter.account.period import MissedSums, Period, PeriodName
 from exporter.account.presence import Presence, State
 from exporter.account.roster import Roster
+from exporter.account.substatus_times import SubstatusTimes
 from exporter.account.teams import Team
 from exporter.aircall.models import Call, Number, User
 from exporter.config.settings import Caller
@@ -27,6 +28,7 @@ class RowInputs:
 
     roster: Roster
     presence: Mapping[int, Presence]
+    substatus_times: SubstatusTimes
     periods: Mapping[PeriodName, Period]
     live: list[Call]
     talking: Talking
@@ -174,6 +176,7 @@ def _user_row(facts: RowInputs, user_id: int) -> UserRow:
         since=seen.since if seen else None,
         substatus=seen.substatus if seen else None,
         seconds=dict(seen.seconds) if seen else {},
+        substatus_seconds=facts.substatus_times.exposed(user_id),
         figures={name: user_figures(period, facts.roster, user_id) for name, period in facts.periods.items()},
         waiting=facts.waiting_on(answers),
         current=_current(facts.current.get(user_id), directory, settings.caller),

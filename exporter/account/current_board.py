@@ -13,7 +13,14 @@ def current_board(account: Account, server_ahead: float) -> Board:
     talking = account.calls.talking
     talking.update_presence(account.presence.users)
     shown = account.shown_calls()
-    facts = RowInputs(account.roster(shown), account.presence.users, account.periods, shown, talking)
+    facts = RowInputs(
+        account.roster(shown),
+        account.presence.users,
+        account.reference_data.substatus_times,
+        account.periods,
+        shown,
+        talking,
+    )
     waiting = queue(facts)
     account.seen_without_number |= any(not call.number.id for call in waiting)
     made = account.board_builder.rows(facts, account.changes)

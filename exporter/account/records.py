@@ -115,11 +115,13 @@ class Batch:
     """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
     own: Own | None = None
     """Which users have series of their own, if that has changed."""
+    measured: dict[Key, int] = field(default_factory=dict)
+    """Totals of observed time, which replace the archive's."""
     for_teams_requested: int = 0
     """How many calls that are not yet counted for their teams the save returns."""
 
     def __bool__(self) -> bool:
-        others = self.names or self.deleted_ids or self.progress or self.own is not None
+        others = self.names or self.deleted_ids or self.progress or self.measured or self.own is not None
         return bool(self.records or self.counted_calls or others or self.for_teams_requested)
 
     def add(self, later: "Batch") -> None:
@@ -132,17 +134,18 @@ class Batch:
         self.for_teams_requested = later.for_teams_requested or self.for_teams_requested
         self.counting = later.counting or self.counting
         self.own = self.own if later.own is None else later.own
+        self.measured |= later.measured
 
     def take(self, most: int) -> "Batch":
         """Remove and return the next part: up to `most` calls, and what these add to the totals.
 
-        Only the last part has the checkpoint.
+        Only the last part has the checkpoint and the observed time.
         """
         if len(self.records) <= most:
             everything = replace(self)
             self.records, self.counted_calls, self.names = {}, [], {}
             self.deleted_ids, self.progress, self.counting, self.own = set(), None, None, None
-            self.for_teams_requested = 0
+            self.for_teams_requested, self.measured = 0, {}
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
@@ -164,6 +167,7 @@ class Batch:
             last,
             deleted_ids=self.deleted_ids,
             progress=self.progress,
+            measured=self.measured,
             for_teams_requested=self.for_teams_requested,
         )
 

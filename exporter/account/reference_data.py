@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any, Literal
 
+from exporter.account.counter_totals import Key
 from exporter.account.directory import Directory
-from exporter.account.presence import ALWAYS_OPEN, STATES, PresenceBook
+from exporter.account.presence import STATES, PresenceBook
 from exporter.account.removal_detector import CONFIRMATION_S, Listed, Memberships, RemovalDetector
+from exporter.account.substatus_times import FAMILY, SubstatusTimes
 from exporter.aircall.decoding import InvalidResponseError, decode_objects
 from exporter.aircall.limits import (
     LIMITS,
@@ -20,6 +22,7 @@ from exporter.aircall.limits import (
     fit_into,
 )
 from exporter.aircall.models import KINDS, Availability, Kind, Number, Page, Ref, Team, User, UserStatus
+from exporter.aircall.substatus import SUBSTATUSES, UNKNOWN, normalised
 
 Answering = Literal["number", "user"]
 """Whether assignments are fetched number by number, or user by user."""
@@ -45,6 +48,7 @@ class ReferenceData:
         """The datasets that have been fetched completely at least once."""
         self.limits: Counter[Limit] = Counter(dict.fromkeys(LIMITS, 0))
         """How often each limit was exceeded."""
+        self.substatus_times = SubstatusTimes(self.limits)
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.stale_after_s = MIN_STALE_AFTER_S
         self.changed_users = changed_users
@@ -64,7 +68,7 @@ class ReferenceData:
             name: RemovalDetector[int]() for name in ("users", "teams", "numbers", "availabilities")
         }
         self._availabilities = Words("availability_words", STATES)
-        self._substatuses = Words("substatuses", (ALWAYS_OPEN, "always_closed"))
+        self._substatuses = Words("substatuses", (*SUBSTATUSES, UNKNOWN))
         self._memberships = {name: Memberships() for name in ("teams", "assignments")}
         self._unread: dict[tuple[Answering, int], Since] = {}
         """The numbers or users whose assignments could not be read when last fetched."""
@@ -184,6 +188,7 @@ class ReferenceData:
         """Take in one user's availability, requested `at` (UNIX seconds, our clock)."""
         if self._has_room("users", user_id, self.presence.users):
             self.presence.apply(user_id, self._availabilities.word(word, self.limits), at, self.stale_after_s)
+            self.substatus_times.add(user_id, self.presence.users[user_id].take_by_reason())
             self.changed_users.add(user_id)
 
     def apply_substatuses_page(self, page: Page[UserStatus], at: float) -> None:
@@ -196,8 +201,16 @@ class ReferenceData:
         """Take in one user's substatus, requested `at` (UNIX seconds, our clock)."""
         presence = self.presence.users.get(user_id)
         if presence is not None:
-            presence.set_substatus(substatus and self._substatuses.word(substatus, self.limits), at)
+            word = normalised(substatus) if substatus else ""
+            presence.set_substatus(self._substatuses.word(word, self.limits) if word else None, at)
             self.changed_users.add(user_id)
+
+    def restore_substatus_times(self, totals: Iterable[tuple[Key, int]]) -> None:
+        """Continue from the time by substatus that the archive has among its `totals`."""
+        times = [(key, seconds) for key, seconds in totals if key[0] == FAMILY]
+        self._substatuses.add(key[2] for key, _ in times)
+        self.substatus_times.restore(times)
+        self.changed_users |= self.directory.users.keys() | self.presence.users.keys()
 
     def finish_availabilities(self, listed: Listed) -> None:
         """Remove the presence of users who are no longer listed, after the last page."""

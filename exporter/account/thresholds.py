@@ -7,9 +7,12 @@ Without a value, it is not exceeded.
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 from exporter.account.board import CallCounts, GroupFigures, NumberRow, TeamRow, UserFigures, UserRow
+from exporter.aircall.substatus import UNKNOWN, normalised
 from exporter.config.settings import Thresholds
+from exporter.durations import Duration
 
 ThresholdCheck = tuple[str, bool]
 """A KPI's name, as in the configuration, and whether its threshold is exceeded."""
@@ -23,18 +26,39 @@ def user_checks(row: UserRow, thresholds: Thresholds, now: float) -> Iterator[Th
     figures = row.figures["recent"]
     yield from _call_checks(figures, missed_share(figures.calls), thresholds, thresholds.missed_rate)
     in_state = now - row.since if row.since is not None else 0.0
+    limit = _limit(row, thresholds)
     for state in _TIMED:
-        limit = getattr(thresholds, state)
-        if limit:
-            yield state, row.state == state and in_state > limit
+        if _is_set(state, thresholds):
+            yield state, row.state == state and 0 < limit < in_state
 
 
 def next_change_at(row: UserRow, thresholds: Thresholds, now: float) -> float:
     """Return when a check of the user changes without new data (UNIX seconds, our clock), or infinity."""
-    limit = getattr(thresholds, row.state) if row.state in _TIMED else 0.0
+    limit = _limit(row, thresholds)
     if not limit or row.since is None or now - row.since > limit:
         return math.inf
     return row.since + limit
+
+
+def _is_set(state: str, thresholds: Thresholds) -> bool:
+    """Return whether the time in this state has a threshold, at least for one substatus."""
+    by_substatus = state == "do_not_disturb" and any(thresholds.substatus.values())
+    return by_substatus or getattr(thresholds, state) > 0
+
+
+def _limit(row: UserRow, thresholds: Thresholds) -> float:
+    """Return the longest time in seconds in the user's present state, or 0 if it has no threshold."""
+    if row.state not in _TIMED:
+        return 0.0
+    limit: float = getattr(thresholds, row.state)
+    if row.state != "do_not_disturb" or not thresholds.substatus:
+        return limit
+    return _by_substatus(tuple(thresholds.substatus.items())).get(row.substatus or UNKNOWN, limit)
+
+
+@lru_cache
+def _by_substatus(thresholds: tuple[tuple[str, Duration], ...]) -> dict[str, float]:
+    return {normalised(key): limit for key, limit in thresholds}
 
 
 def _call_checks(

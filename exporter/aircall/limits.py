@@ -29,6 +29,7 @@ Limit = Literal[
     "call_numbers",
     "call_user_numbers",
     "counted_teams",
+    "substatus_users",
 ]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
@@ -42,7 +43,7 @@ MAX_PAGE_ITEMS = 500
 """Objects of one page; Aircall's pages hold 50 at most."""
 
 MAX_MEMBERSHIPS = 50_000
-"""Memberships of all teams together; each has about 45 series."""
+"""Memberships of all teams together; each has about 50 series."""
 
 MAX_ASSIGNMENTS = 500_000
 """Users of all numbers together."""
@@ -63,7 +64,8 @@ MAX_PAIRS = 200_000
 """Pairs of a user and a number with counters of their own."""
 
 MAX_WORDS = 50
-"""Different missed-call reasons, substatuses or unknown availabilities; later ones are `other`."""
+"""Different missed-call reasons, substatuses or unknown availabilities, in addition to the known ones; later
+ones are `other`."""
 
 MAX_TAGS = 100
 MAX_COMMENTS = 200

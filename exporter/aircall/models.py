@@ -178,7 +178,8 @@ class UserStatus(msgspec.Struct, frozen=True):
     availability_status: str | None = None
     """`available`, `unavailable`, or `custom` ("Auto" in the phone: by the user's working hours)."""
     substatus: str | None = None
-    """`always_open`, `always_closed`, or why the user is away, such as `Out for lunch`; not in v1."""
+    """`always_open`, `always_closed`, or why the user is away, such as `Out for lunch`; not in v1. The
+    spelling differs from that of events."""
 
     @property
     def label(self) -> str:

@@ -5,9 +5,9 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Select, delete, null, select
+from sqlalchemy import Connection, delete, select
 
 from exporter.account.counter_totals import Key
 from exporter.account.records import (
@@ -21,7 +21,6 @@ from exporter.account.records import (
     TimeRange,
     UserStates,
 )
-from exporter.aircall.models import Call
 from exporter.archive import (
     caller_key,
     erasure,
@@ -158,10 +157,7 @@ class Archive(ArchiveReader):
                 if self._key_file is not None:
                     self._key = caller_key.claim(connection, self._key_file)
                 memory = LoadedState(
-                    totals=[
-                        (totals.as_key(row.key), row.value)
-                        for row in connection.execute(select(schema.totals))
-                    ],
+                    totals=totals.all_totals(connection),
                     progress=metadata_table.progress(connection),
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
                     pending_team_counts=totals.uncounted_for_teams(connection, MAX_FOR_TEAMS),
@@ -172,7 +168,7 @@ class Archive(ArchiveReader):
                     own=metadata_table.read(
                         connection, metadata_table.OWN, dict[str, tuple[tuple[Key, int], ...]]
                     ),
-                    calls=_done_calls(connection, calls_since),
+                    calls=totals.done_calls(connection, calls_since),
                 )
             self._session.committed()
             self._loads += 1
@@ -206,6 +202,7 @@ class Archive(ArchiveReader):
             counting = metadata_table.decide_counting(connection, batch.counting)
             fresh = tuple(totals.mark_counted(connection, batch.counted_calls, counting))
             totals.add(connection, fresh)
+            totals.replace(connection, batch.measured)
             put(connection, schema.teams, row_mapping.team_rows(fresh))
             if batch.deleted_ids:
                 gone = delete(schema.calls).where(schema.calls.c.id.in_(batch.deleted_ids), _IS_ACTIVE)
@@ -219,7 +216,7 @@ class Archive(ArchiveReader):
             integrity.note(
                 connection, batch.records.values(), totals.one_of(fresh, values), bool(batch.names)
             )
-            return SaveResult(fresh, values, uncounted)
+            return SaveResult(fresh, values | batch.measured, uncounted)
 
     def progress(self) -> Checkpoint | None:
         """Return the checkpoint, or None if there is none."""
@@ -298,11 +295,3 @@ class Archive(ArchiveReader):
         erasure.note_again(connection, self._forgotten - found, int(time.time()))
         self._forgotten |= found
         return self._forgotten
-
-
-def _done_calls(connection: Connection, since: float) -> tuple[Call, ...]:
-    if math.isinf(since):
-        return ()
-    rows: Select[Any] = select(*row_mapping.COUNTED_COLUMNS, null().label("caller"))
-    done = rows.where(schema.calls.c.status == "done", schema.calls.c.started_at >= since)
-    return tuple(map(row_mapping.call_of, connection.execute(done)))

@@ -1,22 +1,43 @@
 """Count calls: add each call to the totals once, whenever and however often it is saved."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, null, select, update
 
 from exporter.account.counter_totals import Key
 from exporter.account.records import CountedCall, Counting
 from exporter.aircall.models import Call
 from exporter.archive import row_mapping, schema
-from exporter.archive.upsert import insert
+from exporter.archive.upsert import insert, put
 
 MAX_PARAMETERS = 500
 """Totals or calls in one statement: databases limit the number of parameters."""
 
 _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schema.calls.c.counted_for_teams)
+
+
+def all_totals(connection: Connection) -> list[tuple[Key, int]]:
+    """Return all totals."""
+    return [(as_key(row.key), row.value) for row in connection.execute(select(schema.totals))]
+
+
+def replace(connection: Connection, measured: Mapping[Key, int]) -> None:
+    """Replace totals by these values."""
+    put(connection, schema.totals, [{"key": as_text(key), "value": value} for key, value in measured.items()])
+
+
+def done_calls(connection: Connection, since: float) -> tuple[Call, ...]:
+    """Return the done calls that started at `since` (UNIX seconds) or later."""
+    if math.isinf(since):
+        return ()
+    rows: Select[Any] = select(*row_mapping.COUNTED_COLUMNS, null().label("caller"))
+    done = rows.where(schema.calls.c.status == "done", schema.calls.c.started_at >= since)
+    return tuple(map(row_mapping.call_of, connection.execute(done)))
 
 
 def add(connection: Connection, additions: Iterable[CountedCall]) -> None:

@@ -191,7 +191,8 @@ class ArchiveWriter:
 
     def _load(self) -> None:
         try:
-            memory = self._archive.load(calls_since=self._begin_of_today())
+            earlier = self._clocks.unix(self._clock()) - 3600  # Aircall's clock may be behind
+            memory = self._archive.load(calls_since=day_start(earlier, self._settings().today))
         except Exception as error:
             if self._standby is not None:
                 self._archive.close()  # releases the lock: another exporter may take it
@@ -200,10 +201,6 @@ class ArchiveWriter:
             raise
         self._loaded = True
         self._listener.on_loaded(memory)
-
-    def _begin_of_today(self) -> int:
-        """Return when the day of an hour ago began (UNIX seconds), because Aircall's clock may be behind."""
-        return day_start(self._clocks.unix(self._clock()) - 3600, self._settings().today)
 
     def _load_again(self, replaced_at: float) -> None:
         memory = self._archive.load(create=self._clock() - replaced_at >= RESTORE_GRACE_S)

@@ -3,6 +3,7 @@
 import argparse
 
 from exporter.aircall.models import UserStatus
+from exporter.aircall.substatus import ALWAYS_OPEN, normalised
 from exporter.cli.account_access import account_access
 from exporter.cli.api_runner import ApiRunner
 from exporter.cli.exit_codes import ExitCode
@@ -99,5 +100,6 @@ def _candidate(user: UserStatus) -> str:
 
 def _now(status: UserStatus) -> str:
     """Return the status, with the substatus if that adds information."""
-    reason = status.substatus if status.substatus not in (None, "always_open", "always_closed") else ""
-    return f"{status.availability_status}" + (f" ({reason})" if reason else "")
+    reason = normalised(status.substatus or "")
+    adds_information = reason not in ("", ALWAYS_OPEN, "always_closed")
+    return f"{status.availability_status}" + (f" ({reason})" if adds_information else "")

@@ -10,6 +10,7 @@ from exporter.aircall import endpoints
 from exporter.aircall.decoding import decode_objects
 from exporter.aircall.endpoints import ApiTask, paginate
 from exporter.aircall.models import Availability, Page, Ref, Team, UserStatus
+from exporter.aircall.substatus import normalised
 from exporter.polling.fetchers import UserApi
 
 MAX_CANDIDATES = 5
@@ -69,7 +70,7 @@ def list_users(api: UserApi) -> ApiTask[list[UserInfo]]:
             tuple(sorted(teams.get(user.id, ()))) or (SINGLE_USERS.name,),
             states.get(user.id, "unknown"),
             user.availability_status or "",
-            user.substatus or "",
+            normalised(user.substatus or ""),
         )
         for user in users
     ]

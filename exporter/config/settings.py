@@ -89,6 +89,8 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_call: Duration = Duration(0)
     after_call_work: Duration = Duration(0)
     do_not_disturb: Duration = Duration(0)
+    substatus: dict[str, Duration] = {}
+    """For a user on do not disturb, by substatus in any spelling, in place of `do_not_disturb`."""
     missed_rate: float = 0.0
     abandoned_rate: float = 0.0
 

@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from exporter.addresses import is_host, is_loopback, web_address
 from exporter.aircall.call_times import API_HISTORY_S
+from exporter.aircall.substatus import ALWAYS_OPEN, normalised
 from exporter.config.yaml_file import ConfigError, Origin, raise_all
 from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration
@@ -131,12 +132,23 @@ class _Validator:
         self.waits("", settings.queue_wait.warning, settings.queue_wait.critical)
         self.service_level("", settings.service_level)
         self.rates("thresholds.", settings.thresholds)
+        self.substatuses(settings.thresholds.substatus)
 
     def rates(self, prefix: str, thresholds: "Thresholds | Override") -> None:
         for key in ("missed_rate", "abandoned_rate"):
             share = getattr(thresholds, key)
             if isinstance(share, float):
                 self.expect(0 <= share < 1, f"{prefix}{key}", share, "a share from 0 (off) to below 1")
+
+    def substatuses(self, keys: Iterable[str]) -> None:
+        """Reject a key that is no reason for do not disturb, or is another key in another spelling."""
+        found: dict[str, str] = {}
+        for key in keys:
+            path, substatus = f"thresholds.substatus.{key}", normalised(key)
+            is_reason = substatus not in ("", ALWAYS_OPEN)
+            self.require(is_reason, path, "is no reason for do not disturb, expected one such as on_a_break")
+            first = found.setdefault(substatus, key)
+            self.require(first == key, path, f"is {truncate(first)} in another spelling, expected only one")
 
     def waits(self, prefix: str, warning: Duration, critical: Duration) -> None:
         at_most = f"at most queue_wait.critical ({critical})"

@@ -21,7 +21,7 @@ GROUPS: dict[MetricGroup, str] = {
     "presence": "what users do now: state, substatus, current call; users by state for each team and number",
     "period": "figures of a period, such as the activity period, and whether they exceed thresholds",
     "info": "names, memberships and assignments",
-    "counters": "counters and histograms of calls, and time in each state",
+    "counters": "counters and histograms of calls, and time in each state and substatus",
     "settings": "settings in force",
     "exporter": "the exporter itself, its polls and requests, and its process (`process_*`, `python_*`)",
     "archive": "the call archive",

@@ -45,10 +45,19 @@ AVAILABILITY_SECONDS = Family(
 SUBSTATUS = Family(
     "aircall_user_substatus",
     "gauge",
-    "The user's Aircall substatus: a reason to be away such as Out for lunch, always_open or always_closed."
-    " The value is 1. Absent if it is unknown or not yet fetched for the current state.",
+    "Why the user is unavailable: always_open, always_closed, out_for_lunch, on_a_break, in_training,"
+    " back_office, other, or a future value in the same style, however Aircall spells it. The value is 1."
+    " Absent if it is unknown or not yet fetched for the current state.",
     (*_USER, "substatus"),
     group="presence",
+)
+SUBSTATUS_SECONDS = Family(
+    "aircall_user_substatus_seconds_total",
+    "counter",
+    "Time for which the user was observed on do not disturb, by substatus; unknown if Aircall sent none. Time"
+    " without data does not count. Continues across restarts.",
+    (*_USER, "substatus"),
+    group="counters",
 )
 CALLS = Family(
     "aircall_user_period_calls",
@@ -110,6 +119,7 @@ PER_POLL = (
     AVAILABILITY_CHANGED,
     AVAILABILITY_SECONDS,
     SUBSTATUS,
+    SUBSTATUS_SECONDS,
     CALLS,
     AVERAGE_ANSWER,
     AVERAGE_CALL,
@@ -128,7 +138,8 @@ def user_samples(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
     aircall_user_availability_code{…} 3
     aircall_user_availability_changed_timestamp_seconds{…} 1.619005327e+09
     aircall_user_availability_seconds_total{…,state="in_call"} 120
-    aircall_user_substatus{…,substatus="Out for lunch"} 1
+    aircall_user_substatus{…,substatus="out_for_lunch"} 1
+    aircall_user_substatus_seconds_total{…,substatus="out_for_lunch"} 2460
     aircall_user_period_calls{…,period="recent",direction="inbound",outcome="missed"} 2
     aircall_user_average_answer_seconds{…,period="recent"} 7.5
     aircall_user_average_call_duration_seconds{…,period="recent"} 184.2
@@ -140,6 +151,8 @@ def user_samples(row: UserRow, board: Board, now: Moment) -> Iterator[Sample]:
         user = (*row.user, *team)
         if row.since is not None or "availabilities" in board.known:
             yield from _presence(user, row, now)
+        for substatus, seconds in row.substatus_seconds.items():
+            yield SUBSTATUS_SECONDS, (*user, substatus), seconds
         if "calls" in board.known:
             for period, figures in row.figures.items():
                 yield from _calls(row.user, team, period, figures)

@@ -23,7 +23,8 @@ class SimulatedUser:
     availability_status: str = "available"
     """What the user set: `available`, `unavailable`, or `custom` for working hours ("Auto" in the phone)."""
     substatus: str = "always_open"
-    """`always_open`, `always_closed`, or the reason of a pause, such as `Out for lunch`."""
+    """`always_open`, `always_closed`, or the reason of a pause, such as `out_for_lunch`. The API spells these
+    in several ways, and serves any other text unchanged."""
     forced_unavailable: bool = False
     """Whether another person made the user unavailable. Ends when this is undone or the user signs out."""
     call: SimulatedCall | None = None

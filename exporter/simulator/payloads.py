@@ -7,6 +7,17 @@ from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedT
 
 Payload = dict[str, Any]
 
+SUBSTATUSES = {
+    "always_open": ("always_open", "always_opened"),
+    "always_closed": ("always_closed", "always_closed"),
+    "out_for_lunch": ("Out for lunch", "out_for_lunch"),
+    "on_a_break": ("on_a_break", "On a break"),
+    "in_training": ("In training", "in_training"),
+    "back_office": ("doing_back_office", "Back office"),
+    "other": ("Other", "other"),
+}
+"""How users and events spell each substatus: differently, like the real API. Any other text is unchanged."""
+
 API = "https://api.aircall.io/v1"
 ASSETS = "https://assets.example.com/calls"
 _MESSAGES = {
@@ -44,7 +55,14 @@ def nested_user_payload(user: SimulatedUser) -> Payload:
 
 def user_payload_v2(user: SimulatedUser) -> Payload:
     """Return a user as in v2."""
-    return user_payload(user) | {"substatus": user.substatus, "wrap_up_time": user.wrap_up_time}
+    spelled, _ = SUBSTATUSES.get(user.substatus, (user.substatus, ""))
+    return user_payload(user) | {"substatus": spelled, "wrap_up_time": user.wrap_up_time}
+
+
+def user_event_payload(user: SimulatedUser) -> Payload:
+    """Return a user as in events."""
+    _, spelled = SUBSTATUSES.get(user.substatus, ("", user.substatus))
+    return user_payload_v2(user) | {"substatus": spelled}
 
 
 def team_payload(team: SimulatedTeam, users: list[SimulatedUser]) -> Payload:

@@ -9,7 +9,7 @@ from exporter.simulator.load_profile import DAY_S, CompanyClock
 from exporter.simulator.models import SimulatedUser
 from exporter.simulator.switchboard import Switchboard
 
-_PAUSES = (("On a break", 10), ("On a break", 8), ("Back office", 16), ("In training", 25), ("Other", 5))
+_PAUSES = (("on_a_break", 10), ("on_a_break", 8), ("back_office", 16), ("in_training", 25), ("other", 5))
 
 
 class _Change(NamedTuple):
@@ -72,7 +72,7 @@ class Shifts:
         yield _Change(hour, "available")
         while (pause := hour + 0.15 + random.expovariate(0.9)) < end - 0.3:
             if pause >= lunch and not eaten:
-                substatus, minutes, eaten = "Out for lunch", 40, True
+                substatus, minutes, eaten = "out_for_lunch", 40, True
             else:
                 substatus, minutes = random.choice(_PAUSES)
             yield _Change(pause, "do_not_disturb", substatus)

@@ -70,7 +70,7 @@ class Switchboard(Directory):
     ) -> None:
         """Set a user's state, which is shown once their call is over. Also ends their after-call work.
 
-        `substatus` is the reason of a pause, such as `Out for lunch`.
+        `substatus` is the reason of a pause, such as `out_for_lunch`.
         """
         with self._moment(at):
             user = self.users[user_id]

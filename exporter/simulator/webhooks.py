@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from exporter.simulator.account_events import AccountEvent
-from exporter.simulator.payloads import API, Payload, call_payload, user_payload, user_payload_v2
+from exporter.simulator.payloads import API, Payload, call_payload, user_event_payload, user_payload
 from exporter.simulator.simulation import SimulatedAccount
 
 FAILURES_UNTIL_OFF = 50
@@ -87,7 +87,7 @@ class Webhooks:
     def _data(self, occurred: AccountEvent) -> Payload | None:
         call, user = occurred.call, occurred.user
         if call is None:
-            return user_payload_v2(user) if user else None
+            return user_event_payload(user) if user else None
         teams = [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]
         data = call_payload(call, teams, occurred.at)
         data["call_uuid"] = data.pop("sid")

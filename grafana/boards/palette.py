@@ -65,14 +65,24 @@ WALL_STATES = (
 )
 """Dark shades of the states for whole rows, so that only warnings are bright."""
 SUBSTATUSES = (
-    ("/^out[ _]for[ _]lunch$/i", "Lunch"),
-    ("/^on[ _]a[ _]break$/i", "Break"),
-    ("/^in[ _]training$/i", "Training"),
-    ("/^back[ _]office$/i", "Back office"),
-    ("/^other$/i", "Away"),
+    ("/^out_for_lunch$/", "Lunch"),
+    ("/^on_a_break$/", "Break"),
+    ("/^in_training$/", "Training"),
+    ("/^back_office$/", "Back office"),
+    ("/^other$/", "Away"),
     ("/^(.+)$/", "$1"),
 )
-"""The reasons for do not disturb that Aircall offers, in either spelling, and any other."""
+"""The reasons for do not disturb that Aircall offers, and any other."""
+REASONS_AWAY = (
+    StateStyle("out_for_lunch", ORANGE, "Lunch"),
+    StateStyle("on_a_break", YELLOW, "Break"),
+    StateStyle("in_training", NEUTRAL, "Training"),
+    StateStyle("back_office", VIOLET, "Back office"),
+    StateStyle("other", RED, "Other"),
+    StateStyle("always_closed", GREY, "No reason set"),
+    StateStyle("unknown", NO_DATA, "Unknown"),
+)
+"""The same for charts of time."""
 
 
 def value_map(styles: Iterable[StateStyle]) -> model.ValueMap:

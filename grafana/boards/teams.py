@@ -13,6 +13,7 @@ from grafana.boards.palette import (
     GREEN,
     GREY,
     NEUTRAL,
+    REASONS_AWAY,
     RED,
     STATES,
     StateStyle,
@@ -164,6 +165,26 @@ def _spent() -> Builder[Panel]:
     )
 
 
+def _away() -> Builder[Panel]:
+    spent = f"increase(aircall_user_substatus_seconds_total{{{TEAM}}}[$__range])"
+    return by_name(
+        Frame(
+            title="Do not disturb by reason",
+            description="Time that the users of each team spent on do not disturb, by reason, as far as the "
+            "exporter watched. Unknown: Aircall sent no reason. A user of two teams is in both bars.",
+            unit="s",
+            empty="Nobody was on do not disturb in this time range",
+            width=24,
+            height=8,
+        ),
+        REASONS_AWAY,
+        now(f"sum by (team, substatus) ({spent}) > 0"),
+        "team",
+        "substatus",
+        Foremost(MAX_USERS, tuple(style.code for style in REASONS_AWAY)),
+    ).links([])  # no calls are behind it
+
+
 def _by_user() -> Builder[Panel]:
     counted = in_range(f'aircall_calls_total{{{EXPORTER}, user_id!=""}}')
     by_kind = f'label_join({counted} and on (user_id) {MEMBERS}, "call", " ", "direction", "outcome")'
@@ -242,5 +263,6 @@ def board() -> Dashboard:
         .with_panel(_states())
         .with_panel(_spent())
         .with_panel(_by_user())
+        .with_panel(_away())
         .build()
     )

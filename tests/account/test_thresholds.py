@@ -1,8 +1,42 @@
 """Tests of the thresholds and caller formats of the board."""
 
+import math
+
 import pytest
 
-from exporter.account.board import breaches_sla, format_caller, wait_level
+from exporter.account.board import UserRow, breaches_sla, format_caller, wait_level
+from exporter.account.directory import NamedRef
+from exporter.account.presence import State
+from exporter.account.thresholds import next_change_at
+from exporter.config.settings import Thresholds
+from exporter.durations import Duration
+
+
+def row(state: State, since: float | None, substatus: str | None = None) -> UserRow:
+    """Return a row without calls."""
+    user = NamedRef("7", "Ada")
+    return UserRow(user, "Ada", "", "", (), (), state, since, substatus, {}, {}, {}, None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "substatus", "at"),
+    [
+        ("do_not_disturb", "on_a_break", 1060),
+        ("do_not_disturb", "out_for_lunch", math.inf),
+        ("do_not_disturb", "in_training", 1090),
+        ("do_not_disturb", None, 1030),
+        ("in_call", "on_a_break", 1120),
+        ("available", "always_open", math.inf),
+    ],
+)
+def test_next_change_of_a_state_is_at_the_threshold_of_its_substatus(
+    state: State, substatus: str | None, at: float
+) -> None:
+    by_reason = {"On a break": Duration(60), "out_for_lunch": Duration(0), "unknown": Duration(30)}
+    limits = Thresholds(do_not_disturb=Duration(90), in_call=Duration(120), substatus=by_reason)
+    assert next_change_at(row(state, 1000.0, substatus), limits, 1010.0) == at
+    assert next_change_at(row(state, 1000.0, substatus), limits, 2000.0) == math.inf
+    assert next_change_at(row(state, None, substatus), limits, 1010.0) == math.inf
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ batches = st.builds(
     names=st.dictionaries(st.tuples(st.just("user"), st.text()), st.text()),
     deleted_ids=st.sets(IDS),
     progress=st.none() | st.just(Checkpoint(wanted_from=1)),
+    measured=st.dictionaries(st.tuples(st.just("substatus_seconds"), st.text()), st.integers(0, 9)),
 )
 
 
@@ -39,8 +40,8 @@ def test_batch_take_splits_the_batch_and_keeps_additions_with_their_call(batch: 
         assert len(piece.records) <= MOST
         added_ids = {addition.call.id for addition in piece.counted_calls} & whole.records.keys()
         assert added_ids <= piece.records.keys()
-        assert piece.progress is None or piece is pieces[-1]
+        assert (piece.progress is None and not piece.measured) or piece is pieces[-1]
     assert together.records == whole.records
     assert sorted(map(str, together.counted_calls)) == sorted(map(str, whole.counted_calls))
     assert (together.names, together.deleted_ids) == (whole.names, whole.deleted_ids)
-    assert together.progress == whole.progress
+    assert (together.progress, together.measured) == (whole.progress, whole.measured)

@@ -48,6 +48,27 @@ def archive(database: str) -> Iterator[Archive]:
     archive.close()
 
 
+def test_archive_with_observed_time_replaces_the_total_and_returns_it(archive: Archive) -> None:
+    on_break, lunch = ("substatus_seconds", "7", "on_a_break"), ("substatus_seconds", "7", "out_for_lunch")
+    for seconds in (30, 35):
+        assert archive.save(Batch(measured={on_break: seconds})).totals == {on_break: seconds}
+    batch = batch_of(call(1))
+    batch.measured = {lunch: 10}
+    calls = "calls", "", "", "inbound", "missed"
+    assert archive.save(batch).totals == {calls: 1, lunch: 10}
+    assert dict(archive.load().totals) == {calls: 1, on_break: 35, lunch: 10}
+
+
+def test_saver_with_a_call_that_cannot_be_stored_saves_observed_time(archive: Archive) -> None:
+    batch = batch_of(call(7, direction=None), call(8, direction=None))
+    batch.measured = {("substatus_seconds", "7", "other"): 30}
+    saved = []
+    with capture_logs():
+        Saver(archive, lambda result, _: saved.append(result.totals)).save(batch)
+    assert {"substatus_seconds"} == {key[0] for totals in saved for key in totals}
+    assert dict(archive.load().totals) == {("substatus_seconds", "7", "other"): 30}
+
+
 TOO_LARGE = 2**63
 
 UNSTORABLE = [

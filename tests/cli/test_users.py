@@ -80,7 +80,7 @@ def test_users_in_each_format_lists_all_users(aircall: SimulatedAircall, ada: Si
         "teams": ["Single Users"],
         "state": "do_not_disturb",
         "status": "unavailable",
-        "substatus": "Out for lunch",
+        "substatus": "out_for_lunch",
         "since": None,
     }
     for user_id, row in rows.items():
@@ -92,7 +92,7 @@ def test_users_in_each_format_lists_all_users(aircall: SimulatedAircall, ada: Si
     assert len(table) == len(rows) + 1
     assert any(
         line.split() == [str(ada.id), "Ada", "Lovelace", "Ada@Example.com", "Single", "Users",
-                         "do_not_disturb", "unavailable", "Out", "for", "lunch"]
+                         "do_not_disturb", "unavailable", "out_for_lunch"]
         for line in table
     )  # fmt: skip
 

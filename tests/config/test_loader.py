@@ -108,6 +108,23 @@ def test_load_of_webhook_tokens_returns_and_hides_them(file: WriteFile, tmp_path
         ),
         ("storage: {standby: true}", "storage.standby: found true, expected a storage.url on PostgreSQL"),
         ("thresholds: {missed_rate: 20}", "thresholds.missed_rate: found 20.0, expected a share from 0"),
+        (
+            "thresholds: {substatus: [on_a_break]}",
+            'thresholds.substatus: found ["on_a_break"], expected a mapping',
+        ),
+        (
+            "thresholds: {substatus: {on_a_break: 20}}",
+            "thresholds.substatus.on_a_break: found 20, expected a duration",
+        ),
+        (
+            "thresholds: {substatus: {always_opened: 20m}}",
+            "thresholds.substatus.always_opened: is no reason for do not disturb, expected one such as",
+        ),
+        ("thresholds: {substatus: {'☕': 20m}}", "thresholds.substatus.☕: is no reason for do not disturb"),
+        (
+            "thresholds: {substatus: {On a break: 20m, on_a_break: 10m}}",
+            'thresholds.substatus.on_a_break: is "On a break" in another spelling, expected only one',
+        ),
         ("service_level: {target: 80}", "service_level.target: found 80.0, expected a share from 0"),
         ("map_users_to_numbers: 1", "map_users_to_numbers: found 1, expected true or false"),
         ("caller: none", 'caller: found "none", expected full, masked or hidden'),

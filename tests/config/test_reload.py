@@ -32,6 +32,7 @@ OTHER = {
     "aircall.requests_per_minute": 30.0,
     "groups": (Group("g"),),
     "service_level.within": Duration(5),
+    "thresholds.substatus": {"on_a_break": Duration(5)},
     "overrides.numbers": {"Support": Override(sla=Duration(5))},
     "overrides.teams": {"Support": Override(sla=Duration(5))},
 }

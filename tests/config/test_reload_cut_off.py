@@ -126,6 +126,7 @@ def test_reload_without_a_free_key_returns_to_the_default(key: str, tmp_path: Pa
         "today.starts_at": "06:00",
         "today.time_zone": "Europe/Paris",
         "service_level.ignore_reasons": ["short_abandoned"],
+        "thresholds.substatus": {"on_a_break": "15s"},
         "overrides.numbers": override,
         "overrides.teams": override,
     }

@@ -8,7 +8,7 @@ import pytest
 from pytest import approx
 
 from exporter.simulator.models import SimulatedCall, SimulatedUser
-from grafana.boards.palette import STATE_CODES
+from grafana.boards.palette import REASONS_AWAY, STATE_CODES
 from harness import recount
 from harness.dashboards import panel
 from tests.support import companies
@@ -164,6 +164,22 @@ def test_time_in_states_panel_equals_the_availabilities_at_aircall(past: Past) -
             assert shown[shown_name(past.busy, user), state] == approx(
                 spent[user.id][state], abs=past.busy.late
             ), (user.name, state)
+
+
+def test_do_not_disturb_by_reason_panel_adds_up_to_the_time_of_each_team(past: Past) -> None:
+    view = past.view(past.busy, *whole(past.busy))
+    shown: dict[str, dict[str, float]] = defaultdict(dict)
+    for (team, reason), seconds in view.parts(panel(UID, "Do not disturb by reason")).items():
+        shown[team][reason] = seconds
+    spent = time_in_states(past.busy, view)
+    for team, members in teams(past.busy).items():
+        expected = sum(spent[user]["do_not_disturb"] for user in members)
+        # Each pause may begin or end between two polls, and `increase` misses the first value of a series.
+        missing = sum(bool(spent[user]["do_not_disturb"]) for user in members) * 12 * past.busy.late
+        assert expected - missing <= sum(shown[team].values()) <= expected + missing, team
+    reasons = {reason for parts in shown.values() for reason in parts}
+    assert reasons & {"on_a_break", "out_for_lunch", "in_training", "back_office", "other"}
+    assert reasons <= {style.code for style in REASONS_AWAY}
 
 
 def test_states_panel_shows_the_availability_at_each_point(past: Past) -> None:

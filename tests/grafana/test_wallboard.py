@@ -240,7 +240,7 @@ def test_wallboard_user_who_is_away_shows_the_substatus(wall: Wall) -> None:
     def state() -> Tile:
         return wall.cell("aircall-wallboard", user.name, "state")
 
-    wall.account.set_availability(user.id, "do_not_disturb", substatus="Out for lunch")
+    wall.account.set_availability(user.id, "do_not_disturb", substatus="out_for_lunch")
     try:
         eventually(lambda: state()[0] == "Lunch")
         assert state()[1] == palette.AWAY

@@ -21,6 +21,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "aircall_user_availability_changed_timestamp_seconds": MEMBER,
     "aircall_user_availability_seconds_total": (*MEMBER, "state"),
     "aircall_user_substatus": (*MEMBER, "substatus"),
+    "aircall_user_substatus_seconds_total": (*MEMBER, "substatus"),
     "aircall_user_period_calls": (*MEMBER, *CALLS),
     "aircall_user_average_answer_seconds": (*MEMBER, "period"),
     "aircall_user_average_call_duration_seconds": (*MEMBER, "period"),

@@ -1,6 +1,10 @@
 """Test the simulated users and their availability in the API."""
 
+import msgspec
 import pytest
+
+from exporter.simulator.webhooks import Post, SimulatedWebhook
+from harness.substatuses import NORMALISED
 
 START = 1_780_000_020
 
@@ -18,6 +22,25 @@ def test_users_in_v2_also_have_substatus_and_wrap_up_time(client, account):
     assert v2 == v1 | {"substatus": "always_open", "wrap_up_time": account.users[user_id].wrap_up_time}
     assert client.get(f"/v2/users/{user_id}/numbers").json()["numbers"] == numbers
     assert ids({"numbers": numbers}, "numbers") == [number.id for number in account.numbers_of(user_id)]
+
+
+def test_users_substatus_is_spelled_differently_in_lists_and_events(aircall, client, account):
+    posts: list[Post] = []
+    aircall.webhooks.carriers.append(posts.append)
+    aircall.webhooks.add(SimulatedWebhook("http://127.0.0.1:1"))
+    spelled = {}
+    for reason in set(NORMALISED.values()) - {"always_open"}:
+        account.set_availability(456_003, "do_not_disturb", substatus=reason)
+        in_list = client.get("/v2/users/456003").json()["user"]["substatus"]
+        in_event = msgspec.json.decode(posts[-1].body)["data"]["substatus"]
+        assert NORMALISED[in_list] == NORMALISED[in_event] == reason
+        spelled[reason] = in_list, in_event
+    assert {reason for reason, (in_list, in_event) in spelled.items() if in_list == in_event} == {
+        "always_closed"
+    }
+    account.set_availability(456_003, "do_not_disturb", substatus="Any text")
+    assert client.get("/v2/users/456003").json()["user"]["substatus"] == "Any text"
+    assert msgspec.json.decode(posts[-1].body)["data"]["substatus"] == "Any text"
 
 
 def test_users_name_of_any_text_is_unchanged(client, account):

@@ -84,6 +84,41 @@ def test_threshold_exceeded_state_lasts_too_long_is_1(account: SimulatedAccount)
         assert world.scrape().value("aircall_threshold_seconds", kpi="do_not_disturb") == 60
 
 
+def test_threshold_exceeded_of_a_substatus_replaces_that_of_do_not_disturb(account: SimulatedAccount) -> None:
+    on_manual = [id_ for id_, user in account.users.items() if user.availability_status != "custom"]
+    on_break, lunch, closed = on_manual[:3]
+    limits = {"On a break": Duration(600), "out for lunch": Duration(0)}
+    with polled(account, thresholds=Thresholds(do_not_disturb=Duration(300), substatus=limits)) as world:
+        world.live_until_complete()
+        account.set_availability(on_break, "do_not_disturb", substatus="on_a_break")
+        account.set_availability(lunch, "do_not_disturb", substatus="out_for_lunch")
+        account.set_availability(closed, "do_not_disturb")
+        world.live(100)
+        since = max(world.poller.account.presence.users[user].since for user in (on_break, lunch, closed))
+
+        def exceeded(after: float) -> list[set[float]]:
+            world.time.now = since + after
+            scrape = world.scrape()
+            kpi = {"kpi": "do_not_disturb"}
+            return [
+                set(scrape.all("aircall_user_threshold_exceeded", user_id=user, **kpi).values())
+                for user in (on_break, lunch, closed)
+            ]
+
+        assert exceeded(300) == [{0}, {0}, {0}]
+        assert exceeded(310) == [{0}, {0}, {1}]
+        assert exceeded(600) == [{0}, {0}, {1}]
+        assert exceeded(610) == [{1}, {0}, {1}]
+        assert exceeded(9000) == [{1}, {0}, {1}]
+
+
+def test_threshold_exceeded_of_a_substatus_only_has_series_for_all_users(account: SimulatedAccount) -> None:
+    with polled(account, thresholds=Thresholds(substatus={"unknown": Duration(60)})) as world:
+        world.live_until_complete()
+        found = world.scrape().labels("aircall_user_threshold_exceeded", "user_id", kpi="do_not_disturb")
+        assert found == set(map(str, account.users))
+
+
 def test_threshold_exceeded_calls_above_the_threshold_is_1(account: SimulatedAccount) -> None:
     number = next(iter(account.numbers.values()))
     user = min(number.user_ids)

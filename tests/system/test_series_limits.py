@@ -44,7 +44,7 @@ MAX_VALUES = {
     "time_zone": 2 * OBJECTS + 1,
     "language": OBJECTS + 1,
     "reason": WORDS + 8,
-    "substatus": WORDS + 3,
+    "substatus": WORDS + 8,
     "state": 6,
     "direction": 2,
     "outcome": 3,

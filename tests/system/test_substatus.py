@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.account.presence import ALWAYS_OPEN, STATES, Presence, State
+from exporter.account.presence import STATES, Presence, State
+from exporter.aircall.substatus import ALWAYS_OPEN
 from exporter.simulator.faults import Fault, edited
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, Polled, SimulatedTime, polled
+from harness.substatuses import NORMALISED
 
 MINUTE = 60 + 15
 """Seconds within which a substatus is fetched, including a poll of datasets that are due first."""
@@ -30,10 +32,12 @@ def user_id(world: Polled) -> int:
 def test_substatus_of_an_away_user_is_exposed(world: Polled, user_id: int) -> None:
     world.live(MINUTE)
     assert shown(world)[str(user_id)] == {ALWAYS_OPEN}
-    for reason in ("Out for lunch", "In training", "A reason of Aircall's next year"):
-        world.account.set_availability(user_id, "do_not_disturb", substatus=reason)
-        world.live(MINUTE)
-        assert shown(world)[str(user_id)] == {reason}
+    next_year = {"A reason of Aircall's next year": "a_reason_of_aircall_s_next_year"}
+    for text, reason in (NORMALISED | next_year).items():
+        if reason != ALWAYS_OPEN:
+            world.account.set_availability(user_id, "do_not_disturb", substatus=text)
+            world.live(MINUTE)
+            assert shown(world)[str(user_id)] == {reason}
     teams = [team.name for team in world.account.teams.values() if user_id in team.user_ids]
     assert world.scrape().labels("aircall_user_substatus", "team", user_id=user_id) == set(teams)
     world.account.switch(user_id, "unavailable")
@@ -49,12 +53,12 @@ def test_substatus_after_its_state_ended_is_hidden_until_the_next_fetch(world: P
     account.set_availability(user_id, "available")
     world.poll()
     assert str(user_id) not in shown(world)
-    account.set_availability(user_id, "do_not_disturb", substatus="In training")
+    account.set_availability(user_id, "do_not_disturb", substatus="in_training")
     world.poll()
     assert str(user_id) not in shown(world)
     assert world.poller.status().datasets["substatuses"].as_of == as_of
     world.live(MINUTE)
-    assert shown(world)[str(user_id)] == {"In training"}
+    assert shown(world)[str(user_id)] == {"in_training"}
 
 
 def test_substatus_during_a_call_stays_the_same(world: Polled, user_id: int) -> None:
@@ -95,7 +99,7 @@ def test_substatus_of_one_user_malformed_is_missing_for_that_user_only(account: 
         account, served={"faults": [Fault(lambda path: path == "/v2/users", edited(spoil))]}
     ) as world:
         world.live_until_complete()
-        assert shown(world)[str(max(account.users))] == {"Back office"}
+        assert shown(world)[str(max(account.users))] == {"back_office"}
         assert str(broken) not in shown(world)
         assert str(broken) in world.scrape().labels("aircall_user_info", "user_id")
         assert world.scrape().value("aircall_malformed_objects_total", kind="user") == 1
@@ -113,7 +117,7 @@ def test_substatus_of_a_busy_company_equals_the_account() -> None:
             world.aircall.clock = world.time
             for user_id, substatuses in shown(world).items():
                 user = account.users[int(user_id)]
-                assert substatuses == {user.substatus}
+                assert substatuses == {NORMALISED[user.substatus]}
             away = {
                 str(id_): user.substatus
                 for id_, user in account.users.items()
@@ -121,7 +125,7 @@ def test_substatus_of_a_busy_company_equals_the_account() -> None:
             }
             assert away.keys() <= shown(world).keys()
             reasons |= set(away.values())
-    assert {"On a break", "Back office"} <= reasons
+    assert {"on_a_break", "back_office"} <= reasons
 
 
 @given(

@@ -118,6 +118,7 @@ def test_substatuses_and_availabilities_without_end_become_other() -> None:
         lists.apply_availability(user, f"word {user}", 0.0)
         lists.apply_substatus(user, f"reason {user}", 0.0)
     assert len(lists.presence.unknown_states) <= limits.MAX_WORDS + 1
-    assert len({presence.substatus for presence in lists.presence.users.values()}) <= limits.MAX_WORDS + 3
+    substatuses = {presence.substatus for presence in lists.presence.users.values()}
+    assert substatuses == {*(f"reason_{user}" for user in range(1, limits.MAX_WORDS + 1)), "other"}
     assert lists.limits["substatuses"] > 900
     assert lists.limits["availability_words"] > 900

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
+from harness.substatuses import NORMALISED
 from tests.support.calls import some_number
 from tests.support.webhook_posts import event, post
 from tests.support.webhook_world import PolledWithEvents, at, fed_by_events, polled_with_events, state
@@ -66,12 +67,24 @@ def test_events_substatus_changes_are_shown_at_once(
     world: PolledWithEvents, account: SimulatedAccount
 ) -> None:
     user = next(iter(account.users))
-    account.set_availability(user, "do_not_disturb", at=world.time.now + 5, substatus="Out for lunch")
+    account.set_availability(user, "do_not_disturb", at=world.time.now + 5, substatus="out_for_lunch")
     shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
-    assert shown == {"Out for lunch"}
+    assert shown == {"out_for_lunch"}
     account.set_availability(user, "available", at=world.time.now + 5)
     shown = at(world, 6).labels("aircall_user_substatus", "substatus", user_id=user)
     assert shown == {"always_open"}
+
+
+def test_events_substatus_spelled_as_in_no_poll_is_shown_in_one_spelling(account: SimulatedAccount) -> None:
+    user = next(iter(account.users))
+    with polled_with_events(account) as world:
+        world.live_until_complete()
+        for reason in set(NORMALISED.values()) - {"always_open"}:
+            account.set_availability(user, "do_not_disturb", at=world.time.now, substatus=reason)
+            by_event = at(world, 1).labels("aircall_user_substatus", "substatus", user_id=user)
+            world.live(75)
+            by_poll = world.scrape().labels("aircall_user_substatus", "substatus", user_id=user)
+            assert by_event == by_poll == {reason}
 
 
 def test_events_after_call_work_is_shown_at_once(world: PolledWithEvents, account: SimulatedAccount) -> None:
