@@ -110,7 +110,10 @@ class TeamRow:
 
 @dataclass(frozen=True, slots=True)
 class NumberRow:
-    """A number on the board. `users` counts the assigned users by state; None if assignments are unknown."""
+    """A number on the board.
+
+    `users` counts the assigned users by state; None if assignments are unknown. `is_open` is None if unknown.
+    """
 
     number: NamedRef
     digits: str
@@ -118,6 +121,7 @@ class NumberRow:
     time_zone: str
     rules: KpiRules
     users: Mapping[State, int] | None
+    is_open: bool | None
     figures: Mapping[PeriodName, GroupFigures]
 
 

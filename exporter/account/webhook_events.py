@@ -34,8 +34,8 @@ class EventProcessor:
         self.uncertain_users: dict[int, float] = {}
         """Users whose state changed according to an event that did not name the new one; since when (our
         clock)."""
-        self.users_changed = False
-        """Whether users were created or deleted."""
+        self.lists_changed: set[str] = set()
+        """The lists, `users` and `numbers`, in which objects were created or deleted."""
 
     def apply(self, event: Event, now: float) -> EventOutcome:
         """Apply an event that arrived `now` (our clock)."""
@@ -52,6 +52,8 @@ class EventProcessor:
         if event.user is not None:
             self.last_user_event_at = now
             return self._of_user(event.name, event.user, as_of, now)
+        if event.number is not None:
+            return self._of_number(event.name, event.number.id, as_of)
         return "accepted"
 
     def on_availabilities_fetched(self) -> None:
@@ -123,7 +125,8 @@ class EventProcessor:
         account = self._account
         if event in ("user.created", "user.deleted"):
             listed = user.id in account.directory.users
-            self.users_changed |= listed == (event == "user.deleted")
+            if listed == (event == "user.deleted"):
+                self.lists_changed.add("users")
             return "accepted"
         known = account.presence.users.get(user.id)
         if known is not None and at < known.observed_at:
@@ -140,6 +143,15 @@ class EventProcessor:
     def _apply_state(self, user_id: int, state: str, at: float, now: float) -> None:
         if user_id not in self._account.presence.users and at < now - EVENT_REORDER_WINDOW_S:
             return  # the state since then is unknown, and the time may be wrong
+    def _of_number(self, event: str, number_id: int, at: float) -> EventOutcome:
+        directory = self._account.directory
+        if event in ("number.created", "number.deleted"):
+            if (number_id in directory.numbers) == (event == "number.deleted"):
+                self.lists_changed.add("numbers")
+            return "accepted"
+        is_newest = directory.set_open(number_id, event == "number.opened", at, by_event=True)
+        return "accepted" if is_newest else "out_of_order"
+
         self._account.reference_data.apply_availability(user_id, state, at)
         if at >= self.uncertain_users.get(user_id, at):
             self.uncertain_users.pop(user_id, None)

@@ -36,6 +36,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "aircall_team_service_level_ratio": (*TEAM, "period"),
     "aircall_team_waiting_calls": TEAM,
     "aircall_number_users": (*NUMBER, "state"),
+    "aircall_number_open": NUMBER,
     "aircall_number_period_calls": (*NUMBER, *CALLS),
     "aircall_number_period_missed_calls": (*NUMBER, "period", "reason"),
     "aircall_number_average_answer_seconds": (*NUMBER, "period"),
