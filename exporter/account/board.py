@@ -130,14 +130,15 @@ class UserCounters:
     """The counters of a user, or of the calls without a user.
 
     `calls` is by number, direction and outcome, `talk` by direction. `answer` is None for calls without a
-    user. `declined` and `held` come from events, and are None without a webhook.
+    user. `ring_attempts` by result and `held` come from events. Without a webhook `held` is None, and there
+    are only the attempts that were counted before.
     """
 
     user: NamedRef
     calls: Mapping[tuple[NamedRef, str, str], int]
     answer: Summary | None
     talk: Mapping[str, Summary]
-    declined: int | None
+    ring_attempts: Mapping[str, int]
     held: Summary | None
 
 

@@ -31,7 +31,7 @@ _SUBJECTS: dict[str, Kind] = {
     "talk_bucket": "number",
     "talk_sum": "number",
     "team_calls": "team",
-    "declined": "user",
+    "ring_attempts": "user",
     "hold_count": "user",
     "hold_sum": "user",
     "queue_bucket": "number",
@@ -39,7 +39,7 @@ _SUBJECTS: dict[str, Kind] = {
 }
 """The kind of object to which the first id in the keys of each family belongs."""
 
-NOT_ARCHIVED = frozenset({"declined", "hold_count", "hold_sum", "queue_bucket", "queue_sum"})
+NOT_ARCHIVED = frozenset({"hold_count", "hold_sum", "queue_bucket", "queue_sum"})
 """Families that come from events and are not archived; they begin at 0 at each start."""
 
 OTHERS = "others"

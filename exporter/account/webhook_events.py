@@ -75,7 +75,10 @@ class EventProcessor:
             before is None and account.may_be_archived(call)
         )
         if needs_fetch and account.ledger.totals is not None:
-            return "accepted" if account.ledger.read_again(call.id, as_of, now) else "out_of_order"
+            is_newest = account.ledger.read_again(call.id, as_of, now)
+            if call.id in account.ledger.reported_calls:
+                account.event_stats.record(event.name, call, event.at, before, account.as_of)
+            return "accepted" if is_newest else "out_of_order"
         if before is None and self._is_pruned(call):
             return "out_of_order"
         if before is None and not account.has_room_for_calls():
@@ -140,9 +143,6 @@ class EventProcessor:
             account.reference_data.apply_substatus(user.id, user.substatus, at)
         return "accepted"
 
-    def _apply_state(self, user_id: int, state: str, at: float, now: float) -> None:
-        if user_id not in self._account.presence.users and at < now - EVENT_REORDER_WINDOW_S:
-            return  # the state since then is unknown, and the time may be wrong
     def _of_number(self, event: str, number_id: int, at: float) -> EventOutcome:
         directory = self._account.directory
         if event in ("number.created", "number.deleted"):
@@ -152,6 +152,9 @@ class EventProcessor:
         is_newest = directory.set_open(number_id, event == "number.opened", at, by_event=True)
         return "accepted" if is_newest else "out_of_order"
 
+    def _apply_state(self, user_id: int, state: str, at: float, now: float) -> None:
+        if user_id not in self._account.presence.users and at < now - EVENT_REORDER_WINDOW_S:
+            return  # the state since then is unknown, and the time may be wrong
         self._account.reference_data.apply_availability(user_id, state, at)
         if at >= self.uncertain_users.get(user_id, at):
             self.uncertain_users.pop(user_id, None)
