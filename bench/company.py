@@ -143,7 +143,7 @@ class Company:
         for team in company.teams.values():
             lists.directory.add_team(team.id, team.name, team.user_ids)
         lists.finish_teams(Listed(set(company.teams), NOON))
-        lists.apply_numbers_page(_page(numbers))
+        lists.apply_numbers_page(_page(numbers), 0.0)
         lists.finish_numbers(Listed(set(company.numbers), NOON))
         assigned = {each.id: frozenset(each.user_ids) for each in company.numbers.values()}
         lists.apply_assignments(assigned, frozenset(company.users), frozenset(company.numbers), NOON)

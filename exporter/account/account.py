@@ -239,7 +239,9 @@ class Account:
         added_up = self.event_stats.collect(
             self.calls.calls, self.calls.active, server_now, self.ledger.bounds
         )
-        self.changes.totals |= self.ledger.count(added_up)
+        self.changes.totals |= self.ledger.count(added_up.totals)
+        for call, counts in added_up.ring_attempts:
+            self.ledger.add_ring_attempts(call, counts)
         self.calls.prune(self.store_since(min(server_now, read_to)), server_now)
 
     def store_since(self, now: float) -> float:

@@ -112,7 +112,10 @@ class TeamRow:
 
 @dataclass(frozen=True, slots=True)
 class NumberRow:
-    """A number on the board. `users` counts the assigned users by state; None if assignments are unknown."""
+    """A number on the board.
+
+    `users` counts the assigned users by state; None if assignments are unknown. `is_open` is None if unknown.
+    """
 
     number: NamedRef
     digits: str
@@ -120,6 +123,7 @@ class NumberRow:
     time_zone: str
     rules: KpiRules
     users: Mapping[State, int] | None
+    is_open: bool | None
     figures: Mapping[PeriodName, GroupFigures]
 
 
@@ -128,14 +132,15 @@ class UserCounters:
     """The counters of a user, or of the calls without a user.
 
     `calls` is by number, direction and outcome, `talk` by direction. `answer` is None for calls without a
-    user. `declined` and `held` come from events, and are None without a webhook.
+    user. `ring_attempts` by result and `held` come from events. Without a webhook `held` is None, and there
+    are only the attempts that were counted before.
     """
 
     user: NamedRef
     calls: Mapping[tuple[NamedRef, str, str], int]
     answer: Summary | None
     talk: Mapping[str, Summary]
-    declined: int | None
+    ring_attempts: Mapping[str, int]
     held: Summary | None
 
 

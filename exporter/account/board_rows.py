@@ -208,6 +208,7 @@ def _number_row(facts: RowInputs, number_id: int, members: GroupStats) -> Number
         time_zone=known.time_zone or "",
         rules=rules,
         users=None if roster.users_by_number is None else members.states_on(number_id),
+        is_open=roster.directory.is_open(number_id),
         figures={
             name: group_figures(period, period.numbers.get(number_id, period.nothing), [number_id], rules)
             for name, period in facts.periods.items()

@@ -36,7 +36,7 @@ _SUBJECTS: dict[str, Kind] = {
     "team_calls": "team",
     "team_answer_bucket": "team",
     "team_answer_sum": "team",
-    "declined": "user",
+    "ring_attempts": "user",
     "hold_count": "user",
     "hold_sum": "user",
     "queue_bucket": "number",
@@ -44,7 +44,7 @@ _SUBJECTS: dict[str, Kind] = {
 }
 """The kind of object to which the first id in the keys of each family belongs."""
 
-NOT_ARCHIVED = frozenset({"declined", "hold_count", "hold_sum", "queue_bucket", "queue_sum"})
+NOT_ARCHIVED = frozenset({"hold_count", "hold_sum", "queue_bucket", "queue_sum"})
 """Families that come from events and are not archived; they begin at 0 at each start."""
 
 _SECONDS: dict[str, Callable[[Call], int]] = {

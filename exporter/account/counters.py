@@ -15,6 +15,7 @@ from exporter.account.counter_totals import KINDS, OTHERS, Histogram, Kind, Subj
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.account.figures import MISSED_REASONS, call_counts
 from exporter.account.period import Tally
+from exporter.account.ring_attempts import RESULTS
 from exporter.account.roster import Roster
 from exporter.account.teams import GROUP_PREFIX, group_label
 from exporter.account.user_limit import OTHER_NUMBERS, OTHER_TEAMS, OTHER_USERS
@@ -89,10 +90,11 @@ class CounterRows:
         }
         has_events = on_board and self._has_webhook
         held = self.totals.summaries(subject, "hold").get((), Summary() if has_events else None)
-        declined = dict(self.totals.of(subject, "declined")).get((), 0 if has_events else None)
-        if not calls and answer is None and not talk and held is None and declined is None:
+        attempts: dict[str, int] = dict.fromkeys(RESULTS, 0) if has_events else {}
+        attempts |= {result: count for (result,), count in self.totals.of(subject, "ring_attempts")}
+        if not calls and answer is None and not talk and held is None and not attempts:
             return None
-        return UserCounters(self._user_named(id_), calls, answer, talk, declined, held)
+        return UserCounters(self._user_named(id_), calls, answer, talk, attempts, held)
 
     def _number(self, id_: str) -> NumberCounters | None:
         subject: Subject = "number", id_

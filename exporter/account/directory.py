@@ -1,5 +1,6 @@
 """The directory of users, teams and numbers, and their relations (the tutorial's "data repository")."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -9,6 +10,14 @@ from exporter.aircall.models import Number, User
 T = TypeVar("T")
 
 ListName = Literal["users", "teams", "numbers"]
+
+
+class Opening(NamedTuple):
+    """Whether a number is open (None if unknown), since when (our clock), and whether an event says so."""
+
+    is_open: bool | None
+    at: float
+    by_event: bool
 
 
 class NamedRef(NamedTuple):
@@ -35,6 +44,7 @@ class Directory:
         self.numbers: dict[int, Number] = {}
         self.members: dict[int, frozenset[int]] = {}
         self.assigned: Mapping[int, frozenset[int]] | None = None
+        self._openings: dict[int, Opening] = {}
         self._user_names: dict[int, str] = {}
         self._team_names: dict[int, str] = {}
         self._number_names: dict[int, str] = {}
@@ -54,10 +64,30 @@ class Directory:
         """Set the members of a team."""
         self._put(self.members, team_id, members)
 
-    def add_number(self, number: Number) -> None:
-        """Add or update a number."""
+    def add_number(self, number: Number, at: float = -math.inf) -> None:
+        """Add or update a number that was requested `at` (our clock)."""
         self._put(self.numbers, number.id, number)
         self._learn("number", number.id, number.name or f"number {number.id}")
+        self.set_open(number.id, number.is_open, at)
+
+    def set_open(self, number_id: int, is_open: bool | None, at: float, *, by_event: bool = False) -> bool:
+        """Set whether a number is open `at` (our clock), unless that is outdated; return whether it is not.
+
+        What an event reported stays if a later list does not say whether the number is open. Events about
+        numbers that are not listed are ignored: the list that adds the number is newer.
+        """
+        before = self._openings.get(number_id, Opening(None, -math.inf, by_event=False))
+        if at < before.at:
+            return False
+        if number_id in self.numbers and not (is_open is None and before.by_event):
+            self._openings[number_id] = Opening(is_open, at, by_event)
+            self.version += is_open != before.is_open
+        return True
+
+    def is_open(self, number_id: int) -> bool | None:
+        """Return whether a number is open, or None if that is unknown."""
+        opening = self._openings.get(number_id)
+        return opening.is_open if opening else None
 
     def assign(self, assigned: Mapping[int, frozenset[int]]) -> None:
         """Set the users of each number, by number id."""
@@ -74,6 +104,8 @@ class Directory:
         present = by_kind[kind]
         for id_ in present.keys() & ids:
             del present[id_]
+            if kind == "numbers":
+                self._openings.pop(id_, None)
             self.version += 1
 
     def user(self, user_id: int) -> NamedRef:

@@ -1,17 +1,20 @@
-"""Totals that only events can supply: time in the queue, declined calls and holds.
+"""Totals that only events can supply: time in the queue, ring attempts and holds.
 
 Events are collected for each call and added up `EVENT_GRACE_S` after its end, when late events have arrived.
-So the totals do not depend on the order or repetition of events. They begin at 0 at each start.
+So the totals do not depend on the order or repetition of events. The archive keeps the ring attempts; the
+other totals begin at 0 at each start.
 """
 
 import math
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from exporter.account.buckets import bucket_label
 from exporter.account.counter_totals import Key
 from exporter.account.id_limits import Identities
+from exporter.account.ring_attempts import Rings, attempts
 from exporter.aircall.call_times import is_during
 from exporter.aircall.models import Call, capped_duration
 
@@ -21,15 +24,28 @@ EVENT_GRACE_S = 60.0
 COLLECT_INTERVAL_S = 1.0
 """Seconds between two searches for calls that can be added up."""
 
+UNKNOWN_CALL_S = 2 * EVENT_GRACE_S
+"""Seconds for which the events of a call are kept that is not in memory, because it is being fetched."""
+
 
 @dataclass(slots=True)
 class _CallEvents:
-    """The times of one call's events (UNIX seconds, Aircall's clock), with the user who declined or held."""
+    """The times of one call's events (UNIX seconds, Aircall's clock), with the user who held."""
 
-    rang: set[float] = field(default_factory=set)
-    declined: set[tuple[float, str]] = field(default_factory=set)
+    rings: Rings = field(default_factory=Rings)
     held: set[tuple[float, str]] = field(default_factory=set)
     resumed: set[float] = field(default_factory=set)
+    last_at: float = -math.inf
+    """The time of the latest event."""
+
+
+class Collected(NamedTuple):
+    """What the calls added up whose events are complete."""
+
+    totals: Mapping[Key, int]
+    """The totals that changed, of those that the archive does not keep."""
+    ring_attempts: Sequence[tuple[Call, list[tuple[Key, int]]]]
+    """For each call that rang on users, what it adds to the totals of the archive."""
 
 
 class EventStats:
@@ -43,25 +59,25 @@ class EventStats:
         self._events_by_call: dict[int, _CallEvents] = {}
         self._next_collection = 0.0
 
-    def record(self, event: str, call: Call, at: float, known: Call, now: float) -> None:
-        """Record an event. It is ignored if the call was already added up.
+    def record(self, event: str, call: Call, at: float, known: Call | None, now: float) -> None:
+        """Record an event. It is ignored if the call may have been added up already.
 
         Args:
             event: The name of the event.
             call: The call as the event describes it.
             at: The time of the event (UNIX seconds, Aircall's clock).
-            known: The newest version of the call.
+            known: The newest version of the call; None if it has to be fetched.
             now: The present time (UNIX seconds, Aircall's clock).
         """
-        if _is_complete(known, now):
+        if _is_complete(call if known is None else known, now):
+            return
+        if known is None and at + EVENT_GRACE_S < now:
             return
         events = self._events_by_call.setdefault(call.id, _CallEvents())
+        events.last_at = max(at, events.last_at)
+        events.rings.record(event, call, at)
         user = str(call.user.id) if call.user else ""
         match event:
-            case "call.ringing_on_agent":
-                events.rang.add(at)
-            case "call.agent_declined":
-                events.declined.add((at, user))
             case "call.hold":
                 events.held.add((at, user))
             case "call.unhold":
@@ -69,8 +85,8 @@ class EventStats:
 
     def collect(
         self, calls: Mapping[int, Call], live: Container[int], now: float, bounds: tuple[float, ...]
-    ) -> dict[Key, int]:
-        """Add up the calls whose events are complete, and return the totals that changed.
+    ) -> Collected:
+        """Add up the calls whose events are complete, and return what they added.
 
         Args:
             calls: All stored calls, by id.
@@ -79,19 +95,28 @@ class EventStats:
             bounds: The buckets of the time in the queue.
         """
         if now < self._next_collection:
-            return {}
+            return Collected({}, ())
         self._next_collection = now + COLLECT_INTERVAL_S
         changed: set[Key] = set()
-        for call_id in list(self._events_by_call):
+        rang: list[tuple[Call, list[tuple[Key, int]]]] = []
+        for call_id, events in list(self._events_by_call.items()):
             call = calls.get(call_id)
             if call is None:
-                del self._events_by_call[call_id]
+                if events.last_at + UNKNOWN_CALL_S < now:
+                    del self._events_by_call[call_id]
             elif call_id not in live and _is_complete(call, now):
-                for key, count in _increments(call, self._events_by_call.pop(call_id), bounds):
+                del self._events_by_call[call_id]
+                for key, count in _increments(call, events, bounds):
                     bounded = self._identities.key(key)
                     self.totals[bounded] += count
                     changed.add(bounded)
-        return {key: self.totals[key] for key in changed}
+                counts: list[tuple[Key, int]] = [
+                    (("ring_attempts", user, result), count)
+                    for user, result, count in attempts(call, events.rings)
+                ]
+                if counts:
+                    rang.append((call, counts))
+        return Collected({key: self.totals[key] for key in changed}, rang)
 
 
 def _is_complete(call: Call, now: float) -> bool:
@@ -101,12 +126,10 @@ def _is_complete(call: Call, now: float) -> bool:
 
 def _increments(call: Call, events: _CallEvents, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int]]:
     number = str(call.number.id) if call.number else ""
-    for _, user in events.declined:
-        yield ("declined", user), 1
     for user, seconds in _holds(call, events):
         yield ("hold_count", user), 1
         yield ("hold_sum", user), seconds
-    waited = _seconds_in_queue(call, events.rang)
+    waited = _seconds_in_queue(call, (at for at, _ in events.rings.rang))
     if waited is not None:
         yield ("queue_bucket", number, bucket_label(waited, bounds)), 1
         yield ("queue_sum", number), waited

@@ -29,8 +29,9 @@ class QueueFullError(Exception):
     """Too many calls wait to be saved."""
 
 
-CountStage = Literal["counted", "counted_for_teams"]
-"""A call adds to the totals twice: by itself, and for its teams once these are known."""
+CountStage = Literal["counted", "counted_for_teams", "ring_attempts"]
+"""A call adds to the totals at several stages: by itself, for its teams once these are known, and its ring
+attempts once its events are complete."""
 
 
 @dataclass(frozen=True, slots=True)

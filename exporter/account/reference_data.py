@@ -125,13 +125,13 @@ class ReferenceData:
         if unlisted and len(self.teams_in_calls) < MAX_UNLISTED_TEAMS:
             self.teams_in_calls |= unlisted
 
-    def apply_numbers_page(self, page: Page[Number]) -> None:
-        """Add the numbers of a page."""
+    def apply_numbers_page(self, page: Page[Number], at: float) -> None:
+        """Add the numbers of a page, which was requested `at` (our clock)."""
         self.malformed["number"] += page.malformed
         self.limits.update(page.exceeded)
         for number in page.items:
             if self._has_room("numbers", number.id, self.directory.numbers):
-                self.directory.add_number(number)
+                self.directory.add_number(number, at)
 
     def finish_numbers(self, listed: Listed) -> None:
         """Remove the numbers that are no longer listed, after the last page."""

@@ -47,18 +47,18 @@ def apply_user_limit(board: Board, own: Set[str], excluded: Set[str]) -> Board:
 
 def _summed(rows: Iterable[UserCounters]) -> UserCounters:
     calls: Counter[tuple[NamedRef, str, str]] = Counter()
-    answer, held, declined = Summary(), None, None
+    attempts: Counter[str] = Counter()
+    answer, held = Summary(), None
     talk: dict[str, Summary] = {}
     for row in rows:
         calls.update(row.calls)
         answer = _plus(answer, row.answer)
         for direction, total in row.talk.items():
             talk[direction] = _plus(total, talk.get(direction))
-        if row.declined is not None:
-            declined = row.declined + (declined or 0)
+        attempts.update(row.ring_attempts)
         if row.held is not None:
             held = _plus(row.held, held)
-    return UserCounters(OTHER_USERS, dict(calls), answer, talk, declined, held)
+    return UserCounters(OTHER_USERS, dict(calls), answer, talk, dict(attempts), held)
 
 
 def _plus(one: Summary, other: Summary | None) -> Summary:

@@ -34,8 +34,8 @@ class EventProcessor:
         self.uncertain_users: dict[int, float] = {}
         """Users whose state changed according to an event that did not name the new one; since when (our
         clock)."""
-        self.users_changed = False
-        """Whether users were created or deleted."""
+        self.lists_changed: set[str] = set()
+        """The lists, `users` and `numbers`, in which objects were created or deleted."""
 
     def apply(self, event: Event, now: float) -> EventOutcome:
         """Apply an event that arrived `now` (our clock)."""
@@ -52,6 +52,8 @@ class EventProcessor:
         if event.user is not None:
             self.last_user_event_at = now
             return self._of_user(event.name, event.user, as_of, now)
+        if event.number is not None:
+            return self._of_number(event.name, event.number.id, as_of)
         return "accepted"
 
     def on_availabilities_fetched(self) -> None:
@@ -73,7 +75,10 @@ class EventProcessor:
             before is None and account.may_be_archived(call)
         )
         if needs_fetch and account.ledger.totals is not None:
-            return "accepted" if account.ledger.read_again(call.id, as_of, now) else "out_of_order"
+            is_newest = account.ledger.read_again(call.id, as_of, now)
+            if call.id in account.ledger.reported_calls:
+                account.event_stats.record(event.name, call, event.at, before, account.as_of)
+            return "accepted" if is_newest else "out_of_order"
         if before is None and self._is_pruned(call):
             return "out_of_order"
         if before is None and not account.has_room_for_calls():
@@ -123,7 +128,8 @@ class EventProcessor:
         account = self._account
         if event in ("user.created", "user.deleted"):
             listed = user.id in account.directory.users
-            self.users_changed |= listed == (event == "user.deleted")
+            if listed == (event == "user.deleted"):
+                self.lists_changed.add("users")
             return "accepted"
         known = account.presence.users.get(user.id)
         if known is not None and at < known.observed_at:
@@ -136,6 +142,15 @@ class EventProcessor:
         if user.substatus is not None:
             account.reference_data.apply_substatus(user.id, user.substatus, at)
         return "accepted"
+
+    def _of_number(self, event: str, number_id: int, at: float) -> EventOutcome:
+        directory = self._account.directory
+        if event in ("number.created", "number.deleted"):
+            if (number_id in directory.numbers) == (event == "number.deleted"):
+                self.lists_changed.add("numbers")
+            return "accepted"
+        is_newest = directory.set_open(number_id, event == "number.opened", at, by_event=True)
+        return "accepted" if is_newest else "out_of_order"
 
     def _apply_state(self, user_id: int, state: str, at: float, now: float) -> None:
         if user_id not in self._account.presence.users and at < now - EVENT_REORDER_WINDOW_S:

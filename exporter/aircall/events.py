@@ -1,4 +1,4 @@
-"""Decode webhook events: each is about a call or a user, and arrives in the body of a POST.
+"""Decode webhook events: each is about a call, a user or a number, and arrives in the body of a POST.
 
 Aircall delivers events at least once and in any order. Older webhooks omit the `.v2` in the names of user
 events (API reference, "Webhooks").
@@ -13,7 +13,7 @@ import msgspec
 
 from exporter.aircall.call_decoding import decode_call_items
 from exporter.aircall.decoding import decode_fields, decode_objects
-from exporter.aircall.models import CallWithDetails, Id
+from exporter.aircall.models import CallWithDetails, Id, Number
 
 CALL_EVENTS = (
     "call.created",
@@ -47,10 +47,52 @@ USER_EVENTS = (
     "user.disconnected",
 )
 
-UNKNOWN_EVENT = "other"
-"""The name for all other events that Aircall sends."""
+NUMBER_EVENTS = ("number.created", "number.deleted", "number.closed", "number.opened")
 
-EVENTS = (*CALL_EVENTS, *USER_EVENTS)
+EVENTS = (*CALL_EVENTS, *USER_EVENTS, *NUMBER_EVENTS)
+"""The events that the exporter uses."""
+
+OTHER_EVENTS = (
+    "action_item.created",
+    "ai_voice_agent.ended",
+    "ai_voice_agent.escalated",
+    "ai_voice_agent.started",
+    "ai_voice_agent.summary",
+    "analytics.report_created",
+    "analytics.report_failed",
+    "call.comm_assets_generated",
+    "call.ivr_option_selected",
+    "call_evaluation.created",
+    "call_evaluation.updated",
+    "contact.created",
+    "contact.deleted",
+    "contact.updated",
+    "custom_summary.result_created",
+    "custom_summary.result_updated",
+    "group_message.received",
+    "group_message.sent",
+    "group_message.status_updated",
+    "integration.deleted",
+    "message.received",
+    "message.sent",
+    "message.status_updated",
+    "playbook_result.created",
+    "playbook_result.updated",
+    "realtime_transcription.utterances_received",
+    "sentiment.created",
+    "summary.created",
+    "topics.created",
+    "transcription.created",
+)
+"""The other events of the API reference. They are counted by name and have no effect.
+
+With the names of user events that end in `.v2`, the reference lists 67 events.
+"""
+
+UNKNOWN_EVENT = "other"
+"""The name for all events that the API reference does not list."""
+
+_NAMES = frozenset((*EVENTS, *OTHER_EVENTS))
 
 T = TypeVar("T")
 
@@ -65,15 +107,17 @@ class UserEventData(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event: its name, its time (UNIX seconds, Aircall's clock), and its call or user.
+    """An event: its name, its time (UNIX seconds, Aircall's clock), and its call, user or number.
 
-    Both are None if the name is `UNKNOWN_EVENT`. `ignored` is the id of a call whose direction is unknown.
+    All are None if the exporter does not use the event. `ignored` is the id of a call whose direction is
+    unknown.
     """
 
     name: str
     at: float
     call: CallWithDetails | None = None
     user: UserEventData | None = None
+    number: Number | None = None
     ignored: int | None = None
 
 
@@ -138,7 +182,12 @@ class Delivery:
         self._fields = decode_fields(body)
         self.token = self._read("token", str) or ""
         name = (self._read("event", str) or "").removesuffix(".v2")
-        self.name = name if name in EVENTS else UNKNOWN_EVENT
+        self.name = name if name in _NAMES else UNKNOWN_EVENT
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the exporter uses events of this name."""
+        return self.name in EVENTS
 
     @property
     def dedup_key(self) -> int:
@@ -146,7 +195,7 @@ class Delivery:
         return hash(tuple(bytes(self._fields.get(key, b"")) for key in ("event", "timestamp", "data")))
 
     def event(self) -> Event | None:
-        """Return the event, or None if its time, call or user is malformed."""
+        """Return the event, or None if its time, call, user or number is malformed."""
         at = self._read("timestamp", float)
         if at is None or not math.isfinite(at):
             return None
@@ -161,7 +210,10 @@ class Delivery:
         if self.name in USER_EVENTS:
             users, _ = decode_objects(data, UserEventData)
             return Event(self.name, at, user=users[0]) if users else None
-        return Event(UNKNOWN_EVENT, at)
+        if self.name in NUMBER_EVENTS:
+            numbers, _ = decode_objects(data, Number)
+            return Event(self.name, at, number=numbers[0]) if numbers else None
+        return Event(self.name, at)
 
     def _read(self, key: str, kind: type[T]) -> T | None:
         try:

@@ -203,6 +203,23 @@ class Number(msgspec.Struct, frozen=True):
     digits: str | None = None
     country: str | None = None
     time_zone: str | None = None
+    availability_status: Any = None
+    """`open`, `closed`, or `custom` (by opening hours), unless Aircall sends something else."""
+    open: Any = None
+    """Whether the number is open now: true or false, unless Aircall sends something else."""
+
+    @property
+    def is_open(self) -> bool | None:
+        """Whether the number is open; None if that is unknown.
+
+        The field `open` counts only for numbers with opening hours, and for those of older accounts, which
+        have no `availability_status`. Companies on Smartflows have an outdated `open`, and the API does not
+        name these companies.
+        """
+        if self.availability_status in ("open", "closed"):
+            return bool(self.availability_status == "open")
+        is_scheduled = self.availability_status in ("custom", None)
+        return self.open if is_scheduled and isinstance(self.open, bool) else None
 
 
 class Availability(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers_shown", "counting", "own_series"
-VIEWS_DIGEST = "views"
+VIEWS_DIGEST, RING_ATTEMPTS = "views", "ring_attempts_counted"
 
 # Every transaction reads several values, and building a statement takes longer than executing it.
 _IS_NAMED = state.c.name == bindparam("of")

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,11 +12,18 @@ from sqlalchemy import Connection, Select, null, select, update
 from exporter.account.counter_totals import Key
 from exporter.account.records import CountedCall, Counting
 from exporter.aircall.models import Call
-from exporter.archive import row_mapping, schema
+from exporter.archive import metadata_table, row_mapping, schema
 from exporter.archive.upsert import insert, put
 
 MAX_PARAMETERS = 500
 """Totals or calls in one statement: databases limit the number of parameters."""
+
+MAX_RING_ATTEMPT_MARKS = 1000
+"""Calls whose ring attempts were added last, and that are remembered so that these are added once.
+
+They are more than one transaction holds, which is repeated if its result is unknown. Events of calls that
+ended earlier are no longer accepted.
+"""
 
 _UNCOUNTED_FOR_TEAMS = select(schema.calls).where(schema.calls.c.counted, ~schema.calls.c.counted_for_teams)
 
@@ -61,7 +68,7 @@ def uncounted_for_teams(connection: Connection, most: int) -> tuple[Call, ...]:
 
 
 def mark_counted(
-    connection: Connection, additions: Iterable[CountedCall], counting: Counting | None
+    connection: Connection, additions: Sequence[CountedCall], counting: Counting | None
 ) -> Iterator[CountedCall]:
     """Mark calls as counted, and yield the additions of those that count and were not marked before.
 
@@ -80,6 +87,19 @@ def mark_counted(
         while some := list(islice(ids, MAX_PARAMETERS)):
             marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
             yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
+    yield from _mark_ring_attempts(connection, additions)
+
+
+def _mark_ring_attempts(connection: Connection, additions: Iterable[CountedCall]) -> list[CountedCall]:
+    """Remember the calls whose ring attempts are added, and return those that were not added before."""
+    by_id = {addition.call.id: addition for addition in additions if addition.stage == "ring_attempts"}
+    if not by_id:
+        return []
+    marked = metadata_table.read(connection, metadata_table.RING_ATTEMPTS, tuple[int, ...]) or ()
+    fresh = list(by_id.keys() - set(marked))
+    last = (*marked, *fresh)[-max(MAX_RING_ATTEMPT_MARKS, len(fresh)) :]
+    metadata_table.write(connection, metadata_table.RING_ATTEMPTS, last)
+    return [by_id[id_] for id_ in fresh]
 
 
 def current_values(connection: Connection, additions: Iterable[CountedCall]) -> dict[Key, int]:

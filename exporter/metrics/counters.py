@@ -73,7 +73,8 @@ USER_TALK = Family(
 USER_RING_ATTEMPTS = Family(
     "aircall_user_ring_attempts_total",
     "counter",
-    "Calls that rang on the user, by result: declined. Requires webhooks; resets when the exporter restarts.",
+    "Rings of inbound calls on the user's phone, each ring once, by result: answered, declined, or missed (it"
+    " rang and the user did neither). Counted a minute after the call's end. Requires webhooks.",
     ("user_id", "user", "result"),
     group="counters",
 )
@@ -110,7 +111,7 @@ def user_samples(row: UserCounters) -> Iterator[Sample]:
     aircall_calls_total{user_id="456",user="John Doe",number_id="1234",number="French Office",…} 7
     aircall_user_answer_seconds_sum{user_id="456",user="John Doe"} 41
     aircall_user_talk_seconds_count{user_id="456",user="John Doe",direction="inbound"} 7
-    aircall_user_ring_attempts_total{user_id="456",user="John Doe",result="declined"} 1
+    aircall_user_ring_attempts_total{user_id="456",user="John Doe",result="missed"} 1
     aircall_user_hold_seconds_sum{user_id="456",user="John Doe"} 95
     """
     for (number, *kind), count in row.calls.items():
@@ -118,7 +119,8 @@ def user_samples(row: UserCounters) -> Iterator[Sample]:
     yield USER_ANSWER, row.user, row.answer
     for direction, total in row.talk.items():
         yield USER_TALK, (*row.user, direction), total
-    yield USER_RING_ATTEMPTS, (*row.user, "declined"), row.declined
+    for result, count in row.ring_attempts.items():
+        yield USER_RING_ATTEMPTS, (*row.user, result), count
     yield USER_HOLD, row.user, row.held
 
 

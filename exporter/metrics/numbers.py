@@ -15,19 +15,31 @@ USERS = Family(
     (*_NUMBER, "state"),
     group="presence",
 )
+OPEN = Family(
+    "aircall_number_open",
+    "gauge",
+    "1 if the number is open, 0 if it is closed, absent if that is unknown. With webhooks it changes at"
+    " once, otherwise when the numbers are fetched (refresh.numbers). Aircall may report an outdated state of"
+    " a number with opening hours if the company uses Smartflows.",
+    _NUMBER,
+    group="presence",
+)
 FIGURES = FigureFamilies("number", "the number", "")
-FAMILIES = (USERS, *FIGURES.families)
+
+FAMILIES = (USERS, OPEN, *FIGURES.families)
 
 
 def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
     """Yield the samples of a number that change only with a poll.
 
     aircall_number_users{number_id="1234",number="French Office",state="available"} 2
+    aircall_number_open{number_id="1234",number="French Office"} 1
     aircall_number_period_calls{…,period="recent",direction="inbound",outcome="missed"} 1
     aircall_number_period_missed_calls{…,period="today",reason="no_available_agent"} 1
     aircall_number_abandoned_ratio{…,period="today"} 0.05
     """
     yield from FIGURES.rules(row.rules, row.number)
+    yield OPEN, row.number, None if row.is_open is None else int(row.is_open)
     if "availabilities" in board.known:
         for state, count in (row.users or {}).items():
             yield USERS, (*row.number, state), count

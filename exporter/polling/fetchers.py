@@ -81,9 +81,7 @@ def fetch_teams(lists: ReferenceData, first: int = 1) -> ApiTask[None]:
 
 def fetch_numbers(lists: ReferenceData, first: int = 1) -> ApiTask[None]:
     """Fetch all numbers."""
-    listed = yield from _listed(
-        lists, "numbers", endpoints.numbers(), lambda page, _: lists.apply_numbers_page(page), first
-    )
+    listed = yield from _listed(lists, "numbers", endpoints.numbers(), lists.apply_numbers_page, first)
     lists.finish_numbers(listed)
     lists.confirm("numbers")
 

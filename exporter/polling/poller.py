@@ -143,12 +143,11 @@ class Poller:
         self.account.advance_to(now + self._server_time.clock.ahead)
         for event in events:
             count(event.name, self.event_processor.apply(event, now))
-        users_changed, self.event_processor.users_changed = self.event_processor.users_changed, False
-        if users_changed:
-            self.tasks.request_early("users")
+        changed, self.event_processor.lists_changed = self.event_processor.lists_changed, set()
+        self.tasks.request_early(*changed)
         sooner = self._intervals.on_events(self.event_processor, now)
         self._save_batch()
-        return users_changed or sooner
+        return bool(changed) or sooner
 
     def snapshot(self) -> Snapshot:
         """Return everything that a scrape serves, as of now."""

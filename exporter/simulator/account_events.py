@@ -1,14 +1,14 @@
-"""Define the events of calls and users that listeners receive."""
+"""Define the events of calls, users and numbers that listeners receive."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.simulator.models import SimulatedCall, SimulatedUser
+from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
 
 
 @dataclass(frozen=True, slots=True)
 class AccountEvent:
-    """An event, named as in Aircall, of a call or a user at `at` (UNIX seconds).
+    """An event, named as in Aircall, of a call, a user or a number at `at` (UNIX seconds).
 
     If a call rings on a user, or a user declines it, the event has both.
     """
@@ -17,6 +17,7 @@ class AccountEvent:
     at: float
     call: SimulatedCall | None = None
     user: SimulatedUser | None = None
+    number: SimulatedNumber | None = None
 
 
 Listener = Callable[[AccountEvent], object]

@@ -5,7 +5,6 @@ from random import Random
 
 from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.call_handling import CallHandling
-from exporter.simulator.load_profile import CompanyClock
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
 
 MAX_WAIT_S = 60.0
@@ -19,8 +18,8 @@ class CallDistribution:
     becomes free gets the call that has waited longest on one of their numbers.
     """
 
-    def __init__(self, board: CallEdits, random: Random, clock: CompanyClock) -> None:
-        self._board, self._random, self._clock = board, random, clock
+    def __init__(self, board: CallEdits, random: Random) -> None:
+        self._board, self._random = board, random
         self.handling = CallHandling(board, random, on_free=self.serve)
         self._queues: dict[SimulatedNumber, dict[int, SimulatedCall]] = {}
         """By number, waiting calls by id that ring on no user, oldest first. Empty queues are removed."""
@@ -33,7 +32,7 @@ class CallDistribution:
         random, schedule = self._random, self._board.schedule
         call = self._board.ring_in(number.id if number else None, caller)
         now = self._board.now
-        if number is not None and not self._clock.is_open(number.opening, now):
+        if number is not None and not number.is_open:
             schedule(now + random.uniform(3, 9), partial(self._give_up, call, "out_of_opening_hours"))
         elif random.random() < 0.04:
             schedule(now + random.uniform(1.5, 9), partial(self._give_up, call, "short_abandoned"))
@@ -101,7 +100,8 @@ class CallDistribution:
             self.handling.talk(call)
         else:
             self._declined[call.id].add(user.id)
-            self._board.decline(call.id, user.id)
+            if not _rings_out(call, user):
+                self._board.decline(call.id, user.id)
             self._offer(call)
             self.serve(user)
 
@@ -126,3 +126,9 @@ class CallDistribution:
             queue.pop(call.id, None)
             if not queue:
                 del self._queues[call.number]
+
+
+def _rings_out(call: SimulatedCall, user: SimulatedUser) -> bool:
+    """Return whether a user who does not answer a call lets it ring, instead of declining it."""
+    own = Random(f"rings {call.id} {user.id}")  # noqa: S311 a simulation; see `CallHandling._hold`
+    return own.random() < 0.5

@@ -2,10 +2,10 @@
 
 from math import floor
 
-from exporter.simulator.switchboard import Switchboard
+from exporter.simulator.number_edits import NumberEdits
 
 
-class CallEdits(Switchboard):
+class CallEdits(NumberEdits):
     """The changes that users make to calls, finished or not."""
 
     def tag(self, call_id: int, name: str, at: float | None = None) -> None:

@@ -58,9 +58,20 @@ class SimulatedNumber:
     is_ivr: bool = False
     opening: tuple[float, float] | None = None
     """Opening hours in company time, None if always open."""
+    is_open: bool = True
+    """Whether the number is open now. With opening hours, the traffic opens and closes it."""
+    forced: bool = False
+    """Whether an administrator opened or closed the number, whatever its opening hours are."""
     popularity: float = 1.0
     """Calls per assigned user, relative to other numbers."""
     created_at: str = "2024-03-04T11:41:01.000Z"
+
+    @property
+    def availability_status(self) -> str:
+        """`open`, `closed`, or `custom` if the opening hours decide."""
+        if self.opening is not None and not self.forced:
+            return "custom"
+        return "open" if self.is_open else "closed"
 
 
 Direction = Literal["inbound", "outbound"]

@@ -284,3 +284,7 @@ class Switchboard(Directory):
     ) -> None:
         for listener in self.listeners:
             listener(AccountEvent(event, at, call, user))
+
+    def _notify_of_number(self, event: str, number: SimulatedNumber, at: float) -> None:
+        for listener in self.listeners:
+            listener(AccountEvent(event, at, number=number))

@@ -7,6 +7,7 @@ from exporter.simulator.call_distribution import CallDistribution
 from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.load_profile import PEAK_LOAD_FACTOR, CompanyClock
 from exporter.simulator.names import COUNTRIES
+from exporter.simulator.opening_hours import OpeningHours
 from exporter.simulator.shifts import Shifts
 
 INBOUND_SHARE = 0.64
@@ -30,7 +31,8 @@ class Traffic:
         self._board = board
         self._random = Random(f"everyday {seed}")  # noqa: S311 a simulation
         self._clock = CompanyClock(mid_morning)
-        self._distribution = CallDistribution(board, self._random, self._clock)
+        self._openings = OpeningHours(board, self._clock)
+        self._distribution = CallDistribution(board, self._random)
         self._distribution.handling.talk_scale = talk_scale
         self._ended = False
         self._shifts = Shifts(board, self._random, self._clock, on_free=self._distribution.serve)
@@ -44,6 +46,7 @@ class Traffic:
     def begin(self) -> None:
         """Schedule the first calls; the switchboard's timeline runs everything else."""
         if self._staff:
+            self._openings.begin()
             self._shifts.begin()
             self._next_call()
 

@@ -9,7 +9,14 @@ from uuid import uuid4
 import msgspec
 
 from exporter.simulator.account_events import AccountEvent
-from exporter.simulator.payloads import API, Payload, call_payload, user_event_payload, user_payload
+from exporter.simulator.payloads import (
+    API,
+    Payload,
+    call_payload,
+    number_payload,
+    user_event_payload,
+    user_payload,
+)
 from exporter.simulator.simulation import SimulatedAccount
 
 FAILURES_UNTIL_OFF = 50
@@ -86,6 +93,8 @@ class Webhooks:
 
     def _data(self, occurred: AccountEvent) -> Payload | None:
         call, user = occurred.call, occurred.user
+        if occurred.number is not None:
+            return number_payload(occurred.number)
         if call is None:
             return user_event_payload(user) if user else None
         teams = [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]

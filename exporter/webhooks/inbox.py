@@ -48,8 +48,8 @@ class Inbox:
         if not self._known(delivery.token):
             return self.refuse()
         self._metrics.last_event_at = self._clock()
-        if delivery.name == UNKNOWN_EVENT:
-            return self._counted(UNKNOWN_EVENT, "ignored")
+        if not delivery.is_used:
+            return self._counted(delivery.name, "ignored")
         identity = delivery.dedup_key
         if identity in self._seen:
             return self._counted(delivery.name, "duplicate")

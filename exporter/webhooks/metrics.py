@@ -4,7 +4,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from exporter.aircall.events import EVENTS, UNKNOWN_EVENT
+from exporter.aircall.events import EVENTS, OTHER_EVENTS, UNKNOWN_EVENT
 from exporter.clock import Clocks
 
 Result = Literal[
@@ -33,17 +33,19 @@ class WebhookMetrics:
         """Arrival of the last event with a valid token (seconds, our clock)."""
         self.events = Counter(
             "aircall_webhook_events",
-            "Deliveries to the webhook. event is Aircall's name without .v2, or other. result is accepted,"
-            " out_of_order (a newer event came first), duplicate (sent again), ignored (of a kind that the"
-            " exporter does not use), malformed, unauthorized (wrong or missing token), too_large, or"
-            " overflow (too many at once; Aircall sends it again). Only accepted events have an effect."
-            " Requires webhooks.",
+            "Deliveries to the webhook. event is Aircall's name without .v2, or other for names that are not"
+            " in Aircall's reference. result is accepted, out_of_order (a newer event came first), duplicate"
+            " (sent again), ignored (of a kind that the exporter does not use), malformed, unauthorized"
+            " (wrong or missing token), too_large, or overflow (too many at once; Aircall sends it again)."
+            " Only accepted events have an effect. Requires webhooks.",
             ["event", "result"],
             registry=registry,
         )
         for event in EVENTS:
             for result in ("accepted", "out_of_order", "duplicate"):
                 self.events.labels(event, result)
+        for event in OTHER_EVENTS:
+            self.events.labels(event, "ignored")
         for result in ("ignored", "malformed", "unauthorized", "too_large", "overflow"):
             self.events.labels(UNKNOWN_EVENT, result)
         self.last = Gauge(

@@ -13,6 +13,7 @@ from grafana.boards.palette import (
     GREEN,
     GREY,
     NEUTRAL,
+    ORANGE,
     REASONS_AWAY,
     RED,
     STATES,
@@ -38,6 +39,12 @@ CALLS = (
     StateStyle("inbound missed", RED, "inbound missed"),
     StateStyle("outbound answered", NEUTRAL, "outbound answered"),
     StateStyle("outbound unanswered", GREY, "outbound, not answered"),
+)
+
+ATTEMPTS = (
+    StateStyle("answered", GREEN, "answered"),
+    StateStyle("declined", RED, "declined"),
+    StateStyle("missed", ORANGE, "missed"),
 )
 
 
@@ -208,6 +215,28 @@ def _by_user() -> Builder[Panel]:
     )
 
 
+def _ring_attempts() -> Builder[Panel]:
+    rang = in_range(f"aircall_user_ring_attempts_total{{{EXPORTER}}}")
+    return by_name(
+        Frame(
+            title="Ring attempts",
+            description="How often a call rang on each user's phone, and whether the user answered, "
+            "declined or missed it, as Aircall's events report. Missed calls elsewhere are inferred: a call "
+            "counts for all users of its number, even if it did not ring on them. Here another user may have "
+            f"answered the call. Of many users the {MAX_USERS} with most attempts.",
+            unit="short",
+            empty="No call rang on these users in this time range, or there is no webhook",
+            width=24,
+            height=16,
+        ),
+        ATTEMPTS,
+        now(f"sum by (user_id, result) ({rang} and on (user_id) {MEMBERS}) * {DISPLAY}"),
+        "display_name",
+        "result",
+        Foremost(MAX_USERS, tuple(style.code for style in ATTEMPTS)),
+    )
+
+
 def _users() -> Builder[Panel]:
     names = f"aircall_user_display_info{{{EXPORTER}}} and on (user_id) {MEMBERS}"
     users = columns(
@@ -264,5 +293,6 @@ def board() -> Dashboard:
         .with_panel(_spent())
         .with_panel(_by_user())
         .with_panel(_away())
+        .with_panel(_ring_attempts())
         .build()
     )

@@ -24,7 +24,7 @@ START = 1_780_000_000
 USERS = st.integers(1, 7)
 LIMITS = st.integers(1, 6)
 Series = dict[tuple, float]
-DECLINED = counters.USER_RING_ATTEMPTS.name
+HELD = counters.USER_HOLD.name
 NAMES = ("user", "number")
 """Labels whose values change with a name."""
 
@@ -36,7 +36,8 @@ steps = st.lists(
         st.tuples(st.just("talk"), USERS),
         st.tuples(st.just("talk"), USERS),
         st.tuples(st.just("talk"), USERS),
-        st.tuples(st.just("decline"), USERS),
+        st.tuples(st.just("hold"), USERS),
+        st.tuples(st.just("ring"), USERS),
         st.tuples(st.just("limit"), LIMITS),
         st.tuples(st.just("restart"), st.booleans()),
         st.tuples(st.just("restart_with"), LIMITS),
@@ -61,7 +62,7 @@ class Company:
         self.own: bytes | None = None
         self.names: dict = {}
         self.call_ids = count(1)
-        self.counted = 0
+        self.counted = self.rings = 0
         self.before: Series = {}
         self.back_up()
         self.restart(True)
@@ -75,7 +76,7 @@ class Company:
         Another archive may hold counts that were exposed for another user, or for `others`.
         """
         if kind != "identical":
-            self.before = {series: n for series, n in self.before.items() if series[0] == DECLINED}
+            self.before = {series: n for series, n in self.before.items() if series[0] == HELD}
         archived = {"identical": (self.totals, self.own), "older": self.backup, "empty": ({}, None)}[kind]
         totals, self.own = archived
         archiving.begin_again(self.account)
@@ -99,11 +100,17 @@ class Company:
         call = Call(next(self.call_ids), "inbound", "done", START, START + 1, START + 3, user=Ref(user))
         self.account.apply_call_page(page([CallWithDetails(call, CallDetails())]), START)
 
-    def decline(self, user: int) -> None:
-        """Count a declined call, as an event does. Such counters begin at 0 at each start."""
-        key = "declined", str(user)
-        self.declined[key] = self.account.event_stats.totals[key] = self.declined.get(key, 0) + 1
-        self.account.changes.totals |= self.account.ledger.count({key: self.declined[key]})
+    def hold(self, user: int) -> None:
+        """Count a second on hold, as events do. Such counters begin at 0 at each start."""
+        for key in (("hold_count", str(user)), ("hold_sum", str(user))):
+            self.held[key] = self.account.event_stats.totals[key] = self.held.get(key, 0) + 1
+            self.account.changes.totals |= self.account.ledger.count({key: self.held[key]})
+
+    def ring(self, user: int) -> None:
+        """Count a ring that the user missed, as events do."""
+        self.rings += 1
+        call = Call(next(self.call_ids), "inbound", "done", START, None, START + 3)
+        self.account.ledger.add_ring_attempts(call, [(("ring_attempts", str(user), "missed"), 1)])
 
     def limit(self, limit: int) -> None:
         self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
@@ -112,8 +119,8 @@ class Company:
     def restart(self, users_first: bool) -> None:
         """Restart; the users are fetched before or after the counters are exposed."""
         account = self.account = Account(self.settings)
-        self.declined: dict[tuple, int] = {}
-        self.before = {series: n for series, n in self.before.items() if series[0] != DECLINED}
+        self.held: dict[tuple, int] = {}
+        self.before = {series: n for series, n in self.before.items() if series[0] != HELD}
         account.ledger.counted_from = 0
         archiving.restore(account, self._memory(self.totals))
         if users_first:
@@ -164,8 +171,10 @@ class Company:
             assert value <= now.get(series, 0), series
         calls = {series: n for series, n in now.items() if series[0] == "aircall_calls_total"}
         assert sum(calls.values()) == self.counted
-        declined = [n for series, n in now.items() if series[0] == DECLINED]
-        assert sum(declined) == sum(self.declined.values())
+        held = [n for series, n in now.items() if series[0] == HELD]
+        assert sum(held) == sum(n for key, n in self.held.items() if key[0] == "hold_sum")
+        rings = [n for series, n in now.items() if series[0] == counters.USER_RING_ATTEMPTS.name]
+        assert sum(rings) == self.rings
         talk_seconds = [n for series, n in now.items() if series[0] == "aircall_user_talk_seconds"]
         assert sum(talk_seconds) == 2 * self.counted
         self.before = now

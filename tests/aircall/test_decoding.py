@@ -176,3 +176,26 @@ def test_call_phase_unknown_status_follows_the_timestamps(
     status: str, times: dict[str, int], phase: str
 ) -> None:
     assert Call(1, "inbound", status, 1, times.get("answered_at"), times.get("ended_at")).phase == phase
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ({"availability_status": "open", "open": False}, True),
+        ({"availability_status": "closed", "open": True}, False),
+        ({"availability_status": "custom", "open": True}, True),
+        ({"availability_status": "custom", "open": False}, False),
+        ({"availability_status": "custom"}, None),
+        ({"availability_status": "custom", "open": "yes"}, None),
+        ({"availability_status": "later", "open": True}, None),
+        ({"availability_status": [["open"]], "open": {"open": True}}, None),
+        ({"open": True}, True),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_decode_number_with_any_status_is_open_closed_or_unknown(
+    sent: dict[str, Any], expected: bool | None
+) -> None:
+    read = decode_page(page({"id": 1, "name": "French Office", **sent}, key="numbers"), "numbers", Number)
+    assert [number.is_open for number in read.items] == [expected]

@@ -1,4 +1,4 @@
-"""Every query of every dashboard, in a real Prometheus with the history of three companies."""
+"""Every query of every dashboard, in a real Prometheus with the history of four companies."""
 
 import re
 from typing import Any
@@ -35,7 +35,7 @@ def view(past: Past, company: Company, **chosen: str) -> View:
 @pytest.mark.parametrize(("panel", "target"), QUERIES, ids=[f"{p}, {t['refId']}" for p, t in QUERIES])
 def test_query_returns_data(past: Past, panel: Panel, target: dict[str, Any]) -> None:
     step = max(60, panel.least_step)
-    companies = (past.busy, past.days, past.troubled)
+    companies = (past.busy, past.days, past.troubled, past.reported)
     if target.get("legendFormat") == "Not shown":
         # No company has that many users.
         target = target | {"expr": target["expr"].replace(f"{COLUMNS * MAX_ROWS} > 0", "1 > 0")}

@@ -115,6 +115,17 @@ def test_calls_of_each_user_panel_equals_the_calls_of_the_account(past: Past) ->
             assert shown[shown_name(past.busy, user), word] == own[name]
 
 
+def test_ring_attempts_panel_equals_the_rings_of_the_account(past: Past) -> None:
+    company = past.reported
+    view = past.view(company, company.scrapes[0], company.scrapes[-1])
+    shown = view.parts(panel(UID, "Ring attempts"))
+    attempts = past.rings.attempts()
+    assert {result for _, result in attempts} == {"answered", "declined", "missed"}
+    for user in company.account.users.values():
+        for result in ("answered", "declined", "missed"):
+            assert shown[shown_name(company, user), result] == attempts.get((user.id, result), 0)
+
+
 def test_table_of_users_equals_the_calls_and_states_of_each_user(past: Past) -> None:
     view = past.view(past.busy, *whole(past.busy))
     table = view.table(panel(UID, "Users in this time range"), "display_name")

@@ -38,6 +38,7 @@ PRESENCE = {
     "aircall_user_current_call_seconds",
     "aircall_team_users",
     "aircall_number_users",
+    "aircall_number_open",
 }
 
 

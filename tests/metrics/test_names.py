@@ -46,6 +46,7 @@ LABELS: dict[str, tuple[str, ...]] = {
     "aircall_team_missed_threshold_ratio": (*TEAM, "level"),
     "aircall_team_abandoned_threshold_ratio": TEAM,
     "aircall_number_users": (*NUMBER, "state"),
+    "aircall_number_open": NUMBER,
     "aircall_number_period_calls": (*NUMBER, *CALLS),
     "aircall_number_period_missed_calls": (*NUMBER, "period", "reason"),
     "aircall_number_average_answer_seconds": (*NUMBER, "period"),

@@ -166,6 +166,11 @@ def test_listeners_after_changes_of_users_and_calls_receive_their_events(account
     account.tag(call.id, "VIP")
     account.untag(call.id, "VIP")
     account.archive(call.id)
+    account.close_number(number.id)
+    account.close_number(number.id)
+    account.open_number(number.id)
+    line = account.add_number("Hotline", "+33 1 00 00 00 00", "FR", "Europe/Paris")
+    account.remove_number(line.id)
     assert (call.tags, call.archived) == ([], True)
     assert events == [
         "user.created.v2",
@@ -175,4 +180,18 @@ def test_listeners_after_changes_of_users_and_calls_receive_their_events(account
         "call.tagged",
         "call.untagged",
         "call.archived",
+        "number.closed",
+        "number.opened",
+        "number.created",
+        "number.deleted",
     ]
+
+
+def test_number_opened_or_closed_by_an_administrator_ignores_its_opening_hours(account, number):
+    number.opening = (8, 18)
+    assert number.availability_status == "custom"
+    account.close_number(number.id)
+    account.open_number(number.id, by_hours=True)
+    assert (number.is_open, number.availability_status) == (False, "closed")
+    account.open_number(number.id)
+    assert (number.is_open, number.availability_status) == (True, "open")

@@ -66,7 +66,8 @@ def read_teams(members: dict[int, frozenset[int]]) -> Event:
 
 def read_numbers(found: set[int]) -> Event:
     def event(account: Account) -> None:
-        account.reference_data.apply_numbers_page(page([Number(id_, f"Number {id_}") for id_ in found]))
+        numbers = page([Number(id_, f"Number {id_}") for id_ in found])
+        account.reference_data.apply_numbers_page(numbers, START)
         account.reference_data.finish_numbers(Listed(found, START))
 
     return event

@@ -12,6 +12,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from harness import recount
 from harness.simulated_time import NOON
 from tests.support.prometheus_history import TOKEN, Company
+from tests.support.ring_plan import RingPlan
 
 HOUR = 3600
 TODAY = NOON // HOUR * HOUR
@@ -98,6 +99,16 @@ def troubled() -> Company:
     faults.append(Fault(partial(between, "/v1/calls", *UNREADABLE), malformed(None, {"id": "?"})))
     pushed = [json.dumps({"event": "contact.created", "token": token}).encode() for token in (TOKEN, "wrong")]
     return Company("troubled", account, every=10, served={"faults": faults}, pushed=tuple(pushed))
+
+
+def reported() -> tuple[Company, RingPlan]:
+    """Return a company whose exporter receives all events, and what rings on its users from now on.
+
+    Its last call begins after ten minutes.
+    """
+    account = SimulatedAccount(users=9, calls_per_hour=600, seed=3, start=NOON)
+    account.schedule(NOON + 600, account.stop_traffic)
+    return Company("reported", account, every=10, receives_events=True), RingPlan(account)
 
 
 def teams(company: Company) -> dict[str, set[int]]:

@@ -14,6 +14,7 @@ from tests.support import companies
 from tests.support.board_view import Line, View
 from tests.support.prometheus import Prometheus
 from tests.support.prometheus_history import Company
+from tests.support.ring_plan import RingPlan
 from tests.support.running import Running
 from tests.support.stack import program
 
@@ -50,6 +51,9 @@ class Past:
     busy: Company
     days: Company
     troubled: Company
+    reported: Company
+    rings: RingPlan
+    """What rang on the users of `reported`."""
     often: Prometheus
     rarely: Prometheus
     recorded: Prometheus

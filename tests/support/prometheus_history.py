@@ -28,6 +28,7 @@ from harness.addresses import free_address
 from harness.servers import served
 from harness.simulated_time import Polled, polled
 from tests.support.stack import ROOT, program
+from tests.support.webhook_world import polled_with_events
 
 TOKEN = "a token of the webhook"
 PHASE = 3.7
@@ -50,6 +51,8 @@ class Company:
     served: dict[str, Any] = field(default_factory=dict)
     pushed: tuple[bytes, ...] = ()
     """Bodies that are posted to the webhook before each scrape. Without any, there is no webhook."""
+    receives_events: bool = False
+    """Whether the account's events reach the exporter. Not together with `pushed`."""
     scrapes: list[float] = field(default_factory=list)
     """UNIX seconds of each scrape after all datasets were fetched."""
     states: list[list[tuple[float, dict[int, str]]]] = field(default_factory=list)
@@ -88,7 +91,8 @@ class Scrapes:
                 company.account.advance(company.account.now + DOWN)
             company.states.append([])
             archive = Archive(sqlite_url(str(self._directory / company.name)))
-            with polled(company.account, archive=archive, served=api, **settings) as world:
+            run = polled_with_events if company.receives_events else polled
+            with run(company.account, archive=archive, served=api, **settings) as world:
                 end = world.time.now + seconds
                 world.live(PHASE)
                 webhook = [self._inbox(world)] if company.pushed else []

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from exporter.aircall.events import EVENTS, OTHER_EVENTS, USER_EVENTS
 from exporter.config.settings import Webhook
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.webhooks.receiver import MAX_BODY_BYTES
@@ -89,8 +90,32 @@ def test_webhook_unusable_event_is_answered_200_and_counted(
     assert post(world, event(world, **changes)) == 200  # otherwise Aircall would send it again
     scrape = at(world, 0)
     assert results(scrape) == {result: 1}
-    assert scrape.labels("aircall_webhook_events_total", "event", result="ignored") == {"other"}
     assert scrape.sum("aircall_queue_calls") == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"),
+    [
+        ("contact.created", "contact.created"),
+        ("call.ivr_option_selected", "call.ivr_option_selected"),
+        ("realtime_transcription.utterances_received", "realtime_transcription.utterances_received"),
+        ("call.something_new", "other"),
+        ("x" * 1000, "other"),
+        (None, "other"),
+    ],
+)
+def test_webhook_event_that_is_not_used_is_counted_by_name_if_aircall_documents_it(
+    world: PolledWithEvents, sent: str | None, counted: str
+) -> None:
+    assert post(world, event(world, event=sent)) == 200
+    deliveries = at(world, 0).all("aircall_webhook_events_total")
+    found = {(dict(labels)["event"], dict(labels)["result"]) for labels, count in deliveries.items() if count}
+    assert found == {(counted, "ignored")}
+
+
+def test_webhook_documented_events_are_67() -> None:
+    versioned = [f"{name}.v2" for name in USER_EVENTS]
+    assert len({*EVENTS, *OTHER_EVENTS, *versioned}) == 67
 
 
 def test_webhook_event_of_version_1_and_in_milliseconds_is_applied(

@@ -9,6 +9,7 @@ from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
 from harness.substatuses import NORMALISED
 from tests.support.calls import some_number
+from tests.support.ring_plan import shown_attempts
 from tests.support.webhook_posts import event, post
 from tests.support.webhook_world import PolledWithEvents, at, fed_by_events, polled_with_events, state
 
@@ -118,10 +119,7 @@ def test_events_queue_wait_ring_attempts_and_hold_are_counted_to_the_second(
     scrape = at(world, 61)
     assert scrape.value("aircall_call_queue_wait_seconds_count", number_id=number) == 2
     assert scrape.value("aircall_call_queue_wait_seconds_sum", number_id=number) == 4 + 23
-    declined = scrape.all("aircall_user_ring_attempts_total")
-    assert {dict(labels)["user_id"]: count for labels, count in declined.items() if count} == {
-        str(users[0]): 1
-    }
+    assert shown_attempts(scrape) == {(users[0], "declined"): 1, (users[1], "answered"): 1}
     assert scrape.value("aircall_user_hold_seconds_sum", user_id=users[1]) == 19 + 2
     assert scrape.value("aircall_user_hold_seconds_count", user_id=users[1]) == 2
 
