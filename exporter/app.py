@@ -104,7 +104,7 @@ def create_app(
             Route("/-/refresh", refresh, methods=["POST"]),
             Route("/-/reload", reload_endpoint, methods=["POST"]),
             *admin_routes(service, admin),
-            api(searched, service.requests.fetch_call),
+            api(searched, service.requests.fetch_call, lambda: service.latest.board.settings),
             *([] if service.latest.board.settings.webhook.listen_address else [events]),
         ],
         max_body_size=MAX_BODY_BYTES,

@@ -86,7 +86,7 @@ def adds(account: SimulatedAccount, call: SimulatedCall) -> Iterator[tuple[str, 
         lasted = call.ended_at - call.started_at
         yield "abandon", (number,), lasted
         yield from (("abandon buckets", (number, le), 1) for le in ANSWER_BOUNDS if lasted <= float(le))
-    teams = _teams_of(account, call)
+    teams = teams_of(account, call)
     yield from (("teams", (team, *kind), 1) for team in teams)
     if call.answered_at is None:
         return
@@ -122,7 +122,7 @@ def counted(scrape: Scrape) -> Counts:
     return counts
 
 
-def _teams_of(account: SimulatedAccount, call: SimulatedCall) -> set[str]:
+def teams_of(account: SimulatedAccount, call: SimulatedCall) -> set[str]:
     """Return the teams for which a finished call counts, as in docs/metrics.md."""
     if outcome(call) == "missed":
         users = call.number.user_ids if call.number else set()

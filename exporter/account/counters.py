@@ -122,7 +122,7 @@ class CounterRows:
         calls |= {(direction, outcome): count for (direction, outcome), count in counted}
         empty = Histogram(dict.fromkeys(self._bounds, 0)) if shown else None
         answer = self.totals.histograms(("team", id_), "team_answer", self._bounds).get((), empty)
-        return TeamCounters(_team_label(id_, self._directory), calls, answer)
+        return TeamCounters(team_label(id_, self._directory), calls, answer)
 
     @property
     def _has_webhook(self) -> bool:
@@ -165,7 +165,8 @@ def _put(rows: dict[str, T], id_: str, row: T | None) -> None:
         rows[id_] = reuse_if_equal(rows.get(id_), row)
 
 
-def _team_label(team_id: str, directory: Directory) -> NamedRef:
+def team_label(team_id: str, directory: Directory) -> NamedRef:
+    """Return the id and name of a team or group, also of those that were removed since."""
     if team_id == SINGLE_USERS.id:
         return SINGLE_USERS
     if team_id == OTHERS:

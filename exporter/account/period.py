@@ -122,6 +122,29 @@ class InboundTally:
     abandoned: int
     abandon_seconds: int
 
+    @classmethod
+    def of(cls, answered: Tally, missed: Tally, position: int = 0) -> "InboundTally":
+        """Return the inbound calls by one rule of service levels.
+
+        Args:
+            answered: The sums over the answered calls.
+            missed: The sums over the missed calls.
+            position: The position of the rule in the sums.
+        """
+        service = missed.services[position]
+        return cls(
+            answered=answered.inbound_answered,
+            missed=missed.inbound_missed - service.ignored,
+            in_time=answered.services[position].in_time,
+            abandoned=service.abandoned,
+            abandon_seconds=service.abandon_seconds,
+        )
+
+    @property
+    def offered(self) -> int:
+        """The number of calls that count."""
+        return self.answered + self.missed
+
     @property
     def by_result(self) -> Mapping[str, int]:
         """The calls by result; each call has one."""
@@ -135,17 +158,17 @@ class InboundTally:
     @property
     def service_level(self) -> float | None:
         """The ratio of calls that were answered in time, or None without calls."""
-        return _divided(self.in_time, self.answered + self.missed)
+        return _divided(self.in_time, self.offered)
 
     @property
     def missed_ratio(self) -> float | None:
         """The ratio of missed calls, or None without calls."""
-        return _divided(self.missed, self.answered + self.missed)
+        return _divided(self.missed, self.offered)
 
     @property
     def abandoned_ratio(self) -> float | None:
         """The ratio of calls that the caller ended, or None without calls."""
-        return _divided(self.abandoned, self.answered + self.missed)
+        return _divided(self.abandoned, self.offered)
 
     @property
     def average_abandon(self) -> float | None:
@@ -230,14 +253,7 @@ class Period:
         for number_id in numbers:
             if number_id in self.numbers:
                 missed.add(self.numbers[number_id])
-        service = missed.services[position]
-        return InboundTally(
-            answered=tally.inbound_answered,
-            missed=missed.inbound_missed - service.ignored,
-            in_time=tally.services[position].in_time,
-            abandoned=service.abandoned,
-            abandon_seconds=service.abandon_seconds,
-        )
+        return InboundTally.of(tally, missed, position)
 
     def missed_on(self, number_id: int) -> MissedSums:
         """Return the missed calls on a number."""

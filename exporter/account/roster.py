@@ -96,9 +96,7 @@ def roster_now(lists: ReferenceData, live: list[Call], period: Period, settings:
     directory = lists.directory
     unnamed_users, unnamed_numbers = unnamed(lists, live, period)
     waited_on = {call.number.id for call in live if call.waiting and call.number}
-    excluded = frozenset(
-        user_id for name in settings.exclude_users for user_id in directory.find("users", name)
-    )
+    excluded = excluded_users(directory, settings)
     present = frozenset(directory.users.keys() | lists.presence.users.keys()) - excluded
     return Roster(
         directory,
@@ -109,3 +107,8 @@ def roster_now(lists: ReferenceData, live: list[Call], period: Period, settings:
         numbers=frozenset(directory.numbers.keys() | waited_on | unnamed_numbers),
         excluded=excluded,
     )
+
+
+def excluded_users(directory: Directory, settings: Settings) -> frozenset[int]:
+    """Return the ids of the users that `exclude_users` leaves out."""
+    return frozenset(user_id for name in settings.exclude_users for user_id in directory.find("users", name))

@@ -19,8 +19,8 @@ from exporter.web.problems import json_answer, problem
 class CallSearch:
     """Searches an archive for HTTP clients."""
 
-    def __init__(self, archive: Archive) -> None:
-        self._archive, self._searches = archive, Searches()
+    def __init__(self, archive: Archive, searches: Searches) -> None:
+        self._archive, self._searches = archive, searches
 
     async def answer(self, request: Request) -> Response:
         """Return the calls that match the request's criteria, or an error."""

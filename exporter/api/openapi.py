@@ -10,8 +10,11 @@ from exporter.api.answers import Calls
 from exporter.api.assets import ASSETS
 from exporter.api.availability import SWITCH_PATH, SWITCH_PROBLEMS, AvailabilityRequest, SwitchedUser
 from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
+from exporter.api.report import REPORT_PATH
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter
 from exporter.archive.parsing import TIME_FORMATS
+from exporter.report import parameters as report_parameters
+from exporter.report.rows import Report
 from exporter.version import VERSION
 from exporter.web.problems import Problem
 
@@ -35,8 +38,9 @@ def description(_: Request) -> Response:
 
 def openapi() -> dict[str, Any]:
     """Return the description, in OpenAPI 3.1."""
-    (calls, problem, request, switched), schemas = msgspec.json.schema_components(
-        (Calls, Problem, AvailabilityRequest, SwitchedUser), ref_template="#/components/schemas/{name}"
+    (calls, report, problem, request, switched), schemas = msgspec.json.schema_components(
+        (Calls, Report, Problem, AvailabilityRequest, SwitchedUser),
+        ref_template="#/components/schemas/{name}",
     )
     problems = {
         "400": "A parameter is unknown or malformed; the error names it.",
@@ -54,6 +58,16 @@ def openapi() -> dict[str, Any]:
                     "parameters": [*map(_parameter, PARAMETERS), *_PAGING],
                     "responses": {
                         "200": _response("A page of the calls that match, and the totals of all.", calls),
+                        **{code: _response(meaning, problem) for code, meaning in problems.items()},
+                    },
+                }
+            },
+            REPORT_PATH: {
+                "get": {
+                    "summary": "Report figures of archived calls by interval.",
+                    "parameters": list(map(_report_parameter, report_parameters.PARAMETERS)),
+                    "responses": {
+                        "200": _response("The report.", report),
                         **{code: _response(meaning, problem) for code, meaning in problems.items()},
                     },
                 }
@@ -129,6 +143,18 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.name == "from",
         "schema": {"type": "array", "items": schema} if parameter.several else schema,
         "example": [parameter.example] if parameter.several else parameter.example,
+    }
+
+
+def _report_parameter(parameter: report_parameters.Parameter) -> dict[str, Any]:
+    schema = {"enum": parameter.options} if parameter.options else {}
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.meaning,
+        "required": False,
+        "schema": {"type": "string"} | schema,
+        "example": parameter.example,
     }
 
 

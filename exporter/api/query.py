@@ -55,11 +55,17 @@ class Query:
         return f"{PATH}?{urlencode({**self.texts, **period, **paging}, doseq=True)}"
 
 
-def read_query(items: Iterable[tuple[str, str]], now: float) -> Query:
-    """Parse a query's names and values. Raises CriterionError."""
+def grouped(items: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the values of a query by name."""
     given: dict[str, list[str]] = {}
     for name, value in items:
         given.setdefault(name, []).append(value)
+    return given
+
+
+def read_query(items: Iterable[tuple[str, str]], now: float) -> Query:
+    """Parse a query's names and values. Raises CriterionError."""
+    given = grouped(items)
     reject_unknown(given, [*(parameter.name for parameter in PARAMETERS), LIMIT, CURSOR])
     limit, cursor = _once(given, LIMIT), _once(given, CURSOR)
     return Query(

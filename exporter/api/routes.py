@@ -1,5 +1,7 @@
 """Define the routes of the API under `/api/v1`."""
 
+from collections.abc import Callable
+
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -8,24 +10,30 @@ from starlette.routing import BaseRoute, Mount, Route
 from exporter.api.assets import Assets, LookUp
 from exporter.api.calls import CallSearch
 from exporter.api.openapi import description
+from exporter.api.report import Reports
+from exporter.api.searches import Searches
 from exporter.archive.store import Archive
+from exporter.config.settings import Settings
 from exporter.web.api_access import RequireAuthMiddleware
 
 
-def api(archive: Archive | None, look_up: LookUp) -> BaseRoute:
+def api(archive: Archive | None, look_up: LookUp, settings: Callable[[], Settings] = Settings) -> BaseRoute:
     """Return the route of the API. It requires a credential, except for simulated calls.
 
     Args:
         archive: The archive to search; `None` if the API is disabled.
         look_up: Fetches a call from Aircall.
+        settings: Returns the settings in force.
     """
     if archive is None:
         return Route("/api/v1/{path:path}", _disabled)
+    searches = Searches()
     return Mount(
         "/api/v1",
         routes=[
-            Route("/calls", CallSearch(archive).answer),
+            Route("/calls", CallSearch(archive, searches).answer),
             Route("/calls/{id}/{asset}", Assets(look_up).answer),
+            Route("/report", Reports(archive, searches, settings).answer),
             Route("/openapi.json", description),
         ],
         middleware=[] if archive.simulated else [Middleware(RequireAuthMiddleware, "the calls API")],

@@ -1,6 +1,7 @@
-"""Parse numbers on the command line. Invalid ones raise argparse's error, which names the flag."""
+"""Parse values on the command line. Invalid numbers raise argparse's error, which names the flag."""
 
 import argparse
+from collections.abc import Iterable
 
 MAX_NUMBER = 1_000_000
 
@@ -29,3 +30,11 @@ def share(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"found {text}, expected a share above 0 and up to 1")
     return value
+
+
+def texts(values: Iterable[object] | None) -> list[str]:
+    """Return the values of a flag that may be repeated.
+
+    argparse drops a value that is two dashes, and leaves an empty list in its place.
+    """
+    return [value if isinstance(value, str) else "--" for value in values or ()]

@@ -12,7 +12,7 @@ from exporter.archive.parsing import TIME_FORMATS, parse_criteria
 from exporter.archive.search import CallResult, search, totals
 from exporter.archive.store import Archive
 from exporter.archive.suggestions import unknown_name_hints
-from exporter.cli import call_table
+from exporter.cli import argtypes, call_table
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
@@ -74,10 +74,7 @@ def _metavar(parameter: Parameter) -> str:
 
 
 def _texts(values: list[str] | bool | None) -> list[str]:
-    if isinstance(values, bool):
-        return [str(values).lower()]
-    # argparse drops a value that is two dashes, and leaves an empty list in its place
-    return [value if isinstance(value, str) else "--" for value in values or ()]
+    return [str(values).lower()] if isinstance(values, bool) else argtypes.texts(values)
 
 
 def _flag(name: str) -> str:

@@ -58,7 +58,7 @@ def server_flags() -> Parser:
         "--web.enable-api",
         dest="api",
         action="store_true",
-        help="serve archived calls as GET /api/v1/calls; requires a password",
+        help="serve archived calls as GET /api/v1/calls and /api/v1/report; requires a password",
     )
     flags.add_argument(
         "--web.enable-admin-api",

@@ -14,6 +14,7 @@ from exporter.cli import (
     flags,
     forget,
     plan,
+    report,
     serve,
     streams,
     switch,
@@ -26,7 +27,7 @@ from exporter.cli.signals import Interrupted, interruptible
 from exporter.config.yaml_file import ConfigError
 from exporter.web.server import AddressError, ListenError
 
-COMMANDS = (demo, calls, forget, backfill, plan, users, switch, webhook, check_config)
+COMMANDS = (demo, calls, report, forget, backfill, plan, users, switch, webhook, check_config)
 """The modules of the commands. `serve` runs if there is no command."""
 
 

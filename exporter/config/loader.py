@@ -11,7 +11,7 @@ from exporter.config import yaml_file
 from exporter.config.database_url import url_problem
 from exporter.config.environment import from_environment, key_problem, secret_in
 from exporter.config.settings import Aircall, GrafanaLive, Settings, Storage, Webhook
-from exporter.config.validation import validate, validate_grafana_live
+from exporter.config.validation import validate, validate_figures, validate_grafana_live
 from exporter.config.yaml_file import ConfigError, Messages, Origin
 from exporter.credentials import QUOTES
 from exporter.text import ends_with_line_break
@@ -100,6 +100,17 @@ def load_grafana_live(path: str | None, environ: Mapping[str, str] = os.environ)
     live, origins = _with_grafana(_written(path).grafana_live, environ)
     validate_grafana_live(live, path or "configuration", origins)
     return live
+
+
+def load_figures(path: str | None) -> Settings:
+    """Load the settings that figures of archived calls depend on, which need no credential.
+
+    The sections `aircall`, `storage`, `webhook` and `grafana_live` are as the file has them, unchecked.
+    Raises ConfigError.
+    """
+    settings = _written(path)
+    validate_figures(settings, path or "configuration")
+    return settings
 
 
 def _written(path: str | None) -> Settings:

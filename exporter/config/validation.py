@@ -42,9 +42,7 @@ def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -
     check.address()
     check.budget()
     check.periods()
-    check.thresholds()
-    check.today()
-    check.overrides()
+    check.figures()
     check.groups()
     check.webhook()
     try:
@@ -54,6 +52,13 @@ def validate(settings: "Settings", source: str, origins: Mapping[str, Origin]) -
     for dataset in settings.refresh.__struct_fields__:
         interval = getattr(settings.refresh, dataset)
         check.expect(interval >= 1, f"refresh.{dataset}", interval, "at least 1s")
+    raise_all(check.errors)
+
+
+def validate_figures(settings: "Settings", source: str) -> None:
+    """Raise ConfigError as `validate` does, for the values that the figures of calls depend on."""
+    check = _Validator(settings, source, {})
+    check.figures()
     raise_all(check.errors)
 
 
@@ -126,6 +131,11 @@ class _Validator:
         longest = Duration(min(retention or API_HISTORY_S, API_HISTORY_S))
         expected = f"at most {longest}, the shorter of storage.retention and Aircall's history"
         self.expect(storage.backfill <= longest, "storage.backfill", storage.backfill, expected)
+
+    def figures(self) -> None:
+        self.thresholds()
+        self.today()
+        self.overrides()
 
     def thresholds(self) -> None:
         settings = self._settings

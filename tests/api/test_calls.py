@@ -138,7 +138,7 @@ def test_calls_with_an_invalid_query_returns_400_in_one_line(
 
 def test_calls_without_the_api_enabled_returns_403() -> None:
     with served(None) as address:
-        for path in ("calls?from=1h", "openapi.json", "calls/1/recording"):
+        for path in ("calls?from=1h", "report", "openapi.json", "calls/1/recording"):
             answer = requests.get(f"{address}/api/v1/{path}", timeout=10)
             assert answer.status_code == 403
             assert answer.text == "The calls API is not enabled, see --web.enable-api.\n"

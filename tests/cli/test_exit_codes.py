@@ -15,7 +15,12 @@ from harness.addresses import free_address
 from harness.process import COMMAND
 from tests.support.search_ways import command
 
-COMMANDS = [("calls", ["--from=1d"]), ("forget", ["--yes", "+33 1"]), ("forget", ["--dry-run", "+33 1"])]
+COMMANDS = [
+    ("calls", ["--from=1d"]),
+    ("report", []),
+    ("forget", ["--yes", "+33 1"]),
+    ("forget", ["--dry-run", "+33 1"]),
+]
 
 
 @pytest.fixture

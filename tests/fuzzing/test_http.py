@@ -65,7 +65,7 @@ def _no_error(instance: Running, caplog: pytest.LogCaptureFixture) -> Iterator[N
     assert not [line for line in caplog.records if line.levelname in ("ERROR", "CRITICAL")]
 
 
-PATHS = ["/api/v1/calls", "/api/v1/calls/{id}/recording", "/api/v1/calls/{id}/voicemail"]
+PATHS = ["/api/v1/calls", "/api/v1/report", "/api/v1/calls/{id}/recording", "/api/v1/calls/{id}/voicemail"]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -17,6 +17,8 @@ from exporter.cli.main import COMMANDS, parser
 from exporter.config.loader import load
 from exporter.config.settings import Settings
 from exporter.durations import Duration
+from exporter.report import parameters as report_parameters
+from exporter.report.rows import Report, ReportRow
 from scripts.reference import METRICS, RELIABILITY, metrics_page, reliability_page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,6 +136,26 @@ def test_archive_page_lists_exactly_the_search_flags() -> None:
     listed = re.findall(r"`--([a-z-]+)`", "".join(re.findall(r"^\| (`--.*?) \| ", archive, re.MULTILINE)))
     flags = [parameter.name.replace("_", "-") for parameter in PARAMETERS]
     assert sorted(listed) == sorted([*flags, "no-missed", "format", "limit", "utc"])
+
+
+REPORTS = (DOCS / "reports.md").read_text(encoding="utf-8")
+
+
+def test_reports_page_lists_exactly_the_flags_and_columns() -> None:
+    rows = "".join(re.findall(r"^\| (`--.*?) \| ", REPORTS, re.MULTILINE))
+    flags = [parameter.name for parameter in report_parameters.PARAMETERS]
+    assert sorted(re.findall(r"`--([a-z]+)`", rows)) == sorted([*flags, "format"])
+    columns = re.findall(r"\(`([a-z_]+)`\)", "".join(re.findall(r"^\| (.*?) \| ", REPORTS, re.MULTILINE)))
+    assert columns == list(ReportRow.__struct_fields__)
+    parameters = openapi()["paths"]["/api/v1/report"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in parameters] == flags
+
+
+def test_reports_example_is_a_complete_response() -> None:
+    example = re.search(r"```json\n(.*?)```", REPORTS, re.DOTALL)
+    assert example
+    response = msgspec.json.decode(example[1].encode(), type=Report)
+    assert msgspec.json.decode(example[1].encode()) == msgspec.json.decode(msgspec.json.encode(response))
 
 
 def test_contributing_page_names_files_that_exist() -> None:

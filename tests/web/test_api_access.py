@@ -14,7 +14,7 @@ from harness.process import credential, process
 from tests.support.authority import HASH, MUTUAL, USER, Authority, exporter, secure
 from tests.support.running import Running, eventually
 
-PROTECTED = ("calls?from=1h", "calls/1/recording", "calls/1/voicemail", "openapi.json", "nothing")
+PROTECTED = ("calls?from=1h", "report", "calls/1/recording", "calls/1/voicemail", "openapi.json", "nothing")
 USERS = {"basic_auth_users": {USER[0]: HASH}}
 
 

@@ -1,0 +1,75 @@
+"""Read the done calls of a time range for a report, and the names of users, teams and numbers."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, literal, select
+
+from exporter.account.directory import Directory
+from exporter.aircall.models import Call, Number, Ref, User
+from exporter.archive.schema import calls, names, teams
+
+ROWS_AT_ONCE = 1000
+"""Rows that are in memory at the same time."""
+
+
+class ReportedCall(NamedTuple):
+    """A done call, and the id of a team that it counted for; an empty text in a report without teams."""
+
+    call: Call
+    team_id: str
+
+
+def reported_calls(connection: Connection, since: int, until: int, by_team: bool) -> Iterator[ReportedCall]:
+    """Yield the done calls that started at `since` or later and before `until` (UNIX seconds), in any order.
+
+    If `by_team`, yield a call once for each team that it counted for, otherwise once.
+    """
+    query = select(
+        calls.c.id,
+        calls.c.direction,
+        calls.c.started_at,
+        calls.c.answered_at,
+        calls.c.ended_at,
+        calls.c.missed_call_reason,
+        calls.c.user_id,
+        calls.c.number_id,
+        (teams.c.team_id if by_team else literal("")).label("team_id"),
+    )
+    if by_team:
+        query = query.join(teams, teams.c.call_id == calls.c.id)
+    for row in connection.execute(
+        query.where(*_done(since, until)), execution_options={"yield_per": ROWS_AT_ONCE}
+    ):
+        id_, direction, started_at, answered_at, ended_at, reason, user_id, number_id, team_id = row
+        user = None if user_id is None else Ref(user_id)
+        number = None if number_id is None else Ref(number_id)
+        call = Call(
+            id_, direction, "done", started_at, answered_at, ended_at, reason, user=user, number=number
+        )
+        yield ReportedCall(call, team_id)
+
+
+def count_without_teams(connection: Connection, since: int, until: int) -> int:
+    """Return how many of these calls have not counted for teams, mostly those from before the first start."""
+    query = select(func.count()).where(*_done(since, until), ~calls.c.counted_for_teams)
+    return connection.execute(query).scalar_one()
+
+
+def _done(since: int, until: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of done calls. Only these have an outcome, which the index by start contains."""
+    return calls.c.started_at >= since, calls.c.started_at < until, calls.c.outcome.is_not(None)
+
+
+def archived_directory(connection: Connection) -> Directory:
+    """Return a directory of the users, teams and numbers whose names the archive has. It has no members."""
+    directory = Directory()
+    for kind, id_, name in connection.execute(select(names.c.kind, names.c.id, names.c.name)):
+        match kind:
+            case "user":
+                directory.add_user(User(int(id_), name))
+            case "team":
+                directory.add_team(int(id_), name, ())
+            case "number":
+                directory.add_number(Number(int(id_), name))
+    return directory

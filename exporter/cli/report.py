@@ -1,0 +1,95 @@
+"""Implement the command `aircall-exporter report`, which prints figures of archived calls by interval."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+from msgspec import structs
+
+from exporter.archive.criteria import CriterionError
+from exporter.cli import argtypes, output
+from exporter.cli.existing_archive import existing_archive
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.flags import Subparsers, add_config_flag
+from exporter.cli.output import print_problem
+from exporter.config.loader import load_figures
+from exporter.config.settings import Settings
+from exporter.report.columns import TITLES, cells, shown_columns, without_teams
+from exporter.report.html_page import html_page
+from exporter.report.parameters import PARAMETERS, By, Parameter, parse_request
+from exporter.report.rows import Report, ReportRow, report
+from exporter.text import truncate
+
+_NOTE = (
+    "Handle time is talk time: the archive has neither hold nor after-call work, and no occupancy, staffed or"
+    " available time. An interval is aligned to local time, in today.time_zone if that is configured."
+)
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command, with a flag for each parameter of a report."""
+    parser = subparsers.add_parser("report", help="print figures of archived calls by interval", epilog=_NOTE)
+    parser.set_defaults(run=run)
+    for parameter in PARAMETERS:
+        flag = f"--{parameter.name}"
+        if parameter.name == "utc":
+            parser.add_argument(flag, action="store_const", const=["true"], help="times are UTC, in and out")
+            continue
+        parser.add_argument(flag, action="append", metavar=_metavar(parameter), help=parameter.meaning)
+    parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
+    add_config_flag(parser)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Print the report. Raises ArchiveError, ConfigError, and UsageError for an invalid parameter."""
+    settings = load_figures(arguments.config)
+    given = {parameter.name: argtypes.texts(getattr(arguments, parameter.name)) for parameter in PARAMETERS}
+    try:
+        request = parse_request(given, time.time(), settings.today)
+        with closing(existing_archive(arguments)) as archive, archive.searching() as connection:
+            made = report(connection, settings, request)
+    except CriterionError as error:
+        raise UsageError(f"--{error.parameter}: {error.problem}") from None
+    for problem in _unapplied(settings, made.by):
+        print_problem("report", problem)
+    if made.calls_without_teams:
+        print_problem("report", without_teams(made.calls_without_teams))
+    if not made.rows:
+        whose = "calls" if made.by == "company" else f"calls that belong to a {made.by}"
+        print_problem("report", f"the archive has no {whose} from {made.since} to {made.until}")
+        return ExitCode.NOT_FOUND
+    _SHOWN[arguments.format](made)
+    return ExitCode.SUCCESS
+
+
+def _unapplied(settings: Settings, by: By) -> Iterator[str]:
+    """Yield a problem for each excluded user whom the archive cannot identify."""
+    for name in settings.exclude_users if by in ("user", "team") else ():
+        if "@" in str(name):
+            expected = "expected a name or id, as the archive has no e-mail addresses"
+            yield f"exclude_users: {truncate(name)} is not applied, {expected}"
+
+
+def _as_table(made: Report) -> None:
+    columns = shown_columns(made)
+    output.as_table([TITLES[name] for name in columns], (cells(row, columns) for row in made.rows))
+
+
+def _as_csv(made: Report) -> None:
+    output.as_csv(ReportRow.__struct_fields__, map(structs.asdict, made.rows))
+
+
+def _as_json(made: Report) -> None:
+    output.as_json(map(structs.asdict, made.rows))
+
+
+def _as_html(made: Report) -> None:
+    print(html_page(made), end="")
+
+
+_SHOWN = {"table": _as_table, "json": _as_json, "csv": _as_csv, "html": _as_html}
+
+
+def _metavar(parameter: Parameter) -> str:
+    return "|".join(parameter.options) if parameter.options else parameter.name.upper()

@@ -1,0 +1,77 @@
+"""Show the rows of a report to people: as cells of a table."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from exporter.report.rows import Report, ReportRow
+
+TITLES = {
+    "start": "from",
+    "name": "name",
+    "id": "id",
+    "offered": "offered",
+    "inbound": "all inbound",
+    "answered": "answered",
+    "missed": "missed",
+    "abandoned": "abandoned",
+    "service_level": "service level",
+    "average_answer_seconds": "average answer",
+    "average_abandon_seconds": "average abandon",
+    "longest_wait_seconds": "longest wait",
+    "average_handle_seconds": "average handle",
+    "outbound": "outbound",
+    "talk_seconds": "talk time",
+}
+"""The titles of the columns, by the field of a row."""
+
+TEXTS = ("start", "name", "id")
+"""Columns that are no figures."""
+
+_OF_MISSED = ("offered", "inbound", "missed", "abandoned", "service_level", "average_abandon_seconds")
+"""Columns that exist only if missed calls belong to the groups."""
+
+
+def shown_columns(report: Report) -> tuple[str, ...]:
+    """Return the fields of the columns that are shown.
+
+    Columns that would be empty are left out, and all inbound calls if all of them count.
+    """
+    hidden = {"name", "id"} if report.by == "company" else set()
+    if all(row.offered is None for row in report.rows):
+        hidden.update(_OF_MISSED)
+    if all(row.inbound == row.offered for row in report.rows):
+        hidden.add("inbound")
+    return tuple(name for name in TITLES if name not in hidden)
+
+
+def cells(row: ReportRow, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the cells of a row."""
+    return tuple(_cell(name, getattr(row, name)) for name in columns)
+
+
+def shown_start(start: str) -> str:
+    """Return a local time with its offset, for people."""
+    return f"{datetime.fromisoformat(start):%Y-%m-%d %H:%M} {start[-6:]}"
+
+
+def without_teams(calls: int) -> str:
+    """Return in words that calls have no team."""
+    have = "call has" if calls == 1 else "calls have"
+    return f"{calls} {have} not counted for teams, as from before the exporter's first start; not included"
+
+
+def _cell(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if name == "start":
+        return shown_start(str(value))
+    if name == "service_level" and isinstance(value, float):
+        return f"{value:.1%}".replace("%", " %")
+    if name.endswith("_seconds") and isinstance(value, int | float):
+        return _length(round(value))
+    return str(value)
+
+
+def _length(seconds: int) -> str:
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"

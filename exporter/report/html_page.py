@@ -1,0 +1,107 @@
+"""Render a report as one HTML file, which needs no other files and no scripts."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from exporter.report.charts import Line, chart
+from exporter.report.columns import TEXTS, TITLES, cells, shown_columns, shown_start, without_teams
+from exporter.report.rows import Report, ReportRow
+
+MAX_CHARTED_GROUPS = 12
+"""Groups with charts: those with the most calls. The table has all of them."""
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width"/>
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light; }}
+body {{ font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; max-width: 72rem;
+  margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+thead {{ display: table-header-group; }}
+tr, section {{ break-inside: avoid; }}
+th, td {{ text-align: right; padding: .2rem .6rem; border-bottom: 1px solid #ccc; vertical-align: bottom; }}
+.text {{ text-align: left; white-space: nowrap; }}
+svg {{ display: block; width: 100%; max-width: 760px; margin: .5rem 0; font-size: 12px; }}
+path {{ fill: none; stroke-width: 2; }}
+.grid {{ stroke: #ddd; stroke-width: 1; }}
+@page {{ size: A4 landscape; margin: 12mm; }}
+@media print {{ body {{ font-size: 10px; margin: 0; max-width: none; }} th, td {{ padding: .1rem .3rem; }} }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{subtitle}</p>
+{charts}<table>
+<thead><tr>{header}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<p>{notes}</p>
+</body>
+</html>
+"""
+
+_NOTES = (
+    "Offered: inbound calls that count for the service level. Average answer: from the start of a call until"
+    " it was answered. Longest wait: of answered and missed calls that count. Average handle: talk time of"
+    " answered inbound calls, without hold and after-call work, which the archive does not have. Talk time:"
+    " of all answered calls. Times are minutes and seconds, or hours, minutes and seconds."
+)
+
+
+def html_page(report: Report) -> str:
+    """Return the page, in ASCII, so that it is the same in any encoding of the output."""
+    columns = shown_columns(report)
+    whose = "of the company" if report.by == "company" else f"by {report.by}"
+    interval = f", by interval of {report.interval}" if report.interval else ""
+    subtitle = f"From {shown_start(report.since)} to before {shown_start(report.until)}"
+    if report.calls_without_teams:
+        subtitle += f". {without_teams(report.calls_without_teams)}."
+    page = _PAGE.format(
+        title=escape(f"Calls {whose}{interval}"),
+        subtitle=escape(subtitle),
+        charts="".join(_charts(report)),
+        header="".join(_cell("th", name, TITLES[name]) for name in columns),
+        rows="\n".join(
+            "<tr>" + "".join(map(_cell, ["td"] * len(columns), columns, cells(row, columns))) + "</tr>"
+            for row in report.rows
+        ),
+        notes=escape(_NOTES),
+    )
+    return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def _cell(tag: str, column: str, text: str) -> str:
+    shown = ' class="text"' if column in TEXTS else ""
+    return f"<{tag}{shown}>{escape(text)}</{tag}>"
+
+
+def _charts(report: Report) -> Iterator[str]:
+    """Yield the charts of each group, if there are several intervals."""
+    groups: dict[str, list[ReportRow]] = {}
+    for row in report.rows:
+        groups.setdefault(row.id, []).append(row)
+    busiest = sorted(groups.values(), key=lambda rows: -sum(row.answered + row.outbound for row in rows))
+    charted = busiest[:MAX_CHARTED_GROUPS]
+    for rows in charted:
+        if len(rows) > 1:
+            yield f"<section><h2>{escape(rows[0].name)}</h2>\n{_of_group(rows)}</section>\n"
+    if len(groups) > len(charted) and len(charted[0]) > 1:
+        yield f"<p>Charts of the {len(charted)} of {len(groups)} with the most calls.</p>\n"
+
+
+def _of_group(rows: Sequence[ReportRow]) -> str:
+    times = [row.start[5:16].replace("T", " ") for row in rows]
+    lines = [Line("answered", "#1f60c4", "", [row.answered for row in rows])]
+    if rows[0].offered is None:
+        return chart("Calls", lines, times)
+    offered = Line("offered", "#888", "6 3", [row.offered for row in rows])
+    abandoned = Line("abandoned", "#c4162a", "2 3", [row.abandoned for row in rows])
+    level = Line("service level", "#37872d", "", [row.service_level for row in rows])
+    calls = chart("Calls", [offered, *lines, abandoned], times)
+    return calls + "\n" + chart("Service level", [level], times, as_percent=True)

@@ -1,0 +1,102 @@
+"""Define a report and its rows, and make them from the archive. Durations are seconds."""
+
+import msgspec
+from sqlalchemy import Connection
+
+from exporter.account.directory import NamedRef
+from exporter.archive.reported_calls import archived_directory, count_without_teams, reported_calls
+from exporter.config.settings import Settings
+from exporter.report.figures import Sums, TooManyGroupsError, add_up
+from exporter.report.groups import GROUPINGS
+from exporter.report.intervals import local_time, starts_of, zone_of
+from exporter.report.parameters import MAX_ROWS, By, ReportRequest, too_many_rows
+
+
+class ReportRow(msgspec.Struct, frozen=True):
+    """The figures of a group in an interval.
+
+    Figures that do not exist for the group are null, and so are averages and ratios without calls.
+    """
+
+    start: str
+    """ISO 8601, local time with its offset."""
+    end: str
+    """Not included."""
+    id: str
+    name: str
+    offered: int | None
+    """Inbound calls that count for the service level."""
+    inbound: int | None
+    """All inbound calls."""
+    answered: int
+    missed: int | None
+    abandoned: int | None
+    service_level: float | None
+    average_answer_seconds: float | None
+    average_abandon_seconds: float | None
+    longest_wait_seconds: int | None
+    average_handle_seconds: float | None
+    """Talk time of answered inbound calls, without hold and after-call work."""
+    outbound: int
+    talk_seconds: int
+    """Of all answered calls, inbound and outbound."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """A report. The rows are sorted by interval, then by name; there are none without calls."""
+
+    since: str = msgspec.field(name="from")
+    until: str = msgspec.field(name="to")
+    """Not included."""
+    by: By
+    interval: str | None
+    """Null for one row for the whole time range."""
+    calls_without_teams: int | None
+    """Calls that are left out, mostly from before the exporter's first start; null unless by team."""
+    rows: tuple[ReportRow, ...]
+
+
+def report(connection: Connection, settings: Settings, request: ReportRequest) -> Report:
+    """Make a report from the archive. Raises CriterionError if it has too many rows."""
+    starts = starts_of(request.since, request.until, request.step, request.today)
+    grouping = GROUPINGS[request.by](archived_directory(connection), settings)
+    calls = reported_calls(connection, request.since, request.until, request.by == "team")
+    try:
+        found = add_up(calls, starts, grouping, MAX_ROWS)
+    except TooManyGroupsError as error:
+        seconds = request.until - request.since
+        raise too_many_rows(request.interval, seconds, seconds * error.groups // MAX_ROWS) from None
+    zone = zone_of(request.today)
+    shown = [local_time(at, zone).isoformat(timespec="seconds") for at in (*starts, request.until)]
+    groups = [(grouping.label(group), intervals) for group, intervals in found.items()]
+    groups.sort(key=lambda each: (each[0].name.casefold(), each[0].id))
+    empty = Sums()
+    rows = (
+        _row(shown[position], shown[position + 1], label, intervals.get(position, empty), grouping.has_missed)
+        for position in range(len(starts))
+        for label, intervals in groups
+    )
+    without = count_without_teams(connection, request.since, request.until) if request.by == "team" else None
+    return Report(shown[0], shown[-1], request.by, request.interval, without, tuple(rows))
+
+
+def _row(start: str, end: str, group: NamedRef, sums: Sums, has_missed: bool) -> ReportRow:
+    tally, inbound = sums.tally, sums.inbound
+    return ReportRow(
+        start=start,
+        end=end,
+        id=group.id,
+        name=group.name,
+        offered=inbound.offered if has_missed else None,
+        inbound=tally.inbound_answered + tally.inbound_missed if has_missed else None,
+        answered=inbound.answered,
+        missed=inbound.missed if has_missed else None,
+        abandoned=inbound.abandoned if has_missed else None,
+        service_level=inbound.service_level if has_missed else None,
+        average_answer_seconds=tally.average_answer,
+        average_abandon_seconds=inbound.average_abandon if has_missed else None,
+        longest_wait_seconds=sums.longest_wait,
+        average_handle_seconds=sums.average_handle,
+        outbound=tally.outbound_answered + tally.outbound_unanswered,
+        talk_seconds=sums.talk_seconds,
+    )
