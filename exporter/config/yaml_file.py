@@ -26,6 +26,9 @@ class Messages:
 
 NO_TEXTS = Messages({})
 
+MAX_DEPTH = 5
+"""Levels of mappings in a valid file, such as `overrides.numbers.NAME.queue_wait.warning`."""
+
 
 class ConfigError(Exception):
     """An error in a file, as one line: place, value found, value expected.
@@ -156,11 +159,11 @@ def errors_in(
     return []
 
 
-def _parts(raw: object) -> list[object]:
-    """Return mappings with one key each, nested or not, that are `raw` together."""
-    if not isinstance(raw, Mapping) or not raw:
+def _parts(raw: object, depth: int = MAX_DEPTH) -> list[object]:
+    """Return mappings with one key each, nested up to `depth` levels, that are `raw` together."""
+    if not isinstance(raw, Mapping) or not raw or not depth:
         return [raw]
-    return [{key: part} for key, value in raw.items() for part in _parts(value)]
+    return [{key: part} for key, value in raw.items() for part in _parts(value, depth - 1)]
 
 
 def _with_keys(problem: str, raw: object, kind: type[msgspec.Struct]) -> str:

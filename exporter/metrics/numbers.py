@@ -26,7 +26,15 @@ OPEN = Family(
 )
 FIGURES = FigureFamilies("number", "the number", "")
 
-FAMILIES = (USERS, OPEN, *FIGURES.families)
+QUEUE_WAIT = Family(
+    "aircall_number_queue_wait_threshold_seconds",
+    "gauge",
+    "Wait from which a caller on the number is shown in yellow (warning) or red (critical).",
+    (*_NUMBER, "level"),
+    group="settings",
+)
+
+FAMILIES = (USERS, OPEN, *FIGURES.families, QUEUE_WAIT)
 
 
 def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
@@ -39,6 +47,8 @@ def number_samples(row: NumberRow, board: Board) -> Iterator[Sample]:
     aircall_number_abandoned_ratio{…,period="today"} 0.05
     """
     yield from FIGURES.rules(row.rules, row.number)
+    yield QUEUE_WAIT, (*row.number, "warning"), row.rules.warning
+    yield QUEUE_WAIT, (*row.number, "critical"), row.rules.critical
     yield OPEN, row.number, None if row.is_open is None else int(row.is_open)
     if "availabilities" in board.known:
         for state, count in (row.users or {}).items():

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from exporter.account.board import Board
 from exporter.account.directory import NamedRef
-from exporter.account.kpi_rules import general_rules
 from exporter.account.waits import queue_waits
 from exporter.metrics.family import Family, Sample
 
@@ -41,15 +40,7 @@ CALL_WAIT_LEVEL = Family(
     group="queue",
 )
 
-WAIT_THRESHOLD = Family(
-    "aircall_number_queue_wait_threshold_seconds",
-    "gauge",
-    "Wait from which a caller on the number is shown in yellow (warning) or red (critical).",
-    (*_NUMBER, "level"),
-    group="settings",
-)
-
-FAMILIES = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL, WAIT_THRESHOLD)
+FAMILIES = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)
 
 
 def queue_samples(board: Board, now: float) -> Iterator[Sample]:
@@ -59,15 +50,10 @@ def queue_samples(board: Board, now: float) -> Iterator[Sample]:
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4
     aircall_queue_call_wait_seconds{number_id="1234",number="French Office",call_id="987",caller="+33…"} 23.4
     aircall_queue_call_wait_level{number_id="1234",number="French Office",call_id="987",caller="+33…"} 2
-    aircall_number_queue_wait_threshold_seconds{number_id="1234",number="French Office",level="critical"} 20
     """
-    rules = {row.number: row.rules for row in board.numbers}
+    numbers = [row.number for row in board.numbers] if "calls" in board.known else []
     if board.queue_without_number:
-        rules[NamedRef("", "")] = general_rules(board.settings)
-    for number, of_number in rules.items():
-        yield WAIT_THRESHOLD, (*number, "warning"), of_number.warning
-        yield WAIT_THRESHOLD, (*number, "critical"), of_number.critical
-    numbers = [number for number in rules if "calls" in board.known or not number.id]
+        numbers.append(NamedRef("", ""))
     longest = dict.fromkeys(numbers, 0.0)
     waiting = Counter(dict.fromkeys(numbers, 0))
     for call, wait, level in queue_waits(board, now):

@@ -48,7 +48,7 @@ MAX_VALUES = {
     "state": 6,
     "direction": 2,
     "outcome": 3,
-    "kpi": 6,
+    "kpi": 7,
     "level": 2,
     "kind": 6,
     "board": 2,
