@@ -11,7 +11,8 @@ from exporter.aircall.client import Client, ClientMetrics
 from exporter.archive.store import Archive
 from exporter.archive.writer import ArchiveWriter, WriterCallbacks
 from exporter.clock import Clocks
-from exporter.config.settings import Aircall, Settings
+from exporter.config.settings import Aircall, Refresh, Settings
+from exporter.durations import Duration
 from exporter.polling.poller import Poller
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
@@ -19,6 +20,9 @@ from harness.reference_exposition import PlainCollector
 from harness.scrape import Scrape
 
 NOON = 1_780_000_000.0
+REFRESH = Refresh(calls=Duration(10), availabilities=Duration(10))
+"""Twice the default interval, because half as many polls are enough for most tests and take half the time."""
+
 LATENCY = 0.1
 """Seconds of simulated time that a request takes."""
 
@@ -45,7 +49,7 @@ class Polled:
     ) -> None:
         self.aircall, self.account, self.time = aircall, aircall.account, time
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
-        self.settings = Settings(aircall=api, **settings)
+        self.settings = Settings(aircall=api, **({"refresh": REFRESH} | settings))
         self.instruments = CollectorRegistry()
         self.client = Client(api.base_url, api.api_id, api.api_token, ClientMetrics(self.instruments))
         self.poller = Poller(self.settings, self.client, self.instruments, time, self._submit)

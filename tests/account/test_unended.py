@@ -68,7 +68,7 @@ def measure(world: Polled, seconds: float) -> dict[str, float]:
 @pytest.mark.parametrize("kind", ["waiting", "both", "dialled"])
 def test_poll_with_never_ended_calls_hardly_changes_requests_and_age(kind: str) -> None:
     account = SimulatedAccount(users=40, calls_per_hour=300, seed=4, start=NOON, history=0)
-    with polled(account) as world:
+    with polled(account, refresh=Refresh()) as world:
         world.live_until_complete()
         before = measure(world, 200)
         begin_endless_calls(world, kind)

@@ -27,7 +27,7 @@ from tests.support.kpi_cases import (
     team_of,
     teams,
 )
-from tests.support.recovery import until_no_range_is_missing
+from tests.support.recovery import fetch_all, until_no_range_is_missing
 
 STATES = ("available", "offline", "do_not_disturb", "in_call", "after_call_work", "unknown")
 
@@ -55,7 +55,7 @@ def world(case: Case) -> Iterator[Polled]:
         world.live_until_complete()
         until_no_range_is_missing(world)
         world.live(1800)
-        world.freeze()
+        fetch_all(world)
         yield world
 
 

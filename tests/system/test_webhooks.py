@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.archive.store import Archive
+from exporter.config.settings import Refresh
 from exporter.simulator.simulation import SimulatedAccount
 from harness.substatuses import NORMALISED
 from tests.support.calls import some_number
@@ -138,7 +139,7 @@ def requests_for_live_data(world: PolledWithEvents) -> int:
 
 def test_poll_interval_while_events_come_is_longer(account: SimulatedAccount) -> None:
     number, _ = some_number(account)
-    with polled_with_events(account) as world:
+    with polled_with_events(account, refresh=Refresh()) as world:
         world.live_until_complete()
         world.live(30)
         assert intervals(world) == [5, 5]
