@@ -19,7 +19,7 @@ from harness.scrape import Scrape
 
 USERS, CALLS = 2_000, 50_000
 HOURS = 4
-"""Hours of history, which are the day."""
+"""Hours of history, which are the day: enough for all calls at half as many per hour."""
 
 MAX_RESIDENT_MB = 150
 """Maximum resident memory in megabytes."""
@@ -36,7 +36,7 @@ def main() -> int:
     arguments = parser.parse_args()
     users, calls = arguments.users, arguments.calls
     now = time.time()
-    account = SimulatedAccount(users, 1.1 * calls / HOURS, start=now, history=HOURS * 3600)
+    account = SimulatedAccount(users, 0.48 * calls, start=now, history=HOURS * 3600)
     day = datetime.fromtimestamp(now - HOURS * 3600, UTC)
     aircall = SimulatedAircall(account, rate_limit=REQUESTS_PER_MINUTE)
     with TemporaryDirectory() as directory, aircall:
