@@ -134,9 +134,7 @@ class Account:
         Returns whether it was applied. It is not if a newer version of it is known.
         """
         as_read = CallRecord(call, details, self.settings.caller)
-        if call.missed_call_reason:
-            reason = self.reasons.word(call.missed_call_reason, self.limits)
-            call = replace(call, missed_call_reason=reason)
+        call = self.with_bounded_reason(call)
         # the caller is shown for active calls only; the archive stores the number of every call
         done = call.phase == "done"
         call = replace(call, raw_digits=None) if done else self.identities.shown(call)
@@ -155,6 +153,11 @@ class Account:
         self.ledger.add(call, as_read, newly_done)
         self.limits["calls_waiting_for_teams"] += newly_done and self.ledger.more_for_teams
         return True
+
+    def with_bounded_reason(self, call: Call) -> Call:
+        """Return the call with a reason that has series of its own, or `other`."""
+        reason = call.missed_call_reason
+        return replace(call, missed_call_reason=self.reasons.word(reason, self.limits)) if reason else call
 
     def _is_expired(self, call: Call) -> bool:
         """Return whether a call that has not ended is past its retention, so that it is not saved again.

@@ -69,7 +69,7 @@ def restore(account: Account, memory: LoadedState) -> None:
     account.directory.remember(memory.names)
     for call in memory.calls:
         if call.id not in account.calls.calls:
-            account.put_into_periods(call)
+            account.put_into_periods(account.with_bounded_reason(call))
             account.changes.mark_call(call)
     if memory.progress is not None:
         account.coverage.add_starts(memory.newest)

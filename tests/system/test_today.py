@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
-from exporter.account.figures import call_counts
+from exporter.account.figures import MISSED_REASONS, call_counts
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh, Today
 from exporter.durations import Duration
@@ -137,3 +137,24 @@ def test_today_with_another_begin_after_a_reload_counts_from_there() -> None:
         world.live(60)
         calls = assert_today_equals_recount(world, at(2026, 5, 28, 8))
         assert 0 < calls < len(recount.finished(account, account.now, 24 * HOUR))
+
+
+def test_today_after_a_restart_has_as_few_missed_reasons_as_before(
+    database: str, account: SimulatedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.aircall.limits.MAX_WORDS", 3)
+    number = next(iter(account.numbers))
+    for position in range(20):
+        call = account.ring_in(number, "+33 1 11 11 11 11", at=account.now)
+        account.miss(call.id, f"reason_{position}", at=account.now)
+    shown = []
+    for _ in range(2):
+        with polled(account, archive=Archive(database), refresh=RARELY) as world:
+            world.live_until_complete()
+            world.live(60)
+            labels = {"period": "today", "number_id": number}
+            assert world.scrape().sum("aircall_number_period_missed_calls", **labels) == 20
+            shown.append(world.scrape().labels("aircall_number_period_missed_calls", "reason", **labels))
+            world.live(3 * HOUR)
+    assert shown[0] == shown[1]
+    assert len(shown[0]) == len(MISSED_REASONS) + 3 + 1
