@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
+from harness import recount
 from harness.scrape import Scrape
 
 COLUMNS = (
@@ -82,8 +83,8 @@ def adds(account: SimulatedAccount, call: SimulatedCall) -> Iterator[tuple[str, 
     yield "calls", (user, number, *kind), 1
     if call.missed_call_reason is not None:
         yield "missed", (number, call.missed_call_reason), 1
-    if call.missed_call_reason in ("short_abandoned", "abandoned_in_ivr", "abandoned_in_classic"):
-        lasted = call.ended_at - call.started_at
+    if recount.abandoned(call):
+        lasted = recount.length(call)
         yield "abandon", (number,), lasted
         yield from (("abandon buckets", (number, le), 1) for le in ANSWER_BOUNDS if lasted <= float(le))
     teams = teams_of(account, call)

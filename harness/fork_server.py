@@ -33,7 +33,7 @@ LARGEST_REQUEST = 1 << 17
 
 def main() -> int:
     """Serve requests. Returns the exit code of the server, or of an exporter in its own process."""
-    for number in (signal.SIGINT, signal.SIGCHLD):  # Ctrl-C is for the tests; nobody waits for watchers
+    for number in (signal.SIGINT, signal.SIGCHLD):  # Ctrl-C is for the tests; no process waits for watchers
         signal.signal(number, signal.SIG_IGN)
     for module in IMPORTED:
         import_module(module)

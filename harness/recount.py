@@ -47,13 +47,18 @@ def count(calls: Iterable[SimulatedCall], direction: str, outcome: str) -> int:
     )
 
 
-def average_answer(calls: Iterable[SimulatedCall]) -> float | None:
-    """Return the average time to answer in seconds, or None without answered calls."""
-    waits = [
+def times_to_answer(calls: Iterable[SimulatedCall]) -> list[int]:
+    """Return the seconds from the start to the answer of each answered inbound call."""
+    return [
         call.answered_at - call.started_at
         for call in calls
         if call.direction == "inbound" and call.answered_at is not None
     ]
+
+
+def average_answer(calls: Iterable[SimulatedCall]) -> float | None:
+    """Return the average time to answer in seconds, or None without answered calls."""
+    waits = times_to_answer(calls)
     return fmean(waits) if waits else None
 
 
@@ -96,11 +101,7 @@ def service_level(
     answered: Iterable[SimulatedCall], missed: Iterable[SimulatedCall], by: Definition = DEFAULT
 ) -> float | None:
     """Return the share of calls that were answered in time, or None without calls."""
-    waits = [
-        call.answered_at - call.started_at
-        for call in answered
-        if call.direction == "inbound" and call.answered_at is not None
-    ]
+    waits = times_to_answer(answered)
     offered = len(waits) + sum(counts(call, by) for call in missed)
     return sum(wait <= by.within for wait in waits) / offered if offered else None
 
@@ -109,11 +110,7 @@ def results(
     answered: Iterable[SimulatedCall], missed: Iterable[SimulatedCall], by: Definition
 ) -> dict[str, int]:
     """Return how many calls that count were answered in time or late, abandoned, or missed otherwise."""
-    waits = [
-        call.answered_at - call.started_at
-        for call in answered
-        if call.direction == "inbound" and call.answered_at is not None
-    ]
+    waits = times_to_answer(answered)
     gave_up = [abandoned(call) for call in missed if counts(call, by)]
     in_time = sum(wait <= by.within for wait in waits)
     return {

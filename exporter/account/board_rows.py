@@ -147,7 +147,7 @@ class BoardRows:
     def _has_changed(self, number_id: int, facts: RowInputs) -> bool:
         """Return whether the waiting or missed calls on a number changed since the last board."""
         before = self._shared.get(number_id)
-        missed = [period.missed_on(number_id) for period in facts.periods.values()]
+        missed = [period.missed_sums(number_id) for period in facts.periods.values()]
         now = self._shared[number_id] = facts.waiting.get(number_id, 0), missed
         return before != now
 

@@ -1,9 +1,17 @@
-"""Compute when the day that `today` covers began."""
+"""Compute when the days of `today` begin."""
 
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from exporter.config.settings import Today
+
+DAY_S = 86_400
+"""Seconds of a day on which the clocks do not change."""
+
+
+def zone_of(today: Today) -> tzinfo | None:
+    """Return the time zone of the days, or None for that of the system."""
+    return ZoneInfo(today.time_zone) if today.time_zone else None
 
 
 def day_start(now: float, today: Today) -> int:
@@ -12,7 +20,7 @@ def day_start(now: float, today: Today) -> int:
     The day begins at the same local time each day, so it has 23 or 25 hours if the clocks change. If they
     skip that time, the day begins an hour later; if they repeat it, at the first of the two.
     """
-    zone = ZoneInfo(today.time_zone) if today.time_zone else None
+    zone = zone_of(today)
     starts_at = time.fromisoformat(today.starts_at)
     date = datetime.fromtimestamp(now, zone).date()
     # the day before is needed before `starts_at`, and another day if the clocks change around midnight

@@ -6,14 +6,13 @@ divided last, from the sums.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 from exporter.account.kpi_rules import ServiceRule, is_abandoned
 from exporter.account.start_index import StartTimeIndex
 from exporter.aircall.models import Call
 
 PeriodName = Literal["recent", "today"]
-PERIODS: tuple[PeriodName, ...] = get_args(PeriodName)
 
 NO_REASON = "unknown"
 """The missed reason of calls for which Aircall has none."""
@@ -255,7 +254,7 @@ class Period:
                 missed.add(self.numbers[number_id])
         return InboundTally.of(tally, missed, position)
 
-    def missed_on(self, number_id: int) -> MissedSums:
+    def missed_sums(self, number_id: int) -> MissedSums:
         """Return the missed calls on a number."""
         services = self.numbers.get(number_id, self.nothing).services
         sums = tuple((each.ignored, each.abandoned, each.abandon_seconds) for each in services)

@@ -19,30 +19,37 @@ from exporter.config.settings import Settings
 class Roster:
     """Users and numbers on the board, and their relations according to the directory.
 
-    `present` are the users in Aircall's lists. `users` and `numbers` also include those that appeared before
-    any list named them. Users in `excluded` are in neither. A new roster is built if the directory, the
-    users, the numbers or the settings change. So two boards with the same roster show the same users under
-    the same names.
+    `listed` are the users in Aircall's lists. `known` and `numbers` also include those that appeared before
+    any list named them. A new roster is built if the directory, the users, the numbers or the settings
+    change. So two boards with the same roster show the same users under the same names.
     """
 
     directory: Directory
     version: int
     settings: Settings
-    present: frozenset[int]
-    users: frozenset[int]
+    listed: frozenset[int]
+    known: frozenset[int]
     numbers: frozenset[int]
-    excluded: frozenset[int]
 
     def is_equivalent(self, other: "Roster") -> bool:
         """Return whether both rosters have the same content."""
         return (
             self.version == other.version
             and self.settings is other.settings
-            and self.present == other.present
-            and self.users == other.users
+            and self.listed == other.listed
+            and self.known == other.known
             and self.numbers == other.numbers
-            and self.excluded == other.excluded
         )
+
+    @cached_property
+    def excluded(self) -> frozenset[int]:
+        """The users that `exclude_users` leaves out."""
+        return excluded_users(self.directory, self.settings)
+
+    @cached_property
+    def users(self) -> frozenset[int]:
+        """The known users, without the excluded ones."""
+        return self.known - self.excluded
 
     @cached_property
     def rules(self) -> RuleBook:
@@ -59,7 +66,8 @@ class Roster:
         """Number → its listed users; None if assignments are unknown or switched off."""
         if self.directory.assigned is None or not self.settings.map_users_to_numbers:
             return None
-        return {number: users & self.present for number, users in self.directory.assigned.items()}
+        shown = self.listed - self.excluded
+        return {number: users & shown for number, users in self.directory.assigned.items()}
 
     @cached_property
     def numbers_by_user(self) -> Mapping[int, set[int]] | None:
@@ -96,16 +104,14 @@ def roster_now(lists: ReferenceData, live: list[Call], period: Period, settings:
     directory = lists.directory
     unnamed_users, unnamed_numbers = unnamed(lists, live, period)
     waited_on = {call.number.id for call in live if call.waiting and call.number}
-    excluded = excluded_users(directory, settings)
-    present = frozenset(directory.users.keys() | lists.presence.users.keys()) - excluded
+    listed = frozenset(directory.users.keys() | lists.presence.users.keys())
     return Roster(
         directory,
         directory.version,
         settings,
-        present,
-        users=present | (unnamed_users - excluded),
+        listed,
+        known=listed | unnamed_users,
         numbers=frozenset(directory.numbers.keys() | waited_on | unnamed_numbers),
-        excluded=excluded,
     )
 
 

@@ -1,4 +1,4 @@
-"""Read the done calls of a time range for a report, and the names of users, teams and numbers."""
+"""Read the done calls of a time range, for a report or a start, and the names of users, teams and numbers."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from exporter.account.directory import Directory
 from exporter.aircall.models import Call, Number, Ref, User
+from exporter.archive.criteria import MAX_TIMESTAMP
 from exporter.archive.schema import calls, names, teams
 
 ROWS_AT_ONCE = 1000
@@ -20,7 +21,9 @@ class ReportedCall(NamedTuple):
     team_id: str
 
 
-def reported_calls(connection: Connection, since: int, until: int, by_team: bool) -> Iterator[ReportedCall]:
+def reported_calls(
+    connection: Connection, since: int, until: int = MAX_TIMESTAMP, by_team: bool = False
+) -> Iterator[ReportedCall]:
     """Yield the done calls that started at `since` or later and before `until` (UNIX seconds), in any order.
 
     If `by_team`, yield a call once for each team that it counted for, otherwise once.

@@ -7,7 +7,6 @@ from sqlalchemy import Row as DatabaseRow
 
 from exporter.account.records import CallRecord, CountedCall
 from exporter.aircall.models import Call, Ref
-from exporter.archive import schema
 from exporter.archive.caller_privacy import Callers
 from exporter.archive.text_index import digits_only, search_text, storable
 
@@ -89,16 +88,6 @@ def team_rows(additions: Iterable[CountedCall]) -> list[Row]:
         for (family, *ids), _ in addition.increments
         if family == "team_calls"
     ]
-
-
-COUNTED_COLUMNS = tuple(
-    schema.calls.c[name]
-    for name in (
-        *("id", "direction", "status", "started_at", "answered_at", "ended_at"),
-        *("missed_call_reason", "user_id", "number_id"),
-    )
-)
-"""The columns from which `call_of` makes a call, without the caller."""
 
 
 def call_of(row: DatabaseRow[Any]) -> Call:

@@ -1,6 +1,5 @@
 """Store calls, counters and names in one SQLite or PostgreSQL database, one transaction per batch."""
 
-import math
 import secrets
 import time
 from collections.abc import Iterator
@@ -46,6 +45,7 @@ from exporter.archive.database import (
     write_transaction,
 )
 from exporter.archive.reader import ArchiveReader
+from exporter.archive.reported_calls import reported_calls
 from exporter.archive.session import Session
 from exporter.archive.sqlite_files import OpenFiles, file_of
 from exporter.archive.upsert import put
@@ -136,7 +136,7 @@ class Archive(ArchiveReader):
         with archive_errors(), write_transaction(self._engine) as connection:
             leader_election.release(connection, self._name)
 
-    def load(self, create: bool = True, calls_since: float = math.inf) -> LoadedState:
+    def load(self, create: bool = True, calls_since: int | None = None) -> LoadedState:
         """Open the archive, create its tables, and return its state.
 
         Call this again after a ReplacedError. Without `create`, it then raises ArchiveError if the file was
@@ -168,7 +168,9 @@ class Archive(ArchiveReader):
                     own=metadata_table.read(
                         connection, metadata_table.OWN, dict[str, tuple[tuple[Key, int], ...]]
                     ),
-                    calls=totals.done_calls(connection, calls_since),
+                    calls=()
+                    if calls_since is None
+                    else tuple(done.call for done in reported_calls(connection, calls_since)),
                 )
             self._session.committed()
             self._loads += 1

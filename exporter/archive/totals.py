@@ -1,13 +1,11 @@
 """Count calls: add each call to the totals once, whenever and however often it is saved."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, null, select, update
+from sqlalchemy import Connection, select, update
 
 from exporter.account.counter_totals import Key
 from exporter.account.records import CountedCall, Counting
@@ -36,15 +34,6 @@ def all_totals(connection: Connection) -> list[tuple[Key, int]]:
 def replace(connection: Connection, measured: Mapping[Key, int]) -> None:
     """Replace totals by these values."""
     put(connection, schema.totals, [{"key": as_text(key), "value": value} for key, value in measured.items()])
-
-
-def done_calls(connection: Connection, since: float) -> tuple[Call, ...]:
-    """Return the done calls that started at `since` (UNIX seconds) or later."""
-    if math.isinf(since):
-        return ()
-    rows: Select[Any] = select(*row_mapping.COUNTED_COLUMNS, null().label("caller"))
-    done = rows.where(schema.calls.c.status == "done", schema.calls.c.started_at >= since)
-    return tuple(map(row_mapping.call_of, connection.execute(done)))
 
 
 def add(connection: Connection, additions: Iterable[CountedCall]) -> None:

@@ -3,12 +3,10 @@
 import argparse
 
 from exporter.account.directory import Directory
+from exporter.account.reference_data import ReferenceData
 from exporter.account.unknown_names import unknown_names
-from exporter.aircall import endpoints
-from exporter.aircall.decoding import decode_objects
-from exporter.aircall.endpoints import ApiTask, paginate
+from exporter.aircall.endpoints import ApiTask
 from exporter.aircall.errors import ApiError, CredentialError
-from exporter.aircall.models import Number, Page, Ref, Team, User
 from exporter.cli.api_runner import api_runner
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
@@ -17,7 +15,7 @@ from exporter.config.loader import load
 from exporter.config.settings import Settings
 from exporter.config.yaml_file import ConfigError, raise_all
 from exporter.grafana_live.token_file import read_token
-from exporter.polling.fetchers import UserApi
+from exporter.polling.fetchers import UserApi, fetch_numbers, fetch_teams, fetch_users
 from exporter.web.config import load_web_config
 
 
@@ -88,22 +86,8 @@ def _unknown(file: str, directory: Directory, settings: Settings) -> list[Config
 
 def _fetch_directory(api: UserApi) -> ApiTask[Directory]:
     """Fetch the names of all users, teams and numbers."""
-    directory = Directory()
-
-    def take_users(page: Page[User], _: float) -> None:
-        for user in page.items:
-            directory.add_user(user)
-
-    def take_teams(page: Page[Team], _: float) -> None:
-        for team in page.items:
-            members = decode_objects(team.users or (), Ref)[0]
-            directory.add_team(team.id, team.name, (member.id for member in members))
-
-    def take_numbers(page: Page[Number], _: float) -> None:
-        for number in page.items:
-            directory.add_number(number)
-
-    yield from api.with_fallback(lambda version: paginate(endpoints.users(version), take_users))
-    yield from paginate(endpoints.teams(), take_teams)
-    yield from paginate(endpoints.numbers(), take_numbers)
-    return directory
+    lists = ReferenceData(set())
+    yield from fetch_users(lists, api)
+    yield from fetch_teams(lists)
+    yield from fetch_numbers(lists)
+    return lists.directory

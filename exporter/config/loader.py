@@ -120,8 +120,7 @@ def _written(path: str | None) -> Settings:
 def _written_file(path: str | None) -> Written:
     text = yaml_file.read_text(path) if path else ""
     content = yaml_file.parse(text, path or "configuration")
-    yaml_file.raise_all(yaml_file.errors_in(content, Settings, path or "configuration", _TEXTS))
-    settings = yaml_file.convert(content, Settings, path or "configuration", _TEXTS)
+    settings = yaml_file.convert_all(content, Settings, path or "configuration", _TEXTS)
     return Written(settings, frozenset(_keys(content)), ends_with_line_break(text))
 
 

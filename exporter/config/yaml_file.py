@@ -145,17 +145,24 @@ def convert(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS)
         raise ConfigError(source, "", problem) from None
 
 
-def errors_in(
-    raw: object, kind: type[msgspec.Struct], source: str, texts: Messages = NO_TEXTS
-) -> list[ConfigError]:
-    """Return the error of each key that cannot be converted to a type without required fields."""
+def convert_all(raw: object, kind: type[T], source: str, texts: Messages = NO_TEXTS) -> T:
+    """Convert as `convert` does, to a type without required fields. The error has those of the other keys."""
+    try:
+        return convert(raw, kind, source, texts)
+    except ConfigError as error:
+        raise_all(_errors_in(raw, kind, source, texts))
+        raise error from None
+
+
+def _errors_in(raw: object, kind: type[msgspec.Struct], source: str, texts: Messages) -> list[ConfigError]:
+    """Return the error of each key that cannot be converted."""
     try:
         convert(raw, kind, source, texts)
     except ConfigError as error:
         parts = _parts(raw)
         if len(parts) == 1:
             return [error]
-        return [each for part in parts for each in errors_in(part, kind, source, texts)] or [error]
+        return [each for part in parts for each in _errors_in(part, kind, source, texts)] or [error]
     return []
 
 

@@ -5,14 +5,11 @@ from functools import partial
 
 from exporter.account.account import Account
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S
-from exporter.account.day import day_start
+from exporter.account.day import DAY_S, day_start
 from exporter.account.records import TimeRange
 from exporter.aircall.models import Call
 from exporter.polling import ended_calls
 from exporter.polling.next_poll import CallsToFetch, next_poll
-
-DAY_S = 86_400
-"""Seconds of an ordinary day."""
 
 
 def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFetch:

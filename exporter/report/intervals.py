@@ -3,21 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from exporter.account.day import day_start
+from exporter.account.day import DAY_S, day_start, zone_of
 from exporter.config.settings import Today
 
 Period = Literal["day", "week", "month"]
 Step = int | Literal["day"] | None
 """The length of an interval: seconds that divide a day, a day, or None for the whole range."""
-
-DAY_S = 86_400
-
-
-def zone_of(today: Today) -> tzinfo | None:
-    """Return the time zone of the days, or None for that of the system."""
-    return ZoneInfo(today.time_zone) if today.time_zone else None
 
 
 def local_time(at: int, zone: tzinfo | None) -> datetime:

@@ -6,12 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from exporter.account.day import day_start
+from exporter.account.day import DAY_S, day_start, zone_of
 from exporter.archive.criteria import MAX_TIMESTAMP, CriterionError
 from exporter.archive.parsing import TIME_FORMATS, parse_time
 from exporter.config.settings import Today
 from exporter.durations import parse_duration
-from exporter.report.intervals import DAY_S, Period, Step, last_complete, lengths, zone_of
+from exporter.report.intervals import Period, Step, last_complete, lengths
 from exporter.text import truncate
 
 By = Literal["company", "team", "number", "user"]

@@ -3,12 +3,13 @@
 import msgspec
 from sqlalchemy import Connection
 
+from exporter.account.day import zone_of
 from exporter.account.directory import NamedRef
 from exporter.archive.reported_calls import archived_directory, count_without_teams, reported_calls
 from exporter.config.settings import Settings
 from exporter.report.figures import Sums, TooManyGroupsError, add_up
 from exporter.report.groups import GROUPINGS
-from exporter.report.intervals import local_time, starts_of, zone_of
+from exporter.report.intervals import local_time, starts_of
 from exporter.report.parameters import MAX_ROWS, By, ReportRequest, too_many_rows
 
 

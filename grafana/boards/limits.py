@@ -1,6 +1,7 @@
 """Build queries for the thresholds in force. A threshold that is disabled has no series."""
 
 from grafana_foundation_sdk.builders import timeseries
+from grafana_foundation_sdk.builders.prometheus import Dataquery
 
 from grafana.boards.charts import lines
 from grafana.boards.panels import Frame, over_time
@@ -20,7 +21,7 @@ def queue_wait(level: str) -> str:
 
 def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
     """Build a chart of the service level of each team or number, with the threshold."""
-    return lines(
+    return _of_the_period(
         Frame(
             title=f"Service level by {by}",
             description="Share of the activity period's inbound calls that were answered within "
@@ -31,14 +32,15 @@ def service_level(by: str, chosen: str, *, height: int) -> timeseries.Panel:
             width=8,
             height=height,
         ),
-        over_time(f"max by ({by}) (aircall_{by}_service_level_ratio{{{chosen}, {RECENT}}})", f"{{{{{by}}}}}"),
+        by,
+        f"service_level_ratio{{{chosen}, {RECENT}}}",
         over_time(SERVICE_LEVEL, "service level threshold"),
     )
 
 
 def abandonment(by: str, chosen: str, *, width: int, height: int) -> timeseries.Panel:
     """Build a chart of the share of abandoned calls of each team or number."""
-    return lines(
+    return _of_the_period(
         Frame(
             title=f"Abandoned calls by {by}",
             description="Share of the activity period's inbound calls that the caller ended before an "
@@ -48,13 +50,14 @@ def abandonment(by: str, chosen: str, *, width: int, height: int) -> timeseries.
             width=width,
             height=height,
         ),
-        over_time(f"max by ({by}) (aircall_{by}_abandoned_ratio{{{chosen}, {RECENT}}})", f"{{{{{by}}}}}"),
+        by,
+        f"abandoned_ratio{{{chosen}, {RECENT}}}",
     )
 
 
 def time_to_abandon(by: str, chosen: str, *, width: int, height: int) -> timeseries.Panel:
     """Build a chart of the average wait of the abandoned calls of each team or number."""
-    return lines(
+    return _of_the_period(
         Frame(
             title=f"Wait of abandoned calls by {by}",
             description="Average wait of the activity period's inbound calls that the caller ended before an "
@@ -64,7 +67,11 @@ def time_to_abandon(by: str, chosen: str, *, width: int, height: int) -> timeser
             width=width,
             height=height,
         ),
-        over_time(
-            f"max by ({by}) (aircall_{by}_average_abandon_seconds{{{chosen}, {RECENT}}})", f"{{{{{by}}}}}"
-        ),
+        by,
+        f"average_abandon_seconds{{{chosen}, {RECENT}}}",
     )
+
+
+def _of_the_period(frame: Frame, by: str, figure: str, *limits: Dataquery) -> timeseries.Panel:
+    """Build a chart of a figure of each team or number, with its limits."""
+    return lines(frame, over_time(f"max by ({by}) (aircall_{by}_{figure})", f"{{{{{by}}}}}"), *limits)

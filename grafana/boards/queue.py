@@ -124,10 +124,10 @@ def _numbers() -> Builder[Panel]:
     numbers = columns(
         Frame(
             title="Numbers in this time range",
-            description="Offered: inbound calls. Missed: of them, nobody answered. Abandoned: of these, the "
-            "caller ended the call. Averages: time to answer, and wait of the abandoned. Service level: "
-            "share of the offered that was answered within `service_level.within` as it is now, without "
-            "overrides.",
+            description="Offered: inbound calls. Missed: calls that no user answered. Abandoned: missed "
+            "calls that the caller ended. Averages: time to answer, and wait of the abandoned. Service "
+            "level: share of the offered that was answered within `service_level.within` as it is now, "
+            "without overrides.",
             unit="locale",
             empty=QUIET,
             width=24,

@@ -180,7 +180,7 @@ def _away() -> Builder[Panel]:
             description="Time that the users of each team spent on do not disturb, by reason, as far as the "
             "exporter watched. Unknown: Aircall sent no reason. A user of two teams is in both bars.",
             unit="s",
-            empty="Nobody was on do not disturb in this time range",
+            empty="No user was on do not disturb in this time range",
             width=24,
             height=8,
         ),

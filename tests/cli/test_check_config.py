@@ -43,11 +43,12 @@ def test_check_config_with_unknown_names_prints_each_with_the_nearest(
         f"overrides: {{numbers: {{{number.name}x: {{sla: 5s}}}}}}\nexclude_users: [a@b.example]\n"
     )
     done = run("check-config", str(file), **credential(aircall))
-    nobody = "no user, team or number has this name or id"
+    problem = "no user, team or number has this name or id"
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
-        f"aircall-exporter: {file}: exclude_users: a@b.example: {nobody}",
-        f"aircall-exporter: {file}: overrides.numbers: {number.name}x: {nobody}, did you mean {number.name}?",
+        f"aircall-exporter: {file}: exclude_users: a@b.example: {problem}",
+        f"aircall-exporter: {file}: overrides.numbers: {number.name}x: {problem},"
+        f" did you mean {number.name}?",
     ]
 
 
