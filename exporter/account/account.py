@@ -19,13 +19,13 @@ from exporter.account.figures import MISSED_REASONS
 from exporter.account.id_limits import Identities
 from exporter.account.kpi_rules import service_rules
 from exporter.account.ledger import Ledger
+from exporter.account.menu_stages import MenuKnowledge, with_menus
 from exporter.account.period import NO_REASON, Period, PeriodName
 from exporter.account.records import CallRecord, Counting
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
 from exporter.account.unended import as_open
-from exporter.account.unknown_names import unknown_names
 from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
 from exporter.aircall.call_times import API_HISTORY_S, TIMES
 from exporter.aircall.decoding import InvalidResponseError
@@ -53,6 +53,7 @@ class Account:
         self.ignored = Distinct()
         """The calls that were ignored because their direction is unknown."""
         self.calls = CallStore()
+        self.menus = MenuKnowledge()
         self.coverage = Coverage()
         rules = service_rules(settings)
         self.recent, self.today = Period(rules), Period(rules)
@@ -107,6 +108,7 @@ class Account:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
             self.malformed["call"] += not TIMES.isdisjoint(read.unread)
             self.reference_data.saw_teams_in_call(read.team_ids)
+            self.menus.has_timelines |= read.has_timeline
             call = replace(completed(read, self.calls.calls.get(read.call.id)), as_of=at)
             if self._is_expired(call):
                 continue
@@ -133,6 +135,7 @@ class Account:
 
         Returns whether it was applied. It is not if a newer version of it is known.
         """
+        call = with_menus(self, call)
         as_read = CallRecord(call, details, self.settings.caller)
         call = self.with_bounded_reason(call)
         # the caller is shown for active calls only; the archive stores the number of every call
@@ -267,13 +270,6 @@ class Account:
         """Return the unlisted objects that are to be reported `now` (our clock)."""
         found = find_unlisted(self.reference_data, self.shown_calls(), self.recent)
         return self._unlisted.due(found, self.reference_data, now)
-
-    @property
-    def unknown_names(self) -> tuple[str, ...]:
-        """Names and ids in the configuration that match nothing; empty until the lists have been fetched."""
-        if not {"users", "teams", "numbers"} <= self.known:
-            return ()
-        return tuple(unknown_names(self.directory, self.settings))
 
     # What a board shows --------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from exporter.account.account import Account
 from exporter.account.coverage import Coverage
 from exporter.account.ledger import Ledger
+from exporter.account.menu_stages import learn
 from exporter.account.records import Batch, Checkpoint, LoadedState, SaveResult
 
 
@@ -67,6 +68,8 @@ def restore(account: Account, memory: LoadedState) -> None:
     account.ledger.count(account.event_stats.totals)
     account.reference_data.restore_substatus_times(memory.totals)
     account.directory.remember(memory.names)
+    for call_id, menus in memory.menus.items():
+        learn(account, call_id, menus)
     for call in memory.calls:
         if call.id not in account.calls.calls:
             account.put_into_periods(account.with_bounded_reason(call))

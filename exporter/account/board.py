@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from exporter.account.counter_totals import Histogram, Summary
 from exporter.account.directory import NamedRef
 from exporter.account.kpi_rules import KpiRules
+from exporter.account.menu_stages import MenuSource, Stage
 from exporter.account.period import InboundTally, PeriodName
 from exporter.account.presence import State
 from exporter.aircall.models import Direction
@@ -22,9 +23,10 @@ CallCounts = Mapping[tuple[str, str], int]
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
-    """A caller in the queue. `number` is empty for a call without a number.
+    """A caller in the queue, or in a menu. `number` is empty for a call without a number.
 
-    `since` is UNIX seconds on Aircall's clock. `warning` and `critical` are the waits, in seconds, from which
+    `since` is when they began to wait for a person, as far as that is known (UNIX seconds, Aircall's
+    clock). `warning` and `critical` are the waits, in seconds, from which
     the caller is shown in yellow and in red.
     """
 
@@ -34,6 +36,7 @@ class WaitingCall:
     since: int
     warning: float
     critical: float
+    stage: Stage = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,8 @@ class Board:
         known: The datasets that have been fetched at least once.
         today_start: When the day that `today` covers began (UNIX seconds, Aircall's clock).
         server_ahead: Seconds by which Aircall's clock is ahead of ours. Waits are computed with it later.
+        in_menu: The callers in a menu or with an AI voice agent, who do not wait for a person yet.
+        menu_source: What reports menus.
         dropped_users: The number of users without rows or counters of their own because of `user_limit`.
         queue_without_number: Whether a call without a number has waited since the start. From then on the
             queue of such calls is shown.
@@ -202,6 +207,8 @@ class Board:
     queue: tuple[WaitingCall, ...]
     counters: Counters
     malformed: Mapping[str, int]
+    in_menu: tuple[WaitingCall, ...] = ()
+    menu_source: MenuSource = "none"
     dropped_users: int = 0
     queue_without_number: bool = False
     ignored_calls: int = 0

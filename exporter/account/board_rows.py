@@ -11,6 +11,7 @@ from exporter.account.current_calls import IN_CALL, Talking
 from exporter.account.directory import Directory
 from exporter.account.figures import group_figures, user_figures
 from exporter.account.group_stats import GroupStats, Tallies
+from exporter.account.menu_stages import Stage
 from exporter.account.period import MissedSums, Period, PeriodName
 from exporter.account.presence import Presence, State
 from exporter.account.roster import Roster
@@ -24,7 +25,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RowInputs:
-    """The data from which rows are built. `live` are the active calls that are shown."""
+    """The data from which rows are built.
+
+    `live` are the active calls that are shown, and `stages` the stage of each that waits, by id.
+    """
 
     roster: Roster
     presence: Mapping[int, Presence]
@@ -32,11 +36,17 @@ class RowInputs:
     periods: Mapping[PeriodName, Period]
     live: list[Call]
     talking: Talking
+    stages: Mapping[int, Stage]
 
     @cached_property
     def waiting(self) -> Mapping[int, int]:
-        """The number of waiting callers, by number id."""
-        return Counter(call.number.id for call in self.live if call.waiting and call.number)
+        """The number of callers who wait for a person, by number id."""
+        return Counter(call.number.id for call in self.in_queue() if call.number)
+
+    def in_queue(self, in_menu: bool = False) -> list[Call]:
+        """Return the calls that wait for a person, or those `in_menu`, longest first."""
+        found = [call for call in self.live if call.waiting and (self.stages[call.id] == "menu") == in_menu]
+        return sorted(found, key=lambda call: (call.waits_since, call.id))
 
     @cached_property
     def current(self) -> Mapping[int, Call]:
@@ -63,24 +73,26 @@ class RowInputs:
         return {name: period.nothing for name, period in self.periods.items()}
 
 
-def queue(facts: RowInputs) -> tuple[WaitingCall, ...]:
-    """Return the waiting callers, longest first. Calls without a number get an empty id and name."""
-    waiting = sorted(
-        (call for call in facts.live if call.waiting), key=lambda call: (call.started_at, call.id)
-    )
-    return tuple(_waiting_call(facts.roster, call) for call in waiting)
+def queue(facts: RowInputs, in_menu: bool = False) -> tuple[WaitingCall, ...]:
+    """Return the callers who wait for a person, or those `in_menu`, longest first.
+
+    Calls without a number get an empty id and name.
+    """
+    return tuple(_waiting_call(facts, call) for call in facts.in_queue(in_menu))
 
 
-def _waiting_call(roster: Roster, call: Call) -> WaitingCall:
+def _waiting_call(facts: RowInputs, call: Call) -> WaitingCall:
+    roster = facts.roster
     number_id = call.number.id if call.number else None
     rules = roster.rules.of_number(number_id)
     return WaitingCall(
         str(call.id),
         roster.directory.number(number_id),
         format_caller(call.raw_digits, roster.settings.caller),
-        call.started_at,
+        call.waits_since,
         rules.warning,
         rules.critical,
+        facts.stages[call.id],
     )
 
 

@@ -50,7 +50,7 @@ NOT_ARCHIVED = frozenset({"hold_count", "hold_sum", "queue_bucket", "queue_sum"}
 _SECONDS: dict[str, Callable[[Call], int]] = {
     "answer_bucket": lambda call: call.time_to_answer,
     "team_answer_bucket": lambda call: call.time_to_answer,
-    "abandon_bucket": lambda call: call.duration,
+    "abandon_bucket": lambda call: call.wait,
     "talk_bucket": lambda call: call.talk_time,
 }
 """The seconds of a call that each histogram of archived totals counts."""
@@ -95,8 +95,8 @@ def increments(call: Call, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int
     if outcome == "missed":
         yield ("missed_calls", number, call.missed_call_reason or NO_REASON), 1
         if is_abandoned(call.missed_call_reason):
-            yield ("abandon_bucket", number, bucket_label(call.duration, bounds)), 1
-            yield ("abandon_sum", number), call.duration
+            yield ("abandon_bucket", number, bucket_label(call.wait, bounds)), 1
+            yield ("abandon_sum", number), call.wait
     if outcome == "answered":
         talked = call.talk_time
         yield ("talk_bucket", number, direction, bucket_label(talked, TALK_TIME_BUCKETS)), 1

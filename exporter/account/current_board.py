@@ -3,6 +3,7 @@
 from exporter.account.account import Account
 from exporter.account.board import Board, Counters
 from exporter.account.board_rows import RowInputs, queue
+from exporter.account.menu_stages import menu_source, stages
 from exporter.account.user_limit import apply_user_limit
 from exporter.aircall.limits import LIMITS
 from exporter.aircall.models import KINDS
@@ -20,9 +21,10 @@ def current_board(account: Account, server_ahead: float) -> Board:
         account.periods,
         shown,
         talking,
+        stages(account, shown),
     )
-    waiting = queue(facts)
-    account.seen_without_number |= any(not call.number.id for call in waiting)
+    waiting, in_menu = queue(facts), queue(facts, in_menu=True)
+    account.seen_without_number |= any(not call.number.id for call in (*waiting, *in_menu))
     made = account.board_builder.rows(facts, account.changes)
     counters, ledger = Counters(), account.ledger
     if ledger.totals is not None and ledger.complete:
@@ -40,6 +42,8 @@ def current_board(account: Account, server_ahead: float) -> Board:
         teams=made.teams,
         numbers=made.numbers,
         queue=waiting,
+        in_menu=in_menu,
+        menu_source=menu_source(account),
         queue_without_number=account.seen_without_number,
         counters=counters,
         malformed={kind: account.malformed[kind] for kind in KINDS},

@@ -16,7 +16,8 @@ from exporter.account.counter_totals import Key
 from exporter.account.id_limits import Identities
 from exporter.account.ring_attempts import Rings, attempts
 from exporter.aircall.call_times import is_during
-from exporter.aircall.models import Call, capped_duration
+from exporter.aircall.models import Call
+from exporter.aircall.times import capped_duration
 
 EVENT_GRACE_S = 60.0
 """Seconds after a call's end during which late events are accepted."""
@@ -136,17 +137,18 @@ def _increments(call: Call, events: _CallEvents, bounds: tuple[float, ...]) -> I
 
 
 def _seconds_in_queue(call: Call, rang: Iterable[float]) -> int | None:
-    """Return the seconds from the start until a user's phone first rang, or to the end if none did.
+    """Return the seconds that a caller waited until a user's phone first rang, or to the end if none did.
 
-    Returns None for outbound calls, and if a phone must have rung but no event reported it.
+    Returns None for outbound calls, for calls that an AI voice agent handled, and if a phone must have rung
+    but no event reported it.
     """
-    if call.direction == "outbound":
+    if call.direction == "outbound" or call.outcome == "ai_agent":
         return None
     first = min((at for at in rang if is_during(call, at)), default=None)
     if first is not None:
-        return capped_duration(int(first) - call.started_at)
+        return capped_duration(int(first) - call.waits_since)
     must_have_rung = call.outcome == "answered" or call.missed_call_reason == "agents_did_not_answer"
-    return None if must_have_rung else call.duration
+    return None if must_have_rung else call.wait
 
 
 def _holds(call: Call, events: _CallEvents) -> Iterator[tuple[str, int]]:

@@ -75,10 +75,15 @@ def reasons_on(period: Period, number_ids: Iterable[int]) -> dict[str, int]:
 
 
 def call_counts(tally: Tally, missed: int | None) -> CallCounts:
-    """Return calls by direction and outcome. Inbound missed calls are `missed`, left out if None."""
+    """Return calls by direction and outcome. Inbound missed calls are `missed`, left out if None.
+
+    Calls that AI voice agents handled are left out if there are none, because most companies have none.
+    """
     counts = {
         ("inbound", "answered"): tally.inbound_answered,
         ("outbound", "answered"): tally.outbound_answered,
         ("outbound", "unanswered"): tally.outbound_unanswered,
     }
+    if tally.inbound_ai_agent:
+        counts["inbound", "ai_agent"] = tally.inbound_ai_agent
     return counts if missed is None else counts | {("inbound", "missed"): missed}

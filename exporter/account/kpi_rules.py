@@ -33,7 +33,7 @@ class ServiceRule:
     within: float
     """The longest time to answer, in seconds, that is in time."""
     ignore_abandoned_within: float
-    """Calls that were abandoned after fewer seconds do not count."""
+    """Calls whose caller gave up after waiting for fewer seconds do not count."""
     ignore_reasons: frozenset[str]
     """Calls that were missed for these reasons do not count."""
 
@@ -41,7 +41,7 @@ class ServiceRule:
         """Return whether a missed call does not count."""
         if missed.missed_call_reason in self.ignore_reasons:
             return True
-        return is_abandoned(missed.missed_call_reason) and missed.duration < self.ignore_abandoned_within
+        return is_abandoned(missed.missed_call_reason) and missed.wait < self.ignore_abandoned_within
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,14 +29,16 @@ class ServiceTally:
     abandon_seconds: int = 0
 
     def count(self, call: Call, rule: ServiceRule, sign: int) -> None:
-        """Add a done inbound call (`sign` 1) or remove it (`sign` -1)."""
+        """Add a done inbound call (`sign` 1) or remove it (`sign` -1), unless an AI agent handled it."""
+        if call.outcome == "ai_agent":
+            return
         if call.outcome == "answered":
             self.in_time += sign * (call.time_to_answer <= rule.within)
         elif rule.ignores(call):
             self.ignored += sign
         elif is_abandoned(call.missed_call_reason):
             self.abandoned += sign
-            self.abandon_seconds += sign * call.duration
+            self.abandon_seconds += sign * call.wait
 
     def add(self, other: "ServiceTally", sign: int = 1) -> None:
         """Add the sums of `other` (`sign` 1) or subtract them (`sign` -1)."""
@@ -53,10 +55,13 @@ class Tally:
     services: list[ServiceTally]
     inbound_answered: int = 0
     inbound_missed: int = 0
+    inbound_ai_agent: int = 0
     outbound_answered: int = 0
     outbound_unanswered: int = 0
     answer_seconds: int = 0
     call_seconds: int = 0
+    after_menu: int = 0
+    """Answered inbound calls whose caller had left a menu."""
 
     @classmethod
     def empty(cls, rules: int) -> "Tally":
@@ -72,10 +77,11 @@ class Tally:
     def count(self, call: Call, rules: Sequence[ServiceRule], sign: int = 1) -> None:
         """Add a call (`sign` 1) or remove it (`sign` -1)."""
         setattr(self, (kind := f"{call.direction}_{call.outcome}"), getattr(self, kind) + sign)
-        if kind != "inbound_missed":
+        if kind not in ("inbound_missed", "inbound_ai_agent"):
             self.call_seconds += sign * call.duration
         if kind == "inbound_answered":
             self.answer_seconds += sign * call.time_to_answer
+            self.after_menu += sign * (call.left_menu_at is not None)
         if call.direction == "inbound":
             for service, rule in zip(self.services, rules, strict=True):
                 service.count(call, rule, sign)
@@ -90,7 +96,12 @@ class Tally:
     @property
     def finished(self) -> int:
         """The number of finished calls."""
-        return self.inbound_answered + self.inbound_missed + self.outbound_answered + self.outbound_unanswered
+        return self.with_person + self.inbound_missed + self.inbound_ai_agent
+
+    @property
+    def with_person(self) -> int:
+        """The number of finished calls that a user answered or made."""
+        return self.inbound_answered + self.outbound_answered + self.outbound_unanswered
 
     @property
     def average_answer(self) -> float | None:
@@ -99,8 +110,8 @@ class Tally:
 
     @property
     def average_call(self) -> float | None:
-        """Average seconds from start to end of calls that were not missed, or None without such calls."""
-        return _divided(self.call_seconds, self.finished - self.inbound_missed)
+        """Average seconds from start to end of calls that users answered or made, or None without any."""
+        return _divided(self.call_seconds, self.with_person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +231,10 @@ class Period:
         self._calls[call.id] = call
         self._count(call, 1)
         return known
+
+    def get(self, call_id: int) -> Call | None:
+        """Return the version of a call that is counted, or None."""
+        return self._calls.get(call_id)
 
     def slide(self, start: float) -> list[Call]:
         """Remove and return the calls that started before `start` (UNIX seconds, Aircall's clock)."""

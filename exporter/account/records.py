@@ -7,6 +7,7 @@ from typing import Literal
 
 from exporter.account.counter_totals import Key
 from exporter.account.shares import Own
+from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, CallDetails
 from exporter.config.settings import Caller
 
@@ -211,6 +212,8 @@ class LoadedState:
     """Calls that are counted, but not yet for their teams."""
     unfinished_ids: frozenset[int] = frozenset()
     """Ids of calls that were active when they were fetched last."""
+    menus: Mapping[int, MenuTimes] = field(default_factory=dict)
+    """What is known about the menus of these calls."""
     purged_before: int = 0
     """Calls that started before this (UNIX seconds) were past their retention."""
     load: int = 0

@@ -8,8 +8,10 @@ from msgspec.structs import replace
 from exporter.account.account import Account
 from exporter.account.call_store import EVENT_REORDER_WINDOW_S
 from exporter.account.call_versions import completed
+from exporter.account.menu_stages import learn, stage
 from exporter.account.presence import state_from_event
 from exporter.aircall.events import EVENTS, Event, UserEventData
+from exporter.aircall.menus import NO_MENUS, MenuTimes
 from exporter.aircall.models import Call, CallWithDetails
 
 EventOutcome = Literal["accepted", "out_of_order", "ignored"]
@@ -54,6 +56,8 @@ class EventProcessor:
             return self._of_user(event.name, event.user, as_of, now)
         if event.number is not None:
             return self._of_number(event.name, event.number.id, as_of)
+        if event.ai_agent is not None:
+            return self._of_ai_agent(event, event.ai_agent.id, as_of, now)
         return "accepted"
 
     def on_availabilities_fetched(self) -> None:
@@ -67,6 +71,8 @@ class EventProcessor:
 
     def _of_call(self, event: Event, read: CallWithDetails, as_of: float, now: float) -> EventOutcome:
         account = self._account
+        if self._learn_menus(event, read.call):
+            account.ledger.read_again(read.call.id, as_of, now)  # so that the archive has it, too
         call = replace(completed(read, account.calls.calls.get(read.call.id)), as_of=as_of)
         before = account.calls.calls.get(call.id)
         if before is None and self._was_fetched_since(call, event.at):
@@ -97,6 +103,29 @@ class EventProcessor:
         if not is_newest:
             return "out_of_order"
         self._in_call(before, shown, as_of, now)
+        return "accepted"
+
+    def _learn_menus(self, event: Event, call: Call) -> bool:
+        """Take in what an event says about the caller's menus. Returns whether a done call has changed by it.
+
+        A call that rings on a user's phone has left its menu, also if the caller chose nothing.
+        """
+        account, times = self._account, call.menus or NO_MENUS
+        if event.name == "call.ringing_on_agent" and call.direction == "inbound":
+            at, known = int(event.at), account.calls.calls.get(call.id)
+            is_in_menu = known is not None and known.waiting and stage(account, known) == "menu"
+            times = times.merged(MenuTimes(left_at=at if is_in_menu else 0, rang_at=at))
+        return learn(account, call.id, times)
+
+    def _of_ai_agent(self, event: Event, call_id: int, as_of: float, now: float) -> EventOutcome:
+        """Take in that a caller began or ended to talk to an AI voice agent."""
+        at = int(event.at)
+        if event.name == "ai_voice_agent.started":
+            times = MenuTimes(entered_at=at, ai_agent=True)
+        else:
+            times = MenuTimes(left_at=at, ai_agent=True)
+        if learn(self._account, call_id, times):
+            self._account.ledger.read_again(call_id, as_of, now)
         return "accepted"
 
     def _was_fetched_since(self, call: Call, at: float) -> bool:

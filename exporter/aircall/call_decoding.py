@@ -7,10 +7,12 @@ from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from exporter.aircall.call_times import impossible_times, without_times
 from exporter.aircall.decoding import decode_field, decode_fields, decode_ids, decode_list, decode_objects
 from exporter.aircall.limits import MAX_COMMENTS, MAX_TAG_LENGTH, MAX_TAGS, Limit, first, truncated
+from exporter.aircall.menu_decoding import has_timeline, menu_times
 from exporter.aircall.models import (
     Call,
     CallDetails,
@@ -20,8 +22,8 @@ from exporter.aircall.models import (
     Page,
     Ref,
     Tag,
-    Timestamp,
 )
+from exporter.aircall.times import Timestamp
 
 _OPTIONAL: dict[str, Any] = {
     "answered_at": Timestamp | None,
@@ -115,14 +117,15 @@ def _read(raw: msgspec.Raw) -> CallWithDetails | int | None:
 
 def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> CallWithDetails:
     unread |= impossible_times(call)
-    call = without_times(call, unread)
+    call = replace(without_times(call, unread), menus=menu_times(raw, call))
+    timeline = has_timeline(raw)
     if call.phase == "done":
-        return CallWithDetails(call, _details(raw), unread)
+        return CallWithDetails(call, _details(raw), unread, has_timeline=timeline)
     parts, _ = decode_objects([raw], _InProgress)
     part = parts[0] if parts else _InProgress()
     team_ids = frozenset(team.id for team in decode_objects(part.teams or (), Ref)[0])
     outside = part.external_transferred_to not in (None, "", False)
-    return CallWithDetails(call, _details(raw), unread, team_ids, outside)
+    return CallWithDetails(call, _details(raw), unread, team_ids, outside, timeline)
 
 
 def _readable(field: msgspec.Raw | None, kind: Any) -> bool:

@@ -31,6 +31,12 @@ PER_PAGE = 50
 MAX_CALLS_PER_QUERY = 10_000
 """Maximum number of calls that one query returns, without an error (API reference, "Calls")."""
 
+WITH_MENUS = (("fetch_call_timeline", "true"), ("fetch_aiva_conv", "true"))
+"""Parameters that add to calls the options chosen in menus, and the AI voice agents that took part.
+
+Companies that have neither get the same calls without them (API reference, "Calls").
+"""
+
 FAR_FUTURE = 4_102_444_800
 """The year 2100, in UNIX seconds."""
 
@@ -175,13 +181,13 @@ def availability(user_id: int) -> Request[str | None]:
 def calls(since: int, until: int | None = None) -> Request[Page[CallWithDetails]]:
     """Return the request for calls that started from `since` to `until` (inclusive), newest first."""
     bounds = [("from", str(since))] + ([] if until is None else [("to", str(until))])
-    query = (("order", "desc"), *bounds, ("per_page", str(PER_PAGE)))
+    query = (("order", "desc"), *bounds, ("per_page", str(PER_PAGE)), *WITH_MENUS)
     return Request("/v1/calls", decode_calls, query=query, further=until is not None)
 
 
 def newest_calls(count: int) -> Request[Page[CallWithDetails]]:
     """Return the request for the calls that started last."""
-    query = (("order", "desc"), ("per_page", str(count)))
+    query = (("order", "desc"), ("per_page", str(count)), *WITH_MENUS)
     return Request("/v1/calls", decode_calls, query=query, further=True)
 
 
@@ -192,7 +198,7 @@ def no_calls() -> Request[Page[CallWithDetails]]:
 
 def call(id_: int) -> Request[Page[CallWithDetails]]:
     """Return the request for a call by its id."""
-    return Request("/v1/calls/:id", decode_call, id_)
+    return Request("/v1/calls/:id", decode_call, id_, query=WITH_MENUS)
 
 
 def number_users(id_: int) -> Request[NumberUsers | None]:

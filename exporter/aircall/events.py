@@ -7,7 +7,7 @@ events (API reference, "Webhooks").
 import math
 import re
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from exporter.aircall.models import CallWithDetails, Id, Number
 
 CALL_EVENTS = (
     "call.created",
+    "call.ivr_option_selected",
     "call.ringing_on_agent",
     "call.agent_declined",
     "call.answered",
@@ -49,19 +50,18 @@ USER_EVENTS = (
 
 NUMBER_EVENTS = ("number.created", "number.deleted", "number.closed", "number.opened")
 
-EVENTS = (*CALL_EVENTS, *USER_EVENTS, *NUMBER_EVENTS)
+AI_AGENT_EVENTS = ("ai_voice_agent.started", "ai_voice_agent.escalated", "ai_voice_agent.ended")
+"""Events about the conversation of a caller with an AI voice agent, which may pass the call on to users."""
+
+EVENTS = (*CALL_EVENTS, *USER_EVENTS, *NUMBER_EVENTS, *AI_AGENT_EVENTS)
 """The events that the exporter uses."""
 
 OTHER_EVENTS = (
     "action_item.created",
-    "ai_voice_agent.ended",
-    "ai_voice_agent.escalated",
-    "ai_voice_agent.started",
     "ai_voice_agent.summary",
     "analytics.report_created",
     "analytics.report_failed",
     "call.comm_assets_generated",
-    "call.ivr_option_selected",
     "call_evaluation.created",
     "call_evaluation.updated",
     "contact.created",
@@ -105,12 +105,18 @@ class UserEventData(msgspec.Struct, frozen=True):
     substatus: str | None = None
 
 
+class AiAgentEventData(msgspec.Struct, frozen=True):
+    """The fields of the conversation with an AI voice agent in an event. `id` is the id of the call."""
+
+    id: Id
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event: its name, its time (UNIX seconds, Aircall's clock), and its call, user or number.
+    """An event: its name, its time (UNIX seconds, Aircall's clock), and its object: a call, for example.
 
-    All are None if the exporter does not use the event. `ignored` is the id of a call whose direction is
-    unknown.
+    All objects are None if the exporter does not use the event. `ignored` is the id of a call whose direction
+    is unknown.
     """
 
     name: str
@@ -119,6 +125,15 @@ class Event:
     user: UserEventData | None = None
     number: Number | None = None
     ignored: int | None = None
+    ai_agent: AiAgentEventData | None = None
+
+
+_OBJECTS: tuple[tuple[tuple[str, ...], str, type[Any]], ...] = (
+    (USER_EVENTS, "user", UserEventData),
+    (NUMBER_EVENTS, "number", Number),
+    (AI_AGENT_EVENTS, "ai_agent", AiAgentEventData),
+)
+"""The events about other objects than calls: their names, the field of `Event`, and the kind of object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +210,7 @@ class Delivery:
         return hash(tuple(bytes(self._fields.get(key, b"")) for key in ("event", "timestamp", "data")))
 
     def event(self) -> Event | None:
-        """Return the event, or None if its time, call, user or number is malformed."""
+        """Return the event, or None if its time or object is malformed."""
         at = self._read("timestamp", float)
         if at is None or not math.isfinite(at):
             return None
@@ -207,12 +222,10 @@ class Delivery:
             if page.ignored:
                 return Event(self.name, at, ignored=next(iter(page.ignored)))
             return Event(self.name, at, call=page.items[0]) if page.items else None
-        if self.name in USER_EVENTS:
-            users, _ = decode_objects(data, UserEventData)
-            return Event(self.name, at, user=users[0]) if users else None
-        if self.name in NUMBER_EVENTS:
-            numbers, _ = decode_objects(data, Number)
-            return Event(self.name, at, number=numbers[0]) if numbers else None
+        for names, field, kind in _OBJECTS:
+            if self.name in names:
+                objects, _ = decode_objects(data, kind)
+                return Event(self.name, at, **{field: objects[0]}) if objects else None
         return Event(self.name, at)
 
     def _read(self, key: str, kind: type[T]) -> T | None:

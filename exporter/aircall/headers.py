@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from exporter.aircall.models import unix_time
+from exporter.aircall.times import unix_time
 
 
 @dataclass(frozen=True)

@@ -4,44 +4,26 @@ Timestamps are UNIX seconds, UTC (API reference, "Calls").
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from exporter.aircall.limits import Limit
+from exporter.aircall.menus import MenuTimes
+from exporter.aircall.times import Timestamp, read_time, seconds_between
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-Timestamp = Annotated[int, msgspec.Meta(ge=0, lt=10**11)]
 Direction = Literal["inbound", "outbound"]
+Outcome = Literal["answered", "missed", "unanswered", "ai_agent"]
 Kind = Literal["call", "user", "team", "number", "availability"]
 
 KINDS: tuple[Kind, ...] = ("call", "user", "team", "number", "availability")
-
-
-def unix_time(time: datetime) -> float:
-    """Return a time from Aircall in UNIX seconds. It is UTC if it has no zone."""
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 class Ref(msgspec.Struct, frozen=True, gc=False):
     """An object nested in another. Only the id is used, because nested objects are abridged."""
 
     id: Id
-
-
-MAX_DURATION_S = 86_400
-"""Maximum seconds that a call adds to a sum. Aircall ends some calls only days later."""
-
-
-def capped_duration(seconds: float) -> int:
-    """Return whole seconds from 0 to `MAX_DURATION_S`."""
-    return min(max(0, int(seconds)), MAX_DURATION_S)
-
-
-def _seconds(since: int | None, until: int | None) -> int:
-    """Return the seconds between two times of a call, capped; 0 if one is missing."""
-    return 0 if since is None or until is None else capped_duration(until - since)
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +41,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     number: Ref | None = None
     as_of: float = 0.0
     """The time that this version describes (UNIX seconds, our clock); set after decoding."""
+    menus: MenuTimes | None = msgspec.field(default=None, name="-menus")
+    """The caller's way through menus, if it is known; set after decoding."""
 
     @property
     def phase(self) -> Literal["initial", "answered", "done"]:
@@ -70,31 +54,66 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         return "initial"
 
     @property
-    def outcome(self) -> Literal["answered", "missed", "unanswered"]:
-        """The outcome of a done call."""
+    def outcome(self) -> Outcome:
+        """The outcome of a done call. `ai_agent`: an AI voice agent handled it, and no user."""
+        if self._without_person and not self.missed_call_reason:
+            return "ai_agent"
         if self.answered_at is not None and not self.missed_call_reason:
             return "answered"
         return "missed" if self.direction == "inbound" else "unanswered"
 
     @property
+    def _without_person(self) -> bool:
+        """Whether an AI voice agent took an inbound call, and no user has answered it."""
+        is_marked = self.menus is not None and self.menus.ai_agent
+        return is_marked and self.direction == "inbound" and self.user is None
+
+    @property
     def waiting(self) -> bool:
-        """Whether the caller is in the queue. A ringing outbound call is an agent dialling."""
+        """Whether the caller is in the queue or before it, in a menu or with an AI voice agent.
+
+        A ringing outbound call is an agent dialling.
+        """
+        if self.phase == "answered":
+            return self._without_person
         return self.direction == "inbound" and self.phase == "initial"
 
     @property
+    def left_menu_at(self) -> int | None:
+        """When the caller left the last menu or AI voice agent, or None if no such moment is known.
+
+        It is not before the start, and not after the answer or the end.
+        """
+        if self.menus is None or not self.menus.left_at:
+            return None
+        until = self.ended_at if self.answered_at is None else self.answered_at
+        left_at = self.menus.left_at if until is None else min(self.menus.left_at, until)
+        return max(self.started_at, left_at)
+
+    @property
+    def waits_since(self) -> int:
+        """When the caller began to wait for a person: at the start, unless a later moment is known."""
+        return self.started_at if self.left_menu_at is None else self.left_menu_at
+
+    @property
     def time_to_answer(self) -> int:
-        """`answered_at - started_at`; 0 if the call was not answered."""
-        return _seconds(self.started_at, self.answered_at)
+        """`answered_at - waits_since`; 0 if the call was not answered."""
+        return seconds_between(self.waits_since, self.answered_at)
+
+    @property
+    def wait(self) -> int:
+        """`ended_at - waits_since`: the wait of a missed call; 0 if the call has not ended."""
+        return seconds_between(self.waits_since, self.ended_at)
 
     @property
     def talk_time(self) -> int:
         """`ended_at - answered_at`; 0 if the call was not answered or has not ended."""
-        return _seconds(self.answered_at, self.ended_at)
+        return seconds_between(self.answered_at, self.ended_at)
 
     @property
     def duration(self) -> int:
         """`ended_at - started_at`, including ringing, like the API's `duration`; 0 if it has not ended."""
-        return _seconds(self.started_at, self.ended_at)
+        return seconds_between(self.started_at, self.ended_at)
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -112,12 +131,7 @@ class Comment(msgspec.Struct, frozen=True):
     @property
     def time(self) -> int | None:
         """When it was posted (UNIX seconds), or None if that is invalid."""
-        try:
-            if isinstance(self.posted_at, str):
-                return int(unix_time(datetime.fromisoformat(self.posted_at)))
-            return msgspec.convert(self.posted_at, Timestamp)
-        except (ValueError, OverflowError):
-            return None
+        return read_time(self.posted_at)
 
 
 class CallDetails(msgspec.Struct, frozen=True):
@@ -156,6 +170,8 @@ class CallWithDetails(NamedTuple):
     """The teams that a call in progress is distributed to."""
     transferred_outside: bool = False
     """Whether it was transferred to an outside number."""
+    has_timeline: bool = False
+    """Whether it has a timeline, which reports the options that the caller chose in menus."""
 
 
 class User(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from exporter.account.records import Checkpoint
 from exporter.archive import integrity
 from exporter.archive.database import LOCK_TIMEOUT, ArchiveError, write_transaction
 from exporter.archive.metadata_table import PROGRESS, VIEWS_DIGEST, read, write
-from exporter.archive.schema import comments, metadata, state, tags
+from exporter.archive.schema import calls, comments, metadata, state, tags
 from exporter.archive.text_index import postgresql_functions
 from exporter.archive.views import VIEWS
 from exporter.text import truncate
@@ -45,6 +45,7 @@ def prepare(engine: Engine) -> None:
         else:
             _require_current(version)
             _create_missing(connection, found)
+            _add_missing_columns(connection)
     _index_words(engine)
     _create_views(engine)
 
@@ -60,6 +61,20 @@ def _create_missing(connection: Connection, found: Iterable[Table]) -> None:
     if progress is not None and progress.covered and {tags, comments} & set(missing):
         first = min(progress.covered[0][0], progress.wanted_from or math.inf)
         write(connection, PROGRESS, replace(progress, covered=(), wanted_from=int(first)))
+
+
+def _add_missing_columns(connection: Connection) -> None:
+    """Add columns to the calls of an older exporter. They are empty, so an older exporter can go on, too."""
+    existing = {column["name"] for column in inspect(connection).get_columns(calls.name)}
+    missing = [column for column in calls.c if column.name not in existing]
+    for column in missing:
+        kind = column.type.compile(connection.dialect)
+        connection.execute(text(f"ALTER TABLE {calls.name} ADD COLUMN {column.name} {kind}"))
+        log.info("column added to the archive", table=calls.name, column=column.name)
+    for index in calls.indexes:
+        if any(column in list(index.columns) for column in missing):
+            index.drop(connection, checkfirst=True)
+            index.create(connection)
 
 
 def require_preparable(connection: Connection) -> None:

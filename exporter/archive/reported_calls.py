@@ -6,8 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from exporter.account.directory import Directory
-from exporter.aircall.models import Call, Number, Ref, User
+from exporter.aircall.models import Call, Number, User
 from exporter.archive.criteria import MAX_TIMESTAMP
+from exporter.archive.row_mapping import call_of
 from exporter.archive.schema import calls, names, teams
 
 ROWS_AT_ONCE = 1000
@@ -31,12 +32,16 @@ def reported_calls(
     query = select(
         calls.c.id,
         calls.c.direction,
+        calls.c.status,
         calls.c.started_at,
         calls.c.answered_at,
         calls.c.ended_at,
+        calls.c.left_menu_at,
+        calls.c.outcome,
         calls.c.missed_call_reason,
         calls.c.user_id,
         calls.c.number_id,
+        literal(None).label("caller"),
         (teams.c.team_id if by_team else literal("")).label("team_id"),
     )
     if by_team:
@@ -44,13 +49,12 @@ def reported_calls(
     for row in connection.execute(
         query.where(*_done(since, until)), execution_options={"yield_per": ROWS_AT_ONCE}
     ):
-        id_, direction, started_at, answered_at, ended_at, reason, user_id, number_id, team_id = row
-        user = None if user_id is None else Ref(user_id)
-        number = None if number_id is None else Ref(number_id)
-        call = Call(
-            id_, direction, "done", started_at, answered_at, ended_at, reason, user=user, number=number
-        )
-        yield ReportedCall(call, team_id)
+        yield ReportedCall(call_of(row), row.team_id)
+
+
+def done_calls(connection: Connection, since: int | None) -> tuple[Call, ...]:
+    """Return the done calls that started at `since` (UNIX seconds) or later; none if it is None."""
+    return () if since is None else tuple(done.call for done in reported_calls(connection, since))
 
 
 def count_without_teams(connection: Connection, since: int, until: int) -> int:

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import Row as DatabaseRow
-
 from exporter.account.records import CallRecord, CountedCall
+from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, Ref
 from exporter.archive.caller_privacy import Callers
 from exporter.archive.text_index import digits_only, search_text, storable
@@ -31,6 +30,7 @@ def call_row(record: CallRecord, callers: Callers, removed_to: int) -> Row:
         "started_at": call.started_at,
         "answered_at": call.answered_at,
         "ended_at": call.ended_at,
+        "left_menu_at": call.left_menu_at,
         "user_id": call.user.id if call.user else None,
         "number_id": call.number.id if call.number else None,
         "caller": caller,
@@ -90,7 +90,7 @@ def team_rows(additions: Iterable[CountedCall]) -> list[Row]:
     ]
 
 
-def call_of(row: DatabaseRow[Any]) -> Call:
+def call_of(row: Any) -> Call:
     """Return the call of a row, with the fields that counting needs."""
     return Call(
         row.id,
@@ -103,4 +103,12 @@ def call_of(row: DatabaseRow[Any]) -> Call:
         row.caller,
         None if row.user_id is None else Ref(row.user_id),
         None if row.number_id is None else Ref(row.number_id),
+        menus=menu_times(row.left_menu_at, row.outcome),
     )
+
+
+def menu_times(left_menu_at: int | None, outcome: str | None) -> MenuTimes | None:
+    """Return what a row says about the caller's menus, or None if that is nothing."""
+    if left_menu_at is None and outcome != "ai_agent":
+        return None
+    return MenuTimes(left_at=left_menu_at or 0, ai_agent=outcome == "ai_agent")

@@ -23,11 +23,14 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     """`initial`, `answered` or `done`."""
     outcome: str
-    """`answered`, `missed` or `unanswered`; empty for active calls."""
+    """`answered`, `missed`, `unanswered`, or `ai_agent` for calls that only an AI voice agent answered; empty
+    for active calls."""
     missed_call_reason: str
     started_at: int
     answered_at: int | None
     ended_at: int | None
+    left_menu_at: int | None
+    """When the caller left the last menu or AI voice agent and began to wait for a person, if it is known."""
     time_to_answer: int | None
     talk_time: int | None
     duration: int | None
@@ -67,6 +70,7 @@ class FoundTotals(msgspec.Struct, frozen=True):
     answered: int
     missed: int
     unanswered: int
+    ai_agent: int
     seconds_talked: int
     average_seconds_to_answer: float | None
     """Of answered inbound calls; None if there are none."""
@@ -112,6 +116,7 @@ def totals(connection: Connection, criteria: Criteria) -> FoundTotals:
         _count(answered),
         _count(history.c.outcome == "missed"),
         _count(history.c.outcome == "unanswered"),
+        _count(history.c.outcome == "ai_agent"),
         _sum(answered, history.c.talk_time),
         _sum(waited, history.c.time_to_answer),
         _count(waited),

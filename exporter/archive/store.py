@@ -44,8 +44,9 @@ from exporter.archive.database import (
     read_transaction,
     write_transaction,
 )
+from exporter.archive.known_menus import menus_of_active_calls, with_known_menus
 from exporter.archive.reader import ArchiveReader
-from exporter.archive.reported_calls import reported_calls
+from exporter.archive.reported_calls import done_calls
 from exporter.archive.session import Session
 from exporter.archive.sqlite_files import OpenFiles, file_of
 from exporter.archive.upsert import put
@@ -162,15 +163,14 @@ class Archive(ArchiveReader):
                     names={(row.kind, row.id): row.name for row in connection.execute(select(schema.names))},
                     pending_team_counts=totals.uncounted_for_teams(connection, MAX_FOR_TEAMS),
                     unfinished_ids=frozenset(connection.scalars(select(schema.calls.c.id).where(_IS_ACTIVE))),
+                    menus=menus_of_active_calls(connection),
                     purged_before=retention.removed_to(connection),
                     counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),
                     own=metadata_table.read(
                         connection, metadata_table.OWN, dict[str, tuple[tuple[Key, int], ...]]
                     ),
-                    calls=()
-                    if calls_since is None
-                    else tuple(done.call for done in reported_calls(connection, calls_since)),
+                    calls=done_calls(connection, calls_since),
                 )
             self._session.committed()
             self._loads += 1
@@ -281,7 +281,7 @@ class Archive(ArchiveReader):
             return
         ids, removed_to = [record.call.id for record in records], retention.removed_to(connection)
         callers = Callers(self._key, self._lock_erasures(connection))
-        records = list(map(callers.redacted, records))
+        records = list(map(callers.redacted, with_known_menus(connection, records)))
         rows = [row_mapping.call_row(record, callers, removed_to) for record in records]
         put(connection, schema.calls, rows, keep=("counted", "counted_for_teams"))
         for table, children in (

@@ -39,8 +39,8 @@ def _distinct(column: str, table: str) -> str:
 
 
 _CALLS = f"""
-SELECT id, direction, status, outcome, missed_call_reason, started_at, answered_at, ended_at,
-  {_seconds("started_at", "answered_at")} AS time_to_answer,
+SELECT id, direction, status, outcome, missed_call_reason, started_at, answered_at, ended_at, left_menu_at,
+  {_seconds("coalesce(left_menu_at, started_at)", "answered_at")} AS time_to_answer,
   {_seconds("answered_at", "ended_at")} AS talk_time,
   {_seconds("started_at", "ended_at")} AS duration,
   user_id, {_name("user", "user_id")} AS user_name,

@@ -56,8 +56,9 @@ def in_words(totals: FoundTotals) -> str:
     average = totals.average_seconds_to_answer
     return (
         f"{totals.calls} calls, {totals.inbound} inbound, {totals.outbound} outbound:"
-        f" {totals.answered} answered, {totals.missed} missed, {totals.unanswered} unanswered;"
-        f" talked for {Duration(totals.seconds_talked)}"
+        f" {totals.answered} answered, {totals.missed} missed, {totals.unanswered} unanswered"
+        + (f", {totals.ai_agent} by an AI agent" if totals.ai_agent else "")
+        + f"; talked for {Duration(totals.seconds_talked)}"
         + ("" if average is None else f", answered in {average:.0f}s on average")
     )
 

@@ -40,7 +40,25 @@ CALL_WAIT_LEVEL = Family(
     group="queue",
 )
 
-FAMILIES = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL)
+CALL_INFO = Family(
+    "aircall_queue_call_info",
+    "gauge",
+    "Stage of each call that no user has answered: ringing if the caller waits for a person, menu if they"
+    " are in a menu or with an AI voice agent, unknown (counts as waiting) if Aircall does not report it."
+    " Always 1.",
+    (*_NUMBER, "call_id", "stage"),
+    group="queue",
+)
+MENU_CALLS = Family(
+    "aircall_queue_menu_calls",
+    "gauge",
+    "Callers in a menu of the number, or with its AI voice agent. They do not wait for a person yet, and are"
+    " in no other queue metric except aircall_queue_call_info.",
+    _NUMBER,
+    group="queue",
+)
+
+FAMILIES = (QUEUE_CALLS, LONGEST_WAIT, CALL_WAIT, CALL_WAIT_LEVEL, CALL_INFO, MENU_CALLS)
 
 
 def queue_samples(board: Board, now: float) -> Iterator[Sample]:
@@ -50,6 +68,8 @@ def queue_samples(board: Board, now: float) -> Iterator[Sample]:
     aircall_queue_longest_wait_seconds{number_id="1234",number="French Office"} 23.4
     aircall_queue_call_wait_seconds{number_id="1234",number="French Office",call_id="987",caller="+33…"} 23.4
     aircall_queue_call_wait_level{number_id="1234",number="French Office",call_id="987",caller="+33…"} 2
+    aircall_queue_call_info{number_id="1234",number="French Office",call_id="987",stage="ringing"} 1
+    aircall_queue_menu_calls{number_id="1234",number="French Office"} 1
     """
     numbers = [row.number for row in board.numbers] if "calls" in board.known else []
     if board.queue_without_number:
@@ -62,6 +82,11 @@ def queue_samples(board: Board, now: float) -> Iterator[Sample]:
         caller = (*call.number, call.id, call.caller)
         yield CALL_WAIT, caller, wait
         yield CALL_WAIT_LEVEL, caller, level
-    for number, wait in longest.items():
-        yield QUEUE_CALLS, number, waiting[number] if "calls" in board.known else None
-        yield LONGEST_WAIT, number, wait
+    for call in (*board.queue, *board.in_menu):
+        yield CALL_INFO, (*call.number, call.id, call.stage), 1
+    in_menu = Counter(call.number for call in board.in_menu)
+    for number in dict.fromkeys((*longest, *in_menu)):
+        known = "calls" in board.known
+        yield QUEUE_CALLS, number, waiting[number] if known else None
+        yield LONGEST_WAIT, number, longest.get(number, 0.0)
+        yield MENU_CALLS, number, in_menu[number] if known else None

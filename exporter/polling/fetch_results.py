@@ -4,6 +4,7 @@ import math
 
 import structlog
 
+from exporter.account.unknown_names import unknown_names
 from exporter.polling import estimate
 from exporter.polling.credential import CredentialState
 from exporter.polling.schedule import DATASETS, DIRECTORY, ENDED_CALLS
@@ -62,6 +63,8 @@ class FetchResults:
         if known and (unlisted := self._account.unlisted_to_report(self._clock())):
             log.info("unlisted objects; fetching reference data early", objects=len(unlisted))
             self._tasks.request_early(*DIRECTORY)
-        self._once_logger.unknown_names(self._account.unknown_names)
+        if {"users", "teams", "numbers"} <= self._account.known:
+            found = unknown_names(self._account.directory, self._account.settings)
+            self._once_logger.unknown_names(tuple(found))
         if self._account.reference_data.assignments_outdated:
             self._tasks.request_early("assignments")

@@ -48,8 +48,8 @@ class Sums:
         if inbound and outcome == "answered":
             self.inbound_talk_seconds += call.talk_time
             self._waited(call.time_to_answer)
-        elif inbound and not rule.ignores(call):
-            self._waited(call.duration)
+        elif outcome == "missed" and not rule.ignores(call):
+            self._waited(call.wait)
 
     def _waited(self, seconds: int) -> None:
         if self.longest_wait is None or seconds > self.longest_wait:

@@ -11,12 +11,17 @@ import msgspec
 
 from exporter.aircall.decoding import InvalidResponseError, decode_object
 from exporter.aircall.endpoints import ApiTask, Request, fetch, listing, paginate
-from exporter.aircall.events import CALL_EVENTS, NUMBER_EVENTS, USER_EVENTS
+from exporter.aircall.events import AI_AGENT_EVENTS, CALL_EVENTS, NUMBER_EVENTS, USER_EVENTS
 from exporter.aircall.models import Page
 
 NAME = "aircall-exporter"
 
-SUBSCRIBED_EVENTS = (*CALL_EVENTS, *(f"{event}.v2" for event in USER_EVENTS), *NUMBER_EVENTS)
+SUBSCRIBED_EVENTS = (
+    *CALL_EVENTS,
+    *(f"{event}.v2" for event in USER_EVENTS),
+    *NUMBER_EVENTS,
+    *AI_AGENT_EVENTS,
+)
 """Events that the webhook requests."""
 
 

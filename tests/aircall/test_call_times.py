@@ -13,7 +13,8 @@ from exporter.account.current_board import current_board
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.call_times import CLOCK_DIFFERENCE_S, MAX_CALL_S
 from exporter.aircall.events import Event
-from exporter.aircall.models import MAX_DURATION_S, CallWithDetails
+from exporter.aircall.models import CallWithDetails
+from exporter.aircall.times import MAX_DURATION_S
 from tests.support.account_changes import START, Counting, saved
 from tests.support.call_lives import END, company
 

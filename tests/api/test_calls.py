@@ -101,7 +101,7 @@ def test_calls_in_pages_while_calls_arrive_returns_the_same_calls(new_database: 
 
 def test_query_next_of_a_period_relative_to_now_keeps_the_period() -> None:
     first = read_query([("from", "2h"), ("tag", "a&b"), ("tag", "ü")], now=1_780_000_000.5)
-    nothing = FoundTotals(0, 0, 0, 0, 0, 0, 0, None)
+    nothing = FoundTotals(0, 0, 0, 0, 0, 0, 0, 0, None)
     following = first.next(Cursor(1, 2, nothing))
     second = read_query(parse_qsl(urlsplit(following).query), now=1_780_009_000)
     assert second.criteria == first.criteria

@@ -118,6 +118,7 @@ def test_call_table_with_formulas_or_control_characters_escapes_them(
         started_at=0,
         answered_at=None,
         ended_at=5,
+        left_menu_at=None,
         time_to_answer=None,
         talk_time=None,
         duration=5,

@@ -100,6 +100,7 @@ class Kept:
             answered=len(answered),
             missed=sum(call.direction == "inbound" for call in done) - len(waits),
             unanswered=sum(call.direction == "outbound" for call in done) - (len(answered) - len(waits)),
+            ai_agent=0,
             seconds_talked=sum(_talk(call) for call in answered),
             average_seconds_to_answer=sum(waits) / len(waits) if waits else None,
         )

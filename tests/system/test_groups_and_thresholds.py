@@ -2,6 +2,7 @@
 
 import pytest
 
+from exporter.account.unknown_names import unknown_names
 from exporter.config.settings import Group, Override, Overrides, ServiceLevel, Thresholds
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
@@ -51,7 +52,8 @@ def test_unknown_names_in_the_configuration_are_reported(account: SimulatedAccou
     shown = ("Single User", "Single Users")
     with polled(account, groups=groups, teams=shown, overrides=overrides, exclude_users=excluded) as world:
         world.live_until_complete()
-        assert world.poller.account.unknown_names == (
+        account_now = world.poller.account
+        assert tuple(unknown_names(account_now.directory, account_now.settings)) == (
             "teams: Single User, did you mean Single Users?",
             "exclude_users: nobody@example.com",
             f"overrides.numbers: {number.name}s, did you mean {number.name}?",

@@ -1,0 +1,129 @@
+"""Where each caller is: in a menu or with an AI voice agent, or waiting for a person.
+
+Aircall's Live Monitoring does not count callers in menus as waiting. The API reports menus by call timelines
+and events, for some companies only. Without both, all callers wait, as in the tutorial.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
+
+from exporter.account.period import Period
+from exporter.aircall.menus import NO_MENUS, MenuTimes, merged
+from exporter.aircall.models import Call
+
+if TYPE_CHECKING:
+    from exporter.account.account import Account
+
+Stage = Literal["menu", "ringing", "unknown"]
+"""`menu`: in a menu, or with an AI voice agent. `ringing`: waits for a person. `unknown`: counts as waiting,
+because nothing else is known."""
+
+MenuSource = Literal["timelines", "events", "none"]
+
+FIRST_MENU_S = 120
+"""Seconds after which a caller who has chosen nothing on a number with a menu counts as waiting: they may be
+in the queue because the menu has timed out."""
+
+MAX_MENU_S = 1800
+"""Seconds after which a caller who entered a menu counts as waiting: the report of the end may be lost."""
+
+MAX_UNKNOWN_CALLS = 1000
+"""Calls that are not in memory and whose times are kept, until they are fetched."""
+
+
+class MenuKnowledge:
+    """What is known about menus, apart from the calls in memory."""
+
+    def __init__(self) -> None:
+        self._of_unknown_calls: dict[int, MenuTimes] = {}
+        self.has_timelines = False
+        """Whether Aircall has sent a call timeline since the start."""
+        self.stages: Mapping[int, Stage] = {}
+        """The stage of each waiting call on the last board."""
+
+    def keep(self, call_id: int, times: MenuTimes) -> None:
+        """Keep the times of a call that is not in memory."""
+        self._of_unknown_calls[call_id] = times.merged(self._of_unknown_calls.pop(call_id, None))
+        while len(self._of_unknown_calls) > MAX_UNKNOWN_CALLS:
+            del self._of_unknown_calls[next(iter(self._of_unknown_calls))]
+
+    def completed(self, call: Call, known: Iterable[Call | None]) -> Call:
+        """Return the call with all that its `known` versions and earlier events say about menus."""
+        menus = merged(call.menus, self._of_unknown_calls.pop(call.id, None))
+        for version in known:
+            menus = merged(menus, version.menus if version else None)
+        if menus is not None and call.phase == "done":
+            menus = menus.final
+        return call if menus == call.menus else replace(call, menus=menus)
+
+
+def learn(account: "Account", call_id: int, times: MenuTimes | None) -> bool:
+    """Take in what is known about a caller's menus. Returns whether a done call has changed by it."""
+    known = account.calls.calls.get(call_id)
+    if times is None or times == NO_MENUS:
+        return False
+    if known is None:
+        account.menus.keep(call_id, times)
+        return False
+    changed = account.menus.completed(replace(known, menus=times), [known])
+    if changed == known:
+        return False
+    account.calls.calls[call_id] = changed
+    account.changes.mark_call(changed)
+    account.put_into_periods(changed)
+    return changed.phase == "done"
+
+
+def with_menus(account: "Account", call: Call) -> Call:
+    """Return a version of a call with all that is known about its menus.
+
+    The version may be older than the known one, which then learns from it, too.
+    """
+    learn(account, call.id, call.menus)
+    versions = account.calls.calls.get(call.id), account.recent.get(call.id), account.today.get(call.id)
+    return account.menus.completed(call, versions)
+
+
+def stage_of(call: Call, number_has_menu: bool, now: float) -> Stage:
+    """Return where a waiting caller is, `now` (UNIX seconds, Aircall's clock)."""
+    menus = call.menus or NO_MENUS
+    if menus.in_menu:
+        return "menu" if now - menus.entered_at < MAX_MENU_S else "unknown"
+    if menus.waits:
+        return "ringing"
+    return "menu" if number_has_menu and now - call.started_at < FIRST_MENU_S else "unknown"
+
+
+def has_menu(periods: Iterable[Period], number_id: int | None) -> bool:
+    """Return whether answered callers of a number had left a menu, in the first period with such calls."""
+    for period in periods:
+        tally = period.numbers.get(number_id or 0)
+        if tally is not None and tally.inbound_answered:
+            return tally.after_menu > 0
+    return False
+
+
+def stages(account: "Account", shown: Iterable[Call]) -> Mapping[int, Stage]:
+    """Return the stage of each waiting call of those that are shown, and mark those that have changed."""
+    found = {call.id: stage(account, call) for call in shown if call.waiting}
+    before, account.menus.stages = account.menus.stages, found
+    for call_id in found.keys() | before.keys():
+        if found.get(call_id) != before.get(call_id):
+            account.changes.mark_call(account.calls.calls.get(call_id))
+    return found
+
+
+def stage(account: "Account", call: Call) -> Stage:
+    """Return where a waiting caller is."""
+    periods = account.recent, account.today
+    number_id = call.number.id if call.number else None
+    return stage_of(call, has_menu(periods, number_id), account.as_of)
+
+
+def menu_source(account: "Account") -> MenuSource:
+    """Return what reports the company's menus."""
+    if account.menus.has_timelines:
+        return "timelines"
+    return "events" if any(tally.after_menu for tally in account.today.numbers.values()) else "none"

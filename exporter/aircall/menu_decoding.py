@@ -1,0 +1,87 @@
+"""Decode a caller's way through menus and AI voice agents.
+
+`fetch_call_timeline=true` adds the options that the caller chose, for companies on Smartflows.
+`fetch_aiva_conv=true` adds the sessions of AI voice agents (API reference, "Calls"). Events may have both.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from exporter.aircall.call_times import is_during
+from exporter.aircall.decoding import decode_objects
+from exporter.aircall.menus import NO_MENUS, MenuTimes
+from exporter.aircall.models import Call
+from exporter.aircall.times import read_time
+
+MAX_ITEMS = 200
+"""Options and sessions of one call that are read; later ones are ignored."""
+
+_TIMELINE = b'"ivr_options_selected"'
+_AI_AGENTS = b'"ai_voice_agents"'
+
+
+class _Option(msgspec.Struct):
+    """An option that the caller chose. The times are those of the way through its menu."""
+
+    transition_started_at: Any = None
+    transition_ended_at: Any = None
+
+
+class _AiSession(msgspec.Struct):
+    """A conversation with an AI voice agent."""
+
+    started_at: Any = None
+    ended_at: Any = None
+
+
+class _Timeline(msgspec.Struct):
+    ivr_options_selected: list[msgspec.Raw] | None = None
+
+
+class _AiAgents(msgspec.Struct):
+    ai_voice_agents: list[msgspec.Raw] | None = None
+
+
+def has_timeline(raw: msgspec.Raw) -> bool:
+    """Return whether a call has a timeline, also if the caller chose nothing."""
+    return _TIMELINE in bytes(raw) and any(
+        read.ivr_options_selected is not None for read in decode_objects([raw], _Timeline)[0]
+    )
+
+
+def menu_times(raw: msgspec.Raw, call: Call) -> MenuTimes | None:
+    """Return what a call says about menus and AI voice agents, or None if that is nothing.
+
+    Malformed options and sessions, and times that cannot be right, are ignored.
+    """
+    found = NO_MENUS
+    if call.direction == "outbound":
+        return None
+    body = bytes(raw)
+    if _TIMELINE in body:
+        for read in decode_objects([raw], _Timeline)[0]:
+            for option in _items(read.ivr_options_selected, _Option):
+                found = found.merged(_times(call, option.transition_started_at, option.transition_ended_at))
+    if _AI_AGENTS in body:
+        for agents in decode_objects([raw], _AiAgents)[0]:
+            for session in _items(agents.ai_voice_agents, _AiSession):
+                found = found.merged(_times(call, session.started_at, session.ended_at, ai_agent=True))
+    return found if found != NO_MENUS else None
+
+
+def _items(raws: list[msgspec.Raw] | None, kind: type[Any]) -> Iterator[Any]:
+    return iter(decode_objects((raws or [])[:MAX_ITEMS], kind)[0])
+
+
+def _times(call: Call, entered: object, left: object, ai_agent: bool = False) -> MenuTimes:
+    if left_at := _moment(call, left):
+        return MenuTimes(left_at=left_at, ai_agent=ai_agent)
+    return MenuTimes(entered_at=_moment(call, entered), ai_agent=ai_agent)
+
+
+def _moment(call: Call, value: object) -> int:
+    """Return a time during the call in UNIX seconds, or 0."""
+    at = read_time(value)
+    return at if at is not None and is_during(call, at) else 0

@@ -1,0 +1,43 @@
+"""Keep what the archive knows about callers' menus: a later version of a call may not say it again.
+
+Events are sent once, and call timelines end after two months.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from msgspec.structs import replace as with_fields
+from sqlalchemy import ColumnElement, Connection, or_, select
+
+from exporter.account.records import CallRecord
+from exporter.aircall.menus import MenuTimes, merged
+from exporter.archive.row_mapping import menu_times
+from exporter.archive.schema import calls
+
+_HAS_MENUS = or_(calls.c.left_menu_at.is_not(None), calls.c.outcome == "ai_agent")
+
+
+def with_known_menus(connection: Connection, records: Sequence[CallRecord]) -> list[CallRecord]:
+    """Return the records with what the archive knows about the menus of their calls."""
+    known = _found(connection, calls.c.id.in_([record.call.id for record in records]))
+    return [_completed(record, known.get(record.call.id)) for record in records]
+
+
+def menus_of_active_calls(connection: Connection) -> Mapping[int, MenuTimes]:
+    """Return what the archive knows about the menus of calls that are not done, by id."""
+    return _found(connection, calls.c.status != "done")
+
+
+def _found(connection: Connection, condition: ColumnElement[bool]) -> dict[int, MenuTimes]:
+    query = select(calls.c.id, calls.c.left_menu_at, calls.c.outcome).where(condition, _HAS_MENUS)
+    rows: Any = connection.execute(query)
+    found = {row.id: menu_times(row.left_menu_at, row.outcome) for row in rows}
+    return {id_: menus for id_, menus in found.items() if menus is not None}
+
+
+def _completed(record: CallRecord, known: MenuTimes | None) -> CallRecord:
+    menus = merged(record.call.menus, known)
+    return (
+        record if menus == record.call.menus else replace(record, call=with_fields(record.call, menus=menus))
+    )
