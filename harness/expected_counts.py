@@ -91,7 +91,7 @@ def adds(account: SimulatedAccount, call: SimulatedCall) -> Iterator[tuple[str, 
     yield from (("teams", (team, *kind), 1) for team in teams)
     if call.answered_at is None:
         return
-    talked, waited = call.ended_at - call.answered_at, call.answered_at - call.started_at
+    talked, waited = call.ended_at - call.answered_at, call.answered_at - recount.waits_from(call)
     for team in teams if way == "inbound" else ():
         yield "team answer", (team,), waited
         yield from (("team answer buckets", (team, le), 1) for le in ANSWER_BOUNDS if waited <= float(le))

@@ -29,9 +29,28 @@ def kind(call: SimulatedCall) -> str:
     """Return a finished call's outcome, as the bars name it."""
     if call.missed_call_reason is not None:
         return "missed"
+    if by_ai_agent(call):
+        return "ai_agent"
     if call.direction == "inbound":
         return "answered"
     return "unanswered" if call.answered_at is None else "outbound"
+
+
+def by_ai_agent(call: SimulatedCall) -> bool:
+    """Return whether an AI agent handled the call until its end: it is neither answered nor missed."""
+    handled = call.status == "done" and call.user is None and call.missed_call_reason is None
+    return call.direction == "inbound" and bool(call.ai_agents) and handled
+
+
+def waits_from(call: SimulatedCall) -> int:
+    """Return when the caller began to wait for a person, in UNIX seconds.
+
+    The wait begins at the end of the last menu or AI agent, or at the start without either. It does not begin
+    after the answer, or the end of a missed call.
+    """
+    end = call.answered_at if call.missed_call_reason is None else call.ended_at
+    begin = call.started_at if call.left_menu_at is None else call.left_menu_at
+    return max(call.started_at, begin if end is None else min(begin, end))
 
 
 def count(calls: Iterable[SimulatedCall], direction: str, outcome: str) -> int:
@@ -42,17 +61,19 @@ def count(calls: Iterable[SimulatedCall], direction: str, outcome: str) -> int:
     return sum(
         call.direction == direction
         and call.missed_call_reason is None
+        and not by_ai_agent(call)
         and (call.answered_at is not None) == answered
         for call in calls
     )
 
 
 def times_to_answer(calls: Iterable[SimulatedCall]) -> list[int]:
-    """Return the seconds from the start to the answer of each answered inbound call."""
+    """Return the seconds that the caller of each answered inbound call waited for a person."""
     return [
-        call.answered_at - call.started_at
+        call.answered_at - waits_from(call)
         for call in calls
         if call.direction == "inbound" and call.answered_at is not None
+        if call.missed_call_reason is None and not by_ai_agent(call)
     ]
 
 
@@ -63,8 +84,11 @@ def average_answer(calls: Iterable[SimulatedCall]) -> float | None:
 
 
 def average_call(calls: Iterable[SimulatedCall]) -> float | None:
-    """Return the average duration in seconds, or None without finished calls."""
-    lengths = [call.ended_at - call.started_at for call in calls if call.ended_at is not None]
+    """Return the average duration in seconds, or None without finished calls.
+
+    Calls that an AI agent handled do not count.
+    """
+    lengths = [call.duration for call in calls if call.ended_at is not None and not by_ai_agent(call)]
     return fmean(lengths) if lengths else None
 
 
@@ -86,9 +110,9 @@ def abandoned(call: SimulatedCall) -> bool:
 
 
 def length(call: SimulatedCall) -> int:
-    """Return the seconds from the start of a finished call to its end."""
+    """Return the seconds from the beginning of the wait in a finished call to the call's end."""
     assert call.ended_at is not None
-    return call.ended_at - call.started_at
+    return call.ended_at - waits_from(call)
 
 
 def counts(call: SimulatedCall, by: Definition) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -9,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedTeam, SimulatedUser
-from exporter.simulator.paging import ApiError, json_answer, page_answer, whole_number
+from exporter.simulator.paging import FETCH_MENUS, ApiError, json_answer, page_answer, whole_number
 from exporter.simulator.payloads import (
     Payload,
+    ai_agent_payload,
     call_payload,
+    ivr_options_payload,
     nested_user_payload,
     number_payload,
     team_payload,
@@ -24,6 +27,9 @@ from exporter.simulator.webhooks import SimulatedWebhook, Webhooks
 
 HISTORY_S = 183 * 86_400.0
 """Seconds that the call history covers: half a year."""
+
+MENUS_S = 61 * 86_400.0
+"""Seconds for which Aircall shows what callers chose in menus: two months."""
 
 FAR_FUTURE = 10**11
 """UNIX seconds. A list of calls without `to` includes calls with a future date."""
@@ -143,7 +149,7 @@ class AircallApi:
             request,
             "calls",
             self._requested_calls(request),
-            lambda position: self._call_payload(chronological[position]),
+            lambda position: self._call_payload(request, chronological[position]),
             cap=MAX_CALLS_PER_QUERY,
         )
 
@@ -151,13 +157,15 @@ class AircallApi:
         criteria = _criteria(request)
         calls = (self._account.calls.chronological[position] for position in self._requested_calls(request))
         found = [call for call in calls if all(holds(call) for holds in criteria)]
-        return page_answer(request, "calls", found, self._call_payload, cap=MAX_CALLS_PER_QUERY)
+        return page_answer(
+            request, "calls", found, partial(self._call_payload, request), cap=MAX_CALLS_PER_QUERY
+        )
 
     def _call(self, request: Request) -> Response:
         call = _found(request, self._account.calls.get(request.path_params["id"]))
         if call.started_at < self._account.now - HISTORY_S:
             raise not_found(request.url.path)
-        return json_answer({"call": self._call_payload(call)})
+        return json_answer({"call": self._call_payload(request, call)})
 
     def _list_webhooks(self, request: Request) -> Response:
         return page_answer(request, "webhooks", list(self._webhooks.hooks.values()), SimulatedWebhook.payload)
@@ -189,9 +197,18 @@ class AircallApi:
         positions = self._account.calls.started_between(first, last)
         return positions[::-1] if request.query_params.get("order") == "desc" else positions
 
-    def _call_payload(self, call: SimulatedCall) -> Payload:
+    def _call_payload(self, request: Request, call: SimulatedCall) -> Payload:
         teams = [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]
-        return call_payload(call, teams, self._account.now)
+        payload = call_payload(call, teams, self._account.now)
+        if self._shows_menus(request, call):
+            payload["ivr_options_selected"] = ivr_options_payload(call)
+        if request.query_params.get("fetch_aiva_conv") == "true":
+            payload["ai_voice_agents"] = [ai_agent_payload(call, session) for session in call.ai_agents]
+        return payload
+
+    def _shows_menus(self, request: Request, call: SimulatedCall) -> bool:
+        requested = request.query_params.get(FETCH_MENUS) == "true"
+        return requested and self._account.smartflows and call.started_at >= self._account.now - MENUS_S
 
     def _team_payload(self, team: SimulatedTeam) -> Payload:
         return team_payload(team, self._members(team))

@@ -6,6 +6,7 @@ from random import Random
 from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.call_handling import CallHandling
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedUser
+from exporter.simulator.names import MENU, SUBMENU
 
 MAX_WAIT_S = 60.0
 """Seconds in the queue after which Aircall sends a caller to voicemail."""
@@ -34,13 +35,17 @@ class CallDistribution:
         now = self._board.now
         if number is not None and not number.is_open:
             schedule(now + random.uniform(3, 9), partial(self._give_up, call, "out_of_opening_hours"))
+        elif number is not None and number.has_ai_agent:
+            schedule(now + 1, partial(self._talk_to_ai_agent, call))
         elif random.random() < 0.04:
             schedule(now + random.uniform(1.5, 9), partial(self._give_up, call, "short_abandoned"))
         elif number is not None and number.is_ivr:
             if random.random() < 0.06:
                 schedule(now + random.uniform(6, 25), partial(self._give_up, call, "abandoned_in_ivr"))
             else:
-                schedule(now + random.uniform(4, 14), partial(self._queue, call))
+                schedule(now + number.greeting_s + random.uniform(4, 14), partial(self._choose, call))
+        elif number is not None and number.greeting_s:
+            schedule(now + number.greeting_s, partial(self._queue, call))
         else:
             self._queue(call)
 
@@ -53,15 +58,51 @@ class CallDistribution:
             for number, queue in self._queues.items()
             if user.id in number.user_ids
             for call in queue.values()
-            if call.status == "initial" and user.id not in self._declined[call.id]
+            if call.is_waiting and user.id not in self._declined[call.id]
         ]
         if waiting:
             call = min(waiting, key=lambda call: call.id)
             self._unqueue(call)
             self._ring(call, user)
 
+    def _talk_to_ai_agent(self, call: SimulatedCall) -> None:
+        """Let an AI agent handle one call in two until its end, and pass on the others."""
+        if not call.is_waiting:
+            return
+        own = Random(f"ai agent {call.id}")  # noqa: S311 a simulation; see `CallHandling._hold`
+        self._board.start_ai_agent(call.id)
+        seconds, handles = own.uniform(20, 60), own.random() < 0.5
+        self._board.schedule(self._board.now + seconds, partial(self._talked_to_ai_agent, call, handles))
+
+    def _talked_to_ai_agent(self, call: SimulatedCall, handles: bool) -> None:
+        if call.ai_agent is None:
+            return
+        if handles:
+            self._board.end_ai_agent(call.id)
+        else:
+            self._board.escalate_ai_agent(call.id)
+            self._queue(call)
+
+    def _choose(self, call: SimulatedCall) -> None:
+        """Let the caller choose in a menu, and one caller in four also in the menu after it."""
+        if not call.is_waiting:
+            return
+        own = Random(f"menu {call.id}")  # noqa: S311 a simulation; see `CallHandling._hold`
+        submenu_s, has_submenu = own.uniform(3, 6), own.random() < 1 / 4
+        self._board.select_option(call.id, *own.choice(MENU))
+        if has_submenu:
+            again = partial(self._choose_again, call, *own.choice(SUBMENU))
+            self._board.schedule(self._board.now + submenu_s, again)
+        else:
+            self._queue(call)
+
+    def _choose_again(self, call: SimulatedCall, title: str, key: str) -> None:
+        if call.is_waiting:
+            self._board.select_option(call.id, title, key)
+            self._queue(call)
+
     def _queue(self, call: SimulatedCall) -> None:
-        if call.status != "initial":
+        if not call.is_waiting:
             return
         self._declined[call.id] = set()
         patience = 9 + self._random.expovariate(1 / 80)
@@ -92,7 +133,7 @@ class CallDistribution:
 
     def _rang(self, call: SimulatedCall, user: SimulatedUser, answers: bool) -> None:
         self._ringing_on.discard(user.id)
-        if call.status != "initial":
+        if not call.is_waiting:
             self.serve(user)
         elif answers and self._is_free(user.id):
             self._board.answer(call.id, user.id)
@@ -106,7 +147,7 @@ class CallDistribution:
             self.serve(user)
 
     def _leave_queue(self, call: SimulatedCall, abandons: bool) -> None:
-        if call.status != "initial":
+        if not call.is_waiting:
             return
         self._unqueue(call)
         if abandons:
@@ -115,7 +156,7 @@ class CallDistribution:
             self._give_up(call, "agents_did_not_answer" if self._declined[call.id] else "no_available_agent")
 
     def _give_up(self, call: SimulatedCall, reason: str) -> None:
-        if call.status == "initial":
+        if call.is_waiting:
             voicemail = reason not in ("short_abandoned", "abandoned_in_ivr") and self._random.random() < 0.3
             self._board.miss(call.id, reason, voicemail=voicemail)
             self._declined.pop(call.id, None)

@@ -2,10 +2,10 @@
 
 from math import floor
 
-from exporter.simulator.number_edits import NumberEdits
+from exporter.simulator.self_service import SelfService
 
 
-class CallEdits(NumberEdits):
+class CallEdits(SelfService):
     """The changes that users make to calls, finished or not."""
 
     def tag(self, call_id: int, name: str, at: float | None = None) -> None:

@@ -25,6 +25,13 @@ def populate(directory: Directory, users: int, seed: int) -> None:
     _open_numbers(directory, staff)
 
 
+def add_ai_agent(directory: Directory) -> None:
+    """Let an AI voice agent talk first to the callers of the number with the fewest calls, if any."""
+    numbers = sorted(directory.numbers.values(), key=lambda number: number.popularity)
+    for number in numbers[:1]:
+        number.has_ai_agent = True
+
+
 def _hire(directory: Directory, index: int, random: Random) -> SimulatedUser:
     someone = f"{random.choice(FIRST_NAMES)} {random.choice(LAST_NAMES)}"
     user = directory.add_user(PEOPLE[index] if index < len(PEOPLE) else someone)
@@ -62,6 +69,7 @@ def _open_numbers(directory: Directory, staff: list[SimulatedUser]) -> None:
             country.time_zone,
         )
         number.is_ivr, number.opening, number.popularity = line.is_ivr, line.opening, line.popularity
+        number.greeting_s = line.greeting_s
         begin, end = index * len(staff) // size, (index + 1) * len(staff) // size
         neighbours = min(4, end - begin)
         for place in range(begin - neighbours, end + neighbours):

@@ -7,9 +7,16 @@ from exporter.simulator.models import SimulatedNumber, SimulatedTeam, SimulatedU
 
 
 class Directory:
-    """All users, teams and numbers by id."""
+    """All users, teams and numbers by id, and the settings of the company.
+
+    The settings may be changed at any time.
+    """
 
     def __init__(self) -> None:
+        self.smartflows = True
+        """Whether the company is on Smartflows, so that Aircall knows what callers choose in menus."""
+        self.ai_answers = False
+        """Whether calls are shown as answered when an AI agent starts to talk, or when a person answers."""
         self.users: dict[int, SimulatedUser] = {}
         self.teams: dict[int, SimulatedTeam] = {}
         self.numbers: dict[int, SimulatedNumber] = {}

@@ -56,6 +56,10 @@ class SimulatedNumber:
     team_ids: list[int] = field(default_factory=list)
     """The teams to which its calls are distributed."""
     is_ivr: bool = False
+    greeting_s: float = 0
+    """Seconds of a welcome message, after which callers reach the menu or the users."""
+    has_ai_agent: bool = False
+    """Whether an AI voice agent talks to callers first."""
     opening: tuple[float, float] | None = None
     """Opening hours in company time, None if always open."""
     is_open: bool = True
@@ -90,6 +94,29 @@ MISSED_CALL_REASONS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class IvrOption:
+    """An option that a caller chose in a menu. Timestamps are in UNIX seconds."""
+
+    title: str
+    key: str
+    branch: str
+    started_at: int
+    """When the previous option ended, or the call started."""
+    ended_at: int
+    """When the caller chose the option."""
+
+
+@dataclass(slots=True, eq=False)
+class AiAgentSession:
+    """A conversation of an AI voice agent with a caller. Timestamps are in UNIX seconds."""
+
+    started_at: int
+    ended_at: int | None = None
+    escalated: bool = False
+    """Whether the AI agent passed the caller on to users."""
+
+
 @dataclass(slots=True, eq=False)
 class SimulatedCall:
     """A call as it is now. Timestamps are in UNIX seconds, None until the event."""
@@ -118,13 +145,40 @@ class SimulatedCall:
     archived: bool = False
     recorded: bool = False
     voicemail: bool = False
+    ivr_options: list[IvrOption] = field(default_factory=list)
+    """What the caller chose in menus, oldest first. Only companies on Smartflows have them."""
+    ai_agents: list[AiAgentSession] = field(default_factory=list)
+    """The conversations with AI voice agents, oldest first."""
+    reached_person: bool = False
+    """Whether a person answered. The API does not show it."""
 
     @property
     def status(self) -> Status:
-        """`initial` while it rings, `answered` while two people talk, `done` afterwards."""
+        """`initial` while it rings, `answered` while two people talk, `done` afterwards.
+
+        If the account's `ai_answers` is true, `answered` begins when an AI agent starts to talk.
+        """
         if self.ended_at is not None:
             return "done"
         return "initial" if self.answered_at is None else "answered"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an inbound call is in progress that no person has answered."""
+        by_ai_agent = self.status == "answered" and bool(self.ai_agents) and not self.reached_person
+        return self.direction == "inbound" and (self.status == "initial" or by_ai_agent)
+
+    @property
+    def ai_agent(self) -> AiAgentSession | None:
+        """The conversation with an AI agent that goes on now."""
+        return next((session for session in self.ai_agents if session.ended_at is None), None)
+
+    @property
+    def left_menu_at(self) -> int | None:
+        """When the caller last left a menu or an AI agent to reach users, None without either."""
+        options = [option.ended_at for option in self.ivr_options]
+        sessions = [session.ended_at for session in self.ai_agents if session.escalated and session.ended_at]
+        return max(options + sessions, default=None)
 
     @property
     def duration(self) -> int:

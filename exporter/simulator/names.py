@@ -63,6 +63,9 @@ TAGS = (
     "Order status",
     "VIP",
 )
+MENU = (("Sales", "1"), ("Support", "2"), ("Billing", "3"))
+"""Title and key of each option of a menu."""
+SUBMENU = (("New order", "1"), ("Existing order", "2"))
 COMMENTS = (
     "Will call back tomorrow morning.",
     "Invoice sent again by e-mail.",
@@ -102,6 +105,8 @@ class Line(NamedTuple):
     name: str
     country: str
     is_ivr: bool = False
+    greeting_s: float = 0
+    """Seconds of the welcome message."""
     opening: tuple[float, float] | None = None
     """Opening hours in company time, None if always open."""
     popularity: float = 1.0

@@ -11,6 +11,9 @@ from exporter.simulator.payloads import Payload
 
 PER_PAGE, PER_PAGE_MAXIMUM = 20, 50
 
+FETCH_MENUS = "fetch_call_timeline"
+"""The parameter that adds options of menus to calls. Aircall leaves it out of the links to other pages."""
+
 T = TypeVar("T")
 
 
@@ -48,7 +51,7 @@ def page_answer(
     shown = reachable[(page - 1) * per_page : page * per_page]
 
     def link(to: int) -> str:
-        return str(request.url.include_query_params(page=to))
+        return str(request.url.remove_query_params(FETCH_MENUS).include_query_params(page=to))
 
     meta = {
         "count": len(shown),

@@ -2,8 +2,15 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
-from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedTeam, SimulatedUser
+from exporter.simulator.models import (
+    AiAgentSession,
+    SimulatedCall,
+    SimulatedNumber,
+    SimulatedTeam,
+    SimulatedUser,
+)
 
 Payload = dict[str, Any]
 
@@ -111,7 +118,7 @@ def call_payload(call: SimulatedCall, teams: list[SimulatedTeam], now: float) ->
     expires = f"Expires={int(now) + LINK_SECONDS}"
     return {
         "id": call.id,
-        "sid": f"CA{call.id:032x}",
+        "sid": _sid(call),
         "direct_link": f"{API}/calls/{call.id}",
         "direction": call.direction,
         "status": call.status,
@@ -137,6 +144,58 @@ def call_payload(call: SimulatedCall, teams: list[SimulatedTeam], now: float) ->
         "cost": "0.0",
         "comments": [{"content": text, "posted_at": _iso(at)} for text, at in call.comments],
     }
+
+
+def ivr_options_payload(call: SimulatedCall) -> list[Payload]:
+    """Return what the caller chose in menus."""
+    return [
+        {
+            "id": _uuid(f"option {index} of {call.id}"),
+            "title": option.title,
+            "key": option.key,
+            "branch": option.branch,
+            "created_at": _iso(option.ended_at),
+            "transition_started_at": _iso(option.started_at),
+            "transition_ended_at": _iso(option.ended_at),
+        }
+        for index, option in enumerate(call.ivr_options)
+    ]
+
+
+def ai_agent_payload(call: SimulatedCall, session: AiAgentSession) -> Payload:
+    """Return a conversation with an AI agent, as in calls."""
+    return {
+        "id": call.id,
+        "call_id": call.id,
+        "call_uuid": _sid(call),
+        "ai_voice_agent_id": _uuid(f"AI agent of {call.number_id}"),
+        "ai_voice_agent_name": "Reception",
+        "ai_voice_agent_session_id": _uuid(f"session {call.ai_agents.index(session)} of {call.id}"),
+        "number_id": call.number_id,
+        "started_at": session.started_at,
+        "ended_at": session.ended_at,
+        "created_at": session.started_at,
+    }
+
+
+def ai_agent_event_payload(call: SimulatedCall, session: AiAgentSession, event: str) -> Payload:
+    """Return a conversation with an AI agent, as in the event of this name, with fewer times."""
+    payload = ai_agent_payload(call, session)
+    step = event.rpartition(".")[2]
+    if step not in ("started", "ended"):
+        del payload["started_at"]
+    if step != "ended":
+        del payload["ended_at"]
+    return payload
+
+
+def _sid(call: SimulatedCall) -> str:
+    return f"CA{call.id:032x}"
+
+
+def _uuid(name: str) -> str:
+    """Return an id that is the same for the same name."""
+    return str(uuid5(NAMESPACE_OID, name))
 
 
 def _nested(user: SimulatedUser | None) -> Payload | None:

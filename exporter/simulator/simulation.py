@@ -1,7 +1,7 @@
 """Combine the parts of the simulated account."""
 
 from exporter.simulator.call_edits import CallEdits
-from exporter.simulator.company import populate
+from exporter.simulator.company import add_ai_agent, populate
 from exporter.simulator.traffic import Traffic
 
 
@@ -12,21 +12,31 @@ class SimulatedAccount(CallEdits):
     `users` users. They make and receive about `calls_per_hour` calls in total during the day. If that is 0,
     all users are available, and only the methods of the switchboard change the account. The same arguments
     lead to the same calls, in any steps in which the account is advanced.
+
+    `smartflows` and `ai_answers` are the settings of `Directory`. With `ai_agent`, an AI voice agent talks
+    first to the callers of the number with the fewest calls.
     """
 
     talk_scale = 1.0
     """Factor for the usual length of calls."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         users: int = 24,
         calls_per_hour: float = 180.0,
         seed: int = 1,
         start: float = 1_780_000_000,
         history: float = 8 * 3600,
+        *,
+        smartflows: bool = True,
+        ai_answers: bool = False,
+        ai_agent: bool = False,
     ) -> None:
         super().__init__(begin=start - history)
+        self.smartflows, self.ai_answers = smartflows, ai_answers
         populate(self, users, seed)
+        if ai_agent:
+            add_ai_agent(self)
         self._traffic: Traffic | None = None
         if calls_per_hour > 0:
             self._traffic = Traffic(self, calls_per_hour, seed, start, self.talk_scale)

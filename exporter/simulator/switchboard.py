@@ -110,9 +110,11 @@ class Switchboard(Directory):
             return call
 
     def ring_on(self, call_id: int, user_id: int, at: float | None = None) -> None:
-        """Let a waiting call ring on a user's phone."""
+        """Let a waiting call ring on a user's phone. Numbers with the classic IVR send no event of it."""
         with self._moment(at) as moment:
-            self._notify("call.ringing_on_agent", self.calls[call_id], moment, self.users[user_id])
+            call, user = self.calls[call_id], self.users[user_id]
+            if self.smartflows or call.number is None or not call.number.is_ivr:
+                self._notify("call.ringing_on_agent", call, moment, user)
 
     def decline(self, call_id: int, user_id: int, at: float | None = None) -> None:
         """Let a user decline a call that rings on their phone."""
@@ -144,14 +146,18 @@ class Switchboard(Directory):
     def answer(self, call_id: int, user_id: int | None, at: float | None = None) -> None:
         """Let a user answer a waiting inbound call, or the other side an outbound one.
 
-        If `user_id` is None, the inbound call has no user, as Aircall shows some calls.
+        If `user_id` is None, the inbound call has no user, as Aircall shows some calls. The time at which an
+        AI agent answered does not change.
         """
         with self._moment(at) as moment:
-            call = self._in_status(call_id, "initial")
+            call = self._unanswered(call_id)
+            if call.ai_agent is not None:
+                raise ValueError(f"call {call_id} is with an AI agent, which has not passed it on")
             if call.direction == "inbound" and user_id is not None:
                 call.user = self._idle(user_id)
                 call.user.call = call
-            call.answered_at = self._not_before(call.started_at, moment)
+            call.answered_at = call.answered_at or self._not_before(call.started_at, moment)
+            call.reached_person = True
             self._notify("call.answered", call, moment)
 
     def transfer(
@@ -179,7 +185,7 @@ class Switchboard(Directory):
         """End an answered call, or an outbound call that was not answered."""
         with self._moment(at) as moment:
             call = self.calls[call_id]
-            if call.status == "done" or (call.direction == "inbound" and call.status == "initial"):
+            if call.status == "done" or call.is_waiting:
                 raise ValueError(f"call {call_id} is {call.status}: there is nothing to hang up")
             call.recorded = call.answered_at is not None
             self._end(call, moment)
@@ -192,7 +198,7 @@ class Switchboard(Directory):
     def miss(self, call_id: int, reason: str, at: float | None = None, voicemail: bool = False) -> None:
         """End a waiting inbound call as missed, for one of Aircall's reasons or any other."""
         with self._moment(at) as moment:
-            call = self._in_status(call_id, "initial")
+            call = self._unanswered(call_id)
             if call.direction == "outbound":
                 raise ValueError(f"call {call_id} is outbound: it cannot be missed")
             call.missed_call_reason, call.voicemail = reason, voicemail
@@ -241,6 +247,9 @@ class Switchboard(Directory):
         if call.status != status:
             raise ValueError(f"call {call_id} is {call.status}, not {status}")
         return call
+
+    def _unanswered(self, call_id: int) -> SimulatedCall:
+        return self.calls[call_id] if self.calls[call_id].is_waiting else self._in_status(call_id, "initial")
 
     def _end(self, call: SimulatedCall, at: float) -> None:
         call.ended_at = self._not_before(call.answered_at or call.started_at, at)

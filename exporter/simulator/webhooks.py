@@ -12,7 +12,9 @@ from exporter.simulator.account_events import AccountEvent
 from exporter.simulator.payloads import (
     API,
     Payload,
+    ai_agent_event_payload,
     call_payload,
+    ivr_options_payload,
     number_payload,
     user_event_payload,
     user_payload,
@@ -97,7 +99,11 @@ class Webhooks:
             return number_payload(occurred.number)
         if call is None:
             return user_event_payload(user) if user else None
+        if occurred.ai_agent is not None:
+            return ai_agent_event_payload(call, occurred.ai_agent, occurred.event)
         teams = [self._account.teams[id_] for id_ in call.team_ids if id_ in self._account.teams]
         data = call_payload(call, teams, occurred.at)
         data["call_uuid"] = data.pop("sid")
+        if occurred.event == "call.ivr_option_selected":
+            data["ivr_options_selected"] = ivr_options_payload(call)
         return data | ({"user": user_payload(user)} if user else {})

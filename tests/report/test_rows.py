@@ -190,11 +190,13 @@ def figures_of(calls: list[tuple[SimulatedCall, Definition]], has_missed: bool =
 
 def _wait(call: SimulatedCall) -> int:
     assert call.answered_at is not None
-    return call.answered_at - call.started_at
+    return call.answered_at - recount.waits_from(call)
 
 
 def _talk(call: SimulatedCall) -> int:
-    return recount.length(call) - _wait(call)
+    assert call.ended_at is not None
+    assert call.answered_at is not None
+    return call.ended_at - call.answered_at
 
 
 def reported(made: Report) -> Figures:

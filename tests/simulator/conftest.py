@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 import requests
 
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhooks import SimulatedWebhook
 
 START = 1_780_000_020
 """UNIX seconds; a minute of the rate limit begins here."""
@@ -65,3 +67,12 @@ def client(aircall: SimulatedAircall) -> Iterator[Client]:
     client = Client(aircall)
     with client.session:
         yield client
+
+
+@pytest.fixture
+def posts(aircall: SimulatedAircall) -> list[dict]:
+    """Return a list that receives the content of each event that is sent."""
+    received: list[dict] = []
+    aircall.webhooks.carriers.append(lambda post: received.append(msgspec.json.decode(post.body)))
+    aircall.webhooks.add(SimulatedWebhook("http://127.0.0.1:1"))
+    return received
