@@ -42,6 +42,12 @@ def by_ai_agent(call: SimulatedCall) -> bool:
     return call.direction == "inbound" and bool(call.ai_agents) and handled
 
 
+def in_menu(call: SimulatedCall) -> bool:
+    """Return whether a waiting caller is in the menu of a number, or talks to an AI agent."""
+    is_choosing = call.number is not None and call.number.is_ivr and not call.ivr_options
+    return call.ai_agent is not None or is_choosing
+
+
 def waits_from(call: SimulatedCall) -> int:
     """Return when the caller began to wait for a person, in UNIX seconds.
 

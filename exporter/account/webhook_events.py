@@ -114,7 +114,7 @@ class EventProcessor:
         if event.name == "call.ringing_on_agent" and call.direction == "inbound":
             at, known = int(event.at), account.calls.calls.get(call.id)
             is_in_menu = known is not None and known.waiting and stage(account, known) == "menu"
-            times = times.merged(MenuTimes(left_at=at if is_in_menu else 0, rang_at=at))
+            times = times.merged(MenuTimes(rang_in_menu_at=at if is_in_menu else 0, rang_at=at))
         return learn(account, call.id, times)
 
     def _of_ai_agent(self, event: Event, call_id: int, as_of: float, now: float) -> EventOutcome:

@@ -14,6 +14,8 @@ class MenuTimes(msgspec.Struct, frozen=True, gc=False):
     """When they entered a menu, or began to talk to an AI voice agent, that they may still be in."""
     left_at: int = 0
     """When they left one: they chose an option, or the AI voice agent ended or passed the call on."""
+    rang_in_menu_at: int = 0
+    """When the call rang on a user's phone although the caller seemed to be in a menu, which they have left."""
     rang_at: int = 0
     """When the call rang on a user's phone."""
     ai_agent: bool = False
@@ -26,9 +28,15 @@ class MenuTimes(msgspec.Struct, frozen=True, gc=False):
         return MenuTimes(
             max(self.entered_at, other.entered_at),
             max(self.left_at, other.left_at),
+            max(self.rang_in_menu_at, other.rang_in_menu_at),
             max(self.rang_at, other.rang_at),
             self.ai_agent or other.ai_agent,
         )
+
+    @property
+    def waits_since(self) -> int:
+        """When the caller began to wait for a person, or 0. A report of their choice precedes a ring."""
+        return self.left_at or self.rang_in_menu_at
 
     @property
     def in_menu(self) -> bool:
@@ -38,12 +46,14 @@ class MenuTimes(msgspec.Struct, frozen=True, gc=False):
     @property
     def waits(self) -> bool:
         """Whether the caller has left the menu, or the call has rung on a user's phone."""
-        return not self.in_menu and (self.left_at > 0 or self.rang_at > 0)
+        return not self.in_menu and (self.waits_since > 0 or self.rang_at > 0)
 
     @property
     def final(self) -> "MenuTimes | None":
         """The part that matters once the call is done, or None if there is none."""
-        kept = MenuTimes(left_at=self.left_at, ai_agent=self.ai_agent)
+        kept = MenuTimes(
+            left_at=self.left_at, rang_in_menu_at=self.rang_in_menu_at, ai_agent=self.ai_agent
+        )
         return kept if kept != NO_MENUS else None
 
 

@@ -82,13 +82,14 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     def left_menu_at(self) -> int | None:
         """When the caller left the last menu or AI voice agent, or None if no such moment is known.
 
-        It is not before the start, and not after the answer or the end.
+        It is not before the start, and not after the answer, or after the end of a missed call.
         """
-        if self.menus is None or not self.menus.left_at:
+        if self.menus is None or not self.menus.waits_since:
             return None
-        until = self.ended_at if self.answered_at is None else self.answered_at
-        left_at = self.menus.left_at if until is None else min(self.menus.left_at, until)
-        return max(self.started_at, left_at)
+        is_missed = self.answered_at is None or self.missed_call_reason
+        until = self.ended_at if is_missed else self.answered_at
+        left_at = max(self.started_at, self.menus.waits_since)
+        return left_at if until is None else max(self.started_at, min(left_at, until))
 
     @property
     def waits_since(self) -> int:

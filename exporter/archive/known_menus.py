@@ -37,7 +37,8 @@ def _found(connection: Connection, condition: ColumnElement[bool]) -> dict[int, 
 
 
 def _completed(record: CallRecord, known: MenuTimes | None) -> CallRecord:
-    menus = merged(record.call.menus, known)
-    return (
-        record if menus == record.call.menus else replace(record, call=with_fields(record.call, menus=menus))
-    )
+    own = record.call.menus
+    if own is not None and own.left_at:
+        return record  # a report of the caller's choice is better than the moment of a ring
+    menus = merged(own, known)
+    return record if menus == own else replace(record, call=with_fields(record.call, menus=menus))

@@ -60,7 +60,7 @@ def test_missed_calls_panel_counts_each_call_once_under_its_reason(past: Past) -
 def test_time_to_answer_panel_counts_each_call_in_its_buckets(past: Past) -> None:
     buckets = past.bars(past.busy, panel(UID, "Time to answer"))
     waits = [
-        (call.answered_at - call.started_at, ended_at)
+        (call.answered_at - recount.waits_from(call), ended_at)
         for call, ended_at in finished(past.busy)
         if call.answered_at is not None
     ]

@@ -6,6 +6,7 @@ from exporter.archive.store import Archive
 from exporter.archive.text_index import normalize
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
+from harness import recount
 from harness.simulated_time import NOON, polled
 
 SINCE, UNTIL = int(NOON) - 900, int(NOON) + 10_000
@@ -109,7 +110,7 @@ class Kept:
 def _wait(call: SimulatedCall) -> int:
     """Return the seconds until an answered call was answered."""
     assert call.answered_at is not None
-    return call.answered_at - call.started_at
+    return call.answered_at - recount.waits_from(call)
 
 
 def _talk(call: SimulatedCall) -> int:

@@ -159,13 +159,14 @@ def test_rules_in_force_are_exposed_for_each_number_and_team(
 
 def test_live_metrics_after_half_an_hour_equal_the_account(world: Polled, scrape: Scrape) -> None:
     account = world.account
-    waiting = [
-        c for c in account.calls.values() if c.status == "initial" and c.direction == "inbound" and c.number
-    ]
+    unanswered = [call for call in account.calls.values() if call.is_waiting and call.number]
+    waiting = [call for call in unanswered if not recount.in_menu(call)]
     assert scrape.labels("aircall_queue_call_wait_seconds", "call_id") == {str(call.id) for call in waiting}
     for number in account.numbers.values():
         queue = sum(call.number_id == number.id for call in waiting)
         assert scrape.value("aircall_queue_calls", number_id=number.id) == queue
+        in_menu = sum(recount.in_menu(call) for call in unanswered if call.number_id == number.id)
+        assert scrape.value("aircall_queue_menu_calls", number_id=number.id) == in_menu
     for user in account.users.values():
         state = account.availability(user.id)
         shown = {
@@ -200,7 +201,7 @@ def test_counters_after_half_an_hour_count_each_call_once(world: Polled, scrape:
     answered = [call for call in calls if call.direction == "inbound" and call.missed_call_reason is None]
     assert scrape.sum("aircall_call_answer_seconds_count") == len(answered)
     assert scrape.sum("aircall_call_answer_seconds_sum") == sum(
-        c.answered_at - c.started_at for c in answered
+        c.answered_at - recount.waits_from(c) for c in answered
     )
     talked = [call for call in calls if call.answered_at is not None]
     assert scrape.sum("aircall_call_talk_seconds_sum") == sum(c.ended_at - c.answered_at for c in talked)
