@@ -106,7 +106,7 @@ def settled_without_event_stats(account: Account) -> list[object]:
 def forget_rings(account: Account) -> None:
     """Remove what only events report: on whom a waiting call rings."""
     for call in account.calls.active_calls():
-        account.calls.calls[call.id] = replace(call, menus=None)
+        account.calls.calls[call.id] = structs.replace(call, menus=None)
 
 
 @given(
