@@ -42,10 +42,14 @@ def by_ai_agent(call: SimulatedCall) -> bool:
     return call.direction == "inbound" and bool(call.ai_agents) and handled
 
 
-def in_menu(call: SimulatedCall) -> bool:
+FIRST_MENU = 120
+"""Seconds after which a caller who has chosen nothing counts as waiting."""
+
+
+def in_menu(call: SimulatedCall, now: float) -> bool:
     """Return whether a waiting caller is in the menu of a number, or talks to an AI agent."""
     is_choosing = call.number is not None and call.number.is_ivr and not call.ivr_options
-    return call.ai_agent is not None or is_choosing
+    return call.ai_agent is not None or (is_choosing and now - call.started_at < FIRST_MENU)
 
 
 def waits_from(call: SimulatedCall) -> int:

@@ -31,6 +31,7 @@ _INTRODUCTION = """# Metrics
 - `period="recent"` is the activity period: finished calls that started within the last `activity_period` (15 minutes by default), as of the last poll of calls.
   `period="today"` is the day: finished calls that started since `today.starts_at`. It is read from the archive at a start. Never sum over `period`.
 - `direction` is `inbound` or `outbound`. `outcome` is `answered` or `missed` for inbound calls, and `answered` or `unanswered` for outbound calls.
+  Inbound calls that an AI voice agent handled without a user have the outcome `ai_agent`; there are no such series without such calls.
   `state` is `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work` or `unknown`.
 - A count is 0 if there is nothing to count. An average or ratio is absent if there is nothing to divide by.
 - A user in two teams has one series for each team. To sum over users, apply `max without (team_id, team)` first, or use the families without team labels, in which each call

@@ -51,9 +51,7 @@ class MenuTimes(msgspec.Struct, frozen=True, gc=False):
     @property
     def final(self) -> "MenuTimes | None":
         """The part that matters once the call is done, or None if there is none."""
-        kept = MenuTimes(
-            left_at=self.left_at, rang_in_menu_at=self.rang_in_menu_at, ai_agent=self.ai_agent
-        )
+        kept = MenuTimes(left_at=self.left_at, rang_in_menu_at=self.rang_in_menu_at, ai_agent=self.ai_agent)
         return kept if kept != NO_MENUS else None
 
 

@@ -82,12 +82,12 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     def left_menu_at(self) -> int | None:
         """When the caller left the last menu or AI voice agent, or None if no such moment is known.
 
-        It is not before the start, and not after the answer, or after the end of a missed call.
+        It is not before the start, and not after a person's answer, or after the end of another call.
         """
         if self.menus is None or not self.menus.waits_since:
             return None
-        is_missed = self.answered_at is None or self.missed_call_reason
-        until = self.ended_at if is_missed else self.answered_at
+        answered = self.outcome == "answered" and not self._without_person
+        until = self.answered_at if answered else self.ended_at
         left_at = max(self.started_at, self.menus.waits_since)
         return left_at if until is None else max(self.started_at, min(left_at, until))
 

@@ -1,8 +1,9 @@
 """Render the landing page: the exporter's state and the age of its data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
+from exporter.account.menu_stages import MenuSource
 from exporter.durations import Duration
 from exporter.polling.status import Snapshot
 from exporter.version import VERSION
@@ -26,6 +27,7 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 <p><a href="metrics">Metrics</a> · <a href="-/ready">Ready?</a> · <a href="-/healthy">Healthy?</a></p>
 <h2>Account</h2>
 <p>{board}</p>
+<p>{menus}</p>
 <h2>Datasets</h2>
 <table>
 <tr><th>Dataset</th><th>Age</th><th>Interval</th><th>Target interval</th><th>Last poll</th></tr>
@@ -36,6 +38,14 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 </body>
 </html>
 """
+
+
+_MENUS: Mapping[MenuSource, str] = {
+    "timelines": "Waits begin when the caller leaves the menu, as Aircall reports it in call timelines.",
+    "events": "Waits begin when the caller leaves the menu, as Aircall reports it in webhook events.",
+    "none": "Waits begin at the start of the call: Aircall has reported no menus today.",
+}
+"""How waits are measured, by what reports the company's menus."""
 
 
 def landing_page(
@@ -84,7 +94,8 @@ def landing_page(
         version=escape(VERSION),
         state=state,
         board=f"Users: {len(board.users)}, teams: {len(board.teams)}, numbers: {len(board.numbers)},"
-        f" callers waiting: {len(board.queue)}.",
+        f" callers waiting: {len(board.queue)}, callers in menus: {len(board.in_menu)}.",
+        menus=_MENUS[board.menu_source],
         datasets=rows,
         budget=f"{status.budget:g} of the company's {status.limit:g} requests a minute{left}.",
     )

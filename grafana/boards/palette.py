@@ -42,6 +42,7 @@ STATES = (
 STATE_CODES = ("offline", "available", "do_not_disturb", "in_call", "after_call_work", "unknown")
 ANSWERED = StateStyle("answered", GREEN, "answered")
 MISSED = StateStyle("missed", RED, "missed")
+AI_AGENT = StateStyle("ai_agent", NEUTRAL, "by an AI agent")
 OUTBOUND = StateStyle("outbound", NEUTRAL, "outbound")
 UNANSWERED = StateStyle("unanswered", GREY, "outbound, not answered")
 REASONS = (

@@ -8,7 +8,7 @@ from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import WITHIN, abandonment, queue_wait, service_level, time_to_abandon
-from grafana.boards.palette import ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
+from grafana.boards.palette import AI_AGENT, ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER, named_queue
 from grafana.boards.variables import SOURCE, recorded
@@ -51,14 +51,14 @@ def _offered() -> Builder[Panel]:
     return bars(
         Frame(
             title="Inbound calls, answered and missed",
-            description="Inbound calls of the chosen numbers, counted when they ended. Together: the calls "
-            "offered.",
+            description="Inbound calls of the chosen numbers, counted when they ended. Answered and missed "
+            "together: the calls offered to users. By an AI agent: calls that no user had to answer.",
             unit="short",
             empty=QUIET,
             width=12,
             height=8,
         ),
-        (ANSWERED, MISSED),
+        (ANSWERED, MISSED, AI_AGENT),
         over_time(_each(CALLS, INBOUND, "outcome"), "{{outcome}}"),
     ).links([calls_behind()])
 
@@ -119,12 +119,32 @@ def _longest() -> Builder[Panel]:
     )
 
 
+def _menus() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Callers in menus",
+            description="Callers in a menu, or with an AI voice agent, at each time. They do not wait for a "
+            "user yet. It is 0 for numbers without a menu, and if Aircall does not report menus.",
+            unit="short",
+            empty="No data in this time range",
+            width=24,
+            height=7,
+        ),
+        over_time(
+            named_queue(
+                f"max by (number) (max_over_time(aircall_queue_menu_calls{{{NUMBER}}}[$__interval]))"
+            ),
+            "{{number}}",
+        ),
+    )
+
+
 def _numbers() -> Builder[Panel]:
-    total = _total(CALLS, ON_A_NUMBER)
+    total = _total(CALLS, f'{ON_A_NUMBER}, outcome=~"answered|missed"')
     numbers = columns(
         Frame(
             title="Numbers in this time range",
-            description="Offered: inbound calls. Missed: calls that no user answered. Abandoned: missed "
+            description="Offered: inbound calls, without those of AI agents. Missed: calls that no user answered. Abandoned: missed "
             "calls that the caller ended. Averages: time to answer, and wait of the abandoned. Service "
             "level: share of the offered that was answered within `service_level.within` as it is now, "
             "without overrides.",
@@ -194,5 +214,6 @@ def board() -> Dashboard:
         .with_panel(_pattern("Calls by day of week", "day of week", "E ddd"))
         .with_panel(abandonment("number", NUMBER, width=12, height=9))
         .with_panel(time_to_abandon("number", NUMBER, width=12, height=9))
+        .with_panel(_menus())
         .build()
     )

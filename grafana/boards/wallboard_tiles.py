@@ -63,10 +63,12 @@ def _queue() -> Panel:
     return _strip(
         "Queue",
         4,
-        "Inbound calls that no user has answered yet, and how long the first of them has been waiting.",
+        "Callers who wait for a user, and how long the first of them has been waiting. In menus: those in a "
+        "menu or with an AI voice agent, as far as Aircall reports it. They do not wait for a user yet.",
         [
             Tile("Waiting", f"sum(aircall_queue_calls{{{NUMBER}}})", steps=((1, GREEN),)),
             Tile("Longest, s", f"max(aircall_queue_longest_wait_seconds{{{NUMBER}}})"),
+            Tile("In menus", f"sum(aircall_queue_menu_calls{{{NUMBER}}})"),
         ],
     )
 

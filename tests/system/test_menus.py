@@ -1,0 +1,247 @@
+"""Callers in menus and with AI voice agents do not wait for a person yet, if Aircall reports it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, select
+
+from exporter.archive import schema
+from exporter.archive.store import Archive
+from exporter.config.settings import ServiceLevel
+from exporter.durations import Duration
+from exporter.simulator import api
+from exporter.simulator.models import SimulatedCall
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import NetworkConditions
+from harness.scrape import Scrape
+from harness.simulated_time import Polled, polled
+from tests.support.calls import some_number
+from tests.support.webhook_world import polled_with_events
+
+CALLER = "+33 1 11 11 11 11"
+Runner = Callable[..., AbstractContextManager[Polled]]
+
+
+@pytest.fixture(params=["timelines", "events"])
+def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """Return how to run an exporter that learns of menus from call timelines, or only from events."""
+    if request.param == "timelines":
+        return polled
+    monkeypatch.setattr(api, "MENUS_S", -1e9)
+    return polled_with_events
+
+
+def answered_after_menu(world: Polled) -> int:
+    """Let a caller choose in the menu of a number and be answered. Returns the number."""
+    account, now = world.account, world.time.now
+    number, users = some_number(account)
+    call = account.ring_in(number, CALLER, at=now)
+    account.select_option(call.id, "Sales", "1", at=now + 6)
+    account.answer(call.id, users[0], at=now + 10)
+    account.hang_up(call.id, at=now + 20)
+    world.live(30)
+    return number
+
+
+def stage(scrape: Scrape, call: SimulatedCall) -> set[str]:
+    """Return the stages in which a call is shown."""
+    return scrape.labels("aircall_queue_call_info", "stage", call_id=call.id)
+
+
+def queue(scrape: Scrape, number: int) -> tuple[float | None, float | None, float | None]:
+    """Return how many callers wait, the longest wait, and how many are in a menu."""
+    return (
+        scrape.value("aircall_queue_calls", number_id=number),
+        scrape.value("aircall_queue_longest_wait_seconds", number_id=number),
+        scrape.value("aircall_queue_menu_calls", number_id=number),
+    )
+
+
+def test_caller_in_a_menu_waits_from_their_choice_on(account: SimulatedAccount, run: Runner) -> None:
+    with run(account) as world:
+        world.live_until_complete()
+        number = answered_after_menu(world)
+        users = some_number(account)[1]
+        begin = world.time.now
+        call = account.ring_in(number, CALLER, at=begin)
+        world.live(21)
+        scrape = world.scrape()
+        assert stage(scrape, call) == {"menu"}
+        assert queue(scrape, number) == (0, 0, 1)
+        assert scrape.all("aircall_queue_call_wait_seconds") == {}
+        assert set(scrape.all("aircall_user_waiting_calls").values()) == {0}
+        account.select_option(call.id, "Sales", "1", at=begin + 22)
+        world.live(15)
+        scrape = world.scrape()
+        assert stage(scrape, call) == {"ringing"}
+        assert queue(scrape, number) == (1, pytest.approx(world.time.now - int(begin + 22)), 0)
+        assert scrape.value("aircall_queue_call_wait_level", call_id=call.id) == 1
+        account.answer(call.id, users[1], at=begin + 40)
+        account.hang_up(call.id, at=begin + 60)
+        world.live(40)
+        scrape = world.scrape()
+        for period in ("recent", "today"):
+            found = scrape.value("aircall_number_average_answer_seconds", number_id=number, period=period)
+            assert found == pytest.approx((18 + 4) / 2, abs=0.5)
+        assert scrape.value("aircall_call_answer_seconds_sum", number_id=number) == pytest.approx(22, abs=1)
+
+
+def test_service_level_counts_waits_from_the_menu(account: SimulatedAccount, run: Runner) -> None:
+    level = ServiceLevel(within=Duration(5), ignore_abandoned_within=Duration(6))
+    with run(account, service_level=level) as world:
+        world.live_until_complete()
+        number = answered_after_menu(world)
+        now = world.time.now
+        call = account.ring_in(number, CALLER, at=now)
+        account.select_option(call.id, "Sales", "1", at=now + 9)
+        account.miss(call.id, "abandoned_in_classic", at=now + 12)
+        world.live(30)
+        scrape = world.scrape()
+        assert scrape.value("aircall_number_service_level_ratio", number_id=number, period="recent") == 1
+        assert scrape.value("aircall_call_abandon_seconds_sum", number_id=number) == 3
+
+
+def test_caller_who_chooses_nothing_counts_as_waiting_after_two_minutes(
+    account: SimulatedAccount, run: Runner
+) -> None:
+    with run(account) as world:
+        world.live_until_complete()
+        number = answered_after_menu(world)
+        call = account.ring_in(number, CALLER)
+        world.live(110)
+        assert stage(world.scrape(), call) == {"menu"}
+        world.live(75)
+        scrape = world.scrape()
+        assert stage(scrape, call) == {"unknown"}
+        assert queue(scrape, number) == (1, pytest.approx(world.time.now - call.started_at), 0)
+
+
+def test_caller_who_chooses_nothing_waits_from_the_first_ring_on(account: SimulatedAccount) -> None:
+    with polled_with_events(account) as world:
+        world.live_until_complete()
+        number = answered_after_menu(world)
+        begin = world.time.now
+        call = account.ring_in(number, CALLER, at=begin)
+        world.live(12)
+        account.ring_on(call.id, some_number(account)[1][0], at=begin + 12)
+        world.live(5)
+        scrape = world.scrape()
+        assert stage(scrape, call) == {"ringing"}
+        assert queue(scrape, number) == (1, pytest.approx(world.time.now - int(begin + 12)), 0)
+
+
+def test_company_without_reports_of_menus_counts_waits_from_the_start(account: SimulatedAccount) -> None:
+    account.smartflows = False
+    with polled_with_events(account) as world:
+        world.live_until_complete()
+        number = answered_after_menu(world)
+        call = account.ring_in(number, CALLER)
+        world.live(15)
+        scrape = world.scrape()
+        assert stage(scrape, call) == {"unknown"}
+        assert queue(scrape, number) == (1, pytest.approx(15, abs=1), 0)
+        assert scrape.value("aircall_call_answer_seconds_sum", number_id=number) == 10
+        assert world.poller.snapshot().board.menu_source == "none"
+
+
+def left_menu(url: str) -> dict[int, int | None]:
+    """Return when callers left the menu, by the id of the archived call."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = dict(connection.execute(select(schema.calls.c.id, schema.calls.c.left_menu_at)).all())
+    engine.dispose()
+    return found
+
+
+def test_archive_after_lost_late_and_repeated_events_equals_the_account(tmp_path: Path) -> None:
+    account, url = (
+        SimulatedAccount(users=12, calls_per_hour=400, seed=3, history=600),
+        f"sqlite:///{tmp_path}/a",
+    )
+    network = NetworkConditions(lost=0.2, doubled=0.2, late=0.3, late_seconds=60)
+    with polled_with_events(account, network, archive=Archive(url)) as world:
+        world.live_until_complete()
+        world.live(900)
+        account.stop_traffic()
+        while any(call.ended_at is None for call in account.calls.values()):
+            world.live(60)
+        world.live(90)
+    expected = {
+        call.id: call.left_menu_at
+        for call in account.calls.values()
+        if call.started_at >= world.poller.account.today_start
+    }
+    assert sum(left is not None for left in expected.values()) > 20
+    assert {id_: left for id_, left in left_menu(url).items() if id_ in expected} == expected
+
+
+def test_restart_keeps_what_only_events_have_reported(
+    account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "MENUS_S", -1e9)
+    url = f"sqlite:///{tmp_path}/calls.db"
+    number, users = some_number(account)
+    with polled_with_events(account, archive=Archive(url)) as world:
+        world.live_until_complete()
+        begin = world.time.now
+        call = account.ring_in(number, CALLER, at=begin)
+        account.select_option(call.id, "Sales", "1", at=begin + 9)
+        world.live(15)
+    with polled(account, archive=Archive(url)) as again:
+        again.live_until_complete()
+        scrape = again.scrape()
+        assert stage(scrape, call) == {"ringing"}
+        account.answer(call.id, users[0], at=again.time.now)
+        account.hang_up(call.id, at=again.time.now + 5)
+        again.live(60)
+        waited = call.answered_at - int(begin + 9)
+        assert again.scrape().value("aircall_call_answer_seconds_sum", number_id=number) == waited
+    assert left_menu(url)[call.id] == int(begin + 9)
+
+
+@pytest.mark.parametrize("ai_answers", [False, True], ids=["rings during the AI agent", "answered by it"])
+def test_call_of_an_ai_agent_is_no_answer_by_a_person(
+    account: SimulatedAccount, run: Runner, ai_answers: bool
+) -> None:
+    account.ai_answers = ai_answers
+    number, users = some_number(account)
+    with run(account) as world:
+        world.live_until_complete()
+        begin = world.time.now
+        handled = account.ring_in(number, CALLER, at=begin)
+        passed_on = account.ring_in(number, CALLER, at=begin)
+        for call in (handled, passed_on):
+            account.start_ai_agent(call.id, at=begin + 1)
+        world.live(20)
+        scrape = world.scrape()
+        assert stage(scrape, handled) == stage(scrape, passed_on) == {"menu"}
+        assert queue(scrape, number) == (0, 0, 2)
+        account.end_ai_agent(handled.id, at=begin + 22)
+        account.escalate_ai_agent(passed_on.id, at=begin + 25)
+        world.live(15)
+        scrape = world.scrape()
+        assert stage(scrape, passed_on) == {"ringing"}
+        assert queue(scrape, number) == (1, pytest.approx(world.time.now - int(begin + 25)), 0)
+        account.answer(passed_on.id, users[0], at=begin + 37)
+        account.hang_up(passed_on.id, at=begin + 50)
+        world.live(60)
+        scrape = world.scrape()
+        calls = {
+            (labels["user_id"], labels["outcome"]): count
+            for key, count in scrape.all("aircall_calls_total", number_id=number).items()
+            if count
+            for labels in [dict(key)]
+        }
+        assert calls == {("", "ai_agent"): 1, (str(users[0]), "answered"): 1}
+        recent = {"number_id": number, "period": "recent"}
+        outcomes = {
+            dict(labels)["outcome"]: count
+            for labels, count in scrape.all("aircall_number_period_calls", **recent).items()
+            if dict(labels)["direction"] == "inbound"
+        }
+        assert outcomes == {"answered": 1, "missed": 0, "ai_agent": 1}
+        assert scrape.sum("aircall_number_service_calls", **recent) == 1
+        expected = 0 if ai_answers else int(begin + 37) - int(begin + 25)
+        assert scrape.value("aircall_number_average_answer_seconds", **recent) == expected
