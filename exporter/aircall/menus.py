@@ -15,7 +15,7 @@ class MenuTimes(msgspec.Struct, frozen=True, gc=False):
     left_at: int = 0
     """When they left one: they chose an option, or the AI voice agent ended or passed the call on."""
     rang_in_menu_at: int = 0
-    """When the call rang on a user's phone although the caller seemed to be in a menu, which they have left."""
+    """When the call rang on a user's phone although the caller seemed to be in a menu: they have left it."""
     rang_at: int = 0
     """When the call rang on a user's phone."""
     ai_agent: bool = False

@@ -144,10 +144,10 @@ def _numbers() -> Builder[Panel]:
     numbers = columns(
         Frame(
             title="Numbers in this time range",
-            description="Offered: inbound calls, without those of AI agents. Missed: calls that no user answered. Abandoned: missed "
-            "calls that the caller ended. Averages: time to answer, and wait of the abandoned. Service "
-            "level: share of the offered that was answered within `service_level.within` as it is now, "
-            "without overrides.",
+            description="Offered: inbound calls, without those of AI agents. Missed: calls that no user "
+            "answered. Abandoned: missed calls that the caller ended. Averages: time to answer, and wait of "
+            "the abandoned. Service level: share of the offered that was answered within "
+            "`service_level.within` as it is now, without overrides.",
             unit="locale",
             empty=QUIET,
             width=24,
