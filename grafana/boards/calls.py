@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, Variable
 from grafana.boards import archive
 from grafana.boards.archive import matching, sql
 from grafana.boards.board import Page, bare
-from grafana.boards.palette import GREEN, GREY, NEUTRAL, REASONS, RED
+from grafana.boards.palette import AI_AGENT, GREEN, GREY, NEUTRAL, REASONS, RED
 from grafana.boards.panels import Frame, framed
 from grafana.boards.variables import exporter
 
@@ -50,6 +50,7 @@ SELECT count(*) AS "Calls",
   count(*) FILTER (WHERE outcome = 'answered') AS "Answered",
   count(*) FILTER (WHERE outcome = 'missed') AS "Missed",
   count(*) FILTER (WHERE outcome = 'unanswered') AS "Not answered",
+  nullif(count(*) FILTER (WHERE outcome = 'ai_agent'), 0) AS "By an AI agent",
   count(*) FILTER (WHERE outcome IS NULL) AS "Under way",
   coalesce(sum(talk_time) FILTER (WHERE outcome = 'answered'), 0) AS "Talked",
   avg(time_to_answer) FILTER (WHERE outcome = 'answered' AND direction = 'inbound') AS "Time to answer"
@@ -160,8 +161,15 @@ def _page() -> list[model.ValueMapping]:
 
 
 def _outcomes() -> list[model.ValueMapping]:
-    colours = {"answered": GREEN, "missed": RED, "unanswered": GREY, "rings": NEUTRAL, "talks": NEUTRAL}
-    words = {"unanswered": "not answered"}
+    colours = {
+        "answered": GREEN,
+        "missed": RED,
+        "unanswered": GREY,
+        AI_AGENT.code: AI_AGENT.colour,
+        "rings": NEUTRAL,
+        "talks": NEUTRAL,
+    }
+    words = {"unanswered": "not answered", AI_AGENT.code: AI_AGENT.text}
     return [
         model.ValueMap(
             options={

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from structlog.testing import capture_logs
 
 from exporter.account.records import Batch, CallRecord
+from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, CallDetails, Comment
 from exporter.archive import schema
 from exporter.archive.create_tables import VERSION
@@ -53,6 +55,29 @@ def test_archive_of_another_version_is_rejected_and_unchanged(database: str, ver
     assert (printed.code, printed.out, printed.err.count("\n")) == (1, "", 1)
     set_version(database, VERSION)
     archive.load()
+
+
+def test_calls_without_a_newer_column_get_it_and_stay(database: str) -> None:
+    archive = Archive(database)
+    archive.load()
+    archive.save(Batch(records={1: CallRecord(CALL, CallDetails(), "full")}))
+    archive.close()
+    with connected(database) as connection:
+        for view in VIEWS:
+            connection.execute(text(f"DROP VIEW {view}"))
+        connection.execute(text("DROP INDEX calls_by_start"))
+        connection.execute(text("ALTER TABLE calls DROP COLUMN left_menu_at"))
+        connection.execute(text("CREATE INDEX calls_by_start ON calls (started_at, id)"))
+    archive = Archive(database)
+    archive.load()
+    left = replace(CALL, id=2, ended_at=START + 20, menus=MenuTimes(left_at=START + 9))
+    archive.save(Batch(records={2: CallRecord(left, CallDetails(), "full")}))
+    found = {call.id: call.left_menu_at for call in archive.search(Criteria(START, START))}
+    assert found == {1: None, 2: START + 9}
+    with connected(database) as connection:
+        indexes = {index["name"]: index["column_names"] for index in inspect(connection).get_indexes("calls")}
+    assert "left_menu_at" in indexes["calls_by_start"]
+    archive.close()
 
 
 def test_load_after_an_interrupted_creation_completes_it(database: str) -> None:

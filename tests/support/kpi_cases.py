@@ -57,6 +57,8 @@ class Case(NamedTuple):
     run: Callable[..., AbstractContextManager[Polled]]
     definition: str
     with_overrides: bool = False
+    smartflows: bool = True
+    """Whether Aircall reports what callers choose in menus."""
 
 
 EVENTS = partial(polled_with_events, network=POORLY)
@@ -65,7 +67,13 @@ EVENTS = partial(polled_with_events, network=POORLY)
 def run(case: Case) -> AbstractContextManager[Polled]:
     """Return a context in which the company is polled."""
     account = SimulatedAccount(
-        users=case.users, calls_per_hour=case.calls_per_hour, seed=case.seed, start=NOON, history=2 * 3600
+        users=case.users,
+        calls_per_hour=case.calls_per_hour,
+        seed=case.seed,
+        start=NOON,
+        history=2 * 3600,
+        smartflows=case.smartflows,
+        ai_agent=case.smartflows,
     )
     overrides = Overrides({number_of(account).name: OVERRIDE}, {team_of(account).id: OVERRIDE})
     settings: dict[str, Any] = {
@@ -121,7 +129,9 @@ def numbers_of(world: Polled, user_ids: set[int]) -> set[int]:
 
 def counts_of(own: list[SimulatedCall], missed: list[SimulatedCall]) -> dict[tuple[str, str], int]:
     """Return calls by direction and outcome, by a recount."""
-    return {kind: recount.count(own, *kind) for kind in KINDS} | {("inbound", "missed"): len(missed)}
+    found = {kind: recount.count(own, *kind) for kind in KINDS} | {("inbound", "missed"): len(missed)}
+    by_ai_agents = sum(map(recount.by_ai_agent, own))
+    return found | ({("inbound", "ai_agent"): by_ai_agents} if by_ai_agents else {})
 
 
 def period_calls(scrape: Scrape, kind: str, labels: dict[str, Any]) -> dict[tuple[str, str], float]:
