@@ -88,8 +88,9 @@ USER_HOLD = Family(
 CALL_QUEUE = Family(
     "aircall_call_queue_wait_seconds",
     "histogram",
-    "Time in the queue of inbound calls, from when the caller began to wait for a person until the call first"
-    " rang on a user, or until the end if it never did. Requires webhooks; resets when the exporter restarts.",
+    "Time in the queue of inbound calls, from when the caller began to wait for a person until the call"
+    " first rang on a user, or until the end if it never did. Requires webhooks; resets when the exporter"
+    " restarts.",
     ("number_id", "number"),
     group="counters",
 )
