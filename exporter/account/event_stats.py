@@ -16,6 +16,7 @@ from exporter.account.counter_totals import Key
 from exporter.account.id_limits import Identities
 from exporter.account.ring_attempts import Rings, attempts
 from exporter.aircall.call_times import is_during
+from exporter.aircall.events import Event
 from exporter.aircall.models import Call
 from exporter.aircall.times import capped_duration
 
@@ -60,29 +61,29 @@ class EventStats:
         self._events_by_call: dict[int, _CallEvents] = {}
         self._next_collection = 0.0
 
-    def record(self, event: str, call: Call, at: float, known: Call | None, now: float) -> None:
+    def record(self, event: Event, call: Call, known: Call | None, live: Container[int], now: float) -> None:
         """Record an event. It is ignored if the call may have been added up already.
 
         Args:
-            event: The name of the event.
+            event: The event.
             call: The call as the event describes it.
-            at: The time of the event (UNIX seconds, Aircall's clock).
             known: The newest version of the call; None if it has to be fetched.
+            live: The ids of active calls, also of done ones whose `ended_at` is awaited.
             now: The present time (UNIX seconds, Aircall's clock).
         """
-        if _is_complete(call if known is None else known, now):
+        if _is_complete(call if known is None else known, live, now):
             return
-        if known is None and at + EVENT_GRACE_S < now:
+        if known is None and event.at + EVENT_GRACE_S < now:
             return
         events = self._events_by_call.setdefault(call.id, _CallEvents())
-        events.last_at = max(at, events.last_at)
-        events.rings.record(event, call, at)
+        events.last_at = max(event.at, events.last_at)
+        events.rings.record(event.name, call, event.at)
         user = str(call.user.id) if call.user else ""
-        match event:
+        match event.name:
             case "call.hold":
-                events.held.add((at, user))
+                events.held.add((event.at, user))
             case "call.unhold":
-                events.resumed.add(at)
+                events.resumed.add(event.at)
 
     def collect(
         self, calls: Mapping[int, Call], live: Container[int], now: float, bounds: tuple[float, ...]
@@ -91,7 +92,7 @@ class EventStats:
 
         Args:
             calls: All stored calls, by id.
-            live: The ids of active calls.
+            live: The ids of active calls, also of done ones whose `ended_at` is awaited.
             now: The present time (UNIX seconds, Aircall's clock).
             bounds: The buckets of the time in the queue.
         """
@@ -105,7 +106,7 @@ class EventStats:
             if call is None:
                 if events.last_at + UNKNOWN_CALL_S < now:
                     del self._events_by_call[call_id]
-            elif call_id not in live and _is_complete(call, now):
+            elif _is_complete(call, live, now):
                 del self._events_by_call[call_id]
                 for key, count in _increments(call, events, bounds):
                     bounded = self._identities.key(key)
@@ -120,9 +121,14 @@ class EventStats:
         return Collected({key: self.totals[key] for key in changed}, rang)
 
 
-def _is_complete(call: Call, now: float) -> bool:
-    """Return whether a call ended so long ago that late events are no longer accepted."""
-    return call.phase == "done" and (call.ended_at or call.started_at) + EVENT_GRACE_S < now
+def _is_complete(call: Call, live: Container[int], now: float) -> bool:
+    """Return whether a call ended so long ago that late events are no longer accepted.
+
+    The end of a call in `live` is not known yet.
+    """
+    if call.phase != "done" or call.id in live:
+        return False
+    return (call.ended_at or call.started_at) + EVENT_GRACE_S < now
 
 
 def _increments(call: Call, events: _CallEvents, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int]]:
