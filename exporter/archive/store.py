@@ -218,7 +218,7 @@ class Archive(ArchiveReader):
             integrity.note(
                 connection, batch.records.values(), totals.one_of(fresh, values), bool(batch.names)
             )
-            return SaveResult(fresh, values | batch.measured, uncounted)
+            return SaveResult(fresh, values | batch.measured, uncounted, batch.ring_attempts)
 
     def progress(self) -> Checkpoint | None:
         """Return the checkpoint, or None if there is none."""
