@@ -60,7 +60,7 @@ class Account:
         self.identities = Identities(self.reference_data)
         """The users, numbers and teams of calls that have series of their own."""
         self.ledger = Ledger(settings, self.identities)
-        self.event_stats = EventStats(self.identities)
+        self.event_stats = EventStats(self.identities, self.limits)
         self.aside = SetAside()
         self.server_ahead = 0.0
         """Seconds by which Aircall's clock is ahead of ours."""

@@ -46,15 +46,16 @@ def batch_rejected(account: Account, batch: Batch) -> None:
 def begin_again(account: Account) -> None:
     """Reset all that depends on the archive, as a restart does, after it was replaced.
 
-    The board stays.
+    The board stays, and so do the ring attempts that are not saved, because events cannot be fetched again.
     """
     account.calls.keep_live()
-    reported_calls, shares = account.ledger.reported_calls, account.ledger.shares
+    reported_calls, shares, rings = account.ledger.reported_calls, account.ledger.shares, account.ledger.rings
     account.coverage = Coverage(requested=account.coverage.requested)
     account.required_backfill_s = None
     account.ledger = Ledger(account.settings, account.identities)
     account.ledger.reported_calls, account.ledger.unfinished_ids = reported_calls, set(reported_calls)
-    account.ledger.shares = shares
+    account.ledger.shares, account.ledger.rings = shares, rings
+    rings.submit_again()
     if account.as_of:
         account.ledger.propose(account.counting_at(account.as_of))
     account.directory.renew_names()

@@ -8,14 +8,15 @@ other totals begin at 0 at each start.
 import math
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exporter.account.buckets import bucket_label
+from exporter.account.call_events import CallEvent, KeptEvents, call_event, during
 from exporter.account.counter_totals import Key
 from exporter.account.id_limits import Identities
-from exporter.account.ring_attempts import Rings, attempts
-from exporter.aircall.call_times import is_during
+from exporter.account.ring_attempts import attempts
+from exporter.aircall.events import Event
+from exporter.aircall.limits import Limit
 from exporter.aircall.models import Call
 from exporter.aircall.times import capped_duration
 
@@ -27,17 +28,6 @@ COLLECT_INTERVAL_S = 1.0
 
 UNKNOWN_CALL_S = 2 * EVENT_GRACE_S
 """Seconds for which the events of a call are kept that is not in memory, because it is being fetched."""
-
-
-@dataclass(slots=True)
-class _CallEvents:
-    """The times of one call's events (UNIX seconds, Aircall's clock), with the user who held."""
-
-    rings: Rings = field(default_factory=Rings)
-    held: set[tuple[float, str]] = field(default_factory=set)
-    resumed: set[float] = field(default_factory=set)
-    last_at: float = -math.inf
-    """The time of the latest event."""
 
 
 class Collected(NamedTuple):
@@ -52,37 +42,29 @@ class Collected(NamedTuple):
 class EventStats:
     """Collects the events of active and recently ended calls, and adds them up."""
 
-    def __init__(self, identities: Identities) -> None:
-        """Count by the ids that `identities` returns."""
+    def __init__(self, identities: Identities, exceeded: Counter[Limit]) -> None:
+        """Count by the ids that `identities` returns. `exceeded` counts the events beyond a limit."""
         self._identities = identities
         self.totals: Counter[Key] = Counter()
         """The totals of all calls that were added up."""
-        self._events_by_call: dict[int, _CallEvents] = {}
+        self._kept = KeptEvents(exceeded)
         self._next_collection = 0.0
 
-    def record(self, event: str, call: Call, at: float, known: Call | None, now: float) -> None:
+    def record(self, event: Event, call: Call, known: Call | None, live: Container[int], now: float) -> None:
         """Record an event. It is ignored if the call may have been added up already.
 
         Args:
-            event: The name of the event.
+            event: The event.
             call: The call as the event describes it.
-            at: The time of the event (UNIX seconds, Aircall's clock).
             known: The newest version of the call; None if it has to be fetched.
+            live: The ids of active calls, also of done ones whose `ended_at` is awaited.
             now: The present time (UNIX seconds, Aircall's clock).
         """
-        if _is_complete(call if known is None else known, now):
+        if _is_complete(call if known is None else known, live, now):
             return
-        if known is None and at + EVENT_GRACE_S < now:
+        if known is None and event.at + EVENT_GRACE_S < now:
             return
-        events = self._events_by_call.setdefault(call.id, _CallEvents())
-        events.last_at = max(at, events.last_at)
-        events.rings.record(event, call, at)
-        user = str(call.user.id) if call.user else ""
-        match event:
-            case "call.hold":
-                events.held.add((at, user))
-            case "call.unhold":
-                events.resumed.add(at)
+        self._kept.add(call.id, call_event(event, call))
 
     def collect(
         self, calls: Mapping[int, Call], live: Container[int], now: float, bounds: tuple[float, ...]
@@ -91,7 +73,7 @@ class EventStats:
 
         Args:
             calls: All stored calls, by id.
-            live: The ids of active calls.
+            live: The ids of active calls, also of done ones whose `ended_at` is awaited.
             now: The present time (UNIX seconds, Aircall's clock).
             bounds: The buckets of the time in the queue.
         """
@@ -100,43 +82,49 @@ class EventStats:
         self._next_collection = now + COLLECT_INTERVAL_S
         changed: set[Key] = set()
         rang: list[tuple[Call, list[tuple[Key, int]]]] = []
-        for call_id, events in list(self._events_by_call.items()):
+        for call_id in self._kept.calls:
             call = calls.get(call_id)
             if call is None:
-                if events.last_at + UNKNOWN_CALL_S < now:
-                    del self._events_by_call[call_id]
-            elif call_id not in live and _is_complete(call, now):
-                del self._events_by_call[call_id]
+                if self._kept.last_at(call_id) + UNKNOWN_CALL_S < now:
+                    self._kept.pop(call_id)
+            elif _is_complete(call, live, now):
+                events = during(call, self._kept.pop(call_id))
                 for key, count in _increments(call, events, bounds):
                     bounded = self._identities.key(key)
                     self.totals[bounded] += count
                     changed.add(bounded)
                 counts: list[tuple[Key, int]] = [
-                    (("ring_attempts", user, result), count)
-                    for user, result, count in attempts(call, events.rings)
+                    (("ring_attempts", user, result), count) for user, result, count in attempts(call, events)
                 ]
                 if counts:
                     rang.append((call, counts))
         return Collected({key: self.totals[key] for key in changed}, rang)
 
 
-def _is_complete(call: Call, now: float) -> bool:
-    """Return whether a call ended so long ago that late events are no longer accepted."""
-    return call.phase == "done" and (call.ended_at or call.started_at) + EVENT_GRACE_S < now
+def _is_complete(call: Call, live: Container[int], now: float) -> bool:
+    """Return whether a call ended so long ago that late events are no longer accepted.
+
+    The end of a call in `live` is not known yet.
+    """
+    if call.phase != "done" or call.id in live:
+        return False
+    return (call.ended_at or call.started_at) + EVENT_GRACE_S < now
 
 
-def _increments(call: Call, events: _CallEvents, bounds: tuple[float, ...]) -> Iterator[tuple[Key, int]]:
+def _increments(
+    call: Call, events: Sequence[CallEvent], bounds: tuple[float, ...]
+) -> Iterator[tuple[Key, int]]:
     number = str(call.number.id) if call.number else ""
     for user, seconds in _holds(call, events):
         yield ("hold_count", user), 1
         yield ("hold_sum", user), seconds
-    waited = _seconds_in_queue(call, (at for at, _ in events.rings.rang))
+    waited = _seconds_in_queue(call, events)
     if waited is not None:
         yield ("queue_bucket", number, bucket_label(waited, bounds)), 1
         yield ("queue_sum", number), waited
 
 
-def _seconds_in_queue(call: Call, rang: Iterable[float]) -> int | None:
+def _seconds_in_queue(call: Call, events: Iterable[CallEvent]) -> int | None:
     """Return the seconds that a caller waited until a user's phone first rang, or to the end if none did.
 
     Returns None for outbound calls, for calls that an AI voice agent handled, and if a phone must have rung
@@ -144,21 +132,20 @@ def _seconds_in_queue(call: Call, rang: Iterable[float]) -> int | None:
     """
     if call.direction == "outbound" or call.outcome == "ai_agent":
         return None
-    first = min((at for at in rang if is_during(call, at)), default=None)
+    rang = (event.at for event in events if event.name == "call.ringing_on_agent" and event.user)
+    first = min(rang, default=None)
     if first is not None:
         return capped_duration(int(first) - call.waits_since)
     must_have_rung = call.outcome == "answered" or call.missed_call_reason == "agents_did_not_answer"
     return None if must_have_rung else call.wait
 
 
-def _holds(call: Call, events: _CallEvents) -> Iterator[tuple[str, int]]:
-    """Yield the user and the seconds of each hold, until the call was resumed or ended.
-
-    Events whose time cannot be right are left out.
-    """
-    resumed = iter(sorted(at for at in events.resumed if is_during(call, at)))
+def _holds(call: Call, events: Iterable[CallEvent]) -> Iterator[tuple[str, int]]:
+    """Yield the user and the seconds of each hold, until the call was resumed or ended."""
+    held = sorted({(event.at, event.user) for event in events if event.name == "call.hold"})
+    resumed = iter([event.at for event in events if event.name == "call.unhold"])
     held_until = -math.inf
-    for at, user in sorted(held for held in events.held if is_during(call, held[0])):
+    for at, user in held:
         if at >= held_until:
             held_until = next((moment for moment in resumed if moment >= at), float(call.ended_at or 0))
             yield user, capped_duration(held_until - at)

@@ -26,6 +26,7 @@ from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster
 from exporter.account.shares import Shares
 from exporter.account.teams import Team
+from exporter.account.unsaved_rings import UnsavedRings
 from exporter.aircall.models import Call
 from exporter.config.settings import Settings
 
@@ -35,10 +36,6 @@ BATCH_SIZE = 500
 
 MAX_CALLS_TO_REREAD = 20_000
 """Calls that may be waiting to be fetched because of events."""
-
-
-MAX_RING_ATTEMPTS = 20_000
-"""Calls whose ring attempts may be waiting to be saved."""
 
 
 class Ledger:
@@ -81,8 +78,8 @@ class Ledger:
         self.load = 0
         """The number of the archive load on which the totals are based."""
         self._batch = Batch()
-        self._ring_attempts: list[CountedCall] = []
-        """What calls add to the ring attempts, to be saved with the next batch."""
+        self.rings = UnsavedRings()
+        """What calls add to the ring attempts."""
 
     def add(self, call: Call, record: CallRecord, newly_done: bool) -> None:
         """Save a call, and count it if it is `newly_done`.
@@ -98,12 +95,8 @@ class Ledger:
             self._wait_for_teams(call)
 
     def add_ring_attempts(self, call: Call, counts: Iterable[tuple[Key, int]]) -> None:
-        """Save what a call adds to the ring attempts. The archive adds it once.
-
-        While the archive has no room, up to `MAX_RING_ATTEMPTS` calls wait, because events cannot be fetched.
-        """
-        if len(self._ring_attempts) < MAX_RING_ATTEMPTS:
-            self._ring_attempts.append(CountedCall(call, "ring_attempts", self._added(counts)))
+        """Save what a call adds to the ring attempts. The archive adds it once."""
+        self.rings.add(CountedCall(call, "ring_attempts", self._added(counts)))
 
     def _added(self, counts: Iterable[tuple[Key, int]]) -> tuple[tuple[Key, int], ...]:
         return tuple((self._identities.key(key), count) for key, count in counts)
@@ -195,8 +188,7 @@ class Ledger:
         batch, self._batch = self._batch, Batch()
         batch.load = self.load
         if batch.records or not self.full:
-            batch.counted_calls += self._ring_attempts
-            self._ring_attempts = []
+            batch.counted_calls += self.rings.take()
         batch.own = self.shares.take_unsaved()
         all_counted = teams_known and not self.pending_team_counts
         few_wait = len(self.pending_team_counts) <= MAX_FOR_TEAMS // 2
@@ -229,7 +221,7 @@ class Ledger:
         self.unfinished_ids |= batch.deleted_ids
         self.unfinished_ids.update(call.id for call in done.values() if coverage.is_fetched(call.started_at))
         for_teams = (added.call for added in batch.counted_calls if added.stage == "counted_for_teams")
-        self._ring_attempts[:0] = [added for added in batch.counted_calls if added.stage == "ring_attempts"]
+        self.rings.taken_back(batch.counted_calls)
         waiting = (*for_teams, *self.pending_team_counts)
         self.pending_team_counts = [call for call in waiting if call.id not in done]
         return set(done)
@@ -262,6 +254,7 @@ class Ledger:
 
         `progress` is the batch's checkpoint, None until all calls of the first fetch are in.
         """
+        self.rings.saved(saved.ring_attempts)
         self.complete = self.complete or progress is not None
         self.teams_complete = self.teams_complete or (progress is not None and progress.for_teams)
         if saved.uncounted_for_teams is not None and self._more_requested:

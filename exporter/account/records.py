@@ -126,6 +126,11 @@ class Batch:
         others = self.names or self.deleted_ids or self.progress or self.measured or self.own is not None
         return bool(self.records or self.counted_calls or others or self.for_teams_requested)
 
+    @property
+    def ring_attempts(self) -> frozenset[int]:
+        """The calls whose ring attempts the batch has."""
+        return frozenset(added.call.id for added in self.counted_calls if added.stage == "ring_attempts")
+
     def add(self, later: "Batch") -> None:
         """Add a later batch."""
         self.records |= later.records
@@ -197,6 +202,8 @@ class SaveResult:
     totals: Mapping[Key, int]
     uncounted_for_teams: tuple[Call, ...] | None = None
     """Calls that are not yet counted for their teams; None if the batch requested none."""
+    ring_attempts: frozenset[int] = frozenset()
+    """The calls of the batch whose ring attempts the archive has, also if it had them before."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ class EventProcessor:
         if needs_fetch and account.ledger.totals is not None:
             is_newest = account.ledger.read_again(call.id, as_of, now)
             if call.id in account.ledger.reported_calls:
-                account.event_stats.record(event.name, call, event.at, before, account.as_of)
+                self._record(event, call, before)
             return "accepted" if is_newest else "out_of_order"
         if before is None and self._is_pruned(call):
             return "out_of_order"
@@ -96,7 +96,7 @@ class EventProcessor:
             account.ledger.read_again(call.id, as_of, now)
         known = account.calls.calls[call.id]
         account.calls.note_event(call.id, account.as_of)
-        account.event_stats.record(event.name, call, event.at, known, account.as_of)
+        self._record(event, call, known)
         if event.name in ("call.external_transferred", "call.unsuccessful_transfer"):
             left = event.name == "call.external_transferred"
             account.calls.talking.reported(call, left, as_of)
@@ -104,6 +104,11 @@ class EventProcessor:
             return "out_of_order"
         self._in_call(before, shown, as_of, now)
         return "accepted"
+
+    def _record(self, event: Event, call: Call, known: Call | None) -> None:
+        """Collect an event for the totals that only events supply."""
+        account = self._account
+        account.event_stats.record(event, call, known, account.calls.active, account.as_of)
 
     def _learn_menus(self, event: Event, call: Call) -> bool:
         """Take in what an event says about the caller's menus. Returns whether a done call has changed by it.

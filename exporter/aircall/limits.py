@@ -30,6 +30,8 @@ Limit = Literal[
     "call_user_numbers",
     "counted_teams",
     "substatus_users",
+    "call_events",
+    "events",
 ]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
@@ -53,6 +55,12 @@ MAX_NAMES = 100_000
 
 MAX_CALLS = 300_000
 """Calls in memory: those of the last two hours, or of the activity period."""
+
+MAX_CALL_EVENTS = 1000
+"""Events of one call that are kept until it is added up; a usual call has about ten."""
+
+MAX_EVENTS = 500_000
+"""Events of all these calls together, about 250 bytes each."""
 
 MAX_IDENTITIES = 25_000
 """Users, numbers and teams with counters, of each kind: as many as a list may hold."""

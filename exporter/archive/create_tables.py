@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from exporter.account.records import Checkpoint
 from exporter.archive import integrity
-from exporter.archive.database import LOCK_TIMEOUT, ArchiveError, write_transaction
+from exporter.archive.database import ArchiveError, write_transaction
+from exporter.archive.error_messages import LOCK_TIMEOUT
 from exporter.archive.metadata_table import PROGRESS, VIEWS_DIGEST, read, write
 from exporter.archive.schema import calls, comments, metadata, state, tags
 from exporter.archive.text_index import postgresql_functions

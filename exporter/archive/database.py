@@ -13,6 +13,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from exporter.archive.error_messages import add_file, code, message
 from exporter.durable import make_directory
 
 CONNECT_SECONDS = 5
@@ -29,6 +30,9 @@ connection is idle or in the middle of a statement."""
 
 STATEMENT_CACHE_SIZE = 16
 """Statements that a SQLite connection caches. One with hundreds of ids takes about 100 kB."""
+
+SQLITE_LOCK_SECONDS = 5.0
+"""Seconds that a statement waits for the lock of another process on a SQLite file before it fails."""
 
 SEARCH_SECONDS = 20
 """Timeout of one statement of a search on PostgreSQL, in seconds."""
@@ -88,7 +92,7 @@ def engine_for(url: str, **pool: int) -> Engine:
             "prepare_threshold": None,  # behind a connection pooler, statements are prepared elsewhere
             **TCP_KEEPALIVE,
         },
-        "sqlite": {"cached_statements": STATEMENT_CACHE_SIZE},
+        "sqlite": {"cached_statements": STATEMENT_CACHE_SIZE, "timeout": SQLITE_LOCK_SECONDS},
     }
     connect = own.get(parsed.get_backend_name(), {})
     options: dict[str, Any] = {**pool, "connect_args": connect, "pool_pre_ping": True}
@@ -98,6 +102,7 @@ def engine_for(url: str, **pool: int) -> Engine:
     engine = create_engine(parsed, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "handle_error", add_file)
     else:
         event.listen(engine, "connect", _require_utf8)
     return engine
@@ -105,9 +110,6 @@ def engine_for(url: str, **pool: int) -> Engine:
 
 LOCK_SECONDS = 10.0
 """Seconds that a write statement waits for a lock of another PostgreSQL session before it fails."""
-
-LOCK_TIMEOUT = "55P03"
-"""PostgreSQL's code of that error."""
 
 IDLE_SECONDS = 30.0
 """Seconds that PostgreSQL waits for the next statement of a write transaction before it ends the session.
@@ -183,7 +185,7 @@ def archive_errors() -> Iterator[None]:
     except SQLAlchemyError as error:
         if _is_data_error(error):
             raise UnstorableError(_type_of(getattr(error, "orig", error))) from None
-        raise ArchiveError(_message(error)) from error
+        raise ArchiveError(message(error)) from error
 
 
 def breaks_connection(error: ArchiveError) -> bool:
@@ -207,7 +209,7 @@ def lacks_table(error: DBAPIError) -> bool:
 def kind_of_failure(error: ArchiveError) -> str:
     """Return the error code of the database or driver, such as `SQLITE_FULL` or `55P03`."""
     cause = getattr(error.__cause__, "orig", None)
-    return _code(cause) or type(cause or error).__name__
+    return code(cause) or type(cause or error).__name__
 
 
 def _is_data_error(error: SQLAlchemyError) -> bool:
@@ -222,29 +224,6 @@ def _type_of(error: object) -> str:
     """Return the type of an error. Its message may contain a value, such as a caller's number."""
     reason = f": {error.reason}" if isinstance(error, UnicodeEncodeError) else ""
     return type(error).__name__ + reason
-
-
-def _message(error: SQLAlchemyError) -> str:
-    cause = getattr(error, "orig", None)
-    problem = " ".join(str(cause or error).split())
-    remedy = _REMEDIES.get(_code(cause))
-    return f"{problem}; {remedy}" if remedy else problem
-
-
-def _code(cause: object) -> str:
-    """Return SQLite's name of an error or the SQLSTATE, or "" for an error of the driver itself."""
-    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
-
-
-_RESTORE = "move the file away, or move a backup into its place with mv; the exporter continues with that"
-_REMEDIES = {
-    "SQLITE_CORRUPT": _RESTORE,
-    "SQLITE_NOTADB": _RESTORE,
-    "25006": "the server is a replica, or default_transaction_read_only is on",
-    "3F000": "set search_path for the exporter's role to the schema of the archive",
-    LOCK_TIMEOUT: "another session has a lock on the archive's tables or rows; pg_stat_activity shows it,"
-    " mostly in the state `idle in transaction`",
-}
 
 
 def _require_utf8(connection: Any, _: object) -> None:
@@ -266,7 +245,6 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
         "fullfsync=ON",  # macOS: also out of the drive's cache
         "checkpoint_fullfsync=ON",
         "foreign_keys=ON",
-        "busy_timeout=5000",
         "secure_delete=ON",  # deleted and masked data is overwritten in the file
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -4,8 +4,9 @@ from sqlalchemy import make_url
 
 from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError, sqlite_url
-from exporter.archive.sqlite_files import file_of, file_problem
+from exporter.archive.sqlite_files import file_problem
 from exporter.archive.store import Archive
+from exporter.config.database_url import file_of
 from exporter.config.settings import Storage
 from exporter.config.yaml_file import ConfigError
 

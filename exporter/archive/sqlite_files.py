@@ -4,26 +4,17 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from sqlalchemy import URL, Engine, event
 
 from exporter.archive.database import ArchiveError, ReplacedError
-from exporter.config.database_url import EXPECTED, IN_MEMORY, is_file_uri, is_in_memory
+from exporter.config.database_url import EXPECTED, IN_MEMORY, file_of, is_file_uri
 from exporter.durable import make_private_file
 
 _SUFFIXES = ("", "-wal", "-shm")
 
 Identity = tuple[tuple[int, int] | None, ...]
 """Device and inode of each of the three files; None for one that does not exist."""
-
-
-def file_of(url: URL) -> Path | None:
-    """Return the file of a SQLite archive; None for another database, or one in memory."""
-    name = url.database or ""
-    if url.get_backend_name() != "sqlite" or is_in_memory(url):
-        return None
-    return Path(unquote(name.removeprefix("file:").split("?")[0]) if is_file_uri(url) else name)
 
 
 def _create_private(url: URL) -> None:

@@ -48,8 +48,9 @@ from exporter.archive.known_menus import menus_of_active_calls, with_known_menus
 from exporter.archive.reader import ArchiveReader
 from exporter.archive.reported_calls import done_calls
 from exporter.archive.session import Session
-from exporter.archive.sqlite_files import OpenFiles, file_of
+from exporter.archive.sqlite_files import OpenFiles
 from exporter.archive.upsert import put
+from exporter.config.database_url import file_of
 from exporter.config.settings import Caller
 
 T = TypeVar("T")
@@ -218,7 +219,7 @@ class Archive(ArchiveReader):
             integrity.note(
                 connection, batch.records.values(), totals.one_of(fresh, values), bool(batch.names)
             )
-            return SaveResult(fresh, values | batch.measured, uncounted)
+            return SaveResult(fresh, values | batch.measured, uncounted, batch.ring_attempts)
 
     def progress(self) -> Checkpoint | None:
         """Return the checkpoint, or None if there is none."""

@@ -1,5 +1,6 @@
 """Check the address of the archive's database, without connecting to it."""
 
+from pathlib import Path
 from urllib.parse import unquote
 
 from sqlalchemy import URL, make_url
@@ -45,3 +46,11 @@ def is_in_memory(url: URL) -> bool:
 def is_file_uri(url: URL) -> bool:
     """Return whether SQLite parses the name of the database as a URI."""
     return "uri" in url.query and (url.database or "").startswith("file:")
+
+
+def file_of(url: URL) -> Path | None:
+    """Return the file of a SQLite database; None for another database, or one in memory."""
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or is_in_memory(url):
+        return None
+    return Path(unquote(name.removeprefix("file:").split("?")[0]) if is_file_uri(url) else name)

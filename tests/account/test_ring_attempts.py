@@ -3,7 +3,9 @@
 import pytest
 from msgspec import structs
 
-from exporter.account.ring_attempts import Rings, attempts
+from exporter.account.call_events import call_event, during
+from exporter.account.ring_attempts import attempts
+from exporter.aircall.events import Event
 from exporter.aircall.models import Call, Ref
 
 START = 1_780_000_000
@@ -19,16 +21,12 @@ Reported = tuple[str, int, int]
 
 
 def counted(call: Call, *reported: Reported) -> dict[tuple[str, str], int]:
-    """Return the attempts by user and result, the same with the events in another order and repeated."""
-    found: list[dict[tuple[str, str], int]] = []
-    for events in (reported, (*reversed(reported), *reported)):
-        rings = Rings()
-        for name, second, user in events:
-            version = structs.replace(RINGING if name in (RING, DECLINE) else ANSWERED, user=Ref(user))
-            rings.record(name, version, START + second)
-        found.append({(user, result): count for user, result, count in attempts(call, rings)})
-    assert found[0] == found[1]
-    return found[0]
+    """Return the attempts by user and result."""
+    events = []
+    for name, second, user in reported:
+        version = structs.replace(RINGING if name in (RING, DECLINE) else ANSWERED, user=Ref(user))
+        events.append(call_event(Event(name, START + second), version))
+    return {(user, result): count for user, result, count in attempts(call, during(call, events))}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +73,24 @@ def counted(call: Call, *reported: Reported) -> dict[tuple[str, str], int]:
         ),
         pytest.param(MISSED, [(DECLINE, 9, 1)], {("1", "declined"): 1}, id="declined, ring lost"),
         pytest.param(MISSED, [(RING, -3600, 1)], {}, id="ring long before the call"),
+        pytest.param(
+            ANSWERED,
+            [(RING, 5, 1), (RING, 5, 2), (ANSWER, 30, 1), (ANSWER, -START, 2)],
+            {("1", "answered"): 1, ("2", "missed"): 1},
+            id="answer of 1970",
+        ),
+        pytest.param(
+            structs.replace(ANSWERED, user=Ref(2)),
+            [(RING, 5, 1), (RING, 25, 2), (TRANSFER, 50, 2), (HOLD, -3600, 1)],
+            {("1", "missed"): 1, ("2", "answered"): 1},
+            id="conversation long before the call",
+        ),
+        pytest.param(
+            ANSWERED,
+            [(RING, 25, 1), (ANSWER, 30, 1), (RING, 40, 2), (HOLD, 200 * 86_400, 2)],
+            {("1", "answered"): 1, ("2", "missed"): 1},
+            id="conversation long after the call",
+        ),
         pytest.param(ANSWERED, [(ANSWER, 30, 1)], {}, id="no ring reported"),
         pytest.param(structs.replace(MISSED, direction="outbound"), [(RING, 5, 1)], {}, id="outbound"),
     ],
@@ -86,6 +102,4 @@ def test_attempts_of_a_call_have_the_result_of_each_ring(
 
 
 def test_attempts_event_without_a_user_is_ignored() -> None:
-    rings = Rings()
-    rings.record(RING, RINGING, START + 5)
-    assert not list(attempts(MISSED, rings))
+    assert not list(attempts(MISSED, [call_event(Event(RING, START + 5), RINGING)]))

@@ -157,7 +157,8 @@ class Company:
             self.own = msgspec.json.encode(batch.own)
         self.names |= batch.names
         changed = {key: self.totals[key] for added in batch.counted_calls for key, _ in added.increments}
-        archiving.batch_saved(self.account, SaveResult(tuple(batch.counted_calls), changed), batch.progress)
+        result = SaveResult(tuple(batch.counted_calls), changed, ring_attempts=batch.ring_attempts)
+        archiving.batch_saved(self.account, result, batch.progress)
 
     def expose(self) -> None:
         """Expose the counters, compare them with the previous ones, and save."""

@@ -11,6 +11,7 @@ from msgspec import structs
 from exporter.account.account import Account
 from exporter.account.call_versions import latest_version
 from exporter.account.current_board import current_board
+from exporter.account.event_stats import EventStats
 from exporter.account.webhook_events import EventProcessor
 from exporter.aircall.events import Event, UserEventData
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Ref, Tag
@@ -97,8 +98,7 @@ def test_board_after_events_and_a_poll_equals_board_of_polls(
 
 
 def settled_without_event_stats(account: Account) -> list[object]:
-    account.event_stats.totals.clear()
-    account.event_stats._events_by_call.clear()
+    account.event_stats = EventStats(account.identities, account.limits)
     forget_rings(account)
     return settled(account)
 

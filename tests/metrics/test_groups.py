@@ -27,6 +27,8 @@ QUEUE = {
     "aircall_queue_longest_wait_seconds",
     "aircall_queue_call_wait_seconds",
     "aircall_queue_call_wait_level",
+    "aircall_queue_call_info",
+    "aircall_queue_menu_calls",
     "aircall_user_waiting_calls",
     "aircall_team_waiting_calls",
 }

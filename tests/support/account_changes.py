@@ -101,7 +101,8 @@ def saved(account: Account) -> None:
             totals[key] = totals.get(key, 0) + count
     changed = {key: totals[key] for addition in batch.counted_calls for key, _ in addition.increments}
     before = current_board(account, 0.0)
-    if not archiving.batch_saved(account, SaveResult(tuple(batch.counted_calls), changed), batch.progress):
+    result = SaveResult(tuple(batch.counted_calls), changed, ring_attempts=batch.ring_attempts)
+    if not archiving.batch_saved(account, result, batch.progress):
         assert current_board(account, 0.0) == before
 
 

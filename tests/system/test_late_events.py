@@ -224,7 +224,8 @@ def test_events_in_any_order_after_a_restart_save_no_older_version(
     assert account.ledger.reported_calls.keys() <= {1}
     newest = replace(life[-1].call, as_of=END + 10.0)
     account.apply_call(newest, CallDetails(), END + 10.0)
-    assert archiving.take_batch(account).records[1].call == newest
+    saved = archiving.take_batch(account).records[1].call
+    assert replace(saved, menus=None) == newest  # only events report on whom a call rings
     assert not account.ledger.reported_calls
 
 

@@ -9,6 +9,7 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import NetworkConditions
 from exporter.simulator.webhooks import Post
 from tests.support.calls import some_number
+from tests.support.lost_archives import back_up, restore_by_rename
 from tests.support.ring_plan import RingPlan, shown_attempts
 from tests.support.webhook_world import PolledWithEvents, at, fed_by_events, polled_with_events
 
@@ -124,6 +125,29 @@ def test_ring_attempts_archive_is_full_are_saved_later(account: SimulatedAccount
             at(world, 21)
             assert bool(shown_attempts(at(world, 1))) == room
         assert shown_attempts(at(world, 1)) == {(users[0], "declined"): 1, (users[1], "answered"): 1}
+
+
+def test_ring_attempts_that_wait_when_the_archive_is_replaced_are_saved_once(
+    account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "archive.sqlite"
+    _, users = some_number(account)
+    with polled_with_events(account, archive=Archive(f"sqlite:///{file}")) as world:
+        world.live_until_complete()
+        ring_and_end(world)
+        world.live(SETTLING_S)
+        with monkeypatch.context() as unavailable:
+            unavailable.setattr(world.writer, "step", lambda: None)
+            back_up(file)
+            ring_and_end(world)
+            world.live(SETTLING_S)
+            assert shown_attempts(world.scrape()) == {(users[0], "declined"): 1, (users[1], "answered"): 1}
+            restore_by_rename(file)
+        for _ in range(2):
+            world.live(SETTLING_S)
+            assert shown_attempts(world.scrape()) == {(users[0], "declined"): 2, (users[1], "answered"): 2}
+            back_up(file)  # has everything, so nothing is added again
+            restore_by_rename(file)
 
 
 def test_ring_attempts_before_any_call_are_0_for_each_result(account: SimulatedAccount) -> None:

@@ -65,6 +65,7 @@ MAX_VALUES = {
 CHOSEN = {
     "version",
     "period",
+    "stage",
     "python",
     "dataset",
     "result",

@@ -1,10 +1,11 @@
 """Connections of slow and greedy clients, over real sockets: they do not stop the scrape."""
 
+import http.client
 import resource
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 import requests
@@ -16,6 +17,7 @@ from exporter.app import MAX_BODY_BYTES, create_app
 from exporter.web import connection_limiter, connections
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.connections import Connection
+from exporter.web.problems import json_answer
 from exporter.web.server import WebServer, bind
 from harness.process import process
 from tests.support.authority import TLS, Authority, exporter, written
@@ -124,6 +126,26 @@ def test_client_that_reads_no_responses_is_disconnected(
         assert closed.wait(20)
         assert is_closed_by_server(greedy)
         eventually(lambda: instance.scrape().value("aircall_up") == 1)
+
+
+def test_response_that_is_cut_off_is_an_error_for_the_client(
+    instance: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_limiter, "MAX_UNSENT_BYTES", 10_000)
+    large = json_answer(b"x" * 30_000_000)
+    pages = create_app(instance.service, None)
+    pages.router.routes.append(Route("/large", lambda _: large))
+    server = WebServer(pages, bind("127.0.0.1:0"))
+    server.start()
+    try:
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as client:
+            client.request("GET", "/large")
+            response = client.getresponse()
+            assert (response.status, response.length) == (200, 30_000_000)
+            with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+                response.read()
+    finally:
+        server.stop()
 
 
 def test_body_beyond_the_limit_is_answered_with_413(instance: Running) -> None:
