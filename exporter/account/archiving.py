@@ -2,6 +2,7 @@
 
 from exporter.account.account import Account
 from exporter.account.coverage import Coverage
+from exporter.account.exclusion import Exclusion
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import learn
 from exporter.account.records import Batch, Checkpoint, LoadedState, SaveResult
@@ -65,10 +66,11 @@ def restore(account: Account, memory: LoadedState) -> None:
     """Continue from the state that the archive has stored."""
     account.reasons.add(key[2] for key, _ in memory.totals if key[0] == "missed_calls")
     account.identities.restore(key for key, _ in memory.totals)
-    account.ledger.restore(memory, account.calls.calls.keys() - account.calls.recount_ids)
+    account.directory.remember(memory.names)
+    known = account.calls.calls.keys() - account.calls.recount_ids
+    account.ledger.restore(memory, known, Exclusion(account.directory, account.settings))
     account.ledger.count(account.event_stats.totals)
     account.reference_data.restore_substatus_times(memory.totals)
-    account.directory.remember(memory.names)
     for call_id, menus in memory.menus.items():
         learn(account, call_id, menus)
     for call in memory.calls:

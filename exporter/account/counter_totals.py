@@ -5,7 +5,7 @@ without user or number). Each total is a row in the archive.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
@@ -151,6 +151,10 @@ class Totals:
                     totals[tuple(map(sys.intern, key))] = count  # the same few words in all keys
                 subjects.add(subject)
         return subjects
+
+    def remove(self, subject: Subject) -> Mapping[Key, int]:
+        """Remove a subject, and return its totals."""
+        return self._by_subject.pop(subject, {})
 
     def record_exemplars(self, call: Call, added: Iterable[tuple[Key, int]]) -> None:
         """Make a call the exemplar of the buckets that it was added to."""

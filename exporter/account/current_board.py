@@ -4,6 +4,7 @@ from exporter.account.account import Account
 from exporter.account.board import Board, Counters
 from exporter.account.board_rows import RowInputs, queue
 from exporter.account.menu_stages import menu_source, stages
+from exporter.account.undecided_users import decides_counters, without_undecided
 from exporter.account.user_limit import apply_user_limit
 from exporter.aircall.limits import LIMITS
 from exporter.aircall.models import KINDS
@@ -28,7 +29,8 @@ def current_board(account: Account, server_ahead: float) -> Board:
     made = account.board_builder.rows(facts, account.changes)
     counters, ledger = Counters(), account.ledger
     if ledger.totals is not None and ledger.complete:
-        account.changes.totals |= ledger.show_users(facts.roster)
+        if decides_counters(facts.roster, account.known):
+            account.changes.totals |= ledger.show_users(facts.roster)
         counters = account.board_builder.counters(facts, account.changes, ledger.totals, ledger.bounds)
         if not ledger.teams_complete:
             counters = Counters(counters.users, counters.numbers)
@@ -50,4 +52,5 @@ def current_board(account: Account, server_ahead: float) -> Board:
         ignored_calls=account.ignored.count,
         limits={limit: account.limits[limit] for limit in LIMITS},
     )
-    return apply_user_limit(board, ledger.shares.own, {str(user_id) for user_id in facts.roster.excluded})
+    own = ledger.shares.own
+    return apply_user_limit(without_undecided(board, facts.roster, own), own, facts.roster.exclusion)

@@ -46,6 +46,7 @@ class Directory:
         self.assigned: Mapping[int, frozenset[int]] | None = None
         self._openings: dict[int, Opening] = {}
         self._user_names: dict[int, str] = {}
+        self._user_emails: dict[int, str] = {}
         self._team_names: dict[int, str] = {}
         self._number_names: dict[int, str] = {}
         self._new_names: dict[tuple[str, str], str] = {}
@@ -54,6 +55,8 @@ class Directory:
         """Add or update a user."""
         self._put(self.users, user.id, user)
         self._learn("user", user.id, user.name or f"user {user.id}")
+        if user.id in self._user_names:  # as many as names
+            self._user_emails[user.id] = str(user.email or "").lower()
 
     def add_team(self, team_id: int, name: str | None, members: Iterable[int]) -> None:
         """Add or update a team and its members."""
@@ -121,6 +124,26 @@ class Directory:
         if number_id is None:
             return NamedRef("", "")
         return NamedRef(str(number_id), self._number_names.get(number_id) or f"number {number_id}")
+
+    @property
+    def user_names(self) -> Mapping[int, str]:
+        """The latest name of each user that a list has ever named, also in earlier runs."""
+        return self._user_names
+
+    @property
+    def user_emails(self) -> Mapping[int, str]:
+        """The latest e-mail address, in lower case, of each user that a list of this run has named."""
+        return self._user_emails
+
+    @property
+    def number_names(self) -> Mapping[int, str]:
+        """The latest name of each number that a list has ever named, also in earlier runs."""
+        return self._number_names
+
+    @property
+    def team_names(self) -> Mapping[int, str]:
+        """The latest name of each team that a list has ever named, also in earlier runs."""
+        return self._team_names
 
     def drain_new_names(self) -> dict[tuple[str, str], str]:
         """Return the names that changed since the last call, by kind (user, team, number) and id."""

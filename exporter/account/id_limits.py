@@ -6,6 +6,7 @@ and the rows and the queue show them as calls without a user or number.
 
 from collections import Counter
 from collections.abc import Container, Iterable
+from itertools import filterfalse
 
 from msgspec.structs import replace
 
@@ -21,25 +22,35 @@ class _Ids:
     def __init__(self, limit: Limit, exceeded: Counter[Limit]) -> None:
         self._limit, self._exceeded = limit, exceeded
         self._ids: set[str] = set()
-        self._unlisted = 0
+        self._unlisted: set[str] = set()
+        """Those of the accepted ids that were in no list when they were last looked up."""
+        self._looked_up_in = -1
 
     def add(self, id_: str) -> None:
         """Accept an id that already has counters, whatever the limits are."""
         self._ids.add(id_)
 
-    def accept(self, id_: str, *lists: Container[int]) -> bool:
+    def accept(self, id_: str, version: int, *lists: Container[int]) -> bool:
         """Accept an id if it fits the limit, and return whether it is accepted.
 
-        The limit is lower for ids that are in none of the `lists`.
+        The limit is lower for ids that are in none of the `lists`, whose `version` increases. Calls may be
+        read before the lists are, so ids that are listed by now no longer count towards that limit.
         """
         if id_ in self._ids:
             return True
-        listed = not id_.isdecimal() or any(int(id_) in known for known in lists)
-        if len(self._ids) >= MAX_IDENTITIES or (not listed and self._unlisted >= MAX_UNLISTED):
+
+        def listed(id_: str) -> bool:
+            return not id_.isdecimal() or any(int(id_) in known for known in lists)
+
+        is_listed = listed(id_)
+        if not is_listed and len(self._unlisted) >= MAX_UNLISTED and version != self._looked_up_in:
+            self._unlisted, self._looked_up_in = set(filterfalse(listed, self._unlisted)), version
+        if len(self._ids) >= MAX_IDENTITIES or (not is_listed and len(self._unlisted) >= MAX_UNLISTED):
             self._exceeded[self._limit] += 1
             return False
         self._ids.add(id_)
-        self._unlisted += not listed
+        if not is_listed:
+            self._unlisted.add(id_)
         return True
 
 
@@ -90,14 +101,18 @@ class Identities:
         """Return the id under which an object is counted. An empty id stays empty."""
         if id_ in ("", OTHERS):
             return id_
-        match kind:
+        directory = self._lists.directory
+        ids: _Ids
+        lists: tuple[Container[int], ...]
+        match kind:  # what has a name was in a list, perhaps in an earlier run
             case "user":
-                accepted = self._users.accept(id_, self._lists.directory.users, self._lists.presence.users)
+                present = self._lists.presence.users
+                ids, lists = self._users, (directory.users, present, directory.user_names)
             case "number":
-                accepted = self._numbers.accept(id_, self._lists.directory.numbers)
+                ids, lists = self._numbers, (directory.numbers, directory.number_names)
             case "team":
-                accepted = self._teams.accept(id_, self._lists.directory.members)
-        return id_ if accepted else OTHERS
+                ids, lists = self._teams, (directory.members, directory.team_names)
+        return id_ if ids.accept(id_, directory.version, *lists) else OTHERS
 
     def _with_user(self, user: str, number: str) -> str:
         """Return the number under which a user's calls are counted."""

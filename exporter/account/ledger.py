@@ -10,6 +10,7 @@ from itertools import filterfalse
 from exporter.account.buckets import answer_time_buckets
 from exporter.account.counter_totals import Key, Subject, Totals, increments, team_increments
 from exporter.account.coverage import Coverage
+from exporter.account.exclusion import Exclusion
 from exporter.account.id_limits import Identities
 from exporter.account.kpi_rules import wait_thresholds
 from exporter.account.records import (
@@ -189,7 +190,7 @@ class Ledger:
         batch.load = self.load
         if batch.records or not self.full:
             batch.counted_calls += self.rings.take()
-        batch.own = self.shares.take_unsaved()
+        batch.shares = self.shares.take_unsaved()
         all_counted = teams_known and not self.pending_team_counts
         few_wait = len(self.pending_team_counts) <= MAX_FOR_TEAMS // 2
         if teams_known and few_wait and self.more_for_teams and not self._more_requested and not self.full:
@@ -215,7 +216,7 @@ class Ledger:
         Calls in ranges that are no longer covered are fetched again with them. The others are fetched by id.
         """
         self.full, self._more_requested = True, False
-        if batch.own is not None:
+        if batch.shares is not None:
             self.shares.not_saved()
         done = {added.call.id: added.call for added in batch.counted_calls if added.stage == "counted"}
         self.unfinished_ids |= batch.deleted_ids
@@ -226,15 +227,16 @@ class Ledger:
         self.pending_team_counts = [call for call in waiting if call.id not in done]
         return set(done)
 
-    def restore(self, memory: LoadedState, known: Iterable[int]) -> None:
+    def restore(self, memory: LoadedState, known: Iterable[int], exclusion: Exclusion) -> None:
         """Continue from the state that the archive has stored.
 
-        The calls `known` by now were fetched after it was written.
+        The calls `known` by now were fetched after it was written. The `exclusion` may be new since then.
         """
         totals, self.load = dict(memory.totals), memory.load
-        self.shares = Shares(memory.own, self.shares, totals)
+        self.shares = Shares(memory.shares, self.shares, totals)
         self.totals = Totals(self.shares.exposed(totals.items()))
         self.totals.update(self.shares.others.items())
+        self.shares.withdraw(exclusion, self.totals)
         self.pending_team_counts.extend(memory.pending_team_counts)
         self.more_for_teams |= len(memory.pending_team_counts) >= MAX_FOR_TEAMS
         self._more_requested = False
@@ -275,6 +277,11 @@ class Ledger:
         """Decide which users of a roster have series of their own; return the subjects that change."""
         if self.totals is None or roster is self._roster:
             return set()
-        self._roster = roster
-        users = map(str, sorted(roster.teams_of_user))
-        return self.totals.update(self.shares.admit(users, roster.settings.user_limit))
+        self._roster, exclusion = roster, roster.exclusion
+        withdrawn = self.shares.withdraw(exclusion, self.totals)
+        admitted = self.shares.admit(
+            map(str, sorted(roster.teams_of_user)),
+            roster.settings.user_limit,
+            exclusion,
+        )
+        return withdrawn | self.totals.update(admitted)

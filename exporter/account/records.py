@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Literal
 
 from exporter.account.counter_totals import Key
-from exporter.account.shares import Own
+from exporter.account.shares import SavedShares
 from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, CallDetails
 from exporter.config.settings import Caller
@@ -115,7 +115,7 @@ class Batch:
     """Number of the load of the archive that this batch follows. Batches of earlier loads are not saved."""
     counting: Counting | None = None
     """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
-    own: Own | None = None
+    shares: SavedShares | None = None
     """Which users have series of their own, if that has changed."""
     measured: dict[Key, int] = field(default_factory=dict)
     """Totals of observed time, which replace the archive's."""
@@ -123,7 +123,7 @@ class Batch:
     """How many calls that are not yet counted for their teams the save returns."""
 
     def __bool__(self) -> bool:
-        others = self.names or self.deleted_ids or self.progress or self.measured or self.own is not None
+        others = self.names or self.deleted_ids or self.progress or self.measured or self.shares is not None
         return bool(self.records or self.counted_calls or others or self.for_teams_requested)
 
     @property
@@ -140,7 +140,7 @@ class Batch:
         self.progress = later.progress or self.progress
         self.for_teams_requested = later.for_teams_requested or self.for_teams_requested
         self.counting = later.counting or self.counting
-        self.own = self.own if later.own is None else later.own
+        self.shares = self.shares if later.shares is None else later.shares
         self.measured |= later.measured
 
     def take(self, most: int) -> "Batch":
@@ -151,14 +151,14 @@ class Batch:
         if len(self.records) <= most:
             everything = replace(self)
             self.records, self.counted_calls, self.names = {}, [], {}
-            self.deleted_ids, self.progress, self.counting, self.own = set(), None, None, None
+            self.deleted_ids, self.progress, self.counting, self.shares = set(), None, None, None
             self.for_teams_requested, self.measured = 0, {}
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
         self.counted_calls = [addition for addition in self.counted_calls if addition.call.id in self.records]
-        own, self.own = self.own, None  # before what is counted for these users
-        return Batch(taken, additions, counting=self.counting, own=own)
+        shares, self.shares = self.shares, None  # before what is counted for these users
+        return Batch(taken, additions, counting=self.counting, shares=shares)
 
     def split(self) -> tuple["Batch", "Batch"] | None:
         """Split the batch into two, in the order in which they are saved; None for less than two items.
@@ -186,7 +186,7 @@ class Batch:
             {key: name for key, name in self.names.items() if key in names},
             load=self.load,
             counting=self.counting,
-            own=self.own,
+            shares=self.shares,
         )
 
 
@@ -229,7 +229,7 @@ class LoadedState:
     """Which calls are counted; None before that was decided."""
     newest: tuple[int, ...] = ()
     """The latest starts of archived calls."""
-    own: Own | None = None
+    shares: SavedShares | None = None
     """Which users have series of their own; None if it was never saved."""
     calls: tuple[Call, ...] = ()
     """The done calls of the present day."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from exporter.account.directory import Directory
+from exporter.account.exclusion import Exclusion
 from exporter.account.kpi_rules import RuleBook
 from exporter.account.period import Period
 from exporter.account.reference_data import ReferenceData
@@ -42,9 +43,19 @@ class Roster:
         )
 
     @cached_property
+    def exclusion(self) -> Exclusion:
+        """The rule by which `exclude_users` leaves users out."""
+        return Exclusion(self.directory, self.settings)
+
+    @cached_property
     def excluded(self) -> frozenset[int]:
-        """The users that `exclude_users` leaves out."""
-        return excluded_users(self.directory, self.settings)
+        """The known users that `exclude_users` leaves out."""
+        return frozenset(filter(self.exclusion.excludes, self.known))
+
+    @cached_property
+    def undecided(self) -> frozenset[str]:
+        """The other users, by id as text, of whom it is not known yet whether they are excluded."""
+        return frozenset(str(user_id) for user_id in self.users if self.exclusion.may_exclude(user_id))
 
     @cached_property
     def users(self) -> frozenset[int]:
@@ -113,8 +124,3 @@ def roster_now(lists: ReferenceData, live: list[Call], period: Period, settings:
         known=listed | unnamed_users,
         numbers=frozenset(directory.numbers.keys() | waited_on | unnamed_numbers),
     )
-
-
-def excluded_users(directory: Directory, settings: Settings) -> frozenset[int]:
-    """Return the ids of the users that `exclude_users` leaves out."""
-    return frozenset(user_id for name in settings.exclude_users for user_id in directory.find("users", name))

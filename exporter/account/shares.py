@@ -3,35 +3,56 @@
 A counter must never decrease, nor count again what another series has counted. So a user who has series keeps
 them, also after leaving and if the limit is lowered. Calls counted under `others` stay there when the user
 gets series, which then begin at 0.
+
+Excluded users have no series. If they had series before, `others` leaves out what these counted, and they
+continue from there once the user is not excluded any more.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 
-from exporter.account.counter_totals import NOT_ARCHIVED, OTHERS, Key, kind_of
+from exporter.account.counter_totals import NOT_ARCHIVED, OTHERS, Key, Subject, Totals, kind_of
+from exporter.account.exclusion import Exclusion
 
-Own = Mapping[str, tuple[tuple[Key, int], ...]]
-"""The counts that stay in `others` because they are from before, by the id of each user with series."""
+CountsByUser = dict[str, tuple[tuple[Key, int], ...]]
+"""Counts by the id of a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedShares:
+    """How the counts of users are split between their own series and `others`, as the archive has it."""
+
+    own: CountsByUser
+    """The counts of users with series that stay in `others`, because they are from before."""
+    kept: CountsByUser = field(default_factory=dict)
+    """The counts of excluded users that their series showed before. `others` leaves them out."""
 
 
 class Shares:
     """Turns the totals of each user into exposed values. User ids are strings, as in keys."""
 
     def __init__(
-        self, own: Own | None = None, before: "Shares | None" = None, totals: Mapping[Key, int] | None = None
+        self,
+        saved: SavedShares | None = None,
+        before: "Shares | None" = None,
+        totals: Mapping[Key, int] | None = None,
     ) -> None:
         """Continue with the users that have series of their own.
 
         Args:
-            own: The users as the archive has them. If it has none stored (None), totals of users are not
+            saved: The users as the archive has them. If it has none stored (None), totals of users are not
                 exposed before the first call of `admit`.
-            before: The object used until now, if the archive was replaced at runtime. Its users keep their
-                series, and totals that are not archived continue.
+            before: The object used until now, if the archive was replaced at runtime. The same users keep
+                their series, and totals that are not archived continue.
             totals: The totals in the new archive.
         """
-        self._own: dict[str, dict[Key, int]] = {user: dict(base) for user, base in (own or {}).items()}
-        self._limit = None if own is None else 0
+        own, kept = (saved.own, saved.kept) if saved else ({}, {})
+        self._own: dict[str, dict[Key, int]] = {user: dict(base) for user, base in own.items()}
+        self._kept: dict[str, dict[Key, int]] = {user: dict(counts) for user, counts in kept.items()}
+        self._limit = None if saved is None else 0
+        self._exclusion: Exclusion | None = None
         self._counted: dict[Key, int] = {}
-        """The counts of users without series of their own."""
+        """The counts of users without series of their own, without what is `kept`."""
         self._users_counted: set[str] = set()
         self.others: dict[Key, int] = {}
         """The exposed sums for all users without series of their own."""
@@ -44,10 +65,16 @@ class Shares:
 
     def _follow(self, before: "Shares", totals: Mapping[Key, int]) -> None:
         """Keep the series of users, and the part of each count in `others` if the count is not archived."""
-        for user in before._own.keys() - self._own.keys():
-            archived = {key: n for key, n in before._own[user].items() if key in totals}
-            self._own[user] = {key: min(n, totals[key]) for key, n in archived.items()}
-            self._unsaved = True
+
+        def archived(counts: Mapping[Key, int]) -> dict[Key, int]:
+            return {key: min(n, totals[key]) for key, n in counts.items() if key in totals}
+
+        self._own = {user: archived(base) for user, base in before._own.items()}
+        self._kept = {
+            user: archived(counts) | {key: n for key, n in counts.items() if key[0] in NOT_ARCHIVED}
+            for user, counts in before._kept.items()
+        }
+        self._unsaved = True
         for base in (before._counted, *before._own.values()):
             for key, n in base.items():
                 if key[0] in NOT_ARCHIVED and key[1] in self._own:
@@ -70,22 +97,38 @@ class Shares:
                 continue
             self._users_counted.add(user)
             has_room = self._limit is not None and len(self._own) < self._limit
-            if has_room and user not in self._own and user != OTHERS:
-                self._give(user)
+            if has_room and user not in self._own and user != OTHERS and not self._may_exclude(user):
+                yield from self._give(user)
             if user in self._own:
                 yield key, count - self._own[user].get(key, 0)
             else:
-                more = count - self._counted.get(key, 0)
-                self._counted[key] = count
+                in_others = count - self._kept.get(user, {}).get(key, 0)
+                more = in_others - self._counted.get(key, 0)
+                self._counted[key] = in_others
                 if self._limit is not None:
                     yield self._add_to_others([(key, more)])[0]
 
-    def admit(self, users: Iterable[str], limit: int) -> list[tuple[Key, int]]:
+    def withdraw(self, exclusion: Exclusion, totals: Totals) -> set[Subject]:
+        """Take the series of users who are excluded by now out of the exposed `totals`.
+
+        Returns the subjects of these series. The sums in `others` do not change.
+        """
+        users = [user for user in self._own if exclusion.excludes(int(user))]
+        for user in users:
+            self._counted.update(self._own.pop(user))
+            self._kept[user] = dict(totals.remove(("user", user)))
+            self._unsaved = True
+        return {("user", user) for user in users}
+
+    def admit(self, users: Iterable[str], limit: int, exclusion: Exclusion) -> list[tuple[Key, int]]:
         """Give series to these users, in this order, up to `limit`; return the exposed values that change.
 
-        Other users with counts come next. Absent users without counts lose their series.
+        Other users with counts come next. Absent users without counts lose their series. Users who
+        may be excluded get none, until the next call of this method.
         """
+        self._exclusion = exclusion
         first, self._limit = self._limit is None, limit
+        self._unsaved |= first
         users = list(users)
         present = set(users)
         for user in self._own.keys() - present - self._users_counted:
@@ -93,14 +136,15 @@ class Shares:
             self._unsaved = True
         counted, self._counted = (self._counted, {}) if first else ({}, self._counted)
         by_id = sorted({key[1] for key in counted} - {OTHERS}, key=int)
+        continued = list[tuple[Key, int]]()
         for user in (*users, *by_id):
             if len(self._own) >= limit:
                 break
-            if user not in self._own:
-                self._give(user)
-        return list(self.exposed(counted.items()))
+            if user not in self._own and not self._may_exclude(user):
+                continued += self._give(user)
+        return [*continued, *self.exposed(counted.items())]
 
-    def take_unsaved(self) -> Own | None:
+    def take_unsaved(self) -> SavedShares | None:
         """Return the users with series, or None if the archive already has them.
 
         They are saved even while all users have series, because the limit may be lower at the next start.
@@ -108,21 +152,23 @@ class Shares:
         if not self._unsaved:
             return None
         self._unsaved = False
-        return {
-            user: tuple((key, count) for key, count in base.items() if key[0] not in NOT_ARCHIVED)
-            for user, base in self._own.items()
-        }
+        return SavedShares(_archived(self._own), _archived(self._kept))
 
     def not_saved(self) -> None:
         """Record that the users taken last were not saved."""
         self._unsaved = True
 
-    def _give(self, user: str) -> None:
+    def _may_exclude(self, user: str) -> bool:
+        return self._exclusion is not None and self._exclusion.may_exclude(int(user))
+
+    def _give(self, user: str) -> Iterable[tuple[Key, int]]:
+        """Give a user series, and return the values with which these continue."""
         base = {key: count for key, count in self._counted.items() if key[1] == user}
         for key in base:
             del self._counted[key]
         self._own[user] = base
         self._unsaved = True
+        return self._kept.pop(user, {}).items()
 
     def _add_to_others(self, counts: Iterable[tuple[Key, int]]) -> list[tuple[Key, int]]:
         changed = []
@@ -131,3 +177,10 @@ class Shares:
             self.others[key] = self.others.get(key, 0) + more
             changed.append((key, self.others[key]))
         return changed
+
+
+def _archived(counts: Mapping[str, Mapping[Key, int]]) -> CountsByUser:
+    return {
+        user: tuple((key, count) for key, count in by_key.items() if key[0] not in NOT_ARCHIVED)
+        for user, by_key in counts.items()
+    }

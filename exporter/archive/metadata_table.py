@@ -6,12 +6,14 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
 from exporter.account.records import Checkpoint, Counting
+from exporter.account.shares import CountsByUser, SavedShares
 from exporter.archive.schema import state
 
 T = TypeVar("T")
 
 PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
-CALLER_KEY, CALLERS, COUNTING, OWN = "caller_key", "callers_shown", "counting", "own_series"
+CALLER_KEY, CALLERS, COUNTING = "caller_key", "callers_shown", "counting"
+OWN, KEPT = "own_series", "kept_series"
 VIEWS_DIGEST, RING_ATTEMPTS = "views", "ring_attempts_counted"
 
 # Every transaction reads several values, and building a statement takes longer than executing it.
@@ -40,6 +42,19 @@ def decide_counting(connection: Connection, proposed: Counting | None) -> Counti
         return decided
     write(connection, COUNTING, proposed)
     return proposed
+
+
+def shares(connection: Connection) -> SavedShares | None:
+    """Return which users have series of their own, or None if it was never saved."""
+    own = read(connection, OWN, CountsByUser)
+    return None if own is None else SavedShares(own, read(connection, KEPT, CountsByUser) or {})
+
+
+def write_shares(connection: Connection, saved: SavedShares | None) -> None:
+    """Write which users have series of their own, unless `saved` is None."""
+    if saved is not None:
+        write(connection, OWN, saved.own)
+        write(connection, KEPT, saved.kept)
 
 
 def read(connection: Connection, name: str, kind: type[T]) -> T | None:

@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, delete, select
 
-from exporter.account.counter_totals import Key
 from exporter.account.records import (
     MAX_FOR_TEAMS,
     MAX_STARTS,
@@ -168,9 +167,7 @@ class Archive(ArchiveReader):
                     purged_before=retention.removed_to(connection),
                     counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),
-                    own=metadata_table.read(
-                        connection, metadata_table.OWN, dict[str, tuple[tuple[Key, int], ...]]
-                    ),
+                    shares=metadata_table.shares(connection),
                     calls=done_calls(connection, calls_since),
                 )
             self._session.committed()
@@ -200,8 +197,7 @@ class Archive(ArchiveReader):
             simulated_guard.require(connection, self.simulated)
             masking.record_visibility(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
-            if batch.own is not None:
-                metadata_table.write(connection, metadata_table.OWN, batch.own)
+            metadata_table.write_shares(connection, batch.shares)
             counting = metadata_table.decide_counting(connection, batch.counting)
             fresh = tuple(totals.mark_counted(connection, batch.counted_calls, counting))
             totals.add(connection, fresh)

@@ -2,8 +2,8 @@
 
 from exporter.account.counters import team_label
 from exporter.account.directory import Directory, NamedRef
+from exporter.account.exclusion import Exclusion
 from exporter.account.kpi_rules import RuleBook, ServiceRule
-from exporter.account.roster import excluded_users
 from exporter.account.teams import GROUP_PREFIX
 from exporter.archive.reported_calls import ReportedCall
 from exporter.config.settings import Settings
@@ -24,7 +24,7 @@ class Company:
         """Resolve names in the settings with the directory."""
         self._directory, self._settings = directory, settings
         self._rules = RuleBook(directory, settings)
-        self._excluded = excluded_users(directory, settings)
+        self._excludes = Exclusion(directory, settings).excludes
 
     def group_of(self, _: ReportedCall, /) -> str | None:
         """Return the id of the group of a call, or None if the call is left out."""
@@ -65,7 +65,7 @@ class Users(Company):
             return None
         if call.user is None:
             return NO_USER.id
-        return None if call.user.id in self._excluded else str(call.user.id)
+        return None if self._excludes(call.user.id) else str(call.user.id)
 
     def label(self, group: str, /) -> NamedRef:
         """Return the id and name of a user."""
@@ -87,7 +87,7 @@ class Teams(Company):
         missed = call.outcome == "missed"
         if missed and not self.has_missed:
             return None
-        if not missed and call.user is not None and call.user.id in self._excluded:
+        if not missed and call.user is not None and self._excludes(call.user.id):
             return None
         shown = self._shown.get(team_id)
         if shown is None:

@@ -1,7 +1,6 @@
 """Tests of counters by user: no series falls, ends or counts twice if users join or leave."""
 
 from itertools import count
-from typing import Any
 from unittest.mock import patch
 
 import msgspec
@@ -15,37 +14,46 @@ from exporter.account.counter_totals import Totals, increments
 from exporter.account.current_board import current_board
 from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
+from exporter.account.shares import SavedShares
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref, User
 from exporter.config.settings import Settings, Webhook
 from exporter.metrics import counters
 from harness.reference_exposition import buckets
 
 START = 1_780_000_000
-USERS = st.integers(1, 7)
+USER_IDS = range(1, 8)
+USERS = st.sampled_from(USER_IDS)
 LIMITS = st.integers(1, 6)
 Series = dict[tuple, float]
 HELD = counters.USER_HOLD.name
 NAMES = ("user", "number")
 """Labels whose values change with a name."""
 
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("join"), USERS),
-        st.tuples(st.just("join"), USERS),
-        st.tuples(st.just("leave"), USERS),
-        st.tuples(st.just("talk"), USERS),
-        st.tuples(st.just("talk"), USERS),
-        st.tuples(st.just("talk"), USERS),
-        st.tuples(st.just("hold"), USERS),
-        st.tuples(st.just("ring"), USERS),
-        st.tuples(st.just("limit"), LIMITS),
-        st.tuples(st.just("restart"), st.booleans()),
-        st.tuples(st.just("restart_with"), LIMITS),
-        st.tuples(st.just("back_up"), st.none()),
-        st.tuples(st.just("replace_archive"), st.sampled_from(["identical", "older", "empty"])),
-    ),
-    max_size=40,
+STEPS = (
+    st.tuples(st.just("join"), USERS),
+    st.tuples(st.just("join"), USERS),
+    st.tuples(st.just("leave"), USERS),
+    st.tuples(st.just("talk"), USERS),
+    st.tuples(st.just("talk"), USERS),
+    st.tuples(st.just("talk"), USERS),
+    st.tuples(st.just("hold"), USERS),
+    st.tuples(st.just("ring"), USERS),
+    st.tuples(st.just("limit"), LIMITS),
+    st.tuples(st.just("restart"), st.booleans()),
+    st.tuples(st.just("restart_with"), LIMITS),
 )
+LOSSES = (
+    st.tuples(st.just("back_up"), st.none()),
+    st.tuples(st.just("replace_archive"), st.sampled_from(["identical", "older", "empty"])),
+)
+EXCLUSIONS = (
+    st.tuples(st.just("exclude"), st.frozensets(USERS, max_size=3)),
+    st.tuples(st.just("replace_archive"), st.just("identical")),
+)
+steps = st.lists(st.one_of(*STEPS, *LOSSES), max_size=40)
+steps_with_exclusions = st.lists(st.one_of(*STEPS, *EXCLUSIONS), max_size=40)
+EXCLUDED_BY = (lambda user: user, lambda user: f"User {user}", lambda user: f"USER.{user}@example.com")
+"""Ways to name a user in `exclude_users`: by id, name or e-mail address."""
 
 
 def page(items: list) -> Page:
@@ -58,8 +66,12 @@ class Company:
     def __init__(self, limit: int) -> None:
         self.settings = Settings(user_limit=limit, webhook=Webhook(token="a token"))
         self.present: set[int] = set()
+        self.listed: set[int] = set()
+        """The users in the lists of this run."""
+        self.excluded: frozenset[int] = frozenset()
+        self.ever_excluded: set[str] = set()
         self.totals: dict[tuple, int] = {}
-        self.own: bytes | None = None
+        self.shares: bytes | None = None
         self.names: dict = {}
         self.call_ids = count(1)
         self.counted = self.rings = 0
@@ -68,7 +80,7 @@ class Company:
         self.restart(True)
 
     def back_up(self, _: None = None) -> None:
-        self.backup = dict(self.totals), self.own
+        self.backup = dict(self.totals), self.shares
 
     def replace_archive(self, kind: str) -> None:
         """Replace the archive while the exporter runs; all calls are fetched and counted again.
@@ -77,8 +89,8 @@ class Company:
         """
         if kind != "identical":
             self.before = {series: n for series, n in self.before.items() if series[0] == HELD}
-        archived = {"identical": (self.totals, self.own), "older": self.backup, "empty": ({}, None)}[kind]
-        totals, self.own = archived
+        archived = {"identical": (self.totals, self.shares), "older": self.backup, "empty": ({}, None)}[kind]
+        totals, self.shares = archived
         archiving.begin_again(self.account)
         archiving.restore(self.account, self._memory(totals))
         self.account.mark_calls_fetched(START - 900, START)
@@ -116,10 +128,24 @@ class Company:
         self.settings = msgspec.structs.replace(self.settings, user_limit=limit)
         self.account.configure(self.settings)
 
+    def exclude(self, users: frozenset[int]) -> None:
+        """Exclude these users, and no others."""
+        names = tuple(EXCLUDED_BY[user % len(EXCLUDED_BY)](user) for user in sorted(users))
+        self.settings = msgspec.structs.replace(self.settings, exclude_users=names)
+        self.account.configure(self.settings)
+        self.excluded = users
+        self.ever_excluded |= {str(user) for user in users}
+
+    def _certainly_excluded(self) -> set[str]:
+        """Return the ids of the excluded users whose name, or e-mail address, is known."""
+        known = {0: set(USER_IDS), 1: {int(id_) for _, id_ in self.names}, 2: self.listed}
+        return {str(user) for user in self.excluded if user in known[user % len(EXCLUDED_BY)]}
+
     def restart(self, users_first: bool) -> None:
         """Restart; the users are fetched before or after the counters are exposed."""
         account = self.account = Account(self.settings)
         self.held: dict[tuple, int] = {}
+        self.listed = set()
         self.before = {series: n for series, n in self.before.items() if series[0] != HELD}
         account.ledger.counted_from = 0
         archiving.restore(account, self._memory(self.totals))
@@ -132,12 +158,8 @@ class Company:
         self._read_users()
 
     def _memory(self, totals: dict[tuple, int]) -> LoadedState:
-        own: Any = None if self.own is None else msgspec.json.decode(self.own)
-        return LoadedState(
-            list(totals.items()),
-            names=self.names,
-            own=own and {user: tuple((tuple(k), n) for k, n in base) for user, base in own.items()},
-        )
+        shares = None if self.shares is None else msgspec.json.decode(self.shares, type=SavedShares)
+        return LoadedState(list(totals.items()), names=self.names, shares=shares)
 
     def restart_with(self, limit: int) -> None:
         """Restart with another limit, which no earlier run had."""
@@ -145,7 +167,9 @@ class Company:
         self.restart(True)
 
     def _read_users(self) -> None:
-        self.account.reference_data.apply_users_page(page([User(id_, f"User {id_}") for id_ in self.present]))
+        users = [User(id_, f"User {id_}", f"user.{id_}@example.com") for id_ in self.present]
+        self.listed |= self.present
+        self.account.reference_data.apply_users_page(page(users))
         self.account.reference_data.finish_users(Listed(set(self.present), START))
 
     def save(self) -> None:
@@ -153,22 +177,31 @@ class Company:
         for addition in batch.counted_calls:
             for key, more in addition.increments:
                 self.totals[key] = self.totals.get(key, 0) + more
-        if batch.own is not None:
-            self.own = msgspec.json.encode(batch.own)
+        if batch.shares is not None:
+            self.shares = msgspec.json.encode(batch.shares)
         self.names |= batch.names
         changed = {key: self.totals[key] for added in batch.counted_calls for key, _ in added.increments}
         result = SaveResult(tuple(batch.counted_calls), changed, ring_attempts=batch.ring_attempts)
         archiving.batch_saved(self.account, result, batch.progress)
 
     def expose(self) -> None:
-        """Expose the counters, compare them with the previous ones, and save."""
+        """Expose the counters, compare them with the previous ones, and save.
+
+        The series of a user who is excluded, or may be, end. They continue once the user is shown again.
+        """
         board = current_board(self.account, 0.0)
         now: Series = {}
         for row in board.counters.users:
             for family, labels, value in counters.user_samples(row):
                 ids = [text for name, text in zip(family.labels, labels, strict=True) if name not in NAMES]
                 now[family.name, *ids] = value if isinstance(value, int) else getattr(value, "seconds", 0)
+        shown = {row.user.id for row in board.counters.users}
+        assert shown.isdisjoint(self._certainly_excluded())
+        without_list = self.excluded and not self.listed
         for series, value in self.before.items():
+            may_be_hidden = without_list or not self.ever_excluded.isdisjoint(series)
+            if series not in now and may_be_hidden and "others" not in series:
+                now[series] = value
             assert value <= now.get(series, 0), series
         calls = {series: n for series, n in now.items() if series[0] == "aircall_calls_total"}
         assert sum(calls.values()) == self.counted
@@ -193,6 +226,16 @@ def test_user_counters_users_join_or_leave_never_fall_and_sum_to_all_calls(limit
         company.expose()
         own = {row.user.id for row in current_board(company.account, 0.0).counters.users} - {"", "others"}
         assert len(own) <= most
+
+
+@settings(max_examples=300)
+@given(LIMITS, steps_with_exclusions)
+def test_user_counters_exclusions_change_never_fall_and_sum_to_all_calls(limit: int, script: list) -> None:
+    company = Company(limit)
+    for step, argument in script:
+        getattr(company, step)(argument)
+        company.save()
+        company.expose()
 
 
 @given(LIMITS, steps, st.integers(0, 5), st.integers(0, 3))
