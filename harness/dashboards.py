@@ -56,7 +56,7 @@ class Panel:
 
 def shown(settings: dict[str, Any], value: float | str) -> tuple[str, str | None]:
     """Return the words and the colour of a value according to a field's mappings and thresholds."""
-    text = value if isinstance(value, str) else f"{value:g}"
+    text = value if isinstance(value, str) else f"{value:.15g}" if value.is_integer() else f"{value:g}"
     for mapping in settings.get("mappings", []):
         if mapping["type"] == "value" and text in mapping["options"]:
             return mapping["options"][text]["text"], mapping["options"][text]["color"]

@@ -83,9 +83,10 @@ def test_longest_wait_panel_shows_the_longest_waiting_caller(past: Past) -> None
                 if is_inbound(call) and call.number is number:
                     over = call.answered_at or call.ended_at or end
                     # A call and its end are known from the next poll on.
-                    surely = [at for at in scrapes if call.started_at + past.busy.every + 2 <= at < over]
+                    begin_wait = recount.waits_from(call)
+                    surely = [at for at in scrapes if begin_wait + past.busy.every + 2 <= at < over]
                     perhaps = [at for at in scrapes if call.started_at <= at < over + past.busy.every + 2]
-                    least = max([least, *(at - call.started_at for at in surely)])
+                    least = max([least, *(at - begin_wait for at in surely)])
                     most = max([most, *(at - call.started_at for at in perhaps)])
             assert least - 1 <= shown <= most + 1, (number.name, now)
             longest = max(longest, shown)

@@ -194,9 +194,7 @@ def _wait(call: SimulatedCall) -> int:
 
 
 def _talk(call: SimulatedCall) -> int:
-    assert call.ended_at is not None
-    assert call.answered_at is not None
-    return call.ended_at - call.answered_at
+    return recount.length(call) - _wait(call)
 
 
 def reported(made: Report) -> Figures:
