@@ -19,7 +19,7 @@ def test_wallboard_for_a_group_shows_its_members_and_their_states(past: Past, gr
     members = teams(past.busy)[group]
     rows = view.rows(rows_panel("aircall-wallboard"))
     assert {row["user_id"] for row in rows if "user_id" in row} == {str(user) for user in members}
-    _, availabilities = past.busy.states[-1][-1]
+    availabilities = [states for at, states in past.busy.states[-1] if at <= end][-1]
     states = Counter(WORDS[availabilities[user]] for user in members)
     tiles = view.tiles(panel("aircall-wallboard", "Users now"))
     assert {word: int(count) for word, (count, _) in tiles.items() if count != "0"} == dict(states)
