@@ -21,6 +21,7 @@ Limit = Literal[
     "assignments",
     "names",
     "calls",
+    "calls_today",
     "missed_call_reasons",
     "substatuses",
     "availability_words",
@@ -53,6 +54,9 @@ MAX_NAMES = 100_000
 
 MAX_CALLS = 300_000
 """Calls in memory: those of the last two hours, or of the activity period."""
+
+MAX_CALLS_TODAY = 500_000
+"""Done calls of the day in memory. A day with more has no figures."""
 
 MAX_IDENTITIES = 25_000
 """Users, numbers and teams with counters, of each kind: as many as a list may hold."""
