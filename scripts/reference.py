@@ -30,6 +30,8 @@ _INTRODUCTION = """# Metrics
 - Ids are strings. `user`, `team` and `number` are display names and always come with their ids. Two users may have the same name, but never the same id.
 - `period="recent"` is the activity period: finished calls that started within the last `activity_period` (15 minutes by default), as of the last poll of calls.
   `period="today"` is the day: finished calls that started since `today.starts_at`. It is read from the archive at a start. Never sum over `period`.
+  Its series, and `aircall_today_start_timestamp_seconds`, are absent while calls of the day are missing: until the archive is open and all calls of the day are fetched.
+  So they are never too low. If `storage.backfill` is shorter than `1d`, the day of the first start begins where the fetched calls do.
 - `direction` is `inbound` or `outbound`. `outcome` is `answered` or `missed` for inbound calls, and `answered` or `unanswered` for outbound calls.
   Inbound calls that an AI voice agent handled without a user have the outcome `ai_agent`; there are no such series without such calls.
   `state` is `available`, `offline`, `do_not_disturb`, `in_call`, `after_call_work` or `unknown`.

@@ -3,7 +3,6 @@
 It is used by one thread. It opens no sockets and reads no clock: every time is passed in with the data.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
@@ -13,6 +12,7 @@ from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, Call
 from exporter.account.call_versions import completed
 from exporter.account.coverage import Coverage
 from exporter.account.day import day_start
+from exporter.account.day_progress import DayProgress
 from exporter.account.distinct_ids import Distinct
 from exporter.account.event_stats import EventStats
 from exporter.account.figures import MISSED_REASONS
@@ -21,7 +21,7 @@ from exporter.account.kpi_rules import service_rules
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import MenuKnowledge, with_menus
 from exporter.account.period import NO_REASON, Period, PeriodName
-from exporter.account.records import CallRecord, Counting
+from exporter.account.records import CallRecord
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
@@ -29,7 +29,7 @@ from exporter.account.unended import as_open
 from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
 from exporter.aircall.call_times import API_HISTORY_S, TIMES
 from exporter.aircall.decoding import InvalidResponseError
-from exporter.aircall.limits import MAX_CALLS, Words
+from exporter.aircall.limits import MAX_CALLS, MAX_CALLS_TODAY, Words
 from exporter.aircall.models import KINDS, Call, CallDetails, CallWithDetails, Page
 from exporter.config.settings import Settings
 
@@ -66,12 +66,14 @@ class Account:
         """Seconds by which Aircall's clock is ahead of ours."""
         self.clocks_agree = False
         """Whether Aircall's `Date` and the machine's clock agree."""
+        self.follows_date = False
+        """Whether Aircall's time is believed to be that of its `Date`."""
         self.new_starts: set[int] = set()
         """Starts (UNIX seconds, Aircall's clock) of fetched calls that the server clock has not used yet."""
         self.as_of = 0.0
         """The end of the periods (UNIX seconds, Aircall's clock): the last poll of calls."""
-        self.today_start = 0
-        """When the day of `as_of` began (UNIX seconds, Aircall's clock)."""
+        self.day = DayProgress()
+        """Whether `today` is complete."""
         self.first_poll_at: float | None = None
         """When the first poll of calls began (UNIX seconds, Aircall's clock)."""
         self.seen_without_number = False
@@ -87,9 +89,9 @@ class Account:
         if settings.activity_period > self.settings.activity_period:
             self.calls.reset()
         self.settings = settings
-        self.today_start = day_start(self.as_of, settings.today)
         rules = service_rules(settings)
         self.recent, self.today = Period(rules), self.today.recounted(rules)
+        self.begin_day()
         for call in self.calls.calls.values():
             self.put_into_periods(call)
 
@@ -189,29 +191,23 @@ class Account:
         self.calls.mark_fetched(since, begun)
         if read_from > since:
             self.calls.complete_since = max(self.calls.complete_since, read_from)
-        self.coverage.end_poll(
-            max(since - LATE_ARRIVAL_S, int(self.calls.complete_since)), int(begun) - LATE_ARRIVAL_S
-        )
+        first, last = max(since - LATE_ARRIVAL_S, int(self.calls.complete_since)), int(begun) - LATE_ARRIVAL_S
+        self.coverage.end_poll(first, last)
+        self.day.mark_fetched(first, last)
         self.known.add("calls")
 
     def mark_backfilled(self, first: int, last: int) -> None:
         """Record that all calls that began from `first` to `last` have been fetched."""
         if first <= last:
             self.coverage.mark_fetched(first, last)
+            self.day.mark_fetched(first, last)
             self.aside.range_worked((first, last))
-
-    def counting_at(self, server_now: float) -> Counting:
-        """Return which calls count if the first start is at `server_now` (UNIX seconds, Aircall's clock).
-
-        They include the whole second in which the activity period begins.
-        """
-        start = server_now - self.settings.activity_period
-        return Counting(math.floor(start), math.floor(server_now), self.clocks_agree)
 
     @property
     def periods(self) -> Mapping[PeriodName, Period]:
-        """The periods, by name."""
-        return {"recent": self.recent, "today": self.today}
+        """The periods that are shown, by name: `today` only if none of its calls is missing."""
+        is_complete = self.ledger.totals is not None and self.day.is_complete
+        return {"recent": self.recent, **({"today": self.today} if is_complete else {})}
 
     @property
     def retained_since(self) -> int:
@@ -219,24 +215,15 @@ class Account:
         retention = self.settings.storage.retention
         return int(self.as_of - (min(retention, API_HISTORY_S) if retention else API_HISTORY_S))
 
-    def may_be_archived(self, call: Call) -> bool:
-        """Return whether the archive may have a newer version of a call that is not in memory.
-
-        An earlier run may have saved it, or this run before it removed the call from memory.
-        """
-        read_to = self.coverage.fetched[-1][1] if self.coverage.fetched else -math.inf
-        return call.started_at <= read_to or (
-            self.first_poll_at is not None and call.started_at < self.first_poll_at
-        )
-
     def advance_to(self, server_now: float) -> None:
         """Move the end of the activity period to `server_now` (UNIX seconds, Aircall's clock)."""
         set_back = server_now < self.as_of - CLOCK_SET_BACK_S
         self.as_of = server_now = server_now if set_back else max(server_now, self.as_of)
-        self.today_start = day_start(server_now, self.settings.today)
-        for period, start in self._starts():
-            for call in period.slide(start):
-                self.changes.mark_call(call)
+        if set_back:
+            self.day.start_again()
+        self.begin_day()
+        for call in self.recent.slide(server_now - self.settings.activity_period):
+            self.changes.mark_call(call)
         if set_back:
             for call in self.calls.calls.values():
                 self.changes.mark_call(call)
@@ -255,16 +242,40 @@ class Account:
         return now - max(self.settings.activity_period, INITIAL_LOOKBACK_S)
 
     def put_into_periods(self, call: Call) -> None:
-        """Count a done call in the periods in which it started."""
+        """Count a done call in the periods in which it started, and in no other."""
         if call.phase == "done" and call.id not in self.calls.unended:
             shown = self.identities.shown(call)
             for period, start in self._starts():
-                if call.started_at >= start:
+                if call.started_at < start:
+                    self.changes.mark_call(period.remove(call.id))
+                elif period is self.recent or self._has_room_today(call):
                     self.changes.mark_call(period.put(shown))
 
     def _starts(self) -> tuple[tuple[Period, float], ...]:
         """Return the periods, and when they began (UNIX seconds, Aircall's clock)."""
-        return (self.recent, self.as_of - self.settings.activity_period), (self.today, self.today_start)
+        return (self.recent, self.as_of - self.settings.activity_period), (self.today, self.day.start)
+
+    def begin_day(self) -> None:
+        """Set when the day of `as_of` began, but not before the calls that are to be fetched."""
+        if not self.as_of:
+            return
+        start = max(day_start(self.as_of, self.settings.today), self.coverage.required_since or 0)
+        is_earlier = self.day.begin_at(start)
+        for call in self.today.slide(start):
+            self.changes.mark_call(call)
+        for call in self.calls.calls.values() if is_earlier else ():
+            self.put_into_periods(call)
+
+    def _has_room_today(self, call: Call) -> bool:
+        """Return whether a call of the day fits into memory. If not, the day has no figures."""
+        is_known = self.today.get(call.id) is not None
+        if not self.day.exceeded and (is_known or len(self.today) < MAX_CALLS_TODAY):
+            return True
+        self.limits["calls_today"] += 1
+        if not self.day.exceeded:
+            self.day.exceed()
+            self.today = Period(self.today.rules)
+        return False
 
     def unlisted_to_report(self, now: float) -> frozenset[UnlistedObject]:
         """Return the unlisted objects that are to be reported `now` (our clock)."""
@@ -280,16 +291,6 @@ class Account:
             self.changes.mark_call(self.calls.calls.get(call_id))
         self._too_old = too_old
         return [call for call in self.calls.active_calls() if call.phase != "done" and call.id not in too_old]
-
-    def doubtful_calls(self, now: float) -> Mapping[bool, int]:
-        """Return how many active calls should have ended, by whether they are still shown.
-
-        `now` is when calls were last fetched (our clock).
-        """
-        too_old = self.calls.too_old()
-        aside = self.calls.active.keys() & self.aside.objects("call")
-        doubtful = self.calls.doubtful_calls(now) | aside | too_old
-        return {True: len(doubtful - too_old), False: len(too_old)}
 
     def roster(self, shown: list[Call]) -> Roster:
         """Return who belongs where. `shown` are the calls on the board."""

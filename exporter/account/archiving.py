@@ -5,7 +5,7 @@ from exporter.account.coverage import Coverage
 from exporter.account.exclusion import Exclusion
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import learn
-from exporter.account.records import Batch, Checkpoint, LoadedState, SaveResult
+from exporter.account.records import Batch, Checkpoint, Counting, DoneCalls, LoadedState, SaveResult
 
 
 def take_batch(account: Account) -> Batch:
@@ -17,7 +17,17 @@ def take_batch(account: Account) -> Batch:
     batch = account.ledger.take_batch(account.coverage, teams_known)
     batch.names = account.directory.drain_new_names()
     batch.measured = account.reference_data.substatus_times.take_unsaved()
+    batch.day_requested = _day_to_request(account)
     return batch
+
+
+def _day_to_request(account: Account) -> int | None:
+    """Return the start since which the archive is to return the calls of the day, or None.
+
+    They are not requested while it is in doubt which day it is.
+    """
+    is_open = account.ledger.totals is not None and not account.ledger.full
+    return account.day.to_request if is_open and account.day.start and account.follows_date else None
 
 
 def _teams_known(account: Account) -> bool:
@@ -35,6 +45,8 @@ def batch_accepted(account: Account, batch: Batch) -> None:
     account.ledger.batch_accepted()
     if batch.progress is not None:
         account.coverage.checkpoint = batch.progress
+    if batch.day_requested is not None:
+        account.day.request_accepted(batch.day_requested, account.coverage.fetched)
 
 
 def batch_rejected(account: Account, batch: Batch) -> None:
@@ -57,8 +69,10 @@ def begin_again(account: Account) -> None:
     account.ledger.reported_calls, account.ledger.unfinished_ids = reported_calls, set(reported_calls)
     account.ledger.shares, account.ledger.rings = shares, rings
     rings.submit_again()
+    account.day.request_lost()
     if account.as_of:
-        account.ledger.propose(account.counting_at(account.as_of))
+        period = account.settings.activity_period
+        account.ledger.propose(Counting.at(account.as_of, period, account.clocks_agree))
     account.directory.renew_names()
 
 
@@ -73,13 +87,10 @@ def restore(account: Account, memory: LoadedState) -> None:
     account.reference_data.restore_substatus_times(memory.totals)
     for call_id, menus in memory.menus.items():
         learn(account, call_id, menus)
-    for call in memory.calls:
-        if call.id not in account.calls.calls:
-            account.put_into_periods(account.with_bounded_reason(call))
-            account.changes.mark_call(call)
     if memory.progress is not None:
         account.coverage.add_starts(memory.newest)
         account.coverage.restore(memory.progress, memory.purged_before)
+        account.begin_day()
 
 
 def batch_saved(account: Account, result: SaveResult, progress: Checkpoint | None) -> bool:
@@ -93,4 +104,15 @@ def batch_saved(account: Account, result: SaveResult, progress: Checkpoint | Non
     account.changes.totals |= counted
     timed = account.reference_data.substatus_times.mark_saved(result.totals.items())
     account.changes.users |= timed
-    return bool(counted or timed) or account.ledger.visibility != shown
+    if result.of_day is not None:
+        _load_day(account, result.of_day)
+    return bool(counted or timed or result.of_day) or account.ledger.visibility != shown
+
+
+def _load_day(account: Account, archived: DoneCalls) -> None:
+    """Take in the calls of the day that the archive has. Those in memory are as new or newer."""
+    for call in archived.calls:
+        if call.id not in account.calls.calls and account.today.get(call.id) is None:
+            account.put_into_periods(account.with_bounded_reason(call))
+            account.changes.mark_call(call)
+    account.day.loaded(archived.since, account.as_of)

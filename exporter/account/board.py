@@ -186,7 +186,8 @@ class Board:
 
     Attributes:
         known: The datasets that have been fetched at least once.
-        today_start: When the day that `today` covers began (UNIX seconds, Aircall's clock).
+        today_start: When the day that `today` covers began (UNIX seconds, Aircall's clock), or None if its
+            figures are not complete.
         server_ahead: Seconds by which Aircall's clock is ahead of ours. Waits are computed with it later.
         in_menu: The callers in a menu or with an AI voice agent, who do not wait for a person yet.
         menu_source: What reports menus.
@@ -199,7 +200,7 @@ class Board:
 
     settings: Settings
     known: frozenset[str]
-    today_start: int
+    today_start: int | None
     server_ahead: float
     users: tuple[UserRow, ...]
     teams: tuple[TeamRow, ...]

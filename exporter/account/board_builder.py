@@ -48,11 +48,12 @@ class BoardBuilder:
 
     def rows(self, facts: RowInputs, changes: Changes) -> BoardRows:
         """Return the rows of users, teams and numbers."""
-        if self._rows is None or self._rows.roster is not facts.roster:
-            self._rows = BoardRows(facts)
+        rows = self._rows
+        if rows is None or rows.roster is not facts.roster or rows.periods != facts.periods.keys():
+            rows = self._rows = BoardRows(facts)
         else:
-            self._rows.update(facts, changes.users, changes.numbers)
-        return self._rows
+            rows.update(facts, changes.users, changes.numbers)
+        return rows
 
     def counters(
         self, facts: RowInputs, changes: Changes, totals: Totals, bounds: tuple[float, ...]

@@ -101,7 +101,7 @@ class BoardRows:
 
     def __init__(self, facts: RowInputs) -> None:
         """Build all rows."""
-        self.roster = facts.roster
+        self.roster, self.periods = facts.roster, facts.periods.keys()
         self._members = GroupStats(facts.roster, facts.nothing)
         self._shared: dict[int, tuple[int, list[MissedSums]]] = {}
         self._users: dict[int, UserRow] = {}

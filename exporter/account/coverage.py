@@ -92,7 +92,7 @@ class Coverage:
 
     def restore(self, progress: Checkpoint, removed_to: int) -> None:
         """Continue from an earlier run, whose calls from before `removed_to` were deleted by retention."""
-        self.fetched = merge((*self.fetched, *_since(removed_to, progress.covered)))
+        self.fetched = merge((*self.fetched, *ranges_since(removed_to, progress.covered)))
         if progress.wanted_from is not None:
             self.require_since(max(progress.wanted_from, removed_to))
         self.rechecked_until = progress.swept
@@ -110,7 +110,7 @@ class Coverage:
         if self.fetched and self.fetched[-1][1] > now:
             is_behind = len(self.newest) == MAX_STARTS and self.newest[0] > now
             newest = now if is_behind else max((start for start in self.newest if start <= now), default=0)
-            self.fetched = _until(newest, self.fetched)
+            self.fetched = ranges_until(newest, self.fetched)
         self.rechecked_until = tuple(
             min(until, now - age) for until, age in zip(self.rechecked_until, RECHECK_AGES_S, strict=False)
         )
@@ -129,7 +129,7 @@ class Coverage:
         self._retained_since = max(self._retained_since, before)
         if self.required_since is None or subtract((self.required_since, before), self.fetched):
             return
-        self.fetched = _since(before, self.fetched)
+        self.fetched = ranges_since(before, self.fetched)
         self.required_since = max(self.required_since, before)
 
     @property
@@ -140,9 +140,9 @@ class Coverage:
     @property
     def requested_gaps(self) -> tuple[TimeRange, ...]:
         """The ranges that a user requested and that have not been fetched."""
-        requested = _since(self._retained_since, self.requested)
+        requested = ranges_since(self._retained_since, self.requested)
         if self._polls:
-            requested = _until(self.fetched[-1][1] if self.fetched else 0, requested)
+            requested = ranges_until(self.fetched[-1][1] if self.fetched else 0, requested)
         return merge(gap for span in requested for gap in subtract(span, self.fetched))
 
     @property
@@ -176,9 +176,11 @@ class Coverage:
         self.rechecked_until = (*self.rechecked_until[:step], last, *self.rechecked_until[step + 1 :])
 
 
-def _until(last: int, spans: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
+def ranges_until(last: int, spans: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
+    """Return the parts of ranges up to `last`."""
     return tuple((begin, min(end, last)) for begin, end in spans if begin <= last)
 
 
-def _since(first: int, spans: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
+def ranges_since(first: int, spans: Iterable[TimeRange]) -> tuple[TimeRange, ...]:
+    """Return the parts of ranges from `first` on."""
     return tuple((max(begin, first), end) for begin, end in spans if end >= first)

@@ -1,5 +1,7 @@
 """Build the board of an account: everything about the company that a scrape serves."""
 
+from collections.abc import Mapping
+
 from exporter.account.account import Account
 from exporter.account.board import Board, Counters
 from exporter.account.board_rows import RowInputs, queue
@@ -14,12 +16,12 @@ def current_board(account: Account, server_ahead: float) -> Board:
     """Build the board from the present data. Only rows that changed since the last board are rebuilt."""
     talking = account.calls.talking
     talking.update_presence(account.presence.users)
-    shown = account.shown_calls()
+    shown, periods = account.shown_calls(), account.periods
     facts = RowInputs(
         account.roster(shown),
         account.presence.users,
         account.reference_data.substatus_times,
-        account.periods,
+        periods,
         shown,
         talking,
         stages(account, shown),
@@ -38,7 +40,7 @@ def current_board(account: Account, server_ahead: float) -> Board:
     board = Board(
         settings=account.settings,
         known=frozenset(account.known),
-        today_start=account.today_start,
+        today_start=account.day.start if "today" in periods else None,
         server_ahead=server_ahead,
         users=made.users,
         teams=made.teams,
@@ -54,3 +56,14 @@ def current_board(account: Account, server_ahead: float) -> Board:
     )
     own = ledger.shares.own
     return apply_user_limit(without_undecided(board, facts.roster, own), own, facts.roster.exclusion)
+
+
+def doubtful_calls(account: Account, now: float) -> Mapping[bool, int]:
+    """Return how many active calls should have ended, by whether they are still shown.
+
+    `now` is when calls were last fetched (our clock).
+    """
+    too_old = account.calls.too_old()
+    aside = account.calls.active.keys() & account.aside.objects("call")
+    doubtful = account.calls.doubtful_calls(now) | aside | too_old
+    return {True: len(doubtful - too_old), False: len(too_old)}

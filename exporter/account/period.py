@@ -202,7 +202,7 @@ class Period:
     """The done calls whose `started_at` is in the period, and their sums.
 
     `rules` are those of service levels; each tally has sums for each of them. A call is subtracted again when
-    it leaves the period, or when a changed version of it arrives.
+    it leaves the period, or when a changed version of it arrives. That may have begun before the period.
     """
 
     rules: tuple[ServiceRule, ...]
@@ -224,13 +224,19 @@ class Period:
         known = self._calls.get(call.id)
         if known == call:
             return known
-        if known is not None:
-            self._count(known, -1)
-        if known is None or known.started_at != call.started_at:
-            self._by_start.add(call.started_at, call.id)
+        self.remove(call.id)
+        self._by_start.add(call.started_at, call.id)
         self._calls[call.id] = call
         self._count(call, 1)
         return known
+
+    def remove(self, call_id: int) -> Call | None:
+        """Remove a call that is no longer in the period. Returns the version that was counted, or None."""
+        call = self._calls.pop(call_id, None)
+        if call is not None:
+            self._by_start.remove(call.started_at, call_id)
+            self._count(call, -1)
+        return call
 
     def get(self, call_id: int) -> Call | None:
         """Return the version of a call that is counted, or None."""
@@ -239,12 +245,10 @@ class Period:
     def slide(self, start: float) -> list[Call]:
         """Remove and return the calls that started before `start` (UNIX seconds, Aircall's clock)."""
         removed = []
-        for started_at, call_id in self._by_start.pop_before(start):
-            call = self._calls.get(call_id)
-            if call is not None and call.started_at == started_at:
-                self._count(call, -1)
-                del self._calls[call_id]
-                removed.append(call)
+        for _, call_id in self._by_start.pop_before(start):
+            call = self._calls.pop(call_id)
+            self._count(call, -1)
+            removed.append(call)
         return removed
 
     def recounted(self, rules: tuple[ServiceRule, ...]) -> "Period":

@@ -1,9 +1,10 @@
 """Define what is saved in the archive, and what is loaded from it."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from exporter.account.counter_totals import Key
 from exporter.account.shares import SavedShares
@@ -57,6 +58,14 @@ class Counting:
     started_from: float
     ended_from: float | None = None
     certain: bool = False
+
+    @classmethod
+    def at(cls, server_now: float, activity_period: float, certain: bool) -> "Counting":
+        """Return which calls count if the first start is at `server_now` (UNIX seconds, Aircall's clock).
+
+        They include the whole second in which the activity period (seconds) begins.
+        """
+        return cls(math.floor(server_now - activity_period), math.floor(server_now), certain)
 
     def is_replaced_by(self, other: "Counting") -> bool:
         """Return whether a wrong clock made this decision, and `other` replaces it.
@@ -121,10 +130,13 @@ class Batch:
     """Totals of observed time, which replace the archive's."""
     for_teams_requested: int = 0
     """How many calls that are not yet counted for their teams the save returns."""
+    day_requested: int | None = None
+    """The start (UNIX seconds, Aircall's clock) since which the save returns all done calls, or None."""
 
     def __bool__(self) -> bool:
         others = self.names or self.deleted_ids or self.progress or self.measured or self.shares is not None
-        return bool(self.records or self.counted_calls or others or self.for_teams_requested)
+        requests = self.for_teams_requested or self.day_requested is not None
+        return bool(self.records or self.counted_calls or others or requests)
 
     @property
     def ring_attempts(self) -> frozenset[int]:
@@ -139,6 +151,7 @@ class Batch:
         self.deleted_ids = (self.deleted_ids - later.records.keys()) | later.deleted_ids
         self.progress = later.progress or self.progress
         self.for_teams_requested = later.for_teams_requested or self.for_teams_requested
+        self.day_requested = self.day_requested if later.day_requested is None else later.day_requested
         self.counting = later.counting or self.counting
         self.shares = self.shares if later.shares is None else later.shares
         self.measured |= later.measured
@@ -152,7 +165,7 @@ class Batch:
             everything = replace(self)
             self.records, self.counted_calls, self.names = {}, [], {}
             self.deleted_ids, self.progress, self.counting, self.shares = set(), None, None, None
-            self.for_teams_requested, self.measured = 0, {}
+            self.for_teams_requested, self.day_requested, self.measured = 0, None, {}
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
@@ -176,6 +189,7 @@ class Batch:
             progress=self.progress,
             measured=self.measured,
             for_teams_requested=self.for_teams_requested,
+            day_requested=self.day_requested,
         )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
@@ -188,6 +202,16 @@ class Batch:
             counting=self.counting,
             shares=self.shares,
         )
+
+
+class DoneCalls(NamedTuple):
+    """The done calls that began at `since` (UNIX seconds, Aircall's clock) or later.
+
+    They are at most one more than `MAX_CALLS_TODAY`: then there may be others.
+    """
+
+    since: int
+    calls: tuple[Call, ...]
 
 
 @dataclass(frozen=True)
@@ -204,6 +228,8 @@ class SaveResult:
     """Calls that are not yet counted for their teams; None if the batch requested none."""
     ring_attempts: frozenset[int] = frozenset()
     """The calls of the batch whose ring attempts the archive has, also if it had them before."""
+    of_day: DoneCalls | None = None
+    """The calls of the day; None if the batch requested none."""
 
 
 @dataclass(frozen=True)
@@ -231,5 +257,3 @@ class LoadedState:
     """The latest starts of archived calls."""
     shares: SavedShares | None = None
     """Which users have series of their own; None if it was never saved."""
-    calls: tuple[Call, ...] = ()
-    """The done calls of the present day."""

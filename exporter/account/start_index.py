@@ -24,6 +24,12 @@ class StartTimeIndex:
         self._starts.insert(position, start)
         self._ids.insert(position, call_id)
 
+    def remove(self, start: int, call_id: int) -> None:
+        """Remove a call that began at `start` (UNIX seconds)."""
+        first, end = bisect_left(self._starts, start), bisect_left(self._starts, start + 1)
+        position = self._ids.index(call_id, first, end)
+        del self._starts[position], self._ids[position]
+
     def count_since(self, start: int) -> int:
         """Return the number of calls that started at `start` or later."""
         return len(self) - bisect_left(self._starts, start)

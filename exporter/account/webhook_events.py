@@ -1,6 +1,7 @@
 """Apply webhook events to the account, in whatever order they arrive."""
 
 import dataclasses
+import math
 from typing import Literal
 
 from msgspec.structs import replace
@@ -78,7 +79,7 @@ class EventProcessor:
         if before is None and self._was_fetched_since(call, event.at):
             return "out_of_order"
         needs_fetch = call.id in account.ledger.reported_calls or (
-            before is None and account.may_be_archived(call)
+            before is None and self._may_be_archived(call)
         )
         if needs_fetch and account.ledger.totals is not None:
             is_newest = account.ledger.read_again(call.id, as_of, now)
@@ -138,6 +139,17 @@ class EventProcessor:
         account = self._account
         is_late = at < account.as_of - EVENT_REORDER_WINDOW_S and account.coverage.is_fetched(call.started_at)
         return is_late and call.id not in account.ledger.unfinished_ids
+
+    def _may_be_archived(self, call: Call) -> bool:
+        """Return whether the archive may have a newer version of a call that is not in memory.
+
+        An earlier run may have saved it, or this run before it removed the call from memory.
+        """
+        account = self._account
+        read_to = account.coverage.fetched[-1][1] if account.coverage.fetched else -math.inf
+        return call.started_at <= read_to or (
+            account.first_poll_at is not None and call.started_at < account.first_poll_at
+        )
 
     def _is_pruned(self, call: Call) -> bool:
         """Return whether an unknown call that continues by the event started before the calls in memory."""

@@ -21,6 +21,7 @@ Limit = Literal[
     "assignments",
     "names",
     "calls",
+    "calls_today",
     "missed_call_reasons",
     "substatuses",
     "availability_words",
@@ -61,6 +62,9 @@ MAX_CALL_EVENTS = 1000
 
 MAX_EVENTS = 500_000
 """Events of all these calls together, about 250 bytes each."""
+
+MAX_CALLS_TODAY = 500_000
+"""Done calls of the day in memory. A day with more has no figures."""
 
 MAX_IDENTITIES = 25_000
 """Users, numbers and teams with counters, of each kind: as many as a list may hold."""

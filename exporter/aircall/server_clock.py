@@ -106,6 +106,13 @@ class ServerClock:
         return self._date is not None and self.machine_ahead == 0
 
     @property
+    def follows_date(self) -> bool:
+        """Whether the estimate is that of a believed `Date`, or no response has had one."""
+        if self._date is None:
+            return self._other is None
+        return abs(self.ahead - _smallest(self._date)) <= AGREEMENT_S
+
+    @property
     def in_doubt(self) -> bool:
         """Whether to fetch the newest call before any decision that depends on the time."""
         if self._has_newest_call:

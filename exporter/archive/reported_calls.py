@@ -6,6 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from exporter.account.directory import Directory
+from exporter.account.records import DoneCalls
+from exporter.aircall.limits import MAX_CALLS_TODAY
 from exporter.aircall.models import Call, Number, User
 from exporter.archive.criteria import MAX_TIMESTAMP
 from exporter.archive.row_mapping import call_of
@@ -23,11 +25,15 @@ class ReportedCall(NamedTuple):
 
 
 def reported_calls(
-    connection: Connection, since: int, until: int = MAX_TIMESTAMP, by_team: bool = False
+    connection: Connection,
+    since: int,
+    until: int = MAX_TIMESTAMP,
+    by_team: bool = False,
+    most: int | None = None,
 ) -> Iterator[ReportedCall]:
     """Yield the done calls that started at `since` or later and before `until` (UNIX seconds), in any order.
 
-    If `by_team`, yield a call once for each team that it counted for, otherwise once.
+    If `by_team`, yield a call once for each team that it counted for, otherwise once. Yield at most `most`.
     """
     query = select(
         calls.c.id,
@@ -47,14 +53,15 @@ def reported_calls(
     if by_team:
         query = query.join(teams, teams.c.call_id == calls.c.id)
     for row in connection.execute(
-        query.where(*_done(since, until)), execution_options={"yield_per": ROWS_AT_ONCE}
+        query.where(*_done(since, until)).limit(most), execution_options={"yield_per": ROWS_AT_ONCE}
     ):
         yield ReportedCall(call_of(row), row.team_id)
 
 
-def done_calls(connection: Connection, since: int | None) -> tuple[Call, ...]:
-    """Return the done calls that started at `since` (UNIX seconds) or later; none if it is None."""
-    return () if since is None else tuple(done.call for done in reported_calls(connection, since))
+def done_calls(connection: Connection, since: int) -> DoneCalls:
+    """Return the done calls that started at `since` (UNIX seconds) or later, up to a limit."""
+    found = reported_calls(connection, since, most=MAX_CALLS_TODAY + 1)
+    return DoneCalls(since, tuple(done.call for done in found))
 
 
 def count_without_teams(connection: Connection, since: int, until: int) -> int:

@@ -137,11 +137,11 @@ class Archive(ArchiveReader):
         with archive_errors(), write_transaction(self._engine) as connection:
             leader_election.release(connection, self._name)
 
-    def load(self, create: bool = True, calls_since: int | None = None) -> LoadedState:
+    def load(self, create: bool = True) -> LoadedState:
         """Open the archive, create its tables, and return its state.
 
         Call this again after a ReplacedError. Without `create`, it then raises ArchiveError if the file was
-        deleted. The state includes the done calls that started at `calls_since` (UNIX seconds) or later.
+        deleted.
         """
         with archive_errors():
             if self._files is not None and self._loads:
@@ -168,7 +168,6 @@ class Archive(ArchiveReader):
                     counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),
                     shares=metadata_table.shares(connection),
-                    calls=done_calls(connection, calls_since),
                 )
             self._session.committed()
             self._loads += 1
@@ -211,11 +210,12 @@ class Archive(ArchiveReader):
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)
             requested = batch.for_teams_requested
             uncounted = totals.uncounted_for_teams(connection, requested) if requested else None
+            of_day = None if batch.day_requested is None else done_calls(connection, batch.day_requested)
             values = totals.current_values(connection, batch.counted_calls)
             integrity.note(
                 connection, batch.records.values(), totals.one_of(fresh, values), bool(batch.names)
             )
-            return SaveResult(fresh, values | batch.measured, uncounted, batch.ring_attempts)
+            return SaveResult(fresh, values | batch.measured, uncounted, batch.ring_attempts, of_day)
 
     def progress(self) -> Checkpoint | None:
         """Return the checkpoint, or None if there is none."""

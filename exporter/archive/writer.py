@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from exporter.account.day import day_start
 from exporter.account.records import (
     Batch,
     Checkpoint,
@@ -191,8 +190,7 @@ class ArchiveWriter:
 
     def _load(self) -> None:
         try:
-            earlier = self._clocks.unix(self._clock()) - 3600  # Aircall's clock may be behind
-            memory = self._archive.load(calls_since=day_start(earlier, self._settings().today))
+            memory = self._archive.load()
         except Exception as error:
             if self._standby is not None:
                 self._archive.close()  # releases the lock: another exporter may take it

@@ -17,7 +17,8 @@ ACTIVITY_PERIOD = Family(
 TODAY_START = Family(
     "aircall_today_start_timestamp_seconds",
     "gauge",
-    'UNIX time at which the day began that families with period="today" cover.',
+    'UNIX time at which the day began that families with period="today" cover. Like them, it is absent while'
+    " calls of the day are missing, such as until the archive is open.",
     group="settings",
 )
 SLA = Family(

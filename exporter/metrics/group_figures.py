@@ -34,7 +34,7 @@ class FigureFamilies:
         self.calls = gauge(
             "period_calls",
             f"Finished calls of the {kind} in the period, each counted once. Inbound missed calls are those"
-            f" on {missed_on}.{absent}",
+            f" on {missed_on}.{absent} The period today is absent while calls of the day are missing.",
             (*period, "direction", "outcome"),
         )
         self.missed_calls = gauge(

@@ -63,7 +63,8 @@ CALLS = Family(
     "aircall_user_period_calls",
     "gauge",
     "Finished calls of the user in the period. Inbound missed calls are inferred: each counts for"
-    " every user assigned to the number. They are absent while assignments are unknown.",
+    " every user assigned to the number. They are absent while assignments are unknown. The period today is"
+    " absent while calls of the day are missing.",
     (*_USER, "period", "direction", "outcome"),
     group="period",
 )

@@ -6,7 +6,7 @@ from functools import partial
 from exporter.account.account import Account
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S
 from exporter.account.day import DAY_S, day_start
-from exporter.account.records import TimeRange
+from exporter.account.records import Counting, TimeRange
 from exporter.aircall.models import Call
 from exporter.polling import ended_calls
 from exporter.polling.next_poll import CallsToFetch, next_poll
@@ -21,7 +21,8 @@ def calls_to_fetch(account: Account, now: float, server_now: float) -> CallsToFe
     account.first_poll_at = (
         server_now if account.first_poll_at is None else min(account.first_poll_at, server_now)
     )
-    if account.ledger.propose(account.counting_at(server_now)):
+    counting = Counting.at(server_now, account.settings.activity_period, account.clocks_agree)
+    if account.ledger.propose(counting):
         account.calls.count_done_again()  # the earlier decision may have left some of them uncounted
     account.coverage.cut(int(server_now))
     if max(account.calls.complete_since, account.calls.latest_start or 0) > server_now:

@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from exporter.account import archiving
-from exporter.account.current_board import current_board
+from exporter.account.current_board import current_board, doubtful_calls
 from exporter.account.records import Batch, Checkpoint, LoadedState, QueueFullError, SaveResult, TimeRange
 from exporter.account.webhook_events import EventOutcome
 from exporter.aircall.client import Client
@@ -167,7 +167,7 @@ class Poller:
             complete_from=self.account.coverage.complete_since,
             seconds_missing=self.account.coverage.seconds_missing,
             set_aside=self.account.aside.counts,
-            doubtful=self.account.doubtful_calls(self.tasks["calls"].as_of or 0.0),
+            doubtful=doubtful_calls(self.account, self.tasks["calls"].as_of or 0.0),
         )
 
     def aircall_time(self) -> float | None:

@@ -19,6 +19,7 @@ class ServerTime:
             self._account.new_starts.clear()
         self._account.server_ahead = self.clock.ahead
         self._account.clocks_agree = self.clock.agree
+        self._account.follows_date = self.clock.follows_date
 
     def observe(self, date: float, sent: float, received: float) -> None:
         """Take in the `Date` header (UNIX seconds) of an answer. `sent` and `received` are on our clock."""

@@ -48,12 +48,16 @@ def counted(period: Period) -> dict[str, object]:
 
 @given(st.lists(calls() | st.integers(0, 120).map(lambda age: START + age)))
 def test_period_after_changes_and_slides_equals_recount(events: list[Call | int]) -> None:
-    period, current = Period(RULES), {}
+    period, begin = Period(RULES), START
+    current: dict[int, Call] = {}
     for event in events:
-        if isinstance(event, Call):
-            period.put(event)
+        if isinstance(event, Call) and event.started_at < begin:
+            assert period.remove(event.id) == current.pop(event.id, None)
+        elif isinstance(event, Call):
+            assert period.put(event) == current.get(event.id)
             current[event.id] = event
         else:
+            begin = max(begin, event)
             period.slide(event)
             current = {id_: call for id_, call in current.items() if call.started_at >= event}
     rebuilt = Period(RULES)

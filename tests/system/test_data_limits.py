@@ -3,12 +3,14 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.account import account as account_module
 from exporter.account import ledger
 from exporter.account.account import Account
 from exporter.account.reference_data import ReferenceData
@@ -18,15 +20,18 @@ from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.decoding import InvalidResponseError, decode_page
 from exporter.aircall.endpoints import Response, TooManyObjectsError, paginate
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Team, User
-from exporter.archive import store
+from exporter.archive import reported_calls, store
 from exporter.archive.store import Archive
-from exporter.config.settings import Settings
+from exporter.config.settings import Refresh, Settings, Today
+from exporter.durations import Duration
 from exporter.polling.partial_fetch import fetch_window
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
+from tests.support.recovery import until_no_range_is_missing
+from tests.support.today import assert_today_equals_recount, assert_today_is_left_out
 
 EXCEEDED = "aircall_exporter_limit_exceeded_total"
 
@@ -203,6 +208,30 @@ def test_calls_waiting_for_teams_beyond_the_limit_are_read_from_the_archive(
         assert counted(scrape) == to_be_counted(account)
         assert not world.poller.account.ledger.pending_team_counts
     assert warned(lines, "calls_waiting_for_teams") == 1
+
+
+def test_calls_of_the_day_beyond_the_limit_leave_out_the_day(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    for module in (account_module, reported_calls):
+        monkeypatch.setattr(module, "MAX_CALLS_TODAY", 50)
+    start = datetime(2026, 5, 28, 20, tzinfo=UTC).timestamp()
+    account = SimulatedAccount(users=12, calls_per_hour=30, seed=3, start=start, history=4 * 3600)
+    today, rarely = Today("00:00", "UTC"), Refresh(calls=Duration(60), availabilities=Duration(60))
+    url = f"sqlite:///{tmp_path}/archive.sqlite"
+    with capture_logs() as lines, polled(account, archive=Archive(url), today=today, refresh=rarely) as world:
+        world.live_until_complete()
+        until_no_range_is_missing(world)
+        assert_today_is_left_out(world)
+        assert not world.poller.account.today
+        assert world.scrape().number(EXCEEDED, limit="calls_today") > 0
+    assert warned(lines, "calls_today") == 1
+    with polled(account, archive=Archive(url), today=today, refresh=rarely) as world:
+        world.live_until_complete()
+        assert_today_is_left_out(world)
+        assert not world.poller.account.today
+        world.live(start + 4.5 * 3600 - world.time.now)
+        assert assert_today_equals_recount(world, start + 4 * 3600) > 5
 
 
 def test_limit_exceeded_at_the_start_is_0_for_every_limit(world: Polled) -> None:
