@@ -206,7 +206,7 @@ class Account:
     @property
     def periods(self) -> Mapping[PeriodName, Period]:
         """The periods that are shown, by name: `today` only if none of its calls is missing."""
-        is_complete = self.ledger.totals is not None and self.day.is_complete
+        is_complete = self.ledger.totals is not None and self.day.is_complete(self.aside)
         return {"recent": self.recent, **({"today": self.today} if is_complete else {})}
 
     @property

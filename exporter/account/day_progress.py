@@ -9,6 +9,7 @@ import math
 
 from exporter.account.coverage import gaps, merge, ranges_since, ranges_until
 from exporter.account.records import TimeRange
+from exporter.account.set_aside import SetAside
 
 
 class DayProgress:
@@ -26,11 +27,13 @@ class DayProgress:
         self._requested: tuple[int, tuple[TimeRange, ...]] | None = None
         """The start since which calls were requested from the archive, and what it covered by then."""
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether no call of the day is missing, up to the last poll."""
+    def is_complete(self, aside: SetAside) -> bool:
+        """Return whether no call of the day is missing, up to the last poll.
+
+        Ranges that Aircall answers with errors, and which are set `aside`, are not considered.
+        """
         is_loaded = not self.exceeded and self._loaded_since <= self.start
-        return is_loaded and bool(self._fetched) and not gaps(self._fetched, self.start)
+        return is_loaded and bool(self._fetched) and not aside.without_ranges(gaps(self._fetched, self.start))
 
     def begin_at(self, start: int) -> bool:
         """Set the start of the day. Returns whether it is earlier than before, so that calls are missing."""

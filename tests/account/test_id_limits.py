@@ -4,7 +4,7 @@ import pytest
 
 from exporter.account import archiving, id_limits
 from exporter.account.account import Account
-from exporter.account.records import LoadedState
+from exporter.account.records import DoneCalls, LoadedState, SaveResult
 from exporter.aircall.models import Call, Number, Ref, User
 from exporter.config.settings import Settings
 
@@ -25,7 +25,9 @@ def call(id_: int) -> Call:
 def test_archived_calls_of_named_users_and_numbers_do_not_use_the_limit_of_unlisted_ones() -> None:
     account, ids = Account(Settings()), range(1, 10)
     names = {(kind, str(id_)): f"{kind} {id_}" for kind in ("user", "number") for id_ in ids}
-    archiving.restore(account, LoadedState(names=names, calls=tuple(map(call, (*ids, 21, 22, 23)))))
+    archiving.restore(account, LoadedState(names=names))
+    archived = DoneCalls(0, tuple(map(call, (*ids, 21, 22, 23))))
+    archiving.batch_saved(account, SaveResult((), {}, of_day=archived), None)
     assert account.today.users.keys() == account.today.numbers.keys() == {*ids, 21, 22}
     assert account.limits["call_users"] == account.limits["call_numbers"] == 1
 

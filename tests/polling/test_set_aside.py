@@ -133,8 +133,10 @@ def test_backfill_one_call_fails_omits_its_second_until_it_works(error: str) -> 
         assert scrape.value("aircall_archive_backfill_remaining_seconds") == 1
         assert scrape.value("aircall_exporter_objects_set_aside", kind="range") == 1
         assert scrape.value("aircall_up") == 1
+        assert scrape.sum("aircall_number_period_calls", period="today") == 399
         world.aircall.faults.clear()
         world.live(1000)
+        assert world.scrape().sum("aircall_number_period_calls", period="today") == 400
         assert world.poller.account.coverage.seconds_missing == 0
         assert world.scrape().value("aircall_exporter_objects_set_aside", kind="range") == 0
 

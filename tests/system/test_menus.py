@@ -171,7 +171,7 @@ def test_archive_after_lost_late_and_repeated_events_equals_the_account(tmp_path
     expected = {
         call.id: call.left_menu_at
         for call in account.calls.values()
-        if call.started_at >= world.poller.account.today_start
+        if call.started_at >= world.poller.account.day.start
     }
     assert sum(left is not None for left in expected.values()) > 20
     assert {id_: left for id_, left in left_menu(url).items() if id_ in expected} == expected
