@@ -97,7 +97,7 @@ def test_webhook_unusable_event_is_answered_200_and_counted(
     ("sent", "counted"),
     [
         ("contact.created", "contact.created"),
-        ("call.ivr_option_selected", "call.ivr_option_selected"),
+        ("ai_voice_agent.summary", "ai_voice_agent.summary"),
         ("realtime_transcription.utterances_received", "realtime_transcription.utterances_received"),
         ("call.something_new", "other"),
         ("x" * 1000, "other"),
