@@ -99,9 +99,10 @@ def test_empty_queue_is_repeated_as_a_heartbeat(
 ) -> None:
     monkeypatch.setattr(schedule, "HEARTBEAT_S", 0.3)
     with pushing_to(grafana.url):
-        eventually(lambda: len(grafana.pushes) >= 4)
+        eventually(lambda: len(grafana.pushes) >= 8)
         assert all(not push.callers for push in grafana.pushes)
-        assert all(after.at - before.at > 0.2 for before, after in pairwise(grafana.pushes))
+        first, *_, last = (push.at for push in grafana.pushes[:8])
+        assert last - first > 7 * 0.3 / 2  # a push may arrive late, so that the next one follows closely
 
 
 @pytest.mark.parametrize(("caller", "shown"), [("masked", "+** * ** ** *6 78"), ("hidden", "hidden")])

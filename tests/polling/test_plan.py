@@ -120,5 +120,6 @@ def test_exporter_of_a_planned_company_polls_as_planned(
         assert sorted(ages_of)[len(ages_of) * 95 // 100] <= 1.25 * reading.age(0.95)
     assert requests == pytest.approx(planned.requests, rel=0.15)
     first_board = max(known_after[name] for name in (*CORE, *DIRECTORY))
-    assert first_board == pytest.approx(planned.first_board, rel=0.15, abs=1)
-    assert known_after["assignments"] == pytest.approx(planned.first_read["assignments"], rel=0.15, abs=1)
+    # A start happens once and depends on the calls of that moment; docs/polling.md states these limits.
+    assert first_board == pytest.approx(planned.first_board, rel=0.25, abs=1)
+    assert known_after["assignments"] == pytest.approx(planned.first_read["assignments"], rel=0.5, abs=1)
