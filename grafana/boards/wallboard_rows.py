@@ -139,7 +139,7 @@ def _header(rows: Rows) -> text.Panel:
         .title("")
         .description(f"{rows.title}: the titles of the columns below.")
         .mode(TextMode.HTML)
-        .content(f'<div style="margin:-6px -8px">{cells}</div>')
+        .content(f'<div style="margin:-6px -8px;font-size:13px">{cells}</div>')
         .transparent(True)
         .span(width)
         .height(1)
