@@ -48,6 +48,8 @@ class Company:
         self._next_id = 3_000_000_000
         self._live: list[SimulatedCall] = []
         self._changed: list[SimulatedCall] = []
+        self._ended: list[SimulatedCall] = []
+        """The calls that ended before the last poll."""
         self._totals: dict[Key, int] = {}
         period = calls * POLL_SECONDS / CALLS_A_POLL
         registry = CollectorRegistry()
@@ -78,7 +80,9 @@ class Company:
     def go_on(self) -> None:
         """Advance to the next poll, in which three calls are new and three others have ended."""
         self.now += POLL_SECONDS
-        self._changed = list(self._live)
+        # The first response is only used for its time, so a call that has ended is returned twice.
+        self._changed = [*self._ended, *self._live]
+        self._ended = self._live[:CALLS_A_POLL]
         for _ in range(CALLS_A_POLL):
             self._begin(int(self.now) - 1)
             self._end(self._live.pop(0))
