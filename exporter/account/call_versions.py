@@ -4,8 +4,6 @@ Polls and events report the same calls, and events arrive late, twice or in any 
 the call only: on its phase, and on when it was in that phase.
 """
 
-from typing import Any
-
 import msgspec
 
 from exporter.aircall.call_times import impossible_times, without_times
@@ -34,6 +32,6 @@ def completed(read: CallWithDetails, known: Call | None) -> Call:
     return without_times(call, impossible_times(call))
 
 
-def _version_key(call: Call) -> tuple[int, bool, float, tuple[Any, ...], bytes]:
-    menus = msgspec.structs.astuple(call.menus or NO_MENUS)  # its values only grow
+def _version_key(call: Call) -> tuple[int, bool, float, tuple[int, ...], bytes]:
+    menus = (call.menus or NO_MENUS).extent
     return _PHASES.index(call.phase), call.ended_at is not None, call.as_of, menus, msgspec.json.encode(call)

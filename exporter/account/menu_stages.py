@@ -4,6 +4,7 @@ Aircall's Live Monitoring does not count callers in menus as waiting. The API re
 and events, for some companies only. Without both, all callers wait, as in the tutorial.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
@@ -28,6 +29,9 @@ in the queue because the menu has timed out."""
 
 MAX_MENU_S = 1800
 """Seconds after which a caller who entered a menu counts as waiting: the report of the end may be lost."""
+
+MAX_LEAD_S = 120
+"""Seconds by which a time may be ahead of the last poll. A later one cannot be right, and is ignored."""
 
 MAX_UNKNOWN_CALLS = 1000
 """Calls that are not in memory and whose times are kept, until they are fetched."""
@@ -62,6 +66,7 @@ class MenuKnowledge:
 def learn(account: "Account", call_id: int, times: MenuTimes | None) -> bool:
     """Take in what is known about a caller's menus. Returns whether a done call has changed by it."""
     known = account.calls.calls.get(call_id)
+    times = times and times.until(_latest(account))
     if times is None or times == NO_MENUS:
         return False
     if known is None:
@@ -81,9 +86,15 @@ def with_menus(account: "Account", call: Call) -> Call:
 
     The version may be older than the known one, which then learns from it, too.
     """
+    call = replace(call, menus=call.menus and call.menus.until(_latest(account)))
     learn(account, call.id, call.menus)
     versions = account.calls.calls.get(call.id), account.recent.get(call.id), account.today.get(call.id)
     return account.menus.completed(call, versions)
+
+
+def _latest(account: "Account") -> float:
+    """Return the latest time (UNIX seconds, Aircall's clock) that can be right."""
+    return account.as_of + MAX_LEAD_S if account.as_of else math.inf
 
 
 def stage_of(call: Call, number_has_menu: bool, now: float) -> Stage:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from exporter.account.account import Account
 from exporter.account.call_store import EVENT_REORDER_WINDOW_S
 from exporter.account.call_versions import completed
-from exporter.account.menu_stages import learn, stage
+from exporter.account.menu_stages import learn
 from exporter.account.presence import state_from_event
 from exporter.aircall.events import EVENTS, Event, UserEventData
 from exporter.aircall.menus import NO_MENUS, MenuTimes
@@ -112,16 +112,11 @@ class EventProcessor:
         account.event_stats.record(event, call, known, account.calls.active, account.as_of)
 
     def _learn_menus(self, event: Event, call: Call) -> bool:
-        """Take in what an event says about the caller's menus. Returns whether a done call has changed by it.
-
-        A call that rings on a user's phone has left its menu, also if the caller chose nothing.
-        """
-        account, times = self._account, call.menus or NO_MENUS
+        """Take in what an event says about the caller's menus. Returns whether it has changed a done call."""
+        times = call.menus or NO_MENUS
         if event.name == "call.ringing_on_agent" and call.direction == "inbound":
-            at, known = int(event.at), account.calls.calls.get(call.id)
-            is_in_menu = known is not None and known.waiting and stage(account, known) == "menu"
-            times = times.merged(MenuTimes(rang_in_menu_at=at if is_in_menu else 0, rang_at=at))
-        return learn(account, call.id, times)
+            times = times.merged(MenuTimes(first_rang_at=int(event.at), rang_at=int(event.at)))
+        return learn(self._account, call.id, times)
 
     def _of_ai_agent(self, event: Event, call_id: int, as_of: float, now: float) -> EventOutcome:
         """Take in that a caller began or ended to talk to an AI voice agent."""
@@ -129,7 +124,7 @@ class EventProcessor:
         if event.name == "ai_voice_agent.started":
             times = MenuTimes(entered_at=at, ai_agent=True)
         else:
-            times = MenuTimes(left_at=at, ai_agent=True)
+            times = MenuTimes(left_at=at, ai_left_at=at, ai_agent=True)
         if learn(self._account, call_id, times):
             self._account.ledger.read_again(call_id, as_of, now)
         return "accepted"

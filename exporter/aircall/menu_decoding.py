@@ -77,7 +77,7 @@ def _items(raws: list[msgspec.Raw] | None, kind: type[Any]) -> Iterator[Any]:
 
 def _times(call: Call, entered: object, left: object, ai_agent: bool = False) -> MenuTimes:
     if left_at := _moment(call, left):
-        return MenuTimes(left_at=left_at, ai_agent=ai_agent)
+        return MenuTimes(left_at=left_at, ai_left_at=left_at if ai_agent else 0, ai_agent=ai_agent)
     return MenuTimes(entered_at=_moment(call, entered), ai_agent=ai_agent)
 
 

@@ -15,8 +15,9 @@ LOCK_TIMEOUT = "55P03"
 def message(error: SQLAlchemyError) -> str:
     """Return an error in one line: the file of a SQLite database, the problem and, if known, the remedy."""
     cause = getattr(error, "orig", None)
-    problem = " ".join(str(cause or error).split())
-    file, remedy = getattr(cause, _FILE, None), _remedy(code(cause))
+    problem = " ".join(str(cause or error).partition("\nLINE ")[0].split())  # without the statement
+    name = _MISSING_COLUMN if "no such column" in problem else code(cause)
+    file, remedy = getattr(cause, _FILE, None), _remedy(name)
     return (f"{file}: " if file else "") + problem + (f"; {remedy}" if remedy else "")
 
 
@@ -27,7 +28,10 @@ def code(cause: object) -> str:
 
 _RESTORE = "move the file away, or move a backup into its place with mv; the exporter continues with that"
 _ACCESS = "the user of this process needs write access to the file and its directory"
+_MISSING_COLUMN = "42703"
 _REMEDIES = {
+    _MISSING_COLUMN: "an older exporter uses this archive; restart it with the version of this command",
+    "42501": "the exporter's role must own the tables of the archive, or have more privileges",
     "SQLITE_BUSY": "another process has locked it, such as a SQLite shell or a backup; try again later",
     "SQLITE_CORRUPT": _RESTORE,
     "SQLITE_NOTADB": _RESTORE,

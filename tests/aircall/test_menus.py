@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from exporter.account.menu_stages import FIRST_MENU_S, MAX_MENU_S, stage_of
 from exporter.aircall.call_decoding import decode_call_items
-from exporter.aircall.menus import MenuTimes, merged
+from exporter.aircall.menus import NO_MENUS, MenuTimes, merged
 from exporter.aircall.models import Call, CallWithDetails
 
 START = 1_780_000_000
 
 moments = st.integers(0, 5)
-knowledge = st.none() | st.builds(MenuTimes, moments, moments, moments, moments, st.booleans())
+knowledge = st.none() | st.builds(MenuTimes, *[moments] * 5, st.booleans())
 
 
 @given(knowledge, knowledge, knowledge)
@@ -25,6 +25,29 @@ def test_merged_knowledge_does_not_depend_on_order_or_repetition(
     assert merged(one, two) == merged(two, one)
     assert merged(merged(one, two), three) == merged(one, merged(two, three))
     assert merged(one, merged(one, two)) == merged(one, two)
+
+
+@given(knowledge, knowledge)
+def test_extent_of_merged_knowledge_is_at_least_that_of_its_parts(
+    one: MenuTimes | None, two: MenuTimes | None
+) -> None:
+    both = merged(one, two) or NO_MENUS
+    assert both.extent >= max((one or NO_MENUS).extent, (two or NO_MENUS).extent)
+
+
+@pytest.mark.parametrize(
+    ("menus", "waits_since"),
+    [
+        (MenuTimes(entered_at=5, first_rang_at=9, rang_at=12), 9),
+        (MenuTimes(entered_at=10, left_at=4, first_rang_at=6, rang_at=12), 12),
+        (MenuTimes(entered_at=5, left_at=7, first_rang_at=9, rang_at=9), 7),
+        (MenuTimes(first_rang_at=9, rang_at=9), 0),
+        (MenuTimes(entered_at=5, left_at=5, ai_left_at=5, ai_agent=True), 5),
+    ],
+)
+def test_wait_begins_at_the_choice_or_at_a_ring_after_a_lost_end(menus: MenuTimes, waits_since: int) -> None:
+    assert menus.waits_since == waits_since
+    assert menus.waits
 
 
 def decoded(**fields: Any) -> CallWithDetails:
@@ -122,6 +145,8 @@ def test_wait_begins_neither_before_the_start_nor_after_the_answer_or_end(
         (MenuTimes(entered_at=START, rang_at=START + 5), True, 10, "ringing"),
         (MenuTimes(rang_at=START + 5), True, 10, "ringing"),
         (MenuTimes(ai_agent=True), False, 10, "unknown"),
+        (MenuTimes(entered_at=START, left_at=START, ai_left_at=START), True, 10, "ringing"),
+        (MenuTimes(entered_at=START, left_at=START), True, 10, "menu"),
     ],
 )
 def test_stage_of_a_waiting_call(menus: MenuTimes | None, has_menu: bool, age: float, expected: str) -> None:

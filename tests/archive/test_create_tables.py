@@ -69,6 +69,10 @@ def test_calls_without_a_newer_column_get_it_and_stay(database: str) -> None:
         connection.execute(text("ALTER TABLE calls DROP COLUMN left_menu_at"))
         connection.execute(text("CREATE INDEX calls_by_start ON calls (started_at, id)"))
     archive = Archive(database)
+    with pytest.raises(ArchiveError, match=r"left_menu_at.*older exporter.*restart it") as raised:
+        list(archive.search(Criteria(START, START)))
+    assert "SELECT" not in str(raised.value)
+    assert "LINE" not in str(raised.value)
     archive.load()
     left = replace(CALL, id=2, ended_at=START + 20, menus=MenuTimes(left_at=START + 9))
     archive.save(Batch(records={2: CallRecord(left, CallDetails(), "full")}))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, select
@@ -11,13 +12,15 @@ from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.config.settings import ServiceLevel
 from exporter.durations import Duration
-from exporter.simulator import api
+from exporter.simulator import api, faults
+from exporter.simulator.faults import Fault
 from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import NetworkConditions
 from harness.scrape import Scrape
 from harness.simulated_time import Polled, polled
 from tests.support.calls import some_number
+from tests.support.request_log import at_path
 from tests.support.webhook_world import polled_with_events
 
 CALLER = "+33 1 11 11 11 11"
@@ -118,7 +121,9 @@ def test_caller_who_chooses_nothing_counts_as_waiting_after_two_minutes(
         assert queue(scrape, number) == pytest.approx((1, world.time.now - call.started_at, 0))
 
 
-def test_caller_who_chooses_nothing_waits_from_the_first_ring_on(account: SimulatedAccount) -> None:
+def test_caller_who_chooses_nothing_waits_from_the_start_once_the_call_rings(
+    account: SimulatedAccount,
+) -> None:
     with polled_with_events(account) as world:
         world.live_until_complete()
         number = answered_after_menu(world)
@@ -129,7 +134,41 @@ def test_caller_who_chooses_nothing_waits_from_the_first_ring_on(account: Simula
         world.live(5)
         scrape = world.scrape()
         assert stage(scrape, call) == {"ringing"}
-        assert queue(scrape, number) == pytest.approx((1, world.time.now - int(begin + 12), 0))
+        assert queue(scrape, number) == pytest.approx((1, world.time.now - int(begin), 0))
+
+
+def test_number_whose_menu_was_removed_has_none_after_the_next_answered_calls(
+    account: SimulatedAccount,
+) -> None:
+    with polled_with_events(account) as world:
+        world.live_until_complete()
+        number, (user, *_) = answered_after_menu(world), some_number(account)[1]
+        world.live(world.settings.activity_period)
+        call = account.ring_in(number, CALLER, at=world.time.now)
+        account.ring_on(call.id, user, at=world.time.now + 9)
+        account.answer(call.id, user, at=world.time.now + 12)
+        account.hang_up(call.id, at=world.time.now + 20)
+        world.live(90)
+        call = account.ring_in(number, CALLER)
+        world.live(25)
+        assert stage(world.scrape(), call) == {"unknown"}
+
+
+@pytest.mark.parametrize("name", ["transition_started_at", "transition_ended_at"])
+def test_menu_in_the_future_is_ignored(account: SimulatedAccount, name: str) -> None:
+    def postpone(content: Any) -> None:
+        for sent in content["calls"]:
+            options = sent.setdefault("ivr_options_selected", [])
+            options.append({name: sent["started_at"] + 3600})
+
+    with polled(account) as world:
+        world.aircall.faults.append(Fault(at_path("/v1/calls"), faults.edited(postpone)))
+        world.live_until_complete()
+        call = account.ring_in(some_number(account)[0], CALLER)
+        world.live(25)
+        scrape = world.scrape()
+        assert stage(scrape, call) == {"unknown"}
+        assert scrape.value("aircall_queue_call_wait_seconds", call_id=call.id) == pytest.approx(25, abs=1)
 
 
 def test_company_without_reports_of_menus_counts_waits_from_the_start(account: SimulatedAccount) -> None:
