@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from exporter.account.account import Account
 from exporter.account.board import Board, Counters
 from exporter.account.board_rows import RowInputs, queue
-from exporter.account.menu_stages import menu_source, stages
+from exporter.account.menu_stages import menu_source, stages, without_future_menus
 from exporter.account.undecided_users import decides_counters, without_undecided
 from exporter.account.user_limit import apply_user_limit
 from exporter.aircall.limits import LIMITS
@@ -16,7 +16,7 @@ def current_board(account: Account, server_ahead: float) -> Board:
     """Build the board from the present data. Only rows that changed since the last board are rebuilt."""
     talking = account.calls.talking
     talking.update_presence(account.presence.users)
-    shown, periods = account.shown_calls(), account.periods
+    shown, periods = without_future_menus(account, account.shown_calls()), account.periods
     facts = RowInputs(
         account.roster(shown),
         account.presence.users,

@@ -4,7 +4,6 @@ Aircall's Live Monitoring does not count callers in menus as waiting. The API re
 and events, for some companies only. Without both, all callers wait, as in the tutorial.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
@@ -31,7 +30,7 @@ MAX_MENU_S = 1800
 """Seconds after which a caller who entered a menu counts as waiting: the report of the end may be lost."""
 
 MAX_LEAD_S = 120
-"""Seconds by which a time may be ahead of the last poll. A later one cannot be right, and is ignored."""
+"""Seconds by which a time may be ahead of the last poll. A later one is not shown."""
 
 MAX_UNKNOWN_CALLS = 1000
 """Calls that are not in memory and whose times are kept, until they are fetched."""
@@ -66,7 +65,6 @@ class MenuKnowledge:
 def learn(account: "Account", call_id: int, times: MenuTimes | None) -> bool:
     """Take in what is known about a caller's menus. Returns whether a done call has changed by it."""
     known = account.calls.calls.get(call_id)
-    times = times and times.until(_latest(account))
     if times is None or times == NO_MENUS:
         return False
     if known is None:
@@ -86,15 +84,21 @@ def with_menus(account: "Account", call: Call) -> Call:
 
     The version may be older than the known one, which then learns from it, too.
     """
-    call = replace(call, menus=call.menus and call.menus.until(_latest(account)))
     learn(account, call.id, call.menus)
     versions = account.calls.calls.get(call.id), account.recent.get(call.id), account.today.get(call.id)
     return account.menus.completed(call, versions)
 
 
-def _latest(account: "Account") -> float:
-    """Return the latest time (UNIX seconds, Aircall's clock) that can be right."""
-    return account.as_of + MAX_LEAD_S if account.as_of else math.inf
+def without_future_menus(account: "Account", shown: Iterable[Call]) -> list[Call]:
+    """Return the calls that are shown, without times of menus that are ahead of Aircall's clock.
+
+    They are kept otherwise, because the clock may be wrong and not the times.
+    """
+    latest = account.as_of + MAX_LEAD_S
+    return [
+        replace(call, menus=call.menus.until(latest)) if call.menus and call.waiting else call
+        for call in shown
+    ]
 
 
 def stage_of(call: Call, number_has_menu: bool, now: float) -> Stage:

@@ -83,6 +83,8 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wall]:
     ):
         wall = Wall(account, prometheus, exporter.url, exporter.aircall)
         eventually(lambda: any("state" in row for row in wall.rows("aircall-numbers")))
+        eventually(lambda: all("Value #missed" in row for row in wall.rows("aircall-wallboard")))
+        eventually(lambda: "Since" in wall.tiles("aircall-wallboard", "Inbound calls today"))
         yield wall
 
 
