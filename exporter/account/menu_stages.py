@@ -122,7 +122,7 @@ def has_menu(periods: Iterable[Period], number_id: int | None) -> bool:
 
 def stages(account: "Account", shown: Iterable[Call]) -> Mapping[int, Stage]:
     """Return the stage of each waiting call of those that are shown, and mark those that have changed."""
-    found = {call.id: stage(account, call) for call in shown if call.waiting}
+    found = {call.id: _stage(account, call) for call in shown if call.waiting}
     before, account.menus.stages = account.menus.stages, found
     for call_id in found.keys() | before.keys():
         if found.get(call_id) != before.get(call_id):
@@ -130,8 +130,7 @@ def stages(account: "Account", shown: Iterable[Call]) -> Mapping[int, Stage]:
     return found
 
 
-def stage(account: "Account", call: Call) -> Stage:
-    """Return where a waiting caller is."""
+def _stage(account: "Account", call: Call) -> Stage:
     periods = account.recent, account.today
     number_id = call.number.id if call.number else None
     return stage_of(call, has_menu(periods, number_id), account.as_of)

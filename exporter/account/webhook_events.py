@@ -72,8 +72,7 @@ class EventProcessor:
 
     def _of_call(self, event: Event, read: CallWithDetails, as_of: float, now: float) -> EventOutcome:
         account = self._account
-        if self._learn_menus(event, read.call):
-            account.ledger.read_again(read.call.id, as_of, now)  # so that the archive has it, too
+        self._learn_menus(read.call.id, _menu_times(event, read.call), as_of, now)
         call = replace(completed(read, account.calls.calls.get(read.call.id)), as_of=as_of)
         before = account.calls.calls.get(call.id)
         if before is None and self._was_fetched_since(call, event.at):
@@ -111,12 +110,10 @@ class EventProcessor:
         account = self._account
         account.event_stats.record(event, call, known, account.calls.active, account.as_of)
 
-    def _learn_menus(self, event: Event, call: Call) -> bool:
-        """Take in what an event says about the caller's menus. Returns whether it has changed a done call."""
-        times = call.menus or NO_MENUS
-        if event.name == "call.ringing_on_agent" and call.direction == "inbound":
-            times = times.merged(MenuTimes(first_rang_at=int(event.at), rang_at=int(event.at)))
-        return learn(self._account, call.id, times)
+    def _learn_menus(self, call_id: int, times: MenuTimes, as_of: float, now: float) -> None:
+        """Take in what an event says about a caller's menus. A done call is fetched for the archive."""
+        if learn(self._account, call_id, times):
+            self._account.ledger.read_again(call_id, as_of, now)
 
     def _of_ai_agent(self, event: Event, call_id: int, as_of: float, now: float) -> EventOutcome:
         """Take in that a caller began or ended to talk to an AI voice agent."""
@@ -125,8 +122,7 @@ class EventProcessor:
             times = MenuTimes(entered_at=at, ai_agent=True)
         else:
             times = MenuTimes(left_at=at, ai_left_at=at, ai_agent=True)
-        if learn(self._account, call_id, times):
-            self._account.ledger.read_again(call_id, as_of, now)
+        self._learn_menus(call_id, times, as_of, now)
         return "accepted"
 
     def _was_fetched_since(self, call: Call, at: float) -> bool:
@@ -204,3 +200,11 @@ class EventProcessor:
         seen = self._account.presence.users.get(user_id)
         if seen is None or seen.observed_at <= at:
             self.uncertain_users[user_id] = max(at, self.uncertain_users.get(user_id, at))
+
+
+def _menu_times(event: Event, call: Call) -> MenuTimes:
+    """Return what an event says about the menus of its call."""
+    times = call.menus or NO_MENUS
+    if event.name == "call.ringing_on_agent" and call.direction == "inbound":
+        return times.merged(MenuTimes(first_rang_at=int(event.at), rang_at=int(event.at)))
+    return times

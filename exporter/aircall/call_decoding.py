@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from exporter.aircall.call_times import impossible_times, without_times
 from exporter.aircall.decoding import decode_field, decode_fields, decode_ids, decode_list, decode_objects
 from exporter.aircall.limits import MAX_COMMENTS, MAX_TAG_LENGTH, MAX_TAGS, Limit, first, truncated
-from exporter.aircall.menu_decoding import has_timeline, menu_times
+from exporter.aircall.menu_decoding import decode_menus
 from exporter.aircall.models import (
     Call,
     CallDetails,
@@ -87,7 +87,7 @@ def _bounded(read: CallWithDetails, exceeded: Counter[Limit]) -> CallWithDetails
     tags = first(details.tags or (), MAX_TAGS, "tags", exceeded)
     comments = first(details.comments or (), MAX_COMMENTS, "comments", exceeded)
     assignee = details.assigned_to_id
-    details = msgspec.structs.replace(
+    details = replace(
         details,
         tags=details.tags and tuple(truncated(tag, exceeded, MAX_TAG_LENGTH) for tag in tags),
         comments=details.comments and tuple(truncated(comment, exceeded) for comment in comments),
@@ -117,8 +117,8 @@ def _read(raw: msgspec.Raw) -> CallWithDetails | int | None:
 
 def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> CallWithDetails:
     unread |= impossible_times(call)
-    call = replace(without_times(call, unread), menus=menu_times(raw, call))
-    timeline = has_timeline(raw)
+    menus, timeline = decode_menus(raw, call)
+    call = replace(without_times(call, unread), menus=menus)
     if call.phase == "done":
         return CallWithDetails(call, _details(raw), unread, has_timeline=timeline)
     parts, _ = decode_objects([raw], _InProgress)
@@ -158,7 +158,7 @@ def _details(raw: msgspec.Raw) -> CallDetails:
 
 def _intern_call(call: Call) -> Call:
     """Return the call with equal parts shared among calls, because tens of thousands are in memory."""
-    return msgspec.structs.replace(
+    return replace(
         call,
         status=sys.intern(call.status),
         started_at=_interned(call.started_at),

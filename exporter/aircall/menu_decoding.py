@@ -44,31 +44,28 @@ class _AiAgents(msgspec.Struct):
     ai_voice_agents: list[msgspec.Raw] | None = None
 
 
-def has_timeline(raw: msgspec.Raw) -> bool:
-    """Return whether a call has a timeline, also if the caller chose nothing."""
-    return _TIMELINE in bytes(raw) and any(
-        read.ivr_options_selected is not None for read in decode_objects([raw], _Timeline)[0]
-    )
-
-
-def menu_times(raw: msgspec.Raw, call: Call) -> MenuTimes | None:
-    """Return what a call says about menus and AI voice agents, or None if that is nothing.
+def decode_menus(raw: msgspec.Raw, call: Call) -> tuple[MenuTimes | None, bool]:
+    """Decode what a call says about menus and AI voice agents.
 
     Malformed options and sessions, and times that cannot be right, are ignored.
+
+    Returns the knowledge, None if there is none, and whether the call has a timeline, also if the caller
+    chose nothing.
     """
-    found = NO_MENUS
-    if call.direction == "outbound":
-        return None
     body = bytes(raw)
-    if _TIMELINE in body:
-        for read in decode_objects([raw], _Timeline)[0]:
-            for option in _items(read.ivr_options_selected, _Option):
-                found = found.merged(_times(call, option.transition_started_at, option.transition_ended_at))
+    timelines = decode_objects([raw], _Timeline)[0] if _TIMELINE in body else ()
+    has_timeline = any(read.ivr_options_selected is not None for read in timelines)
+    if call.direction == "outbound":
+        return None, has_timeline
+    found = NO_MENUS
+    for read in timelines:
+        for option in _items(read.ivr_options_selected, _Option):
+            found = found.merged(_times(call, option.transition_started_at, option.transition_ended_at))
     if _AI_AGENTS in body:
         for agents in decode_objects([raw], _AiAgents)[0]:
             for session in _items(agents.ai_voice_agents, _AiSession):
                 found = found.merged(_times(call, session.started_at, session.ended_at, ai_agent=True))
-    return found if found != NO_MENUS else None
+    return found if found != NO_MENUS else None, has_timeline
 
 
 def _items(raws: list[msgspec.Raw] | None, kind: type[Any]) -> Iterator[Any]:

@@ -94,7 +94,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     @property
     def waits_since(self) -> int:
         """When the caller began to wait for a person: at the start, unless a later moment is known."""
-        return self.started_at if self.left_menu_at is None else self.left_menu_at
+        return self.left_menu_at or self.started_at
 
     @property
     def time_to_answer(self) -> int:

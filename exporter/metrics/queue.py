@@ -71,7 +71,8 @@ def queue_samples(board: Board, now: float) -> Iterator[Sample]:
     aircall_queue_call_info{number_id="1234",number="French Office",call_id="987",stage="ringing"} 1
     aircall_queue_menu_calls{number_id="1234",number="French Office"} 1
     """
-    numbers = [row.number for row in board.numbers] if "calls" in board.known else []
+    known = "calls" in board.known
+    numbers = [row.number for row in board.numbers] if known else []
     if board.queue_without_number:
         numbers.append(NamedRef("", ""))
     longest = dict.fromkeys(numbers, 0.0)
@@ -86,7 +87,6 @@ def queue_samples(board: Board, now: float) -> Iterator[Sample]:
         yield CALL_INFO, (*call.number, call.id, call.stage), 1
     in_menu = Counter(call.number for call in board.in_menu)
     for number in dict.fromkeys((*longest, *in_menu)):
-        known = "calls" in board.known
         yield QUEUE_CALLS, number, waiting[number] if known else None
         yield LONGEST_WAIT, number, longest.get(number, 0.0)
         yield MENU_CALLS, number, in_menu[number] if known else None

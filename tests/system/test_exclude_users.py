@@ -84,6 +84,13 @@ def watch(world: Polled, seconds: float, hidden: int = 0) -> dict[str, float]:
     return calls_by_user(scrape)
 
 
+def counted_after_talks(world: Polled, hidden: int) -> dict[str, float]:
+    """Let each user talk, and return the counted calls of each user. No scrape may show the `hidden` one."""
+    world.live_until_complete()
+    talk(world)
+    return watch(world, 60, hidden)
+
+
 def calls_by_user(scrape: Scrape) -> dict[str, float]:
     """Return the counted calls of each user with series."""
     users = scrape.labels("aircall_calls_total", "user_id")
@@ -97,9 +104,7 @@ def test_excluded_user_after_a_restart_without_the_list_of_users_stays_excluded(
     account, tester = small_account()
     excluded, archive = (getattr(tester, way),), f"sqlite:///{tmp_path}/archive.sqlite"
     with polled(account, archive=Archive(archive), exclude_users=excluded) as world:
-        world.live_until_complete()
-        talk(world)
-        before = watch(world, 60, tester.id)
+        before = counted_after_talks(world, tester.id)
     assert before == {str(user): 1 for user in account.users if user != tester.id} | {"others": 1}
     with polled(account, archive=Archive(archive), exclude_users=excluded) as world:
         failing = Fault(lambda path: path.endswith("/users"), faults.answer(500))
@@ -119,9 +124,7 @@ def test_excluded_user_who_is_deleted_has_no_series_and_others_does_not_fall(
     account, tester = small_account()
     excluded, archive = (getattr(tester, way),), f"sqlite:///{tmp_path}/archive.sqlite"
     with polled(account, archive=Archive(archive), exclude_users=excluded, refresh=OFTEN) as world:
-        world.live_until_complete()
-        talk(world)
-        before = watch(world, 60, tester.id)
+        before = counted_after_talks(world, tester.id)
         account.remove_user(tester.id)
         assert watch(world, 150, tester.id) == before
         assert before["others"] == 1
