@@ -19,7 +19,7 @@ from exporter.account.figures import MISSED_REASONS
 from exporter.account.id_limits import Identities
 from exporter.account.kpi_rules import service_rules
 from exporter.account.ledger import Ledger
-from exporter.account.menu_stages import MenuKnowledge, with_menus
+from exporter.account.menu_stages import MenuKnowledge, menus_may_follow, with_menus
 from exporter.account.period import NO_REASON, Period, PeriodName
 from exporter.account.records import CallRecord
 from exporter.account.reference_data import ReferenceData
@@ -132,10 +132,11 @@ class Account:
             if call_id in self.calls.active:
                 self.remove_call(call_id)
 
-    def apply_call(self, call: Call, details: CallDetails, at: float) -> bool:
+    def apply_call(self, call: Call, details: CallDetails, at: float, by_event: bool = False) -> bool:
         """Take in a call, and count it once it is done.
 
-        Returns whether it was applied. It is not if a newer version of it is known.
+        Returns whether it was applied. It is not if a newer version of it is known. A done call that was
+        reported `by_event` is counted after it was fetched, if only then all is known about its menus.
         """
         call = with_menus(self, call)
         as_read = CallRecord(call, details, self.settings.caller)
@@ -147,8 +148,9 @@ class Account:
         is_recent = (
             call.started_at >= self.as_of - INITIAL_LOOKBACK_S or call.id in self.ledger.unfinished_ids
         )
-        newly_done = self.calls.apply(call, at, is_recent)
-        if call.id in self.calls.unended:
+        is_complete = not (by_event and menus_may_follow(self, call))
+        newly_done = self.calls.apply(call, at, is_recent, is_complete)
+        if done and call.id in self.calls.active:
             as_read = CallRecord(as_open(as_read.call), details, as_read.shown)
         if self.calls.calls[call.id] is not call:
             return False

@@ -30,7 +30,7 @@ class CallStore:
     def __init__(self) -> None:
         self.calls: dict[int, Call] = {}
         self.active: dict[int, float] = {}
-        """When each call that is not done, or whose `ended_at` is awaited, was last fetched (our clock)."""
+        """When each call that is not done, or that lacks data, was last reported (our clock)."""
         self.latest_start: int | None = None
         """The latest start (UNIX seconds, Aircall's clock) up to which all calls have been fetched."""
         self.fetched_until: float | None = None
@@ -84,11 +84,11 @@ class CallStore:
         self.complete_since = math.inf
         self.reset()
 
-    def apply(self, call: Call, at: float, is_recent: bool = True) -> bool:
+    def apply(self, call: Call, at: float, is_recent: bool = True, is_complete: bool = True) -> bool:
         """Store a call that was fetched `at` (our clock), and return whether it is newly done.
 
         A newer stored version is not replaced. The `ended_at` that a done call lacks is awaited if the call
-        was active before or `is_recent`.
+        was active before or `is_recent`. A done call that is not yet `is_complete` is to be fetched.
         """
         known = self.calls.get(call.id)
         done = call.phase == "done"
@@ -108,7 +108,8 @@ class CallStore:
             self.active[call.id] = at
             return False
         self.doubts.clear(call.id)
-        if (call.id in self.active or (was_open and is_recent) or again) and self.unended.add(call, at):
+        awaits_end = call.id in self.active or (was_open and is_recent) or again
+        if (awaits_end and self.unended.add(call, at)) or (was_open and not is_complete):
             self.active[call.id] = at
             return False
         self.active.pop(call.id, None)

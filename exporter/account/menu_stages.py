@@ -62,6 +62,14 @@ class MenuKnowledge:
         return call if menus == call.menus else replace(call, menus=menus)
 
 
+def menus_may_follow(account: "Account", call: Call) -> bool:
+    """Return whether the timeline of a call that an event reports may say more about its menus.
+
+    Until calls were first fetched, it is not known whether the company has timelines.
+    """
+    return call.direction == "inbound" and (account.menus.has_timelines or "calls" not in account.known)
+
+
 def learn(account: "Account", call_id: int, times: MenuTimes | None) -> bool:
     """Take in what is known about a caller's menus. Returns whether a done call has changed by it."""
     known = account.calls.calls.get(call_id)

@@ -91,7 +91,7 @@ class EventProcessor:
             return "ignored"
         shown = replace(call, user=None) if call.waiting else call  # as in polls, without the ringing user
         is_read_again = before is not None and call.id in account.calls.recount_ids
-        is_newest = not is_read_again and account.apply_call(shown, read.details, as_of)
+        is_newest = not is_read_again and account.apply_call(shown, read.details, as_of, by_event=True)
         if needs_fetch:  # the archive is not open yet and may have a newer version
             account.ledger.read_again(call.id, as_of, now)
         known = account.calls.calls[call.id]

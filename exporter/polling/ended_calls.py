@@ -46,7 +46,7 @@ def possibly_ended(store: CallStore, now: float, hung_up: HasHungUp) -> list[Cal
         call = store.calls[call_id]
         if call.waiting:
             continue
-        if call_id in store.unended:
+        if call.phase == "done":
             if now - seen_at >= MIN_RECHECK_S:
                 found.append(call)
             continue

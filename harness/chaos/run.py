@@ -77,10 +77,8 @@ class Chaos:
     def __init__(self, options: Options, archive: Database, directory: Path) -> None:
         self.options, self.archive = options, archive
         self.journal = Journal(options.loud)
-        # The histograms of waits do not have the choice of a caller whose event is lost, if another event
-        # reports the end of the call before a poll. docs/service-level.md names this limit.
         self.account = ShortCallsAccount(
-            options.users, options.calls_per_hour, options.seed, time.time(), HISTORY_S, smartflows=False
+            options.users, options.calls_per_hour, options.seed, time.time(), HISTORY_S
         )
         self.aircall = SimulatedAircall(
             self.account,

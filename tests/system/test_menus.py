@@ -216,6 +216,45 @@ def test_archive_after_lost_late_and_repeated_events_equals_the_account(tmp_path
     assert {id_: left for id_, left in left_menu(url).items() if id_ in expected} == expected
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "missed"])
+def test_call_whose_end_is_an_event_is_counted_with_its_timeline(
+    account: SimulatedAccount, answered: bool
+) -> None:
+    """The event of the choice is lost, and the call ends before the next poll."""
+    network = NetworkConditions()
+    with polled_with_events(account, network) as world:
+        world.live_until_complete()
+        number, users = answered_after_menu(world), some_number(account)[1]
+        world.live(60)
+        counted = world.scrape()
+        begin = world.time.now
+        call = account.ring_in(number, CALLER, at=begin)
+        network.lost = 1.0
+        account.select_option(call.id, "Sales", "1", at=begin + 9)
+        world.time.now += 10
+        world.deliver()
+        network.lost = 0.0
+        if answered:
+            account.answer(call.id, users[0], at=begin + 15)
+            account.hang_up(call.id, at=begin + 20)
+        else:
+            account.miss(call.id, "abandoned_in_classic", at=begin + 15)
+        world.time.now += 12
+        world.deliver()
+        scrape = world.scrape()
+        outcome = "answered" if answered else "missed"
+        kind = {"number_id": number, "direction": "inbound", "outcome": outcome}
+        assert scrape.value("aircall_number_period_calls", period="recent", **kind) == 1 + answered
+        assert scrape.all("aircall_queue_call_info") == {}
+        assert scrape.sum("aircall_calls_total") == 1
+        world.live(90)
+        scrape = world.scrape()
+        assert scrape.sum("aircall_calls_total", **kind) == 1 + answered
+        family = "aircall_call_answer_seconds_sum" if answered else "aircall_call_abandon_seconds_sum"
+        waited = scrape.sum(family, number_id=number) - counted.sum(family, number_id=number)
+        assert waited == int(begin + 15) - int(begin + 9)
+
+
 def test_restart_keeps_what_only_events_have_reported(
     account: SimulatedAccount, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
