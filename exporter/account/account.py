@@ -20,6 +20,7 @@ from exporter.account.id_limits import Identities
 from exporter.account.kpi_rules import service_rules
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import MenuKnowledge, menus_may_follow, with_menus
+from exporter.account.open_call_backs import OpenCallBacks
 from exporter.account.period import NO_REASON, Period, PeriodName
 from exporter.account.records import CallRecord
 from exporter.account.reference_data import ReferenceData
@@ -64,10 +65,8 @@ class Account:
         self.aside = SetAside()
         self.server_ahead = 0.0
         """Seconds by which Aircall's clock is ahead of ours."""
-        self.clocks_agree = False
-        """Whether Aircall's `Date` and the machine's clock agree."""
-        self.follows_date = False
-        """Whether Aircall's time is believed to be that of its `Date`."""
+        self.clocks_agree = self.follows_date = False
+        """Whether Aircall's `Date` and the machine's clock agree, and whether `Date` is believed."""
         self.new_starts: set[int] = set()
         """Starts (UNIX seconds, Aircall's clock) of fetched calls that the server clock has not used yet."""
         self.as_of = 0.0
@@ -80,6 +79,7 @@ class Account:
         """Whether a call without a number has waited since the start."""
         self.required_backfill_s: float | None = None
         """The setting `storage.backfill` that the coverage fulfils."""
+        self.call_backs = OpenCallBacks()
         self.board_builder = BoardBuilder()
         self._unlisted = UnlistedReporter()
         self._too_old: frozenset[int] = frozenset()

@@ -1,11 +1,16 @@
 """Exchange the data of an account with the archive: batches to save, and the state to continue from."""
 
 from exporter.account.account import Account
+from exporter.account.call_backs import CallBackRules, CallBackTask
+from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import Coverage
 from exporter.account.exclusion import Exclusion
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import learn
 from exporter.account.records import Batch, Checkpoint, Counting, DoneCalls, LoadedState, SaveResult
+
+MAX_UNDECIDED_S = 3600
+"""Seconds for which call-backs wait for the end of a call that nobody has answered."""
 
 
 def take_batch(account: Account) -> Batch:
@@ -18,7 +23,30 @@ def take_batch(account: Account) -> Batch:
     batch.names = account.directory.drain_new_names()
     batch.measured = account.reference_data.substatus_times.take_unsaved()
     batch.day_requested = _day_to_request(account)
+    if account.as_of:
+        rules = CallBackRules.of(account.settings)
+        batch.call_backs = CallBackTask(rules, account.as_of, account.identities.numbers())
+        batch.complete_to = _complete_to(account) if batch.progress is not None else None
     return batch
+
+
+def _complete_to(account: Account) -> int | None:
+    """Return the start (UNIX seconds, Aircall's clock) up to which all calls are missed or answered.
+
+    Ranges that cannot be fetched are left out, and so are calls that have waited for so long that they may
+    never end.
+    """
+    coverage = account.coverage
+    if not coverage.fetched:
+        return None
+    latest = min(coverage.fetched[-1][1], int(account.as_of) - LATE_ARRIVAL_S)
+    gaps = account.aside.without_ranges(coverage.gaps)
+    undecided = [
+        call.started_at
+        for call in account.calls.active_calls()
+        if call.answered_at is None and latest - call.started_at < MAX_UNDECIDED_S
+    ]
+    return min([latest, *(first - 1 for first, _ in gaps), *(start - 1 for start in undecided)])
 
 
 def _day_to_request(account: Account) -> int | None:
@@ -106,7 +134,9 @@ def batch_saved(account: Account, result: SaveResult, progress: Checkpoint | Non
     account.changes.users |= timed
     if result.of_day is not None:
         _load_day(account, result.of_day)
-    return bool(counted or timed or result.of_day) or account.ledger.visibility != shown
+    if result.call_backs is not None:
+        account.call_backs.apply(result.call_backs)
+    return bool(counted or timed or result.of_day or result.call_backs) or account.ledger.visibility != shown
 
 
 def _load_day(account: Account, archived: DoneCalls) -> None:

@@ -160,6 +160,10 @@ class NumberCounters:
     abandon: Histogram | None
     talk: Mapping[str, Histogram]
     queue: Histogram | None
+    call_backs: Mapping[str, int]
+    """Ended call-backs by result."""
+    call_back: Histogram | None
+    """From the missed call to the first conversation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,27 @@ class TeamCounters:
     team: NamedRef
     calls: CallCounts
     answer: Histogram | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackRow:
+    """The open call-backs of a number or a team."""
+
+    subject: NamedRef
+    open: Mapping[bool, int]
+    """Callers by whether a voicemail of theirs waits that nobody has archived."""
+    oldest_at: int | None = None
+    """When the first of these callers was missed (UNIX seconds, Aircall's clock)."""
+    anonymous: int = 0
+    """Missed calls of anonymous callers, whom nobody can call back."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallBackRows:
+    """The open call-backs by number and by team; empty until the archive has reported them."""
+
+    numbers: tuple[CallBackRow, ...] = ()
+    teams: tuple[CallBackRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +214,7 @@ class Board:
         today_start: When the day that `today` covers began (UNIX seconds, Aircall's clock), or None if its
             figures are not complete.
         server_ahead: Seconds by which Aircall's clock is ahead of ours. Waits are computed with it later.
+        call_backs: The callers who are to be called back.
         in_menu: The callers in a menu or with an AI voice agent, who do not wait for a person yet.
         menu_source: What reports menus.
         dropped_users: The number of users without rows or counters of their own because of `user_limit`.
@@ -209,6 +235,7 @@ class Board:
     counters: Counters
     malformed: Mapping[str, int]
     in_menu: tuple[WaitingCall, ...] = ()
+    call_backs: CallBackRows = CallBackRows()
     menu_source: MenuSource = "none"
     dropped_users: int = 0
     queue_without_number: bool = False

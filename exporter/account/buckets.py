@@ -7,6 +7,21 @@ from collections.abc import Iterable
 TALK_TIME_BUCKETS = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, math.inf)
 """Upper bounds in seconds."""
 
+CALL_BACK_BUCKETS = (
+    60.0,
+    300.0,
+    900.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    14400.0,
+    28800.0,
+    86400.0,
+    172800.0,
+    math.inf,
+)
+"""Upper bounds in seconds, from a minute to two days."""
+
 
 def answer_time_buckets(thresholds: Iterable[float]) -> tuple[float, ...]:
     """Return the buckets of the time to answer: round seconds and the thresholds of waits."""

@@ -41,6 +41,9 @@ _SUBJECTS: dict[str, Kind] = {
     "hold_sum": "user",
     "queue_bucket": "number",
     "queue_sum": "number",
+    "call_backs": "number",
+    "call_back_bucket": "number",
+    "call_back_sum": "number",
 }
 """The kind of object to which the first id in the keys of each family belongs."""
 

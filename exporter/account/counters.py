@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
 from exporter.account.board_rows import reuse_if_equal
-from exporter.account.buckets import TALK_TIME_BUCKETS
+from exporter.account.buckets import CALL_BACK_BUCKETS, TALK_TIME_BUCKETS
+from exporter.account.call_backs import RESULTS as CALL_BACK_RESULTS
 from exporter.account.counter_totals import KINDS, OTHERS, Histogram, Kind, Subject, Summary, Totals
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.account.figures import MISSED_REASONS, call_counts
@@ -110,9 +111,12 @@ class CounterRows:
         talk |= {direction: histogram for (direction,), histogram in talk_counted.items()}
         empty = Histogram(dict.fromkeys(self._bounds, 0)) if countable and self._has_webhook else None
         queue = self.totals.histograms(subject, "queue", self._bounds).get((), empty)
-        if not missed and answer is None and abandon is None and not talk and queue is None:
-            return None
-        return NumberCounters(self._number_named(id_), missed, answer, abandon, talk, queue)
+        ended: dict[str, int] = dict.fromkeys(CALL_BACK_RESULTS, 0) if countable else {}
+        ended |= {result: count for (result,), count in self.totals.of(subject, "call_backs")}
+        empty = Histogram(dict.fromkeys(CALL_BACK_BUCKETS, 0)) if countable else None
+        reached = self.totals.histograms(subject, "call_back", CALL_BACK_BUCKETS).get((), empty)
+        row = NumberCounters(self._number_named(id_), missed, answer, abandon, talk, queue, ended, reached)
+        return row if any((missed, answer, abandon, talk, queue, ended, reached)) else None
 
     def _team(self, id_: str) -> TeamCounters:
         mapped = self.roster.settings.map_users_to_numbers

@@ -1,11 +1,14 @@
 """Build the board of an account: everything about the company that a scrape serves."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from exporter.account.account import Account
-from exporter.account.board import Board, Counters
+from exporter.account.board import Board, CallBackRow, CallBackRows, Counters
 from exporter.account.board_rows import RowInputs, queue
 from exporter.account.menu_stages import menu_source, stages, without_future_menus
+from exporter.account.open_call_backs import NO_CALL_BACKS
+from exporter.account.roster import Roster
 from exporter.account.undecided_users import decides_counters, without_undecided
 from exporter.account.user_limit import apply_user_limit
 from exporter.aircall.limits import LIMITS
@@ -47,6 +50,7 @@ def current_board(account: Account, server_ahead: float) -> Board:
         numbers=made.numbers,
         queue=waiting,
         in_menu=in_menu,
+        call_backs=_call_backs(account, facts.roster),
         menu_source=menu_source(account),
         queue_without_number=account.seen_without_number,
         counters=counters,
@@ -56,6 +60,24 @@ def current_board(account: Account, server_ahead: float) -> Board:
     )
     own = ledger.shares.own
     return apply_user_limit(without_undecided(board, facts.roster, own), own, facts.roster.exclusion)
+
+
+def _call_backs(account: Account, roster: Roster) -> CallBackRows:
+    if not account.call_backs.is_known:
+        return CallBackRows()
+    found = account.call_backs.by_number(account.as_of)
+    others = {None} & found.keys() | (found.keys() - roster.numbers)
+    numbers = []
+    for number_id in (*sorted(roster.numbers), *sorted(others, key=str)):
+        here = found.get(number_id, NO_CALL_BACKS)
+        label = roster.directory.number(number_id)
+        numbers.append(CallBackRow(label, here.open, here.oldest_at, here.anonymous))
+    teams = [
+        CallBackRow(team.label, sum((Counter(found[n].open) for n in team.numbers & found.keys()), Counter()))
+        for team in roster.teams
+        if team.numbers is not None
+    ]
+    return CallBackRows(tuple(numbers), tuple(teams))
 
 
 def doubtful_calls(account: Account, now: float) -> Mapping[bool, int]:

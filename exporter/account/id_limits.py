@@ -26,6 +26,11 @@ class _Ids:
         """Those of the accepted ids that were in no list when they were last looked up."""
         self._looked_up_in = -1
 
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The accepted ids."""
+        return frozenset(self._ids)
+
     def add(self, id_: str) -> None:
         """Accept an id that already has counters, whatever the limits are."""
         self._ids.add(id_)
@@ -85,6 +90,12 @@ class Identities:
         if user is call.user and number is call.number:
             return call
         return replace(call, user=user, number=number)
+
+    def numbers(self) -> frozenset[str]:
+        """Return the numbers with series of their own."""
+        for number_id in self._lists.directory.numbers:
+            self._counted("number", str(number_id))
+        return self._numbers.accepted
 
     def key(self, key: Key) -> Key:
         """Return the key of a total, with `others` in place of ids that are beyond a limit."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from exporter.account.call_backs import CallBackChanges, CallBackTask
 from exporter.account.counter_totals import Key
 from exporter.account.shares import SavedShares
 from exporter.aircall.menus import MenuTimes
@@ -132,6 +133,10 @@ class Batch:
     """How many calls that are not yet counted for their teams the save returns."""
     day_requested: int | None = None
     """The start (UNIX seconds, Aircall's clock) since which the save returns all done calls, or None."""
+    call_backs: CallBackTask | None = None
+    """By which rules call-backs are followed."""
+    complete_to: int | None = None
+    """The start (UNIX seconds, Aircall's clock) up to which no call of a caller is missing, or None."""
 
     def __bool__(self) -> bool:
         others = self.names or self.deleted_ids or self.progress or self.measured or self.shares is not None
@@ -155,6 +160,8 @@ class Batch:
         self.counting = later.counting or self.counting
         self.shares = self.shares if later.shares is None else later.shares
         self.measured |= later.measured
+        self.call_backs = later.call_backs or self.call_backs
+        self.complete_to = self.complete_to if later.complete_to is None else later.complete_to
 
     def take(self, most: int) -> "Batch":
         """Remove and return the next part: up to `most` calls, and what these add to the totals.
@@ -166,12 +173,13 @@ class Batch:
             self.records, self.counted_calls, self.names = {}, [], {}
             self.deleted_ids, self.progress, self.counting, self.shares = set(), None, None, None
             self.for_teams_requested, self.day_requested, self.measured = 0, None, {}
+            self.complete_to = None
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
         self.counted_calls = [addition for addition in self.counted_calls if addition.call.id in self.records]
         shares, self.shares = self.shares, None  # before what is counted for these users
-        return Batch(taken, additions, counting=self.counting, shares=shares)
+        return Batch(taken, additions, counting=self.counting, shares=shares, call_backs=self.call_backs)
 
     def split(self) -> tuple["Batch", "Batch"] | None:
         """Split the batch into two, in the order in which they are saved; None for less than two items.
@@ -190,6 +198,7 @@ class Batch:
             measured=self.measured,
             for_teams_requested=self.for_teams_requested,
             day_requested=self.day_requested,
+            complete_to=self.complete_to,
         )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
@@ -201,6 +210,7 @@ class Batch:
             load=self.load,
             counting=self.counting,
             shares=self.shares,
+            call_backs=self.call_backs,
         )
 
 
@@ -230,6 +240,8 @@ class SaveResult:
     """The calls of the batch whose ring attempts the archive has, also if it had them before."""
     of_day: DoneCalls | None = None
     """The calls of the day; None if the batch requested none."""
+    call_backs: CallBackChanges | None = None
+    """How the open missed calls have changed; None if they have not."""
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,7 @@ def _details(raw: msgspec.Raw) -> CallDetails:
         recording=one("recording", str),
         voicemail=one("voicemail", str),
         assigned_to=one("assigned_to", Any),
+        archived=one("archived", bool),
     )
 
 

@@ -145,6 +145,8 @@ class CallDetails(msgspec.Struct, frozen=True):
     voicemail: str | None = None
     assigned_to: Any = None
     """A user, abridged."""
+    archived: bool | None = None
+    """Whether someone has archived the call, which says that nothing is left to do."""
 
     @property
     def assigned_to_id(self) -> int | None:

@@ -9,8 +9,11 @@ from starlette.responses import Response
 from exporter.api.answers import Calls
 from exporter.api.assets import ASSETS
 from exporter.api.availability import SWITCH_PATH, SWITCH_PROBLEMS, AvailabilityRequest, SwitchedUser
+from exporter.api.call_backs import CALL_BACKS_PATH
+from exporter.api.call_backs import NAMES as CALL_BACK_NAMES
 from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
 from exporter.api.report import REPORT_PATH
+from exporter.archive.call_back_list import CallBackList
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter
 from exporter.archive.parsing import TIME_FORMATS
 from exporter.report import parameters as report_parameters
@@ -38,8 +41,8 @@ def description(_: Request) -> Response:
 
 def openapi() -> dict[str, Any]:
     """Return the description, in OpenAPI 3.1."""
-    (calls, report, problem, request, switched), schemas = msgspec.json.schema_components(
-        (Calls, Report, Problem, AvailabilityRequest, SwitchedUser),
+    (calls, call_backs, report, problem, request, switched), schemas = msgspec.json.schema_components(
+        (Calls, CallBackList, Report, Problem, AvailabilityRequest, SwitchedUser),
         ref_template="#/components/schemas/{name}",
     )
     problems = {
@@ -58,6 +61,16 @@ def openapi() -> dict[str, Any]:
                     "parameters": [*map(_parameter, PARAMETERS), *_PAGING],
                     "responses": {
                         "200": _response("A page of the calls that match, and the totals of all.", calls),
+                        **{code: _response(meaning, problem) for code, meaning in problems.items()},
+                    },
+                }
+            },
+            CALL_BACKS_PATH: {
+                "get": {
+                    "summary": "List missed callers whom nobody has talked to since, oldest first.",
+                    "parameters": [*(_name(*each) for each in CALL_BACK_NAMES.items()), _PAGING[0]],
+                    "responses": {
+                        "200": _response("The callers, and how many there are in all.", call_backs),
                         **{code: _response(meaning, problem) for code, meaning in problems.items()},
                     },
                 }
@@ -143,6 +156,16 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
         "required": parameter.name == "from",
         "schema": {"type": "array", "items": schema} if parameter.several else schema,
         "example": [parameter.example] if parameter.several else parameter.example,
+    }
+
+
+def _name(name: str, who: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "description": f"{who}, by name or id".capitalize(),
+        "required": False,
+        "schema": {"type": "array", "items": {"type": "string"}},
     }
 
 

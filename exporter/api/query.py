@@ -67,13 +67,19 @@ def read_query(items: Iterable[tuple[str, str]], now: float) -> Query:
     """Parse a query's names and values. Raises CriterionError."""
     given = grouped(items)
     reject_unknown(given, [*(parameter.name for parameter in PARAMETERS), LIMIT, CURSOR])
-    limit, cursor = _once(given, LIMIT), _once(given, CURSOR)
+    limit, cursor = page_limit(given), _once(given, CURSOR)
     return Query(
         parse_criteria(given, now, UTC),
-        DEFAULT_LIMIT if limit is None else _limit(limit),
+        limit,
         None if cursor is None else _cursor(cursor),
         given,
     )
+
+
+def page_limit(given: dict[str, list[str]]) -> int:
+    """Remove and return how many objects a page has. Raises CriterionError."""
+    limit = _once(given, LIMIT)
+    return DEFAULT_LIMIT if limit is None else _limit(limit)
 
 
 def _once(given: dict[str, list[str]], name: str) -> str | None:

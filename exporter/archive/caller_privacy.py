@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from exporter.account.board import format_caller
 from exporter.account.records import CallRecord
 from exporter.aircall.models import CallDetails
-from exporter.archive.caller_identity import ERASED
+from exporter.archive.caller_identity import ERASED, identity
 from exporter.archive.caller_key_file import CallerKey
 from exporter.archive.database import ArchiveError
 
@@ -39,6 +39,16 @@ class Callers:
     def shown(self, record: CallRecord) -> str:
         """Return the caller as it may be shown."""
         return format_caller(record.call.raw_digits, record.shown)
+
+    def key_of(self, record: CallRecord) -> str | None:
+        """Return what is the same for all calls of a caller, or None for an anonymous caller.
+
+        Without a key file, it is the number, and None for a caller who is not shown whole.
+        """
+        number = record.call.raw_digits
+        if self.key is not None:
+            return self.key.hash(number)
+        return (identity(number) or None) if self.shown(record) == number else None
 
     def hash(self, record: CallRecord) -> str | None:
         """Return the hash of a caller who is not shown whole, or None."""

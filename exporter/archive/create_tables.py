@@ -6,15 +6,15 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 
 import structlog
-from sqlalchemy import Connection, Engine, Table, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from exporter.account.records import Checkpoint
 from exporter.archive import integrity
 from exporter.archive.database import ArchiveError, write_transaction
 from exporter.archive.error_messages import LOCK_TIMEOUT
-from exporter.archive.metadata_table import PROGRESS, VIEWS_DIGEST, read, write
-from exporter.archive.schema import calls, comments, metadata, state, tags
+from exporter.archive.metadata_table import CALL_BACKS, PROGRESS, VIEWS_DIGEST, read, write
+from exporter.archive.schema import call_backs, calls, comments, metadata, state, tags
 from exporter.archive.text_index import postgresql_functions
 from exporter.archive.views import VIEWS
 from exporter.text import truncate
@@ -58,6 +58,8 @@ def _create_missing(connection: Connection, found: Iterable[Table]) -> None:
         return
     metadata.create_all(connection, tables=missing)
     log.warning("missing tables of the archive created", tables=", ".join(table.name for table in missing))
+    if call_backs in missing:
+        connection.execute(delete(state).where(state.c.name == CALL_BACKS))
     progress = read(connection, PROGRESS, Checkpoint)
     if progress is not None and progress.covered and {tags, comments} & set(missing):
         first = min(progress.covered[0][0], progress.wanted_from or math.inf)

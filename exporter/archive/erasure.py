@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select,
 
 from exporter.archive.caller_identity import ERASED, identity, is_masked
 from exporter.archive.caller_key_file import CallerKey
-from exporter.archive.schema import calls, comments, forgotten, state, tags
+from exporter.archive.schema import call_backs, calls, comments, forgotten, state, tags
 from exporter.archive.text_index import normalize, search_text
 
 _LOCK = select(state.c.name).where(state.c.name == "version")
@@ -19,6 +19,7 @@ _ERASED_COLUMNS = {
     "caller": ERASED,
     "caller_digits": "",
     "caller_hash": None,
+    "caller_key": None,
     "assigned_to_id": None,
     "asset": None,
     "recorded": False,
@@ -56,7 +57,7 @@ def erase(connection: Connection, key: CallerKey, number: str, at: int) -> int:
     if changes:
         change = update(calls).where(calls.c.id == bindparam("call"))
         connection.execute(change.values(words=bindparam("left"), **_ERASED_COLUMNS), changes)
-        for table in (tags, comments):
+        for table in (tags, comments, call_backs):
             connection.execute(delete(table).where(table.c.call_id == bindparam("call")), changes)
     return len(changes)
 

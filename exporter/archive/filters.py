@@ -21,11 +21,11 @@ def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnEle
     """Yield the conditions on the columns of `history`. Names are looked up by `connection`."""
     yield history.c.started_at.between(criteria.since, criteria.until)
     if criteria.users:
-        yield _one_of(history.c.user_id, _ids(connection, "user", criteria.users))
+        yield _one_of(history.c.user_id, ids_of(connection, "user", criteria.users))
     if criteria.numbers:
-        yield _one_of(history.c.number_id, _ids(connection, "number", criteria.numbers))
+        yield _one_of(history.c.number_id, ids_of(connection, "number", criteria.numbers))
     if criteria.teams:
-        ids = {*_named(connection, "team", criteria.teams), *criteria.teams}
+        ids = {*ids_called(connection, "team", criteria.teams), *criteria.teams}
         yield history.c.id.in_(select(teams.c.call_id).where(teams.c.team_id.in_(ids)))
     if criteria.directions:
         yield history.c.direction.in_(criteria.directions)
@@ -54,13 +54,13 @@ def _one_of(column: ColumnElement[int | None], ids: Iterable[int]) -> ColumnElem
     return column.in_(bindparam(None, sorted(ids), expanding=True, literal_execute=True))
 
 
-def _ids(connection: Connection, kind: str, names: Sequence[str]) -> set[int]:
+def ids_of(connection: Connection, kind: str, names: Sequence[str]) -> set[int]:
     """Return the ids of objects with one of these ids or names, or both, such as `Ada Lovelace 456001`."""
     numbers = {int(each) for each in names if re.fullmatch("[0-9]{1,19}", each)}
-    return {int(id_) for id_ in _named(connection, kind, names)} | {id_ for id_ in numbers if id_ < 2**63}
+    return {int(id_) for id_ in ids_called(connection, kind, names)} | {id_ for id_ in numbers if id_ < 2**63}
 
 
-def _named(connection: Connection, kind: str, names: Sequence[str]) -> Iterable[str]:
+def ids_called(connection: Connection, kind: str, names: Sequence[str]) -> Iterable[str]:
     """Return the ids of objects of this kind that are called so."""
     named = call_names.c.kind == kind, call_names.c.called.in_(names)
     return connection.scalars(select(call_names.c.id).where(*named))

@@ -31,6 +31,9 @@ calls = Table(
     Column("counted_for_teams", Boolean, nullable=False),
     Column("assigned_to_id", BigInteger, comment="the user who is to follow it up"),
     Column("caller_hash", Text, comment="tells callers apart where the number is not kept whole"),
+    Column("caller_key", Text, comment="the same for all calls of a caller; none for anonymous callers"),
+    Column("archived", Boolean, comment="whether someone has archived it in Aircall"),
+    Column("call_back", Text, comment="the result of the call-back that this call ended, once it is counted"),
     Column("words", Text, nullable=False, server_default="", comment="what free text is searched in, folded"),
     Index(
         "calls_by_start",
@@ -49,6 +52,7 @@ calls = Table(
     Index("calls_by_user", "user_id", "started_at"),
     Index("calls_by_number", "number_id", "started_at"),
     Index("calls_by_caller_hash", "caller_hash", "started_at"),
+    Index("calls_by_caller_key", "caller_key", "started_at"),
 )
 
 
@@ -77,6 +81,28 @@ teams = Table(
     _of_call(),
     Column("team_id", Text, primary_key=True),
     Index("call_teams_by_team", "team_id", "call_id"),
+)
+call_backs = Table(
+    "call_backs",
+    metadata,
+    _of_call(),
+    Column(
+        "last_call_id",
+        BigInteger,
+        nullable=False,
+        index=True,
+        comment="the last missed call of the same caller",
+    ),
+    Column("started_at", BigInteger, nullable=False),
+    Column("missed_at", BigInteger, nullable=False),
+    Column("open_from", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("number_id", BigInteger),
+    Column(
+        "voicemail", Boolean, nullable=False, comment="whether a voicemail waits that nobody has archived"
+    ),
+    Column("anonymous", Boolean, nullable=False),
+    comment="missed calls of callers whom nobody has talked to since",
 )
 names = Table(
     "names",

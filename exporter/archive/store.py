@@ -43,6 +43,7 @@ from exporter.archive.database import (
     read_transaction,
     write_transaction,
 )
+from exporter.archive.followed_call_backs import FollowedCallBacks
 from exporter.archive.known_menus import menus_of_active_calls, with_known_menus
 from exporter.archive.reader import ArchiveReader
 from exporter.archive.reported_calls import done_calls
@@ -97,6 +98,7 @@ class Archive(ArchiveReader):
         self._loads = 0
         self.file = file_of(self._engine.url)
         """The file of a SQLite archive."""
+        self._call_backs = FollowedCallBacks()
         self._files = None if self.file is None else OpenFiles(self._engine, self.file)
 
     def reconnect_after(self, error: ArchiveError) -> None:
@@ -211,11 +213,14 @@ class Archive(ArchiveReader):
             requested = batch.for_teams_requested
             uncounted = totals.uncounted_for_teams(connection, requested) if requested else None
             of_day = None if batch.day_requested is None else done_calls(connection, batch.day_requested)
-            values = totals.current_values(connection, batch.counted_calls)
+            followed = self._call_backs.follow(connection, batch, counting, self._key)
+            values = totals.current_values(connection, batch.counted_calls) | followed.totals
             integrity.note(
                 connection, batch.records.values(), totals.one_of(fresh, values), bool(batch.names)
             )
-            return SaveResult(fresh, values | batch.measured, uncounted, batch.ring_attempts, of_day)
+            values |= batch.measured
+        self._call_backs.committed()
+        return SaveResult(fresh, values, uncounted, batch.ring_attempts, of_day, followed.changes)
 
     def progress(self) -> Checkpoint | None:
         """Return the checkpoint, or None if there is none."""

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 
 import msgspec
 from sqlalchemy import Connection, select, update
@@ -11,10 +10,8 @@ from exporter.account.counter_totals import Key
 from exporter.account.records import CountedCall, Counting
 from exporter.aircall.models import Call
 from exporter.archive import metadata_table, row_mapping, schema
+from exporter.archive.chunks import chunks
 from exporter.archive.upsert import insert, put
-
-MAX_PARAMETERS = 500
-"""Totals or calls in one statement: databases limit the number of parameters."""
 
 MAX_RING_ATTEMPT_MARKS = 1000
 """Calls whose ring attempts were added last, and that are remembered so that these are added once.
@@ -42,6 +39,11 @@ def add(connection: Connection, additions: Iterable[CountedCall]) -> None:
     for addition in additions:
         for key, count in addition.increments:
             added[key] += count
+    add_counts(connection, added)
+
+
+def add_counts(connection: Connection, added: Mapping[Key, int]) -> None:
+    """Add to the totals."""
     counts = [{"key": as_text(key), "value": value} for key, value in added.items()]
     if counts:
         statement = insert(connection, schema.totals)
@@ -72,8 +74,7 @@ def mark_counted(
         ("counted_for_teams", for_teams, of_counted_calls),
     ):
         by_id = {addition.call.id: addition for addition in those}
-        ids = iter(by_id)
-        while some := list(islice(ids, MAX_PARAMETERS)):
+        for some in chunks(by_id):
             marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
             yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
     yield from _mark_ring_attempts(connection, additions)
@@ -93,12 +94,22 @@ def _mark_ring_attempts(connection: Connection, additions: Iterable[CountedCall]
 
 def current_values(connection: Connection, additions: Iterable[CountedCall]) -> dict[Key, int]:
     """Return the present totals of all keys in `additions`."""
-    keys = iter({as_text(key) for addition in additions for key, _ in addition.increments})
+    return values_of(connection, {key for addition in additions for key, _ in addition.increments})
+
+
+def values_of(connection: Connection, keys_of: Iterable[Key]) -> dict[Key, int]:
+    """Return the present totals of these keys."""
     found: dict[Key, int] = {}
-    while some := list(islice(keys, MAX_PARAMETERS)):
+    for some in chunks(map(as_text, keys_of)):
         query = select(schema.totals).where(schema.totals.c.key.in_(some))
         found |= {as_key(row.key): row.value for row in connection.execute(query)}
     return found
+
+
+def values_of_families(connection: Connection, prefix: str) -> dict[Key, int]:
+    """Return the present totals of all families whose names begin with `prefix`."""
+    begins = schema.totals.c.key.startswith(f'["{prefix}', autoescape=True)
+    return {as_key(row.key): row.value for row in connection.execute(select(schema.totals).where(begins))}
 
 
 def one_of(additions: Iterable[CountedCall], totals: Mapping[Key, int]) -> tuple[str, int] | None:

@@ -46,7 +46,7 @@ SELECT id, direction, status, outcome, missed_call_reason, started_at, answered_
   user_id, {_name("user", "user_id")} AS user_name,
   number_id, {_name("number", "number_id")} AS number_name,
   assigned_to_id, {_name("user", "assigned_to_id")} AS assigned_to,
-  caller, caller_digits, recorded, voicemail, asset, words"""
+  caller, caller_digits, recorded, voicemail, archived, call_back, asset, words"""
 
 _TEAMS = f"""
 SELECT call_id, CASE WHEN team_id = '{SINGLE_USERS.id}' THEN '{SINGLE_USERS.name}'
@@ -65,12 +65,32 @@ SELECT kind, id, name, name AS called FROM named
 UNION ALL SELECT kind, id, name, id FROM named
 UNION ALL SELECT kind, id, name, name || ' ' || id FROM named"""
 
+_CALL_BACKS = f"""
+SELECT open.last_call_id AS id, open.first_missed_at, open.last_missed_at, open.open_from, open.expires_at,
+  open.missed, open.longest_wait, open.voicemail = 1 AS voicemail,
+  first.number_id, {_name("number", "first.number_id")} AS number_name,
+  last.caller, last.missed_call_reason, last.archived, last.asset,
+  {_name("user", "last.assigned_to_id")} AS assigned_to,
+  (SELECT count(*) FROM calls AS tried WHERE tried.caller_key = last.caller_key
+    AND tried.outcome = 'unanswered' AND tried.started_at >= open.first_started_at) AS attempts
+FROM (
+  SELECT last_call_id, min(missed_at) AS first_missed_at, max(missed_at) AS last_missed_at,
+    min(call_backs.started_at) AS first_started_at, min(open_from) AS open_from,
+    max(expires_at) AS expires_at, count(*) AS missed, min(call_id) AS first_call_id,
+    max(CASE WHEN call_backs.voicemail THEN 1 ELSE 0 END) AS voicemail,
+    max({_seconds("coalesce(calls.left_menu_at, calls.started_at)", "missed_at")}) AS longest_wait
+  FROM call_backs JOIN calls ON calls.id = call_id WHERE NOT anonymous GROUP BY last_call_id
+) AS open
+JOIN calls AS first ON first.id = open.first_call_id
+JOIN calls AS last ON last.id = open.last_call_id"""
+
 VIEWS = {
     "call_history": f"""{_CALLS},
   {_joined("name", f"({_TEAMS}) AS team_names", "name", ", ")} AS teams,
   {_joined("name", "call_tags", "name", ", ")} AS tags,
   {_joined("content", "call_comments", "position", " / ")} AS comments
 FROM calls""",
+    "call_back_list": _CALL_BACKS,
     "call_names": _NAMES,
     "call_tag_names": _distinct("name", "call_tags"),
 }
@@ -78,7 +98,7 @@ FROM calls""",
 
 _computed = dict.fromkeys(("time_to_answer", "talk_time", "duration"), BigInteger())
 _shown = dict.fromkeys(("user_name", "number_name", "assigned_to"), Text())
-_stored = {c.name: c.type for c in calls.c if c.name not in ("counted", "counted_for_teams")}
+_stored = {c.name: c.type for c in calls.c if c.name not in ("counted", "counted_for_teams", "caller_key")}
 
 history = (
     text(f"{_CALLS}, caller_hash FROM calls")

@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     configure_logs(arguments.log_level, arguments.log_format)
     users = arguments.users
     calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
-    account = SimulatedAccount(users, calls, arguments.seed, start=time.time(), ai_agent=True)
+    account = SimulatedAccount(
+        users, calls, arguments.seed, start=time.time(), ai_agent=True, repeat_callers=True
+    )
     with TemporaryDirectory() as temporary, ExitStack() as servers:
         with blocked(*SIGNALS):
             aircall = servers.enter_context(SimulatedAircall(account, clock=time.time))

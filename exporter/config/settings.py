@@ -89,6 +89,8 @@ class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_call: Duration = Duration(0)
     after_call_work: Duration = Duration(0)
     do_not_disturb: Duration = Duration(0)
+    call_back: Duration = Duration(0)
+    """For the age of the oldest open call-back of a number."""
     substatus: dict[str, Duration] = {}
     """For a user on do not disturb, by substatus in any spelling, in place of `do_not_disturb`."""
     missed_rate: float = 0.0
@@ -117,6 +119,16 @@ class ServiceLevel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Calls abandoned sooner than this do not count; 0 disables it."""
     ignore_reasons: tuple[str, ...] = ()
     """Calls missed for these reasons do not count."""
+
+
+class CallBacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which missed callers are to be called back, and for how long."""
+
+    after: Duration = Duration(0)
+    """The time that callers have to call again themselves."""
+    expire: Duration = Duration(7 * 86400)
+    ignore_reasons: tuple[str, ...] = ("short_abandoned",)
+    """Calls missed for these reasons do not have to be called back."""
 
 
 class QueueWaitOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -201,6 +213,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: Thresholds = Thresholds()
     service_level: ServiceLevel = ServiceLevel()
     overrides: Overrides = Overrides()
+    call_backs: CallBacks = CallBacks()
     storage: Storage = Storage()
     webhook: Webhook = Webhook()
     grafana_live: GrafanaLive = GrafanaLive()

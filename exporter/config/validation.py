@@ -136,6 +136,17 @@ class _Validator:
         self.thresholds()
         self.today()
         self.overrides()
+        self.call_backs()
+
+    def call_backs(self) -> None:
+        rules, storage = self._settings.call_backs, self._settings.storage
+        longest = Duration(storage.retention or API_HISTORY_S)
+        valid = 0 < rules.expire <= longest
+        self.expect(
+            valid, "call_backs.expire", rules.expire, f"more than 0s and at most {longest}, as calls are kept"
+        )
+        at_most = f"less than call_backs.expire ({rules.expire})"
+        self.expect(rules.after < rules.expire, "call_backs.after", rules.after, at_most)
 
     def thresholds(self) -> None:
         settings = self._settings

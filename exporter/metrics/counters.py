@@ -95,12 +95,29 @@ CALL_QUEUE = Family(
     group="counters",
 )
 
+CALL_BACKS = Family(
+    "aircall_call_backs_total",
+    "counter",
+    "Missed callers who are no longer open, by result: called_back (an outbound call to them was answered),"
+    " called_again (an inbound call from them was answered), or expired. Each caller counts once, for the"
+    " number of their first missed call.",
+    ("number_id", "number", "result"),
+    group="counters",
+)
+CALL_BACK_TIME = Family(
+    "aircall_call_back_seconds",
+    "histogram",
+    "Time from a caller's first missed call to the first conversation with them.",
+    ("number_id", "number"),
+    group="counters",
+)
+
 OF_USER = (CALLS, USER_ANSWER, USER_TALK, USER_RING_ATTEMPTS, USER_HOLD)
-OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_ABANDON, CALL_TALK, CALL_QUEUE)
+OF_NUMBER = (MISSED_CALLS, CALL_ANSWER, CALL_ABANDON, CALL_TALK, CALL_QUEUE, CALL_BACKS, CALL_BACK_TIME)
 OF_TEAM = (TEAM_CALLS, TEAM_CALL_ANSWER)
 FAMILIES = (
     *(CALLS, MISSED_CALLS, TEAM_CALLS, CALL_ANSWER, TEAM_CALL_ANSWER),
-    *(CALL_ABANDON, CALL_TALK, USER_ANSWER, USER_TALK),
+    *(CALL_ABANDON, CALL_TALK, USER_ANSWER, USER_TALK, CALL_BACKS, CALL_BACK_TIME),
 )
 WEBHOOK_ONLY = (CALL_QUEUE, USER_RING_ATTEMPTS, USER_HOLD)
 """Families that need webhooks. They count a call one minute after its end, as its events may come late."""
@@ -133,6 +150,8 @@ def number_samples(row: NumberCounters) -> Iterator[Sample]:
     aircall_call_abandon_seconds_bucket{number_id="1234",number="French Office",le="30.0"} 2
     aircall_call_talk_seconds_bucket{number_id="1234",number="French Office",direction="inbound",le="60.0"} 4
     aircall_call_queue_wait_seconds_bucket{number_id="1234",number="French Office",le="5.0"} 6
+    aircall_call_backs_total{number_id="1234",number="French Office",result="called_back"} 5
+    aircall_call_back_seconds_bucket{number_id="1234",number="French Office",le="900.0"} 3
     """
     for reason, count in row.missed.items():
         yield MISSED_CALLS, (*row.number, reason), count
@@ -141,6 +160,9 @@ def number_samples(row: NumberCounters) -> Iterator[Sample]:
     for direction, histogram in row.talk.items():
         yield CALL_TALK, (*row.number, direction), histogram
     yield CALL_QUEUE, row.number, row.queue
+    for result, count in row.call_backs.items():
+        yield CALL_BACKS, (*row.number, result), count
+    yield CALL_BACK_TIME, row.number, row.call_back
 
 
 def team_samples(row: TeamCounters) -> Iterator[Sample]:

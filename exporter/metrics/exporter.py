@@ -37,8 +37,8 @@ QUEUE_WAIT = Family(
 THRESHOLD_SECONDS = Family(
     "aircall_threshold_seconds",
     "gauge",
-    "A configured threshold in seconds; 0 if it is off. kpi is average_call, in_call, after_call_work or"
-    " do_not_disturb.",
+    "A configured threshold in seconds; 0 if it is off. kpi is average_call, in_call, after_call_work,"
+    " do_not_disturb or call_back.",
     ("kpi",),
     group="settings",
 )
@@ -191,7 +191,7 @@ def settings_samples(board: Board) -> Iterator[Sample]:
     yield SLA, (), settings.sla
     yield QUEUE_WAIT, ("warning",), settings.queue_wait.warning
     yield QUEUE_WAIT, ("critical",), settings.queue_wait.critical
-    for kpi in ("average_call", "in_call", "after_call_work", "do_not_disturb"):
+    for kpi in ("average_call", "in_call", "after_call_work", "do_not_disturb", "call_back"):
         yield THRESHOLD_SECONDS, (kpi,), getattr(settings.thresholds, kpi)
     yield THRESHOLD_RATIO, ("missed_rate",), settings.thresholds.missed_rate
     yield THRESHOLD_RATIO, ("abandoned_rate",), settings.thresholds.abandoned_rate

@@ -13,7 +13,7 @@ from exporter.account.board import Board
 from exporter.account.thresholds import next_change_at
 from exporter.archive.status import ArchiveStatus
 from exporter.clock import Moment
-from exporter.metrics import archive, counters, exporter, info, numbers, queue, teams, users
+from exporter.metrics import archive, call_backs, counters, exporter, info, numbers, queue, teams, users
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.groups import ALL_GROUPS, MetricGroup
 from exporter.polling.status import Snapshot
@@ -77,6 +77,10 @@ TIME_DEPENDENT = (
         users.TIME_DEPENDENT, lambda snapshot, _, now: users.time_dependent_samples(snapshot.board, now)
     ),
     TimeDependentSection(queue.FAMILIES, lambda snapshot, _, now: queue.queue_samples(snapshot.board, now)),
+    TimeDependentSection(
+        call_backs.FAMILIES,
+        lambda snapshot, _, now: call_backs.call_back_samples(snapshot.board, now),
+    ),
     TimeDependentSection(
         archive.FAMILIES,
         lambda snapshot, writer, now: chain(

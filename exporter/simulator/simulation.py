@@ -2,6 +2,7 @@
 
 from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.company import add_ai_agent, populate
+from exporter.simulator.repeat_callers import RepeatCallers
 from exporter.simulator.traffic import Traffic
 
 
@@ -14,7 +15,8 @@ class SimulatedAccount(CallEdits):
     lead to the same calls, in any steps in which the account is advanced.
 
     `smartflows` and `ai_answers` are the settings of `Directory`. With `ai_agent`, an AI voice agent talks
-    first to the callers of the number with the fewest calls.
+    first to the callers of the number with the fewest calls. With `repeat_callers`, missed callers call
+    again, and users call them back. The other calls are the same with any of these settings.
     """
 
     talk_scale = 1.0
@@ -31,6 +33,7 @@ class SimulatedAccount(CallEdits):
         smartflows: bool = True,
         ai_answers: bool = False,
         ai_agent: bool = False,
+        repeat_callers: bool = False,
     ) -> None:
         super().__init__(begin=start - history)
         self.smartflows, self.ai_answers = smartflows, ai_answers
@@ -39,7 +42,8 @@ class SimulatedAccount(CallEdits):
             add_ai_agent(self)
         self._traffic: Traffic | None = None
         if calls_per_hour > 0:
-            self._traffic = Traffic(self, calls_per_hour, seed, start, self.talk_scale)
+            repeats = RepeatCallers(self.calls, seed) if repeat_callers else None
+            self._traffic = Traffic(self, calls_per_hour, seed, start, self.talk_scale, repeats)
             self._traffic.begin()
         self.advance(start)
 

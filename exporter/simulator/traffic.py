@@ -8,6 +8,7 @@ from exporter.simulator.call_edits import CallEdits
 from exporter.simulator.load_profile import PEAK_LOAD_FACTOR, CompanyClock
 from exporter.simulator.names import COUNTRIES
 from exporter.simulator.opening_hours import OpeningHours
+from exporter.simulator.repeat_callers import RepeatCallers
 from exporter.simulator.shifts import Shifts
 
 INBOUND_SHARE = 0.64
@@ -18,15 +19,17 @@ class Traffic:
 
     At `mid_morning` (UNIX seconds) it is mid-morning at the company. `calls_per_hour` is the average of an
     ordinary working hour. `talk_scale` is the factor for the usual length of conversations.
+    With `repeats`, missed callers call again, and users call them back.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917
         self,
         board: CallEdits,
         calls_per_hour: float,
         seed: int,
         mid_morning: float,
         talk_scale: float = 1.0,
+        repeats: RepeatCallers | None = None,
     ) -> None:
         self._board = board
         self._random = Random(f"everyday {seed}")  # noqa: S311 a simulation
@@ -34,6 +37,7 @@ class Traffic:
         self._openings = OpeningHours(board, self._clock)
         self._distribution = CallDistribution(board, self._random)
         self._distribution.handling.talk_scale = talk_scale
+        self._repeats = repeats
         self._ended = False
         self._shifts = Shifts(board, self._random, self._clock, on_free=self._distribution.serve)
         board.on_free = self._distribution.serve
@@ -74,9 +78,12 @@ class Traffic:
             self._distribution.start_inbound_call(None, self._customer("FR"))
             return
         number = self._random.choices(self._numbers, cum_weights=self._popularity)[0]
-        anonymous = self._random.random() < 0.05
+        if self._random.random() < 0.05:
+            self._distribution.start_inbound_call(number, "anonymous")
+            return
+        caller = self._customer(number.country)
         self._distribution.start_inbound_call(
-            number, "anonymous" if anonymous else self._customer(number.country)
+            number, self._repeats.caller(caller) if self._repeats else caller
         )
 
     def _call_out(self) -> None:
@@ -85,7 +92,10 @@ class Traffic:
         if numbers:
             number = self._random.choice(numbers)
             number_id = None if self._random.random() < 0.01 else number.id
-            self._distribution.handling.dial(free[0], number_id, self._customer(number.country))
+            callee = self._customer(number.country)
+            self._distribution.handling.dial(
+                free[0], number_id, self._repeats.callee(callee) if self._repeats else callee
+            )
 
     def _customer(self, country: str) -> str:
         digits = self._random.randrange(10_000)

@@ -15,7 +15,7 @@ from exporter.simulator.webhook_delivery import DeliveryThread
 from exporter.simulator.webhooks import SimulatedWebhook
 from harness import expected_counts as ledger
 from harness.addresses import free_address
-from harness.chaos import database, events, plan
+from harness.chaos import call_backs, database, events, plan
 from harness.chaos.database import Database
 from harness.chaos.exporter import LAST, TOKEN, Exporter
 from harness.chaos.faults import ApiFaults
@@ -78,7 +78,12 @@ class Chaos:
         self.options, self.archive = options, archive
         self.journal = Journal(options.loud)
         self.account = ShortCallsAccount(
-            options.users, options.calls_per_hour, options.seed, time.time(), HISTORY_S
+            options.users,
+            options.calls_per_hour,
+            options.seed,
+            time.time(),
+            HISTORY_S,
+            repeat_callers=True,
         )
         self.aircall = SimulatedAircall(
             self.account,
@@ -98,6 +103,7 @@ class Chaos:
             "storage": {"url": self.archive.url},
             "refresh": {"calls": "2s", "availabilities": "3s"},
             "webhook": {"token": TOKEN, "refresh": "5s"},
+            "call_backs": call_backs.SETTINGS,
         }
         self.faults = ApiFaults(self.aircall, self._random("answers"))
         self.exporter = Exporter(
@@ -127,6 +133,7 @@ class Chaos:
             return [
                 *plan.differing_calls(self.account, self.first, archived, callers),
                 *plan.differing_counters(self.account, self.first, archived, counts),
+                *call_backs.differing_call_backs(self.account, self.archive.url, scrape),
             ]
 
     def compare_once_read(self) -> list[Difference]:

@@ -1,0 +1,50 @@
+"""Serve `GET /api/v1/call-backs`, the same list as the command `call-backs`."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from exporter.api.query import LIMIT, grouped, page_limit
+from exporter.api.searches import Searches
+from exporter.archive.call_back_list import list_call_backs
+from exporter.archive.criteria import CriterionError
+from exporter.archive.database import ArchiveError
+from exporter.archive.parsing import reject_unknown
+from exporter.archive.store import Archive
+from exporter.web.problems import json_answer, problem
+
+CALL_BACKS_PATH = "/api/v1/call-backs"
+
+NAMES = {"number": "callers who called this number", "team": "callers who called a number of this team"}
+"""The parameters that restrict the list, by name or id."""
+
+
+class CallBackSearch:
+    """Lists the callers who are to be called back, for HTTP clients."""
+
+    def __init__(self, archive: Archive, searches: Searches) -> None:
+        self._archive, self._searches = archive, searches
+
+    async def answer(self, request: Request) -> Response:
+        """Return the list, or an error."""
+        try:
+            given = grouped(request.query_params.multi_items())
+            reject_unknown(given, [*NAMES, LIMIT])
+            limit = page_limit(given)
+            return json_answer(await self._searches.run(lambda: self._list(given, limit)))
+        except CriterionError as error:
+            return problem(400, str(error))
+        except ArchiveError as error:
+            return problem(503, f"the archive cannot be searched now: {error}")
+        except TimeoutError:
+            return problem(503, "the search took too long, try again later")
+
+    def _list(self, given: Mapping[str, Sequence[str]], limit: int) -> bytes:
+        with self._archive.searching() as connection:
+            found = list_call_backs(
+                connection, time.time(), given.get("number", ()), given.get("team", ()), limit
+            )
+        return msgspec.json.encode(found)

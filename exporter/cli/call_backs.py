@@ -1,0 +1,113 @@
+"""Implement the command `aircall-exporter call-backs`, which lists the callers who are to be called back."""
+
+import argparse
+import time
+from contextlib import closing
+from datetime import UTC, tzinfo
+
+from msgspec import structs
+
+from exporter.archive.call_back_list import CallBack, CallBackList, list_call_backs
+from exporter.archive.criteria import Criteria
+from exporter.archive.suggestions import unknown_name_hints
+from exporter.cli import argtypes, output
+from exporter.cli.existing_archive import existing_archive
+from exporter.cli.exit_codes import ExitCode
+from exporter.cli.flags import Subparsers
+from exporter.cli.output import print_problem, shown_time
+from exporter.durations import Duration
+
+_COLUMNS = ("missed", "caller", "number", "calls", "reason", "waited", "attempts", "voicemail", "assigned to")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "call-backs",
+        help="list missed callers whom nobody has talked to since",
+        epilog="The list is by the settings of the exporter (call_backs) that runs on the archive.",
+    )
+    parser.set_defaults(run=run)
+    for name, who in (("number", "who called this number"), ("team", "who called a number of this team")):
+        parser.add_argument(
+            f"--{name}",
+            action="append",
+            metavar=name.upper(),
+            help=f"only callers {who}, by name or id; may be given again",
+        )
+    parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
+    parser.add_argument(
+        "--limit", type=argtypes.count, metavar="N", help="maximum number of callers, oldest first"
+    )
+    parser.add_argument("--utc", action="store_true", help="times are UTC")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Print the list. Raises ArchiveError and ConfigError."""
+    zone = UTC if arguments.utc else None
+    numbers, teams = argtypes.texts(arguments.number), argtypes.texts(arguments.team)
+    with closing(existing_archive(arguments)) as archive, archive.searching() as connection:
+        found = list_call_backs(connection, time.time(), numbers, teams, arguments.limit)
+        criteria = Criteria(0, 0, numbers=tuple(numbers), teams=tuple(teams))
+        for parameter, hint in unknown_name_hints(connection, criteria):
+            print_problem("call-backs", f"--{parameter}: {hint}")
+    if not found.total:
+        print_problem("call-backs", f"nobody is to be called back{_anonymous(found)}")
+        return ExitCode.NOT_FOUND
+    _SHOWN[arguments.format](found, zone)
+    return ExitCode.SUCCESS
+
+
+def _as_table(found: CallBackList, zone: tzinfo | None) -> None:
+    rows = (
+        (
+            shown_time(each.first_missed_at, zone)[:16],
+            each.caller,
+            ", ".join(each.numbers),
+            str(each.missed),
+            each.reason,
+            f"{each.longest_wait // 60}:{each.longest_wait % 60:02}",
+            str(each.attempts or ""),
+            "yes" if each.voicemail else "",
+            each.assigned_to,
+        )
+        for each in found.call_backs
+    )
+    output.as_table(_COLUMNS, rows)
+    print(_in_words(found))
+
+
+def _in_words(found: CallBackList) -> str:
+    callers = "1 caller" if found.total == 1 else f"{found.total} callers"
+    oldest = "" if found.oldest_missed_at is None else f"; oldest {_age(found.oldest_missed_at)} ago"
+    return f"{callers} to call back, {found.voicemails} with a voicemail{oldest}{_anonymous(found)}"
+
+
+def _age(at: int) -> str:
+    return str(Duration(max(60, round(time.time() - at) // 60 * 60)))
+
+
+def _anonymous(found: CallBackList) -> str:
+    calls = "1 missed call" if found.anonymous == 1 else f"{found.anonymous} missed calls"
+    return f"; {calls} of anonymous callers" if found.anonymous else ""
+
+
+def _as_json(found: CallBackList, zone: tzinfo | None) -> None:
+    output.as_json(_row(each, zone) for each in found.call_backs)
+
+
+def _as_csv(found: CallBackList, zone: tzinfo | None) -> None:
+    rows = (
+        _row(each, zone) | {"numbers": ", ".join(each.numbers), "teams": ", ".join(each.teams)}
+        for each in found.call_backs
+    )
+    output.as_csv(CallBack.__struct_fields__, rows)
+
+
+_SHOWN = {"table": _as_table, "json": _as_json, "csv": _as_csv}
+
+
+def _row(each: CallBack, zone: tzinfo | None) -> dict[str, object]:
+    times = {name: getattr(each, name) for name in ("first_missed_at", "last_missed_at", "last_attempt_at")}
+    shown = {name: None if at is None else shown_time(at, zone) for name, at in times.items()}
+    return structs.asdict(each) | shown

@@ -1,0 +1,84 @@
+"""Call-backs over real HTTP: open callers and counters equal a plain recount at any moment."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.archive.caller_key_file import KeyFile
+from exporter.archive.store import Archive
+from exporter.config.settings import Caller
+from exporter.simulator.simulation import SimulatedAccount
+from exporter.simulator.webhook_delivery import NetworkConditions
+from harness.simulated_time import Polled, polled
+from tests.support.call_backs import (
+    RULES,
+    SETTINGS,
+    archived_results,
+    assert_ended_call_backs_equal,
+    assert_open_call_backs_equal,
+    state_of,
+)
+from tests.support.webhook_world import polled_with_events
+
+LAG_S = 120
+"""Seconds by which counting may be behind, while no caller waits for longer."""
+
+
+def company() -> SimulatedAccount:
+    return SimulatedAccount(24, 300, seed=5, history=3600, repeat_callers=True)
+
+
+def opened(directory: Path) -> Archive:
+    return Archive(f"sqlite:///{directory}/calls.sqlite", KeyFile(directory / "caller.key", made_here=True))
+
+
+def settle(world: Polled) -> None:
+    """Let all calls end and be fetched, and let the last ones be old enough to be counted."""
+    world.account.stop_traffic()
+    while any(call.ended_at is None for call in world.account.calls.values()):
+        world.live(60)
+    world.live(180)
+    world.freeze()
+    world.live(30)
+
+
+@pytest.mark.parametrize("caller", ["full", "masked"])
+@pytest.mark.parametrize("way", ["polls", "events"])
+def test_call_backs_through_restarts_equal_the_recount(caller: Caller, way: str, tmp_path: Path) -> None:
+    account, url = company(), f"sqlite:///{tmp_path}/calls.sqlite"
+    run = polled if way == "polls" else polled_with_events
+    for seconds in (1500, 900, 2400):
+        with run(account, archive=opened(tmp_path), caller=caller, call_backs=SETTINGS) as world:
+            world.live_until_complete()
+            world.live(seconds)
+            assert assert_open_call_backs_equal(world, RULES) > 10
+            if seconds == 2400:
+                settle(world)
+                scrape = world.scrape()
+                now = world.poller.account.as_of
+    assert state_of(url).until >= now - LAG_S
+    results = assert_ended_call_backs_equal(scrape, account, state_of(url), RULES)
+    assert min(results[result] for result in ("called_back", "called_again", "expired")) > 5
+    assert archived_results(url) == results
+
+
+def test_open_call_backs_while_calls_go_on_equal_the_recount(tmp_path: Path) -> None:
+    account, checked = company(), 0
+    with polled(account, archive=opened(tmp_path), call_backs=SETTINGS) as world:
+        world.live_until_complete()
+        for _ in range(20):
+            world.live(97)
+            checked += assert_open_call_backs_equal(world, RULES)
+    assert checked > 200
+
+
+def test_call_backs_with_lost_doubled_and_late_events_equal_the_recount(tmp_path: Path) -> None:
+    account, url = company(), f"sqlite:///{tmp_path}/calls.sqlite"
+    network = NetworkConditions(lost=0.2, doubled=0.2, late=0.3, late_seconds=60)
+    with polled_with_events(account, network, archive=opened(tmp_path), call_backs=SETTINGS) as world:
+        world.live_until_complete()
+        world.live(3000)
+        settle(world)
+        assert_open_call_backs_equal(world, RULES)
+        scrape = world.scrape()
+    assert_ended_call_backs_equal(scrape, account, state_of(url), RULES)
