@@ -126,11 +126,9 @@ def _calls() -> table.Panel:
         panel.override_by_name("Listen", _settings(links=_link("Play it", play, new_tab=True)))
         .override_by_name(
             "In Aircall",
-            _settings(
-                links=_link("Open its page in Aircall", "${__value.raw}", new_tab=True), mappings=_page()
-            ),
+            _settings(**in_aircall()),
         )
-        .override_by_name("Missed because", _settings(mappings=_reasons()))
+        .override_by_name("Missed because", _settings(mappings=missed_because()))
         .override_by_name("Outcome", _settings(mappings=_outcomes()))
         .override_by_name(
             "Outcome", _settings(**{"custom.cellOptions": {"type": "color-background", "mode": "basic"}})
@@ -146,6 +144,11 @@ def _settings(**settings: object) -> list[DynamicConfigValue]:
 
 def _link(title: str, url: str, *, new_tab: bool = False) -> list[dict[str, object]]:
     return [{"title": title, "url": url, "targetBlank": new_tab}]
+
+
+def in_aircall() -> dict[str, object]:
+    """Build the settings of a column with the addresses of pages in Aircall."""
+    return {"links": _link("Open its page in Aircall", "${__value.raw}", new_tab=True), "mappings": _page()}
 
 
 def _page() -> list[model.ValueMapping]:
@@ -180,7 +183,8 @@ def _outcomes() -> list[model.ValueMapping]:
     ]
 
 
-def _reasons() -> list[model.ValueMapping]:
+def missed_because() -> list[model.ValueMapping]:
+    """Build mappings from Aircall's missed reasons to words."""
     words = {style.code: model.ValueMappingResult(text=style.text) for style in REASONS}
     return [model.ValueMap(options=words)]
 

@@ -10,6 +10,7 @@ from grafana.boards.palette import (
     BRIGHT_RED,
     CALM,
     GREEN,
+    NEUTRAL,
     NO_DATA,
     WALL_STATES,
     YELLOW,
@@ -140,8 +141,13 @@ def _today() -> Panel:
     return _strip(
         "Inbound calls today",
         12,
-        f"Calls that ended and began since `today.starts_at`; the first tile says when that was. {_WORDS}",
-        [Tile("Since", f"min({begin})", unit="time:HH:mm"), *_calls('period="today"')],
+        f"Calls that ended and began since `today.starts_at`; the first tile says when that was. {_WORDS} To "
+        "call back: callers who were missed, on any day, and have not talked to anyone since.",
+        [
+            Tile("Since", f"min({begin})", unit="time:HH:mm"),
+            *_calls('period="today"'),
+            Tile("To call back", f"sum(aircall_number_call_backs_open{{{NUMBER}}})", steps=((1, NEUTRAL),)),
+        ],
     )
 
 

@@ -1,0 +1,185 @@
+"""Build the dashboard of missed callers who are to be called back."""
+
+from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, Panel
+
+from grafana.boards import archive
+from grafana.boards.board import Page, history
+from grafana.boards.calls import in_aircall, missed_because
+from grafana.boards.charts import CALLS, bars, lines, spread
+from grafana.boards.counted import in_each
+from grafana.boards.palette import BRIGHT_RED, GREEN, GREY, NEUTRAL, NO_DATA, YELLOW, StateStyle
+from grafana.boards.panels import Frame, buckets, framed, over_time
+from grafana.boards.promql import EXPORTER, NUMBER, named_queue
+from grafana.boards.tile import Tile, tiles
+from grafana.boards.variables import EVERYTHING
+
+PAGE = Page(
+    "aircall-call-backs",
+    "Aircall · Call-backs",
+    "Missed callers whom nobody has talked to since, oldest first, and how long call-backs take",
+)
+
+SHOWN = 500
+"""Maximum number of callers in the table. The tiles count all."""
+
+OPEN = f"aircall_number_call_backs_open{{{NUMBER}}}"
+ENDED = f"aircall_call_backs_total{{{NUMBER}}}"
+TIME = "aircall_call_back_seconds_bucket"
+LIMIT = f'max(aircall_threshold_seconds{{{EXPORTER}, kpi="call_back"}} > 0)'
+
+RESULTS = (
+    StateStyle("called_back", GREEN, "called back"),
+    StateStyle("called_again", NEUTRAL, "called again"),
+    StateStyle("expired", GREY, "expired"),
+)
+
+WIDTHS = {
+    "Missed": 165,
+    "Caller": 190,
+    "Number": 200,
+    "Calls": 75,
+    "Last missed": 165,
+    "Because": 200,
+    "Longest wait": 120,
+    "Attempts": 95,
+    "Voicemail": 105,
+    "Assigned to": 180,
+    "In Aircall": 110,
+}
+"""Widths of the columns in pixels, on a screen of 1920 pixels."""
+
+LIST = f"""
+SELECT to_timestamp(first_missed_at) AS "Missed", caller AS "Caller", number_name AS "Number",
+  missed AS "Calls", to_timestamp(last_missed_at) AS "Last missed", missed_call_reason AS "Because",
+  longest_wait AS "Longest wait", attempts AS "Attempts",
+  CASE WHEN voicemail THEN 'voicemail' ELSE '' END AS "Voicemail",
+  assigned_to AS "Assigned to", coalesce(asset, '#') AS "In Aircall", id::text AS "Call"
+FROM call_back_list
+WHERE open_from <= extract(epoch FROM now()) AND expires_at > extract(epoch FROM now())
+  AND ('{EVERYTHING}' IN (${{number:sqlstring}}) OR number_name = ANY(chosen(${{number:sqlstring}})))
+ORDER BY first_missed_at, id LIMIT {SHOWN}
+""".strip()
+
+
+def _now() -> Builder[Panel]:
+    within_an_hour = f'sum(increase({TIME}{{{NUMBER}, le="3600.0"}}[$__range]))'
+    return tiles(
+        Frame(
+            title="Call-backs",
+            description="To call back: callers who were missed and have not talked to anyone since. With a "
+            "voicemail: those whose voicemail nobody has archived in Aircall. Oldest: since the first "
+            "of them was missed. Too old: numbers above `thresholds.call_back`. Within an hour: share of the "
+            "call-backs that ended in the time range and reached the caller within an hour. Anonymous: "
+            "missed calls of callers who hide their number.",
+            unit="none",
+            empty="No data",
+            width=24,
+            height=4,
+            base=NO_DATA,
+        ),
+        [
+            Tile("To call back", f"sum({OPEN})", steps=((1, NEUTRAL),)),
+            Tile("With a voicemail", f'sum(aircall_number_call_backs_open{{{NUMBER}, voicemail="true"}})'),
+            Tile("Oldest", f"max(aircall_number_call_back_oldest_seconds{{{NUMBER}}})", unit="dtdurations"),
+            Tile(
+                "‼ Too old",
+                f"count(aircall_number_call_back_oldest_seconds{{{NUMBER}}} > on () group_left () {LIMIT})",
+                base=BRIGHT_RED,
+            ),
+            Tile(
+                "Within an hour",
+                f"{within_an_hour} / (sum(increase({ENDED}[$__range])) > 0)",
+                unit="percentunit",
+            ),
+            Tile("Anonymous", f"sum(aircall_number_call_backs_anonymous{{{NUMBER}}})", steps=((1, YELLOW),)),
+        ],
+        title_size=16,
+        value_size=36,
+    )
+
+
+def _list() -> Builder[Panel]:
+    frame = Frame(
+        title="Callers to call back",
+        description=f"The {SHOWN} callers who have waited longest. Number: the one that they called first. "
+        "Attempts: calls to them that they did not answer. A click on a caller shows the last missed call "
+        "with its voicemail. Callers leave the list once someone has talked to them.",
+        unit="locale",
+        empty="Nobody is to be called back",
+        width=24,
+        height=14,
+    )
+    panel = framed(table.Panel(), frame, [archive.sql(LIST)], archive.ARCHIVE).filterable(True)
+    panel = panel.override_by_regexp(".*", _settings(noValue="\u00a0"))
+    for name, width in WIDTHS.items():
+        panel = panel.override_by_name(name, _settings(**{"custom.width": width}))
+    call = f"{CALLS}&${{archive:queryparam}}&var-call=${{__data.fields.Call}}"
+    return (
+        panel.override_by_name("Caller", _settings(links=[{"title": "The last missed call", "url": call}]))
+        .override_by_name("Longest wait", _settings(unit="dthms"))
+        .override_by_name("Because", _settings(mappings=missed_because()))
+        .override_by_name("In Aircall", _settings(**in_aircall()))
+        # as text, because a link would contain a number in a format such as 2.41 Bil
+        .override_by_name("Call", _settings(**{"custom.hidden": True, "unit": "string"}))
+    )
+
+
+def _open() -> Builder[Panel]:
+    return lines(
+        Frame(
+            title="Callers to call back, by number",
+            description="How many missed callers of each number nobody had talked to, at each time. Good: "
+            "near zero at the end of each day.",
+            unit="short",
+            empty="No data in this time range",
+            width=8,
+            height=9,
+        ),
+        over_time(named_queue(f"sum by (number) ({OPEN})"), "{{number}}"),
+    )
+
+
+def _ended() -> Builder[Panel]:
+    return bars(
+        Frame(
+            title="How call-backs ended",
+            description="Called back: a call to the caller was answered. Called again: the caller reached "
+            "someone by themselves. Expired: neither, within `call_backs.expire`.",
+            unit="short",
+            empty="No call-back ended in this time range",
+            width=8,
+            height=9,
+        ),
+        RESULTS,
+        over_time(f"sum by (result) ({in_each(ENDED)})", "{{result}}"),
+    )
+
+
+def _times() -> Builder[Panel]:
+    return spread(
+        Frame(
+            title="Time to call back",
+            description="How many callers were reached after how long; the brighter, the more. Good: bright "
+            "only at the bottom.",
+            unit="short",
+            empty="No caller was reached in this time range",
+            width=8,
+            height=9,
+        ),
+        buckets(f"sum by (le) ({in_each(f'{TIME}{{{NUMBER}}}')})"),
+    )
+
+
+def _settings(**settings: object) -> list[DynamicConfigValue]:
+    return [DynamicConfigValue(id_val=name, value=value) for name, value in settings.items()]
+
+
+def board() -> model.Dashboard:
+    """Build the dashboard."""
+    board = history(PAGE, "now-24h", "calls").with_variable(archive.archive())
+    for panel in (_now(), _list(), _open(), _ended(), _times()):
+        board = board.with_panel(panel)
+    return board.build()
