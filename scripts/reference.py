@@ -10,7 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from exporter.aircall.client import ClientMetrics
 from exporter.clock import Clocks
 from exporter.grafana_live.metrics import LiveMetrics
-from exporter.metrics import archive, counters, exporter, info, numbers, queue, teams, users
+from exporter.metrics import archive, call_backs, counters, exporter, info, numbers, queue, teams, users
 from exporter.metrics.family import Family, Kind
 from exporter.metrics.groups import GROUPS, PARAMETER, MetricGroup
 from exporter.polling.metrics import PollerMetrics
@@ -59,6 +59,7 @@ _SECTIONS = {
     "Teams": teams.FAMILIES,
     "Numbers": numbers.FAMILIES,
     "Queue": queue.FAMILIES,
+    "Call-backs": call_backs.FAMILIES,
     "Counters": counters.FAMILIES,
     "The call archive": archive.FAMILIES,
     "Settings in force, and the exporter itself": exporter.FAMILIES,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
+from exporter.account.awaited_timelines import AwaitedTimelines, count_awaited
 from exporter.account.board_builder import BoardBuilder, Changes
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallStore
 from exporter.account.call_versions import completed
@@ -27,7 +28,7 @@ from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
 from exporter.account.unended import as_open
-from exporter.account.unlisted import UnlistedObject, UnlistedReporter, find_unlisted
+from exporter.account.unlisted import UnlistedReporter
 from exporter.aircall.call_times import API_HISTORY_S, TIMES
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.limits import MAX_CALLS, MAX_CALLS_TODAY, Words
@@ -68,20 +69,18 @@ class Account:
         self.clocks_agree = self.follows_date = False
         """Whether Aircall's `Date` and the machine's clock agree, and whether `Date` is believed."""
         self.new_starts: set[int] = set()
-        """Starts (UNIX seconds, Aircall's clock) of fetched calls that the server clock has not used yet."""
+        """Starts (UNIX seconds, Aircall's clock) of fetched calls, not used by the server clock yet."""
         self.as_of = 0.0
         """The end of the periods (UNIX seconds, Aircall's clock): the last poll of calls."""
         self.day = DayProgress()
         """Whether `today` is complete."""
-        self.first_poll_at: float | None = None
-        """When the first poll of calls began (UNIX seconds, Aircall's clock)."""
+        self.first_poll_at: float | None = None  # when it began (UNIX seconds, Aircall's clock)
         self.seen_without_number = False
         """Whether a call without a number has waited since the start."""
-        self.required_backfill_s: float | None = None
-        """The setting `storage.backfill` that the coverage fulfils."""
-        self.call_backs = OpenCallBacks()
+        self.required_backfill_s: float | None = None  # the setting that the coverage fulfils
+        self.awaited, self.call_backs = AwaitedTimelines(), OpenCallBacks()
         self.board_builder = BoardBuilder()
-        self._unlisted = UnlistedReporter()
+        self.unlisted = UnlistedReporter()
         self._too_old: frozenset[int] = frozenset()
 
     def configure(self, settings: Settings) -> None:
@@ -103,8 +102,7 @@ class Account:
         self.limits.update(page.exceeded)
         if not self.has_room_for_calls():
             raise InvalidResponseError(f"more than {MAX_CALLS} calls in the last hours")
-        starts = [read.call.started_at for read in page.items]
-        self.new_starts.update(starts)
+        self.new_starts |= (starts := {read.call.started_at for read in page.items})
         self.coverage.add_starts(starts)
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)
@@ -145,15 +143,19 @@ class Account:
         done = call.phase == "done"
         call = replace(call, raw_digits=None) if done else self.identities.shown(call)
         known = self.calls.calls.get(call.id)
-        is_recent = (
-            call.started_at >= self.as_of - INITIAL_LOOKBACK_S or call.id in self.ledger.unfinished_ids
-        )
-        is_complete = not (by_event and menus_may_follow(self, call))
-        newly_done = self.calls.apply(call, at, is_recent, is_complete)
-        if done and call.id in self.calls.active:
-            as_read = CallRecord(as_open(as_read.call), details, as_read.shown)
+        since = self.as_of - INITIAL_LOOKBACK_S
+        is_recent = call.started_at >= since or call.id in self.ledger.unfinished_ids
+        awaits_timeline = by_event and menus_may_follow(self, call)
+        newly_done = self.calls.apply(call, at, is_recent, not awaits_timeline)
         if self.calls.calls[call.id] is not call:
+            if done and not by_event:
+                count_awaited(self, call.id)  # an older version has the timeline, too
             return False
+        self.awaited.pop(call.id)
+        if done and call.id in self.calls.active:
+            if call.id not in self.calls.unended:
+                self.awaited.add(as_read, at)
+            as_read = CallRecord(as_open(as_read.call), details, as_read.shown)
         self.changes.mark_call(known)
         self.changes.mark_call(call)
         self.put_into_periods(call)
@@ -167,9 +169,9 @@ class Account:
         return replace(call, missed_call_reason=self.reasons.word(reason, self.limits)) if reason else call
 
     def _is_expired(self, call: Call) -> bool:
-        """Return whether a call that has not ended is past its retention, so that it is not saved again.
+        """Return whether a call that has not ended is past its retention, so it is not saved again.
 
-        A done call is not: the archive counts it before deleting it. A wrong clock must not drop calls.
+        The archive counts a done call before deleting it. A wrong clock must not drop calls.
         """
         return self.clocks_agree and call.phase != "done" and call.started_at < self.retained_since
 
@@ -180,7 +182,9 @@ class Account:
             self.calls.remove(call.id)
 
     def remove_call(self, call_id: int) -> None:
-        """Remove a call that no longer exists at Aircall."""
+        """Remove a call that no longer exists at Aircall. It stays if an event has reported its end."""
+        if count_awaited(self, call_id):
+            return
         self.changes.mark_call(self.calls.calls.get(call_id))
         self.calls.remove(call_id)
         self.ledger.remove(call_id)
@@ -230,6 +234,8 @@ class Account:
             for call in self.calls.calls.values():
                 self.changes.mark_call(call)
                 self.put_into_periods(call)
+        for call_id in self.awaited.overdue(server_now - self.server_ahead):
+            count_awaited(self, call_id)
         read_to = server_now if self.calls.fetched_until is None else self.calls.fetched_until
         added_up = self.event_stats.collect(
             self.calls.calls, self.calls.active, server_now, self.ledger.bounds
@@ -278,11 +284,6 @@ class Account:
             self.day.exceed()
             self.today = Period(self.today.rules)
         return False
-
-    def unlisted_to_report(self, now: float) -> frozenset[UnlistedObject]:
-        """Return the unlisted objects that are to be reported `now` (our clock)."""
-        found = find_unlisted(self.reference_data, self.shown_calls(), self.recent)
-        return self._unlisted.due(found, self.reference_data, now)
 
     # What a board shows --------------------------------------------------------------------------
 

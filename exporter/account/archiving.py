@@ -113,6 +113,7 @@ def restore(account: Account, memory: LoadedState) -> None:
     account.ledger.restore(memory, known, Exclusion(account.directory, account.settings))
     account.ledger.count(account.event_stats.totals)
     account.reference_data.restore_substatus_times(memory.totals)
+    account.menus.has_timelines |= memory.has_menus
     for call_id, menus in memory.menus.items():
         learn(account, call_id, menus)
     if memory.progress is not None:

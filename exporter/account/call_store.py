@@ -116,6 +116,11 @@ class CallStore:
         has_end_now = call.ended_at is not None and known is not None and known.ended_at is None
         return was_open or again or has_end_now
 
+    def finish(self, call_id: int) -> bool:
+        """Stop fetching a done call. Return whether it was to be fetched."""
+        self.unended.forget(call_id)
+        return self.active.pop(call_id, None) is not None
+
     def remove(self, call_id: int) -> None:
         """Remove a call that no longer exists at Aircall."""
         self._last_event_at.pop(call_id, None)

@@ -1,6 +1,6 @@
 """Compute when the days of `today` begin."""
 
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from exporter.config.settings import Today
@@ -22,10 +22,15 @@ def day_start(now: float, today: Today) -> int:
     """
     zone = zone_of(today)
     starts_at = time.fromisoformat(today.starts_at)
-    date = datetime.fromtimestamp(now, zone).date()
+    day = datetime.fromtimestamp(now, zone).date()
     # the day before is needed before `starts_at`, and another day if the clocks change around midnight
-    begins = (_unix(datetime.combine(date - timedelta(days), starts_at), zone) for days in (-1, 0, 1, 2))
+    begins = (_unix(datetime.combine(day - timedelta(days), starts_at), zone) for days in (-1, 0, 1, 2))
     return next(int(begin) for begin in begins if begin <= now)
+
+
+def day_begin(day: date, today: Today) -> int:
+    """Return when a day begins (UNIX seconds)."""
+    return int(_unix(datetime.combine(day, time.fromisoformat(today.starts_at)), zone_of(today)))
 
 
 def _unix(local: datetime, zone: tzinfo | None) -> float:

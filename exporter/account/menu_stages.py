@@ -42,7 +42,7 @@ class MenuKnowledge:
     def __init__(self) -> None:
         self._of_unknown_calls: dict[int, MenuTimes] = {}
         self.has_timelines = False
-        """Whether Aircall has sent a call timeline since the start."""
+        """Whether Aircall has sent a call timeline since the start, or an earlier run knew of a menu."""
         self.stages: Mapping[int, Stage] = {}
         """The stage of each waiting call on the last board."""
 
@@ -57,17 +57,16 @@ class MenuKnowledge:
         menus = merged(call.menus, self._of_unknown_calls.pop(call.id, None))
         for version in known:
             menus = merged(menus, version.menus if version else None)
-        if menus is not None and call.phase == "done":
-            menus = menus.final
         return call if menus == call.menus else replace(call, menus=menus)
 
 
 def menus_may_follow(account: "Account", call: Call) -> bool:
     """Return whether the timeline of a call that an event reports may say more about its menus.
 
-    Until calls were first fetched, it is not known whether the company has timelines.
+    Until calls were first fetched, and the archive is open, it is not known whether the company has timelines.
     """
-    return call.direction == "inbound" and (account.menus.has_timelines or "calls" not in account.known)
+    is_known = "calls" in account.known and account.ledger.totals is not None
+    return call.direction == "inbound" and (account.menus.has_timelines or not is_known)
 
 
 def learn(account: "Account", call_id: int, times: MenuTimes | None) -> bool:
@@ -82,9 +81,12 @@ def learn(account: "Account", call_id: int, times: MenuTimes | None) -> bool:
     if changed == known:
         return False
     account.calls.calls[call_id] = changed
+    is_done = changed.phase == "done"
+    if is_done and (changed.left_menu_at, changed.outcome) == (known.left_menu_at, known.outcome):
+        return False
     account.changes.mark_call(changed)
     account.put_into_periods(changed)
-    return changed.phase == "done"
+    return is_done
 
 
 def with_menus(account: "Account", call: Call) -> Call:

@@ -259,6 +259,8 @@ class LoadedState:
     """Ids of calls that were active when they were fetched last."""
     menus: Mapping[int, MenuTimes] = field(default_factory=dict)
     """What is known about the menus of these calls."""
+    has_menus: bool = False
+    """Whether it is known of any call when the caller left a menu."""
     purged_before: int = 0
     """Calls that started before this (UNIX seconds) were past their retention."""
     load: int = 0

@@ -19,8 +19,8 @@ MAX_CALLS_WAITED_FOR = 200
 
 
 def as_open(call: Call) -> Call:
-    """Return a copy of such a call that is still active, so that a later run fetches it again."""
-    return replace(call, status="initial" if call.answered_at is None else "answered")
+    """Return a copy of a call that is still active, so that a later run fetches it again."""
+    return replace(call, status="initial" if call.answered_at is None else "answered", ended_at=None)
 
 
 class Unended:

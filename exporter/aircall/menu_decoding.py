@@ -47,7 +47,8 @@ class _AiAgents(msgspec.Struct):
 def decode_menus(raw: msgspec.Raw, call: Call) -> tuple[MenuTimes | None, bool]:
     """Decode what a call says about menus and AI voice agents.
 
-    Malformed options and sessions, and times that cannot be right, are ignored.
+    Malformed options and sessions, and times that cannot be right, are ignored. So are options that were
+    chosen after a user's answer, as the caller no longer waits then. An AI voice agent may answer, too.
 
     Returns the knowledge, None if there is none, and whether the call has a timeline, also if the caller
     chose nothing.
@@ -58,13 +59,15 @@ def decode_menus(raw: msgspec.Raw, call: Call) -> tuple[MenuTimes | None, bool]:
     if call.direction == "outbound":
         return None, has_timeline
     found = NO_MENUS
-    for read in timelines:
-        for option in _items(read.ivr_options_selected, _Option):
-            found = found.merged(_times(call, option.transition_started_at, option.transition_ended_at))
     if _AI_AGENTS in body:
         for agents in decode_objects([raw], _AiAgents)[0]:
             for session in _items(agents.ai_voice_agents, _AiSession):
                 found = found.merged(_times(call, session.started_at, session.ended_at, ai_agent=True))
+    answered_at = None if found.ai_agent else call.answered_at
+    for read in timelines:
+        for option in _items(read.ivr_options_selected, _Option):
+            times = _times(call, option.transition_started_at, option.transition_ended_at)
+            found = found.merged(times if answered_at is None else times.until(answered_at))
     return found if found != NO_MENUS else None, has_timeline
 
 

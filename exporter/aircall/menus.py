@@ -78,12 +78,6 @@ class MenuTimes(msgspec.Struct, frozen=True, gc=False):
             return self.first_rang_at if self.first_rang_at >= self.entered_at else self.rang_at
         return self.left_at
 
-    @property
-    def final(self) -> "MenuTimes | None":
-        """The part that matters once the call is done, or None if there is none."""
-        kept = MenuTimes(left_at=self.waits_since, ai_agent=self.ai_agent)
-        return kept if kept != NO_MENUS else None
-
 
 NO_MENUS = MenuTimes()
 

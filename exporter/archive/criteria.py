@@ -50,6 +50,16 @@ PARAMETERS = (
     Parameter("direction", "directions", "choice", "by direction", "inbound", ("inbound", "outbound")),
     Parameter("asset", "assets", "choice", "with one of these", "recording", ("recording", "voicemail")),
     Parameter("missed", "missed", "truth", "only missed calls, or none of them", "true"),
+    Parameter(
+        "unanswered", "unanswered", "truth", "only calls that nobody answered, or none of them", "true"
+    ),
+    Parameter(
+        "called_back",
+        "called_back",
+        "truth",
+        "only missed calls whose caller someone has talked to since, or only the others",
+        "false",
+    ),
     Parameter("reason", "reasons", "text", "by why they were missed", "no_available_agent"),
     Parameter("longer_than", "longer_than", "duration", "by length, ringing included", "5m"),
     Parameter("shorter_than", "shorter_than", "duration", "by length, ringing included", "30s"),
@@ -83,6 +93,8 @@ class Criteria:
     directions: tuple[str, ...] = ()
     assets: tuple[str, ...] = ()
     missed: bool | None = None
+    unanswered: bool | None = None
+    called_back: bool | None = None
     reasons: tuple[str, ...] = ()
     longer_than: int | None = None
     shorter_than: int | None = None

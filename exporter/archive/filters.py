@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select, tuple_
 
 from exporter.archive.criteria import Criteria
-from exporter.archive.schema import names, tags, teams
+from exporter.archive.schema import calls, names, tags, teams
 from exporter.archive.text_index import digits_only, normalize
 from exporter.archive.views import call_names, history
 
@@ -32,8 +32,7 @@ def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnEle
     if criteria.assets:
         columns = {"recording": history.c.recorded, "voicemail": history.c.voicemail}
         yield or_(*(columns[asset] for asset in criteria.assets))
-    if criteria.missed is not None:
-        yield history.c.outcome == "missed" if criteria.missed else history.c.outcome != "missed"
+    yield from _of_outcome(criteria)
     if criteria.reasons:
         yield history.c.missed_call_reason.in_(criteria.reasons)
     if criteria.longer_than is not None:
@@ -47,6 +46,29 @@ def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnEle
         yield or_(*map(_is_caller, criteria.callers), *([by_hash] if criteria.caller_hashes else []))
     if criteria.texts:
         yield or_(*_has_text(connection, [normalize(text) for text in criteria.texts]))
+
+
+def _of_outcome(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
+    outcome, unanswered = history.c.outcome, ("missed", "unanswered")
+    if criteria.missed is not None:
+        yield outcome == "missed" if criteria.missed else outcome != "missed"
+    if criteria.unanswered is not None:
+        yield outcome.in_(unanswered) if criteria.unanswered else outcome.not_in(unanswered)
+    if criteria.called_back is not None:
+        yield outcome == "missed"
+        yield _was_reached() if criteria.called_back else ~_was_reached()
+
+
+def _was_reached() -> ColumnElement[bool]:
+    """Match calls after which a user has talked to the caller, in a call that started later."""
+    missed, later = calls.alias("missed"), calls.alias("later")
+    follows = tuple_(later.c.started_at, later.c.id) > tuple_(missed.c.started_at, missed.c.id)
+    return exists().where(
+        missed.c.id == history.c.id,
+        later.c.caller_key == missed.c.caller_key,
+        later.c.outcome == "answered",
+        follows,
+    )
 
 
 def _one_of(column: ColumnElement[int | None], ids: Iterable[int]) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from msgspec.structs import replace as with_fields
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
 from exporter.account.records import CallRecord
 from exporter.aircall.menus import MenuTimes, merged
@@ -27,6 +27,11 @@ def with_known_menus(connection: Connection, records: Sequence[CallRecord]) -> l
 def menus_of_active_calls(connection: Connection) -> Mapping[int, MenuTimes]:
     """Return what the archive knows about the menus of calls that are not done, by id."""
     return _found(connection, calls.c.status != "done")
+
+
+def has_menus(connection: Connection) -> bool:
+    """Return whether the archive knows of any call when the caller left a menu."""
+    return bool(connection.scalar(select(exists().where(calls.c.left_menu_at.is_not(None)))))
 
 
 def _found(connection: Connection, condition: ColumnElement[bool]) -> dict[int, MenuTimes]:

@@ -5,14 +5,18 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from typing import Any
 
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError, Parameter
+from exporter.archive.natural_times import natural_dates, time_of_day
 from exporter.durations import parse_duration
 from exporter.text import truncate
 
-TIME_FORMATS = "a time such as 2026-11-23, 2026-11-23T14:30, 2h (that long ago), now or UNIX seconds"
+TIME_FORMATS = (
+    "a time such as 2026-11-23, 2026-11-23T14:30, 23 Nov, yesterday, monday, last week, 14:00 (today),"
+    " 2h (that long ago), now or UNIX seconds"
+)
 """The accepted forms of a time."""
 
 LONGEST_NAME = 60
@@ -50,7 +54,7 @@ def reject_unknown(given: Iterable[str], known: Sequence[str]) -> None:
 def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -> int:
     """Parse a time, and return it in UNIX seconds. Raises ValueError.
 
-    A date is its first second, or its last one if `last`. `zone` is None for local time.
+    A day, week or month is its first second, or its last one if `last`. `zone` is None for local time.
     """
     if text == "now":
         return int(now)
@@ -64,6 +68,12 @@ def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -
             if last and re.fullmatch(r"[0-9-]{10}", text):
                 parsed = parsed.replace(hour=23, minute=59, second=59, fold=1)  # 23:59:59 may occur twice
             return int((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp())
+    if (at := time_of_day(text)) is not None:
+        today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
+        return int(datetime.combine(today, at, zone).timestamp())
+    if (days := natural_dates(text, now, zone)) is not None:
+        end = time(23, 59, 59, fold=1)
+        return int(datetime.combine(days[last], end if last else time(), zone).timestamp())
     raise ValueError(TIME_FORMATS)
 
 

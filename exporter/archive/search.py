@@ -1,7 +1,7 @@
 """Search the archive: the tutorial's "Select User", "All Users" and "Advanced Search"."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select, tuple_
@@ -32,6 +32,8 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     left_menu_at: int | None
     """When the caller left the last menu or AI voice agent and began to wait for a person, if it is known."""
     time_to_answer: int | None
+    waited: int | None
+    """How long the caller waited for a person, until the answer or the end of a missed call."""
     talk_time: int | None
     duration: int | None
     """From start to end, ringing included."""
@@ -81,6 +83,22 @@ class Position(NamedTuple):
 
     started_at: int
     id: int
+
+
+Order = Literal["started", "wait", "talk", "duration"]
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+_LONGEST = {"wait": history.c.waited, "talk": history.c.talk_time, "duration": history.c.duration}
+
+
+def longest(connection: Connection, criteria: Criteria, order: Order, limit: int) -> Iterator[CallResult]:
+    """Yield the `limit` calls that match with the longest wait, talk or duration, the longest first."""
+    column = _LONGEST[order]
+    matching = select(*_COLUMNS).where(*conditions(connection, criteria), column.is_not(None))
+    matching = matching.order_by(column.desc(), history.c.started_at.desc(), history.c.id.desc())
+    rows = connection.execute(matching.limit(limit)).all()
+    for start in range(0, len(rows), PAGE_SIZE):
+        yield from _found(connection, rows[start : start + PAGE_SIZE])
 
 
 def search(connection: Connection, criteria: Criteria) -> Iterator[CallResult]:

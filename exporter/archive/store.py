@@ -44,7 +44,7 @@ from exporter.archive.database import (
     write_transaction,
 )
 from exporter.archive.followed_call_backs import FollowedCallBacks
-from exporter.archive.known_menus import menus_of_active_calls, with_known_menus
+from exporter.archive.known_menus import has_menus, menus_of_active_calls, with_known_menus
 from exporter.archive.reader import ArchiveReader
 from exporter.archive.reported_calls import done_calls
 from exporter.archive.session import Session
@@ -83,17 +83,15 @@ class Archive(ArchiveReader):
             exclusive: On PostgreSQL only: methods raise LostLeadershipError while another exclusive archive
                 is open, or if one has been open since this one was loaded.
         """
-        self._name = secrets.token_hex(8)
+        self._name, self.exclusive, self.simulated = secrets.token_hex(8), exclusive, simulated
         self._has_heartbeat = False
         """Whether the latest heartbeat was this exporter's own."""
         super().__init__(url, key_file)
-        self.exclusive = exclusive
         if exclusive:
             self._engine = engine_for(url, pool_size=1, max_overflow=0)
             leader_election.lock_with_each_session(self._engine, self._name)
         self._key: CallerKey | None = None
         self._forgotten: frozenset[str] = frozenset()
-        self.simulated = simulated
         self._session = Session()
         self._loads = 0
         self.file = file_of(self._engine.url)
@@ -166,6 +164,7 @@ class Archive(ArchiveReader):
                     pending_team_counts=totals.uncounted_for_teams(connection, MAX_FOR_TEAMS),
                     unfinished_ids=frozenset(connection.scalars(select(schema.calls.c.id).where(_IS_ACTIVE))),
                     menus=menus_of_active_calls(connection),
+                    has_menus=has_menus(connection),
                     purged_before=retention.removed_to(connection),
                     counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),

@@ -1,24 +1,95 @@
-"""Suggest names for criteria that name users, teams or numbers that the archive does not have."""
+"""Explain criteria that find nothing, or more than was meant."""
 
 import difflib
-from collections.abc import Iterator
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from exporter.archive.criteria import Criteria
-from exporter.archive.views import call_names
+from exporter.archive.filters import conditions
+from exporter.archive.schema import calls, tags
+from exporter.archive.views import call_names, history
 from exporter.text import truncate
 
+MAX_LISTED = 5
+"""Names in one hint."""
 
-def unknown_name_hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
-    """Yield the parameter and a hint for each name that the archive does not have."""
-    asked = {"user": criteria.users, "team": criteria.teams, "number": criteria.numbers}
-    for kind, given in asked.items():
+_EVERYTHING = Criteria(0, 0)
+
+
+def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
+    """Yield the parameter and a hint for each name that is unknown, or shared by several objects."""
+    for kind, given in (("user", criteria.users), ("team", criteria.teams), ("number", criteria.numbers)):
         if given:
-            named = select(call_names.c.called, call_names.c.name).where(call_names.c.kind == kind)
-            names = {row.called: row.name for row in connection.execute(named)}
-            for name in given:
-                if name not in names:
-                    close = difflib.get_close_matches(name, set(names.values()), n=1)
-                    hint = f", did you mean {truncate(close[0])}?" if close else ""
-                    yield kind, f"the archive has no {kind} {truncate(name)}{hint}"
+            yield from ((kind, hint) for hint in _of_names(connection, kind, given))
+    if criteria.tags:
+        known = set(connection.scalars(select(tags.c.name).distinct()))
+        yield from (("tag", _unknown("tag", name, known)) for name in criteria.tags if name not in known)
+    if criteria.reasons:
+        found = select(calls.c.missed_call_reason).distinct().where(calls.c.missed_call_reason.is_not(None))
+        reasons = set(connection.scalars(found))
+        unknown = (name for name in criteria.reasons if name not in reasons)
+        yield from (("reason", _unknown("reason", name, reasons)) for name in unknown)
+    if criteria.users and criteria.missed:
+        yield "user", _of_missed(connection, criteria)
+
+
+def why_nothing(connection: Connection, criteria: Criteria) -> str:
+    """Return why no call matches, as far as the archive says."""
+    count, first, last = connection.execute(
+        select(func.count(), func.min(calls.c.started_at), func.max(calls.c.started_at))
+    ).one()
+    if not count:
+        return "the archive has no calls yet"
+    in_range = calls.c.started_at.between(criteria.since, criteria.until)
+    others = connection.execute(select(func.count()).where(in_range)).scalar_one()
+    if others:
+        return f"none of the {others} calls of that time matches all criteria"
+    first_day, last_day = (datetime.fromtimestamp(at, UTC).date() for at in (first, last))
+    return f"the archive has no call of that time; its {count} calls are from {first_day} to {last_day}"
+
+
+def _of_names(connection: Connection, kind: str, given: Sequence[str]) -> Iterator[str]:
+    named = select(call_names.c.called, call_names.c.name, call_names.c.id).where(call_names.c.kind == kind)
+    ids, names = defaultdict[str, set[str]](set), set[str]()
+    for row in connection.execute(named):
+        ids[row.called].add(row.id)
+        names.add(row.name)
+    for name in given:
+        if name not in ids:
+            yield _unknown(kind, name, names)
+        elif len(ids[name]) > 1:
+            each = ", ".join(truncate(f"{name} {id_}") for id_ in sorted(ids[name])[:MAX_LISTED])
+            yield f"{len(ids[name])} {kind}s are called {truncate(name)}; for one of them, choose from {each}"
+
+
+def _unknown(kind: str, name: str, known: set[str]) -> str:
+    plain = {_plain(each): each for each in known}
+    close = difflib.get_close_matches(_plain(name), plain, n=1)
+    hint = f", did you mean {truncate(plain[close[0]])}?" if close else ""
+    return f"the archive has no {kind} {truncate(name)}{hint}"
+
+
+def _plain(name: str) -> str:
+    """Return a name without case and accents."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _of_missed(connection: Connection, criteria: Criteria) -> str:
+    """Explain that missed calls have no user, and name the numbers on which the users have talked."""
+    own = replace(_EVERYTHING, since=criteria.since, until=criteria.until, users=criteria.users)
+    numbers = connection.scalars(
+        select(history.c.number_name)
+        .where(*conditions(connection, own), history.c.number_id.is_not(None))
+        .distinct()
+        .order_by(history.c.number_name)
+        .limit(MAX_LISTED)
+    )
+    found = " ".join(f"--number {truncate(name)}" for name in numbers)
+    remedy = f"; the calls that were missed on the numbers of this user: {found}" if found else ""
+    return f"a missed call belongs to a number and not to a user{remedy}"

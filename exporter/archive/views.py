@@ -41,6 +41,8 @@ def _distinct(column: str, table: str) -> str:
 _CALLS = f"""
 SELECT id, direction, status, outcome, missed_call_reason, started_at, answered_at, ended_at, left_menu_at,
   {_seconds("coalesce(left_menu_at, started_at)", "answered_at")} AS time_to_answer,
+  CASE WHEN direction = 'inbound' THEN
+    {_seconds("coalesce(left_menu_at, started_at)", "coalesce(answered_at, ended_at)")} END AS waited,
   {_seconds("answered_at", "ended_at")} AS talk_time,
   {_seconds("started_at", "ended_at")} AS duration,
   user_id, {_name("user", "user_id")} AS user_name,
@@ -96,7 +98,7 @@ FROM calls""",
 }
 """The views for Grafana."""
 
-_computed = dict.fromkeys(("time_to_answer", "talk_time", "duration"), BigInteger())
+_computed = dict.fromkeys(("time_to_answer", "waited", "talk_time", "duration"), BigInteger())
 _shown = dict.fromkeys(("user_name", "number_name", "assigned_to"), Text())
 _stored = {c.name: c.type for c in calls.c if c.name not in ("counted", "counted_for_teams", "caller_key")}
 

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from exporter.archive.call_back_list import CallBack, CallBackList, list_call_backs
 from exporter.archive.criteria import Criteria
-from exporter.archive.suggestions import unknown_name_hints
+from exporter.archive.suggestions import hints
 from exporter.cli import argtypes, output
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with closing(existing_archive(arguments)) as archive, archive.searching() as connection:
         found = list_call_backs(connection, time.time(), numbers, teams, arguments.limit)
         criteria = Criteria(0, 0, numbers=tuple(numbers), teams=tuple(teams))
-        for parameter, hint in unknown_name_hints(connection, criteria):
+        for parameter, hint in hints(connection, criteria):
             print_problem("call-backs", f"--{parameter}: {hint}")
     if not found.total:
         print_problem("call-backs", f"nobody is to be called back{_anonymous(found)}")

@@ -10,7 +10,7 @@ from exporter.cli import output
 from exporter.cli.output import shown_time
 from exporter.durations import Duration
 
-_COLUMNS = ("started", "direction", "outcome", "user", "number", "caller", "answered in", "talk", "tags")
+_COLUMNS = ("started", "direction", "outcome", "user", "number", "caller", "waited", "talk", "tags")
 
 
 def as_table(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
@@ -23,7 +23,7 @@ def as_table(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
             call.user,
             call.number,
             call.caller,
-            _length(call.time_to_answer),
+            _length(call.time_to_answer if call.waited is None else call.waited),
             _length(call.talk_time),
             ", ".join(call.tags),
         )

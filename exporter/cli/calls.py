@@ -9,14 +9,17 @@ from itertools import islice
 
 from exporter.archive.criteria import PARAMETERS, CriterionError, Parameter
 from exporter.archive.parsing import TIME_FORMATS, parse_criteria
-from exporter.archive.search import CallResult, search, totals
+from exporter.archive.search import ORDERS, CallResult, Order, longest, search, totals
 from exporter.archive.store import Archive
-from exporter.archive.suggestions import unknown_name_hints
+from exporter.archive.suggestions import hints, why_nothing
 from exporter.cli import argtypes, call_table
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
 from exporter.cli.output import print_problem
+
+MAX_SORTED = 100_000
+"""Calls that are listed in another order than by time."""
 
 _SHOWN = {"table": call_table.as_table, "json": call_table.as_json, "csv": call_table.as_csv}
 
@@ -42,6 +45,18 @@ def add_parser(subparsers: Subparsers) -> None:
         )
     parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="maximum number, newest first")
+    parser.add_argument(
+        "--sort",
+        choices=ORDERS,
+        default="started",
+        help="order, the newest or longest first (default: started)",
+    )
+    parser.add_argument(
+        "--longest",
+        type=argtypes.count,
+        metavar="N",
+        help="the N calls with the longest wait: --sort wait --limit N",
+    )
     parser.add_argument("--utc", action="store_true", help="times are UTC, in and out")
 
 
@@ -60,12 +75,22 @@ def _search(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
         raise UsageError(f"{_flag(error.parameter)}: {error.problem}") from None
     with archive.searching() as connection:
         criteria = archive.with_caller_hashes(connection, criteria)
-        counted = _Counted(search(connection, criteria), arguments.limit)
+        order: Order = arguments.sort if arguments.longest is None else "wait"
+        limit = arguments.limit if arguments.longest is None else arguments.longest
+        found = (
+            search(connection, criteria)
+            if order == "started"
+            else longest(connection, criteria, order, limit or MAX_SORTED)
+        )
+        counted = _Counted(found, limit)
         _SHOWN[arguments.format](counted, zone)
         if arguments.format == "table":
             print(call_table.in_words(totals(connection, criteria)))
-        for parameter, hint in unknown_name_hints(connection, criteria):
-            print_problem("calls", f"{_flag(parameter)}: {hint}")
+        problems = [f"{_flag(parameter)}: {hint}" for parameter, hint in hints(connection, criteria)]
+        if not counted.count and not problems:
+            problems.append(why_nothing(connection, criteria))
+    for problem in problems:
+        print_problem("calls", problem)
     return ExitCode.SUCCESS if counted.count else ExitCode.NOT_FOUND
 
 

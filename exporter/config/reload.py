@@ -168,6 +168,11 @@ def require_guarded(source: str, before: Settings, after: Settings, written: Wri
 
     Raises ConfigError, whose text includes the remedy.
     """
+    known, left = before.exclude_users, after.exclude_users
+    if left and left == known[: len(left)] != known:
+        found = f"found only the first {len(left)} of {len(known)} entries, which may be cut off"
+        problem = f"{found}, expected others; restart to remove the last entries only"
+        raise ConfigError(source, "exclude_users", problem)
     for key in GUARDED:
         was, now = _value(before, key), _value(after, key)
         falls_back = was != now and now == _value(Settings(), key)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Thresholds,
     )
 
+_AT_MOST_HISTORY = "more than 0s and at most 182d"
 AIRCALL, GRAFANA = "https://api.aircall.io", "https://grafana.example.com"
 """Valid addresses, for errors about others."""
 
@@ -74,13 +75,18 @@ def validate_grafana_live(live: "GrafanaLive", source: str, origins: Mapping[str
     if live.token_file.strip() and not live.url:
         raise error("url", f"missing, expected the address of Grafana, such as {GRAFANA}")
     if live.url and (problem := _web_problem(live.url, web_address(live.url), GRAFANA)):
-        shown = "an address" if "@" in live.url else truncate(live.url)
+        shown = "an address" if _may_have_secret(live.url) else truncate(live.url)
         raise error("url", f"found {shown}, expected {problem}")
     if not re.fullmatch("[A-Za-z0-9_-]+", live.stream):
         expected = "letters, digits, - and _, such as aircall-france"
         raise error("stream", f"found {truncate(live.stream)}, expected {expected}")
     if live.url and not live.token_file.strip():
         raise error("token_file", "missing, expected a file with the token of a service account of Grafana")
+
+
+def _may_have_secret(address: str) -> bool:
+    """Return whether an invalid address may have a secret: user information, a query or a fragment."""
+    return any(sign in address for sign in "@?#")
 
 
 class _Validator:
@@ -109,7 +115,7 @@ class _Validator:
     def address(self) -> None:
         address = self._settings.aircall.base_url
         problem = _address_problem(address)
-        shown = "an address" if "@" in address else truncate(address)
+        shown = "an address" if _may_have_secret(address) else truncate(address)
         self.require(not problem, "aircall.base_url", f"found {shown}, expected {problem}")
 
     def budget(self) -> None:
@@ -124,7 +130,7 @@ class _Validator:
 
     def periods(self) -> None:
         period, storage = self._settings.activity_period, self._settings.storage
-        self.expect(0 < period <= API_HISTORY_S, "activity_period", period, "more than 0s and at most 182d")
+        self.expect(0 < period <= API_HISTORY_S, "activity_period", period, _AT_MOST_HISTORY)
         retention = storage.retention
         expected = "at least 1d, or 0s to keep calls indefinitely"
         self.expect(not 0 < retention < 86400, "storage.retention", retention, expected)
@@ -139,12 +145,8 @@ class _Validator:
         self.call_backs()
 
     def call_backs(self) -> None:
-        rules, storage = self._settings.call_backs, self._settings.storage
-        longest = Duration(storage.retention or API_HISTORY_S)
-        valid = 0 < rules.expire <= longest
-        self.expect(
-            valid, "call_backs.expire", rules.expire, f"more than 0s and at most {longest}, as calls are kept"
-        )
+        rules = self._settings.call_backs
+        self.expect(0 < rules.expire <= API_HISTORY_S, "call_backs.expire", rules.expire, _AT_MOST_HISTORY)
         at_most = f"less than call_backs.expire ({rules.expire})"
         self.expect(rules.after < rules.expire, "call_backs.after", rules.after, at_most)
 

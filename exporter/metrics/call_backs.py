@@ -14,14 +14,14 @@ NUMBER_OPEN = Family(
     f"Missed callers who have not talked to anyone since, {_VOICEMAIL}. Each caller counts once, for the"
     " number of their first missed call.",
     (*_NUMBER, "voicemail"),
-    group="period",
+    group="archive",
 )
 OLDEST = Family(
     "aircall_number_call_back_oldest_seconds",
     "gauge",
     "Time since the first of these callers was missed; 0 without one.",
     _NUMBER,
-    group="period",
+    group="archive",
 )
 ANONYMOUS = Family(
     "aircall_number_call_backs_anonymous",
@@ -29,14 +29,14 @@ ANONYMOUS = Family(
     "Missed calls of callers who hide their number, until they expire. Nobody can call back, so they count"
     " in no other family of call-backs.",
     _NUMBER,
-    group="period",
+    group="archive",
 )
 TEAM_OPEN = Family(
     "aircall_team_call_backs_open",
     "gauge",
     f"Missed callers on the numbers of the team's members who have not talked to anyone since, {_VOICEMAIL}.",
     (*_TEAM, "voicemail"),
-    group="period",
+    group="archive",
 )
 
 FAMILIES = (NUMBER_OPEN, OLDEST, ANONYMOUS, TEAM_OPEN)

@@ -24,7 +24,7 @@ GROUPS: dict[MetricGroup, str] = {
     "counters": "counters and histograms of calls, and time in each state and substatus",
     "settings": "settings in force",
     "exporter": "the exporter itself, its polls and requests, and its process (`process_*`, `python_*`)",
-    "archive": "the call archive",
+    "archive": "the call archive, and the callers who are to be called back",
     "webhooks": "deliveries to the webhook",
 }
 """What each group contains, for the documentation."""

@@ -5,6 +5,7 @@ import math
 import structlog
 
 from exporter.account.unknown_names import unknown_names
+from exporter.account.unlisted import find_unlisted
 from exporter.polling import estimate
 from exporter.polling.credential import CredentialState
 from exporter.polling.schedule import DATASETS, DIRECTORY, ENDED_CALLS
@@ -60,11 +61,14 @@ class FetchResults:
     def _fetch_early(self) -> None:
         """Fetch reference data early if an unlisted object appears or a user has left."""
         known = set(DIRECTORY) <= self._account.known
-        if known and (unlisted := self._account.unlisted_to_report(self._clock())):
-            log.info("unlisted objects; fetching reference data early", objects=len(unlisted))
-            self._tasks.request_early(*DIRECTORY)
+        account = self._account
+        if known:
+            found = find_unlisted(account.reference_data, account.shown_calls(), account.recent)
+            if unlisted := account.unlisted.due(found, account.reference_data, self._clock()):
+                log.info("unlisted objects; fetching reference data early", objects=len(unlisted))
+                self._tasks.request_early(*DIRECTORY)
         if {"users", "teams", "numbers"} <= self._account.known:
-            found = unknown_names(self._account.directory, self._account.settings)
-            self._once_logger.unknown_names(tuple(found))
+            names = unknown_names(account.directory, account.settings)
+            self._once_logger.unknown_names(tuple(names))
         if self._account.reference_data.assignments_outdated:
             self._tasks.request_early("assignments")

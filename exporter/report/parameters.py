@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal, cast, get_args
 
-from exporter.account.day import DAY_S, day_start, zone_of
+from exporter.account.day import DAY_S, day_begin, day_start, zone_of
 from exporter.archive.criteria import MAX_TIMESTAMP, CriterionError
+from exporter.archive.natural_times import natural_dates
 from exporter.archive.parsing import TIME_FORMATS, parse_time
 from exporter.config.settings import Today
 from exporter.durations import parse_duration
@@ -22,7 +24,7 @@ MAX_ROWS = 100_000
 LATEST = MAX_TIMESTAMP - 7 * DAY_S
 """The latest time of a report: the days around it exist, too."""
 
-TIMES = f"today, yesterday, or {TIME_FORMATS}"
+TIMES = TIME_FORMATS
 INTERVALS = "15m, 30m, 1h or another duration that divides a day, or day"
 
 
@@ -133,9 +135,12 @@ def _time(name: str, text: str, now: float, today: Today) -> int:
     if text in ("today", "now"):
         return int(now) + 1 if is_end else day_start(now, today) if text == "today" else int(now)
     try:
+        days = None if re.match("[0-9]{4}-", text) else natural_dates(text, now, zone_of(today))
+        if days is not None:
+            return day_begin(days[1] + timedelta(1) if is_end else days[0], today)
         at = parse_time(text, now, zone_of(today), last=is_end)
-    except ValueError:
-        raise CriterionError(name, f"found {truncate(text)}, expected {TIMES}") from None
+    except ValueError as error:
+        raise CriterionError(name, f"found {truncate(text)}, expected {error}") from None
     if not 0 <= at <= LATEST:
         raise CriterionError(name, f"found {truncate(text)}, expected a time from 1970 to 9999")
     return at + 1 if is_end and re.fullmatch("[0-9-]{10}", text) and not text.isdecimal() else at

@@ -24,6 +24,7 @@ def test_batch_rejected_deleted_call_is_fetched_again() -> None:
 
 def test_batch_rejected_call_ended_by_event_counts_with_next_poll() -> None:
     account = Account(Settings())
+    account.known.add("calls")
     archiving.restore(account, LoadedState())
     account.ledger.counted_from = 0
     talks = Call(1, "inbound", "answered", 700, 710, raw_digits="+33", user=Ref(3), number=Ref(7))

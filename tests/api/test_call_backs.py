@@ -48,7 +48,7 @@ def test_number_and_limit_restrict_the_list(address: str) -> None:
     ("query", "problem"),
     [
         ("limit=0", 'limit: found "0", expected 1 to 1000'),
-        ("limt=1", "limt: unknown parameter, did you mean limit?"),
+        ("limits=1", "limits: unknown parameter, did you mean limit?"),
         ("from=1h", "from: unknown parameter; known are number, team, limit"),
     ],
 )

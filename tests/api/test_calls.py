@@ -112,7 +112,7 @@ def test_query_next_of_a_period_relative_to_now_keeps_the_period() -> None:
     ("query", "error"),
     [
         ([], "from: missing, expected a time such as 2026-11-23"),
-        ([("from", "yesterday")], 'from: found "yesterday", expected a time such as'),
+        ([("from", "someday")], 'from: found "someday", expected a time such as'),
         ([("from", "1h"), ("to", "2h")], "to: is before from, expected a later time"),
         ([("from", "1h"), ("usr", "Ada")], "usr: unknown parameter, did you mean user?"),
         ([("from", "1h"), ("q", "Ada")], "q: unknown parameter; known are from, to, user, "),

@@ -14,7 +14,7 @@ from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError
 from exporter.archive.search import totals
 from exporter.web.http_parser import MAX_HEADER_BYTES
 from tests.support.filled_archive import PERIOD, SINCE, UNTIL, Kept
-from tests.support.search_ways import ask, command, flags, only_unknown_names, served
+from tests.support.search_ways import ask, command, flags, only_explanations, served
 
 TEXTS = [parameter for parameter in PARAMETERS if parameter.kind == "text"]
 ODD_TEXTS = [
@@ -123,7 +123,7 @@ def by_the_command(archived: Kept, name: str, value: str) -> set[int] | None:
         assert (printed.out, printed.err.count("\n")) == ("", 1)
         assert re.search(rf"--({name.replace('_', '-')}|to)\b", printed.err)
         return None
-    assert only_unknown_names(printed.err)
+    assert only_explanations(printed.err)
     return {json.loads(line)["id"] for line in printed.out.splitlines()}
 
 

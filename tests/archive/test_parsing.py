@@ -32,6 +32,54 @@ def test_parse_time_in_each_notation_returns_the_timestamp(text: str, at: float)
     assert parse_time(text, NOW, UTC) == at
 
 
+MONDAY = datetime(2026, 11, 23, 15, 30, tzinfo=UTC).timestamp()
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("today", "2026-11-23", "2026-11-23"),
+        ("Yesterday", "2026-11-22", "2026-11-22"),
+        ("monday", "2026-11-23", "2026-11-23"),
+        ("tuesday", "2026-11-17", "2026-11-17"),
+        ("last week", "2026-11-16", "2026-11-22"),
+        ("this week", "2026-11-23", "2026-11-23"),
+        ("last month", "2026-10-01", "2026-10-31"),
+        ("20.11.2026", "2026-11-20", "2026-11-20"),
+        ("3.4.2026", "2026-04-03", "2026-04-03"),
+        ("20/11/2026", "2026-11-20", "2026-11-20"),
+        ("11/20/2026", "2026-11-20", "2026-11-20"),
+        ("4/4/2026", "2026-04-04", "2026-04-04"),
+        ("20 Nov", "2026-11-20", "2026-11-20"),
+        ("24 November", "2025-11-24", "2025-11-24"),
+        ("Nov 20, 2026", "2026-11-20", "2026-11-20"),
+    ],
+)
+def test_parse_time_of_a_natural_day_is_its_begin_or_its_end(text: str, first: str, last: str) -> None:
+    assert parse_time(text, MONDAY, UTC) == parse_time(first, MONDAY, UTC)
+    assert parse_time(text, MONDAY, UTC, last=True) == parse_time(last, MONDAY, UTC, last=True)
+
+
+def test_parse_time_of_a_time_of_day_is_today() -> None:
+    assert parse_time("9:05", MONDAY, UTC) == datetime(2026, 11, 23, 9, 5, tzinfo=UTC).timestamp()
+
+
+def test_parse_time_of_an_ambiguous_date_names_both_readings() -> None:
+    with pytest.raises(ValueError, match="may be 3 April or 4 March, write it as 2026-04-03"):
+        parse_time("03/04/2026", MONDAY, UTC)
+
+
+@given(st.text(max_size=30))
+@example("29 feb")
+@example("12.13.14")
+@example("١/٢/٣")
+def test_parse_time_of_any_text_is_a_time_or_a_value_error(text: str) -> None:
+    try:
+        parse_time(text, MONDAY, UTC)
+    except ValueError as error:
+        assert "a time such as" in str(error) or "unambiguous" in str(error)
+
+
 def test_parse_time_without_an_offset_uses_the_given_time_zone() -> None:
     assert parse_time("2026-05-28T22:26:40", NOW, timezone(timedelta(hours=2))) == NOW
 
@@ -82,7 +130,7 @@ def test_a_period_ends_with_the_last_day_that_can_be_written() -> None:
     assert parse_time("9999-12-31", NOW, UTC, last=True) == end
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "-5", "nan", "1e9", "2026-13-01", "0001-01x", "٣", " now"])
+@pytest.mark.parametrize("text", ["", "some day", "-5", "nan", "1e9", "2026-13-01", "0001-01x", "٣", " now"])
 def test_parse_time_of_an_invalid_text_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="a time such as 2026-11-23"):
         parse_time(text, NOW, UTC)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import subprocess
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def test_calls_as_a_table_ends_with_the_totals_of_all_matches(kept_archive: Kept
 
 
 def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive: Kept) -> None:
-    user = next(call.user for call in kept_archive.calls if call.user)
+    names = Counter(user.name for user in kept_archive.account.users.values())
+    user = next(call.user for call in kept_archive.calls if call.user and names[call.user.name] == 1)
     known = [
         f"--user={user.name}",
         f"--user={user.id}",
@@ -59,8 +61,8 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
         f"--team={next(iter(kept_archive.account.teams.values())).name}",
         f"--number={next(iter(kept_archive.account.numbers.values())).name}",
     ]
-    assert command(kept_archive.url, *DAY, *known).err == ""
-    misspelt = user.name[:-1]
+    assert "the archive has no" not in command(kept_archive.url, *DAY, *known).err
+    misspelt = user.name[:-1].upper()
     unknown = [f"--user={misspelt}", "--user=77", "--team=Nobody's", "--number=\x1b[2J"]
     printed = command(kept_archive.url, *DAY, *unknown, "--format=json")
     assert (printed.code, printed.out) == (3, "")
@@ -79,11 +81,87 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
     assert both.out
 
 
+def test_calls_by_a_shared_name_are_those_of_all_with_a_list(kept_archive: Kept) -> None:
+    users = kept_archive.account.users.values()
+    shared = next(name for name, count in Counter(user.name for user in users).items() if count > 1)
+    own = [user.id for user in users if user.name == shared]
+    printed = command(kept_archive.url, *DAY, f"--user={shared}", "--format=json")
+    assert f'{len(own)} users are called "{shared}"; for one of them, choose from' in printed.err
+    assert all(f'"{shared} {id_}"' in printed.err for id_ in own)
+
+
+def test_missed_calls_of_a_user_are_explained_by_their_numbers(kept_archive: Kept) -> None:
+    call = next(call for call in kept_archive.calls if call.user and call.number and call.answered_at)
+    printed = command(kept_archive.url, *DAY, f"--user={call.user_id}", "--missed")
+    assert "a missed call belongs to a number and not to a user" in printed.err
+    assert call.number is not None
+    assert f'--number "{call.number.name}"' in printed.err
+
+
+def test_unknown_tag_and_reason_are_reported_with_the_nearest_name(kept_archive: Kept) -> None:
+    printed = command(kept_archive.url, *DAY, "--tag=vip", "--reason=no_available_agents")
+    assert 'the archive has no tag "vip", did you mean "VIP"?' in printed.err
+    assert (
+        'the archive has no reason "no_available_agents", did you mean "no_available_agent"?' in printed.err
+    )
+
+
+def test_calls_of_a_time_without_calls_say_when_there_are_some(kept_archive: Kept) -> None:
+    printed = command(kept_archive.url, "--from=2020-01-01", "--to=2020-01-02")
+    assert "the archive has no call of that time; its" in printed.err
+    printed = command(kept_archive.url, *DAY, "--longer-than=2h")
+    assert "calls of that time matches all criteria" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "field"),
+    [
+        (["--longest=5"], "waited"),
+        (["--sort=talk", "--limit=5"], "talk_time"),
+        (["--sort=duration", "--limit=5"], "duration"),
+    ],
+)
+def test_longest_calls_are_the_first_of_all_by_that_time(
+    kept_archive: Kept, flags: list[str], field: str
+) -> None:
+    every = [json.loads(line) for line in command(kept_archive.url, *DAY, "--format=json").out.splitlines()]
+    found = [
+        json.loads(line) for line in command(kept_archive.url, *DAY, *flags, "--format=json").out.splitlines()
+    ]
+    longest = sorted((length for call in every if (length := call[field]) is not None), reverse=True)[:5]
+    assert [call[field] for call in found] == longest
+
+
+def test_unanswered_and_called_back_calls_equal_a_plain_filter(kept_archive: Kept) -> None:
+    calls = [call for call in kept_archive.calls if call.ended_at is not None]
+
+    def ids(*flags: str) -> set[int]:
+        printed = command(kept_archive.url, *DAY, *flags, "--format=json")
+        return {json.loads(line)["id"] for line in printed.out.splitlines()}
+
+    unanswered = {c.id for c in calls if c.missed_call_reason or c.answered_at is None}
+    assert ids("--unanswered") == unanswered & ids()
+    talks = [c for c in calls if c.answered_at is not None and c.missed_call_reason is None]
+    reached = {
+        call.id
+        for call in calls
+        if call.missed_call_reason is not None
+        and any(
+            talk.raw_digits == call.raw_digits != "anonymous"
+            and (talk.started_at, talk.id) > (call.started_at, call.id)
+            for talk in talks
+        )
+    }
+    missed = ids("--missed")
+    assert ids("--called-back") == reached & missed
+    assert ids("--no-called-back") == missed - reached
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         (["--to=now"], "required: --from"),
-        (["--from=yesterday"], '--from: found "yesterday", expected a time such as 2026-11-23'),
+        (["--from=some day"], '--from: found "some day", expected a time such as 2026-11-23'),
         (["--from=1h", "--to=2h"], "--to: is before from, expected a later time"),
         (["--from=1h", "--from=2h"], "--from: found 2 times, expected once"),
         ([*DAY, "--longer-than=5"], '--longer-than: found "5", expected a duration such as 10s'),
@@ -120,6 +198,7 @@ def test_call_table_with_formulas_or_control_characters_escapes_them(
         ended_at=5,
         left_menu_at=None,
         time_to_answer=None,
+        waited=5,
         talk_time=None,
         duration=5,
         user_id=1,

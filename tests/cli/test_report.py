@@ -69,8 +69,8 @@ def test_report_without_calls_exits_with_not_found_and_the_reason(tmp_path: Path
     ("arguments", "error"),
     [
         (
-            ["--from=Monday"],
-            '--from: found "Monday", expected today, yesterday, or a time such as',
+            ["--from=Someday"],
+            '--from: found "Someday", expected a time such as',
         ),
         (["--period=day", "--from=1h"], "--period: found together with from, expected one of the two"),
         (["--period=year"], '--period: found "year", expected day, week or month'),

@@ -43,6 +43,14 @@ def test_load_address_with_a_valid_host_is_accepted(host: str) -> None:
     assert load(None, CREDENTIAL | {"AIRCALL_BASE_URL": address}).aircall.base_url == address
 
 
+@pytest.mark.parametrize("rest", ["/?key=SECRET99", "/#SECRET99", "@SECRET99"])
+def test_load_address_with_a_part_that_may_be_secret_does_not_show_it(rest: str) -> None:
+    with pytest.raises(ConfigError) as rejected:
+        load(None, CREDENTIAL | {"AIRCALL_BASE_URL": f"https://api.example.com{rest}"})
+    assert "found an address, expected" in str(rejected.value)
+    assert "SECRET99" not in str(rejected.value)
+
+
 @pytest.mark.parametrize("host", BAD_HOSTS)
 def test_load_address_with_a_host_that_is_not_valid_is_refused_in_one_line(
     file: WriteFile, host: str

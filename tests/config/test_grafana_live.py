@@ -43,7 +43,7 @@ def test_load_with_variables_overrides_the_file(config: Path) -> None:
             "url: grafana:3000, token_file: a/b",
             f'url: found "grafana:3000", expected an address such as {URL}',
         ),
-        (f"url: '{URL}?orgId=1', token_file: a/b", "expected an address such as"),
+        (f"url: '{URL}?key=SECRETTOK', token_file: a/b", "found an address, expected an address such as"),
         (
             "url: 'https://a:SECRETTOK@b', token_file: a/b",
             "url: found an address, expected an address without a user",

@@ -30,6 +30,7 @@ FREE = {
     *(f"today.{name}" for name in Settings().today.__struct_fields__),
     *(f"service_level.{name}" for name in Settings().service_level.__struct_fields__),
     *(f"overrides.{name}" for name in Settings().overrides.__struct_fields__),
+    *(f"call_backs.{name}" for name in Settings().call_backs.__struct_fields__),
     "storage.backfill",  # reads less of the past, but deletes nothing
     "webhook.refresh",
     "grafana_live.stream",
@@ -126,6 +127,7 @@ def test_reload_without_a_free_key_returns_to_the_default(key: str, tmp_path: Pa
         "today.starts_at": "06:00",
         "today.time_zone": "Europe/Paris",
         "service_level.ignore_reasons": ["short_abandoned"],
+        "call_backs.ignore_reasons": ["abandoned_in_ivr"],
         "thresholds.substatus": {"on_a_break": "15s"},
         "overrides.numbers": override,
         "overrides.teams": override,
@@ -149,6 +151,19 @@ def test_reload_without_retention_is_rejected_for_each_earlier_value(retention: 
         file.reread()
     path.write_text("caller: masked\nstorage: {retention: 1d}\n")  # a value that is written is applied
     assert file.reread().storage.retention == Duration(86400)
+
+
+@pytest.mark.parametrize("left", [1, 2])
+def test_reload_of_a_list_of_excluded_users_that_is_cut_off_is_rejected(left: int, tmp_path: Path) -> None:
+    path, users = tmp_path / "aircall.yml", ["Test account", "Boss", 123]
+    path.write_text(yaml.safe_dump({"caller": "full", "exclude_users": users}, sort_keys=False))
+    file = ConfigFile(str(path), SIMULATED_CREDENTIAL)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: left + 2]))
+    with pytest.raises(ConfigError, match=rf"exclude_users: found only the first {left} of 3 entries"):
+        file.reread()
+    path.write_text(yaml.safe_dump({"caller": "full", "exclude_users": users[1:]}))
+    assert file.reread().exclude_users == ("Boss", 123)
 
 
 def test_reload_of_any_lines_of_a_full_file_loses_nothing(tmp_path: Path) -> None:

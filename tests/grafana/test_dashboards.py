@@ -11,7 +11,7 @@ from grafana.boards.rendering import render
 from harness.dashboards import DASHBOARDS, METRICS, Panel, boards, panels
 from harness.dashboards import board as dashboard
 
-UIDS = METRICS | {"aircall-calls"}
+UIDS = METRICS | {"aircall-calls", "aircall-call-backs"}
 CORE = {"text", "stat", "timeseries", "table", "state-timeline", "heatmap", "barchart"}
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 RESULTS = {"type": "datasource", "uid": "-- Dashboard --"}
@@ -103,7 +103,8 @@ def test_panel_has_title_description_unit_and_thresholds(panel: Panel) -> None:
 
 @every_panel
 def test_panel_queries_the_chosen_data_source(panel: Panel) -> None:
-    source = SOURCE if panel.uid in METRICS else ARCHIVE
+    source = SOURCE if panel.uid in METRICS or panel.model["type"] != "table" else ARCHIVE
+    source = ARCHIVE if panel.uid == "aircall-calls" else source
     if panel.model["type"] == "text":
         return
     assert panel.targets

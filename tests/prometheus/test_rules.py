@@ -109,6 +109,7 @@ def test_alert_links_to_the_dashboard_that_shows_it(alert: dict[str, Any]) -> No
     else:
         assert (uid, *sorted(chosen - {"instance"})) in {
             ("aircall-numbers", "number"),
+            ("aircall-call-backs", "number"),
             ("aircall-wallboard", "team"),
         }
 

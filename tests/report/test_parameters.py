@@ -65,7 +65,7 @@ def test_request_with_an_interval_has_its_length(text: str, step: object) -> Non
 @pytest.mark.parametrize(
     ("given", "error"),
     [
-        ({"from_": "Monday"}, 'from: found "Monday", expected today, yesterday, or a time such as'),
+        ({"from_": "Someday"}, 'from: found "Someday", expected a time such as'),
         ({"from_": "1h", "to": "2h"}, "to: is not after from, expected a later time"),
         ({"from_": "999999999999"}, 'from: found "999999999999", expected a time from 1970 to 9999'),
         ({"from_": "1h", "period": "day"}, "period: found together with from, expected one of the two"),

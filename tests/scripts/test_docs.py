@@ -65,7 +65,7 @@ def documented(value: object) -> str:
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{'[]' if value == () else value}`"
+    return f"`[{', '.join(value)}]`" if isinstance(value, tuple) else f"`{value}`"
 
 
 def test_configuration_page_lists_every_key_with_its_default() -> None:
@@ -135,7 +135,10 @@ def test_archive_page_lists_exactly_the_search_flags() -> None:
     archive = (DOCS / "archive.md").read_text(encoding="utf-8")
     listed = re.findall(r"`--([a-z-]+)`", "".join(re.findall(r"^\| (`--.*?) \| ", archive, re.MULTILINE)))
     flags = [parameter.name.replace("_", "-") for parameter in PARAMETERS]
-    assert sorted(listed) == sorted([*flags, "no-missed", "format", "limit", "utc"])
+    flags += [
+        f"no-{parameter.name.replace('_', '-')}" for parameter in PARAMETERS if parameter.kind == "truth"
+    ]
+    assert sorted(listed) == sorted([*flags, "format", "limit", "sort", "longest", "utc"])
 
 
 REPORTS = (DOCS / "reports.md").read_text(encoding="utf-8")
