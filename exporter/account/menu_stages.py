@@ -63,7 +63,7 @@ class MenuKnowledge:
 def menus_may_follow(account: "Account", call: Call) -> bool:
     """Return whether the timeline of a call that an event reports may say more about its menus.
 
-    Until calls were first fetched, and the archive is open, it is not known whether the company has timelines.
+    Until calls were fetched and the archive is open, it is unknown whether the company has timelines.
     """
     is_known = "calls" in account.known and account.ledger.totals is not None
     return call.direction == "inbound" and (account.menus.has_timelines or not is_known)
