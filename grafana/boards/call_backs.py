@@ -3,18 +3,17 @@
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, Panel
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, Panel
 
 from grafana.boards import archive
 from grafana.boards.board import Page, history
 from grafana.boards.calls import in_aircall, missed_because
 from grafana.boards.charts import CALLS, bars, lines, spread
 from grafana.boards.counted import in_each
-from grafana.boards.palette import BRIGHT_RED, GREEN, GREY, NEUTRAL, NO_DATA, YELLOW, StateStyle
+from grafana.boards.palette import BRIGHT_RED, GREEN, GREY, NEUTRAL, NO_DATA, StateStyle
 from grafana.boards.panels import Frame, buckets, framed, over_time
 from grafana.boards.promql import EXPORTER, NUMBER, named_queue
 from grafana.boards.tile import Tile, tiles
-from grafana.boards.variables import EVERYTHING
 
 PAGE = Page(
     "aircall-call-backs",
@@ -22,8 +21,8 @@ PAGE = Page(
     "Missed callers whom nobody has talked to since, oldest first, and how long call-backs take",
 )
 
-SHOWN = 500
-"""Maximum number of callers in the table. The tiles count all."""
+SHOWN = 1000
+"""Maximum number of callers in the table, before those of other numbers are left out. The tiles count all."""
 
 OPEN = f"aircall_number_call_backs_open{{{NUMBER}}}"
 ENDED = f"aircall_call_backs_total{{{NUMBER}}}"
@@ -38,16 +37,16 @@ RESULTS = (
 
 WIDTHS = {
     "Missed": 165,
-    "Caller": 190,
-    "Number": 200,
-    "Calls": 75,
+    "Caller": 165,
+    "Number": 165,
+    "Calls": 65,
     "Last missed": 165,
-    "Because": 200,
-    "Longest wait": 120,
-    "Attempts": 95,
-    "Voicemail": 105,
-    "Assigned to": 180,
-    "In Aircall": 110,
+    "Because": 185,
+    "Longest wait": 110,
+    "Attempts": 90,
+    "Voicemail": 95,
+    "Assigned to": 150,
+    "In Aircall": 95,
 }
 """Widths of the columns in pixels, on a screen of 1920 pixels."""
 
@@ -59,7 +58,6 @@ SELECT to_timestamp(first_missed_at) AS "Missed", caller AS "Caller", number_nam
   assigned_to AS "Assigned to", coalesce(asset, '#') AS "In Aircall", id::text AS "Call"
 FROM call_back_list
 WHERE open_from <= extract(epoch FROM now()) AND expires_at > extract(epoch FROM now())
-  AND ('{EVERYTHING}' IN (${{number:sqlstring}}) OR number_name = ANY(chosen(${{number:sqlstring}})))
 ORDER BY first_missed_at, id LIMIT {SHOWN}
 """.strip()
 
@@ -81,7 +79,7 @@ def _now() -> Builder[Panel]:
             base=NO_DATA,
         ),
         [
-            Tile("To call back", f"sum({OPEN})", steps=((1, NEUTRAL),)),
+            Tile("To call back", f"sum({OPEN})"),
             Tile("With a voicemail", f'sum(aircall_number_call_backs_open{{{NUMBER}, voicemail="true"}})'),
             Tile("Oldest", f"max(aircall_number_call_back_oldest_seconds{{{NUMBER}}})", unit="dtdurations"),
             Tile(
@@ -94,7 +92,7 @@ def _now() -> Builder[Panel]:
                 f"{within_an_hour} / (sum(increase({ENDED}[$__range])) > 0)",
                 unit="percentunit",
             ),
-            Tile("Anonymous", f"sum(aircall_number_call_backs_anonymous{{{NUMBER}}})", steps=((1, YELLOW),)),
+            Tile("Anonymous", f"sum(aircall_number_call_backs_anonymous{{{NUMBER}}})"),
         ],
         title_size=16,
         value_size=36,
@@ -112,7 +110,8 @@ def _list() -> Builder[Panel]:
         width=24,
         height=14,
     )
-    panel = framed(table.Panel(), frame, [archive.sql(LIST)], archive.ARCHIVE).filterable(True)
+    panel = framed(table.Panel(), frame, [archive.sql(LIST)], archive.ARCHIVE)
+    panel = panel.with_transformation(_of_chosen_numbers())
     panel = panel.override_by_regexp(".*", _settings(noValue="\u00a0"))
     for name, width in WIDTHS.items():
         panel = panel.override_by_name(name, _settings(**{"custom.width": width}))
@@ -124,6 +123,15 @@ def _list() -> Builder[Panel]:
         .override_by_name("In Aircall", _settings(**in_aircall()))
         # as text, because a link would contain a number in a format such as 2.41 Bil
         .override_by_name("Call", _settings(**{"custom.hidden": True, "unit": "string"}))
+    )
+
+
+def _of_chosen_numbers() -> DataTransformerConfig:
+    """Keep the callers of the chosen numbers. The variable is Prometheus', so its values are no SQL."""
+    chosen = {"id": "regex", "options": {"value": "^(${number:regex})$"}}
+    filters = [{"fieldName": "Number", "config": chosen}]
+    return DataTransformerConfig(
+        id_val="filterByValue", options={"type": "include", "match": "all", "filters": filters}
     )
 
 

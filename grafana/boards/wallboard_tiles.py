@@ -10,7 +10,6 @@ from grafana.boards.palette import (
     BRIGHT_RED,
     CALM,
     GREEN,
-    NEUTRAL,
     NO_DATA,
     WALL_STATES,
     YELLOW,
@@ -146,7 +145,7 @@ def _today() -> Panel:
         [
             Tile("Since", f"min({begin})", unit="time:HH:mm"),
             *_calls('period="today"'),
-            Tile("To call back", f"sum(aircall_number_call_backs_open{{{NUMBER}}})", steps=((1, NEUTRAL),)),
+            Tile("To call back", f"sum(aircall_number_call_backs_open{{{NUMBER}}})"),
         ],
     )
 
