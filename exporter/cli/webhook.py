@@ -11,6 +11,7 @@ from exporter.cli.api_runner import ApiRunner
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import STORAGE, Subparsers, add_config_flag
 from exporter.config.settings import Settings
+from exporter.webhooks.receiver import PATH
 from exporter.webhooks.registration import RegisteredWebhook, list_webhooks, register, unregister
 from exporter.webhooks.token_file import NAME, TokenFile
 
@@ -28,6 +29,9 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="FILE",
         help=f"file for the webhook's token (default: {NAME} under --storage.path)",
     )
+    create.add_argument(
+        "--new", action="store_true", help="create another one, with a new token, if the URL has a webhook"
+    )
     steps.add_parser("list", help="list the company's webhooks")
     delete = steps.add_parser("delete", help="delete a webhook of the exporter")
     delete.add_argument("id", metavar="ID", help="id as shown by `webhook list`")
@@ -39,27 +43,36 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         match arguments.step:
             case "create":
                 file = Path(arguments.token_file or Path(arguments.storage or STORAGE) / NAME)
-                return _create(arguments.url, file, account.runner)
+                return _create(arguments.url, file, account.runner, arguments.new)
             case "list":
                 return _list(account.settings, account.runner)
         return _delete(arguments.id, account.settings, account.runner)
 
 
-def _create(url: str, file: Path, runner: ApiRunner) -> ExitCode:
+def _create(url: str, file: Path, runner: ApiRunner, new: bool) -> ExitCode:
     if problem := _url_problem(url):
         raise UsageError(f"found {url.partition('?')[0]}, expected {problem}")
+    known = () if new else [each for each in runner.run(list_webhooks()) if each.url == url and each.token]
+    existing = next((each for each in known if each.active), None)
+    if known and existing is None:
+        ids = ", ".join(each.webhook_id for each in known)
+        remedy = "activate it in Aircall's dashboard, or create another with --new"
+        output.print_problem("webhook", f"Aircall has deactivated webhook {ids} of this URL; {remedy}")
+        return ExitCode.REFUSED
     try:
         with TokenFile(file) as token_file:
-            webhook = runner.run(register(url))
+            webhook = existing or runner.run(register(url))
             try:
                 token_file.put(webhook.token)
             except (OSError, KeyboardInterrupt):
-                runner.run(unregister(webhook))
+                if existing is None:
+                    runner.run(unregister(webhook))
                 raise
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{file}: cannot be written: {reason}") from None
-    print(f"Aircall sends its events to {url} from now on (webhook {webhook.webhook_id}).")
+    since = "from now on" if existing is None else "already"
+    print(f"Aircall sends its events to {url} {since} (webhook {webhook.webhook_id}).")
     print(
         f"The token that says that it is Aircall is in {file}, for this user alone. In the configuration:\n"
     )
@@ -118,4 +131,6 @@ def _url_problem(url: str) -> str:
         return "a URL such as https://calls.example.com/webhook"
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "https: events hold callers' numbers and the token"
+    if not parts.path.endswith(PATH):
+        return f"a path that ends in {PATH}, where the exporter accepts events"
     return ""

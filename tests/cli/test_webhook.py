@@ -87,7 +87,7 @@ def test_webhook_create_repeated_stores_the_two_newest_tokens(
     webhook: Command, aircall: SimulatedAircall, tmp_path: Path
 ) -> None:
     for times in (1, 2, 3):
-        assert webhook("create", URL)[0] == 0
+        assert webhook("create", URL, "--new")[0] == 0
         tokens = [hook.token for hook in own_webhooks(aircall)]
         assert (tmp_path / "webhook.token").read_text().split() == tokens[::-1][:2]
         assert len(tokens) == times
@@ -97,6 +97,30 @@ def test_webhook_create_repeated_stores_the_two_newest_tokens(
     assert "stays" in errors
     code, _, _ = webhook("delete", own_webhooks(aircall)[1].id, config=config)
     assert (code, len(own_webhooks(aircall))) == (0, 2)
+
+
+def test_webhook_create_finds_the_existing_one_and_stores_its_token(
+    webhook: Command, aircall: SimulatedAircall, tmp_path: Path
+) -> None:
+    assert webhook("create", URL)[0] == 0
+    (only,) = own_webhooks(aircall)
+    (tmp_path / "webhook.token").unlink()
+    for _ in range(2):
+        code, output, _ = webhook("create", URL)
+        assert code == 0
+        assert f"already (webhook {only.id})" in output
+        assert own_webhooks(aircall) == [only]
+        assert (tmp_path / "webhook.token").read_text() == f"{only.token}\n"
+
+
+def test_webhook_create_for_one_that_aircall_has_deactivated_says_so(
+    webhook: Command, aircall: SimulatedAircall, tmp_path: Path
+) -> None:
+    aircall.webhooks.add(SimulatedWebhook(URL, active=False))
+    code, _, errors = webhook("create", URL)
+    assert (code, len(own_webhooks(aircall))) == (4, 1)
+    assert "Aircall has deactivated webhook" in errors
+    assert not (tmp_path / "webhook.token").exists()
 
 
 def test_webhook_delete_of_an_unknown_or_foreign_webhook_is_rejected(
@@ -118,6 +142,7 @@ def test_webhook_delete_of_an_unknown_or_foreign_webhook_is_rejected(
         "calls.example.com",
         "https://me:secret@example.com/webhook",
         "ftp://x/",
+        "https://calls.example.com/hooks",
     ],
 )
 def test_webhook_create_with_an_invalid_address_is_rejected(
