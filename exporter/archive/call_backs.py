@@ -82,6 +82,10 @@ class Follower:
         saved = metadata_table.read(self._connection, metadata_table.CALL_BACKS, State)
         state, keys, span = saved or self._first_state(counting), set[str](), self._rules.expire
         earliest = state.until
+        if whole:
+            identified = self._identify()
+            keys |= identified.keys()
+            earliest = min([earliest, *identified.values()])
         if state.rules != self._rules:
             span = max(state.rules.expire, self._rules.expire)
             self._connection.execute(delete(call_backs))
@@ -110,22 +114,29 @@ class Follower:
     def _first_state(self, counting: Counting | None) -> State:
         """Return the state before the first use. Counting begins where that of calls did."""
         now = self._task.now
-        self._identify(calls.c.started_at > now - self._rules.expire)
         begin = int(now if counting is None else max(counting.started_from, now - UPGRADE_S))
         return State(begin, begin - 1, CallBackRules(0, 0, ()))
 
-    def _identify(self, condition: ColumnElement[bool]) -> None:
-        """Identify the callers of calls that an older exporter has archived."""
-        unknown = select(calls.c.id, calls.c.caller, calls.c.caller_hash).where(
-            condition, calls.c.caller_key.is_(None)
+    def _identify(self) -> dict[str, int]:
+        """Identify the callers of calls that an older exporter has archived.
+
+        Returns their keys, and when the first of these calls of each began.
+        """
+        since = calls.c.started_at > self._task.now - self._rules.expire
+        unknown = select(calls.c.id, calls.c.started_at, calls.c.caller, calls.c.caller_hash).where(
+            since, calls.c.caller_key.is_(None), calls.c.caller.not_in(("anonymous", ERASED))
         )
-        keys = [
-            {"call": row.id, "key": self._key_of(row.caller, row.caller_hash)}
-            for row in self._connection.execute(unknown)
-        ]
-        if found := [change for change in keys if change["key"] is not None]:
-            change = update(calls).where(calls.c.id == bindparam("call"))
-            self._connection.execute(change.values(caller_key=bindparam("key")), found)
+        found: dict[int, str] = {}
+        begun: dict[str, int] = {}
+        for row in self._connection.execute(unknown):
+            key = self._key_of(row.caller, row.caller_hash)
+            if key is not None:
+                found[row.id] = key
+                begun[key] = min(row.started_at, begun.get(key, row.started_at))
+        if found:
+            change = update(calls).where(calls.c.id == bindparam("call")).values(caller_key=bindparam("key"))
+            self._connection.execute(change, [{"call": id_, "key": key} for id_, key in found.items()])
+        return begun
 
     def _key_of(self, caller: str | None, caller_hash: str | None) -> str | None:
         if caller_hash is not None or is_masked(caller or ""):
@@ -145,7 +156,8 @@ class Follower:
         ended: list[EndedCallBack] = []
         after: dict[int, OpenMissedCall] = {}
         for _, contacts in groupby(self._contacts(keys, earliest - span), key=lambda found: found[0]):
-            own, left = follow((contact for _, contact in contacts), self._rules, state.until)
+            until = min(state.until, self._task.now)  # a clock may have been ahead
+            own, left = follow((contact for _, contact in contacts), self._rules, until)
             ended += own
             after |= {missed.call_id: missed for missed in left if self._task.now < missed.expires_at}
         self._count(ended, earliest, state)

@@ -171,7 +171,7 @@ class Archive(ArchiveReader):
                     shares=metadata_table.shares(connection),
                 )
             self._session.committed()
-            self._loads += 1
+            self._loads, self._call_backs = self._loads + 1, FollowedCallBacks()
             return memory
 
     @contextmanager

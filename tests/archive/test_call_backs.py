@@ -210,6 +210,32 @@ def test_archive_of_an_older_exporter_lists_and_counts_from_the_last_day(
     assert upgraded.totals[CALLED_BACK] == 1
 
 
+def test_callers_whom_an_older_exporter_has_archived_are_identified_at_the_next_start(
+    saving: Saving, database: str, tmp_path: Path
+) -> None:
+    saving.save(missed(1, 100), missed(2, 110, "+33 2"), now=200, complete_to=150)
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE calls SET caller_key = NULL"))
+        connection.execute(text("DELETE FROM call_backs"))
+    engine.dispose()
+    saving.archive.close()
+    again = Saving(database, tmp_path)
+    again.save(now=400, complete_to=300)
+    assert again.open == {1, 2}
+    again.save(answered(3, 450), now=600, complete_to=500)
+    assert again.open == {2}
+    assert again.totals[CALLED_BACK] == 1
+
+
+def test_clock_that_was_ahead_expires_nothing_early(saving: Saving) -> None:
+    saving.save(missed(1, 100), now=200, complete_to=150)
+    saving.save(now=20 * HOUR, complete_to=40 * HOUR)
+    saving.save(now=21 * HOUR, complete_to=21 * HOUR)
+    assert saving.open == {1}
+    assert EXPIRED not in saving.totals
+
+
 def test_erased_caller_has_no_call_back(saving: Saving) -> None:
     saving.save(missed(1, 100), missed(2, 100, "+33 2"), now=200, complete_to=150)
     saving.archive.erase(CALLER, START + 300)
