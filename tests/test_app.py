@@ -63,6 +63,7 @@ def test_metrics_in_both_formats_have_the_same_values() -> None:
 
 
 def test_metrics_in_openmetrics_have_exemplars_of_calls(exporter: Running) -> None:
+    eventually(lambda: "aircall_calls_total{" in get(exporter, "/metrics").text)  # they are saved first
     families = {f.name: f for f in parse_openmetrics(get(exporter, "/metrics", Accept=OPENMETRICS).text)}
     for name in ("aircall_call_answer_seconds", "aircall_call_talk_seconds"):
         exemplars = [sample.exemplar for sample in families[name].samples if sample.exemplar]

@@ -10,7 +10,7 @@ from exporter.account.menu_stages import menu_source, stages, without_future_men
 from exporter.account.open_call_backs import NO_CALL_BACKS
 from exporter.account.roster import Roster
 from exporter.account.undecided_users import decides_counters, without_undecided
-from exporter.account.user_limit import apply_user_limit
+from exporter.account.user_limit import OTHER_NUMBERS, apply_user_limit
 from exporter.aircall.limits import LIMITS
 from exporter.aircall.models import KINDS
 
@@ -66,12 +66,13 @@ def _call_backs(account: Account, roster: Roster) -> CallBackRows:
     if not account.call_backs.is_known:
         return CallBackRows()
     found = account.call_backs.by_number(account.as_of)
-    others = {None} & found.keys() | (found.keys() - roster.numbers)
-    numbers = []
-    for number_id in (*sorted(roster.numbers), *sorted(others, key=str)):
-        here = found.get(number_id, NO_CALL_BACKS)
-        label = roster.directory.number(number_id)
-        numbers.append(CallBackRow(label, here.open, here.oldest_at, here.anonymous))
+    rows = {roster.directory.number(number_id): NO_CALL_BACKS for number_id in sorted(roster.numbers)}
+    own = account.identities.numbers()
+    for number_id, here in found.items():
+        has_series = number_id is None or number_id in roster.numbers or str(number_id) in own
+        label = roster.directory.number(number_id) if has_series else OTHER_NUMBERS
+        rows[label] = rows.get(label, NO_CALL_BACKS).added(here)
+    numbers = [CallBackRow(label, here.open, here.oldest_at, here.anonymous) for label, here in rows.items()]
     teams = [
         CallBackRow(team.label, sum((Counter(found[n].open) for n in team.numbers & found.keys()), Counter()))
         for team in roster.teams

@@ -21,6 +21,12 @@ class CallBacks:
     anonymous: int = 0
     """Missed calls of callers whose number is unknown, so that nobody can call back."""
 
+    def added(self, other: "CallBacks") -> "CallBacks":
+        """Return the call-backs of both."""
+        oldest = [at for at in (self.oldest_at, other.oldest_at) if at is not None]
+        total = Counter(self.open) + Counter(other.open)
+        return CallBacks(total, min(oldest, default=None), self.anonymous + other.anonymous)
+
 
 NO_CALL_BACKS = CallBacks()
 

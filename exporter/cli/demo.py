@@ -31,6 +31,9 @@ DEMO_SLA = Duration(8)
 """An SLA that users of the simulated account sometimes breach."""
 
 
+HISTORY_S = 26 * 3600
+"""Seconds of calls before the start: more than the exporter fetches by default."""
+
 CALLS_PER_USER = 7.5
 """Calls per hour that keep a simulated user busy, and sometimes let a queue build up."""
 
@@ -57,7 +60,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     users = arguments.users
     calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
     account = SimulatedAccount(
-        users, calls, arguments.seed, start=time.time(), ai_agent=True, repeat_callers=True
+        users,
+        calls,
+        arguments.seed,
+        start=time.time(),
+        history=HISTORY_S,
+        ai_agent=True,
+        repeat_callers=True,
     )
     with TemporaryDirectory() as temporary, ExitStack() as servers:
         with blocked(*SIGNALS):

@@ -48,7 +48,7 @@ MAX_VALUES = {
     "state": 6,
     "direction": 2,
     "outcome": 3,
-    "kpi": 7,
+    "kpi": 8,
     "level": 2,
     "kind": 6,
     "board": 2,
@@ -73,6 +73,7 @@ CHOSEN = {
     "le",
     "quantile",
     "method",
+    "voicemail",
 }
 """Labels whose values the exporter chooses."""
 
