@@ -136,7 +136,7 @@ def batch_saved(account: Account, result: SaveResult, progress: Checkpoint | Non
     if result.of_day is not None:
         _load_day(account, result.of_day)
     if result.call_backs is not None:
-        account.call_backs.apply(result.call_backs)
+        account.call_backs.apply(result.call_backs, account.limits)
     return bool(counted or timed or result.of_day or result.call_backs) or account.ledger.visibility != shown
 
 

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from exporter.account.call_backs import CallBackChanges, OpenMissedCall
+from exporter.aircall.limits import MAX_CALL_BACKS, Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,18 @@ class OpenCallBacks:
         self._valid = -math.inf, -math.inf
         """From when until when (UNIX seconds, Aircall's clock) `_by_number` is right."""
 
-    def apply(self, changes: CallBackChanges) -> None:
-        """Take in what has changed in the archive."""
+    def apply(self, changes: CallBackChanges, exceeded: Counter[Limit]) -> None:
+        """Take in what has changed in the archive. `exceeded` counts the calls beyond the limit."""
         if changes.is_whole:
             self._missed.clear()
             self.is_known = True
         for call_id in changes.removed:
             self._missed.pop(call_id, None)
-        self._missed.update((missed.call_id, missed) for missed in changes.added)
+        for missed in changes.added:
+            if missed.call_id in self._missed or len(self._missed) < MAX_CALL_BACKS:
+                self._missed[missed.call_id] = missed
+            else:
+                exceeded["call_backs"] += 1
         self._valid = -math.inf, -math.inf
 
     def by_number(self, now: float) -> Mapping[int | None, CallBacks]:

@@ -22,6 +22,7 @@ Limit = Literal[
     "names",
     "calls",
     "calls_today",
+    "call_backs",
     "missed_call_reasons",
     "substatuses",
     "availability_words",
@@ -65,6 +66,9 @@ MAX_EVENTS = 500_000
 
 MAX_CALLS_TODAY = 500_000
 """Done calls of the day in memory. A day with more has no figures."""
+
+MAX_CALL_BACKS = 200_000
+"""Missed calls in memory of callers who are to be called back. Metrics leave out more than that."""
 
 MAX_IDENTITIES = 25_000
 """Users, numbers and teams with counters, of each kind: as many as a list may hold."""

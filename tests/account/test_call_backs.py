@@ -1,6 +1,8 @@
 """Which callers are open, and how call-backs end, from the contacts of one caller."""
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -126,7 +128,7 @@ def row(
 def test_callers_are_counted_once_with_the_oldest_call_and_any_voicemail() -> None:
     found = OpenCallBacks()
     rows = (row(1, 2, 100, number=5), row(2, 2, 200, voicemail=True, number=6), row(3, 3, 150, number=5))
-    found.apply(CallBackChanges(rows, frozenset(), True))
+    found.apply(CallBackChanges(rows, frozenset(), True), Counter())
     (number,) = found.by_number(400).items()
     assert number[0] == 5
     assert (number[1].open, number[1].oldest_at) == ({True: 1, False: 1}, 100)
@@ -134,7 +136,7 @@ def test_callers_are_counted_once_with_the_oldest_call_and_any_voicemail() -> No
 
 def test_caller_is_open_from_the_end_of_the_delay_until_the_last_call_expires() -> None:
     found = OpenCallBacks()
-    found.apply(CallBackChanges((row(1, 1, 100),), frozenset(), True))
+    found.apply(CallBackChanges((row(1, 1, 100),), frozenset(), True), Counter())
     open_at = {now: bool(found.by_number(now)) for now in (129, 130, 1089, 1090)}
     assert open_at == {129: False, 130: True, 1089: True, 1090: False}
 
@@ -142,15 +144,23 @@ def test_caller_is_open_from_the_end_of_the_delay_until_the_last_call_expires() 
 def test_changes_replace_rows_and_all_rows_replace_everything() -> None:
     found = OpenCallBacks()
     assert not found.is_known
-    found.apply(CallBackChanges((row(1, 1, 100), row(2, 2, 100)), frozenset(), True))
-    found.apply(CallBackChanges((row(3, 3, 100),), frozenset({1}), False))
+    found.apply(CallBackChanges((row(1, 1, 100), row(2, 2, 100)), frozenset(), True), Counter())
+    found.apply(CallBackChanges((row(3, 3, 100),), frozenset({1}), False), Counter())
     assert sum(found.by_number(200)[1].open.values()) == 2
-    found.apply(CallBackChanges((row(4, 4, 100),), frozenset(), True))
+    found.apply(CallBackChanges((row(4, 4, 100),), frozenset(), True), Counter())
     assert sum(found.by_number(200)[1].open.values()) == 1
 
 
 def test_anonymous_callers_are_counted_apart() -> None:
     found = OpenCallBacks()
     anonymous = OpenMissedCall(1, 1, 90, 100, 130, 1090, 1, False, True)
-    found.apply(CallBackChanges((anonymous,), frozenset(), True))
+    found.apply(CallBackChanges((anonymous,), frozenset(), True), Counter())
     assert (found.by_number(200)[1].open, found.by_number(200)[1].anonymous) == ({}, 1)
+
+
+def test_missed_calls_beyond_the_limit_are_counted_as_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exporter.account.open_call_backs.MAX_CALL_BACKS", 2)
+    found, exceeded = OpenCallBacks(), Counter[Any]()
+    rows = tuple(row(call_id, call_id, 100) for call_id in range(1, 6))
+    found.apply(CallBackChanges(rows, frozenset(), True), exceeded)
+    assert (sum(found.by_number(200)[1].open.values()), exceeded["call_backs"]) == (2, 3)
