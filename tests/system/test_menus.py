@@ -185,6 +185,12 @@ def test_company_without_reports_of_menus_counts_waits_from_the_start(account: S
         assert world.poller.snapshot().board.menu_source == "none"
 
 
+class ShortCalls(SimulatedAccount):
+    """A company with short calls, which soon all have ended."""
+
+    talk_scale = 0.3
+
+
 def left_menu(url: str) -> dict[int, int | None]:
     """Return when callers left the menu, by the id of the archived call."""
     engine = create_engine(url)
@@ -196,13 +202,13 @@ def left_menu(url: str) -> dict[int, int | None]:
 
 def test_archive_after_lost_late_and_repeated_events_equals_the_account(tmp_path: Path) -> None:
     account, url = (
-        SimulatedAccount(users=12, calls_per_hour=400, seed=3, history=600),
+        ShortCalls(users=12, calls_per_hour=500, seed=3, history=600),
         f"sqlite:///{tmp_path}/a",
     )
     network = NetworkConditions(lost=0.2, doubled=0.2, late=0.3, late_seconds=60)
     with polled_with_events(account, network, archive=Archive(url)) as world:
         world.live_until_complete()
-        world.live(900)
+        world.live(600)
         account.stop_traffic()
         while any(call.ended_at is None for call in account.calls.values()):
             world.live(60)
@@ -255,16 +261,13 @@ def test_call_whose_end_is_an_event_is_counted_with_its_timeline(
         assert waited == int(begin + 15) - int(begin + 9)
 
 
-def ended_by_event(world: PolledWithEvents, talked: float = 20) -> SimulatedCall:
+def ended_by_event(world: PolledWithEvents) -> SimulatedCall:
     """Let a call begin, be fetched, and end by an event before the next poll. Returns the call."""
     account, (number, users) = world.account, some_number(world.account)
     world.poll()
     begin = world.time.now
     call = account.ring_in(number, CALLER, at=begin)
     account.answer(call.id, users[0], at=begin + 5)
-    if talked > 60:
-        world.live(talked - 5)
-        world.poll()
     account.hang_up(call.id, at=world.time.now + 20)
     world.time.now += 21
     world.deliver()
@@ -320,17 +323,25 @@ def _without(content: Any, call_id: int) -> None:
 def test_long_call_that_ends_by_event_before_a_restart_is_counted_with_the_first_polls(
     account: SimulatedAccount, tmp_path: Path
 ) -> None:
-    url = f"sqlite:///{tmp_path}/calls.db"
+    """It began before the calls that the first poll after the restart lists."""
+    url, (number, users) = f"sqlite:///{tmp_path}/calls.db", some_number(account)
+    call = account.ring_in(number, CALLER, at=account.now - 6000)
+    account.answer(call.id, users[1], at=account.now - 5990)
     with polled_with_events(account, archive=Archive(url)) as world:
         world.live_until_complete()
         answered_after_menu(world)
-        ended_by_event(world, talked=4500)
-        assert world.scrape().sum("aircall_calls_total") == 1
-    account.advance(account.now + 300)
+        world.live(60)
+        counted = world.scrape().sum("aircall_calls_total")
+        world.poll()
+        account.hang_up(call.id, at=world.time.now)
+        world.time.now += 1
+        world.deliver()
+        assert world.scrape().sum("aircall_calls_total") == counted
+    account.advance(account.now + 3600)
     with polled_with_events(account, archive=Archive(url)) as again:
         again.live_until_complete()
         again.live(120)
-        assert again.scrape().sum("aircall_calls_total") == 2
+        assert again.scrape().sum("aircall_calls_total") == counted + 1
 
 
 @pytest.mark.parametrize("after", [60, 3600])
