@@ -54,10 +54,12 @@ def as_csv(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
 def in_words(totals: FoundTotals) -> str:
     """Return the totals in one line."""
     average = totals.average_seconds_to_answer
+    active = totals.calls - totals.answered - totals.missed - totals.unanswered - totals.ai_agent
     return (
         f"{totals.calls} calls, {totals.inbound} inbound, {totals.outbound} outbound:"
         f" {totals.answered} answered, {totals.missed} missed, {totals.unanswered} unanswered"
         + (f", {totals.ai_agent} by an AI agent" if totals.ai_agent else "")
+        + (f", {active} under way" if active else "")
         + f"; talked for {Duration(totals.seconds_talked)}"
         + ("" if average is None else f", answered in {average:.0f}s on average")
     )

@@ -40,9 +40,12 @@ def test_calls_in_each_format_prints_the_same_calls(
 def test_calls_as_a_table_ends_with_the_totals_of_all_matches(kept_archive: Kept) -> None:
     totals = kept_archive.totals(PERIOD)
     line = command(kept_archive.url, *DAY, "--limit=3").out.splitlines()[-1]
+    active = totals.calls - totals.answered - totals.missed - totals.unanswered - totals.ai_agent
+    assert active > 0
     for part in (
         f"{totals.calls} calls, {totals.inbound} inbound, {totals.outbound} outbound: ",
-        f"{totals.answered} answered, {totals.missed} missed, {totals.unanswered} unanswered; ",
+        f"{totals.answered} answered, {totals.missed} missed, {totals.unanswered} unanswered, ",
+        f"unanswered, {active} under way; ",
         f"answered in {totals.average_seconds_to_answer:.0f}s on average",
     ):
         assert part in line
