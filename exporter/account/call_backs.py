@@ -16,6 +16,9 @@ from exporter.config.settings import Settings
 Result = Literal["called_back", "called_again", "expired"]
 """How a call-back ended: an outbound call was answered, an inbound call was answered, or neither in time."""
 
+BEFORE_DELETION_S = 3600
+"""Seconds by which a missed call expires before the archive deletes it."""
+
 RESULTS: tuple[Result, ...] = ("called_back", "called_again", "expired")
 
 
@@ -32,9 +35,9 @@ class CallBackRules:
 
     @classmethod
     def of(cls, settings: Settings) -> "CallBackRules":
-        """Return the rules of a configuration. A call-back ends with the retention of its call."""
+        """Return the rules of a configuration. A call-back is counted before its call is deleted."""
         rules, retention = settings.call_backs, settings.storage.retention
-        expire = min(rules.expire, retention) if retention else rules.expire
+        expire = min(rules.expire, retention - BEFORE_DELETION_S) if retention else rules.expire
         return cls(float(rules.after), float(expire), tuple(sorted(rules.ignore_reasons)))
 
 
@@ -81,6 +84,8 @@ class EndedCallBack(NamedTuple):
     """The number of the first missed call."""
     seconds: int | None
     """From the end of the first missed call to the answer; None if it expired."""
+    is_last: bool = False
+    """Whether the caller has had no contact since."""
 
 
 class OpenMissedCall(NamedTuple):
@@ -135,16 +140,17 @@ def follow(
     ended: list[EndedCallBack] = []
     missed: list[Contact] = []
 
-    def expire(now: float) -> None:
+    def expire(now: float, is_last: bool) -> None:
         nonlocal missed
         left = [one for one in missed if now - one.started_at < rules.expire]
         if missed and not left:
             last = missed[-1]
-            ended.append(EndedCallBack(last.call_id, last.started_at, "expired", last.number_id, None))
+            end = EndedCallBack(last.call_id, last.started_at, "expired", last.number_id, None, is_last)
+            ended.append(end)
         missed = left
 
     for contact in contacts:
-        expire(contact.started_at)
+        expire(contact.started_at, is_last=False)
         if contact.missed:
             missed = [] if contact.result == "expired" else [*missed, contact]
         elif missed:
@@ -156,7 +162,7 @@ def follow(
                 )
                 ended.append(end)
             missed = []
-    expire(until)
+    expire(until, is_last=True)
     return ended, [open_missed_call(one, missed[-1].call_id, rules) for one in missed]
 
 

@@ -1,7 +1,6 @@
 """Serve `GET /api/v1/call-backs`, the same list as the command `call-backs`."""
 
 import time
-from collections.abc import Mapping, Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -10,7 +9,7 @@ from starlette.responses import Response
 from exporter.api.query import LIMIT, grouped, page_limit
 from exporter.api.searches import Searches
 from exporter.archive.call_back_list import list_call_backs
-from exporter.archive.criteria import CriterionError
+from exporter.archive.criteria import Criteria, CriterionError
 from exporter.archive.database import ArchiveError
 from exporter.archive.parsing import reject_unknown
 from exporter.archive.store import Archive
@@ -34,7 +33,9 @@ class CallBackSearch:
             given = grouped(request.query_params.multi_items())
             reject_unknown(given, [*NAMES, LIMIT])
             limit = page_limit(given)
-            return json_answer(await self._searches.run(lambda: self._list(given, limit)))
+            numbers, teams = (tuple(given.get(name, ())) for name in NAMES)
+            chosen = Criteria(0, 0, numbers=numbers, teams=teams)
+            return json_answer(await self._searches.run(lambda: self._list(chosen, limit)))
         except CriterionError as error:
             return problem(400, str(error))
         except ArchiveError as error:
@@ -42,9 +43,7 @@ class CallBackSearch:
         except TimeoutError:
             return problem(503, "the search took too long, try again later")
 
-    def _list(self, given: Mapping[str, Sequence[str]], limit: int) -> bytes:
+    def _list(self, chosen: Criteria, limit: int) -> bytes:
         with self._archive.searching() as connection:
-            found = list_call_backs(
-                connection, time.time(), given.get("number", ()), given.get("team", ()), limit
-            )
+            found = list_call_backs(connection, time.time(), chosen.numbers, chosen.teams, limit)
         return msgspec.json.encode(found)

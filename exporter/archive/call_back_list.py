@@ -8,11 +8,12 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
 
 from exporter.account.call_backs import OpenMissedCall
 from exporter.archive.call_backs import open_missed_calls
 from exporter.archive.chunks import chunks
+from exporter.archive.database import ArchiveError
 from exporter.archive.filters import ids_called, ids_of
 from exporter.archive.schema import call_backs, calls, teams
 from exporter.archive.search import group_by_call
@@ -94,7 +95,12 @@ def list_call_backs(
         numbers: Only callers who called one of these numbers, by name or id.
         named_teams: Only callers whose missed calls have counted for one of these teams, by name or id.
         limit: How many are listed.
+
+    Raises:
+        ArchiveError: The archive is that of an older exporter.
     """
+    if not inspect(connection).has_table(call_backs.name):
+        raise ArchiveError("the archive has no call-backs yet; the exporter creates them when it starts")
     left = list(open_missed_calls(connection, call_backs.c.expires_at > now))
     chosen = _chosen(connection, left, numbers, named_teams)
     callers = [

@@ -26,7 +26,7 @@ from exporter.account.call_backs import (
 )
 from exporter.account.counter_totals import Key
 from exporter.account.records import Counting
-from exporter.archive import metadata_table
+from exporter.archive import metadata_table, retention
 from exporter.archive.caller_identity import ERASED, identity, is_masked
 from exporter.archive.caller_key_file import CallerKey
 from exporter.archive.chunks import chunks
@@ -64,9 +64,19 @@ class Follower:
         self._totals: Counter[Key] = Counter()
         self._added: dict[int, OpenMissedCall] = {}
         self._removed: set[int] = set()
+        self._expired_before = 0.0
+        """The start of missed calls that had expired when callers were followed last (UNIX seconds)."""
+        self._removed_to = 0
+        """The start before which calls were past their retention: they may have been counted."""
 
-    def follow(
-        self, call_ids: Collection[int], complete_to: int | None, counting: Counting | None, whole: bool
+    def follow(  # noqa: PLR0913, PLR0917
+        self,
+        call_ids: Collection[int],
+        complete_to: int | None,
+        counting: Counting | None,
+        whole: bool,
+        rebuild: bool = False,
+        others: Iterable[str] = (),
     ) -> tuple[Counter[Key], CallBackChanges | None]:
         """Follow the callers whose call-backs may have changed, and save the result.
 
@@ -75,18 +85,19 @@ class Follower:
             complete_to: The start (UNIX seconds, Aircall's clock) up to which calls are complete, if known.
             counting: Which calls are counted.
             whole: Return all open missed calls.
+            rebuild: Fill the table again.
+            others: The keys of further callers.
 
         Returns:
             What this adds to the totals, and how the open missed calls have changed.
         """
         saved = metadata_table.read(self._connection, metadata_table.CALL_BACKS, State)
-        state, keys, span = saved or self._first_state(counting), set[str](), self._rules.expire
+        state, keys, span = saved or self._first_state(counting), set(others), self._rules.expire
         earliest = state.until
-        if whole:
+        if rebuild or state.rules != self._rules:
             identified = self._identify()
             keys |= identified.keys()
             earliest = min([earliest, *identified.values()])
-        if state.rules != self._rules:
             span = max(state.rules.expire, self._rules.expire)
             self._connection.execute(delete(call_backs))
             keys |= self._keys(MISSED, calls.c.started_at > self._task.now - span)
@@ -103,6 +114,8 @@ class Follower:
         if until > state.until:
             keys |= self._keys(ANSWERED, *_between(state.until, until))
             keys |= self._keys(MISSED, *_between(state.until - span, until - self._rules.expire))
+        self._expired_before = state.until - self._rules.expire
+        self._removed_to = retention.removed_to(self._connection)
         state = msgspec.structs.replace(state, until=until, rules=self._rules)
         for some in chunks(keys):
             self._follow(some, earliest, span, state)
@@ -114,7 +127,9 @@ class Follower:
     def _first_state(self, counting: Counting | None) -> State:
         """Return the state before the first use. Counting begins where that of calls did."""
         now = self._task.now
-        begin = int(now if counting is None else max(counting.started_from, now - UPGRADE_S))
+        is_upgraded = metadata_table.read(self._connection, metadata_table.CALL_BACKS_ADDED, bool)
+        first = now - UPGRADE_S if is_upgraded else 0
+        begin = int(now if counting is None else max(counting.started_from, first))
         return State(begin, begin - 1, CallBackRules(0, 0, ()))
 
     def _identify(self) -> dict[str, int]:
@@ -180,12 +195,14 @@ class Follower:
 
     def _count(self, ended: Iterable[EndedCallBack], earliest: float, state: State) -> None:
         """Count the call-backs that no unknown call can change. Answers before `earliest` were counted."""
-        counted = [
-            each
-            for each in ended
-            if each.started_at >= state.since
-            and (each.result == "expired" or earliest <= each.started_at <= state.until)
-        ]
+        first = max(state.since, self._removed_to)
+
+        def is_new(each: EndedCallBack) -> bool:
+            if each.result == "expired":
+                return each.is_last or each.started_at > self._expired_before
+            return earliest <= each.started_at <= state.until
+
+        counted = [each for each in ended if each.started_at >= first and is_new(each)]
         for each in counted:
             for key, count in increments(each, self._task):
                 self._totals[key] += count
@@ -246,6 +263,15 @@ def _contact(row: Any) -> Contact:
         bool(row.voicemail and not row.archived),
         row.call_back,
     )
+
+
+def caller_keys(connection: Connection, call_ids: Collection[int]) -> set[str]:
+    """Return the keys of the callers of these calls."""
+    found: set[str] = set()
+    for ids in chunks(call_ids):
+        keys = select(calls.c.caller_key).where(calls.c.id.in_(ids), calls.c.caller_key.is_not(None))
+        found |= set(connection.scalars(keys))
+    return found
 
 
 def open_missed_calls(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[OpenMissedCall]:

@@ -7,7 +7,11 @@ from exporter.archive.text_index import digits_only, normalize, storable
 ERASED = "forgotten"
 """The archived caller of calls whose caller was erased."""
 
-_NO_CALLER = ("", "anonymous", "unknown", "hidden", "***", ERASED)
+_NO_CALLER = (
+    *("", "anonymous", "unknown", "hidden", "***", ERASED),
+    *("restricted", "private", "withheld", "unavailable", "blocked", "no caller id"),
+    *("anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid"),  # RFC 3323
+)
 _MASKED = re.compile(r"[-+ ()./*]*\*(?:[-+ ()./]*[0-9]){3}[-+ ()./]*|\*\*\*")
 
 
@@ -20,7 +24,7 @@ def identity(caller: str | None) -> str:
     if text in _NO_CALLER:
         return ""
     has_letters = any(map(str.isalpha, text))
-    return text if has_letters else digits_only(text) or text
+    return text if has_letters else digits_only(text)
 
 
 def is_masked(caller: str) -> bool:

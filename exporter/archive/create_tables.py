@@ -13,7 +13,7 @@ from exporter.account.records import Checkpoint
 from exporter.archive import integrity
 from exporter.archive.database import ArchiveError, write_transaction
 from exporter.archive.error_messages import LOCK_TIMEOUT
-from exporter.archive.metadata_table import CALL_BACKS, PROGRESS, VIEWS_DIGEST, read, write
+from exporter.archive.metadata_table import CALL_BACKS, CALL_BACKS_ADDED, PROGRESS, VIEWS_DIGEST, read, write
 from exporter.archive.schema import call_backs, calls, comments, metadata, state, tags
 from exporter.archive.text_index import postgresql_functions
 from exporter.archive.views import VIEWS
@@ -60,6 +60,7 @@ def _create_missing(connection: Connection, found: Iterable[Table]) -> None:
     log.warning("missing tables of the archive created", tables=", ".join(table.name for table in missing))
     if call_backs in missing:
         connection.execute(delete(state).where(state.c.name == CALL_BACKS))
+        write(connection, CALL_BACKS_ADDED, True)
     progress = read(connection, PROGRESS, Checkpoint)
     if progress is not None and progress.covered and {tags, comments} & set(missing):
         first = min(progress.covered[0][0], progress.wanted_from or math.inf)

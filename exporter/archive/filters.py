@@ -66,7 +66,7 @@ def _was_reached() -> ColumnElement[bool]:
     return exists().where(
         missed.c.id == history.c.id,
         later.c.caller_key == missed.c.caller_key,
-        later.c.outcome == "answered",
+        or_(later.c.outcome == "answered", and_(later.c.status == "answered", later.c.user_id.is_not(None))),
         follows,
     )
 

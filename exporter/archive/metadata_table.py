@@ -14,7 +14,8 @@ T = TypeVar("T")
 PROGRESS, MANUAL_BACKFILLS, HEARTBEAT, USER_STATES = "progress", "wishes", "served", "doing"
 CALLER_KEY, CALLERS, COUNTING = "caller_key", "callers_shown", "counting"
 OWN, KEPT = "own_series", "kept_series"
-VIEWS_DIGEST, RING_ATTEMPTS, CALL_BACKS = "views", "ring_attempts_counted", "call_backs"
+VIEWS_DIGEST, RING_ATTEMPTS = "views", "ring_attempts_counted"
+CALL_BACKS, CALL_BACKS_ADDED = "call_backs", "call_backs_added"
 
 # Every transaction reads several values, and building a statement takes longer than executing it.
 _IS_NAMED = state.c.name == bindparam("of")

@@ -1,14 +1,12 @@
 """Understand times as people write them: yesterday, monday, last week, 14:00 or 23 Nov 2026."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from dateutil.parser import ParserError, parse
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-_DEFAULTS = datetime(2000, 1, 1), datetime(2001, 2, 2)  # noqa: DTZ001 (only dates)
-"""Two days that differ in each part: a part that a text does not have differs in the results."""
 
 
 class AmbiguousError(ValueError):
@@ -56,26 +54,45 @@ def time_of_day(text: str) -> time | None:
     return time(int(found[1]), int(found[2])) if found else None
 
 
+_MONTH_NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+_NAMED = re.compile(
+    rf"(?P<day>[0-9]{{1,2}})\.? (?P<month>({_MONTH_NAMES})[a-z]*)\.?,?( (?P<year>[0-9]{{4}}))?"
+    rf"|(?P<month2>({_MONTH_NAMES})[a-z]*)\.? (?P<day2>[0-9]{{1,2}}),?( (?P<year2>[0-9]{{4}}))?"
+)
+_YEAR_FIRST = re.compile(r"([0-9]{4})[./]([0-9]{1,2})[./]([0-9]{1,2})")
+_YEAR_LAST = re.compile(r"([0-9]{1,2})([./])([0-9]{1,2})(?:\2([0-9]{4})?)?")
+
+
 def _written_date(text: str, today: date) -> date | None:
-    """Return a date such as 23.11.2026, 23/11/2026, 23 Nov or November 23, 2026, or None.
+    """Return a date such as 23.11.2026, 11/23/2026, 23 Nov or November 23, 2026, or None.
 
     A date without a year is the last one that has begun.
     """
-    if not re.search("[0-9]", text) or not re.search("[./]|[a-z]{3}", text) or ":" in text:
+    if found := _YEAR_FIRST.fullmatch(text):
+        return _date(int(found[1]), int(found[2]), int(found[3]), today)
+    if found := _YEAR_LAST.fullmatch(text):
+        one, other, year = int(found[1]), int(found[3]), int(found[4]) if found[4] else None
+        day_first, month_first = _date(year, other, one, today), _date(year, one, other, today)
+        if found[2] == "/" and day_first and month_first and day_first != month_first:
+            readings = f"{day_first:%-d %B} or {month_first:%-d %B}"
+            raise AmbiguousError(f"an unambiguous date: this may be {readings}, write it as {day_first}")
+        return day_first if found[2] == "." else day_first or month_first
+    if (found := _NAMED.fullmatch(text)) is None:
         return None
     try:
-        day_first, month_first = (
-            [parse(text, default=default, dayfirst=first) for default in _DEFAULTS] for first in (True, False)
-        )
+        read = parse(text, default=datetime(2000, 1, 1))  # noqa: DTZ001 (only a date)
     except (ParserError, OverflowError):
         return None
-    one, other = day_first
-    if (one.month, one.day) != (other.month, other.day):
-        return None  # it has no day or no month
-    if "." not in text and day_first != month_first:
-        readings = f"{one:%-d %B} or {month_first[0]:%-d %B}"
-        raise AmbiguousError(f"an unambiguous date: this may be {readings}, write it as {one:%Y-%m-%d}")
-    if one.year == other.year:
-        return one.date()
-    this_year = one.date().replace(year=today.year)
-    return this_year if this_year <= today else this_year.replace(year=today.year - 1)
+    year_text = found["year"] or found["year2"]
+    return _date(int(year_text) if year_text else None, read.month, read.day, today)
+
+
+def _date(year: int | None, month: int, day: int, today: date) -> date | None:
+    """Return a date, or None if there is none. Without a year, it is the last one that has begun."""
+    years = (year,) if year is not None else range(today.year, today.year - 9, -1)
+    for each in years:
+        with suppress(ValueError):
+            found = date(each, month, day)
+            if year is not None or found <= today:
+                return found
+    return None

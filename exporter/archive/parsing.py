@@ -58,7 +58,8 @@ def parse_time(text: str, now: float, zone: tzinfo | None, last: bool = False) -
     """
     if text == "now":
         return int(now)
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
+    is_day = re.fullmatch(r"[0-9]{1,2}\.[0-9]{1,2}", text)  # such as 23.11
+    if not is_day and re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
         return int(float(text))
     with suppress(ValueError):
         return int(max(0.0, now - parse_duration(text)))

@@ -32,6 +32,7 @@ from exporter.archive import (
     simulated_guard,
     totals,
 )
+from exporter.archive.call_backs import caller_keys
 from exporter.archive.caller_key_file import CallerKey, KeyFile
 from exporter.archive.caller_privacy import Callers
 from exporter.archive.create_tables import prepare, require_preparable
@@ -84,8 +85,7 @@ class Archive(ArchiveReader):
                 is open, or if one has been open since this one was loaded.
         """
         self._name, self.exclusive, self.simulated = secrets.token_hex(8), exclusive, simulated
-        self._has_heartbeat = False
-        """Whether the latest heartbeat was this exporter's own."""
+        self._has_heartbeat = False  # whether the latest heartbeat was this exporter's own
         super().__init__(url, key_file)
         if exclusive:
             self._engine = engine_for(url, pool_size=1, max_overflow=0)
@@ -203,20 +203,20 @@ class Archive(ArchiveReader):
             totals.add(connection, fresh)
             totals.replace(connection, batch.measured)
             put(connection, schema.teams, row_mapping.team_rows(fresh))
+            callers = caller_keys(connection, batch.deleted_ids)
             if batch.deleted_ids:
                 gone = delete(schema.calls).where(schema.calls.c.id.in_(batch.deleted_ids), _IS_ACTIVE)
                 integrity.note_removed(connection, connection.scalars(gone.returning(schema.calls.c.id)))
             put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)
-            requested = batch.for_teams_requested
-            uncounted = totals.uncounted_for_teams(connection, requested) if requested else None
+            most = batch.for_teams_requested
+            uncounted = totals.uncounted_for_teams(connection, most) if most else None
             of_day = None if batch.day_requested is None else done_calls(connection, batch.day_requested)
-            followed = self._call_backs.follow(connection, batch, counting, self._key)
+            followed = self._call_backs.follow(connection, batch, counting, self._key, callers)
             values = totals.current_values(connection, batch.counted_calls) | followed.totals
-            integrity.note(
-                connection, batch.records.values(), totals.one_of(fresh, values), bool(batch.names)
-            )
+            one = totals.one_of(fresh, values)
+            integrity.note(connection, batch.records.values(), one, bool(batch.names))
             values |= batch.measured
         self._call_backs.committed()
         return SaveResult(fresh, values, uncounted, batch.ring_attempts, of_day, followed.changes)

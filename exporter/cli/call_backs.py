@@ -8,11 +8,11 @@ from datetime import UTC, tzinfo
 from msgspec import structs
 
 from exporter.archive.call_back_list import CallBack, CallBackList, list_call_backs
-from exporter.archive.criteria import Criteria
+from exporter.archive.criteria import Criteria, CriterionError
 from exporter.archive.suggestions import hints
 from exporter.cli import argtypes, output
 from exporter.cli.existing_archive import existing_archive
-from exporter.cli.exit_codes import ExitCode
+from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
 from exporter.cli.output import print_problem, shown_time
 from exporter.durations import Duration
@@ -43,12 +43,15 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Print the list. Raises ArchiveError and ConfigError."""
+    """Print the list. Raises ArchiveError, ConfigError, and UsageError for an invalid name."""
     zone = UTC if arguments.utc else None
     numbers, teams = argtypes.texts(arguments.number), argtypes.texts(arguments.team)
+    try:
+        criteria = Criteria(0, 0, numbers=tuple(numbers), teams=tuple(teams))
+    except CriterionError as error:
+        raise UsageError(f"--{error.parameter}: {error.problem}") from None
     with closing(existing_archive(arguments)) as archive, archive.searching() as connection:
         found = list_call_backs(connection, time.time(), numbers, teams, arguments.limit)
-        criteria = Criteria(0, 0, numbers=tuple(numbers), teams=tuple(teams))
         for parameter, hint in hints(connection, criteria):
             print_problem("call-backs", f"--{parameter}: {hint}")
     if not found.total:

@@ -52,7 +52,11 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _create(url: str, file: Path, runner: ApiRunner, new: bool) -> ExitCode:
     if problem := _url_problem(url):
         raise UsageError(f"found {url.partition('?')[0]}, expected {problem}")
-    known = () if new else [each for each in runner.run(list_webhooks()) if each.url == url and each.token]
+    known = () if new else [each for each in runner.run(list_webhooks()) if each.is_same(url)]
+    held = _tokens_in(file)
+    if in_use := next((each for each in known if each.active and each.is_ours(held)), None):
+        print(f"Aircall sends its events to {url} already (webhook {in_use.webhook_id}), see {file}.")
+        return ExitCode.SUCCESS
     existing = next((each for each in known if each.active), None)
     if known and existing is None:
         ids = ", ".join(each.webhook_id for each in known)
@@ -81,6 +85,13 @@ def _create(url: str, file: Path, runner: ApiRunner, new: bool) -> ExitCode:
         print("The token before it stays in the second line. Reload the exporter, delete the former webhook,")
         print("then remove that line.")
     return ExitCode.SUCCESS
+
+
+def _tokens_in(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        return []
 
 
 def _list(settings: Settings, runner: ApiRunner) -> ExitCode:

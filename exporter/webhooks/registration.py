@@ -39,6 +39,10 @@ class RegisteredWebhook(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"RegisteredWebhook(webhook_id={self.webhook_id!r}, token hidden)"
 
+    def is_same(self, url: str) -> bool:
+        """Return whether this command has created the webhook for a URL."""
+        return self.url == url and self.custom_name == NAME and bool(self.token)
+
     def is_ours(self, tokens: Collection[str]) -> bool:
         """Return whether the webhook's token is one of ours."""
         return any(hmac.compare_digest(self.token.encode(), token.encode()) for token in tokens)

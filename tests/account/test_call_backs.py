@@ -63,7 +63,7 @@ def test_missed_call_expires_after_the_last_missed_call_does() -> None:
     assert open_ids(contacts, 1099) == [1, 2]
     assert open_ids(contacts, 1100) == [2]
     assert results(contacts, 1899) == []
-    assert results(contacts, 1900) == [EndedCallBack(2, 900, "expired", 2, None)]
+    assert results(contacts, 1900) == [EndedCallBack(2, 900, "expired", 2, None, is_last=True)]
 
 
 def test_expired_call_back_that_is_counted_stays_ended_if_more_time_is_allowed() -> None:

@@ -49,6 +49,8 @@ def test_number_and_limit_restrict_the_list(address: str) -> None:
     [
         ("limit=0", 'limit: found "0", expected 1 to 1000'),
         ("limits=1", "limits: unknown parameter, did you mean limit?"),
+        ("number=", 'number: found "", expected a text'),
+        ("team=%00", 'team: found "\\u0000", expected a text without NUL'),
         ("from=1h", "from: unknown parameter; known are number, team, limit"),
     ],
 )

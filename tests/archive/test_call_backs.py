@@ -236,6 +236,71 @@ def test_clock_that_was_ahead_expires_nothing_early(saving: Saving) -> None:
     assert EXPIRED not in saving.totals
 
 
+def test_shorter_time_does_not_count_reached_callers_again(saving: Saving) -> None:
+    saving.save(missed(1, 100), answered(2, 3 * HOUR), now=4 * HOUR, complete_to=4 * HOUR)
+    short = CallBackRules(after=0, expire=HOUR, ignore_reasons=())
+    saving.save(now=5 * HOUR, complete_to=5 * HOUR, rules=short)
+    saving.save(now=6 * HOUR, complete_to=6 * HOUR, rules=short)
+    assert saving.totals == {CALLED_BACK: 1} | {
+        key: count for key, count in saving.totals.items() if key[0] != "call_backs"
+    }
+
+
+def test_calls_that_were_deleted_and_fetched_again_are_not_counted_again(saving: Saving) -> None:
+    calls = missed(1, 100), answered(2, 300)
+    saving.save(*calls, now=500, complete_to=400)
+    saving.archive.purge_expired(START + 1000)
+    saving.save(*calls, now=2000, complete_to=1900)
+    assert saving.totals[CALLED_BACK] == 1
+
+
+def test_caller_is_open_again_if_the_answered_call_is_deleted_at_aircall(saving: Saving) -> None:
+    active = answered(2, 250, status="answered", ended_at=None)
+    saving.save(missed(1, 100), active, now=300, complete_to=150)
+    assert saving.open == set()
+    task = CallBackTask(RULES, START + 400, frozenset("5"))
+    saved = saving.archive.save(Batch(deleted_ids={2}, counting=COUNTING, call_backs=task))
+    assert saved.call_backs is not None
+    assert [each.call_id for each in saved.call_backs.added] == [1]
+
+
+def test_first_start_counts_from_the_beginning_of_a_long_period(saving: Saving) -> None:
+    saving.save(missed(1, 100), answered(2, 300), now=60 * HOUR, complete_to=60 * HOUR - 60)
+    assert saving.totals[CALLED_BACK] == 1
+
+
+def test_longer_time_identifies_earlier_callers_of_an_older_exporter(saving: Saving, database: str) -> None:
+    saving.save(missed(1, 100), now=40 * HOUR, complete_to=40 * HOUR)
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE calls SET caller_key = NULL, call_back = NULL"))
+    engine.dispose()
+    longer = CallBackRules(after=0, expire=99 * HOUR, ignore_reasons=())
+    saved = saving.save(now=41 * HOUR, complete_to=40 * HOUR, rules=longer)
+    assert saved.call_backs is not None
+    assert [(each.call_id, each.anonymous) for each in saved.call_backs.added] == [(1, False)]
+
+
+def test_emptied_table_is_filled_again_at_the_next_start(
+    saving: Saving, database: str, tmp_path: Path
+) -> None:
+    saving.save(missed(1, 100), missed(2, 100, "anonymous"), now=200, complete_to=150)
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM call_backs"))
+    engine.dispose()
+    saving.archive.close()
+    again = Saving(database, tmp_path)
+    again.save(now=300)
+    assert again.open == {1, 2}
+
+
+@pytest.mark.parametrize("caller", ["Restricted", "sip:anonymous@anonymous.invalid", "+", "Private"])
+def test_other_spellings_of_an_anonymous_caller_are_anonymous(saving: Saving, caller: str) -> None:
+    (row,) = saving.save(missed(1, 100, caller), now=200).call_backs.added  # type: ignore[union-attr]
+    assert row.anonymous
+
+
 def test_erased_caller_has_no_call_back(saving: Saving) -> None:
     saving.save(missed(1, 100), missed(2, 100, "+33 2"), now=200, complete_to=150)
     saving.archive.erase(CALLER, START + 300)

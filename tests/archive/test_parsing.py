@@ -53,6 +53,13 @@ MONDAY = datetime(2026, 11, 23, 15, 30, tzinfo=UTC).timestamp()
         ("20 Nov", "2026-11-20", "2026-11-20"),
         ("24 November", "2025-11-24", "2025-11-24"),
         ("Nov 20, 2026", "2026-11-20", "2026-11-20"),
+        ("20.11", "2026-11-20", "2026-11-20"),
+        ("20.11.", "2026-11-20", "2026-11-20"),
+        ("11/20", "2026-11-20", "2026-11-20"),
+        ("20/11", "2026-11-20", "2026-11-20"),
+        ("2026.03.04", "2026-03-04", "2026-03-04"),
+        ("2026/03/04", "2026-03-04", "2026-03-04"),
+        ("29 feb", "2024-02-29", "2024-02-29"),
     ],
 )
 def test_parse_time_of_a_natural_day_is_its_begin_or_its_end(text: str, first: str, last: str) -> None:
@@ -67,6 +74,14 @@ def test_parse_time_of_a_time_of_day_is_today() -> None:
 def test_parse_time_of_an_ambiguous_date_names_both_readings() -> None:
     with pytest.raises(ValueError, match="may be 3 April or 4 March, write it as 2026-04-03"):
         parse_time("03/04/2026", MONDAY, UTC)
+    with pytest.raises(ValueError, match="may be 3 April or 4 March, write it as 2026-04-03"):
+        parse_time("3/4", MONDAY, UTC)
+
+
+@pytest.mark.parametrize("text", ["23 nov 2pm", "23 nov 5", "30 nov -5", "tue 23 nov", "31.02.2026", "99.1"])
+def test_parse_time_of_a_text_that_says_more_than_a_day_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match="a time such as"):
+        parse_time(text, MONDAY, UTC)
 
 
 @given(st.text(max_size=30))

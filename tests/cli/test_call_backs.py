@@ -68,6 +68,13 @@ def test_number_restricts_the_list_and_an_unknown_one_has_a_hint(company: Compan
     assert printed.out == ""
 
 
+@pytest.mark.parametrize("name", ["", " " * 1001, "\udcff"])
+def test_odd_name_is_rejected_in_one_line(company: Company, name: str) -> None:
+    printed = command(company.url, f"--number={name}", name="call-backs")
+    assert (printed.code, printed.err.count("\n")) == (2, 1)
+    assert "--number: found" in printed.err
+
+
 @pytest.mark.parametrize("shown", ["masked", "hidden"])
 def test_list_of_masked_or_hidden_callers_shows_no_number(tmp_path: Path, shown: Caller) -> None:
     company = Company(tmp_path, shown)

@@ -13,7 +13,7 @@ from exporter.simulator.faults import Fault, answer
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhooks import SimulatedWebhook
-from exporter.webhooks.registration import SUBSCRIBED_EVENTS
+from exporter.webhooks.registration import NAME, SUBSCRIBED_EVENTS
 from harness.process import credential
 
 URL = "https://calls.example.com/webhook"
@@ -113,10 +113,30 @@ def test_webhook_create_finds_the_existing_one_and_stores_its_token(
         assert (tmp_path / "webhook.token").read_text() == f"{only.token}\n"
 
 
+def test_webhook_create_during_a_rotation_changes_nothing(
+    webhook: Command, aircall: SimulatedAircall, tmp_path: Path
+) -> None:
+    for flags in ((), ("--new",)):
+        assert webhook("create", URL, *flags)[0] == 0
+    before = (tmp_path / "webhook.token").read_text()
+    code, output, _ = webhook("create", URL)
+    assert (code, (tmp_path / "webhook.token").read_text()) == (0, before)
+    assert "already" in output
+    assert len(own_webhooks(aircall)) == 2
+
+
+def test_webhook_of_another_tool_for_the_same_address_is_left_alone(
+    webhook: Command, aircall: SimulatedAircall
+) -> None:
+    aircall.webhooks.add(SimulatedWebhook(URL, custom_name="Else", events=("user.created",)))
+    assert webhook("create", URL)[0] == 0
+    assert len(own_webhooks(aircall)) == 2
+
+
 def test_webhook_create_for_one_that_aircall_has_deactivated_says_so(
     webhook: Command, aircall: SimulatedAircall, tmp_path: Path
 ) -> None:
-    aircall.webhooks.add(SimulatedWebhook(URL, active=False))
+    aircall.webhooks.add(SimulatedWebhook(URL, custom_name=NAME, active=False))
     code, _, errors = webhook("create", URL)
     assert (code, len(own_webhooks(aircall))) == (4, 1)
     assert "Aircall has deactivated webhook" in errors
