@@ -23,8 +23,9 @@ def identity(caller: str | None) -> str:
     text = normalize(storable(caller or ""))
     if text in _NO_CALLER:
         return ""
-    has_letters = any(map(str.isalpha, text))
-    return text if has_letters else digits_only(text)
+    if any(map(str.isalpha, text)):
+        return text
+    return digits_only(text) or (text if any(map(str.isalnum, text)) else "")
 
 
 def is_masked(caller: str) -> bool:
