@@ -42,17 +42,18 @@ def assert_open_call_backs_equal(world: Polled, rules: recount.Rules) -> int:
     world.live(1)
     scrape, account, now = world.scrape(), world.account, world.poller.account.as_of
     world.aircall.clock = clock
+    aircall_now = world.time.now + world.poller.account.server_ahead
     callers = recount.open_callers(account, now, rules)
     expected = Counter((caller.number, str(caller.voicemail).lower()) for caller in callers)
     assert nonzero(scrape, "aircall_number_call_backs_open", "number_id", "voicemail") == expected
     oldest = {
         caller.number: max(
-            world.time.now - (c.missed[0].ended_at or 0) for c in callers if c.number == caller.number
+            aircall_now - (c.missed[0].ended_at or 0) for c in callers if c.number == caller.number
         )
         for caller in callers
     }
     shown = nonzero(scrape, "aircall_number_call_back_oldest_seconds", "number_id")
-    assert {number: seconds for (number,), seconds in shown.items()} == pytest.approx(oldest, abs=3)
+    assert {number: seconds for (number,), seconds in shown.items()} == pytest.approx(oldest, abs=0.1)
     anonymous = {(number,): count for number, count in recount.anonymous(account, now, rules).items()}
     assert nonzero(scrape, "aircall_number_call_backs_anonymous", "number_id") == anonymous
     for team in account.teams.values():

@@ -63,12 +63,12 @@ def test_call_backs_through_restarts_equal_the_recount(
     run: Callable[..., AbstractContextManager[Polled]], caller: Caller, tmp_path: Path
 ) -> None:
     account, url = company(), f"sqlite:///{tmp_path}/calls.sqlite"
-    for seconds in (1500, 900, 1800):
+    for seconds in (900, 600, 1500):
         with run(account, archive=opened(tmp_path), caller=caller, call_backs=SETTINGS) as world:
             world.live_until_complete()
             world.live(seconds)
             assert assert_open_call_backs_equal(world, RULES) > 10
-            if seconds == 1800:
+            if seconds == 1500:
                 settle(world)
                 scrape = world.scrape()
                 now = world.poller.account.as_of
@@ -82,7 +82,7 @@ def test_open_call_backs_while_calls_go_on_equal_the_recount(tmp_path: Path) -> 
     account, checked = company(), 0
     with polled(account, archive=opened(tmp_path), call_backs=SETTINGS) as world:
         world.live_until_complete()
-        for _ in range(12):
+        for _ in range(8):
             world.live(97)
             checked += assert_open_call_backs_equal(world, RULES)
-    assert checked > 100
+    assert checked > 60
