@@ -28,7 +28,6 @@ from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster, roster_now
 from exporter.account.set_aside import SetAside
 from exporter.account.unended import as_open
-from exporter.account.unlisted import UnlistedReporter
 from exporter.aircall.call_times import API_HISTORY_S, TIMES
 from exporter.aircall.decoding import InvalidResponseError
 from exporter.aircall.limits import MAX_CALLS, MAX_CALLS_TODAY, Words
@@ -78,9 +77,9 @@ class Account:
         self.seen_without_number = False
         """Whether a call without a number has waited since the start."""
         self.required_backfill_s: float | None = None  # the setting that the coverage fulfils
-        self.awaited, self.call_backs = AwaitedTimelines(), OpenCallBacks()
+        self.awaited = AwaitedTimelines()
+        self.call_backs = OpenCallBacks()
         self.board_builder = BoardBuilder()
-        self.unlisted = UnlistedReporter()
         self._too_old: frozenset[int] = frozenset()
 
     def configure(self, settings: Settings) -> None:
@@ -102,7 +101,8 @@ class Account:
         self.limits.update(page.exceeded)
         if not self.has_room_for_calls():
             raise InvalidResponseError(f"more than {MAX_CALLS} calls in the last hours")
-        self.new_starts |= (starts := {read.call.started_at for read in page.items})
+        starts = {read.call.started_at for read in page.items}
+        self.new_starts |= starts
         self.coverage.add_starts(starts)
         for read in page.items:
             self.malformed.update(kind for kind in KINDS if kind in read.unread)

@@ -23,9 +23,6 @@ class AwaitedTimelines:
     def __init__(self) -> None:
         self._awaited: dict[int, tuple[float, CallRecord]] = {}
 
-    def __contains__(self, call_id: int) -> bool:
-        return call_id in self._awaited
-
     def add(self, record: CallRecord, at: float) -> None:
         """Wait for the timeline of a call, whose end an event reported `at` (our clock)."""
         since, _ = self._awaited.get(record.call.id, (at, record))

@@ -7,13 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from exporter.api.query import LIMIT, grouped, page_limit
-from exporter.api.searches import Searches
+from exporter.api.searches import Search, Searches
 from exporter.archive.call_back_list import list_call_backs
-from exporter.archive.criteria import Criteria, CriterionError
-from exporter.archive.database import ArchiveError
+from exporter.archive.criteria import Criteria
 from exporter.archive.parsing import reject_unknown
 from exporter.archive.store import Archive
-from exporter.web.problems import json_answer, problem
 
 CALL_BACKS_PATH = "/api/v1/call-backs"
 
@@ -29,19 +27,17 @@ class CallBackSearch:
 
     async def answer(self, request: Request) -> Response:
         """Return the list, or an error."""
-        try:
-            given = grouped(request.query_params.multi_items())
-            reject_unknown(given, [*NAMES, LIMIT])
-            limit = page_limit(given)
-            numbers, teams = (tuple(given.get(name, ())) for name in NAMES)
-            chosen = Criteria(0, 0, numbers=numbers, teams=teams)
-            return json_answer(await self._searches.run(lambda: self._list(chosen, limit)))
-        except CriterionError as error:
-            return problem(400, str(error))
-        except ArchiveError as error:
-            return problem(503, f"the archive cannot be searched now: {error}")
-        except TimeoutError:
-            return problem(503, "the search took too long, try again later")
+        return await self._searches.answer(
+            lambda: self._prepare(request), "the search took too long, try again later"
+        )
+
+    def _prepare(self, request: Request) -> Search:
+        given = grouped(request.query_params.multi_items())
+        reject_unknown(given, [*NAMES, LIMIT])
+        limit = page_limit(given)
+        numbers, teams = (tuple(given.get(name, ())) for name in NAMES)
+        chosen = Criteria(0, 0, numbers=numbers, teams=teams)
+        return lambda: self._list(chosen, limit)
 
     def _list(self, chosen: Criteria, limit: int) -> bytes:
         with self._archive.searching() as connection:

@@ -8,12 +8,9 @@ from starlette.responses import Response
 
 from exporter.api.answers import Calls, listed
 from exporter.api.query import Cursor, Query, read_query
-from exporter.api.searches import Searches
-from exporter.archive.criteria import CriterionError
-from exporter.archive.database import ArchiveError
+from exporter.api.searches import Search, Searches
 from exporter.archive.search import page, totals
 from exporter.archive.store import Archive
-from exporter.web.problems import json_answer, problem
 
 
 class CallSearch:
@@ -24,15 +21,13 @@ class CallSearch:
 
     async def answer(self, request: Request) -> Response:
         """Return the calls that match the request's criteria, or an error."""
-        try:
-            query = read_query(request.query_params.multi_items(), time.time())
-            return json_answer(await self._searches.run(lambda: self._search(query)))
-        except CriterionError as error:
-            return problem(400, str(error))
-        except ArchiveError as error:
-            return problem(503, f"the archive cannot be searched now: {error}")
-        except TimeoutError:
-            return problem(503, "the search took too long, narrow the period or try again later")
+        return await self._searches.answer(
+            lambda: self._prepare(request), "the search took too long, narrow the period or try again later"
+        )
+
+    def _prepare(self, request: Request) -> Search:
+        query = read_query(request.query_params.multi_items(), time.time())
+        return lambda: self._search(query)
 
     def _search(self, query: Query) -> bytes:
         cursor = query.cursor

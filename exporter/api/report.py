@@ -8,15 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from exporter.api.query import grouped
-from exporter.api.searches import Searches
-from exporter.archive.criteria import CriterionError
-from exporter.archive.database import ArchiveError
+from exporter.api.searches import Search, Searches
 from exporter.archive.parsing import reject_unknown
 from exporter.archive.store import Archive
 from exporter.config.settings import Settings
 from exporter.report.parameters import PARAMETERS, ReportRequest, parse_request
 from exporter.report.rows import report
-from exporter.web.problems import json_answer, problem
 
 REPORT_PATH = "/api/v1/report"
 
@@ -30,18 +27,17 @@ class Reports:
 
     async def answer(self, request: Request) -> Response:
         """Return the report that the request asks for, or an error."""
+        return await self._searches.answer(
+            lambda: self._prepare(request),
+            "the report took too long, narrow the time range or try again later",
+        )
+
+    def _prepare(self, request: Request) -> Search:
         settings = self._settings()
-        try:
-            given = grouped(request.query_params.multi_items())
-            reject_unknown(given, [parameter.name for parameter in PARAMETERS])
-            asked = parse_request(given, time.time(), settings.today)
-            return json_answer(await self._searches.run(lambda: self._report(settings, asked)))
-        except CriterionError as error:
-            return problem(400, str(error))
-        except ArchiveError as error:
-            return problem(503, f"the archive cannot be searched now: {error}")
-        except TimeoutError:
-            return problem(503, "the report took too long, narrow the time range or try again later")
+        given = grouped(request.query_params.multi_items())
+        reject_unknown(given, [parameter.name for parameter in PARAMETERS])
+        asked = parse_request(given, time.time(), settings.today)
+        return lambda: self._report(settings, asked)
 
     def _report(self, settings: Settings, asked: ReportRequest) -> bytes:
         with self._archive.searching() as connection:

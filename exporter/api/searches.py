@@ -7,6 +7,12 @@ from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
 
+from starlette.responses import Response
+
+from exporter.archive.criteria import CriterionError
+from exporter.archive.database import ArchiveError
+from exporter.web.problems import json_answer, problem
+
 MAX_CONCURRENT = 2
 """Searches that run at the same time; others wait."""
 
@@ -14,6 +20,8 @@ SEARCH_TIMEOUT_S = 30.0
 """Seconds that a search may take, including the wait."""
 
 T = TypeVar("T")
+Search = Callable[[], bytes]
+"""Searches, and returns the result as JSON."""
 
 
 class Searches:
@@ -22,6 +30,22 @@ class Searches:
     def __init__(self, at_once: int = MAX_CONCURRENT, patience: float = SEARCH_TIMEOUT_S) -> None:
         self._free = asyncio.Semaphore(at_once)
         self._patience = patience
+
+    async def answer(self, prepare: Callable[[], Search], too_long: str) -> Response:
+        """Answer a request with the result of a search, or with an error.
+
+        Args:
+            prepare: Reads the request, and returns the search. Raises CriterionError if it is invalid.
+            too_long: The error if the search takes too long.
+        """
+        try:
+            return json_answer(await self.run(prepare()))
+        except CriterionError as error:
+            return problem(400, str(error))
+        except ArchiveError as error:
+            return problem(503, f"the archive cannot be searched now: {error}")
+        except TimeoutError:
+            return problem(503, too_long)
 
     async def run(self, search: Callable[[], T]) -> T:
         """Return or raise the result of `search`. Raises TimeoutError if it takes too long."""

@@ -156,7 +156,8 @@ def _listed(connection: Connection, callers: Sequence[_Caller]) -> Iterator[Call
             rows |= {row.id: row for row in connection.execute(found)}
             named = select(team_names.c.call_id, team_names.c.name).where(team_names.c.call_id.in_(part))
             in_teams |= group_by_call(connection, named)
-        attempts = _attempts(connection, {rows[caller.missed[0].call_id].caller_key for caller in some})
+        keys = {rows[caller.missed[0].call_id].caller_key for caller in some}
+        attempts = _attempts(connection, keys, min(caller.missed[0].started_at for caller in some))
         for caller in some:
             yield _call_back(caller, [rows[call.call_id] for call in caller.missed], in_teams, attempts)
 
@@ -196,11 +197,14 @@ def _wait(row: Any) -> int:
     return max(0, row.ended_at - begun) if row.ended_at is not None else 0
 
 
-def _attempts(connection: Connection, keys: Collection[str]) -> dict[str, list[int]]:
-    """Return when outbound calls to these callers started that nobody answered, by caller."""
+def _attempts(connection: Connection, keys: Collection[str], since: int) -> dict[str, list[int]]:
+    """Return the starts of unanswered outbound calls to these callers since `since`, by caller."""
     tried: defaultdict[str, list[int]] = defaultdict(list)
     query = select(calls.c.caller_key, calls.c.started_at).where(
-        calls.c.caller_key.in_(keys), calls.c.direction == "outbound", calls.c.outcome == "unanswered"
+        calls.c.caller_key.in_(keys),
+        calls.c.started_at >= since,
+        calls.c.direction == "outbound",
+        calls.c.outcome == "unanswered",
     )
     for row in connection.execute(query):
         tried[row.caller_key].append(row.started_at)

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, bindparam, delete, or_, select, update
 
 from exporter.account.call_backs import (
     CallBackChanges,
@@ -37,11 +37,16 @@ UPGRADE_S = 86400
 """Seconds before an upgrade from which on call-backs are counted."""
 
 MISSED = calls.c.outcome == "missed"
-ANSWERED = or_(
-    calls.c.outcome == "answered",
-    and_(calls.c.status == "answered", calls.c.user_id.is_not(None)),  # not by an AI voice agent
-)
 _NOT_ERASED = calls.c.caller.is_distinct_from(ERASED)
+
+
+def is_answered(table: FromClause) -> ColumnElement[bool]:
+    """Match the rows of calls that a user, and not an AI voice agent, has answered. They may go on."""
+    goes_on = and_(table.c.status == "answered", table.c.user_id.is_not(None))
+    return or_(table.c.outcome == "answered", goes_on)
+
+
+ANSWERED = is_answered(calls)
 
 
 class State(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, select, tuple_
 
+from exporter.archive.call_backs import is_answered
 from exporter.archive.criteria import Criteria
 from exporter.archive.schema import calls, names, tags, teams
 from exporter.archive.text_index import digits_only, normalize
@@ -66,7 +67,7 @@ def _was_reached() -> ColumnElement[bool]:
     return exists().where(
         missed.c.id == history.c.id,
         later.c.caller_key == missed.c.caller_key,
-        or_(later.c.outcome == "answered", and_(later.c.status == "answered", later.c.user_id.is_not(None))),
+        is_answered(later),
         follows,
     )
 

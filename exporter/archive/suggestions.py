@@ -4,7 +4,6 @@ import difflib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
@@ -17,8 +16,6 @@ from exporter.text import truncate
 
 MAX_LISTED = 5
 """Names in one hint."""
-
-_EVERYTHING = Criteria(0, 0)
 
 
 def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
@@ -82,7 +79,7 @@ def _plain(name: str) -> str:
 
 def _of_missed(connection: Connection, criteria: Criteria) -> str:
     """Explain that missed calls have no user, and name the numbers on which the users have talked."""
-    own = replace(_EVERYTHING, since=criteria.since, until=criteria.until, users=criteria.users)
+    own = Criteria(criteria.since, criteria.until, users=criteria.users)
     numbers = connection.scalars(
         select(history.c.number_name)
         .where(*conditions(connection, own), history.c.number_id.is_not(None))

@@ -5,7 +5,7 @@ import math
 import structlog
 
 from exporter.account.unknown_names import unknown_names
-from exporter.account.unlisted import find_unlisted
+from exporter.account.unlisted import UnlistedReporter, find_unlisted
 from exporter.polling import estimate
 from exporter.polling.credential import CredentialState
 from exporter.polling.schedule import DATASETS, DIRECTORY, ENDED_CALLS
@@ -25,6 +25,7 @@ class FetchResults:
         self._events, self._clock = state.event_processor, state.clock
         self._metrics, self._once_logger = state.metrics, state.once_logger
         self._credential = credential
+        self._unlisted = UnlistedReporter()
 
     def succeeded(self, name: str) -> None:
         """Take in that the fetch of a task is complete."""
@@ -64,7 +65,7 @@ class FetchResults:
         account = self._account
         if known:
             found = find_unlisted(account.reference_data, account.shown_calls(), account.recent)
-            if unlisted := account.unlisted.due(found, account.reference_data, self._clock()):
+            if unlisted := self._unlisted.due(found, account.reference_data, self._clock()):
                 log.info("unlisted objects; fetching reference data early", objects=len(unlisted))
                 self._tasks.request_early(*DIRECTORY)
         if {"users", "teams", "numbers"} <= self._account.known:

@@ -39,7 +39,6 @@ class TokenFile:
 
     def put(self, token: str) -> None:
         """Write the new token to disk."""
-        self.before = [line for line in self.before if line != token]
         os.write(self._handle, "".join(f"{line}\n" for line in (token, *self.before)).encode())
         os.fsync(self._handle)
         Path(self._new).replace(self.path)

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
-from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, Panel
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Panel
 
 from grafana.boards import archive
 from grafana.boards.board import Page, history
@@ -11,7 +11,7 @@ from grafana.boards.calls import in_aircall, missed_because
 from grafana.boards.charts import CALLS, bars, lines, spread
 from grafana.boards.counted import in_each
 from grafana.boards.palette import BRIGHT_RED, GREEN, GREY, NEUTRAL, NO_DATA, StateStyle
-from grafana.boards.panels import Frame, buckets, framed, over_time
+from grafana.boards.panels import Frame, buckets, framed, over_time, settings
 from grafana.boards.promql import EXPORTER, NUMBER, named_queue
 from grafana.boards.tile import Tile, tiles
 
@@ -112,17 +112,17 @@ def _list() -> Builder[Panel]:
     )
     panel = framed(table.Panel(), frame, [archive.sql(LIST)], archive.ARCHIVE)
     panel = panel.with_transformation(_of_chosen_numbers())
-    panel = panel.override_by_regexp(".*", _settings(noValue="\u00a0"))
+    panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))
     for name, width in WIDTHS.items():
-        panel = panel.override_by_name(name, _settings(**{"custom.width": width}))
+        panel = panel.override_by_name(name, settings(**{"custom.width": width}))
     call = f"{CALLS}&${{archive:queryparam}}&var-call=${{__data.fields.Call}}"
     return (
-        panel.override_by_name("Caller", _settings(links=[{"title": "The last missed call", "url": call}]))
-        .override_by_name("Longest wait", _settings(unit="dthms"))
-        .override_by_name("Because", _settings(mappings=missed_because()))
-        .override_by_name("In Aircall", _settings(**in_aircall()))
+        panel.override_by_name("Caller", settings(links=[{"title": "The last missed call", "url": call}]))
+        .override_by_name("Longest wait", settings(unit="dthms"))
+        .override_by_name("Because", settings(mappings=missed_because()))
+        .override_by_name("In Aircall", settings(**in_aircall()))
         # as text, because a link would contain a number in a format such as 2.41 Bil
-        .override_by_name("Call", _settings(**{"custom.hidden": True, "unit": "string"}))
+        .override_by_name("Call", settings(**{"custom.hidden": True, "unit": "string"}))
     )
 
 
@@ -179,10 +179,6 @@ def _times() -> Builder[Panel]:
         ),
         buckets(f"sum by (le) ({in_each(f'{TIME}{{{NUMBER}}}')})"),
     )
-
-
-def _settings(**settings: object) -> list[DynamicConfigValue]:
-    return [DynamicConfigValue(id_val=name, value=value) for name, value in settings.items()]
 
 
 def board() -> model.Dashboard:

@@ -5,13 +5,13 @@ from grafana_foundation_sdk.builders.common import ReduceDataOptions
 from grafana_foundation_sdk.builders.dashboard import CustomVariable, Dashboard
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import BigValueGraphMode, BigValueTextMode
-from grafana_foundation_sdk.models.dashboard import DynamicConfigValue, VariableOption
+from grafana_foundation_sdk.models.dashboard import VariableOption
 
 from grafana.boards import archive
 from grafana.boards.archive import matching, sql
 from grafana.boards.board import Page, bare
 from grafana.boards.palette import AI_AGENT, GREEN, GREY, NEUTRAL, REASONS, RED
-from grafana.boards.panels import Frame, framed
+from grafana.boards.panels import Frame, framed, settings
 from grafana.boards.variables import exporter
 
 PAGE = Page(
@@ -93,7 +93,7 @@ def _totals() -> stat.Panel:
         .decimals(0)
     )
     for name in ("Talked", "Time to answer"):
-        panel = panel.override_by_name(name, [DynamicConfigValue(id_val="unit", value="dtdhms")])
+        panel = panel.override_by_name(name, settings(unit="dtdhms"))
     return panel
 
 
@@ -110,36 +110,30 @@ def _calls() -> table.Panel:
         height=22,
     )
     panel = framed(table.Panel(), frame, [sql(CALLS)], archive.ARCHIVE).filterable(True)
-    panel = panel.override_by_regexp(
-        ".*", _settings(noValue="\u00a0")
-    )  # an empty cell is not an empty search
+    panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))  # an empty cell is not an empty search
     for name, width in WIDTHS.items():
-        panel = panel.override_by_name(name, _settings(**{"custom.width": width}))
+        panel = panel.override_by_name(name, settings(**{"custom.width": width}))
     for name in ("Time to answer", "Talked", "Duration"):
-        panel = panel.override_by_name(name, _settings(unit="dthms"))
+        panel = panel.override_by_name(name, settings(unit="dthms"))
     keep = "${__url_time_range}&${archive:queryparam}&${exporter:queryparam}"
     for name, variable in (("User", "user"), ("Number", "number")):
         only = f"/d/{PAGE.uid}?{keep}&var-{variable}=${{__value.raw:percentencode}}"
-        panel = panel.override_by_name(name, _settings(links=_link(f"Only this {name.lower()}", only)))
+        panel = panel.override_by_name(name, settings(links=_link(f"Only this {name.lower()}", only)))
     play = "${exporter}/api/v1/calls/${__data.fields.Call}/${__value.raw}"
     return (
-        panel.override_by_name("Listen", _settings(links=_link("Play it", play, new_tab=True)))
+        panel.override_by_name("Listen", settings(links=_link("Play it", play, new_tab=True)))
         .override_by_name(
             "In Aircall",
-            _settings(**in_aircall()),
+            settings(**in_aircall()),
         )
-        .override_by_name("Missed because", _settings(mappings=missed_because()))
-        .override_by_name("Outcome", _settings(mappings=_outcomes()))
+        .override_by_name("Missed because", settings(mappings=missed_because()))
+        .override_by_name("Outcome", settings(mappings=_outcomes()))
         .override_by_name(
-            "Outcome", _settings(**{"custom.cellOptions": {"type": "color-background", "mode": "basic"}})
+            "Outcome", settings(**{"custom.cellOptions": {"type": "color-background", "mode": "basic"}})
         )
         # as text, because a link would contain a number in a format such as 2.41 Bil
-        .override_by_name("Call", _settings(**{"custom.hidden": True, "unit": "string"}))
+        .override_by_name("Call", settings(**{"custom.hidden": True, "unit": "string"}))
     )
-
-
-def _settings(**settings: object) -> list[DynamicConfigValue]:
-    return [DynamicConfigValue(id_val=name, value=value) for name, value in settings.items()]
 
 
 def _link(title: str, url: str, *, new_tab: bool = False) -> list[dict[str, object]]:

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import (
     DataSourceRef,
     DataTransformerConfig,
+    DynamicConfigValue,
     Threshold,
     ThresholdsMode,
 )
@@ -75,6 +76,11 @@ def thresholds(base: str, steps: Iterable[Step]) -> ThresholdsConfig:
     """Build thresholds with their colours, lowest first. `base` is the colour below the first."""
     above = [Threshold(value=value, color=colour) for value, colour in steps]
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps([Threshold(value=None, color=base), *above])
+
+
+def settings(**settings: object) -> list[DynamicConfigValue]:
+    """Build the settings of some columns or series of a panel, by their names in Grafana."""
+    return [DynamicConfigValue(id_val=name, value=value) for name, value in settings.items()]
 
 
 def now(expr: str) -> Dataquery:

@@ -1,12 +1,14 @@
 """Fixtures of the archive's tests."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres
 from harness.simulated_time import NOON
+from tests.support.call_back_saving import Saving
 from tests.support.tcp_proxy import Proxy, proxy
 
 
@@ -20,3 +22,8 @@ def busy() -> SimulatedAccount:
 def tcp_proxy(postgres_server: Postgres) -> Iterator[Proxy]:
     with proxy(postgres_server.address) as tcp_proxy:
         yield tcp_proxy
+
+
+@pytest.fixture
+def saving(database: str, tmp_path: Path) -> Saving:
+    return Saving(database, tmp_path)

@@ -1,6 +1,5 @@
 """Call-backs in the archive: who is open, and which call-backs are counted."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +15,6 @@ from tests.support.call_back_saving import (
     answered,
     missed,
 )
-
-
-@pytest.fixture
-def saving(database: str, tmp_path: Path) -> Saving:
-    return Saving(database, tmp_path)
 
 
 def test_caller_is_open_until_a_call_to_them_is_answered(saving: Saving) -> None:

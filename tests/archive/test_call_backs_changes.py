@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from exporter.account.call_backs import CallBackRules, CallBackTask
 from exporter.account.records import Batch
@@ -20,28 +19,23 @@ from tests.support.call_back_saving import (
     answered,
     missed,
 )
-
-
-@pytest.fixture
-def saving(database: str, tmp_path: Path) -> Saving:
-    return Saving(database, tmp_path)
+from tests.support.lost_archives import execute
 
 
 def test_archive_of_an_older_exporter_lists_and_counts_from_the_last_day(
     saving: Saving, database: str, tmp_path: Path
 ) -> None:
     saving.save(missed(1, 100), answered(2, 300), missed(3, 50 * HOUR), now=50 * HOUR, complete_to=400)
-    engine = create_engine(database)
-    with engine.begin() as connection:
-        for view in ("call_history", "call_back_list"):
-            connection.execute(text(f"DROP VIEW {view}"))
-        connection.execute(text("DROP TABLE call_backs"))
-        connection.execute(text("DROP INDEX calls_by_caller_key"))
-        for column in ("caller_key", "archived", "call_back"):
-            connection.execute(text(f"ALTER TABLE calls DROP COLUMN {column}"))
-        connection.execute(text("DELETE FROM totals"))
-        connection.execute(text("UPDATE state SET value = '{}' WHERE name = 'saved_last'"))
-    engine.dispose()
+    execute(
+        database,
+        "DROP VIEW call_history",
+        "DROP VIEW call_back_list",
+        "DROP TABLE call_backs",
+        "DROP INDEX calls_by_caller_key",
+        *(f"ALTER TABLE calls DROP COLUMN {column}" for column in ("caller_key", "archived", "call_back")),
+        "DELETE FROM totals",
+        "UPDATE state SET value = '{}' WHERE name = 'saved_last'",
+    )
     saving.archive.close()
     upgraded = Saving(database, tmp_path)
     upgraded.save(now=51 * HOUR, complete_to=51 * HOUR)
@@ -55,11 +49,7 @@ def test_callers_whom_an_older_exporter_has_archived_are_identified_at_the_next_
     saving: Saving, database: str, tmp_path: Path
 ) -> None:
     saving.save(missed(1, 100), missed(2, 110, "+33 2"), now=200, complete_to=150)
-    engine = create_engine(database)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE calls SET caller_key = NULL"))
-        connection.execute(text("DELETE FROM call_backs"))
-    engine.dispose()
+    execute(database, "UPDATE calls SET caller_key = NULL", "DELETE FROM call_backs")
     saving.archive.close()
     again = Saving(database, tmp_path)
     again.save(now=400, complete_to=300)
@@ -104,10 +94,7 @@ def test_first_start_counts_from_the_beginning_of_a_long_period(saving: Saving) 
 
 def test_longer_time_identifies_earlier_callers_of_an_older_exporter(saving: Saving, database: str) -> None:
     saving.save(missed(1, 100), now=40 * HOUR, complete_to=40 * HOUR)
-    engine = create_engine(database)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE calls SET caller_key = NULL, call_back = NULL"))
-    engine.dispose()
+    execute(database, "UPDATE calls SET caller_key = NULL, call_back = NULL")
     longer = CallBackRules(after=0, expire=99 * HOUR, ignore_reasons=())
     saved = saving.save(now=41 * HOUR, complete_to=40 * HOUR, rules=longer)
     assert saved.call_backs is not None
@@ -118,10 +105,7 @@ def test_emptied_table_is_filled_again_at_the_next_start(
     saving: Saving, database: str, tmp_path: Path
 ) -> None:
     saving.save(missed(1, 100), missed(2, 100, "anonymous"), now=200, complete_to=150)
-    engine = create_engine(database)
-    with engine.begin() as connection:
-        connection.execute(text("DELETE FROM call_backs"))
-    engine.dispose()
+    execute(database, "DELETE FROM call_backs")
     saving.archive.close()
     again = Saving(database, tmp_path)
     again.save(now=300)
