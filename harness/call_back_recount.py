@@ -38,7 +38,7 @@ class Caller(NamedTuple):
 
     @property
     def voicemail(self) -> bool:
-        """Whether they left a voicemail that nobody has archived."""
+        """Whether they left a voicemail that is not archived."""
         return any(call.voicemail and not call.archived for call in self.missed)
 
 

@@ -10,7 +10,7 @@ from exporter.account.menu_stages import learn
 from exporter.account.records import Batch, Checkpoint, Counting, DoneCalls, LoadedState, SaveResult
 
 MAX_UNDECIDED_S = 3600
-"""Seconds for which call-backs wait for the end of a call that nobody has answered."""
+"""Seconds for which call-backs wait for the end of a call that is not answered."""
 
 
 def take_batch(account: Account) -> Batch:

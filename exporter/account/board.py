@@ -181,11 +181,11 @@ class CallBackRow:
 
     subject: NamedRef
     open: Mapping[bool, int]
-    """Callers by whether a voicemail of theirs waits that nobody has archived."""
+    """Callers by whether a voicemail of theirs is not archived."""
     oldest_at: int | None = None
     """When the first of these callers was missed (UNIX seconds, Aircall's clock)."""
     anonymous: int = 0
-    """Missed calls of anonymous callers, whom nobody can call back."""
+    """Missed calls of anonymous callers, who cannot be called back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Call-backs: callers who were missed and have not talked to anyone since.
+"""Call-backs: callers who were missed and have not talked to a user since.
 
 A caller is open from the end of a missed inbound call on. They are no longer open once a call that started
 later is answered, in either direction and on any number, or once their last missed call expires.
@@ -67,7 +67,7 @@ class Contact(NamedTuple):
     missed: bool
     number_id: int | None
     voicemail: bool
-    """Whether the caller left a voicemail that nobody has archived."""
+    """Whether the caller left a voicemail that is not archived."""
     result: str | None
     """The result that was counted for this call."""
 
@@ -102,7 +102,7 @@ class OpenMissedCall(NamedTuple):
     number_id: int | None
     voicemail: bool
     anonymous: bool
-    """Whether the caller is unknown, so that nobody can call back."""
+    """Whether the caller is unknown, so that they cannot be called back."""
 
 
 class CallBackChanges(NamedTuple):

@@ -16,11 +16,11 @@ class CallBacks:
     """The open call-backs of a number."""
 
     open: Mapping[bool, int] = field(default_factory=dict)
-    """Callers by whether a voicemail of theirs waits that nobody has archived."""
+    """Callers by whether a voicemail of theirs is not archived."""
     oldest_at: int | None = None
     """When the first of these callers was missed (UNIX seconds, Aircall's clock)."""
     anonymous: int = 0
-    """Missed calls of callers whose number is unknown, so that nobody can call back."""
+    """Missed calls of callers whose number is unknown, so that they cannot be called back."""
 
     def added(self, other: "CallBacks") -> "CallBacks":
         """Return the call-backs of both."""

@@ -67,7 +67,7 @@ def openapi() -> dict[str, Any]:
             },
             CALL_BACKS_PATH: {
                 "get": {
-                    "summary": "List missed callers whom nobody has talked to since, oldest first.",
+                    "summary": "List missed callers who have not talked to a user since, oldest first.",
                     "parameters": [*(_name(*each) for each in CALL_BACK_NAMES.items()), _PAGING[0]],
                     "responses": {
                         "200": _response("The callers, and how many there are in all.", call_backs),

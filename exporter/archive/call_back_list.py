@@ -24,7 +24,7 @@ CALLERS_AT_ONCE = 100
 
 
 class CallBack(msgspec.Struct, frozen=True, kw_only=True):
-    """A missed caller whom nobody has talked to since. Times are UNIX seconds, durations seconds."""
+    """A missed caller who has not talked to a user since. Times are UNIX seconds, durations seconds."""
 
     caller: str
     number: str
@@ -45,9 +45,9 @@ class CallBack(msgspec.Struct, frozen=True, kw_only=True):
     """Calls to them that they have not answered since the first missed call."""
     last_attempt_at: int | None
     voicemail: bool
-    """Whether they left a voicemail that nobody has archived."""
+    """Whether they left a voicemail that is not archived."""
     archived: bool
-    """Whether someone has archived their last call."""
+    """Whether their last call is archived."""
     assigned_to: str
     """The user to whom the last call is assigned."""
     call_id: int
@@ -63,10 +63,10 @@ class CallBackList(msgspec.Struct, frozen=True):
     total: int
     """How many there are, whatever the limit is."""
     voicemails: int
-    """How many of them left a voicemail that nobody has archived."""
+    """How many of them left a voicemail that is not archived."""
     oldest_missed_at: int | None
     anonymous: int
-    """Missed calls of anonymous callers, whom nobody can call back."""
+    """Missed calls of anonymous callers, who cannot be called back."""
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ class Follower:
         yield from open_missed_calls(self._connection, call_backs.c.call_id.in_(of_callers))
 
     def _add_anonymous(self, condition: ColumnElement[bool]) -> None:
-        """Add the missed calls of anonymous callers, whom nobody can call back."""
+        """Add the missed calls of anonymous callers, who cannot be called back."""
         missed = select(calls).where(condition, MISSED, calls.c.caller_key.is_(None), _NOT_ERASED)
         rows = filter(self._counts, self._connection.execute(missed))
         calls_left = (open_missed_call(_contact(row), row.id, self._rules, anonymous=True) for row in rows)

@@ -51,13 +51,13 @@ PARAMETERS = (
     Parameter("asset", "assets", "choice", "with one of these", "recording", ("recording", "voicemail")),
     Parameter("missed", "missed", "truth", "only missed calls, or none of them", "true"),
     Parameter(
-        "unanswered", "unanswered", "truth", "only calls that nobody answered, or none of them", "true"
+        "unanswered", "unanswered", "truth", "only calls that were not answered, or none of them", "true"
     ),
     Parameter(
         "called_back",
         "called_back",
         "truth",
-        "only missed calls whose caller someone has talked to since, or only the others",
+        "only missed calls after which a user has talked to the caller, or only the others",
         "false",
     ),
     Parameter("reason", "reasons", "text", "by why they were missed", "no_available_agent"),

@@ -24,7 +24,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "call-backs",
-        help="list missed callers whom nobody has talked to since",
+        help="list missed callers who have not talked to a user since",
         epilog="The list is by the settings of the exporter (call_backs) that runs on the archive.",
     )
     parser.set_defaults(run=run)

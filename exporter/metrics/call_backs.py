@@ -6,12 +6,12 @@ from exporter.account.board import Board
 from exporter.metrics.family import Family, Sample
 
 _NUMBER, _TEAM = ("number_id", "number"), ("team_id", "team")
-_VOICEMAIL = "by whether they left a voicemail that nobody has archived"
+_VOICEMAIL = "by whether they left a voicemail that is not archived"
 
 NUMBER_OPEN = Family(
     "aircall_number_call_backs_open",
     "gauge",
-    f"Missed callers who have not talked to anyone since, {_VOICEMAIL}. Each caller counts once, for the"
+    f"Missed callers who have not talked to a user since, {_VOICEMAIL}. Each caller counts once, for the"
     " number of their first missed call.",
     (*_NUMBER, "voicemail"),
     group="archive",
@@ -26,15 +26,15 @@ OLDEST = Family(
 ANONYMOUS = Family(
     "aircall_number_call_backs_anonymous",
     "gauge",
-    "Missed calls of callers who hide their number, until they expire. Nobody can call back, so they count"
-    " in no other family of call-backs.",
+    "Missed calls of callers who hide their number, until they expire. They cannot be called back, so they"
+    " count in no other family of call-backs.",
     _NUMBER,
     group="archive",
 )
 TEAM_OPEN = Family(
     "aircall_team_call_backs_open",
     "gauge",
-    f"Missed callers on the numbers of the team's members who have not talked to anyone since, {_VOICEMAIL}.",
+    f"Missed callers on the numbers of the team's members who have not talked to a user since, {_VOICEMAIL}.",
     (*_TEAM, "voicemail"),
     group="archive",
 )

@@ -18,7 +18,7 @@ from grafana.boards.tile import Tile, tiles
 PAGE = Page(
     "aircall-call-backs",
     "Aircall · Call-backs",
-    "Missed callers whom nobody has talked to since, oldest first, and how long call-backs take",
+    "Missed callers who have not talked to a user since, oldest first, and how long call-backs take",
 )
 
 SHOWN = 1000
@@ -67,8 +67,8 @@ def _now() -> Builder[Panel]:
     return tiles(
         Frame(
             title="Call-backs",
-            description="To call back: callers who were missed and have not talked to anyone since. With a "
-            "voicemail: those whose voicemail nobody has archived in Aircall. Oldest: since the first "
+            description="To call back: callers who were missed and have not talked to a user since. With a "
+            "voicemail: those whose voicemail is not archived in Aircall. Oldest: since the first "
             "of them was missed. Too old: numbers above `thresholds.call_back`. Within an hour: share of the "
             "call-backs that ended in the time range and reached the caller within an hour. Anonymous: "
             "missed calls of callers who hide their number.",
@@ -104,9 +104,9 @@ def _list() -> Builder[Panel]:
         title="Callers to call back",
         description=f"The {SHOWN} callers who have waited longest. Number: the one that they called first. "
         "Attempts: calls to them that they did not answer. A click on a caller shows the last missed call "
-        "with its voicemail. Callers leave the list once someone has talked to them.",
+        "with its voicemail. Callers leave the list once they have talked to a user.",
         unit="locale",
-        empty="Nobody is to be called back",
+        empty="No caller to call back",
         width=24,
         height=14,
     )
@@ -139,8 +139,8 @@ def _open() -> Builder[Panel]:
     return lines(
         Frame(
             title="Callers to call back, by number",
-            description="How many missed callers of each number nobody had talked to, at each time. Good: "
-            "near zero at the end of each day.",
+            description="How many missed callers of each number had not talked to a user, at each time. "
+            "Good: near zero at the end of each day.",
             unit="short",
             empty="No data in this time range",
             width=8,
