@@ -16,8 +16,8 @@ class Exchange:
     """A request that awaits its response, and the possible reactions."""
 
     path: str
-    client: object
-    """The client's address, (host, port)."""
+    connection: object
+    """The same object for all requests of a connection."""
     normal_response: Callable[[], Response]
     drop_connection: Callable[[], None]
     is_stopping: Callable[[], bool]
@@ -114,8 +114,8 @@ class DropIdle:
 
     async def __call__(self, exchange: Exchange) -> Response:
         """Respond normally to the first request only."""
-        if exchange.client not in self.seen:
-            self.seen.add(exchange.client)
+        if exchange.connection not in self.seen:
+            self.seen.add(exchange.connection)
             return exchange.normal_response()
         while self.silently and not exchange.is_stopping():
             await asyncio.sleep(0.01)

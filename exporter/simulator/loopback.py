@@ -58,13 +58,20 @@ class LoopbackServer(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._leave.set)
         self._thread.join()
 
+    def connection_of(self, client: object) -> H11Protocol | None:
+        """Return the connection of the client at this address (host, port), or None if it is closed.
+
+        A later connection may have the same address, but it is another object.
+        """
+        found = (each for each in list(self.server_state.connections) if isinstance(each, H11Protocol))
+        return next((each for each in found if each.client == client), None)
+
     def drop(self, client: object) -> None:
         """Reset the connection of the client at this address (host, port)."""
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, H11Protocol) and connection.client == client:
-                peer = connection.transport.get_extra_info("socket")
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                connection.transport.abort()
+        if connection := self.connection_of(client):
+            peer = connection.transport.get_extra_info("socket")
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start up, and wake the thread that waits in `start`."""

@@ -155,7 +155,7 @@ class SimulatedAircall:
     async def _respond_with_faults(self, request: Request, endpoint: Endpoint) -> Response:
         exchange = Exchange(
             path=request.url.path,
-            client=request.client,
+            connection=self._server.connection_of(request.client),
             query=request.query_params,
             normal_response=lambda: self._respond_normally(request, endpoint),
             drop_connection=lambda: self._server.drop(request.client),

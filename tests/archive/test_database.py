@@ -158,9 +158,13 @@ def test_transaction_whose_connection_is_reset_at_its_commit_is_ended_by_the_ser
     archive.load()
     archive.save(NAMED)
     tcp_proxy.reset_at = b"COMMIT\0"  # not READ COMMITTED
-    with short_timeouts(), pytest.raises(ArchiveError):
-        write(archive)
-    eventually(lambda: sessions_ended_by_the_server(url) == 1, within=20)
+    attempts = 0
+    with short_timeouts():
+        while tcp_proxy.reset_at:  # on a slow machine, the server may end a transaction before its commit
+            attempts += 1
+            with pytest.raises(ArchiveError):
+                write(archive)
+    eventually(lambda: sessions_ended_by_the_server(url) == attempts, within=20)
     write(archive)
     archive.close()
 
@@ -204,12 +208,13 @@ def test_exporter_whose_connection_is_reset_at_a_commit_logs_the_lock_and_recove
     with capture_logs() as logged:
         tcp_proxy.reset_at = b"COMMIT\0"
         with short_timeouts():
-            assert not recovered()
+            while tcp_proxy.reset_at:
+                assert not recovered()
         with short_timeouts(idle=database.IDLE_SECONDS):
             eventually(recovered, within=20)
     problems = [line["problem"] for line in logged if line["event"].startswith("archive unavailable")]
-    assert len(problems) == 2  # each reason once
-    assert "lock timeout" in problems[1]
+    assert len(problems) == len(set(problems)) >= 2  # each reason once
+    assert "lock timeout" in problems[-1]
     archive.close()
     engine.dispose()
 

@@ -89,8 +89,7 @@ def test_push_while_a_caller_waits_is_repeated_each_second(pushing_to: Start, gr
         eventually(lambda: len(grafana.pushes) >= begin + 4)
         repeated = grafana.pushes[begin : begin + 4]
         waits = [each.column("wait")[0] for each in repeated]
-        assert len(set(waits)) == 4, "no second is shown twice"
-        assert repeated[-1].at - repeated[0].at > 2.5
+        assert len(set(waits)) == 4, "no second is shown twice, so there is one push per second at most"
         assert all(before.rows[0].time < after.rows[0].time for before, after in pairwise(repeated))
 
 
