@@ -16,10 +16,11 @@ MAX_UNDECIDED_S = 3600
 def take_batch(account: Account) -> Batch:
     """Return what has to be saved since the last call of this function."""
     teams_known = _teams_known(account)
+    teams = account.roster(account.shown_calls()).teams if teams_known else ()
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
-        teams = account.roster(account.shown_calls()).teams
         account.ledger.count_for_teams(teams, account.reference_data.doubtful_numbers)
     batch = account.ledger.take_batch(account.coverage, teams_known)
+    batch.teams = teams
     batch.names = account.directory.drain_new_names()
     batch.measured = account.reference_data.substatus_times.take_unsaved()
     batch.day_requested = _day_to_request(account)

@@ -26,7 +26,7 @@ from exporter.account.records import (
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster
 from exporter.account.shares import Shares
-from exporter.account.teams import Team
+from exporter.account.teams import Team, teams_of_call
 from exporter.account.unsaved_rings import UnsavedRings
 from exporter.aircall.models import Call
 from exporter.config.settings import Settings
@@ -169,11 +169,7 @@ class Ledger:
         waiting = list(filter(waits, self.pending_team_counts)) if doubtful_numbers else []
         ready = list(filterfalse(waits, self.pending_team_counts)) if waiting else self.pending_team_counts
         for call in ready[:BATCH_SIZE]:
-            if call.outcome == "missed":
-                concerned = [t for t in teams if call.number and t.numbers and call.number.id in t.numbers]
-            else:
-                concerned = [t for t in teams if call.user and call.user.id in t.members]
-            team_ids = (team.label.id for team in concerned)
+            team_ids = (team.label.id for team in teams_of_call(call, teams))
             added = self._added(team_increments(call, team_ids, self.bounds))
             self._batch.counted_calls.append(CountedCall(call, "counted_for_teams", added))
         self.pending_team_counts = waiting + ready[BATCH_SIZE:]

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from exporter.account.call_backs import CallBackChanges, CallBackTask
 from exporter.account.counter_totals import Key
 from exporter.account.shares import SavedShares
+from exporter.account.teams import Team
 from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, CallDetails
 from exporter.config.settings import Caller
@@ -137,6 +138,8 @@ class Batch:
     """By which rules call-backs are followed."""
     complete_to: int | None = None
     """The start (UNIX seconds, Aircall's clock) up to which no call of a caller is missing, or None."""
+    teams: tuple[Team, ...] = ()
+    """The current teams, by which those of calls that are not counted are inferred; empty if unknown."""
 
     def __bool__(self) -> bool:
         others = self.names or self.deleted_ids or self.progress or self.measured or self.shares is not None
@@ -162,6 +165,7 @@ class Batch:
         self.measured |= later.measured
         self.call_backs = later.call_backs or self.call_backs
         self.complete_to = self.complete_to if later.complete_to is None else later.complete_to
+        self.teams = later.teams or self.teams
 
     def take(self, most: int) -> "Batch":
         """Remove and return the next part: up to `most` calls, and what these add to the totals.
@@ -199,6 +203,7 @@ class Batch:
             for_teams_requested=self.for_teams_requested,
             day_requested=self.day_requested,
             complete_to=self.complete_to,
+            teams=self.teams,
         )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":

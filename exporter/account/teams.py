@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
+from exporter.aircall.models import Call
 from exporter.config.settings import Group, Settings
 
 GROUP_PREFIX = "group:"
@@ -16,6 +17,13 @@ class Team(NamedTuple):
     label: NamedRef
     members: frozenset[int]
     numbers: frozenset[int] | None
+
+
+def teams_of_call(call: Call, teams: Iterable[Team]) -> list[Team]:
+    """Return the teams for which a done call counts: those of its user, or of its number if it was missed."""
+    if call.outcome == "missed":
+        return [team for team in teams if call.number and team.numbers and call.number.id in team.numbers]
+    return [team for team in teams if call.user and call.user.id in team.members]
 
 
 def numbers_of(assigned: Mapping[int, frozenset[int]]) -> dict[int, set[int]]:

@@ -15,6 +15,14 @@ class ListedCall(CallResult, frozen=True, kw_only=True):
     ended_at_iso: str | None
 
 
+class Hint(msgspec.Struct, frozen=True):
+    """A hint about a search that finds nothing, or more than was meant."""
+
+    parameter: str | None
+    """The parameter that it is about; null if it is about all of them."""
+    text: str
+
+
 class Calls(msgspec.Struct, frozen=True):
     """A page of the calls that match, newest first."""
 
@@ -23,6 +31,8 @@ class Calls(msgspec.Struct, frozen=True):
     """Totals of all calls that matched at the time of the first page."""
     next: str | None
     """The path of the next page; `None` on the last one."""
+    hints: tuple[Hint, ...] = ()
+    """The hints that the command prints; only on the first page."""
 
 
 def listed(call: CallResult) -> ListedCall:

@@ -1,16 +1,18 @@
 """Serve `GET /api/v1/calls`, the same search as the command `calls`."""
 
 import time
+from itertools import starmap
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from exporter.api.answers import Calls, listed
+from exporter.api.answers import Calls, Hint, listed
 from exporter.api.query import Cursor, Query, read_query
 from exporter.api.searches import Search, Searches
 from exporter.archive.search import page, totals
 from exporter.archive.store import Archive
+from exporter.archive.suggestions import all_hints
 
 
 class CallSearch:
@@ -35,6 +37,7 @@ class CallSearch:
             criteria = self._archive.with_caller_hashes(connection, query.criteria)
             found = page(connection, criteria, query.limit + 1, cursor.place if cursor else None)
             matched = cursor.totals if cursor else totals(connection, criteria)
+            shown_hints = () if cursor else tuple(starmap(Hint, all_hints(connection, criteria, bool(found))))
         shown, more = found[: query.limit], found[query.limit :]
         following = query.next(Cursor(shown[-1].started_at, shown[-1].id, matched)) if more else None
-        return msgspec.json.encode(Calls(tuple(map(listed, shown)), matched, following))
+        return msgspec.json.encode(Calls(tuple(map(listed, shown)), matched, following, shown_hints))

@@ -14,7 +14,7 @@ from exporter.archive import integrity
 from exporter.archive.database import ArchiveError, write_transaction
 from exporter.archive.error_messages import LOCK_TIMEOUT
 from exporter.archive.metadata_table import CALL_BACKS, CALL_BACKS_ADDED, PROGRESS, VIEWS_DIGEST, read, write
-from exporter.archive.schema import call_backs, calls, comments, metadata, state, tags
+from exporter.archive.schema import call_backs, calls, comments, metadata, state, tags, teams
 from exporter.archive.text_index import postgresql_functions
 from exporter.archive.views import VIEWS
 from exporter.text import truncate
@@ -46,7 +46,8 @@ def prepare(engine: Engine) -> None:
         else:
             _require_current(version)
             _create_missing(connection, found)
-            _add_missing_columns(connection)
+            for table in (calls, teams):
+                _add_missing_columns(connection, table)
     _index_words(engine)
     _create_views(engine)
 
@@ -67,18 +68,21 @@ def _create_missing(connection: Connection, found: Iterable[Table]) -> None:
         write(connection, PROGRESS, replace(progress, covered=(), wanted_from=int(first)))
 
 
-def _add_missing_columns(connection: Connection) -> None:
-    """Add columns to the calls of an older exporter. They are empty, so an older exporter can go on, too."""
-    existing = {column["name"] for column in inspect(connection).get_columns(calls.name)}
-    missing = [column for column in calls.c if column.name not in existing]
+def _add_missing_columns(connection: Connection, table: Table) -> None:
+    """Add columns and indexes to a table of an older exporter.
+
+    The columns are empty, so an older exporter can go on, too.
+    """
+    existing = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    missing = [column for column in table.c if column.name not in existing]
     for column in missing:
         kind = column.type.compile(connection.dialect)
-        connection.execute(text(f"ALTER TABLE {calls.name} ADD COLUMN {column.name} {kind}"))
-        log.info("column added to the archive", table=calls.name, column=column.name)
-    for index in calls.indexes:
+        connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+        log.info("column added to the archive", table=table.name, column=column.name)
+    for index in table.indexes:
         if any(column in list(index.columns) for column in missing):
             index.drop(connection, checkfirst=True)
-            index.create(connection)
+        index.create(connection, checkfirst=True)
 
 
 def require_preparable(connection: Connection) -> None:

@@ -18,7 +18,7 @@ ROWS_AT_ONCE = 1000
 
 
 class ReportedCall(NamedTuple):
-    """A done call, and the id of a team that it counted for; an empty text in a report without teams."""
+    """A done call, and the id of one of its teams; an empty text in a report without teams."""
 
     call: Call
     team_id: str
@@ -33,7 +33,7 @@ def reported_calls(
 ) -> Iterator[ReportedCall]:
     """Yield the done calls that started at `since` or later and before `until` (UNIX seconds), in any order.
 
-    If `by_team`, yield a call once for each team that it counted for, otherwise once. Yield at most `most`.
+    If `by_team`, yield a call once for each of its teams, otherwise once. Yield at most `most`.
     """
     query = select(
         calls.c.id,
@@ -65,9 +65,17 @@ def done_calls(connection: Connection, since: int) -> DoneCalls:
 
 
 def count_without_teams(connection: Connection, since: int, until: int) -> int:
-    """Return how many of these calls have not counted for teams, mostly those from before the first start."""
-    query = select(func.count()).where(*_done(since, until), ~calls.c.counted_for_teams)
-    return connection.execute(query).scalar_one()
+    """Return of how many of these calls the teams are not known yet."""
+    return _count(connection, *_done(since, until), ~calls.c.counted_for_teams)
+
+
+def count_with_inferred_teams(connection: Connection, since: int, until: int) -> int:
+    """Return of how many of these calls the teams are inferred, as they are not counted."""
+    return _count(connection, *_done(since, until), calls.c.counted_for_teams, ~calls.c.counted)
+
+
+def _count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).where(*conditions)).scalar_one()
 
 
 def _done(since: int, until: int) -> tuple[ColumnElement[bool], ...]:

@@ -85,7 +85,7 @@ def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:
 def team_rows(additions: Iterable[CountedCall]) -> list[Row]:
     """Return the teams of calls, which follow from the totals that they add to."""
     return [
-        {"call_id": addition.call.id, "team_id": ids[0]}
+        {"call_id": addition.call.id, "team_id": ids[0], "inferred": False}
         for addition in additions
         for (family, *ids), _ in addition.increments
         if family == "team_calls"

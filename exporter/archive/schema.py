@@ -4,7 +4,7 @@ Ids are Aircall's. Times are UNIX seconds. A call is one row, as it was fetched 
 teams are in separate tables. A change of a table requires a new version in `create_tables`.
 """
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, MetaData, Table, Text, and_, not_
 
 metadata = MetaData()
 
@@ -28,7 +28,7 @@ calls = Table(
     Column("recorded", Boolean, nullable=False),
     Column("voicemail", Boolean, nullable=False),
     Column("counted", Boolean, nullable=False, comment="whether it is in the totals"),
-    Column("counted_for_teams", Boolean, nullable=False),
+    Column("counted_for_teams", Boolean, nullable=False, comment="or its teams were inferred"),
     Column("assigned_to_id", BigInteger, comment="the user who is to follow it up"),
     Column("caller_hash", Text, comment="tells callers apart where the number is not kept whole"),
     Column("caller_key", Text, comment="the same for all calls of a caller; none for anonymous callers"),
@@ -54,6 +54,8 @@ calls = Table(
     Index("calls_by_caller_hash", "caller_hash", "started_at"),
     Index("calls_by_caller_key", "caller_key", "started_at"),
 )
+without_teams = and_(calls.c.outcome.is_not(None), not_(calls.c.counted_for_teams))
+Index("calls_without_teams", calls.c.id, sqlite_where=without_teams, postgresql_where=without_teams)
 
 
 def _of_call() -> Column[int]:
@@ -80,6 +82,7 @@ teams = Table(
     metadata,
     _of_call(),
     Column("team_id", Text, primary_key=True),
+    Column("inferred", Boolean, comment="whether the call did not count for it; see call_teams"),
     Index("call_teams_by_team", "team_id", "call_id"),
 )
 call_backs = Table(

@@ -44,6 +44,8 @@ class CallResult(msgspec.Struct, frozen=True, kw_only=True):
     caller: str
     assigned_to: str
     teams: tuple[str, ...]
+    teams_inferred: bool
+    """Whether the teams are inferred from the current ones, as the call began before the first start."""
     tags: tuple[str, ...]
     comments: tuple[str, ...]
     recorded: bool

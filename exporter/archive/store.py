@@ -33,6 +33,7 @@ from exporter.archive import (
     totals,
 )
 from exporter.archive.call_backs import caller_keys
+from exporter.archive.call_teams import save_teams
 from exporter.archive.caller_key_file import CallerKey, KeyFile
 from exporter.archive.caller_privacy import Callers
 from exporter.archive.create_tables import prepare, require_preparable
@@ -202,7 +203,7 @@ class Archive(ArchiveReader):
             fresh = tuple(totals.mark_counted(connection, batch.counted_calls, counting))
             totals.add(connection, fresh)
             totals.replace(connection, batch.measured)
-            put(connection, schema.teams, row_mapping.team_rows(fresh))
+            save_teams(connection, fresh, batch.teams)
             callers = caller_keys(connection, batch.deleted_ids)
             if batch.deleted_ids:
                 gone = delete(schema.calls).where(schema.calls.c.id.in_(batch.deleted_ids), _IS_ACTIVE)

@@ -18,8 +18,23 @@ MAX_LISTED = 5
 """Names in one hint."""
 
 
+def all_hints(
+    connection: Connection, criteria: Criteria, found_any: bool
+) -> Iterator[tuple[str | None, str]]:
+    """Yield the parameter and a hint for each criterion that may mean something else.
+
+    If a search has found nothing and no criterion explains it, yield why; the parameter is None.
+    """
+    explained = False
+    for hint in hints(connection, criteria):
+        explained = True
+        yield hint
+    if not found_any and not explained:
+        yield None, why_nothing(connection, criteria)
+
+
 def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
-    """Yield the parameter and a hint for each name that is unknown, or shared by several objects."""
+    """Yield the parameter and a hint for each name that is unknown or shared, and for inferred teams."""
     for kind, given in (("user", criteria.users), ("team", criteria.teams), ("number", criteria.numbers)):
         if given:
             yield from ((kind, hint) for hint in _of_names(connection, kind, given))
@@ -33,6 +48,13 @@ def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str
         yield from (("reason", _unknown("reason", name, reasons)) for name in unknown)
     if criteria.users and criteria.missed:
         yield "user", _of_missed(connection, criteria)
+    if criteria.teams and (inferred := _count_inferred(connection, criteria)):
+        yield "team", of_inferred_teams(inferred)
+
+
+def of_inferred_teams(calls: int) -> str:
+    """Return in words that the teams of some calls are inferred."""
+    return f"calls whose teams are inferred from the current members and numbers: {calls}"
 
 
 def why_nothing(connection: Connection, criteria: Criteria) -> str:
@@ -75,6 +97,12 @@ def _plain(name: str) -> str:
     """Return a name without case and accents."""
     letters = unicodedata.normalize("NFKD", name.casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _count_inferred(connection: Connection, criteria: Criteria) -> int:
+    """Return of how many calls that match the teams are inferred."""
+    matching = select(func.count()).where(*conditions(connection, criteria), history.c.teams_inferred)
+    return connection.execute(matching).scalar_one()
 
 
 def _of_missed(connection: Connection, criteria: Criteria) -> str:

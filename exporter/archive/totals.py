@@ -63,19 +63,21 @@ def mark_counted(
 ) -> Iterator[CountedCall]:
     """Mark calls as counted, and yield the additions of those that count and were not marked before.
 
+    A call whose teams were inferred counts for its teams, too.
+
     The archive decides which calls count, not the exporter. The exporter may have fetched calls before it
     could open the archive, which has the decision of the first start.
     """
     counts = [a for a in additions if a.stage == "counted" and counting and counting.includes(a.call)]
     for_teams = [a for a in additions if a.stage == "counted_for_teams"]
     of_counted_calls = ~schema.calls.c.counted_for_teams & schema.calls.c.counted
-    for stage, those, uncounted in (
-        ("counted", counts, ~schema.calls.c.counted),
-        ("counted_for_teams", for_teams, of_counted_calls),
+    for marks, those, uncounted in (
+        ({"counted": True, "counted_for_teams": False}, counts, ~schema.calls.c.counted),
+        ({"counted_for_teams": True}, for_teams, of_counted_calls),
     ):
         by_id = {addition.call.id: addition for addition in those}
         for some in chunks(by_id):
-            marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values({stage: True})
+            marked = update(schema.calls).where(schema.calls.c.id.in_(some), uncounted).values(marks)
             yield from (by_id[id_] for id_ in connection.scalars(marked.returning(schema.calls.c.id)))
     yield from _mark_ring_attempts(connection, additions)
 

@@ -4,7 +4,7 @@ Each definition exists once. Grafana reads it as a view of the database. The exp
 as a subquery, so a command or a standby exporter needs no view, and a view of another version does no harm.
 """
 
-from sqlalchemy import BigInteger, Text, text
+from sqlalchemy import BigInteger, Boolean, Text, text
 
 from exporter.account.directory import SINGLE_USERS
 from exporter.account.teams import GROUP_PREFIX
@@ -48,13 +48,16 @@ SELECT id, direction, status, outcome, missed_call_reason, started_at, answered_
   user_id, {_name("user", "user_id")} AS user_name,
   number_id, {_name("number", "number_id")} AS number_name,
   assigned_to_id, {_name("user", "assigned_to_id")} AS assigned_to,
-  caller, caller_digits, recorded, voicemail, archived, call_back, asset, words"""
+  caller, caller_digits, recorded, voicemail, archived, call_back, asset, words,
+  counted_for_teams AND NOT counted AS teams_inferred"""
 
 _TEAMS = f"""
-SELECT call_id, CASE WHEN team_id = '{SINGLE_USERS.id}' THEN '{SINGLE_USERS.name}'
+SELECT call_id, inferred, CASE WHEN team_id = '{SINGLE_USERS.id}' THEN '{SINGLE_USERS.name}'
   WHEN team_id LIKE '{GROUP_PREFIX}%' THEN substr(team_id, {len(GROUP_PREFIX) + 1})
   ELSE {_name("team", "team_id")} END AS name
 FROM call_teams"""
+
+_SHOWN_TEAM = "CASE WHEN inferred THEN name || ' (inferred)' ELSE name END"
 
 _NAMES = f"""
 WITH named AS NOT MATERIALIZED (
@@ -88,7 +91,7 @@ JOIN calls AS last ON last.id = open.last_call_id"""
 
 VIEWS = {
     "call_history": f"""{_CALLS},
-  {_joined("name", f"({_TEAMS}) AS team_names", "name", ", ")} AS teams,
+  {_joined(_SHOWN_TEAM, f"({_TEAMS}) AS team_names", "name", ", ")} AS teams,
   {_joined("name", "call_tags", "name", ", ")} AS tags,
   {_joined("content", "call_comments", "position", " / ")} AS comments
 FROM calls""",
@@ -100,16 +103,19 @@ FROM calls""",
 
 _computed = dict.fromkeys(("time_to_answer", "waited", "talk_time", "duration"), BigInteger())
 _shown = dict.fromkeys(("user_name", "number_name", "assigned_to"), Text())
+_flags = {"teams_inferred": Boolean()}
 _stored = {c.name: c.type for c in calls.c if c.name not in ("counted", "counted_for_teams", "caller_key")}
 
 history = (
     text(f"{_CALLS}, caller_hash FROM calls")
-    .columns(**_stored, **_computed, **_shown)
+    .columns(**_stored, **_computed, **_shown, **_flags)
     .subquery("call_history")
 )
 """The calls as in the view. Only this has hashes of callers; teams, tags and comments are read as lists."""
 
-team_names = text(_TEAMS).columns(call_id=BigInteger(), name=Text()).subquery("team_names")
+team_names = (
+    text(_TEAMS).columns(call_id=BigInteger(), inferred=Boolean(), name=Text()).subquery("team_names")
+)
 """The teams of the calls, by name."""
 
 call_names = text(_NAMES).columns(kind=Text(), id=Text(), name=Text(), called=Text()).subquery("call_names")

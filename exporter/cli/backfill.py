@@ -23,9 +23,14 @@ from exporter.account.records import TimeRange
 from exporter.aircall.call_times import API_HISTORY_S
 from exporter.aircall.client import Client, ClientMetrics
 from exporter.aircall.errors import CREDENTIAL_REJECTED
+from exporter.archive.criteria import Criteria
 from exporter.archive.open_archive import opened
 from exporter.archive.parsing import parse_time
+from exporter.archive.reported_calls import count_with_inferred_teams, count_without_teams
+from exporter.archive.search import totals
 from exporter.archive.store import Archive
+from exporter.archive.suggestions import of_inferred_teams
+from exporter.cli.call_table import in_words
 from exporter.cli.existing_archive import has_running_exporter
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import STORAGE, Subparsers
@@ -90,8 +95,22 @@ def _backfill(arguments: argparse.Namespace, settings: Settings, archive: Archiv
             bar.print("interrupted; the same command continues where this one ended")
             raise
         bar.show(0, 0)
-        bar.print("all calls of that time are in the archive")
+        bar.print(f"all calls of that time are in the archive: {_summary(archive, span)}")
     return ExitCode.SUCCESS
+
+
+def _summary(archive: Archive, span: TimeRange) -> str:
+    """Return how many calls of the range the archive has, and what is known of their teams."""
+    with archive.searching() as connection:
+        found = totals(connection, Criteria(*span))
+        inferred = count_with_inferred_teams(connection, span[0], span[1] + 1)
+        without = count_without_teams(connection, span[0], span[1] + 1)
+    parts = [in_words(found)]
+    if inferred:
+        parts.append(of_inferred_teams(inferred))
+    if without:
+        parts.append(f"calls whose teams a running exporter is going to infer: {without}")
+    return "; ".join(parts)
 
 
 def _moment(flag: str, text: str, now: float, zone: tzinfo | None) -> int:

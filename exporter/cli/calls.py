@@ -11,7 +11,7 @@ from exporter.archive.criteria import PARAMETERS, CriterionError, Parameter
 from exporter.archive.parsing import TIME_FORMATS, parse_criteria
 from exporter.archive.search import ORDERS, CallResult, Order, longest, search, totals
 from exporter.archive.store import Archive
-from exporter.archive.suggestions import hints, why_nothing
+from exporter.archive.suggestions import all_hints
 from exporter.cli import argtypes, call_table
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
@@ -86,11 +86,9 @@ def _search(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
         _SHOWN[arguments.format](counted, zone)
         if arguments.format == "table":
             print(call_table.in_words(totals(connection, criteria)))
-        problems = [f"{_flag(parameter)}: {hint}" for parameter, hint in hints(connection, criteria)]
-        if not counted.count and not problems:
-            problems.append(why_nothing(connection, criteria))
-    for problem in problems:
-        print_problem("calls", problem)
+        found_hints = list(all_hints(connection, criteria, bool(counted.count)))
+    for parameter, hint in found_hints:
+        print_problem("calls", f"{_flag(parameter)}: {hint}" if parameter else hint)
     return ExitCode.SUCCESS if counted.count else ExitCode.NOT_FOUND
 
 

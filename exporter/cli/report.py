@@ -15,7 +15,7 @@ from exporter.cli.flags import Subparsers, add_config_flag
 from exporter.cli.output import print_problem
 from exporter.config.loader import load_figures
 from exporter.config.settings import Settings
-from exporter.report.columns import TITLES, cells, shown_columns, without_teams
+from exporter.report.columns import TITLES, cells, notes_on_teams, shown_columns
 from exporter.report.html_page import html_page
 from exporter.report.parameters import PARAMETERS, By, Parameter, parse_request
 from exporter.report.rows import Report, ReportRow, report
@@ -53,8 +53,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         raise UsageError(f"--{error.parameter}: {error.problem}") from None
     for problem in _unapplied(settings, made.by):
         print_problem("report", problem)
-    if made.calls_without_teams:
-        print_problem("report", without_teams(made.calls_without_teams))
+    for note in notes_on_teams(made):
+        print_problem("report", note)
     if not made.rows:
         whose = "calls" if made.by == "company" else f"calls that belong to a {made.by}"
         print_problem("report", f"the archive has no {whose} from {made.since} to {made.until}")

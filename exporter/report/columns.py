@@ -1,8 +1,9 @@
 """Show the rows of a report to people: as cells of a table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from exporter.archive.suggestions import of_inferred_teams
 from exporter.report.rows import Report, ReportRow
 
 TITLES = {
@@ -54,10 +55,12 @@ def shown_start(start: str) -> str:
     return f"{datetime.fromisoformat(start):%Y-%m-%d %H:%M} {start[-6:]}"
 
 
-def without_teams(calls: int) -> str:
-    """Return in words that calls have no team."""
-    have = "call has" if calls == 1 else "calls have"
-    return f"{calls} {have} not counted for teams, as from before the exporter's first start; not included"
+def notes_on_teams(report: Report) -> Iterator[str]:
+    """Yield in words how many calls have inferred teams, and how many are left out."""
+    if report.calls_with_inferred_teams:
+        yield of_inferred_teams(report.calls_with_inferred_teams)
+    if calls := report.calls_without_teams:
+        yield f"calls that are not included, because their teams are not known yet: {calls}"
 
 
 def _cell(name: str, value: object) -> str:

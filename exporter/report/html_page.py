@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from exporter.report.charts import Line, chart
-from exporter.report.columns import TEXTS, TITLES, cells, shown_columns, shown_start, without_teams
+from exporter.report.columns import TEXTS, TITLES, cells, notes_on_teams, shown_columns, shown_start
 from exporter.report.rows import Report, ReportRow
 
 MAX_CHARTED_GROUPS = 12
@@ -60,8 +60,7 @@ def html_page(report: Report) -> str:
     whose = "of the company" if report.by == "company" else f"by {report.by}"
     interval = f", by interval of {report.interval}" if report.interval else ""
     subtitle = f"From {shown_start(report.since)} to before {shown_start(report.until)}"
-    if report.calls_without_teams:
-        subtitle += f". {without_teams(report.calls_without_teams)}."
+    subtitle += "".join(f". {note[0].upper()}{note[1:]}" for note in notes_on_teams(report)) + "."
     page = _PAGE.format(
         title=escape(f"Calls {whose}{interval}"),
         subtitle=escape(subtitle),

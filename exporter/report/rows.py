@@ -5,7 +5,12 @@ from sqlalchemy import Connection
 
 from exporter.account.day import zone_of
 from exporter.account.directory import NamedRef
-from exporter.archive.reported_calls import archived_directory, count_without_teams, reported_calls
+from exporter.archive.reported_calls import (
+    archived_directory,
+    count_with_inferred_teams,
+    count_without_teams,
+    reported_calls,
+)
 from exporter.config.settings import Settings
 from exporter.report.figures import Sums, TooManyGroupsError, add_up
 from exporter.report.groups import GROUPINGS
@@ -52,8 +57,11 @@ class Report(msgspec.Struct, frozen=True):
     by: By
     interval: str | None
     """Null for one row for the whole time range."""
+    calls_with_inferred_teams: int | None
+    """Calls from before the exporter's first start, whose teams are inferred from the current members and
+    numbers; null unless by team."""
     calls_without_teams: int | None
-    """Calls that are left out, mostly from before the exporter's first start; null unless by team."""
+    """Calls that are left out, because their teams are not known yet; null unless by team."""
     rows: tuple[ReportRow, ...]
 
 
@@ -77,8 +85,11 @@ def report(connection: Connection, settings: Settings, request: ReportRequest) -
         for position in range(len(starts))
         for label, intervals in groups
     )
-    without = count_without_teams(connection, request.since, request.until) if request.by == "team" else None
-    return Report(shown[0], shown[-1], request.by, request.interval, without, tuple(rows))
+    inferred = without = None
+    if request.by == "team":
+        inferred = count_with_inferred_teams(connection, request.since, request.until)
+        without = count_without_teams(connection, request.since, request.until)
+    return Report(shown[0], shown[-1], request.by, request.interval, inferred, without, tuple(rows))
 
 
 def _row(start: str, end: str, group: NamedRef, sums: Sums, has_missed: bool) -> ReportRow:

@@ -32,7 +32,7 @@ from tests.support.authority import USER, with_password
 from tests.support.filled_archive import PERIOD as KEPT
 from tests.support.filled_archive import SINCE, UNTIL, Kept
 from tests.support.running import eventually, running
-from tests.support.search_ways import ask, pages, served
+from tests.support.search_ways import ask, command, flags, pages, served
 
 PERIOD = [("from", str(SINCE)), ("to", str(UNTIL))]
 
@@ -97,6 +97,34 @@ def test_calls_in_pages_while_calls_arrive_returns_the_same_calls(new_database: 
         assert len(totals) > 3
         assert all(each == totals[0] for each in totals)
         assert len([call for page in pages(address, query) for call in page["calls"]]) > len(expected)
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        [("tag", "Nothing")],
+        [("user", "Nobody"), ("number", "Nowhere")],
+        [("shorter_than", "1s"), ("longer_than", "9h")],
+        [],
+    ],
+    ids=lambda criteria: "-".join(name for name, _ in criteria) or "none",
+)
+def test_calls_returns_the_hints_that_the_command_prints(
+    kept_archive: Kept, address: str, criteria: list[tuple[str, str]]
+) -> None:
+    answer = ask(address, [*PERIOD, *criteria]).json()
+    printed = command(kept_archive.url, *flags([*PERIOD, *criteria]), "--utc").err.splitlines()
+    shown = [f"--{hint['parameter']}: {hint['text']}" for hint in answer["hints"] if hint["parameter"]]
+    shown += [hint["text"] for hint in answer["hints"] if not hint["parameter"]]
+    assert [f"aircall-exporter: calls: {each}" for each in shown] == printed
+    assert bool(printed) == bool(criteria)
+
+
+def test_calls_after_the_first_page_have_no_hints(address: str) -> None:
+    first, second, *_ = pages(
+        address, [*PERIOD, ("limit", "20"), ("reason", "Nothing"), ("reason", "no_available_agent")]
+    )
+    assert (len(first["hints"]), second["hints"]) == (1, [])
 
 
 def test_query_next_of_a_period_relative_to_now_keeps_the_period() -> None:

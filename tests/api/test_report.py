@@ -56,6 +56,7 @@ def test_report_without_calls_has_no_rows(address: str) -> None:
         "to": "2020-01-03T00:00:00+00:00",
         "by": "company",
         "interval": None,
+        "calls_with_inferred_teams": None,
         "calls_without_teams": None,
         "rows": [],
     }

@@ -211,6 +211,7 @@ def test_call_table_with_formulas_or_control_characters_escapes_them(
         caller="+33 1 22",
         assigned_to="",
         teams=("\x1b[2J",),
+        teams_inferred=False,
         tags=("-x", "\x1b[2J"),
         comments=(),
         recorded=False,

@@ -101,7 +101,7 @@ def test_report_by_team_of_calls_without_teams_says_how_many(kept_archive: Kept,
     asked = (f"--from={END - 40 * 86_400}", f"--to={END}", "--by=team")
     printed = command(f"sqlite:///{file}", *asked, name="report")
     assert printed.code == 0
-    assert "calls have not counted for teams, as from before the exporter's first start" in printed.err
+    assert "calls that are not included, because their teams are not known yet: " in printed.err
     assert command(f"sqlite:///{file}", *asked[:2], name="report").err == ""
 
 

@@ -34,7 +34,7 @@ def row(start: str, id_: str, name: str, offered: int | None = 10) -> ReportRow:
 
 
 def report(*rows: ReportRow, by: By = "number", interval: str | None = "1h") -> Report:
-    return Report("2026-05-28T00:00:00+02:00", "2026-05-29T00:00:00+02:00", by, interval, None, rows)
+    return Report("2026-05-28T00:00:00+02:00", "2026-05-29T00:00:00+02:00", by, interval, None, None, rows)
 
 
 def parsed(page: str) -> ElementTree.Element:
@@ -106,7 +106,10 @@ def test_chart_with_a_gap_begins_another_line() -> None:
     assert (line.count("M"), line.count("L")) == (2, 2)
 
 
-def test_page_by_team_says_how_many_calls_have_no_team() -> None:
-    made = replace(report(row("09:00", "1", "Sales"), by="team"), calls_without_teams=12)
-    assert "12 calls have not counted for teams" in texts(html_page(made), "p")[0]
-    assert "counted for teams" not in html_page(report(row("09:00", "1", "Sales"), by="team"))
+def test_page_by_team_says_how_many_calls_have_inferred_teams_or_none() -> None:
+    made = report(row("09:00", "1", "Sales"), by="team")
+    assert "calls" not in texts(html_page(made), "p")[0]
+    made = replace(made, calls_with_inferred_teams=34, calls_without_teams=12)
+    (subtitle, *_) = texts(html_page(made), "p")
+    assert "inferred from the current members and numbers: 34. Calls that are not included" in subtitle
+    assert subtitle.endswith("because their teams are not known yet: 12.")
