@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from exporter.account.awaited_timelines import AwaitedTimelines, count_awaited
 from exporter.account.board_builder import BoardBuilder, Changes
+from exporter.account.call_steps import CallSteps
 from exporter.account.call_store import INITIAL_LOOKBACK_S, LATE_ARRIVAL_S, CallStore
 from exporter.account.call_versions import completed
 from exporter.account.coverage import Coverage
@@ -62,6 +63,7 @@ class Account:
         """The users, numbers and teams of calls that have series of their own."""
         self.ledger = Ledger(settings, self.identities)
         self.event_stats = EventStats(self.identities, self.limits)
+        self.steps = CallSteps(self.limits)
         self.aside = SetAside()
         self.server_ahead = 0.0
         """Seconds by which Aircall's clock is ahead of ours."""
@@ -93,8 +95,6 @@ class Account:
         for call in self.calls.calls.values():
             self.put_into_periods(call)
 
-    # Taking in data ------------------------------------------------------------------------------
-
     def apply_call_page(self, page: Page[CallWithDetails], at: float) -> None:
         """Take in a page of calls that was requested `at` (our clock)."""
         self.malformed["call"] += page.malformed
@@ -109,6 +109,7 @@ class Account:
             self.malformed["call"] += not TIMES.isdisjoint(read.unread)
             self.reference_data.saw_teams_in_call(read.team_ids)
             self.menus.has_timelines |= read.has_timeline
+            self.steps.record_menus(read.call.id, read.menu_steps)
             call = replace(completed(read, self.calls.calls.get(read.call.id)), as_of=at)
             if self._is_expired(call):
                 continue
@@ -284,8 +285,6 @@ class Account:
             self.day.exceed()
             self.today = Period(self.today.rules)
         return False
-
-    # What a board shows --------------------------------------------------------------------------
 
     def shown_calls(self) -> list[Call]:
         """Return the active calls, without those that are done or began too long ago to be shown."""

@@ -20,7 +20,7 @@ def take_batch(account: Account) -> Batch:
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
         account.ledger.count_for_teams(teams, account.reference_data.doubtful_numbers)
     batch = account.ledger.take_batch(account.coverage, teams_known)
-    batch.teams = teams
+    batch.teams, batch.steps = teams, account.steps.take(account.as_of)
     batch.names = account.directory.drain_new_names()
     batch.measured = account.reference_data.substatus_times.take_unsaved()
     batch.day_requested = _day_to_request(account)
@@ -81,6 +81,7 @@ def batch_accepted(account: Account, batch: Batch) -> None:
 def batch_rejected(account: Account, batch: Batch) -> None:
     """Schedule the calls of a batch to be fetched and counted again: the archive had no room for it."""
     account.reference_data.substatus_times.not_saved(batch.measured)
+    account.steps.taken_back(batch.steps)
     account.coverage.rollback()
     account.calls.recount_ids |= account.ledger.batch_rejected(batch, account.coverage)
 

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from exporter.account.call_backs import CallBackChanges, CallBackTask
+from exporter.account.call_steps import CallStep
 from exporter.account.counter_totals import Key
 from exporter.account.shares import SavedShares
 from exporter.account.teams import Team
@@ -140,11 +141,12 @@ class Batch:
     """The start (UNIX seconds, Aircall's clock) up to which no call of a caller is missing, or None."""
     teams: tuple[Team, ...] = ()
     """The current teams, by which those of calls that are not counted are inferred; empty if unknown."""
+    steps: tuple[CallStep, ...] = ()
 
     def __bool__(self) -> bool:
         others = self.names or self.deleted_ids or self.progress or self.measured or self.shares is not None
         requests = self.for_teams_requested or self.day_requested is not None
-        return bool(self.records or self.counted_calls or others or requests)
+        return bool(self.records or self.counted_calls or self.steps or others or requests)
 
     @property
     def ring_attempts(self) -> frozenset[int]:
@@ -165,7 +167,7 @@ class Batch:
         self.measured |= later.measured
         self.call_backs = later.call_backs or self.call_backs
         self.complete_to = self.complete_to if later.complete_to is None else later.complete_to
-        self.teams = later.teams or self.teams
+        self.teams, self.steps = later.teams or self.teams, self.steps + later.steps
 
     def take(self, most: int) -> "Batch":
         """Remove and return the next part: up to `most` calls, and what these add to the totals.
@@ -177,7 +179,7 @@ class Batch:
             self.records, self.counted_calls, self.names = {}, [], {}
             self.deleted_ids, self.progress, self.counting, self.shares = set(), None, None, None
             self.for_teams_requested, self.day_requested, self.measured = 0, None, {}
-            self.complete_to = None
+            self.complete_to, self.steps = None, ()
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
@@ -204,6 +206,7 @@ class Batch:
             day_requested=self.day_requested,
             complete_to=self.complete_to,
             teams=self.teams,
+            steps=self.steps,
         )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":

@@ -49,6 +49,7 @@ class EventProcessor:
         if event.ignored is not None:
             self._account.ignore_calls([event.ignored])
             return "ignored"
+        self._account.steps.record(event)
         if event.call is not None:
             self.last_call_event_at = now
             return self._of_call(event, event.call, as_of, now)

@@ -93,7 +93,8 @@ def _bounded(read: CallWithDetails, exceeded: Counter[Limit]) -> CallWithDetails
         comments=details.comments and tuple(truncated(comment, exceeded) for comment in comments),
         assigned_to=None if assignee is None else {"id": assignee},
     )
-    return read._replace(call=_intern_call(truncated(read.call, exceeded)), details=details)
+    steps = tuple(truncated(step, exceeded) for step in read.menu_steps)
+    return read._replace(call=_intern_call(truncated(read.call, exceeded)), details=details, menu_steps=steps)
 
 
 def _read(raw: msgspec.Raw) -> CallWithDetails | int | None:
@@ -117,15 +118,17 @@ def _read(raw: msgspec.Raw) -> CallWithDetails | int | None:
 
 def _with_rest(call: Call, raw: msgspec.Raw, unread: frozenset[str] = frozenset()) -> CallWithDetails:
     unread |= impossible_times(call)
-    menus, timeline = decode_menus(raw, call)
-    call = replace(without_times(call, unread), menus=menus)
+    menus = decode_menus(raw, call)
+    call = replace(without_times(call, unread), menus=menus.times)
     if call.phase == "done":
-        return CallWithDetails(call, _details(raw), unread, has_timeline=timeline)
+        return CallWithDetails(
+            call, _details(raw), unread, has_timeline=menus.has_timeline, menu_steps=menus.steps
+        )
     parts, _ = decode_objects([raw], _InProgress)
     part = parts[0] if parts else _InProgress()
     team_ids = frozenset(team.id for team in decode_objects(part.teams or (), Ref)[0])
     outside = part.external_transferred_to not in (None, "", False)
-    return CallWithDetails(call, _details(raw), unread, team_ids, outside, timeline)
+    return CallWithDetails(call, _details(raw), unread, team_ids, outside, menus.has_timeline, menus.steps)
 
 
 def _readable(field: msgspec.Raw | None, kind: Any) -> bool:

@@ -34,6 +34,7 @@ Limit = Literal[
     "substatus_users",
     "call_events",
     "events",
+    "call_steps",
 ]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 

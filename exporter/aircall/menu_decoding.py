@@ -5,13 +5,13 @@
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from exporter.aircall.call_times import is_during
 from exporter.aircall.decoding import decode_objects
-from exporter.aircall.menus import NO_MENUS, MenuTimes
+from exporter.aircall.menus import NO_MENUS, MenuStep, MenuTimes
 from exporter.aircall.models import Call
 from exporter.aircall.times import read_time
 
@@ -25,6 +25,8 @@ _AI_AGENTS = b'"ai_voice_agents"'
 class _Option(msgspec.Struct):
     """An option that the caller chose. The times are those of the way through its menu."""
 
+    title: Any = None
+    key: Any = None
     transition_started_at: Any = None
     transition_ended_at: Any = None
 
@@ -44,31 +46,48 @@ class _AiAgents(msgspec.Struct):
     ai_voice_agents: list[msgspec.Raw] | None = None
 
 
-def decode_menus(raw: msgspec.Raw, call: Call) -> tuple[MenuTimes | None, bool]:
+class DecodedMenus(NamedTuple):
+    """What a call says about menus and AI voice agents. The times are None if it says nothing."""
+
+    times: MenuTimes | None
+    has_timeline: bool
+    """Whether it has a timeline, also if the caller chose nothing."""
+    steps: tuple[MenuStep, ...] = ()
+
+
+def decode_menus(raw: msgspec.Raw, call: Call) -> DecodedMenus:
     """Decode what a call says about menus and AI voice agents.
 
-    Malformed options and sessions, and times that cannot be right, are ignored. So are options that were
-    chosen after a user's answer, as the caller no longer waits then. An AI voice agent may answer, too.
-
-    Returns the knowledge, None if there is none, and whether the call has a timeline, also if the caller
-    chose nothing.
+    Malformed options and sessions, and times that cannot be right, are ignored. The times also ignore options
+    that were chosen after a user's answer, as the caller no longer waits then. An AI voice agent may answer,
+    too.
     """
     body = bytes(raw)
     timelines = decode_objects([raw], _Timeline)[0] if _TIMELINE in body else ()
     has_timeline = any(read.ivr_options_selected is not None for read in timelines)
     if call.direction == "outbound":
-        return None, has_timeline
-    found = NO_MENUS
+        return DecodedMenus(None, has_timeline)
+    found, steps = NO_MENUS, list[MenuStep]()
     if _AI_AGENTS in body:
         for agents in decode_objects([raw], _AiAgents)[0]:
             for session in _items(agents.ai_voice_agents, _AiSession):
                 found = found.merged(_times(call, session.started_at, session.ended_at, ai_agent=True))
+                steps.append(MenuStep(_moment(call, session.started_at), "ai_agent"))
+                steps.append(MenuStep(_moment(call, session.ended_at), "ai_agent_left"))
     answered_at = None if found.ai_agent else call.answered_at
     for read in timelines:
         for option in _items(read.ivr_options_selected, _Option):
             times = _times(call, option.transition_started_at, option.transition_ended_at)
             found = found.merged(times if answered_at is None else times.until(answered_at))
-    return found if found != NO_MENUS else None, has_timeline
+            chosen_at = times.left_at or times.entered_at
+            steps.append(MenuStep(chosen_at, "menu", _text(option.title) or _text(option.key)))
+    return DecodedMenus(
+        found if found != NO_MENUS else None, has_timeline, tuple(step for step in steps if step.at)
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _items(raws: list[msgspec.Raw] | None, kind: type[Any]) -> Iterator[Any]:

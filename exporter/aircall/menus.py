@@ -4,7 +4,19 @@ Call timelines report it (companies on Smartflows), and so do events. Each sourc
 come in any order. So the latest of each time is kept, whatever reported it.
 """
 
+from typing import Literal
+
 import msgspec
+
+
+class MenuStep(msgspec.Struct, frozen=True):
+    """A step of a caller in menus or with AI voice agents, at a time in UNIX seconds (Aircall's clock)."""
+
+    at: int
+    name: Literal["menu", "ai_agent", "ai_agent_left"]
+    """`menu`: the caller chose an option."""
+    detail: str = ""
+    """The title of the option, or its key if it has no title."""
 
 
 class MenuTimes(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 import msgspec
 
 from exporter.aircall.limits import Limit
-from exporter.aircall.menus import MenuTimes
+from exporter.aircall.menus import MenuStep, MenuTimes
 from exporter.aircall.times import Timestamp, read_time, seconds_between
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -175,6 +175,8 @@ class CallWithDetails(NamedTuple):
     """Whether it was transferred to an outside number."""
     has_timeline: bool = False
     """Whether it has a timeline, which reports the options that the caller chose in menus."""
+    menu_steps: tuple[MenuStep, ...] = ()
+    """What the caller did in menus, as far as it is reported."""
 
 
 class User(msgspec.Struct, frozen=True):

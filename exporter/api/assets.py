@@ -22,7 +22,7 @@ LookUp = Callable[[int], CallWithDetails | None]
 
 ASSETS = ("recording", "voicemail")
 
-_ID = re.compile("[0-9]{1,18}")
+CALL_ID = re.compile("[0-9]{1,18}")
 """An id that fits into the archive's columns."""
 
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -39,7 +39,7 @@ class Assets:
         call_id, asset = request.path_params["id"], request.path_params["asset"]
         if asset not in ASSETS:
             return problem(404, f"found {truncate(asset)}, expected {' or '.join(ASSETS)}")
-        if not _ID.fullmatch(call_id):
+        if not CALL_ID.fullmatch(call_id):
             return problem(404, f"found {truncate(call_id)}, expected a call's id")
         return await self._redirect(asset, int(call_id))
 

@@ -15,6 +15,7 @@ from exporter.api.query import CURSOR, DEFAULT_LIMIT, HIGHEST_LIMIT, LIMIT, PATH
 from exporter.api.report import REPORT_PATH
 from exporter.archive.call_back_list import CallBackList
 from exporter.archive.criteria import PARAMETERS, Kind, Parameter
+from exporter.archive.journeys import Journey
 from exporter.archive.parsing import TIME_FORMATS
 from exporter.report import parameters as report_parameters
 from exporter.report.rows import Report
@@ -41,10 +42,9 @@ def description(_: Request) -> Response:
 
 def openapi() -> dict[str, Any]:
     """Return the description, in OpenAPI 3.1."""
-    (calls, call_backs, report, problem, request, switched), schemas = msgspec.json.schema_components(
-        (Calls, CallBackList, Report, Problem, AvailabilityRequest, SwitchedUser),
-        ref_template="#/components/schemas/{name}",
-    )
+    objects = Calls, Journey, CallBackList, Report, Problem, AvailabilityRequest, SwitchedUser
+    found, schemas = msgspec.json.schema_components(objects, ref_template="#/components/schemas/{name}")
+    calls, journey, call_backs, report, problem, request, switched = found
     problems = {
         "400": "A parameter is unknown or malformed; the error names it.",
         **_REFUSALS,
@@ -81,6 +81,17 @@ def openapi() -> dict[str, Any]:
                     "parameters": list(map(_report_parameter, report_parameters.PARAMETERS)),
                     "responses": {
                         "200": _response("The report.", report),
+                        **{code: _response(meaning, problem) for code, meaning in problems.items()},
+                    },
+                }
+            },
+            f"{PATH}/{{id}}": {
+                "get": {
+                    "summary": "Return an archived call with its steps.",
+                    "parameters": [_ID],
+                    "responses": {
+                        "200": _response("The call and its steps, in order.", journey),
+                        "404": _response("The archive does not have the call.", problem),
                         **{code: _response(meaning, problem) for code, meaning in problems.items()},
                     },
                 }

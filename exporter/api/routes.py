@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from exporter.api.assets import Assets, LookUp
 from exporter.api.call_backs import CallBackSearch
 from exporter.api.calls import CallSearch
+from exporter.api.journey import JourneySearch
 from exporter.api.openapi import description
 from exporter.api.report import Reports
 from exporter.api.searches import Searches
@@ -33,6 +34,7 @@ def api(archive: Archive | None, look_up: LookUp, settings: Callable[[], Setting
         "/api/v1",
         routes=[
             Route("/calls", CallSearch(archive, searches).answer),
+            Route("/calls/{id}", JourneySearch(archive, searches).answer),
             Route("/calls/{id}/{asset}", Assets(look_up).answer),
             Route("/call-backs", CallBackSearch(archive, searches).answer),
             Route("/report", Reports(archive, searches, settings).answer),

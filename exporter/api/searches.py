@@ -20,8 +20,8 @@ SEARCH_TIMEOUT_S = 30.0
 """Seconds that a search may take, including the wait."""
 
 T = TypeVar("T")
-Search = Callable[[], bytes]
-"""Searches, and returns the result as JSON."""
+Search = Callable[[], bytes | None]
+"""Searches, and returns the result as JSON, or None if there is no such object."""
 
 
 class Searches:
@@ -39,7 +39,8 @@ class Searches:
             too_long: The error if the search takes too long.
         """
         try:
-            return json_answer(await self.run(prepare()))
+            found = await self.run(prepare())
+            return problem(404, "not in the archive") if found is None else json_answer(found)
         except CriterionError as error:
             return problem(400, str(error))
         except ArchiveError as error:

@@ -5,13 +5,18 @@ again. So the archive records the deletion cutoff, and treats earlier calls as c
 while older ranges are still to be fetched. Calls that never ended are deleted, too.
 """
 
-from sqlalchemy import Connection, delete, select
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from exporter.account.coverage import gaps
 from exporter.archive import integrity, metadata_table
-from exporter.archive.schema import calls
+from exporter.archive.schema import calls, steps
 
 _REMOVED_TO = "removed_to"
+
+_ORPHANED_STEPS = delete(steps).where(steps.c.call_id < select(func.min(calls.c.id)).scalar_subquery())
+"""Deletes the steps of calls that were never archived, as ids ascend."""
 
 
 def remove(connection: Connection, before: int, most: int) -> int:
@@ -22,11 +27,26 @@ def remove(connection: Connection, before: int, most: int) -> int:
     unread = (first for first, _ in gaps(progress.covered, progress.wanted_from))
     before = min((before, *unread, *(last for _, last in progress.covered[-1:])))
     old = select(calls.c.id).where(calls.c.started_at < before).limit(most)
-    removed = connection.scalars(delete(calls).where(calls.c.id.in_(old)).returning(calls.c.id)).all()
+    removed = _delete(connection, calls.c.id.in_(old))
     if removed:
         metadata_table.write(connection, _REMOVED_TO, max(before, removed_to(connection)))
-        integrity.note_removed(connection, removed)
+    else:
+        connection.execute(_ORPHANED_STEPS)
     return len(removed)
+
+
+def remove_deleted(connection: Connection, call_ids: Collection[int]) -> None:
+    """Delete those of these calls that were active: Aircall no longer has them."""
+    if call_ids:
+        _delete(connection, calls.c.id.in_(call_ids), calls.c.status != "done")
+
+
+def _delete(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[int]:
+    removed = connection.scalars(delete(calls).where(*conditions).returning(calls.c.id)).all()
+    if removed:
+        connection.execute(delete(steps).where(steps.c.call_id.in_(removed)))
+        integrity.note_removed(connection, removed)
+    return removed
 
 
 def removed_to(connection: Connection) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from exporter.account.call_steps import CallStep
 from exporter.account.records import CallRecord, CountedCall
 from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, Ref
@@ -80,6 +81,11 @@ def _text(text: T) -> T:
 def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:
     """Return the rows of names, by kind and id."""
     return [{"kind": kind, "id": id_, "name": _text(name)} for (kind, id_), name in names.items()]
+
+
+def step_rows(steps: Iterable[CallStep]) -> list[Row]:
+    """Return the rows of steps of calls."""
+    return [step._asdict() | {"user_id": step.user_id or 0, "detail": _text(step.detail)} for step in steps]
 
 
 def team_rows(additions: Iterable[CountedCall]) -> list[Row]:

@@ -85,6 +85,18 @@ teams = Table(
     Column("inferred", Boolean, comment="whether the call did not count for it; see call_teams"),
     Index("call_teams_by_team", "team_id", "call_id"),
 )
+steps = Table(
+    "call_steps",
+    metadata,
+    # without a foreign key: events about a call may arrive before the call
+    Column("call_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True, comment="as in exporter.account.call_steps"),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False, comment="0 if there is none"),
+    Column("detail", Text, primary_key=True),
+    Column("source", Text, nullable=False, comment="event or timeline"),
+    sqlite_with_rowid=False,
+)
 call_backs = Table(
     "call_backs",
     metadata,

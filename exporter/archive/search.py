@@ -103,6 +103,12 @@ def longest(connection: Connection, criteria: Criteria, order: Order, limit: int
         yield from _found(connection, rows[start : start + PAGE_SIZE])
 
 
+def call_by_id(connection: Connection, call_id: int) -> CallResult | None:
+    """Return a call, or None if the archive does not have it."""
+    rows = connection.execute(select(*_COLUMNS).where(history.c.id == call_id)).all()
+    return next(_found(connection, rows), None)
+
+
 def search(connection: Connection, criteria: Criteria) -> Iterator[CallResult]:
     """Yield the calls that match, newest first, page by page."""
     found = page(connection, criteria, PAGE_SIZE)

@@ -205,9 +205,8 @@ class Archive(ArchiveReader):
             totals.replace(connection, batch.measured)
             save_teams(connection, fresh, batch.teams)
             callers = caller_keys(connection, batch.deleted_ids)
-            if batch.deleted_ids:
-                gone = delete(schema.calls).where(schema.calls.c.id.in_(batch.deleted_ids), _IS_ACTIVE)
-                integrity.note_removed(connection, connection.scalars(gone.returning(schema.calls.c.id)))
+            retention.remove_deleted(connection, batch.deleted_ids)
+            put(connection, schema.steps, row_mapping.step_rows(batch.steps))
             put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)

@@ -8,18 +8,9 @@ from sqlalchemy import BigInteger, Boolean, Text, text
 
 from exporter.account.directory import SINGLE_USERS
 from exporter.account.teams import GROUP_PREFIX
+from exporter.archive.journey_view import JOURNEY
 from exporter.archive.schema import calls
-
-
-def _name(kind: str, id_: str) -> str:
-    """Return the name of a user, team or number, or its kind and id if it has no name; "" without an id."""
-    name = f"SELECT name FROM names WHERE kind = '{kind}' AND names.id = CAST({id_} AS TEXT)"
-    return f"coalesce(({name}), '{kind} ' || {id_}, '')"
-
-
-def _seconds(since: str, until: str) -> str:
-    """Return the seconds from `since` to `until`, at least 0, or NULL if one of them has not come."""
-    return f"CASE WHEN {until} < {since} THEN 0 ELSE {until} - {since} END"
+from exporter.archive.view_parts import name_of, seconds
 
 
 def _joined(column: str, rows: str, order: str, separator: str) -> str:
@@ -40,21 +31,21 @@ def _distinct(column: str, table: str) -> str:
 
 _CALLS = f"""
 SELECT id, direction, status, outcome, missed_call_reason, started_at, answered_at, ended_at, left_menu_at,
-  {_seconds("coalesce(left_menu_at, started_at)", "answered_at")} AS time_to_answer,
+  {seconds("coalesce(left_menu_at, started_at)", "answered_at")} AS time_to_answer,
   CASE WHEN direction = 'inbound' THEN
-    {_seconds("coalesce(left_menu_at, started_at)", "coalesce(answered_at, ended_at)")} END AS waited,
-  {_seconds("answered_at", "ended_at")} AS talk_time,
-  {_seconds("started_at", "ended_at")} AS duration,
-  user_id, {_name("user", "user_id")} AS user_name,
-  number_id, {_name("number", "number_id")} AS number_name,
-  assigned_to_id, {_name("user", "assigned_to_id")} AS assigned_to,
+    {seconds("coalesce(left_menu_at, started_at)", "coalesce(answered_at, ended_at)")} END AS waited,
+  {seconds("answered_at", "ended_at")} AS talk_time,
+  {seconds("started_at", "ended_at")} AS duration,
+  user_id, {name_of("user", "user_id")} AS user_name,
+  number_id, {name_of("number", "number_id")} AS number_name,
+  assigned_to_id, {name_of("user", "assigned_to_id")} AS assigned_to,
   caller, caller_digits, recorded, voicemail, archived, call_back, asset, words,
   counted_for_teams AND NOT counted AS teams_inferred"""
 
 _TEAMS = f"""
 SELECT call_id, inferred, CASE WHEN team_id = '{SINGLE_USERS.id}' THEN '{SINGLE_USERS.name}'
   WHEN team_id LIKE '{GROUP_PREFIX}%' THEN substr(team_id, {len(GROUP_PREFIX) + 1})
-  ELSE {_name("team", "team_id")} END AS name
+  ELSE {name_of("team", "team_id")} END AS name
 FROM call_teams"""
 
 _SHOWN_TEAM = "CASE WHEN inferred THEN name || ' (inferred)' ELSE name END"
@@ -73,9 +64,9 @@ UNION ALL SELECT kind, id, name, name || ' ' || id FROM named"""
 _CALL_BACKS = f"""
 SELECT open.last_call_id AS id, open.first_missed_at, open.last_missed_at, open.open_from, open.expires_at,
   open.missed, open.longest_wait, open.voicemail = 1 AS voicemail,
-  first.number_id, {_name("number", "first.number_id")} AS number_name,
+  first.number_id, {name_of("number", "first.number_id")} AS number_name,
   last.caller, last.missed_call_reason, last.archived, last.asset,
-  {_name("user", "last.assigned_to_id")} AS assigned_to,
+  {name_of("user", "last.assigned_to_id")} AS assigned_to,
   (SELECT count(*) FROM calls AS tried WHERE tried.caller_key = last.caller_key
     AND tried.outcome = 'unanswered' AND tried.started_at >= open.first_started_at) AS attempts
 FROM (
@@ -83,7 +74,7 @@ FROM (
     min(call_backs.started_at) AS first_started_at, min(open_from) AS open_from,
     max(expires_at) AS expires_at, count(*) AS missed, min(call_id) AS first_call_id,
     max(CASE WHEN call_backs.voicemail THEN 1 ELSE 0 END) AS voicemail,
-    max({_seconds("coalesce(calls.left_menu_at, calls.started_at)", "missed_at")}) AS longest_wait
+    max({seconds("coalesce(calls.left_menu_at, calls.started_at)", "missed_at")}) AS longest_wait
   FROM call_backs JOIN calls ON calls.id = call_id WHERE NOT anonymous GROUP BY last_call_id
 ) AS open
 JOIN calls AS first ON first.id = open.first_call_id
@@ -96,6 +87,7 @@ VIEWS = {
   {_joined("content", "call_comments", "position", " / ")} AS comments
 FROM calls""",
     "call_back_list": _CALL_BACKS,
+    "call_journey": JOURNEY,
     "call_names": _NAMES,
     "call_tag_names": _distinct("name", "call_tags"),
 }

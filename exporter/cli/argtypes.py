@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Iterable
 
+from exporter.text import truncate
+
 MAX_NUMBER = 1_000_000
 
 
@@ -10,6 +12,13 @@ def count(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or not 1 <= int(text) <= MAX_NUMBER:
         raise argparse.ArgumentTypeError(f"found {text}, expected at least 1")
+    return int(text)
+
+
+def call_id(text: str) -> int:
+    """Parse the id of a call."""
+    if not text.isascii() or not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"found {truncate(text)}, expected the id of a call")
     return int(text)
 
 

@@ -23,8 +23,8 @@ def as_table(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
             call.user,
             call.number,
             call.caller,
-            _length(call.time_to_answer if call.waited is None else call.waited),
-            _length(call.talk_time),
+            length(call.time_to_answer if call.waited is None else call.waited),
+            length(call.talk_time),
             ", ".join(call.tags),
         )
         for call in calls
@@ -71,5 +71,6 @@ def _row(call: CallResult, zone: tzinfo | None) -> dict[str, object]:
     return structs.asdict(call) | shown
 
 
-def _length(seconds: int | None) -> str:
+def length(seconds: int | None) -> str:
+    """Return a duration as minutes and seconds, or "" if there is none."""
     return "" if seconds is None else f"{seconds // 60}:{seconds % 60:02}"

@@ -8,6 +8,7 @@ from exporter.aircall.errors import CREDENTIAL_REJECTED, ApiError, CredentialErr
 from exporter.archive.database import ArchiveError
 from exporter.cli import (
     backfill,
+    call,
     call_backs,
     calls,
     check_config,
@@ -28,7 +29,20 @@ from exporter.cli.signals import Interrupted, interruptible
 from exporter.config.yaml_file import ConfigError
 from exporter.web.server import AddressError, ListenError
 
-COMMANDS = (demo, calls, call_backs, report, forget, backfill, plan, users, switch, webhook, check_config)
+COMMANDS = (
+    demo,
+    calls,
+    call,
+    call_backs,
+    report,
+    forget,
+    backfill,
+    plan,
+    users,
+    switch,
+    webhook,
+    check_config,
+)
 """The modules of the commands. `serve` runs if there is no command."""
 
 

@@ -75,6 +75,17 @@ ORDER BY started_at DESC, id DESC LIMIT {SHOWN}
 """.strip()
 
 
+JOURNEY = """
+SELECT to_timestamp(at) AS "Time", replace(name, '_', ' ') AS "Step", user_name AS "User",
+  seconds AS "Lasted", replace(detail, '_', ' ') AS "Detail"
+FROM call_journey
+WHERE call_id = left(digits(${call:sqlstring}), 18)::bigint
+ORDER BY at, position, user_id
+""".strip()
+
+JOURNEY_WIDTHS = {"Time": 200, "Step": 220, "User": 260, "Lasted": 130}
+
+
 def _totals() -> stat.Panel:
     frame = Frame(
         title="What matches",
@@ -102,7 +113,8 @@ def _calls() -> table.Panel:
         title="Calls",
         description=f"The {SHOWN} newest calls that match. Listen plays the recording or voicemail by a link "
         "that Aircall has just given to the exporter; In Aircall opens its page there, behind Aircall's "
-        "login. A click on a user or number narrows the search to it. To save the table as CSV: Inspect, "
+        "login. A click on the start shows the steps of a call, and a click on a user or number narrows the "
+        "search to it. To save the table as CSV: Inspect, "
         "Data in the panel's menu.",
         unit="locale",
         empty="No call matches. Longer than and Shorter than take durations such as 90s, 5m or 1h30m.",
@@ -119,6 +131,8 @@ def _calls() -> table.Panel:
     for name, variable in (("User", "user"), ("Number", "number")):
         only = f"/d/{PAGE.uid}?{keep}&var-{variable}=${{__value.raw:percentencode}}"
         panel = panel.override_by_name(name, settings(links=_link(f"Only this {name.lower()}", only)))
+    steps = f"/d/{PAGE.uid}?{keep}&var-call=${{__data.fields.Call}}"
+    panel = panel.override_by_name("Started", settings(links=_link("The steps of this call", steps)))
     play = "${exporter}/api/v1/calls/${__data.fields.Call}/${__value.raw}"
     return (
         panel.override_by_name("Listen", settings(links=_link("Play it", play, new_tab=True)))
@@ -134,6 +148,23 @@ def _calls() -> table.Panel:
         # as text, because a link would contain a number in a format such as 2.41 Bil
         .override_by_name("Call", settings(**{"custom.hidden": True, "unit": "string"}))
     )
+
+
+def _journey() -> table.Panel:
+    frame = Frame(
+        title="Journey of the chosen call",
+        description="The steps of one call: menus, on whom it rang and for how long, holds, transfers and "
+        "wrapping up, as events and call timelines reported them. `unknown` names what nothing reported.",
+        unit="locale",
+        empty="Click the start of a call to see its steps",
+        width=24,
+        height=10,
+    )
+    panel = framed(table.Panel(), frame, [sql(JOURNEY)], archive.ARCHIVE)
+    panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))
+    for name, width in JOURNEY_WIDTHS.items():
+        panel = panel.override_by_name(name, settings(**{"custom.width": width}))
+    return panel.override_by_name("Lasted", settings(unit="dthms"))
 
 
 def _link(title: str, url: str, *, new_tab: bool = False) -> list[dict[str, object]]:
@@ -219,4 +250,4 @@ def board() -> model.Dashboard:
         exporter("play a recording. It needs --web.enable-api"),
     ):
         board = board.with_variable(variable)
-    return board.with_panel(_totals()).with_panel(_calls()).build()
+    return board.with_panel(_totals()).with_panel(_calls()).with_panel(_journey()).build()

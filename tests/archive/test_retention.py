@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from exporter.account.call_steps import CallStep
+from exporter.account.records import Batch, CallRecord, Checkpoint
+from exporter.aircall.models import Call, CallDetails
 from exporter.archive.purge import MAX_CLOCK_DIFFERENCE_S, agreed_time
 from exporter.archive.store import Archive
 from exporter.config.settings import Storage
@@ -219,3 +222,19 @@ def test_agreed_time_of_two_clocks_that_agree_is_the_earlier() -> None:
     )
     assert agreed_time(NOON, NOON + MAX_CLOCK_DIFFERENCE_S + 1) is None
     assert agreed_time(NOON + MAX_CLOCK_DIFFERENCE_S + 1, NOON) is None
+
+
+def test_steps_of_removed_calls_are_removed(database: str) -> None:
+    archive = Archive(database)
+    archive.load()
+    ended = [
+        Call(id_, "inbound", "done", at, ended_at=at + 9) for id_, at in ((2, 1000), (3, 2000), (4, 3000))
+    ]
+    calls = {call.id: CallRecord(call, CallDetails(), "full") for call in ended}
+    steps = tuple(CallStep(id_, 1000, "ringing", 7) for id_ in (1, 2, 3, 4))
+    archive.save(Batch(records=calls, steps=steps, progress=Checkpoint(((0, 5000),))))
+    assert archive.purge_expired(2500) == 2
+    assert {row.call_id for row in rows(database, "call_steps")} == {1, 4}
+    assert archive.purge_expired(2500) == 0
+    assert {row.call_id for row in rows(database, "call_steps")} == {4}
+    archive.close()

@@ -54,6 +54,7 @@ POINTS = {
     "demo --users=3": ["exporter.cli.demo.opened", "exporter.cli.serve.Service"],
     "report": ["exporter.cli.report.load_figures", "exporter.cli.report.existing_archive"],
     "calls --from=1h": ["argparse.ArgumentParser.parse_args", "exporter.cli.calls.totals"],
+    "call 5": ["exporter.cli.call.journey"],
     "call-backs": ["exporter.cli.call_backs.list_call_backs"],
     "forget --yes +331": ["exporter.archive.store.Archive.count_calls_of"],
     "backfill --from=1d": ["exporter.cli.backfill.load", "exporter.polling.poller.Poller.step"],

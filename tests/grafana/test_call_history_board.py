@@ -18,6 +18,7 @@ from harness.searches import READS_ALL, SEARCHES, criteria
 from tests.support.filled_archive import SINCE, UNTIL, Kept
 
 CALLS, TOTALS = statement("Calls"), statement("What matches")
+JOURNEY = statement("Journey of the chosen call")
 QUOTES = ("O'Hara", '"; DROP TABLE calls; --', "'; DROP TABLE calls; --", "\\", "${user}", "$__all", "%", "_")
 
 
@@ -129,6 +130,15 @@ def test_call_history_with_a_call_id_ignores_the_time_range(archive: Kept, grafa
     for id_, expected in ((str(call.id), [str(call.id)]), ("0", []), ("9" * 40, []), ("'; --", [])):
         rows = asked(grafana, filled(CALLS, (0, 1), {"call": id_}))
         assert [row["Call"] for row in rows] == expected
+
+
+def test_call_history_shows_the_journey_of_the_chosen_call_only(archive: Kept, grafana: Connection) -> None:
+    call = next(call for call in archive.calls if call.answered_at and call.ended_at and not call.is_waiting)
+    rows = asked(grafana, filled(JOURNEY, (0, 1), {"call": str(call.id)}))
+    names = [row["Step"] for row in rows]
+    assert (names[0], names[-1]) == ("started", "ended")
+    assert {"unknown", "answered"} <= set(names)
+    assert asked(grafana, filled(JOURNEY, (0, 2**31), {})) == []
 
 
 def test_call_history_variables_offer_the_names_in_the_archive(archive: Kept, grafana: Connection) -> None:
