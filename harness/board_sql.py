@@ -65,9 +65,9 @@ def choices(criteria: Criteria) -> dict[str, str | tuple[str, ...]]:
     return {name: values for name, values in several.items() if values} | single
 
 
-def statement(title: str) -> str:
-    """Return the query of the panel of this title."""
-    return str(panel(UID, title).targets[0]["rawSql"])
+def statement(title: str, uid: str = UID) -> str:
+    """Return the query of a dashboard's panel of this title."""
+    return str(panel(uid, title).targets[0]["rawSql"])
 
 
 def asked(connection: Connection, text: str) -> list[dict[str, Any]]:

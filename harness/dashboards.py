@@ -87,10 +87,11 @@ def boards() -> list[dict[str, Any]]:
 
 
 def panels(uid: str | None = None) -> Iterator[Panel]:
-    """Yield the panels of a dashboard, or of all dashboards."""
+    """Yield the panels of a dashboard, or of all dashboards, including those in collapsed rows."""
     for model in [board(uid)] if uid else boards():
         for panel in model["panels"]:
-            yield Panel(model["uid"], panel)
+            for each in panel["panels"] if panel["type"] == "row" else [panel]:
+                yield Panel(model["uid"], each)
 
 
 def rows_panel(uid: str, field: str = "state") -> Panel:

@@ -1,40 +1,63 @@
 """Read the done calls of a time range, for a report or a start, and the names of users, teams and numbers."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from itertools import islice
+from typing import Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, literal, select
+from sqlalchemy import ColumnElement, Connection, case, false, func, literal, literal_column, select, text
 
 from exporter.account.directory import Directory
 from exporter.account.records import DoneCalls
 from exporter.aircall.limits import MAX_CALLS_TODAY
 from exporter.aircall.models import Call, Number, User
 from exporter.archive.criteria import MAX_TIMESTAMP
+from exporter.archive.repeat_view import AGAIN_AFTER, IS_COUNTED, KNOWN_FOR
 from exporter.archive.row_mapping import call_of
-from exporter.archive.schema import calls, names, teams
+from exporter.archive.schema import calls, names, tags, teams
+
+_PARTS = {"team": teams.c.team_id, "tag": func.coalesce(tags.c.name, ""), None: literal("")}
 
 ROWS_AT_ONCE = 1000
 """Rows that are in memory at the same time."""
 
 
+Part = Literal["team", "tag"]
+"""What a call may have several of. A report by one of them has the call once for each."""
+
+
+class Repeat(NamedTuple):
+    """When the caller of an answered call called again, in seconds after its end."""
+
+    again_after: int | None
+    """None if the caller has not called again."""
+    known_for: int
+    """For how long after its end the archive has calls."""
+
+
 class ReportedCall(NamedTuple):
-    """A done call, and the id of one of its teams; an empty text in a report without teams."""
+    """A done call, and one of its teams or tags."""
 
     call: Call
-    team_id: str
+    part: str
+    """The id of the team or the tag; an empty text in other reports, and for calls without a tag."""
+    repeat: Repeat | None = None
+    """None unless the call was answered and its caller can be recognised."""
 
 
 def reported_calls(
     connection: Connection,
     since: int,
     until: int = MAX_TIMESTAMP,
-    by_team: bool = False,
-    most: int | None = None,
+    *,
+    by: Part | None = None,
+    repeats: bool = False,
 ) -> Iterator[ReportedCall]:
     """Yield the done calls that started at `since` or later and before `until` (UNIX seconds), in any order.
 
-    If `by_team`, yield a call once for each of its teams, otherwise once. Yield at most `most`.
+    With `by`, yield a call once for each of its teams or tags. Only with `repeats`, look up when callers
+    called again.
     """
+    is_counted = text(IS_COUNTED) if repeats else false()
     query = select(
         calls.c.id,
         calls.c.direction,
@@ -48,19 +71,24 @@ def reported_calls(
         calls.c.user_id,
         calls.c.number_id,
         literal(None).label("caller"),
-        (teams.c.team_id if by_team else literal("")).label("team_id"),
+        _PARTS[by].label("part"),
+        case((is_counted, literal_column(AGAIN_AFTER))).label("again_after"),
+        case((is_counted, literal_column(KNOWN_FOR))).label("known_for"),
     )
-    if by_team:
+    if by == "team":
         query = query.join(teams, teams.c.call_id == calls.c.id)
+    elif by == "tag":
+        query = query.outerjoin(tags, tags.c.call_id == calls.c.id)
     for row in connection.execute(
-        query.where(*_done(since, until)).limit(most), execution_options={"yield_per": ROWS_AT_ONCE}
+        query.where(*_done(since, until)), execution_options={"yield_per": ROWS_AT_ONCE}
     ):
-        yield ReportedCall(call_of(row), row.team_id)
+        repeat = None if row.known_for is None else Repeat(row.again_after, row.known_for)
+        yield ReportedCall(call_of(row), row.part, repeat)
 
 
 def done_calls(connection: Connection, since: int) -> DoneCalls:
     """Return the done calls that started at `since` (UNIX seconds) or later, up to a limit."""
-    found = reported_calls(connection, since, most=MAX_CALLS_TODAY + 1)
+    found = islice(reported_calls(connection, since), MAX_CALLS_TODAY + 1)
     return DoneCalls(since, tuple(done.call for done in found))
 
 

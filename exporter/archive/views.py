@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Text, text
 from exporter.account.directory import SINGLE_USERS
 from exporter.account.teams import GROUP_PREFIX
 from exporter.archive.journey_view import JOURNEY
+from exporter.archive.repeat_view import CALLED_AGAIN
 from exporter.archive.schema import calls
 from exporter.archive.view_parts import name_of, seconds
 
@@ -87,6 +88,7 @@ VIEWS = {
   {_joined("content", "call_comments", "position", " / ")} AS comments
 FROM calls""",
     "call_back_list": _CALL_BACKS,
+    "called_again": CALLED_AGAIN,
     "call_journey": JOURNEY,
     "call_names": _NAMES,
     "call_tag_names": _distinct("name", "call_tags"),

@@ -20,6 +20,8 @@ TITLES = {
     "average_abandon_seconds": "average abandon",
     "longest_wait_seconds": "longest wait",
     "average_handle_seconds": "average handle",
+    "called_again_day": "again in a day",
+    "called_again_week": "again in a week",
     "outbound": "outbound",
     "talk_seconds": "talk time",
 }
@@ -32,6 +34,12 @@ _OF_MISSED = ("offered", "inbound", "missed", "abandoned", "service_level", "ave
 """Columns that exist only if missed calls belong to the groups."""
 
 
+_OFTEN_UNKNOWN = ("called_again_day", "called_again_week")
+"""Columns without a value until a day or a week has passed."""
+
+_RATIOS = ("service_level", *_OFTEN_UNKNOWN)
+
+
 def shown_columns(report: Report) -> tuple[str, ...]:
     """Return the fields of the columns that are shown.
 
@@ -42,6 +50,9 @@ def shown_columns(report: Report) -> tuple[str, ...]:
         hidden.update(_OF_MISSED)
     if all(row.inbound == row.offered for row in report.rows):
         hidden.add("inbound")
+    for name in _OFTEN_UNKNOWN:
+        if all(getattr(row, name) is None for row in report.rows):
+            hidden.add(name)
     return tuple(name for name in TITLES if name not in hidden)
 
 
@@ -68,7 +79,7 @@ def _cell(name: str, value: object) -> str:
         return ""
     if name == "start":
         return shown_start(str(value))
-    if name == "service_level" and isinstance(value, float):
+    if name in _RATIOS and isinstance(value, float):
         return f"{value:.1%}".replace("%", " %")
     if name.endswith("_seconds") and isinstance(value, int | float):
         return _length(round(value))

@@ -8,7 +8,8 @@ from typing import Protocol
 from exporter.account.kpi_rules import ServiceRule
 from exporter.account.period import InboundTally, Tally
 from exporter.aircall.models import Call
-from exporter.archive.reported_calls import ReportedCall
+from exporter.archive.reported_calls import Repeat, ReportedCall
+from exporter.report.repeats import Repeats
 
 
 class TooManyGroupsError(Exception):
@@ -38,10 +39,13 @@ class Sums:
     inbound_talk_seconds: int = 0
     longest_wait: int | None = None
     """The longest time until an answer or until the end of a missed call, of calls that count."""
+    repeats: Repeats = field(default_factory=Repeats)
 
-    def count(self, call: Call, rule: ServiceRule) -> None:
+    def count(self, call: Call, rule: ServiceRule, repeat: Repeat | None = None) -> None:
         """Add a done call."""
         self.tally.count(call, (rule,))
+        if repeat is not None:
+            self.repeats.count(repeat)
         outcome, inbound = call.outcome, call.direction == "inbound"
         if outcome == "answered":
             self.talk_seconds += call.talk_time
@@ -94,7 +98,7 @@ def add_up(
         sums = intervals.get(position)
         if sums is None:
             sums = intervals[position] = Sums()
-        sums.count(reported.call, grouping.rule_of(reported))
+        sums.count(reported.call, grouping.rule_of(reported), reported.repeat)
     if len(found) > most_groups:
         raise TooManyGroupsError(len(found))
     return found

@@ -1,4 +1,4 @@
-"""The groups of a report: the company, teams, numbers or users, with their names and rules."""
+"""The groups of a report: the company, teams, numbers, users or tags, with their names and rules."""
 
 from exporter.account.counters import team_label
 from exporter.account.directory import Directory, NamedRef
@@ -10,8 +10,8 @@ from exporter.config.settings import Settings
 from exporter.report.parameters import By
 
 COMPANY = NamedRef("", "Company")
-NO_NUMBER, NO_USER = NamedRef("", "no number"), NamedRef("", "no user")
-"""The groups of calls without a number or a user."""
+NO_NUMBER, NO_USER, NO_TAG = (NamedRef("", f"no {what}") for what in ("number", "user", "tag"))
+"""The groups of calls without a number, a user or a tag."""
 
 
 class Company:
@@ -83,7 +83,7 @@ class Teams(Company):
 
     def group_of(self, reported: ReportedCall, /) -> str | None:
         """Return the id of the team, or None for excluded users, and teams that are not shown."""
-        call, team_id = reported
+        call, team_id = reported.call, reported.part
         missed = call.outcome == "missed"
         if missed and not self.has_missed:
             return None
@@ -96,7 +96,7 @@ class Teams(Company):
 
     def rule_of(self, reported: ReportedCall, /) -> ServiceRule:
         """Return the rule of the team."""
-        return self._rules.of_team(reported.team_id).service
+        return self._rules.of_team(reported.part).service
 
     def label(self, group: str, /) -> NamedRef:
         """Return the id and name of a team."""
@@ -108,4 +108,22 @@ class Teams(Company):
         return not chosen or team_id.startswith(GROUP_PREFIX) or self.label(team_id).name in chosen
 
 
-GROUPINGS: dict[By, type[Company]] = {"company": Company, "team": Teams, "number": Numbers, "user": Users}
+class Tags(Company):
+    """A group for each tag. A call counts for each of its tags, by the rule of its number."""
+
+    def group_of(self, reported: ReportedCall, /) -> str | None:
+        """Return the tag, or an empty text for calls without one."""
+        return reported.part
+
+    def label(self, group: str, /) -> NamedRef:
+        """Return the tag as id and name."""
+        return NamedRef(group, group) if group else NO_TAG
+
+
+GROUPINGS: dict[By, type[Company]] = {
+    "company": Company,
+    "team": Teams,
+    "number": Numbers,
+    "user": Users,
+    "tag": Tags,
+}

@@ -16,7 +16,7 @@ from exporter.durations import parse_duration
 from exporter.report.intervals import Period, Step, last_complete, lengths
 from exporter.text import truncate
 
-By = Literal["company", "team", "number", "user"]
+By = Literal["company", "team", "number", "user", "tag"]
 
 MAX_ROWS = 100_000
 """Rows of a report."""

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 from exporter.account.day import zone_of
 from exporter.account.directory import NamedRef
 from exporter.archive.reported_calls import (
+    Part,
     archived_directory,
     count_with_inferred_teams,
     count_without_teams,
@@ -16,6 +17,7 @@ from exporter.report.figures import Sums, TooManyGroupsError, add_up
 from exporter.report.groups import GROUPINGS
 from exporter.report.intervals import local_time, starts_of
 from exporter.report.parameters import MAX_ROWS, By, ReportRequest, too_many_rows
+from exporter.report.repeats import DAY_S, WEEK_S
 
 
 class ReportRow(msgspec.Struct, frozen=True):
@@ -43,6 +45,10 @@ class ReportRow(msgspec.Struct, frozen=True):
     longest_wait_seconds: int | None
     average_handle_seconds: float | None
     """Talk time of answered inbound calls, without hold and after-call work."""
+    called_again_day: float | None
+    """Share of answered inbound calls whose caller called again within a day of the end."""
+    called_again_week: float | None
+    """Of calls at least so long ago, without callers who hide their number."""
     outbound: int
     talk_seconds: int
     """Of all answered calls, inbound and outbound."""
@@ -69,7 +75,8 @@ def report(connection: Connection, settings: Settings, request: ReportRequest) -
     """Make a report from the archive. Raises CriterionError if it has too many rows."""
     starts = starts_of(request.since, request.until, request.step, request.today)
     grouping = GROUPINGS[request.by](archived_directory(connection), settings)
-    calls = reported_calls(connection, request.since, request.until, request.by == "team")
+    part: Part | None = request.by if request.by in ("team", "tag") else None
+    calls = reported_calls(connection, request.since, request.until, by=part, repeats=True)
     try:
         found = add_up(calls, starts, grouping, MAX_ROWS)
     except TooManyGroupsError as error:
@@ -109,6 +116,8 @@ def _row(start: str, end: str, group: NamedRef, sums: Sums, has_missed: bool) ->
         average_abandon_seconds=inbound.average_abandon if has_missed else None,
         longest_wait_seconds=sums.longest_wait,
         average_handle_seconds=sums.average_handle,
+        called_again_day=sums.repeats.ratio(DAY_S),
+        called_again_week=sums.repeats.ratio(WEEK_S),
         outbound=tally.outbound_answered + tally.outbound_unanswered,
         talk_seconds=sums.talk_seconds,
     )

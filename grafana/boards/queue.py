@@ -4,6 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import QueryVariable
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableHide, VariableRefresh
 
+from grafana.boards import archive
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, by_clock, calls_behind, columns, lines, spread, units
 from grafana.boards.counted import average, in_each, in_range
@@ -11,6 +12,7 @@ from grafana.boards.limits import WITHIN, abandonment, queue_wait, service_level
 from grafana.boards.palette import AI_AGENT, ANSWERED, BRIGHT_RED, MISSED, REASONS, YELLOW, StateStyle
 from grafana.boards.panels import Frame, buckets, now, over_time
 from grafana.boards.promql import NUMBER, named_queue
+from grafana.boards.repeats import repeat_callers
 from grafana.boards.variables import SOURCE, recorded
 
 PAGE = Page(
@@ -215,5 +217,7 @@ def board() -> Dashboard:
         .with_panel(abandonment("number", NUMBER, width=12, height=9))
         .with_panel(time_to_abandon("number", NUMBER, width=12, height=9))
         .with_panel(_menus())
+        .with_variable(archive.archive())
+        .with_row(repeat_callers())
         .build()
     )

@@ -75,7 +75,7 @@ def test_report_without_calls_exits_with_not_found_and_the_reason(tmp_path: Path
         (["--period=day", "--from=1h"], "--period: found together with from, expected one of the two"),
         (["--period=year"], '--period: found "year", expected day, week or month'),
         (["--interval=7m"], '--interval: found "7m", expected 15m, 30m, 1h or another duration that divides'),
-        (["--by=queue"], '--by: found "queue", expected company, team, number or user'),
+        (["--by=queue"], '--by: found "queue", expected company, team, number, user or tag'),
         (["--by=--"], '--by: found "--", expected company'),
         (["--from=2020", "--interval=30s"], "more than 100,000 rows in "),
         (["--format=xml"], "invalid choice: 'xml'"),

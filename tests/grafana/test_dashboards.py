@@ -103,8 +103,7 @@ def test_panel_has_title_description_unit_and_thresholds(panel: Panel) -> None:
 
 @every_panel
 def test_panel_queries_the_chosen_data_source(panel: Panel) -> None:
-    source = SOURCE if panel.uid in METRICS or panel.model["type"] != "table" else ARCHIVE
-    source = ARCHIVE if panel.uid == "aircall-calls" else source
+    source = ARCHIVE if any("rawSql" in target for target in panel.targets) else SOURCE
     if panel.model["type"] == "text":
         return
     assert panel.targets

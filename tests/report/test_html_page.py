@@ -28,6 +28,8 @@ def row(start: str, id_: str, name: str, offered: int | None = 10) -> ReportRow:
         average_abandon_seconds=None,
         longest_wait_seconds=3_725,
         average_handle_seconds=61.6,
+        called_again_day=0.125,
+        called_again_week=None,
         outbound=3,
         talk_seconds=600,
     )
@@ -65,7 +67,7 @@ def test_page_shows_figures_in_units_and_nothing_in_place_of_missing_ones() -> N
     cells = texts(html_page(report(row("09:00", "1", "Support"), interval=None)), "td")
     assert cells == [
         *("2026-05-28 09:00 +02:00", "Support", "1", "10", "7", "3", "2"),
-        *("72.5 %", "0:12", "", "1:02:05", "1:02", "3", "10:00"),
+        *("72.5 %", "0:12", "", "1:02:05", "1:02", "12.5 %", "3", "10:00"),
     ]
 
 

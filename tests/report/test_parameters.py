@@ -71,7 +71,7 @@ def test_request_with_an_interval_has_its_length(text: str, step: object) -> Non
         ({"from_": "1h", "period": "day"}, "period: found together with from, expected one of the two"),
         ({"to": "1h", "period": "day"}, "period: found together with to, expected one of the two"),
         ({"period": "year"}, 'period: found "year", expected day, week or month'),
-        ({"by": "queue"}, 'by: found "queue", expected company, team, number or user'),
+        ({"by": "queue"}, 'by: found "queue", expected company, team, number, user or tag'),
         ({"utc": "yes"}, 'utc: found "yes", expected true or false'),
         *(
             ({"interval": text}, f'interval: found "{text}", expected 15m, 30m, 1h or another duration that')

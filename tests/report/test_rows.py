@@ -183,6 +183,7 @@ def figures_of(calls: list[tuple[SimulatedCall, Definition]], has_missed: bool =
         known(fmean(abandoned) if abandoned else None),
         max(longest, default=None),
         fmean(handled) if handled else None,
+        *(None, None),  # a day after these calls is not over, so it is unknown who calls again
         sum(call.direction == "outbound" for call, _ in calls),
         sum(talk for _, talk in talks),
     )
