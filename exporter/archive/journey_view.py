@@ -108,7 +108,8 @@ _STEPS = " UNION ALL ".join(
 )
 
 JOURNEY = f"""
-SELECT step.call_id, step.at, CASE step.name {_RANKS} END AS position, step.name, step.user_id,
+SELECT step.call_id, step.at, {seconds("calls.started_at", "step.at")} AS after,
+  CASE step.name {_RANKS} END AS position, step.name, step.user_id,
   {name_of("user", "step.user_id")} AS user_name, step.detail, step.source,
   CASE step.name {_LASTED} END AS seconds
 FROM ({_STEPS}) AS step LEFT JOIN calls ON calls.id = step.call_id"""

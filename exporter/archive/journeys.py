@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Connection, Text, select, text
 from exporter.archive.journey_view import JOURNEY
 from exporter.archive.search import CallResult, call_by_id
 
-_NUMBERS = dict.fromkeys(("call_id", "at", "position", "user_id", "seconds"), BigInteger())
+_NUMBERS = dict.fromkeys(("call_id", "at", "after", "position", "user_id", "seconds"), BigInteger())
 _TEXTS = dict.fromkeys(("name", "user_name", "detail", "source"), Text())
 _steps = text(JOURNEY).columns(**_NUMBERS, **_TEXTS).subquery("call_journey")
 
@@ -15,6 +15,8 @@ class JourneyStep(msgspec.Struct, frozen=True):
     """A step of a call. Times are UNIX seconds, durations seconds."""
 
     at: int
+    after: int
+    """Seconds since the start of the call."""
     name: str
     user_id: int | None
     user: str
@@ -38,7 +40,7 @@ def journey(connection: Connection, call_id: int) -> Journey | None:
     call = call_by_id(connection, call_id)
     if call is None:
         return None
-    names = ("at", "name", "user_id", "user_name", "detail", "source", "seconds")
+    names = ("at", "after", "name", "user_id", "user_name", "detail", "source", "seconds")
     steps = select(*(_steps.c[name] for name in names)).where(_steps.c.call_id == call_id)
     found = connection.execute(steps.order_by(_steps.c.at, _steps.c.position, _steps.c.user_id))
     return Journey(call, tuple(JourneyStep(*row) for row in found))

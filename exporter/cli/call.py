@@ -6,15 +6,15 @@ from datetime import UTC, tzinfo
 
 from msgspec import structs
 
-from exporter.archive.journeys import Journey, journey
-from exporter.cli import argtypes, output
+from exporter.archive.journeys import JourneyStep, journey
+from exporter.archive.search import CallResult
+from exporter.cli import argtypes
 from exporter.cli.call_table import length
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.flags import Subparsers
-from exporter.cli.output import print_problem, shown_time
-
-_COLUMNS = ("time", "after", "step", "user", "lasted", "detail")
+from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
+from exporter.cli.output import Column, print_problem, shown_time
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -26,7 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.set_defaults(run=run)
     parser.add_argument("id", type=argtypes.call_id, metavar="ID", help="id of the call")
-    parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
+    add_format_flags(parser)
     parser.add_argument("--utc", action="store_true", help="times are UTC")
 
 
@@ -37,30 +37,31 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if found is None:
         print_problem("call", f"the archive has no call {arguments.id}")
         return ExitCode.NOT_FOUND
-    _SHOWN[arguments.format](found, UTC if arguments.utc else None)
+    if arguments.format == "table":
+        print(_in_words(found.call))
+    print_rows(_STEPS, found.steps, arguments, UTC if arguments.utc else None)
     return ExitCode.SUCCESS
 
 
-def _as_table(found: Journey, zone: tzinfo | None) -> None:
-    call = found.call
+def _in_words(call: CallResult) -> str:
     facts = call.direction, call.outcome or call.status, call.number, call.caller, ", ".join(call.tags)
-    print(f"call {call.id}: {', '.join(filter(None, facts))}")
-    rows = (
-        (
-            shown_time(step.at, zone)[:19],
-            length(max(0, step.at - call.started_at)),
-            step.name.replace("_", " "),
-            step.user,
-            length(step.seconds),
-            step.detail.replace("_", " "),
-        )
-        for step in found.steps
+    return f"call {call.id}: {', '.join(filter(None, facts))}"
+
+
+def _cells(step: JourneyStep, zone: tzinfo | None) -> tuple[str, ...]:
+    return (
+        shown_time(step.at, zone)[:19],
+        length(step.after),
+        step.name.replace("_", " "),
+        step.user,
+        length(step.seconds),
+        step.detail.replace("_", " "),
     )
-    output.as_table(_COLUMNS, rows)
 
 
-def _as_json(found: Journey, zone: tzinfo | None) -> None:
-    output.as_json(structs.asdict(step) | {"at": shown_time(step.at, zone)} for step in found.steps)
+def _row(step: JourneyStep, zone: tzinfo | None) -> Row:
+    return structs.asdict(step) | {"at": shown_time(step.at, zone)}
 
 
-_SHOWN = {"table": _as_table, "json": _as_json}
+_COLUMNS = [Column(title) for title in ("time", "after", "step", "user", "lasted", "detail")]
+_STEPS = Listing("Journey of a call", _COLUMNS, _cells, JourneyStep.__struct_fields__, _row)

@@ -10,14 +10,26 @@ from msgspec import structs
 from exporter.archive.call_back_list import CallBack, CallBackList, list_call_backs
 from exporter.archive.criteria import Criteria, CriterionError
 from exporter.archive.suggestions import hints
-from exporter.cli import argtypes, output
+from exporter.cli import argtypes
+from exporter.cli.call_table import length
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
-from exporter.cli.output import print_problem, shown_time
+from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
+from exporter.cli.output import Column, print_problem, shown_time
 from exporter.durations import Duration
 
-_COLUMNS = ("missed", "caller", "number", "calls", "reason", "waited", "attempts", "voicemail", "assigned to")
+_COLUMNS = (
+    Column("missed", fit="whole"),
+    Column("caller", fit="whole"),
+    Column("number", fit="cut"),
+    Column("calls", fit="whole"),
+    Column("reason", 110, "cut"),
+    Column("waited", fit="whole"),
+    Column("attempts", 100, "whole"),
+    Column("voicemail", fit="whole"),
+    Column("assigned to", 100, "cut"),
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -35,7 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
             metavar=name.upper(),
             help=f"only callers {who}, by name or id; may be given again",
         )
-    parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
+    add_format_flags(parser)
     parser.add_argument(
         "--limit", type=argtypes.count, metavar="N", help="maximum number of callers, oldest first"
     )
@@ -57,27 +69,24 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if not found.total:
         print_problem("call-backs", f"nobody is to be called back{_anonymous(found)}")
         return ExitCode.NOT_FOUND
-    _SHOWN[arguments.format](found, zone)
+    print_rows(_CALL_BACKS, found.call_backs, arguments, zone)
+    if arguments.format == "table":
+        print(_in_words(found))
     return ExitCode.SUCCESS
 
 
-def _as_table(found: CallBackList, zone: tzinfo | None) -> None:
-    rows = (
-        (
-            shown_time(each.first_missed_at, zone)[:16],
-            each.caller,
-            ", ".join(each.numbers),
-            str(each.missed),
-            each.reason,
-            f"{each.longest_wait // 60}:{each.longest_wait % 60:02}",
-            str(each.attempts or ""),
-            "yes" if each.voicemail else "",
-            each.assigned_to,
-        )
-        for each in found.call_backs
+def _cells(each: CallBack, zone: tzinfo | None) -> tuple[str, ...]:
+    return (
+        shown_time(each.first_missed_at, zone)[:16],
+        each.caller,
+        ", ".join(each.numbers),
+        str(each.missed),
+        each.reason,
+        length(each.longest_wait),
+        str(each.attempts or ""),
+        "yes" if each.voicemail else "",
+        each.assigned_to,
     )
-    output.as_table(_COLUMNS, rows)
-    print(_in_words(found))
 
 
 def _in_words(found: CallBackList) -> str:
@@ -95,22 +104,10 @@ def _anonymous(found: CallBackList) -> str:
     return f"; {calls} of anonymous callers" if found.anonymous else ""
 
 
-def _as_json(found: CallBackList, zone: tzinfo | None) -> None:
-    output.as_json(_row(each, zone) for each in found.call_backs)
-
-
-def _as_csv(found: CallBackList, zone: tzinfo | None) -> None:
-    rows = (
-        _row(each, zone) | {"numbers": ", ".join(each.numbers), "teams": ", ".join(each.teams)}
-        for each in found.call_backs
-    )
-    output.as_csv(CallBack.__struct_fields__, rows)
-
-
-_SHOWN = {"table": _as_table, "json": _as_json, "csv": _as_csv}
-
-
-def _row(each: CallBack, zone: tzinfo | None) -> dict[str, object]:
+def _row(each: CallBack, zone: tzinfo | None) -> Row:
     times = {name: getattr(each, name) for name in ("first_missed_at", "last_missed_at", "last_attempt_at")}
     shown = {name: None if at is None else shown_time(at, zone) for name, at in times.items()}
     return structs.asdict(each) | shown
+
+
+_CALL_BACKS = Listing("Callers to call back", _COLUMNS, _cells, CallBack.__struct_fields__, _row)

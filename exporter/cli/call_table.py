@@ -1,54 +1,54 @@
-"""Print calls as a table, as JSON lines or as CSV."""
+"""Define how calls are printed."""
 
-from collections.abc import Iterable
 from datetime import tzinfo
 
 from msgspec import structs
 
 from exporter.archive.search import CallResult, FoundTotals
-from exporter.cli import output
-from exporter.cli.output import shown_time
+from exporter.cli.formats import Listing, Row
+from exporter.cli.output import Column, shown_time
 from exporter.durations import Duration
 
-_COLUMNS = ("started", "direction", "outcome", "user", "number", "caller", "waited", "talk", "tags")
+_COLUMNS = (
+    Column("started", fit="whole"),
+    Column("direction", 140, "whole"),
+    Column("outcome", fit="whole"),
+    Column("reason", 110, "whole"),
+    Column("user", fit="cut"),
+    Column("number", fit="cut"),
+    Column("caller", fit="whole"),
+    Column("waited", fit="whole"),
+    Column("talk", fit="whole"),
+    Column("tags", 110, "cut"),
+    Column("teams", 150, "cut"),
+    Column("id", 150, "whole"),
+)
 
 
-def as_table(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
-    """Print a table. `zone` is None for local time."""
-    rows = (
-        (
-            shown_time(call.started_at, zone)[:19],
-            call.direction,
-            call.missed_call_reason or call.outcome or call.status,
-            call.user,
-            call.number,
-            call.caller,
-            length(call.time_to_answer if call.waited is None else call.waited),
-            length(call.talk_time),
-            ", ".join(call.tags),
-        )
-        for call in calls
+def _cells(call: CallResult, zone: tzinfo | None) -> tuple[str, ...]:
+    return (
+        shown_time(call.started_at, zone)[:16],
+        call.direction,
+        call.outcome or call.status,
+        call.missed_call_reason,
+        call.user,
+        call.number,
+        call.caller,
+        length(call.time_to_answer if call.waited is None else call.waited),
+        length(call.talk_time),
+        ", ".join(call.tags),
+        ", ".join(call.teams),
+        str(call.id),
     )
-    output.as_table(_COLUMNS, rows)
 
 
-def as_json(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
-    """Print one JSON object per line."""
-    output.as_json(_row(call, zone) for call in calls)
+def _row(call: CallResult, zone: tzinfo | None) -> Row:
+    times = {name: getattr(call, name) for name in ("started_at", "answered_at", "ended_at")}
+    shown = {name: None if at is None else shown_time(at, zone) for name, at in times.items()}
+    return structs.asdict(call) | shown
 
 
-def as_csv(calls: Iterable[CallResult], zone: tzinfo | None) -> None:
-    """Print CSV with a header."""
-    rows = (
-        _row(call, zone)
-        | {
-            "teams": ", ".join(call.teams),
-            "tags": ", ".join(call.tags),
-            "comments": " / ".join(call.comments),
-        }
-        for call in calls
-    )
-    output.as_csv(CallResult.__struct_fields__, rows)
+CALLS = Listing("Calls", _COLUMNS, _cells, CallResult.__struct_fields__, _row, {"comments": " / "})
 
 
 def in_words(totals: FoundTotals) -> str:
@@ -63,12 +63,6 @@ def in_words(totals: FoundTotals) -> str:
         + f"; talked for {Duration(totals.seconds_talked)}"
         + ("" if average is None else f", answered in {average:.0f}s on average")
     )
-
-
-def _row(call: CallResult, zone: tzinfo | None) -> dict[str, object]:
-    times = {name: getattr(call, name) for name in ("started_at", "answered_at", "ended_at")}
-    shown = {name: None if at is None else shown_time(at, zone) for name, at in times.items()}
-    return structs.asdict(call) | shown
 
 
 def length(seconds: int | None) -> str:

@@ -12,16 +12,16 @@ from exporter.archive.parsing import TIME_FORMATS, parse_criteria
 from exporter.archive.search import ORDERS, CallResult, Order, longest, search, totals
 from exporter.archive.store import Archive
 from exporter.archive.suggestions import all_hints
-from exporter.cli import argtypes, call_table
+from exporter.cli import argtypes
+from exporter.cli.call_table import CALLS, in_words
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers
+from exporter.cli.formats import add_format_flags, print_rows
 from exporter.cli.output import print_problem
 
 MAX_SORTED = 100_000
 """Calls that are listed in another order than by time."""
-
-_SHOWN = {"table": call_table.as_table, "json": call_table.as_json, "csv": call_table.as_csv}
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -43,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
             metavar=None if parameter.options else _metavar(parameter),
             help=f"{help_}{form}{several}",
         )
-    parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
+    add_format_flags(parser)
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="maximum number, newest first")
     parser.add_argument(
         "--sort",
@@ -83,9 +83,9 @@ def _search(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
             else longest(connection, criteria, order, limit or MAX_SORTED)
         )
         counted = _Counted(found, limit)
-        _SHOWN[arguments.format](counted, zone)
+        print_rows(CALLS, counted, arguments, zone)
         if arguments.format == "table":
-            print(call_table.in_words(totals(connection, criteria)))
+            print(in_words(totals(connection, criteria)))
         found_hints = list(all_hints(connection, criteria, bool(counted.count)))
     for parameter, hint in found_hints:
         print_problem("calls", f"{_flag(parameter)}: {hint}" if parameter else hint)

@@ -1,10 +1,11 @@
-"""Print rows as a table, as JSON lines or as CSV."""
+"""Write tables, CSV, JSON and errors to the standard streams."""
 
 import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import Literal, NamedTuple
 
 import msgspec
 from rich.table import Table
@@ -12,36 +13,69 @@ from rich.text import Text
 
 from exporter.cli.streams import Output, encodes
 
+BOM = "\ufeff"
+
 FILE_WIDTH = 400
 """Width, in characters, of a table that goes to a file or another command."""
 
 
-def as_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table for people."""
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(Text(_printable(cell)) for cell in row))
+class Column(NamedTuple):
+    """A column of a table."""
+
+    title: str
+    from_width: int = 0
+    """The width of the terminal, in characters, from which on the column is shown."""
+    fit: Literal["wrapped", "cut", "whole"] = "wrapped"
+    """How texts are shown if the terminal is too narrow. The others become narrower for the `whole`."""
+
+
+def as_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table for people, as wide as the terminal."""
     console = Output()
     if not console.is_terminal:
         console.width = FILE_WIDTH  # the reader of a pipe wraps lines
+    shown = [position for position, each in enumerate(columns) if each.from_width <= console.width]
+    table = Table(box=None, pad_edge=False)
+    for position in shown:
+        table.add_column(columns[position].title, no_wrap=columns[position].fit == "whole", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[position], columns[position]) for position in shown))
     console.print(table)
 
 
 def as_json(rows: Iterable[Mapping[str, object]]) -> None:
-    """Print one JSON object per line, in ASCII if the output's encoding requires it."""
+    """Print one JSON array, with one object per line."""
+    before = "["
     for row in rows:
-        text = msgspec.json.encode(row).decode()
-        print(text if encodes(text) else json.dumps(json.loads(text), separators=(",", ":")))
+        print(before, _json(row), sep="", end="")
+        before = ",\n"
+    print("[]" if before == "[" else "]")
 
 
-def as_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Print CSV with a header. A text that a spreadsheet would read as a formula is prefixed with a quote."""
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+def as_ndjson(rows: Iterable[Mapping[str, object]]) -> None:
+    """Print one JSON object per line."""
+    for row in rows:
+        print(_json(row))
+
+
+def as_csv(
+    columns: Sequence[str], rows: Iterable[Mapping[str, object]], separator: str = ",", bom: bool = False
+) -> None:
+    """Print CSV with a header. A text that a spreadsheet would read as a formula is prefixed with a quote.
+
+    The byte order mark `bom` makes Excel read UTF-8. Other encodings have none.
+    """
+    if bom and encodes(BOM):
+        print(BOM, end="")
+    writer = csv.DictWriter(sys.stdout, columns, delimiter=separator, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({key: _harmless(value) for key, value in row.items()})
+
+
+def as_text(text: str) -> None:
+    """Print a text that ends with a line break."""
+    print(text, end="")
 
 
 def print_problem(command: str | None, problem: str) -> None:
@@ -55,6 +89,17 @@ def print_problem(command: str | None, problem: str) -> None:
 def shown_time(at: int, zone: tzinfo | None) -> str:
     """Return a UNIX time in ISO 8601, in local time if `zone` is `None`."""
     return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(" ", "seconds")
+
+
+def _json(row: Mapping[str, object]) -> str:
+    """Return one line of JSON, in ASCII if the output's encoding requires it."""
+    text = msgspec.json.encode(row).decode()
+    return text if encodes(text) else json.dumps(json.loads(text), separators=(",", ":"))
+
+
+def _cell(text: str, column: Column) -> Text:
+    cut = column.fit == "cut"
+    return Text(_printable(text), no_wrap=cut or None, overflow="ellipsis" if cut else None)
 
 
 def _harmless(value: object) -> object:

@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import tzinfo
 
 from msgspec import structs
 
@@ -12,7 +13,8 @@ from exporter.cli import argtypes, output
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers, add_config_flag
-from exporter.cli.output import print_problem
+from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
+from exporter.cli.output import Column, print_problem
 from exporter.config.loader import load_figures
 from exporter.config.settings import Settings
 from exporter.report.columns import TITLES, cells, notes_on_teams, shown_columns
@@ -37,7 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
             parser.add_argument(flag, action="store_const", const=["true"], help="times are UTC, in and out")
             continue
         parser.add_argument(flag, action="append", metavar=_metavar(parameter), help=parameter.meaning)
-    parser.add_argument("--format", choices=tuple(_SHOWN), default="table", help="default: %(default)s")
+    add_format_flags(parser)
     add_config_flag(parser)
 
 
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         whose = "calls" if made.by == "company" else f"calls that belong to a {made.by}"
         print_problem("report", f"the archive has no {whose} from {made.since} to {made.until}")
         return ExitCode.NOT_FOUND
-    _SHOWN[arguments.format](made)
+    _print(made, arguments)
     return ExitCode.SUCCESS
 
 
@@ -71,24 +73,22 @@ def _unapplied(settings: Settings, by: By) -> Iterator[str]:
             yield f"exclude_users: {truncate(name)} is not applied, {expected}"
 
 
-def _as_table(made: Report) -> None:
-    columns = shown_columns(made)
-    output.as_table([TITLES[name] for name in columns], (cells(row, columns) for row in made.rows))
+def _print(made: Report, arguments: argparse.Namespace) -> None:
+    """Print the rows. The web page also has charts."""
+    shown = shown_columns(made)
+    columns = [Column(TITLES[name]) for name in shown]
 
+    def cells_of(row: ReportRow, _: tzinfo | None) -> tuple[str, ...]:
+        return cells(row, shown)
 
-def _as_csv(made: Report) -> None:
-    output.as_csv(ReportRow.__struct_fields__, map(structs.asdict, made.rows))
+    def row_of(row: ReportRow, _: tzinfo | None) -> Row:
+        return structs.asdict(row)
 
-
-def _as_json(made: Report) -> None:
-    output.as_json(map(structs.asdict, made.rows))
-
-
-def _as_html(made: Report) -> None:
-    print(html_page(made), end="")
-
-
-_SHOWN = {"table": _as_table, "json": _as_json, "csv": _as_csv, "html": _as_html}
+    if arguments.format == "html":
+        output.as_text(html_page(made))
+    else:
+        listing = Listing("Report", columns, cells_of, ReportRow.__struct_fields__, row_of)
+        print_rows(listing, made.rows, arguments, None)
 
 
 def _metavar(parameter: Parameter) -> str:

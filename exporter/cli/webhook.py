@@ -96,7 +96,9 @@ def _tokens_in(file: Path) -> list[str]:
 
 def _list(settings: Settings, runner: ApiRunner) -> ExitCode:
     columns = ("id", "name", "url", "active", "events", "ours")
-    output.as_table(columns, (_cells(each, settings) for each in runner.run(list_webhooks())))
+    output.as_table(
+        list(map(output.Column, columns)), (_cells(each, settings) for each in runner.run(list_webhooks()))
+    )
     return ExitCode.SUCCESS
 
 

@@ -5,46 +5,11 @@ from html import escape
 
 from exporter.report.charts import Line, chart
 from exporter.report.columns import TEXTS, TITLES, cells, notes_on_teams, shown_columns, shown_start
+from exporter.report.html_document import html_document, html_table
 from exporter.report.rows import Report, ReportRow
 
 MAX_CHARTED_GROUPS = 12
 """Groups with charts: those with the most calls. The table has all of them."""
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width"/>
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light; }}
-body {{ font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; max-width: 72rem;
-  margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
-thead {{ display: table-header-group; }}
-tr, section {{ break-inside: avoid; }}
-th, td {{ text-align: right; padding: .2rem .6rem; border-bottom: 1px solid #ccc; vertical-align: bottom; }}
-.text {{ text-align: left; white-space: nowrap; }}
-svg {{ display: block; width: 100%; max-width: 760px; margin: .5rem 0; font-size: 12px; }}
-path {{ fill: none; stroke-width: 2; }}
-.grid {{ stroke: #ddd; stroke-width: 1; }}
-@page {{ size: A4 landscape; margin: 12mm; }}
-@media print {{ body {{ font-size: 10px; margin: 0; max-width: none; }} th, td {{ padding: .1rem .3rem; }} }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{subtitle}</p>
-{charts}<table>
-<thead><tr>{header}</tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
-<p>{notes}</p>
-</body>
-</html>
-"""
 
 _NOTES = (
     "Offered: inbound calls that count for the service level. Average answer: from the start of a call until"
@@ -57,29 +22,19 @@ _NOTES = (
 
 
 def html_page(report: Report) -> str:
-    """Return the page, in ASCII, so that it is the same in any encoding of the output."""
+    """Return the page."""
     columns = shown_columns(report)
     whose = "of the company" if report.by == "company" else f"by {report.by}"
     interval = f", by interval of {report.interval}" if report.interval else ""
     subtitle = f"From {shown_start(report.since)} to before {shown_start(report.until)}"
     subtitle += "".join(f". {note[0].upper()}{note[1:]}" for note in notes_on_teams(report)) + "."
-    page = _PAGE.format(
-        title=escape(f"Calls {whose}{interval}"),
-        subtitle=escape(subtitle),
-        charts="".join(_charts(report)),
-        header="".join(_cell("th", name, TITLES[name]) for name in columns),
-        rows="\n".join(
-            "<tr>" + "".join(map(_cell, ["td"] * len(columns), columns, cells(row, columns))) + "</tr>"
-            for row in report.rows
-        ),
-        notes=escape(_NOTES),
+    table = html_table(
+        [TITLES[name] for name in columns],
+        (cells(row, columns) for row in report.rows),
+        {position for position, name in enumerate(columns) if name not in TEXTS},
     )
-    return page.encode("ascii", "xmlcharrefreplace").decode("ascii")
-
-
-def _cell(tag: str, column: str, text: str) -> str:
-    shown = ' class="text"' if column in TEXTS else ""
-    return f"<{tag}{shown}>{escape(text)}</{tag}>"
+    body = f"<p>{escape(subtitle)}</p>\n{''.join(_charts(report))}{table}\n<p>{escape(_NOTES)}</p>"
+    return html_document(f"Calls {whose}{interval}", body)
 
 
 def _charts(report: Report) -> Iterator[str]:

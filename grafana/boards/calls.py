@@ -76,14 +76,14 @@ ORDER BY started_at DESC, id DESC LIMIT {SHOWN}
 
 
 JOURNEY = """
-SELECT to_timestamp(at) AS "Time", replace(name, '_', ' ') AS "Step", user_name AS "User",
+SELECT to_timestamp(at) AS "Time", after AS "After", replace(name, '_', ' ') AS "Step", user_name AS "User",
   seconds AS "Lasted", replace(detail, '_', ' ') AS "Detail"
 FROM call_journey
 WHERE call_id = left(digits(${call:sqlstring}), 18)::bigint
 ORDER BY at, position, user_id
 """.strip()
 
-JOURNEY_WIDTHS = {"Time": 200, "Step": 220, "User": 260, "Lasted": 130}
+JOURNEY_WIDTHS = {"Time": 200, "After": 110, "Step": 220, "User": 260, "Lasted": 130}
 
 
 def _totals() -> stat.Panel:
@@ -164,7 +164,9 @@ def _journey() -> table.Panel:
     panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))
     for name, width in JOURNEY_WIDTHS.items():
         panel = panel.override_by_name(name, settings(**{"custom.width": width}))
-    return panel.override_by_name("Lasted", settings(unit="dthms"))
+    for name in ("After", "Lasted"):
+        panel = panel.override_by_name(name, settings(unit="dthms"))
+    return panel
 
 
 def _link(title: str, url: str, *, new_tab: bool = False) -> list[dict[str, object]]:

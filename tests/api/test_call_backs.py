@@ -30,7 +30,7 @@ def address(company: Company) -> Iterator[str]:
 
 def test_list_equals_that_of_the_command(company: Company, address: str) -> None:
     found = msgspec.json.decode(requests.get(address, timeout=30).content, type=CallBackList)
-    printed = command(company.url, "--format=json", "--utc", name="call-backs")
+    printed = command(company.url, "--format=ndjson", "--utc", name="call-backs")
     rows = [json.loads(line) for line in printed.out.splitlines()]
     assert [each.call_id for each in found.call_backs] == [row["call_id"] for row in rows]
     assert (found.total, found.voicemails, found.anonymous) == (2, 1, 1)

@@ -40,7 +40,7 @@ def test_report_equals_the_rows_of_the_command(
     answer = ask(address, texts)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.headers["Cache-Control"] == "no-store"
-    printed = command(kept_archive.url, *flags(texts), "--format=json", name="report")
+    printed = command(kept_archive.url, *flags(texts), "--format=ndjson", name="report")
     rows = [json.loads(line) for line in printed.out.splitlines()]
     assert rows
     assert answer.json()["rows"] == rows

@@ -146,5 +146,5 @@ def test_search_by_team_finds_backfilled_calls_and_says_how_many_are_inferred(da
             printed = command(database, *span, f"--team={team_id}")
             note = f"calls whose teams are inferred from the current members and numbers: {len(expected)}"
             assert expected and note in printed.err
-            reported = command(database, *span, "--by=team", "--format=json", name="report")
+            reported = command(database, *span, "--by=team", "--format=ndjson", name="report")
             assert f"members and numbers: {len(old)}" in reported.err

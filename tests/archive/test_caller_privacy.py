@@ -59,7 +59,7 @@ def test_calls_command_and_api_by_a_whole_number_find_its_calls(
     number = next(call.raw_digits for call in protected.calls if call.raw_digits != "anonymous")
     expected = protected.search(number)
     arguments = ["--from", str(SINCE), "--to", str(UNTIL), "--caller", number]
-    printed = command(protected.database, *arguments, "--format=json", storage=tmp_path)
+    printed = command(protected.database, *arguments, "--format=ndjson", storage=tmp_path)
     assert {json.loads(line)["id"] for line in printed.out.splitlines()} == expected
     with served(protected.archive) as address:
         query = [("from", str(SINCE)), ("to", str(UNTIL)), ("caller", number)]

@@ -51,7 +51,7 @@ def test_archive_of_another_version_is_rejected_and_unchanged(database: str, ver
         archive.load()
     with pytest.raises(ArchiveError, match=expected):
         list(archive.search(Criteria(START, START)))
-    printed = command(database, f"--from={START}", "--format=json")
+    printed = command(database, f"--from={START}", "--format=ndjson")
     assert (printed.code, printed.out, printed.err.count("\n")) == (1, "", 1)
     set_version(database, VERSION)
     archive.load()

@@ -118,7 +118,7 @@ def by_the_library(archived: Kept, name: str, value: str) -> set[int] | None:
 
 
 def by_the_command(archived: Kept, name: str, value: str) -> set[int] | None:
-    printed = command(archived.url, *flags(_texts(name, value)), "--utc", "--format=json")
+    printed = command(archived.url, *flags(_texts(name, value)), "--utc", "--format=ndjson")
     if printed.code == 2:
         assert (printed.out, printed.err.count("\n")) == ("", 1)
         assert re.search(rf"--({name.replace('_', '-')}|to)\b", printed.err)

@@ -10,6 +10,7 @@ import pytest
 
 from exporter.archive.call_back_list import CallBack
 from exporter.cli.exit_codes import ExitCode
+from exporter.cli.formats import FORMATS
 from exporter.config.settings import Caller
 from tests.support.call_back_company import CALLER, OTHER, SUPPORT, Company, typical
 from tests.support.search_ways import command
@@ -21,7 +22,7 @@ def company(tmp_path: Path) -> Company:
 
 
 def listed(url: str, *flags: str) -> list[dict[str, Any]]:
-    printed = command(url, "--format=json", *flags, name="call-backs")
+    printed = command(url, "--format=ndjson", *flags, name="call-backs")
     return [json.loads(line) for line in printed.out.splitlines()]
 
 
@@ -81,7 +82,7 @@ def test_list_of_masked_or_hidden_callers_shows_no_number(tmp_path: Path, shown:
     company.missed(7000, CALLER, SUPPORT)
     company.missed(6000, CALLER, SUPPORT)
     company.save()
-    for form in ("table", "csv", "json"):
+    for form in FORMATS:
         assert "11 11" not in command(company.url, f"--format={form}", name="call-backs").out
     (only,) = listed(company.url)
     assert only["missed"] == 2

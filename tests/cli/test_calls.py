@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import subprocess
+from argparse import Namespace
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from exporter.archive.search import CallResult
-from exporter.cli import call_table
+from exporter.cli.call_table import CALLS
+from exporter.cli.formats import print_rows
 from harness.process import COMMAND, run
 from tests.support.filled_archive import PERIOD, SINCE, UNTIL, Kept
 from tests.support.search_ways import command
@@ -23,7 +25,7 @@ def test_calls_in_each_format_prints_the_same_calls(
     kept_archive: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    as_json = command(kept_archive.url, *DAY, "--missed", "--format=json")
+    as_json = command(kept_archive.url, *DAY, "--missed", "--format=ndjson")
     rows = [json.loads(line) for line in as_json.out.splitlines()]
     assert (as_json.code, as_json.err) == (0, "")
     assert rows
@@ -34,7 +36,7 @@ def test_calls_in_each_format_prints_the_same_calls(
     assert [row["id"] for row in listed] == [str(row["id"]) for row in rows]
     table = command(kept_archive.url, *DAY, "--missed").out
     assert len(table.splitlines()) == len(rows) + 2
-    assert len(command(kept_archive.url, *DAY, "--limit=3", "--format=json").out.splitlines()) == 3
+    assert len(command(kept_archive.url, *DAY, "--limit=3", "--format=ndjson").out.splitlines()) == 3
 
 
 def test_calls_as_a_table_ends_with_the_totals_of_all_matches(kept_archive: Kept) -> None:
@@ -67,7 +69,7 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
     assert "the archive has no" not in command(kept_archive.url, *DAY, *known).err
     misspelt = user.name[:-1].upper()
     unknown = [f"--user={misspelt}", "--user=77", "--team=Nobody's", "--number=\x1b[2J"]
-    printed = command(kept_archive.url, *DAY, *unknown, "--format=json")
+    printed = command(kept_archive.url, *DAY, *unknown, "--format=ndjson")
     assert (printed.code, printed.out) == (3, "")
     first, *others = printed.err.splitlines()
     unknown_name = "the archive has no"
@@ -79,7 +81,7 @@ def test_calls_with_an_unknown_name_reports_it_and_suggests_another(kept_archive
         f'aircall-exporter: calls: --team: {unknown_name} team "Nobody\'s"',
         f'aircall-exporter: calls: --number: {unknown_name} number "\\u001b[2J"',
     ]
-    both = command(kept_archive.url, *DAY, known[0], "--user=77", "--format=json")
+    both = command(kept_archive.url, *DAY, known[0], "--user=77", "--format=ndjson")
     assert (both.code, both.err.count("\n")) == (0, 1)
     assert both.out
 
@@ -88,7 +90,7 @@ def test_calls_by_a_shared_name_are_those_of_all_with_a_list(kept_archive: Kept)
     users = kept_archive.account.users.values()
     shared = next(name for name, count in Counter(user.name for user in users).items() if count > 1)
     own = [user.id for user in users if user.name == shared]
-    printed = command(kept_archive.url, *DAY, f"--user={shared}", "--format=json")
+    printed = command(kept_archive.url, *DAY, f"--user={shared}", "--format=ndjson")
     assert f'{len(own)} users are called "{shared}"; for one of them, choose from' in printed.err
     assert all(f'"{shared} {id_}"' in printed.err for id_ in own)
 
@@ -127,9 +129,10 @@ def test_calls_of_a_time_without_calls_say_when_there_are_some(kept_archive: Kep
 def test_longest_calls_are_the_first_of_all_by_that_time(
     kept_archive: Kept, flags: list[str], field: str
 ) -> None:
-    every = [json.loads(line) for line in command(kept_archive.url, *DAY, "--format=json").out.splitlines()]
+    every = json.loads(command(kept_archive.url, *DAY, "--format=json").out)
     found = [
-        json.loads(line) for line in command(kept_archive.url, *DAY, *flags, "--format=json").out.splitlines()
+        json.loads(line)
+        for line in command(kept_archive.url, *DAY, *flags, "--format=ndjson").out.splitlines()
     ]
     longest = sorted((length for call in every if (length := call[field]) is not None), reverse=True)[:5]
     assert [call[field] for call in found] == longest
@@ -139,7 +142,7 @@ def test_unanswered_and_called_back_calls_equal_a_plain_filter(kept_archive: Kep
     calls = [call for call in kept_archive.calls if call.ended_at is not None]
 
     def ids(*flags: str) -> set[int]:
-        printed = command(kept_archive.url, *DAY, *flags, "--format=json")
+        printed = command(kept_archive.url, *DAY, *flags, "--format=ndjson")
         return {json.loads(line)["id"] for line in printed.out.splitlines()}
 
     unanswered = {c.id for c in calls if c.missed_call_reason or c.answered_at is None}
@@ -218,11 +221,11 @@ def test_call_table_with_formulas_or_control_characters_escapes_them(
         voicemail=False,
         asset="",
     )
-    call_table.as_csv([hostile], UTC)
+    print_rows(CALLS, [hostile], Namespace(format="csv", separator="comma", bom=False), UTC)
     row = next(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert (row["user"], row["number"], row["caller"]) == ("'=1+1", "'@x", "+33 1 22")
     assert row["tags"].startswith("'-x")
-    call_table.as_table([hostile], UTC)
+    print_rows(CALLS, [hostile], Namespace(format="table"), UTC)
     assert "\x1b[2J" not in capsys.readouterr().out
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from exporter.archive.store import Archive
 from exporter.cli import exit_codes, main
+from exporter.cli.formats import FORMATS
 from exporter.report.rows import ReportRow
 from harness.archived_calls import END, fill
 from tests.support.filled_archive import PERIOD, SINCE, UNTIL, Kept
@@ -23,11 +24,10 @@ RANGE = (f"--from={SINCE}", f"--to={UNTIL}", "--utc")
 def test_report_in_each_format_prints_the_same_rows(kept_archive: Kept, by: str) -> None:
     asked = ("report", *RANGE, f"--by={by}", "--interval=30m")
     printed = {
-        form: command(kept_archive.url, *asked[1:], f"--format={form}", name="report")
-        for form in ("table", "csv", "json", "html")
+        form: command(kept_archive.url, *asked[1:], f"--format={form}", name="report") for form in FORMATS
     }
     assert {each.code for each in printed.values()} == {0}
-    rows = [json.loads(line) for line in printed["json"].out.splitlines()]
+    rows = [json.loads(line) for line in printed["ndjson"].out.splitlines()]
     assert {len(row) for row in rows} == {len(ReportRow.__struct_fields__)}
     assert datetime.fromisoformat(rows[0]["start"]).timestamp() == SINCE
     assert rows[1]["start"].endswith("+00:00")
@@ -35,12 +35,13 @@ def test_report_in_each_format_prints_the_same_rows(kept_archive: Kept, by: str)
     listed = list(csv.DictReader(io.StringIO(printed["csv"].out)))
     assert [row["answered"] for row in listed] == [str(row["answered"]) for row in rows]
     assert [row["service_level"] == "" for row in listed] == [row["service_level"] is None for row in rows]
+    assert json.loads(printed["json"].out) == rows
     assert len(printed["table"].out.splitlines()) == len(rows) + 1
     assert printed["html"].out.count("<tr>") == len(rows) + 1
 
 
 def test_report_by_company_counts_the_calls_of_the_archive(kept_archive: Kept) -> None:
-    (line,) = command(kept_archive.url, *RANGE, "--format=json", name="report").out.splitlines()
+    (line,) = command(kept_archive.url, *RANGE, "--format=ndjson", name="report").out.splitlines()
     row, totals = json.loads(line), kept_archive.totals
     done = [call for call in kept_archive.calls if call.ended_at is not None and call.started_at < UNTIL]
     assert row["inbound"] == sum(call.direction == "inbound" for call in done)
@@ -52,7 +53,7 @@ def test_report_by_company_counts_the_calls_of_the_archive(kept_archive: Kept) -
 def test_report_without_calls_exits_with_not_found_and_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "archive.sqlite"
     Archive(f"sqlite:///{file}").load()
-    for form in ("table", "json", "csv", "html"):
+    for form in FORMATS:
         printed = command(
             f"sqlite:///{file}",
             *("--from=2026-05-01", "--to=2026-05-02", "--utc", f"--format={form}", "--by=user"),
@@ -121,7 +122,7 @@ def test_report_follows_the_settings_of_a_file_without_a_credential(
     file.write_text(yaml.safe_dump(settings))
     rows = {}
     for by in ("number", "user"):
-        asked = ["report", f"--from={SINCE}", f"--to={UNTIL}", f"--by={by}", "--format=json"]
+        asked = ["report", f"--from={SINCE}", f"--to={UNTIL}", f"--by={by}", "--format=ndjson"]
         assert main.main([f"--storage.path={tmp_path}", *asked, f"--config.file={file}"]) == 0
         printed = capsys.readouterr()
         rows[by] = {row["id"]: row for row in map(json.loads, printed.out.splitlines())}

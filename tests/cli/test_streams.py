@@ -60,7 +60,7 @@ def run(*arguments: str, stdout: Any = subprocess.PIPE, **environ: str) -> subpr
 
 COMMANDS = {
     "users": "Zo? ?ngstr?m ?",
-    "STORAGE calls --from=1h --format=json": r"Zo\u00eb \u00c5ngstr\u00f6m \ud83c\udfa7",
+    "STORAGE calls --from=1h --format=ndjson": r"Zo\u00eb \u00c5ngstr\u00f6m \ud83c\udfa7",
     "switch 1 unavailable --yes": "Zo? ?ngstr?m ?",
     "check-config --offline é.yml": "?.yml: fine",
 }
@@ -88,9 +88,9 @@ def test_demo_on_an_ascii_terminal_starts() -> None:
 def test_output_in_any_encoding_keeps_json_whole(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding, errors="replace"))
-    output.as_json([{"user": NAME, "id": 1}, {"user": "Ada", "id": 2}])
+    output.as_ndjson([{"user": NAME, "id": 1}, {"user": "Ada", "id": 2}])
     output.as_csv(["user"], [{"user": NAME}])
-    output.as_table(["user"], [[NAME]])
+    output.as_table([output.Column("user")], [[NAME]])
     sys.stdout.flush()
     lines = written.getvalue().decode(encoding).splitlines()
     assert [json.loads(line) for line in lines[:2]] == [{"user": NAME, "id": 1}, {"user": "Ada", "id": 2}]

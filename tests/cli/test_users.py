@@ -69,7 +69,7 @@ def test_users_in_each_format_lists_all_users(aircall: SimulatedAircall, ada: Si
     account.set_availability(ada.id, "do_not_disturb", substatus="Out for lunch")
     for team in account.teams.values():
         team.user_ids.discard(ada.id)
-    code, out, err = command(aircall, "users", "--format=json")
+    code, out, err = command(aircall, "users", "--format=ndjson")
     assert (code, err) == (0, "")
     rows = {row["id"]: row for row in map(json.loads, out.splitlines())}
     assert rows.keys() == account.users.keys()
@@ -130,7 +130,7 @@ def test_switch_of_an_account_without_v2_uses_v1(aircall: SimulatedAircall, ada:
         assert command(aircall, "switch", who, "--yes")[0] == 0
     assert changes(aircall) == ["/v1/users/456003"] * 2
     assert ada.availability_status == "available"
-    assert json.loads(command(aircall, "users", "--format=json")[1].splitlines()[0])["substatus"] == ""
+    assert json.loads(command(aircall, "users", "--format=ndjson")[1].splitlines()[0])["substatus"] == ""
 
 
 def test_switch_of_a_user_on_auto_is_rejected(aircall: SimulatedAircall, ada: SimulatedUser) -> None:
@@ -240,7 +240,7 @@ def test_users_with_a_running_exporter_prints_when_it_saw_each_state_begin(
     aircall: SimulatedAircall, ada: SimulatedUser, tmp_path: Path
 ) -> None:
     def listed() -> dict[int, str | None]:
-        lines = run(*flags, "users", "--format=json", "--utc", **credential(aircall))
+        lines = run(*flags, "users", "--format=ndjson", "--utc", **credential(aircall))
         return {row["id"]: row["since"] for row in map(json.loads, lines.stdout.splitlines())}
 
     file = tmp_path / "aircall.yml"

@@ -131,6 +131,9 @@ def test_openapi_describes_every_schema_and_parameter() -> None:
     }
 
 
+FORMAT_FLAGS = ("format", "separator", "bom")
+
+
 def test_archive_page_lists_exactly_the_search_flags() -> None:
     archive = (DOCS / "archive.md").read_text(encoding="utf-8")
     listed = re.findall(r"`--([a-z-]+)`", "".join(re.findall(r"^\| (`--.*?) \| ", archive, re.MULTILINE)))
@@ -138,7 +141,7 @@ def test_archive_page_lists_exactly_the_search_flags() -> None:
     flags += [
         f"no-{parameter.name.replace('_', '-')}" for parameter in PARAMETERS if parameter.kind == "truth"
     ]
-    assert sorted(listed) == sorted([*flags, "format", "limit", "sort", "longest", "utc"])
+    assert sorted(listed) == sorted([*flags, *FORMAT_FLAGS, "limit", "sort", "longest", "utc"])
 
 
 REPORTS = (DOCS / "reports.md").read_text(encoding="utf-8")
@@ -147,7 +150,7 @@ REPORTS = (DOCS / "reports.md").read_text(encoding="utf-8")
 def test_reports_page_lists_exactly_the_flags_and_columns() -> None:
     rows = "".join(re.findall(r"^\| (`--.*?) \| ", REPORTS, re.MULTILINE))
     flags = [parameter.name for parameter in report_parameters.PARAMETERS]
-    assert sorted(re.findall(r"`--([a-z]+)`", rows)) == sorted([*flags, "format"])
+    assert sorted(re.findall(r"`--([a-z]+)`", rows)) == sorted([*flags, *FORMAT_FLAGS])
     columns = re.findall(r"\(`([a-z_]+)`\)", "".join(re.findall(r"^\| (.*?) \| ", REPORTS, re.MULTILINE)))
     assert columns == list(ReportRow.__struct_fields__)
     parameters = openapi()["paths"]["/api/v1/report"]["get"]["parameters"]

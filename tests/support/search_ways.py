@@ -71,7 +71,7 @@ def flags(texts: Texts) -> list[str]:
 
 
 def found_by_command(url: str, texts: Texts) -> list[int]:
-    printed = command(url, *flags(texts), "--utc", "--format=json")
+    printed = command(url, *flags(texts), "--utc", "--format=ndjson")
     ids = [json.loads(line)["id"] for line in printed.out.splitlines()]
     assert printed.code == (ExitCode.SUCCESS if ids else ExitCode.NOT_FOUND)
     assert only_explanations(printed.err)

@@ -28,7 +28,7 @@ CALLER = "+33 6 12 34 56 78"
 
 def seen(url: str, call: SimulatedCall) -> list[tuple[int, str, str, int | None, str]]:
     """Return the steps that the command prints: after how many seconds, the step, user, length and detail."""
-    printed = command(url, str(call.id), "--format=json", "--utc", name="call")
+    printed = command(url, str(call.id), "--format=ndjson", "--utc", name="call")
     assert (printed.code, printed.err) == (0, "")
     with served(Archive(url)) as address:
         answer = requests.get(f"{address}/api/v1/calls/{call.id}", timeout=10).json()
