@@ -15,6 +15,7 @@ from exporter.config.yaml_file import ConfigError
 from exporter.metrics.groups import PARAMETER, UnknownGroupError, selected_groups
 from exporter.runtime.service import Service
 from exporter.web.landing import landing_page
+from exporter.web.routing import application
 from exporter.webhooks.receiver import webhook
 
 log = structlog.get_logger()
@@ -95,8 +96,8 @@ def create_app(
         return PlainTextResponse("Configuration reloaded.\n")
 
     events = webhook(service.inbox, lambda: service.standby_reason)
-    app = Starlette(
-        routes=[
+    return application(
+        [
             Route("/", landing),
             Route("/metrics", metrics),
             Route("/-/healthy", healthy),
@@ -107,10 +108,8 @@ def create_app(
             api(searched, service.requests.fetch_call, lambda: service.latest.board.settings),
             *([] if service.latest.board.settings.webhook.listen_address else [events]),
         ],
-        max_body_size=MAX_BODY_BYTES,
+        MAX_BODY_BYTES,
     )
-    app.router.redirect_slashes = False  # a redirect would go to the host in the client's Host header
-    return app
 
 
 def accepts_gzip(headers: Mapping[str, str]) -> bool:

@@ -17,6 +17,7 @@ from exporter.api.searches import Searches
 from exporter.archive.store import Archive
 from exporter.config.settings import Settings
 from exporter.web.api_access import RequireAuthMiddleware
+from exporter.web.routing import router
 
 
 def api(archive: Archive | None, look_up: LookUp, settings: Callable[[], Settings] = Settings) -> BaseRoute:
@@ -32,14 +33,16 @@ def api(archive: Archive | None, look_up: LookUp, settings: Callable[[], Setting
     searches = Searches()
     return Mount(
         "/api/v1",
-        routes=[
-            Route("/calls", CallSearch(archive, searches).answer),
-            Route("/calls/{id}", JourneySearch(archive, searches).answer),
-            Route("/calls/{id}/{asset}", Assets(look_up).answer),
-            Route("/call-backs", CallBackSearch(archive, searches).answer),
-            Route("/report", Reports(archive, searches, settings).answer),
-            Route("/openapi.json", description),
-        ],
+        router(
+            [
+                Route("/calls", CallSearch(archive, searches).answer),
+                Route("/calls/{id}", JourneySearch(archive, searches).answer),
+                Route("/calls/{id}/{asset}", Assets(look_up).answer),
+                Route("/call-backs", CallBackSearch(archive, searches).answer),
+                Route("/report", Reports(archive, searches, settings).answer),
+                Route("/openapi.json", description),
+            ]
+        ),
         middleware=[] if archive.simulated else [Middleware(RequireAuthMiddleware, "the calls API")],
     )
 

@@ -9,7 +9,6 @@ from functools import partial
 from socket import socket
 
 import structlog
-from starlette.applications import Starlette
 
 from exporter.app import PUBLIC, create_app
 from exporter.archive.open_archive import opened
@@ -25,6 +24,7 @@ from exporter.runtime.service import Service
 from exporter.version import VERSION
 from exporter.web.config import NO_WEB_CONFIG, WebConfig
 from exporter.web.config_reloader import WebConfigReloader
+from exporter.web.routing import application
 from exporter.web.server import ListenError, WebServer, bind, shown
 from exporter.webhooks.receiver import PATH, webhook
 
@@ -161,4 +161,4 @@ def _event_server(service: Service, settings: Settings) -> WebServer | None:
     listener = _bind(address, "webhook.listen_address")
     routes = [webhook(service.inbox, lambda: service.standby_reason)]
     log.info("accepting webhook events", address=shown(listener), path=PATH)
-    return WebServer(Starlette(routes=routes), listener)
+    return WebServer(application(routes), listener)

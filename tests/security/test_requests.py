@@ -123,10 +123,12 @@ def test_request_with_any_method_requires_the_password(exporter: Running, method
     assert statuses(exporter, method + b" /metrics HTTP/1.1\r\n" + LAST + b"\r\n") == [405]
 
 
-@pytest.mark.parametrize("target", [b"/metrics/", b"//evil.example/metrics/", b"/-/healthy/"])
+@pytest.mark.parametrize(
+    "target", [b"/metrics/", b"//evil.example/metrics/", b"/-/healthy/", b"/api/v1/calls/"]
+)
 def test_path_with_a_trailing_slash_is_not_redirected_to_the_host_header(target: bytes) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
-    with running(account) as unguarded:
+    with running(account, api=True) as unguarded:
         sent = b"GET " + target + b" HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
         assert statuses(unguarded, sent) == [404]
 

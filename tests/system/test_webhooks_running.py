@@ -107,6 +107,8 @@ def test_webhook_with_protected_pages_requires_only_the_token(
         eventually(lambda: answer(receiver, TOKEN) == 200)
         assert [answer(receiver, token) for token in ("the-former-token", "another")] == [200, 401]
         assert answer(exporter.url, TOKEN) == (404 if address else 200)
+        redirected = requests.post(f"{receiver}{PATH}/", timeout=5, allow_redirects=False)
+        assert redirected.status_code == (404 if address else 401)
         for query in ("", "?collect[]=queue", "?collect[]=unknown"):
             answered = requests.get(f"{receiver}/metrics{query}", timeout=5).status_code
             assert answered == (404 if address else 401)
