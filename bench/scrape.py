@@ -31,7 +31,8 @@ from exporter.metrics.groups import ALL_GROUPS, PARAMETER, MetricGroup
 from exporter.polling.status import Snapshot
 from exporter.runtime.service import Service
 from exporter.simulator.simulation import SimulatedAccount
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 from harness.reference_exposition import PlainCollector, plain
 from harness.scrape import Labels, Scrape
 from harness.simulated_time import NOON, polled
@@ -185,7 +186,7 @@ def served(snapshot: Snapshot) -> Iterator[tuple[Service, CollectorRegistry, int
     theirs.register(PlainCollector(lambda: snapshot, service.exposition.writer, clocks))
     for registry in service.exposition.registries.values():
         theirs.register(registry)
-    server = WebServer(create_app(service, None), bind("127.0.0.1:0"))
+    server = WebServer(create_app(service, None), [bind("127.0.0.1:0")])
     server.start()
     their_server, _ = start_wsgi_server(0, "127.0.0.1", theirs)
     try:

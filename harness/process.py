@@ -63,8 +63,12 @@ class Process:
         address: str = "127.0.0.1:0",
         **environ: str,
     ) -> None:
-        """Start `command`, by default a fork. It serves on `address`, by default on a free port."""
-        arguments += (f"--web.listen-address={address}",)
+        """Start `command`, by default a fork. It serves on `address`, by default on a free port.
+
+        Without an address, `arguments` say where it serves.
+        """
+        if address:
+            arguments += (f"--web.listen-address={address}",)
         self.process: subprocess.Popen[str] | Forked = (
             Forked(arguments, os.environ | environ)
             if command is None
@@ -111,9 +115,11 @@ class Process:
 
 
 @contextmanager
-def process(*arguments: str, command: Sequence[str] | None = None, **environ: str) -> Iterator[Process]:
+def process(
+    *arguments: str, command: Sequence[str] | None = None, address: str = "127.0.0.1:0", **environ: str
+) -> Iterator[Process]:
     """Run an exporter until the block is left."""
-    started = Process(*arguments, command=command, **environ)
+    started = Process(*arguments, command=command, address=address, **environ)
     try:
         yield started
     finally:

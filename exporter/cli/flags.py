@@ -8,11 +8,15 @@ from exporter.cli.exit_codes import ExitCode
 from exporter.logs import LEVELS
 from exporter.version import VERSION
 
+LISTEN = ":9979"
+"""The default address to serve on."""
+
 STORAGE = "data/"
 """The default directory of the archive."""
 
 DEFAULTS = {
-    "listen": ":9979",
+    "listen": None,
+    "systemd_socket": False,
     "web_config": None,
     "api": False,
     "admin": False,
@@ -45,8 +49,15 @@ def server_flags() -> Parser:
     flags.add_argument(
         "--web.listen-address",
         dest="listen",
+        action="append",
         metavar="ADDRESS",
-        help=f"address to serve on (default: {DEFAULTS['listen']})",
+        help=f"address to serve on (default: {LISTEN}); may be repeated",
+    )
+    flags.add_argument(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        help="serve on the sockets that systemd passes, instead of --web.listen-address",
     )
     flags.add_argument(
         "--web.config.file",

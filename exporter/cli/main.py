@@ -27,7 +27,7 @@ from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.output import print_problem
 from exporter.cli.signals import Interrupted, interruptible
 from exporter.config.yaml_file import ConfigError
-from exporter.web.server import AddressError, ListenError
+from exporter.web.listeners import AddressError, ListenError
 
 COMMANDS = (
     demo,

@@ -4,17 +4,18 @@ import argparse
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from socket import socket
+from socket import AF_UNIX, socket
 
 import structlog
 
 from exporter.app import PUBLIC, create_app
 from exporter.archive.open_archive import opened
 from exporter.archive.store import Archive
-from exporter.cli.exit_codes import ExitCode
-from exporter.cli.flags import STORAGE
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.flags import LISTEN, STORAGE
 from exporter.cli.permissions import is_open_to_all, world_readable_secrets
 from exporter.config.reload import ConfigFile
 from exporter.config.settings import Settings
@@ -24,8 +25,9 @@ from exporter.runtime.service import Service
 from exporter.version import VERSION
 from exporter.web.config import NO_WEB_CONFIG, WebConfig
 from exporter.web.config_reloader import WebConfigReloader
+from exporter.web.listeners import ListenError, bind, bind_all, passed_by_systemd, shown
 from exporter.web.routing import application
-from exporter.web.server import ListenError, WebServer, bind, shown
+from exporter.web.server import WebServer
 from exporter.webhooks.receiver import PATH, webhook
 
 log = structlog.get_logger()
@@ -84,21 +86,21 @@ def serve(
             log.error("configuration reload failed", problem=str(error))
 
     web = WebConfigReloader(arguments.web_config)
-    listener = _bind(arguments.listen, "--web.listen-address")
+    listeners = _listeners(arguments)
     pages = create_app(
         service,
         reload if arguments.lifecycle else None,
         archive if arguments.api else None,
         arguments.admin,
     )
-    server = WebServer(pages, listener, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
+    server = WebServer(pages, listeners, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
     event_server = _event_server(service, settings)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for file in world_readable_secrets(arguments.config, web.config):
         log.warning("secret file is world-readable", file=file, fix=f"chmod o-r {file}")
     if archive.file is not None and is_open_to_all(archive.file):
         log.warning("archive is world-readable", file=str(archive.file), fix=f"chmod o-r {archive.file}*")
-    log.info("starting", version=VERSION, listening=shown(listener))
+    log.info("starting", version=VERSION, listening=", ".join(map(shown, listeners)))
     shares_server = service.inbox is not None and event_server is None
     for problem in _ineffective_options(arguments, web.config, archive.simulated, shares_server):
         log.warning(problem)
@@ -108,7 +110,7 @@ def serve(
         event_server.start()
     scheme = "https" if web.config.tls_server_config else "http"
     events_url = f"http://127.0.0.1:{event_server.port}{PATH}" if event_server else None
-    started(f"{scheme}://127.0.0.1:{server.port}", events_url)
+    started(_local_url(listeners, scheme), events_url)
     while signal.sigwait(SIGNALS) == signal.SIGHUP:
         on_hang_up()
     log.info("stopping")
@@ -145,10 +147,28 @@ def _on_leadership_lost(taken: threading.Event) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _bind(address: str, where: str) -> socket:
-    """Listen on the address of the flag or key `where`. Raises ListenError, whose text is one line."""
+def _listeners(arguments: argparse.Namespace) -> list[socket]:
+    """Return what the flags say to listen on. Raises ListenError and UsageError, whose texts are one line."""
+    if not arguments.systemd_socket:
+        with _errors_of("--web.listen-address"):
+            return bind_all(arguments.listen or [LISTEN])
+    if arguments.listen:
+        raise UsageError("--web.systemd-socket and --web.listen-address exclude each other")
+    with _errors_of("--web.systemd-socket"):
+        return passed_by_systemd(os.environ)
+
+
+def _local_url(listeners: Sequence[socket], scheme: str) -> str:
+    """Return the URL of the landing page for this machine, or the path of a Unix socket."""
+    tcp = next((each for each in listeners if each.family != AF_UNIX), None)
+    return f"{scheme}://127.0.0.1:{tcp.getsockname()[1]}" if tcp else shown(listeners[0])
+
+
+@contextmanager
+def _errors_of(where: str) -> Iterator[None]:
+    """Add the flag or key `where` to a ListenError."""
     try:
-        return bind(address)
+        yield
     except ListenError as error:
         raise type(error)(f"{where}: {error}") from None
 
@@ -158,7 +178,8 @@ def _event_server(service: Service, settings: Settings) -> WebServer | None:
     address = settings.webhook.listen_address
     if not address or service.inbox is None:
         return None
-    listener = _bind(address, "webhook.listen_address")
+    with _errors_of("webhook.listen_address"):
+        listener = bind(address)
     routes = [webhook(service.inbox, lambda: service.standby_reason)]
     log.info("accepting webhook events", address=shown(listener), path=PATH)
-    return WebServer(application(routes), listener)
+    return WebServer(application(routes), [listener])

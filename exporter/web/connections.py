@@ -254,7 +254,7 @@ class Server(uvicorn.Server):
         logged = False
         while True:
             try:
-                client, (address, *_) = await loop.sock_accept(listener)
+                client, peer = await loop.sock_accept(listener)
             except OSError as error:
                 if not logged:
                     log.warning("cannot accept connections", problem=error.strerror or str(error))
@@ -264,7 +264,7 @@ class Server(uvicorn.Server):
             logged = False
             connection = Connection(
                 self._limiter,
-                client_network(address),
+                client_network(peer[0] if isinstance(peer, tuple) else ""),  # "" for all of a Unix socket
                 config=self.config,
                 server_state=self.server_state,
                 app_state=self.lifespan.state,

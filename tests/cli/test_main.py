@@ -13,6 +13,7 @@ import requests
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
+from harness.addresses import free_address
 from harness.process import credential, process, run
 from harness.scrape import Scrape
 from tests.support.authority import USER, with_password
@@ -38,6 +39,7 @@ def test_main_with_version_or_help_prints_it() -> None:
     for flag in (
         "--config.file",
         "--web.listen-address",
+        "--web.systemd-socket",
         "--web.enable-lifecycle",
         "--log.level",
         "--log.format",
@@ -121,6 +123,14 @@ def test_exporter_terminated_during_a_request_that_hangs_exits_with_0(
         exporter.process.terminate()
         assert exporter.process.wait(5) == 0
     hang.released.set()
+
+
+def test_listen_address_given_twice_serves_on_both(environ: dict[str, str]) -> None:
+    other = free_address()
+    with process(f"--web.listen-address={other}", **environ) as exporter:
+        logged = exporter.logged(rf'listening="{other}, (127[0-9.:]+)"')
+        for address in (other, logged[1]):
+            assert requests.get(f"http://{address}/-/healthy", timeout=5).status_code == 200
 
 
 def test_log_format_json_writes_one_object_per_line(environ: dict[str, str]) -> None:

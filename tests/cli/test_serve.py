@@ -19,7 +19,8 @@ from starlette.routing import Route
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 from harness.process import credential, process
 from tests.support.authority import HASH, USER, written
 from tests.support.running import eventually
@@ -94,7 +95,7 @@ def test_stop_while_a_response_is_sent_closes_the_connection(caplog: pytest.LogC
 
         return StreamingResponse(pieces())
 
-    server = WebServer(Starlette(routes=[Route("/", endless)]), bind("127.0.0.1:0"))
+    server = WebServer(Starlette(routes=[Route("/", endless)]), [bind("127.0.0.1:0")])
     server.start()
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

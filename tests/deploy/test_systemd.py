@@ -1,21 +1,25 @@
-"""The systemd unit: systemd-analyze accepts it, and its command runs."""
+"""The systemd units: systemd-analyze accepts them, and their command runs."""
 
 import re
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.process import COMMAND, process
+from harness.addresses import free_address
+from harness.process import COMMAND, credential, process, run
 from harness.scrape import Scrape
 from tests.support.running import eventually
 from tests.support.stack import ROOT, program
 
 UNIT = ROOT / "deploy/systemd/aircall-exporter.service"
+SOCKET = UNIT.with_suffix(".socket")
 INSTALLED = "/opt/aircall-exporter/bin/aircall-exporter"
 EXPOSED_AT_MOST = 15
 """Tenths of systemd's exposure level, which it calls "OK" up to 50. Access to the network remains."""
@@ -29,6 +33,7 @@ def unit(tmp_path: Path) -> Path:
     )
     copy = tmp_path / UNIT.name
     copy.write_text(text, encoding="utf-8")
+    (tmp_path / SOCKET.name).write_bytes(SOCKET.read_bytes())
     return copy
 
 
@@ -39,8 +44,9 @@ def analyze(*arguments: str) -> str:
     return done.stdout + done.stderr if done.returncode or arguments[0] == "verify" else ""
 
 
-def test_unit_is_accepted_by_systemd_analyze(unit: Path) -> None:
-    assert analyze("verify", "--man=no", "--recursive-errors=no", str(unit)) == ""
+@pytest.mark.parametrize("suffix", [UNIT.suffix, SOCKET.suffix])
+def test_unit_is_accepted_by_systemd_analyze(unit: Path, suffix: str) -> None:
+    assert analyze("verify", "--man=no", "--recursive-errors=no", str(unit.with_suffix(suffix))) == ""
 
 
 def test_unit_has_a_low_exposure_level(unit: Path) -> None:
@@ -72,3 +78,43 @@ def test_unit_command_reads_the_credential_from_systemd(tmp_path: Path) -> None:
         with process(*arguments, command=COMMAND, **environ) as exporter:
             eventually(lambda: Scrape.at(exporter.url).value("aircall_up") == 1)
     assert (state / "aircall-exporter/archive.sqlite").exists()
+
+
+def get_through(socket_file: Path) -> bytes:
+    """Return the response to a request through a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(socket_file))
+        client.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: client.recv(1000), b""))
+
+
+def test_sockets_that_systemd_opens_are_served(tmp_path: Path) -> None:
+    """systemd-socket-activate opens sockets as systemd does, and starts the exporter on a connection."""
+    address, socket_file = free_address(), tmp_path / "exporter.socket"
+    activate = [
+        program("systemd", "systemd-socket-activate"),
+        *(f"--listen={place}" for place in (address, socket_file)),
+        *(f"--setenv={name}" for name in ("AIRCALL_API_ID", "AIRCALL_API_TOKEN", "AIRCALL_BASE_URL")),
+        *COMMAND,
+    ]
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
+    flags = ("--web.systemd-socket", f"--storage.path={tmp_path}")
+    with (
+        SimulatedAircall(account, rate_limit=6000) as aircall,
+        process(*flags, command=activate, address="", **credential(aircall)) as exporter,
+    ):
+        eventually(lambda: requests.get(f"http://{address}/-/healthy", timeout=20).ok)
+        assert get_through(socket_file).startswith(b"HTTP/1.1 200 ")
+        exporter.logged(f'listening="{address}, unix:{socket_file}"')
+
+
+def test_systemd_socket_flag_without_a_socket_or_with_an_address_is_an_error(tmp_path: Path) -> None:
+    flags = ("--web.systemd-socket", f"--storage.path={tmp_path}")
+    for more, problem in (
+        ((), "--web.systemd-socket: found no socket of systemd, expected a start by systemd with a .socket"),
+        (("--web.listen-address=:0",), "--web.systemd-socket and --web.listen-address exclude each other"),
+    ):
+        done = run(*flags, *more, AIRCALL_API_ID="id", AIRCALL_API_TOKEN="the-token")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert done.stderr.startswith(f"aircall-exporter: {problem}")

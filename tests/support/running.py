@@ -14,7 +14,8 @@ from exporter.runtime.service import Service
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.config_reloader import WebConfigReloader
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 from exporter.webhooks.receiver import PATH
 from harness.scrape import Scrape
 
@@ -85,7 +86,7 @@ def running(
         archive = archive or Archive(sqlite_url(storage), simulated=True)
         service = Service(Settings(aircall=aircall_api, **settings), archive)
         pages = create_app(service, reload, archive if api else None, admin)
-        server = WebServer(pages, bind("127.0.0.1:0"), web, (PATH, *(PUBLIC if public_metrics else ())))
+        server = WebServer(pages, [bind("127.0.0.1:0")], web, (PATH, *(PUBLIC if public_metrics else ())))
         service.start()
         server.start()
         try:

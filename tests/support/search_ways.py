@@ -19,7 +19,8 @@ from exporter.archive.store import Archive
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.main import main
 from exporter.web.api_access import USER
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 
 Texts = Iterable[tuple[str, str]]
 
@@ -86,7 +87,7 @@ def served(archive: Archive | None) -> Iterator[str]:
     async def known(scope: Scope, receive: Receive, send: Send) -> None:
         await pages({**scope, USER: "tests"}, receive, send)
 
-    server = WebServer(known, bind("127.0.0.1:0"))
+    server = WebServer(known, [bind("127.0.0.1:0")])
     server.start()
     try:
         yield f"http://127.0.0.1:{server.port}"

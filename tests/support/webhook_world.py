@@ -12,7 +12,8 @@ from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import DeliveryQueue, NetworkConditions, WebhookSender
 from exporter.simulator.webhooks import SimulatedWebhook
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 from exporter.webhooks.inbox import Inbox
 from exporter.webhooks.metrics import WebhookMetrics
 from exporter.webhooks.receiver import PATH, webhook
@@ -40,7 +41,7 @@ class PolledWithEvents(Polled):
         self.metrics = WebhookMetrics(self.instruments, time)
         self.inbox = Inbox(lambda: self.settings.webhook.tokens, self.metrics, time)
         self.worker = EventWorker(self.inbox, self.metrics, self._apply, time)
-        self.server = WebServer(Starlette(routes=[webhook(self.inbox)]), bind("127.0.0.1:0"))
+        self.server = WebServer(Starlette(routes=[webhook(self.inbox)]), [bind("127.0.0.1:0")])
         self.url = f"http://127.0.0.1:{self.server.port}{PATH}"
         self.queue = DeliveryQueue(network)
         self.sender = WebhookSender(self.queue)

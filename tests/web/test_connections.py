@@ -17,8 +17,9 @@ from exporter.app import MAX_BODY_BYTES, create_app
 from exporter.web import connection_limiter, connections
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.connections import Connection
+from exporter.web.listeners import bind
 from exporter.web.problems import json_answer
-from exporter.web.server import WebServer, bind
+from exporter.web.server import WebServer
 from harness.process import process
 from tests.support.authority import TLS, Authority, exporter, written
 from tests.support.running import Running, eventually
@@ -95,7 +96,7 @@ def test_unfinished_handshakes_beyond_the_limit_are_closed(
     monkeypatch.setattr(connection_limiter, "MAX_CONNECTIONS", 5)
     monkeypatch.setattr(connections, "HANDSHAKE_TIMEOUT_S", 600.0)
     web = WebConfigReloader(written(authority.directory, {"tls_server_config": TLS}))
-    server = WebServer(create_app(instance.service, None), bind("127.0.0.1:0"), web)
+    server = WebServer(create_app(instance.service, None), [bind("127.0.0.1:0")], web)
     with ExitStack() as stack:
         silent = [
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=20))
@@ -135,7 +136,7 @@ def test_response_that_is_cut_off_is_an_error_for_the_client(
     large = json_answer(b"x" * 30_000_000)
     pages = create_app(instance.service, None)
     pages.router.routes.append(Route("/large", lambda _: large))
-    server = WebServer(pages, bind("127.0.0.1:0"))
+    server = WebServer(pages, [bind("127.0.0.1:0")])
     server.start()
     try:
         with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)) as client:
@@ -154,7 +155,7 @@ def test_body_beyond_the_limit_is_answered_with_413(instance: Running) -> None:
 
     pages = create_app(instance.service, None)
     pages.router.routes.append(Route("/length", length, methods=["POST"]))
-    server = WebServer(pages, bind("127.0.0.1:0"))
+    server = WebServer(pages, [bind("127.0.0.1:0")])
     server.start()
     try:
         url = f"http://127.0.0.1:{server.port}/length"

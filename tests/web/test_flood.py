@@ -20,7 +20,8 @@ from exporter.simulator.simulation import SimulatedAccount
 from exporter.web import connection_limiter, connections
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.connections import Connection
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 from tests.support.authority import HASH, MUTUAL, TLS, USER, Authority, exporter
 from tests.support.authority import with_password as with_password_file
 from tests.support.running import Running, running
@@ -251,7 +252,7 @@ def test_open_connection_has_its_turn_after_each_accepted_one(monkeypatch: pytes
 
     monkeypatch.setattr(Connection, "accept", counted)
     server = WebServer(
-        Starlette(routes=[Route("/hold", hold), Route("/so-far", so_far)]), bind("127.0.0.1:0")
+        Starlette(routes=[Route("/hold", hold), Route("/so-far", so_far)]), [bind("127.0.0.1:0")]
     )
     with ExitStack() as stack:
         stack.callback(server.stop)

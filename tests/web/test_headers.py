@@ -18,7 +18,8 @@ from exporter.metrics import exposition
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web import auth
 from exporter.web.auth import MAX_QUERY_PARAMETERS, MAX_VALUE_CHARS
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 from tests.support.authority import HASH, PASSWORD, Authority, exporter
 from tests.support.running import Running, running
 
@@ -50,7 +51,9 @@ def echo() -> Iterator[str]:
     async def lengths(request: Request) -> Response:
         return JSONResponse({name: len(value) for name, value in request.headers.items()})
 
-    server = WebServer(Starlette(routes=[Route("/", lengths, methods=["GET", "POST"])]), bind("127.0.0.1:0"))
+    server = WebServer(
+        Starlette(routes=[Route("/", lengths, methods=["GET", "POST"])]), [bind("127.0.0.1:0")]
+    )
     server.start()
     yield f"http://127.0.0.1:{server.port}/"
     server.stop()

@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 from exporter.aircall import decoding
 from exporter.aircall.events import MAX_CLAIMS, Delivery, sender_of
 from exporter.clock import Clocks
-from exporter.web.server import WebServer, bind
+from exporter.web.listeners import bind
+from exporter.web.server import WebServer
 from exporter.webhooks import receiver
 from exporter.webhooks.inbox import Inbox
 from exporter.webhooks.metrics import WebhookMetrics
@@ -71,7 +72,7 @@ def inbox(metrics: WebhookMetrics) -> Inbox:
 
 @pytest.fixture(scope="module")
 def post(inbox: Inbox) -> Iterator[Post]:
-    server = WebServer(Starlette(routes=[webhook(inbox)]), bind("127.0.0.1:0"))
+    server = WebServer(Starlette(routes=[webhook(inbox)]), [bind("127.0.0.1:0")])
     server.start()
     with requests.Session() as session:
         yield lambda body: session.post(f"http://127.0.0.1:{server.port}{PATH}", body, timeout=10).status_code

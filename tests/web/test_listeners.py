@@ -1,9 +1,11 @@
 """The addresses on which the exporter listens."""
 
 import errno
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from exporter.web.server import AddressError, ListenError, WebServer, bind, shown
+from exporter.web import listeners
+from exporter.web.config_reloader import WebConfigReloader
+from exporter.web.listeners import AddressError, ListenError, bind, bind_all, passed_by_systemd, shown
+from exporter.web.server import WebServer
+from harness.addresses import free_address
+from tests.support.authority import HASH, TLS, USER, Authority, written
 
 
 def client(request: Request) -> PlainTextResponse:
@@ -21,8 +28,9 @@ def client(request: Request) -> PlainTextResponse:
 
 
 @contextmanager
-def served(address: str) -> Iterator[WebServer]:
-    server = WebServer(Starlette(routes=[Route("/", client)]), bind(address))
+def served(*addresses: str, web: str | None = None) -> Iterator[WebServer]:
+    pages = Starlette(routes=[Route("/", client)])
+    server = WebServer(pages, bind_all(addresses), WebConfigReloader(web))
     server.start()
     try:
         yield server
@@ -106,3 +114,68 @@ def test_shown_puts_ipv6_hosts_in_brackets() -> None:
     for address, start in (("[::1]:0", "[::1]:"), ("127.0.0.1:0", "127.0.0.1:"), (":0", "[::]:")):
         with closing(bind(address)) as listener:
             assert shown(listener) == f"{start}{listener.getsockname()[1]}"
+
+
+def test_tls_and_passwords_apply_to_all_addresses(authority: Authority) -> None:
+    web = written(authority.directory, {"tls_server_config": TLS, "basic_auth_users": {USER[0]: HASH}})
+    addresses = [free_address(), free_address()]
+    with served(*addresses, web=web):
+        for address in addresses:
+            url, trusted = f"https://{address}/", authority.directory / "ca.pem"
+            for auth, code in ((None, 401), (USER, 200)):
+                assert requests.get(url, auth=auth, verify=str(trusted), timeout=5).status_code == code
+            with pytest.raises(requests.ConnectionError):
+                requests.get(f"http://{address}/", timeout=5)
+
+
+def test_bind_all_with_a_taken_address_names_it_and_closes_the_others() -> None:
+    free = free_address()
+    with closing(bind("127.0.0.1:0")) as other:
+        taken = shown(other)
+        with pytest.raises(ListenError, match=f"^{taken}: cannot listen there: Address already in use$"):
+            bind_all([free, taken])
+    bind(free).close()
+
+
+def passed(*descriptors: int, pid: int | None = None) -> dict[str, str]:
+    """Return the variables with which systemd passes descriptors."""
+    return {"LISTEN_PID": str(pid or os.getpid()), "LISTEN_FDS": str(len(descriptors)), "LISTEN_FDNAMES": "a"}
+
+
+def test_sockets_of_systemd_are_served_and_their_variables_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    descriptor = bind("127.0.0.1:0").detach()
+    monkeypatch.setattr(listeners, "FIRST_PASSED", descriptor)
+    environ = passed(descriptor) | {"HOME": "/"}
+    (listener,) = passed_by_systemd(environ)
+    assert environ == {"HOME": "/"}
+    assert not listener.get_inheritable()
+    server = WebServer(Starlette(routes=[Route("/", client)]), [listener])
+    server.start()
+    try:
+        assert requests.get(f"http://{shown(listener)}/", timeout=5).text == "127.0.0.1"
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{}, passed(), passed(3, pid=1), passed(3) | {"LISTEN_FDS": "x"}, passed(3) | {"LISTEN_FDS": ""}],
+)
+def test_sockets_of_systemd_for_another_process_or_none_are_an_error(environ: dict[str, str]) -> None:
+    with pytest.raises(AddressError, match="found no socket of systemd, expected a start by systemd"):
+        passed_by_systemd(environ)
+
+
+def test_sockets_of_systemd_that_do_not_listen_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for opened, found in (
+        ((tmp_path / "file").open("w"), "no socket"),
+        (socket.socket(socket.AF_INET, socket.SOCK_DGRAM), "another socket"),
+        (socket.socket(), "another socket"),
+    ):
+        descriptor = os.dup(opened.fileno())
+        opened.close()
+        monkeypatch.setattr(listeners, "FIRST_PASSED", descriptor)
+        with pytest.raises(AddressError, match=f"^found {found}.* {descriptor}, expected one that listens"):
+            passed_by_systemd(passed(descriptor))
