@@ -15,7 +15,8 @@ from exporter.config.yaml_file import ConfigError
 from exporter.metrics.groups import PARAMETER, UnknownGroupError, selected_groups
 from exporter.runtime.service import Service
 from exporter.web.landing import landing_page
-from exporter.web.routing import application
+from exporter.web.paths import AT_ROOT, Paths
+from exporter.web.routing import application, below, redirects_to
 from exporter.webhooks.receiver import webhook
 
 log = structlog.get_logger()
@@ -25,16 +26,16 @@ Reload = Callable[[], tuple[str, ...]]
 ConfigError."""
 
 
-PUBLIC = ("/metrics", "/-/healthy", "/-/ready")
-"""Paths that --web.public-metrics serves without a password."""
-
-
 MAX_BODY_BYTES = 64 * 2**10
 """Bytes of a request's body, unless a route has its own limit."""
 
 
 def create_app(
-    service: Service, reload: Reload | None, searched: Archive | None = None, admin: bool = False
+    service: Service,
+    reload: Reload | None,
+    searched: Archive | None = None,
+    admin: bool = False,
+    paths: Paths = AT_ROOT,
 ) -> Starlette:
     """Return the exporter's application.
 
@@ -43,6 +44,7 @@ def create_app(
         reload: Reloads the configuration; `None` if the lifecycle API is disabled.
         searched: The archive to search; `None` if the calls API is disabled.
         admin: Whether the admin API is enabled.
+        paths: Where the pages are.
     """
 
     async def metrics(request: Request) -> Response:
@@ -60,7 +62,9 @@ def create_app(
 
     def landing(_: Request) -> Response:
         return HTMLResponse(
-            landing_page(service.latest, service.problems, service.clock(), service.standby_reason)
+            landing_page(
+                service.latest, service.problems, service.clock(), service.standby_reason, paths.telemetry
+            )
         )
 
     def healthy(_: Request) -> Response:
@@ -96,20 +100,18 @@ def create_app(
         return PlainTextResponse("Configuration reloaded.\n")
 
     events = webhook(service.inbox, lambda: service.standby_reason)
-    return application(
-        [
-            Route("/", landing),
-            Route("/metrics", metrics),
-            Route("/-/healthy", healthy),
-            Route("/-/ready", ready),
-            Route("/-/refresh", refresh, methods=["POST"]),
-            Route("/-/reload", reload_endpoint, methods=["POST"]),
-            *admin_routes(service, admin),
-            api(searched, service.requests.fetch_call, lambda: service.latest.board.settings),
-            *([] if service.latest.board.settings.webhook.listen_address else [events]),
-        ],
-        MAX_BODY_BYTES,
-    )
+    routes = [
+        Route("/", landing),
+        Route(paths.telemetry, metrics),
+        Route("/-/healthy", healthy),
+        Route("/-/ready", ready),
+        Route("/-/refresh", refresh, methods=["POST"]),
+        Route("/-/reload", reload_endpoint, methods=["POST"]),
+        *admin_routes(service, admin, paths),
+        api(searched, service.requests.fetch_call, lambda: service.latest.board.settings, paths),
+        *([] if service.latest.board.settings.webhook.listen_address else [events]),
+    ]
+    return application([*redirects_to(paths.prefix), *below(paths.prefix, routes)], MAX_BODY_BYTES)
 
 
 def accepts_gzip(headers: Mapping[str, str]) -> bool:

@@ -33,6 +33,7 @@ from exporter.polling.availability import (
 from exporter.polling.on_demand import ON_DEMAND_ERRORS, TooManyRequestsError, to_http_error
 from exporter.runtime.service import Service
 from exporter.web.api_access import USER, RequireAuthMiddleware
+from exporter.web.paths import Paths
 from exporter.web.problems import json_answer, problem
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ MAX_BODY_BYTES = 4096
 """Maximum bytes of a request's body."""
 
 
-def admin_routes(service: Service, enabled: bool) -> list[Route]:
+def admin_routes(service: Service, enabled: bool, paths: Paths) -> list[Route]:
     """Return the routes of the admin API and its page."""
     if not enabled:
         return [Route(path, _disabled, methods=["GET", "POST"]) for path in (_PAGE, _API)]
@@ -72,7 +73,7 @@ def admin_routes(service: Service, enabled: bool) -> list[Route]:
         protected(_PAGE, endpoints.page),
         protected(_PAGE, endpoints.form, "POST"),
         protected(_API, endpoints.api, "POST"),
-        protected("/api/v1/openapi.json", description),
+        protected("/api/v1/openapi.json", description(paths.base_url)),
     ]
 
 

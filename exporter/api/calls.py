@@ -18,8 +18,9 @@ from exporter.archive.suggestions import all_hints
 class CallSearch:
     """Searches an archive for HTTP clients."""
 
-    def __init__(self, archive: Archive, searches: Searches) -> None:
-        self._archive, self._searches = archive, searches
+    def __init__(self, archive: Archive, searches: Searches, link_prefix: str) -> None:
+        """Share `searches` with other searches. The path of the next page begins with `link_prefix`."""
+        self._archive, self._searches, self._link_prefix = archive, searches, link_prefix
 
     async def answer(self, request: Request) -> Response:
         """Return the calls that match the request's criteria, or an error."""
@@ -39,5 +40,6 @@ class CallSearch:
             matched = cursor.totals if cursor else totals(connection, criteria)
             shown_hints = () if cursor else tuple(starmap(Hint, all_hints(connection, criteria, bool(found))))
         shown, more = found[: query.limit], found[query.limit :]
-        following = query.next(Cursor(shown[-1].started_at, shown[-1].id, matched)) if more else None
+        cursor = Cursor(shown[-1].started_at, shown[-1].id, matched) if more else None
+        following = f"{self._link_prefix}{query.next(cursor)}" if cursor else None
         return msgspec.json.encode(Calls(tuple(map(listed, shown)), matched, following, shown_hints))

@@ -1,5 +1,6 @@
 """Serve `GET /api/v1/openapi.json`, generated from the table of parameters."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -35,12 +36,16 @@ _REFUSALS = {"403": "The exporter has no users configured, so no client can auth
 """In addition to 401, which is plain text."""
 
 
-def description(_: Request) -> Response:
-    """Return the OpenAPI description as JSON."""
-    return Response(msgspec.json.encode(openapi()), media_type="application/json")
+def description(base_url: str) -> Callable[[Request], Response]:
+    """Return an endpoint that returns the OpenAPI description as JSON, with the URL of the landing page."""
+
+    def describe(_: Request) -> Response:
+        return Response(msgspec.json.encode(openapi(base_url)), media_type="application/json")
+
+    return describe
 
 
-def openapi() -> dict[str, Any]:
+def openapi(base_url: str = "/") -> dict[str, Any]:
     """Return the description, in OpenAPI 3.1."""
     objects = Calls, Journey, CallBackList, Report, Problem, AvailabilityRequest, SwitchedUser
     found, schemas = msgspec.json.schema_components(objects, ref_template="#/components/schemas/{name}")
@@ -53,6 +58,7 @@ def openapi() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "aircall-exporter", "version": VERSION},
+        "servers": [{"url": base_url}],
         "paths": {
             PATH: {
                 "get": {

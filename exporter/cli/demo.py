@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             if events:
                 aircall.webhooks.add(SimulatedWebhook(events, token=webhook.tokens[0]))
                 delivery.start()
-            print(_welcome(url, arguments.api), flush=True)
+            print(_welcome(url, arguments.telemetry_path, arguments.api), flush=True)
 
         archive = opened(settings.storage, arguments.storage or temporary, simulated=True)
         code = serve(arguments, settings, archive, read, started)
@@ -100,14 +100,14 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     return code
 
 
-def _welcome(url: str, with_api: bool) -> str:
+def _welcome(url: str, telemetry: str, with_api: bool) -> str:
     calls = f"  {url}/api/v1/calls?from=1h\n" if with_api else ""
     return f"""
 A simulated Aircall account is being exported. Where to look:
 
-  {url}/          state of the exporter and age of its data
-  {url}/metrics   the metrics
-{calls}  {"docker compose up":{len(url) + 11}}the same with Prometheus, Alertmanager and Grafana
+  {url}/{" " * len(telemetry)}  state of the exporter and age of its data
+  {url}{telemetry}   the metrics
+{calls}  {"docker compose up":{len(url + telemetry) + 3}}the same with Prometheus, Alertmanager and Grafana
 
 Ctrl-C ends it.
 """

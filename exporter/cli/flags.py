@@ -5,8 +5,10 @@ import platform
 from typing import NoReturn, TypeAlias
 
 from exporter.cli.exit_codes import ExitCode
+from exporter.cli.web_paths import external_url, route_prefix, telemetry_path
 from exporter.logs import LEVELS
 from exporter.version import VERSION
+from exporter.web.paths import TELEMETRY
 
 LISTEN = ":9979"
 """The default address to serve on."""
@@ -17,6 +19,9 @@ STORAGE = "data/"
 DEFAULTS = {
     "listen": None,
     "systemd_socket": False,
+    "external_url": "",
+    "route_prefix": None,
+    "telemetry_path": TELEMETRY,
     "web_config": None,
     "api": False,
     "admin": False,
@@ -60,6 +65,27 @@ def server_flags() -> Parser:
         help="serve on the sockets that systemd passes, instead of --web.listen-address",
     )
     flags.add_argument(
+        "--web.external-url",
+        dest="external_url",
+        type=external_url,
+        metavar="URL",
+        help="URL at which clients reach the exporter, such as that of a reverse proxy",
+    )
+    flags.add_argument(
+        "--web.route-prefix",
+        dest="route_prefix",
+        type=route_prefix,
+        metavar="PATH",
+        help="prefix of all paths (default: the path of --web.external-url)",
+    )
+    flags.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        type=telemetry_path,
+        metavar="PATH",
+        help=f"path of the metrics (default: {TELEMETRY})",
+    )
+    flags.add_argument(
         "--web.config.file",
         dest="web_config",
         metavar="FILE",
@@ -81,7 +107,7 @@ def server_flags() -> Parser:
         "--web.public-metrics",
         dest="public_metrics",
         action="store_true",
-        help="serve /metrics, /-/healthy and /-/ready without a password even if there are users",
+        help="serve the metrics, /-/healthy and /-/ready without a password even if there are users",
     )
     flags.add_argument(
         "--storage.path",

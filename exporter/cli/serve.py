@@ -11,12 +11,13 @@ from socket import AF_UNIX, socket
 
 import structlog
 
-from exporter.app import PUBLIC, create_app
+from exporter.app import create_app
 from exporter.archive.open_archive import opened
 from exporter.archive.store import Archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import LISTEN, STORAGE
 from exporter.cli.permissions import is_open_to_all, world_readable_secrets
+from exporter.cli.web_paths import web_paths
 from exporter.config.reload import ConfigFile
 from exporter.config.settings import Settings
 from exporter.config.yaml_file import ConfigError
@@ -26,7 +27,7 @@ from exporter.version import VERSION
 from exporter.web.config import NO_WEB_CONFIG, WebConfig
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.listeners import ListenError, bind, bind_all, passed_by_systemd, shown
-from exporter.web.routing import application
+from exporter.web.routing import application, below
 from exporter.web.server import WebServer
 from exporter.webhooks.receiver import PATH, webhook
 
@@ -86,15 +87,18 @@ def serve(
             log.error("configuration reload failed", problem=str(error))
 
     web = WebConfigReloader(arguments.web_config)
+    paths = web_paths(arguments)
     listeners = _listeners(arguments)
     pages = create_app(
         service,
         reload if arguments.lifecycle else None,
         archive if arguments.api else None,
         arguments.admin,
+        paths,
     )
-    server = WebServer(pages, listeners, web, (PATH, *(PUBLIC if arguments.public_metrics else ())))
-    event_server = _event_server(service, settings)
+    public = (paths.prefix + PATH, *(paths.public if arguments.public_metrics else ()))
+    server = WebServer(pages, listeners, web, public, paths.origin)
+    event_server = _event_server(service, settings, paths.prefix)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for file in world_readable_secrets(arguments.config, web.config):
         log.warning("secret file is world-readable", file=file, fix=f"chmod o-r {file}")
@@ -109,8 +113,8 @@ def serve(
     if event_server is not None:
         event_server.start()
     scheme = "https" if web.config.tls_server_config else "http"
-    events_url = f"http://127.0.0.1:{event_server.port}{PATH}" if event_server else None
-    started(_local_url(listeners, scheme), events_url)
+    events_url = f"http://127.0.0.1:{event_server.port}{paths.prefix}{PATH}" if event_server else None
+    started(paths.external_url or f"{_local_url(listeners, scheme)}{paths.prefix}", events_url)
     while signal.sigwait(SIGNALS) == signal.SIGHUP:
         on_hang_up()
     log.info("stopping")
@@ -173,13 +177,13 @@ def _errors_of(where: str) -> Iterator[None]:
         raise type(error)(f"{where}: {error}") from None
 
 
-def _event_server(service: Service, settings: Settings) -> WebServer | None:
+def _event_server(service: Service, settings: Settings, prefix: str) -> WebServer | None:
     """Return the plain HTTP server for events, or `None` if webhook.listen_address is not set."""
     address = settings.webhook.listen_address
     if not address or service.inbox is None:
         return None
     with _errors_of("webhook.listen_address"):
         listener = bind(address)
-    routes = [webhook(service.inbox, lambda: service.standby_reason)]
-    log.info("accepting webhook events", address=shown(listener), path=PATH)
+    routes = below(prefix, [webhook(service.inbox, lambda: service.standby_reason)])
+    log.info("accepting webhook events", address=shown(listener), path=prefix + PATH)
     return WebServer(application(routes), [listener])

@@ -10,6 +10,7 @@ from exporter.cli.account_access import account_access
 from exporter.cli.api_runner import ApiRunner
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import STORAGE, Subparsers, add_config_flag
+from exporter.cli.web_paths import web_paths
 from exporter.config.settings import Settings
 from exporter.webhooks.receiver import PATH
 from exporter.webhooks.registration import RegisteredWebhook, list_webhooks, register, unregister
@@ -42,6 +43,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with account_access(arguments) as account:
         match arguments.step:
             case "create":
+                if problem := _url_problem(arguments.url, web_paths(arguments).link_prefix + PATH):
+                    raise UsageError(f"found {arguments.url.partition('?')[0]}, expected {problem}")
                 file = Path(arguments.token_file or Path(arguments.storage or STORAGE) / NAME)
                 return _create(arguments.url, file, account.runner, arguments.new)
             case "list":
@@ -50,8 +53,6 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _create(url: str, file: Path, runner: ApiRunner, new: bool) -> ExitCode:
-    if problem := _url_problem(url):
-        raise UsageError(f"found {url.partition('?')[0]}, expected {problem}")
     known = () if new else [each for each in runner.run(list_webhooks()) if each.is_same(url)]
     held = _tokens_in(file)
     if in_use := next((each for each in known if each.active and each.is_ours(held)), None):
@@ -137,13 +138,13 @@ def _delete(id_: str, settings: Settings, runner: ApiRunner) -> ExitCode:
     return ExitCode.SUCCESS
 
 
-def _url_problem(url: str) -> str:
-    """Return a description of a valid URL, or "" if the URL is valid."""
+def _url_problem(url: str, path: str) -> str:
+    """Return a description of a valid URL, or "" if the URL is valid. Its path must end in `path`."""
     parts = web_address(url)
     if parts is None or "@" in url or not is_host(parts.hostname or ""):
         return "a URL such as https://calls.example.com/webhook"
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         return "https: events hold callers' numbers and the token"
-    if not parts.path.endswith(PATH):
-        return f"a path that ends in {PATH}, where the exporter accepts events"
+    if not parts.path.endswith(path):
+        return f"a path that ends in {path}, where the exporter accepts events"
     return ""

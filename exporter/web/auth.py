@@ -30,16 +30,22 @@ _CHALLENGE = {"WWW-Authenticate": 'Basic realm="aircall-exporter"'}
 class AuthMiddleware:
     """Rejects requests without the credential that the current web configuration requires.
 
-    Paths that are `public` need no password.
+    Paths that are `public` need no password. `origin` is that of pages behind a proxy, if it is known.
     """
 
-    def __init__(self, app: ASGIApp, config: Callable[[], WebConfig], public: Collection[str] = ()) -> None:
-        self._app, self._config, self._public = app, config, public
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: Callable[[], WebConfig],
+        public: Collection[str] = (),
+        origin: str | None = None,
+    ) -> None:
+        self._app, self._config, self._public, self._origin = app, config, public, origin
         self._passwords = Passwords()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on an authenticated request, or reject it. Adds the configured headers to responses."""
-        config, rejection = self._config(), _rejection(scope, Headers(scope=scope))
+        config, rejection = self._config(), _rejection(scope, Headers(scope=scope), self._origin)
         scope = {**scope, "headers": [each for each in scope["headers"] if len(each[1]) <= MAX_VALUE_CHARS]}
         presence: Presence = scope["state"][PRESENCE]
         started = False
@@ -89,7 +95,7 @@ class AuthMiddleware:
         return right
 
 
-def _rejection(scope: Scope, headers: Headers) -> Response | None:
+def _rejection(scope: Scope, headers: Headers, own_origin: str | None) -> Response | None:
     """Return the response to a request that is rejected with any credential, or `None`."""
     if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may have used the other one
         problem = "Content-Length and Transfer-Encoding exclude each other.\n"
@@ -97,18 +103,23 @@ def _rejection(scope: Scope, headers: Headers) -> Response | None:
     if (parameters := scope["query_string"].count(b"&") + 1) > MAX_QUERY_PARAMETERS:
         found = f"found {parameters}, expected at most {MAX_QUERY_PARAMETERS}"
         return PlainTextResponse(f"The query has too many parameters: {found}.\n", 400)
-    if scope["method"] not in SAFE_METHODS and is_cross_site(headers):
+    if scope["method"] not in SAFE_METHODS and is_cross_site(headers, own_origin):
         return PlainTextResponse("Cross-site request rejected.\n", 403)
     return None
 
 
-def is_cross_site(headers: Mapping[str, str]) -> bool:
-    """Return whether a page of another site made the browser send this request, with a stored password."""
+def is_cross_site(headers: Mapping[str, str], own_origin: str | None = None) -> bool:
+    """Return whether a page of another site made the browser send this request, with a stored password.
+
+    A page is of this site if it has the host of the request, or `own_origin`: a proxy may change the host.
+    """
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is not None and origin.partition("://")[2] != headers.get("host")
+    if origin is None or origin == own_origin:
+        return False
+    return origin.partition("://")[2] != headers.get("host")
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:

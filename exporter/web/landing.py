@@ -7,6 +7,7 @@ from exporter.account.menu_stages import MenuSource
 from exporter.durations import Duration
 from exporter.polling.status import Snapshot
 from exporter.version import VERSION
+from exporter.web.paths import TELEMETRY
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -24,7 +25,7 @@ th, td {{ text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px 
 <body>
 <h1>aircall-exporter</h1>
 <p>Version {version}. {state}</p>
-<p><a href="metrics">Metrics</a> · <a href="-/ready">Ready?</a> · <a href="-/healthy">Healthy?</a></p>
+<p><a href="{metrics}">Metrics</a> · <a href="-/ready">Ready?</a> · <a href="-/healthy">Healthy?</a></p>
 <h2>Account</h2>
 <p>{board}</p>
 <p>{menus}</p>
@@ -49,7 +50,11 @@ _MENUS: Mapping[MenuSource, str] = {
 
 
 def landing_page(
-    snapshot: Snapshot, problems: Sequence[str], now: float, standby_reason: str | None = None
+    snapshot: Snapshot,
+    problems: Sequence[str],
+    now: float,
+    standby_reason: str | None = None,
+    telemetry: str = TELEMETRY,
 ) -> str:
     """Return the page as HTML.
 
@@ -58,6 +63,7 @@ def landing_page(
         problems: Problems of the exporter's threads.
         now: Seconds of our clock.
         standby_reason: Why this exporter does not poll; `None` if it does.
+        telemetry: The path of the metrics.
     """
     status, board = snapshot.status, snapshot.board
     if problems:
@@ -93,6 +99,7 @@ def landing_page(
     return _PAGE.format(
         version=escape(VERSION),
         state=state,
+        metrics=telemetry.lstrip("/"),
         board=f"Users: {len(board.users)}, teams: {len(board.teams)}, numbers: {len(board.numbers)},"
         f" callers waiting: {len(board.queue)}, callers in menus: {len(board.in_menu)}.",
         menus=_MENUS[board.menu_source],

@@ -26,12 +26,16 @@ class WebServer:
         listeners: Sequence[socket.socket],
         web: WebConfigReloader | None = None,
         public: Collection[str] = (),
+        origin: str | None = None,
     ) -> None:
-        """Serve `app` with the TLS, passwords and headers of `web`; `public` paths need no password."""
+        """Serve `app` with the TLS, passwords and headers of `web`.
+
+        `public` paths need no password. `origin` is that of pages behind a proxy, if it is known.
+        """
         web = web or WebConfigReloader()
         self._listeners = listeners
         config = uvicorn.Config(
-            AuthMiddleware(app, lambda: web.config, public),
+            AuthMiddleware(app, lambda: web.config, public, origin),
             http="h11",
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
             log_config=None,

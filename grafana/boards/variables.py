@@ -22,7 +22,7 @@ def exporter(purpose: str) -> TextBoxVariable:
     return (
         TextBoxVariable("exporter")
         .label("Exporter")
-        .description(f"The exporter's address, for links that {purpose}.")
+        .description(f"The exporter's address, or its --web.external-url, for links that {purpose}.")
         .default_value("http://localhost:9979")
     )
 

@@ -50,7 +50,7 @@ def test_main_module_imports_nothing_before_signals_are_handled() -> None:
 
 
 POINTS = {
-    "": ["exporter.cli.serve.ConfigFile", "exporter.cli.serve.bind", "exporter.cli.serve.create_app"],
+    "": ["exporter.cli.serve.ConfigFile", "exporter.cli.serve.bind_all", "exporter.cli.serve.create_app"],
     "demo --users=3": ["exporter.cli.demo.opened", "exporter.cli.serve.Service"],
     "report": ["exporter.cli.report.load_figures", "exporter.cli.report.existing_archive"],
     "calls --from=1h": ["argparse.ArgumentParser.parse_args", "exporter.cli.calls.totals"],

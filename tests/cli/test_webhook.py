@@ -3,7 +3,7 @@
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -41,10 +41,10 @@ def webhook(
     for name, value in credential(aircall).items():
         monkeypatch.setenv(name, value)
 
-    def command(*arguments: str, config: str = "") -> tuple[int, str, str]:
+    def command(*arguments: str, config: str = "", flags: Sequence[str] = ()) -> tuple[int, str, str]:
         (tmp_path / "aircall.yml").write_text(config)
-        flags = (f"--storage.path={tmp_path}", f"--config.file={tmp_path}/aircall.yml")
-        code = main([*flags, "webhook", *arguments])
+        files = (f"--storage.path={tmp_path}", f"--config.file={tmp_path}/aircall.yml")
+        code = main([*files, *flags, "webhook", *arguments])
         output, errors = capsys.readouterr()
         assert not any(hook.token in output + errors for hook in aircall.webhooks.hooks.values())
         return code, output, errors
@@ -172,6 +172,18 @@ def test_webhook_create_with_an_invalid_address_is_rejected(
     assert code == 2
     assert "expected" in errors
     assert not own_webhooks(aircall)
+
+
+@pytest.mark.parametrize(
+    "flag", ["--web.external-url=https://monitoring.example.com/aircall/", "--web.route-prefix=aircall"]
+)
+def test_webhook_create_behind_a_proxy_requires_the_prefix(
+    webhook: Command, aircall: SimulatedAircall, flag: str
+) -> None:
+    code, _, errors = webhook("create", URL, flags=[flag])
+    assert (code, own_webhooks(aircall)) == (2, [])
+    assert "expected a path that ends in /aircall/webhook," in errors
+    assert webhook("create", "https://calls.example.com/aircall/webhook", flags=[flag])[0] == 0
 
 
 def test_webhook_create_without_a_writable_token_file_creates_none(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from exporter.app import PUBLIC, Reload, create_app
+from exporter.app import Reload, create_app
 from exporter.archive.database import sqlite_url
 from exporter.archive.store import Archive
 from exporter.config.settings import Aircall, Settings
@@ -15,6 +15,7 @@ from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.listeners import bind
+from exporter.web.paths import AT_ROOT, Paths
 from exporter.web.server import WebServer
 from exporter.webhooks.receiver import PATH
 from harness.scrape import Scrape
@@ -75,6 +76,7 @@ def running(
     api: bool = False,
     admin: bool = False,
     public_metrics: bool = False,
+    paths: Paths = AT_ROOT,
     **settings: Any,
 ) -> Iterator[Running]:
     """Serve `account`, and an exporter of it that keeps calls in `archive`, until the block is left.
@@ -85,12 +87,13 @@ def running(
         aircall_api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         archive = archive or Archive(sqlite_url(storage), simulated=True)
         service = Service(Settings(aircall=aircall_api, **settings), archive)
-        pages = create_app(service, reload, archive if api else None, admin)
-        server = WebServer(pages, [bind("127.0.0.1:0")], web, (PATH, *(PUBLIC if public_metrics else ())))
+        pages = create_app(service, reload, archive if api else None, admin, paths)
+        public = (paths.prefix + PATH, *(paths.public if public_metrics else ()))
+        server = WebServer(pages, [bind("127.0.0.1:0")], web, public, paths.origin)
         service.start()
         server.start()
         try:
-            yield Running(aircall, service, f"http://127.0.0.1:{server.port}")
+            yield Running(aircall, service, f"http://127.0.0.1:{server.port}{paths.prefix}")
         finally:
             server.stop()
             service.stop()
