@@ -1,5 +1,5 @@
-# Needs Python 3.11 or later. `make test` also needs Prometheus, Alertmanager and PostgreSQL, and installs them from the
-# system's packages if it has the permission.
+# Needs Python 3.11 or later. `make test` also needs Prometheus, Alertmanager, PostgreSQL and nginx, and installs them from
+# the system's packages if it has the permission.
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
