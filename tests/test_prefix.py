@@ -30,7 +30,7 @@ def account_with_calls() -> SimulatedAccount:
 
 @pytest.fixture(scope="module")
 def exporter(authority: Authority) -> Iterator[Running]:
-    options = QUICK | {"api": True, "admin": True, "public_metrics": True}
+    options = QUICK | {"api": True, "public_metrics": True}
     web = WebConfigReloader(with_password(authority.directory))
     with running(account_with_calls(), web=web, paths=PATHS, **options) as exporter:
         exporter.until_ready()

@@ -96,8 +96,7 @@ def serve(
         arguments.admin,
         paths,
     )
-    public = (paths.prefix + PATH, *(paths.public if arguments.public_metrics else ()))
-    server = WebServer(pages, listeners, web, public, paths.origin)
+    server = WebServer(pages, listeners, web, paths.public(arguments.public_metrics), paths.origin)
     event_server = _event_server(service, settings, paths.prefix)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     for file in world_readable_secrets(arguments.config, web.config):

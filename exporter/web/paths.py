@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from exporter.webhooks.receiver import PATH as WEBHOOK
+
 TELEMETRY = "/metrics"
 """The default path of the metrics."""
 
@@ -39,10 +41,14 @@ class Paths:
         host = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}")
         return f"{parts.scheme}://{host}"
 
-    @property
-    def public(self) -> tuple[str, ...]:
-        """The paths that --web.public-metrics serves without a password."""
-        return tuple(self.prefix + path for path in (self.telemetry, "/-/healthy", "/-/ready"))
+    def public(self, metrics: bool) -> tuple[str, ...]:
+        """Return the paths that need no password.
+
+        Args:
+            metrics: Whether the metrics, health and readiness are among them, as with --web.public-metrics.
+        """
+        paths = (WEBHOOK, self.telemetry, "/-/healthy", "/-/ready") if metrics else (WEBHOOK,)
+        return tuple(self.prefix + path for path in paths)
 
 
 AT_ROOT = Paths()

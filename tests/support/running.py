@@ -17,7 +17,6 @@ from exporter.web.config_reloader import WebConfigReloader
 from exporter.web.listeners import bind
 from exporter.web.paths import AT_ROOT, Paths
 from exporter.web.server import WebServer
-from exporter.webhooks.receiver import PATH
 from harness.scrape import Scrape
 
 T = TypeVar("T")
@@ -88,8 +87,8 @@ def running(
         archive = archive or Archive(sqlite_url(storage), simulated=True)
         service = Service(Settings(aircall=aircall_api, **settings), archive)
         pages = create_app(service, reload, archive if api else None, admin, paths)
-        public = (paths.prefix + PATH, *(paths.public if public_metrics else ()))
-        server = WebServer(pages, [bind("127.0.0.1:0")], web, public, paths.origin)
+        listeners = [bind("127.0.0.1:0")]
+        server = WebServer(pages, listeners, web, paths.public(public_metrics), paths.origin)
         service.start()
         server.start()
         try:

@@ -25,8 +25,9 @@ def test_links_begin_with_the_external_url_or_else_the_prefix(
 
 
 def test_public_paths_are_below_the_prefix() -> None:
-    public = ("/a/b/aircall/metrics", "/a/b/-/healthy", "/a/b/-/ready")
-    assert Paths("/a/b", telemetry="/aircall/metrics").public == public
+    paths = Paths("/a/b", telemetry="/c/metrics")
+    assert paths.public(metrics=False) == ("/a/b/webhook",)
+    assert paths.public(metrics=True) == ("/a/b/webhook", "/a/b/c/metrics", "/a/b/-/healthy", "/a/b/-/ready")
 
 
 @pytest.mark.parametrize(
