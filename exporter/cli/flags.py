@@ -115,11 +115,21 @@ def server_flags() -> Parser:
         metavar="DIRECTORY",
         help=f"directory of the call archive (default: {STORAGE}; for `demo` a temporary one)",
     )
-    flags.add_argument("--log.level", dest="log_level", choices=LEVELS, help="lowest severity to log")
+    flags.add_argument(
+        "--log.level",
+        dest="log_level",
+        type=_level,
+        choices=LEVELS,
+        help="lowest severity to log; warning means warn",
+    )
     flags.add_argument(
         "--log.format", dest="log_format", choices=("logfmt", "json"), help="format of log lines"
     )
     return flags
+
+
+def _level(text: str) -> str:
+    return "warn" if text == "warning" else text
 
 
 def add_config_flag(parser: Parser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from exporter.cli.main import parser
 from exporter.simulator.faults import Fault, Hang
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
@@ -62,11 +63,17 @@ def test_flag_before_or_after_a_command_has_the_same_effect(flag: str) -> None:
     assert before.stderr.splitlines()[-1].split(": ")[-1] == after.stderr.splitlines()[-1].split(": ")[-1]
 
 
+@pytest.mark.parametrize("text", ["warn", "warning"])
+def test_log_level_warning_means_warn(text: str) -> None:
+    assert parser().parse_args([f"--log.level={text}"]).log_level == "warn"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "error"),
     [
         (["--no-such-flag"], 2, "unrecognized arguments: --no-such-flag, see --help"),
         (["--log.level=loud"], 2, "invalid choice: 'loud'"),
+        (["--log.level=WARNING"], 2, "invalid choice: 'WARNING'"),
         (["check-config"], 2, "expected a FILE, or --web.config.file=FILE"),
         (["check-config", "/no/such.yml"], 2, "/no/such.yml: cannot be read: No such file or directory"),
         (["demo", "--web.listen-address=nonsense"], 2, "nonsense: expected an address such as 0.0.0.0:9979"),
