@@ -19,8 +19,8 @@ from exporter.credentials import secret_problem
 _UNTRUSTED = (18, 19, 20, 21)
 """OpenSSL's codes for certificates that no known authority has signed (X509_V_ERR_...)."""
 
-CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Environment variables that name a file of CA certificates, in the order in which requests reads them."""
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Environment variables that name a file of CA certificates; the first one that is set counts."""
 
 PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 """Environment variables that name a proxy for https, in the order in which requests reads them."""

@@ -27,7 +27,8 @@ def new_session(base_url: str) -> tuple[requests.Session, Transport]:
     session.mount("https://", transport)
     session.mount("http://", transport)
     session.headers["User-Agent"] = f"aircall-exporter/{VERSION}"
+    # requests reads the first two only, and none of them without trust_env.
+    session.verify = next((path for name in CA_VARIABLES if (path := os.environ.get(name))), True)
     if is_loopback(urlsplit(base_url).hostname or ""):
         session.trust_env = False  # a proxy cannot reach the loopback interface
-        session.verify = next((path for name in CA_VARIABLES if (path := os.environ.get(name))), True)
     return session, transport

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.aircall import client as client_module
-from exporter.aircall.failures import address
+from exporter.aircall.failures import CA_VARIABLES, address
 from harness.raw_server import RawServer, Serve, answering, raw_server, silence
 from tests.support.authority import Authority
 from tests.support.request_errors import closed_port, context, failure, send
@@ -40,7 +40,7 @@ def test_error_response_is_not_http_names_host_and_port(serve: Serve, message: s
         assert f"127.0.0.1:{server.port}" in text
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("variable", CA_VARIABLES)
 def test_client_ca_bundle_of_the_environment_applies_to_loopback(
     tls: RawServer, authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:

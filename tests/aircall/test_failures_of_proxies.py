@@ -9,8 +9,10 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from exporter.aircall.failures import CA_VARIABLES
 from harness.raw_server import RawServer, Serve, answering, dripping, raw_server
-from tests.support.request_errors import closed_port, failure
+from tests.support.authority import Authority
+from tests.support.request_errors import closed_port, context, failure
 
 REFUSALS = {
     407: "407 Proxy Authentication Required, check the user and password in HTTPS_PROXY",
@@ -29,6 +31,37 @@ def test_error_proxy_refuses_names_it_and_its_status(
         assert failure("https://aircall.invalid") == (
             f"the proxy 127.0.0.1:{proxy.port} refuses to connect to aircall.invalid:443: {message}"
         )
+
+
+@pytest.mark.parametrize("hosts", ["aircall.invalid", "a.example, .invalid", "*"])
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+def test_client_uses_no_proxy_for_hosts_in_no_proxy(
+    monkeypatch: pytest.MonkeyPatch, variable: str, hosts: str
+) -> None:
+    port = closed_port()
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv(variable, "other.invalid")
+    assert failure("https://aircall.invalid").startswith(f"no connection to the proxy 127.0.0.1:{port}: ")
+    monkeypatch.setenv(variable, hosts)
+    assert failure("https://aircall.invalid").startswith("the name of aircall.invalid:443 cannot be resolved")
+
+
+@pytest.mark.parametrize("variable", CA_VARIABLES)
+def test_client_trusts_the_ca_bundle_of_a_proxy_that_inspects_tls(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority, variable: str
+) -> None:
+    """The proxy's certificate is for 127.0.0.1, so the host name is wrong once its authority is trusted."""
+
+    def inspect(connection: socket.socket, _: threading.Event) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        context(authority, "server").wrap_socket(connection, server_side=True)
+
+    with raw_server(inspect) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert "set REQUESTS_CA_BUNDLE" in failure("https://aircall.invalid")
+        monkeypatch.setenv(variable, str(authority.directory / "ca.pem"))
+        assert "Hostname mismatch" in failure("https://aircall.invalid")
 
 
 @pytest.mark.parametrize("password", ["proxy-password", "p:@/?#", "\u20ac"])
