@@ -151,7 +151,7 @@ def _on_leadership_lost(taken: threading.Event) -> None:
 
 
 def _listeners(arguments: argparse.Namespace) -> list[socket]:
-    """Return what the flags say to listen on. Raises ListenError and UsageError, whose texts are one line."""
+    """Listen as the flags say. Raises ListenError and UsageError, whose texts are one line."""
     if not arguments.systemd_socket:
         with _errors_of("--web.listen-address"):
             return bind_all(arguments.listen or [LISTEN])

@@ -22,7 +22,8 @@ def external_url(text: str) -> str:
     parts = web_address(text)
     path = parts.path.rstrip("/") if parts else ""
     if parts is None or "@" in text or not is_host(parts.hostname or "") or not _is_path(path):
-        shown = "a URL with a user or a query" if any(sign in text for sign in "@?#") else truncate(text)
+        has_more = any(sign in text for sign in "@?#")  # which may be a secret
+        shown = "a URL with a user, a query or a fragment" if has_more else truncate(text)
         raise argparse.ArgumentTypeError(
             f"found {shown}, expected a URL such as https://monitoring.example.com/aircall"
         )

@@ -89,7 +89,7 @@ def passed_by_systemd(environ: MutableMapping[str, str]) -> list[socket.socket]:
     pid, count = (environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS"))
     environ.pop("LISTEN_FDNAMES", None)
     if pid != str(os.getpid()) or not count.isdecimal() or int(count) < 1:
-        raise AddressError("found no socket of systemd, expected a start by systemd with a .socket unit")
+        raise AddressError("found no socket from systemd, expected a start by systemd with a .socket unit")
     return [_passed(descriptor) for descriptor in range(FIRST_PASSED, FIRST_PASSED + int(count))]
 
 

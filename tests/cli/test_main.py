@@ -221,6 +221,17 @@ def test_demo_without_a_configuration_serves_metrics() -> None:
         assert f"{demo.url}/metrics" in demo.process.stdout.read()
 
 
+def test_demo_below_a_prefix_receives_events_there() -> None:
+    flags = ("--web.route-prefix=aircall", "--web.telemetry-path=/scrape", "--webhooks")
+    with process("demo", *flags, "--calls-per-hour=600") as demo:
+        url = f"{demo.url}/aircall/scrape"
+        received = re.compile(r"^aircall_webhook_events_total\{.*\} [1-9]", re.MULTILINE)
+        eventually(lambda: received.search(requests.get(url, timeout=5).text))
+        demo.process.terminate()
+        assert demo.process.stdout is not None
+        assert f"  {url}   the metrics\n" in demo.process.stdout.read()
+
+
 def test_enable_api_flag_serves_the_calls(environ: dict[str, str], tmp_path: Path) -> None:
     storage = f"--storage.path={tmp_path}"
     with process(storage, **environ) as exporter:

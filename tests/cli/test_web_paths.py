@@ -50,7 +50,7 @@ A_URL = "expected a URL such as https://monitoring.example.com/aircall"
         ),
         *(("external-url", f"http://a{path}", A_URL) for path in ("//b", "/a b", "/{x}", "/a%20b", "/../b")),
         *(
-            ("external-url", value, f"found a URL with a user or a query, {A_URL}")
+            ("external-url", value, f"found a URL with a user, a query or a fragment, {A_URL}")
             for value in ("https://me:secret@a/", "https://a/?secret", "https://a/#secret")
         ),
         *(

@@ -162,7 +162,7 @@ def test_sockets_of_systemd_are_served_and_their_variables_removed(monkeypatch: 
     [{}, passed(), passed(3, pid=1), passed(3) | {"LISTEN_FDS": "x"}, passed(3) | {"LISTEN_FDS": ""}],
 )
 def test_sockets_of_systemd_for_another_process_or_none_are_an_error(environ: dict[str, str]) -> None:
-    with pytest.raises(AddressError, match="found no socket of systemd, expected a start by systemd"):
+    with pytest.raises(AddressError, match="found no socket from systemd, expected a start by systemd"):
         passed_by_systemd(environ)
 
 
