@@ -50,7 +50,7 @@ class BoardBuilder:
         """Return the rows of users, teams and numbers."""
         rows = self._rows
         if rows is None or rows.roster is not facts.roster or rows.periods != facts.periods.keys():
-            rows = self._rows = BoardRows(facts)
+            rows = self._rows = BoardRows(facts, rows)
         else:
             rows.update(facts, changes.users, changes.numbers)
         return rows
@@ -61,7 +61,7 @@ class BoardBuilder:
         """Return the counters. `bounds` are the buckets of the time to answer."""
         rows = self._counters
         if rows is None or rows.roster is not facts.roster or rows.totals is not totals:
-            rows = self._counters = CounterRows(facts.roster, totals, bounds, facts.live)
+            rows = self._counters = CounterRows(facts.roster, totals, bounds, facts.live, rows)
         else:
             rows.update(facts.live, changes.users, changes.numbers, changes.totals)
         return rows.counters

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 from exporter.account.board import CurrentCall, NumberRow, TeamRow, UserRow, WaitingCall, format_caller
 from exporter.account.current_calls import IN_CALL, Talking
@@ -14,13 +13,12 @@ from exporter.account.group_stats import GroupStats, Tallies
 from exporter.account.menu_stages import Stage
 from exporter.account.period import MissedSums, Period, PeriodName
 from exporter.account.presence import Presence, State
+from exporter.account.reuse import only, reuse_if_equal
 from exporter.account.roster import Roster
 from exporter.account.substatus_times import SubstatusTimes
 from exporter.account.teams import Team
 from exporter.aircall.models import Call, Number, User
 from exporter.config.settings import Caller
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,17 +97,23 @@ def _waiting_call(facts: RowInputs, call: Call) -> WaitingCall:
 class BoardRows:
     """The rows of one roster's users, teams and numbers."""
 
-    def __init__(self, facts: RowInputs) -> None:
-        """Build all rows."""
+    def __init__(self, facts: RowInputs, before: "BoardRows | None" = None) -> None:
+        """Build all rows. Those that equal the rows of the roster `before` are reused."""
         self.roster, self.periods = facts.roster, facts.periods.keys()
         self._members = GroupStats(facts.roster, facts.nothing)
         self._shared: dict[int, tuple[int, list[MissedSums]]] = {}
         self._users: dict[int, UserRow] = {}
         self._teams: dict[str, TeamRow] = {}
         self._numbers: dict[int, NumberRow] = {}
+        if before is not None:
+            teams = {team.label.id for team in self.roster.teams}
+            self._users = only(before._users, self.roster.teams_of_user.keys())
+            self._teams = only(before._teams, teams)
+            self._numbers = only(before._numbers, self.roster.numbers)
         self.update(facts, self.roster.users, self.roster.numbers)
         for team in self.roster.teams:
-            self._teams[team.label.id] = _team_row(facts, team, self._members)
+            row = _team_row(facts, team, self._members)
+            self._teams[team.label.id] = reuse_if_equal(self._teams.get(team.label.id), row)
 
     @property
     def users(self) -> tuple[UserRow, ...]:
@@ -162,11 +166,6 @@ class BoardRows:
         missed = [period.missed_sums(number_id) for period in facts.periods.values()]
         now = self._shared[number_id] = facts.waiting.get(number_id, 0), missed
         return before != now
-
-
-def reuse_if_equal(before: T | None, now: T) -> T:
-    """Return `before` if it equals `now`. The rendered lines of a row are cached by identity."""
-    return before if before is not None and before == now else now
 
 
 def _user_row(facts: RowInputs, user_id: int) -> UserRow:

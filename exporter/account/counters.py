@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TypeVar
 
 from exporter.account.board import Counters, NumberCounters, TeamCounters, UserCounters
-from exporter.account.board_rows import reuse_if_equal
 from exporter.account.buckets import CALL_BACK_BUCKETS, TALK_TIME_BUCKETS
 from exporter.account.call_backs import RESULTS as CALL_BACK_RESULTS
 from exporter.account.counter_totals import KINDS, OTHERS, Histogram, Kind, Subject, Summary, Totals
 from exporter.account.directory import SINGLE_USERS, Directory, NamedRef
 from exporter.account.figures import MISSED_REASONS, call_counts
 from exporter.account.period import Tally
+from exporter.account.reuse import only, reuse_if_equal
 from exporter.account.ring_attempts import RESULTS
 from exporter.account.roster import Roster
 from exporter.account.teams import GROUP_PREFIX, group_label
@@ -32,8 +32,18 @@ _KINDS = (("inbound", "answered"), ("outbound", "answered"), ("outbound", "unans
 class CounterRows:
     """The counters of one roster. Only those that changed are rebuilt."""
 
-    def __init__(self, roster: Roster, totals: Totals, bounds: tuple[float, ...], live: list[Call]) -> None:
-        """Build all counters. `bounds` are the buckets of the time to answer, `live` the active calls."""
+    def __init__(
+        self,
+        roster: Roster,
+        totals: Totals,
+        bounds: tuple[float, ...],
+        live: list[Call],
+        before: "CounterRows | None" = None,
+    ) -> None:
+        """Build all counters. Those that equal the counters of the roster `before` are reused.
+
+        `bounds` are the buckets of the time to answer, `live` the active calls.
+        """
         self.roster = roster
         self._directory = roster.directory
         self.totals = totals
@@ -46,6 +56,10 @@ class CounterRows:
         subjects |= {(kind, id_) for kind in KINDS for id_ in totals.subjects(kind)}
         for user, number_ids in _active_numbers(live).items():
             subjects |= {("user", user), *(("number", number) for number in number_ids)}
+        if before is not None:  # `update` removes the users and numbers that have no counters any more
+            self._users, self._numbers = dict(before._users), dict(before._numbers)
+            self._teams = only(before._teams, {id_ for kind, id_ in subjects if kind == "team"})
+            subjects |= {("user", id_) for id_ in self._users} | {("number", id_) for id_ in self._numbers}
         self.update(live, roster.users, roster.numbers, subjects)
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from exporter.account.board import Board
+from exporter.account.reuse import reuse_if_equal
 from exporter.clock import Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.groups import MetricGroup
@@ -75,12 +76,12 @@ class SectionText:
         Returns:
             Until when the text is valid (seconds, our clock).
         """
-        previous, self._rows = {} if force else self._rows, {}
-        valid_until = math.inf
+        previous, self._rows = self._rows, {}
+        valid_until, in_order = math.inf, iter(previous.values())
         for row in self._section.rows(board):
-            text = previous.get(id(row))
-            if text is None or text.valid_until < now.steady:
-                text = self._format(row, board, now)
+            text, similar = previous.get(id(row)), next(in_order, None)
+            if text is None or text.valid_until < now.steady or force:
+                text = self._format(row, board, now, similar)
             self._rows[id(row)] = text
             valid_until = min(valid_until, text.valid_until)
         rows, blocks = list(self._rows.values()), self._blocks
@@ -98,15 +99,20 @@ class SectionText:
             for block in self._blocks:
                 yield family.group, block.chunk(family, form)
 
-    def _format(self, row: object, board: Board, now: Moment) -> _RowText:
+    def _format(self, row: object, board: Board, now: Moment, similar: _RowText | None) -> _RowText:
+        """Format a row. Lines that equal those of a `similar` row, probably an older version, are shared."""
         samples: dict[Family, list[Sample]] = {family: [] for family in self._section.families}
         for sample in self._section.samples(row, board, now):
             samples[sample[0]].append(sample)
         text = tuple(_lines(of_family, exemplars=False) for of_family in samples.values())
-        openmetrics = tuple(
-            _lines(of_family, exemplars=True) if family.kind == "histogram" else lines
-            for (family, of_family), lines in zip(samples.items(), text, strict=True)
-        )
+        if similar is not None:
+            text = tuple(map(reuse_if_equal, similar.text, text))
+        openmetrics = text
+        if any(family.kind == "histogram" for family in samples):
+            openmetrics = tuple(
+                _lines(of_family, exemplars=True) if family.kind == "histogram" else lines
+                for (family, of_family), lines in zip(samples.items(), text, strict=True)
+            )
         return _RowText(row, self._section.valid_until(row, board, now.steady), text, openmetrics)
 
 

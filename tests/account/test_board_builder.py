@@ -74,3 +74,20 @@ def test_board_unchanged_row_is_reused() -> None:
     after = current_board(account, 0.0)
     assert [a is b for a, b in zip(before.users, after.users, strict=True)] == [False, True]
     assert [a is b for a, b in zip(before.numbers, after.numbers, strict=True)] == [False, True]
+
+
+def test_board_row_that_another_user_does_not_change_is_reused() -> None:
+    account = Counting()
+    for event in KNOWN:
+        event(account)
+    before = current_board(account, 0.0)
+    read_users({1, 2, 3, 9})(account)
+    after = current_board(account, 0.0)
+    rows = {row.user: row for row in after.users}
+    assert len(rows) == len(before.users) + 1
+    assert all(rows[row.user] is row for row in before.users)
+    assert all(old is new for old, new in zip(before.numbers, after.numbers, strict=True))
+    counters = {row.user: row for row in after.counters.users}
+    assert before.counters.users
+    assert all(counters[row.user] is row for row in before.counters.users)
+    assert all(old is new for old, new in zip(before.counters.numbers, after.counters.numbers, strict=True))
