@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from exporter.aircall.limits import MAX_NAMES
@@ -25,6 +26,12 @@ class NamedRef(NamedTuple):
 
     id: str
     name: str
+
+
+@lru_cache(maxsize=2**14)
+def _label(id_: int, name: str) -> NamedRef:
+    """Return the same object for the same id and name: a number is in the rows of all of its users."""
+    return NamedRef(str(id_), name)
 
 
 SINGLE_USERS = NamedRef("none", "Single Users")
@@ -113,17 +120,17 @@ class Directory:
 
     def user(self, user_id: int) -> NamedRef:
         """Return the user's id and name, or `user <id>` if the name is unknown."""
-        return NamedRef(str(user_id), self._user_names.get(user_id) or f"user {user_id}")
+        return _label(user_id, self._user_names.get(user_id) or f"user {user_id}")
 
     def team(self, team_id: int) -> NamedRef:
         """Return a team's id and name. Its name is made from its id if no list has named it."""
-        return NamedRef(str(team_id), self._team_names.get(team_id) or f"team {team_id}")
+        return _label(team_id, self._team_names.get(team_id) or f"team {team_id}")
 
     def number(self, number_id: int | None) -> NamedRef:
         """Return the number's id and name; both are empty for a call without a number."""
         if number_id is None:
             return NamedRef("", "")
-        return NamedRef(str(number_id), self._number_names.get(number_id) or f"number {number_id}")
+        return _label(number_id, self._number_names.get(number_id) or f"number {number_id}")
 
     @property
     def user_names(self) -> Mapping[int, str]:
