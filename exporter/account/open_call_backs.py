@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from exporter.account.call_backs import CallBackChanges, OpenMissedCall
+from exporter.account.reuse import reuse_if_equal
 from exporter.aircall.limits import MAX_CALL_BACKS, Limit
 
 
@@ -45,14 +46,15 @@ class OpenCallBacks:
 
     def apply(self, changes: CallBackChanges, exceeded: Counter[Limit]) -> None:
         """Take in what has changed in the archive. `exceeded` counts the calls beyond the limit."""
+        known = self._missed
         if changes.is_whole:
-            self._missed.clear()
-            self.is_known = True
+            self._missed, self.is_known = {}, True
         for call_id in changes.removed:
             self._missed.pop(call_id, None)
         for missed in changes.added:
             if missed.call_id in self._missed or len(self._missed) < MAX_CALL_BACKS:
-                self._missed[missed.call_id] = missed
+                kept = reuse_if_equal(known.get(missed.call_id), missed)
+                self._missed[kept.call_id] = kept
             else:
                 exceeded["call_backs"] += 1
         self._valid = -math.inf, -math.inf
