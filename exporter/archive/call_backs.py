@@ -282,8 +282,10 @@ def caller_keys(connection: Connection, call_ids: Collection[int]) -> set[str]:
 def open_missed_calls(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[OpenMissedCall]:
     """Yield the open missed calls of the table."""
     columns = [call_backs.c[name] for name in OpenMissedCall._fields]
-    for row in connection.execute(select(*columns).where(*conditions)):
-        yield OpenMissedCall(*row)
+    shared: dict[Any, Any] = {}  # equal ids and times are one object, because thousands stay in memory
+    for *numbers, voicemail, anonymous in connection.execute(select(*columns).where(*conditions)):
+        equal = (shared.setdefault(each, each) for each in numbers)
+        yield OpenMissedCall._make((*equal, voicemail, anonymous))
 
 
 def _between(after: float, until: float) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
