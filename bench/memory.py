@@ -23,8 +23,8 @@ HOURS = 4
 
 MAX_RESIDENT_MB = 150
 """Maximum resident memory in megabytes."""
-REQUESTS_PER_MINUTE = 600
-"""Many times Aircall's limit, with which fetching the calls would take a quarter of an hour."""
+REQUESTS_PER_MINUTE = 6000
+"""Many times Aircall's limit, with which fetching the calls would take hours while others begin."""
 
 
 def main() -> int:
