@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 from prometheus_client import CollectorRegistry
@@ -19,9 +20,10 @@ from exporter.runtime.thread_metrics import ThreadMetrics
 from exporter.webhooks.metrics import WebhookMetrics
 from harness.faults.board_checks import POLL
 from harness.faults.table import FAULT_CASES, FaultCase
+from harness.questions import answered, archived
 
 DOCS = Path(__file__).parents[1] / "docs"
-METRICS, RELIABILITY = DOCS / "metrics.md", DOCS / "reliability.md"
+METRICS, QUESTIONS, RELIABILITY = (DOCS / f"{name}.md" for name in ("metrics", "questions", "reliability"))
 
 _INTRODUCTION = """# Metrics
 
@@ -127,3 +129,6 @@ def _fault(case: FaultCase) -> str:
 if __name__ == "__main__":
     METRICS.write_text(metrics_page(), encoding="utf-8")
     RELIABILITY.write_text(reliability_page(RELIABILITY.read_text(encoding="utf-8")), encoding="utf-8")
+    with TemporaryDirectory() as directory, archived(Path(directory)):
+        page = answered(QUESTIONS.read_text(encoding="utf-8"), Path(directory))
+    QUESTIONS.write_text(page, encoding="utf-8")

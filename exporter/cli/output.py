@@ -37,7 +37,10 @@ def as_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     shown = [position for position, each in enumerate(columns) if each.from_width <= console.width]
     table = Table(box=None, pad_edge=False)
     for position in shown:
-        table.add_column(columns[position].title, no_wrap=columns[position].fit == "whole", overflow="fold")
+        column = columns[position]
+        is_whole = column.fit == "whole"
+        title = column.title.replace(" ", "\n") if is_whole else column.title
+        table.add_column(title, no_wrap=is_whole, overflow="fold", vertical="bottom")
     for row in rows:
         table.add_row(*(_cell(row[position], columns[position]) for position in shown))
     console.print(table)

@@ -76,7 +76,7 @@ def _unapplied(settings: Settings, by: By) -> Iterator[str]:
 def _print(made: Report, arguments: argparse.Namespace) -> None:
     """Print the rows. The web page also has charts."""
     shown = shown_columns(made)
-    columns = [Column(TITLES[name]) for name in shown]
+    columns = [_column(name) for name in shown]
 
     def cells_of(row: ReportRow, _: tzinfo | None) -> tuple[str, ...]:
         return cells(row, shown)
@@ -89,6 +89,25 @@ def _print(made: Report, arguments: argparse.Namespace) -> None:
     else:
         listing = Listing("Report", columns, cells_of, ReportRow.__struct_fields__, row_of)
         print_rows(listing, made.rows, arguments, None)
+
+
+_FROM_WIDTH = {
+    "average_handle_seconds": 95,
+    "abandoned": 110,
+    "outbound": 120,
+    "longest_wait_seconds": 130,
+    "talk_seconds": 130,
+    "average_abandon_seconds": 140,
+    "called_again_day": 145,
+    "called_again_week": 150,
+    "id": 160,
+    "inbound": 170,
+}
+"""The width of the terminal, in characters, from which on a column is shown; the others always are."""
+
+
+def _column(name: str) -> Column:
+    return Column(TITLES[name], _FROM_WIDTH.get(name, 0), "cut" if name == "name" else "whole")
 
 
 def _metavar(parameter: Parameter) -> str:

@@ -36,7 +36,7 @@ def test_report_in_each_format_prints_the_same_rows(kept_archive: Kept, by: str)
     assert [row["answered"] for row in listed] == [str(row["answered"]) for row in rows]
     assert [row["service_level"] == "" for row in listed] == [row["service_level"] is None for row in rows]
     assert json.loads(printed["json"].out) == rows
-    assert len(printed["table"].out.splitlines()) == len(rows) + 1
+    assert sum(line.startswith("20") for line in printed["table"].out.splitlines()) == len(rows)
     assert printed["html"].out.count("<tr>") == len(rows) + 1
 
 
