@@ -45,6 +45,13 @@ PARAMETERS = (
         "1h",
     ),
     Parameter("user", "users", "text", "calls of this user, by id or name", "Ada Lovelace"),
+    Parameter(
+        "rang",
+        "rang",
+        "text",
+        "calls that rang on the phone of this user, by id or name; only known from events",
+        "Ada Lovelace",
+    ),
     Parameter("team", "teams", "text", "calls counted for this team, by id or name", "Sales"),
     Parameter("number", "numbers", "text", "calls on this number, by id or name", "Support"),
     Parameter("direction", "directions", "choice", "by direction", "inbound", ("inbound", "outbound")),
@@ -88,6 +95,8 @@ class Criteria:
     since: int
     until: int
     users: tuple[str, ...] = ()
+    rang: tuple[str, ...] = ()
+    """Users on whose phones the calls rang."""
     teams: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     directions: tuple[str, ...] = ()

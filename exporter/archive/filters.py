@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, or_, 
 
 from exporter.archive.call_backs import is_answered
 from exporter.archive.criteria import Criteria
-from exporter.archive.schema import calls, names, tags, teams
+from exporter.archive.schema import calls, names, steps, tags, teams
 from exporter.archive.text_index import digits_only, normalize
 from exporter.archive.views import call_names, history
 
@@ -23,6 +23,8 @@ def conditions(connection: Connection, criteria: Criteria) -> Iterator[ColumnEle
     yield history.c.started_at.between(criteria.since, criteria.until)
     if criteria.users:
         yield _one_of(history.c.user_id, ids_of(connection, "user", criteria.users))
+    if criteria.rang:
+        yield _rang_on(ids_of(connection, "user", criteria.rang))
     if criteria.numbers:
         yield _one_of(history.c.number_id, ids_of(connection, "number", criteria.numbers))
     if criteria.teams:
@@ -58,6 +60,12 @@ def _of_outcome(criteria: Criteria) -> Iterator[ColumnElement[bool]]:
     if criteria.called_back is not None:
         yield outcome == "missed"
         yield _was_reached() if criteria.called_back else ~_was_reached()
+
+
+def _rang_on(users: Iterable[int]) -> ColumnElement[bool]:
+    """Match calls that rang on one of these users, as events reported."""
+    is_ring = steps.c.call_id == history.c.id, steps.c.name == "ringing"
+    return exists().where(*is_ring, _one_of(steps.c.user_id, users))
 
 
 def _was_reached() -> ColumnElement[bool]:

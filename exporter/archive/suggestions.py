@@ -35,9 +35,14 @@ def all_hints(
 
 def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str]]:
     """Yield the parameter and a hint for each name that is unknown or shared, and for inferred teams."""
-    for kind, given in (("user", criteria.users), ("team", criteria.teams), ("number", criteria.numbers)):
+    for name, kind, given in (
+        ("user", "user", criteria.users),
+        ("rang", "user", criteria.rang),
+        ("team", "team", criteria.teams),
+        ("number", "number", criteria.numbers),
+    ):
         if given:
-            yield from ((kind, hint) for hint in _of_names(connection, kind, given))
+            yield from ((name, hint) for hint in _of_names(connection, kind, given))
     if criteria.tags:
         known = set(connection.scalars(select(tags.c.name).distinct()))
         yield from (("tag", _unknown("tag", name, known)) for name in criteria.tags if name not in known)
@@ -106,7 +111,10 @@ def _count_inferred(connection: Connection, criteria: Criteria) -> int:
 
 
 def _of_missed(connection: Connection, criteria: Criteria) -> str:
-    """Explain that missed calls have no user, and name the numbers on which the users have talked."""
+    """Explain that missed calls have no user, and name the numbers on which the users have talked.
+
+    If calls rang on these users, according to events, name the search for those.
+    """
     own = Criteria(criteria.since, criteria.until, users=criteria.users)
     numbers = connection.scalars(
         select(history.c.number_name)
@@ -117,4 +125,9 @@ def _of_missed(connection: Connection, criteria: Criteria) -> str:
     )
     found = " ".join(f"--number {truncate(name)}" for name in numbers)
     remedy = f"; the calls that were missed on the numbers of this user: {found}" if found else ""
+    rang = Criteria(criteria.since, criteria.until, rang=criteria.users, missed=True)
+    rings = connection.execute(select(func.count()).where(*conditions(connection, rang))).scalar_one()
+    if rings:
+        users = " ".join(f"--rang {truncate(name)}" for name in criteria.users[:MAX_LISTED])
+        remedy += f"; the {rings} missed calls that rang on this user: {users} --missed"
     return f"a missed call belongs to a number and not to a user{remedy}"

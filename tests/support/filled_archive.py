@@ -51,6 +51,7 @@ class Kept:
             (
                 criteria.since <= call.started_at <= criteria.until,
                 not criteria.users or called(call.user_id, names[0]) & set(criteria.users),
+                not criteria.rang,  # no events have arrived
                 not criteria.teams or self._teams(call) & set(criteria.teams),
                 not criteria.numbers or called(call.number_id, names[1]) & set(criteria.numbers),
                 not criteria.directions or call.direction in criteria.directions,

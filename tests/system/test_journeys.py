@@ -215,6 +215,29 @@ def test_steps_of_a_busy_company_equal_the_events_of_the_account(database: str) 
     assert {step[2] for step in found} >= kinds
 
 
+def test_search_finds_the_missed_calls_that_rang_on_a_user(account: SimulatedAccount, database: str) -> None:
+    with receiving(account, database) as world:
+        number, (ada, ben, *_) = some_number(account)
+        calls = []
+        for users in ([ada], [ada, ben], [ben], []):
+            call = account.ring_in(number, CALLER, at=world.time.now)
+            for after, user in enumerate(users, 1):
+                account.ring_on(call.id, user, at=world.time.now + after)
+            account.miss(call.id, "agents_did_not_answer", at=world.time.now + 9)
+            calls.append(call.id)
+            world.live(20)
+        world.live(60)
+    name = account.users[ada].name
+    span = ("--from=0", f"--to={int(world.time.now)}", "--missed")
+    found = json.loads(command(database, *span, f"--rang={name}", "--format=json").out)
+    assert [call["id"] for call in found] == [calls[1], calls[0]]
+    explained = command(database, *span, f"--user={name}").err
+    assert f'the 2 missed calls that rang on this user: --rang "{name}" --missed' in explained
+    unknown = command(database, *span, "--rang=Ada Lovelac")
+    assert unknown.code == ExitCode.NOT_FOUND
+    assert '--rang: the archive has no user "Ada Lovelac"' in unknown.err
+
+
 def test_call_that_the_archive_does_not_have_is_named(account: SimulatedAccount, database: str) -> None:
     with polled(account, archive=Archive(database, simulated=True)) as world:
         world.live_until_complete()
