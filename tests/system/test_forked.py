@@ -2,14 +2,15 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from harness.process import COMMAND, process, run
+from harness.process import COMMAND, process, receive_signals, run
 from tests.support.stack import ROOT
 
 
@@ -30,6 +31,18 @@ def test_command_prints_the_same(
     assert (forked.returncode, forked.stdout, forked.stderr) == (real.returncode, real.stdout, real.stderr)
 
 
+@pytest.fixture
+def _received_signals() -> Iterator[None]:
+    """Let children of the tests' process receive the signals that its own parent ignores."""
+    numbers = signal.SIGINT, signal.SIGHUP
+    before = {number: signal.getsignal(number) for number in numbers}
+    receive_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_received_signals")
 def test_server_has_the_same_signals_and_files() -> None:
     def started(command: Sequence[str] | None) -> tuple[list[str], int, int]:
         with process("demo", "--users=3", command=command) as demo:
