@@ -3,10 +3,10 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -122,9 +122,9 @@ class Scrapes:
         ]
         if len(world.poller.account.known) == 7:
             company.scrapes.append(now)
-        target = {"job": "aircall", "instance": company.name}
+        own = _text((("job", "aircall"), ("instance", company.name))).removeprefix(",")
         self._file(now).writelines(
-            f"{name}{{{_text(target | labels)}}} {float(value)} {now:.3f}\n"
+            f"{name}{{{own}{_text(tuple(labels.items()))}}} {float(value)} {now:.3f}\n"
             for name, labels, value in samples
         )
 
@@ -145,14 +145,10 @@ class Scrapes:
         return data
 
 
-def _text(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={_quoted(value)}" for name, value in labels.items())
-
-
-@cache
-def _quoted(value: str) -> str:
-    """Return a label's value in quotes. OpenMetrics escapes as JSON does."""
-    return json.dumps(value, ensure_ascii=False)
+@lru_cache(100_000)
+def _text(labels: tuple[tuple[str, str], ...]) -> str:
+    """Return labels, each behind a comma. OpenMetrics escapes as JSON does."""
+    return "".join(f",{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels)
 
 
 def record(url: str, company: Company, data: Path) -> None:
