@@ -1,6 +1,7 @@
 """Backfills: fetching calls of the past, also over restarts, and while calls change or are removed."""
 
 import pytest
+from msgspec import structs
 
 from exporter.account.coverage import RECHECK_AGES_S
 from exporter.archive.store import Archive
@@ -17,9 +18,9 @@ HOUR = 3600
 DAY = 24 * HOUR
 
 
-def call_at(account: SimulatedAccount, at: float) -> SimulatedCall:
+def call_at(account: SimulatedAccount, at: float, caller: int = 0) -> SimulatedCall:
     number = next(iter(account.numbers))
-    call = account.ring_in(number, "+33 1 11 11 11 11", at=at)
+    call = account.ring_in(number, f"+33 1 11 11 {caller:04}", at=at)
     account.miss(call.id, "short_abandoned", at=at + 5)
     return call
 
@@ -83,13 +84,18 @@ def test_backfill_setting_raised_fetches_only_missing_calls(database: str, quiet
 
 
 def test_recheck_late_tags_are_saved(database: str, quiet: SimulatedAccount) -> None:
-    rarely = Refresh(calls=Duration(1200), availabilities=Duration(HOUR), substatuses=Duration(DAY))
-    with polled(quiet, archive=Archive(database), refresh=rarely) as world:
+    def rarely(seconds: float) -> Refresh:
+        return Refresh(calls=Duration(seconds), availabilities=Duration(DAY), substatuses=Duration(DAY))
+
+    with polled(quiet, archive=Archive(database), refresh=rarely(1200)) as world:
         world.live_until_complete()
         call = call_at(quiet, world.time.now)
         for age in RECHECK_AGES_S[::2]:
+            often_enough = structs.replace(world.settings, refresh=rarely(max(1200, age / 20)))
+            world.poller.configure(often_enough, world.client)
             world.live(call.started_at + age - 60 - world.time.now)
             quiet.tag(call.id, f"before {age}")
+            assert f"before {age}" not in {row.name for row in rows(database, "call_tags")}
             world.live(60 + age / 2 + 1200)
             assert f"before {age}" in {row.name for row in rows(database, "call_tags")}
         assert world.scrape().sum("aircall_calls_total") == 1
@@ -97,7 +103,7 @@ def test_recheck_late_tags_are_saved(database: str, quiet: SimulatedAccount) -> 
 
 def test_backfill_more_calls_than_a_query_returns_saves_all(quiet: SimulatedAccount, database: str) -> None:
     for position in range(10_300):
-        call_at(quiet, NOON - 5 * HOUR + position // 4)
+        call_at(quiet, NOON - 5 * HOUR + position // 4, caller=position % 1000)
     with polled(quiet, archive=Archive(database), served={"rate_limit": 6000}) as world:
         until_no_range_is_missing(world)
     assert len(saved_ids(database)) == 10_300

@@ -5,7 +5,8 @@ from msgspec import structs
 
 from exporter.account.figures import MISSED_REASONS
 from exporter.archive.store import Archive
-from exporter.config.settings import Today
+from exporter.config.settings import Refresh, Today
+from exporter.durations import Duration
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
@@ -107,18 +108,19 @@ def test_today_after_a_restart_has_as_few_missed_reasons_as_before(
     database: str, account: SimulatedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exporter.aircall.limits.MAX_WORDS", 3)
+    rarely = Refresh(calls=Duration(600), availabilities=Duration(600))
     number = next(iter(account.numbers))
     for position in range(20):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=account.now)
         account.miss(call.id, f"reason_{position}", at=account.now)
     shown = []
     for _ in range(2):
-        with polled(account, archive=Archive(database), refresh=RARELY) as world:
+        with polled(account, archive=Archive(database), refresh=rarely) as world:
             world.live_until_complete()
-            world.live(60)
+            world.poll()
             labels = {"period": "today", "number_id": number}
             assert world.scrape().sum("aircall_number_period_missed_calls", **labels) == 20
             shown.append(world.scrape().labels("aircall_number_period_missed_calls", "reason", **labels))
-            world.live(3 * HOUR)
+            world.live(2 * HOUR)
     assert shown[0] == shown[1]
     assert len(shown[0]) == len(MISSED_REASONS) + 3 + 1
