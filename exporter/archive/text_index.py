@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 
 
@@ -60,6 +61,7 @@ def _function(signature: str, result: str, body: str) -> str:
     )
 
 
+@cache
 def _folded(text: str) -> str:
     """Return SQL that normalizes a text as `normalize` does.
 
