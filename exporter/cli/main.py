@@ -3,6 +3,7 @@
 import argparse
 import signal
 from collections.abc import Sequence
+from functools import cache
 
 from exporter.aircall.errors import CREDENTIAL_REJECTED, ApiError, CredentialError
 from exporter.archive.database import ArchiveError
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> ExitCode:
         return interruption.exit_code
 
 
+@cache
 def parser() -> flags.Parser:
     """Return a parser with all flags and commands."""
     main_parser = flags.Parser(
