@@ -76,12 +76,13 @@ def talk(world: Polled, hidden: int = 0) -> None:
 
 def watch(world: Polled, seconds: float, hidden: int = 0) -> dict[str, float]:
     """Let `seconds` go by, and return the calls by user; no scrape meanwhile shows the user `hidden`."""
-    until = world.time.now + seconds
+    until, seen = world.time.now + seconds, None
     while world.time.now < until:
         world.step(until)
-        scrape = world.scrape()
-        assert not hidden or not named(scrape, hidden)
-    return calls_by_user(scrape)
+        if world.poller.snapshot().board is not seen:
+            seen = world.poller.snapshot().board
+            assert not hidden or not named(world.scrape(), hidden)
+    return calls_by_user(world.scrape())
 
 
 def counted_after_talks(world: Polled, hidden: int) -> dict[str, float]:
