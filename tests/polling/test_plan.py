@@ -16,6 +16,9 @@ from exporter.polling.schedule import CORE, DIRECTORY, LIVE, MAX_INTERVAL_S, SYN
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import LATENCY, NOON, polled
 
+SECONDS = 600
+"""Seconds for which an exporter is compared with its plan."""
+
 EVERY_TEN_SECONDS = Refresh(calls=Duration(10), availabilities=Duration(10))
 
 companies = st.builds(
@@ -100,18 +103,18 @@ def test_exporter_of_a_planned_company_polls_as_planned(
     account = SimulatedAccount(users, calls_per_hour, seed=5, start=NOON, history=3600)
     with polled(account, served={"rate_limit": limit}, refresh=refresh) as world:
         known_after = world.live_until_complete(within=1800)
-        world.live(300)
+        world.live(120)
         begin, sent_before = world.time.now, len(world.aircall.requests)
         ages: dict[str, list[float]] = {name: [] for name in CORE}
-        for second in range(900):
+        for second in range(SECONDS):
             world.live(begin + second + 1 - world.time.now)
             for name, ages_of in ages.items():
                 as_of = world.poller.status().datasets[name].as_of
                 assert as_of is not None
                 ages_of.append(world.time.now - as_of)
-        requests = (len(world.aircall.requests) - sent_before) / 15
+        requests = (len(world.aircall.requests) - sent_before) / (SECONDS / 60)
         calls = len(account.calls.started_between(int(begin), int(world.time.now)))
-        company = replace(estimate.size(world.poller.account), calls_per_hour=4 * calls)
+        company = replace(estimate.size(world.poller.account), calls_per_hour=3600 / SECONDS * calls)
         planned = plan(company, world.settings, limit, LATENCY)
         assert {request.status for request in world.aircall.requests} == {200}
     for name, ages_of in ages.items():
