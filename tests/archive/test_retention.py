@@ -32,7 +32,7 @@ def test_retention_of_expired_calls_removes_them_and_keeps_counters(database: st
     with polled(account, archive=Archive(database), storage=Storage(retention=Duration(86400))) as world:
         world.live_until_complete()
         for position in range(600):
-            call = account.ring_in(number, "+33 1 11 11 11 11", at=world.time.now + position / 100)
+            call = account.ring_in(number, f"+33 1 11 11 {position:04}", at=world.time.now + position / 100)
             account.tag(call.id, "old")
             account.miss(call.id, "short_abandoned")
         world.live(120)
@@ -75,7 +75,7 @@ def test_retention_of_calls_that_are_fetched_late_counts_them_first(database: st
 def test_purge_expired_of_calls_without_known_teams_removes_them(database: str) -> None:
     account = SimulatedAccount(users=10, calls_per_hour=200, seed=1, start=NOON, history=0)
     archive = Archive(database)
-    with polled(account, archive=archive) as world:
+    with polled(account, archive=archive, refresh=RARELY) as world:
         world.aircall.faults.append(Fault(lambda path: path == "/v1/teams", faults.answer(404)))
         world.live(1800)
         before = int(world.time.now - 900)
