@@ -50,6 +50,9 @@ class FollowedCallBacks:
         if task is None:
             return Followed(None, {})
         is_due = abs(task.now - self._whole_at) >= WHOLE_INTERVAL_S
+        others = tuple(others)
+        if self._is_built and not (is_due or batch.records or others or batch.complete_to is not None):
+            return Followed(None, {})  # such as after a poll of availabilities
         self._whole_at = -math.inf  # until the transaction is committed
         follower = Follower(connection, task, key)
         added, changes = follower.follow(

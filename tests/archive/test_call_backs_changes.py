@@ -8,6 +8,7 @@ import pytest
 from exporter.account.call_backs import CallBackRules, CallBackTask
 from exporter.account.records import Batch
 from exporter.archive.database import ArchiveError
+from exporter.archive.views import VIEWS
 from tests.support.call_back_saving import (
     CALLED_BACK,
     CALLER,
@@ -28,8 +29,7 @@ def test_archive_of_an_older_exporter_lists_and_counts_from_the_last_day(
     saving.save(missed(1, 100), answered(2, 300), missed(3, 50 * HOUR), now=50 * HOUR, complete_to=400)
     execute(
         database,
-        "DROP VIEW call_history",
-        "DROP VIEW call_back_list",
+        *(f"DROP VIEW {view}" for view in VIEWS),
         "DROP TABLE call_backs",
         "DROP INDEX calls_by_caller_key",
         *(f"ALTER TABLE calls DROP COLUMN {column}" for column in ("caller_key", "archived", "call_back")),

@@ -13,6 +13,7 @@ from exporter.aircall.models import Call, CallDetails, Ref
 from exporter.archive import call_teams
 from exporter.archive.criteria import Criteria
 from exporter.archive.store import Archive
+from exporter.archive.views import VIEWS
 from exporter.config.settings import Storage
 from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
@@ -103,7 +104,7 @@ def test_archive_of_an_older_exporter_gets_the_teams_of_its_calls(database: str,
     archive.close()
     engine = create_engine(database)
     with engine.begin() as connection:
-        for view in ("call_history", "call_names"):
+        for view in VIEWS:
             connection.execute(text(f"DROP VIEW {view}"))
         connection.execute(text("DROP INDEX calls_without_teams"))
         connection.execute(text("ALTER TABLE call_teams DROP COLUMN inferred"))

@@ -145,7 +145,11 @@ def _texts(name: str, value: str) -> list[tuple[str, str]]:
     return [*((n, str(at)) for n, at in (("from", SINCE), ("to", UNTIL)) if n != name), (name, value)]
 
 
-WAYS: tuple[Way, ...] = (by_the_library, by_the_command, over_http)
+OTHER_WAYS: tuple[Way, ...] = (by_the_command, over_http)
+"""The ways that parse texts themselves, and then search as the library does."""
+
+on_one_database = pytest.mark.parametrize("kept_archive", ["sqlite"], indirect=True)
+every_text = pytest.mark.parametrize("name", [parameter.name for parameter in TEXTS])
 
 
 def check(archived: Kept, way: Way, name: str, value: str) -> None:
@@ -166,29 +170,51 @@ def is_unchanged(archived: Kept) -> bool:
         return totals(connection, PERIOD) == archived.totals(PERIOD)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", [parameter.name for parameter in TEXTS])
-def test_search_for_odd_texts_is_rejected_or_matches_them_literally(
+@every_text
+def test_search_for_odd_texts_is_rejected_or_matches_them_literally(archived: Kept, name: str) -> None:
+    for value in ODD_TEXTS:
+        check(archived, by_the_library, name, value)
+    assert is_unchanged(archived)
+
+
+@on_one_database
+@pytest.mark.parametrize("way", OTHER_WAYS)
+@every_text
+def test_command_and_api_for_odd_texts_reject_them_or_match_them_literally(
     archived: Kept, way: Way, name: str
 ) -> None:
     for value in ODD_TEXTS:
         check(archived, way, name, value)
-    assert is_unchanged(archived)
 
 
-anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
+any_text = given(
+    name=st.sampled_from([parameter.name for parameter in TEXTS]),
+    value=st.text(st.characters(codec=None, exclude_categories=()), max_size=30),
+)
+few_examples = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(name=st.sampled_from([parameter.name for parameter in TEXTS]), value=anything)
+@few_examples
+@any_text
 def test_search_for_any_text_is_rejected_or_matches_it_literally(
+    archived: Kept, name: str, value: str
+) -> None:
+    check(archived, by_the_library, name, value)
+
+
+@on_one_database
+@pytest.mark.parametrize("way", OTHER_WAYS)
+@few_examples
+@any_text
+def test_command_and_api_for_any_text_reject_it_or_match_it_literally(
     archived: Kept, way: Way, name: str, value: str
 ) -> None:
     check(archived, way, name, value)
 
 
-@pytest.mark.parametrize("way", [by_the_command, over_http])
+@pytest.mark.parametrize("way", OTHER_WAYS)
 @pytest.mark.parametrize("name", [parameter.name for parameter in PARAMETERS if parameter.kind != "text"])
 def test_search_with_odd_times_and_choices_is_rejected_or_changes_nothing(
     archived: Kept, way: Way, name: str

@@ -3,19 +3,16 @@
 import csv
 import io
 import json
-import os
-import pty
 import re
-import subprocess
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from exporter.cli import output
 from exporter.cli.formats import FORMATS, SEPARATORS
-from harness.process import COMMAND
+from exporter.cli.streams import Output
 from tests.support.filled_archive import SINCE, UNTIL, Kept
 from tests.support.search_ways import command
 
@@ -88,26 +85,13 @@ def test_csv_for_excel_begins_with_a_byte_order_mark_and_has_sortable_times(kept
     ],
 )
 def test_table_of_calls_fits_the_terminal_and_uses_its_width(
-    kept_archive: Kept, tmp_path: Path, width: int, shown: str
+    kept_archive: Kept, monkeypatch: pytest.MonkeyPatch, width: int, shown: str
 ) -> None:
-    (tmp_path / "aircall.yml").write_text(f"storage: {{url: '{kept_archive.url}'}}\n")
-    terminal, standard_output = pty.openpty()
-    arguments = [f"--config.file={tmp_path / 'aircall.yml'}", "calls", *DAY]
-    environ = os.environ | {"COLUMNS": str(width)}
-    with subprocess.Popen([*COMMAND, *arguments], stdout=standard_output, env=environ) as process:
-        os.close(standard_output)
-        printed = b"".join(iter(partial(_read, terminal), b""))
-    os.close(terminal)
-    assert process.returncode == 0
-    header, *lines = re.sub("\x1b\\[[0-9]*m", "", printed.decode()).splitlines()[:31]
+    terminal = partial(Output, force_terminal=True, color_system=None, width=width)
+    monkeypatch.setattr(output, "Output", terminal)
+    printed = re.sub("\x1b\\[[0-9]*m", "", command(kept_archive.url, *DAY).out)
+    header, *lines = printed.splitlines()[:31]
     assert header.split() == shown.split()
     assert len(lines) == 30
     assert max(map(len, [header, *lines])) <= width
     assert all(line[:2] == "20" for line in lines), "no line is wrapped"
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the command has ended
-        return b""
