@@ -182,3 +182,11 @@ def test_call_history_query_with_each_criterion_uses_an_index(
     plan = "\n".join(row["QUERY PLAN"] for row in asked(many, f"EXPLAIN {text}"))
     assert not re.search(READS_ALL, plan), plan
     assert not re.search(r"Filter: .*SubPlan", plan), plan  # it would be evaluated for every call
+
+
+def test_call_history_query_of_a_journey_reads_one_call(many: Connection) -> None:
+    plan = "\n".join(
+        row["QUERY PLAN"] for row in asked(many, f"EXPLAIN {filled(JOURNEY, (0, 1), {'call': '5'})}")
+    )
+    assert not re.search(READS_ALL, plan), plan
+    assert "Seq Scan" not in plan
