@@ -64,7 +64,7 @@ def _check(file: str, offline: bool) -> None:
         return
     try:
         with api_runner(settings.aircall, shared=True) as runner:
-            directory = runner.run(_fetch_directory(UserApi()))
+            directory = runner.run(fetch_directory(UserApi()))
     except CredentialError:
         raise ConfigError(
             file, "aircall", "Aircall rejects api_id or api_token, expected a valid key"
@@ -84,7 +84,7 @@ def _unknown(file: str, directory: Directory, settings: Settings) -> list[Config
     return errors
 
 
-def _fetch_directory(api: UserApi) -> ApiTask[Directory]:
+def fetch_directory(api: UserApi) -> ApiTask[Directory]:
     """Fetch the names of all users, teams and numbers."""
     lists = ReferenceData(set())
     yield from fetch_users(lists, api)

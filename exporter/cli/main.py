@@ -16,6 +16,7 @@ from exporter.cli import (
     demo,
     flags,
     forget,
+    init,
     plan,
     report,
     serve,
@@ -32,6 +33,7 @@ from exporter.web.listeners import AddressError, ListenError
 
 COMMANDS = (
     demo,
+    init,
     calls,
     call,
     call_backs,

@@ -52,6 +52,7 @@ def test_main_module_imports_nothing_before_signals_are_handled() -> None:
 POINTS = {
     "": ["exporter.cli.serve.ConfigFile", "exporter.cli.serve.bind_all", "exporter.cli.serve.create_app"],
     "demo --users=3": ["exporter.cli.demo.opened", "exporter.cli.serve.Service"],
+    "init": ["exporter.cli.init.Path"],
     "report": ["exporter.cli.report.load_figures", "exporter.cli.report.existing_archive"],
     "calls --from=1h": ["argparse.ArgumentParser.parse_args", "exporter.cli.calls.totals"],
     "call 5": ["exporter.cli.call.journey"],

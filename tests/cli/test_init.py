@@ -1,0 +1,101 @@
+"""Test the command `init` on a terminal, with the simulated account."""
+
+import os
+import pty
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from exporter.cli.exit_codes import ExitCode
+from exporter.config.loader import load
+from exporter.simulator.server import SimulatedAircall
+from exporter.simulator.simulation import SimulatedAccount
+from harness.process import COMMAND, credential, run
+from harness.simulated_time import NOON
+
+
+@pytest.fixture(scope="module")
+def aircall() -> Iterator[SimulatedAircall]:
+    with SimulatedAircall(SimulatedAccount(users=6, calls_per_hour=0, start=NOON), rate_limit=600) as served:
+        yield served
+
+
+class Typed(NamedTuple):
+    """The result of a command on a terminal."""
+
+    code: int
+    out: str
+    shown: str
+    """What the terminal showed of the typed text."""
+
+
+def typed(directory: Path, url: str, api_id: str, token: str) -> Typed:
+    """Run the command, and type the key when it is asked for."""
+    terminal, standard_input = pty.openpty()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AIRCALL_")}
+    with subprocess.Popen(
+        [*COMMAND, "init"],
+        stdin=standard_input,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=directory,
+        env=environ | {"AIRCALL_BASE_URL": url},
+        start_new_session=True,  # so that the token is read from standard input
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        os.write(terminal, f"{api_id}\n".encode())
+        assert process.stderr.read(len("API token:")) == b"API token:"
+        os.write(terminal, f"{token}\n".encode())
+        out, _ = process.communicate(timeout=30)
+    shown = os.read(terminal, 10_000).decode()
+    os.close(standard_input)
+    os.close(terminal)
+    return Typed(process.returncode, out.decode(), shown)
+
+
+def test_init_writes_a_file_with_the_checked_key_for_its_owner_only(
+    aircall: SimulatedAircall, tmp_path: Path
+) -> None:
+    token = "1e5:#x"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aircall, "api_token", token)
+        done = typed(tmp_path, aircall.base_url, aircall.api_id, token)
+    assert done.code == 0
+    assert aircall.api_id in done.shown
+    assert token not in done.shown + done.out
+    assert "Aircall accepts the key: 6 users, " in done.out
+    assert "aircall-exporter --config.file=aircall.yml\n" in done.out
+    file = tmp_path / "aircall.yml"
+    assert file.stat().st_mode & 0o777 == 0o600
+    settings = load(str(file), {"AIRCALL_BASE_URL": aircall.base_url})
+    assert (settings.aircall.api_id, settings.aircall.api_token) == (aircall.api_id, token)
+    assert [each.name for each in tmp_path.iterdir()] == ["aircall.yml"]
+
+
+@pytest.mark.parametrize(("token", "code"), [("wrong", ExitCode.FAILED), ("", ExitCode.USAGE)])
+def test_init_with_a_wrong_key_writes_nothing(
+    aircall: SimulatedAircall, tmp_path: Path, token: str, code: ExitCode
+) -> None:
+    assert typed(tmp_path, aircall.base_url, aircall.api_id, token).code == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_without_a_terminal_or_with_a_credential_or_a_file_is_rejected(
+    aircall: SimulatedAircall, tmp_path: Path
+) -> None:
+    file = tmp_path / "aircall.yml"
+    with_credential = run("init", str(file), **credential(aircall))
+    assert with_credential.returncode == ExitCode.USAGE
+    assert "found a credential in the environment" in with_credential.stderr
+    without = run("init", str(file))
+    assert without.returncode == ExitCode.USAGE
+    assert "standard input is not a terminal" in without.stderr
+    file.write_text("sla: 5s\n")
+    with_file = run("init", str(file))
+    assert with_file.returncode == ExitCode.USAGE
+    assert "found a file, expected a new name" in with_file.stderr
+    assert file.read_text() == "sla: 5s\n"
