@@ -8,7 +8,10 @@ BIN := $(VENV)/bin
 # Two more than cores, because tests wait for servers half of the time.
 PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 
-.PHONY: demo test check bench format docs boards manifests lock audit sbom clean
+.PHONY: help demo test check bench format docs boards manifests lock audit sbom clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z]*\):.*  ## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/installed  ## run the exporter with a simulated account
 	$(BIN)/aircall-exporter demo
@@ -28,7 +31,7 @@ check: $(VENV)/developing  ## style, docstrings, types, layers, spelling and wor
 bench: $(VENV)/developing  ## print the tables of docs/performance.md (slow)
 	$(BIN)/python -m bench
 
-format: $(VENV)/developing
+format: $(VENV)/developing  ## correct the style of the code
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -54,7 +57,7 @@ sbom: $(VENV)/supplying  ## write the image's SBOM (CycloneDX) to build/sbom.cdx
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
 		requirements.lock -o build/sbom.cdx.json
 
-clean:
+clean:  ## remove everything that was installed and generated
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
