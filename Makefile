@@ -16,8 +16,8 @@ help:  ## list these targets
 demo: $(VENV)/installed  ## run the exporter with a simulated account
 	$(BIN)/aircall-exporter demo
 
-test: $(VENV)/developing check  ## everything that CI runs
-	.ci/servers
+test: $(VENV)/developing  ## everything that CI runs
+	.ci/servers & servers=$$!; $(MAKE) --no-print-directory check && wait $$servers
 	$(BIN)/pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 
 check: $(VENV)/developing  ## style, docstrings, types, layers, spelling and words
