@@ -81,7 +81,8 @@ def _free(
         free["caller"] = found["caller"]
     must = first.must_count(call)
     counted = found["counted"] if must is None else must
-    return free | {"counted": counted, "counted_for_teams": counted}
+    # the teams of a call that is not counted are inferred, sooner or later
+    return free | {"counted": counted, "counted_for_teams": counted or found["counted_for_teams"]}
 
 
 def _shown(call: SimulatedCall, how: str) -> str:
