@@ -22,7 +22,8 @@ class _RunAs(TypedDict, total=False):
     group: str
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
+    """Return the path of a program of PostgreSQL. Raises FileNotFoundError if it is not installed."""
     found = shutil.which(name) or next(map(str, sorted(DEBIAN.glob(f"*/bin/{name}"), reverse=True)), None)
     if found is None:
         raise FileNotFoundError(f"{name} is missing: apt install postgresql")
@@ -84,8 +85,8 @@ class Postgres:
         """Return the URL of a database."""
         return f"postgresql+psycopg://aircall@{self.address}/{name}"
 
-    def _run(self, tool: str, *arguments: object) -> None:
-        command = [_tool(tool), *map(str, arguments)]
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [tool(program), *map(str, arguments)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self._user)  # noqa: S603
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy import Connection, exists, select
 
 from exporter.archive import caller_key, erasure, schema
+from exporter.archive.backup import back_up
 from exporter.archive.caller_key_file import CallerKey, KeyFile
 from exporter.archive.create_tables import require_current
 from exporter.archive.criteria import Criteria
@@ -19,6 +21,7 @@ from exporter.archive.database import (
     write_transaction,
 )
 from exporter.archive.search import CallResult, search
+from exporter.config.database_url import location
 
 ANY_HASH = select(exists().where(schema.calls.c.caller_hash >= ""))
 """Whether any caller has a hash. The comparison makes SQLite use the index, too."""
@@ -81,3 +84,18 @@ class ArchiveReader:
         """Purge overwritten and deleted data from the files. Return False if a reader prevented it."""
         with archive_errors():
             return scrub(self._engine)
+
+    def back_up(self, to: Path) -> None:
+        """Copy a SQLite archive to a new file. Raises OSError if that exists or cannot be created."""
+        with archive_errors():
+            back_up(self._engine, to)
+
+    @property
+    def location(self) -> str:
+        """Where the database is, without a password."""
+        return location(self._engine.url)
+
+    @property
+    def key_path(self) -> Path | None:
+        """The file of the key that callers are hashed with, if there is one."""
+        return self._key_file.path if self._key_file is not None and self._key_file.path.exists() else None

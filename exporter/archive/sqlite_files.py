@@ -11,7 +11,8 @@ from exporter.archive.database import ArchiveError, ReplacedError
 from exporter.config.database_url import EXPECTED, IN_MEMORY, file_of, is_file_uri
 from exporter.durable import make_private_file
 
-_SUFFIXES = ("", "-wal", "-shm")
+SUFFIXES = ("", "-wal", "-shm")
+"""How the names of the database, its log and its index end."""
 
 Identity = tuple[tuple[int, int] | None, ...]
 """Device and inode of each of the three files; None for one that does not exist."""
@@ -97,7 +98,7 @@ class OpenFiles:
         now = self._identity()
         if now[0] == opened[0]:
             return
-        for suffix, found, ours in zip(_SUFFIXES[1:], now[1:], opened[1:], strict=True):
+        for suffix, found, ours in zip(SUFFIXES[1:], now[1:], opened[1:], strict=True):
             if found is not None and found == ours:
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
@@ -126,14 +127,14 @@ class OpenFiles:
         self._opened, self._size = now, size
 
     def _problem(self) -> str:
-        names = [f"{self.path}{suffix}" for suffix in _SUFFIXES]
+        names = [f"{self.path}{suffix}" for suffix in SUFFIXES]
         for name, found, ours in zip(names, self._identity(), self._opened or (), strict=False):
             if ours is not None and found != ours:
                 return f"{name} has been {'deleted' if found is None else 'replaced'}"
         return f"{self.path} has been cut off"
 
     def _identity(self) -> Identity:
-        return tuple(map(_identity, (f"{self.path}{suffix}" for suffix in _SUFFIXES)))
+        return tuple(map(_identity, (f"{self.path}{suffix}" for suffix in SUFFIXES)))
 
     def _size_now(self) -> int:
         try:

@@ -8,6 +8,7 @@ from functools import cache
 from exporter.aircall.errors import CREDENTIAL_REJECTED, ApiError, CredentialError
 from exporter.archive.database import ArchiveError
 from exporter.cli import (
+    archive,
     backfill,
     call,
     call_backs,
@@ -39,6 +40,7 @@ COMMANDS = (
     call_backs,
     report,
     forget,
+    archive,
     backfill,
     plan,
     users,

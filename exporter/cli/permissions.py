@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from exporter.archive.sqlite_files import SUFFIXES
 from exporter.config import yaml_file
 from exporter.web.config import WebConfig
 
@@ -48,12 +49,12 @@ def _secret_files(config: str | None, web: WebConfig, environ: Mapping[str, str]
 
 
 def is_open_to_all(archive: Path) -> bool:
-    """Return whether all users of the machine can read a SQLite archive: its file and its directory."""
+    """Return whether all users of the machine can read a file of a SQLite archive, in its directory."""
     try:
         is_reachable = bool(archive.resolve().parent.stat().st_mode & stat.S_IXOTH)
     except OSError:
         return False
-    return is_reachable and _is_world_readable(str(archive))
+    return is_reachable and any(_is_world_readable(f"{archive}{suffix}") for suffix in SUFFIXES)
 
 
 def _is_world_readable(file: str) -> bool:

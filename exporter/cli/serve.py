@@ -103,7 +103,9 @@ def serve(
         log.warning("secret file is world-readable", file=file, fix=f"chmod o-r {file}")
     if archive.file is not None and is_open_to_all(archive.file):
         log.warning("archive is world-readable", file=str(archive.file), fix=f"chmod o-r {archive.file}*")
-    log.info("starting", version=VERSION, listening=", ".join(map(shown, listeners)))
+    log.info(
+        "starting", version=VERSION, listening=", ".join(map(shown, listeners)), archive=archive.location
+    )
     shares_server = service.inbox is not None and event_server is None
     for problem in _ineffective_options(arguments, web.config, archive.simulated, shares_server):
         log.warning(problem)

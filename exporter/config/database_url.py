@@ -54,3 +54,11 @@ def file_of(url: URL) -> Path | None:
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return None
     return Path(unquote(name.removeprefix("file:").split("?")[0]) if is_file_uri(url) else name)
+
+
+def location(url: URL) -> str:
+    """Return where a database is: the absolute path of a file, or an address without password and options."""
+    path = file_of(url)
+    if path is not None:
+        return str(path.resolve())
+    return str(URL.create(url.drivername, url.username, None, url.host, url.port, url.database))

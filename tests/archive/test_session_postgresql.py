@@ -1,6 +1,8 @@
 """Test that a PostgreSQL database that is recreated, restored or unusable is noticed."""
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -8,8 +10,9 @@ from structlog.testing import capture_logs
 from exporter.archive import schema
 from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
-from harness.postgres import Postgres
+from harness.postgres import Postgres, tool
 from harness.simulated_time import polled
+from tests.support.archive_contents import tables
 from tests.support.archive_counters import assert_counters_are_those_of_the_archive
 from tests.support.lost_archives import RARELY, REPLACED, assert_nothing_is_lost, execute, is_logged
 
@@ -101,3 +104,23 @@ def test_postgresql_unusable_for_a_while_loses_nothing(
             execute(admin, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         world.live(60)
         assert_nothing_is_lost(world, database)
+
+
+def test_postgresql_dump_that_is_restored_has_all_tables(
+    postgres_server: Postgres, busy: SimulatedAccount, tmp_path: Path
+) -> None:
+    """The options are those of docs/operating.md."""
+    database, restored = postgres_server.database("dumped"), postgres_server.database("from_dump")
+    with polled(busy, archive=Archive(database), refresh=RARELY) as world:
+        world.live_until_complete()
+        world.live(300)
+        libpq = database.replace("+psycopg", "")
+        dump = ["--format=custom", f"--file={tmp_path}/archive.dump", libpq]
+        subprocess.run([tool("pg_dump"), *dump], check=True, timeout=60)
+        saved = tables(database)
+    into = ["--exit-on-error", f"--dbname={restored.replace('+psycopg', '')}", f"{tmp_path}/archive.dump"]
+    subprocess.run([tool("pg_restore"), *into], check=True, timeout=60)
+    assert tables(restored) == saved
+    archive = Archive(restored)
+    assert archive.load().totals
+    archive.close()

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from exporter.archive.open_archive import opened
+from exporter.config.database_url import location
 from exporter.config.loader import load
 from exporter.config.settings import Storage
 from exporter.config.yaml_file import ConfigError
@@ -116,3 +118,19 @@ def test_command_with_a_database_in_memory_ends_with_one_line(directory: Path) -
     assert ended.returncode == 2
     assert ended.stderr.startswith("aircall-exporter: storage.url: found a SQLite database in memory")
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "postgresql+psycopg://aircall:the-password@db.example.com:5433/calls?password=x&sslmode=require",
+            "postgresql+psycopg://aircall@db.example.com:5433/calls",
+        ),
+        ("sqlite:////data/link/../archive.sqlite", "/data/archive.sqlite"),
+        ("sqlite:///archive.sqlite", f"{Path.cwd()}/archive.sqlite"),
+        ("sqlite:///file:/data/mine?uri=true", "/data/mine"),
+    ],
+)
+def test_location_is_absolute_and_has_no_password(url: str, shown: str) -> None:
+    assert location(make_url(url)) == shown

@@ -130,6 +130,12 @@ def test_an_existing_archive_that_all_can_read_is_reported(
     archive.chmod(of_file)
     tmp_path.chmod(of_directory)
     assert is_open_to_all(archive) == is_open
+    archive.chmod(0o600)
+    assert not is_open_to_all(archive)
+    log = tmp_path / "archive.sqlite-wal"
+    log.touch()
+    log.chmod(of_file)
+    assert is_open_to_all(archive) == is_open
 
 
 def test_an_archive_that_all_can_read_is_reported_at_the_start(tmp_path: Path) -> None:
@@ -140,3 +146,4 @@ def test_an_archive_that_all_can_read_is_reported_at_the_start(tmp_path: Path) -
     address = {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token", "AIRCALL_BASE_URL": "http://127.0.0.1:9"}
     with process(f"--storage.path={tmp_path}", **address) as one:
         assert f"chmod o-r {archive}*" in one.logged("archive is world-readable").string
+        assert f"archive={archive}\n" in one.logged("msg=starting").string + "\n"
