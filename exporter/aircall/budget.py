@@ -71,6 +71,11 @@ class RequestBudget:
         return min([*configured, *(limit for _, limit in self._announced)], default=DEFAULT_LIMIT)
 
     @property
+    def is_announced(self) -> bool:
+        """Whether the API has announced a limit that is still valid."""
+        return bool(self._announced)
+
+    @property
     def requests_per_minute(self) -> float:
         """Our share of the limit."""
         return max(MIN_BUDGET, self.limit * self.share)

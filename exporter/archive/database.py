@@ -163,6 +163,14 @@ def scrub(engine: Engine) -> bool:
         return not busy
 
 
+def size(connection: Connection) -> int:
+    """Return the size of the database in bytes."""
+    of_postgresql = "SELECT pg_database_size(current_database())"
+    of_sqlite = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    is_sqlite = connection.dialect.name == "sqlite"
+    return int(connection.exec_driver_sql(of_sqlite if is_sqlite else of_postgresql).scalar_one())
+
+
 @contextmanager
 def read_transaction(engine: Engine) -> Iterator[Connection]:
     """Yield a read-only connection, with a timeout of `SEARCH_SECONDS` per statement on PostgreSQL."""

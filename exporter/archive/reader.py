@@ -18,6 +18,7 @@ from exporter.archive.database import (
     engine_for,
     read_transaction,
     scrub,
+    size,
     write_transaction,
 )
 from exporter.archive.search import CallResult, search
@@ -84,6 +85,11 @@ class ArchiveReader:
         """Purge overwritten and deleted data from the files. Return False if a reader prevented it."""
         with archive_errors():
             return scrub(self._engine)
+
+    def size(self) -> int:
+        """Return the size of the database in bytes. Raises ArchiveError if it is of another version."""
+        with self.searching() as connection:
+            return size(connection)
 
     def back_up(self, to: Path) -> None:
         """Copy a SQLite archive to a new file. Raises OSError if that exists or cannot be created."""

@@ -38,9 +38,9 @@ class ApiRunner:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         """`say` is called with the reason for a long wait."""
-        self._client, self._budget, self._clock = client, budget, clock
+        self._client, self.budget, self._clock = client, budget, clock
         self._say, self._sleep = say, sleep
-        self._server_clock = ServerClock()
+        self.server_clock = ServerClock()
         self._waits = False
 
     def run(self, task: ApiTask[T]) -> T:
@@ -63,14 +63,14 @@ class ApiRunner:
         while True:
             self._wait()
             sent = self._clock()
-            self._budget.acquire(sent)
+            self.budget.acquire(sent)
             try:
                 value, headers = self._client.send(request)
             except DroppedConnectionError:
                 continue  # the next attempt opens a new connection
             except RateLimitedError as error:
                 self._apply_headers(error.headers, sent, request.template)
-                self._budget.on_rate_limited(error.headers, self._clock(), self._server_clock.ahead)
+                self.budget.on_rate_limited(error.headers, self._clock(), self.server_clock.ahead)
                 if sent - begun > MAX_RATE_LIMITED_S:
                     raise
                 self._waits = False
@@ -79,7 +79,7 @@ class ApiRunner:
                 return Response(value, sent)
 
     def _wait(self) -> None:
-        seconds = max(0.0, self._budget.ready_at - self._clock())
+        seconds = max(0.0, self.budget.ready_at - self._clock())
         if seconds > LONG_WAIT_S and not self._waits:
             self._say(f"waiting {seconds:.0f}s, to keep within the rate limit")
             self._waits = True
@@ -87,8 +87,8 @@ class ApiRunner:
 
     def _apply_headers(self, headers: Headers, sent: float, endpoint: str) -> None:
         if headers.date is not None:
-            self._server_clock.observe(headers.date, sent, self._clock())
-        self._budget.update_from_headers(headers, self._clock(), self._server_clock.ahead, endpoint)
+            self.server_clock.observe(headers.date, sent, self._clock())
+        self.budget.update_from_headers(headers, self._clock(), self.server_clock.ahead, endpoint)
 
 
 @contextmanager

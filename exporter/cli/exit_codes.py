@@ -10,7 +10,7 @@ class ExitCode(IntEnum):
     """The command succeeded, or a signal stopped the running exporter."""
 
     FAILED = 1
-    """Aircall, the archive, the network or the system returned an error."""
+    """Aircall, the archive, the network or the system returned an error, or `doctor` found a problem."""
 
     USAGE = 2
     """A flag, an argument or the configuration is invalid."""

@@ -15,6 +15,7 @@ from exporter.cli import (
     calls,
     check_config,
     demo,
+    doctor,
     flags,
     forget,
     init,
@@ -47,6 +48,7 @@ COMMANDS = (
     switch,
     webhook,
     check_config,
+    doctor,
 )
 """The modules of the commands. `serve` runs if there is no command."""
 

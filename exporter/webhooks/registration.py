@@ -48,6 +48,11 @@ class RegisteredWebhook(msgspec.Struct, frozen=True):
         return any(hmac.compare_digest(self.token.encode(), token.encode()) for token in tokens)
 
 
+def webhooks() -> Request[Page[RegisteredWebhook]]:
+    """Return the request for a page of the company's webhooks."""
+    return listing("/v1/webhooks", "webhooks", RegisteredWebhook)
+
+
 def list_webhooks() -> ApiTask[list[RegisteredWebhook]]:
     """Fetch all webhooks of the company."""
     found: list[RegisteredWebhook] = []
@@ -55,7 +60,7 @@ def list_webhooks() -> ApiTask[list[RegisteredWebhook]]:
     def apply(page: Page[RegisteredWebhook], _: float) -> None:
         found.extend(page.items)
 
-    yield from paginate(listing("/v1/webhooks", "webhooks", RegisteredWebhook), apply)
+    yield from paginate(webhooks(), apply)
     return found
 
 
