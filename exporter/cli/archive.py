@@ -7,13 +7,12 @@ from pathlib import Path
 from exporter.archive.store import Archive
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers, add_config_flag
+from exporter.cli.flags import Subparsers, add_command, add_config_flag
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command, with its steps."""
-    parser = subparsers.add_parser("archive", help="back up the call archive")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "archive", "back up the call archive")
     add_config_flag(parser)
     steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
     backup = steps.add_parser("backup", help="copy a SQLite archive, also while an exporter writes to it")

@@ -33,7 +33,7 @@ from exporter.archive.suggestions import of_inferred_teams
 from exporter.cli.call_table import in_words
 from exporter.cli.existing_archive import has_running_exporter
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import STORAGE, Subparsers
+from exporter.cli.flags import STORAGE, Subparsers, add_command
 from exporter.cli.signals import Interrupted, interruptible
 from exporter.clock import Clock, Clocks, steady_clock
 from exporter.config.loader import load
@@ -50,8 +50,7 @@ PROGRESS_INTERVAL_S = 1.0
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command, with the flags of the range."""
-    parser = subparsers.add_parser("backfill", help="fetch past calls into the archive")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "backfill", "fetch past calls into the archive")
     when = "2026-11-23, 2026-11-23T14:30 (local unless --utc), 30d (that long ago) or now"
     parser.add_argument("--from", dest="since", required=True, metavar="TIME", help=when)
     parser.add_argument("--to", dest="until", default="now", metavar="TIME", help="the same (default: now)")

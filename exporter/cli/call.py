@@ -12,19 +12,20 @@ from exporter.cli import argtypes
 from exporter.cli.call_table import length
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode
-from exporter.cli.flags import Subparsers
+from exporter.cli.flags import Subparsers, add_command
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
 from exporter.cli.output import Column, print_problem, shown_time
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
+        run,
         "call",
-        help="print the steps of an archived call",
-        epilog="Events and call timelines report the steps. The step `unknown` names what nothing reports.",
+        "print the steps of an archived call",
+        note="Events and call timelines report the steps. The step `unknown` names what nothing reports.",
     )
-    parser.set_defaults(run=run)
     parser.add_argument("id", type=argtypes.call_id, metavar="ID", help="id of the call")
     add_format_flags(parser)
     parser.add_argument("--utc", action="store_true", help="times are UTC")

@@ -14,7 +14,7 @@ from exporter.cli import argtypes
 from exporter.cli.call_table import length
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers
+from exporter.cli.flags import Subparsers, add_command
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
 from exporter.cli.output import Column, print_problem, shown_time
 from exporter.durations import Duration
@@ -34,12 +34,13 @@ _COLUMNS = (
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
+        run,
         "call-backs",
-        help="list missed callers who have not talked to a user since",
-        epilog="The list is by the settings of the exporter (call_backs) that runs on the archive.",
+        "list missed callers who have not talked to a user since",
+        note="The list is by the settings of the exporter (call_backs) that runs on the archive.",
     )
-    parser.set_defaults(run=run)
     for name, who in (("number", "who called this number"), ("team", "who called a number of this team")):
         parser.add_argument(
             f"--{name}",

@@ -16,7 +16,7 @@ from exporter.cli import argtypes
 from exporter.cli.call_table import CALLS, in_words
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers
+from exporter.cli.flags import Subparsers, add_command
 from exporter.cli.formats import add_format_flags, print_rows
 from exporter.cli.output import print_problem
 
@@ -26,8 +26,7 @@ MAX_SORTED = 100_000
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command, with the flags of the criteria and of the output."""
-    parser = subparsers.add_parser("calls", help="search archived calls")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "calls", "search archived calls")
     for parameter in PARAMETERS:
         flag, help_ = _flag(parameter.name), parameter.meaning
         if parameter.kind == "truth":

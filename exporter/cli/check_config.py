@@ -9,7 +9,7 @@ from exporter.aircall.endpoints import ApiTask
 from exporter.aircall.errors import ApiError, CredentialError
 from exporter.cli.api_runner import api_runner
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers
+from exporter.cli.flags import Subparsers, add_command
 from exporter.cli.output import print_problem
 from exporter.config.loader import load
 from exporter.config.settings import Settings
@@ -21,8 +21,7 @@ from exporter.web.config import load_web_config
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("check-config", help="check a configuration file")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "check-config", "check a configuration file")
     parser.add_argument("file", metavar="FILE", nargs="?")
     parser.add_argument(
         "--web.config.file",

@@ -12,7 +12,7 @@ from msgspec import structs
 from exporter.archive.open_archive import opened
 from exporter.cli import argtypes
 from exporter.cli.exit_codes import ExitCode
-from exporter.cli.flags import Subparsers, server_flags
+from exporter.cli.flags import Subparsers, add_command, server_flags
 from exporter.cli.serve import SIGNALS, serve
 from exporter.cli.signals import blocked
 from exporter.config.loader import has_credential, load_grafana_live, load_storage
@@ -40,10 +40,13 @@ CALLS_PER_USER = 7.5
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
-        "demo", help="run with a simulated Aircall account, without a configuration", parents=[server_flags()]
+    parser = add_command(
+        subparsers,
+        run,
+        "demo",
+        "run with a simulated Aircall account, without a configuration",
+        parents=[server_flags()],
     )
-    parser.set_defaults(run=run)
     parser.add_argument("--users", type=argtypes.count, default=24, help="users (default: %(default)s)")
     parser.add_argument(
         "--calls-per-hour",

@@ -17,7 +17,7 @@ from exporter.cli.api_runner import ApiRunner, api_runner
 from exporter.cli.doctor_checks import Check
 from exporter.cli.existing_archive import existing_archive, has_running_exporter
 from exporter.cli.exit_codes import ExitCode
-from exporter.cli.flags import Subparsers, add_config_flag
+from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
 from exporter.cli.output import Column, shown_time
 from exporter.cli.permissions import is_open_to_all
@@ -28,10 +28,9 @@ from exporter.logs import configure_logs
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
-        "doctor", help="check the account, the rate limit, the clock and the archive"
+    parser = add_command(
+        subparsers, run, "doctor", "check the account, the rate limit, the clock and the archive"
     )
-    parser.set_defaults(run=run)
     add_format_flags(parser)
     add_config_flag(parser)
 

@@ -2,8 +2,11 @@
 
 import argparse
 import platform
-from typing import NoReturn, TypeAlias
+from collections.abc import Callable
+from textwrap import fill
+from typing import Any, NoReturn, TypeAlias
 
+from exporter.cli.examples import EXAMPLES
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.web_paths import external_url, route_prefix, telemetry_path
 from exporter.logs import LEVELS
@@ -43,6 +46,28 @@ class Parser(argparse.ArgumentParser):
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 """The commands, to which each command's module adds its parser."""
+
+
+def add_command(
+    subparsers: Subparsers,
+    run: Callable[[argparse.Namespace], ExitCode],
+    name: str,
+    summary: str,
+    note: str = "",
+    **options: Any,
+) -> Parser:
+    """Add a command, whose help has a `summary`, examples, and a `note`. `run` implements it."""
+    examples = [f"  aircall-exporter {each}" for each in EXAMPLES[name]]
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog="\n".join([*([fill(note), ""] if note else []), "examples:", *examples]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **options,
+    )
+    parser.set_defaults(run=run)
+    return parser
 
 
 def server_flags() -> Parser:

@@ -9,7 +9,7 @@ from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers
+from exporter.cli.flags import Subparsers, add_command
 from exporter.cli.prompt import confirm
 from exporter.text import truncate
 
@@ -19,8 +19,7 @@ MAX_PURGE_ATTEMPTS = 3
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("forget", help="erase a caller from archived calls")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "forget", "erase a caller from archived calls")
     parser.add_argument("number", metavar="NUMBER", help="as Aircall shows it, with its country code")
     parser.add_argument("--yes", action="store_true", help="forget without confirmation")
     parser.add_argument("--dry-run", action="store_true", help="only print how many calls would change")

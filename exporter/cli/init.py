@@ -11,7 +11,7 @@ import yaml
 from exporter.cli.api_runner import api_runner
 from exporter.cli.check_config import fetch_directory
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers
+from exporter.cli.flags import Subparsers, add_command
 from exporter.config.loader import load
 from exporter.polling.fetchers import UserApi
 
@@ -27,12 +27,13 @@ _NOT_NEEDED = (
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser(
+    parser = add_command(
+        subparsers,
+        run,
         "init",
-        help="ask for the API key, check it with Aircall, and write a configuration file",
-        epilog=_ABOUT,
+        "ask for the API key, check it with Aircall, and write a configuration file",
+        note=_ABOUT,
     )
-    parser.set_defaults(run=run)
     parser.add_argument("file", metavar="FILE", nargs="?", default="aircall.yml", help="default: %(default)s")
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from exporter.aircall.budget import DEFAULT_LIMIT, MIN_BUDGET
 from exporter.cli import argtypes
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers, add_config_flag
+from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.streams import Output
 from exporter.config.loader import load
 from exporter.config.settings import SIMULATED_CREDENTIAL, Settings
@@ -27,8 +27,7 @@ WORDS = {ENDED_CALLS: "ends of calls"}
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command, with the flags for the company's size and limit."""
-    parser = subparsers.add_parser("plan", help="estimate poll intervals for a company of some size")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "plan", "estimate poll intervals for a company of some size")
     for name, description in (
         ("users", "users"),
         ("numbers", f"phone numbers (default: one for {USERS_PER_NUMBER} users)"),

@@ -12,7 +12,7 @@ from exporter.archive.criteria import CriterionError
 from exporter.cli import argtypes, output
 from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import Subparsers, add_config_flag
+from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
 from exporter.cli.output import Column, print_problem
 from exporter.config.loader import load_figures
@@ -31,8 +31,7 @@ _NOTE = (
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command, with a flag for each parameter of a report."""
-    parser = subparsers.add_parser("report", help="print figures of archived calls by interval", epilog=_NOTE)
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "report", "print figures of archived calls by interval", note=_NOTE)
     for parameter in PARAMETERS:
         flag = f"--{parameter.name}"
         if parameter.name == "utc":

@@ -7,7 +7,7 @@ from exporter.aircall.substatus import ALWAYS_OPEN, normalised
 from exporter.cli.account_access import account_access
 from exporter.cli.api_runner import ApiRunner
 from exporter.cli.exit_codes import ExitCode
-from exporter.cli.flags import Subparsers, add_config_flag
+from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.output import print_problem
 from exporter.cli.prompt import confirm
 from exporter.cli.user_lookup import list_statuses, match_users, similar_users
@@ -30,8 +30,7 @@ class NoMatchError(SwitchError):
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("switch", help="make a user available or unavailable")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "switch", "make a user available or unavailable")
     parser.add_argument("user", metavar="USER", help="id, e-mail address or full name")
     parser.add_argument("target", nargs="?", choices=TARGETS, help="new availability (default: toggle)")
     parser.add_argument("--yes", action="store_true", help="switch without confirmation")

@@ -8,7 +8,7 @@ from msgspec import structs
 from exporter.account.records import UserStates
 from exporter.cli.account_access import account_access
 from exporter.cli.exit_codes import ExitCode
-from exporter.cli.flags import Subparsers, add_config_flag
+from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
 from exporter.cli.output import Column, shown_time
 from exporter.cli.user_lookup import UserInfo, list_users
@@ -17,8 +17,7 @@ from exporter.polling.fetchers import UserApi
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("users", help="list all users with their teams and current states")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "users", "list all users with their teams and current states")
     add_format_flags(parser)
     parser.add_argument("--utc", action="store_true", help="times are UTC; local otherwise")
     add_config_flag(parser)

@@ -9,7 +9,7 @@ from exporter.cli import output
 from exporter.cli.account_access import account_access
 from exporter.cli.api_runner import ApiRunner
 from exporter.cli.exit_codes import ExitCode, UsageError
-from exporter.cli.flags import STORAGE, Subparsers, add_config_flag
+from exporter.cli.flags import STORAGE, Subparsers, add_command, add_config_flag
 from exporter.cli.web_paths import web_paths
 from exporter.config.settings import Settings
 from exporter.webhooks.receiver import PATH
@@ -19,8 +19,7 @@ from exporter.webhooks.token_file import NAME, TokenFile
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command, with its steps."""
-    parser = subparsers.add_parser("webhook", help="create, list or delete webhooks at Aircall")
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, run, "webhook", "create, list or delete webhooks at Aircall")
     add_config_flag(parser)
     steps = parser.add_subparsers(dest="step", metavar="STEP", required=True)
     create = steps.add_parser("create", help="create a webhook that sends Aircall's events to a URL")
