@@ -90,9 +90,10 @@ With the names of user events that end in `.v2`, the reference lists 67 events.
 """
 
 UNKNOWN_EVENT = "other"
-"""The name for all events that the API reference does not list."""
+"""The name for events without a valid name."""
 
-_NAMES = frozenset((*EVENTS, *OTHER_EVENTS))
+_NAME = re.compile(r"[a-z][a-z0-9_.]{0,59}")
+"""Valid names: they are labels of a metric, also those that the API reference does not list yet."""
 
 T = TypeVar("T")
 
@@ -197,7 +198,7 @@ class Delivery:
         self._fields = decode_fields(body)
         self.token = self._read("token", str) or ""
         name = (self._read("event", str) or "").removesuffix(".v2")
-        self.name = name if name in _NAMES else UNKNOWN_EVENT
+        self.name = name if _NAME.fullmatch(name) else UNKNOWN_EVENT
 
     @property
     def is_used(self) -> bool:

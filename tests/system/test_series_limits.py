@@ -14,7 +14,7 @@ from exporter.account.account import Account
 from exporter.account.counter_totals import team_increments
 from exporter.account.records import Batch, CallRecord, CountedCall, Counting
 from exporter.account.webhook_events import EventProcessor
-from exporter.aircall.events import EVENTS, Delivery, Event
+from exporter.aircall.events import EVENTS, OTHER_EVENTS, Delivery, Event
 from exporter.aircall.limits import LIMITS
 from exporter.aircall.models import Call, CallDetails
 from exporter.archive.store import Archive
@@ -22,6 +22,7 @@ from exporter.config.settings import Settings
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
+from exporter.webhooks.metrics import MAX_UNKNOWN_NAMES
 from harness.scrape import Scrape
 from harness.simulated_time import NOON, Polled, polled
 from scripts.reference import metrics_page
@@ -55,7 +56,7 @@ MAX_VALUES = {
     "limit": len(LIMITS),
     "endpoint": 20,
     "code": 20,
-    "event": len(EVENTS) + 1,
+    "event": len(EVENTS) + len(OTHER_EVENTS) + 1 + MAX_UNKNOWN_NAMES,
     "call_id": 400,
     "caller": 400,
 }

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from exporter.aircall.events import EVENTS, OTHER_EVENTS, USER_EVENTS
 from exporter.config.settings import Webhook
 from exporter.simulator.simulation import SimulatedAccount
+from exporter.webhooks.metrics import MAX_UNKNOWN_NAMES
 from exporter.webhooks.receiver import MAX_BODY_BYTES
 from harness.simulated_time import NOON
 from tests.support.webhook_posts import event, post
@@ -99,18 +101,35 @@ def test_webhook_unusable_event_is_answered_200_and_counted(
         ("contact.created", "contact.created"),
         ("ai_voice_agent.summary", "ai_voice_agent.summary"),
         ("realtime_transcription.utterances_received", "realtime_transcription.utterances_received"),
-        ("call.something_new", "other"),
+        ("call.something_new.v2", "call.something_new"),
+        ("call.\n", "other"),
         ("x" * 1000, "other"),
         (None, "other"),
     ],
 )
-def test_webhook_event_that_is_not_used_is_counted_by_name_if_aircall_documents_it(
+def test_webhook_event_that_is_not_used_is_counted_by_name_if_that_is_valid(
     world: PolledWithEvents, sent: str | None, counted: str
 ) -> None:
     assert post(world, event(world, event=sent)) == 200
     deliveries = at(world, 0).all("aircall_webhook_events_total")
     found = {(dict(labels)["event"], dict(labels)["result"]) for labels, count in deliveries.items() if count}
     assert found == {(counted, "ignored")}
+
+
+def test_webhook_unknown_events_are_counted_by_a_limited_number_of_names(world: PolledWithEvents) -> None:
+    with capture_logs() as lines:
+        for number in (*range(MAX_UNKNOWN_NAMES + 3), 0):
+            assert post(world, event(world, event=f"call.new_{number}")) == 200
+    scrape = at(world, 0)
+    by_name = {
+        name: scrape.number("aircall_webhook_events_total", event=name, result="ignored")
+        for name in ("call.new_0", f"call.new_{MAX_UNKNOWN_NAMES - 1}", "other")
+    }
+    assert list(by_name.values()) == [2, 1, 3]
+    known = {*EVENTS, *OTHER_EVENTS, "other"}
+    assert len(scrape.labels("aircall_webhook_events_total", "event") - known) == MAX_UNKNOWN_NAMES
+    logged = [line["name"] for line in lines if line["event"].startswith("event that this version does not")]
+    assert logged == [f"call.new_{number}" for number in range(MAX_UNKNOWN_NAMES)]
 
 
 def test_webhook_documented_events_are_67() -> None:
