@@ -10,6 +10,7 @@ import pytest
 
 from exporter.api.answers import Calls, ListedCall
 from exporter.api.openapi import openapi
+from exporter.archive import create_tables
 from exporter.archive.criteria import PARAMETERS
 from exporter.cli import exit_codes
 from exporter.cli.exit_codes import ExitCode
@@ -162,6 +163,14 @@ def test_reports_example_is_a_complete_response() -> None:
     assert example
     response = msgspec.json.decode(example[1].encode(), type=Report)
     assert msgspec.json.decode(example[1].encode()) == msgspec.json.decode(msgspec.json.encode(response))
+
+
+def test_stability_page_names_the_dashboards_and_the_version_of_the_tables() -> None:
+    page = (DOCS / "stability.md").read_text(encoding="utf-8")
+    (uids,) = re.findall(r"^Uids of the dashboards: (.*)$", page, re.MULTILINE)
+    dashboards = {file.stem for file in (ROOT / "grafana/dashboards").glob("*.json")}
+    assert set(re.findall(r"`([a-z-]+)`", uids)) == dashboards
+    assert f"which is {create_tables.VERSION} in this version" in page
 
 
 def test_contributing_page_names_files_that_exist() -> None:
