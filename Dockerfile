@@ -12,6 +12,7 @@ RUN /opt/aircall-exporter/bin/pip install --no-deps --no-build-isolation . \
 FROM python:3.13.14-slim
 LABEL org.opencontainers.image.title="aircall-exporter" \
       org.opencontainers.image.description="Prometheus exporter for Aircall" \
+      org.opencontainers.image.source="https://github.com/aircall-exporter/aircall-exporter" \
       org.opencontainers.image.licenses="Apache-2.0"
 # The base image has no compiled modules, and on a read-only file system each start would compile them again.
 # A new volume gets the owner of its directory here: Grafana's user 472 writes the token for Grafana Live.

@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 # Two more than cores, because tests wait for servers half of the time.
 PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 
-.PHONY: help demo test check bench format docs boards manifests lock audit sbom clean
+.PHONY: help demo test check bench format docs boards manifests urls lock audit sbom release-check clean
 
 help:  ## list these targets
-	@sed -n 's/^\([a-z]*\):.*  ## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*  ## /\1	/p' $(MAKEFILE_LIST) | expand -t 15
 
 demo: $(VENV)/installed  ## run the exporter with a simulated account
 	$(BIN)/aircall-exporter demo
@@ -44,6 +44,10 @@ boards: $(VENV)/developing  ## write grafana/dashboards from grafana/boards
 manifests: $(VENV)/developing  ## generate the PrometheusRule from prometheus/rules
 	$(BIN)/python -m deploy.rules
 
+urls: $(VENV)/developing  ## set the repository's URL of pyproject.toml in the files that contain it
+	$(BIN)/python -m scripts.repository
+	$(BIN)/python -m deploy.rules
+
 lock: $(VENV)/supplying  ## pin the image's packages by hash
 	$(BIN)/pip-compile --quiet --generate-hashes --upgrade --strip-extras --extra postgres --build-deps-for wheel \
 		--allow-unsafe --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
@@ -56,6 +60,9 @@ sbom: $(VENV)/supplying  ## write the image's SBOM (CycloneDX) to build/sbom.cdx
 	mkdir -p build
 	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
 		requirements.lock -o build/sbom.cdx.json
+
+release-check: $(VENV)/developing  ## check and build a release, in build/; with TAG=v1.2.3 also compare the tag
+	$(BIN)/python -m scripts.release
 
 clean:  ## remove everything that was installed and generated
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

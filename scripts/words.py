@@ -49,8 +49,9 @@ PLACES = (
     "scripts",
     "tests",
     ".ci",
+    ".github",
 )
-SUFFIXES = {"", ".example", ".json", ".md", ".py", ".service", ".sql", ".toml", ".yaml", ".yml"}
+SUFFIXES = {"", ".example", ".json", ".md", ".py", ".service", ".socket", ".sql", ".toml", ".yaml", ".yml"}
 OTHERS = {".env", "LICENSE", "requirements.lock", "words.py", "test_words.py"}
 """Files with secrets, with the texts of others, or with the words themselves."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.repository import repository_url
 from tests.support.rules import PROMETHEUS, RECORDED, ROOT, RULES
 
 RUNBOOK = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
@@ -92,7 +93,7 @@ def test_alert_has_labels_texts_and_links(alert: dict[str, Any]) -> None:
     assert annotations["description"]
     assert annotations["dashboard_url"].startswith("/d/aircall-")
     page, _, anchor = annotations["runbook_url"].partition("#")
-    assert page == "https://github.com/aircall-exporter/aircall-exporter/blob/main/docs/alerts.md"
+    assert page == f"{repository_url()}/blob/main/docs/alerts.md"
     assert anchor == alert["alert"].lower()
 
 
