@@ -13,6 +13,7 @@ from pathlib import Path
 
 from scripts import grafana_com
 from scripts.changelog import Section, problems, sections
+from scripts.repository import with_absolute_links
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("pyproject.toml", "README.md", "LICENSE", "exporter")
@@ -53,6 +54,8 @@ def build(version: str, directory: Path, root: Path = ROOT) -> None:
     for each in (source, distributions):
         shutil.rmtree(each, ignore_errors=True)
     _copy(root, source)
+    readme = (source / "README.md").read_text(encoding="utf-8")
+    (source / "README.md").write_text(with_absolute_links(readme, f"v{version}"), encoding="utf-8")
     _python("-m", "build", "--no-isolation", "--outdir", distributions, source)
     (wheel,) = distributions.glob("*.whl")
     _python("-m", "twine", "check", "--strict", *distributions.iterdir())
@@ -98,7 +101,8 @@ def main(root: Path = ROOT, directory: Path = ROOT / "build", tag: str | None = 
         print(error, file=sys.stderr)
         return 1
     grafana_com.write(directory / "dashboards")
-    (directory / "release-notes.md").write_text(section.text + "\n", encoding="utf-8")
+    notes = with_absolute_links(section.text, f"v{section.version}")
+    (directory / "release-notes.md").write_text(notes + "\n", encoding="utf-8")
     print(f"{section.version} can be released: {directory}/dist, {directory}/dashboards")
     return 0
 

@@ -35,6 +35,16 @@ def with_url(text: str, url: str) -> str:
     return re.sub(r"(https://github\.com|ghcr\.io)/[\w.-]+/[\w.-]+", rf"\1/{name}", text)
 
 
+def with_absolute_links(text: str, ref: str) -> str:
+    """Return a Markdown text for other sites, whose links and images are files of the repository at a tag."""
+    kinds = {"!": "raw", "": "blob"}
+    return re.sub(
+        r"(!?)\[([^\]]*)\]\((?![a-z]+:|#)",
+        lambda link: f"{link[1]}[{link[2]}]({repository_url()}/{kinds[link[1]]}/{ref}/",
+        text,
+    )
+
+
 def files(root: Path = ROOT) -> Iterator[Path]:
     """Yield the files that contain the URL."""
     for place in PLACES:

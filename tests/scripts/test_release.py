@@ -9,6 +9,7 @@ import pytest
 
 from exporter.version import VERSION
 from scripts.release import COPIED, OWN, PINNED, ROOT, check, main, project_version
+from scripts.repository import repository_url, with_absolute_links
 from tests.scripts.test_words import commands
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -31,7 +32,11 @@ def test_release_check_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     }
     dashboards = {file.name for file in (tmp_path / "dashboards").iterdir()}
     assert dashboards == {file.name for file in (ROOT / "grafana/dashboards").glob("*.json")}
-    assert (tmp_path / "release-notes.md").read_text(encoding="utf-8") == check().text + "\n"
+    notes = (tmp_path / "release-notes.md").read_text(encoding="utf-8")
+    page = ZipFile(wheel).read(f"aircall_exporter-{VERSION}.dist-info/METADATA").decode()
+    assert notes == with_absolute_links(check().text, f"v{VERSION}") + "\n"
+    assert f"({repository_url()}/blob/v{VERSION}/docs/metrics.md)" in page
+    assert "](docs/" not in notes + page
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from scripts import words
-from scripts.repository import ROOT, files, repository_url, with_url
+from scripts.repository import ROOT, files, repository_url, with_absolute_links, with_url
 
 URL = repository_url()
 
@@ -38,3 +38,17 @@ def test_no_other_file_needs_the_url() -> None:
 def test_with_url_after_a_change_replaces_owner_and_name() -> None:
     page = "https://github.com/{0}/blob/main/docs/alerts.md#aircallthrottled ghcr.io/{0}:1.2.3\n"
     assert with_url(page.format("someone/old-name"), "https://github.com/a/b") == page.format("a/b")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[a](docs/a.md#b)", f"[a]({URL}/blob/v1.2.3/docs/a.md#b)"),
+        ("![a: b](docs/a.png)", f"![a: b]({URL}/raw/v1.2.3/docs/a.png)"),
+        ("[`a`](a)", f"[`a`]({URL}/blob/v1.2.3/a)"),
+        ("[a](https://example.com/a)", "[a](https://example.com/a)"),
+        ("[a](#a)", "[a](#a)"),
+    ],
+)
+def test_with_absolute_links_changes_links_to_files_only(text: str, expected: str) -> None:
+    assert with_absolute_links(text, "v1.2.3") == expected
