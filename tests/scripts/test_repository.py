@@ -28,7 +28,7 @@ def test_no_other_file_needs_the_url() -> None:
     found = {
         file
         for file in words.files(ROOT)
-        if re.search(rf"https://[\w.-]+/[\w.-]+/{name}\b", file.read_text(encoding="utf-8"))
+        if re.search(rf"https://github\.com/[\w.-]+/{name}\b", file.read_text(encoding="utf-8"))
     }
     generated = {ROOT / "deploy/kubernetes/monitoring/prometheusrule.yaml"}
     assert ROOT / "prometheus/rules/alerts.yml" in found
