@@ -182,8 +182,7 @@ def figures_of(calls: list[tuple[SimulatedCall, Definition]], has_missed: bool =
         fmean(wait for wait, _ in waits) if waits else None,
         known(fmean(abandoned) if abandoned else None),
         max(longest, default=None),
-        fmean(handled) if handled else None,
-        *(None, None),  # a day after these calls is not over, so it is unknown who calls again
+        *(fmean(handled) if handled else None, None, None),  # it is not known yet who calls again
         sum(call.direction == "outbound" for call, _ in calls),
         sum(talk for _, talk in talks),
     )
