@@ -10,7 +10,7 @@ import pytest
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails
 from exporter.archive.caller_key_file import NAME, key_file
-from exporter.archive.database import sqlite_url
+from exporter.archive.database import ArchiveError, sqlite_url
 from exporter.archive.store import Archive
 from harness.addresses import free_address
 from harness.expected_counts import archived_calls, counted, expected_calls, to_be_counted
@@ -94,6 +94,8 @@ def test_a_backup_is_one_private_file_with_all_tables(archive: Path, tmp_path: P
     ]
     copy.parent.chmod(0o700)
     assert tables(f"sqlite:///{copy}") == tables(f"sqlite:///{archive}")
+    with pytest.raises(ArchiveError, match=rf"the key of the archive's callers: {copy.parent}/caller.key"):
+        Archive(f"sqlite:///{copy}", key_file("", str(copy.parent))).load()
 
 
 def test_backup_to_an_existing_file_is_rejected(archive: Path, tmp_path: Path) -> None:
