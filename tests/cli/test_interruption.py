@@ -60,12 +60,14 @@ POINTS = {
     "call 5": ["exporter.cli.call.journey"],
     "call-backs": ["exporter.cli.call_backs.list_call_backs"],
     "forget --yes +331": ["exporter.archive.store.Archive.count_calls_of"],
+    "archive backup copy": ["exporter.cli.archive.existing_archive", "exporter.archive.backup.closing"],
     "backfill --from=1d": ["exporter.cli.backfill.load", "exporter.polling.poller.Poller.step"],
     "plan --users=9 --calls-per-hour=9": ["exporter.cli.plan.plan"],
     "users": ["exporter.cli.account_access.existing_archive", "exporter.aircall.client.Client.send"],
     "switch 1 --yes": ["exporter.aircall.client.Client.close"],
     "webhook list": ["exporter.aircall.client.Client.send"],
     "webhook create https://a.example/webhook": ["exporter.aircall.client.Client.send"],
+    "doctor": ["exporter.cli.doctor.existing_archive", "exporter.aircall.client.Client.send"],
     "check-config --offline aircall.yml": [
         "exporter.cli.check_config.load",
         "exporter.cli.streams.flush_output",
@@ -112,6 +114,7 @@ def test_signal_during_a_call_ends_every_command(tmp_path: Path) -> None:
     for command, point, number, code, printed in ended:
         assert (code, "Traceback" in printed) == (128 + number, False), (command, point, number, printed)
     assert [file.name for file in (tmp_path / "data").iterdir() if "token" in file.name] == []
+    assert [file.name for file in tmp_path.iterdir() if "copy" in file.name] == []
 
 
 IN_DESTRUCTOR = """
