@@ -53,8 +53,6 @@ POINTS = {
     "": ["exporter.cli.serve.ConfigFile", "exporter.cli.serve.bind_all", "exporter.cli.serve.create_app"],
     "demo --users=3": ["exporter.cli.demo.opened", "exporter.cli.serve.Service"],
     "init": ["exporter.cli.init.Path"],
-    "archive backup copy.sqlite": ["exporter.cli.archive.existing_archive"],
-    "doctor": ["exporter.cli.doctor.load"],
     "report": ["exporter.cli.report.load_figures", "exporter.cli.report.existing_archive"],
     "calls --from=1h": ["argparse.ArgumentParser.parse_args", "exporter.cli.calls.totals"],
     "call 5": ["exporter.cli.call.journey"],
