@@ -9,6 +9,7 @@ import pytest
 import requests
 import yaml
 
+from exporter.durations import parse_duration
 from harness.addresses import free_address
 from harness.servers import served
 from tests.support.running import eventually
@@ -80,6 +81,7 @@ def test_alertmanager_accepts_the_commented_receivers_and_routes(
 
     receivers = {receiver["name"]: set(receiver) - {"name"} for receiver in yaml.safe_load(text)["receivers"]}
     assert receivers == {
+        "nobody": set(),
         "supervisors": {"slack_configs"},
         "on-call": {"pagerduty_configs", "webhook_configs"},
         "digest": {"email_configs"},
@@ -101,6 +103,7 @@ def test_alertmanager_accepts_the_commented_receivers_and_routes(
         ("AircallDataMissing dataset=teams", "on-call"),
         ("AircallUnreachable", "on-call"),
         ("AircallMalformedObjects kind=call", "digest"),
+        ("AircallLiveDataOld dataset=calls", "nobody"),
     ],
 )
 def test_alert_is_routed_to_its_receiver(amtool: Callable[..., str], alert: str, receiver: str) -> None:
@@ -119,7 +122,7 @@ def test_alert_is_routed_to_its_receiver(amtool: Callable[..., str], alert: str,
         pytest.param(
             ["AircallUnreachable"],
             [
-                "AircallDataStale/critical dataset=calls",
+                "AircallDataStale/critical",
                 "AircallDataMissing dataset=teams",
                 "AircallNobodyAvailable/critical number_id=7",
             ],
@@ -139,6 +142,32 @@ def test_alert_is_routed_to_its_receiver(amtool: Callable[..., str], alert: str,
                 "AircallNumberAverageCallDurationHigh number_id=7",
             ],
             id="stale live data suppresses alerts about calls",
+        ),
+        pytest.param(
+            ["AircallDataStale/critical"],
+            ["AircallDataStale/warning dataset=teams", "AircallTeamOverSLA team_id=10"],
+            id="critical stale data suppresses the warnings about datasets and alerts about calls",
+        ),
+        pytest.param(
+            ["AircallLiveDataOld dataset=calls", "AircallUserStateTooLong user_id=1 kpi=in_call"],
+            [
+                "AircallCallerWaitingTooLong/critical number_id=7",
+                "AircallNobodyAvailable/warning number_id=7",
+            ],
+            id="old calls suppress alerts about the queue",
+        ),
+        pytest.param(
+            [
+                "AircallLiveDataOld dataset=availabilities",
+                "AircallCallerWaitingTooLong/critical number_id=8",
+                "AircallTeamOverSLA team_id=10",
+            ],
+            [
+                "AircallUserStateTooLong user_id=1 kpi=in_call",
+                "AircallOpenNumberUnattended number_id=7",
+                "AircallNobodyAvailable/critical number_id=7",
+            ],
+            id="old availabilities suppress alerts about users' states",
         ),
         pytest.param(
             ["AircallDataStale/warning dataset=users", "AircallCallerWaitingTooLong/critical number_id=7"],
@@ -200,6 +229,27 @@ def test_alert_whose_cause_fires_is_suppressed(
         )
 
     eventually(as_expected)
+
+
+def test_cause_continues_for_longer_than_its_effects() -> None:
+    names = "AircallCredentialRejected", "AircallUnreachable", "AircallDataStale", "AircallDataStale"
+    severities = "critical", "critical", "critical", "warning"
+    kept = [
+        parse_duration(rule["keep_firing_for"])
+        for name, severity in zip(names, severities, strict=True)
+        for rule in ALERTS
+        if (rule["alert"], rule["labels"]["severity"]) == (name, severity)
+    ]
+    assert len(kept) == 4
+    assert kept == sorted(set(kept), reverse=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["AircallCallerWaitingTooLong", "AircallNobodyAvailable", "AircallUserStateTooLong"]
+)
+def test_old_data_silences_an_alert_until_it_has_ended(name: str) -> None:
+    kept = {rule["keep_firing_for"] for rule in ALERTS if rule["alert"] in (name, "AircallLiveDataOld")}
+    assert len(kept) == 1
 
 
 def test_inhibition_and_routes_use_alerts_and_labels_that_exist() -> None:

@@ -43,6 +43,7 @@ UNREAD = "it exists until a dataset has been fetched for the first time"
 MAY_BE_EMPTY = {
     "dataset:aircall_poll_interval_seconds:unread": UNREAD,
     "company:aircall_number_names:unread": UNREAD,
+    "dataset:aircall_age:old": "it exists while data is old",
 }
 
 
