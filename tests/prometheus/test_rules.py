@@ -115,6 +115,31 @@ def test_alert_links_to_the_dashboard_that_shows_it(alert: dict[str, Any]) -> No
         }
 
 
+@pytest.mark.parametrize(
+    "name", sorted({alert["alert"] for alert in ALERTS if "| query" in alert["annotations"]["description"]})
+)
+def test_text_with_a_threshold_is_tested_with_its_value(name: str) -> None:
+    texts = [
+        expected["exp_annotations"]["description"]
+        for test in UNIT_TESTS
+        for check in test.get("alert_rule_test", [])
+        if check["alertname"] == name
+        for expected in check.get("exp_alerts", [])
+    ]
+    assert any(re.search(r"The (?:.+ )?(?:threshold|SLA|target)\b.* is \d", text) for text in texts)
+
+
+def test_each_threshold_that_the_exporter_exposes_is_in_a_text() -> None:
+    thresholds = {
+        name
+        for name in exposed_names()
+        if re.search(r"_threshold_(seconds|ratio)|_sla_seconds|_target_ratio", name)
+    }
+    texts = " ".join(alert["annotations"]["description"] for alert in ALERTS)
+    general = {"aircall_sla_seconds", "aircall_threshold_ratio"}  # the alerts use those of a number or team
+    assert {name for name in thresholds if not re.search(rf"\b{name}\b", texts)} == general
+
+
 def test_runbook_has_one_section_per_alert() -> None:
     sections = re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)
     assert sorted(sections) == sorted({alert["alert"] for alert in ALERTS})
