@@ -20,7 +20,8 @@ def take_batch(account: Account) -> Batch:
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
         account.ledger.count_for_teams(teams, account.reference_data.doubtful_numbers)
     batch = account.ledger.take_batch(account.coverage, teams_known)
-    batch.teams, batch.steps = teams, account.steps.take(account.as_of)
+    is_certain = not account.reference_data.doubtful_numbers  # a team is inferred once only
+    batch.teams, batch.steps = teams if is_certain else (), account.steps.take(account.as_of)
     batch.names = account.directory.drain_new_names()
     batch.measured = account.reference_data.substatus_times.take_unsaved()
     batch.day_requested = _day_to_request(account)

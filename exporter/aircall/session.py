@@ -1,6 +1,7 @@
 """Create HTTP sessions for one server, with deadlines, proxies and CA certificates."""
 
 import os
+from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
@@ -26,6 +27,8 @@ def new_session(base_url: str) -> tuple[requests.Session, Transport]:
     session, transport = _Session(), Transport()
     session.mount("https://", transport)
     session.mount("http://", transport)
+    # No cookie is kept: many of them would make every later request too large for the server.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     session.headers["User-Agent"] = f"aircall-exporter/{VERSION}"
     # requests reads the first two only, and none of them without trust_env.
     session.verify = next((path for name in CA_VARIABLES if (path := os.environ.get(name))), True)

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
         Thresholds,
     )
 
+MAX_NAME = 200
+"""Maximum number of characters of a group's name, which is a label and part of an index."""
+
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""Characters that databases and UTF-8 cannot store."""
+
 _AT_MOST_HISTORY = "more than 0s and at most 182d"
 AIRCALL, GRAFANA = "https://api.aircall.io", "https://grafana.example.com"
 """Valid addresses, for errors about others."""
@@ -210,6 +216,8 @@ class _Validator:
             path = f"groups[{position}]"
             unique = bool(group.name.strip()) and group.name not in names
             self.expect(unique, f"{path}.name", group.name, "a unique name")
+            is_text = len(group.name) <= MAX_NAME and not _NO_TEXT.search(group.name)
+            self.expect(is_text, f"{path}.name", group.name, f"up to {MAX_NAME} Unicode characters, not NUL")
             has_members = bool(group.users or group.teams or group.numbers)
             self.require(has_members, path, "is empty, expected users, teams or numbers")
             names.add(group.name)

@@ -100,6 +100,9 @@ def test_load_of_webhook_tokens_returns_and_hides_them(file: WriteFile, tmp_path
             "groups: [{name: A, users: [1]}, {name: A, users: [2]}]",
             'groups[1].name: found "A", expected a unique name',
         ),
+        ('groups: [{name: "A\\0B", users: [1]}]', "groups[0].name: found"),
+        ('groups: [{name: "A\\uD800B", users: [1]}]', "groups[0].name: found"),
+        (f"groups: [{{name: {'A' * 201}, users: [1]}}]", "expected up to 200 Unicode characters, not NUL"),
         ("groups: [{name: A, users: [true]}]", "groups[0].users[0]: found true, expected a name or an id"),
         ("groups: [{name: A, user: [1]}]", "groups[0].user: unknown key, did you mean users?"),
         (
