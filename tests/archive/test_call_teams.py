@@ -16,6 +16,7 @@ from exporter.archive.store import Archive
 from exporter.archive.views import VIEWS
 from exporter.config.settings import Storage
 from exporter.durations import Duration
+from exporter.simulator.faults import Fault, answer
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import NOON, polled
 from tests.support.archive_contents import rows
@@ -149,3 +150,19 @@ def test_search_by_team_finds_backfilled_calls_and_says_how_many_are_inferred(da
             assert expected and note in printed.err
             reported = command(database, *span, "--by=team", "--format=ndjson", name="report")
             assert f"members and numbers: {len(old)}" in reported.err
+
+
+def test_calls_on_a_number_whose_users_cannot_be_fetched_get_their_teams_later(database: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
+    number = next(number for number in account.numbers.values() if number.user_ids)
+    call = account.ring_in(number.id, "+33 1", at=NOON - 7200)
+    account.miss(call.id, "no_available_agent", at=NOON - 7190)
+    failing = Fault(lambda path: path == f"/v1/numbers/{number.id}", answer(500))
+    backfill = Storage(backfill=Duration(86_400))
+    with polled(account, archive=Archive(database, simulated=True), storage=backfill) as world:
+        with world.aircall.failing(failing):
+            world.live_until_complete()
+            world.live(60)
+        assert call.id not in inferred(database)
+        world.live(600)
+        assert inferred(database)[call.id]
