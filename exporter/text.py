@@ -1,4 +1,4 @@
-"""Shorten texts for messages, and recognise texts that were cut off."""
+"""Shorten texts for messages, and recognise texts that were cut off or that cannot be stored."""
 
 import json
 
@@ -13,6 +13,11 @@ def is_cut_off(value: str, before: str) -> bool:
 def ends_with_line_break(text: str) -> bool:
     """Return whether the last line of a file is certainly complete."""
     return text.endswith(("\n", "\r"))
+
+
+def storable(text: str) -> str:
+    """Remove NUL and unpaired surrogates, which PostgreSQL and UTF-8 cannot store."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
 def truncate(value: object) -> str:

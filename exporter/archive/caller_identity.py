@@ -2,7 +2,8 @@
 
 import re
 
-from exporter.archive.text_index import digits_only, normalize, storable
+from exporter.archive.text_index import digits_only, normalize
+from exporter.text import storable
 
 ERASED = "forgotten"
 """The archived caller of calls whose caller was erased."""

@@ -8,7 +8,8 @@ from exporter.account.records import CallRecord, CountedCall
 from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, Ref
 from exporter.archive.caller_privacy import Callers
-from exporter.archive.text_index import digits_only, search_text, storable
+from exporter.archive.text_index import digits_only, search_text
+from exporter.text import storable
 
 T = TypeVar("T", str, str | None)
 

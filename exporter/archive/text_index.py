@@ -13,11 +13,6 @@ def normalize(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", composed.casefold()).split())
 
 
-def storable(text: str) -> str:
-    """Remove NUL and unpaired surrogates, which PostgreSQL and UTF-8 cannot store."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
-
-
 def search_text(
     caller: str, missed_call_reason: str | None, tags: Iterable[str], comments: Iterable[str]
 ) -> str:

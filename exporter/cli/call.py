@@ -14,7 +14,7 @@ from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.flags import Subparsers, add_command
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
-from exporter.cli.output import Column, print_problem, shown_time
+from exporter.cli.output import Column, print_problem, shown_time, with_shown_times
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -61,7 +61,7 @@ def _cells(step: JourneyStep, zone: tzinfo | None) -> tuple[str, ...]:
 
 
 def _row(step: JourneyStep, zone: tzinfo | None) -> Row:
-    return structs.asdict(step) | {"at": shown_time(step.at, zone)}
+    return with_shown_times(structs.asdict(step), ("at",), zone)
 
 
 _COLUMNS = [Column(title) for title in ("time", "after", "step", "user", "lasted", "detail")]

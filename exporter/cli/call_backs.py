@@ -16,7 +16,7 @@ from exporter.cli.existing_archive import existing_archive
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers, add_command
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
-from exporter.cli.output import Column, print_problem, shown_time
+from exporter.cli.output import Column, print_problem, shown_time, with_shown_times
 from exporter.durations import Duration
 
 _COLUMNS = (
@@ -106,9 +106,9 @@ def _anonymous(found: CallBackList) -> str:
 
 
 def _row(each: CallBack, zone: tzinfo | None) -> Row:
-    times = {name: getattr(each, name) for name in ("first_missed_at", "last_missed_at", "last_attempt_at")}
-    shown = {name: None if at is None else shown_time(at, zone) for name, at in times.items()}
-    return structs.asdict(each) | shown
+    return with_shown_times(
+        structs.asdict(each), ("first_missed_at", "last_missed_at", "last_attempt_at"), zone
+    )
 
 
 _CALL_BACKS = Listing("Callers to call back", _COLUMNS, _cells, CallBack.__struct_fields__, _row)

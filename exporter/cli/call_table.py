@@ -6,7 +6,7 @@ from msgspec import structs
 
 from exporter.archive.search import CallResult, FoundTotals
 from exporter.cli.formats import Listing, Row
-from exporter.cli.output import Column, shown_time
+from exporter.cli.output import Column, shown_time, with_shown_times
 from exporter.durations import Duration
 
 _COLUMNS = (
@@ -43,9 +43,7 @@ def _cells(call: CallResult, zone: tzinfo | None) -> tuple[str, ...]:
 
 
 def _row(call: CallResult, zone: tzinfo | None) -> Row:
-    times = {name: getattr(call, name) for name in ("started_at", "answered_at", "ended_at")}
-    shown = {name: None if at is None else shown_time(at, zone) for name, at in times.items()}
-    return structs.asdict(call) | shown
+    return with_shown_times(structs.asdict(call), ("started_at", "answered_at", "ended_at"), zone)
 
 
 CALLS = Listing("Calls", _COLUMNS, _cells, CallResult.__struct_fields__, _row, {"comments": " / "})

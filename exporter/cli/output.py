@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from rich.table import Table
@@ -92,6 +92,12 @@ def print_problem(command: str | None, problem: str) -> None:
 def shown_time(at: int, zone: tzinfo | None) -> str:
     """Return a UNIX time in ISO 8601, in local time if `zone` is `None`."""
     return datetime.fromtimestamp(at, UTC).astimezone(zone).isoformat(" ", "seconds")
+
+
+def with_shown_times(row: Mapping[str, Any], names: Iterable[str], zone: tzinfo | None) -> dict[str, Any]:
+    """Return a row whose UNIX times of these `names` are texts. A time that is None stays None."""
+    times = {name: row[name] for name in names}
+    return {**row, **{name: None if at is None else shown_time(int(at), zone) for name, at in times.items()}}
 
 
 def _json(row: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from exporter.cli.account_access import account_access
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.flags import Subparsers, add_command, add_config_flag
 from exporter.cli.formats import Listing, Row, add_format_flags, print_rows
-from exporter.cli.output import Column, shown_time
+from exporter.cli.output import Column, shown_time, with_shown_times
 from exporter.cli.user_lookup import UserInfo, list_users
 from exporter.polling.fetchers import UserApi
 
@@ -39,8 +39,7 @@ def _with_since(user: UserInfo, states: UserStates) -> UserInfo:
 
 
 def _row(user: UserInfo, zone: tzinfo | None) -> Row:
-    since = None if user.since is None else shown_time(int(user.since), zone)
-    return structs.asdict(user) | {"since": since}
+    return with_shown_times(structs.asdict(user), ("since",), zone)
 
 
 def _cells(user: UserInfo, zone: tzinfo | None) -> tuple[str, ...]:

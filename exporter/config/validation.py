@@ -13,7 +13,7 @@ from exporter.aircall.substatus import ALWAYS_OPEN, normalised
 from exporter.config.yaml_file import ConfigError, Origin, raise_all
 from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration
-from exporter.text import truncate
+from exporter.text import storable, truncate
 
 if TYPE_CHECKING:
     from exporter.config.settings import (
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 MAX_NAME = 200
 """Maximum number of characters of a group's name, which is a label and part of an index."""
-
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-"""Characters that databases and UTF-8 cannot store."""
 
 _AT_MOST_HISTORY = "more than 0s and at most 182d"
 AIRCALL, GRAFANA = "https://api.aircall.io", "https://grafana.example.com"
@@ -216,7 +213,7 @@ class _Validator:
             path = f"groups[{position}]"
             unique = bool(group.name.strip()) and group.name not in names
             self.expect(unique, f"{path}.name", group.name, "a unique name")
-            is_text = len(group.name) <= MAX_NAME and not _NO_TEXT.search(group.name)
+            is_text = len(group.name) <= MAX_NAME and storable(group.name) == group.name
             self.expect(is_text, f"{path}.name", group.name, f"up to {MAX_NAME} Unicode characters, not NUL")
             has_members = bool(group.users or group.teams or group.numbers)
             self.require(has_members, path, "is empty, expected users, teams or numbers")

@@ -7,8 +7,11 @@ format `sqlstring` puts values in quotes, doubles their own quotes, and separate
 "All" becomes `EVERYTHING`.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
+from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.builders.dashboard import (
     CustomVariable,
     DatasourceVariable,
@@ -23,6 +26,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from grafana.boards.palette import REASONS as MISSED_BECAUSE
+from grafana.boards.panels import Frame, framed, settings
 from grafana.boards.queries import JsonQuery
 
 ARCHIVE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${archive}")
@@ -34,6 +38,15 @@ V = TypeVar("V", QueryVariable, CustomVariable)
 def sql(statement: str) -> JsonQuery:
     """Build a panel's query of the archive."""
     return JsonQuery({"editorMode": "code", "format": "table", "rawQuery": True, "rawSql": statement})
+
+
+def rows(frame: Frame, statement: str, widths: Mapping[str, int] = MappingProxyType({})) -> table.Panel:
+    """Build a table of a query's rows. `widths` are those of columns, in pixels."""
+    panel = framed(table.Panel(), frame, [sql(statement)], ARCHIVE)
+    panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))  # an empty cell is not an empty table
+    for name, width in widths.items():
+        panel = panel.override_by_name(name, settings(**{"custom.width": width}))
+    return panel
 
 
 def archive() -> DatasourceVariable:

@@ -1,6 +1,5 @@
 """Build the dashboard of missed callers who are to be called back."""
 
-from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Panel
@@ -11,7 +10,7 @@ from grafana.boards.calls import in_aircall, missed_because
 from grafana.boards.charts import CALLS, bars, lines, spread
 from grafana.boards.counted import in_each
 from grafana.boards.palette import BRIGHT_RED, GREEN, GREY, NEUTRAL, NO_DATA, StateStyle
-from grafana.boards.panels import Frame, buckets, framed, over_time, settings
+from grafana.boards.panels import Frame, buckets, over_time, settings
 from grafana.boards.promql import EXPORTER, NUMBER, named_queue
 from grafana.boards.tile import Tile, tiles
 
@@ -110,11 +109,7 @@ def _list() -> Builder[Panel]:
         width=24,
         height=14,
     )
-    panel = framed(table.Panel(), frame, [archive.sql(LIST)], archive.ARCHIVE)
-    panel = panel.with_transformation(_of_chosen_numbers())
-    panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))
-    for name, width in WIDTHS.items():
-        panel = panel.override_by_name(name, settings(**{"custom.width": width}))
+    panel = archive.rows(frame, LIST, WIDTHS).with_transformation(_of_chosen_numbers())
     call = f"{CALLS}&${{archive:queryparam}}&var-call=${{__data.fields.Call}}"
     return (
         panel.override_by_name("Caller", settings(links=[{"title": "The last missed call", "url": call}]))

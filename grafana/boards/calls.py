@@ -121,10 +121,7 @@ def _calls() -> table.Panel:
         width=24,
         height=22,
     )
-    panel = framed(table.Panel(), frame, [sql(CALLS)], archive.ARCHIVE).filterable(True)
-    panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))  # an empty cell is not an empty search
-    for name, width in WIDTHS.items():
-        panel = panel.override_by_name(name, settings(**{"custom.width": width}))
+    panel = archive.rows(frame, CALLS, WIDTHS).filterable(True)
     for name in ("Time to answer", "Talked", "Duration"):
         panel = panel.override_by_name(name, settings(unit="dthms"))
     keep = "${__url_time_range}&${archive:queryparam}&${exporter:queryparam}"
@@ -160,10 +157,7 @@ def _journey() -> table.Panel:
         width=24,
         height=10,
     )
-    panel = framed(table.Panel(), frame, [sql(JOURNEY)], archive.ARCHIVE)
-    panel = panel.override_by_regexp(".*", settings(noValue="\u00a0"))
-    for name, width in JOURNEY_WIDTHS.items():
-        panel = panel.override_by_name(name, settings(**{"custom.width": width}))
+    panel = archive.rows(frame, JOURNEY, JOURNEY_WIDTHS)
     for name in ("After", "Lasted"):
         panel = panel.override_by_name(name, settings(unit="dthms"))
     return panel

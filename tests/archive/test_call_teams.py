@@ -1,7 +1,6 @@
 """Test the teams of calls from before the first start, which are inferred from the current teams."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -39,14 +38,6 @@ def missed(id_: int, number: int) -> Call:
 
 def batch_of(*calls: Call, teams: tuple[Team, ...] = TEAMS) -> Batch:
     return Batch(records={call.id: CallRecord(call, CallDetails(), "full") for call in calls}, teams=teams)
-
-
-@pytest.fixture
-def archive(database: str) -> Iterator[Archive]:
-    archive = Archive(database)
-    archive.load()
-    yield archive
-    archive.close()
 
 
 def inferred(database: str) -> dict[int, set[tuple[str, bool]]]:

@@ -1,7 +1,5 @@
 """Test rows that a database cannot store, and databases with another encoding."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -38,14 +36,6 @@ def batch_of(*records: CallRecord, names: dict | None = None) -> Batch:
     ]
     by_id = {record.call.id: record for record in records}
     return Batch(by_id, additions, names or {}, progress=Checkpoint(((1, NOW),)), counting=Counting(0))
-
-
-@pytest.fixture
-def archive(database: str) -> Iterator[Archive]:
-    archive = Archive(database)
-    archive.load()
-    yield archive
-    archive.close()
 
 
 def test_archive_with_observed_time_replaces_the_total_and_returns_it(archive: Archive) -> None:

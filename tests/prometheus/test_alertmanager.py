@@ -81,7 +81,7 @@ def test_alertmanager_accepts_the_commented_receivers_and_routes(
 
     receivers = {receiver["name"]: set(receiver) - {"name"} for receiver in yaml.safe_load(text)["receivers"]}
     assert receivers == {
-        "nobody": set(),
+        "discard": set(),
         "supervisors": {"slack_configs"},
         "on-call": {"pagerduty_configs", "webhook_configs"},
         "digest": {"email_configs"},
@@ -103,7 +103,7 @@ def test_alertmanager_accepts_the_commented_receivers_and_routes(
         ("AircallDataMissing dataset=teams", "on-call"),
         ("AircallUnreachable", "on-call"),
         ("AircallMalformedObjects kind=call", "digest"),
-        ("AircallLiveDataOld dataset=calls", "nobody"),
+        ("AircallLiveDataOld dataset=calls", "discard"),
     ],
 )
 def test_alert_is_routed_to_its_receiver(amtool: Callable[..., str], alert: str, receiver: str) -> None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,7 @@ import yaml
 from harness.addresses import free_address
 from harness.prometheus import PROMETHEUS, repository_config, scrape_jobs
 from harness.servers import served
+from tests.support.quiet_http import Quiet, serving
 from tests.support.stack import program
 from tests.support.time_scale import faster, shorter
 
@@ -75,7 +76,7 @@ class Replay:
         self._start = 0.0
         replay = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = -1  # a response in one packet, since two wait for each other
 
@@ -99,12 +100,8 @@ class Replay:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = serving(Handler)
         self.address = f"127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def begin(self) -> None:
         """Begin with the first scrape, some seconds after Prometheus' start."""
@@ -179,7 +176,7 @@ def _files(exporters: str, alerts: str, instances: list[str], prometheus: Path) 
         group["interval"] = group.get("interval", "10s").replace("2s", LIVE)
     for receiver in files["alertmanager.yml"]["receivers"]:
         url = f"http://{exporters}/to/{receiver['name']}"
-        if receiver["name"] != "nobody":
+        if receiver["name"] != "discard":
             receiver["webhook_configs"] = [{"url": url, "send_resolved": True}]
     config = repository_config()
     config["rule_files"] = [name for name in files if name != "alertmanager.yml"]
