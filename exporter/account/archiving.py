@@ -15,13 +15,16 @@ MAX_UNDECIDED_S = 3600
 
 def take_batch(account: Account) -> Batch:
     """Return what has to be saved since the last call of this function."""
-    teams_known = _teams_known(account)
+    lists, mapped = account.reference_data, account.settings.map_users_to_numbers
+    needed = {"users", "teams"} | ({"numbers", "assignments"} if mapped else set())
+    believed = needed <= lists.known and not any(map(lists.suspicious, needed))
+    teams_known = believed and account.ledger.totals is not None
     teams = account.roster(account.shown_calls()).teams if teams_known else ()
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
-        account.ledger.count_for_teams(teams, account.reference_data.doubtful_numbers)
+        account.ledger.count_for_teams(teams, lists.doubtful_numbers if mapped else frozenset())
     batch = account.ledger.take_batch(account.coverage, teams_known)
-    is_certain = not account.reference_data.doubtful_numbers  # a team is inferred once only
-    batch.teams, batch.steps = teams if is_certain else (), account.steps.take(account.as_of)
+    in_doubt = any(map(lists.incomplete.recently, needed)) or (mapped and lists.assignments_in_doubt)
+    batch.teams, batch.steps = () if in_doubt else teams, account.steps.take(account.as_of)
     batch.names = account.directory.drain_new_names()
     batch.measured = account.reference_data.substatus_times.take_unsaved()
     batch.day_requested = _day_to_request(account)
@@ -58,16 +61,6 @@ def _day_to_request(account: Account) -> int | None:
     """
     is_open = account.ledger.totals is not None and not account.ledger.full
     return account.day.to_request if is_open and account.day.start and account.follows_date else None
-
-
-def _teams_known(account: Account) -> bool:
-    """Return whether the members of teams and the users of numbers are known.
-
-    An empty list does not count as fetched if an earlier run saw objects in it.
-    """
-    needed = {"users", "teams"} | ({"assignments"} if account.settings.map_users_to_numbers else set())
-    is_loaded = account.ledger.totals is not None
-    return is_loaded and needed <= account.known and not any(map(account.reference_data.suspicious, needed))
 
 
 def batch_accepted(account: Account, batch: Batch) -> None:

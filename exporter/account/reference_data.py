@@ -1,12 +1,12 @@
 """Aircall's lists of users, teams, numbers, assignments and availabilities."""
 
-import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any, Literal
 
 from exporter.account.counter_totals import Key
 from exporter.account.directory import Directory
+from exporter.account.incomplete_lists import IncompleteLists
 from exporter.account.presence import STATES, PresenceBook
 from exporter.account.removal_detector import CONFIRMATION_S, Listed, Memberships, RemovalDetector
 from exporter.account.substatus_times import FAMILY, SubstatusTimes
@@ -52,12 +52,9 @@ class ReferenceData:
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.stale_after_s = MIN_STALE_AFTER_S
         self.changed_users = changed_users
-        self.empty: dict[str, Since] = {}
-        """The lists that were empty when last fetched, and since when."""
+        self.incomplete = IncompleteLists()
         self.totals: dict[str, int] = {}
         """The last `meta.total` of each list."""
-        self._short: set[str] = set()
-        """The lists that held fewer objects than their `meta.total` when last fetched."""
         self.members_listed: frozenset[int] = frozenset()
         """The members of all teams, as last fetched."""
         self.teams_in_calls: set[int] = set()
@@ -72,6 +69,8 @@ class ReferenceData:
         self._memberships = {name: Memberships() for name in ("teams", "assignments")}
         self._unread: dict[tuple[Answering, int], Since] = {}
         """The numbers or users whose assignments could not be read when last fetched."""
+        self._assigned_numbers: frozenset[int] = frozenset()
+        """The numbers that the last complete fetch of assignments included."""
         self._mapped_ids: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset())
 
     def apply_users_page(self, page: Page[User]) -> None:
@@ -110,13 +109,13 @@ class ReferenceData:
     def finish_teams(self, listed: Listed) -> None:
         """Remove the teams and members that are no longer listed, after the last page."""
         directory = self.directory
+        self.members_listed = frozenset().union(*self._members.values())
         directory.drop("teams", self._left("teams", directory.members.keys(), listed))
         members = {id_: self._members[id_] for id_ in listed.ids & self._members.keys()}
         merged = self._memberships["teams"].merged(directory.members, members, listed.at)
         for id_, users in fit_into(merged, MAX_MEMBERSHIPS, "memberships", self.limits).items():
             directory.set_members(id_, users)
         self._members.clear()
-        self.members_listed = frozenset().union(*members.values())
         self.teams_in_calls -= directory.members.keys()
 
     def saw_teams_in_call(self, team_ids: frozenset[int]) -> None:
@@ -149,15 +148,25 @@ class ReferenceData:
 
     @property
     def doubtful_numbers(self) -> frozenset[int]:
-        """The numbers whose users are unknown because requests for them began to fail recently.
+        """The numbers whose users are unknown: new ones, and those for which requests began to fail recently.
 
-        After `CONFIRMATION_S` they count as numbers without users.
+        After `CONFIRMATION_S` of failed requests they count as numbers without users.
         """
         assigned = self.directory.assigned or {}
+        unread = {id_ for id_ in self._unread_recently("number") if not assigned.get(id_)}
+        return frozenset(unread | (self.directory.numbers.keys() - self._assigned_numbers))
+
+    @property
+    def assignments_in_doubt(self) -> bool:
+        """Whether the users of some numbers may be unknown."""
+        assigned = (self.directory.assigned or {}).values()
+        return bool(self.doubtful_numbers or self._unread_recently("user").difference(*assigned))
+
+    def _unread_recently(self, kind: Answering) -> frozenset[int]:
         return frozenset(
             id_
-            for (kind, id_), (first, last) in self._unread.items()
-            if kind == "number" and last - first < CONFIRMATION_S and not assigned.get(id_)
+            for (of, id_), (first, last) in self._unread.items()
+            if of == kind and last - first < CONFIRMATION_S
         )
 
     def begin_assignments(self, user_ids: frozenset[int], number_ids: frozenset[int]) -> None:
@@ -173,9 +182,10 @@ class ReferenceData:
     ) -> None:
         """Take in all assignments, fetched `at` (our clock) for these users and numbers."""
         before = {id_: users & user_ids for id_, users in (self.directory.assigned or {}).items()}
+        self._assigned_numbers = number_ids
         merged = self._memberships["assignments"].merged(before, assigned, at)
         self.directory.assign(fit_into(merged, MAX_ASSIGNMENTS, "assignments", self.limits))
-        self._read("assignments", number_ids if any(assigned.values()) else (), at)
+        self._read("assignments", at, incomplete=not (number_ids and any(assigned.values())))
 
     def apply_availabilities_page(self, page: Page[Availability], at: float) -> None:
         """Apply a page of availabilities, which were requested `at` (UNIX seconds, our clock)."""
@@ -238,37 +248,23 @@ class ReferenceData:
         return room
 
     def _left(self, name: str, known: Set[int], listed: Listed) -> Set[int]:
-        self._read(name, listed.ids, listed.at)
-        if listed.short:
-            self._short.add(name)
-        else:
-            self._short.discard(name)
+        without_users = name == "teams" and not self.members_listed
+        self._read(name, listed.at, incomplete=not listed.ids or listed.short or without_users)
         return self._removal_detectors[name].confirm(known, listed.ids, listed.at, short=listed.short)
 
-    def _read(self, name: str, found: Collection[int], at: float) -> None:
+    def _read(self, name: str, at: float, *, incomplete: bool) -> None:
         self.known.add(name)
-        if found:
-            self.empty.pop(name, None)
-        else:
-            first, _ = self.empty.get(name, (at, at))
-            self.empty[name] = first, at
-
-    def incomplete(self, name: str) -> bool:
-        """Return whether a list has to be fetched again soon because the last one is probably incomplete.
-
-        Such a list is empty, holds fewer objects than its `meta.total`, or holds teams without any users.
-        """
-        without_users = name == "teams" and name in self.known and not self.members_listed
-        return name in self.empty or name in self._short or without_users
+        self.incomplete.record(name, at, incomplete)
 
     def suspicious(self, name: str) -> bool:
-        """Return whether a list is empty although an earlier run saw objects of its kind.
+        """Return whether an incomplete list is not believed yet.
 
-        It is believed once it has been empty for `CONFIRMATION_S`.
+        It is believed once it was incomplete twice, or for `CONFIRMATION_S` if an earlier run saw objects of
+        its kind.
         """
-        first, last = self.empty.get(name, (-math.inf, 0.0))
         kinds = ("user", "number") if name == "assignments" else (name.removesuffix("s"),)
-        return last - first < CONFIRMATION_S and all(map(self.directory.remembers, kinds))
+        seen_before = all(map(self.directory.remembers, kinds))
+        return self.incomplete.once(name) or (seen_before and self.incomplete.recently(name))
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
         """Return the ids of nested objects. Malformed objects are counted and left out."""

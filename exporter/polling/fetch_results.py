@@ -16,6 +16,9 @@ log = structlog.get_logger()
 INCOMPLETE_LIST_INTERVAL_S = 300.0
 """Longest interval in seconds to the next fetch of a list that is empty or lacks objects or users."""
 
+FIRST_CONFIRMATION_S = 60.0
+"""The same after the first such list, because counters by team and inferred teams wait for the second."""
+
 
 class FetchResults:
     """Takes in which fetches succeeded and which failed."""
@@ -47,8 +50,10 @@ class FetchResults:
         if name in self._intervals.intervals:
             self._intervals.recalculate()
             task.due = task.scheduled + self._intervals.intervals[name]
-            if self._account.reference_data.incomplete(name):
-                task.due = min(task.due, task.scheduled + INCOMPLETE_LIST_INTERVAL_S)
+            incomplete = self._account.reference_data.incomplete
+            if name in incomplete:
+                soon = FIRST_CONFIRMATION_S if incomplete.once(name) else INCOMPLETE_LIST_INTERVAL_S
+                task.due = min(task.due, task.scheduled + soon)
 
     def failed(self, name: str, problem: str, sent: float) -> None:
         """Schedule a retry, measured from when the request was `sent`, not from when it timed out."""

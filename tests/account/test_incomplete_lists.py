@@ -1,5 +1,6 @@
 """Tests of lists that are incomplete when the exporter starts."""
 
+from collections import defaultdict
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 import pytest
 
 from exporter.archive.store import Archive
-from exporter.config.settings import Refresh
+from exporter.config.settings import Refresh, Storage
 from exporter.durations import Duration
 from exporter.polling.fetch_results import INCOMPLETE_LIST_INTERVAL_S
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
+from exporter.simulator.models import SimulatedCall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.expected_counts import counted, to_be_counted
 from harness.simulated_time import NOON, Polled, polled
+from tests.support.archive_contents import rows
 from tests.support.request_log import at_path
 from tests.support.short_lists import (
     CONFIRMED,
@@ -123,3 +126,36 @@ def test_lists_complete_are_not_fetched_again_within_minutes(account: SimulatedA
         before = sum(request.path in LISTS[:2] for request in world.aircall.requests)
         world.live(2 * INCOMPLETE_LIST_INTERVAL_S)
         assert sum(request.path in LISTS[:2] for request in world.aircall.requests) == before
+
+
+@pytest.mark.parametrize("glitch", INCOMPLETE_AT_THE_START.values(), ids=INCOMPLETE_AT_THE_START)
+def test_lists_incomplete_for_a_moment_at_the_first_start_give_no_call_wrong_teams(
+    glitch: Fault, tmp_path: Path
+) -> None:
+    """Teams are counted and inferred once only, so that a mistake would stay."""
+    url = f"sqlite:///{tmp_path}/archive.sqlite"
+    storage = Storage(url=url, backfill=Duration(3600))
+    past = SimulatedAccount(users=12, calls_per_hour=300, seed=3, start=NOON, history=3600)
+    with polled(past, archive=Archive(url, simulated=True), storage=storage) as world:
+        with world.aircall.failing(glitch):
+            world.live(45)
+        world.live(CONFIRMED)
+        world.freeze()
+        world.poll()
+        directory = world.poller.account.directory
+    members, assigned = directory.members, directory.assigned
+    assert assigned is not None
+
+    def teams(call: SimulatedCall) -> set[str]:
+        missed = call.direction == "inbound" and not call.answered_at
+        on_number = assigned.get(call.number.id, frozenset()) if call.number else frozenset()
+        users = on_number if missed else {call.user.id if call.user else None}
+        return {str(id_) for id_, of in members.items() if of & users}
+
+    expected = {call.id: teams(call) for call in past.calls.values() if call.ended_at}
+    found = defaultdict[int, set[str]](set)
+    for row in rows(url, "call_teams"):
+        found[row.call_id].add(row.team_id)
+    inferred = {row.call_id for row in rows(url, "call_teams") if row.inferred}
+    assert len(inferred & expected.keys()) > 50
+    assert {id_: found[id_] - {"none"} for id_ in expected} == expected

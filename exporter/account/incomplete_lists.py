@@ -1,0 +1,38 @@
+"""Remember which of Aircall's lists were incomplete when last fetched."""
+
+import math
+
+from exporter.account.removal_detector import CONFIRMATION_S
+
+
+class IncompleteLists:
+    """The names of lists that were probably incomplete when last fetched, and since when.
+
+    Such a list is empty, holds fewer objects than its `meta.total`, or holds teams or numbers without any
+    users. It has to be fetched again soon.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a list."""
+        self._fetched: dict[str, tuple[float, float]] = {}
+        """When each list was fetched as incomplete for the first and the last time in a row (our clock)."""
+
+    def record(self, name: str, at: float, incomplete: bool) -> None:
+        """Record that a list was fetched `at` (UNIX seconds, our clock)."""
+        first, _ = self._fetched.pop(name, (at, at))
+        if incomplete:
+            self._fetched[name] = first, at
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether the list was incomplete when last fetched."""
+        return name in self._fetched
+
+    def once(self, name: str) -> bool:
+        """Return whether the list was incomplete in the last fetch only."""
+        first, last = self._fetched.get(name, (-math.inf, 0.0))
+        return first == last
+
+    def recently(self, name: str) -> bool:
+        """Return whether the list has been incomplete for less than `CONFIRMATION_S`."""
+        first, last = self._fetched.get(name, (-math.inf, 0.0))
+        return last - first < CONFIRMATION_S
