@@ -22,6 +22,8 @@ def url_problem(url: str) -> str:
             return f"found the driver {parsed.drivername}, which is not supported, {EXPECTED}"
         if parsed.get_backend_name() == "sqlite" and is_in_memory(parsed):
             return f"{IN_MEMORY}, {EXPECTED}"
+        if "@" in f"{parsed.host}{parsed.database}" and parsed.get_backend_name() == "postgresql":
+            return "has an @ in its host or database, expected %40 for each @ of a user's name or a password"
         dialect.import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
         return "is no address of a database, expected one such as postgresql+psycopg://user@host/aircall"

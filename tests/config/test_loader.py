@@ -150,11 +150,15 @@ def test_load_of_webhook_tokens_returns_and_hides_them(file: WriteFile, tmp_path
             "aircall.api_token_file: is set in addition to api_token",
         ),
         (
-            'aircall: {api_token_file: "/a\\0b"}',
-            'found "/a\\u0000b", which cannot be read: no name of a file',
+            'aircall: {api_token_file: "/dev/a\\0b"}',
+            'found "/dev/a\\u0000b", which cannot be read: no name of a file',
         ),
-        ('aircall: {api_token_file: "/a\\nb"}', 'found "/a\\nb", which cannot be read: No such file'),
-        ("aircall: {api_token_file: /no/such}", "found /no/such, which cannot be read: No such file"),
+        (
+            'aircall: {api_token_file: "/dev/a\\nb"}',
+            'found "/dev/a\\nb", which cannot be read: No such file',
+        ),
+        ("aircall: {api_token_file: /dev/no}", "found /dev/no, which cannot be read: No such file"),
+        ("aircall: {api_token_file: /no/such}", "names a file that cannot be read: No such file"),
         ("[]", "found [], expected a mapping of keys"),
         ("just text", "expected a mapping of keys"),
         ("sla: 5s\nsla: 6s", "line 2, column 1: is not valid YAML: the key sla is there twice"),
@@ -198,6 +202,11 @@ def test_load_of_an_unreadable_file_is_rejected(tmp_path: Path) -> None:
         "- api_token: SECRETTOK",
         "aircall: {base_url: 'https://u:SECRETTOK@api.aircall.io'}",
         "aircall: {api_token_file: SECRETTOK}",
+        "aircall: {api_token_file: a+b/SECRETTOK}",
+        "aircall: {api_token_file: /SECRETTOK}",
+        "aircall: {api_token_file: '/SECRETTOK/a=='}",
+        "aircall: {api_token_file: 'https://u:SECRETTOK@api.aircall.io'}",
+        "webhook: {token_file: a+b/SECRETTOK}",
         "aircall: {api_token: *SECRETTOK}",
         "aircall: {api_token: !SECRETTOK x}",
         "aircall: {api_token: [SECRETTOK]}",
@@ -209,6 +218,14 @@ def test_load_of_an_invalid_file_with_a_token_does_not_print_it(file: WriteFile,
         load(file(text), CREDENTIAL)
     assert "SECRETTOK" not in str(rejected.value)
     assert "\n" not in str(rejected.value)
+
+
+@pytest.mark.parametrize("value", ["postgresql+psycopg://u:SECRETTOK@h/d", "a/SECRETTOK", "/SECRETTOK=="])
+def test_load_of_a_secret_in_place_of_its_file_does_not_print_it(value: str) -> None:
+    for variable in ("AIRCALL_STORAGE_URL_FILE", "AIRCALL_API_TOKEN_FILE", "AIRCALL_WEBHOOK_TOKEN_FILE"):
+        with pytest.raises(ConfigError, match=f"{variable}: names a file that cannot be read") as rejected:
+            load(None, {"AIRCALL_API_ID": "id", variable: value})
+        assert "SECRETTOK" not in str(rejected.value)
 
 
 def test_settings_repr_hides_the_credential() -> None:

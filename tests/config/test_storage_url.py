@@ -40,6 +40,8 @@ def test_load_storage_url_from_a_file_that_is_wrong_names_the_variable(tmp_path:
         ("postgresql+asyncpg://u:secret@h/d", "found the driver postgresql+asyncpg, which is not supported"),
         ("sqlite+aiosqlite:////tmp/secret", "found the driver sqlite+aiosqlite, which is not supported"),
         ("postgres://u:secret@h/d", "is of a kind that is not supported, expected postgresql+psycopg://"),
+        ("postgresql+psycopg://u:x@secret@h/d", "expected %40 for each @ of a user's name or a password"),
+        ("postgresql+psycopg://u:x@h/secret@h/d", "expected %40 for each @ of a user's name or a password"),
         ("mysql://u:secret@h/d", "is of a kind that is not supported"),
     ],
 )
