@@ -15,20 +15,28 @@ def url_problem(url: str) -> str:
     """Return what is wrong with the address of a database, or "". Does not contain parts of it."""
     try:
         parsed = make_url(url)
-        if parsed.get_backend_name() not in ("postgresql", "sqlite"):
-            return "is of a kind that is not supported, expected postgresql+psycopg:// or sqlite://"
-        dialect = parsed.get_dialect()
-        if parsed.drivername not in DRIVERS:
-            return f"found the driver {parsed.drivername}, which is not supported, {EXPECTED}"
-        if parsed.get_backend_name() == "sqlite" and is_in_memory(parsed):
-            return f"{IN_MEMORY}, {EXPECTED}"
-        if "@" in f"{parsed.host}{parsed.database}" and parsed.get_backend_name() == "postgresql":
-            return "has an @ in its host or database, expected %40 for each @ of a user's name or a password"
-        dialect.import_dbapi()
+        problem = _kind_problem(parsed)
+        if not problem:
+            parsed.get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
         return "is no address of a database, expected one such as postgresql+psycopg://user@host/aircall"
     except ImportError:
         return "needs a driver that is not installed; it comes with the exporter's extra `postgres`"
+    return problem
+
+
+def _kind_problem(url: URL) -> str:
+    """Return why this kind of address is not supported, or ""."""
+    backend = url.get_backend_name()
+    if backend not in ("postgresql", "sqlite"):
+        return "is of a kind that is not supported, expected postgresql+psycopg:// or sqlite://"
+    url.get_dialect()
+    if url.drivername not in DRIVERS:
+        return f"found the driver {url.drivername}, which is not supported, {EXPECTED}"
+    if backend == "sqlite" and is_in_memory(url):
+        return f"{IN_MEMORY}, {EXPECTED}"
+    if backend == "postgresql" and "@" in f"{url.host}{url.database}":
+        return "has an @ in its host or database, expected %40 for each @ of a user's name or a password"
     return ""
 
 

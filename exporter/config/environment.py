@@ -66,7 +66,7 @@ def _is_in_a_directory(file: str) -> bool:
     """
     directory = Path(file.replace("\0", "")).parent
     try:
-        return directory not in (Path("."), Path("/")) and directory.is_dir()
+        return directory not in (Path(), Path("/")) and directory.is_dir()
     except OSError:  # such as a name that is too long
         return False
 
