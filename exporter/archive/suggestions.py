@@ -3,19 +3,20 @@
 import difflib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
 from exporter.archive.criteria import Criteria
 from exporter.archive.filters import conditions
+from exporter.archive.parsing import LONGEST_NAME
 from exporter.archive.schema import calls, tags
 from exporter.archive.views import call_names, history
 from exporter.text import truncate
 
 MAX_LISTED = 5
-"""Names in one hint."""
+"""Names in one hint, and hints about the names of one parameter, because each takes time."""
 
 
 def all_hints(
@@ -45,12 +46,11 @@ def hints(connection: Connection, criteria: Criteria) -> Iterator[tuple[str, str
             yield from ((name, hint) for hint in _of_names(connection, kind, given))
     if criteria.tags:
         known = set(connection.scalars(select(tags.c.name).distinct()))
-        yield from (("tag", _unknown("tag", name, known)) for name in criteria.tags if name not in known)
+        yield from (("tag", hint) for hint in _unknown("tag", criteria.tags, known, known))
     if criteria.reasons:
         found = select(calls.c.missed_call_reason).distinct().where(calls.c.missed_call_reason.is_not(None))
         reasons = set(connection.scalars(found))
-        unknown = (name for name in criteria.reasons if name not in reasons)
-        yield from (("reason", _unknown("reason", name, reasons)) for name in unknown)
+        yield from (("reason", hint) for hint in _unknown("reason", criteria.reasons, reasons, reasons))
     if criteria.users and criteria.missed:
         yield "user", _of_missed(connection, criteria)
     if criteria.teams and (inferred := _count_inferred(connection, criteria)):
@@ -83,19 +83,22 @@ def _of_names(connection: Connection, kind: str, given: Sequence[str]) -> Iterat
     for row in connection.execute(named):
         ids[row.called].add(row.id)
         names.add(row.name)
-    for name in given:
-        if name not in ids:
-            yield _unknown(kind, name, names)
-        elif len(ids[name]) > 1:
-            each = ", ".join(truncate(f"{name} {id_}") for id_ in sorted(ids[name])[:MAX_LISTED])
-            yield f"{len(ids[name])} {kind}s are called {truncate(name)}; for one of them, choose from {each}"
+    yield from _unknown(kind, given, ids, names)
+    for name in [name for name in given if len(ids.get(name, ())) > 1][:MAX_LISTED]:
+        each = ", ".join(truncate(f"{name} {id_}") for id_ in sorted(ids[name])[:MAX_LISTED])
+        yield f"{len(ids[name])} {kind}s are called {truncate(name)}; for one of them, choose from {each}"
 
 
-def _unknown(kind: str, name: str, known: set[str]) -> str:
-    plain = {_plain(each): each for each in known}
-    close = difflib.get_close_matches(_plain(name), plain, n=1)
-    hint = f", did you mean {truncate(plain[close[0]])}?" if close else ""
-    return f"the archive has no {kind} {truncate(name)}{hint}"
+def _unknown(kind: str, given: Sequence[str], known: Container[str], names: Iterable[str]) -> Iterator[str]:
+    """Yield a hint for each given name that is not known. The nearest of `names` is found for a few only."""
+    unknown = [name for name in given if name not in known]
+    plain = {_plain(each): each for each in names} if unknown else {}
+    for name in unknown[:MAX_LISTED]:
+        close = difflib.get_close_matches(_plain(name[:LONGEST_NAME]), plain, n=1)
+        hint = f", did you mean {truncate(plain[close[0]])}?" if close else ""
+        yield f"the archive has no {kind} {truncate(name)}{hint}"
+    if len(unknown) > MAX_LISTED:
+        yield f"the archive has none of {len(unknown) - MAX_LISTED} more {kind}s"
 
 
 def _plain(name: str) -> str:

@@ -23,6 +23,7 @@ from exporter.api.query import Cursor, read_query
 from exporter.archive import database as databases
 from exporter.archive.search import FoundTotals
 from exporter.archive.store import Archive
+from exporter.archive.suggestions import MAX_LISTED
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.archived_calls import END, START, fill
@@ -118,6 +119,14 @@ def test_calls_returns_the_hints_that_the_command_prints(
     shown += [hint["text"] for hint in answer["hints"] if not hint["parameter"]]
     assert [f"aircall-exporter: calls: {each}" for each in shown] == printed
     assert bool(printed) == bool(criteria)
+
+
+@pytest.mark.parametrize("parameter", ["user", "rang", "team", "number", "tag", "reason"])
+def test_calls_with_many_unknown_names_have_hints_for_a_few(address: str, parameter: str) -> None:
+    names = [(parameter, f"Nothing {number}") for number in range(300)]
+    hints = [hint["text"] for hint in ask(address, [*PERIOD, *names]).json()["hints"]]
+    assert len(hints) == MAX_LISTED + 1
+    assert hints[-1].startswith(f"the archive has none of {300 - MAX_LISTED} more ")
 
 
 def test_calls_after_the_first_page_have_no_hints(address: str) -> None:
