@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, event
 
 from exporter.archive.database import ArchiveError, ReplacedError
+from exporter.archive.wal_file import is_cut_off
 from exporter.config.database_url import EXPECTED, IN_MEMORY, file_of, is_file_uri
 from exporter.durable import make_private_file
 
@@ -122,7 +123,7 @@ class OpenFiles:
         now, size = self._identity(), self._size_now()
         if self._opened is not None:
             cut_off = size < self._size and size < _size_by_sqlite(connection)
-            if cut_off or now != _known(self._opened, now):
+            if cut_off or is_cut_off(self.path) or now != _known(self._opened, now):
                 raise ReplacedError(self._problem())
         self._opened, self._size = now, size
 
@@ -131,7 +132,8 @@ class OpenFiles:
         for name, found, ours in zip(names, self._identity(), self._opened or (), strict=False):
             if ours is not None and found != ours:
                 return f"{name} has been {'deleted' if found is None else 'replaced'}"
-        return f"{self.path} has been cut off"
+        suffix = "-wal" if is_cut_off(self.path) else ""
+        return f"{self.path}{suffix} has been cut off"
 
     def _identity(self) -> Identity:
         return tuple(map(_identity, (f"{self.path}{suffix}" for suffix in SUFFIXES)))

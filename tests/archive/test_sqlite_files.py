@@ -71,3 +71,18 @@ def test_archive_that_is_cut_off_after_a_vacuum_is_reported(
         damage(file)
         world.live(20)
         assert is_logged(logged, REPLACED)
+
+
+@pytest.mark.parametrize("part", [0, 0.5, 0.99])
+def test_archive_whose_log_is_cut_off_is_reported_and_nothing_is_lost(
+    busy: SimulatedAccount, tmp_path: Path, part: float
+) -> None:
+    file = tmp_path / "archive.sqlite"
+    log = file.with_name("archive.sqlite-wal")
+    with polled_file(busy, file) as (world, logged):
+        world.live(300)
+        os.truncate(log, int(log.stat().st_size * part))
+        world.live(20)
+        assert is_logged(logged, REPLACED)
+        world.live(300)
+        assert_nothing_is_lost(world, f"sqlite:///{file}")
