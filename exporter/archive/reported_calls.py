@@ -4,7 +4,18 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, false, func, literal, literal_column, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    case,
+    false,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    text,
+)
 
 from exporter.account.directory import Directory
 from exporter.account.records import DoneCalls
@@ -34,6 +45,14 @@ class Repeat(NamedTuple):
     """For how long after its end the archive has calls."""
 
 
+AFTER_CALL_WORK = (
+    "(SELECT CAST(sum(CASE name WHEN 'wrapped_up' THEN at ELSE -at END) AS BIGINT) FROM call_steps"
+    " WHERE call_id = calls.id AND name IN ('wrap_up', 'wrapped_up') GROUP BY call_id"
+    " HAVING sum(CASE name WHEN 'wrapped_up' THEN 1 ELSE -1 END) = 0)"
+)
+"""Seconds of after-call work, or NULL if an event about its start or its end is missing."""
+
+
 class ReportedCall(NamedTuple):
     """A done call, and one of its teams or tags."""
 
@@ -42,6 +61,8 @@ class ReportedCall(NamedTuple):
     """The id of the team or the tag; an empty text in other reports, and for calls without a tag."""
     repeat: Repeat | None = None
     """None unless the call was answered and its caller can be recognised."""
+    after_call_work: int | None = None
+    """Seconds that its users needed to wrap it up, or None if events do not say."""
 
 
 def reported_calls(
@@ -50,14 +71,14 @@ def reported_calls(
     until: int = MAX_TIMESTAMP,
     *,
     by: Part | None = None,
-    repeats: bool = False,
+    with_later: bool = False,
 ) -> Iterator[ReportedCall]:
     """Yield the done calls that started at `since` or later and before `until` (UNIX seconds), in any order.
 
-    With `by`, yield a call once for each of its teams or tags. Only with `repeats`, look up when callers
-    called again.
+    With `by`, yield a call once for each of its teams or tags. Only with `with_later`, look up what happened
+    after each call: after-call work, and when the caller called again.
     """
-    is_counted = text(IS_COUNTED) if repeats else false()
+    is_counted = text(IS_COUNTED) if with_later else false()
     query = select(
         calls.c.id,
         calls.c.direction,
@@ -74,6 +95,7 @@ def reported_calls(
         _PARTS[by].label("part"),
         case((is_counted, literal_column(AGAIN_AFTER))).label("again_after"),
         case((is_counted, literal_column(KNOWN_FOR))).label("known_for"),
+        (literal_column(AFTER_CALL_WORK) if with_later else null()).label("after_call_work"),
     )
     if by == "team":
         query = query.join(teams, teams.c.call_id == calls.c.id)
@@ -83,7 +105,7 @@ def reported_calls(
         query.where(*_done(since, until)), execution_options={"yield_per": ROWS_AT_ONCE}
     ):
         repeat = None if row.known_for is None else Repeat(row.again_after, row.known_for)
-        yield ReportedCall(call_of(row), row.part, repeat)
+        yield ReportedCall(call_of(row), row.part, repeat, row.after_call_work)
 
 
 def done_calls(connection: Connection, since: int) -> DoneCalls:

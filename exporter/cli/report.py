@@ -97,6 +97,7 @@ _FROM_WIDTH = {
     "longest_wait_seconds": 130,
     "talk_seconds": 130,
     "average_abandon_seconds": 140,
+    "average_after_call_work_seconds": 145,
     "called_again_day": 145,
     "called_again_week": 150,
     "id": 160,

@@ -20,6 +20,7 @@ TITLES = {
     "average_abandon_seconds": "average abandon",
     "longest_wait_seconds": "longest wait",
     "average_handle_seconds": "average handle",
+    "average_after_call_work_seconds": "after-call work",
     "called_again_day": "again in a day",
     "called_again_week": "again in a week",
     "outbound": "outbound",
@@ -34,10 +35,10 @@ _OF_MISSED = ("offered", "inbound", "missed", "abandoned", "service_level", "ave
 """Columns that exist only if missed calls belong to the groups."""
 
 
-_OFTEN_UNKNOWN = ("called_again_day", "called_again_week")
-"""Columns without a value until a day or a week has passed."""
+_OFTEN_UNKNOWN = ("average_after_call_work_seconds", "called_again_day", "called_again_week")
+"""Columns without a value if no events arrive, or until a day or a week has passed."""
 
-_RATIOS = ("service_level", *_OFTEN_UNKNOWN)
+_RATIOS = ("service_level", "called_again_day", "called_again_week")
 
 
 def shown_columns(report: Report) -> tuple[str, ...]:

@@ -7,8 +7,7 @@ from typing import Protocol
 
 from exporter.account.kpi_rules import ServiceRule
 from exporter.account.period import InboundTally, Tally
-from exporter.aircall.models import Call
-from exporter.archive.reported_calls import Repeat, ReportedCall
+from exporter.archive.reported_calls import ReportedCall
 from exporter.report.repeats import Repeats
 
 
@@ -40,18 +39,26 @@ class Sums:
     longest_wait: int | None = None
     """The longest time until an answer or until the end of a missed call, of calls that count."""
     repeats: Repeats = field(default_factory=Repeats)
+    after_call_work: int = 0
+    """The known after-call work of answered inbound calls."""
+    wrapped_up: int = 0
+    """The answered inbound calls whose after-call work is known."""
 
-    def count(self, call: Call, rule: ServiceRule, repeat: Repeat | None = None) -> None:
+    def count(self, reported: ReportedCall, rule: ServiceRule) -> None:
         """Add a done call."""
+        call = reported.call
         self.tally.count(call, (rule,))
-        if repeat is not None:
-            self.repeats.count(repeat)
+        if reported.repeat is not None:
+            self.repeats.count(reported.repeat)
         outcome, inbound = call.outcome, call.direction == "inbound"
         if outcome == "answered":
             self.talk_seconds += call.talk_time
         if inbound and outcome == "answered":
             self.inbound_talk_seconds += call.talk_time
             self._waited(call.time_to_answer)
+            if reported.after_call_work is not None:
+                self.after_call_work += reported.after_call_work
+                self.wrapped_up += 1
         elif outcome == "missed" and not rule.ignores(call):
             self._waited(call.wait)
 
@@ -66,9 +73,14 @@ class Sums:
 
     @property
     def average_handle(self) -> float | None:
-        """The average talk time of answered inbound calls in seconds, or None without such calls."""
+        """The average talk time and known after-call work of answered inbound calls in seconds, or None."""
         answered = self.tally.inbound_answered
-        return self.inbound_talk_seconds / answered if answered else None
+        return (self.inbound_talk_seconds + self.after_call_work) / answered if answered else None
+
+    @property
+    def average_after_call_work(self) -> float | None:
+        """The average of the answered inbound calls of which it is known, in seconds, or None."""
+        return self.after_call_work / self.wrapped_up if self.wrapped_up else None
 
 
 def add_up(
@@ -98,7 +110,7 @@ def add_up(
         sums = intervals.get(position)
         if sums is None:
             sums = intervals[position] = Sums()
-        sums.count(reported.call, grouping.rule_of(reported), reported.repeat)
+        sums.count(reported, grouping.rule_of(reported))
     if len(found) > most_groups:
         raise TooManyGroupsError(len(found))
     return found

@@ -44,7 +44,9 @@ class ReportRow(msgspec.Struct, frozen=True):
     average_abandon_seconds: float | None
     longest_wait_seconds: int | None
     average_handle_seconds: float | None
-    """Talk time of answered inbound calls, without hold and after-call work."""
+    """Talk time of answered inbound calls, hold included, and their after-call work as far as it is known."""
+    average_after_call_work_seconds: float | None
+    """Of the answered inbound calls of which it is known, from events."""
     called_again_day: float | None
     """Share of answered inbound calls whose caller called again within a day of the end."""
     called_again_week: float | None
@@ -76,7 +78,7 @@ def report(connection: Connection, settings: Settings, request: ReportRequest) -
     starts = starts_of(request.since, request.until, request.step, request.today)
     grouping = GROUPINGS[request.by](archived_directory(connection), settings)
     part: Part | None = request.by if request.by in ("team", "tag") else None
-    calls = reported_calls(connection, request.since, request.until, by=part, repeats=True)
+    calls = reported_calls(connection, request.since, request.until, by=part, with_later=True)
     try:
         found = add_up(calls, starts, grouping, MAX_ROWS)
     except TooManyGroupsError as error:
@@ -116,6 +118,7 @@ def _row(start: str, end: str, group: NamedRef, sums: Sums, has_missed: bool) ->
         average_abandon_seconds=inbound.average_abandon if has_missed else None,
         longest_wait_seconds=sums.longest_wait,
         average_handle_seconds=sums.average_handle,
+        average_after_call_work_seconds=sums.average_after_call_work,
         called_again_day=sums.repeats.ratio(DAY_S),
         called_again_week=sums.repeats.ratio(WEEK_S),
         outbound=tally.outbound_answered + tally.outbound_unanswered,

@@ -62,7 +62,19 @@ def test_sums_without_calls_have_no_averages() -> None:
         level = sums.inbound
         averages = (level.service_level, level.average_abandon, sums.tally.average_answer)
         assert (*averages, sums.average_handle, sums.longest_wait) == (None,) * 5
+        assert sums.average_after_call_work is None
     assert sums_of(inbound(BEGIN, 90, reason="out_of_opening_hours")).longest_wait is None
+
+
+def test_average_handle_time_has_the_known_after_call_work() -> None:
+    answered = [call for call in CALLS[:2] for _ in range(2)]
+    reported = [
+        ReportedCall(call, "", after_call_work=work)
+        for call, work in zip([*answered, *CALLS[2:]], [30, None, 0, None, 7, 7, 7, 7, 7, 7], strict=True)
+    ]
+    sums = add_up(reported, [BEGIN], ByNumber(), 1)["1"][0]
+    assert sums.average_after_call_work == 15
+    assert sums.average_handle == (100 + 100 + 50 + 50 + 30) / 4
 
 
 def test_calls_are_added_up_in_the_interval_in_which_they_started() -> None:

@@ -28,6 +28,7 @@ def row(start: str, id_: str, name: str, offered: int | None = 10) -> ReportRow:
         average_abandon_seconds=None,
         longest_wait_seconds=3_725,
         average_handle_seconds=61.6,
+        average_after_call_work_seconds=None,
         called_again_day=0.125,
         called_again_week=None,
         outbound=3,

@@ -105,6 +105,9 @@ def test_journey_from_events_has_each_step_once_in_order(
             (101, "archived", "", None, ""),
             (105, "wrapped_up", ada, None, ""),
         ]
+        reported = command(database, "--from=0", "--format=json", name="report")
+        (row,) = json.loads(reported.out)
+        assert (row["average_after_call_work_seconds"], row["average_handle_seconds"]) == (30, 100)
 
 
 def test_journey_without_events_marks_unknown_parts(account: SimulatedAccount, database: str) -> None:
