@@ -6,6 +6,8 @@ from collections.abc import Callable
 from textwrap import fill
 from typing import Any, NoReturn, TypeAlias
 
+import shtab
+
 from exporter.cli.examples import EXAMPLES
 from exporter.cli.exit_codes import ExitCode
 from exporter.cli.web_paths import external_url, route_prefix, telemetry_path
@@ -36,8 +38,19 @@ DEFAULTS = {
 """Defaults of the flags that are accepted both before and after a command."""
 
 
+COMPLETIONS = {"FILE": shtab.FILE, "DIRECTORY": shtab.DIRECTORY}
+"""How shells complete values, by metavar."""
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and whose files are completed by shells."""
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
+        """Add an argument as `argparse` does."""
+        action = super().add_argument(*args, **kwargs)
+        if action.metavar in COMPLETIONS:
+            action.complete = COMPLETIONS[action.metavar]  # type: ignore[attr-defined]  # shtab reads it
+        return action
 
     def error(self, message: str) -> NoReturn:
         """Print the problem in one line, and exit with 2."""

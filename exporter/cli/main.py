@@ -5,6 +5,8 @@ import signal
 from collections.abc import Sequence
 from functools import cache
 
+import shtab
+
 from exporter.aircall.errors import CREDENTIAL_REJECTED, ApiError, CredentialError
 from exporter.archive.database import ArchiveError
 from exporter.cli import (
@@ -76,6 +78,9 @@ def parser() -> flags.Parser:
     main_parser.add_argument("--config.file", dest="config", metavar="FILE", help="configuration file (YAML)")
     main_parser.add_argument(
         "--web.enable-lifecycle", dest="lifecycle", action="store_true", help="allow POST /-/reload"
+    )
+    shtab.add_argument_to(
+        main_parser, "--print-completion", help="print a script for your shell that completes commands"
     )
     main_parser.add_argument("--version", action="version", version=flags.version())
     subparsers = main_parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=flags.Parser)
