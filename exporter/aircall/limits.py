@@ -35,6 +35,7 @@ Limit = Literal[
     "call_events",
     "events",
     "call_steps",
+    "field_names",
 ]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 
@@ -81,8 +82,8 @@ MAX_PAIRS = 200_000
 """Pairs of a user and a number with counters of their own."""
 
 MAX_WORDS = 50
-"""Different missed-call reasons, substatuses or unknown availabilities, in addition to the known ones; later
-ones are `other`."""
+"""Different missed-call reasons, substatuses, unknown availabilities or unknown fields, in addition to the
+known ones; later ones are `other`."""
 
 MAX_TAGS = 100
 MAX_COMMENTS = 200

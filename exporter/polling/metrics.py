@@ -1,4 +1,4 @@
-"""Count polls and throttled requests."""
+"""Count polls, throttled requests and unknown fields."""
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -21,5 +21,13 @@ class PollerMetrics:
         self.throttled = Counter(
             "aircall_api_throttled",
             "Requests that Aircall rejected because the company's rate limit was used up (429).",
+            registry=registry,
+        )
+        self.unknown_fields = Counter(
+            "aircall_api_unknown_fields",
+            "Responses with a field that this version does not know: Aircall's API has changed. One response"
+            " of each list is examined per hour. list is users, teams, numbers or calls; field is the name of"
+            " the field (the first 50 since the start), or other.",
+            ["list", "field"],
             registry=registry,
         )

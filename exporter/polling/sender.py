@@ -35,6 +35,7 @@ class RequestSender:
         self._budget, self._tasks, self._intervals = state.budget, state.tasks, state.intervals
         self._server_time, self._clock = state.server_time, state.clock
         self._metrics, self._once_logger = state.metrics, state.once_logger
+        self._unknown_fields = state.unknown_fields
         self._throttling = Throttling()
 
     @property
@@ -52,7 +53,7 @@ class RequestSender:
         self._budget.acquire(now)
         try:
             with self.while_waiting():
-                value, headers = self.client.send(request)
+                value, headers = self.client.send(self._unknown_fields.watched(request))
         except RateLimitedError as error:
             if self._is_failure(name, request, error, now):
                 raise ApiError(error.code, str(error), error.headers) from error

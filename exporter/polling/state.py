@@ -14,6 +14,7 @@ from exporter.polling.log_once import OnceLogger
 from exporter.polling.metrics import PollerMetrics
 from exporter.polling.server_time import ServerTime
 from exporter.polling.tasks import Tasks
+from exporter.polling.unknown_fields import UnknownFields
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class PollingState:
     intervals: IntervalController
     metrics: PollerMetrics
     once_logger: OnceLogger
+    unknown_fields: UnknownFields
 
 
 def begin_polling(settings: Settings, registry: CollectorRegistry, clocks: Clocks) -> PollingState:
@@ -39,6 +41,7 @@ def begin_polling(settings: Settings, registry: CollectorRegistry, clocks: Clock
     once_logger = OnceLogger(budget.limit)
     server_time = ServerTime(account, clocks)
     tasks = Tasks(account, server_time.clock)
+    metrics = PollerMetrics(registry)
     tasks.pace = IntervalController(account, tasks.by_name, budget, once_logger)
     return PollingState(
         account=account,
@@ -48,6 +51,7 @@ def begin_polling(settings: Settings, registry: CollectorRegistry, clocks: Clock
         server_time=server_time,
         tasks=tasks,
         intervals=tasks.pace,
-        metrics=PollerMetrics(registry),
+        metrics=metrics,
         once_logger=once_logger,
+        unknown_fields=UnknownFields(metrics.unknown_fields, clocks.steady, account.limits),
     )

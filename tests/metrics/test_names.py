@@ -96,6 +96,7 @@ OF_PROMETHEUS_CLIENT = {
     "aircall_api_requests_total": ("endpoint", "code"),
     "aircall_api_request_duration_seconds": ("endpoint",),
     "aircall_api_throttled_total": (),
+    "aircall_api_unknown_fields_total": ("list", "field"),
     "aircall_grafana_live_pushes_total": ("result",),
     "aircall_webhook_events_total": ("event", "result"),
     "aircall_webhook_pending_events": (),
