@@ -1,5 +1,7 @@
 """Exchange the data of an account with the archive: batches to save, and the state to continue from."""
 
+from collections.abc import Callable
+
 from exporter.account.account import Account
 from exporter.account.call_backs import CallBackRules, CallBackTask
 from exporter.account.call_store import LATE_ARRIVAL_S
@@ -8,6 +10,8 @@ from exporter.account.exclusion import Exclusion
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import learn
 from exporter.account.records import Batch, Checkpoint, Counting, DoneCalls, LoadedState, SaveResult
+from exporter.account.removal_detector import CONFIRMATION_S
+from exporter.aircall.models import Call
 
 MAX_UNDECIDED_S = 3600
 """Seconds for which call-backs wait for the end of a call that is not answered."""
@@ -21,7 +25,7 @@ def take_batch(account: Account) -> Batch:
     teams_known = believed and account.ledger.totals is not None
     teams = account.roster(account.shown_calls()).teams if teams_known else ()
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
-        account.ledger.count_for_teams(teams, lists.doubtful_numbers if mapped else frozenset())
+        account.ledger.count_for_teams(teams, _waits_for_lists(account))
     batch = account.ledger.take_batch(account.coverage, teams_known)
     in_doubt = any(map(lists.incomplete.recently, needed)) or (mapped and lists.assignments_in_doubt)
     batch.teams, batch.steps = () if in_doubt else teams, account.steps.take(account.as_of)
@@ -33,6 +37,26 @@ def take_batch(account: Account) -> Batch:
         batch.call_backs = CallBackTask(rules, account.as_of, account.identities.numbers())
         batch.complete_to = _complete_to(account) if batch.progress is not None else None
     return batch
+
+
+def _waits_for_lists(account: Account) -> Callable[[Call], bool]:
+    """Return a function that says whether the teams of a call are not known yet.
+
+    They follow from the number of a missed call, and from the user of any other one. An object that has just
+    been created is in no list until the lists are fetched again.
+    """
+    lists, mapped = account.reference_data, account.settings.map_users_to_numbers
+    directory, doubtful, recent = lists.directory, lists.doubtful_numbers, account.as_of - CONFIRMATION_S
+
+    def waits(call: Call) -> bool:
+        is_recent = (call.ended_at or 0) > recent
+        if call.outcome != "missed":
+            return is_recent and call.user is not None and call.user.id not in lists.users_before_teams
+        if call.number is None or not mapped:
+            return False
+        return call.number.id in doubtful or (is_recent and call.number.id not in directory.numbers)
+
+    return waits
 
 
 def _complete_to(account: Account) -> int | None:

@@ -8,8 +8,8 @@ from exporter.account.removal_detector import CONFIRMATION_S
 class IncompleteLists:
     """The names of lists that were probably incomplete when last fetched, and since when.
 
-    Such a list is empty, holds fewer objects than its `meta.total`, or holds teams or numbers without any
-    users. It has to be fetched again soon.
+    Such a list is empty, holds fewer objects than its `meta.total` or malformed ones, or holds teams or
+    numbers without any users. It has to be fetched again soon.
     """
 
     def __init__(self) -> None:

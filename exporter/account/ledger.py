@@ -4,7 +4,7 @@ Each done call is counted once. All calls that were fetched are saved.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from itertools import filterfalse
 
 from exporter.account.buckets import answer_time_buckets
@@ -157,16 +157,12 @@ class Ledger:
         self.unfinished_ids.discard(call_id)
         self._batch.deleted_ids.add(call_id)
 
-    def count_for_teams(self, teams: Iterable[Team], doubtful_numbers: Set[int] = frozenset()) -> None:
+    def count_for_teams(self, teams: Iterable[Team], waits: Callable[[Call], bool]) -> None:
         """Count up to `BATCH_SIZE` done calls for the `teams` that they concern.
 
-        Missed calls on `doubtful_numbers` wait, because the users of these numbers are not known yet.
+        Calls for which `waits` is true are left, because their teams are not known yet.
         """
-
-        def waits(call: Call) -> bool:
-            return call.outcome == "missed" and call.number is not None and call.number.id in doubtful_numbers
-
-        waiting = list(filter(waits, self.pending_team_counts)) if doubtful_numbers else []
+        waiting = list(filter(waits, self.pending_team_counts))
         ready = list(filterfalse(waits, self.pending_team_counts)) if waiting else self.pending_team_counts
         for call in ready[:BATCH_SIZE]:
             team_ids = (team.label.id for team in teams_of_call(call, teams))

@@ -55,6 +55,8 @@ class ReferenceData:
         self.incomplete = IncompleteLists()
         self.totals: dict[str, int] = {}
         """The last `meta.total` of each list."""
+        self.users_before_teams: frozenset[int] = frozenset()
+        """The users who were listed when the teams were fetched last. The teams of later ones are unknown."""
         self.members_listed: frozenset[int] = frozenset()
         """The members of all teams, as last fetched."""
         self.teams_in_calls: set[int] = set()
@@ -116,6 +118,7 @@ class ReferenceData:
         for id_, users in fit_into(merged, MAX_MEMBERSHIPS, "memberships", self.limits).items():
             directory.set_members(id_, users)
         self._members.clear()
+        self.users_before_teams = frozenset(directory.users)
         self.teams_in_calls -= directory.members.keys()
 
     def saw_teams_in_call(self, team_ids: frozenset[int]) -> None:
@@ -249,7 +252,8 @@ class ReferenceData:
 
     def _left(self, name: str, known: Set[int], listed: Listed) -> Set[int]:
         without_users = name == "teams" and not self.members_listed
-        self._read(name, listed.at, incomplete=not listed.ids or listed.short or without_users)
+        incomplete = not listed.ids or listed.short or listed.malformed > 0 or without_users
+        self._read(name, listed.at, incomplete=incomplete)
         return self._removal_detectors[name].confirm(known, listed.ids, listed.at, short=listed.short)
 
     def _read(self, name: str, at: float, *, incomplete: bool) -> None:

@@ -32,6 +32,8 @@ class Listed:
 
     ids: set[int] = field(default_factory=set)
     at: float = 0.0
+    malformed: int = 0
+    """The objects that could not be decoded."""
     _objects: int = 0
     _total: int | None = None
     _ended_empty: bool = False
@@ -45,6 +47,7 @@ class Listed:
                 f"the page is empty, but its meta.total is {page.total}, and {self._objects} were read before"
             )
         self.ids |= page.ids
+        self.malformed += page.malformed
         self.at, self._objects, self._total = at, self._objects + objects, page.total
 
     @property

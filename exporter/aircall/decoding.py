@@ -64,7 +64,14 @@ def decode_list(body: bytes, key: str) -> ListAnswer:
         )
     exceeded: Counter[Limit] = Counter()
     accepted = first(raws, MAX_PAGE_ITEMS, "page_items", exceeded)
-    return ListAnswer(accepted, link, meta.total if type(meta.total) is int else None, exceeded)
+    return ListAnswer(accepted, link, _total(meta.total), exceeded)
+
+
+def _total(total: Any) -> int | None:
+    """Return a number, which may be a text, or None."""
+    if isinstance(total, str) and total.isascii() and total.isdigit() and len(total) < MAX_NUMBER_LENGTH:
+        return int(total)
+    return total if type(total) is int else None
 
 
 def decode_ids(raws: Sequence[msgspec.Raw]) -> frozenset[int]:

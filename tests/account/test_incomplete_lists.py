@@ -88,6 +88,15 @@ def short_with_its_total(content: Any) -> None:
             content[key] = content[key][::2] if len(content[key]) > 1 else []
 
 
+def malformed(path: str, field: str) -> Fault:
+    """Return a fault that makes a field of the first object of a list malformed."""
+
+    def change(content: Any) -> None:
+        content[path.rpartition("/")[2]][0][field] = 5 if field == "name" else "x"
+
+    return Fault(at_path(path), faults.edited(change))
+
+
 INCOMPLETE_AT_THE_START = {
     "short lists": lists_only(short_with_its_total),
     "short users": fault(short_with_its_total, "/v2/users"),
@@ -128,7 +137,28 @@ def test_lists_complete_are_not_fetched_again_within_minutes(account: SimulatedA
         assert sum(request.path in LISTS[:2] for request in world.aircall.requests) == before
 
 
-@pytest.mark.parametrize("glitch", INCOMPLETE_AT_THE_START.values(), ids=INCOMPLETE_AT_THE_START)
+MALFORMED = {
+    f"{path} {field}": malformed(path, field)
+    for path in ("/v1/teams", "/v1/numbers")
+    for field in ("name", "id")
+}
+WRONG_FOR_A_MOMENT = INCOMPLETE_AT_THE_START | MALFORMED
+
+
+@pytest.mark.parametrize("glitch", MALFORMED.values(), ids=MALFORMED)
+def test_lists_with_a_malformed_object_at_a_restart_count_calls_for_their_teams_later(
+    busy: SimulatedAccount, glitch: Fault, tmp_path: Path
+) -> None:
+    with restarted(busy, tmp_path) as world:
+        with world.aircall.failing(glitch):
+            world.live(45)
+        world.live(CONFIRMED)
+        world.freeze()
+        world.poll()
+        assert counted(world.scrape()) == to_be_counted(busy)
+
+
+@pytest.mark.parametrize("glitch", WRONG_FOR_A_MOMENT.values(), ids=WRONG_FOR_A_MOMENT)
 def test_lists_incomplete_for_a_moment_at_the_first_start_give_no_call_wrong_teams(
     glitch: Fault, tmp_path: Path
 ) -> None:
@@ -159,3 +189,33 @@ def test_lists_incomplete_for_a_moment_at_the_first_start_give_no_call_wrong_tea
     inferred = {row.call_id for row in rows(url, "call_teams") if row.inferred}
     assert len(inferred & expected.keys()) > 50
     assert {id_: found[id_] - {"none"} for id_ in expected} == expected
+
+
+def test_missed_call_on_a_number_just_created_counts_for_the_teams_of_its_users(
+    account: SimulatedAccount,
+) -> None:
+    with polled(account) as world:
+        world.live_until_complete()
+        number = account.add_number("New", "+33 1 00", "FR", "Europe/Paris")
+        number.user_ids.add(next(id_ for team in account.teams.values() for id_ in team.user_ids))
+        call = account.ring_in(number.id, "+33 6", at=world.time.now)
+        account.miss(call.id, "short_abandoned", at=world.time.now + 3)
+        world.live(CONFIRMED)
+        world.freeze()
+        world.poll()
+        assert counted(world.scrape()) == to_be_counted(account)
+
+
+def test_call_answered_by_a_user_just_created_counts_for_their_team(account: SimulatedAccount) -> None:
+    with polled(account) as world:
+        world.live_until_complete()
+        user = account.add_user("New")
+        next(iter(account.teams.values())).user_ids.add(user.id)
+        account.set_availability(user.id, "available")
+        call = account.ring_in(next(iter(account.numbers)), "+33 6", at=world.time.now)
+        account.answer(call.id, user.id, at=world.time.now + 1)
+        account.hang_up(call.id, at=world.time.now + 2)
+        world.live(CONFIRMED)
+        world.freeze()
+        world.poll()
+        assert counted(world.scrape()) == to_be_counted(account)
