@@ -37,6 +37,17 @@ def is_host(host: str) -> bool:
     return len(name) <= MAX_NAME_LENGTH and all(map(_LABEL.fullmatch, name.split(".")))
 
 
+LISTEN_ADDRESS = "an address such as 0.0.0.0:9979 or :9979"
+
+
+def listen_address(text: str) -> tuple[str, int] | None:
+    """Return the host, which may be empty, and the port of an address to listen on, or None."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    is_port = port.isascii() and port.isdigit() and int(port) <= 65535
+    return (host, int(port)) if is_port and (not host or is_host(host)) else None
+
+
 def is_loopback(host: str) -> bool:
     """Return whether `host` (a name or an address) can only be this machine."""
     try:

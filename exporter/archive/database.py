@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -79,7 +79,8 @@ def sqlite_url(directory: str, create: bool = True) -> str:
         make_directory(Path(directory))
     except OSError as error:
         raise ArchiveError(f"{directory}: cannot be created: {error.strerror}") from None
-    return f"sqlite:///{Path(directory) / 'archive.sqlite'}"
+    address = URL.create("sqlite", database=str(Path(directory) / "archive.sqlite"))
+    return address.render_as_string(hide_password=False)
 
 
 def engine_for(url: str, **pool: int) -> Engine:

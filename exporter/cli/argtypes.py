@@ -11,7 +11,7 @@ MAX_NUMBER = 1_000_000
 def count(text: str) -> int:
     """Parse an integer of at least 1."""
     if not text.isdecimal() or not 1 <= int(text) <= MAX_NUMBER:
-        raise argparse.ArgumentTypeError(f"found {text}, expected at least 1")
+        raise argparse.ArgumentTypeError(f"found {text}, expected a whole number from 1 to {MAX_NUMBER}")
     return int(text)
 
 
@@ -29,7 +29,7 @@ def rate(text: str) -> float:
     except ValueError:
         value = -1
     if not 0 <= value <= MAX_NUMBER:
-        raise argparse.ArgumentTypeError(f"found {text}, expected 0 or more")
+        raise argparse.ArgumentTypeError(f"found {text}, expected a number from 0 to {MAX_NUMBER}")
     return value
 
 

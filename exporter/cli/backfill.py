@@ -123,7 +123,7 @@ def requested_range(since: int, until: int, reach: Duration, now: float) -> Time
     """Return the range, cut at the present. Raises UsageError if it is empty or too old."""
     until = min(until, int(now) - LATE_ARRIVAL_S)
     if since >= until:
-        raise UsageError("--from: found a time that is not before --to")
+        raise UsageError("--from: found a time that is not before --to, or that is not in the past")
     if since < int(now - reach):
         why = "as storage.retention keeps calls" if reach < API_HISTORY_S else "as Aircall's history reaches"
         raise UsageError(f"--from: found a time longer ago than {reach}, {why}")

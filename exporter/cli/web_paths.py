@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 
 from exporter.addresses import is_host, web_address
-from exporter.text import truncate
+from exporter.config.shown import shown_value
 from exporter.web.paths import Paths
 
 _PATH = re.compile("(/[A-Za-z0-9._~-]+)*", re.ASCII)
@@ -23,7 +23,7 @@ def external_url(text: str) -> str:
     path = parts.path.rstrip("/") if parts else ""
     if parts is None or "@" in text or not is_host(parts.hostname or "") or not _is_path(path):
         has_more = any(sign in text for sign in "@?#")  # which may be a secret
-        shown = "a URL with a user, a query or a fragment" if has_more else truncate(text)
+        shown = "a URL with a user, a query or a fragment" if has_more else shown_value(text)
         raise argparse.ArgumentTypeError(
             f"found {shown}, expected a URL such as https://monitoring.example.com/aircall"
         )
@@ -37,17 +37,17 @@ def route_prefix(text: str) -> str | None:
     names = text.strip("/")
     prefix = f"/{names}" if names else ""
     if not _is_path(prefix):
-        raise argparse.ArgumentTypeError(f"found {truncate(text)}, expected a path such as /aircall")
+        raise argparse.ArgumentTypeError(f"found {shown_value(text)}, expected a path such as /aircall")
     return prefix
 
 
 def telemetry_path(text: str) -> str:
     """Parse the path of the metrics, which no other page may have."""
     if text in ("", "/") or not _is_path(text):
-        raise argparse.ArgumentTypeError(f"found {truncate(text)}, expected a path such as /metrics")
+        raise argparse.ArgumentTypeError(f"found {shown_value(text)}, expected a path such as /metrics")
     if text.split("/")[1] in TAKEN:
         raise argparse.ArgumentTypeError(
-            f"found {truncate(text)}, which other pages have, expected a path such as /metrics"
+            f"found {shown_value(text)}, which other pages have, expected a path such as /metrics"
         )
     return text
 

@@ -7,6 +7,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 DRIVERS = ("postgresql+psycopg", "sqlite", "sqlite+pysqlite")
+RESERVED = {"plugin", "check_same_thread"}
+"""Options of SQLAlchemy and its drivers that the exporter sets or cannot use."""
 EXPECTED = "expected postgresql+psycopg://user@host/aircall or a file such as sqlite:////data/archive.sqlite"
 IN_MEMORY = "found a SQLite database in memory, which loses all calls and counters at the end of the process"
 
@@ -17,7 +19,9 @@ def url_problem(url: str) -> str:
         parsed = make_url(url)
         problem = _kind_problem(parsed)
         if not problem:
-            parsed.get_dialect().import_dbapi()
+            dialect = parsed.get_dialect()
+            dialect.import_dbapi()
+            dialect().create_connect_args(parsed)
     except (ArgumentError, NoSuchModuleError, ValueError):
         return "is no address of a database, expected one such as postgresql+psycopg://user@host/aircall"
     except ImportError:
@@ -37,6 +41,8 @@ def _kind_problem(url: URL) -> str:
         return f"{IN_MEMORY}, {EXPECTED}"
     if backend == "postgresql" and "@" in f"{url.host}{url.database}":
         return "has an @ in its host or database, expected %40 for each @ of a user's name or a password"
+    if reserved := sorted(RESERVED & url.query.keys()):
+        return f"has the option {reserved[0]}, expected an address without it"
     return ""
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from exporter.config.shown import shown_file
 from exporter.config.yaml_file import ConfigError, Origin
-from exporter.text import ends_with_line_break, truncate
+from exporter.text import ends_with_line_break
 
 BLANK = "holds nothing but spaces"
 
@@ -49,26 +50,11 @@ def secret_in(file: str, source: str, path: str) -> tuple[str, Origin]:
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or an invalid file name
         problem = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "no name of a file"
         reason = error.strerror if isinstance(error, OSError) else problem
-        path_shown = file if file.isprintable() else truncate(file)
-        shown = f"found {path_shown}, which" if _is_in_a_directory(file) else "names a file that"
-        raise ConfigError(source, path, f"{shown} cannot be read: {reason}") from None
+        raise ConfigError(source, path, f"{shown_file(file)} cannot be read: {reason}") from None
     secret, origin = text.strip(), Origin(source, path, file, ends_with_line_break(text))
     if not secret:
         raise origin.error("is empty, expected the secret in it")
     return secret, origin
-
-
-def _is_in_a_directory(file: str) -> bool:
-    """Return whether a value is probably the name of a file, and not a secret that was set in its place.
-
-    Base64 contains slashes, and the address of a database contains its password. In both, the part before the
-    last slash is no directory.
-    """
-    directory = Path(file.replace("\0", "")).parent
-    try:
-        return directory not in (Path(), Path("/")) and directory.is_dir()
-    except OSError:  # such as a name that is too long
-        return False
 
 
 MIN_SECRET_LENGTH = 32

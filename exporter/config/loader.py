@@ -11,6 +11,7 @@ from exporter.config import yaml_file
 from exporter.config.database_url import url_problem
 from exporter.config.environment import from_environment, key_problem, secret_in
 from exporter.config.settings import Aircall, GrafanaLive, Settings, Storage, Webhook
+from exporter.config.shown import shown_file
 from exporter.config.validation import validate, validate_figures, validate_grafana_live
 from exporter.config.yaml_file import ConfigError, Messages, Origin
 from exporter.credentials import QUOTES
@@ -144,7 +145,7 @@ def _with_address(storage: Storage, source: str, environ: Mapping[str, str]) -> 
         raise ConfigError(source, "storage.standby", f"found true, {expected}")
     key_file = storage.key_file
     if key_file and (problem := key_problem(Path(key_file))):
-        raise ConfigError(source, "storage.key_file", f"found {key_file}, which {problem}")
+        raise ConfigError(source, "storage.key_file", f"{shown_file(key_file)} {problem}")
     return msgspec.structs.replace(storage, url=url), {"storage.url": outside} if outside else {}
 
 

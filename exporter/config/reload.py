@@ -9,7 +9,7 @@ import msgspec
 
 from exporter.config.loader import Loaded, Written, load_with_file
 from exporter.config.settings import Settings
-from exporter.config.yaml_file import ConfigError
+from exporter.config.yaml_file import ConfigError, require_regular
 from exporter.text import is_cut_off, truncate
 
 RESTART = ("storage.url", "storage.key_file", "storage.standby", "webhook.listen_address")
@@ -99,6 +99,7 @@ class ConfigFile:
         """
         with self._lock:
             source = self._path or "configuration"
+            require_regular(source)
             loaded = load_with_file(self._path, self._environ)
             require_whole(source, self._loaded.written, loaded.written)
             require_whole_secrets(self._loaded, loaded)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from exporter.addresses import is_host, is_loopback, web_address
+from exporter.addresses import LISTEN_ADDRESS, is_host, is_loopback, listen_address, web_address
 from exporter.aircall.call_times import API_HISTORY_S
 from exporter.aircall.substatus import ALWAYS_OPEN, normalised
+from exporter.config.shown import shown_value
 from exporter.config.yaml_file import ConfigError, Origin, raise_all
 from exporter.credentials import MIN_TOKEN_LENGTH, QUOTES, secret_problem
 from exporter.durations import Duration
@@ -78,11 +79,11 @@ def validate_grafana_live(live: "GrafanaLive", source: str, origins: Mapping[str
     if live.token_file.strip() and not live.url:
         raise error("url", f"missing, expected the address of Grafana, such as {GRAFANA}")
     if live.url and (problem := _web_problem(live.url, web_address(live.url), GRAFANA)):
-        shown = "an address" if _may_have_secret(live.url) else truncate(live.url)
+        shown = "an address" if _may_have_secret(live.url) else shown_value(live.url)
         raise error("url", f"found {shown}, expected {problem}")
     if not re.fullmatch("[A-Za-z0-9_-]+", live.stream):
         expected = "letters, digits, - and _, such as aircall-france"
-        raise error("stream", f"found {truncate(live.stream)}, expected {expected}")
+        raise error("stream", f"found {shown_value(live.stream)}, expected {expected}")
     if live.url and not live.token_file.strip():
         raise error("token_file", "missing, expected a file with the token of a service account of Grafana")
 
@@ -102,7 +103,7 @@ class _Validator:
             self.errors.append(self._origins.get(path, Origin(self._source, path)).error(problem))
 
     def expect(self, holds: bool, path: str, found: object, expected: str) -> None:
-        self.require(holds, path, f"found {truncate(found)}, expected {expected}")
+        self.require(holds, path, f"found {shown_value(found)}, expected {expected}")
 
     def credential(self) -> None:
         for key in ("api_id", "api_token"):
@@ -118,7 +119,7 @@ class _Validator:
     def address(self) -> None:
         address = self._settings.aircall.base_url
         problem = _address_problem(address)
-        shown = "an address" if _may_have_secret(address) else truncate(address)
+        shown = "an address" if _may_have_secret(address) else shown_value(address)
         self.require(not problem, "aircall.base_url", f"found {shown}, expected {problem}")
 
     def budget(self) -> None:
@@ -227,6 +228,9 @@ class _Validator:
         self.require(not problem, "webhook.token", f"{problem}, expected the token as Aircall gave it")
         for token in webhook.tokens:
             self.token_length("webhook.token", token)
+        address = webhook.listen_address
+        is_valid = not address or listen_address(address) is not None
+        self.expect(is_valid, "webhook.listen_address", address, LISTEN_ADDRESS)
         self.expect(webhook.refresh >= 1, "webhook.refresh", webhook.refresh, "at least 1s")
 
     def token_length(self, path: str, token: str) -> None:

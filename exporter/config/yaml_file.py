@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeVar, get_args
 import msgspec
 import yaml
 
+from exporter.config.shown import shown_value
 from exporter.durations import Duration, parse_duration
-from exporter.text import truncate
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -61,6 +61,13 @@ def read_text(path: str) -> str:
         raise ConfigError(path, "", f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ConfigError(path, "", "is not UTF-8 text") from None
+
+
+def require_regular(path: str) -> None:
+    """Raise ConfigError for a pipe or a device: at a reload, reading it could wait forever."""
+    file = Path(path)
+    if file.exists() and not file.is_file() and not file.is_dir():
+        raise ConfigError(path, "", "is a pipe or a device, expected a regular file that can be read again")
 
 
 def parse(text: str, path: str) -> object:
@@ -212,7 +219,7 @@ _TYPES = {
 def _mismatch(path: str, found: object, reason: str, texts: Messages) -> str:
     match = re.match(r"Expected `([^`]+)`", reason)
     expected = texts.expected.get(path) or (_TYPES.get(match[1], match[1]) if match else reason)
-    shown = "something else" if found and _holds_secret(path, texts.secret) else truncate(found)
+    shown = "something else" if found and _holds_secret(path, texts.secret) else shown_value(found)
     return f"found {shown}, expected {expected}"
 
 

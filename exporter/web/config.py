@@ -15,8 +15,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from exporter.config import yaml_file
+from exporter.config.shown import shown_file, shown_value
 from exporter.config.yaml_file import ConfigError, Messages
-from exporter.text import truncate
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 TlsVersion = Literal["TLS12", "TLS13"]
@@ -188,7 +188,7 @@ def _header_problem(name: str, value: str) -> str:
         return "holds a line break, a character outside ASCII, or a space around it"
     values = HEADERS[name]
     if value and values and value not in values:
-        return f"found {truncate(value)}, expected {' or '.join(values)}"
+        return f"found {shown_value(value)}, expected {' or '.join(values)}"
     return ""
 
 
@@ -217,8 +217,8 @@ def _errors_for(key: str, file: str) -> Iterator[None]:
     except ssl.SSLError as error:
         unnamed = "it is no PEM file, or needs a password"
         reason = _REASONS.get(error.reason, error.reason) if error.reason else unnamed
-        raise TlsError(key, f"found {file}, which cannot be used: {reason}") from None
+        raise TlsError(key, f"{shown_file(file)} cannot be used: {reason}") from None
     except OSError as error:
-        raise TlsError(key, f"found {file}, which cannot be read: {error.strerror}") from None
+        raise TlsError(key, f"{shown_file(file)} cannot be read: {error.strerror}") from None
     except ValueError:  # a path with a NUL character
         raise TlsError(key, "is no path of a file") from None

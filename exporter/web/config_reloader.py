@@ -7,6 +7,7 @@ import math
 import ssl
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
@@ -65,6 +66,8 @@ class WebConfigReloader:
         before, seen = self._config, self._seen
         self._seen, self._retry_at = stamps, math.inf
         try:
+            for file in self._files():
+                yaml_file.require_regular(file)
             self._read()
         except Exception as error:  # after any error, the previous configuration stays in force
             self._retry_at = now + RETRY_AFTER_S  # the problem may be in a file that is not watched yet
@@ -94,9 +97,14 @@ class WebConfigReloader:
 
     def _stamps(self) -> tuple[_Stamp, ...]:
         """Return values that change when a file changes."""
+        return tuple(map(_stamp, self._files()))
+
+    def _files(self) -> Iterator[str]:
+        """Yield the files of the configuration in force."""
         tls = self._config.tls_server_config
-        files = (self._path, *((tls.cert_file, tls.key_file, tls.client_ca_file) if tls else ()))
-        return tuple(_stamp(file) for file in files if file)
+        yield from filter(
+            None, (self._path, *((tls.cert_file, tls.key_file, tls.client_ca_file) if tls else ()))
+        )
 
 
 def _stamp(file: str) -> _Stamp:

@@ -5,7 +5,8 @@ import os
 import socket
 from collections.abc import Iterable, MutableMapping
 
-from exporter.addresses import is_host
+from exporter.addresses import LISTEN_ADDRESS, listen_address
+from exporter.config.shown import shown_value
 
 BACKLOG = 1024
 """Connections that may wait to be accepted. Beyond it, connecting takes a second or more."""
@@ -49,19 +50,19 @@ def bind(address: str) -> socket.socket:
 
     Without a host, it listens on all IPv4 and IPv6 addresses of this machine.
     """
-    host, _, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not (port.isascii() and port.isdigit()) or int(port) > 65535 or (host and not is_host(host)):
-        raise AddressError(f"{address}: expected an address such as 0.0.0.0:9979 or :9979")
+    place = listen_address(address)
+    if place is None:
+        raise AddressError(f"found {shown_value(address)}, expected {LISTEN_ADDRESS}")
+    host, port = place
     try:
         if host:
-            return _listening(socket.AF_INET6 if ":" in host else socket.AF_INET, host, int(port))
+            return _listening(socket.AF_INET6 if ":" in host else socket.AF_INET, host, port)
         try:
-            return _listening(socket.AF_INET6, "::", int(port), both=True)
+            return _listening(socket.AF_INET6, "::", port, both=True)
         except OSError as error:
             if error.errno not in NO_IPV6:
                 raise
-        return _listening(socket.AF_INET, "", int(port))
+        return _listening(socket.AF_INET, "", port)
     except OSError as error:
         raise ListenError(f"{address}: cannot listen there: {error.strerror or error}") from None
 

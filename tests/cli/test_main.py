@@ -76,9 +76,13 @@ def test_log_level_warning_means_warn(text: str) -> None:
         (["--log.level=WARNING"], 2, "invalid choice: 'WARNING'"),
         (["check-config"], 2, "expected a FILE, or --web.config.file=FILE"),
         (["check-config", "/no/such.yml"], 2, "/no/such.yml: cannot be read: No such file or directory"),
-        (["demo", "--web.listen-address=nonsense"], 2, "nonsense: expected an address such as 0.0.0.0:9979"),
+        (
+            ["demo", "--web.listen-address=nonsense"],
+            2,
+            'found "nonsense", expected an address such as 0.0.0.0:9979',
+        ),
         (["demo", "--web.listen-address=192.0.2.1:9979"], 1, "192.0.2.1:9979: cannot listen there"),
-        (["demo", "--users=0"], 2, "--users: found 0, expected at least 1"),
+        (["demo", "--users=0"], 2, "--users: found 0, expected a whole number from 1 to 1000000"),
         (
             [],
             2,

@@ -61,8 +61,11 @@ def test_plan_with_a_configuration_file_uses_it(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        (("--users=0", "--calls-per-hour=1"), "--users: found 0, expected at least 1"),
-        (("--users=5", "--calls-per-hour=many"), "--calls-per-hour: found many, expected 0 or more"),
+        (("--users=0", "--calls-per-hour=1"), "--users: found 0, expected a whole number from 1 to 1000000"),
+        (
+            ("--users=5", "--calls-per-hour=many"),
+            "--calls-per-hour: found many, expected a number from 0 to 1000000",
+        ),
         (
             ("--users=5", "--calls-per-hour=1", "--budget-share=2"),
             "--budget-share: found 2, expected a share",

@@ -134,3 +134,12 @@ def test_command_with_a_database_in_memory_ends_with_one_line(directory: Path) -
 )
 def test_location_is_absolute_and_has_no_password(url: str, shown: str) -> None:
     assert location(make_url(url)) == shown
+
+
+@pytest.mark.parametrize("name", ["acct?a", "p%41", "a#b", "a b", ":memory:", "file:z?mode=memory", "é"])
+def test_opened_without_an_address_keeps_the_archive_in_the_directory(tmp_path: Path, name: str) -> None:
+    archive = opened(Storage(), str(tmp_path / name))
+    archive.load()
+    archive.close()
+    assert (tmp_path / name / "archive.sqlite").stat().st_size > 0
+    assert [each.name for each in tmp_path.iterdir()] == [name]

@@ -1,5 +1,6 @@
 """Test reloads: which keys they apply, which they name, and which files they reject."""
 
+import os
 import re
 import signal
 import time
@@ -16,6 +17,7 @@ from exporter.durations import Duration
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.process import credential, process
+from tests.support.config_files import CREDENTIAL
 from tests.support.running import eventually
 from tests.support.settings import leaves, value, with_value
 
@@ -191,3 +193,14 @@ def test_reload_of_an_emptied_file_keeps_callers_hidden_and_logs_one_line(tmp_pa
         assert "aircall_sla_seconds 10" in requests.get(f"{url}/metrics", timeout=10).text
         file.write_text("caller: masked\nsla: 20s\n")
         assert requests.post(f"{url}/-/reload", timeout=10).status_code == 200
+
+
+def test_reload_of_a_pipe_is_rejected_without_reading_it(tmp_path: Path) -> None:
+    file = tmp_path / "aircall.yml"
+    file.write_text("sla: 12s\n")
+    config = ConfigFile(str(file), CREDENTIAL)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(ConfigError, match="is a pipe or a device, expected a regular file"):
+        config.reread()
+    assert config.settings.sla == Duration(12)

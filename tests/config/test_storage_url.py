@@ -42,6 +42,14 @@ def test_load_storage_url_from_a_file_that_is_wrong_names_the_variable(tmp_path:
         ("postgres://u:secret@h/d", "is of a kind that is not supported, expected postgresql+psycopg://"),
         ("postgresql+psycopg://u:x@secret@h/d", "expected %40 for each @ of a user's name or a password"),
         ("postgresql+psycopg://u:x@h/secret@h/d", "expected %40 for each @ of a user's name or a password"),
+        ("postgresql+psycopg://u:secret@/d?host=a,b&port=1", "is no address of a database"),
+        ("postgresql+psycopg://u:pw@h/d?port=secret", "is no address of a database"),
+        (
+            "postgresql+psycopg://u:secret@h/d?plugin=x",
+            "has the option plugin, expected an address without it",
+        ),
+        ("sqlite:////a/secret?plugin=x", "has the option plugin, expected an address without it"),
+        ("sqlite:////a/secret?check_same_thread=true", "has the option check_same_thread, expected"),
         ("mysql://u:secret@h/d", "is of a kind that is not supported"),
     ],
 )

@@ -1,5 +1,6 @@
 """Reload of the file of `--web.config.file`: a change applies to the next request, without a restart."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -104,3 +105,16 @@ def test_reload_without_tls_is_rejected(authority: Authority) -> None:
 def test_start_without_the_file_raises(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         WebConfigReloader(str(tmp_path / "web.yml"))
+
+
+def test_reload_of_a_pipe_keeps_the_configuration_and_answers(authority: Authority) -> None:
+    """Reading a pipe without a writer would wait forever."""
+    with exporter(authority, {"basic_auth_users": {USER[0]: HASH}}) as instance:
+        file = authority.directory / "web.yml"
+        text = file.read_text(encoding="utf-8")
+        file.unlink()
+        os.mkfifo(file)
+        assert [status(instance), status(instance, USER)] == [401, 200]
+        file.unlink()
+        file.write_text(text, encoding="utf-8")
+        assert [status(instance), status(instance, USER)] == [401, 200]
