@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Two more than cores, because tests wait for servers half of the time.
 PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
+# `make manifests HELM=helm` uses another Helm.
+HELM ?= build/helm
+HELM_VERSION := v4.3.1
 
 .PHONY: help demo test check bench format docs boards manifests urls lock audit sbom release-check clean
 
@@ -41,12 +44,12 @@ docs: $(VENV)/developing  ## generate the reference pages from the code
 boards: $(VENV)/developing  ## write grafana/dashboards from grafana/boards
 	$(BIN)/python -m grafana.boards
 
-manifests: $(VENV)/developing  ## generate the PrometheusRule from prometheus/rules
-	$(BIN)/python -m deploy.rules
+manifests: $(VENV)/developing $(filter build/%,$(HELM))  ## render the Helm chart into deploy/kubernetes (needs Helm or Go)
+	$(BIN)/python -m deploy.renderings $(HELM)
 
-urls: $(VENV)/developing  ## set the repository's URL of pyproject.toml in the files that contain it
+urls: $(VENV)/developing $(filter build/%,$(HELM))  ## set the repository's URL of pyproject.toml in the files that contain it
 	$(BIN)/python -m scripts.repository
-	$(BIN)/python -m deploy.rules
+	$(BIN)/python -m deploy.renderings $(HELM)
 
 lock: $(VENV)/supplying  ## pin the image's packages by hash
 	$(BIN)/pip-compile --quiet --generate-hashes --upgrade --strip-extras --extra postgres --build-deps-for wheel \
@@ -66,6 +69,10 @@ release-check: $(VENV)/developing  ## check and build a release, in build/; with
 
 clean:  ## remove everything that was installed and generated
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+build/helm:
+	@command -v go >/dev/null || { echo "Helm is needed; name it: make manifests HELM=helm, or install Go to build it" >&2; exit 1; }
+	GOBIN=$(CURDIR)/build go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed; install it, or name it: make PYTHON=..." >&2; exit 1; }

@@ -1,10 +1,11 @@
-"""Measure the exporter's memory. `python -m bench.memory` prints a table for docs/performance.md.
+"""Measure the memory and processor time of an exporter. `python -m bench.memory` prints a table.
 
 The exporter is a separate process with an archive on disk. It fetches a large company over HTTP, and is
-scraped every few seconds. Set the MALLOC_* variables of the Dockerfile.
+scraped as prometheus.yml says. Set the MALLOC_* variables of the Dockerfile.
 """
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -12,9 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import requests
+
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.process import COMMAND, Process, credential, process
+from harness.prometheus import scrape_jobs
 from harness.scrape import Scrape
 
 USERS, CALLS = 2_000, 50_000
@@ -46,13 +50,19 @@ def main() -> int:
         with process(*flags, command=COMMAND, **credential(aircall)) as exporter:
             begun = time.monotonic()
             shown = until_read(exporter, calls)
-            read = resident(exporter)
-            print(f"read in {time.monotonic() - begun:.0f} s", file=sys.stderr)
+            read, spent = resident(exporter), processor_time(exporter)
+            fetched = time.monotonic()
+            print(f"read in {fetched - begun:.0f} s", file=sys.stderr)
             seen = [read, *watch(exporter, arguments.seconds)]
+            share = (processor_time(exporter) - spent) / (time.monotonic() - fetched)
             peak = memory(exporter, "VmHWM")
-    print("| users | calls of the day | after the first fetch, MB | median, MB | maximum, MB |")
-    print("| --: | --: | --: | --: | --: |")
-    print(f"| {users:,} | {shown:,.0f} | {read:.0f} | {sorted(seen)[len(seen) // 2]:.0f} | {peak:.0f} |")
+    columns = "users | calls of the day | after the fetch, MB | median, MB | maximum, MB | fetch, s | CPU, m"
+    print(f"| {columns} |\n{'| --: ' * 7}|")
+    median = sorted(seen)[len(seen) // 2]
+    print(
+        f"| {users:,} | {shown:,.0f} | {read:.0f} | {median:.0f} | {peak:.0f}"
+        f" | {spent:.1f} | {1000 * share:.0f} |"
+    )
     return 0 if peak < MAX_RESIDENT_MB else 1
 
 
@@ -68,13 +78,21 @@ def until_read(exporter: Process, calls: int) -> float:
 
 
 def watch(exporter: Process, seconds: float) -> list[float]:
-    """Return the resident memory in megabytes at each scrape."""
-    until, seen = time.monotonic() + seconds, []
+    """Scrape as the jobs of prometheus.yml do. Returns the resident memory in megabytes every two seconds."""
+    slow, live = scrape_jobs(exporter.url)
+    until, seen = time.monotonic() + seconds, list[float]()
     while time.monotonic() < until:
-        Scrape.at(exporter.url)
+        for job in (live,) if len(seen) % 5 else (live, slow):
+            requests.get(f"{exporter.url}/metrics", params=job["params"], timeout=10).raise_for_status()
         seen.append(resident(exporter))
-        time.sleep(5)
+        time.sleep(2)
     return seen
+
+
+def processor_time(exporter: Process) -> float:
+    """Return the processor time of a process in seconds."""
+    fields = Path(f"/proc/{exporter.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(exporter: Process) -> float:

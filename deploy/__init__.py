@@ -1,1 +1,1 @@
-"""Generate the manifests for deployment."""
+"""Package and render the Helm chart."""

@@ -21,6 +21,7 @@ from exporter.webhooks.metrics import WebhookMetrics
 from harness.faults.board_checks import POLL
 from harness.faults.table import FAULT_CASES, FaultCase
 from harness.questions import answered, archived
+from scripts import chart_values
 
 DOCS = Path(__file__).parents[1] / "docs"
 METRICS, QUESTIONS, RELIABILITY = (DOCS / f"{name}.md" for name in ("metrics", "questions", "reliability"))
@@ -129,6 +130,7 @@ def _fault(case: FaultCase) -> str:
 if __name__ == "__main__":
     METRICS.write_text(metrics_page(), encoding="utf-8")
     RELIABILITY.write_text(reliability_page(RELIABILITY.read_text(encoding="utf-8")), encoding="utf-8")
+    chart_values.write()
     with TemporaryDirectory() as directory, archived(Path(directory)):
         page = answered(QUESTIONS.read_text(encoding="utf-8"), Path(directory))
     QUESTIONS.write_text(page, encoding="utf-8")

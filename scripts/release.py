@@ -1,7 +1,8 @@
 """Check and build a release in build/: `make release-check`, with `TAG=v1.2.3` for the release of a tag.
 
-The version is that of pyproject.toml. CHANGELOG.md must have a section for it, and the installed wheel must report it. The
-steps of the image are those of the Dockerfile: the pinned packages by hash, then the exporter without any other.
+The version is that of pyproject.toml. CHANGELOG.md must have a section for it, the Helm chart must have it, and the installed
+wheel must report it. The manifests in deploy/kubernetes must be up to date. The steps of the image are those of the Dockerfile: the
+pinned packages by hash, then the exporter without any other.
 """
 
 import os
@@ -11,6 +12,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+from deploy import chart, renderings
 from scripts import grafana_com
 from scripts.changelog import Section, problems, sections
 from scripts.repository import with_absolute_links
@@ -36,11 +38,13 @@ def check(root: Path = ROOT, tag: str = "") -> Section:
     """Return the changelog's section of the release.
 
     Raises:
-        ReleaseError: The version, the changelog and the tag do not match.
+        ReleaseError: The version, the changelog, the chart and the tag do not match.
     """
+    version = project_version(root)
     changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
-    if found := "\n".join(problems(project_version(root), changelog, tag)):
-        raise ReleaseError(found)
+    found = [*problems(version, changelog, tag), *chart.problems(version, root), *renderings.problems(root)]
+    if found:
+        raise ReleaseError("\n".join(found))
     return sections(changelog)[0]
 
 
@@ -101,9 +105,10 @@ def main(root: Path = ROOT, directory: Path = ROOT / "build", tag: str | None = 
         print(error, file=sys.stderr)
         return 1
     grafana_com.write(directory / "dashboards")
+    chart.package(section.version, directory / "chart", root)
     notes = with_absolute_links(section.text, f"v{section.version}")
     (directory / "release-notes.md").write_text(notes + "\n", encoding="utf-8")
-    print(f"{section.version} can be released: {directory}/dist, {directory}/dashboards")
+    print(f"{section.version} can be released: {directory}/dist, {directory}/dashboards, {directory}/chart")
     return 0
 
 

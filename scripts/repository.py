@@ -1,7 +1,7 @@
 """Set the repository's URL in all files that contain it: `make urls`, after a change of `[project.urls]`.
 
 Pages link to each other by relative paths. Alerts, systemd units, the image, its
-verification and the issue templates need the URL.
+verification, the Helm chart and the issue templates need the URL.
 """
 
 import re
@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[1]
 PLACES = (
     "Dockerfile",
     "SECURITY.md",
+    "deploy/helm/aircall-exporter/*.yaml",
     "deploy/systemd/*",
+    "docs/kubernetes.md",
     "prometheus/rules/*.yml",
     "prometheus/tests/*.yml",
     ".github/ISSUE_TEMPLATE/*.yml",

@@ -51,7 +51,21 @@ PLACES = (
     ".ci",
     ".github",
 )
-SUFFIXES = {"", ".example", ".json", ".md", ".py", ".service", ".socket", ".sql", ".toml", ".yaml", ".yml"}
+SUFFIXES = {
+    "",
+    ".example",
+    ".json",
+    ".md",
+    ".py",
+    ".service",
+    ".socket",
+    ".sql",
+    ".toml",
+    ".tpl",
+    ".txt",
+    ".yaml",
+    ".yml",
+}
 OTHERS = {".env", "LICENSE", "requirements.lock", "words.py", "test_words.py"}
 """Files with secrets, with the texts of others, or with the words themselves."""
 

@@ -1,122 +1,222 @@
-"""The Kubernetes manifests: valid, complete, locked down, and their command runs.
+"""The objects that the Helm chart renders: valid, consistent and locked down.
 
 There is no schema of the Prometheus operator's kinds here. promtool checks the rules.
 """
 
-import copy
 import json
-import re
-import time
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import pytest
-import requests
 import yaml
 
-from deploy.rules import MANIFEST, PROMETHEUS, prometheus_rule
+from deploy.renderings import SAMPLES
 from exporter.config.loader import load
-from exporter.simulator.server import SimulatedAircall
-from exporter.simulator.simulation import SimulatedAccount
 from exporter.version import VERSION
-from harness.process import COMMAND, process
-from tests.support.running import eventually
+from scripts.repository import repository_url
+from tests.support.renderings import NAMES, container, is_dashboard, kinds, objects, only, pod, settings
 from tests.support.stack import ROOT, Run
 
-KUBERNETES = ROOT / "deploy/kubernetes"
-KUSTOMIZATIONS = [*sorted(KUBERNETES.glob("*/kustomization.yaml")), ROOT / "grafana/kustomization.yaml"]
 SUPPORTED = ("1.29", kubernetes_validate.latest_version())
-"""The oldest and the newest Kubernetes with whose schemas the manifests are validated."""
+"""The oldest and the newest Kubernetes with whose schemas the objects are validated."""
 
-OPERATORS = ("ServiceMonitor", "PrometheusRule")
+OPERATORS = {"ServiceMonitor", "PrometheusRule"}
+EXPORTER = {"StatefulSet", "Service", "ServiceAccount", "ConfigMap", "NetworkPolicy"}
 CONFIG_MAP = 2**20
 """The largest size of a ConfigMap's data (bytes)."""
 
+DASHBOARDS = ROOT / "grafana/dashboards"
+PROMETHEUS = ROOT / "prometheus"
+CONFIG = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
 
-def succeeds(url: str) -> bool:
-    return requests.get(url, timeout=10).ok
-
-
-def manifests() -> Iterator[tuple[Path, dict[str, Any]]]:
-    for file in sorted(KUBERNETES.glob("*/*.yaml")):
-        if file.name != "kustomization.yaml":
-            yield file, yaml.safe_load(file.read_text(encoding="utf-8"))
+each_rendering = pytest.mark.parametrize("name", NAMES)
 
 
-def manifest(kind: str) -> dict[str, Any]:
-    (found,) = [each for _, each in manifests() if each["kind"] == kind]
-    return found
-
-
-STATEFUL = manifest("StatefulSet")["spec"]
-POD = STATEFUL["template"]["spec"]
-(CONTAINER,) = POD["containers"]
-
-
+@each_rendering
 @pytest.mark.parametrize("version", SUPPORTED)
-def test_manifests_are_valid_for_each_supported_kubernetes(version: str) -> None:
-    kinds = set()
-    for _, each in manifests():
-        kinds.add(each["kind"])
-        if each["kind"] not in OPERATORS:
-            kubernetes_validate.validate(each, version, strict=True)
-    assert kinds == {"StatefulSet", "Service", "NetworkPolicy", "Namespace", *OPERATORS}
+def test_objects_are_valid_for_each_supported_kubernetes(name: str, version: str) -> None:
+    validated = [each for each in objects(name) if each["kind"] not in OPERATORS]
+    for each in validated:
+        kubernetes_validate.validate(each, version, strict=True)
+    assert len(validated) >= 5
 
 
-@pytest.mark.parametrize("file", KUSTOMIZATIONS, ids=lambda file: file.parent.name)
-def test_kustomization_names_all_its_files(file: Path) -> None:
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    directory, used = file.parent, set()
-    for name in content.get("resources", ()):
-        if name.startswith("../"):
-            assert (directory / name / "kustomization.yaml").exists()
+def test_renderings_have_each_kind() -> None:
+    assert kinds("default") == EXPORTER
+    assert kinds("monitoring") == EXPORTER | OPERATORS
+    assert kinds("standby") == EXPORTER | {"PodDisruptionBudget"}
+    assert kinds("options") == EXPORTER - {"ServiceAccount"} | {"Ingress", "ServiceMonitor"}
+
+
+@each_rendering
+def test_each_object_has_a_name_of_its_own_its_namespace_and_the_labels_of_helm(name: str) -> None:
+    names = [(each["kind"], each["metadata"]["name"]) for each in objects(name)]
+    assert len(set(names)) == len(names)
+    for each in objects(name):
+        for_monitoring = name == "monitoring" and (each["kind"] in OPERATORS or is_dashboard(each))
+        assert each["metadata"]["namespace"] == ("monitoring" if for_monitoring else "aircall")
+        assert (
+            each["metadata"]["labels"].items()
+            >= {
+                "app.kubernetes.io/name": "aircall-exporter",
+                "app.kubernetes.io/instance": "aircall-exporter",
+                "app.kubernetes.io/version": VERSION,
+                "app.kubernetes.io/managed-by": "Helm",
+                "helm.sh/chart": f"aircall-exporter-{VERSION}",
+            }.items()
+        )
+
+
+@each_rendering
+def test_objects_select_the_pods_and_name_their_ports(name: str) -> None:
+    stateful = only(name, "StatefulSet")["spec"]
+    selected, labels = stateful["selector"]["matchLabels"], stateful["template"]["metadata"]["labels"]
+    service, policy = only(name, "Service")["spec"], only(name, "NetworkPolicy")["spec"]
+    assert selected == service["selector"] == policy["podSelector"]["matchLabels"]
+    assert selected.items() <= labels.items()
+    assert stateful["serviceName"] == only(name, "Service")["metadata"]["name"]
+    ports = {port["name"]: port["containerPort"] for port in container(name)["ports"]}
+    assert {port["targetPort"]: port["port"] for port in service["ports"]} == ports
+    assert [rule["ports"] for rule in policy["ingress"]] == [
+        [{"protocol": "TCP", "port": port}] for port in ports
+    ]
+    assert {container(name)[f"{kind}Probe"]["httpGet"]["port"] for kind in ("liveness", "readiness")} == {
+        "http"
+    }
+    assert ports == {"http": 9979} | ({"webhook": 9980} if name == "options" else {})
+
+
+@each_rendering
+def test_pod_is_locked_down(name: str) -> None:
+    context, own = pod(name)["securityContext"], container(name)
+    assert context["runAsNonRoot"] is True
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert f"--uid {context['runAsUser']} " in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert own["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod(name)["automountServiceAccountToken"] is False
+    assert own["resources"]["limits"]["memory"]
+    writable = {mount["name"] for mount in own["volumeMounts"] if not mount.get("readOnly")}
+    assert writable == {"data", "tmp"}
+
+
+@each_rendering
+def test_pod_mounts_each_volume(name: str) -> None:
+    claims = only(name, "StatefulSet")["spec"].get("volumeClaimTemplates", [])
+    volumes = [volume["name"] for volume in pod(name)["volumes"]]
+    volumes += [claim["metadata"]["name"] for claim in claims]
+    mounted = [mount["name"] for mount in container(name)["volumeMounts"]]
+    assert sorted(mounted) == sorted(volumes)
+    assert len(claims) == (name in {"default", "monitoring"})
+
+
+@each_rendering
+def test_image_is_that_of_this_version(name: str) -> None:
+    image = container(name)["image"]
+    if name == "options":
+        assert image == f"registry.example.com/aircall-exporter@sha256:{'0' * 64}"
+    else:
+        assert image == f"{repository_url().replace('https://github.com', 'ghcr.io')}:{VERSION}"
+
+
+@each_rendering
+def test_settings_are_valid(name: str, tmp_path: Path) -> None:
+    file, key = tmp_path / "aircall.yml", tmp_path / "caller-key"
+    key.write_text("k" * 32, encoding="utf-8")
+    file.write_text(settings(name).replace("/run/secrets/aircall/caller-key", str(key)), encoding="utf-8")
+    secrets = {"api-id": "id", "storage-url": "postgresql+psycopg://aircall@db/aircall"}
+    environ = {}
+    for each in container(name)["env"]:
+        if each["value"].startswith("/run/secrets/aircall/"):
+            secret = tmp_path / Path(each["value"]).name
+            secret.write_text(secrets.get(secret.name, "a-token-of-aircall") + "\n", encoding="utf-8")
+            environ[each["name"]] = str(secret)
         else:
-            used.add(name)
-    for generated in content.get("configMapGenerator", ()):
-        assert all((directory / name).exists() for name in generated["files"])
-    assert used == {each.name for each in directory.glob("*.yaml")} - {file.name}
+            environ[each["name"]] = each["value"]
+    load(str(file), environ)
 
 
-def test_dashboards_fit_into_config_maps() -> None:
-    content = yaml.safe_load((ROOT / "grafana/kustomization.yaml").read_text(encoding="utf-8"))
-    assert content["generatorOptions"]["labels"] == {"grafana_dashboard": "1"}
-    files = [file for generated in content["configMapGenerator"] for file in generated["files"]]
-    dashboards = sorted((ROOT / "grafana/dashboards").glob("*.json"))
-    assert files == [f"dashboards/{dashboard.name}" for dashboard in dashboards]
-    for dashboard in dashboards:
-        assert json.loads(dashboard.read_text(encoding="utf-8"))["uid"] == dashboard.stem
-        assert dashboard.stat().st_size < CONFIG_MAP
+def test_one_pod_runs_unless_there_is_a_standby_pair() -> None:
+    assert {name: only(name, "StatefulSet")["spec"]["replicas"] for name in NAMES} == {
+        name: 2 if name == "standby" else 1 for name in NAMES
+    }
 
 
-def test_prometheus_rule_equals_the_rules_of_prometheus(tmp_path: Path, promtool: Run) -> None:
-    assert MANIFEST.read_text(encoding="utf-8") == prometheus_rule(), "run make manifests"
-    spec = manifest("PrometheusRule")["spec"]
-    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
-    default = {"interval": config["global"]["evaluation_interval"]}
-    files = sorted((PROMETHEUS / "rules").glob("*.yml"))
-    assert spec["groups"] == [
+def test_standby_pair_runs_on_different_nodes_and_one_may_be_evicted() -> None:
+    spec, budget = only("standby", "StatefulSet")["spec"], only("standby", "PodDisruptionBudget")["spec"]
+    assert spec["updateStrategy"] == {"type": "OnDelete"}
+    (apart,) = pod("standby")["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert apart["topologyKey"] == "kubernetes.io/hostname"
+    assert apart["labelSelector"] == budget["selector"] == spec["selector"]
+    assert budget["minAvailable"] == 0
+    assert yaml.safe_load(settings("standby"))["storage"] == {
+        "standby": True,
+        "key_file": "/run/secrets/aircall/caller-key",
+    }
+
+
+def test_ingress_has_the_path_of_the_webhook_alone() -> None:
+    spec = only("options", "Ingress")["spec"]
+    (rule,) = spec["rules"]
+    (path,) = rule["http"]["paths"]
+    assert (path["path"], path["pathType"]) == ("/aircall/webhook", "Exact")
+    assert path["backend"]["service"] == {"name": "aircall-france", "port": {"name": "webhook"}}
+    assert yaml.safe_load(settings("options"))["webhook"] == {"listen_address": ":9980", "refresh": "2m"}
+    assert spec["tls"] == [{"hosts": [rule["host"]], "secretName": "calls-example-com"}]
+
+
+def test_settings_have_the_values_of_the_chart() -> None:
+    values = yaml.safe_load((ROOT / "deploy/kubernetes/values/options.yaml").read_text(encoding="utf-8"))
+    rendered = yaml.safe_load(settings("options"))
+    rendered["webhook"].pop("listen_address")
+    assert rendered == values["config"]
+
+
+def test_dashboards_are_in_config_maps() -> None:
+    found = [each for each in objects("monitoring") if is_dashboard(each)]
+    expected = sorted((ROOT / SAMPLES / "dashboards").glob("*.json"))
+    assert [list(each["data"]) for each in found] == [[file.name] for file in expected]
+    for each, file in zip(found, expected, strict=True):
+        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert each["metadata"]["annotations"] == {"grafana_folder": "Aircall"}
+        assert each["metadata"]["namespace"] == "monitoring"
+        assert each["data"][file.name] == file.read_text(encoding="utf-8")
+        assert json.loads(each["data"][file.name])["uid"] == file.stem
+
+
+@pytest.mark.parametrize("file", sorted(DASHBOARDS.glob("*.json")), ids=lambda file: file.stem)
+def test_dashboard_fits_a_config_map(file: Path) -> None:
+    assert file.stat().st_size < CONFIG_MAP
+    assert file.name.startswith("aircall-")
+
+
+def test_prometheus_rule_has_each_group_with_an_interval(tmp_path: Path, promtool: Run) -> None:
+    rule = only("monitoring", "PrometheusRule")
+    default = {"interval": CONFIG["global"]["evaluation_interval"]}
+    assert rule["spec"]["groups"] == [
         default | group
-        for file in files
+        for file in sorted((ROOT / SAMPLES / "rules").glob("*.yml"))
         for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
     ]
-    (tmp_path / "rules.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rule["spec"]), encoding="utf-8")
     assert "SUCCESS" in promtool("check", "rules", tmp_path / "rules.yml")
 
 
-def test_service_monitor_selects_the_service_and_sets_the_job() -> None:
-    spec, service = manifest("ServiceMonitor")["spec"], manifest("Service")
-    assert spec["selector"]["matchLabels"] == service["metadata"]["labels"]
-    assert spec["namespaceSelector"] == {"any": True}
-    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
-    jobs = [job for job in config["scrape_configs"] if job["job_name"] != "prometheus"]
+@pytest.mark.parametrize("name", ["monitoring", "options"])
+def test_service_monitor_selects_the_service_and_has_both_jobs(name: str) -> None:
+    spec, service = only(name, "ServiceMonitor")["spec"], only(name, "Service")
+    assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert spec["namespaceSelector"] == {"matchNames": ["aircall"]}
+    jobs = [job for job in CONFIG["scrape_configs"] if job["job_name"] != "prometheus"]
     for endpoint, job in zip(spec["endpoints"], jobs, strict=True):
         assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
         assert {"targetLabel": "job", "replacement": job["job_name"]} in endpoint["relabelings"]
         assert {"instance"} < {each["targetLabel"] for each in endpoint["relabelings"]}
-        assert endpoint["interval"] == job.get("scrape_interval", config["global"]["scrape_interval"])
+        assert endpoint["interval"] == job.get("scrape_interval", CONFIG["global"]["scrape_interval"])
         assert endpoint["params"] == job["params"]
         relabelled = [
             {"target_label": each["targetLabel"], "replacement": each["replacement"]}
@@ -125,105 +225,20 @@ def test_service_monitor_selects_the_service_and_sets_the_job() -> None:
         assert relabelled == job.get("metric_relabel_configs", [])
 
 
-def test_manifests_have_the_same_labels_and_ports() -> None:
-    labels = STATEFUL["template"]["metadata"]["labels"]
-    policy, service = manifest("NetworkPolicy")["spec"], manifest("Service")["spec"]
-    assert STATEFUL["selector"]["matchLabels"] == service["selector"] == labels
-    assert policy["podSelector"]["matchLabels"] == labels
-    assert STATEFUL["serviceName"] == manifest("Service")["metadata"]["name"]
-    ports = {port["name"]: port["containerPort"] for port in CONTAINER["ports"]}
-    used = [service["ports"][0]["targetPort"], *(rule["port"] for rule in policy["ingress"][0]["ports"])]
-    used += [CONTAINER[f"{kind}Probe"]["httpGet"]["port"] for kind in ("liveness", "readiness")]
-    assert set(used) == set(ports)
-    assert ports == {"http": 9979}
+def test_https_and_a_prefix_apply_to_probes_and_scrapes() -> None:
+    own = container("options")
+    for kind, path in (("liveness", "/-/healthy"), ("readiness", "/-/ready")):
+        probe: dict[str, Any] = own[f"{kind}Probe"]["httpGet"]
+        assert (probe["scheme"], probe["path"]) == ("HTTPS", f"/aircall{path}")
+    for endpoint in only("options", "ServiceMonitor")["spec"]["endpoints"]:
+        assert (endpoint["scheme"], endpoint["path"]) == ("https", "/aircall/metrics")
+        assert endpoint["tlsConfig"] == {"insecureSkipVerify": True}
 
 
-def test_stateful_set_has_one_replica() -> None:
-    assert STATEFUL["replicas"] == 1
-
-
-def test_pod_is_locked_down() -> None:
-    pod, container = POD["securityContext"], CONTAINER["securityContext"]
-    assert pod["runAsNonRoot"] is True
-    assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert f"--uid {pod['runAsUser']} " in (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert container == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert POD["automountServiceAccountToken"] is False
-    assert CONTAINER["resources"]["limits"]["memory"]
-    writable = {mount["name"] for mount in CONTAINER["volumeMounts"] if not mount.get("readOnly")}
-    assert writable == {"data", "tmp"}
-
-
-def patched(manifest: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
-    """Apply a JSON patch to a manifest."""
-    whole = copy.deepcopy(manifest)
-    for step in patch:
-        *parents, last = step["path"].strip("/").split("/")
-        place: Any = whole
-        for name in parents:
-            place = place[int(name) if isinstance(place, list) else name]
-        if step["op"] == "remove":
-            del place[last]
-        elif last == "-":
-            place.append(step["value"])
-        else:
-            assert (last in place) == (step["op"] == "replace")
-            place[last] = step["value"]
-    return whole
-
-
-def test_standby_overlay_runs_two_pods_on_different_nodes() -> None:
-    content = yaml.safe_load((KUBERNETES / "standby/kustomization.yaml").read_text(encoding="utf-8"))
-    (change,) = content["patches"]
-    base = manifest("StatefulSet")
-    assert change["target"] == {"kind": base["kind"], "name": base["metadata"]["name"]}
-    pair = patched(base, yaml.safe_load(change["patch"]))
-    for version in SUPPORTED:
-        kubernetes_validate.validate(pair, version, strict=True)
-    spec, pod = pair["spec"], pair["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert (spec["replicas"], spec["updateStrategy"]) == (2, {"type": "OnDelete"})
-    assert {mount["name"] for mount in container["volumeMounts"]} == {each["name"] for each in pod["volumes"]}
-    (apart,) = pod["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-    assert apart["labelSelector"]["matchLabels"] == spec["selector"]["matchLabels"]
-    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-    files = {each["name"]: each["value"] for each in container["env"]}
-    assert files["AIRCALL_STORAGE_URL_FILE"] == f"{mounted['credential']}/storage-url"
-
-
-def test_container_image_has_this_version() -> None:
-    assert CONTAINER["image"] == f"aircall-exporter:{VERSION}"
-
-
-@pytest.mark.parametrize("file", sorted(KUBERNETES.glob("*/aircall.yml")), ids=lambda file: file.parent.name)
-def test_configuration_of_each_overlay_is_valid(file: Path) -> None:
-    load(str(file), {"AIRCALL_API_ID": "id", "AIRCALL_API_TOKEN": "token"})
-
-
-def test_container_command_runs_with_the_mounted_volumes(tmp_path: Path) -> None:
-    """Each volume is a directory, and the probes succeed."""
-    mounts = {mount["mountPath"]: tmp_path / mount["name"] for mount in CONTAINER["volumeMounts"]}
-    volumes = {volume["name"] for volume in (*POD["volumes"], *({"name": "data"},))}
-    assert {mount["name"] for mount in CONTAINER["volumeMounts"]} == volumes
-
-    def in_directory(text: str) -> str:
-        return re.sub("|".join(mounts), lambda found: str(mounts[found[0]]), text)
-
-    account = SimulatedAccount(users=6, calls_per_hour=0, start=time.time())
-    with SimulatedAircall(account, rate_limit=6000) as aircall:
-        for directory in mounts.values():
-            directory.mkdir()
-        (tmp_path / "settings/aircall.yml").write_bytes((KUBERNETES / "exporter/aircall.yml").read_bytes())
-        (tmp_path / "credential/api-id").write_text(aircall.api_id, encoding="utf-8")
-        (tmp_path / "credential/api-token").write_text(aircall.api_token, encoding="utf-8")
-        environ = {each["name"]: in_directory(each["value"]) for each in CONTAINER["env"]}
-        environ["AIRCALL_BASE_URL"] = aircall.base_url
-        with process(*map(in_directory, CONTAINER["args"]), command=COMMAND, **environ) as exporter:
-            for kind in ("liveness", "readiness"):
-                path = CONTAINER[f"{kind}Probe"]["httpGet"]["path"]
-                eventually(partial(succeeds, exporter.url + path))
-    assert (tmp_path / "data/archive.sqlite").exists()
+def test_operators_objects_have_their_namespace_and_labels() -> None:
+    for kind in OPERATORS:
+        metadata = only("monitoring", kind)["metadata"]
+        assert (metadata["namespace"], metadata["labels"]["release"]) == (
+            "monitoring",
+            "kube-prometheus-stack",
+        )

@@ -16,10 +16,11 @@ WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 FORMS = sorted(set((GITHUB / "ISSUE_TEMPLATE").glob("*.yml")) - {GITHUB / "ISSUE_TEMPLATE/config.yml"})
 WRITES = {
     ("image", "packages"), ("image", "id-token"),
+    ("chart", "packages"), ("chart", "id-token"),
     ("pypi", "id-token"),
     ("assets", "contents"),
 }  # fmt: skip
-"""Each job's permissions to write: the image and its signature, trusted publishing, the release."""
+"""Each job's permissions to write: image and chart with signatures, trusted publishing, the release."""
 
 each_workflow = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
 
@@ -109,7 +110,7 @@ def test_release_publishes_after_check_and_build() -> None:
     (build,) = (step for step in RELEASE["build"]["steps"] if "make" in step.get("run", ""))
     assert build["env"] == {"TAG": "${{ github.ref_name }}"}
     assert RELEASE["image"]["needs"] == ["check", "build"]
-    assert (RELEASE["pypi"]["needs"], RELEASE["assets"]["needs"]) == ("image", "pypi")
+    assert [RELEASE[job]["needs"] for job in ("chart", "pypi", "assets")] == ["image", "chart", "pypi"]
     assert RELEASE["pypi"]["environment"] == "pypi"
 
 
@@ -120,11 +121,17 @@ def test_image_is_for_two_architectures_with_sbom_provenance_and_signature() -> 
     assert 'cosign sign --yes --recursive "$IMAGE@$DIGEST"' in commands(RELEASE["image"])
 
 
+def test_chart_is_pushed_as_an_oci_artifact_and_signed() -> None:
+    assert RELEASE["chart"]["env"] == {"CHARTS": "ghcr.io/${{ github.repository }}/charts"}
+    assert 'helm push chart/*.tgz "oci://$CHARTS"' in commands(RELEASE["chart"])
+    assert 'cosign sign --yes "$CHARTS/aircall-exporter@$DIGEST"' in commands(RELEASE["chart"])
+
+
 def test_assets_are_files_that_the_build_uploads() -> None:
     (upload,) = steps(RELEASE["build"], "actions/upload-artifact")
     uploaded = [path.removeprefix("build/") for path in upload["path"].split()]
-    assert uploaded == ["dist/", "dashboards/", "release-notes.md", "sbom.cdx.json"]
-    for job in ("pypi", "assets"):
+    assert uploaded == ["dist/", "dashboards/", "chart/", "release-notes.md", "sbom.cdx.json"]
+    for job in ("chart", "pypi", "assets"):
         (download,) = steps(RELEASE[job], "actions/download-artifact")
         assert download["name"] == upload["name"]
     (publish,) = steps(RELEASE["pypi"], "pypa/gh-action-pypi-publish")

@@ -7,10 +7,15 @@ from zipfile import ZipFile
 
 import pytest
 
+from deploy import renderings
+from deploy.chart import CHART
 from exporter.version import VERSION
 from scripts.release import COPIED, OWN, PINNED, ROOT, check, main, project_version
 from scripts.repository import repository_url, with_absolute_links
 from tests.scripts.test_words import commands
+
+PLACES = {"pyproject.toml": "CHANGELOG.md", "deploy/kubernetes/default.yaml": renderings.DIGEST}
+"""The file that an error names, if it is not the one that was changed."""
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
@@ -32,6 +37,7 @@ def test_release_check_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     }
     dashboards = {file.name for file in (tmp_path / "dashboards").iterdir()}
     assert dashboards == {file.name for file in (ROOT / "grafana/dashboards").glob("*.json")}
+    assert [file.name for file in (tmp_path / "chart").iterdir()] == [f"aircall-exporter-{VERSION}.tgz"]
     notes = (tmp_path / "release-notes.md").read_text(encoding="utf-8")
     page = ZipFile(wheel).read(f"aircall_exporter-{VERSION}.dist-info/METADATA").decode()
     assert notes == with_absolute_links(check().text, f"v{VERSION}") + "\n"
@@ -46,19 +52,38 @@ def test_release_check_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("CHANGELOG.md", f"[{VERSION}]", "[9.9.9]"),
         ("CHANGELOG.md", f"## [{VERSION}]", f"### [{VERSION}]"),
         ("CHANGELOG.md", "\n- ", "\n"),
+        (f"{CHART}/Chart.yaml", f"\nversion: {VERSION}", "\nversion: 9.9.9"),
+        (f"{CHART}/Chart.yaml", f"appVersion: {VERSION}", "appVersion: 9.9.9"),
+        (f"{CHART}/values.yaml", 'tag: ""', 'tag: "9.9.9"'),
+        (f"{CHART}/values.yaml", 'digest: ""', 'digest: "sha256:0"'),
+        ("deploy/kubernetes/default.yaml", f"aircall-exporter:{VERSION}", "aircall-exporter:9.9.9"),
     ],
-    ids=["version of the package", "version of the changelog", "no section", "no entry"],
+    ids=[
+        "version of the package",
+        "version of the changelog",
+        "no section",
+        "no entry",
+        "version of the chart",
+        "image of another version",
+        "tag of the image",
+        "digest of the image",
+        "stale manifest",
+    ],
 )
 def test_release_check_wrong_version_or_missing_entry_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str
 ) -> None:
-    for name in ("pyproject.toml", "CHANGELOG.md"):
-        shutil.copy(ROOT / name, tmp_path)
+    for name in ("pyproject.toml", "CHANGELOG.md", renderings.REJECTED):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("deploy", "grafana/dashboards", "prometheus/rules"):
+        shutil.copytree(ROOT / name, tmp_path / name, symlinks=True)
     text = (tmp_path / file).read_text(encoding="utf-8")
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new), encoding="utf-8")
     assert main(tmp_path, tmp_path / "build", tag="") == 1
-    assert "CHANGELOG.md" in capsys.readouterr().err
+    problems = capsys.readouterr().err.splitlines()
+    assert any(line.startswith(PLACES.get(file, file)) for line in problems)
     assert not (tmp_path / "build").exists()
 
 
@@ -73,9 +98,8 @@ def test_release_check_tag_of_another_version_fails(
 
 def test_installed_version_and_pages_have_the_version_of_the_project() -> None:
     assert project_version() == VERSION
-    for name in ("docs/operating.md", "deploy/kubernetes/exporter/statefulset.yaml"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        assert set(re.findall(r"aircall-exporter:(\d[\w.]*)", text)) == {VERSION}, name
+    text = (ROOT / "docs/kubernetes.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:aircall-exporter:|--version |\btag: )v?(\d[\w.]*)", text)) == {VERSION}
 
 
 def test_release_check_uses_the_files_and_the_options_of_the_image() -> None:

@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from deploy import renderings
 from scripts import words
 from scripts.repository import ROOT, files, repository_url, with_absolute_links, with_url
 
@@ -30,7 +31,7 @@ def test_no_other_file_needs_the_url() -> None:
         for file in words.files(ROOT)
         if re.search(rf"https://github\.com/[\w.-]+/{name}\b", file.read_text(encoding="utf-8"))
     }
-    generated = {ROOT / "deploy/kubernetes/monitoring/prometheusrule.yaml"}
+    generated = {each.file for each in renderings.manifests()}
     assert ROOT / "prometheus/rules/alerts.yml" in found
     assert found <= {*files(), *generated, ROOT / "pyproject.toml"}
 

@@ -73,7 +73,9 @@ def test_files_include_texts_of_each_kind() -> None:
     names = {str(path.relative_to(ROOT)) for path in files(ROOT)}
     assert {
         "README.md", "CONTRIBUTING.md", "Makefile", ".env.example", "exporter/cli/flags.py", "docs/alerts.md",
-        "prometheus/rules/alerts.yml", "grafana/dashboards/aircall-wallboard.json", "deploy/rules.py",
+        "prometheus/rules/alerts.yml", "grafana/dashboards/aircall-wallboard.json", "deploy/chart.py",
+        "deploy/helm/aircall-exporter/templates/_helpers.tpl",
+        "deploy/helm/aircall-exporter/templates/NOTES.txt",
     } <= names  # fmt: skip
 
 

@@ -226,7 +226,7 @@ def test_exporter_without_file_descriptors_recovers_once_it_has_some(tmp_path: P
 MALLOC_FILES = (
     "Dockerfile",
     "deploy/systemd/aircall-exporter.service",
-    "deploy/kubernetes/exporter/statefulset.yaml",
+    "deploy/helm/aircall-exporter/templates/statefulset.yaml",
 )
 
 
