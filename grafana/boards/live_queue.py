@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from exporter.config.settings import GrafanaLive
 from exporter.grafana_live.lines import QUEUE, SLOTS
-from grafana.boards.palette import BRIGHT_RED, GREEN, YELLOW, StateStyle, value_map
+from grafana.boards.palette import BRIGHT_RED, GREEN, PLAIN, YELLOW, StateStyle, value_map
 from grafana.boards.panels import Frame, framed
 from grafana.boards.queries import JsonQuery
 
@@ -24,9 +24,9 @@ GRAFANA = DataSourceRef(type_val="datasource", uid="grafana")
 CHANNEL = f"stream/{GrafanaLive().stream}/{QUEUE}"
 MAX_CALLERS = 2
 LEVELS = (
-    StateStyle("0", GREEN, "Waiting"),
-    StateStyle("1", YELLOW, "! Long wait"),
-    StateStyle("2", BRIGHT_RED, "‼ Too long"),
+    StateStyle("0", GREEN, "\u00a0"),
+    StateStyle("1", YELLOW, "!"),
+    StateStyle("2", BRIGHT_RED, "‼"),
 )
 
 
@@ -38,9 +38,10 @@ def panel(width: int, height: int) -> stat.Panel:
         "Needs `grafana_live` in the exporter's configuration. Without it, or if the stream has stopped, "
         "the other panels of the queue still show the callers.",
         unit="none",
-        empty="No caller is waiting",
+        empty="No caller in the live stream",
         width=width,
         height=height,
+        base=PLAIN,
     )
     # A slot without a caller has no wait.
     waiting = {
@@ -65,6 +66,7 @@ def panel(width: int, height: int) -> stat.Panel:
         .orientation(VizOrientation.HORIZONTAL)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)
-        .text_mode(BigValueTextMode.NAME)
-        .text(VizTextDisplayOptions().value_size(12))
+        .text_mode(BigValueTextMode.VALUE_AND_NAME)
+        .wide_layout(True)
+        .text(VizTextDisplayOptions().title_size(12).value_size(14))
     )
