@@ -36,18 +36,14 @@ RESULTS = (
 
 WIDTHS = {
     "Missed": 165,
-    "Caller": 165,
-    "Number": 165,
     "Calls": 65,
     "Last missed": 165,
-    "Because": 185,
     "Longest wait": 110,
     "Attempts": 90,
     "Voicemail": 95,
-    "Assigned to": 150,
     "In Aircall": 95,
 }
-"""Widths of the columns in pixels, on a screen of 1920 pixels."""
+"""Widths of columns in pixels. The other columns share the rest of the panel's width."""
 
 LIST = f"""
 SELECT to_timestamp(first_missed_at) AS "Missed", caller AS "Caller", number_name AS "Number",
@@ -142,7 +138,7 @@ def _open() -> Builder[Panel]:
             height=9,
         ),
         over_time(named_queue(f"sum by (number) ({OPEN})"), "{{number}}"),
-    )
+    ).decimals(0)
 
 
 def _ended() -> Builder[Panel]:
@@ -157,7 +153,7 @@ def _ended() -> Builder[Panel]:
             height=9,
         ),
         RESULTS,
-        over_time(f"sum by (result) ({in_each(ENDED)})", "{{result}}"),
+        over_time(f"sum by (result) ({in_each(ENDED)}) > 0", "{{result}}"),
     )
 
 

@@ -83,6 +83,8 @@ WHERE call_id = left(digits(${call:sqlstring}), 18)::bigint
 ORDER BY at, position, user_id
 """.strip()
 
+JOURNEY_PANEL = 100
+"""The id of the panel that a click on the start of a call opens."""
 JOURNEY_WIDTHS = {"Time": 200, "After": 110, "Step": 220, "User": 260, "Lasted": 130}
 
 
@@ -101,6 +103,7 @@ def _totals() -> stat.Panel:
         panel.reduce_options(ReduceDataOptions().values(False).fields("/.*/").calcs(["lastNotNull"]))
         .graph_mode(BigValueGraphMode.NONE)
         .text_mode(BigValueTextMode.VALUE_AND_NAME)
+        .wide_layout(False)
         .decimals(0)
     )
     for name in ("Talked", "Time to answer"):
@@ -128,7 +131,7 @@ def _calls() -> table.Panel:
     for name, variable in (("User", "user"), ("Number", "number")):
         only = f"/d/{PAGE.uid}?{keep}&var-{variable}=${{__value.raw:percentencode}}"
         panel = panel.override_by_name(name, settings(links=_link(f"Only this {name.lower()}", only)))
-    steps = f"/d/{PAGE.uid}?{keep}&var-call=${{__data.fields.Call}}"
+    steps = f"/d/{PAGE.uid}?{keep}&var-call=${{__data.fields.Call}}&viewPanel=panel-{JOURNEY_PANEL}"
     panel = panel.override_by_name("Started", settings(links=_link("The steps of this call", steps)))
     play = "${exporter}/api/v1/calls/${__data.fields.Call}/${__value.raw}"
     return (
@@ -157,7 +160,7 @@ def _journey() -> table.Panel:
         width=24,
         height=10,
     )
-    panel = archive.rows(frame, JOURNEY, JOURNEY_WIDTHS)
+    panel = archive.rows(frame, JOURNEY, JOURNEY_WIDTHS).id(JOURNEY_PANEL)
     for name in ("After", "Lasted"):
         panel = panel.override_by_name(name, settings(unit="dthms"))
     return panel
