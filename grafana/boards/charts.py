@@ -69,6 +69,7 @@ def bars(frame: Frame, shown: Sequence[StateStyle], *queries: Dataquery) -> time
     """Build stacked bars over time. Each bar counts its own interval."""
     return _coloured(
         framed(timeseries.Panel(), frame, queries)
+        .decimals(0)
         .interval("5m")
         .draw_style(common.GraphDrawStyle.BARS)
         .stacking(StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
@@ -118,6 +119,8 @@ def by_name(  # noqa: PLR0913, PLR0917
         .legend(_legend())
         .tooltip(_tooltip())
     )
+    if frame.unit == "short":
+        panel = panel.decimals(0)
     return _coloured(panel, shown)
 
 
@@ -181,8 +184,11 @@ def spread(frame: Frame, query: Dataquery) -> heatmap.Panel:
 
 def timeline(frame: Frame, *queries: Dataquery) -> statetimeline.Panel:
     """Build one band for each series, coloured by state."""
+    # With Grafana's default, a scale of colours, the panel has no legend.
+    of_states = FieldColor().mode(FieldColorModeId.FIXED)
     return (
         framed(statetimeline.Panel(), frame, queries)
+        .color_scheme(of_states)
         .merge_values(True)
         .show_value(common.VisibilityMode.AUTO)
         .row_height(0.9)

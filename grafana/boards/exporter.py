@@ -32,13 +32,16 @@ def _verdicts() -> Builder[Panel]:
     def events(title: str, expr: str) -> Tile:
         return Tile(title, expr, steps=((1, YELLOW),))
 
+    # Other jobs have `up`, too. An exporter that is down has no other series.
+    up, known = f"up{{{EXPORTER}}}", f"last_over_time(aircall_up{{{EXPORTER}}}[$__range])"
     return tiles(
         Frame(
             title="Is all well?",
-            description="Aircall: whether the last polls of calls and availabilities worked. API key: "
-            "whether Aircall accepts it. Call archive: whether calls can be saved. Then, over the time "
-            "range: polls that failed, requests that Aircall rejected because the rate limit was used up "
-            "(429), objects that could not be decoded and were skipped. Good: yes, accepted, saving, and 0.",
+            description="Exporter: whether Prometheus can scrape it. Aircall: whether the last polls of "
+            "calls and availabilities worked. API key: whether Aircall accepts it. Call archive: whether "
+            "calls can be saved. Then, over the time range: polls that failed, requests that Aircall "
+            "rejected because the rate limit was used up (429), objects that could not be decoded and were "
+            "skipped. Good: yes, yes, accepted, saving, and 0.",
             unit="none",
             empty="No data: is the exporter running, and scraped?",
             width=24,
@@ -46,6 +49,7 @@ def _verdicts() -> Builder[Panel]:
             base=NO_DATA,
         ),
         [
+            verdict("Exporter is scraped", f"min({up} and on (instance) {known})", ("1", "yes"), ("0", "no")),
             verdict("Aircall answers", f"min(aircall_up{{{EXPORTER}}})", ("1", "yes"), ("0", "no")),
             verdict(
                 "API key",
@@ -147,7 +151,7 @@ def _failures() -> Builder[Panel]:
             height=8,
         ),
         (),
-        over_time(f"sum by (code) ({grown})", "{{code}}"),
+        over_time(f"sum by (code) ({grown}) > 0", "{{code}}"),
     )
 
 
@@ -221,7 +225,7 @@ def _scrape() -> Builder[Panel]:
         ),
         over_time(
             f"scrape_duration_seconds{{{EXPORTER}}} and on (instance) aircall_up{{{EXPORTER}}}",
-            "{{instance}}",
+            "{{job}} {{instance}}",
         ),
     )
 
@@ -239,7 +243,7 @@ def _series() -> Builder[Panel]:
         ),
         over_time(
             f"scrape_samples_post_metric_relabeling{{{EXPORTER}}} and on (instance) aircall_up{{{EXPORTER}}}",
-            "{{instance}}",
+            "{{job}} {{instance}}",
         ),
     )
 

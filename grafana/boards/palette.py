@@ -55,6 +55,13 @@ REASONS = (
 )
 """Aircall's reasons for missed calls."""
 
+ATTEMPTS = (
+    StateStyle("answered", GREEN, "answered"),
+    StateStyle("declined", RED, "declined"),
+    StateStyle("missed", ORANGE, "missed"),
+)
+"""What became of a call that rang on a user's phone."""
+
 AWAY = "#552430"
 WALL_STATES = (
     StateStyle("available", "#22532A", "Available"),
@@ -65,6 +72,8 @@ WALL_STATES = (
     StateStyle("unknown", "#26282D", "Unknown"),
 )
 """Dark shades of the states for whole rows, so that only warnings are bright."""
+BAND_STATES = tuple(replace(state, text=short.text) for state, short in zip(STATES, WALL_STATES, strict=True))
+"""The states in the colours of charts, with words for narrow bands."""
 SUBSTATUSES = (
     ("/^out_for_lunch$/", "Lunch"),
     ("/^on_a_break$/", "Break"),
@@ -118,7 +127,7 @@ def nothing(text: str, colour: str) -> model.SpecialValueMap:
     )
 
 
-def state_codes(styles: Iterable[StateStyle] = STATES) -> model.ValueMap:
+def state_codes(styles: Iterable[StateStyle]) -> model.ValueMap:
     """Build a mapping for `aircall_user_availability_code`."""
     by_code = {style.code: style for style in styles}
     return value_map(replace(by_code[state], code=str(number)) for number, state in enumerate(STATE_CODES))

@@ -40,7 +40,7 @@ def _total(counter: str, labels: str) -> str:
 def _of_the_hour(outcome: str) -> str:
     """Return the calls of the hour that begins at each point."""
     calls = f'{CALLS}{{{INBOUND}, outcome="{outcome}"}}'
-    return f"sum({in_each(calls, '1h', since='', until='offset -1h')})"
+    return f"sum({in_each(calls, '1h', since='', until='offset -1h')}) > 0"
 
 
 def _in_time() -> str:
@@ -61,7 +61,7 @@ def _offered() -> Builder[Panel]:
             height=8,
         ),
         (ANSWERED, MISSED, AI_AGENT),
-        over_time(_each(CALLS, INBOUND, "outcome"), "{{outcome}}"),
+        over_time(f"{_each(CALLS, INBOUND, 'outcome')} > 0", "{{outcome}}"),
     ).links([calls_behind()])
 
 
@@ -78,7 +78,7 @@ def _missed() -> Builder[Panel]:
             height=8,
         ),
         REASONS,
-        over_time(_each("aircall_missed_calls_total", NUMBER, "reason"), "{{reason}}"),
+        over_time(f"{_each('aircall_missed_calls_total', NUMBER, 'reason')} > 0", "{{reason}}"),
     ).links([calls_behind()])
 
 
@@ -138,10 +138,11 @@ def _menus() -> Builder[Panel]:
             ),
             "{{number}}",
         ),
-    )
+    ).decimals(0)
 
 
 def _numbers() -> Builder[Panel]:
+    named = f"aircall_number_info{{{NUMBER}}}"
     total = _total(CALLS, f'{ON_A_NUMBER}, outcome=~"answered|missed"')
     numbers = columns(
         Frame(
@@ -157,7 +158,7 @@ def _numbers() -> Builder[Panel]:
         ),
         "number",
         {
-            "Number": now(f"max by (number_id, number) (aircall_number_info{{{NUMBER}}})"),
+            "Number": now(f"max by (number_id, number) ({named} or on () last_over_time({named}[$__range]))"),
             "Offered": now(total),
             "Answered": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="answered"')),
             "Missed": now(_total(CALLS, f'{ON_A_NUMBER}, outcome="missed"')),
@@ -212,7 +213,7 @@ def board() -> Dashboard:
         .with_panel(_longest())
         .with_panel(_numbers())
         .with_panel(service_level("number", NUMBER, height=9))
-        .with_panel(_pattern("Calls by hour of day", "hour of day", "HH:00"))
+        .with_panel(_pattern("Calls by hour of day", "hour of day", "HH"))
         .with_panel(_pattern("Calls by day of week", "day of week", "E ddd"))
         .with_panel(abandonment("number", NUMBER, width=12, height=9))
         .with_panel(time_to_abandon("number", NUMBER, width=12, height=9))

@@ -54,5 +54,5 @@ def _shares(title: str, query: str, whose: str) -> Builder[Panel]:
     )
     panel = framed(table.Panel(), frame, [archive.sql(query)], archive.ARCHIVE)
     for name in ("Again within a day", "Again within a week"):
-        panel = panel.override_by_name(name, settings(unit="percentunit", noValue="\u00a0"))
+        panel = panel.override_by_name(name, settings(unit="percentunit", decimals=1, noValue="–"))
     return panel

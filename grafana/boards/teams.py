@@ -10,10 +10,11 @@ from grafana.boards.charts import Foremost, bars, by_name, calls_behind, columns
 from grafana.boards.counted import average, in_each, in_range
 from grafana.boards.limits import SLA, service_level
 from grafana.boards.palette import (
+    ATTEMPTS,
+    BAND_STATES,
     GREEN,
     GREY,
     NEUTRAL,
-    ORANGE,
     REASONS_AWAY,
     RED,
     STATES,
@@ -41,12 +42,6 @@ CALLS = (
     StateStyle("outbound unanswered", GREY, "outbound, not answered"),
 )
 
-ATTEMPTS = (
-    StateStyle("answered", GREEN, "answered"),
-    StateStyle("declined", RED, "declined"),
-    StateStyle("missed", ORANGE, "missed"),
-)
-
 
 def _total(counter: str, labels: str = "") -> Dataquery:
     """Return the increase of each user's counter over the time range."""
@@ -62,6 +57,8 @@ def _seconds(states: str) -> str:
 def _calls() -> Builder[Panel]:
     taken = in_each(f'aircall_calls_total{{{EXPORTER}, user_id!=""}}')
     missed = f"aircall_missed_calls_total{{{EXPORTER}}}"
+    # 0 if the counter was reset. The query for its increase then would be too long.
+    grown = f"clamp_min({missed} - {missed} offset $__interval, 0)"
     numbers = f"(aircall_user_number_info{{{EXPORTER}}} and on (user_id) {MEMBERS})"
     return bars(
         Frame(
@@ -76,11 +73,10 @@ def _calls() -> Builder[Panel]:
         ),
         CALLS,
         over_time(
-            f"sum by (direction, outcome) ({taken} and on (user_id) {MEMBERS})", "{{direction}} {{outcome}}"
+            f"sum by (direction, outcome) ({taken} and on (user_id) {MEMBERS}) > 0",
+            "{{direction}} {{outcome}}",
         ),
-        over_time(
-            f"sum({missed} - {missed} offset $__interval and on (number_id) {numbers})", "inbound missed"
-        ),
+        over_time(f"sum({grown} and on (number_id) {numbers}) > 0", "inbound missed"),
     ).links([calls_behind()])
 
 
@@ -140,27 +136,27 @@ def _states() -> Builder[Panel]:
     return timeline(
         Frame(
             title="States of users",
-            description="The state of each user at each time: available green, in a call orange, after-call "
-            "work yellow, do not disturb red, offline grey. Point at a band for its beginning and end.",
+            description="The state of each user at each time. Wrap-up: after-call work. DND: do not "
+            "disturb. Point at a band for its beginning and end.",
             unit="short",
             empty="No users in this time range",
             width=24,
             height=18,
         ),
         over_time(f"{state} * {DISPLAY}", "{{display_name}}"),
-    ).mappings([state_codes()])
+    ).mappings([state_codes(BAND_STATES)])
 
 
 def _spent() -> Builder[Panel]:
     family = f'aircall_user_availability_seconds_total{{{TEAM}, state!="unknown"}}'
-    spent = f"max by (user_id, state) (increase({family}[$__range]))"
+    spent = f"max by (user_id, state) (increase({family}[$__range])) / 3600"
     return by_name(
         Frame(
             title="Time in each state",
             description="How the time range was spent by each user, as far as the exporter watched; of many "
             f"users the {MAX_USERS} who were not offline for longest. The table has all.",
-            unit="s",
-            empty="No users in this time range",
+            unit="suffix: h",
+            empty="No users, or no data at the end of the time range",
             width=12,
             height=16,
         ),
@@ -179,13 +175,13 @@ def _away() -> Builder[Panel]:
             title="Do not disturb by reason",
             description="Time that the users of each team spent on do not disturb, by reason, as far as the "
             "exporter watched. Unknown: Aircall sent no reason. A user of two teams is in both bars.",
-            unit="s",
+            unit="suffix: h",
             empty="No user was on do not disturb in this time range",
             width=24,
             height=8,
         ),
         REASONS_AWAY,
-        now(f"sum by (team, substatus) ({spent}) > 0"),
+        now(f"sum by (team, substatus) ({spent}) / 3600 > 0"),
         "team",
         "substatus",
         Foremost(MAX_USERS, tuple(style.code for style in REASONS_AWAY)),
@@ -203,7 +199,7 @@ def _by_user() -> Builder[Panel]:
             "answered and not. Missed calls have no user in Aircall. Of many users the "
             f"{MAX_USERS} with most calls; the table has all.",
             unit="short",
-            empty=QUIET,
+            empty="No calls, or no data at the end of the time range",
             width=12,
             height=16,
         ),
@@ -238,7 +234,9 @@ def _ring_attempts() -> Builder[Panel]:
 
 
 def _users() -> Builder[Panel]:
-    names = f"aircall_user_display_info{{{EXPORTER}}} and on (user_id) {MEMBERS}"
+    shown, member = f"aircall_user_display_info{{{EXPORTER}}}", "and on (user_id)"
+    names = f"{shown} {member} {MEMBERS}"
+    earlier = f"last_over_time({shown}[$__range]) {member} last_over_time({MEMBERS}[$__range])"
     users = columns(
         Frame(
             title="Users in this time range",
@@ -252,7 +250,7 @@ def _users() -> Builder[Panel]:
         ),
         "display_name",
         {
-            "User": now(f"max by (user_id, display_name) ({names})"),
+            "User": now(f"max by (user_id, display_name) ({names} or on () {earlier})"),
             "Answered": _total("aircall_user_answer_seconds_count"),
             "Outbound": _total("aircall_calls_total", ', direction="outbound"'),
             "Time to answer": now(average("aircall_user_answer_seconds", EXPORTER, "user_id")),

@@ -51,10 +51,11 @@ def test_missed_calls_panel_counts_each_call_once_under_its_reason(past: Past) -
     bars = past.bars(past.busy, panel(UID, "Missed calls by reason"))
     reasons = {call.missed_call_reason for call, _ in finished(past.busy)} - {None}
     assert len(reasons) > 2
-    assert set(bars) >= reasons
-    for reason, counts in bars.items():
+    assert len(bars) > 2
+    assert set(bars) <= reasons
+    for reason in reasons:
         moments = [ended_at for call, ended_at in finished(past.busy) if call.missed_call_reason == reason]
-        counted_whole(counts, moments, past.busy.late)
+        counted_whole(bars[reason or ""], moments, past.busy.late)
 
 
 def test_time_to_answer_panel_counts_each_call_in_its_buckets(past: Past) -> None:
@@ -143,9 +144,7 @@ def test_service_level_panel_covers_the_activity_period_before_each_point(past: 
             assert lines.get(number.name, {}).get(now) == expected, (number.name, now)
 
 
-@pytest.mark.parametrize(
-    ("title", "of"), [("Calls by hour of day", "%H:00"), ("Calls by day of week", "%w %a")]
-)
+@pytest.mark.parametrize(("title", "of"), [("Calls by hour of day", "%H"), ("Calls by day of week", "%w %a")])
 def test_pattern_panel_adds_up_hours_of_the_same_name(past: Past, title: str, of: str) -> None:
     def name(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime(of)
@@ -155,7 +154,7 @@ def test_pattern_panel_adds_up_hours_of_the_same_name(past: Past, title: str, of
     (time_format,) = (
         t["options"]["outputFormat"] for t in pattern.model["transformations"] if t["id"] == "formatTime"
     )
-    assert time_format == {"%H:00": "HH:00", "%w %a": "E ddd"}[of]
+    assert time_format == {"%H": "HH", "%w %a": "E ddd"}[of]
     shown = {
         outcome: sum_by(name, hours)
         for outcome, hours in past.view(past.days, begin, companies.TODAY)

@@ -1,5 +1,6 @@
 """Prometheus servers that scrape an exporter, or that contain hours of companies' samples."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,8 +69,14 @@ class Past:
         return View(prometheus, begin, end, {"instance": company.name, **hidden, **chosen})
 
     def bars(self, company: Company, panel: Panel, **chosen: str) -> dict[str, Line]:
-        """Return a panel's bars of five minutes each. The first begins and the last ends at a quiet time."""
+        """Return a panel's bars of five minutes each. The first begins and the last ends at a quiet time.
+
+        A bar that is not drawn is 0, also of a legend that is not shown.
+        """
         step = 300
         moments = companies.quiet(company, step)
         chosen = {name: value for name, value in chosen.items() if value != "All"}
-        return self.view(company, moments[0] + step, moments[-1], **chosen).lines(panel, step)
+        begin, end = moments[0] + step, moments[-1]
+        drawn = self.view(company, begin, end, **chosen).lines(panel, step)
+        none = dict.fromkeys(map(float, range(begin, end + 1, step)), 0.0)
+        return defaultdict(lambda: none, {legend: none | line for legend, line in drawn.items()})
