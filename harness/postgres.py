@@ -51,6 +51,7 @@ class Postgres:
             "listen_addresses": host,
             "port": port,
             "fsync": "off",
+            "autovacuum": "off",  # it would start a process for each of hundreds of databases, each minute
             "unix_socket_directories": self._directory,
         }
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
