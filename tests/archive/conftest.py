@@ -1,6 +1,7 @@
 """Fixtures of the archive's tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,18 @@ def archive(database: str) -> Iterator[Archive]:
     archive.load()
     yield archive
     archive.close()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def new_shared_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], str]:
+    """Return a function that creates an empty database for tests of a file, for each kind of database."""
+    if request.param == "sqlite":
+        directory, numbers = tmp_path_factory.mktemp("shared"), count()
+        return lambda: f"sqlite:///{directory}/archive{next(numbers)}.sqlite"
+    server: Postgres = request.getfixturevalue("postgres_server")
+    return lambda: server.database("shared")
 
 
 @pytest.fixture

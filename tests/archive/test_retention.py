@@ -1,10 +1,13 @@
 """Test the removal of calls past their retention, whose counts stay."""
 
+import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 from structlog.testing import capture_logs
 
 from exporter.account.call_steps import CallStep
@@ -17,6 +20,7 @@ from exporter.durations import Duration
 from exporter.simulator import faults
 from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
+from harness.postgres import Postgres
 from harness.simulated_time import NOON, polled
 from tests.support.archive_contents import rows
 from tests.support.calls import live, missed_call
@@ -29,7 +33,8 @@ KEPT_30_DAYS = Storage(retention=Duration(30 * DAY))
 def test_retention_of_expired_calls_removes_them_and_keeps_counters(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
-    with polled(account, archive=Archive(database), storage=Storage(retention=Duration(86400))) as world:
+    kept_a_day = Storage(retention=Duration(86400))
+    with polled(account, archive=Archive(database), storage=kept_a_day, refresh=RARELY) as world:
         world.live_until_complete()
         for position in range(600):
             call = account.ring_in(number, f"+33 1 11 11 {position:04}", at=world.time.now + position / 100)
@@ -50,6 +55,7 @@ def test_retention_of_calls_that_are_fetched_again_counts_them_once(database: st
     settings: dict[str, Any] = {
         "activity_period": Duration(5 * 86400),
         "storage": Storage(retention=Duration(86400)),
+        "refresh": RARELY,
     }
     for day in range(4):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + day * 86400)
@@ -62,7 +68,7 @@ def test_retention_of_calls_that_are_fetched_again_counts_them_once(database: st
 def test_retention_of_calls_that_are_fetched_late_counts_them_first(database: str) -> None:
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
-    settings: dict[str, Any] = {"storage": Storage(retention=Duration(86400))}
+    settings: dict[str, Any] = {"storage": Storage(retention=Duration(86400)), "refresh": RARELY}
     live(database, account, 60, **settings)
     for hour in range(2, 72):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON + hour * 3600)
@@ -144,18 +150,36 @@ def test_a_call_that_is_dated_back_and_removed_is_no_loss(database: str, account
         assert world.scrape().sum("aircall_calls_total") == 2
 
 
-@pytest.fixture
-def old_calls(database: str) -> SimulatedAccount:
-    """Return an account whose archive has ten days of calls."""
+def ten_days() -> SimulatedAccount:
+    """Return an account with a call in each hour of ten days."""
     account = SimulatedAccount(users=6, calls_per_hour=0, start=NOON)
     number = next(iter(account.numbers))
     for hour in range(240):
         call = account.ring_in(number, "+33 1 11 11 11 11", at=NOON - hour * 3600)
         account.miss(call.id, "short_abandoned", at=call.started_at + 5)
-    live(database, account, 120, storage=Storage(retention=Duration(30 * DAY), backfill=Duration(11 * DAY)))
-    assert len(rows(database)) == 240
-    account.advance(account.now + 60)
     return account
+
+
+@pytest.fixture(scope="module")
+def filled(new_shared_database: Callable[[], str]) -> str:
+    """Return the URL of an archive that has these calls, for each kind of database."""
+    url = new_shared_database()
+    live(url, ten_days(), 120, storage=Storage(retention=Duration(30 * DAY), backfill=Duration(11 * DAY)))
+    return url
+
+
+@pytest.fixture
+def old_calls(filled: str, request: pytest.FixtureRequest, tmp_path: Path) -> tuple[SimulatedAccount, str]:
+    """Return the account a minute later, and the URL of a copy of the archive."""
+    account = ten_days()
+    account.advance(NOON + 180)
+    if file := make_url(filled).database if filled.startswith("sqlite") else None:
+        url = f"sqlite:///{shutil.copy(file, tmp_path)}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres_server")
+        url = server.database("copy", f' TEMPLATE "{make_url(filled).database}"')
+    assert len(rows(url)) == 240
+    return account, url
 
 
 @pytest.mark.parametrize(
@@ -170,15 +194,18 @@ def old_calls(database: str) -> SimulatedAccount:
 )
 @pytest.mark.parametrize("reachable", [True, False])
 def test_retention_with_clocks_that_disagree_deletes_nothing(
-    database: str, old_calls: SimulatedAccount, clocks: dict[str, float], reachable: bool
+    old_calls: tuple[SimulatedAccount, str], clocks: dict[str, float], reachable: bool
 ) -> None:
+    account, database = old_calls
     with (
         capture_logs() as lines,
-        polled(old_calls, archive=Archive(database), served=clocks, storage=KEPT_30_DAYS) as world,
+        polled(
+            account, archive=Archive(database), served=clocks, storage=KEPT_30_DAYS, refresh=RARELY
+        ) as world,
     ):
         if not reachable:
             world.aircall.faults.append(Fault(lambda _: True, faults.close_connection))
-        world.live(240)
+        world.live(190)  # calls are looked for each minute
     assert len(rows(database)) == 240
     deferred = [line for line in lines if line["event"].startswith("removal of old calls deferred until")]
     assert len(deferred) == 1
@@ -186,9 +213,10 @@ def test_retention_with_clocks_that_disagree_deletes_nothing(
 
 
 def test_retention_with_a_clock_set_ahead_while_running_deletes_nothing(
-    database: str, old_calls: SimulatedAccount
+    old_calls: tuple[SimulatedAccount, str],
 ) -> None:
-    with polled(old_calls, archive=Archive(database), storage=KEPT_30_DAYS) as world:
+    account, database = old_calls
+    with polled(account, archive=Archive(database), storage=KEPT_30_DAYS, refresh=RARELY) as world:
         world.live_until_complete()
         for machine, date in ((40 * DAY, 0.0), (0.0, 40 * DAY)):
             world.time.wall_error, world.aircall.date_error = machine, date
@@ -197,11 +225,13 @@ def test_retention_with_a_clock_set_ahead_while_running_deletes_nothing(
 
 
 def test_retention_with_clocks_that_agree_again_deletes_and_logs_the_number(
-    database: str, old_calls: SimulatedAccount
+    old_calls: tuple[SimulatedAccount, str],
 ) -> None:
+    account, database = old_calls
+    kept_5_days = Storage(retention=Duration(5 * DAY))
     with (
         capture_logs() as lines,
-        polled(old_calls, archive=Archive(database), storage=Storage(retention=Duration(5 * DAY))) as world,
+        polled(account, archive=Archive(database), storage=kept_5_days, refresh=RARELY) as world,
     ):
         world.time.wall_error = 40 * DAY
         world.live(180)
