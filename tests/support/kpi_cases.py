@@ -5,7 +5,14 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple
 
-from exporter.config.settings import Override, Overrides, ServiceLevel, ServiceLevelOverride, Today
+from exporter.config.settings import (
+    Override,
+    Overrides,
+    Refresh,
+    ServiceLevel,
+    ServiceLevelOverride,
+    Today,
+)
 from exporter.durations import Duration
 from exporter.simulator.models import SimulatedCall, SimulatedNumber, SimulatedTeam
 from exporter.simulator.simulation import SimulatedAccount
@@ -81,6 +88,7 @@ def run(case: Case) -> AbstractContextManager[Polled]:
         "service_level": DEFINITIONS[case.definition],
         "today": Today("21:30", "Europe/Paris"),
         "overrides": overrides if case.with_overrides else Overrides(),
+        "refresh": Refresh(calls=Duration(30), availabilities=Duration(60)),
     }
     return case.run(account, **settings)
 
