@@ -41,6 +41,14 @@ class FilesOrGroups(LoadFileScheduling):  # type: ignore[misc]  # xdist has no t
         return self._groups.get(file, file)
 
 
+LONGEST = ("tests/grafana/", "tests/system/", "tests/archive/", "tests/polling/", "tests/report/")
+"""Packages whose files take longest. They run first, so that the last files of a run are short ones."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
     return FilesOrGroups(config, log) if config.getoption("dist") == "loadfile" else None
