@@ -1,7 +1,7 @@
 """Test the privacy of masked and hidden callers, and searches by their numbers."""
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -10,9 +10,14 @@ from tests.support.archive_with_visibility import SINCE, UNTIL, ArchiveWithVisib
 from tests.support.search_ways import ask, command, served
 
 
-@pytest.fixture(params=["masked", "hidden"])
-def protected(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> ArchiveWithVisibility:
-    return ArchiveWithVisibility(database, tmp_path, request.param)
+@pytest.fixture(scope="module", params=["masked", "hidden"])
+def protected(
+    request: pytest.FixtureRequest,
+    new_shared_database: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> ArchiveWithVisibility:
+    """Return an archive that all tests of this file read."""
+    return ArchiveWithVisibility(new_shared_database(), tmp_path_factory.mktemp("key"), request.param)
 
 
 def test_search_by_a_whole_number_in_any_notation_finds_its_calls(protected: ArchiveWithVisibility) -> None:
@@ -54,12 +59,14 @@ def test_views_of_masked_or_hidden_callers_contain_no_hash(protected: ArchiveWit
 
 
 def test_calls_command_and_api_by_a_whole_number_find_its_calls(
-    protected: ArchiveWithVisibility, tmp_path: Path
+    protected: ArchiveWithVisibility,
 ) -> None:
     number = next(call.raw_digits for call in protected.calls if call.raw_digits != "anonymous")
     expected = protected.search(number)
     arguments = ["--from", str(SINCE), "--to", str(UNTIL), "--caller", number]
-    printed = command(protected.database, *arguments, "--format=ndjson", storage=tmp_path)
+    printed = command(
+        protected.database, *arguments, "--format=ndjson", storage=protected.key_file.path.parent
+    )
     assert {json.loads(line)["id"] for line in printed.out.splitlines()} == expected
     with served(protected.archive) as address:
         query = [("from", str(SINCE)), ("to", str(UNTIL)), ("caller", number)]
