@@ -127,15 +127,15 @@ def test_today_after_a_restart_with_a_wrong_machine_clock_is_complete(error: flo
 
 
 def test_today_that_begins_earlier_after_a_reload_has_the_calls_since_then(database: str) -> None:
-    account = busy(at(2026, 5, 28, 9), history=2 * HOUR)
+    account = busy(at(2026, 5, 28, 11) + 0.5 * HOUR, history=5 * HOUR)
     noon = Today("12:00", "Europe/Paris")
     with polled(account, archive=Archive(database), today=noon, refresh=RARELY) as world:
-        archived_until(world, 5 * HOUR)
+        archived_until(world, 0.75 * HOUR)
         for today, began in ((TODAY, MIDNIGHT), (noon, at(2026, 5, 28, 12)), (TODAY, MIDNIGHT)):
             world.poller.configure(structs.replace(world.settings, today=today), world.client)
             world.live(60)
             assert world.scrape().value("aircall_today_start_timestamp_seconds") == began
-        assert assert_today_equals_recount(world, MIDNIGHT) > 600
+        assert assert_today_equals_recount(world, MIDNIGHT) > 300
 
 
 def test_call_that_is_dated_back_leaves_the_day_and_the_activity_period() -> None:
