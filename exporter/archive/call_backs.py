@@ -5,6 +5,7 @@ calls are complete, or expired, since the last batch. Each call-back is counted 
 ended it keeps the result.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
@@ -47,6 +48,9 @@ def is_answered(table: FromClause) -> ColumnElement[bool]:
 
 
 ANSWERED = is_answered(calls)
+_REMOVE_EXPIRED = (
+    delete(call_backs).where(call_backs.c.expires_at <= bindparam("now")).returning(call_backs.c.call_id)
+)
 
 
 class State(msgspec.Struct, frozen=True):
@@ -241,9 +245,7 @@ class Follower:
 
     def _remove_expired(self) -> None:
         """Delete the missed calls that have expired by now. They are not shown any more."""
-        is_expired = call_backs.c.expires_at <= self._task.now
-        gone = delete(call_backs).where(is_expired).returning(call_backs.c.call_id)
-        for call_id in self._connection.scalars(gone):
+        for call_id in self._connection.scalars(_REMOVE_EXPIRED, {"now": math.floor(self._task.now)}):
             self._added.pop(call_id, None)
             self._removed.add(call_id)
 

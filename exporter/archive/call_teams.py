@@ -6,7 +6,7 @@ teams of a call only while it is in progress.
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from exporter.account.records import CountedCall
 from exporter.account.teams import Team, teams_of_call
@@ -18,7 +18,8 @@ from exporter.archive.upsert import put
 MAX_INFERRED = 500
 """Calls whose teams are inferred in one transaction."""
 
-_TO_INFER = select(calls).where(without_teams, ~calls.c.counted)
+# Building a statement takes longer than executing it, and each save executes this one.
+_TO_INFER = select(calls).where(without_teams, ~calls.c.counted).limit(bindparam("most"))
 
 
 def save_teams(connection: Connection, fresh: Iterable[CountedCall], current: Sequence[Team]) -> None:
@@ -30,7 +31,7 @@ def save_teams(connection: Connection, fresh: Iterable[CountedCall], current: Se
         current: The current teams; empty while they are not known, and then nothing is inferred.
     """
     put(connection, call_teams, team_rows(fresh))
-    found = list(map(call_of, connection.execute(_TO_INFER.limit(MAX_INFERRED)))) if current else []
+    found = list(map(call_of, connection.execute(_TO_INFER, {"most": MAX_INFERRED}))) if current else []
     if found:
         inferred = [
             {"call_id": call.id, "team_id": team.label.id, "inferred": True}

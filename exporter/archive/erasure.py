@@ -14,6 +14,8 @@ from exporter.archive.text_index import normalize, search_text
 
 _LOCK = select(state.c.name).where(state.c.name == "version")
 """Erasing locks this row exclusively, and saving calls locks it in shared mode."""
+_LOCK_SHARED = _LOCK.with_for_update(read=True)
+_FORGOTTEN = select(forgotten.c.caller_hash)
 
 _ERASED_COLUMNS = {
     "caller": ERASED,
@@ -29,8 +31,8 @@ _ERASED_COLUMNS = {
 
 def lock_erasures(connection: Connection) -> frozenset[str]:
     """Return the hashes of all erased callers. None is added before the transaction ends."""
-    connection.execute(_LOCK.with_for_update(read=True))
-    return frozenset(connection.scalars(select(forgotten.c.caller_hash)))
+    connection.execute(_LOCK_SHARED)
+    return frozenset(connection.scalars(_FORGOTTEN))
 
 
 def note_again(connection: Connection, hashes: Iterable[str], at: int) -> None:
@@ -48,7 +50,7 @@ def erase(connection: Connection, key: CallerKey, number: str, at: int) -> int:
     """Erase a caller, `at` being now (UNIX seconds). Return how many calls have been changed."""
     connection.execute(_LOCK.with_for_update())
     caller_hash = key.hash(number)
-    if caller_hash not in set(connection.scalars(select(forgotten.c.caller_hash))):
+    if caller_hash not in set(connection.scalars(_FORGOTTEN)):
         connection.execute(insert(forgotten).values(caller_hash=caller_hash, forgotten_at=at))
     changes = [
         {"call": id_, "left": search_text(ERASED, reason, (), ())}
