@@ -70,6 +70,7 @@ class OpenFiles:
     def __init__(self, engine: Engine, path: Path) -> None:
         """Check the files at `path` each time that a connection of `engine` is made or used."""
         self.path = path
+        self._paths = tuple(Path(f"{path}{suffix}") for suffix in SUFFIXES)
         self._engine = engine
         self._open: set[int] = set()
         self._opened: Identity | None = None
@@ -136,7 +137,7 @@ class OpenFiles:
         return f"{self.path}{suffix} has been cut off"
 
     def _identity(self) -> Identity:
-        return tuple(map(_identity, (f"{self.path}{suffix}" for suffix in SUFFIXES)))
+        return tuple(map(_identity, self._paths))
 
     def _size_now(self) -> int:
         try:
@@ -158,9 +159,9 @@ def _known(opened: Identity, now: Identity) -> Identity:
     return tuple(new if old is None else old for old, new in zip(opened, now, strict=True))
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        found = Path(path).stat()
+        found = path.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino
