@@ -149,7 +149,7 @@ def test_pattern_panel_adds_up_hours_of_the_same_name(past: Past, title: str, of
     def name(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime(of)
 
-    begin = companies.TODAY - 48 * companies.HOUR
+    begin = companies.TODAY - 28 * companies.HOUR
     pattern = panel(UID, title)
     (time_format,) = (
         t["options"]["outputFormat"] for t in pattern.model["transformations"] if t["id"] == "formatTime"

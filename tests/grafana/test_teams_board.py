@@ -54,7 +54,7 @@ def test_calls_panel_counts_each_call_once(past: Past, team: str) -> None:
 
 
 def test_last_hour_panel_shows_the_same_hour_a_day_earlier(past: Past) -> None:
-    begin = companies.TODAY - 24 * companies.HOUR
+    begin = companies.TODAY - 4 * companies.HOUR
     view = past.view(past.days, begin, companies.TODAY, compare="1d")
     lines = view.lines(panel(UID, "Calls in the last hour, and $compare earlier"), companies.HOUR)
     for team, members in teams(past.days).items():

@@ -42,11 +42,11 @@ def busy() -> Company:
     return Company("busy", account, every=10, settings=settings)
 
 
-HOURS = 50
+HOURS = 30
 
 
 def days() -> Company:
-    """Return a company with two days and two hours of calls, all in the first half of an hour."""
+    """Return a company with a day and six hours of calls, all in the first half of an hour."""
     begin = TODAY - (HOURS - 1) * HOUR
     account = SimulatedAccount(users=3, calls_per_hour=0, start=begin - HOUR)
     for hour in range(HOURS):
