@@ -27,7 +27,7 @@ def take_batch(account: Account) -> Batch:
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
         account.ledger.count_for_teams(teams, _waits_for_lists(account))
     batch = account.ledger.take_batch(account.coverage, teams_known)
-    in_doubt = any(map(lists.incomplete.recently, needed)) or (mapped and lists.assignments_in_doubt)
+    in_doubt = any(map(lists.incomplete.in_doubt, needed)) or (mapped and lists.assignments_in_doubt)
     batch.teams, batch.steps = () if in_doubt else teams, account.steps.take(account.as_of)
     batch.names = account.directory.drain_new_names()
     batch.measured = account.reference_data.substatus_times.take_unsaved()

@@ -16,12 +16,16 @@ class IncompleteLists:
         """Begin without a list."""
         self._fetched: dict[str, tuple[float, float]] = {}
         """When each list was fetched as incomplete for the first and the last time in a row (our clock)."""
+        self._complete: set[str] = set()
+        """The lists that have been complete once. Their objects are known, and not removed at once."""
 
     def record(self, name: str, at: float, incomplete: bool) -> None:
         """Record that a list was fetched `at` (UNIX seconds, our clock)."""
         first, _ = self._fetched.pop(name, (at, at))
         if incomplete:
             self._fetched[name] = first, at
+        else:
+            self._complete.add(name)
 
     def __contains__(self, name: str) -> bool:
         """Return whether the list was incomplete when last fetched."""
@@ -32,7 +36,7 @@ class IncompleteLists:
         first, last = self._fetched.get(name, (-math.inf, 0.0))
         return first == last
 
-    def recently(self, name: str) -> bool:
-        """Return whether the list has been incomplete for less than `CONFIRMATION_S`."""
+    def in_doubt(self, name: str) -> bool:
+        """Return whether the list has never been complete, and incomplete for less than `CONFIRMATION_S`."""
         first, last = self._fetched.get(name, (-math.inf, 0.0))
-        return last - first < CONFIRMATION_S
+        return name not in self._complete and last - first < CONFIRMATION_S

@@ -261,14 +261,14 @@ class ReferenceData:
         self.incomplete.record(name, at, incomplete)
 
     def suspicious(self, name: str) -> bool:
-        """Return whether an incomplete list is not believed yet.
+        """Return whether a list that has never been complete is not believed yet.
 
         It is believed once it was incomplete twice, or for `CONFIRMATION_S` if an earlier run saw objects of
         its kind.
         """
         kinds = ("user", "number") if name == "assignments" else (name.removesuffix("s"),)
         seen_before = all(map(self.directory.remembers, kinds))
-        return self.incomplete.once(name) or (seen_before and self.incomplete.recently(name))
+        return self.incomplete.in_doubt(name) and (seen_before or self.incomplete.once(name))
 
     def ids(self, raws: Iterable[Any], kind: Kind) -> frozenset[int]:
         """Return the ids of nested objects. Malformed objects are counted and left out."""
@@ -280,6 +280,11 @@ class ReferenceData:
     def unconfirmed_lists(self) -> frozenset[str]:
         """The lists that left out known objects once, and are to be fetched again."""
         return frozenset(name for name, detector in self._removal_detectors.items() if detector.missing_once)
+
+    @property
+    def teams_outdated(self) -> bool:
+        """Whether there are users who were not listed yet when the teams were fetched."""
+        return "teams" in self.known and not self.directory.users.keys() <= self.users_before_teams
 
     @property
     def assignments_outdated(self) -> bool:

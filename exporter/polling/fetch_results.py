@@ -78,3 +78,5 @@ class FetchResults:
             self._once_logger.unknown_names(tuple(names))
         if self._account.reference_data.assignments_outdated:
             self._tasks.request_early("assignments")
+        if self._account.reference_data.teams_outdated:
+            self._tasks.request_early("teams")

@@ -33,7 +33,7 @@ from tests.support.authority import USER, with_password
 from tests.support.filled_archive import PERIOD as KEPT
 from tests.support.filled_archive import SINCE, UNTIL, Kept
 from tests.support.running import eventually, running
-from tests.support.search_ways import ask, command, flags, pages, served
+from tests.support.search_ways import ask, command, flags, pages, served, waiting_searches
 
 PERIOD = [("from", str(SINCE)), ("to", str(UNTIL))]
 
@@ -289,15 +289,3 @@ def test_searches_without_a_free_turn_raise_a_timeout() -> None:
         assert await patient.run(lambda: "found") == "found"
 
     asyncio.run(ask_twice())
-
-
-def waiting_searches(database: str) -> int:
-    """Return the number of searches that wait for a lock."""
-    engine = create_engine(database)
-    with engine.connect() as connection:
-        waiting = connection.exec_driver_sql(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock' AND query LIKE 'SELECT call_history.%%'"
-        ).scalar_one()
-    engine.dispose()
-    return int(waiting)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import requests
 import yaml
+from sqlalchemy import create_engine
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
@@ -111,3 +112,15 @@ def pages(address: str, texts: Texts) -> Iterator[dict]:
     while answer["next"]:
         answer = requests.get(address + answer["next"], timeout=30).json()
         yield answer
+
+
+def waiting_searches(database: str) -> int:
+    """Return the number of searches that wait for a lock."""
+    engine = create_engine(database)
+    with engine.connect() as connection:
+        waiting = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock' AND query LIKE 'SELECT call_history.%%'"
+        ).scalar_one()
+    engine.dispose()
+    return int(waiting)
