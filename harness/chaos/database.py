@@ -38,9 +38,21 @@ class Sqlite:
     def _locked(self) -> Iterator[None]:
         """Hold the write lock."""
         with closing(sqlite3.connect(self.path, timeout=60, isolation_level=None)) as connection:
-            connection.execute("BEGIN EXCLUSIVE")
+            while not _begun(connection):  # SQLite gives up if others open the file at the same time
+                pass
             yield
             connection.execute("ROLLBACK")
+
+
+def _begun(connection: sqlite3.Connection) -> bool:
+    """Take the write lock. Returns False if this has to be tried again."""
+    try:
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname != "SQLITE_PROTOCOL":
+            raise
+        return False
+    return True
 
 
 class PostgreSQL:

@@ -182,12 +182,7 @@ def figures_of(calls: list[tuple[SimulatedCall, Definition]], has_missed: bool =
         fmean(wait for wait, _ in waits) if waits else None,
         known(fmean(abandoned) if abandoned else None),
         max(longest, default=None),
-        *(
-            fmean(handled) if handled else None,
-            None,
-            None,
-            None,
-        ),  # nothing is known about the time after calls
+        *[fmean(handled) if handled else None, *[None] * 3],  # of the time after calls, nothing is known
         sum(call.direction == "outbound" for call, _ in calls),
         sum(talk for _, talk in talks),
     )
