@@ -190,12 +190,12 @@ class Batch:
     def split(self) -> tuple["Batch", "Batch"] | None:
         """Split the batch into two, in the order in which they are saved; None for less than two items.
 
-        An item is a call with what it adds to the totals, or a name.
+        An item is a call with what it adds to the totals, a name, or a step of a call.
         """
         calls = list(dict.fromkeys((*self.records, *(addition.call.id for addition in self.counted_calls))))
         items = [*((id_, None) for id_ in calls), *((None, name) for name in self.names)]
         if len(items) < 2:
-            return None
+            return self._split_steps(alone=not items)
         first, last = (self._with(half) for half in (items[: len(items) // 2], items[len(items) // 2 :]))
         return first, replace(
             last,
@@ -208,6 +208,13 @@ class Batch:
             teams=self.teams,
             steps=self.steps,
         )
+
+    def _split_steps(self, alone: bool) -> tuple["Batch", "Batch"] | None:
+        """Split the steps from the rest or, if `alone`, into two. Return None if there is nothing to split."""
+        count = len(self.steps) // 2 if alone else len(self.steps)
+        if not count:
+            return None
+        return Batch(load=self.load, steps=self.steps[:count]), replace(self, steps=self.steps[count:])
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
         calls, names = {id_ for id_, _ in items}, {name for _, name in items}

@@ -213,7 +213,7 @@ class Delivery:
     def event(self) -> Event | None:
         """Return the event, or None if its time or object is malformed."""
         at = self._read("timestamp", float)
-        if at is None or not math.isfinite(at):
+        if at is None or not 0 <= at < math.inf:
             return None
         if at > 10**11:  # the reference does not name the unit, and in other places it is milliseconds
             at /= 1000

@@ -49,12 +49,14 @@ class Saver:
     def _reject(self, piece: Batch, error: UnstorableError) -> tuple[Batch, ...]:
         """Return a part without its only item. Raises the error if it has no item."""
         calls = {*piece.records, *(addition.call.id for addition in piece.counted_calls)}
-        if not calls and not piece.names:
+        if not calls and not piece.names and not piece.steps:
             raise error
         for call_id in calls:
             if self._rejected.add(call_id):
                 log.error("call rejected by the database", call=call_id, problem=str(error))
         for kind, id_ in piece.names:
             log.error("name rejected by the database", kind=kind, id=id_, problem=str(error))
-        rest = replace(piece, records={}, counted_calls=[], names={})
+        for step in piece.steps:
+            log.error("step of a call rejected by the database", call=step.call_id, problem=str(error))
+        rest = replace(piece, records={}, counted_calls=[], names={}, steps=())
         return (rest,) if rest else ()

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from sqlalchemy import event
 from structlog.testing import capture_logs
 
+from exporter.account.call_steps import CallStep
 from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, SaveResult
 from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive.database import ArchiveError, UnstorableError
@@ -243,3 +244,19 @@ def test_archive_with_another_client_encoding_in_its_url_stores_names(
     archive.save(Batch(names={("user", "1"): "Łukasz 石川 😀"}))
     archive.close()
     assert [row.name for row in rows(database, "names")] == ["Łukasz 石川 😀"]
+
+
+@pytest.mark.parametrize("with_calls", [0, 1, 3])
+def test_step_that_cannot_be_stored_affects_no_call_and_no_other_step(
+    database: str, archive: Archive, with_calls: int
+) -> None:
+    batch = batch_of(*(call(id_) for id_ in range(1, with_calls + 1)))
+    good = tuple(CallStep(1, NOW + second, "ringing", 5) for second in range(4))
+    batch.steps = (*good[:2], CallStep(9, -(10**300), "ai_agent"), *good[2:])
+    saver = Saver(archive, lambda *_: None)
+    with capture_logs() as logged:
+        saver.save(batch)
+    assert (bool(batch), saver.rejected) == (False, 0)
+    assert {row.id for row in rows(database)} == set(range(1, with_calls + 1))
+    assert {row.at for row in rows(database, "call_steps")} == {step.at for step in good}
+    assert [line["call"] for line in logged if "rejected" in line["event"]] == [9]

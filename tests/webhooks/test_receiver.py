@@ -163,3 +163,10 @@ def test_sender_of_a_body_with_a_token_returns_it(
 @given(st.binary(max_size=200) | st.builds(lambda a, b: a + b'"token":' + b, st.binary(), st.binary()))
 def test_sender_of_any_bytes_returns_a_limited_number_of_tokens(body: bytes) -> None:
     assert len(sender_of(body).tokens) <= MAX_CLAIMS
+
+
+@pytest.mark.parametrize("at", [-1e300, -1, 1e400, float("nan"), None, "yesterday"])
+def test_event_with_an_impossible_time_is_malformed(at: object) -> None:
+    data = {"id": 2410000324}
+    body = json.dumps({"event": "ai_voice_agent.started", "timestamp": at, "token": TOKEN, "data": data})
+    assert Delivery(body.encode()).event() is None
