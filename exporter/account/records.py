@@ -210,7 +210,7 @@ class Batch:
         )
 
     def _split_steps(self, alone: bool) -> tuple["Batch", "Batch"] | None:
-        """Split the steps from the rest or, if `alone`, into two. Return None if there is nothing to split."""
+        """Split the steps from the rest or, if `alone`, into two. Returns None if that is impossible."""
         count = len(self.steps) // 2 if alone else len(self.steps)
         if not count:
             return None
