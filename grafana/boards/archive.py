@@ -32,6 +32,9 @@ from grafana.boards.queries import JsonQuery
 ARCHIVE = DataSourceRef(type_val="grafana-postgresql-datasource", uid="${archive}")
 EVERYTHING = "'*'"
 
+SECONDS = "dateTimeAsIso"
+"""The unit of times. Without it, Grafana adds milliseconds if all times are within a minute."""
+
 V = TypeVar("V", QueryVariable, CustomVariable)
 
 

@@ -107,6 +107,8 @@ def _list() -> Builder[Panel]:
     )
     panel = archive.rows(frame, LIST, WIDTHS).with_transformation(_of_chosen_numbers())
     call = f"{CALLS}&${{archive:queryparam}}&var-call=${{__data.fields.Call}}"
+    for time in ("Missed", "Last missed"):
+        panel = panel.override_by_name(time, settings(unit=archive.SECONDS))
     return (
         panel.override_by_name("Caller", settings(links=[{"title": "The last missed call", "url": call}]))
         .override_by_name("Longest wait", settings(unit="dthms"))

@@ -25,19 +25,19 @@ SHOWN = 500
 
 
 WIDTHS = {
-    "Started": 155,
+    "Started": 150,
     "Direction": 95,
     "Outcome": 105,
-    "Missed because": 165,
+    "Missed because": 178,
     "User": 165,
-    "Number": 145,
-    "External number": 160,
+    "Number": 152,
+    "External number": 155,
     "Time to answer": 145,
-    "Talked": 90,
+    "Talked": 85,
     "Duration": 95,
     "Tags": 110,
     "Assigned to": 115,
-    "Listen": 90,
+    "Listen": 85,
     "In Aircall": 95,
 }
 """Widths of the columns in pixels, on a screen of 1920 pixels. Comments take the remaining width."""
@@ -132,7 +132,9 @@ def _calls() -> table.Panel:
         only = f"/d/{PAGE.uid}?{keep}&var-{variable}=${{__value.raw:percentencode}}"
         panel = panel.override_by_name(name, settings(links=_link(f"Only this {name.lower()}", only)))
     steps = f"/d/{PAGE.uid}?{keep}&var-call=${{__data.fields.Call}}&viewPanel=panel-{JOURNEY_PANEL}"
-    panel = panel.override_by_name("Started", settings(links=_link("The steps of this call", steps)))
+    panel = panel.override_by_name(
+        "Started", settings(unit=archive.SECONDS, links=_link("The steps of this call", steps))
+    )
     play = "${exporter}/api/v1/calls/${__data.fields.Call}/${__value.raw}"
     return (
         panel.override_by_name("Listen", settings(links=_link("Play it", play, new_tab=True)))
@@ -161,6 +163,7 @@ def _journey() -> table.Panel:
         height=10,
     )
     panel = archive.rows(frame, JOURNEY, JOURNEY_WIDTHS).id(JOURNEY_PANEL)
+    panel = panel.override_by_name("Time", settings(unit=archive.SECONDS))
     for name in ("After", "Lasted"):
         panel = panel.override_by_name(name, settings(unit="dthms"))
     return panel
