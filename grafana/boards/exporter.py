@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard, Panel
 from grafana.boards.board import Page, history
 from grafana.boards.charts import bars, lines
 from grafana.boards.counted import in_each, in_range
-from grafana.boards.palette import BRIGHT_RED, CALM, GREEN, NO_DATA, YELLOW, StateStyle, value_map
+from grafana.boards.palette import BRIGHT_RED, CALM, GREEN, NO_DATA, RED, YELLOW, StateStyle, value_map
 from grafana.boards.panels import Frame, over_time
 from grafana.boards.promql import EXPORTER
 from grafana.boards.tile import Tile, tiles
@@ -17,6 +17,11 @@ PAGE = Page(
     "Request budget, age of the data, errors and cost of the exporter",
 )
 
+DELIVERIES = (
+    StateStyle("accepted", GREEN, "accepted"),
+    StateStyle("out_of_order", YELLOW, "out of order"),
+    StateStyle("too_large", RED, "too large"),
+)
 LIVE = f'{EXPORTER}, dataset=~"calls|availabilities"'
 
 
@@ -180,14 +185,15 @@ def _pushed() -> Builder[Panel]:
     return bars(
         Frame(
             title="Events that Aircall pushes",
-            description="Deliveries to the webhook, by what became of them. Good: accepted, and a few late "
-            "or duplicate. Unauthorized: a client has a wrong token. Overflow: more than can be worked on.",
+            description="Deliveries to the webhook, by what became of them. Good: accepted, and a few out "
+            "of order or duplicate. Unauthorized: a client has a wrong token. Overflow: more than can be "
+            "worked on.",
             unit="short",
             empty="No events in this time range, or no webhook",
             width=12,
             height=8,
         ),
-        (),
+        DELIVERIES,
         over_time(
             f"sum by (result) ({in_each(f'aircall_webhook_events_total{{{EXPORTER}}}')}) > 0", "{{result}}"
         ),
