@@ -63,6 +63,8 @@ def panel(width: int, height: int) -> stat.Panel:
             "level",
             [DynamicConfigValue("displayName", caller), DynamicConfigValue("mappings", [value_map(LEVELS)])],
         )
+        # as in the other panels, and not the text of the empty panel
+        .override_by_name("number", [DynamicConfigValue("noValue", "no number")])
         .orientation(VizOrientation.HORIZONTAL)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID)
         .graph_mode(BigValueGraphMode.NONE)

@@ -118,10 +118,10 @@ def regex_maps(patterns: Iterable[tuple[str, str]], colour: str) -> list[model.R
 
 
 def nothing(text: str, colour: str) -> model.SpecialValueMap:
-    """Build a mapping for a missing value."""
+    """Build a mapping for a missing value, or for a share of 0 calls."""
     return model.SpecialValueMap(
         options=model.DashboardSpecialValueMapOptions(
-            match=model.SpecialValueMatch.NULL,
+            match=model.SpecialValueMatch.NULL_AND_NAN,
             result=model.ValueMappingResult(text=text, color=colour, index=98),
         )
     )

@@ -14,6 +14,7 @@ from grafana.boards.palette import (
     WALL_STATES,
     YELLOW,
     StateStyle,
+    nothing,
     value_map,
 )
 from grafana.boards.panels import Frame
@@ -157,22 +158,31 @@ _WORDS = (
 
 
 def _calls(period: str) -> list[Tile]:
-    inbound = f'{NUMBER}, {period}, direction="inbound"'
-    answered = f'aircall_number_period_calls{{{inbound}, outcome="answered"}}'
-    answer = f"aircall_number_average_answer_seconds{{{EXPORTER}, {period}}}"
+    inbound = f'{NUMBER},{period},direction="inbound"'
+    answered = f'aircall_number_period_calls{{{inbound},outcome="answered"}}'
+    answer = f"aircall_number_average_answer_seconds{{{EXPORTER}}}"
     return [
         Tile("Answered", f"sum({answered})"),
-        Tile("Missed", f'sum(aircall_number_period_calls{{{inbound}, outcome="missed"}})'),
-        Tile("Gave up", _share("abandoned", period), unit="percentunit"),
-        Tile("Answer, s", f"sum({answer} * on(number_id) {answered}) / sum({answered})"),
-        Tile("Service", _share("in_time", period), unit="percentunit"),
+        Tile("Missed", f'sum(aircall_number_period_calls{{{inbound},outcome="missed"}})'),
+        _of_calls("Gave up", _share("abandoned", period), "percentunit"),
+        _of_calls(
+            "Answer, s",
+            f"(sum({answer} * on(number_id, period) {answered}) or vector(0)) / sum({answered})",
+            "none",
+        ),
+        _of_calls("Service", _share("in_time", period), "percentunit"),
     ]
 
 
 def _share(result: str, period: str) -> str:
     """Return the share of the calls that count for the service level which have this result."""
     counting = f"aircall_number_service_calls{{{NUMBER}, {period}"
-    return f'sum({counting}, result="{result}"}}) / (sum({counting}}}) > 0)'
+    return f'sum({counting}, result="{result}"}}) / sum({counting}}})'
+
+
+def _of_calls(title: str, expr: str, unit: str) -> Tile:
+    """Build a tile with a share or an average. Without calls it is not a number, and shown as a dash."""
+    return Tile(title, expr, unit=unit, mappings=[nothing("–", CALM)])
 
 
 def _data() -> Panel:
