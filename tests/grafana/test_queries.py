@@ -76,6 +76,8 @@ def test_variable_calls_uses_recorded_series_if_they_cover_the_time_range(past: 
     ):
         view = past.view(past.busy, since, end, calls=source)
         assert [value for _, value in offered(view, variable)] == [name]
+    unknown = View(past.often, 0, 60, {})
+    assert [value for _, value in offered(unknown, variable)] == [raw]  # not an empty name
     assert (variable["hide"], variable.get("multi", False)) == (2, False)
 
 
