@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, event
 
 from exporter.archive.database import ArchiveError, ReplacedError
-from exporter.archive.wal_file import is_cut_off
+from exporter.archive.wal_file import is_cut_off, log_size
 from exporter.config.database_url import EXPECTED, IN_MEMORY, file_of, is_file_uri
 from exporter.durable import make_private_file
 
@@ -74,11 +74,12 @@ class OpenFiles:
         self._engine = engine
         self._open: set[int] = set()
         self._opened: Identity | None = None
-        self._size = 0
+        self._size = self._log_size = 0
         event.listen(engine, "do_connect", self._connecting)
         event.listen(engine, "connect", self._connected)
         event.listen(engine, "close", self._closed)
         event.listen(engine, "checkout", self._used)
+        event.listen(engine, "checkin", self._returned)
 
     def release(self, create: bool) -> None:
         """Close the files, so that those at the path are opened next.
@@ -91,7 +92,7 @@ class OpenFiles:
             raise ArchiveError(f"{self.path}: has been replaced, and a search still has the old file open")
         if opened is not None:
             self._remove_leftovers(opened)
-        self._opened, self._size = None, 0
+        self._opened, self._size, self._log_size = None, 0, 0
         if not create and not self.path.exists():
             raise ArchiveError(f"{self.path}: has been deleted")
 
@@ -121,19 +122,24 @@ class OpenFiles:
         self._open.discard(id(connection))
 
     def _used(self, connection: Any, *_: object) -> None:
-        now, size = self._identity(), self._size_now()
+        now, size, log = self._identity(), self._size_now(), log_size(self.path)
         if self._opened is not None:
             cut_off = size < self._size and size < _size_by_sqlite(connection)
-            if cut_off or is_cut_off(self.path) or now != _known(self._opened, now):
+            cut_off = cut_off or (log < self._log_size and is_cut_off(self.path))
+            if cut_off or now != _known(self._opened, now):
                 raise ReplacedError(self._problem())
-        self._opened, self._size = now, size
+        self._opened, self._size, self._log_size = now, size, log
+
+    def _returned(self, *_: object) -> None:
+        """Note how long the log is after a transaction."""
+        self._log_size = log_size(self.path)
 
     def _problem(self) -> str:
         names = [f"{self.path}{suffix}" for suffix in SUFFIXES]
         for name, found, ours in zip(names, self._identity(), self._opened or (), strict=False):
             if ours is not None and found != ours:
                 return f"{name} has been {'deleted' if found is None else 'replaced'}"
-        suffix = "-wal" if is_cut_off(self.path) else ""
+        suffix = "-wal" if log_size(self.path) < self._log_size else ""
         return f"{self.path}{suffix} has been cut off"
 
     def _identity(self) -> Identity:

@@ -3,6 +3,7 @@
 SQLite would continue to write at the old end of the log, and later copy the gap into the database.
 """
 
+import os
 import struct
 from pathlib import Path
 
@@ -13,17 +14,30 @@ _INDEX_HEADER = struct.Struct("=14xHI")
 _LARGEST_PAGE = 65_536
 """The index has 1 for it."""
 
+_indexes: dict[tuple[int, int], int] = {}
+"""By device and inode: the descriptors of indexes that were read.
+
+They are never closed. Closing one would release the locks that SQLite holds on the file in this process
+(fcntl(2)), and another process would then make the file shorter, although this one has mapped it.
+"""
+
+
+def log_size(path: Path) -> int:
+    """Return the size of the log of the database at `path` in bytes; 0 if there is none."""
+    try:
+        return Path(f"{path}-wal").stat().st_size
+    except OSError:
+        return 0
+
 
 def is_cut_off(path: Path) -> bool:
     """Return whether the log of the database at `path` is shorter than its index says.
 
-    Returns False if there is no log or no index, or if the index changes meanwhile.
+    Returns False if there is no index, or if it changes meanwhile. Call this only if the log has become
+    shorter, as it also does if another process copies it into the database.
     """
     before = _index_header(path)
-    try:
-        size = Path(f"{path}-wal").stat().st_size
-    except OSError:
-        return False
+    size = log_size(path)
     if before is None or _index_header(path) != before:
         return False
     page_size, frames = before
@@ -32,9 +46,13 @@ def is_cut_off(path: Path) -> bool:
 
 
 def _index_header(path: Path) -> tuple[int, int] | None:
+    index = Path(f"{path}-shm")
     try:
-        with Path(f"{path}-shm").open("rb") as file:
-            page_size, frames = _INDEX_HEADER.unpack(file.read(_INDEX_HEADER.size))
+        found = index.stat()
+        key = found.st_dev, found.st_ino
+        if key not in _indexes:
+            _indexes[key] = os.open(index, os.O_RDONLY | os.O_CLOEXEC)
+        page_size, frames = _INDEX_HEADER.unpack(os.pread(_indexes[key], _INDEX_HEADER.size, 0))
     except (OSError, struct.error):
         return None
     return page_size, frames

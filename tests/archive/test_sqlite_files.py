@@ -3,11 +3,14 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from exporter.archive.wal_file import is_cut_off
 from exporter.simulator.simulation import SimulatedAccount
 from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, is_logged, polled_file
 
@@ -86,3 +89,24 @@ def test_archive_whose_log_is_cut_off_is_reported_and_nothing_is_lost(
         assert is_logged(logged, REPLACED)
         world.live(300)
         assert_nothing_is_lost(world, f"sqlite:///{file}")
+
+
+LOCK = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as index:
+    fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+"""
+"""Take the lock that SQLite takes before it makes the index shorter (https://sqlite.org/walformat.html)."""
+
+
+def test_examination_of_the_log_keeps_the_locks_of_the_process(
+    busy: SimulatedAccount, tmp_path: Path
+) -> None:
+    """A process that closes a file loses its locks on it, and then dies if another one cuts off the file."""
+    file = tmp_path / "archive.sqlite"
+    with polled_file(busy, file) as (world, _):
+        world.live(60)
+        assert not is_cut_off(file)
+        command = [sys.executable, "-c", LOCK, f"{file}-shm"]
+        tried = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "BlockingIOError" in tried.stderr

@@ -54,6 +54,7 @@ MAX_VALUES = {
     "kind": 6,
     "board": 2,
     "limit": len(LIMITS),
+    "field": WORDS + 1,
     "endpoint": 20,
     "code": 20,
     "event": len(EVENTS) + len(OTHER_EVENTS) + 1 + MAX_UNKNOWN_NAMES,
@@ -69,6 +70,7 @@ CHOSEN = {
     "stage",
     "python",
     "dataset",
+    "list",
     "result",
     "thread",
     "le",
@@ -102,7 +104,7 @@ def unlisted(kind: str) -> dict[str, Any]:
     """Return an object that no list has, in which each text is new."""
     id_ = next(NEW)
     texts = ("name", "substatus", "availability", "digits", "country", "time_zone", "language")
-    return {"id": id_} | {name: f"{kind} {name} {id_}" for name in texts}
+    return {"id": id_, f"new field {id_}": 1} | {name: f"{kind} {name} {id_}" for name in texts}
 
 
 def unlisted_call(call: dict[str, Any], **changes: Any) -> dict[str, Any]:

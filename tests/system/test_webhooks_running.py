@@ -130,6 +130,5 @@ def test_webhook_listen_address_not_valid_is_reported_in_one_line(
     flags = (f"--config.file={tmp_path}/aircall.yml", f"--storage.path={tmp_path}")
     done = run(*flags, "--web.listen-address=127.0.0.1:0", **credential(aircall))
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith(
-        "aircall-exporter: webhook.listen_address: nowhere: expected"
-    )
+    problem = 'webhook.listen_address: found "nowhere", expected an address such as 0.0.0.0:9979 or :9979'
+    assert done.stderr == f"aircall-exporter: {tmp_path}/aircall.yml: {problem}\n"
