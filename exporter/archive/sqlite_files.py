@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, event
 
 from exporter.archive.database import ArchiveError, ReplacedError
-from exporter.archive.wal_file import is_cut_off, log_size
+from exporter.archive.wal_file import log_is_cut_off, size_of
 from exporter.config.database_url import EXPECTED, IN_MEMORY, file_of, is_file_uri
 from exporter.durable import make_private_file
 
@@ -122,34 +122,32 @@ class OpenFiles:
         self._open.discard(id(connection))
 
     def _used(self, connection: Any, *_: object) -> None:
-        now, size, log = self._identity(), self._size_now(), log_size(self.path)
+        now, (size, log) = self._identity(), self._sizes()
         if self._opened is not None:
             cut_off = size < self._size and size < _size_by_sqlite(connection)
-            cut_off = cut_off or (log < self._log_size and is_cut_off(self.path))
+            cut_off = cut_off or (log < self._log_size and log_is_cut_off(self.path))
             if cut_off or now != _known(self._opened, now):
                 raise ReplacedError(self._problem())
         self._opened, self._size, self._log_size = now, size, log
 
     def _returned(self, *_: object) -> None:
-        """Note how long the log is after a transaction."""
-        self._log_size = log_size(self.path)
+        """Note how long the log is after a transaction. A shorter one is examined at the next use."""
+        self._log_size = max(self._log_size, self._sizes()[1])
 
     def _problem(self) -> str:
-        names = [f"{self.path}{suffix}" for suffix in SUFFIXES]
-        for name, found, ours in zip(names, self._identity(), self._opened or (), strict=False):
+        for name, found, ours in zip(self._paths, self._identity(), self._opened or (), strict=False):
             if ours is not None and found != ours:
                 return f"{name} has been {'deleted' if found is None else 'replaced'}"
-        suffix = "-wal" if log_size(self.path) < self._log_size else ""
+        suffix = "-wal" if self._sizes()[1] < self._log_size else ""
         return f"{self.path}{suffix} has been cut off"
 
     def _identity(self) -> Identity:
         return tuple(map(_identity, self._paths))
 
-    def _size_now(self) -> int:
-        try:
-            return self.path.stat().st_size
-        except OSError:
-            return 0
+    def _sizes(self) -> tuple[int, int]:
+        """Return the sizes of the database and its log in bytes."""
+        database, log, _ = map(size_of, self._paths)
+        return database, log
 
 
 def _size_by_sqlite(connection: Any) -> int:

@@ -22,22 +22,22 @@ They are never closed. Closing one would release the locks that SQLite holds on 
 """
 
 
-def log_size(path: Path) -> int:
-    """Return the size of the log of the database at `path` in bytes; 0 if there is none."""
+def size_of(file: Path) -> int:
+    """Return the size of a file in bytes; 0 if there is none."""
     try:
-        return Path(f"{path}-wal").stat().st_size
+        return file.stat().st_size
     except OSError:
         return 0
 
 
-def is_cut_off(path: Path) -> bool:
+def log_is_cut_off(path: Path) -> bool:
     """Return whether the log of the database at `path` is shorter than its index says.
 
     Returns False if there is no index, or if it changes meanwhile. Call this only if the log has become
     shorter, as it also does if another process copies it into the database.
     """
     before = _index_header(path)
-    size = log_size(path)
+    size = size_of(Path(f"{path}-wal"))
     if before is None or _index_header(path) != before:
         return False
     page_size, frames = before

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from exporter.archive.wal_file import is_cut_off
+from exporter.archive.store import Archive
+from exporter.archive.wal_file import log_is_cut_off
 from exporter.simulator.simulation import SimulatedAccount
+from harness.simulated_time import polled
 from tests.support.lost_archives import REPLACED, assert_nothing_is_lost, back_up, is_logged, polled_file
 
 
@@ -91,6 +94,19 @@ def test_archive_whose_log_is_cut_off_is_reported_and_nothing_is_lost(
         assert_nothing_is_lost(world, f"sqlite:///{file}")
 
 
+def test_log_that_is_cut_off_during_a_search_is_reported(busy: SimulatedAccount, tmp_path: Path) -> None:
+    """The end of the search must not take the shorter log for the usual one."""
+    file = tmp_path / "archive.sqlite"
+    log = file.with_name("archive.sqlite-wal")
+    archive = Archive(f"sqlite:///{file}")
+    with capture_logs() as logged, polled(busy, archive=archive) as world:
+        world.live_until_complete()
+        with archive.searching():
+            os.truncate(log, log.stat().st_size // 2)
+        world.live(20)
+    assert is_logged(logged, REPLACED)
+
+
 LOCK = """
 import fcntl, sys
 with open(sys.argv[1], "r+b") as index:
@@ -106,7 +122,7 @@ def test_examination_of_the_log_keeps_the_locks_of_the_process(
     file = tmp_path / "archive.sqlite"
     with polled_file(busy, file) as (world, _):
         world.live(60)
-        assert not is_cut_off(file)
+        assert not log_is_cut_off(file)
         command = [sys.executable, "-c", LOCK, f"{file}-shm"]
         tried = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "BlockingIOError" in tried.stderr
