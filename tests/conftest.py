@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres, postgres
 from harness.simulated_time import NOON, Polled, polled
@@ -111,6 +112,15 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[],
 def database(new_database: Callable[[], str]) -> str:
     """Return the URL of an empty database, for each kind of database."""
     return new_database()
+
+
+@pytest.fixture
+def archive(database: str) -> Iterator[Archive]:
+    """Return a loaded archive."""
+    archive = Archive(database)
+    archive.load()
+    yield archive
+    archive.close()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -33,10 +33,13 @@ class IncompleteLists:
 
     def once(self, name: str) -> bool:
         """Return whether the list was incomplete in the last fetch only."""
-        first, last = self._fetched.get(name, (-math.inf, 0.0))
-        return first == last
+        return self._lasted(name) == 0
 
     def in_doubt(self, name: str) -> bool:
         """Return whether the list has never been complete, and incomplete for less than `CONFIRMATION_S`."""
+        return name not in self._complete and self._lasted(name) < CONFIRMATION_S
+
+    def _lasted(self, name: str) -> float:
+        """Return for how many seconds the list has been incomplete; infinite if it is complete."""
         first, last = self._fetched.get(name, (-math.inf, 0.0))
-        return name not in self._complete and last - first < CONFIRMATION_S
+        return last - first

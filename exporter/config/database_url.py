@@ -17,29 +17,27 @@ def url_problem(url: str) -> str:
     """Return what is wrong with the address of a database, or "". Does not contain parts of it."""
     try:
         parsed = make_url(url)
-        problem = _kind_problem(parsed)
-        if not problem:
-            dialect = parsed.get_dialect()
-            dialect.import_dbapi()
-            dialect().create_connect_args(parsed)
+        if parsed.get_backend_name() not in ("postgresql", "sqlite"):
+            return "is of a kind that is not supported, expected postgresql+psycopg:// or sqlite://"
+        dialect = parsed.get_dialect()
+        if problem := _unsupported(parsed):
+            return problem
+        dialect.import_dbapi()
+        dialect().create_connect_args(parsed)
     except (ArgumentError, NoSuchModuleError, ValueError):
         return "is no address of a database, expected one such as postgresql+psycopg://user@host/aircall"
     except ImportError:
         return "needs a driver that is not installed; it comes with the exporter's extra `postgres`"
-    return problem
+    return ""
 
 
-def _kind_problem(url: URL) -> str:
-    """Return why this kind of address is not supported, or ""."""
-    backend = url.get_backend_name()
-    if backend not in ("postgresql", "sqlite"):
-        return "is of a kind that is not supported, expected postgresql+psycopg:// or sqlite://"
-    url.get_dialect()
+def _unsupported(url: URL) -> str:
+    """Return which part of a valid address of PostgreSQL or SQLite is not supported, or ""."""
     if url.drivername not in DRIVERS:
         return f"found the driver {url.drivername}, which is not supported, {EXPECTED}"
-    if backend == "sqlite" and is_in_memory(url):
+    if url.get_backend_name() == "sqlite" and is_in_memory(url):
         return f"{IN_MEMORY}, {EXPECTED}"
-    if backend == "postgresql" and "@" in f"{url.host}{url.database}":
+    if url.get_backend_name() == "postgresql" and "@" in f"{url.host}{url.database}":
         return "has an @ in its host or database, expected %40 for each @ of a user's name or a password"
     if reserved := sorted(RESERVED & url.query.keys()):
         return f"has the option {reserved[0]}, expected an address without it"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from exporter.text import truncate
 
-MIN_TOKEN_LENGTH = 16
+MIN_HIDDEN_LENGTH = 16
 """Characters from which on a word of letters and digits may be a token. Aircall's have 32."""
 
-_WORD = re.compile(rf"[A-Za-z0-9+/=_-]{{{MIN_TOKEN_LENGTH},}}")
+_WORD = re.compile(rf"[A-Za-z0-9+/=_-]{{{MIN_HIDDEN_LENGTH},}}")
 
 
 def may_be_secret(text: str) -> bool:

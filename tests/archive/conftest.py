@@ -6,21 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.archive.store import Archive
 from exporter.simulator.simulation import SimulatedAccount
 from harness.postgres import Postgres
 from harness.simulated_time import NOON
 from tests.support.call_back_saving import Saving
 from tests.support.tcp_proxy import Proxy, proxy
-
-
-@pytest.fixture
-def archive(database: str) -> Iterator[Archive]:
-    """Return a loaded archive."""
-    archive = Archive(database)
-    archive.load()
-    yield archive
-    archive.close()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

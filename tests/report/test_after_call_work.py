@@ -1,6 +1,6 @@
 """Test the after-call work of a report, which follows from the archived steps of calls."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 
@@ -14,14 +14,6 @@ from exporter.report.rows import ReportRow, report
 
 START = 1_780_000_000
 ENDED = START + 70
-
-
-@pytest.fixture
-def archive(database: str) -> Iterator[Archive]:
-    archive = Archive(database)
-    archive.load()
-    yield archive
-    archive.close()
 
 
 def wrapping_up(call_id: int, user_id: int, begin: int | None, end: int | None) -> Iterable[CallStep]:
