@@ -11,6 +11,9 @@ from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import learn
 from exporter.account.records import Batch, Checkpoint, Counting, DoneCalls, LoadedState, SaveResult
 from exporter.account.removal_detector import CONFIRMATION_S
+from exporter.account.roster import Roster
+from exporter.account.times_in_state import Key as TimeKey
+from exporter.account.times_in_state import TimeInState
 from exporter.aircall.models import Call
 
 MAX_UNDECIDED_S = 3600
@@ -23,20 +26,37 @@ def take_batch(account: Account) -> Batch:
     needed = {"users", "teams"} | ({"numbers", "assignments"} if mapped else set())
     believed = needed <= lists.known and not any(map(lists.suspicious, needed))
     teams_known = believed and account.ledger.totals is not None
-    teams = account.roster(account.shown_calls()).teams if teams_known else ()
+    roster = account.roster(account.shown_calls()) if teams_known else None
+    teams = roster.teams if roster else ()
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
         account.ledger.count_for_teams(teams, _waits_for_lists(account))
     batch = account.ledger.take_batch(account.coverage, teams_known)
     in_doubt = any(map(lists.incomplete.in_doubt, needed)) or (mapped and lists.assignments_in_doubt)
     batch.teams, batch.steps = () if in_doubt else teams, account.steps.take(account.as_of)
     batch.names = account.directory.drain_new_names()
-    batch.measured = account.reference_data.substatus_times.take_unsaved()
+    batch.measured = lists.substatus_times.take_unsaved()
+    if roster and account.as_of:
+        batch.times_in_state = _times_in_state(account, roster)
     batch.day_requested = _day_to_request(account)
     if account.as_of:
         rules = CallBackRules.of(account.settings)
         batch.call_backs = CallBackTask(rules, account.as_of, account.identities.numbers())
         batch.complete_to = _complete_to(account) if batch.progress is not None else None
     return batch
+
+
+def _times_in_state(account: Account, roster: Roster) -> dict[TimeKey, TimeInState]:
+    """Return the time that users were signed in and that is to be saved now."""
+    exclusion, teams = roster.exclusion, roster.teams_of_user
+
+    def teams_of(user_id: int) -> tuple[str, ...] | None:
+        return tuple(team.label.id for team in teams[user_id]) if user_id in teams else None
+
+    def is_excluded(user_id: int) -> bool | None:
+        return exclusion.excludes(user_id) or (None if exclusion.may_exclude(user_id) else False)
+
+    times = account.reference_data.times_in_state
+    return times.take(account.as_of, account.server_ahead, teams_of, is_excluded)
 
 
 def _waits_for_lists(account: Account) -> Callable[[Call], bool]:
@@ -99,6 +119,7 @@ def batch_accepted(account: Account, batch: Batch) -> None:
 def batch_rejected(account: Account, batch: Batch) -> None:
     """Schedule the calls of a batch to be fetched and counted again: the archive had no room for it."""
     account.reference_data.substatus_times.not_saved(batch.measured)
+    account.reference_data.times_in_state.take_back(batch.times_in_state)
     account.steps.taken_back(batch.steps)
     account.coverage.rollback()
     account.calls.recount_ids |= account.ledger.batch_rejected(batch, account.coverage)

@@ -2,7 +2,7 @@
 
 from collections.abc import Set
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from exporter.aircall.substatus import ALWAYS_OPEN, UNKNOWN
 
@@ -33,6 +33,14 @@ def is_incompatible(state: State, substatus: str | None) -> bool:
     if state == "available":
         return substatus != ALWAYS_OPEN
     return state == "do_not_disturb" and substatus == ALWAYS_OPEN
+
+
+class Spent(NamedTuple):
+    """The time between two observations of a user, in UNIX seconds on our clock."""
+
+    state: State
+    since: float
+    until: float
 
 
 @dataclass
@@ -66,18 +74,21 @@ class Presence:
             self._substatus, self._substatus_at = substatus, at
             self._update_reason()
 
-    def observe(self, state: State, at: float, stale_after: float) -> None:
+    def observe(self, state: State, at: float, stale_after: float) -> Spent | None:
         """Record that the user was in `state` at `at` (UNIX seconds, our clock).
+
+        Returns the time that this adds, or None if it is outdated.
 
         The time since the last observation counts for the state seen then. If that is more than `stale_after`
         seconds ago, the time counts as unknown. Observations older than the last one are ignored. Of two
         states at the same time, the one with the higher code stays.
         """
         if (at, STATE_CODES[state]) < (self.observed_at, STATE_CODES[self.state]):
-            return
+            return None
         gap = max(0.0, at - self.observed_at)
         is_seen = gap <= stale_after
-        self.seconds[self.state if is_seen else "unknown"] += gap
+        spent = Spent(self.state if is_seen else "unknown", self.observed_at, self.observed_at + gap)
+        self.seconds[spent.state] += gap
         if self.state == "do_not_disturb":
             self._add_by_reason(gap if is_seen else 0.0, ended=state != "do_not_disturb")
         if state != self.state:
@@ -85,7 +96,8 @@ class Presence:
         if at > self._substatus_at and is_incompatible(state, self._substatus):
             self._substatus = None
         self._update_reason()
-        self.observed_at = max(at, self.observed_at)
+        self.observed_at = spent.until
+        return spent
 
     def take_by_reason(self) -> dict[str, float]:
         """Return the seconds on do not disturb by substatus that were added since the last call."""
@@ -116,15 +128,18 @@ class PresenceBook:
         self.users: dict[int, Presence] = {}
         self.unknown_states: set[str] = set()
 
-    def apply(self, user_id: int, word: str, at: float, stale_after: float) -> None:
-        """Take in one user's availability. A word that is not in `STATES` becomes `unknown`."""
+    def apply(self, user_id: int, word: str, at: float, stale_after: float) -> Spent | None:
+        """Take in one user's availability. A word that is not in `STATES` becomes `unknown`.
+
+        Returns the time since the last observation, or None if there was none, or a later one.
+        """
         state: State = next((state for state in STATES if state == word), "unknown")
         if state != word:
             self.unknown_states.add(word)
         if user_id in self.users:
-            self.users[user_id].observe(state, at, stale_after)
-        else:
-            self.users[user_id] = Presence(state, at, at)
+            return self.users[user_id].observe(state, at, stale_after)
+        self.users[user_id] = Presence(state, at, at)
+        return None
 
     def remove(self, user_ids: Set[int]) -> None:
         """Remove these users."""

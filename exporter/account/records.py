@@ -11,6 +11,8 @@ from exporter.account.call_steps import CallStep
 from exporter.account.counter_totals import Key
 from exporter.account.shares import SavedShares
 from exporter.account.teams import Team
+from exporter.account.times_in_state import Key as TimeKey
+from exporter.account.times_in_state import TimeInState
 from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, CallDetails
 from exporter.config.settings import Caller
@@ -142,11 +144,13 @@ class Batch:
     teams: tuple[Team, ...] = ()
     """The current teams, by which those of calls that are not counted are inferred; empty if unknown."""
     steps: tuple[CallStep, ...] = ()
+    times_in_state: dict[TimeKey, TimeInState] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        others = self.names or self.deleted_ids or self.progress or self.measured or self.shares is not None
+        others = self.names or self.deleted_ids or self.progress or self.shares is not None
+        times = self.measured or self.times_in_state
         requests = self.for_teams_requested or self.day_requested is not None
-        return bool(self.records or self.counted_calls or self.steps or others or requests)
+        return bool(self.records or self.counted_calls or self.steps or times or others or requests)
 
     @property
     def ring_attempts(self) -> frozenset[int]:
@@ -168,6 +172,7 @@ class Batch:
         self.call_backs = later.call_backs or self.call_backs
         self.complete_to = self.complete_to if later.complete_to is None else later.complete_to
         self.teams, self.steps = later.teams or self.teams, self.steps + later.steps
+        self.times_in_state |= later.times_in_state
 
     def take(self, most: int) -> "Batch":
         """Remove and return the next part: up to `most` calls, and what these add to the totals.
@@ -179,7 +184,7 @@ class Batch:
             self.records, self.counted_calls, self.names = {}, [], {}
             self.deleted_ids, self.progress, self.counting, self.shares = set(), None, None, None
             self.for_teams_requested, self.day_requested, self.measured = 0, None, {}
-            self.complete_to, self.steps = None, ()
+            self.complete_to, self.steps, self.times_in_state = None, (), {}
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
@@ -207,6 +212,7 @@ class Batch:
             complete_to=self.complete_to,
             teams=self.teams,
             steps=self.steps,
+            times_in_state=self.times_in_state,
         )
 
     def _split_steps(self, alone: bool) -> tuple["Batch", "Batch"] | None:

@@ -10,6 +10,7 @@ from exporter.account.incomplete_lists import IncompleteLists
 from exporter.account.presence import STATES, PresenceBook
 from exporter.account.removal_detector import CONFIRMATION_S, Listed, Memberships, RemovalDetector
 from exporter.account.substatus_times import FAMILY, SubstatusTimes
+from exporter.account.times_in_state import TimesInState
 from exporter.aircall.decoding import InvalidResponseError, decode_objects
 from exporter.aircall.limits import (
     LIMITS,
@@ -49,6 +50,7 @@ class ReferenceData:
         self.limits: Counter[Limit] = Counter(dict.fromkeys(LIMITS, 0))
         """How often each limit was exceeded."""
         self.substatus_times = SubstatusTimes(self.limits)
+        self.times_in_state = TimesInState(self.limits)
         self.malformed: Counter[Kind] = Counter(dict.fromkeys(KINDS, 0))
         self.stale_after_s = MIN_STALE_AFTER_S
         self.changed_users = changed_users
@@ -56,7 +58,7 @@ class ReferenceData:
         self.totals: dict[str, int] = {}
         """The last `meta.total` of each list."""
         self.users_before_teams: frozenset[int] = frozenset()
-        """The users who were listed when the teams were fetched last. The teams of later ones are unknown."""
+        """The users who were listed when the teams were fetched last. Later ones have no known teams."""
         self.members_listed: frozenset[int] = frozenset()
         """The members of all teams, as last fetched."""
         self.teams_in_calls: set[int] = set()
@@ -87,7 +89,7 @@ class ReferenceData:
         """Remove the users who are no longer listed, after the last page."""
         left = self._left("users", self.directory.users.keys(), listed)
         self.directory.drop("users", left)
-        self.presence.remove(left)
+        self._remove_presence(left)
 
     def apply_teams_page(self, page: Page[Team]) -> None:
         """Add the teams of a page, with their members."""
@@ -200,7 +202,8 @@ class ReferenceData:
     def apply_availability(self, user_id: int, word: str, at: float) -> None:
         """Take in one user's availability, requested `at` (UNIX seconds, our clock)."""
         if self._has_room("users", user_id, self.presence.users):
-            self.presence.apply(user_id, self._availabilities.word(word, self.limits), at, self.stale_after_s)
+            word = self._availabilities.word(word, self.limits)
+            self.times_in_state.add(user_id, self.presence.apply(user_id, word, at, self.stale_after_s))
             self.substatus_times.add(user_id, self.presence.users[user_id].take_by_reason())
             self.changed_users.add(user_id)
 
@@ -229,7 +232,11 @@ class ReferenceData:
         """Remove the presence of users who are no longer listed, after the last page."""
         left = self._left("availabilities", self.presence.users.keys(), listed)
         self.changed_users |= left
-        self.presence.remove(left)
+        self._remove_presence(left)
+
+    def _remove_presence(self, user_ids: Set[int]) -> None:
+        self.presence.remove(user_ids)
+        self.times_in_state.remove(user_ids)
 
     def confirm(self, name: str) -> None:
         """Accept the last list with this name.

@@ -36,6 +36,7 @@ Limit = Literal[
     "events",
     "call_steps",
     "field_names",
+    "times_in_state",
 ]
 LIMITS: tuple[Limit, ...] = get_args(Limit)
 

@@ -20,7 +20,15 @@ from exporter.archive.database import ArchiveError, lacks_table
 
 T = TypeVar("T")
 
-DETAILS = (schema.names, schema.tags, schema.comments, schema.teams, schema.steps, schema.call_backs)
+DETAILS = (
+    schema.names,
+    schema.tags,
+    schema.comments,
+    schema.teams,
+    schema.steps,
+    schema.call_backs,
+    schema.times_in_state,
+)
 """Tables on which neither counters nor calls depend. Missing ones are created again."""
 
 _TABLES = tuple(schema.metadata.sorted_tables)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from exporter.account.coverage import gaps
 from exporter.archive import integrity, metadata_table
-from exporter.archive.schema import calls, steps
+from exporter.archive.schema import calls, steps, times_in_state
 
 _REMOVED_TO = "removed_to"
 
@@ -32,6 +32,7 @@ def remove(connection: Connection, before: int, most: int) -> int:
         metadata_table.write(connection, _REMOVED_TO, max(before, removed_to(connection)))
     else:
         connection.execute(_ORPHANED_STEPS)
+        connection.execute(delete(times_in_state).where(times_in_state.c.since < before))
     return len(removed)
 
 

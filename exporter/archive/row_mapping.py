@@ -1,10 +1,12 @@
 """Convert records to rows of the archive's tables, and back."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from exporter.account.call_steps import CallStep
 from exporter.account.records import CallRecord, CountedCall
+from exporter.account.times_in_state import TimeInState
 from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, Ref
 from exporter.archive.caller_privacy import Callers
@@ -87,6 +89,11 @@ def name_rows(names: Mapping[tuple[str, str], str]) -> list[Row]:
 def step_rows(steps: Iterable[CallStep]) -> list[Row]:
     """Return the rows of steps of calls."""
     return [step._asdict() | {"user_id": step.user_id or 0, "detail": _text(step.detail)} for step in steps]
+
+
+def time_rows(times: Iterable[TimeInState]) -> list[Row]:
+    """Return the rows of the time in states."""
+    return [time._asdict() | {"team_ids": json.dumps(list(map(_text, time.team_ids)))} for time in times]
 
 
 def team_rows(additions: Iterable[CountedCall]) -> list[Row]:

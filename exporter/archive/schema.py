@@ -119,6 +119,17 @@ call_backs = Table(
     Column("anonymous", Boolean, nullable=False),
     comment="missed calls of callers whom nobody has talked to since",
 )
+times_in_state = Table(
+    "times_in_state",
+    metadata,
+    Column("since", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", BigInteger, nullable=False, comment="later by little more than an hour at most"),
+    Column("state", Text, nullable=False),
+    Column("team_ids", Text, nullable=False, comment="of the user, as a JSON list"),
+    sqlite_with_rowid=False,
+    comment="when users were signed in, as far as it was observed",
+)
 names = Table(
     "names",
     metadata,

@@ -141,8 +141,7 @@ class Archive(ArchiveReader):
     def load(self, create: bool = True) -> LoadedState:
         """Open the archive, create its tables, and return its state.
 
-        Call this again after a ReplacedError. Without `create`, it then raises ArchiveError if the file was
-        deleted.
+        Call this again after a ReplacedError. Raises ArchiveError then for a missing file, unless `create`.
         """
         with archive_errors():
             if self._files is not None and self._loads:
@@ -207,6 +206,7 @@ class Archive(ArchiveReader):
             callers = caller_keys(connection, batch.deleted_ids)
             retention.remove_deleted(connection, batch.deleted_ids)
             put(connection, schema.steps, row_mapping.step_rows(batch.steps))
+            put(connection, schema.times_in_state, row_mapping.time_rows(batch.times_in_state.values()))
             put(connection, schema.names, row_mapping.name_rows(batch.names))
             if batch.progress is not None:
                 metadata_table.write(connection, metadata_table.PROGRESS, batch.progress)

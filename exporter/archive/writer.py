@@ -18,6 +18,7 @@ from exporter.account.records import (
     TimeRange,
     UserStates,
 )
+from exporter.account.times_in_state import MAX_UNSAVED
 from exporter.archive.database import ArchiveError, LostLeadershipError, ReplacedError, kind_of_failure
 from exporter.archive.maintenance import Maintenance
 from exporter.archive.saver import Saver
@@ -118,15 +119,12 @@ class ArchiveWriter:
         self._archive.close()
 
     def submit(self, batch: Batch) -> None:
-        """Queue a batch.
-
-        Raises:
-            QueueFullError: Too many calls wait. Only the names of the batch are queued.
-        """
+        """Queue a batch. Raises QueueFullError if too much waits; then only its names are queued."""
         with self._lock:
             if batch.load != self._load_number:
                 return  # fetched again, because another archive is loaded now
-            full = len(self._pending.records) >= MAX_PENDING_CALLS
+            calls, times = len(self._pending.records), len(self._pending.times_in_state)
+            full = calls >= MAX_PENDING_CALLS or times >= MAX_UNSAVED
             self._pending.add(Batch(names=batch.names) if full else batch)
             if self._pending_since is None:
                 self._pending_since = self._clock()

@@ -24,8 +24,8 @@ from exporter.report.rows import Report, ReportRow, report
 from exporter.text import truncate
 
 _NOTE = (
-    "Handle time is talk time: the archive has neither hold nor after-call work, and no occupancy, staffed or"
-    " available time. An interval is aligned to local time, in today.time_zone if that is configured."
+    "Staffed and available time and occupancy are as the exporter observed them while it ran. An interval is"
+    " aligned to local time, in today.time_zone if that is configured."
 )
 
 
@@ -101,7 +101,10 @@ _FROM_WIDTH = {
     "called_again_day": 145,
     "called_again_week": 150,
     "id": 160,
+    "occupancy": 165,
     "inbound": 170,
+    "staffed_seconds": 180,
+    "available_seconds": 190,
 }
 """The width of the terminal, in characters, from which on a column is shown; the others always are."""
 

@@ -25,6 +25,9 @@ TITLES = {
     "called_again_week": "again in a week",
     "outbound": "outbound",
     "talk_seconds": "talk time",
+    "staffed_seconds": "staffed",
+    "available_seconds": "available",
+    "occupancy": "occupancy",
 }
 """The titles of the columns, by the field of a row."""
 
@@ -35,10 +38,17 @@ _OF_MISSED = ("offered", "inbound", "missed", "abandoned", "service_level", "ave
 """Columns that exist only if missed calls belong to the groups."""
 
 
-_OFTEN_UNKNOWN = ("average_after_call_work_seconds", "called_again_day", "called_again_week")
-"""Columns without a value if no events arrive, or until a day or a week has passed."""
+_OFTEN_UNKNOWN = (
+    "average_after_call_work_seconds",
+    "called_again_day",
+    "called_again_week",
+    "staffed_seconds",
+    "available_seconds",
+    "occupancy",
+)
+"""Columns without a value if no events arrive, until a day or a week has passed, or for numbers and tags."""
 
-_RATIOS = ("service_level", "called_again_day", "called_again_week")
+_RATIOS = ("service_level", "called_again_day", "called_again_week", "occupancy")
 
 
 def shown_columns(report: Report) -> tuple[str, ...]:

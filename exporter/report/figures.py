@@ -1,7 +1,7 @@
 """Add up calls by interval and group, with the sums and rules of the boards."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -111,6 +111,11 @@ def add_up(
         if sums is None:
             sums = intervals[position] = Sums()
         sums.count(reported, grouping.rule_of(reported))
-    if len(found) > most_groups:
-        raise TooManyGroupsError(len(found))
+    require_few_groups(found, starts, max_rows)
     return found
+
+
+def require_few_groups(groups: Sized, starts: Sized, max_rows: int) -> None:
+    """Raise TooManyGroupsError if there are more groups than there may be rows in each interval."""
+    if len(groups) > max_rows // len(starts):
+        raise TooManyGroupsError(len(groups))

@@ -1,10 +1,13 @@
 """The groups of a report: the company, teams, numbers, users or tags, with their names and rules."""
 
+from collections.abc import Sequence
+
 from exporter.account.counters import team_label
 from exporter.account.directory import Directory, NamedRef
 from exporter.account.exclusion import Exclusion
 from exporter.account.kpi_rules import RuleBook, ServiceRule
 from exporter.account.teams import GROUP_PREFIX
+from exporter.account.times_in_state import TimeInState
 from exporter.archive.reported_calls import ReportedCall
 from exporter.config.settings import Settings
 from exporter.report.parameters import By
@@ -30,6 +33,10 @@ class Company:
         """Return the id of the group of a call, or None if the call is left out."""
         return COMPANY.id
 
+    def groups_of_user(self, time: TimeInState, /) -> Sequence[str]:
+        """Return the ids of the groups of a user at that time. There are none for excluded users."""
+        return () if self._excludes(time.user_id) else (COMPANY.id,)
+
     def rule_of(self, reported: ReportedCall, /) -> ServiceRule:
         """Return the rule of the service level by which a call counts."""
         number = reported.call.number
@@ -47,6 +54,10 @@ class Numbers(Company):
         """Return the id of the call's number."""
         number = reported.call.number
         return str(number.id) if number else NO_NUMBER.id
+
+    def groups_of_user(self, _: TimeInState, /) -> Sequence[str]:
+        """Return no group: users do not belong to numbers."""
+        return ()
 
     def label(self, group: str, /) -> NamedRef:
         """Return the id and name of a number."""
@@ -66,6 +77,10 @@ class Users(Company):
         if call.user is None:
             return NO_USER.id
         return None if self._excludes(call.user.id) else str(call.user.id)
+
+    def groups_of_user(self, time: TimeInState, /) -> Sequence[str]:
+        """Return the user's id, unless the user is excluded."""
+        return () if self._excludes(time.user_id) else (str(time.user_id),)
 
     def label(self, group: str, /) -> NamedRef:
         """Return the id and name of a user."""
@@ -89,10 +104,11 @@ class Teams(Company):
             return None
         if not missed and call.user is not None and self._excludes(call.user.id):
             return None
-        shown = self._shown.get(team_id)
-        if shown is None:
-            shown = self._shown[team_id] = self._is_shown(team_id)
-        return team_id if shown else None
+        return team_id if self._is_shown(team_id) else None
+
+    def groups_of_user(self, time: TimeInState, /) -> Sequence[str]:
+        """Return the user's teams that are shown, unless the user is excluded."""
+        return () if self._excludes(time.user_id) else tuple(filter(self._is_shown, time.team_ids))
 
     def rule_of(self, reported: ReportedCall, /) -> ServiceRule:
         """Return the rule of the team."""
@@ -104,8 +120,12 @@ class Teams(Company):
 
     def _is_shown(self, team_id: str) -> bool:
         """Return whether `teams` includes a team. It does not restrict groups."""
-        chosen = self._settings.teams
-        return not chosen or team_id.startswith(GROUP_PREFIX) or self.label(team_id).name in chosen
+        shown = self._shown.get(team_id)
+        if shown is None:
+            chosen = self._settings.teams
+            shown = not chosen or team_id.startswith(GROUP_PREFIX) or self.label(team_id).name in chosen
+            self._shown[team_id] = shown
+        return shown
 
 
 class Tags(Company):
@@ -114,6 +134,10 @@ class Tags(Company):
     def group_of(self, reported: ReportedCall, /) -> str | None:
         """Return the tag, or an empty text for calls without one."""
         return reported.part
+
+    def groups_of_user(self, _: TimeInState, /) -> Sequence[str]:
+        """Return no group: users do not belong to tags."""
+        return ()
 
     def label(self, group: str, /) -> NamedRef:
         """Return the tag as id and name."""

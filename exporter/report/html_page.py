@@ -14,10 +14,11 @@ MAX_CHARTED_GROUPS = 12
 _NOTES = (
     "Offered: inbound calls that count for the service level. Average answer: from the start of a call until"
     " it was answered. Longest wait: of answered and missed calls that count. Average handle: talk time of"
-    " answered inbound calls, without hold and after-call work, which the archive does not have. Again in a"
+    " answered inbound calls, hold included, and after-call work as far as events report it. Again in a"
     " day or week: share of answered inbound calls whose caller called again so soon after the end, of calls"
-    " at least so long ago and without callers who hide their number. Talk time: of all answered calls. Times"
-    " are minutes and seconds, or hours, minutes and seconds."
+    " at least so long ago and without callers who hide their number. Talk time: of all answered calls."
+    " Staffed: how long users were signed in, added up. Occupancy: share of calls and after-call work in"
+    " these and the available time. Times are minutes and seconds, or hours, minutes and seconds."
 )
 
 

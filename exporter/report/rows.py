@@ -1,5 +1,7 @@
 """Define a report and its rows, and make them from the archive. Durations are seconds."""
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -12,12 +14,14 @@ from exporter.archive.reported_calls import (
     count_without_teams,
     reported_calls,
 )
+from exporter.archive.reported_times import reported_times
 from exporter.config.settings import Settings
-from exporter.report.figures import Sums, TooManyGroupsError, add_up
+from exporter.report.figures import Sums, TooManyGroupsError, add_up, require_few_groups
 from exporter.report.groups import GROUPINGS
 from exporter.report.intervals import local_time, starts_of
 from exporter.report.parameters import MAX_ROWS, By, ReportRequest, too_many_rows
 from exporter.report.repeats import DAY_S, WEEK_S
+from exporter.report.staffing import Staffing, add_up_times
 
 
 class ReportRow(msgspec.Struct, frozen=True):
@@ -54,10 +58,19 @@ class ReportRow(msgspec.Struct, frozen=True):
     outbound: int
     talk_seconds: int
     """Of all answered calls, inbound and outbound."""
+    staffed_seconds: int | None
+    """How long the users of the group were signed in, added up. Null if that was not observed."""
+    available_seconds: int | None
+    """How long of it they were available."""
+    occupancy: float | None
+    """Time in calls and after-call work, as a share of this and the available time."""
 
 
 class Report(msgspec.Struct, frozen=True):
-    """A report. The rows are sorted by interval, then by name; there are none without calls."""
+    """A report. The rows are sorted by interval, then by name.
+
+    There are none without calls and time of users.
+    """
 
     since: str = msgspec.field(name="from")
     until: str = msgspec.field(name="to")
@@ -81,18 +94,26 @@ def report(connection: Connection, settings: Settings, request: ReportRequest) -
     calls = reported_calls(connection, request.since, request.until, by=part, with_later=True)
     try:
         found = add_up(calls, starts, grouping, MAX_ROWS)
+        staffing = add_up_times(reported_times(connection, request.since, request.until), starts, grouping)
+        require_few_groups(found.keys() | staffing.keys(), starts, MAX_ROWS)
     except TooManyGroupsError as error:
         seconds = request.until - request.since
         raise too_many_rows(request.interval, seconds, seconds * error.groups // MAX_ROWS) from None
     zone = zone_of(request.today)
     shown = [local_time(at, zone).isoformat(timespec="seconds") for at in (*starts, request.until)]
-    groups = [(grouping.label(group), intervals) for group, intervals in found.items()]
-    groups.sort(key=lambda each: (each[0].name.casefold(), each[0].id))
-    empty = Sums()
+    groups = [grouping.label(group) for group in found.keys() | staffing.keys()]
+    groups.sort(key=lambda label: (label.name.casefold(), label.id))
+    no_calls, no_time = Sums(), Staffing() if staffing else None
     rows = (
-        _row(shown[position], shown[position + 1], label, intervals.get(position, empty), grouping.has_missed)
+        _row(
+            shown[position : position + 2],
+            label,
+            found.get(label.id, {}).get(position, no_calls),
+            staffing.get(label.id, {}).get(position, no_time),
+            grouping.has_missed,
+        )
         for position in range(len(starts))
-        for label, intervals in groups
+        for label in groups
     )
     inferred = without = None
     if request.by == "team":
@@ -101,11 +122,13 @@ def report(connection: Connection, settings: Settings, request: ReportRequest) -
     return Report(shown[0], shown[-1], request.by, request.interval, inferred, without, tuple(rows))
 
 
-def _row(start: str, end: str, group: NamedRef, sums: Sums, has_missed: bool) -> ReportRow:
+def _row(
+    shown: Sequence[str], group: NamedRef, sums: Sums, staffing: Staffing | None, has_missed: bool
+) -> ReportRow:
     tally, inbound = sums.tally, sums.inbound
     return ReportRow(
-        start=start,
-        end=end,
+        start=shown[0],
+        end=shown[1],
         id=group.id,
         name=group.name,
         offered=inbound.offered if has_missed else None,
@@ -123,4 +146,7 @@ def _row(start: str, end: str, group: NamedRef, sums: Sums, has_missed: bool) ->
         called_again_week=sums.repeats.ratio(WEEK_S),
         outbound=tally.outbound_answered + tally.outbound_unanswered,
         talk_seconds=sums.talk_seconds,
+        staffed_seconds=None if staffing is None else staffing.staffed,
+        available_seconds=None if staffing is None else staffing.available,
+        occupancy=None if staffing is None else staffing.occupancy,
     )

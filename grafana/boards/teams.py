@@ -32,6 +32,9 @@ PAGE = Page(
 
 QUIET = "No calls in this time range"
 MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
+HANDLING = "in_call|after_call_work"
+"""The states in which a user handles a call."""
+
 SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
 MAX_USERS = 30
 """Maximum number of users in a bar chart. More names do not fit."""
@@ -241,8 +244,8 @@ def _users() -> Builder[Panel]:
         Frame(
             title="Users in this time range",
             description="Answered: inbound calls answered. Time to answer and call length: averages. "
-            "Talking: time in calls. Occupancy: share of the time not offline that was spent in "
-            "calls; 60 to 85 % is usual, far more exhausts people.",
+            "Talking: time in calls. Occupancy: time in calls and after-call work, as a share of "
+            "this and the available time; 60 to 85 % is usual, far more exhausts people.",
             unit="locale",
             empty="No users in this time range",
             width=24,
@@ -257,7 +260,7 @@ def _users() -> Builder[Panel]:
             "Call length": now(average("aircall_user_talk_seconds", EXPORTER, "user_id")),
             "Talking": _total("aircall_user_talk_seconds_sum"),
             "Not offline": now(_seconds(SIGNED_IN)),
-            "Occupancy": now(f"{_seconds('in_call')} / ({_seconds(SIGNED_IN)} > 0)"),
+            "Occupancy": now(f"{_seconds(HANDLING)} / ({_seconds(f'available|{HANDLING}')} > 0)"),
         },
     )
     return units(

@@ -148,7 +148,9 @@ def test_table_of_users_equals_the_calls_and_states_of_each_user(past: Past) -> 
         assert row["Talking"] == approx(sum(talks), rel=2 * past.busy.every / (view.end - view.begin))
         signed_in = sum(spent[user.id][state] for state in SIGNED_IN)
         assert row["Not offline"] == approx(signed_in, abs=2 * past.busy.late)
-        expected = spent[user.id]["in_call"] / signed_in if signed_in else None
+        handling = spent[user.id]["in_call"] + spent[user.id]["after_call_work"]
+        ready = handling + spent[user.id]["available"]
+        expected = handling / ready if ready else None
         assert row["Occupancy"] == (None if expected is None else approx(expected, abs=0.02))
 
 

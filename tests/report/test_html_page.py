@@ -33,6 +33,9 @@ def row(start: str, id_: str, name: str, offered: int | None = 10) -> ReportRow:
         called_again_week=None,
         outbound=3,
         talk_seconds=600,
+        staffed_seconds=7_200,
+        available_seconds=3_600,
+        occupancy=0.5,
     )
 
 
@@ -69,6 +72,7 @@ def test_page_shows_figures_in_units_and_nothing_in_place_of_missing_ones() -> N
     assert cells == [
         *("2026-05-28 09:00 +02:00", "Support", "1", "10", "7", "3", "2"),
         *("72.5 %", "0:12", "", "1:02:05", "1:02", "12.5 %", "3", "10:00"),
+        *("2:00:00", "1:00:00", "50.0 %"),
     ]
 
 

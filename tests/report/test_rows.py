@@ -198,10 +198,9 @@ def _talk(call: SimulatedCall) -> int:
 
 
 def reported(made: Report) -> Figures:
-    """Return the figures by the start of the interval (UNIX seconds) and the id of the group."""
-    return {
-        (datetime.fromisoformat(row.start).timestamp(), row.id): structs.astuple(row)[4:] for row in made.rows
-    }
+    """Return the figures of calls by the start of the interval (UNIX seconds) and the id of the group."""
+    rows = [structs.astuple(row) for row in made.rows]
+    return {(datetime.fromisoformat(row[0]).timestamp(), row[2]): row[4:-3] for row in rows}
 
 
 def expected(day: Day, by: str, bounds: list[float]) -> Figures:
