@@ -4,6 +4,7 @@ Calls begin at a constant rate. In each poll the same number of calls begin, end
 period, for any number of calls in it.
 """
 
+from collections.abc import Iterable
 from random import Random
 from typing import TypeVar, cast
 
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.account import archiving
 from exporter.account.counter_totals import Key
-from exporter.account.records import Batch, Checkpoint, LoadedState, SaveResult
+from exporter.account.records import Batch, Checkpoint, DoneCalls, LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
 from exporter.aircall.call_decoding import decode_calls
 from exporter.aircall.client import Client
@@ -21,7 +22,7 @@ from exporter.aircall.headers import Headers
 from exporter.aircall.models import Availability, Number, Page, User
 from exporter.archive.status import ArchiveStatus
 from exporter.clock import Clocks
-from exporter.config.settings import Settings
+from exporter.config.settings import Settings, Today
 from exporter.durations import Duration
 from exporter.metrics.exposition import Exposition
 from exporter.polling.poller import Poller
@@ -33,15 +34,18 @@ NOON = 1_780_000_000.0
 POLL_SECONDS = 10
 CALLS_A_POLL = 3
 GOING_ON = 5 * CALLS_A_POLL
+SHORT_PERIOD_S = 900
+DAY_S = int(NOON) % 86_400
+"""Seconds since the day began."""
 TALK_SECONDS = 60
 
 T = TypeVar("T")
 
 
 class Company:
-    """A company with `users`, and its exporter with `calls` in the activity period."""
+    """A company with `users`, and its exporter with `calls` in the activity period, or in the day."""
 
-    def __init__(self, users: int, calls: int) -> None:
+    def __init__(self, users: int, calls: int, of_day: bool = False) -> None:
         self.now = NOON
         self.account = SimulatedAccount(users=users, calls_per_hour=0, start=NOON, history=0)
         self._random = Random(1)  # noqa: S311 (nothing here is a secret)
@@ -51,11 +55,12 @@ class Company:
         self._ended: list[SimulatedCall] = []
         """The calls that ended before the last poll."""
         self._totals: dict[Key, int] = {}
-        period = calls * POLL_SECONDS / CALLS_A_POLL
+        in_period = SHORT_PERIOD_S * CALLS_A_POLL // POLL_SECONDS if of_day else calls
+        period, earlier = in_period * POLL_SECONDS / CALLS_A_POLL, calls - in_period
         registry = CollectorRegistry()
         clocks = Clocks(lambda: self.now, lambda: self.now)
         self.poller = Poller(
-            Settings(activity_period=Duration(period), sla=Duration(8)),
+            Settings(activity_period=Duration(period), sla=Duration(8), today=Today("00:00", "UTC")),
             cast("Client", self),
             registry,
             clocks,
@@ -64,18 +69,19 @@ class Company:
         self.poller.tasks.enabled = ("calls",)
         self.poller.restore(LoadedState())
         self._read_directory()
+        self.poller.account.follows_date = True
         self.poller.account.advance_to(self.now)
         self.poller.account.ledger.counted_from = 0.0
-        for position in range(calls):
-            self._begin(int(NOON - period + position * POLL_SECONDS / CALLS_A_POLL))
-            if position >= GOING_ON:
-                self._end(self._live[0])
-                self._changed.append(self._live.pop(0))
-            if len(self._changed) >= PER_PAGE:
-                self._take_in()
-        self._take_in()
+        starts = [NOON - DAY_S + (DAY_S - period) * position / earlier for position in range(earlier)]
+        starts += [NOON - period + position * POLL_SECONDS / CALLS_A_POLL for position in range(in_period)]
+        self._fetch(map(int, starts))
         self.poller.account.mark_calls_fetched(int(NOON - max(period, 2 * 86400)), NOON)
         self.exposition = Exposition(self.poller.snapshot(), {"exporter": registry}, _idle, clocks)
+
+    @property
+    def calls_of_day(self) -> int:
+        """The calls of the day, as they are shown."""
+        return len(self.poller.account.periods["today"])
 
     def go_on(self) -> None:
         """Advance to the next poll, in which three calls are new and three others have ended."""
@@ -96,6 +102,17 @@ class Company:
     def send(self, request: Request[T]) -> tuple[T, Headers]:
         """Return a response as the API client does. The poller requests only calls."""
         return request.decode(self._answer), Headers(date=self.now)
+
+    def _fetch(self, starts: Iterable[int]) -> None:
+        """Fetch calls that began at these times (UNIX seconds)."""
+        for position, start in enumerate(starts):
+            self._begin(start)
+            if position >= GOING_ON:
+                self._end(self._live[0])
+                self._changed.append(self._live.pop(0))
+            if len(self._changed) >= PER_PAGE:
+                self._take_in()
+        self._take_in()
 
     def _begin(self, at: int) -> None:
         number = self._random.choice(list(self.account.numbers.values()))
@@ -131,9 +148,14 @@ class Company:
         for addition in batch.counted_calls:
             for key, count in addition.increments:
                 changed[key] = self._totals[key] = self._totals.get(key, 0) + count
-        archiving.batch_saved(
-            self.poller.account, SaveResult(tuple(batch.counted_calls), changed), Checkpoint(for_teams=True)
+        day = batch.day_requested
+        result = SaveResult(
+            tuple(batch.counted_calls),
+            changed,
+            of_day=None if day is None else DoneCalls(day, ()),  # all of them are in memory
         )
+        archiving.batch_accepted(self.poller.account, batch)
+        archiving.batch_saved(self.poller.account, result, Checkpoint(for_teams=True))
 
     def _read_directory(self) -> None:
         lists, company = self.poller.account.reference_data, self.account

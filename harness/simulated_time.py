@@ -47,7 +47,7 @@ class Polled:
     def __init__(
         self, aircall: SimulatedAircall, time: SimulatedTime, archive: Archive, **settings: Any
     ) -> None:
-        self.aircall, self.account, self.time = aircall, aircall.account, time
+        self.aircall, self.account, self.time, self.archive = aircall, aircall.account, time, archive
         api = Aircall(aircall.api_id, aircall.api_token, base_url=aircall.base_url)
         self.settings = Settings(aircall=api, **({"refresh": REFRESH} | settings))
         self.instruments = CollectorRegistry()

@@ -9,19 +9,22 @@ import pytest
 
 from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.store import Archive
-from exporter.config.settings import Caller
+from exporter.config.settings import CallBacks, Caller
+from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from exporter.simulator.webhook_delivery import NetworkConditions
-from harness.simulated_time import Polled, polled
-from tests.support.call_backs import (
-    RULES,
-    SETTINGS,
+from harness.call_back_checks import (
     archived_results,
     assert_ended_call_backs_equal,
     assert_open_call_backs_equal,
     state_of,
 )
+from harness.call_back_recount import Rules
+from harness.simulated_time import Polled, polled
 from tests.support.webhook_world import polled_with_events
+
+RULES = Rules(after=20, expire=1500)
+SETTINGS = CallBacks(after=Duration(20), expire=Duration(1500))
 
 LAG_S = 120
 """Seconds by which counting may be behind, while no caller waits for longer."""

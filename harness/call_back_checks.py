@@ -1,4 +1,4 @@
-"""Compare call-backs with a recount."""
+"""Compare the call-backs of a world in simulated time with a recount."""
 
 from collections import Counter
 
@@ -7,16 +7,11 @@ from sqlalchemy import create_engine, select
 
 from exporter.archive.call_backs import State
 from exporter.archive.schema import calls
-from exporter.config.settings import CallBacks
-from exporter.durations import Duration
 from exporter.simulator.simulation import SimulatedAccount
 from harness import call_back_recount as recount
 from harness.chaos.call_backs import followed
 from harness.scrape import Scrape
 from harness.simulated_time import Polled
-
-RULES = recount.Rules(after=20, expire=1500)
-SETTINGS = CallBacks(after=Duration(20), expire=Duration(1500))
 
 
 def state_of(url: str) -> State:
