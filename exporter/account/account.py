@@ -17,11 +17,11 @@ from exporter.account.day import day_start
 from exporter.account.day_progress import DayProgress
 from exporter.account.distinct_ids import Distinct
 from exporter.account.event_stats import EventStats
-from exporter.account.figures import MISSED_REASONS
 from exporter.account.id_limits import Identities
 from exporter.account.kpi_rules import service_rules
 from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import MenuKnowledge, menus_may_follow, with_menus
+from exporter.account.missed_reasons import MISSED_REASONS
 from exporter.account.open_call_backs import OpenCallBacks
 from exporter.account.period import NO_REASON, Period, PeriodName
 from exporter.account.records import CallRecord

@@ -131,12 +131,12 @@ def begin_again(account: Account) -> None:
     The board stays, and so do the ring attempts that are not saved, because events cannot be fetched again.
     """
     account.calls.keep_live()
-    reported_calls, shares, rings = account.ledger.reported_calls, account.ledger.shares, account.ledger.rings
+    before, reported_calls, rings = account.ledger, account.ledger.reported_calls, account.ledger.rings
     account.coverage = Coverage(requested=account.coverage.requested)
     account.required_backfill_s = None
     account.ledger = Ledger(account.settings, account.identities)
     account.ledger.reported_calls, account.ledger.unfinished_ids = reported_calls, set(reported_calls)
-    account.ledger.shares, account.ledger.rings = shares, rings
+    account.ledger.user_series, account.ledger.rings = before.user_series, rings
     rings.submit_again()
     account.day.request_lost()
     if account.as_of:

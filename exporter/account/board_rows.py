@@ -13,7 +13,7 @@ from exporter.account.group_stats import GroupStats, Tallies
 from exporter.account.menu_stages import Stage
 from exporter.account.period import MissedSums, Period, PeriodName
 from exporter.account.presence import Presence, State
-from exporter.account.reuse import only, reuse_if_equal
+from exporter.account.reused_objects import only, reuse_if_equal
 from exporter.account.roster import Roster
 from exporter.account.substatus_times import SubstatusTimes
 from exporter.account.teams import Team

@@ -58,7 +58,7 @@ def current_board(account: Account, server_ahead: float) -> Board:
         ignored_calls=account.ignored.count,
         limits={limit: account.limits[limit] for limit in LIMITS},
     )
-    own = ledger.shares.own
+    own = ledger.user_series.own
     return apply_user_limit(without_undecided(board, facts.roster, own), own, facts.roster.exclusion)
 
 

@@ -5,18 +5,9 @@ from collections.abc import Iterable
 
 from exporter.account.board import CallCounts, GroupFigures, UserFigures, breaches_sla
 from exporter.account.kpi_rules import KpiRules
+from exporter.account.missed_reasons import MISSED_REASONS
 from exporter.account.period import Period, Tally
 from exporter.account.roster import Roster
-
-MISSED_REASONS = (
-    "out_of_opening_hours",
-    "short_abandoned",
-    "abandoned_in_ivr",
-    "abandoned_in_classic",
-    "no_available_agent",
-    "agents_did_not_answer",
-)
-"""The missed reasons that the API reference lists. Other reasons are served unchanged."""
 
 
 def user_figures(period: Period, roster: Roster, user_id: int) -> UserFigures:

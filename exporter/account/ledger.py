@@ -25,9 +25,9 @@ from exporter.account.records import (
 )
 from exporter.account.reference_data import ReferenceData
 from exporter.account.roster import Roster
-from exporter.account.shares import Shares
 from exporter.account.teams import Team, teams_of_call
 from exporter.account.unsaved_rings import UnsavedRings
+from exporter.account.user_series import UserSeries
 from exporter.aircall.models import Call
 from exporter.config.settings import Settings
 
@@ -47,7 +47,7 @@ class Ledger:
         self._identities = identities or Identities(ReferenceData(set()))
         self.bounds = answer_time_buckets(wait_thresholds(settings))
         """Buckets of the time to answer. They stay as at the start, since the keys of totals contain them."""
-        self.shares = Shares()
+        self.user_series = UserSeries()
         """The users whose counters have series of their own."""
         self._roster: Roster | None = None
         self.totals: Totals | None = None
@@ -182,7 +182,7 @@ class Ledger:
         batch.load = self.load
         if batch.records or not self.full:
             batch.counted_calls += self.rings.take()
-        batch.shares = self.shares.take_unsaved()
+        batch.user_series = self.user_series.take_unsaved()
         all_counted = teams_known and not self.pending_team_counts
         few_wait = len(self.pending_team_counts) <= MAX_FOR_TEAMS // 2
         if teams_known and few_wait and self.more_for_teams and not self._more_requested and not self.full:
@@ -208,8 +208,8 @@ class Ledger:
         Calls in ranges that are no longer covered are fetched again with them. The others are fetched by id.
         """
         self.full, self._more_requested = True, False
-        if batch.shares is not None:
-            self.shares.not_saved()
+        if batch.user_series is not None:
+            self.user_series.not_saved()
         done = {added.call.id: added.call for added in batch.counted_calls if added.stage == "counted"}
         self.unfinished_ids |= batch.deleted_ids
         self.unfinished_ids.update(call.id for call in done.values() if coverage.is_fetched(call.started_at))
@@ -225,10 +225,10 @@ class Ledger:
         The calls `known` by now were fetched after it was written. The `exclusion` may be new since then.
         """
         totals, self.load = dict(memory.totals), memory.load
-        self.shares = Shares(memory.shares, self.shares, totals)
-        self.totals = Totals(self.shares.exposed(totals.items()))
-        self.totals.update(self.shares.others.items())
-        self.shares.withdraw(exclusion, self.totals)
+        self.user_series = UserSeries(memory.user_series, self.user_series, totals)
+        self.totals = Totals(self.user_series.exposed(totals.items()))
+        self.totals.update(self.user_series.others.items())
+        self.user_series.withdraw(exclusion, self.totals)
         self.pending_team_counts.extend(memory.pending_team_counts)
         self.more_for_teams |= len(memory.pending_team_counts) >= MAX_FOR_TEAMS
         self._more_requested = False
@@ -263,15 +263,15 @@ class Ledger:
 
     def count(self, totals: Mapping[Key, int]) -> set[Subject]:
         """Set some totals, and return the subjects whose exposed totals change."""
-        return set() if self.totals is None else self.totals.update(self.shares.exposed(totals.items()))
+        return set() if self.totals is None else self.totals.update(self.user_series.exposed(totals.items()))
 
     def show_users(self, roster: Roster) -> set[Subject]:
         """Decide which users of a roster have series of their own; return the subjects that change."""
         if self.totals is None or roster is self._roster:
             return set()
         self._roster, exclusion = roster, roster.exclusion
-        withdrawn = self.shares.withdraw(exclusion, self.totals)
-        admitted = self.shares.admit(
+        withdrawn = self.user_series.withdraw(exclusion, self.totals)
+        admitted = self.user_series.admit(
             map(str, sorted(roster.teams_of_user)),
             roster.settings.user_limit,
             exclusion,

@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from exporter.account.call_backs import CallBackChanges, OpenMissedCall
-from exporter.account.reuse import reuse_if_equal
+from exporter.account.reused_objects import reuse_if_equal
 from exporter.aircall.limits import MAX_CALL_BACKS, Limit
 
 

@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 from exporter.account.call_backs import CallBackChanges, CallBackTask
 from exporter.account.call_steps import CallStep
 from exporter.account.counter_totals import Key
-from exporter.account.shares import SavedShares
 from exporter.account.teams import Team
 from exporter.account.times_in_state import Key as TimeKey
 from exporter.account.times_in_state import TimeInState
+from exporter.account.user_series import SavedUserSeries
 from exporter.aircall.menus import MenuTimes
 from exporter.aircall.models import Call, CallDetails
 from exporter.config.settings import Caller
@@ -129,7 +129,7 @@ class Batch:
     """Number of the load of the archive that this batch follows. Batches of earlier loads are not saved."""
     counting: Counting | None = None
     """Which calls are counted, as far as this exporter knows; the archive's own decision takes precedence."""
-    shares: SavedShares | None = None
+    user_series: SavedUserSeries | None = None
     """Which users have series of their own, if that has changed."""
     measured: dict[Key, int] = field(default_factory=dict)
     """Totals of observed time, which replace the archive's."""
@@ -147,7 +147,7 @@ class Batch:
     times_in_state: dict[TimeKey, TimeInState] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        others = self.names or self.deleted_ids or self.progress or self.shares is not None
+        others = self.names or self.deleted_ids or self.progress or self.user_series is not None
         times = self.measured or self.times_in_state
         requests = self.for_teams_requested or self.day_requested is not None
         return bool(self.records or self.counted_calls or self.steps or times or others or requests)
@@ -167,7 +167,7 @@ class Batch:
         self.for_teams_requested = later.for_teams_requested or self.for_teams_requested
         self.day_requested = self.day_requested if later.day_requested is None else later.day_requested
         self.counting = later.counting or self.counting
-        self.shares = self.shares if later.shares is None else later.shares
+        self.user_series = self.user_series if later.user_series is None else later.user_series
         self.measured |= later.measured
         self.call_backs = later.call_backs or self.call_backs
         self.complete_to = self.complete_to if later.complete_to is None else later.complete_to
@@ -182,15 +182,15 @@ class Batch:
         if len(self.records) <= most:
             everything = replace(self)
             self.records, self.counted_calls, self.names = {}, [], {}
-            self.deleted_ids, self.progress, self.counting, self.shares = set(), None, None, None
+            self.deleted_ids, self.progress, self.counting, self.user_series = set(), None, None, None
             self.for_teams_requested, self.day_requested, self.measured = 0, None, {}
             self.complete_to, self.steps, self.times_in_state = None, (), {}
             return everything
         taken = {id_: self.records.pop(id_) for id_ in list(islice(self.records, most))}
         additions = [addition for addition in self.counted_calls if addition.call.id not in self.records]
         self.counted_calls = [addition for addition in self.counted_calls if addition.call.id in self.records]
-        shares, self.shares = self.shares, None  # before what is counted for these users
-        return Batch(taken, additions, counting=self.counting, shares=shares, call_backs=self.call_backs)
+        series, self.user_series = self.user_series, None  # before what is counted for these users
+        return Batch(taken, additions, counting=self.counting, user_series=series, call_backs=self.call_backs)
 
     def split(self) -> tuple["Batch", "Batch"] | None:
         """Split the batch into two, in the order in which they are saved; None for less than two items.
@@ -230,7 +230,7 @@ class Batch:
             {key: name for key, name in self.names.items() if key in names},
             load=self.load,
             counting=self.counting,
-            shares=self.shares,
+            user_series=self.user_series,
             call_backs=self.call_backs,
         )
 
@@ -290,5 +290,5 @@ class LoadedState:
     """Which calls are counted; None before that was decided."""
     newest: tuple[int, ...] = ()
     """The latest starts of archived calls."""
-    shares: SavedShares | None = None
+    user_series: SavedUserSeries | None = None
     """Which users have series of their own; None if it was never saved."""

@@ -1,8 +1,8 @@
 """Limit the users with rows and counters of their own.
 
 Users beyond the limit have no row, but teams, numbers and the queue still include them. Their counters are
-added up under one name, so that sums stay correct. `exporter.account.shares` selects the users, and never
-selects those who are excluded.
+added up under one name, so that sums stay correct. `exporter.account.user_series` selects the users, and
+never selects those who are excluded.
 """
 
 from collections import Counter

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from exporter.archive.database import ArchiveError
-from exporter.durable import sync_directory
+from exporter.durable_files import sync_directory
 
 _SUFFIXES = ("", "-journal", "-wal", "-shm")
 """What SQLite may leave of a copy that is not completed."""

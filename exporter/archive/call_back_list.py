@@ -12,9 +12,9 @@ from sqlalchemy import Connection, inspect, select
 
 from exporter.account.call_backs import OpenMissedCall
 from exporter.archive.call_backs import open_missed_calls
-from exporter.archive.chunks import chunks
 from exporter.archive.database import ArchiveError
 from exporter.archive.filters import ids_called, ids_of
+from exporter.archive.parameter_chunks import chunks
 from exporter.archive.schema import call_backs, calls, teams
 from exporter.archive.search import group_by_call
 from exporter.archive.views import history, team_names

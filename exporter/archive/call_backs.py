@@ -30,7 +30,7 @@ from exporter.account.records import Counting
 from exporter.archive import metadata_table, retention
 from exporter.archive.caller_identity import ERASED, identity, is_masked
 from exporter.archive.caller_key_file import CallerKey
-from exporter.archive.chunks import chunks
+from exporter.archive.parameter_chunks import chunks
 from exporter.archive.schema import call_backs, calls
 from exporter.archive.upsert import put
 

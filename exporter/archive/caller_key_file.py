@@ -15,7 +15,7 @@ from pathlib import Path
 from exporter.archive.caller_identity import identity
 from exporter.archive.database import ArchiveError
 from exporter.config.environment import MIN_SECRET_LENGTH, key_problem
-from exporter.durable import make_directory, sync_directory
+from exporter.durable_files import make_directory, sync_directory
 
 NAME = "caller.key"
 """The file under --storage.path."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import (
 )
 
 from exporter.archive.error_messages import add_file, code, message
-from exporter.durable import make_directory
+from exporter.durable_files import make_directory
 
 CONNECT_SECONDS = 5
 """Timeout of connecting to a database server, in seconds."""

@@ -4,7 +4,7 @@ A step is known from an event or a call timeline (table `call_steps`), or from t
 name `unknown` says which part of the journey nothing reports.
 """
 
-from exporter.archive.view_parts import name_of, seconds
+from exporter.archive.view_expressions import name_of, seconds
 
 GROUP_RING_S = 2
 """Seconds by which the rings on several users may differ if Aircall rings them together.

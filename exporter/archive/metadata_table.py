@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 
 from exporter.account.records import Checkpoint, Counting
-from exporter.account.shares import CountsByUser, SavedShares
+from exporter.account.user_series import CountsByUser, SavedUserSeries
 from exporter.archive.schema import state
 
 T = TypeVar("T")
@@ -45,13 +45,13 @@ def decide_counting(connection: Connection, proposed: Counting | None) -> Counti
     return proposed
 
 
-def shares(connection: Connection) -> SavedShares | None:
+def user_series(connection: Connection) -> SavedUserSeries | None:
     """Return which users have series of their own, or None if it was never saved."""
     own = read(connection, OWN, CountsByUser)
-    return None if own is None else SavedShares(own, read(connection, KEPT, CountsByUser) or {})
+    return None if own is None else SavedUserSeries(own, read(connection, KEPT, CountsByUser) or {})
 
 
-def write_shares(connection: Connection, saved: SavedShares | None) -> None:
+def write_user_series(connection: Connection, saved: SavedUserSeries | None) -> None:
     """Write which users have series of their own, unless `saved` is None."""
     if saved is not None:
         write(connection, OWN, saved.own)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, tzinfo
 from typing import Any
 
 from exporter.archive.criteria import PARAMETERS, Criteria, CriterionError, Parameter
-from exporter.archive.natural_times import natural_dates, time_of_day
+from exporter.archive.dates_in_words import natural_dates, time_of_day
 from exporter.durations import parse_duration
 from exporter.text import truncate
 

@@ -4,7 +4,7 @@ The share of such calls is a usual substitute for first-call resolution, which A
 of callers who hide their number are left out, because these callers cannot be recognised.
 """
 
-from exporter.archive.view_parts import name_of
+from exporter.archive.view_expressions import name_of
 
 IS_COUNTED = (
     "calls.direction = 'inbound' AND calls.outcome = 'answered' AND calls.ended_at IS NOT NULL"

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, event
 from exporter.archive.database import ArchiveError, ReplacedError
 from exporter.archive.wal_file import log_is_cut_off, size_of
 from exporter.config.database_url import EXPECTED, IN_MEMORY, file_of, is_file_uri
-from exporter.durable import make_private_file
+from exporter.durable_files import make_private_file
 
 SUFFIXES = ("", "-wal", "-shm")
 """How the names of the database, its log and its index end."""

@@ -168,7 +168,7 @@ class Archive(ArchiveReader):
                     purged_before=retention.removed_to(connection),
                     counting=metadata_table.counting(connection),
                     newest=tuple(connection.scalars(_NEWEST_STARTS)),
-                    shares=metadata_table.shares(connection),
+                    user_series=metadata_table.user_series(connection),
                 )
             self._session.committed()
             self._loads, self._call_backs = self._loads + 1, FollowedCallBacks()
@@ -197,7 +197,7 @@ class Archive(ArchiveReader):
             simulated_guard.require(connection, self.simulated)
             masking.record_visibility(connection, {record.shown for record in batch.records.values()})
             self._put_calls(connection, list(batch.records.values()))
-            metadata_table.write_shares(connection, batch.shares)
+            metadata_table.write_user_series(connection, batch.user_series)
             counting = metadata_table.decide_counting(connection, batch.counting)
             fresh = tuple(totals.mark_counted(connection, batch.counted_calls, counting))
             totals.add(connection, fresh)

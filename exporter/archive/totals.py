@@ -10,7 +10,7 @@ from exporter.account.counter_totals import Key
 from exporter.account.records import CountedCall, Counting
 from exporter.aircall.models import Call
 from exporter.archive import metadata_table, row_mapping, schema
-from exporter.archive.chunks import chunks
+from exporter.archive.parameter_chunks import chunks
 from exporter.archive.upsert import insert, put
 
 MAX_RING_ATTEMPT_MARKS = 1000

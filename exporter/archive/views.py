@@ -11,7 +11,7 @@ from exporter.account.teams import GROUP_PREFIX
 from exporter.archive.journey_view import JOURNEY
 from exporter.archive.repeat_view import CALLED_AGAIN
 from exporter.archive.schema import calls
-from exporter.archive.view_parts import name_of, seconds
+from exporter.archive.view_expressions import name_of, seconds
 
 
 def _joined(column: str, rows: str, order: str, separator: str) -> str:

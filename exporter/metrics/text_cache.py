@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from exporter.account.board import Board
-from exporter.account.reuse import reuse_if_equal
+from exporter.account.reused_objects import reuse_if_equal
 from exporter.clock import Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.groups import MetricGroup

@@ -27,8 +27,8 @@ from exporter.polling import call_selection, schedule
 from exporter.polling.failure_classifier import CREDENTIAL_RETRY_S, FailureClassifier, Handling
 from exporter.polling.fetch_results import FetchResults
 from exporter.polling.on_demand import OnDemandRequest
+from exporter.polling.request_sender import RequestSender
 from exporter.polling.schedule import CORE, DIRECTORY, LIVE, ON_DEMAND_REQUESTS
-from exporter.polling.sender import RequestSender
 from exporter.polling.state import begin_polling
 from exporter.polling.status import Snapshot, Status
 from exporter.polling.task import RETRY_S

@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 
 from exporter.account.day import DAY_S, day_begin, day_start, zone_of
 from exporter.archive.criteria import MAX_TIMESTAMP, CriterionError
-from exporter.archive.natural_times import natural_dates
+from exporter.archive.dates_in_words import natural_dates
 from exporter.archive.parsing import TIME_FORMATS, parse_time
 from exporter.config.settings import Today
 from exporter.durations import parse_duration

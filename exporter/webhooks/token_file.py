@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from exporter.durable import make_directory, sync_directory
+from exporter.durable_files import make_directory, sync_directory
 
 NAME = "webhook.token"
 """The file under --storage.path."""

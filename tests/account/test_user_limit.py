@@ -17,6 +17,6 @@ def test_apply_user_limit_users_within_the_limit_and_an_excluded_one_reuses_all_
         account.directory.add_user(User(id_, f"User {id_}"))
     board = current_board(account, 0.0)
     assert {row.user.id for row in board.counters.users} == {"2", "3", "others"}
-    again = apply_user_limit(board, account.ledger.shares.own, account.roster([]).exclusion)
+    again = apply_user_limit(board, account.ledger.user_series.own, account.roster([]).exclusion)
     assert again.users is board.users
     assert again.counters.users[-1] is board.counters.users[-1]

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from exporter.account.figures import MISSED_REASONS
+from exporter.account.missed_reasons import MISSED_REASONS
 from exporter.archive.store import Archive
 from exporter.config.settings import Refresh, Today
 from exporter.durations import Duration

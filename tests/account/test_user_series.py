@@ -14,7 +14,7 @@ from exporter.account.counter_totals import Totals, increments
 from exporter.account.current_board import current_board
 from exporter.account.records import LoadedState, SaveResult
 from exporter.account.removal_detector import Listed
-from exporter.account.shares import SavedShares
+from exporter.account.user_series import SavedUserSeries
 from exporter.aircall.models import Call, CallDetails, CallWithDetails, Page, Ref, User
 from exporter.config.settings import Settings, Webhook
 from exporter.metrics import counters
@@ -71,7 +71,7 @@ class Company:
         self.excluded: frozenset[int] = frozenset()
         self.ever_excluded: set[str] = set()
         self.totals: dict[tuple, int] = {}
-        self.shares: bytes | None = None
+        self.user_series: bytes | None = None
         self.names: dict = {}
         self.call_ids = count(1)
         self.counted = self.rings = 0
@@ -80,7 +80,7 @@ class Company:
         self.restart(True)
 
     def back_up(self, _: None = None) -> None:
-        self.backup = dict(self.totals), self.shares
+        self.backup = dict(self.totals), self.user_series
 
     def replace_archive(self, kind: str) -> None:
         """Replace the archive while the exporter runs; all calls are fetched and counted again.
@@ -89,8 +89,8 @@ class Company:
         """
         if kind != "identical":
             self.before = {series: n for series, n in self.before.items() if series[0] == HELD}
-        archived = {"identical": (self.totals, self.shares), "older": self.backup, "empty": ({}, None)}[kind]
-        totals, self.shares = archived
+        now = self.totals, self.user_series
+        totals, self.user_series = {"identical": now, "older": self.backup, "empty": ({}, None)}[kind]
         archiving.begin_again(self.account)
         archiving.restore(self.account, self._memory(totals))
         self.account.mark_calls_fetched(START - 900, START)
@@ -158,8 +158,9 @@ class Company:
         self._read_users()
 
     def _memory(self, totals: dict[tuple, int]) -> LoadedState:
-        shares = None if self.shares is None else msgspec.json.decode(self.shares, type=SavedShares)
-        return LoadedState(list(totals.items()), names=self.names, shares=shares)
+        saved = self.user_series
+        series = None if saved is None else msgspec.json.decode(saved, type=SavedUserSeries)
+        return LoadedState(list(totals.items()), names=self.names, user_series=series)
 
     def restart_with(self, limit: int) -> None:
         """Restart with another limit, which no earlier run had."""
@@ -177,8 +178,8 @@ class Company:
         for addition in batch.counted_calls:
             for key, more in addition.increments:
                 self.totals[key] = self.totals.get(key, 0) + more
-        if batch.shares is not None:
-            self.shares = msgspec.json.encode(batch.shares)
+        if batch.user_series is not None:
+            self.user_series = msgspec.json.encode(batch.user_series)
         self.names |= batch.names
         changed = {key: self.totals[key] for added in batch.counted_calls for key, _ in added.increments}
         result = SaveResult(tuple(batch.counted_calls), changed, ring_attempts=batch.ring_attempts)

@@ -19,7 +19,7 @@ CountsByUser = dict[str, tuple[tuple[Key, int], ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class SavedShares:
+class SavedUserSeries:
     """How the counts of users are split between their own series and `others`, as the archive has it."""
 
     own: CountsByUser
@@ -28,13 +28,13 @@ class SavedShares:
     """The counts of excluded users that their series showed before. `others` leaves them out."""
 
 
-class Shares:
+class UserSeries:
     """Turns the totals of each user into exposed values. User ids are strings, as in keys."""
 
     def __init__(
         self,
-        saved: SavedShares | None = None,
-        before: "Shares | None" = None,
+        saved: SavedUserSeries | None = None,
+        before: "UserSeries | None" = None,
         totals: Mapping[Key, int] | None = None,
     ) -> None:
         """Continue with the users that have series of their own.
@@ -63,7 +63,7 @@ class Shares:
         for base in self._own.values():
             self._add_to_others(base.items())
 
-    def _follow(self, before: "Shares", totals: Mapping[Key, int]) -> None:
+    def _follow(self, before: "UserSeries", totals: Mapping[Key, int]) -> None:
         """Keep the series of users, and the part of each count in `others` if the count is not archived."""
 
         def archived(counts: Mapping[Key, int]) -> dict[Key, int]:
@@ -144,7 +144,7 @@ class Shares:
                 continued += self._give(user)
         return [*continued, *self.exposed(counted.items())]
 
-    def take_unsaved(self) -> SavedShares | None:
+    def take_unsaved(self) -> SavedUserSeries | None:
         """Return the users with series, or None if the archive already has them.
 
         They are saved even while all users have series, because the limit may be lower at the next start.
@@ -152,7 +152,7 @@ class Shares:
         if not self._unsaved:
             return None
         self._unsaved = False
-        return SavedShares(_archived(self._own), _archived(self._kept))
+        return SavedUserSeries(_archived(self._own), _archived(self._kept))
 
     def not_saved(self) -> None:
         """Record that the users taken last were not saved."""
