@@ -195,12 +195,12 @@ class Batch:
     def split(self) -> tuple["Batch", "Batch"] | None:
         """Split the batch into two, in the order in which they are saved; None for less than two items.
 
-        An item is a call with what it adds to the totals, a name, or a step of a call.
+        An item is a call with what it adds to the totals, a name, a step of a call, or a time in a state.
         """
         calls = list(dict.fromkeys((*self.records, *(addition.call.id for addition in self.counted_calls))))
         items = [*((id_, None) for id_ in calls), *((None, name) for name in self.names)]
         if len(items) < 2:
-            return self._split_steps(alone=not items)
+            return self._split_details(alone=not items)
         first, last = (self._with(half) for half in (items[: len(items) // 2], items[len(items) // 2 :]))
         return first, replace(
             last,
@@ -215,12 +215,18 @@ class Batch:
             times_in_state=self.times_in_state,
         )
 
-    def _split_steps(self, alone: bool) -> tuple["Batch", "Batch"] | None:
-        """Split the steps from the rest or, if `alone`, into two. Returns None if that is impossible."""
-        count = len(self.steps) // 2 if alone else len(self.steps)
-        if not count:
+    def _split_details(self, alone: bool) -> tuple["Batch", "Batch"] | None:
+        """Split steps and times from the rest or, if `alone`, into two. Returns None if there are too few."""
+        steps, times = self.steps, list(self.times_in_state.items())
+        count = len(steps) + len(times)
+        first = count // 2 if alone else count
+        if not first:
             return None
-        return Batch(load=self.load, steps=self.steps[:count]), replace(self, steps=self.steps[count:])
+        later = max(0, first - len(steps))
+        return (
+            Batch(load=self.load, steps=steps[:first], times_in_state=dict(times[:later])),
+            replace(self, steps=steps[first:], times_in_state=dict(times[later:])),
+        )
 
     def _with(self, items: list[tuple[int | None, tuple[str, str] | None]]) -> "Batch":
         calls, names = {id_ for id_, _ in items}, {name for _, name in items}

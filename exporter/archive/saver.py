@@ -49,7 +49,7 @@ class Saver:
     def _reject(self, piece: Batch, error: UnstorableError) -> tuple[Batch, ...]:
         """Return a part without its only item. Raises the error if it has no item."""
         calls = {*piece.records, *(addition.call.id for addition in piece.counted_calls)}
-        if not calls and not piece.names and not piece.steps:
+        if not (calls or piece.names or piece.steps or piece.times_in_state):
             raise error
         for call_id in calls:
             if self._rejected.add(call_id):
@@ -58,5 +58,7 @@ class Saver:
             log.error("name rejected by the database", kind=kind, id=id_, problem=str(error))
         for step in piece.steps:
             log.error("step of a call rejected by the database", call=step.call_id, problem=str(error))
-        rest = replace(piece, records={}, counted_calls=[], names={}, steps=())
+        for user_id, since in piece.times_in_state:
+            log.error("time rejected by the database", user=user_id, since=since, problem=str(error))
+        rest = replace(piece, records={}, counted_calls=[], names={}, steps=(), times_in_state={})
         return (rest,) if rest else ()

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from exporter.account.call_steps import CallStep
 from exporter.account.records import Batch, CallRecord, Checkpoint, CountedCall, Counting, SaveResult
+from exporter.account.times_in_state import TimeInState
 from exporter.aircall.models import Call, CallDetails, Comment, Ref, Tag
 from exporter.archive.database import ArchiveError, UnstorableError
 from exporter.archive.saver import Saver
@@ -260,3 +261,20 @@ def test_step_that_cannot_be_stored_affects_no_call_and_no_other_step(
     assert {row.id for row in rows(database)} == set(range(1, with_calls + 1))
     assert {row.at for row in rows(database, "call_steps")} == {step.at for step in good}
     assert [line["call"] for line in logged if "rejected" in line["event"]] == [9]
+
+
+@pytest.mark.parametrize("with_calls", [0, 1, 3])
+def test_time_that_cannot_be_stored_affects_no_call_and_no_other_time(
+    database: str, archive: Archive, with_calls: int
+) -> None:
+    batch = batch_of(*(call(id_) for id_ in range(1, with_calls + 1)))
+    batch.times_in_state = {
+        (user, NOW): TimeInState(user, NOW, until, "available", ())
+        for user, until in ((1, NOW + 9), (2, 10**300), (3, NOW + 9))
+    }
+    with capture_logs() as logged:
+        Saver(archive, lambda *_: None).save(batch)
+    assert not batch
+    assert {row.id for row in rows(database)} == set(range(1, with_calls + 1))
+    assert {row.user_id for row in rows(database, "times_in_state")} == {1, 3}
+    assert [line["user"] for line in logged if "rejected" in line["event"]] == [2]
