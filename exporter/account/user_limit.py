@@ -23,7 +23,7 @@ def apply_user_limit(board: Board, own: Set[str], exclusion: Exclusion) -> Board
     """Return the board with rows for at most `user_limit` users, and counters for the users in `own`.
 
     Users with counters get rows first, then those with the lowest ids, who have existed longest. Users whom
-    the `exclusion` leaves out have no rows, and do not count as left out because of the limit.
+    the `exclusion` or `teams` leaves out have no rows, and do not count as left out because of the limit.
     """
     counters, users, most = board.counters, board.users, board.settings.user_limit
     rest = [row for row in counters.users if row.user.id and row.user.id not in own]
@@ -31,7 +31,8 @@ def apply_user_limit(board: Board, own: Set[str], exclusion: Exclusion) -> Board
         return board
     if len(users) > most:  # sorted only if needed, because this takes long for many users
         users = tuple(sorted(users, key=lambda row: (row.user.id not in own, int(row.user.id))))
-    left_out = ({row.user.id for row in users[most:]} | {row.user.id for row in rest}) - {OTHERS}
+    with_rows, summed = {row.user.id for row in users}, {row.user.id for row in rest}
+    left_out = {row.user.id for row in users[most:]} | (with_rows & summed)
     if rest:
         shown = (row for row in counters.users if not row.user.id or row.user.id in own)
         counters = replace(counters, users=(*shown, _summed(rest)))

@@ -62,6 +62,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     configure_logs(arguments.log_level, arguments.log_format)
     users = arguments.users
     calls = CALLS_PER_USER * users if arguments.calls_per_hour is None else arguments.calls_per_hour
+    print(f"Simulating a day of calls of {users} users.", flush=True)
     account = SimulatedAccount(
         users,
         calls,

@@ -59,7 +59,10 @@ class FetchResults:
         """Schedule a retry, measured from when the request was `sent`, not from when it timed out."""
         task = self._tasks[name]
         if task.failing_since is None and not self._credential.rejected:
-            log.warning("fetch failed; serving last known values", task=name, problem=problem)
+            if name in DATASETS and name not in self._account.known:
+                log.warning("fetch failed; no data yet", task=name, problem=problem)
+            else:
+                log.warning("fetch failed; serving last known values", task=name, problem=problem)
         task.fail(sent, self._intervals.intervals.get(name, math.inf))
         if name in DATASETS:
             self._metrics.polls.labels(name, "error").inc()
