@@ -20,6 +20,10 @@ MAX_LENGTH_S = 3600
 SAVE_INTERVAL_S = 60.0
 """Seconds after which the intervals that go on are saved again."""
 
+MAX_CLOCK_CHANGE_S = 2.0
+"""Seconds by which Aircall's clock may be adjusted during an interval. After a larger change, the interval
+ends, because times from before and after cannot be compared."""
+
 MAX_UNSAVED = 100_000
 """Intervals that wait to be saved."""
 
@@ -50,8 +54,9 @@ class _Interval:
     state: State
     since: float
     until: float
-    begun: int | None = None
-    """Its start on Aircall's clock, once it was taken. It stays, as it is a part of the key."""
+    ahead: float | None = None
+    """Seconds by which Aircall's clock was ahead of ours when it was taken first, None until then."""
+    saved_until: float = 0.0
     team_ids: tuple[str, ...] = ()
 
 
@@ -64,8 +69,6 @@ class TimesInState:
         self._current: dict[int, _Interval] = {}
         self._ended: list[_Interval] = []
         self._taken_back: dict[Key, TimeInState] = {}
-        self._last: dict[int, int] = {}
-        """By user id: the end of the time that was taken last, so that intervals do not overlap."""
         self._save_at = 0.0
 
     def add(self, user_id: int, spent: Spent | None) -> None:
@@ -107,38 +110,49 @@ class TimesInState:
             now: The time (UNIX seconds, Aircall's clock).
             ahead: Seconds by which Aircall's clock is ahead of ours.
             teams_of: Returns the ids of a user's teams, or None if they are unknown.
-            is_excluded: Returns whether a user's time is not saved, or None if that is not known yet.
+            is_excluded: Returns whether a user's time is not saved, or None if that is not known yet. It is
+                then forgotten, also if the user is no longer excluded later.
         """
         taken, self._taken_back = self._taken_back, {}
         due, self._ended = self._ended, []
-        if not self._save_at - SAVE_INTERVAL_S <= now < self._save_at:
+        is_due = not self._save_at - SAVE_INTERVAL_S <= now < self._save_at
+        if is_due:
             self._save_at = now + SAVE_INTERVAL_S
-            due = [*due, *self._current.values()]
+        for interval in list(self._current.values()):
+            if is_excluded(interval.user_id):
+                del self._current[interval.user_id]
+            elif interval.ahead is not None and abs(ahead - interval.ahead) > MAX_CLOCK_CHANGE_S:
+                due.append(self._current.pop(interval.user_id))
+            elif is_due:
+                due.append(interval)
         for interval in due:
             excluded = is_excluded(interval.user_id)
             if excluded is None and interval is not self._current.get(interval.user_id):
                 self._ended.append(interval)
-            elif excluded is False and (time := self._dated(interval, ahead, teams_of)):
+            elif excluded is False and (time := _dated(interval, ahead, teams_of)):
                 taken[time.user_id, time.since] = time
         return taken
-
-    def _dated(
-        self, interval: _Interval, ahead: float, teams_of: Callable[[int], tuple[str, ...] | None]
-    ) -> TimeInState | None:
-        """Return an interval on Aircall's clock, or None if it has no time that was not taken."""
-        user_id, last = interval.user_id, self._last.get(interval.user_id, 0)
-        if interval.begun is None:
-            interval.begun = max(round(interval.since + ahead), last)
-        until = round(interval.until + ahead)
-        if until <= max(interval.begun, last):
-            return None
-        self._last[user_id] = until
-        teams = teams_of(user_id)
-        interval.team_ids = interval.team_ids if teams is None else teams
-        return TimeInState(user_id, interval.begun, until, interval.state, interval.team_ids)
 
     def take_back(self, times: Mapping[Key, TimeInState]) -> None:
         """Keep these intervals again: the archive had no room."""
         kept = {**times, **self._taken_back}
         self._exceeded["times_in_state"] += max(0, len(kept) - MAX_UNSAVED)
         self._taken_back = dict(islice(kept.items(), MAX_UNSAVED))
+
+
+def _dated(
+    interval: _Interval, ahead: float, teams_of: Callable[[int], tuple[str, ...] | None]
+) -> TimeInState | None:
+    """Return an interval on Aircall's clock, or None if it has no time that was not taken.
+
+    All of an interval is dated with the same lead of the clock, so its length is that which was observed.
+    """
+    if interval.ahead is None:
+        interval.ahead = ahead
+    since, until = round(interval.since + interval.ahead), round(interval.until + interval.ahead)
+    if until <= since or interval.until <= interval.saved_until:
+        return None
+    interval.saved_until = interval.until
+    teams = teams_of(interval.user_id)
+    interval.team_ids = interval.team_ids if teams is None else teams
+    return TimeInState(interval.user_id, since, until, interval.state, interval.team_ids)

@@ -36,7 +36,7 @@ _IS_HELD = text(f"SELECT EXISTS (SELECT {_LOCKS})")
 _END_EARLIER = f"SELECT pg_terminate_backend(pid) {_LOCKS} AND application_name = %s"
 _IS_IDLE = "(state IS DISTINCT FROM 'active' OR wait_event_type IN ('Lock', 'Client'))"
 _END_SILENT = text(f"SELECT pg_terminate_backend(pid) {_LOCKS} AND {_IS_IDLE}")
-_HOLDER = text(f"SELECT pid, backend_start {_LOCKS}")
+_HOLDER = text(f"SELECT pid, backend_start, query_start {_LOCKS}")
 _HEARTBEATS = select(notes.c.value).where(notes.c.name == metadata_table.HEARTBEAT)
 _NAME = "leader"
 
@@ -112,7 +112,10 @@ def _retry(connection: Any) -> bool:
 
 
 def leader_activity(connection: Connection) -> object:
-    """Return a value that changes every few seconds while the leader works, and if another session leads."""
+    """Return a value that changes while the leader works, and if another session leads.
+
+    It changes with each statement, also with one that fails, as while someone else locks a table.
+    """
     heartbeats = (
         sorted(connection.scalars(_HEARTBEATS)) if inspect(connection).has_table(notes.name) else None
     )

@@ -30,6 +30,7 @@ from exporter.config.settings import Settings
 from exporter.worker_thread import WorkerThread
 
 log = structlog.get_logger()
+UNAVAILABLE = "archive unavailable; counters paused, live metrics unaffected"
 
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 30.0
@@ -83,8 +84,7 @@ class ArchiveWriter:
         settings: Callable[[], Settings],
         user_states: Callable[[], UserStates] = dict,
     ) -> None:
-        self._archive = archive
-        self._clocks, self._clock = clocks, clocks.steady
+        self._archive, self._clocks, self._clock = archive, clocks, clocks.steady
         self._listener, self._settings, self._user_states = listener, settings, user_states
         self._saver = Saver(archive, listener.on_saved)
         self._loaded = False
@@ -100,8 +100,7 @@ class ArchiveWriter:
         self._failing_since: float | None = None
         self._logged_failures: set[str] = set()
         """The kinds of failures that have been logged since the archive last worked."""
-        self._retry = FIRST_RETRY_S
-        self._retry_at = 0.0
+        self._retry, self._retry_at = FIRST_RETRY_S, 0.0
         self.maintenance = Maintenance(archive, clocks)
         self._next_heartbeat = self._next_user_states = 0.0
         self._logged_other_exporter = False
@@ -217,13 +216,20 @@ class ArchiveWriter:
         self._replaced_at, self._retry, self._retry_at = now, FIRST_RETRY_S, now + FIRST_RETRY_S
 
     def _on_leadership_lost(self, error: LostLeadershipError) -> None:
-        now = self._clock()
-        if not self._loaded:  # another exporter took the lock first
-            self._retry_at = now + CHECK_INTERVAL_S
-            return
-        log.error("another exporter took over; exiting", problem=str(error))
-        self._failing_since, self._retry_at = now, now + MAX_RETRY_S
-        self._listener.on_leadership_lost()
+        now, has_lost = self._clock(), self._loaded and not self._still_leads()
+        if has_lost:
+            log.error("another exporter took over; exiting", problem=str(error))
+            self._failing_since = now
+            self._listener.on_leadership_lost()
+        elif self._loaded:  # another exporter has the lock only while it tries to load the archive
+            self._on_failure(error)
+        self._retry_at = now + (MAX_RETRY_S if has_lost else CHECK_INTERVAL_S)
+
+    def _still_leads(self) -> bool:
+        """Return whether no other exporter has taken over, as far as this can be read."""
+        with suppress(ArchiveError):
+            return self._archive.leads()
+        return True
 
     def _save(self) -> None:
         while True:
@@ -263,15 +269,13 @@ class ArchiveWriter:
         now = self._clock()
         self._archive.reconnect_after(error)
         self._next_heartbeat = min(self._next_heartbeat, now)
-        if self._failing_since is None:
-            self._failing_since = now
+        self._failing_since = self._failing_since or now
         kind = kind_of_failure(error)
         if kind not in self._logged_failures:
             self._logged_failures.add(kind)
-            if self._standby is not None and not self._loaded:
-                log.error("takeover failed; still on standby", problem=str(error))
-            else:
-                log.error("archive unavailable; counters paused, live metrics unaffected", problem=str(error))
+            on_standby = self._standby is not None and not self._loaded
+            what = "takeover failed; still on standby" if on_standby else UNAVAILABLE
+            log.error(what, problem=str(error))
         self._retry_at = now + self._retry
         self._retry = min(MAX_RETRY_S, 2 * self._retry)
 

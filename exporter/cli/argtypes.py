@@ -15,6 +15,14 @@ def count(text: str) -> int:
     return int(text)
 
 
+def most(text: str) -> int:
+    """Parse an integer of at least 0, which means no limit."""
+    if not text.isdecimal() or not 0 <= int(text) <= MAX_NUMBER:
+        expected = f"expected a whole number from 0 (all) to {MAX_NUMBER}"
+        raise argparse.ArgumentTypeError(f"found {truncate(text)}, {expected}")
+    return int(text)
+
+
 def call_id(text: str) -> int:
     """Parse the id of a call."""
     if not text.isascii() or not text.isdecimal() or int(text) >= 2**63:

@@ -43,7 +43,9 @@ def add_parser(subparsers: Subparsers) -> None:
             help=f"{help_}{form}{several}",
         )
     add_format_flags(parser)
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="maximum number, newest first")
+    parser.add_argument(
+        "--limit", type=argtypes.most, default=0, metavar="N", help="maximum number, newest first"
+    )
     parser.add_argument(
         "--sort",
         choices=ORDERS,

@@ -4,6 +4,7 @@ import argparse
 import time
 from contextlib import closing
 
+from exporter.aircall.limits import MAX_TEXT_LENGTH
 from exporter.archive.caller_identity import identity
 from exporter.archive.database import ArchiveError
 from exporter.archive.store import Archive
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _forget(arguments: argparse.Namespace, archive: Archive) -> ExitCode:
     number = arguments.number
-    if not identity(number):
+    if not identity(number) or len(number) > MAX_TEXT_LENGTH:
         raise UsageError(f"NUMBER: found {truncate(number)}, expected a phone number or an address")
     calls = archive.count_calls_of(number)
     if arguments.dry_run:

@@ -1,7 +1,6 @@
 """Implement the command `aircall-exporter init`, which writes a configuration file with a checked key."""
 
 import argparse
-import getpass
 import os
 import sys
 from pathlib import Path
@@ -12,7 +11,9 @@ from exporter.cli.api_runner import api_runner
 from exporter.cli.check_config import fetch_directory
 from exporter.cli.exit_codes import ExitCode, UsageError
 from exporter.cli.flags import Subparsers, add_command
+from exporter.cli.prompt import ask
 from exporter.config.loader import load
+from exporter.config.yaml_file import ConfigError
 from exporter.polling.fetchers import UserApi
 
 _ABOUT = "Create the key in Aircall's dashboard: Integrations & API, API keys."
@@ -40,26 +41,28 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask, check and write. Raises ApiError, ConfigError and UsageError, and writes nothing then."""
     file = Path(arguments.file)
-    if file.exists():
+    if os.path.lexists(file):
         raise UsageError(f"{file}: found a file, expected a new name; check it with check-config {file}")
     if any(os.environ.get(name) for name in _credential_variables()):
         raise UsageError(_NOT_NEEDED)
     if not sys.stdin.isatty():
         raise UsageError("standard input is not a terminal; write the file, or set the environment variables")
     print(_ABOUT)
-    key = {"api_id": input("API id: ").strip(), "api_token": getpass.getpass("API token: ").strip()}
+    key = {"api_id": ask("API id: "), "api_token": ask("API token: ", hidden=True)}
     text = _HEADER + yaml.safe_dump({"aircall": key}, sort_keys=False)
     checked = file.with_name(f".{file.name}.{os.getpid()}")
-    _write(checked, text)
     try:
+        _write(checked, text)
         settings = load(str(checked))
         with api_runner(settings.aircall, shared=False) as runner:
             found = runner.run(fetch_directory(UserApi()))
         os.link(checked, file)
     except FileExistsError:
         raise UsageError(f"{file}: found a file that has just been written, expected a new name") from None
+    except ConfigError as error:
+        raise UsageError(str(error).replace(str(checked), str(file))) from None
     finally:
-        checked.unlink()
+        checked.unlink(missing_ok=True)
     print(
         f"Aircall accepts the key: {len(found.users)} users, {len(found.members)} teams,"
         f" {len(found.numbers)} numbers.\n"
@@ -78,7 +81,7 @@ def _write(file: Path, text: str) -> None:
     """Write a new file that only its owner can read. Raises UsageError if that fails."""
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+            written.write(text)
     except OSError as error:
         raise UsageError(f"{file.parent}: cannot write there: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
-        written.write(text)

@@ -90,7 +90,21 @@ def test_time_in_state_is_dated_on_the_clock_of_aircall_and_keeps_its_start() ->
     collected.ahead = 103.0
     collected.add("available", 10, 80)
     collected.save(80)
-    assert collected.intervals == [(100, 183, "available")]
+    assert collected.intervals == [(100, 180, "available")]  # as long as it was observed
+
+
+def test_time_in_state_begins_again_when_the_clock_of_aircall_changes() -> None:
+    collected = Collected(ahead=600.0)
+    collected.add("available", 0, 80)
+    collected.save(80)
+    collected.ahead = 0.0
+    collected.add("available", 80, 90)
+    collected.save(90)
+    collected.add("available", 90, 230)
+    collected.add("offline", 230, 500)
+    collected.add("in_call", 500, 700)
+    collected.save(800)
+    assert collected.intervals == [(90, 230, "available"), (500, 700, "in_call"), (600, 690, "available")]
 
 
 def test_time_in_state_of_a_user_who_is_excluded_is_not_saved() -> None:
@@ -106,7 +120,13 @@ def test_time_in_state_of_a_user_who_is_excluded_is_not_saved() -> None:
     collected.excluded = True
     collected.add("in_call", 20, 30)
     collected.add("available", 30, 40)
-    assert collected.take(200) == {}
+    assert collected.take(110) == {}
+    collected.add("available", 40, 50)
+    assert collected.take(115) == {}
+    collected.excluded = False
+    collected.add("available", 50, 60)
+    collected.save(200)
+    assert collected.intervals[2:] == [(50, 60, "available")]  # nothing of the time in between
 
 
 def test_time_in_state_has_the_latest_teams_of_the_user() -> None:

@@ -1,21 +1,24 @@
 """Test takeovers by exporters on standby that cannot load the archive, or whose start fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
-from exporter.account.records import LoadedState
-from exporter.archive import caller_key
+from exporter.account.records import Batch, CallRecord, LoadedState
+from exporter.aircall.models import Call, CallDetails
+from exporter.archive import caller_key, database
 from exporter.archive.caller_key_file import key_file
 from exporter.archive.database import ArchiveError
-from exporter.archive.standby import LOADABLE_CHECK_INTERVAL_S, REJOIN_GRACE_S, TAKEN
+from exporter.archive.leader_election import LOCK
+from exporter.archive.standby import CHECK_INTERVAL_S, LOADABLE_CHECK_INTERVAL_S, REJOIN_GRACE_S, TAKEN
 from exporter.archive.store import Archive
-from exporter.archive.writer import ArchiveWriter, WriterCallbacks
+from exporter.archive.writer import HEARTBEAT_INTERVAL_S, MAX_RETRY_S, ArchiveWriter, WriterCallbacks
 from exporter.config.settings import Settings
-from harness.postgres import Postgres
+from harness.postgres import Postgres, end_sessions
 from harness.simulated_time import SimulatedTime
 from tests.support.exporter_pair import holders
 from tests.support.running import eventually
@@ -142,3 +145,71 @@ def test_standby_whose_start_fails_releases_the_lock(
         assert len(standby.loaded) == 1
         assert holders(url)
     standby.archive.close()
+
+
+class Leader(StandbyExporter):
+    """An exporter that leads from the start, and notes that it was replaced."""
+
+    def __init__(self, url: str, directory: Path) -> None:
+        (directory / "leader").write_text("k" * 40)
+        super().__init__(url, directory, "leader")
+        self.lost = 0
+        listener = WriterCallbacks(self.loaded.append, lambda *_: None, lambda _: None, self._on_lost)
+        self.writer = ArchiveWriter(self.archive, self.time, listener, settings=Settings)
+        self.live(2)
+        assert self.loaded
+
+    def _on_lost(self) -> None:
+        self.lost += 1
+
+    def is_unavailable(self) -> bool:
+        return not self.writer.status().working
+
+
+@contextmanager
+def held(url: str, *statements: str) -> Iterator[None]:
+    """Execute statements in a transaction of another client, which goes on meanwhile."""
+    engine = create_engine(url)
+    with engine.connect() as connection, connection.begin():
+        for statement in statements:
+            connection.execute(text(statement))
+        yield
+    engine.dispose()
+
+
+def test_leader_whose_saves_wait_for_a_lock_still_shows_activity(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.1)
+    leader, standby = Leader(url, tmp_path), StandbyExporter(url, tmp_path, "leader")
+    call = Call(1, "inbound", "done", int(leader.time.now), None, int(leader.time.now) + 9)
+    with held(url, "LOCK TABLE calls IN ACCESS EXCLUSIVE MODE"):
+        leader.writer.submit(Batch(records={1: CallRecord(call, CallDetails(), "full")}))
+        activities = set()
+        for _ in range(4):
+            leader.live(MAX_RETRY_S)
+            activities.add(repr(standby.archive.leader_activity()))
+        assert leader.is_unavailable()
+    assert len(activities) == 4
+    leader.live(MAX_RETRY_S)
+    assert not leader.is_unavailable()
+    assert leader.lost == 0
+    leader.archive.close()
+    standby.archive.close()
+
+
+def test_leader_whose_lock_another_exporter_has_while_it_tries_to_load_continues(
+    url: str, tmp_path: Path
+) -> None:
+    leader = Leader(url, tmp_path)
+    end_sessions(url)
+    with held(url, f"SELECT pg_advisory_lock({LOCK[0]}, {LOCK[1]})"):
+        leader.live(20)
+        assert leader.is_unavailable()
+        assert leader.lost == 0
+    leader.live(CHECK_INTERVAL_S + 1)
+    assert not leader.is_unavailable()
+    execute(url, """UPDATE state SET value = '"another"' WHERE name = 'leader'""")
+    leader.live(HEARTBEAT_INTERVAL_S + 1)
+    assert leader.lost == 1
+    leader.archive.close()

@@ -1,7 +1,9 @@
 """Test the command `init` on a terminal, with the simulated account."""
 
+import io
 import os
 import pty
+import select
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from exporter.cli.exit_codes import ExitCode
+from exporter.cli.exit_codes import ExitCode, UsageError
+from exporter.cli.prompt import ask
 from exporter.config.loader import load
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
@@ -28,12 +31,13 @@ class Typed(NamedTuple):
 
     code: int
     out: str
+    errors: str
     shown: str
     """What the terminal showed of the typed text."""
 
 
-def typed(directory: Path, url: str, api_id: str, token: str) -> Typed:
-    """Run the command, and type the key when it is asked for."""
+def typed(directory: Path, url: str, api_id: bytes, token: bytes | None = None) -> Typed:
+    """Run the command, and type the lines when it asks for them: the id, and the token unless it is None."""
     terminal, standard_input = pty.openpty()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("AIRCALL_")}
     with subprocess.Popen(
@@ -47,14 +51,47 @@ def typed(directory: Path, url: str, api_id: str, token: str) -> Typed:
     ) as process:
         assert process.stdout
         assert process.stderr
-        os.write(terminal, f"{api_id}\n".encode())
-        assert process.stderr.read(len("API token:")) == b"API token:"
-        os.write(terminal, f"{token}\n".encode())
-        out, _ = process.communicate(timeout=30)
-    shown = os.read(terminal, 10_000).decode()
+        os.write(terminal, api_id)
+        if token is not None:
+            assert process.stderr.read(len("API token:")) == b"API token:"
+            os.write(terminal, token)
+        out, errors = process.communicate(timeout=30)
+    echoed = select.select([terminal], [], [], 0)[0]  # the end of the input is not
+    shown = os.read(terminal, 10_000).decode(errors="replace") if echoed else ""
     os.close(standard_input)
     os.close(terminal)
-    return Typed(process.returncode, out.decode(), shown)
+    return Typed(process.returncode, out.decode(), errors.decode(), shown)
+
+
+def line(text: str) -> bytes:
+    return f"{text}\n".encode()
+
+
+END_OF_INPUT = b"\x04"
+
+
+@pytest.mark.parametrize(
+    ("api_id", "token", "found"),
+    [
+        (END_OF_INPUT, None, "API id: found the end of the input"),
+        (b"id\n", END_OF_INPUT, "API token: found the end of the input"),
+        (b"id\n", b"a\xff\xfe\n", "aircall.yml: aircall.api_token: holds a character outside ASCII"),
+        (b"a\xff\xfe\n", b"token\n", "aircall.yml: aircall.api_id: holds a character outside ASCII"),
+    ],
+)
+def test_init_without_an_answer_prints_one_line_and_writes_nothing(
+    aircall: SimulatedAircall, tmp_path: Path, api_id: bytes, token: bytes | None, found: str
+) -> None:
+    done = typed(tmp_path, aircall.base_url, api_id, token)
+    assert (done.code, list(tmp_path.iterdir())) == (ExitCode.USAGE, [])
+    assert found in done.errors
+    assert "Traceback" not in done.errors
+
+
+def test_ask_for_an_answer_in_another_encoding_raises_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\n"), "utf-8"))
+    with pytest.raises(UsageError, match="API id: found bytes that are no text on this terminal"):
+        ask("API id: ")
 
 
 def test_init_writes_a_file_with_the_checked_key_for_its_owner_only(
@@ -63,7 +100,7 @@ def test_init_writes_a_file_with_the_checked_key_for_its_owner_only(
     token = "1e5:#x"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aircall, "api_token", token)
-        done = typed(tmp_path, aircall.base_url, aircall.api_id, token)
+        done = typed(tmp_path, aircall.base_url, line(aircall.api_id), line(token))
     assert done.code == 0
     assert aircall.api_id in done.shown
     assert token not in done.shown + done.out
@@ -80,7 +117,7 @@ def test_init_writes_a_file_with_the_checked_key_for_its_owner_only(
 def test_init_with_a_wrong_key_writes_nothing(
     aircall: SimulatedAircall, tmp_path: Path, token: str, code: ExitCode
 ) -> None:
-    assert typed(tmp_path, aircall.base_url, aircall.api_id, token).code == code
+    assert typed(tmp_path, aircall.base_url, line(aircall.api_id), line(token)).code == code
     assert list(tmp_path.iterdir()) == []
 
 
@@ -99,3 +136,6 @@ def test_init_without_a_terminal_or_with_a_credential_or_a_file_is_rejected(
     assert with_file.returncode == ExitCode.USAGE
     assert "found a file, expected a new name" in with_file.stderr
     assert file.read_text() == "sla: 5s\n"
+    file.unlink()
+    file.symlink_to("missing")
+    assert "found a file, expected a new name" in run("init", str(file)).stderr

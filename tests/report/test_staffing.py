@@ -102,6 +102,21 @@ def test_time_past_its_retention_is_removed(filled: Archive) -> None:
     assert left == {NINE + 2000, NINE + 3500}
 
 
+def test_report_of_overlapping_times_counts_each_second_once(archive: Archive) -> None:
+    overlapping = (
+        TimeInState(1, NINE - 100, NINE + 600, "available", ()),
+        TimeInState(1, NINE - 50, NINE - 40, "in_call", ()),
+        TimeInState(2, NINE, NINE + 600, "available", ()),
+        TimeInState(2, NINE + 100, NINE + 200, "in_call", ()),
+        TimeInState(2, NINE + 200, NINE + 300, "available", ()),
+    )
+    archive.save(Batch(times_in_state={(time.user_id, time.since): time for time in overlapping}))
+    with archive.searching() as connection:
+        found = list(reported_times(connection, NINE, NINE + 3600))
+        seconds = [time.until - time.since for time in found]
+    assert (sum(seconds), {time.user_id for time in found}) == (300, {2})
+
+
 LIVES_S = (1800, 900)
 """How long the exporter runs, with a restart in between."""
 
