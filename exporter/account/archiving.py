@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from exporter.account.account import Account
-from exporter.account.call_backs import CallBackRules, CallBackTask
+from exporter.account.call_backs import MAX_UNDECIDED_S, CallBackRules, CallBackTask
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import Coverage
 from exporter.account.exclusion import Exclusion
@@ -14,10 +14,6 @@ from exporter.account.removal_detector import CONFIRMATION_S
 from exporter.account.times_in_state import Key as TimeKey
 from exporter.account.times_in_state import TimeInState
 from exporter.aircall.models import Call
-
-MAX_UNDECIDED_S = 3600
-"""Seconds for which call-backs wait for the end of a call that is not answered."""
-
 
 MAX_WAIT_FOR_TEAMS_S = 600.0
 """Seconds after the first poll for which the time of users waits for their teams."""

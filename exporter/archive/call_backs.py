@@ -32,6 +32,7 @@ from exporter.archive.caller_identity import ERASED, identity, is_masked
 from exporter.archive.caller_key_file import CallerKey
 from exporter.archive.parameter_chunks import chunks
 from exporter.archive.schema import call_backs, calls
+from exporter.archive.undecided_calls import before_undecided
 from exporter.archive.upsert import put
 
 UPGRADE_S = 86400
@@ -119,6 +120,8 @@ class Follower:
             keys |= {row.caller_key for row in rows if row.caller_key is not None}
             earliest = min([earliest, *(row.started_at for row in rows)])
             self._add_anonymous(in_batch)
+        if complete_to is not None:
+            complete_to = before_undecided(self._connection, complete_to)
         until = max(state.until, complete_to or state.until)
         if until > state.until:
             keys |= self._keys(ANSWERED, *_between(state.until, until))

@@ -1,8 +1,10 @@
 """Call-backs in the archive: who is open, and which call-backs are counted."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from exporter.account.call_backs import CallBackRules
 from exporter.account.records import CallRecord
@@ -62,6 +64,20 @@ def test_expired_call_back_is_counted_once_all_calls_are_known(saving: Saving) -
     assert EXPIRED not in saving.totals
     saving.save(now=day + 200, complete_to=day + 100)
     saving.save(now=day + 300, complete_to=day + 200)
+    assert saving.totals[EXPIRED] == 1
+
+
+def test_call_back_with_a_later_call_in_progress_does_not_expire(saving: Saving) -> None:
+    day = 24 * HOUR
+    waiting = missed(2, day + 95)
+    waiting = replace(waiting, call=structs.replace(waiting.call, status="initial", ended_at=None))
+    saving.save(missed(1, 100), now=200, complete_to=150)
+    saving.save(waiting, now=day + 98, complete_to=day + 80)
+    saving.save(now=day + 160, complete_to=day + 150)  # as after a restart that has not fetched it again
+    assert saving.totals == {}
+    saving.save(missed(2, day + 95), now=day + 200, complete_to=day + 190)
+    assert saving.totals == {}
+    saving.save(now=2 * day + 200, complete_to=2 * day + 190)
     assert saving.totals[EXPIRED] == 1
 
 
