@@ -6,16 +6,20 @@ from datetime import UTC, datetime
 
 import pytest
 
+from exporter.account.archiving import MAX_WAIT_FOR_TEAMS_S
 from exporter.account.records import Batch, CallRecord, Checkpoint
 from exporter.account.times_in_state import SAVE_INTERVAL_S, SIGNED_IN, TimeInState
 from exporter.aircall.models import Call, CallDetails, Ref
 from exporter.archive.reported_times import reported_times
 from exporter.archive.store import Archive
-from exporter.config.settings import Settings, Today
+from exporter.config.settings import Refresh, Settings, Today
+from exporter.durations import Duration
 from exporter.report.parameters import parse_request
 from exporter.report.rows import ReportRow, report
+from exporter.simulator.faults import Fault
 from exporter.simulator.simulation import SimulatedAccount
 from harness.simulated_time import Polled, polled
+from tests.support.request_log import ERRORS, at_path
 
 UTC_DAYS = Today("00:00", "UTC")
 NINE = int(datetime(2026, 5, 28, 9, tzinfo=UTC).timestamp())
@@ -150,6 +154,25 @@ def test_report_of_observed_time_equals_the_counters_through_a_restart(database:
     available = sum(row.available_seconds or 0 for row in made["user"].values())
     assert made["company"][""].available_seconds == available
     assert 0 < (made["company"][""].occupancy or 0) < 1
+
+
+@pytest.mark.parametrize("path", ["/v1/numbers", "/v1/teams"])
+def test_time_of_users_is_saved_although_a_list_always_fails(database: str, path: str) -> None:
+    account = SimulatedAccount(users=6, calls_per_hour=0, history=0)
+    archive, rarely = Archive(database), Refresh(calls=Duration(60), availabilities=Duration(60))
+    with polled(account, archive=archive, refresh=rarely) as world:
+        world.aircall.faults.append(Fault(at_path(path), ERRORS["403"]))
+        begun = world.time.now
+        world.live(MAX_WAIT_FOR_TEAMS_S + 300)
+        found = counted(world)
+    with archive.searching() as connection:
+        times = list(reported_times(connection, int(begun), int(world.time.now) + 1))
+    saved = Counter[str]()
+    for time in times:
+        saved[str(time.user_id)] += time.until - time.since
+    assert len(saved) > 3
+    assert saved.keys() == {user for user, seconds in found.items() if seconds}
+    assert all(saved[user] == pytest.approx(seconds, abs=150) for user, seconds in found.items())
 
 
 def counted(world: Polled) -> Counter[str]:
