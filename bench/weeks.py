@@ -23,6 +23,7 @@ from exporter.archive.caller_key_file import KeyFile
 from exporter.archive.store import Archive
 from exporter.config.settings import CallBacks, Caller, Refresh
 from exporter.durations import Duration
+from exporter.simulator import traffic
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
 from harness.call_back_checks import assert_ended_call_backs_equal, assert_open_call_backs_equal, state_of
@@ -39,6 +40,9 @@ SETTINGS: dict[str, Any] = {
 }
 CALLS_PER_USER = 1.5
 """Calls per hour and user."""
+
+ANONYMOUS_SHARE = 0.1
+"""The share of inbound callers who are anonymous."""
 
 STATEMENTS = 400
 """An exporter is killed at one of these next statements, once it is due."""
@@ -88,6 +92,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50, help="(default: %(default)s)")
     parser.add_argument("--users", type=int, nargs="+", default=[24, 300], help="(default: %(default)s)")
     given = parser.parse_args()
+    traffic.ANONYMOUS_SHARE = ANONYMOUS_SHARE
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print("| users | caller | database | calls | kills | open call-backs compared | ended | minutes |")
     print("| --: | --- | --- | --: | --: | --: | --: | --: |", flush=True)

@@ -11,6 +11,9 @@ from exporter.simulator.opening_hours import OpeningHours
 from exporter.simulator.repeat_callers import RepeatCallers
 from exporter.simulator.shifts import Shifts
 
+ANONYMOUS_SHARE = 0.05
+"""The share of inbound callers who are anonymous."""
+
 INBOUND_SHARE = 0.64
 
 
@@ -78,7 +81,7 @@ class Traffic:
             self._distribution.start_inbound_call(None, self._customer("FR"))
             return
         number = self._random.choices(self._numbers, cum_weights=self._popularity)[0]
-        if self._random.random() < 0.05:
+        if self._random.random() < ANONYMOUS_SHARE:
             self._distribution.start_inbound_call(number, "anonymous")
             return
         caller = self._customer(number.country)
