@@ -7,19 +7,24 @@ from exporter.text import truncate
 
 MAX_NUMBER = 1_000_000
 
+MAX_DIGITS = 20
+"""Digits of a number in an argument, with zeros in front."""
+
 
 def count(text: str) -> int:
     """Parse an integer of at least 1."""
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_NUMBER:
-        raise argparse.ArgumentTypeError(f"found {text}, expected a whole number from 1 to {MAX_NUMBER}")
-    return int(text)
+    return _whole_number(text, 1, "1")
 
 
 def most(text: str) -> int:
     """Parse an integer of at least 0, which means no limit."""
-    if not text.isdecimal() or not 0 <= int(text) <= MAX_NUMBER:
-        expected = f"expected a whole number from 0 (all) to {MAX_NUMBER}"
-        raise argparse.ArgumentTypeError(f"found {truncate(text)}, {expected}")
+    return _whole_number(text, 0, "0 (all)")
+
+
+def _whole_number(text: str, least: int, named: str) -> int:
+    if not text.isdecimal() or len(text) > MAX_DIGITS or not least <= int(text) <= MAX_NUMBER:
+        expected = f"expected a whole number from {named} to {MAX_NUMBER}"
+        raise argparse.ArgumentTypeError(f"found {text[:50]}, {expected}")
     return int(text)
 
 

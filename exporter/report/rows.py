@@ -101,19 +101,19 @@ def report(connection: Connection, settings: Settings, request: ReportRequest) -
         raise too_many_rows(request.interval, seconds, seconds * error.groups // MAX_ROWS) from None
     zone = zone_of(request.today)
     shown = [local_time(at, zone).isoformat(timespec="seconds") for at in (*starts, request.until)]
-    groups = [grouping.label(group) for group in found.keys() | staffing.keys()]
-    groups.sort(key=lambda label: (label.name.casefold(), label.id))
+    groups = [(grouping.label(group), group) for group in found.keys() | staffing.keys()]
+    groups.sort(key=lambda each: (each[0].name.casefold(), each[0].id))
     no_calls, no_time = Sums(), Staffing() if staffing else None
     rows = (
         _row(
             shown[position : position + 2],
             label,
-            found.get(label.id, {}).get(position, no_calls),
-            staffing.get(label.id, {}).get(position, no_time),
+            found.get(group, {}).get(position, no_calls),
+            staffing.get(group, {}).get(position, no_time),
             grouping.has_missed,
         )
         for position in range(len(starts))
-        for label in groups
+        for label, group in groups
     )
     inferred = without = None
     if request.by == "team":

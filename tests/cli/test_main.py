@@ -82,6 +82,12 @@ def test_log_level_warning_means_warn(text: str) -> None:
             'found "nonsense", expected an address such as 0.0.0.0:9979',
         ),
         (["demo", "--web.listen-address=192.0.2.1:9979"], 1, "192.0.2.1:9979: cannot listen there"),
+        (
+            ["calls", "--from=1h", f"--limit={'9' * 25}"],
+            2,
+            f"--limit: found {'9' * 25}, expected a whole number",
+        ),
+        (["calls", "--from=1h", "--limit=-1"], 2, "--limit: found -1, expected a whole number from 0 (all)"),
         (["demo", "--users=0"], 2, "--users: found 0, expected a whole number from 1 to 1000000"),
         (
             [],
