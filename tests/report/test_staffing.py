@@ -121,7 +121,7 @@ def test_report_of_overlapping_times_counts_each_second_once(archive: Archive) -
     assert (sum(seconds), {time.user_id for time in found}) == (300, {2})
 
 
-LIVES_S = (1800, 900)
+LIVES_S = (600, 300)
 """How long the exporter runs, with a restart in between."""
 
 
