@@ -4,7 +4,6 @@ Each poll builds a new board, which shares unchanged rows with the one before. R
 tutorial (inferred missed calls, the SLA, the levels of the queue, "Single Users") are marked as such.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from exporter.account.menu_stages import MenuSource, Stage
 from exporter.account.period import InboundTally, PeriodName
 from exporter.account.presence import State
 from exporter.aircall.models import Direction
-from exporter.config.settings import Caller, Settings
+from exporter.config.settings import Settings
 
 CallCounts = Mapping[tuple[str, str], int]
 """Calls by direction and outcome; pairs whose count is unknown are left out."""
@@ -259,15 +258,3 @@ def wait_level(seconds: float, warning: float, critical: float) -> int:
     The levels are from the tutorial, "Inbound Calls Queue".
     """
     return (seconds >= warning) + (seconds >= critical)
-
-
-def format_caller(raw_digits: str | None, how: Caller) -> str:
-    """Return the caller's number as labels show it. `masked` keeps the length and the last three digits."""
-    if how == "hidden":
-        return "hidden"
-    text = raw_digits or "unknown"
-    if how == "full" or text in ("anonymous", "unknown"):
-        return text
-    if not re.fullmatch(r"[-+ ()./0-9]*", text):
-        return "***"  # for example a SIP address, any part of which may be a name
-    return re.sub(r"[0-9](?=(?:[^0-9]*[0-9]){3})", "*", text)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 
-from exporter.account.board import CurrentCall, NumberRow, TeamRow, UserRow, WaitingCall, format_caller
+from exporter.account.board import CurrentCall, NumberRow, TeamRow, UserRow, WaitingCall
+from exporter.account.caller_masking import format_caller
 from exporter.account.current_calls import IN_CALL, Talking
 from exporter.account.directory import Directory
 from exporter.account.figures import group_figures, user_figures

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from exporter.account.board import format_caller
+from exporter.account.caller_masking import format_caller
 from exporter.account.records import CallRecord
 from exporter.aircall.models import CallDetails
 from exporter.archive.caller_identity import ERASED, identity

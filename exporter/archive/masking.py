@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from exporter.account.board import format_caller
+from exporter.account.caller_masking import format_caller
 from exporter.archive import metadata_table
 from exporter.archive.caller_identity import ERASED, is_masked
 from exporter.archive.caller_key_file import CallerKey

@@ -48,8 +48,8 @@ from exporter.archive.database import (
 from exporter.archive.followed_call_backs import FollowedCallBacks
 from exporter.archive.known_menus import has_menus, menus_of_active_calls, with_known_menus
 from exporter.archive.reader import ArchiveReader
+from exporter.archive.replaced_database import Session
 from exporter.archive.reported_calls import done_calls
-from exporter.archive.session import Session
 from exporter.archive.sqlite_files import OpenFiles
 from exporter.archive.upsert import put
 from exporter.config.database_url import file_of

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from exporter.account.board import UserRow, breaches_sla, format_caller, wait_level
+from exporter.account.board import UserRow, breaches_sla, wait_level
+from exporter.account.caller_masking import format_caller
 from exporter.account.directory import NamedRef
 from exporter.account.presence import State
 from exporter.account.thresholds import next_change_at

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
-from exporter.account.board import format_caller
+from exporter.account.caller_masking import format_caller
 from exporter.account.records import Batch, CallRecord
 from exporter.aircall.models import Call, CallDetails, Comment, Tag
 from exporter.archive import masking

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, event
 
 from exporter.archive import schema
-from exporter.archive.session import MAX_ROWS
+from exporter.archive.replaced_database import MAX_ROWS
 from exporter.archive.store import Archive
 from exporter.archive.writer import RESTORE_GRACE_S
 from exporter.config.settings import Refresh
