@@ -26,7 +26,12 @@ from exporter.durations import Duration
 from exporter.simulator import traffic
 from exporter.simulator.server import SimulatedAircall
 from exporter.simulator.simulation import SimulatedAccount
-from harness.call_back_checks import assert_ended_call_backs_equal, assert_open_call_backs_equal, state_of
+from harness.call_back_checks import (
+    assert_ended_call_backs_equal,
+    assert_open_call_backs_equal,
+    settle,
+    state_of,
+)
 from harness.call_back_recount import Rules
 from harness.chaos.database import database
 from harness.expected_counts import counted, to_be_counted
@@ -122,7 +127,7 @@ def run(case: Case, directory: Path, seconds: float, kills: int) -> None:
         with exporter(case, archive.url, directory, aircall, simulated) as world:
             world.live_until_complete()
             world.live(max(0.0, end - simulated.now))
-            settle(world)
+            settle(world, 600)
             results = assert_ended_call_backs_equal(world.scrape(), account, state_of(archive.url), RULES)
             assert counted(world.scrape()) == to_be_counted(account), case  # noqa: S101 (the result)
     cells = case.users, case.caller, case.kind, f"{len(account.calls):,}", kills, f"{compared:,}"
@@ -163,16 +168,6 @@ def live_until_killed(world: Polled, moment: float, statements: int) -> int:
             world.live(60)
     except KilledError:
         return compared
-
-
-def settle(world: Polled) -> None:
-    """Let all calls end and be fetched, and let the last ones be old enough to be counted."""
-    world.account.stop_traffic()
-    while any(call.ended_at is None for call in world.account.calls.values()):
-        world.live(60)
-    world.live(600)
-    world.freeze()
-    world.live(300)
 
 
 if __name__ == "__main__":

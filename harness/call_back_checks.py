@@ -75,6 +75,16 @@ def assert_ended_call_backs_equal(
     return Counter(each.result for each in ended)
 
 
+def settle(world: Polled, seconds: float) -> None:
+    """Let all calls end, be fetched, and be `seconds` old, so that the last call-backs are counted."""
+    world.account.stop_traffic()
+    while any(call.ended_at is None for call in world.account.calls.values()):
+        world.live(60)
+    world.live(seconds)
+    world.freeze()
+    world.live(seconds / 2)
+
+
 def nonzero(scrape: Scrape, family: str, *labels: str) -> dict[tuple[str, ...], float]:
     """Return the samples of a family that are not 0, by these labels."""
     found = ((dict(key), value) for key, value in scrape.all(family).items() if value)

@@ -11,6 +11,7 @@ from exporter.account.ledger import Ledger
 from exporter.account.menu_stages import learn
 from exporter.account.records import Batch, Checkpoint, Counting, DoneCalls, LoadedState, SaveResult
 from exporter.account.removal_detector import CONFIRMATION_S
+from exporter.account.roster import Roster
 from exporter.account.times_in_state import Key as TimeKey
 from exporter.account.times_in_state import TimeInState
 from exporter.aircall.models import Call
@@ -25,7 +26,8 @@ def take_batch(account: Account) -> Batch:
     needed = {"users", "teams"} | ({"numbers", "assignments"} if mapped else set())
     believed = needed <= lists.known and not any(map(lists.suspicious, needed))
     teams_known = believed and account.ledger.totals is not None
-    teams = account.roster(account.shown_calls()).teams if teams_known else ()
+    roster = account.roster(account.shown_calls()) if "users" in lists.known else None
+    teams = roster.teams if roster and teams_known else ()
     if teams_known and account.ledger.pending_team_counts and not account.ledger.full:
         account.ledger.count_for_teams(teams, _waits_for_lists(account))
     batch = account.ledger.take_batch(account.coverage, teams_known)
@@ -33,7 +35,8 @@ def take_batch(account: Account) -> Batch:
     batch.teams, batch.steps = () if in_doubt else teams, account.steps.take(account.as_of)
     batch.names = account.directory.drain_new_names()
     batch.measured = lists.substatus_times.take_unsaved()
-    batch.times_in_state = _times_in_state(account, believed)
+    if roster:
+        batch.times_in_state = _times_in_state(account, roster, believed)
     batch.day_requested = _day_to_request(account)
     if account.as_of:
         rules = CallBackRules.of(account.settings)
@@ -42,16 +45,14 @@ def take_batch(account: Account) -> Batch:
     return batch
 
 
-def _times_in_state(account: Account, teams_known: bool) -> dict[TimeKey, TimeInState]:
+def _times_in_state(account: Account, roster: Roster, teams_known: bool) -> dict[TimeKey, TimeInState]:
     """Return the time that users were signed in and that is to be saved now.
 
     It waits for the teams of users, but not for long, since it can be saved without them.
     """
     first = account.first_poll_at
-    waits = first is None or (not teams_known and account.as_of - first < MAX_WAIT_FOR_TEAMS_S)
-    if waits or "users" not in account.known:
+    if first is None or (not teams_known and account.as_of - first < MAX_WAIT_FOR_TEAMS_S):
         return {}
-    roster = account.roster(account.shown_calls())
     exclusion, teams = roster.exclusion, roster.teams_of_user
 
     def teams_of(user_id: int) -> tuple[str, ...] | None:

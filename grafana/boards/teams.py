@@ -5,6 +5,7 @@ from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import Dashboard, Panel, VariableOption
 
+from exporter.report import staffing
 from grafana.boards.board import Page, history
 from grafana.boards.charts import Foremost, bars, by_name, calls_behind, columns, lines, timeline, units
 from grafana.boards.counted import average, in_each, in_range
@@ -32,8 +33,7 @@ PAGE = Page(
 
 QUIET = "No calls in this time range"
 MEMBERS = f"aircall_user_team_info{{{TEAM}}}"
-HANDLING = "in_call|after_call_work"
-"""The states in which a user handles a call."""
+HANDLING = "|".join(staffing.HANDLING)
 
 SIGNED_IN = "available|in_call|after_call_work|do_not_disturb"
 MAX_USERS = 30

@@ -17,6 +17,7 @@ from harness.call_back_checks import (
     archived_results,
     assert_ended_call_backs_equal,
     assert_open_call_backs_equal,
+    settle,
     state_of,
 )
 from harness.call_back_recount import Rules
@@ -44,16 +45,6 @@ def opened(directory: Path) -> Archive:
     return Archive(f"sqlite:///{directory}/calls.sqlite", KeyFile(directory / "caller.key", made_here=True))
 
 
-def settle(world: Polled) -> None:
-    """Let all calls end and be fetched, and let the last ones be old enough to be counted."""
-    world.account.stop_traffic()
-    while any(call.ended_at is None for call in world.account.calls.values()):
-        world.live(60)
-    world.live(180)
-    world.freeze()
-    world.live(30)
-
-
 LOSSY = partial(
     polled_with_events, network=NetworkConditions(lost=0.2, doubled=0.2, late=0.3, late_seconds=60)
 )
@@ -72,7 +63,7 @@ def test_call_backs_through_restarts_equal_the_recount(
             world.live(seconds)
             assert assert_open_call_backs_equal(world, RULES) > 10
             if seconds == 1500:
-                settle(world)
+                settle(world, 180)
                 scrape = world.scrape()
                 now = world.poller.account.as_of
     assert state_of(url).until >= now - LAG_S
