@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from exporter.account.account import Account
-from exporter.account.call_backs import MAX_UNDECIDED_S, CallBackRules, CallBackTask
+from exporter.account.call_backs import CallBackRules, CallBackTask
 from exporter.account.call_store import LATE_ARRIVAL_S
 from exporter.account.coverage import Coverage
 from exporter.account.exclusion import Exclusion
@@ -87,22 +87,16 @@ def _waits_for_lists(account: Account) -> Callable[[Call], bool]:
 
 
 def _complete_to(account: Account) -> int | None:
-    """Return the start (UNIX seconds, Aircall's clock) up to which all calls are missed or answered.
+    """Return the start (UNIX seconds, Aircall's clock) up to which all calls are fetched.
 
-    Ranges that cannot be fetched are left out, and so are calls that have waited for so long that they may
-    never end.
+    Ranges that cannot be fetched are left out. The archive considers calls that are not decided yet.
     """
     coverage = account.coverage
     if not coverage.fetched:
         return None
     latest = min(coverage.fetched[-1][1], int(account.as_of) - LATE_ARRIVAL_S)
     gaps = account.aside.without_ranges(coverage.gaps)
-    undecided = [
-        call.started_at
-        for call in account.calls.active_calls()
-        if call.answered_at is None and latest - call.started_at < MAX_UNDECIDED_S
-    ]
-    return min([latest, *(first - 1 for first, _ in gaps), *(start - 1 for start in undecided)])
+    return min([latest, *(first - 1 for first, _ in gaps)])
 
 
 def _day_to_request(account: Account) -> int | None:

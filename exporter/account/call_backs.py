@@ -16,9 +16,6 @@ from exporter.config.settings import Settings
 Result = Literal["called_back", "called_again", "expired"]
 """How a call-back ended: an outbound call was answered, an inbound call was answered, or neither in time."""
 
-MAX_UNDECIDED_S = 3600
-"""Seconds for which call-backs wait for the end of a call that is not answered."""
-
 BEFORE_DELETION_S = 3600
 """Seconds by which a missed call expires before the archive deletes it."""
 

@@ -5,8 +5,10 @@ The archive has such calls also after a restart, before they are fetched again.
 
 from sqlalchemy import Connection, func, select
 
-from exporter.account.call_backs import MAX_UNDECIDED_S
 from exporter.archive.schema import calls
+
+MAX_UNDECIDED_S = 3600
+"""Seconds for which call-backs wait for the end of a call that is not answered."""
 
 
 def before_undecided(connection: Connection, until: int) -> int:
