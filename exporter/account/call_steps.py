@@ -18,8 +18,11 @@ from exporter.aircall.models import CallWithDetails
 MAX_UNSAVED = 50_000
 """Steps that wait to be saved."""
 
-MAX_REMEMBERED = 20_000
-"""The latest steps, and the users with their latest talks, that are remembered."""
+MAX_REMEMBERED = 4_000
+"""The latest steps that are remembered: more than one poll fetches again. Each needs 330 bytes."""
+
+MAX_TALKING_USERS = 20_000
+"""The users whose latest talks are remembered."""
 
 MAX_TALKS = 8
 """The latest events of a user that are remembered."""
@@ -78,8 +81,8 @@ class CallSteps:
         self._exceeded = exceeded
         self._unsaved: dict[CallStep, None] = {}
         self._remembered: LRUCache[CallStep, None] = LRUCache(MAX_REMEMBERED)
-        """Steps that were taken: a timeline is fetched with each poll."""
-        self._talks: LRUCache[int, deque[tuple[int, int]]] = LRUCache(MAX_REMEMBERED)
+        """Steps that were taken. While a call is recent, each poll fetches its timeline again."""
+        self._talks: LRUCache[int, deque[tuple[int, int]]] = LRUCache(MAX_TALKING_USERS)
         """When each user talked, and in which call. Events about wrapping up do not name the call."""
         self._wrap_ups: deque[tuple[int, str, int]] = deque(maxlen=MAX_UNSAVED)
         """Events about wrapping up: when, the step and the user."""

@@ -6,7 +6,10 @@ is a single gzip member, since many clients (such as browsers and curl) read onl
 """
 
 import zlib
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 
 COMPRESSION_LEVEL = 3
 """Compression level. A higher one takes three times as long and saves a tenth."""
@@ -35,34 +38,43 @@ class GzipPrefix:
 
 
 class Chunk:
-    """A part of the text, compressed at most once, at the first request for it."""
+    """A part of the text. It is kept compressed only, because the text needs many times the memory."""
 
-    __slots__ = ("_compressed", "lines")
+    __slots__ = ("_crc", "_lengths", "compressed", "size")
 
-    def __init__(self, lines: list[bytes]) -> None:
-        self.lines = lines
-        self._compressed: bytes | None = None
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        """Compress the parts of the text, which can be returned separately again."""
+        parts = list(parts)
+        text = b"".join(parts)
+        self._lengths = array("L", map(len, parts))
+        self.size, self.compressed = len(text), _deflate(text, zlib.Z_FULL_FLUSH)
+        self._crc = zlib.crc32(text) ^ zlib.crc32(bytes(self.size))
 
     @property
     def text(self) -> bytes:
-        """All lines, joined at each call, as a stored copy would double the memory."""
-        return b"".join(self.lines)
+        """The whole text."""
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(self.compressed)
 
-    def compress(self, text: bytes) -> bytes:
-        """Return the compressed chunk. `text` is the chunk's own text, already joined by the caller."""
-        if self._compressed is None:
-            self._compressed = _deflate(text, zlib.Z_FULL_FLUSH)
-        return self._compressed
+    def parts(self) -> list[bytes]:
+        """Return the parts of the text."""
+        text, ends = self.text, list(accumulate(self._lengths))
+        return [text[end - length : end] for end, length in zip(ends, self._lengths, strict=True)]
+
+    def crc_after(self, crc: int) -> int:
+        """Return the CRC-32 of a text whose CRC-32 is `crc`, followed by this chunk.
+
+        The CRC-32 is linear: an earlier text changes it as it changes that of equally many zeros.
+        """
+        return self._crc ^ zlib.crc32(bytes(self.size), crc)
 
 
-def gzipped(chunks: list[Chunk]) -> GzipPrefix:
+def gzipped(chunks: Iterable[Chunk]) -> GzipPrefix:
     """Return the beginning of a stream that contains `chunks`."""
     crc = size = 0
     compressed = []
     for chunk in chunks:
-        text = chunk.text
-        crc, size = zlib.crc32(text, crc), size + len(text)
-        compressed.append(chunk.compress(text))
+        crc, size = chunk.crc_after(crc), size + chunk.size
+        compressed.append(chunk.compressed)
     return GzipPrefix(b"".join(compressed), crc, size)
 
 

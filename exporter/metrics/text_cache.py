@@ -1,12 +1,12 @@
-"""Cache the text of sections: a row that is unchanged since the last snapshot keeps its lines."""
+"""Cache the text of sections in blocks of rows. Only rows that have changed are formatted again."""
 
 import math
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from exporter.account.board import Board
-from exporter.account.reused_objects import reuse_if_equal
 from exporter.clock import Moment
 from exporter.metrics.family import Family, Sample
 from exporter.metrics.groups import MetricGroup
@@ -21,6 +21,9 @@ BLOCK = 64
 """Rows that are compressed together. With larger blocks, one changed row costs more compression; smaller
 blocks compress less well."""
 
+Lines = tuple[bytes, ...]
+"""The lines of one row, for each column of the section."""
+
 
 def header(family: Family, form: Format) -> str:
     """Return the lines before a family's samples."""
@@ -28,41 +31,58 @@ def header(family: Family, form: Format) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _RowText:
-    """A row's lines by family in both formats, and until when (seconds, our clock) they are valid."""
+class _FormattedRow:
+    """A row whose lines are in a block.
+
+    Holds until when (seconds, our clock) the lines are valid, and their hashes.
+    """
 
     row: object
     valid_until: float
-    text: tuple[bytes, ...]
-    openmetrics: tuple[bytes, ...]
+    hashes: "array[int]"
 
 
 class _Block:
-    """The text of consecutive rows, as one chunk for each family."""
+    """The text of consecutive rows, as one chunk for each column."""
 
-    def __init__(self, section: Section, rows: list[_RowText], previous: "_Block | None") -> None:
-        """Reuse the chunks of the `previous` block that are unchanged."""
+    def __init__(
+        self, rows: Sequence[_FormattedRow], lines: Mapping[int, Lines], previous: "_Block | None"
+    ) -> None:
+        """Make the chunks that have changed.
+
+        Args:
+            rows: The rows of this block.
+            lines: The lines of new rows, by their index. The other rows are at the same index of `previous`.
+            previous: The same block of the last snapshot.
+        """
         self.rows = rows
-        self._chunks: dict[tuple[Family, Format], Chunk] = {}
-        for index, family in enumerate(section.families):
-            self._put(family, "text", [row.text[index] for row in rows], previous)
-            if family.kind == "histogram":
-                self._put(family, "openmetrics", [row.openmetrics[index] for row in rows], previous)
-
-    def chunk(self, family: Family, form: Format) -> Chunk:
-        return self._chunks.get((family, form)) or self._chunks[family, "text"]
-
-    def _put(self, family: Family, form: Format, lines: list[bytes], previous: "_Block | None") -> None:
-        old = previous._chunks[family, form] if previous else None
-        self._chunks[family, form] = old if old is not None and old.lines == lines else Chunk(lines)
+        if previous is None:
+            self.chunks = [Chunk(column) for column in zip(*lines.values(), strict=True)]
+            return
+        is_same_length = len(rows) == len(previous.rows)
+        self.chunks = list(previous.chunks)
+        for column, chunk in enumerate(previous.chunks):
+            if not is_same_length or any(
+                rows[index].hashes[column] != previous.rows[index].hashes[column] for index in lines
+            ):
+                kept = chunk.parts()
+                parts = (
+                    lines[index][column] if index in lines else kept[index] for index in range(len(rows))
+                )
+                self.chunks[column] = Chunk(parts)
 
 
 class SectionText:
-    """The cached text of a section."""
+    """The cached text of a section. A column is a family in a format; most have the same lines in both."""
 
     def __init__(self, section: Section) -> None:
         self._section = section
-        self._rows: dict[int, _RowText] = {}
+        self._own_openmetrics = [family for family in section.families if family.kind == "histogram"]
+        self._columns: dict[tuple[Family, Format], int] = {}
+        for column, family in enumerate(section.families):
+            self._columns |= dict.fromkeys([(family, form) for form in FORMATS], column)
+        for column, family in enumerate(self._own_openmetrics, len(section.families)):
+            self._columns[family, "openmetrics"] = column
         self._headers = {
             (family, form): Chunk([header(family, form).encode()])
             for family in section.families
@@ -76,44 +96,45 @@ class SectionText:
         Returns:
             Until when the text is valid (seconds, our clock).
         """
-        previous, self._rows = self._rows, {}
-        valid_until, in_order = math.inf, iter(previous.values())
-        for row in self._section.rows(board):
-            text, similar = previous.get(id(row)), next(in_order, None)
-            if text is None or text.valid_until < now.steady or force:
-                text = self._format(row, board, now, similar)
-            self._rows[id(row)] = text
-            valid_until = min(valid_until, text.valid_until)
-        rows, blocks = list(self._rows.values()), self._blocks
-        self._blocks = []
-        for index, start in enumerate(range(0, len(rows), BLOCK)):
-            old, block_rows = blocks[index] if index < len(blocks) else None, rows[start : start + BLOCK]
-            same = old is not None and old.rows == block_rows
-            self._blocks.append(old if old and same else _Block(self._section, block_rows, old))
-        return valid_until
+        rows, previous = self._section.rows(board), iter(self._blocks)
+        self._blocks = [
+            self._updated(next(previous, None), rows[start : start + BLOCK], board, now, force)
+            for start in range(0, len(rows), BLOCK)
+        ]
+        return min((row.valid_until for block in self._blocks for row in block.rows), default=math.inf)
 
     def chunks(self, form: Format) -> Iterator[tuple[MetricGroup, Chunk]]:
         """Yield all text, with its groups. A chunk that has not changed is the same object as before."""
         for family in self._section.families:
+            column = self._columns[family, form]
             yield family.group, self._headers[family, form]
             for block in self._blocks:
-                yield family.group, block.chunk(family, form)
+                yield family.group, block.chunks[column]
 
-    def _format(self, row: object, board: Board, now: Moment, similar: _RowText | None) -> _RowText:
-        """Format a row. Lines that equal those of a `similar` row, probably an older version, are shared."""
+    def _updated(
+        self, previous: _Block | None, rows: Sequence[object], board: Board, now: Moment, force: bool
+    ) -> _Block:
+        formatted: list[_FormattedRow] = []
+        lines: dict[int, Lines] = {}
+        for index, row in enumerate(rows):
+            old = previous.rows[index] if previous and index < len(previous.rows) else None
+            if old is None or old.row is not row or old.valid_until < now.steady or force:
+                lines[index] = self._format(row, board, now)
+                valid_until = self._section.valid_until(row, board, now.steady)
+                old = _FormattedRow(row, valid_until, array("q", map(hash, lines[index])))
+            formatted.append(old)
+        if previous is not None and not lines and len(rows) == len(previous.rows):
+            return previous
+        return _Block(formatted, lines, previous)
+
+    def _format(self, row: object, board: Board, now: Moment) -> Lines:
         samples: dict[Family, list[Sample]] = {family: [] for family in self._section.families}
         for sample in self._section.samples(row, board, now):
             samples[sample[0]].append(sample)
-        text = tuple(_lines(of_family, exemplars=False) for of_family in samples.values())
-        if similar is not None:
-            text = tuple(map(reuse_if_equal, similar.text, text))
-        openmetrics = text
-        if any(family.kind == "histogram" for family in samples):
-            openmetrics = tuple(
-                _lines(of_family, exemplars=True) if family.kind == "histogram" else lines
-                for (family, of_family), lines in zip(samples.items(), text, strict=True)
-            )
-        return _RowText(row, self._section.valid_until(row, board, now.steady), text, openmetrics)
+        return (
+            *[_lines(of_family, exemplars=False) for of_family in samples.values()],
+            *[_lines(samples[family], exemplars=True) for family in self._own_openmetrics],
+        )
 
 
 def _lines(samples: list[Sample], exemplars: bool) -> bytes:

@@ -7,12 +7,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.clock import Moment
 from exporter.config.settings import Thresholds
 from exporter.durations import Duration
 from exporter.metrics.exposition import Exposition
-from exporter.metrics.sections import SECTIONS
-from exporter.metrics.text_cache import SectionText
 from exporter.simulator.simulation import SimulatedAccount
 from harness.reference_exposition import plain
 from harness.scrape import Scrape
@@ -64,24 +61,6 @@ def test_exposition_in_both_formats_parses_to_the_same_values() -> None:
         for accept, parse in (("", parse_text), (OPENMETRICS, parse_openmetrics)):
             body, _ = served.expose(accept, zipped=False)
             assert Scrape(parse(body.decode())).samples == expected
-
-
-def test_section_equal_lines_are_the_same_object_after_all_were_formatted_again() -> None:
-    with polled(SimulatedAccount()) as world:
-        world.live_until_complete()
-        section, now = SectionText(SECTIONS[0]), Moment(world.time.now, 0.0)
-
-        def lines(force: bool) -> list[bytes]:
-            section.update(world.poller.snapshot().board, now, force)
-            return [line for _, chunk in section.chunks("text") for line in chunk.lines]
-
-        lines(force=True)
-        before = lines(force=True)
-        world.live(25)
-        after = lines(force=False)
-    same = [(old, new) for old, new in zip(before, after, strict=True) if old == new]
-    assert len(before) // 2 < len(same) < len(before)
-    assert all(old is new for old, new in same)
 
 
 def test_exposition_threshold_exceeded_between_polls_shows_it() -> None:
